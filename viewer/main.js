@@ -46,7 +46,7 @@ import { startTimeline } from "./time/timeline.js";
 import { computed, effect, signal } from "./vendor/signals-core.js";
 
 const LINK_WAIT_MS = 300;
-/** What takes longer has a wheel that turns. */
+/** What takes longer has a wheel that turns beside it. */
 const BUSY_MS = 100;
 /** The layers of a session that is not renewed by then come later. */
 const RENEWAL_WAIT_MS = 5000;
@@ -304,11 +304,11 @@ function startStatus() {
 	});
 	effect(() => {
 		const { phase, why } = catalogue.value;
-		if (phase === "loading") status.textContent = text("layers.loading");
-		else if (phase === "failed") {
-			status.textContent = "";
+		// What is on the map stays there while the list is asked for once more.
+		if (phase !== "ready" && !layer.peek()) status.textContent = phase === "loading" ? text("layers.loading") : "";
+		if (phase === "failed") {
 			notify("catalogue", text("layers.failed", { why }), { label: text("action.tryAgain"), run: () => open() });
-		} else if (layers.value.length === 0) status.textContent = text("layers.none");
+		} else if (phase === "ready" && layers.value.length === 0) status.textContent = text("layers.none");
 		if (phase !== "failed") dismiss("catalogue");
 	});
 	const phase = computed(() => {
@@ -318,20 +318,21 @@ function startStatus() {
 	effect(() => {
 		status.dataset.phase = phase.value;
 		if (phase.value !== "loading") return;
-		// What is painted in the next frame is not waited for.
+		// No wheel for what is painted in the next frame.
 		const waiting = window.setTimeout(() => status.toggleAttribute("data-busy", true), BUSY_MS);
 		return () => {
 			window.clearTimeout(waiting);
 			status.removeAttribute("data-busy");
 		};
 	});
-	// While dates go by it only grows: what lies on the map is laid out anew when it shrinks, too.
-	const grown = new ResizeObserver(() => {
-		if (isMoving.peek()) status.style.minWidth = `${status.offsetWidth}px`;
-	});
-	grown.observe(status);
+	// While dates change it does not get narrower: each change of its width lays out anew what lies on the map.
+	const keepWidth = () => {
+		status.style.minWidth = `min(${Math.floor(status.getBoundingClientRect().width)}px, 100% - 20px - 4rem)`;
+	};
+	new ResizeObserver(() => isMoving.peek() && keepWidth()).observe(status);
 	effect(() => {
-		if (!isMoving.value) status.style.minWidth = "";
+		if (isMoving.value) keepWidth();
+		else status.style.minWidth = "";
 	});
 	effect(() => {
 		if (!layer.value) return;

@@ -408,9 +408,9 @@ export function chooseClear(isOn) {
 function indexFor(of, { instants, validShares }, date, clear) {
 	if (instants.length === 0) return -1;
 	if (date === undefined) {
-		if (clear) return nearestIndex(instants, Date.parse(clear));
 		const { default: usual, last } = of.times;
-		return usual === null || usual === last ? newestClear(validShares) : nearestIndex(instants, Date.parse(usual));
+		const known = clear ?? (usual === last ? null : usual);
+		return known === null ? newestClear(validShares) : indexOfMoment(instants, Date.parse(known));
 	}
 	const { index, exact } = resolveDate(instants, date);
 	if (!exact) {

@@ -33,6 +33,7 @@ export async function startNames(maps) {
 	const towns = signal(readTowns(world));
 	let asked = "";
 	effect(() => {
+		// Nothing is asked for while time is dragged.
 		if (!view.value || !isShown.value || isDragged.value) return;
 		const { bbox, zoom } = view.value;
 		const nameNear = async () => {

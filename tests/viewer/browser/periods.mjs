@@ -229,6 +229,31 @@ await runAsCalled([
 		},
 	],
 	[
+		"without a date the period is the one that holds the newest clear date, where the server is asked for it",
+		async ({ open }) => {
+			const year = dates[0].slice(0, 4);
+			const change =
+				(/** @type {(body: any) => void} */ how) => async (/** @type {import("playwright-core").Route} */ route) => {
+					const response = await route.fetch();
+					const json = await response.json();
+					how(json);
+					await route.fulfill({ response, json });
+				};
+			const { page } = await open({
+				search: `?${WHOLE}&slot=year&reducer=max`,
+				routes: {
+					[`^/layers/${LAYER}/times`]: change(({ valid_shares }) => valid_shares.fill(null)),
+					[`^/layers/${LAYER}$`]: change(({ times }) => {
+						times.clear = dates.findLast((date) => date.startsWith(year));
+					}),
+				},
+			});
+			await whenShown(page);
+			await until(page, () => linkValue(page, "date") !== null);
+			assert.equal(linkValue(page, "date")?.slice(0, 4), year);
+		},
+	],
+	[
 		"classes and composites have no medians; the server paints composites of periods",
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=classes&slot=month&reducer=median&date=2019-01" });

@@ -512,6 +512,42 @@ await runAsCalled([
 			});
 			assert.equal(overlaps, 0);
 			const few = await page.locator("#map .town").count();
+			/** From Ghent's name to where Ghent is, on this turn of the world. */
+			const off = () =>
+				page.evaluate(() => {
+					const [map] = /** @type {any} */ (window).parts.maps.peek();
+					const ghent = [...document.querySelectorAll("#map .town")].find((each) => each.textContent === "Gent");
+					const named = ghent?.getBoundingClientRect();
+					if (!named) return null;
+					const frame = map.getContainer().getBoundingClientRect();
+					const { x, y } = map.latLngToContainerPoint([51.05, 3.717]);
+					const world = 256 * 2 ** map.getZoom();
+					const across = named.x - frame.x - x;
+					return Math.hypot(across - world * Math.round(across / world), named.y - frame.y - y) / 2 ** map.getZoom();
+				});
+			const places = [
+				[3.735, 51.05, 9],
+				[3.9, 51.1, 10],
+				[363.735, 51.05, 9],
+				[3.7, 51, 7],
+			];
+			for (const [lon, lat, zoom] of places) {
+				await page.evaluate(
+					(view) => {
+						/** @type {any} */ (window).parts.destination.value = { view };
+					},
+					{ lon, lat, zoom },
+				);
+				await whenAtRest(page, "#map .town");
+				// A thousandth of a degree, as the towns' places are rounded, and half a pixel.
+				assert.ok(((await off()) ?? 9) < 0.003, `${lon},${lat},${zoom}: ${await off()}`);
+			}
+			await page.evaluate(
+				(view) => {
+					/** @type {any} */ (window).parts.destination.value = { view };
+				},
+				{ lon: 3.735, lat: 51.05, zoom: 9 },
+			);
 			await page.getByRole("button", { name: "Zoom in", exact: true }).click();
 			await page
 				.locator("#map .town")
