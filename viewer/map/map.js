@@ -10,7 +10,7 @@ import { toPlace, wrapLon } from "../base/permalink.js";
 import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tileProgress, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { Control, LatLngBounds, LayerGroup, Map as LeafletMap } from "../vendor/leaflet.js";
-import { effect, signal } from "../vendor/signals-core.js";
+import { effect, signal, untracked } from "../vendor/signals-core.js";
 import { drawSide } from "./data-pane.js";
 import { creditGround, showGround } from "./ground.js";
 
@@ -122,7 +122,8 @@ function followDestination(map) {
 	effect(() => {
 		held = destination.value;
 		isTouched = false;
-		go();
+		// What follows the map when it has gone there may read what else changes, which sends nobody anywhere.
+		untracked(go);
 	});
 	effect(() => {
 		if (tileProgress.value.phase === "shown" && !isLoading.value && held?.bbox && !held.isHeld)
