@@ -45,16 +45,7 @@
 
 import { batch, computed, signal } from "../vendor/signals-core.js";
 import { fetchLayer, fetchLayers, fetchTimes, inPageLanguage, Problem } from "./api.js";
-import {
-	dateOf,
-	formatInstant,
-	formatNamed,
-	indexOfMoment,
-	nearestIndex,
-	newestClear,
-	resolveDate,
-	toInstant,
-} from "./dates.js";
+import { dateOf, formatInstant, formatNamed, indexOfMoment, newestClear, resolveDate, toInstant } from "./dates.js";
 import { language, locale, text } from "./text.js";
 import { whenText } from "./when.js";
 
