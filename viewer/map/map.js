@@ -188,8 +188,8 @@ function bboxAround(map, { lon, lat, zoom }) {
 	return [west, Math.max(-90, southEast.lat), east, Math.min(90, northWest.lat)];
 }
 
-/** @param {LeafletMap} map */
-function followClicks(map) {
+/** Charts what is clicked on a map. @param {LeafletMap} map */
+export function followClicks(map) {
 	let before = places.peek();
 	map.on("click", ({ containerPoint, originalEvent }) => {
 		if (mapTool.peek() || originalEvent.detail > 1) return;

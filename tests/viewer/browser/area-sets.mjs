@@ -414,8 +414,12 @@ await runAsCalled([
 			await page.evaluate(() => document.documentElement.toggleAttribute("data-report", false));
 			await page.keyboard.press("Escape");
 			await whenLinkSays(page, "report", null);
-			await page.getByRole("button", { name: "Report of the place in the chart" }).click();
-			await whenLinkSays(page, "report", "1");
+			// Also where it is what brings the part that shows it.
+			const { page: other } = await open({ search: `${SEARCH}&pt=${lon.toFixed(6)},${lat.toFixed(6)}` });
+			for (const each of [page, other]) {
+				await each.getByRole("button", { name: "Report of the place in the chart" }).click();
+				await whenLinkSays(each, "report", "1");
+			}
 		},
 		"downloads",
 	],

@@ -309,6 +309,10 @@ await runAsCalled([
 			const zoomed = await corners();
 			assertNear(zoomed[0], zoomed[1]);
 			assert.notDeepEqual(zoomed[0], after[0]);
+
+			await page.mouse.click(left + width / 2, 400);
+			await page.locator("#chart .place-name").waitFor();
+			await until(page, () => linkValue(page, "pt") !== null);
 		},
 	],
 	[

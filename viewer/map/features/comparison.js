@@ -13,7 +13,7 @@ import { isHorizontal, split } from "../../compare/second-side.js";
 import { effect } from "../../vendor/signals-core.js";
 import { drawSide } from "../data-pane.js";
 import { showGround } from "../ground.js";
-import { centreOf, makeMap, maps, turnTo } from "../map.js";
+import { centreOf, followClicks, makeMap, maps, turnTo } from "../map.js";
 import { showDifference } from "./difference-tiles.js";
 
 const PANE = "compare";
@@ -98,6 +98,7 @@ function showBeside(frame, map, side) {
 	drawSide(other, side);
 	showGround(other);
 	maps.value = [...maps.peek(), other];
+	followClicks(other);
 	let isFollowing = false;
 	const link = (/** @type {LeafletMap} */ from, /** @type {LeafletMap} */ to) => () => {
 		if (isFollowing) return;
