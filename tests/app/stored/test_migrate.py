@@ -1,6 +1,7 @@
 """What older releases have stored becomes that of this one, whatever is killed, and what newer ones have is refused."""
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -24,10 +25,17 @@ def archive(tmp_path):
 
 
 def as_before(archive):
+    """The databases as that release left them a minute ago: the time limit of a job counts from its first start."""
     archive.jobs.mkdir(mode=0o700)
     for file in BEFORE.glob("*.sql"):
         with closing(sqlite3.connect(archive.jobs / file.stem)) as connection:
             connection.executescript(file.read_text())
+    with closing(sqlite3.connect(archive.jobs / "jobs.sqlite")) as connection, connection:
+        (newest,) = connection.execute("SELECT max(leased_until) FROM chronotile_archive_jobs").fetchone()
+        times = ("created", "updated", "started", "finished", "leased_until")
+        later = ", ".join(f"{name} = {name} + ?" for name in times)
+        shift = time.time() - 60.0 - newest
+        connection.execute(f"UPDATE chronotile_archive_jobs SET {later}", [shift] * len(times))
 
 
 def versions(folder):
@@ -60,7 +68,7 @@ def test_jobs_that_were_open_before_the_upgrade_are_done_after_it(archive):
     with archive.store() as store:
         before = {job.id: job.status for job in store.table.jobs()[0]}
         assert sorted(before.values()) == ["accepted", "running", "successful"]
-        with archive.start("worker", "--processes", 1, CHRONOTILE_JOBS_KEPT_DAYS="36000") as worker:
+        with archive.start("worker", "--processes", 1) as worker:
             try:
                 until(lambda: all(job.status == "successful" for job in store.table.jobs()[0]))
             finally:
