@@ -139,7 +139,7 @@ const FEATURES = {
 		start: async (isOpened) => (await import("./export/export.js")).startExport(byId("export-button"), isOpened),
 	},
 	report: {
-		isWanted: ({ report }) => report === true || isReportOpen.value,
+		isWanted: () => isReportOpen.value,
 		start: async () => (await import("./report/report.js")).startReport(),
 	},
 	search: {

@@ -272,6 +272,7 @@ export function joinLinkAs(key, of, usual) {
 
 joinLinkAs("opacity", opacity, 1);
 joinLinkAs("clear", isClearOnly, true);
+joinLinkAs("report", isReportOpen, false);
 
 /** Tells the user something, in place of what was told under the same id. @param {string} id @param {string} message @param {Action} [action] */
 export function notify(id, message, action) {

@@ -70,20 +70,32 @@ function followPointer(map, element) {
 		const { left, top, width, height } = container.getBoundingClientRect();
 		tell(centreOf(map), { x: left + width / 2, y: top + height / 2, isByKeys: true });
 	};
+	/** Where the pointer is on this map, while it is there. @type {any} */
+	let hovering = null;
+	const takeHovered = () => {
+		const { clientX: x, clientY: y } = hovering.originalEvent;
+		tell(placeUnder(map, hovering.containerPoint), { x, y, isByKeys: false });
+	};
 	const leave = () => {
+		hovering = null;
 		if (isKeyboard()) takeCentre();
 		else pointer.value = null;
 	};
 	/** @type {Record<string, (event: any) => void>} */
 	const onMap = {
-		mousemove: ({ containerPoint, originalEvent }) => {
+		mousemove: (event) => {
 			// Browsers tell of pointers at rest too, when what lies under them has moved.
-			if (isKeyboard() && originalEvent.movementX === 0 && originalEvent.movementY === 0) return;
-			const { clientX: x, clientY: y } = originalEvent;
-			tell(placeUnder(map, containerPoint), { x, y, isByKeys: false });
+			const { movementX, movementY } = event.originalEvent;
+			if (isKeyboard() && movementX === 0 && movementY === 0) return;
+			hovering = event;
+			takeHovered();
 		},
 		mouseout: leave,
-		move: takeCentre,
+		move: () => {
+			if (isKeyboard()) takeCentre();
+			// A map that glides on after a drag, or goes elsewhere, brings other places under a pointer at rest.
+			else if (hovering && !document.body.classList.contains("leaflet-dragging")) takeHovered();
+		},
 		// Screen readers get the place where the map has come to rest.
 		moveend: () => {
 			takeCentre();

@@ -12,7 +12,6 @@ import {
 	attributions,
 	instant,
 	isReportOpen,
-	joinLinkAs,
 	layer,
 	link,
 	places,
@@ -44,10 +43,6 @@ const COLUMNS = /** @type {const} */ (["mean", "p10", "p90", "valid_share", "ano
 
 /** Shows the report while it is wanted and there is a place. */
 export function startReport() {
-	// What was pressed to bring this part is not in the link yet, which is read here.
-	const isAsked = isReportOpen.peek();
-	joinLinkAs("report", isReportOpen, false);
-	if (isAsked) isReportOpen.value = true;
 	effect(() => {
 		const isReady = isReportOpen.value && places.value.length > 0 && timeDomain.value.phase === "ready";
 		if (isReady) untracked(() => void open());

@@ -76,6 +76,35 @@ await runAsCalled([
 		},
 	],
 	[
+		"a map that goes elsewhere by itself brings other places under a pointer at rest, and their values",
+		async ({ open }) => {
+			const { page } = await open({ search: SEARCH });
+			await whenShown(page);
+			const frame = await page.locator("#map").boundingBox();
+			assert.ok(frame);
+			const spot = { x: Math.round(frame.width / 2) + 3, y: Math.round(frame.height / 2) + 3 };
+			await page.mouse.move(frame.x + spot.x - 5, frame.y + spot.y);
+			await page.mouse.move(frame.x + spot.x, frame.y + spot.y);
+			await page.locator("#readout .reading").waitFor();
+			await inspect(page);
+			for (const by of [0, 90, -170]) {
+				const { lat, lng } = await page.evaluate(
+					({ by, spot }) => {
+						const [map] = /** @type {any} */ (window).parts.maps.peek();
+						map.panBy([by, by], { animate: false });
+						return map.containerPointToLatLng([spot.x + 0.5, spot.y + 0.5]);
+					},
+					{ by, spot },
+				);
+				const value = valueAt("ndvi", T, cellAt({ lon: lng, lat }));
+				await until(page, async () => {
+					const said = await page.locator("#readout .reading").getAttribute("data-value");
+					return said === (value === null ? "" : String(value));
+				});
+			}
+		},
+	],
+	[
 		"a profile has the value of each place of its line, gaps as gaps, and points at it on the map",
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: SEARCH + LINE });
