@@ -74,6 +74,10 @@ await runAsCalled([
 			const told = await page.locator(".years-picture").getAttribute("aria-valuetext");
 			assert.match(told ?? "", new RegExp(`2019 has ${Number(now?.value.toPrecision(4))}`));
 			assert.equal(requests.filter((url) => url.includes("phenology=")).length, 1);
+			// 2018 has no season, and the table says when a year has none.
+			const starts = await page.locator(".years-table tbody td:nth-child(3)").allInnerTexts();
+			assert.ok(starts.includes("") && starts.some((start) => start !== ""));
+			assert.match(await page.locator(".years-table").innerText(), /A year has no season where/);
 			assert.deepEqual(await brokenRules(page), []);
 		},
 	],

@@ -208,7 +208,10 @@ function showTable(holder, table, years, { hovered }) {
 		table.classList.toggle("unseen", rows.value !== null);
 		const compare = (/** @type {number} */ other) => compareWith(years, other);
 		if (rows.value) table.replaceChildren(makeDekadTable(rows.value, month.value));
-		else if (model.value) table.replaceChildren(makeYearTable(model.value, at, text(`years.${show.value}`), compare));
+		else if (model.value) {
+			const hint = model.value.seasons.length > 0 ? [make("p", {}, text("years.seasonHint"))] : [];
+			table.replaceChildren(makeYearTable(model.value, at, text(`years.${show.value}`), compare), ...hint);
+		}
 	});
 	effect(() => {
 		const at = { day: now.value?.day ?? 0, now: year.value, month: month.value };
