@@ -1,7 +1,7 @@
 /** The bar of comparisons: what is compared, in which mode; and what lies on the map beside the pictures. */
 
 import { make, makeIconButton } from "../base/elements.js";
-import { compareMode as mode, sideB } from "../base/state.js";
+import { dismiss, compareMode as mode, notify, sideB } from "../base/state.js";
 import { text } from "../base/text.js";
 import { raiseSheet } from "../shell/sheet.js";
 import { effect } from "../vendor/signals-core.js";
@@ -9,7 +9,7 @@ import { makeCard, makeDifferenceCard } from "./cards.js";
 import { makeDateMenu } from "./date-menu.js";
 import { makeSentence } from "./halves.js";
 import { makeHandle } from "./handle.js";
-import { compare, MODES, split, startSides, stopComparing } from "./second-side.js";
+import { canSubtract, compare, MODES, split, startSides, stopComparing } from "./second-side.js";
 
 /** @typedef {import("../base/permalink.js").CompareMode} CompareMode */
 /** @typedef {{ bar: HTMLElement, frame: HTMLElement, button: HTMLElement }} Page */
@@ -59,6 +59,13 @@ function makeModes() {
 	});
 	effect(() => {
 		select.value = mode.value ?? "";
+	});
+	effect(() => {
+		options[MODES.indexOf("diff")].disabled = canSubtract.value === false;
+		if (canSubtract.value) dismiss("difference");
+		if (canSubtract.value !== false || mode.value !== "diff") return;
+		mode.value = "swipe";
+		notify("difference", text("compare.noDifference"));
 	});
 	return select;
 }

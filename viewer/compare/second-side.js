@@ -21,6 +21,7 @@ import {
 	sideA,
 	sideB,
 } from "../base/state.js";
+import { unitText } from "../base/units.js";
 import { followLegend, readColouring, writeColouring } from "../layers/legend-source.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
 import { after, apartOf, otherIndex } from "./offset.js";
@@ -42,6 +43,15 @@ export const inOrder = computed(() => {
 	if (!other) return null;
 	const isEarlier = other.isUsual.value || (other.instant.value?.ms ?? 0) < (sideA.instant.value?.ms ?? 0);
 	return isEarlier ? { later: sideA, earlier: other } : { later: other, earlier: sideA };
+});
+/** Whether values of one side can be taken from those of the other: numbers of one unit, not classes or pictures; null while that is not known. */
+export const canSubtract = computed(() => {
+	const sides = [sideA, sideB.value ?? sideA];
+	const [of, other] = sides.map(({ layer }) => layer.value);
+	if (!of || !other) return null;
+	if (!of.variable || !other.variable || unitText(of.units) !== unitText(other.units)) return false;
+	const [one, two] = sides.map(({ legend }) => legend.value?.type);
+	return one === "classes" || two === "classes" ? false : one && two ? true : null;
 });
 /** The colours of differences as they are shown, for the key; null while there are none. Only the map sets it. */
 export const shownDifference = signal(/** @type {import("../base/colours.js").PaintedStyle | null} */ (null));

@@ -3,12 +3,13 @@
  *
  * @typedef {import("./samples.js").Stop} Stop
  * @typedef {import("../chart/series/figure.js").Sheet} Sheet
- * @typedef {{ name: string, units: string, group: string, values: (number | null)[], colour: string, isDashed: boolean, isNear: boolean }} Row
+ * @typedef {{ name: string, units: string, group: string, values: (number | null)[], colour: string, isDashed: boolean, isNear: boolean, classes: import("../base/colours.js").PaintedStyle | null }} Row
  * @typedef {{ stops: Stop[], rows: Row[], isPartial: boolean, mean: string }} Profile
  */
 
 import { lineLength } from "../areas/shapes/earth.js";
 import { lengthText } from "../areas/size-labels.js";
+import { colours, cssColour, paintedStyle } from "../base/colours.js";
 import { colourReader, make, runKey, SLIDER } from "../base/elements.js";
 import { pointer, profileLine, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
@@ -52,15 +53,19 @@ const profile = computed(() => {
 		});
 		const { id = "", units = "" } = side.layer.peek() ?? {};
 		const colour = `--place-${index + 1}`;
-		return { name, units: unitText(units), group: id, values, colour, isDashed: side.id === "b", isNear };
+		const legend = side.legend.peek();
+		const classes = legend?.type === "classes" ? paintedStyle(legend, side.colouring.peek()) : null;
+		return { name, units: unitText(units), group: id, values, colour, isDashed: side.id === "b", isNear, classes };
 	});
 	return { stops, rows, isPartial, mean: isMean ? formatLength(pixel, locale()) : "" };
 });
 
 /** The words for a row at a stop. @param {Row} row @param {number} index */
-function valueText({ values, units, isNear }, index) {
+function valueText({ values, units, isNear, classes }, index) {
 	const value = values[index];
 	if (value === null) return text("value.noData");
+	const label = classes?.classes.find((each) => each.value === value)?.label;
+	if (label) return label;
 	return `${isNear ? `≈ ${formatNumber(value, locale())}` : formatExact(value, locale())} ${units}`.trim();
 }
 
@@ -96,6 +101,7 @@ function draw(of, colourOf) {
 	});
 	const plots = groupsOf(of).flatMap((rows, place) => {
 		const top = place * (HEIGHT + GAP);
+		if (rows[0].classes) return rows.flatMap((row, index) => drawClasses(row, xs, [top, HEIGHT / rows.length, index]));
 		const valid = rows.flatMap(({ values }) => values.filter((value) => value !== null));
 		const [low, high] = valid.length > 0 ? valueRange(Math.min(...valid), Math.max(...valid)) : [0, 1];
 		const yOf = (/** @type {number} */ value) => top + HEIGHT - ((value - low) / (high - low)) * HEIGHT;
@@ -118,6 +124,17 @@ function draw(of, colourOf) {
 		return [...ticks, ...lines];
 	});
 	return [...distances, ...plots];
+}
+
+/** A band in the colours of the classes: between them there is nothing. @param {Row} row @param {number[]} xs of the stops @param {[top: number, height: number, index: number]} band @returns {SVGElement[]} */
+function drawClasses({ values, classes }, xs, [top, height, index]) {
+	const colourOf = colours(/** @type {import("../base/colours.js").PaintedStyle} */ (classes));
+	const box = { y: top + index * height, height: height - 2 };
+	return values.flatMap((value, at) => {
+		if (value === null) return [];
+		const width = (xs[at + 1] ?? xs[at]) - xs[at] + 0.5;
+		return [makeSvg("rect", { ...box, x: xs[at], width, fill: cssColour(colourOf(value)) })];
+	});
 }
 
 /** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen @returns {Sheet} */

@@ -101,10 +101,14 @@ function differenceRow({ later, earlier }, at) {
 	const words = make("strong");
 	if (hasBoth && !found) words.textContent = text("value.unknown");
 	else if (!found) words.textContent = a && b ? text("value.noData") : text("value.loading");
-	else if (a?.isApproximate || b?.isApproximate)
-		words.textContent = `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`;
-	// What the subtraction of binary fractions adds is no part of the values.
-	else words.textContent = formatExact(withoutNoise(found.value), locale());
+	else {
+		const isNear = a?.isApproximate || b?.isApproximate;
+		// What the subtraction of binary fractions adds is no part of the values.
+		const number = isNear
+			? `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`
+			: formatExact(withoutNoise(found.value), locale());
+		words.textContent = `${number} ${unitText(later.layer.peek()?.units)}`.trim();
+	}
 	return makeRow("difference", found?.value, differenceWords.value, " ", words);
 }
 

@@ -161,13 +161,18 @@ function wordsOf({ columns, isSameGrid, isPartial, isMean, step, place }) {
 /** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen @returns {Sheet} */
 export function startScatter(root, isOpen) {
 	const pairs = signal(/** @type {Pairs | null} */ (null));
+	/** Whether a layer of classes is not plotted. */
+	const leftOut = signal(false);
 	const message = make("p", { class: "inspect-note", role: "status" });
 	const plot = make("div", { class: "inspect-plot", role: "img" });
 	root.append(plot, message);
 	const colourOf = colourReader(root);
 	effect(() => {
-		const sides = shownSides().slice(0, 2);
-		for (const { side } of sides) followSide(side);
+		const all = shownSides();
+		for (const { side } of all) followSide(side);
+		// Codes of classes are no amounts.
+		const numbers = all.filter(({ side }) => side.legend.peek()?.type !== "classes");
+		const sides = numbers.slice(0, 2);
 		const area = shownArea.value;
 		if (!isOpen.value || !view.value || isMoving.value) return;
 		const count = () => {
@@ -175,8 +180,9 @@ export function startScatter(root, isOpen) {
 				const units = unitText(side.layer.peek()?.units);
 				return { side, name: units ? `${name} (${units})` : name };
 			});
+			leftOut.value = numbers.length < Math.min(2, all.length);
 			const found = pairsOf(named, area ? polygonsOf(area.geometry).flat() : null);
-			pairs.value = { ...found, place: area ? placeName(area) : "" };
+			pairs.value = named.length > 0 ? { ...found, place: area ? placeName(area) : "" } : null;
 		};
 		const waiting = window.setTimeout(count, WAIT_MS);
 		return () => window.clearTimeout(waiting);
@@ -187,7 +193,8 @@ export function startScatter(root, isOpen) {
 	effect(() => {
 		const drawn = content((name) => `var(${name})`);
 		plot.hidden = drawn === null;
-		message.replaceChildren(...(pairs.value ? wordsOf(pairs.value).map((words) => make("span", {}, words)) : []));
+		const told = [...(pairs.value ? wordsOf(pairs.value) : []), ...(leftOut.value ? [text("inspect.noClasses")] : [])];
+		message.replaceChildren(...told.map((words) => make("span", {}, words)));
 		if (!drawn || !pairs.value) return;
 		const top = pairs.value.columns.length === 1 ? MARGIN + SIZE / 2 - 4 : 0;
 		const [one, other] = pairs.value.names;

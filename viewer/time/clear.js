@@ -3,7 +3,7 @@
 import { DAY_MS, formatInstant } from "../base/dates.js";
 import { dismiss, isMoving, layer, notify, shownDate, timeDomain, timeIndex, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
-import { isTooSmall } from "../map/extent.js";
+import { isTooSmall, toBox } from "../map/extent.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { nearestClear } from "./frames.js";
 import { goTo } from "./playback.js";
@@ -27,7 +27,9 @@ export function startClear() {
 		const [of, at] = [layer.value, view.value];
 		if (!isEmpty.value || !of || !at) return;
 		const stopping = new AbortController();
-		void followShares(of, at.bbox, stopping.signal, (next) => {
+		// The server takes minima that are less than the maxima, across the meridian of 180 degrees too.
+		const { west, south, east, north } = toBox(at.bbox);
+		void followShares(of, [west, south, east, north], stopping.signal, (next) => {
 			here.value = next;
 		});
 		return () => stopping.abort();

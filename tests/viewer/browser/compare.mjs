@@ -363,6 +363,24 @@ await runAsCalled([
 		},
 	],
 	[
+		"18 classes, pictures and values of other units have no difference: that is said, and both sides are shown",
+		async ({ open }) => {
+			for (const other of ["classes", "rgb", "hours"]) {
+				const { page } = await open({ search: `${search("diff")}&layer2=${other}` });
+				await whenLinkSays(page, "compare", "swipe");
+				await page.getByText("These two have no difference").waitFor();
+				await whenBothShown(page);
+				await pointAt(page, CELLS[0]);
+				await whenRead(page, "a", valueAt("ndvi", A, CELLS[0]));
+				assert.equal(await page.locator("#readout [data-side=difference]").count(), 0);
+				assert.ok(await page.locator("#compare-bar option[value=diff]").isDisabled());
+			}
+			const { page } = await open({ search: search("diff").replace("layer=ndvi", "layer=classes") });
+			await page.getByText("These two have no difference").waitFor();
+			await whenLinkSays(page, "compare", "swipe");
+		},
+	],
+	[
 		"18 colours of a difference diverge from 0 and reach as far as is typed",
 		async ({ open }) => {
 			const { page } = await open({ search: search("diff") });

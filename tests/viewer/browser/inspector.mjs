@@ -136,6 +136,35 @@ await runAsCalled([
 		"downloads",
 	],
 	[
+		"classes are bands of their colours along a line, and are not plotted as if they were amounts",
+		async ({ open, outDir }) => {
+			const { page } = await open({ search: `${SEARCH.replace("=ndvi", "=classes")}${LINE}&layers=ndvi:1` });
+			await whenShown(page);
+			const plot = page.getByRole("slider", { name: "Place on the line" });
+			await plot.waitFor();
+			await until(page, async () => !(await page.locator(".inspect-profile").textContent())?.includes("loaded"));
+			const [, ...rows] = await table(page);
+			const known = rows.filter((row) => row[3] !== "");
+			for (const [, lon, lat, value] of known)
+				assert.equal(Number(value), valueAt("classes", T, cellAt({ lon: Number(lon), lat: Number(lat) })));
+			assert.equal(await plot.locator("rect").count(), known.length);
+			const colours = await plot.locator("rect").evaluateAll((all) => all.map((each) => each.getAttribute("fill")));
+			const codes = new Set(known.map((row) => row[3]));
+			assert.ok(codes.size > 1);
+			assert.equal(new Set(known.map((row, at) => `${row[3]} ${colours[at]}`)).size, codes.size);
+			await plot.focus();
+			await page.keyboard.press("Home");
+			await until(page, async () => /Classes[^;]*: [A-Za-z]/.test((await plot.getAttribute("aria-valuetext")) ?? ""));
+			await page.screenshot({ path: join(outDir, "profile-classes.png") });
+			await page.getByRole("tab", { name: "Two layers" }).click();
+			const told = page.locator(".inspect-scatter .inspect-note");
+			await until(page, async () => /Classes are no amounts/.test((await told.textContent()) ?? ""));
+			assert.match((await told.textContent()) ?? "", /n = .* mean/);
+			assert.deepEqual(await brokenRules(page), []);
+		},
+		"downloads",
+	],
+	[
 		"the keyboard draws the line of a profile",
 		async ({ open }) => {
 			const { page } = await open({ search: SEARCH });

@@ -31,7 +31,8 @@ test("anomalies have zero in the middle, of a quarter of the palette's range; su
 
 	assert.deepEqual(anomaly, [-0.25, 0.25]);
 	assert.equal(sum[0], 0);
-	assert.deepEqual(rangeFor({ lines: new Map(), usual: null, seasons: [], nearness: 5 }, "value", null), [0, 1]);
+	const none = { lines: new Map(), usual: null, seasons: [], nearness: 5, hasMeans: false };
+	assert.deepEqual(rangeFor(none, "value", null), [0, 1]);
 });
 
 test("with a curve the years are those of the curve", () => {
@@ -41,6 +42,14 @@ test("with a curve the years are those of the curve", () => {
 		[...(lines.get(2022) ?? [])].filter((value) => value !== undefined),
 		[0.16, 0.18],
 	);
+});
+
+test("it is known that values are means where a day had several with a value, and only there", () => {
+	const times = ["2021-06-01T10:30:00Z", "2021-06-01T14:15:00Z", "2021-06-11T10:30:00Z"];
+	const hasMeans = (/** @type {(number | null)[]} */ values) =>
+		modelOf({ ...ANSWER, times, values, analysis: {} }, { ...HOW, kind: "value" }).hasMeans;
+
+	assert.deepEqual([hasMeans([0.1, 0.3, 0.2]), hasMeans([0.1, null, 0.2])], [true, false]);
 });
 
 test("rows of a file have each value once, a gap as none, and the season of its year", () => {

@@ -53,6 +53,7 @@ export function messageOf({ all, answer, usualMonth, ownMonth, month, show, mode
 	const parts = [
 		isSouthern && text("years.southern", { month: monthName(month.value) }),
 		show.value === "cumulative" && text("years.sumHint"),
+		model.value?.hasMeans && text("years.dayMeans"),
 		model.value?.seasons.length === 0 && text("years.noSeasons"),
 		model.value?.usual && `${text("years.usualBand")}. ${text("years.usualMedian")}.`,
 	];

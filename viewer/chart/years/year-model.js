@@ -7,8 +7,8 @@
  * @typedef {"value" | "anomaly" | "cumulative"} Kind
  * @typedef {{
  *   lines: import("./year-lines.js").YearLines, usual: import("./year-lines.js").Usual | null,
- *   seasons: import("./year-lines.js").Season[], nearness: number,
- * }} Model `nearness`: days over which values of years are compared
+ *   seasons: import("./year-lines.js").Season[], nearness: number, hasMeans: boolean,
+ * }} Model `nearness`: days over which values of years are compared; `hasMeans`: some days had several acquisitions
  */
 import { valueRange } from "../series/scales.js";
 import { cumulate, cutYears, daily, monthDay, nearnessOf, seasonsOf, usualOf, yearName } from "./year-lines.js";
@@ -20,13 +20,16 @@ const SEASON = ["start", "peak", "end", "length"];
 /** @param {Analysed} answer @param {{ kind: Kind, month: number, hasCurve: boolean }} how @returns {Model} */
 export function modelOf({ times, values, analysis = {} }, { kind, month, hasCurve }) {
 	const { smooth, anomaly, normals, phenology } = analysis;
-	const series = daily(times, (kind === "anomaly" ? anomaly : hasCurve ? smooth : values) ?? []);
+	const numbers = (kind === "anomaly" ? anomaly : hasCurve ? smooth : values) ?? [];
+	const series = daily(times, numbers);
+	const days = times.flatMap((time, at) => (typeof numbers[at] === "number" ? [time?.slice(0, 10)] : []));
 	const isSum = kind === "cumulative";
 	return {
 		lines: isSum ? cumulate(series, month) : cutYears(series, month),
 		usual: kind === "value" && normals ? usualOf(times, values, normals, month) : null,
 		seasons: phenology ? seasonsOf(phenology, month) : [],
 		nearness: isSum ? 0 : nearnessOf(series),
+		hasMeans: new Set(days).size < days.length,
 	};
 }
 
