@@ -286,6 +286,13 @@ export function dismiss(id) {
 	}
 }
 
+/** Whether what a side shows are amounts, with which one can reckon, and not pictures or classes; null while that is not known. @param {Side} side */
+export function hasAmounts({ layer, legend }) {
+	if (!layer.value) return null;
+	if (layer.value.variable === null) return false;
+	return legend.value && legend.value.type !== "classes";
+}
+
 /** The name of a notice about a side. @param {Side} side @param {string} about */
 export const noticeOf = (side, about) => (side.id === "a" ? about : `${about} ${side.id}`);
 

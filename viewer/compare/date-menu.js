@@ -2,7 +2,7 @@
 
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
-import { chooseTime, compareMode as mode, sideA, sideB } from "../base/state.js";
+import { chooseTime, hasAmounts, compareMode as mode, notify, sideA, sideB } from "../base/state.js";
 import { text } from "../base/text.js";
 import { makePopover, toggleBy } from "../time/popover.js";
 import { batch, effect } from "../vendor/signals-core.js";
@@ -35,7 +35,7 @@ const CHOICES = [
 	yearsAfter("compare.yearBack", -1),
 	{
 		name: "compare.usual",
-		canBe: ({ layer, timeDomain }) => layer.value?.variable !== null && timeDomain.value.instants.length > 0,
+		canBe: (side) => hasAmounts(side) !== false && side.timeDomain.value.instants.length > 0,
 		isSo: ({ isUsual }) => isUsual.value,
 		choose: (side) => showUsual(side, true),
 	},
@@ -59,6 +59,12 @@ export function makeDateMenu(host) {
 		};
 		return make("button", { class: "quiet", onclick: press }, text(name));
 	};
+	effect(() => {
+		const side = sideB.value;
+		if (!side?.isUsual.value || hasAmounts(side) !== false) return;
+		showUsual(side, false);
+		notify("usual", text("period.noUsual", { layer: side.layer.peek()?.title ?? "" }));
+	});
 	const choices = CHOICES.map((choice) => {
 		const element = row(choice.name, () => sideB.peek() && choice.choose(/** @type {Side} */ (sideB.peek())));
 		effect(() => {

@@ -13,6 +13,7 @@ import {
 	AS_STYLED,
 	chooseTime,
 	findLayer,
+	hasAmounts,
 	joinLink,
 	makeSide,
 	compareMode as mode,
@@ -46,12 +47,10 @@ export const inOrder = computed(() => {
 });
 /** Whether values of one side can be taken from those of the other: numbers of one unit, not classes or pictures; null while that is not known. */
 export const canSubtract = computed(() => {
-	const sides = [sideA, sideB.value ?? sideA];
-	const [of, other] = sides.map(({ layer }) => layer.value);
-	if (!of || !other) return null;
-	if (!of.variable || !other.variable || unitText(of.units) !== unitText(other.units)) return false;
-	const [one, two] = sides.map(({ legend }) => legend.value?.type);
-	return one === "classes" || two === "classes" ? false : one && two ? true : null;
+	const other = sideB.value ?? sideA;
+	const [one, two] = [sideA, other].map(hasAmounts);
+	if (!one || !two) return one === false || two === false ? false : null;
+	return unitText(sideA.layer.value?.units) === unitText(other.layer.value?.units);
 });
 /** The colours of differences as they are shown, for the key; null while there are none. Only the map sets it. */
 export const shownDifference = signal(/** @type {import("../base/colours.js").PaintedStyle | null} */ (null));

@@ -9,7 +9,7 @@
 import { polygonsOf } from "../areas/shapes/geometry.js";
 import { colourReader, make } from "../base/elements.js";
 import { toPlace } from "../base/permalink.js";
-import { isMoving, view } from "../base/state.js";
+import { hasAmounts, isMoving, view } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { roundValues, shareOf } from "../base/value-scale.js";
@@ -170,8 +170,8 @@ export function startScatter(root, isOpen) {
 	effect(() => {
 		const all = shownSides();
 		for (const { side } of all) followSide(side);
-		// Codes of classes are no amounts.
-		const numbers = all.filter(({ side }) => side.legend.peek()?.type !== "classes");
+		// Codes of classes are not amounts.
+		const numbers = all.filter(({ side }) => hasAmounts(side) !== false);
 		const sides = numbers.slice(0, 2);
 		const area = shownArea.value;
 		if (!isOpen.value || !view.value || isMoving.value) return;

@@ -378,6 +378,10 @@ await runAsCalled([
 			const { page } = await open({ search: search("diff").replace("layer=ndvi", "layer=classes") });
 			await page.getByText("These two have no difference").waitFor();
 			await whenLinkSays(page, "compare", "swipe");
+
+			const usual = await open({ search: "?layer=classes&date=2019-02-25&compare=side&date2=usual" });
+			await usual.page.getByText("What is usual cannot be shown for Classes.").waitFor();
+			await whenLinkSays(usual.page, "date2", "2019-02-25");
 		},
 	],
 	[

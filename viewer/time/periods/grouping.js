@@ -8,7 +8,7 @@
  */
 import { isStatic } from "../../base/api.js";
 import { yearOf } from "../../base/dates.js";
-import { AS_STYLED, comparedSides, joinLink, regroup, setGrouping, sideA } from "../../base/state.js";
+import { AS_STYLED, comparedSides, hasAmounts, joinLink, regroup, setGrouping, sideA } from "../../base/state.js";
 import { partOfYear } from "../../ctc1/periods.js";
 import { effect, signal, untracked } from "../../vendor/signals-core.js";
 import { wholeShares } from "../shares.js";
@@ -29,8 +29,7 @@ export const period = signal(/** @type {{ slot: Slot, method: Method } | null} *
 
 /** The methods that a side's layer has. @param {Side} side */
 export function methodsOf(side) {
-	const isOfValues = side.layer.value?.variable !== null && side.legend.value?.type !== "classes";
-	const able = isOfValues ? METHODS : CHOSEN_METHODS;
+	const able = hasAmounts(side) === false ? CHOSEN_METHODS : METHODS;
 	// Files do not say which date is clear.
 	return isStatic ? able.filter((each) => each !== "clearest") : able;
 }
