@@ -70,8 +70,9 @@ function followPointer(map, element) {
 		const { left, top, width, height } = container.getBoundingClientRect();
 		tell(centreOf(map), { x: left + width / 2, y: top + height / 2, isByKeys: true });
 	};
-	/** Where the pointer is on this map, while it is there. @type {any} */
+	/** Where the pointer is on this map, while it is there, and whether it is a mouse: what touched the map rests nowhere. @type {any} */
 	let hovering = null;
+	let isMouse = false;
 	const takeHovered = () => {
 		const { clientX: x, clientY: y } = hovering.originalEvent;
 		tell(placeUnder(map, hovering.containerPoint), { x, y, isByKeys: false });
@@ -94,7 +95,7 @@ function followPointer(map, element) {
 		move: () => {
 			if (isKeyboard()) takeCentre();
 			// A map that glides on after a drag, or goes elsewhere, brings other places under a pointer at rest.
-			else if (hovering && !document.body.classList.contains("leaflet-dragging")) takeHovered();
+			else if (hovering && isMouse && !document.body.classList.contains("leaflet-dragging")) takeHovered();
 		},
 		// Screen readers get the place where the map has come to rest.
 		moveend: () => {
@@ -106,6 +107,14 @@ function followPointer(map, element) {
 	};
 	const stopping = new AbortController();
 	map.on(onMap);
+	for (const kind of /** @type {const} */ (["pointerdown", "pointermove"]))
+		container.addEventListener(
+			kind,
+			({ pointerType }) => {
+				isMouse = pointerType === "mouse";
+			},
+			{ signal: stopping.signal, capture: true },
+		);
 	container.addEventListener("keyup", takeCentre, { signal: stopping.signal });
 	container.addEventListener("blur", leave, { signal: stopping.signal });
 	return () => {

@@ -161,7 +161,7 @@ function wordsOf({ columns, isSameGrid, isPartial, isMean, step, place }) {
 /** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen @returns {Sheet} */
 export function startScatter(root, isOpen) {
 	const pairs = signal(/** @type {Pairs | null} */ (null));
-	/** Whether a layer of classes is not plotted. */
+	/** Whether a layer without amounts is not plotted. */
 	const leftOut = signal(false);
 	const message = make("p", { class: "inspect-note", role: "status" });
 	const plot = make("div", { class: "inspect-plot", role: "img" });

@@ -158,7 +158,7 @@ await runAsCalled([
 			await page.screenshot({ path: join(outDir, "profile-classes.png") });
 			await page.getByRole("tab", { name: "Two layers" }).click();
 			const told = page.locator(".inspect-scatter .inspect-note");
-			await until(page, async () => /Classes are not amounts/.test((await told.textContent()) ?? ""));
+			await until(page, async () => /Classes and pictures are not amounts/.test((await told.textContent()) ?? ""));
 			assert.match((await told.textContent()) ?? "", /n = .* mean/);
 			assert.deepEqual(await brokenRules(page), []);
 		},
