@@ -3,7 +3,7 @@
  *
  * @typedef {import("./samples.js").Stop} Stop
  * @typedef {import("../chart/series/figure.js").Sheet} Sheet
- * @typedef {{ name: string, units: string, group: string, values: (number | null)[], colour: string, isDashed: boolean, isNear: boolean, classes: import("../base/colours.js").PaintedStyle | null }} Row
+ * @typedef {{ name: string, units: string, group: string, values: (number | null)[], colour: string, isDashed: boolean, isNear: boolean, classes: { style: import("../base/colours.js").PaintedStyle, labels: Map<number, string> } | null }} Row
  * @typedef {{ stops: Stop[], rows: Row[], isPartial: boolean, mean: string }} Profile
  */
 
@@ -54,7 +54,8 @@ const profile = computed(() => {
 		const { id = "", units = "" } = side.layer.peek() ?? {};
 		const colour = `--place-${index + 1}`;
 		const legend = side.legend.peek();
-		const classes = legend?.type === "classes" ? paintedStyle(legend, side.colouring.peek()) : null;
+		const labels = new Map(legend?.classes?.map(({ value, label }) => [value, label]));
+		const classes = legend?.type === "classes" ? { style: paintedStyle(legend, side.colouring.peek()), labels } : null;
 		return { name, units: unitText(units), group: id, values, colour, isDashed: side.id === "b", isNear, classes };
 	});
 	return { stops, rows, isPartial, mean: isMean ? formatLength(pixel, locale()) : "" };
@@ -64,7 +65,7 @@ const profile = computed(() => {
 function valueText({ values, units, isNear, classes }, index) {
 	const value = values[index];
 	if (value === null) return text("value.noData");
-	const label = classes?.classes.find((each) => each.value === value)?.label;
+	const label = classes?.labels.get(value);
 	if (label) return label;
 	return `${isNear ? `≈ ${formatNumber(value, locale())}` : formatExact(value, locale())} ${units}`.trim();
 }
@@ -101,7 +102,11 @@ function draw(of, colourOf) {
 	});
 	const plots = groupsOf(of).flatMap((rows, place) => {
 		const top = place * (HEIGHT + GAP);
-		if (rows[0].classes) return rows.flatMap((row, index) => drawClasses(row, xs, [top, HEIGHT / rows.length, index]));
+		const style = rows[0].classes?.style;
+		if (style)
+			return rows.flatMap((row, index) =>
+				drawClasses(row, style, xs, [top + (index * HEIGHT) / rows.length, HEIGHT / rows.length]),
+			);
 		const valid = rows.flatMap(({ values }) => values.filter((value) => value !== null));
 		const [low, high] = valid.length > 0 ? valueRange(Math.min(...valid), Math.max(...valid)) : [0, 1];
 		const yOf = (/** @type {number} */ value) => top + HEIGHT - ((value - low) / (high - low)) * HEIGHT;
@@ -126,10 +131,10 @@ function draw(of, colourOf) {
 	return [...distances, ...plots];
 }
 
-/** A band in the colours of the classes: between them there is nothing. @param {Row} row @param {number[]} xs of the stops @param {[top: number, height: number, index: number]} band @returns {SVGElement[]} */
-function drawClasses({ values, classes }, xs, [top, height, index]) {
-	const colourOf = colours(/** @type {import("../base/colours.js").PaintedStyle} */ (classes));
-	const box = { y: top + index * height, height: height - 2 };
+/** A band in the colours of the classes: between them there is nothing. @param {Row} row @param {import("../base/colours.js").PaintedStyle} style @param {number[]} xs of the stops @param {[top: number, height: number]} band @returns {SVGElement[]} */
+function drawClasses({ values }, style, xs, [top, height]) {
+	const colourOf = colours(style);
+	const box = { y: top, height: height - 2 };
 	return values.flatMap((value, at) => {
 		if (value === null) return [];
 		const width = (xs[at + 1] ?? xs[at]) - xs[at] + 0.5;

@@ -181,8 +181,8 @@ export function startScatter(root, isOpen) {
 				return { side, name: units ? `${name} (${units})` : name };
 			});
 			leftOut.value = numbers.length < Math.min(2, all.length);
-			const found = pairsOf(named, area ? polygonsOf(area.geometry).flat() : null);
-			pairs.value = named.length > 0 ? { ...found, place: area ? placeName(area) : "" } : null;
+			const rings = area ? polygonsOf(area.geometry).flat() : null;
+			pairs.value = named.length > 0 ? { ...pairsOf(named, rings), place: area ? placeName(area) : "" } : null;
 		};
 		const waiting = window.setTimeout(count, WAIT_MS);
 		return () => window.clearTimeout(waiting);

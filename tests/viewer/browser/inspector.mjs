@@ -161,6 +161,10 @@ await runAsCalled([
 			await until(page, async () => /Classes and pictures are not amounts/.test((await told.textContent()) ?? ""));
 			assert.match((await told.textContent()) ?? "", /n = .* mean/);
 			assert.deepEqual(await brokenRules(page), []);
+			await page.getByRole("button", { name: "Remove NDVI of 2019" }).click();
+			await until(page, async () => !/n = /.test((await told.textContent()) ?? ""));
+			assert.match((await told.textContent()) ?? "", /Classes and pictures are not amounts/);
+			await page.locator(".inspect-scatter .inspect-plot").waitFor({ state: "hidden" });
 		},
 		"downloads",
 	],
