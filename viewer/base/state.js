@@ -345,14 +345,20 @@ export async function findLayer(id) {
 	return all.length > 0 ? { layer: all[0], isInstead: true } : null;
 }
 
-/** What was asked of the layer that is loading, and what stops that, by side. @type {WeakMap<Side, { wish: Wish, loading: AbortController }>} */
+/**
+ * @typedef {{ wish: Wish, loading?: AbortController, clear?: string }} Asked `clear` is the newest date that is clear, where
+ *   the server had to be asked: it may know dates that came since
+ */
+/** What was asked of the layer that is loading, and what stops that, by side. @type {WeakMap<Side, Asked>} */
 const opening = new WeakMap();
 
 /** Shows a layer on a side, at the date and in the style wished for or those nearest to them. @param {Layer} next @param {Wish} wish @param {Side} [side] */
 export async function openLayer(next, wish, side = sideA) {
-	opening.get(side)?.loading.abort();
+	opening.get(side)?.loading?.abort();
 	const loading = new AbortController();
-	opening.set(side, { wish, loading });
+	/** @type {Asked} */
+	const asked = { wish, loading };
+	opening.set(side, asked);
 	const { signal: stopped } = loading;
 	const chosen = next.styles.find(({ id }) => id === wish.style) ?? next.styles[0];
 	if (wish.style !== undefined && chosen?.id !== wish.style && wish.style !== "default") {
@@ -370,11 +376,11 @@ export async function openLayer(next, wish, side = sideA) {
 		if (stopped.aborted) return;
 		const instants = times.map((time, index) => toInstant(time, ends[index]));
 		const isUnknown = wish.date === undefined && validShares.at(-1) === null;
-		const clear = isUnknown ? await clearDate(next, stopped) : undefined;
+		if (isUnknown) asked.clear = await clearDate(next, stopped);
 		if (stopped.aborted) return;
 		batch(() => {
 			side.dates.value = { phase: "ready", why: "", instants, validShares };
-			side.timeIndex.value = indexFor(next, side.timeDomain.peek(), wish.date, clear);
+			side.timeIndex.value = indexFor(next, side.timeDomain.peek(), asked);
 		});
 	} catch (error) {
 		if (!stopped.aborted) side.dates.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
@@ -403,8 +409,8 @@ export function chooseClear(isOn) {
 	}
 }
 
-/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where that is its last date, the newest that is clear. @param {Layer} of @param {Pick<TimeDomain, "instants" | "validShares">} domain @param {string | undefined} date @param {string} [clear] the newest that is clear, where the server had to be asked: it may know dates that came since */
-function indexFor(of, { instants, validShares }, date, clear) {
+/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where that is its last date, the newest that is clear. @param {Layer} of @param {Pick<TimeDomain, "instants" | "validShares">} domain @param {Asked} [asked] */
+function indexFor(of, { instants, validShares }, { wish: { date }, clear } = { wish: {} }) {
 	if (instants.length === 0) return -1;
 	if (date === undefined) {
 		const { default: usual, last } = of.times;
@@ -437,7 +443,7 @@ export function regroup(change, sides = sidesNow()) {
 		for (const [at, side] of sides.entries()) {
 			const [of, domain, ms] = [side.layer.peek(), side.timeDomain.peek(), before[at]];
 			if (ms !== undefined) side.timeIndex.value = indexOfMoment(domain.instants, ms);
-			else if (of) side.timeIndex.value = indexFor(of, domain, opening.get(side)?.wish.date);
+			else if (of) side.timeIndex.value = indexFor(of, domain, opening.get(side));
 		}
 	});
 }

@@ -164,8 +164,10 @@ async function openViewer(
 		if (!String(error).includes("Content-Security-Policy:")) opened.faults.push(String(error));
 	});
 	page.on("request", (request) => {
-		opened.requests.push(request.url());
-		const { protocol, origin } = new URL(request.url());
+		const { protocol, origin, pathname } = new URL(request.url());
+		// The browser asks for the icon of its tab by itself, again after each change of the address.
+		const isOfTab = pathname.endsWith("/icon.svg") && request.resourceType() === "other";
+		if (!isOfTab) opened.requests.push(request.url());
 		const isOwn = ["data:", "blob:"].includes(protocol) || origin === new URL(base).origin;
 		if (!isOwn) opened.faults.push(`a request left for ${origin}`);
 	});

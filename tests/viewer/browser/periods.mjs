@@ -239,18 +239,42 @@ await runAsCalled([
 					how(json);
 					await route.fulfill({ response, json });
 				};
+			const clear = change(({ times }) => {
+				times.clear = dates.findLast((date) => date.startsWith(year));
+			});
+			const times = change(({ valid_shares }) => valid_shares.fill(null));
+			const search = `?${WHOLE}&slot=year&reducer=max`;
 			const { page } = await open({
-				search: `?${WHOLE}&slot=year&reducer=max`,
-				routes: {
-					[`^/layers/${LAYER}/times`]: change(({ valid_shares }) => valid_shares.fill(null)),
-					[`^/layers/${LAYER}$`]: change(({ times }) => {
-						times.clear = dates.findLast((date) => date.startsWith(year));
-					}),
-				},
+				search,
+				routes: { [`^/layers/${LAYER}/times`]: times, [`^/layers/${LAYER}$`]: clear },
 			});
 			await whenShown(page);
 			await until(page, () => linkValue(page, "date") !== null);
 			assert.equal(linkValue(page, "date")?.slice(0, 4), year);
+
+			// What makes periods of dates may come when the date is there.
+			/** @type {() => void} */
+			let answer = () => {};
+			const isAnswered = new Promise((resolve) => {
+				answer = () => resolve(null);
+			});
+			const { page: other } = await open({
+				search,
+				routes: {
+					[`^/layers/${LAYER}/times`]: times,
+					[`^/layers/${LAYER}$`]: async (route) => {
+						await clear(route);
+						answer();
+					},
+					"/js/wanted-": async (route) => {
+						await isAnswered;
+						await route.continue();
+					},
+				},
+			});
+			await whenLinkSays(other, "slot", "year");
+			await whenShown(other);
+			assert.equal(linkValue(other, "date")?.slice(0, 4), year);
 		},
 	],
 	[
