@@ -1,6 +1,7 @@
 /**
  * What is compared with what, and how: the second side, and that it keeps in step with the first.
  *
+ * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {import("../base/permalink.js").CompareMode} CompareMode
  * @typedef {import("../base/permalink.js").Link} Link
  * @typedef {import("../base/state.js").Side} Side
@@ -124,18 +125,22 @@ const TOGETHER = { years: 0, ms: 0 };
 
 /** Moves B with A through time, as far apart as they are when B is moved alone. @param {Side} side */
 function keepInStep(side) {
-	let apart = TOGETHER;
+	/** Null where B was moved while A had no date. */
+	let apart = /** @type {typeof TOGETHER | null} */ (TOGETHER);
 	let isFollowing = false;
+	const measure = (/** @type {Instant} */ from, /** @type {Instant} */ to) =>
+		side.isUsual.peek() || isWithin(to, from.ms) ? TOGETHER : apartOf(from.ms, to.ms);
 	live(() => {
 		const to = side.instant.value;
 		const from = sideA.instant.peek();
-		if (to && from && !isFollowing)
-			apart = side.isUsual.value || isWithin(to, from.ms) ? TOGETHER : apartOf(from.ms, to.ms);
+		if (to && !isFollowing) apart = from && measure(from, to);
 	});
 	live(() => {
 		const from = sideA.instant.value;
 		const { instants } = side.timeDomain.peek();
 		if (!from || instants.length === 0) return;
+		const to = side.instant.peek();
+		apart ??= to ? measure(from, to) : TOGETHER;
 		isFollowing = true;
 		// Periods of other years begin up to a day off: of those the nearest is meant.
 		const find = apart === TOGETHER ? indexOfMoment : nearestIndex;

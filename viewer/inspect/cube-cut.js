@@ -38,12 +38,12 @@ export const box = computed(() => {
 
 /** The dates that are loaded around that of the map, and those of its window; cells are pixels of the map. @type {import("@preact/signals-core").ReadonlySignal<Grid | null>} */
 export const grid = computed(() => {
-	const [now, edges, index] = [view.value, box.value, timeIndex.value];
+	const [now, edges, index, loaded] = [view.value, box.value, timeIndex.value, sideA.loadedTimes.value];
 	const { instants } = timeDomain.value;
 	const cubes = cubesOf(sideA);
 	if (!now || !edges || !cubes || index < 0) return null;
 	const window = cubes.source.windows[cubes.source.windowAt[index]];
-	const there = [...sideA.loadedTimes.value.keys(), window.first, window.first + window.count - 1];
+	const there = [...loaded.keys(), window.first, window.first + window.count - 1];
 	const [first, last] = [Math.min(...there), Math.min(instants.length - 1, Math.max(...there))];
 	const from = Math.max(first, Math.min(index - MOST_DATES / 2, last - MOST_DATES + 1));
 	const indexes = Array.from({ length: Math.min(MOST_DATES, last - from + 1) }, (_, at) => from + at);

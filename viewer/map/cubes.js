@@ -164,6 +164,8 @@ export class CubeDrawing extends CubeReader {
 		if (!this.#hasColours.value) return;
 		const { timeIndex, tileProgress } = this.side;
 		const index = Math.max(0, timeIndex.value);
+		// Of the dates that come next a drawing may hear before it is gone.
+		if (index >= this.source.times.length) return;
 		if (index !== this.layer.painter.shown) tileProgress.value = { ...tileProgress.peek(), phase: "loading" };
 		this.layer.painter.set({
 			index,

@@ -159,7 +159,8 @@ await runAsCalled([
 			const { page } = await openFind(open, "scenes", PAGE, {
 				routes: {
 					"^/layers/scenes/times": async (route) => {
-						const answer = await route.fetch();
+						// The server may close a connection that nothing came on for a while.
+						const answer = await route.fetch({ maxRetries: 3 });
 						const body = await answer.json();
 						const last = isOld ? COUNT - 1 : COUNT;
 						isOld = false;

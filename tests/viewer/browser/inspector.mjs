@@ -274,6 +274,28 @@ await runAsCalled([
 		},
 	],
 	[
+		"the cube is there as soon as the first dates are, where the panel was there before them",
+		async ({ open }) => {
+			/** @type {(() => void) | undefined} */
+			let go;
+			const isOpen = new Promise((resolve) => {
+				go = () => resolve(null);
+			});
+			const late = async (/** @type {import("playwright-core").Route} */ route) => {
+				await isOpen;
+				await route.continue();
+			};
+			const { page } = await open({
+				search: `${SEARCH}&cube=3d`,
+				routes: { "^/tiles/ndvi/.*tilejson": late },
+			});
+			await page.getByRole("group", { name: "Turn the cube" }).waitFor();
+			go?.();
+			await whenShown(page);
+			await page.getByText(`${FIXTURES.ndvi.dates[0]} – `).waitFor();
+		},
+	],
+	[
 		"the cube turns, is cut and stretched, by pointer and keys, and the link keeps it; on phones too",
 		async ({ open, outDir }) => {
 			for (const size of [{}, { width: 390, height: 844 }]) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FIXTURES } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, noticeTexts, typeInto, until, whenLinkSays, whenShown } from "./tools.mjs";
+import { brokenRules, linkValue, nextFrame, noticeTexts, typeInto, until, whenLinkSays, whenShown } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -179,6 +179,35 @@ await runAsCalled([
 			);
 			const query = new URL(wms).searchParams;
 			assert.deepEqual([query.get("TIME")?.slice(0, 10), query.get("DIFFERENCE")?.slice(0, 10)], [dates[8], dates[0]]);
+		},
+	],
+	[
+		"A and B change places whichever has its dates first",
+		async ({ open }) => {
+			for (const last of [0, 1]) {
+				/** @type {import("playwright-core").Route[]} */
+				const asked = [];
+				let isSwapping = false;
+				const hold = (/** @type {import("playwright-core").Route} */ route) =>
+					isSwapping ? void asked.push(route) : route.continue();
+				const { page } = await open({
+					search: `?layer=ndvi&date=${dates[0]}&date2=${dates[8]}&compare=swipe&${VIEW}&style=numbers&style2=numbers`,
+					routes: { "^/layers/ndvi/times": hold },
+				});
+				await whenCompared(page);
+				isSwapping = true;
+				await page.locator(".compare-bar .menu").click();
+				await page.getByRole("button", { name: "Swap A and B" }).click();
+				await until(page, () => asked.length === 2);
+				const answer = page.waitForResponse(/times/);
+				await asked[1 - last].continue();
+				await (await answer).finished();
+				await nextFrame(page);
+				await asked[last].continue();
+				await whenLinkSays(page, "date", dates[8]);
+				await whenCompared(page);
+				await whenLinkSays(page, "date2", dates[0]);
+			}
 		},
 	],
 	[

@@ -234,7 +234,8 @@ await runAsCalled([
 			const year = dates[0].slice(0, 4);
 			const change =
 				(/** @type {(body: any) => void} */ how) => async (/** @type {import("playwright-core").Route} */ route) => {
-					const response = await route.fetch();
+					// The server may close a connection that nothing came on for a while.
+					const response = await route.fetch({ maxRetries: 3 });
 					const json = await response.json();
 					how(json);
 					await route.fulfill({ response, json });

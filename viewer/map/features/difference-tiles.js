@@ -3,11 +3,11 @@
 import { fetchLegend } from "../../base/api.js";
 import { differenceStyle, paintedStyle } from "../../base/colours.js";
 import { atEnd, live } from "../../base/live.js";
-import { AS_STYLED, isGapFilled, notify } from "../../base/state.js";
+import { AS_STYLED, hasAmounts, isGapFilled, notify } from "../../base/state.js";
 import { text } from "../../base/text.js";
 import { differenceTable, paintDifference } from "../../compare/difference.js";
 import { differenceRange, inOrder, shownDifference } from "../../compare/second-side.js";
-import { signal } from "../../vendor/signals-core.js";
+import { computed, signal } from "../../vendor/signals-core.js";
 import { cubesOf } from "../cubes.js";
 import { downAt } from "../extent.js";
 import { PaintedLayer } from "../ground.js";
@@ -96,9 +96,11 @@ export function showDifference(map, a, b, pane) {
 /** Keeps the colours at those of the server's differences of this style. @param {Side} side */
 function followColours(side) {
 	const diverging = signal(/** @type {PaintedStyle | null} */ (null));
+	// Classes have none, and the server refuses to tell them.
+	const isAble = computed(() => hasAmounts(side) === true);
 	live(() => {
 		const [of, style] = [side.layer.value, side.style.value];
-		if (!of) return;
+		if (!of || !isAble.value) return;
 		const stopping = new AbortController();
 		fetchLegend(of, style, stopping.signal, RAMP).then(
 			(legend) => {
