@@ -273,8 +273,8 @@ await runAsCalled([
 					},
 				},
 			});
-			await whenLinkSays(other, "slot", "year");
 			await whenShown(other);
+			await until(other, () => linkValue(other, "date") !== null);
 			assert.equal(linkValue(other, "date")?.slice(0, 4), year);
 		},
 	],
