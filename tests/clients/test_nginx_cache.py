@@ -3,6 +3,7 @@
 import getpass
 import json
 import re
+import socket
 import struct
 import subprocess
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.catalog.catalogue import ServiceInfo
@@ -346,14 +347,80 @@ def test_one_address_runs_few_processes_at_once_and_other_requests_go_on(tmp_pat
     assert [each.status for each in others] == [200, 200]
 
 
-def test_no_cookie_reaches_the_server(tmp_path):
+COOKIES = {
+    "a=b": None,
+    "x__Host-chronotile_session=forged": None,
+    "a=b; xchronotile_signin=forged": None,
+    "a=chronotile_session=forged": None,
+    "__Host-chronotile_session=user": "__Host-chronotile_session=user",
+    "a=b;chronotile_signin=user; c=d": "chronotile_signin=user",
+    "x__Host-chronotile_session=forged; __Host-chronotile_session=user": "__Host-chronotile_session=user",
+    "chronotile_session=forged; __Host-chronotile_session=user": (
+        "chronotile_session=forged; __Host-chronotile_session=user"
+    ),
+}
+"""Cookies of requests, and those of them that the server receives."""
+
+
+def test_nginx_passes_only_cookies_with_the_whole_name(tmp_path):
     async def echo(scope, receive, send):
-        await PlainTextResponse(str(Request(scope).headers.get("cookie")))(scope, receive, send)
+        await JSONResponse(Request(scope).headers.get("cookie"))(scope, receive, send)
 
     with listening(echo) as ours, nginx_before(ours, tmp_path) as address:
-        answer = Cached(address, None, tmp_path / "answers").ask("/layers", Cookie="a=b")
+        cached = Cached(address, None, tmp_path / "answers")
+        received = {cookie: json.loads(cached.ask("/layers", Cookie=cookie).body) for cookie in COOKIES}
 
-    assert answer.body == b"None"
+    assert received == COOKIES
+
+
+KEY = "ctk_0123456789abcdefghijklmnopqrstuvwxyz-_ABCDE"
+OTHER = "cts_9876543210abcdefghijklmnopqrstuvwxyz-_ABCDE"
+LOGGED = {
+    f"/k/{KEY}/layers": "GET /k/-/layers HTTP/1.1",
+    f"/k/{KEY}/k/{OTHER}/layers?f=json": "GET /k/-/layers?f=json HTTP/1.1",
+    f"/%6b/{KEY}/layers": "GET /k/-/layers HTTP/1.1",
+    f"/k%2f{KEY}/layers": "GET /k/-/layers HTTP/1.1",
+    f"//k//%63tk{KEY[3:]}//layers": "GET /k/-/layers HTTP/1.1",
+    f"/x/../k/./{KEY}": "GET /k/- HTTP/1.1",
+    f"/k/{KEY}/%0a": "GET /k/-/\\x0A HTTP/1.1",
+    f"/%0a/{KEY}/%0a{OTHER}/x": "GET /\\x0A/-/x HTTP/1.1",
+    f"/maps/k/{KEY}/wms": "GET /maps/k/-/wms HTTP/1.1",
+    f"/%256b/{KEY}": "GET /%6b/- HTTP/1.1",
+    "/k/not-a-key/wms": "GET /k/-/wms HTTP/1.1",
+    f"/signin?return=%2Fk%2F{KEY}%2Fviewer": "GET /signin?- HTTP/1.1",
+    f"/layers?key={KEY}": "GET /layers?- HTTP/1.1",
+    "/tiles/k/1/2?a=b": "GET /tiles/k/1/2?a=b HTTP/1.1",
+}
+"""Request targets with keys in unusual spellings, and the requests of the access log."""
+
+
+def send_targets(address, targets):
+    """Request targets as they are written, which clients would normalise."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    for target in targets:
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            client.makefile("rb").read()
+
+
+def test_nginx_logs_no_key_in_any_spelling(tmp_path):
+    async def missing(scope, receive, send):
+        await PlainTextResponse("missing", status_code=404)(scope, receive, send)
+
+    with listening(missing) as ours, nginx_before(ours, tmp_path) as address:
+        send_targets(address, LOGGED)
+
+    lines = (tmp_path / "access.log").read_text().splitlines()
+    assert [line.split('"')[1] for line in lines] == list(LOGGED.values())
+
+
+def test_nginx_error_log_has_no_path_with_a_key(tmp_path):
+    paths = [target for target in LOGGED if "?" not in target and "ct" in target]
+    with reserved_port() as held, nginx_before(f"127.0.0.1:{held.getsockname()[1]}", tmp_path) as address:
+        send_targets(address, ["/without", *paths])
+
+    errors = (tmp_path / "error.log").read_text()
+    assert re.findall(r'"GET (\S+) ', errors) == ["/without"]
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

@@ -31,17 +31,13 @@ FORGED = {
     "X-Forwarded-Proto": "http",
     "X-Request-Id": "evil",
 }
-OF_TEST = """
-{
+GLOBAL_OF_TEST = """{
 	admin off
 	auto_https disable_redirects
 	skip_install_trust
 	storage file_system FOLDER
-	log {
-		output file FOLDER/caddy.log
-	}
-}
-https://localhost:PORT {
+"""
+SITE_OF_TEST = """https://localhost:PORT {
 	tls internal
 """
 
@@ -57,7 +53,9 @@ def caddy_before(ours, folder):
     with reserved_port() as held:
         port = held.getsockname()[1]
         assert CADDYFILE.count("maps.example.org {") == CADDYFILE.count("127.0.0.1:8000") == 1
-        text = CADDYFILE.replace("maps.example.org {", OF_TEST).replace("127.0.0.1:8000", ours.removeprefix("http://"))
+        text = CADDYFILE.replace("maps.example.org {", SITE_OF_TEST).replace("{\n", GLOBAL_OF_TEST, 1)
+        text = text.replace("log {\n", "log {\n\t\toutput file FOLDER/caddy.log\n", 1)
+        text = text.replace("127.0.0.1:8000", ours.removeprefix("http://"))
         (folder / "Caddyfile").write_text(text.replace("PORT", str(port)).replace("FOLDER", str(folder)))
         process = subprocess.Popen(
             ["caddy", "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"],
@@ -101,6 +99,28 @@ def nginx_with_tls_before(ours, folder):
         ]
         with nginx_before(ours, folder, further=further, further_port=port):
             yield f"https://localhost:{port}"
+
+
+@pytest.mark.client("caddy")
+def test_caddy_logs_no_key_in_any_spelling(tmp_path):
+    key = "ctk_0123456789abcdefghijklmnopqrstuvwxyz"
+    targets = [f"/maps/k/{key}/wms", f"/maps/%6B%2f{key}/wms", f"/maps/k/{key}/k/{key}?return=%2Fk%2F{key}%2Fwms"]
+    trusting = ssl._create_unverified_context()  # the certificate of the test
+    with reserved_port() as held, caddy_before(f"127.0.0.1:{held.getsockname()[1]}", tmp_path) as address:
+        statuses = [status_at(f"{address}{target}", trusting) for target in targets]
+
+    log = (tmp_path / "caddy.log").read_text()
+    assert statuses == [502] * 3
+    assert log.count('"uri":"/maps/k/-/wms"') == 1
+    assert key[4:] not in log
+
+
+def status_at(url, trusting):
+    """Return the status of a request that is refused."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(url, timeout=PATIENCE_S, context=trusting)
+    refused.value.close()
+    return refused.value.code
 
 
 PROXIES = [
