@@ -347,6 +347,31 @@ def test_one_address_runs_few_processes_at_once_and_other_requests_go_on(tmp_pat
     assert [each.status for each in others] == [200, 200]
 
 
+WPS_EXECUTE = "/wps?service=WPS&version=1.0.0&identifier=echo&%s"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/wps", b"<Execute/>"),
+        (WPS_EXECUTE % "request=Execute", None),
+        (WPS_EXECUTE % "REQUEST=e%58ecute", None),
+        (WPS_EXECUTE % "%52equest=Execute", None),
+        (WPS_EXECUTE % "request=+execute", None),
+    ],
+)
+def test_wps_execute_counts_as_a_process_in_nginx(tmp_path, path, body):
+    limit = (("zone=processes:10m rate=1r/s", "zone=processes:10m rate=1r/m"),)
+    with listening(application(services_at())) as ours, nginx_before(ours, tmp_path, further=limit) as address:
+        cached = Cached(address, None, tmp_path / "answers")
+        runs = [cached.ask(path, data=body).status for _ in range(30)]
+        others = [cached.ask("/wps?service=WPS&request=GetCapabilities").status for _ in range(30)]
+
+    assert 429 not in runs[:21]
+    assert 429 in runs
+    assert others == [200] * 30
+
+
 COOKIES = {
     "a=b": None,
     "x__Host-chronotile_session=forged": None,

@@ -103,7 +103,7 @@ class Accounts:
         quota = self._quotas.limits_of(EVERYBODY if principal is None else principal.subjects, rules)
         if not quota or scope["method"] == "OPTIONS" or self._ledger.open_tables is None:
             return
-        class_ = kind_of(path, scope["method"], scope["query_string"], service).class_
+        class_ = kind_of(path, scope, service).class_
         if class_ in quota:
             user, now = f"@{network_of(_host(scope))}" if principal is None else principal.name, self._clock()
             lease = scope[LEASE] = await self._quotas.lease((day_of(now), user, class_), quota[class_])
@@ -195,7 +195,7 @@ class Accounts:
         user, organisation = (_host(scope), None) if principal is None else (principal.name, principal.organisation)
         name = layer_of(scope) if layer is None else layer
         known = catalogue.known_name(name) or catalogue.known_name(name.partition(",")[0])
-        kind = kind_of(route, scope["method"], scope["query_string"], catalogue.service)
+        kind = kind_of(route, scope, catalogue.service)
         return int(self._clock() // DAY_S), user, organisation, known, kind
 
     def _write(self, counts: dict[CountKey, list[float]], today: str, days: int | None) -> None:

@@ -5,8 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from starlette.datastructures import QueryParams
+from starlette.types import Scope
+
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.core.model.access import RequestClass
+from chronotile.http.respond import header_value, parse_weights
 
 _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
     (r"/tiles(/[^/]+){5}", "xyz", "pictures"),
@@ -19,12 +23,16 @@ _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
     (r"/timeseries/v1\.[01]/ts/?$", "timeseries", "documents"),
     (r"/timeseries/", "timeseries", "series"),
     (r"/odata/v1/Products\([^/]*\)/(.*\$value|\{nodes)", "odata", "downloads"),
+    (r"/odata/v1/Products(/|$)", "odata", "searches"),
     (r"/odata", "odata", "documents"),
-    (r"/products/[^/]+/nodes/?$|/products/?$", "products", "documents"),
+    (r"/products/?$", "products", "searches"),
+    (r"/products/[^/]+/nodes/?$", "products", "documents"),
     (r"/products/", "products", "downloads"),
     (r"/layers/[^/]+/preview\.png", "layers", "pictures"),
     (r"/layers", "layers", "documents"),
+    (r"/stac/(collections/[^/]+/)?(search|aggregate|changes|items|feed\.atom)/?$", "stac", "searches"),
     (r"/stac", "stac", "documents"),
+    (r"/opensearch/products", "opensearch", "searches"),
     (r"/opensearch", "opensearch", "documents"),
     (r"/places/[^/]+/tiles/", "places", "pictures"),
     (r"/places/[^/]+/values", "places", "series"),
@@ -32,14 +40,15 @@ _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
     (r"/ogcapi/(.+/)?(map|(map/)?tiles(/[^/]+){4})$", "ogcapi", "pictures"),
     (r"/ogcapi/collections/[^/]+/(coverage|cube|area|radius)$", "ogcapi", "downloads"),
     (r"/ogcapi/collections/[^/]+/(position|locations/.+)$", "ogcapi", "series"),
-    (r"/ogcapi/processes/[^/]+/execution$", "ogcapi", "jobs"),
+    (r"/ogcapi/collections/[^/]+/items/?$", "ogcapi", "searches"),
+    (r"/ogcapi/processes/[^/]+/(execution|estimate)/?$", "ogcapi", "jobs"),
     (r"/ogcapi/jobs/[^/]+/results", "ogcapi", "downloads"),
     (r"/ogcapi", "ogcapi", "documents"),
     (r"/cog/", "cog", "pictures"),
     (r"/viewer", "viewer", "documents"),
 )
 """Beginnings of paths; the first that fits holds. Patterns of routes, with names in braces, fit as their paths do."""
-_TABLE = tuple((re.compile(pattern), protocol, class_) for pattern, protocol, class_ in _ROWS)
+_TABLE = tuple((re.compile(pattern, re.DOTALL), protocol, class_) for pattern, protocol, class_ in _ROWS)
 _PRODUCTS = re.compile(r"/products/[^/]+(/[^/]+)?$|/odata/v1/Products\([^/]*\)/\$value")
 _REQUESTS = re.compile(rb"(?:^|&)(?:request=([^&]*)|[^=&]*%)", re.IGNORECASE)
 """Each REQUEST of a query, without a value where the name of a parameter is encoded: it may be this one."""
@@ -58,8 +67,11 @@ _OTHER_OPERATIONS: Mapping[str, RequestClass] = {
 }
 """By protocol, of all else, so that no way to write an operation escapes a quota."""
 _ITEMS = re.compile(r"/ogcapi/collections/[^/]+/items(/|$)")
-_VALUES = re.compile(rb"(?:^|&)(?:value=|[^=&]*%)")
-"""Of features of OGC API, `value`, or the name of a parameter that is encoded: it may be this one."""
+_WRITTEN_ITEMS = re.compile(r"/stac/collections/[^/]+/items(/|$)")
+"""Written by publishers, who have no quota."""
+_PAGE_FORMATS = {"json", "geojson", "html"}
+_PAGE_TYPES = {"application/geo+json", "application/json", "text/html"}
+"""Formats and media types of features in pages; all others are whole files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,23 +84,46 @@ class Kind:
     """Whether its answer is a whole product."""
 
 
-def kind_of(path: str, method: str, query: bytes, service: ServiceInfo) -> Kind:
+def kind_of(path: str, scope: Scope, service: ServiceInfo) -> Kind:
     """Return the kind of a request.
 
     Args:
         path: Of the request or, which is found faster, of its route.
-        method: Of HTTP.
-        query: In which OWS name the operation. Of what may name several, and of a body, it is the costliest.
+        scope: Of the request. Its query names the operation of OWS; of several, and of a body, it is the costliest.
         service: Has the paths of WMS and WMTS.
     """
+    method, query = scope["method"], scope["query_string"]
     protocol = _ows_protocol(path, service)
     if protocol is not None:
         other = _OTHER_OPERATIONS[protocol]
         named = {_OF_OPERATION.get(each.lower(), other) for each in _REQUESTS.findall(query)} or {"documents"}
         return _kind(protocol, named.pop() if method != "POST" and len(named) == 1 else other)
-    if query and _ITEMS.match(path) and _VALUES.search(query):
-        return _kind("ogcapi", "series")
+    if _ITEMS.match(path):
+        return _kind_of_items(path, scope)
+    if method in {"POST", "PUT", "PATCH", "DELETE"} and _WRITTEN_ITEMS.match(path):
+        return _kind("stac", "documents")
     return _kind_of_path(path)
+
+
+def _kind_of_items(path: str, scope: Scope) -> Kind:
+    """The kind of a request for features, whose parameters are read as its handler reads them (`Kvp`)."""
+    parameters = QueryParams(scope["query_string"]).multi_items()
+    if any(name.lower() == "value" for name, _value in parameters):
+        return _kind("ogcapi", "series")
+    named = [text.strip().lower() for name, text in parameters if name.lower() == "f" and text.strip()]
+    accepted = header_value(scope["headers"], b"accept").decode("latin-1")
+    is_file = named[0] not in _PAGE_FORMATS | _PAGE_TYPES if named else _may_choose_file(accepted)
+    return _kind("ogcapi", "downloads") if is_file else _kind_of_path(path)
+
+
+def _may_choose_file(accepted: str) -> bool:
+    """Return whether a header names a type of files, or a page type that it wants less than any other type."""
+    weights = parse_weights(accepted)
+    best = max((weight for name, weight in weights if "*" in name), default=0.0)
+    return any(
+        weight < best if name in _PAGE_TYPES else "geopackage" in name or "flatgeobuf" in name
+        for name, weight in weights
+    )
 
 
 def _ows_protocol(path: str, service: ServiceInfo) -> str | None:

@@ -70,10 +70,12 @@ class QuotaSection(Section):
     """Maps, tiles, cube tiles, time-lapses."""
     series: AmountsSection = AmountsSection()
     """Values of points and areas."""
+    searches: AmountsSection = AmountsSection()
+    """Searches and aggregations of items, products and records; pages of features; feeds of changes."""
     downloads: AmountsSection = AmountsSection()
-    """Products, coverages, chunks of Zarr stores, results of jobs."""
+    """Products, coverages, chunks of Zarr stores, results of jobs, sets of places as files."""
     jobs: AmountsSection = AmountsSection()
-    """Executions of processes."""
+    """Executions of processes, and estimates of them."""
 
     def quota(self) -> Quota:
         """Return the amounts that are named."""

@@ -39,7 +39,7 @@ class Rule:
 
 EVERYONE = Rule()
 
-RequestClass = Literal["pictures", "series", "downloads", "jobs", "documents"]
+RequestClass = Literal["pictures", "series", "searches", "downloads", "jobs", "documents"]
 """Of requests, in reports of usage; all but documents may have quotas."""
 Amount = Literal["requests", "bytes", "seconds"]
 """What quotas limit; seconds are those of processors."""
