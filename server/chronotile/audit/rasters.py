@@ -425,7 +425,11 @@ def _opened(message: Message) -> Iterator[Any]:
         file.seek(message.start)
         content = file.read(message.size)
     try:
-        with rasterio.MemoryFile(content, ext=".grib2") as alone, alone.open(driver="GRIB") as dataset:
+        with (
+            rasterio.Env(GRIB_NORMALIZE_UNITS=False),
+            rasterio.MemoryFile(content, ext=".grib2") as alone,
+            alone.open(driver="GRIB") as dataset,
+        ):
             yield dataset
     except RasterioError as error:
         raise UnsupportedSource("a message cannot be read by GDAL") from error

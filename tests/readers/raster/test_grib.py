@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.core.errors import UnsupportedSource
+from chronotile.core.errors import DateUnreadable, UnsupportedSource
 from chronotile.core.model.collection import VariableSpec
 from chronotile.core.model.grid import Window
 from chronotile.core.model.time.instants import format_instant
@@ -48,8 +48,10 @@ def times(reader, name):
     return [format_instant(each) for each in reader.info.variables[name].times.instants]
 
 
-def test_of_a_section_that_is_cut_short_the_library_tells_what_is_wrong(opened):
-    with pytest.raises(UnsupportedSource, match=r"cannot be opened: .*a\.grib"):
+def test_file_of_damaged_messages_is_refused_with_the_reason(opened):
+    with pytest.raises(
+        UnsupportedSource, match="none of its messages can be read; message 1: section 3 of 5 bytes after section 0"
+    ):
         opened(b"GRIB\0\0\0\2" + struct.pack(">QIB", 25, 5, 3) + b"7777")
 
 
@@ -301,10 +303,113 @@ def test_missing_cells_stay_so(opened):
     np.testing.assert_array_equal(shown, some)
 
 
-def test_a_damaged_length_is_told(opened, tmp_path):
-    found = bytearray(message(tmp_path, CELLS) + message(tmp_path, CELLS, day="2020-01-02"))
-    at = section_at(found, 6)
-    found[at : at + 4] = bytes(4)
+def with_bytes(found, at, own):
+    """The message with bytes of it replaced."""
+    return found[:at] + own + found[at + len(own) :]
 
-    with pytest.raises(UnsupportedSource, match=r"no raster dataset|headers tell"):
-        opened(bytes(found))
+
+SECOND_EDITION = {
+    "length below its sections": lambda found: with_bytes(found, 8, (60).to_bytes(8, "big")),
+    "length beyond its end": lambda found: with_bytes(found, 8, (len(found) + 40).to_bytes(8, "big")),
+    "no end mark": lambda found: with_bytes(found, len(found) - 4, b"7778"),
+    "a section of no bytes": lambda found: with_bytes(found, section_at(found, 6), bytes(4)),
+    "a section too long": lambda found: with_octets(found, 4, {1: (5000).to_bytes(4, "big")}),
+    "an unknown section": lambda found: with_octets(found, 5, {5: b"\x09"}),
+    "more values than cells": lambda found: with_octets(found, 5, {6: (36).to_bytes(4, "big")}),
+    "fewer bytes than values": lambda found: with_octets(found, 5, {20: b"\x20"}),
+}
+WHOLE = {"latitudes": (50, 46), "longitudes": (0, 6)}
+GRID_AT, BITMAP_AT = 8 + 28, 8 + 28 + 32
+DATA_AT = BITMAP_AT + 6 + 5
+FIRST_EDITION = {
+    "length below its sections": lambda found: with_bytes(found, 4, (60).to_bytes(3, "big")),
+    "length beyond its end": lambda found: with_bytes(found, 4, (len(found) + 40).to_bytes(3, "big")),
+    "no end mark": lambda found: with_bytes(found, len(found) - 4, b"7778"),
+    "a section too short": lambda found: with_bytes(found, GRID_AT, (28).to_bytes(3, "big")),
+    "a data section too long": lambda found: with_bytes(found, DATA_AT, (90).to_bytes(3, "big")),
+    "more cells than values": lambda found: with_bytes(found, GRID_AT + 8, (500).to_bytes(2, "big")),
+    "fewer bytes than values": lambda found: with_bytes(found, DATA_AT + 10, b"\x20"),
+}
+
+
+def require_only_the_whole_messages(reader, damaged):
+    (name,) = reader.info.variables
+    assert times(reader, name) == ["2020-01-01T00:00:00Z", "2020-01-03T00:00:00Z"]
+    np.testing.assert_allclose(values(reader, name, 0), CELLS, atol=0.01)
+    np.testing.assert_allclose(values(reader, name, 1), CELLS + 2, atol=0.01)
+    (finding,) = reader.info.findings
+    assert (finding.severity, finding.message[: len(damaged)]) == ("error", damaged)
+
+
+@pytest.mark.parametrize("damage", SECOND_EDITION.values(), ids=SECOND_EDITION)
+def test_damaged_message_is_left_out_and_reported(opened, tmp_path, damage):
+    first, second, third = (message(tmp_path, CELLS + day, day=f"2020-01-0{day + 1}") for day in range(3))
+
+    reader = opened(first, damage(second), third)
+
+    require_only_the_whole_messages(reader, "left out: message 2: ")
+
+
+@pytest.mark.parametrize("damage", FIRST_EDITION.values(), ids=FIRST_EDITION)
+def test_damaged_message_of_edition_1_is_left_out(opened, damage):
+    first, second, third = (first_edition(CELLS + day, day=(2020, 1, day + 1), **WHOLE) for day in range(3))
+
+    reader = opened(damage(first), first, second.replace(b"7777", b"7770"), third)
+
+    require_only_the_whole_messages(reader, "left out: 2 messages cannot be read, such as message 1: ")
+
+
+def test_message_with_length_in_120_bytes_is_left_out(opened):
+    rows, columns = 1500, 2900
+    found = first_edition(code(rows, columns) % 1000, latitudes=(50, 35.01), longitudes=(0, 28.99))
+    units = -(-(len(found) - 4) // 120)
+    data = 8 + 28 + 32 + 6 + rows * columns // 8
+    written = with_bytes(found, 4, (units | 0x800000).to_bytes(3, "big"))
+    written = with_bytes(written, data, (units * 120 + 4 - len(found)).to_bytes(3, "big"))
+
+    reader = opened(written, first_edition(CELLS, day=(2020, 1, 2), **WHOLE))
+
+    (finding,) = reader.info.findings
+    assert finding.message.startswith("left out: message 1: GDAL does not read its length, of more than 16 MB")
+    np.testing.assert_array_equal(values(reader, *reader.info.variables), CELLS)
+
+
+def test_band_named_by_number_is_refused_among_damaged_messages(opened, tmp_path):
+    first, second, third = (message(tmp_path, CELLS + day, day=f"2020-01-0{day + 1}") for day in range(3))
+
+    with pytest.raises(UnsupportedSource, match="its bands cannot be counted: message 1: "):
+        opened(first[:-1] + b"8", second, third, variables={"P": VariableSpec(id="P", band=2)})
+
+
+def test_file_damaged_while_it_is_served_gives_no_values(opened, tmp_path):
+    files = [message(tmp_path, CELLS + day, day=f"2020-01-0{day + 1}") for day in range(3)]
+    reader = opened(*files)
+    (name,) = reader.info.variables
+
+    (tmp_path / "a.grib").write_bytes(files[0][:-1] + b"8" + files[1] + files[2])
+
+    with pytest.raises(DateUnreadable):
+        values(reader, name, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"west": 1.0}, "from latitude and longitude 50, 1 to 46, 7, not from latitude and longitude 50, 0 to 46, 6"),
+        ({"crs": "+proj=lcc +lat_1=50 +lon_0=5 +R=6371229", "north": 0.0}, "grid type 30, not grid type 0"),
+    ],
+)
+def test_other_grid_is_reported_with_what_differs(opened, tmp_path, changed, difference):
+    reader = opened(message(tmp_path, CELLS), message(tmp_path, CELLS, day="2020-01-02", **changed))
+
+    assert f"band 2 on another grid than band 1 ({difference}; " in notes(reader)
+
+
+def test_many_skipped_messages_are_reported_by_their_number(opened, tmp_path):
+    same = [message(tmp_path, CELLS + each) for each in range(7)]
+
+    reader = opened(*same, message(tmp_path, CELLS, day="2020-01-02"))
+
+    (finding,) = reader.info.findings
+    text = "6 bands, such as band 2, which is of 2020-01-01T00:00:00Z as band 1 is"
+    assert finding.message == f"left out: {text}: the other bands are dates"

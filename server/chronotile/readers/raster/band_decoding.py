@@ -81,10 +81,12 @@ def native_grid(dataset: Dataset, transform: Affine, crs: str | None) -> NativeG
 class FileBands:
     """The bands of a file; files whose bands mean the same have the same object, by which they are compared."""
 
-    __slots__ = ("bands", "has_palette")
+    __slots__ = ("bands", "fault", "has_palette")
 
-    def __init__(self, bands: tuple[Band, ...], *, has_palette: bool) -> None:
+    def __init__(self, bands: tuple[Band, ...], *, has_palette: bool, fault: str | None = None) -> None:
         self.bands, self.has_palette = bands, has_palette
+        self.fault = fault
+        """Messages that cannot be read and have no band, so that the numbers of others may be shifted."""
 
 
 MOST_KINDS = 4096
@@ -93,12 +95,13 @@ MOST_KINDS = 4096
 _kinds: dict[tuple[object, ...], FileBands] = {}
 
 
-def file_bands(dataset: Dataset, elsewhere: frozenset[int] = frozenset()) -> FileBands:
+def file_bands(dataset: Dataset, elsewhere: frozenset[int] = frozenset(), *, fault: str | None = None) -> FileBands:
     """Return the bands of a file that is opened at its native level; palettes are those of one file of its kind.
 
     Args:
         dataset: An open rasterio dataset.
         elsewhere: Numbers of the bands on another grid than the first.
+        fault: Messages of the file that cannot be read, which have no band.
 
     Raises:
         UnsupportedSource: A band holds no real numbers.
@@ -106,13 +109,14 @@ def file_bands(dataset: Dataset, elsewhere: frozenset[int] = frozenset()) -> Fil
     nodata = tuple(math.nan if number is not None and number != number else number for number in dataset.nodatavals)  # noqa: PLR0124 -- NaN, which is equal to itself only as one object
     masks = tuple(map(tuple, dataset.mask_flag_enums))
     said = (dataset.descriptions, dataset.dtypes, dataset.scales, dataset.offsets, dataset.units, dataset.colorinterp)
-    kind = (*said, nodata, masks, elsewhere)
+    kind = (*said, nodata, masks, elsewhere, fault)
     found = _kinds.get(kind)
     if found is None:
         if len(_kinds) >= MOST_KINDS:
             _kinds.clear()
         bands = tuple(replace(each, is_elsewhere=each.number in elsewhere) for each in bands_of(dataset))
-        found = _kinds.setdefault(kind, FileBands(bands, has_palette=ColorInterp.palette in dataset.colorinterp))
+        has_palette = ColorInterp.palette in dataset.colorinterp
+        found = _kinds.setdefault(kind, FileBands(bands, has_palette=has_palette, fault=fault))
     return found
 
 
@@ -271,16 +275,19 @@ class BandRule:
     elsewhere: frozenset[str] = frozenset()
     """Keys of the descriptions that files have for bands of other numbers."""
 
-    def band_in(self, bands: Sequence[Band], number: int) -> Band:
+    def band_in(self, file: FileBands, number: int) -> Band:
         """Return the band that holds the variable.
 
         Args:
-            bands: Of a file.
+            file: The bands of a file.
             number: Of the band that the time has in most files.
 
         Raises:
             UnsupportedSource: None does, or more than one may.
         """
+        bands = file.bands
+        if file.fault is not None and self.number is not None:
+            raise UnsupportedSource(f"its bands cannot be counted: {file.fault}")
         if self.description is not None:
             found = _called(self.description, bands)
             if len(found) == 1:
@@ -433,7 +440,7 @@ class BandDecodings:
     def _find(self, bands: FileBands, number: int) -> BandDecoding | str:
         """The decoding, or why there is none."""
         try:
-            band = self.rule.band_in(bands.bands, number)
+            band = self.rule.band_in(bands, number)
             encoding = encoding_in(band, self.variable, are_classes=self.are_classes)
         except UnsupportedSource as error:
             return error.message

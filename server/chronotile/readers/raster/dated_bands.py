@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,15 +16,12 @@ from chronotile.core.model.time.instants import (
     domain_of_instants,
     format_instant,
 )
-from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import find_time
-from chronotile.readers.raster.grib import SPLIT, Message, bands_elsewhere
+from chronotile.readers.raster.grib import SPLIT, FileMessages, Message, bands_elsewhere, grid_difference
 from chronotile.readers.raster.pool import Handle
 
-_CELSIUS = {"C": "degC"}
-"""GDAL's units of GRIB that others read as something else: a C alone is a coulomb."""
-_SHOWN = 12
-"""Bands that a message lists."""
+MAX_NAMED = 3
+"""Bands that are named one by one; of more the message has their number and one example."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +45,17 @@ class BandTimes:
 
     series: tuple[BandSeries, ...] = ()
     left_out: tuple[str, ...] = ()
-    """What of the bands is in none, in words."""
+    """The other bands, by reason: few by name, many by their number with an example."""
+    fault: str | None = None
+    """Messages that cannot be read, which have no band."""
+
+
+class _Skipped(NamedTuple):
+    """A band of no series."""
+
+    reason: str
+    """Equal for bands that are reported together."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class _BandTime:
 def band_times_of(handle: Handle) -> BandTimes:
     """Return the series that the bands of an open file make; none where they tell no times."""
     dataset = handle.dataset
-    if handle.messages:
+    if handle.messages.fields:
         return _of_messages(dataset, handle.messages)
     if dataset.count < 2:
         return BandTimes()
@@ -76,11 +83,11 @@ def band_times_of(handle: Handle) -> BandTimes:
         return BandTimes()
     dated = {each.number for each in described}
     rest = [
-        f"band {number} ({text or 'without description'})"
+        _Skipped("no date", f"band {number} ({text or 'without description'})")
         for number, text in descriptions.items()
         if number not in dated
     ]
-    return _series(described, rest)
+    return BandTimes(*_series(described, rest))
 
 
 def _times_by_descriptions(descriptions: Mapping[int, str]) -> Iterable[_BandTime]:
@@ -93,28 +100,32 @@ def _times_by_descriptions(descriptions: Mapping[int, str]) -> Iterable[_BandTim
         yield _BandTime(number, None if are_distinct or not rest else re.sub(r"\s+", "_", rest), time.span)
 
 
-def _of_messages(dataset: Any, messages: Sequence[Message]) -> BandTimes:  # noqa: ANN401 -- rasterio has no types
-    """The series of the messages that are on the grid of the first one, as which GDAL reads all."""
-    elsewhere = bands_elsewhere(messages)
-    rest = []
-    if elsewhere:
-        numbers = sorted(elsewhere)
-        shown, example = list_names(map(str, numbers), most=_SHOWN), messages[numbers[0] - 1].size
-        rest.append(f"band {shown} on another grid than band 1 ({example}, not {messages[0].size}; {SPLIT})")
+def _of_messages(dataset: Any, messages: FileMessages) -> BandTimes:  # noqa: ANN401 -- rasterio has no types
+    """Return the series of the messages on the grid of the first one, which GDAL assumes for all bands."""
+    fields = messages.fields
+    elsewhere = bands_elsewhere(fields)
+    rest = [
+        _Skipped(
+            "another grid",
+            f"band {number} on another grid than band 1 ({grid_difference(fields[number - 1].grid, fields[0].grid)}; "
+            f"{SPLIT})",
+        )
+        for number in sorted(elsewhere)
+    ]
     described = [
         _time_by_message(dataset, number, message)
-        for number, message in enumerate(messages, start=1)
+        for number, message in enumerate(fields, start=1)
         if number not in elsewhere
     ]
-    return _series(described, rest)
+    return BandTimes(*_series(described, rest), messages.fault_text)
 
 
-def _time_by_message(dataset: Any, number: int, message: Message) -> _BandTime | str:  # noqa: ANN401 -- rasterio has no types
-    """What the metadata of a GRIB message say; in words that it lacks a time."""
+def _time_by_message(dataset: Any, number: int, message: Message) -> _BandTime | _Skipped:  # noqa: ANN401 -- rasterio has no types
+    """Return the time of a GRIB message by its metadata."""
     tags = dataset.tags(number)
     seconds = _valid_time_s(tags)
     if seconds is None:
-        return f"band {number}, which has no valid time"
+        return _Skipped("no time", f"band {number}, which has no valid time")
     start = np.datetime64(seconds, "s").astype("datetime64[ns]")
     level = tags.get("GRIB_SHORT_NAME", "").strip()
     units = re.sub(r"^\[|\]$", "", tags.get("GRIB_UNIT", "").strip())
@@ -126,7 +137,7 @@ def _time_by_message(dataset: Any, number: int, message: Message) -> _BandTime |
         _joined("_", ensemble, member),
         TimeSpan(start, start + np.timedelta64(1, "ns")),
         _joined(", ", comment, level, message.process, message.member) if comment else None,
-        {"": None, "-": "1"}.get(units, _CELSIUS.get(units, units)),
+        {"": None, "-": "1"}.get(units, units),
         ensemble if member else None,
     )
 
@@ -144,8 +155,11 @@ def _joined(separator: str, *parts: str | None) -> str | None:
     return separator.join(filter(None, parts)) or None
 
 
-def _series(described: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTimes:
-    left_out = [*rest, *(each for each in described if isinstance(each, str))]
+def _series(
+    described: Sequence[_BandTime | _Skipped], rest: Sequence[_Skipped]
+) -> tuple[tuple[BandSeries, ...], tuple[str, ...]]:
+    """Return the series, and the skipped bands in words."""
+    left_out = [*rest, *(each for each in described if isinstance(each, _Skipped))]
     bands = sorted((each for each in described if isinstance(each, _BandTime)), key=lambda each: each.variable or "")
     series = []
     for variable, members in groupby(bands, key=lambda each: each.variable):
@@ -154,11 +168,14 @@ def _series(described: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTi
             earlier = first.setdefault(each.span.start, each)
             if earlier is not each:
                 when = format_instant(each.span.start)
-                left_out.append(f"band {each.number}, which is of {when} as band {earlier.number} is")
+                text = f"band {each.number}, which is of {when} as band {earlier.number} is"
+                left_out.append(_Skipped("same time", text))
         own = list(first.values())
         common = Counter(each.units for each in own).most_common(1)[0][0]
         left_out += [
-            f"band {each.number}, which is in {each.units} and not {common}" for each in own if each.units != common
+            _Skipped("other units", f"band {each.number}, which is in {each.units} and not {common}")
+            for each in own
+            if each.units != common
         ]
         own = [each for each in own if each.units == common]
         series.append(
@@ -171,7 +188,13 @@ def _series(described: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTi
                 ensemble=own[0].ensemble,
             )
         )
-    return BandTimes(tuple(sorted(series, key=lambda each: min(each.bands))), tuple(left_out))
+    return tuple(sorted(series, key=lambda each: min(each.bands))), tuple(_texts_of(left_out))
+
+
+def _texts_of(skipped: Sequence[_Skipped]) -> Iterator[str]:
+    for reason in dict.fromkeys(each.reason for each in skipped):
+        texts = [each.text for each in skipped if each.reason == reason]
+        yield from texts if len(texts) <= MAX_NAMED else [f"{len(texts)} bands, such as {texts[0]}"]
 
 
 def _domain(spans: Sequence[TimeSpan]) -> TimeDomain:

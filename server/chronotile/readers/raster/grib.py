@@ -4,21 +4,17 @@ GDAL gives all bands the size and the place of the first message, and the rows o
 theirs. Octets are those of WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
-
-Read = Callable[[int, int], bytes]
-"""Returns bytes of a file from an offset, fewer at its end."""
+from chronotile.readers.raster.grib_structure import LOOK_BYTES, MessageSpan, Read, find_messages
 
 GRIB = "GRIB"
 """GDAL's name of the format, and how a message begins."""
-LOOK_BYTES = 4096
-"""Read at once while the next message is looked for."""
 LEAST_BYTES = 80
 """Of a section, which the octets that are looked at are among."""
 
@@ -79,6 +75,10 @@ class MessageGrid:
     """Equal for grids of the same cells."""
     columns: int
     rows: int
+    kind: int = 0
+    """Number of the template of edition 2, of the type of edition 1."""
+    corners: tuple[float, ...] = ()
+    """Latitude and longitude of the first and, of some kinds, the last cell in degrees; empty where not read."""
     latitudes: tuple[float, float] | None = None
     """Of the first and last row of a Gaussian grid, in degrees."""
     fault: str | None = None
@@ -106,26 +106,55 @@ class Message:
     member: str | None
     """Which of an ensemble it is."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileMessages:
+    """The messages of a file."""
+
+    fields: tuple[Message, ...] = ()
+    """Of the messages that can be read."""
+    parts: tuple[range, ...] = ()
+    """The bytes of those messages."""
+    faults: tuple[str, ...] = ()
+    """The numbers of the other messages, which GDAL is not given, and why."""
+
     @property
-    def size(self) -> str:
-        """The size of its grid in words."""
-        return f"{self.grid.columns} x {self.grid.rows} cells"
+    def fault_text(self) -> str | None:
+        """The number of messages that cannot be read, with one example; `None` without any."""
+        if len(self.faults) < 2:
+            return next(iter(self.faults), None)
+        return f"{len(self.faults)} messages cannot be read, such as {self.faults[0]}"
 
 
-def placed_messages(read: Read, count: int) -> tuple[Message, ...]:
-    """Return the fields of a file of which GDAL finds `count`.
+def read_messages(read: Read) -> FileMessages:
+    """Return the messages of a file.
+
+    Raises:
+        OSError: None can be read.
+    """
+    spans = list(find_messages(read))
+    messages = FileMessages(
+        fields=tuple(each for span in spans if span.fault is None for each in _fields(read, span)),
+        parts=tuple(range(span.start, span.stop) for span in spans if span.fault is None),
+        faults=tuple(f"message {n}: {span.fault}" for n, span in enumerate(spans, start=1) if span.fault is not None),
+    )
+    if spans and not messages.parts:
+        raise OSError(f"none of its messages can be read; {messages.fault_text}")
+    return messages
+
+
+def require_placed(messages: Sequence[Message], count: int) -> None:
+    """Check the fields of a file of which GDAL finds `count`.
 
     Raises:
         UnsupportedSource: They are others, or the first, by which GDAL places all, is not where GDAL puts it.
     """
-    messages = tuple(_messages(read))
     if len(messages) != count:
         raise UnsupportedSource(
             f"its headers tell of {len(messages)} messages, GDAL finds {count}; write it again (grib_copy IN OUT)"
         )
     if messages[0].grid.fault is not None:
         raise UnsupportedSource(messages[0].grid.fault)
-    return messages
 
 
 def bands_elsewhere(messages: Sequence[Message]) -> frozenset[int]:
@@ -134,61 +163,33 @@ def bands_elsewhere(messages: Sequence[Message]) -> frozenset[int]:
     return frozenset(number for number, each in enumerate(messages, start=1) if each.grid.identity != first)
 
 
-def require_placed(read: Read) -> None:
-    """Check that a file that GDAL does not open is not one of GRIB on a grid that it cannot place.
-
-    Raises:
-        UnsupportedSource: It is.
-    """
-    first = next(_messages(read), None) if read(0, len(GRIB)) == GRIB.encode() else None
-    if first is not None and first.grid.fault is not None:
-        raise UnsupportedSource(first.grid.fault)
-
-
-def _messages(read: Read) -> Iterator[Message]:
-    """The fields of a file in their order."""
-    at = 0
-    while (at := _next_start(read, at)) >= 0:
-        edition = read(at + 7, 1)
-        if edition == b"\2":
-            yield from _fields(read, at)
-            at += max(int.from_bytes(read(at + 8, 8), "big"), 16)
-        elif edition == b"\1":
-            message, size = _field_of_first_edition(read, at)
-            if message is not None:
-                yield message
-            at += size
-        else:
-            at += len(GRIB)
+def grid_difference(grid: MessageGrid, first: MessageGrid) -> str:
+    """Return in words how a grid differs from another one."""
+    pairs = (
+        (f"{grid.columns} x {grid.rows} cells", f"{first.columns} x {first.rows} cells"),
+        (f"grid type {grid.kind}", f"grid type {first.kind}"),
+        (_corners_text(grid), _corners_text(first)),
+    )
+    return next((f"{one}, not {other}" for one, other in pairs if one != other), "other parameters of the projection")
 
 
-def _next_start(read: Read, at: int) -> int:
-    """Where the next message begins, -1 if there is none; heads of bulletins may lie between messages."""
-    while True:
-        block = read(at, LOOK_BYTES)
-        found = block.find(GRIB.encode())
-        if found >= 0:
-            return at + found
-        if len(block) < LOOK_BYTES:
-            return -1
-        at += len(block) - len(GRIB) + 1
+def _corners_text(grid: MessageGrid) -> str:
+    places = [f"{lat:g}, {lon:g}" for lat, lon in zip(grid.corners[::2], grid.corners[1::2], strict=True)]
+    return f"from latitude and longitude {' to '.join(places)}"
 
 
-def _fields(read: Read, start: int) -> Iterator[Message]:
-    """The fields of a message of edition 2; each section counts until the next of its number."""
-    at, stop = start + 16, start + int.from_bytes(read(start + 8, 8), "big")
+def _fields(read: Read, span: MessageSpan) -> Iterator[Message]:
+    """Yield the fields of a message; in edition 2 each section counts until the next of its number."""
+    if span.edition == 1:
+        yield _field_of_first_edition(read, span.start)
+        return
     grid = None
-    while at < stop - 4:
-        head = read(at, 5)
-        size = int.from_bytes(head[:4], "big")
-        if size < 5 or len(head) < 5:
-            return
-        if head[4] == 3:
-            grid = _grid(_section(read, at, size))
-        elif head[4] == 4 and grid is not None:
-            process, member = _kind(_section(read, at, size))
+    for number, start, size in span.sections:
+        if number == 3:
+            grid = _grid(_section(read, start, size))
+        elif number == 4 and grid is not None:
+            process, member = _kind(_section(read, start, size))
             yield Message(grid=grid, process=process, member=member)
-        at += size
 
 
 def _section(read: Read, at: int, size: int) -> bytes:
@@ -217,6 +218,8 @@ def _grid(octets: bytes) -> MessageGrid:
         identity=identity,
         columns=columns,
         rows=rows,
+        kind=template,
+        corners=_corners(octets) if family is _LATLON else (),
         latitudes=_latitudes(octets) if template == _GAUSSIAN else None,
         fault=_fault(octets, template, octets[family.scan - 1]),
     )
@@ -236,9 +239,18 @@ def _fault(octets: bytes, template: int, scan: int) -> str | None:
 
 
 def _latitudes(octets: bytes) -> tuple[float, float]:
+    return _signed(octets[46:50]) * _unit(octets), _signed(octets[55:59]) * _unit(octets)
+
+
+def _corners(octets: bytes) -> tuple[float, ...]:
+    latitudes, (west, east) = _latitudes(octets), (_signed(octets[at : at + 4]) * _unit(octets) for at in (50, 59))
+    return max(latitudes), west, min(latitudes), east
+
+
+def _unit(octets: bytes) -> float:
+    # Of angles, in degrees.
     basic, parts = (int.from_bytes(octets[at : at + 4], "big") for at in (38, 42))
-    unit = 1e-6 if basic in (0, _MISSING) or parts in (0, _MISSING) else basic / parts
-    return _signed(octets[46:50]) * unit, _signed(octets[55:59]) * unit
+    return 1e-6 if basic in (0, _MISSING) or parts in (0, _MISSING) else basic / parts
 
 
 def _kind(octets: bytes) -> tuple[str | None, str | None]:
@@ -257,25 +269,14 @@ def _kind(octets: bytes) -> tuple[str | None, str | None]:
     return process, member
 
 
-def _field_of_first_edition(read: Read, start: int) -> tuple[Message | None, int]:
-    """The field of a message, and its size in bytes."""
-    size = int.from_bytes(read(start + 4, 3), "big")
+def _field_of_first_edition(read: Read, start: int) -> Message:
     at = start + 8
-    product = read(at, int.from_bytes(read(at, 3), "big") or 1)
-    if len(product) < 28:
-        return None, max(size, 8)
+    product = read(at, int.from_bytes(read(at, 3), "big"))
     at += len(product)
-    flags, section = product[7], b""
-    if flags & 0x80:
-        section = read(at, int.from_bytes(read(at, 3), "big") or 1)
-        at += len(section)
-    if size & 0x800000:  # ECMWF's way to more than 8 MB: in units of 120 bytes, less what the last section tells
-        at += int.from_bytes(read(at, 3), "big") if flags & 0x40 else 0
-        size = (size & 0x7FFFFF) * 120 - int.from_bytes(read(at, 3), "big") + 4
-    message = Message(
+    section = read(at, int.from_bytes(read(at, 3), "big")) if product[7] & 0x80 else b""
+    return Message(
         grid=_grid_of_first_edition(section), process=_RANGES.get(product[20]), member=_member_of_first_edition(product)
     )
-    return message, max(size, 8)
 
 
 def _grid_of_first_edition(octets: bytes) -> MessageGrid:
@@ -297,9 +298,16 @@ def _grid_of_first_edition(octets: bytes) -> MessageGrid:
         identity=identity,
         columns=columns,
         rows=rows,
+        kind=kind,
+        corners=_corners_of_first_edition(octets) if kind in _LATLON_TYPES else (),
         latitudes=(_signed(octets[10:13]) / 1000, _signed(octets[17:20]) / 1000) if kind == 4 else None,
         fault=_fault_of_first_edition(octets, kind, columns),
     )
+
+
+def _corners_of_first_edition(octets: bytes) -> tuple[float, ...]:
+    north, west, south, east = (_signed(octets[at : at + 3]) / 1000 for at in (10, 13, 17, 20))
+    return max(north, south), west, min(north, south), east
 
 
 def _fault_of_first_edition(octets: bytes, kind: int, columns: int) -> str | None:

@@ -3,10 +3,11 @@
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ from rasterio.enums import Interleaving
 from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
+from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.raster import Numbers, Pixels
 from chronotile.readers.caches.block_cache import BlockCache
@@ -33,11 +35,11 @@ from chronotile.readers.raster.formats import (
     require_own_sides,
     require_whole_tags,
 )
-from chronotile.readers.raster.grib import GRIB, Message, bands_elsewhere, placed_messages, require_placed
-from chronotile.readers.raster.grib import Read as ReadPart
+from chronotile.readers.raster.grib import GRIB, FileMessages, bands_elsewhere, read_messages, require_placed
+from chronotile.readers.raster.grib_structure import Read as ReadPart
 from chronotile.readers.reader import require_small_block
 from chronotile.readers.remote.files import RemoteFile
-from chronotile.readers.remote.gdal_plugin import gdal_files
+from chronotile.readers.remote.gdal_plugin import FileParts, gdal_files
 from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced
 
 MAX_IDLE_HANDLES = 400
@@ -65,9 +67,16 @@ READINGS = 2
 NATIVE_LEVEL = -1
 """GDAL counts overviews from 0."""
 
+_PROCESS_OPTIONS = {
+    # Numbers as they are stored (kelvin). Damage is an error, whatever the environment of the server has.
+    "GRIB_NORMALIZE_UNITS": False,
+    "GTIFF_IGNORE_READ_ERRORS": False,
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+}
+"""GDAL looks them up at each read, in whichever thread."""
 _LOCAL_OPTIONS = {
     # Side files (.ovr, .msk, .tfw) are looked up by name; listing a folder of thousands at each opening is what costs.
-    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
 }
 _REMOTE_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -107,6 +116,9 @@ class Layout(NamedTuple):
         return max(abs(self.transform.a), abs(self.transform.b)) * 1e-4
 
 
+NO_MESSAGES = FileMessages()
+
+
 @dataclass(eq=False, slots=True)
 class Handle:
     """An open file; only one thread at a time may use it."""
@@ -120,15 +132,14 @@ class Handle:
     """What the file says of its bands; `None` of an overview, which does not know, until it is learnt elsewhere."""
     remote: RemoteFile | None = None
     """What GDAL reads a file elsewhere through."""
-    messages: tuple[Message, ...] = ()
-    """Of a GRIB file, one a band."""
+    messages: FileMessages = NO_MESSAGES
+    """Of a GRIB file; of those that can be read, one a band."""
 
     def close(self) -> None:
         """Close the file."""
         path = self.dataset.name
         self.dataset.close()
-        if self.remote is not None:
-            gdal_files().remove(path)
+        gdal_files().remove(path)
 
     def native_grid(self, crs: str | None) -> NativeGrid:
         """Return the grid, with the system of the configuration in place of the file's own.
@@ -174,6 +185,8 @@ class HandlePool:
         self._count = 0
         self._lock = threading.Lock()
         gdal_files()  # before any file is opened
+        for name, value in _PROCESS_OPTIONS.items():
+            set_gdal_config(name, value)
         set_part(self, 0)
 
     @contextmanager
@@ -307,11 +320,13 @@ def _open(path: str, level: int, state: FileState, *, cache: BlockCache | None) 
     require_whole_tags(path)
     require_own_sides(str(local))
     with gdal_options(path), local.open("rb") as file:
-        dataset, messages = _dataset(str(local), level, partial(_read_at, file))
+        dataset, messages = _dataset(
+            str(local), level, partial(_read_at, file), read_later=partial(_read_file, str(local))
+        )
         blocks = None
         if FileBlocks.are_of(dataset):
             blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)
-        bands = file_bands(dataset, bands_elsewhere(messages)) if level == NATIVE_LEVEL else None
+        bands = _bands(dataset, messages) if level == NATIVE_LEVEL else None
     return Handle(dataset, state, layout_of(dataset, messages), blocks, bands, messages=messages)
 
 
@@ -326,32 +341,70 @@ def _open_elsewhere(path: str, level: int, state: FileState) -> Handle:
     name = gdal_files().add(remote, base_name(path))
     try:
         with _reading_elsewhere(remote, path):
-            dataset, messages = _dataset(name, level, remote.read)
+            dataset, messages = _dataset(name, level, remote.read, read_later=remote.read)
             layout = layout_of(dataset, messages)
-            bands = file_bands(dataset, bands_elsewhere(messages)) if level == NATIVE_LEVEL else None
+            bands = _bands(dataset, messages) if level == NATIVE_LEVEL else None
     except BaseException:  # whatever it is: GDAL would hold the name for ever
         gdal_files().remove(name)
         raise
     return Handle(dataset, state, layout, None, bands, remote, messages)
 
 
-def _dataset(path: str, level: int, read: ReadPart) -> tuple[Any, tuple[Message, ...]]:
-    """The file, and the messages of one of GRIB."""
+def _read_file(path: str, offset: int, size: int) -> bytes:
+    with Path(path).open("rb") as file:
+        return _read_at(file, offset, size)
+
+
+def _bands(dataset: Any, messages: FileMessages) -> FileBands:  # noqa: ANN401 -- rasterio has no types
+    return file_bands(dataset, bands_elsewhere(messages.fields), fault=messages.fault_text)
+
+
+def _dataset(path: str, level: int, read: ReadPart, *, read_later: ReadPart) -> tuple[Any, FileMessages]:
+    """Open a file; GDAL is given a GRIB file without the messages that cannot be read.
+
+    Args:
+        path: The file, as GDAL opens it.
+        level: The overview.
+        read: Reads the file now.
+        read_later: The same, as long as the dataset is open.
+
+    Raises:
+        OSError: It is damaged, or not of a format that is read.
+        UnsupportedSource: GDAL does not place its cells.
+    """
     options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
-    driver = format_of(path, read(0, HEAD_BYTES))
-    with warnings.catch_warnings():
+    head = read(0, HEAD_BYTES)
+    driver = format_of(path, head)
+    messages = read_messages(read) if driver in {GRIB, None} and GRIB.encode() in head else NO_MESSAGES
+    with ExitStack() as undo:
+        if messages.faults:
+            path = gdal_files().add(FileParts(read_later, messages.parts), base_name(path))
+            undo.callback(gdal_files().remove, path)  # else GDAL would hold the name for ever
+        dataset = _opened(path, driver, messages, options)
+        undo.pop_all()
+    return dataset, messages if dataset.driver == GRIB else NO_MESSAGES
+
+
+def _opened(path: str, driver: str | None, messages: FileMessages, options: Mapping[str, int]) -> Any:  # noqa: ANN401 -- rasterio has no types
+    # GDAL writes GRIB files with metadata beside them, in other units than those of the messages.
+    without_side_metadata = rasterio.Env(GDAL_PAM_ENABLED=False) if messages.fields else nullcontext()
+    with warnings.catch_warnings(), without_side_metadata:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported by a message of our own
         try:
             dataset = rasterio.open(path, driver=driver, **options)
         except RasterioIOError:
-            require_placed(read)
+            fault = messages.fields[0].grid.fault if messages.fields else None
+            if fault is not None:
+                raise UnsupportedSource(fault) from None
             raise
     require_own_pixels(dataset)
     height, width = dataset.block_shapes[0]
     bands = dataset.count if dataset.interleaving is Interleaving.pixel else 1
     dtype = np.dtype("complex128" if dataset.dtypes[0].startswith("complex") else dataset.dtypes[0])
     require_small_block(height * width * bands, dtype, remedy="tile it (gdal_translate -of COG)")
-    return dataset, placed_messages(read, dataset.count) if dataset.driver == GRIB else ()
+    if dataset.driver == GRIB:
+        require_placed(messages.fields, dataset.count)
+    return dataset
 
 
 @contextmanager
@@ -361,13 +414,13 @@ def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
         yield
 
 
-def layout_of(dataset: Any, messages: Sequence[Message] = ()) -> Layout:  # noqa: ANN401 -- rasterio has no types
+def layout_of(dataset: Any, messages: FileMessages = NO_MESSAGES) -> Layout:  # noqa: ANN401 -- rasterio has no types
     """Return what other files of the same variable must have too."""
     transform = dataset.transform
     return Layout(
         dataset.width,
         dataset.height,
-        messages[0].grid.placed(transform, height=dataset.height) if messages else transform,
+        messages.fields[0].grid.placed(transform, height=dataset.height) if messages.fields else transform,
         dataset.crs,
         tuple(dataset.overviews(1)),
     )

@@ -92,6 +92,8 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
     for word, paths in sorted(found.items(), key=lambda entry: entry[0] or ""):
         for path, dated, _descriptions in _looked(paths, findings):
             name = names[path]
+            if dated.fault is not None:
+                findings.append(Finding("error", name, f"{LEFT_OUT}{dated.fault}"))
             if dated.left_out:
                 bands = list_names(dated.left_out, most=_SHOWN)
                 findings.append(_left_out(name, f"{bands}: the other bands are dates"))

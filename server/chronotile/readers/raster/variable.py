@@ -149,7 +149,7 @@ def _usual(band: Band, variable: VariableSpec, rule: BandRule, keys: Iterable[Ke
     except UnsupportedSource:
         for bands, number in dict.fromkeys(keys):
             with suppress(UnsupportedSource):
-                other = rule.band_in(bands.bands, number)
+                other = rule.band_in(bands, number)
                 return other, encoding_in(other, variable, are_classes=False)
         raise
 
@@ -172,7 +172,7 @@ def _kinds(
     for key in counts:
         bands, number = key
         try:
-            band = rule.band_in(bands.bands, number)
+            band = rule.band_in(bands, number)
             kinds[key] = _Kind(band=band, encoding=encoding_in(band, variable, are_classes=are_classes))
         except UnsupportedSource as error:
             reasons[key] = error.message

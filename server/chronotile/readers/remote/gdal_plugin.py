@@ -8,6 +8,7 @@ import ctypes
 import itertools
 import os
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import rasterio.crs
@@ -43,10 +44,43 @@ class _Callbacks(ctypes.Structure):
     _fields_ = tuple((name, _KINDS.get(name, ctypes.c_void_p)) for name in _MEMBERS)
 
 
+class FileParts:
+    """Parts of a file, one after another, as a file for GDAL.
+
+    Args:
+        read: Returns bytes of the whole file from an offset, fewer at its end.
+        parts: The bytes of each part.
+    """
+
+    def __init__(self, read: Callable[[int, int], bytes], parts: Sequence[range]) -> None:
+        self._read, self._parts = read, parts
+        self.size = sum(map(len, parts))
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return bytes from an offset, fewer at the end."""
+        found, start = b"", 0
+        for part in self._parts:
+            some = part[max(offset - start, 0) : max(offset + size - start, 0)]
+            found += self._read(some.start, len(some)) if some else b""
+            start += len(part)
+        return found
+
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes] | None:
+        """Return the bytes of several (offset, size)."""
+        return [self.read(offset, size) for offset, size in ranges]
+
+    def beside(self, _name: str) -> None:
+        """Return nothing: no file is beside it."""
+        return
+
+
+GdalFile = RemoteFile | FileParts
+
+
 class _Cursor:
     """A file as GDAL has opened it, at a position."""
 
-    def __init__(self, file: RemoteFile) -> None:
+    def __init__(self, file: GdalFile) -> None:
         self.file = file
         self.position = 0
         self.is_at_end = False
@@ -56,7 +90,7 @@ class GdalFiles:
     """The files that GDAL can open by a path."""
 
     def __init__(self) -> None:
-        self._files: dict[str, tuple[str, RemoteFile]] = {}
+        self._files: dict[str, tuple[str, GdalFile]] = {}
         self._cursors: dict[int, _Cursor] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -74,7 +108,7 @@ class GdalFiles:
         # Never freed: files that are open when Python ends are closed by GDAL after that.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
-    def add(self, file: RemoteFile, name: str) -> str:
+    def add(self, file: GdalFile, name: str) -> str:
         """Return the path by which GDAL opens a file of that name, until it is removed."""
         with self._lock:
             token = f"{next(self._numbers):x}"

@@ -1,0 +1,197 @@
+"""Structure of GRIB messages: stated length, chain of sections, end mark, and the size of packed values.
+
+GDAL decodes a message whose sections contradict its length from memory that nothing has written, and reports success.
+Octets are those of WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+Read = Callable[[int, int], bytes]
+"""Returns bytes of a file from an offset, fewer at its end."""
+
+START, END = b"GRIB", b"7777"
+LOOK_BYTES = 4096
+"""Read together when the next message is searched for."""
+MAX_SECTIONS = 100_000
+"""Of a message; a file of edition 2 may hold all of its fields in one."""
+
+_NEXT_SECTIONS = {0: {1}, 1: {2, 3}, 2: {3}, 3: {4}, 4: {5}, 5: {6}, 6: {7}, 7: {2, 3, 4, 8}}
+"""Edition 2: the numbers that may follow a section; 8 is the end of the message."""
+_SIMPLE, _NO_BITMAP, _SAME_BITMAP = 0, 255, 254
+_COPY = "copy the file again"
+_LARGE = "GDAL does not read its length, of more than 16 MB; write it in edition 2 (grib_set -s edition=2 IN OUT)"
+
+
+class Section(NamedTuple):
+    """A section of a message of edition 2."""
+
+    number: int
+    start: int
+    """Offset in the file."""
+    size: int
+    """In bytes."""
+
+
+class MessageSpan(NamedTuple):
+    """A message in its file."""
+
+    edition: int
+    start: int
+    """Offset in the file."""
+    stop: int
+    """Offset behind the message; of a damaged one, the offset from which the next is searched for."""
+    sections: tuple[Section, ...] = ()
+    """Of edition 2."""
+    fault: str | None = None
+    """Why it cannot be read."""
+
+
+class _Contradiction(Exception):
+    """The structure of a message contradicts itself."""
+
+
+def find_messages(read: Read) -> Iterator[MessageSpan]:
+    """Yield the messages of a file in their order, damaged ones too; bytes between messages are skipped."""
+    at = 0
+    while (at := _next_start(read, at)) >= 0:
+        edition = read(at + 7, 1)
+        if edition not in (b"\1", b"\2"):
+            at += len(START)
+            continue
+        try:
+            span = _second_edition(read, at) if edition == b"\2" else _first_edition(read, at)
+        except _Contradiction as error:
+            span = MessageSpan(edition[0], at, at + len(START), fault=f"{error}; {_COPY}")
+        yield span
+        at = span.stop
+
+
+def _next_start(read: Read, at: int) -> int:
+    """Return where the next message begins, -1 if there is none; heads of bulletins may lie between messages."""
+    while True:
+        block = read(at, LOOK_BYTES)
+        found = block.find(START)
+        if found >= 0:
+            return at + found
+        if len(block) < LOOK_BYTES:
+            return -1
+        at += len(block) - len(START) + 1
+
+
+def _second_edition(read: Read, start: int) -> MessageSpan:
+    length = _number(read, start + 8, 8)
+    stop = start + length
+    _require_end(read, start, length)
+    at, sections = start + 16, list[Section]()
+    points = values = 0
+    while at < stop - len(END):
+        size, number = _number(read, at, 4), _number(read, at + 4, 1)
+        before = sections[-1].number if sections else 0
+        if number not in _NEXT_SECTIONS[before] or size < 5 or at + size > stop - len(END):
+            raise _Contradiction(f"section {number} of {size} bytes after section {before} does not fit its length")
+        if len(sections) >= MAX_SECTIONS:
+            raise _Contradiction(f"it has more than {MAX_SECTIONS} sections")
+        sections.append(Section(number, at, size))
+        if number == 3:
+            points = _number(read, at + 6, 4)
+        elif number == 5:
+            values = _number(read, at + 5, 4)
+        elif number == 7:
+            _require_values(read, sections[-3:], points=points, values=values)
+        at += size
+    if at != stop - len(END) or not sections or 8 not in _NEXT_SECTIONS[sections[-1].number]:
+        raise _Contradiction(f"its sections end before its stated length of {length} bytes")
+    return MessageSpan(2, start, stop, tuple(sections))
+
+
+def _require_values(read: Read, sections: list[Section], *, points: int, values: int) -> None:
+    """Check that the bitmap and the packed values of a field of edition 2 have the size that its numbers require.
+
+    Args:
+        read: Reads the file.
+        sections: 5, 6 and 7 of the field.
+        points: Of its grid.
+        values: That its data section is stated to hold.
+    """
+    packing, bitmap, data = sections
+    indicator = _number(read, bitmap.start + 5, 1)
+    if indicator == _NO_BITMAP and values != points:
+        raise _Contradiction(f"it states {values} values for {points} cells without a bitmap")
+    if indicator == 0:
+        held = _number_of_bits(read(bitmap.start + 6, bitmap.size - 6), points)
+        if held != values:
+            raise _Contradiction(f"it states {values} values, its bitmap {held}")
+    is_simple = _number(read, packing.start + 9, 2) == _SIMPLE
+    if is_simple and values * _number(read, packing.start + 19, 1) > (data.size - 5) * 8:
+        raise _Contradiction(f"its data of {data.size} bytes are too short for {values} values")
+
+
+def _first_edition(read: Read, start: int) -> MessageSpan:
+    length = _number(read, start + 4, 3)
+    at = start + 8
+    product = _octets(read, at)
+    if len(product) < 28:
+        raise _Contradiction("its product definition is cut off")
+    at += len(product)
+    grid = bitmap = b""
+    if product[7] & 0x80:
+        grid = _octets(read, at)
+        at += len(grid)
+    if product[7] & 0x40:
+        bitmap = _octets(read, at)
+        at += len(bitmap)
+    size = _number(read, at, 3)
+    is_large = bool(length & 0x800000) and size < 120
+    if is_large:
+        # ECMWF's way to more than 16 MB: in units of 120 bytes; the size of the last section corrects the length.
+        length = (length & 0x7FFFFF) * 120 - size + 4
+        size = start + length - len(END) - at
+    _require_end(read, start, length)
+    if size < 11 or at + size != start + length - len(END):
+        raise _Contradiction(f"its sections have {at + size + len(END) - start} bytes, its stated length is {length}")
+    _require_values_of_first_edition(grid, bitmap, read(at, 11), size)
+    return MessageSpan(1, start, start + length, fault=_LARGE if is_large else None)
+
+
+def _require_values_of_first_edition(grid: bytes, bitmap: bytes, head: bytes, size: int) -> None:
+    """Check that the data section is long enough for the cells of a regular grid, packed simply."""
+    if len(grid) < 32 or head[3] & 0xC0 or b"\xff\xff" in (grid[6:8], grid[8:10]):
+        return
+    points = int.from_bytes(grid[6:8], "big") * int.from_bytes(grid[8:10], "big")
+    values = points
+    if bitmap:
+        if bitmap[4:6] != b"\0\0":
+            return  # a bitmap by its number in a list
+        values = _number_of_bits(bitmap[6:], points)
+    if values * head[10] > (size - 11) * 8 - (head[3] & 0x0F):
+        raise _Contradiction(f"its data of {size} bytes are too short for {values} values")
+
+
+def _number_of_bits(bitmap: bytes, points: int) -> int:
+    """Return the number of cells with a value."""
+    if len(bitmap) * 8 < points:
+        raise _Contradiction(f"its bitmap of {len(bitmap)} bytes is too short for {points} cells")
+    bits = int.from_bytes(bitmap[: -(-points // 8)], "big")
+    return (bits >> (-points % 8)).bit_count()
+
+
+def _require_end(read: Read, start: int, length: int) -> None:
+    if length < 16 + len(END) or read(start + length - len(END), len(END)) != END:
+        raise _Contradiction(f"no end of message stands at its stated length of {length} bytes")
+
+
+def _octets(read: Read, at: int) -> bytes:
+    """Return a section of edition 1."""
+    size = _number(read, at, 3)
+    found = read(at, size)
+    if size < 6 or len(found) < size:
+        raise _Contradiction("a section of it is cut off")
+    return found
+
+
+def _number(read: Read, at: int, size: int) -> int:
+    found = read(at, size)
+    if len(found) < size:
+        raise _Contradiction("it is cut off")
+    return int.from_bytes(found, "big")
