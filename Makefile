@@ -89,7 +89,7 @@ test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer #
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
 test-full: export CHRONOTILE_TEST_FULL = 1
-test-full: test-all ## run all tests, and all cases, of which the others run a few of each test or a tenth
+test-full: test-all ## run all tests and all cases; the other targets run a sample
 
 # PYTHON313: its interpreter. Modules that no quick test imports are imported, too.
 PYTHON313 ?= python3.13
@@ -100,7 +100,7 @@ test-313: ## run the quick tests on Python 3.13, or SAMPLE of them, after an imp
 		[importlib.import_module(each.name) for each in pkgutil.walk_packages(chronotile.__path__, 'chronotile.')]"
 	$(MAKE) test-quick VENV=.venv313 PYTHON=$(PYTHON313) CHRONOTILE_TEST_DURATIONS=.test-durations.tsv
 
-durations: $(SERVER) ## after test-quick and test-rest: keep how long tests took, and name those that are in the wrong tier
+durations: $(SERVER) ## after test-quick and test-rest: store the processor time of expensive tests
 	$(BIN)/python -m tools.durations
 
 test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")

@@ -1,6 +1,6 @@
-"""Pytest plugin: which cases are of the quick tier, whose tests open no network socket and start no process.
+"""Pytest plugin: the quick tier has cheap tests that open no network socket and start no process.
 
-A hook instead of an autouse fixture, so that module and session fixtures are covered as well.
+The guard is a hook and not an autouse fixture, because it also covers module and session fixtures.
 """
 
 import multiprocessing.util
@@ -9,14 +9,13 @@ import socket
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
+from tests.costs import function_of, stored_costs
+
 BEYOND_QUICK = ("slow", "client", "browser", "data", "audit")
 """The markers that put a test into a later tier."""
-ONE_CASE = Path(__file__).parent / "kept_durations" / "one_case.txt"
-"""Functions of which one case is quick, as others would take long; `python -m tools.durations` writes it."""
 PROCESS_EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "multiprocessing.spawn"}
 SOCKET_EVENTS = {"socket.connect", "socket.bind", "socket.sendto"}
 WATCHED_EVENTS = SOCKET_EVENTS | PROCESS_EVENTS
@@ -66,24 +65,17 @@ def _spawn_audited(path: str, arguments: list[str], descriptors: list[int]) -> i
 multiprocessing.util.spawnv_passfds = _spawn_audited
 
 
-def of_one_case() -> set[str]:
-    """The functions of which one case is quick: `tests/test_a.py::test_it`."""
-    return set(ONE_CASE.read_text("utf-8").split())
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to the later tiers the cases that `quick_cases` of their test does not name, and all but one of others."""
-    listed, begun = of_one_case(), set[str]()
+    """Mark expensive functions as slow, and cases that `quick_cases` of their function does not name."""
+    costs = stored_costs()
     for item in items:
-        marker, function = item.get_closest_marker("quick_cases"), item.nodeid.partition("[")[0]
+        marker = item.get_closest_marker("quick_cases")
         if marker is not None and not any(words in item.name for words in marker.args):
             item.add_marker("slow")
             item.add_marker("further_case")
-        elif function in listed and not any(map(item.get_closest_marker, BEYOND_QUICK)):
-            if function in begun:
-                item.add_marker("slow")
-            begun.add(function)
+        elif function_of(item.nodeid) in costs and not any(map(item.get_closest_marker, BEYOND_QUICK)):
+            item.add_marker("slow")
 
 
 @pytest.hookimpl(wrapper=True)

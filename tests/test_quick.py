@@ -90,18 +90,15 @@ def test_it(case, request):
 
 LISTED = """
 import pytest
-@pytest.mark.parametrize("case", [pytest.param(0, marks=pytest.mark.client), 1, 2, 3])
+@pytest.mark.parametrize("case", [pytest.param(0, marks=pytest.mark.client), 1, 2])
 def test_listed(case, request):
-    assert (request.node.get_closest_marker("slow") is None) == (case in {0, 1})
-@pytest.mark.parametrize("case", [1, 2])
-def test_other(case, request):
+    assert (request.node.get_closest_marker("slow") is None) == (case == 0)
+def test_other(request):
     assert request.node.get_closest_marker("slow") is None
 """
 
 
-def test_all_but_the_first_quick_case_of_a_listed_function_are_of_a_later_tier(run_tests, tmp_path, monkeypatch):
-    listed = tmp_path / "one_case.txt"
-    listed.write_text("test_all_but_the_first_quick_case_of_a_listed_function_are_of_a_later_tier.py::test_listed\n")
-    monkeypatch.setattr(quick, "ONE_CASE", listed)
+def test_expensive_function_is_slow(run_tests, monkeypatch):
+    monkeypatch.setattr(quick, "stored_costs", lambda: {"test_expensive_function_is_slow.py::test_listed": 0.2})
 
-    assert run_tests(LISTED).parseoutcomes()["passed"] == 6
+    assert run_tests(LISTED).parseoutcomes()["passed"] == 4

@@ -1,5 +1,7 @@
 import pytest
 
+from tests import sampling
+
 MATRIX = """
 import pytest
 @pytest.mark.further_case
@@ -16,6 +18,7 @@ def test_whole(case): pass
 @pytest.mark.parametrize("case", range(4))
 def test_later(case): pass
 """
+EXPENSIVE = "import pytest\n" + "".join(f"@pytest.mark.slow\ndef test_{number}(): pass\n" for number in range(200))
 
 
 @pytest.fixture
@@ -84,3 +87,16 @@ def test_processes_of_one_run_choose_the_same(run_tests):
     parallel = run_tests("-n", "2", SEED="a")[1]
 
     assert parallel.parseoutcomes()["passed"] == len(names)
+
+
+def test_expensive_later_functions_run_in_proportion(run_tests, pytester, monkeypatch):
+    pytester.makepyfile(test_it=EXPENSIVE)
+    costs = {f"test_it.py::test_{number}": 0.9 if number < 100 else 10.0 for number in range(200)}
+    monkeypatch.setattr(sampling, "stored_costs", lambda: costs)
+
+    names, _result = run_tests(SEED="a")
+
+    cheap = {f"test_it.py::test_{number}" for number in range(100)}
+    assert names >= cheap
+    assert 4 <= len(names - cheap) <= 20  # one of ten of the others
+    assert len(run_tests(FULL="1")[0]) == 200

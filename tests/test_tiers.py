@@ -10,7 +10,7 @@ MARKED = "import pytest\n@pytest.mark.slow\ndef test_slow(): pass\n"
 @pytest.fixture
 def run(pytester, monkeypatch):
     """`run(markers, *arguments, name=source, ...)`: what came of those modules of `tests`."""
-    for each in (tiers.read, tiers.possible_markers, tiers._with_one_case):
+    for each in (tiers.read, tiers.possible_markers, tiers._modules_with_expensive_functions):
         each.cache_clear()
     monkeypatch.setattr(tiers, "ROOT", pytester.path)
 
@@ -83,11 +83,9 @@ def test_a_marker_that_no_source_tells_is_refused(run):
     result.stderr.fnmatch_lines(["*test_a.py::test_it: *does not see its markers {'client'}*"])
 
 
-def test_a_module_with_a_function_of_one_quick_case_has_slow_ones(run, pytester, monkeypatch):
-    listed = pytester.path / "one_case.txt"
-    listed.write_text("tests/test_a.py::test_it\n")
-    monkeypatch.setattr(quick, "ONE_CASE", listed)
+def test_module_with_expensive_function_has_slow_tests(run, monkeypatch):
+    for module in (quick, tiers):
+        monkeypatch.setattr(module, "stored_costs", lambda: {"tests/test_a.py::test_it": 0.2})
+    cases = 'import pytest\n@pytest.mark.parametrize("n", [1, 2, 3])\ndef test_it(n): pass\ndef test_other(): pass'
 
-    cases = 'import pytest\n@pytest.mark.parametrize("n", [1, 2, 3])\ndef test_it(n): pass'
-
-    run(LATER, "-p", "tests.quick", test_a=cases).assert_outcomes(passed=2, deselected=1)
+    run(LATER, "-p", "tests.quick", test_a=cases).assert_outcomes(passed=3, deselected=1)

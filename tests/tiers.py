@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from tests.quick import BEYOND_QUICK, of_one_case
+from tests.costs import stored_costs
+from tests.quick import BEYOND_QUICK
 
 ROOT = Path(__file__).parents[1]
 NAMES = frozenset(BEYOND_QUICK)
@@ -57,14 +58,14 @@ def read(path: Path) -> Source:
             module.with_suffix(".py"),
             *(module / f"{each}.py" for each in re.findall(r"\w+", several or names)),
         }
-    named = markers_in(text) | ({"slow"} if path in _with_one_case() else set())
+    named = markers_in(text) | ({"slow"} if path in _modules_with_expensive_functions() else set())
     return Source(markers_in("".join(OF_ALL.findall(text))), named, frozenset(imported))
 
 
 @cache
-def _with_one_case() -> frozenset[Path]:
-    """The modules with functions of which one case alone is quick."""
-    return frozenset(ROOT / each.split("::")[0] for each in of_one_case())
+def _modules_with_expensive_functions() -> frozenset[Path]:
+    """Return the modules with functions that `tests.quick` marks as slow because of their cost."""
+    return frozenset(ROOT / function.partition("::")[0] for function in stored_costs())
 
 
 @cache

@@ -2,65 +2,47 @@ import pytest
 
 from tools import durations
 
-LINES = """1.500\t1.250\ttests/test_a.py::test_one[x]
-0.200\t0.100\ttests/test_a.py::test_one[y[0]]
-0.100\t0.100\ttests/test_b.py::test_two
-"""
+SOURCE = "def test_one(): pass\ndef test_two(): pass\n"
 
 
 @pytest.fixture
-def kept(tmp_path, monkeypatch):
+def root(tmp_path, monkeypatch):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text(SOURCE)
     monkeypatch.setattr(durations, "ROOT", tmp_path)
-    monkeypatch.setattr(durations, "KEPT", tmp_path / "kept")
-    return tmp_path / "kept"
+    return tmp_path
 
 
-def test_cases_of_a_function_are_added_up_and_short_ones_are_not_kept(kept):
-    (kept.parent / ".test-durations-rest.tsv").write_text(LINES)
+def test_cost_is_mean_of_the_cases_of_a_function():
+    lines = ["9\t1.2\ttests/test_a.py::test_one[x]", "9\t0.2\ttests/test_a.py::test_one[y[0]]"]
 
-    assert durations.main() == 0
-    assert (kept / "rest.tsv").read_text().splitlines()[1:] == ["1.7\t1.4\t1.2\t2\ttests/test_a.py::test_one"]
-
-
-def test_a_case_that_is_too_slow_for_the_quick_tier_is_named(kept, capsys):
-    (kept.parent / ".test-durations-quick.tsv").write_text(LINES)
-
-    assert durations.main() == 1
-    assert capsys.readouterr().out == "too slow for the quick tier: tests/test_a.py::test_one\n"
-
-
-def of(name, *seconds):
-    return "".join(f"9\t{each}\ttests/{name}[{number}]\n" for number, each in enumerate(seconds))
+    assert durations.measured_costs(lines) == {"tests/test_a.py::test_one": pytest.approx(0.7)}
 
 
 @pytest.mark.parametrize(
-    ("before", "quick", "rest", "expected"),
+    ("stored", "measured", "expected"),
     [
-        ("", of("a", 0.2, 0.2), "", "tests/a\n"),
-        ("", of("a", 0.9, 0.05, 0.05), "", ""),  # the first case makes what all use
-        ("", of("a", 0.9), "", ""),
-        ("", of("a", 0.2, 0.2) + of("b", 0.01, 0.01) + of("c", 0.3, 0.1), "", "tests/a\ntests/c\n"),
-        ("tests/a\n", of("a", 0.2), of("a", 0.08, 0.08), "tests/a\n"),
-        ("tests/a\n", of("a", 0.2), of("a", 0.01, 0.01), ""),
-        ("tests/a\n", of("b", 0.2), of("c", 0.2, 0.2), ""),  # the function is gone, the other one is of a later tier
+        ({}, {"tests/test_a.py::test_one": 0.09}, {"tests/test_a.py::test_one": 0.09}),
+        ({}, {"tests/test_a.py::test_one": 0.07}, {}),
+        ({"tests/test_a.py::test_one": 0.2}, {"tests/test_a.py::test_one": 0.07}, {"tests/test_a.py::test_one": 0.07}),
+        ({"tests/test_a.py::test_one": 0.2}, {"tests/test_a.py::test_one": 0.03}, {}),
+        ({"tests/test_a.py::test_one": 0.2}, {}, {"tests/test_a.py::test_one": 0.2}),
+        ({"tests/test_a.py::test_gone": 0.2}, {}, {}),
+        ({"tests/test_gone.py::test_one": 0.2}, {}, {}),
     ],
+    ids=["expensive", "cheap", "less expensive", "cheap again", "not run", "function deleted", "module deleted"],
 )
-def test_functions_whose_further_cases_take_long_are_listed(kept, before, quick, rest, expected):
-    kept.mkdir()
-    (kept / "one_case.txt").write_text(before)
-    (kept.parent / ".test-durations-quick.tsv").write_text(quick)
-    (kept.parent / ".test-durations-rest.tsv").write_text(rest)
+def test_stored_costs_follow_the_runs(root, stored, measured, expected):
+    assert durations.update_costs(stored, measured) == expected
+
+
+def test_runs_of_all_tiers_update_the_stored_costs(root, monkeypatch):
+    costs = root / "costs.tsv"
+    monkeypatch.setattr(durations, "COSTS", costs)
+    monkeypatch.setattr(durations, "stored_costs", dict)
+    (root / ".test-durations-quick.tsv").write_text("9\t0.5\ttests/test_a.py::test_two\n")
+    (root / ".test-durations-rest.tsv").write_text("9\t0.25\ttests/test_a.py::test_one\n")
 
     durations.main()
 
-    assert (kept / "one_case.txt").read_text() == expected
-
-
-def test_the_list_stays_as_it_is_after_a_run_of_one_tier(kept):
-    kept.mkdir()
-    (kept / "one_case.txt").write_text("tests/a\n")
-    (kept.parent / ".test-durations-quick.tsv").write_text(of("a", 0.01, 0.01))
-
-    durations.main()
-
-    assert (kept / "one_case.txt").read_text() == "tests/a\n"
+    assert costs.read_text() == "0.25\ttests/test_a.py::test_one\n0.50\ttests/test_a.py::test_two\n"

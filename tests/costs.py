@@ -1,0 +1,21 @@
+"""Processor time of test functions, as `python -m tools.durations` stored it after the last runs of all tiers."""
+
+from functools import cache
+from pathlib import Path
+
+COSTS = Path(__file__).parent / "kept_durations" / "costs.tsv"
+"""Functions whose cases take at least `QUICK_S`: mean processor seconds of a case, tab, `tests/test_a.py::test_it`."""
+QUICK_S = 0.08
+"""Functions whose cases take less processor time are in the quick tier."""
+
+
+@cache
+def stored_costs() -> dict[str, float]:
+    """Return the mean processor seconds of a case by function; cheaper functions are missing."""
+    rows = (line.split("\t") for line in COSTS.read_text("utf-8").splitlines())
+    return {function: float(cost_s) for cost_s, function in rows}
+
+
+def function_of(nodeid: str) -> str:
+    """Return the id of a test without its case."""
+    return nodeid.partition("[")[0]
