@@ -4,8 +4,8 @@
 
 FOLDER, outside of the repository, has the jars of the suites with all that they need (`ets-ogcapi-edr10-1.3-aio.jar`
 and so on), and gets what they write. Schemas are fetched from a stand-in (`schema_stand_in`). Without a landing page
-the formula of `tests.protocols.served` is served and tested, and its jobs are done. Exit status 1 only if a suite ran
-and a test of it failed: without Java or the jars there is nothing to tell.
+the formula of `tests.protocols.served` is served and tested, and its jobs are done. The exit status is 1 if a suite
+that ran had a failure or passed nothing; without Java or the jars no suite runs.
 """
 
 import shutil
@@ -50,12 +50,16 @@ REASON = 160
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a suite found."""
+    """Result of a suite: numbers of tests, and failures as name and reason."""
 
     passed: int
     skipped: int
     failures: tuple[tuple[str, str], ...]
-    """Names of tests, with the first words of why."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a test failed, or none passed: the suite then read an unusable document."""
+        return bool(self.failures) or self.passed == 0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -66,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     for name, outcome in outcomes.items():
         jar = jar_of(name, folder)
         sys.stdout.write(f"{name if jar is None else jar.stem}: {describe(outcome)}\n")
-    return int(any(outcome is not None and outcome.failures for outcome in outcomes.values()))
+    return int(any(outcome is not None and outcome.is_failure for outcome in outcomes.values()))
 
 
 def run(name: str, root: str, folder: Path, options: Sequence[str]) -> Outcome | None:
@@ -97,15 +101,14 @@ def jar_of(name: str, folder: Path) -> Path | None:
 
 
 def properties_of(name: str, root: str) -> Mapping[str, str]:
-    """Return what a suite wants to be told, the tiles by the limits that a tileset tells."""
+    """Return the properties of a suite; those of the tiles' suite come from the limits of a tileset."""
     if name == "ets-ogcapi-edr10":
         return {"iut": root, "apiDefinition": _link(_read(root), "service-desc"), "noofcollections": "3", "ics": ""}
     if name == "ets-ogcapi-features10":
         return {"iut": root, "noofcollections": "3"}
     if name == "ets-wps20":
-        service = f"{root.removesuffix('/ogcapi')}/wps"
-        capabilities = f"{service}?SERVICE=WPS&REQUEST=GetCapabilities&ACCEPTVERSIONS=2.0.0"
-        return {"IUT": capabilities, "SERVICE_URL": service, "ECHO_PROCESS_ID": "echo"}
+        # The suite appends its query to this address.
+        return {"IUT": f"{root.removesuffix('/ogcapi')}/wps", "ECHO_PROCESS_ID": "echo"}
     if name == "ets-ogcapi-processes10":
         limits = {"processtestlimit": "3", "testallprocesses": "false", "noofcollections": "3"}
         return {"iut": root, "echoprocessid": "echo", "uselocalschema": "true", **limits}

@@ -71,11 +71,21 @@ def test_suite_of_processes_is_told_of_one_that_repeats_what_it_gets(root):
     assert {"string", "pause"} <= set(process["inputs"])
 
 
-def test_suite_of_wps_is_told_of_the_address_beside_the_landing_page():
-    told = properties_of("ets-wps20", "http://h/a/ogcapi")
+def test_suite_of_wps_gets_the_address_without_a_query():
+    assert properties_of("ets-wps20", "http://h/a/ogcapi") == {"IUT": "http://h/a/wps", "ECHO_PROCESS_ID": "echo"}
 
-    assert told["SERVICE_URL"] == "http://h/a/wps"
-    assert told["IUT"].startswith("http://h/a/wps?SERVICE=WPS&REQUEST=GetCapabilities")
+
+@pytest.mark.parametrize(
+    ("outcome", "is_failure"),
+    [
+        (Outcome(passed=3, skipped=0, failures=()), False),
+        (Outcome(passed=3, skipped=0, failures=(("it", "why"),)), True),
+        (Outcome(passed=0, skipped=22, failures=()), True),
+    ],
+    ids=["passed", "failed", "nothing passed"],
+)
+def test_suite_in_which_nothing_passed_is_a_failure(outcome, is_failure):
+    assert outcome.is_failure == is_failure
 
 
 @pytest.mark.slow

@@ -104,6 +104,24 @@ def test_a_slice_has_the_cell_that_a_series_at_the_point_has(longitude, latitude
     assert (window.height, window.width) == (1, 1)
 
 
+USUAL_SIZES = [Fraction(1, n) for n in (4, 5, 8, 10, 12, 20, 25, 50, 60, 100, 112, 120, 240, 336, 360, 500, 1000, 1200)]
+
+
+@given(st.sampled_from(USUAL_SIZES), st.integers(-170, 100), st.integers(-60, 60), st.integers(1, 900))
+def test_slice_at_outer_edge_selects_outermost_cell(size, west, north, count):
+    east = float(west + size * count)
+    south = float(north - size * count)
+    assume(south >= -90)
+    transform = Affine(float(size), 0, west, 0, -float(size), north)
+    grid = NativeGrid(crs=CRS84, transform=transform, width=count, height=count)
+
+    eastern = trim_window(grid, [box(east, -INF, east, INF, crs=CRS84)])
+    southern = trim_window(grid, [box(-INF, south, INF, south, crs=CRS84)])
+
+    assert (eastern.column_start, eastern.column_stop) == (count - 1, count)
+    assert (southern.row_start, southern.row_stop) == (count - 1, count)
+
+
 @pytest.mark.parametrize("grid", [SIXTEENTHS, GLOBE, THIRDS], ids=["sixteenths", "globe", "thirds"])
 def test_the_edges_of_the_extent_give_exactly_its_cells(grid):
     assert trim_window(grid, [Trim(box=grid.bbox, crs=grid.crs)]) == Window(0, grid.height, 0, grid.width)

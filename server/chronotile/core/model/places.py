@@ -182,6 +182,11 @@ class ChosenPlaces:
     columns: Mapping[str, Sequence[Property]]
     """(number,) by name: the properties of the set and further ones, which are numbers."""
 
+    @property
+    def no_coordinates_count(self) -> int:
+        """Number of places that have no coordinates in `crs`."""
+        return int(shapely.is_empty(self.shapes).sum())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceTileRequest:

@@ -208,7 +208,8 @@ def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
     low, high = fill_interval(Interval(*ends), Interval(0.0, grid.width), turn)
     period = _period(grid)
     if low == high and period is not None:
-        position = low if 0 <= low <= grid.width else low % period
+        is_inside = -tolerance <= low <= grid.width + tolerance
+        position = low if is_inside else low % period
         return _cells(Interval(position, position), grid.width, tolerance)
     first, last = _whole(Interval(low, high), tolerance)
     if last - first >= turn:
@@ -231,12 +232,16 @@ def _where_cells_are(first: int, last: int, grid: NativeGrid, turn: int) -> tupl
 
 
 def _cells(positions: Interval, size: int, tolerance: float) -> tuple[int, int] | None:
-    """First cell and one past the last, of `size`, that share more than an edge with positions between two."""
+    """Return the first of `size` cells that shares more than an edge with an interval, and one past the last.
+
+    A position alone may be the outer edge of the outermost cells, within a tolerance in cells (WCS 09-110r4
+    requirement 33); it selects that cell.
+    """
     low, high = positions
     if low == high:
-        if not 0 <= low <= size:
+        if not -tolerance <= low <= size + tolerance:
             return None
-        cell = min(int(low), size - 1)
+        cell = min(max(int(low), 0), size - 1)
         return cell, cell + 1
     low, high = max(low, 0.0), min(high, float(size))
     if high - low <= tolerance and not 0 < low < high < size:

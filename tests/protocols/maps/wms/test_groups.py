@@ -60,13 +60,20 @@ def test_a_group_is_one_of_several_names(grouped, get_map):
     ("changes", "code"),
     [
         ({"LAYERS": "s2", "STYLES": "reds"}, "StyleNotDefined"),
-        ({"LAYERS": "s2,s2,s2,s2,s2,s2,s2", "STYLES": ""}, "InvalidParameterValue"),
+        ({"LAYERS": ",".join(["s2"] * 21), "STYLES": ""}, "InvalidParameterValue"),
         ({"LAYERS": "s2", "STYLES": ",,reds"}, "InvalidParameterValue"),
     ],
     ids=["a style", "too many layers", "too many styles"],
 )
 def test_what_a_group_is_not(grouped, get_map, changes, code):
     assert f'code="{code}"' in get_map(grouped, **changes).text
+
+
+@pytest.mark.parametrize("changes", [{}, {"QUERY_LAYERS": ",".join(["s2"] * 20), **INFO}], ids=["map", "info"])
+def test_layer_limit_counts_names_and_not_members(grouped, get_map, changes):
+    answer = get_map(grouped, LAYERS=",".join(["s2"] * 20), STYLES="", **changes)
+
+    assert answer.headers["Content-Type"] in {"image/png", "application/json"}
 
 
 def test_a_collection_of_too_many_layers_is_refused_by_their_number(make_client, get_map):

@@ -174,6 +174,17 @@ def test_coordinates_are_in_the_axis_order_of_the_crs(features, code):
         assert features.get(f"{ITEMS}/S{number}?crs=[EPSG:{code}]").json()["geometry"] == each["geometry"]
 
 
+def test_features_without_coordinates_in_crs_have_warning(make_client):
+    near, far = square(0), shapely.box(92.9, -0.1, 93.1, 0.1)  # 90 degrees from the meridian of EPSG:32631
+    places = replace(make_places(2), shapes=np.array([near, far]))
+    features = make_client(served.make_services(*served.tree_collections(), places=[places]))
+
+    answer = features.get(f"/ogcapi/collections/squares/items?crs={EPSG}/32631")
+
+    assert [feature["geometry"] is None for feature in answer.json()["features"]] == [False, True]
+    assert answer.headers["warning"] == '299 - "1 of 2 features have no coordinates in EPSG:32631"'
+
+
 @checklist("features", "/conf/core/fc-time-response")
 @pytest.mark.parametrize("when", ["2020-06-01", "2020-06-01T00:00:00Z/..", "../2019-01-01", "2020-05-01T00:00:00Z/P1D"])
 def test_places_have_no_time_so_that_all_are_there_at_any(features, when):

@@ -57,6 +57,35 @@ def test_other_crs_are_refused(client):
     assert refusal_of(client, OUTPUTCRS=f"{CRS}28992") == (404, "OutputCrs-NotSupported", "outputCrs")
 
 
+@pytest.mark.parametrize("name", ["SUBSETTINGCRS", "OUTPUTCRS"])
+def test_crs_of_the_envelope_is_accepted(client, name):
+    envelope_crs = described(client).find("gml:boundedBy/gml:Envelope", NS).get("srsName")
+
+    answer = get_coverage(client, "NDVI", "E(601000,602000)", DAY, **{name: envelope_crs})
+
+    assert envelope_crs.startswith("http://www.opengis.net/def/crs-compound?")
+    assert answer.content == get_coverage(client, "NDVI", "E(601000,602000)", DAY).content
+
+
+@checklist("CRS extension: 8/11")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SUBSETTINGCRS", f"{CRS}4326"),
+        ("OUTPUTCRS", f"{CRS}4326"),
+        ("SCALESIZE", "E(10)"),
+        ("SCALEAXES", "E(2)"),
+        ("SCALEEXTENT", "E(0:9)"),
+        ("SCALEFACTOR", "2"),
+    ],
+)
+def test_parameter_repeated_with_one_value_is_refused(client, name, value):
+    answer = ask(client, "GetCoverage", COVERAGEID="NDVI", **{name: [value, value]})
+
+    assert answer.status_code == 400
+    assert f"{name} is repeated" in answer.text
+
+
 def test_the_envelope_of_another_crs_has_its_uri_and_labels(client):
     answer = get_coverage(
         client, "HEIGHT", "E(601000,602000)", "N(5647500,5648000)", OUTPUTCRS=f"{CRS}4326", FORMAT=GML
@@ -287,7 +316,14 @@ def test_labels_of_envelope_and_grid_are_one_and_times_are_coefficients(client):
             ("time(*,*)", 4),
             ("time(*,2020-06-01)", 2),
         ),
-        *(("time(1590969600,1591833600)", 2), ("time(2020)", 4), ("time(2020-06)", 3), ("Time(2020-06-01)", 1)),
+        *(
+            ("time(1590969600,1591833600)", 2),
+            ("time(1.5909696E9,1.5918336E9)", 2),
+            ("time(15909696e2)", 1),
+            ("time(2020)", 4),
+            ("time(2020-06)", 3),
+            ("Time(2020-06-01)", 1),
+        ),
     ],
 )
 def test_times_are_written_quoted_plain_or_as_coordinates(client, subset, bands):

@@ -26,10 +26,12 @@ class Kvp:
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._values: dict[str, str] = {}
         self._spelled: dict[str, str] = {}
+        self._repeated: set[str] = set()
         for name, value in pairs:
+            if name.lower() in self._values:
+                self._repeated.add(name.lower())
             self._spelled.setdefault(name.lower(), name)
-            known = self._values.setdefault(name.lower(), value)
-            if known != value:
+            if self._values.setdefault(name.lower(), value) != value:
                 message = f"{name[:MAX_SHOWN]} is repeated with different values"
                 raise InvalidParameter(message, locator=name[:MAX_SHOWN])
 
@@ -53,6 +55,16 @@ class Kvp:
     def written(self, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """Return those of some parameters that are there and not empty, for an address."""
         return tuple((name, text) for name in names if (text := self.optional(name)) is not None)
+
+    def check_not_repeated(self, names: Iterable[str]) -> None:
+        """Refuse a parameter that appears twice, even with the same value.
+
+        Raises:
+            InvalidParameter: One of `names` is repeated.
+        """
+        for name in names:
+            if name.lower() in self._repeated:
+                raise InvalidParameter(f"{name} is repeated; it is accepted once", locator=name)
 
     def refuse(self, names: Iterable[str], *, instead: str) -> None:
         """Refuse what other services call a parameter, rather than answer as if it were not there.

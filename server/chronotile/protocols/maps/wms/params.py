@@ -44,7 +44,10 @@ from chronotile.protocols.common.query.place import as_xy
 from chronotile.protocols.maps.wms import colouring
 
 LAYER_LIMIT = 20
-"""Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
+"""Maximum number of names in LAYERS and QUERY_LAYERS (WMS 1.3.0 §7.2.4.3), and of the layers of a group.
+
+So a map has at most 400 layers; `max_cube_values` bounds their pixels together.
+"""
 LAYERS = name_list("LAYERS", "Layers, the first at the bottom")
 STYLES = name_list("STYLES", "One per layer, `style` or `style/ramp`; empty for the default", default=("",))
 
@@ -93,10 +96,10 @@ def names_of(name: str, style: str, catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def check_count(names: Sequence[str], parameter: str) -> None:
-    """Refuse more layers than a map may show.
+    """Refuse more names than `LAYER_LIMIT`.
 
     Raises:
-        InvalidParameter: As said.
+        InvalidParameter: `names` has more.
     """
     if len(names) > LAYER_LIMIT:
         raise InvalidParameter(f"{parameter} names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator=parameter)
@@ -124,7 +127,7 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
         InvalidParameter: There are more styles than names of layers, or too many names, or layers of a collection.
     """
     names = LAYERS.of(query)
-    if len(names) > LAYER_LIMIT:  # refused here, before groups multiply them
+    if len(names) > LAYER_LIMIT:
         for name in names[:LAYER_LIMIT]:
             if name not in catalogue.collections_by_id:
                 catalogue.layer(name)
@@ -304,7 +307,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     sheets = colouring.sheets_of(query)
     refuse_styled_groups(sheets, catalogue)
     query = expand_groups(colouring.with_layers(query, sheets), catalogue)
-    layers = _layers(query, catalogue)
+    layers = [(name, catalogue.layer(name)) for name in LAYERS.of(query)]
     # What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing.
     naming, other = (CRS, SRS) if version == "1.3.0" else (SRS, CRS)
     crs = catalogue.crs_for_map(naming.given(query) or other.given(query) or naming.of(query))
@@ -363,14 +366,6 @@ def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     if DIFFERENCE.given(query) is None or len(layer.times) == 0:
         return None
     return parse_frame_time(query.optional(DIFFERENCE.name), layer.times)  # a frame of an animation, as TIME
-
-
-def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
-    """Names and layers; of as many as one map shows an unknown one is reported before their number is."""
-    names = LAYERS.of(query)
-    layers = [(name, catalogue.layer(name)) for name in names[:LAYER_LIMIT]]
-    check_count(names, "LAYERS")
-    return layers
 
 
 def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str | None]]:

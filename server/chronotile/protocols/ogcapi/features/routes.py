@@ -103,7 +103,7 @@ async def _answer(
     name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=ALIASES, lacking=lacking)
     context = context_for(request, query)
     of, key = SetContext(places=places, document=context), (name, context.root, context.language, str(request.url))
-    file, is_file = list[FileParts](), name in PLACE_FORMATS
+    file, warnings, is_file = list[FileParts](), list[str](), name in PLACE_FORMATS
     crs = content.crs or (places.crs if is_file else CRS84)
     await discard_body(request)
 
@@ -116,6 +116,8 @@ async def _answer(
             return payload
         values = extract_place_columns(target, services, is_active=is_active)
         chosen = choose_places(places, numbers, crs=crs, columns=values.columns)
+        if count := chosen.no_coordinates_count:
+            warnings.append(f'299 - "{count} of {len(numbers)} features have no coordinates in {crs.name}"')
         if is_file:
             file.append(place_file(chosen, name, services, is_active=is_active))
         return replace(
@@ -131,6 +133,8 @@ async def _answer(
     response = in_language(respond(payload), context)
     if crs.uri is not None and name == "json":  # OGC 18-058r1 §7.6
         response.headers["Content-Crs"] = f"<{crs.uri}>"
+    for warning in warnings:
+        response.headers.append("Warning", warning)
     if not file:
         return with_policy(response) if name == "html" else response
     headers = {name: each for name, each in response.headers.items() if name not in {"content-length", "content-type"}}

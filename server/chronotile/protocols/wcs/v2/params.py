@@ -19,7 +19,7 @@ from chronotile.protocols.common.query.parameter import keyword, number, whole
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
 from chronotile.protocols.wcs.documents import in_parts
 from chronotile.protocols.wcs.faults import refusal, refusing
-from chronotile.protocols.wcs.v2.gml import Domain, coverage_gml, domain_of, tuple_list
+from chronotile.protocols.wcs.v2.gml import COMPOUND_CRS, TIME_CRS, Domain, coverage_gml, domain_of, tuple_list
 from chronotile.protocols.wcs.v2.subsets import axes_by_label, requested_subset
 from chronotile.protocols.wcs.version import Wanted
 
@@ -58,21 +58,25 @@ INTERPOLATION = keyword(
     error=partial(refusal, "InterpolationMethodNotSupported"),
 )
 SCALING = ("SCALEFACTOR", "SCALEAXES", "SCALESIZE", "SCALEEXTENT")
+ONCE = ("SUBSETTINGCRS", "OUTPUTCRS", *SCALING)
+"""Parameters that a request contains at most once (11-053r1 requirements 8 and 11, 12-039 requirement 9)."""
 OF_COVERAGE = (
     *("SERVICE", "REQUEST", "VERSION", "COVERAGEID", "SUBSET", "FORMAT", "MEDIATYPE", "SUBSETTINGCRS", "OUTPUTCRS"),
     *(*SCALING, "INTERPOLATION", "RANGESUBSET"),
 )
 LEAST, MOST = 1e-9, 1e6
 _EXTENT = re.compile(r"(-?\d{1,9}) ?: ?(-?\d{1,9})", re.ASCII)
+COMPOUND = re.compile(re.escape(COMPOUND_CRS).replace(r"\{space\}", "(?P<space>[^&]+)").replace(r"\{time\}", TIME_CRS))
 SMALLER = "request a smaller part, or image/tiff or application/netcdf"
 
 
 def wanted(query: Kvp, services: Services) -> Wanted:
-    """Return what a request means.
+    """Return the coverage request of a query.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
+    query.check_not_repeated(ONCE)
     coverage = coverage_of(services, query.required("COVERAGEID"))
     subsetting = _crs(query, "SUBSETTINGCRS", coverage)
     crs = _crs(query, "OUTPUTCRS", coverage) or subsetting or coverage.crs
@@ -118,13 +122,22 @@ def _formats(media_type: str, id_: str, sliced: frozenset[Axis], *, is_multipart
 
 
 def _crs(query: Kvp, name: str, coverage: WcsCoverage) -> Crs | None:
-    given = query.optional(name)
-    if given is None:
+    uri = query.optional(name)
+    if uri is None:
         return None
-    crs = named_crs(given, coverage.layer, coverage.services.catalogue, locator=name)
+    crs = named_crs(_space_of(uri, coverage), coverage.layer, coverage.services.catalogue, locator=name)
     if crs.uri is None:
         raise UnsupportedCrs(f"{name} names no CRS with a URI", locator=name)
     return crs
+
+
+def _space_of(uri: str, coverage: WcsCoverage) -> str:
+    """Return the horizontal CRS of the compound CRS that the envelope of a coverage with times names, else the URI.
+
+    An absent parameter means the CRS of the envelope, so its name is accepted too (11-053r1 requirements 7 and 10).
+    """
+    compound = COMPOUND.fullmatch(uri) if coverage.instants.size else None
+    return uri if compound is None else compound["space"]
 
 
 def _layers(query: Kvp, coverage: WcsCoverage) -> tuple[str, ...]:

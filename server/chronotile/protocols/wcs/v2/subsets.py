@@ -21,8 +21,8 @@ from chronotile.protocols.wcs.v2.gml import axis_labels
 
 LOCATOR = "subset"
 OPEN = "*"
-_SECONDS = re.compile(r"-?\d{1,10}(\.\d{1,9})?", re.ASCII)
-"""Coordinates of the axis `time`; of four digits alone it is a year."""
+_SECONDS = re.compile(r"-?\d{1,10}(\.\d{1,9})?([eE][+-]?\d{1,2})?", re.ASCII)
+"""Coordinate of the axis `time`, an XML double (09-110r4 requirements 32, 33); four digits alone are a year."""
 MOST_SECONDS = 9_200_000_000
 """Before the end of the years that are served."""
 
@@ -106,7 +106,7 @@ def _times(ends: Sequence[str]) -> TimeSelection:
 
 
 def _time_text(end: str) -> str:
-    """A time as it is written, of which a plain number is seconds since 1970, the coordinate in documents."""
+    """Return the text of a time; a plain number is in seconds since 1970, as the coordinates in documents."""
     plain = end.strip('"').strip()
     if plain != end or len(plain) == 4 or _SECONDS.fullmatch(plain) is None or abs(float(plain)) > MOST_SECONDS:
         return plain or "-"
