@@ -235,7 +235,7 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
 def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
     requested = QUERY_LAYERS.of(query)
     params.check_count(requested, "QUERY_LAYERS")
-    for name in (member for name in requested for member in _queryable(name, catalogue)):
+    for name in [member for named in requested for member in _queryable(named, catalogue)]:
         layer = catalogue.layer(name)
         if layer.id not in shown:
             raise UnknownLayer(
