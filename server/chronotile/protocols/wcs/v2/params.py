@@ -132,10 +132,7 @@ def _crs(query: Kvp, name: str, coverage: WcsCoverage) -> Crs | None:
 
 
 def _space_of(uri: str, coverage: WcsCoverage) -> str:
-    """Return the horizontal CRS of the compound CRS that the envelope of a coverage with times names, else the URI.
-
-    An absent parameter means the CRS of the envelope, so its name is accepted too (11-053r1 requirements 7 and 10).
-    """
+    # Without the parameter the CRS is that of the envelope, so its name is accepted (11-053r1 requirements 7 and 10).
     compound = COMPOUND.fullmatch(uri) if coverage.instants.size else None
     return uri if compound is None else compound["space"]
 
