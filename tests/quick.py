@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.costs import function_of, stored_costs
+from tests.costs import expensive_functions, function_of
 
 BEYOND_QUICK = ("slow", "client", "browser", "data", "audit")
 """The markers that put a test into a later tier."""
@@ -68,13 +68,13 @@ multiprocessing.util.spawnv_passfds = _spawn_audited
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark expensive functions as slow, and cases that `quick_cases` of their function does not name."""
-    costs = stored_costs()
+    expensive = expensive_functions()
     for item in items:
         marker = item.get_closest_marker("quick_cases")
         if marker is not None and not any(words in item.name for words in marker.args):
             item.add_marker("slow")
             item.add_marker("further_case")
-        elif function_of(item.nodeid) in costs and not any(map(item.get_closest_marker, BEYOND_QUICK)):
+        elif function_of(item.nodeid) in expensive and not any(map(item.get_closest_marker, BEYOND_QUICK)):
             item.add_marker("slow")
 
 

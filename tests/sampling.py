@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.costs import function_of, stored_costs
+from tests.costs import UNMEASURED_S, function_of, stored_costs
 from tests.quick import BEYOND_QUICK
 
 IS_FULL = bool(os.environ.get("CHRONOTILE_TEST_FULL"))
@@ -84,7 +84,7 @@ class Sampling:
         """Return the items without expensive functions of the later tiers that the seed does not choose."""
         total_s = defaultdict[str, float](float)
         for item in filter(is_later, items):
-            total_s[function_of(item.nodeid)] += stored_costs().get(function_of(item.nodeid), 0.0)
+            total_s[function_of(item.nodeid)] += stored_costs().get(function_of(item.nodeid), UNMEASURED_S)
         skipped = {function for function, cost_s in total_s.items() if self.draw(f"{function}()") * cost_s >= LATER_S}
         return [item for item in items if function_of(item.nodeid) not in skipped or not is_later(item)]
 

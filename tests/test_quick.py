@@ -99,6 +99,6 @@ def test_other(request):
 
 
 def test_expensive_function_is_slow(run_tests, monkeypatch):
-    monkeypatch.setattr(quick, "stored_costs", lambda: {"test_expensive_function_is_slow.py::test_listed": 0.2})
+    monkeypatch.setattr(quick, "expensive_functions", lambda: {"test_expensive_function_is_slow.py::test_listed"})
 
     assert run_tests(LISTED).parseoutcomes()["passed"] == 4

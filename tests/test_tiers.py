@@ -85,7 +85,7 @@ def test_a_marker_that_no_source_tells_is_refused(run):
 
 def test_module_with_expensive_function_has_slow_tests(run, monkeypatch):
     for module in (quick, tiers):
-        monkeypatch.setattr(module, "stored_costs", lambda: {"tests/test_a.py::test_it": 0.2})
+        monkeypatch.setattr(module, "expensive_functions", lambda: {"tests/test_a.py::test_it"})
     cases = 'import pytest\n@pytest.mark.parametrize("n", [1, 2, 3])\ndef test_it(n): pass\ndef test_other(): pass'
 
     run(LATER, "-p", "tests.quick", test_a=cases).assert_outcomes(passed=3, deselected=1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-from tests.costs import stored_costs
+from tests.costs import expensive_functions
 from tests.quick import BEYOND_QUICK
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ def read(path: Path) -> Source:
 @cache
 def _modules_with_expensive_functions() -> frozenset[Path]:
     """Return the modules with functions that `tests.quick` marks as slow because of their cost."""
-    return frozenset(ROOT / function.partition("::")[0] for function in stored_costs())
+    return frozenset(ROOT / function.partition("::")[0] for function in expensive_functions())
 
 
 @cache

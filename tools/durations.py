@@ -1,7 +1,8 @@
-"""Store the processor time of expensive test functions, by which runs choose their sample (`tests/sampling.py`).
+"""Store the processor time of test functions, by which runs choose their sample (`tests/sampling.py`).
 
-`python -m tools.durations` reads the files `.test-durations-*.tsv` that runs of the tiers wrote, and updates
-`tests/kept_durations/costs.tsv`. Functions that the runs did not take keep their stored cost.
+`python -m tools.durations` reads the files that runs of the tiers wrote, `.test-durations-quick.tsv` and
+`.test-durations-rest.tsv`, and updates `tests/kept_durations/costs.tsv`. Functions that the runs did not take keep
+their stored cost.
 """
 
 import re
@@ -12,8 +13,6 @@ from pathlib import Path
 from tests.costs import COSTS, QUICK_S, function_of, stored_costs
 
 ROOT = Path(__file__).parents[1]
-QUICK_AGAIN_S = QUICK_S / 2
-"""A stored function returns to the quick tier below this; between both limits it does not change its tier."""
 
 
 def measured_costs(lines: list[str]) -> dict[str, float]:
@@ -25,15 +24,22 @@ def measured_costs(lines: list[str]) -> dict[str, float]:
     return {function: sum(seconds) / len(seconds) for function, seconds in cases_s.items()}
 
 
-def update_costs(stored: dict[str, float], measured: dict[str, float]) -> dict[str, float]:
-    """Return the costs to store, sorted by function."""
+def update_costs(stored: dict[str, float], *, quick: dict[str, float], later: dict[str, float]) -> dict[str, float]:
+    """Return the costs to store, sorted by function.
+
+    Args:
+        stored: Costs of earlier runs.
+        quick: Costs that a run of the quick tier measured; cheap ones are not stored.
+        later: Costs that a run of the later tiers measured.
+    """
+    measured = quick | later
     kept = {function: cost_s for function, cost_s in stored.items() if function not in measured and exists(function)}
-    expensive = {
-        function: cost_s
-        for function, cost_s in measured.items()
-        if cost_s >= (QUICK_AGAIN_S if function in stored else QUICK_S)
-    }
-    return dict(sorted((kept | expensive).items()))
+    return dict(sorted((kept | {name: cost_s for name, cost_s in quick.items() if cost_s >= QUICK_S} | later).items()))
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a file, none if it is missing."""
+    return path.read_text("utf-8").splitlines() if path.exists() else []
 
 
 def exists(function: str) -> bool:
@@ -45,8 +51,8 @@ def exists(function: str) -> bool:
 
 def main() -> int:
     """Update the stored costs from the runs."""
-    lines = [line for path in ROOT.glob(".test-durations-*.tsv") for line in path.read_text("utf-8").splitlines()]
-    costs = update_costs(stored_costs(), measured_costs(lines))
+    quick, later = (measured_costs(lines_of(ROOT / f".test-durations-{tier}.tsv")) for tier in ("quick", "rest"))
+    costs = update_costs(stored_costs(), quick=quick, later=later)
     COSTS.write_text("".join(f"{cost_s:.2f}\t{function}\n" for function, cost_s in costs.items()), "utf-8")
     return 0
 

@@ -2,6 +2,7 @@ import pytest
 
 from tools import durations
 
+ONE = "tests/test_a.py::test_one"
 SOURCE = "def test_one(): pass\ndef test_two(): pass\n"
 
 
@@ -20,20 +21,20 @@ def test_cost_is_mean_of_the_cases_of_a_function():
 
 
 @pytest.mark.parametrize(
-    ("stored", "measured", "expected"),
+    ("stored", "quick", "later", "expected"),
     [
-        ({}, {"tests/test_a.py::test_one": 0.09}, {"tests/test_a.py::test_one": 0.09}),
-        ({}, {"tests/test_a.py::test_one": 0.07}, {}),
-        ({"tests/test_a.py::test_one": 0.2}, {"tests/test_a.py::test_one": 0.07}, {"tests/test_a.py::test_one": 0.07}),
-        ({"tests/test_a.py::test_one": 0.2}, {"tests/test_a.py::test_one": 0.03}, {}),
-        ({"tests/test_a.py::test_one": 0.2}, {}, {"tests/test_a.py::test_one": 0.2}),
-        ({"tests/test_a.py::test_gone": 0.2}, {}, {}),
-        ({"tests/test_gone.py::test_one": 0.2}, {}, {}),
+        ({}, {ONE: 0.09}, {}, {ONE: 0.09}),
+        ({}, {ONE: 0.07}, {}, {}),
+        ({}, {}, {ONE: 0.07}, {ONE: 0.07}),
+        ({ONE: 0.2}, {}, {ONE: 0.03}, {ONE: 0.03}),
+        ({ONE: 0.2}, {}, {}, {ONE: 0.2}),
+        ({"tests/test_a.py::test_gone": 0.2}, {}, {}, {}),
+        ({"tests/test_gone.py::test_one": 0.2}, {}, {}, {}),
     ],
-    ids=["expensive", "cheap", "less expensive", "cheap again", "not run", "function deleted", "module deleted"],
+    ids=["expensive", "cheap", "later", "cheaper", "not run", "function deleted", "module deleted"],
 )
-def test_stored_costs_follow_the_runs(root, stored, measured, expected):
-    assert durations.update_costs(stored, measured) == expected
+def test_stored_costs_follow_the_runs(root, stored, quick, later, expected):
+    assert durations.update_costs(stored, quick=quick, later=later) == expected
 
 
 def test_runs_of_all_tiers_update_the_stored_costs(root, monkeypatch):
