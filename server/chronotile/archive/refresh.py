@@ -1,6 +1,6 @@
 """What has changed since an archive was opened: configuration, styles, files of its sources."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -72,7 +72,7 @@ def document_states(
     """
     found = {name: kind_of_spec(spec).root_document(spec) for name, spec in specs.items()}
     states: dict[str, DocumentState | IndexState] = {
-        name: DocumentState(str(each), _age_and_size(each)) for name, each in found.items() if each is not None
+        name: DocumentState(str(each), _state(each)) for name, each in found.items() if each is not None
     }
     if index is not None:
         indexed = [name for name, spec in specs.items() if spec.items is not None]
@@ -87,7 +87,7 @@ def local_sources(specs: Mapping[str, SourceSpec]) -> frozenset[str]:
 
 def state_of_file(path: Path) -> str:
     """Return a digest of the name and age of a file, there or not."""
-    return _digest([path], _age_and_size)
+    return _digest([path])
 
 
 def folder_state(place: Path) -> str:
@@ -95,7 +95,7 @@ def folder_state(place: Path) -> str:
     if not place.is_dir():
         return state_of_file(place)
     found = walk(place)
-    return _digest((path for paths in found.places.values() for path in paths), _age_and_size)
+    return _digest(path for paths in found.places.values() for path in paths)
 
 
 def last_changes(written: Node, styles: Iterable[Path], specs: Mapping[str, SourceSpec]) -> dict[str, Instant | None]:
@@ -161,17 +161,15 @@ def _is_local(spec: SourceSpec) -> bool:
 def _state_of(spec: SourceSpec) -> str:
     """A source that cannot be looked at has that as its state; opening it says why."""
     try:
-        kind = kind_of_spec(spec)
-        # A file that replaces another may have its age and size. Stores tell by what their documents say.
-        return _digest(kind.files(spec), _state if kind.options.is_of_files else _age_and_size)
+        return _digest(kind_of_spec(spec).files(spec))
     except (ChronotileError, OSError) as error:
         return str(error)
 
 
-def _digest(paths: Iterable[str | Path], state: Callable[[str | Path], object]) -> str:
+def _digest(paths: Iterable[str | Path]) -> str:
     digest = blake2b(digest_size=8)
     for path in paths:
-        digest.update(f"{path} {state(path)}\n".encode())
+        digest.update(f"{path} {_state(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -180,8 +178,3 @@ def _state(path: str | Path) -> FileState | None:
         return file_state(str(path))
     except OSError:
         return None
-
-
-def _age_and_size(path: str | Path) -> tuple[int, int] | None:
-    state = _state(path)
-    return None if state is None else (state.mtime_ns, state.size)

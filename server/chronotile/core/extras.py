@@ -13,6 +13,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "analysis": ("scipy",),
     "cog": ("titiler", "fastapi"),
     "dask": ("distributed", "cryptography"),
+    "hdf5": ("hdf5plugin",),
     "icechunk": ("icechunk", "zarr"),
     "netcdf": ("xarray", "h5netcdf", "h5py", "scipy"),
     "parquet": ("pyarrow",),

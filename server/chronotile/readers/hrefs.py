@@ -101,13 +101,26 @@ _current = threading.local()
 
 
 class FileState(NamedTuple):
-    """What changes when a file is rewritten."""
+    """Fingerprint of a file: changes when it is rewritten, replaced, or a link in its path leads to another file."""
 
     mtime_ns: int
     size: int
     inode: int
     tag: str = ""
-    """The ETag of a file elsewhere."""
+    """The ETag of a remote file."""
+    ctime_ns: int = 0
+    """Time of the last change, which no program can set; 0 of a remote file."""
+
+    @property
+    def text(self) -> str:
+        """The fingerprint for revisions and ETags, without characters that separate those."""
+        tag = blake2b(self.tag.encode(), digest_size=6).hexdigest() if self.tag else ""
+        return f"{self.mtime_ns:x}-{self.size:x}-{self.inode:x}-{self.ctime_ns:x}{tag}"
+
+
+def fingerprint_of(status: os.stat_result) -> FileState:
+    """Return the fingerprint of a local file."""
+    return FileState(status.st_mtime_ns, status.st_size, status.st_ino, "", status.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,7 @@ class DocumentState:
 
     document: str
     """Its path, as text: a stat of it stands in the way of every request."""
-    state: tuple[int, int] | None
+    state: FileState | None
 
     def has_changed(self) -> bool:
         """Return whether it is another by now; one that is gone has nothing newer to tell."""
@@ -124,7 +137,7 @@ class DocumentState:
             now = os.stat(self.document)  # noqa: PTH116 -- see above
         except OSError:
             return False
-        return (now.st_mtime_ns, now.st_size) != self.state
+        return fingerprint_of(now) != self.state
 
 
 def file_state(path: str) -> FileState:
@@ -191,8 +204,7 @@ def one_look() -> Iterator[Look]:
 
 
 def _state_now(path: str) -> FileState:
-    status = os.stat(path)  # noqa: PTH116 -- half the time of Path.stat, and done at each read
-    return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
+    return fingerprint_of(os.stat(path))  # noqa: PTH116 -- half the time of Path.stat, and done at each read
 
 
 def is_any_there(paths: Iterable[str]) -> bool:

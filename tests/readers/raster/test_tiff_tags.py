@@ -1,5 +1,6 @@
 """TIFFs that were cut off: none is opened without what its numbers mean."""
 
+import struct
 import warnings
 
 import numpy as np
@@ -64,4 +65,14 @@ def test_file_that_lost_its_scale_is_not_opened(tmp_path):
     with rasterio.open(path) as dataset:  # as GDAL has it: all pixels, another meaning
         assert (dataset.scales[0], np.array_equal(dataset.read(1), SCENE.numbers(0))) == (1.0, True)
     with pytest.raises(UnsupportedSource, match="cut off"):
+        open_source(make_spec("cog", path))
+
+
+@pytest.mark.parametrize(("compression", "name"), [(50002, "JXL"), (34712, "JP2000"), (34933, "34933")])
+def test_compression_that_gdal_lacks_is_named(tmp_path, compression, name):
+    path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, compress="deflate")
+    tag = struct.pack("<HHI", 259, 3, 1)
+    path.write_bytes(path.read_bytes().replace(tag + struct.pack("<H", 8), tag + struct.pack("<H", compression)))
+
+    with pytest.raises(UnsupportedSource, match=f"it is compressed with {name}, which the GDAL of rasterio lacks"):
         open_source(make_spec("cog", path))

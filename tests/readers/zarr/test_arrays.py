@@ -1,5 +1,6 @@
 """Arrays of a Zarr store that are opened again while several threads read them."""
 
+import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,13 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import zarr
 
+from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.hrefs import SETTLED_NS
+from chronotile.readers.kinds import open_source
 from chronotile.readers.zarr import arrays as zarr_arrays
 from chronotile.readers.zarr.arrays import Watched, open_array
 from chronotile.readers.zarr.metadata import read_group
 from tests.running import PATIENCE_S
+from tests.scenes import Scene, make_dataset, make_spec, save_zarr
 
 NOW_NS = 1_600_000_000 * 10**9
+SCENE = Scene(days=("2020-01-01",))
 ALL = (slice(0, 1),)
 
 
@@ -125,3 +130,13 @@ def test_array_that_did_not_open_again_is_opened_by_the_next_read(openings):
     openings.fails = False
 
     assert watched.for_reading(ALL).array == 3
+
+
+def test_codec_that_is_not_installed_is_named(tmp_path):
+    store = save_zarr(make_dataset(SCENE), tmp_path / "made.zarr", version=2)
+    document = store / "NDVI" / ".zarray"
+    document.write_text(json.dumps(json.loads(document.read_text()) | {"compressor": {"id": "unheard", "level": 8}}))
+    (store / ".zmetadata").unlink(missing_ok=True)
+
+    with pytest.raises(UnsupportedSource, match=r"NDVI has codecs that are not read \(codec not available: .*unheard"):
+        open_source(make_spec("zarr", store))

@@ -12,8 +12,8 @@ from lxml import etree
 
 from chronotile.core.model.collection import LEFT_OUT, Finding, Severity
 from chronotile.readers.kinds import KINDS, head_of, kind_of_path
+from chronotile.readers.netcdf.hdf5 import survey_hdf5
 from chronotile.readers.netcdf.kind import HDF5
-from chronotile.readers.netcdf.source import data_elsewhere
 from chronotile.readers.raster.formats import JPEG2000, TIFF, VRT_END
 
 MAX_DEPTH = 8
@@ -223,6 +223,6 @@ def _may_lead_on(path: Path) -> bool:
     if not head.startswith(HDF5):
         return bool(head) and not head.startswith(_HOLDING)
     try:
-        return data_elsewhere(path) is not None
+        return survey_hdf5(path).elsewhere is not None
     except (ImportError, OSError):  # without h5py, or damaged
         return True

@@ -54,6 +54,8 @@ class DateFile:
     size: int | None = None
     """In bytes; `None`: not known."""
     updated: Instant | None = None
+    state: str = ""
+    """Fingerprint of a local file."""
 
 
 def date_id(span: TimeSpan) -> str:
@@ -372,7 +374,7 @@ class DateSource:
     def _state(self, date: ListedDate, files: Sequence[DateFile]) -> str:
         when = date.span.start.astype(np.int64), date.span.end.astype(np.int64)
         held = [name for name, _index in date.held]
-        states = [(each.path, each.variables, each.size, str(each.updated)) for each in files]
+        states = [(each.path, each.variables, each.state) for each in files]
         return blake2b(f"{when} {held} {states} {self._common}".encode(), digest_size=12).hexdigest()
 
 
@@ -381,7 +383,7 @@ def _date_file(path: str, names: Sequence[str]) -> DateFile:
         return DateFile(path=path, variables=tuple(names))
     state = file_state(path)
     updated: Instant = np.datetime64(state.mtime_ns, "ns")
-    return DateFile(path=path, variables=tuple(names), size=state.size, updated=updated)
+    return DateFile(path=path, variables=tuple(names), size=state.size, updated=updated, state=state.text)
 
 
 def _read(items: DateItems, date: ListedDate, files: Sequence[DateFile], state: str, _before: str) -> ReadEntry:

@@ -128,7 +128,7 @@ def file_state(path: Path | str, *, is_link_followed: bool = True) -> str:
     status = os.stat(path, follow_symlinks=is_link_followed)  # noqa: PTH116 -- of a text a third of its time
     if not is_link_followed and S_ISLNK(status.st_mode):
         return ""
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
 def _read_file(path: Path, before: str) -> Document | None:

@@ -21,6 +21,7 @@ from chronotile.core.model.time.instants import Instant, TimeSelection
 from chronotile.core.model.time.parser import parse_time
 from chronotile.readers.caches.byte_cache import ByteCache, CacheState
 from chronotile.readers.caches.disk import DiskCache
+from chronotile.readers.hrefs import FileState, fingerprint_of
 
 MANIFEST = "cubes.json"
 FORMAT, VERSION = "chronotile-cubes", 2
@@ -65,7 +66,7 @@ class PrebuiltCubeTiles:
         self._folder = folder
         self._manifest = str(folder / MANIFEST)
         self._lock = threading.Lock()
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: FileState | None = None
         self._told = Manifest()
 
     def read(self, path: CubePath, *, revision: str, tile_matrix_set: TileMatrixSet) -> bytes | None:
@@ -86,7 +87,7 @@ class PrebuiltCubeTiles:
             status = os.stat(self._manifest)  # noqa: PTH116 -- the path is text, since building one takes longer
         except OSError:
             return Manifest()
-        state = (status.st_mtime_ns, status.st_size, status.st_ino)
+        state = fingerprint_of(status)
         with self._lock:
             if state != self._seen:
                 self._told, self._seen = read_manifest(self._folder), state

@@ -114,6 +114,11 @@ def _configured_variable(fields: FieldSet, spec: SourceSpec, variable: VariableS
 
 
 def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
+    if array.fault is not None:
+        raise UnsupportedSource(array.fault)
+    if 0 in array.shape:
+        empty = array.dims[array.shape.index(0)]
+        raise UnsupportedSource(f"it has no values yet: its dimension {empty} has the length 0")
     require_real(array.dtype, "it")
     steps = selected_steps(array, fields, variable.select)
     axes = axes_of(array, fields, time_count=len(spec.times) if spec.times is not None else None, selected=steps)

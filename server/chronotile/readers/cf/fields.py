@@ -26,6 +26,8 @@ class Field:
     attrs: Attributes
     load: Callable[[], NDArray[Any]]
     """Reads all of it, as stored; for coordinates."""
+    fault: str | None = None
+    """Why its numbers cannot be read."""
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog.header import CogHeader, read_header
 from chronotile.readers.cog.tiff import PAGE_BYTES
-from chronotile.readers.hrefs import FileState, local_path
+from chronotile.readers.hrefs import FileState, fingerprint_of, local_path
 from chronotile.readers.remote.files import (
     FilePart,
     Found,
@@ -225,9 +225,9 @@ def _read_here(parts: list[FilePart]) -> dict[FilePart, Found]:
 
 
 def tag_of_state(state: FileState) -> str:
-    """Return the tag of a file of this machine in a state."""
-    return f"{TAG_OF_FILE}{state.mtime_ns:x}-{state.size:x}"
+    """Return the tag of a local file with a fingerprint."""
+    return f"{TAG_OF_FILE}{state.text}"
 
 
 def _tag_of_status(status: os.stat_result) -> str:
-    return tag_of_state(FileState(status.st_mtime_ns, status.st_size, status.st_ino))
+    return tag_of_state(fingerprint_of(status))

@@ -1,11 +1,12 @@
 """NetCDF files read as cubes."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -15,8 +16,9 @@ from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet, Group, about, group_findings
-from chronotile.readers.hrefs import base_name, file_state, local_path
+from chronotile.readers.hrefs import FileState, base_name, file_state, fingerprint_of, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
+from chronotile.readers.netcdf.hdf5 import OPTIONS, survey_hdf5
 from chronotile.readers.reader import Reader
 
 if TYPE_CHECKING:
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
 
 REMEDY = "write it to a file of its own (ncks -G : -g {path} IN.nc OUT.nc) and serve that"
 
+CDF5 = b"CDF\5"
+"""How a file of the format begins."""
 MAX_OPEN_FILES = 64
 """In a process. Past 128 xarray closes the longest unused itself, even while another thread reads it."""
-
-State = tuple[int, int, int]
 
 
 def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
@@ -96,7 +98,24 @@ class OpenFiles:
         self._most = most
         self._files: WeakKeyDictionary[NetcdfFile, None] = WeakKeyDictionary()
         """From the longest unused to the latest used; a file without readers is closed."""
+        self._path_locks: WeakValueDictionary[Path, PathLock] = WeakValueDictionary()
         self._lock = threading.Lock()
+
+    def lock_of(self, path: Path) -> "PathLock":
+        """Return the lock of all readers of a path."""
+        with self._lock:
+            return self._path_locks.setdefault(path, PathLock())
+
+    def close_path(self, path: Path) -> None:
+        """Close a path for all of its readers, under its lock.
+
+        HDF5 shares one state of a file among all that have it open in a process, so that a reader that opens it after
+        an append would see it as it was.
+        """
+        with self._lock:
+            others = [file for file in self._files if file.path == path]
+        for file in others:
+            file.close_now()
 
     def use(self, file: "NetcdfFile") -> None:
         """Note that a file is open and used now."""
@@ -113,6 +132,13 @@ class OpenFiles:
             self._files.pop(file, None)
 
 
+class PathLock:
+    """Lock of a path: it is read by one thread at a time, whichever reader it has."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
 @cache
 def shared_files() -> OpenFiles:
     """Return what this process has open: what bounds open files must know of all of them."""
@@ -123,10 +149,13 @@ class NetcdfFile:
     """One file, read by one thread at a time; opened again when it changed or was closed for want of use."""
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
-        self._path, self._files = path, files
-        self._lock = threading.Lock()
+        self.path, self._files = path, files
+        self._path_lock = files.lock_of(path)
+        self._lock = self._path_lock.lock
         self._state = _state(path)
         self._dataset: xarray.Dataset | None = None
+        self._faults: Mapping[str, str] = {}
+        """Why arrays cannot be read."""
         with self._lock:
             variables = self._current().variables
             self._layouts = {str(name): _layout_of(variable) for name, variable in variables.items()}
@@ -140,7 +169,7 @@ class NetcdfFile:
 
     def groups(self) -> list[Group]:
         """Return the groups below the root, which are not read."""
-        return _groups(self._path) if _is_hdf5(self._path) else []
+        return _groups(self.path) if _is_hdf5(self.path) else []
 
     def read(self, name: str, selection: Selection, *, growing: str | None = None) -> Numbers:
         """Return the selected numbers of an array, in stored order.
@@ -166,13 +195,15 @@ class NetcdfFile:
 
     def _read(self, name: str, selection: Selection, growing: str | None) -> Numbers:
         variable = self._current().variables[name]
+        if name in self._faults:
+            raise UnsupportedSource(f"{name}: {self._faults[name]}")
         if not self._layouts[name].is_same_in(_layout_of(variable), growing):
             raise OSError("the array has another type or shape than when it was opened")
         return np.asarray(variable[selection].values)
 
     def _is_unchanged(self) -> bool:
         # Whether the file is as it was opened.
-        return _state(self._path) == self._state
+        return _state(self.path) == self._state
 
     def is_there(self) -> bool:
         """Return whether the file can be opened."""
@@ -189,24 +220,24 @@ class NetcdfFile:
             return self._current().variables[name].encoding.get("chunksizes")
 
     def revision(self) -> str:
-        """Return the size and age of the file."""
-        state = file_state(str(self._path))
-        return f"{state.mtime_ns:x}-{state.size:x}"
+        """Return the fingerprint of the file."""
+        return file_state(str(self.path)).text
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
         with self._lock:
-            self._close()
+            self.close_now()
 
     def close_if_idle(self) -> None:
         """Close the file unless a thread reads it, which is not waited for."""
         if self._lock.acquire(blocking=False):
             try:
-                self._close()
+                self.close_now()
             finally:
                 self._lock.release()
 
-    def _close(self) -> None:
+    def close_now(self) -> None:
+        """Close the file, under its lock."""
         if self._dataset is not None:
             self._dataset.close()
             self._dataset = None
@@ -214,14 +245,16 @@ class NetcdfFile:
 
     def _current(self) -> "xarray.Dataset":
         """The file as it is now; under the lock."""
-        state = _state(self._path)
+        state = _state(self.path)
         if state != self._state:
-            self._close()
+            self.close_now()
             # A classic file holds its arrays as they are, so a shorter one lacks some; opening it would leave it open.
-            if state[1] < self._state[1] and not _is_hdf5(self._path):
+            if state.size < self._state.size and not _is_hdf5(self.path):
                 raise OSError("the file is shorter than when it was opened")
         if self._dataset is None:
-            self._dataset = _open(self._path)
+            self._files.close_path(self.path)
+            self._faults = require_all_inside(self.path)
+            self._dataset = _open(self.path)
             self._state = state
         self._files.use(self)
         return self._dataset
@@ -234,6 +267,7 @@ class NetcdfFile:
             dtype=variable.dtype,
             attrs=dict(variable.attrs),
             load=lambda: self.read(name, (slice(None),) * len(self._layouts[name].dims)),
+            fault=self._faults.get(name),
         )
 
 
@@ -253,7 +287,7 @@ class NetcdfArray(ArraySource):
         return self._file.chunks(self._name)
 
     def revision(self, _selection: Selection) -> str:
-        """Return the size and age of the file."""
+        """Return the fingerprint of the file."""
         return self._file.revision()
 
     def is_there(self) -> bool:
@@ -265,13 +299,27 @@ class NetcdfArray(ArraySource):
         self._file.close()
 
 
+def require_all_inside(path: Path) -> Mapping[str, str]:
+    """Check that all arrays of a file lie in it; return why some of them cannot be read.
+
+    Raises:
+        OSError: One is in another file.
+    """
+    if not _is_hdf5(path):
+        return {}
+    survey = survey_hdf5(path)
+    if survey.elsewhere is not None:
+        raise OSError(
+            f"{survey.elsewhere} is in another file, which may be any; write all into one (xarray: to_netcdf)"
+        )
+    return survey.faults
+
+
 def _open(path: Path) -> "xarray.Dataset":
     import xarray
 
     is_hdf5 = _is_hdf5(path)
-    name = data_elsewhere(path) if is_hdf5 else None
-    if name is not None:
-        raise OSError(f"{name} is in another file, which may be any; write all into one (xarray: to_netcdf)")
+    kwargs: dict[str, Any] = {"driver_kwds": OPTIONS} if is_hdf5 else {}
     return xarray.open_dataset(
         path,
         engine="h5netcdf" if is_hdf5 else "scipy",
@@ -279,20 +327,8 @@ def _open(path: Path) -> "xarray.Dataset":
         decode_times=False,
         decode_coords=False,
         cache=False,
+        **kwargs,
     )
-
-
-def data_elsewhere(path: Path) -> str | None:
-    """Return the first array of an HDF5 file that lies in another file, which HDF5 follows anywhere and fills in."""
-    import h5py
-
-    def look(name: str, link: object) -> str | None:
-        node = file.get(name) if isinstance(link, h5py.HardLink) else None
-        is_elsewhere = isinstance(node, h5py.Dataset) and bool(node.is_virtual or node.external)
-        return name if is_elsewhere or isinstance(link, h5py.ExternalLink) else None
-
-    with h5py.File(path) as file:
-        return file.visititems_links(look)  # type: ignore[no-any-return]
 
 
 def _groups(path: Path) -> list[Group]:
@@ -310,7 +346,7 @@ def _groups(path: Path) -> list[Group]:
             ):
                 swaths.add(folder)
 
-    with h5py.File(path) as file:
+    with h5py.File(path, **OPTIONS) as file:
         file.visititems(look)
     return [Group(folder, tuple(names), is_swath=folder in swaths) for folder, names in found.items()]
 
@@ -322,6 +358,11 @@ def _layout_of(variable: "xarray.Variable") -> Layout:
 def _is_hdf5(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(8)
+    if start.startswith(CDF5):
+        raise UnsupportedSource(
+            f"{path.name} is NetCDF in the format CDF-5 (64-bit data), which is not read; write it as NetCDF-4 "
+            "(nccopy -k nc4 IN OUT)"
+        )
     if start[:3] == b"CDF":
         return False
     if start == b"\x89HDF\r\n\x1a\n":
@@ -329,6 +370,5 @@ def _is_hdf5(path: Path) -> bool:
     raise UnsupportedSource(f"{path.name} is not a NetCDF file: it starts like neither version 3 nor version 4")
 
 
-def _state(path: Path) -> State:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def _state(path: Path) -> FileState:
+    return fingerprint_of(path.stat())

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from chronotile.core.errors import SourceChanged, SourceUnavailable, UnknownPath, UnsupportedSource
-from chronotile.readers.hrefs import FileState, base_name, local_path
+from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.requests import (
     Away,
@@ -117,12 +117,7 @@ def file_at(href: str, *, in_parts: bool = False) -> ProductFile:
         raise SourceUnavailable("a file of this product cannot be read now") from error
     if not stat.S_ISREG(status.st_mode):
         raise UnknownPath(MISSING)
-    return ProductFile(str(path), state_of(status))
-
-
-def state_of(status: os.stat_result) -> FileState:
-    """Return the state of a file of this machine."""
-    return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
+    return ProductFile(str(path), fingerprint_of(status))
 
 
 def _file_elsewhere(href: str, *, in_parts: bool) -> ProductFile:
@@ -185,7 +180,9 @@ class _Here(OpenFile):
 
     def _require_state(self) -> None:
         status = os.fstat(self._file.fileno())
-        if not stat.S_ISREG(status.st_mode) or state_of(status) != self._state:
+        # Of a file whose name another one takes over, the time of change alone is new.
+        now, before = (each._replace(ctime_ns=0) for each in (fingerprint_of(status), self._state))
+        if not stat.S_ISREG(status.st_mode) or now != before:
             raise SourceChanged(CHANGED)
 
     def __exit__(self, *_error: object) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chronotile.core.errors import AddressRefused, SourceUnavailable, UnknownPath, require_at_most
-from chronotile.readers.products.files import MISSING, ProductFile, file_at, state_of
+from chronotile.readers.hrefs import fingerprint_of
+from chronotile.readers.products.files import MISSING, ProductFile, file_at
 
 MOST_FILES = 50_000
 """Of one folder with all below it."""
@@ -81,11 +82,11 @@ def _node_of(entry: "os.DirEntry[str]", allowed: Allowed) -> Node | None:
     try:
         if entry.is_symlink():
             path = followed(entry.path, allowed)
-            return None if path is None else ProductFile(path, state_of(os.stat(path)))  # noqa: PTH116 -- a path as text
+            return None if path is None else ProductFile(path, fingerprint_of(os.stat(path)))  # noqa: PTH116 -- a path as text
         if entry.is_dir(follow_symlinks=False):
             return ProductFolder(entry.path)
         status = entry.stat(follow_symlinks=False)
-        return ProductFile(entry.path, state_of(status)) if stat.S_ISREG(status.st_mode) else None
+        return ProductFile(entry.path, fingerprint_of(status)) if stat.S_ISREG(status.st_mode) else None
     except (OSError, AddressRefused):  # gone, or a link that leads out
         return None
 

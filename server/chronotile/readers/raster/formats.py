@@ -5,6 +5,7 @@ numbers found there would be served. So could an overview or a mask beside a fil
 """
 
 import os
+import re
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -78,6 +79,21 @@ def require_own_pixels(dataset: Any) -> None:  # noqa: ANN401 -- rasterio has no
         )
     if dataset.tags(ns="OVERVIEWS"):
         raise OSError("its metadata name another file for its overviews: write it again (gdal_translate IN OUT.tif)")
+
+
+_MISSING_CODEC = re.compile(r"missing codec (?:of code )?(?P<name>\w+)")
+"""In what GDAL reports of a GeoTIFF that it cannot decode."""
+
+
+def missing_codec(message: str) -> str | None:
+    """Return what to report of a compression that GDAL lacks; `None` if its message is about something else."""
+    found = _MISSING_CODEC.search(message)
+    if found is None:
+        return None
+    return (
+        f"it is compressed with {found['name']}, which the GDAL of rasterio lacks; write it again with another "
+        "compression (gdal_translate -of COG -co COMPRESS=ZSTD IN OUT)"
+    )
 
 
 # Whether a TIFF that was cut off still has what its numbers mean.

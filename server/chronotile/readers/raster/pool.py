@@ -31,6 +31,7 @@ from chronotile.readers.raster.formats import (
     HEAD_BYTES,
     VRT,
     format_of,
+    missing_codec,
     require_own_pixels,
     require_own_sides,
     require_whole_tags,
@@ -392,8 +393,8 @@ def _opened(path: str, driver: str | None, messages: FileMessages, options: Mapp
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported by a message of our own
         try:
             dataset = rasterio.open(path, driver=driver, **options)
-        except RasterioIOError:
-            fault = messages.fields[0].grid.fault if messages.fields else None
+        except RasterioIOError as error:
+            fault = messages.fields[0].grid.fault if messages.fields else missing_codec(str(error))
             if fault is not None:
                 raise UnsupportedSource(fault) from None
             raise

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
 
@@ -74,12 +73,10 @@ class RasterStack(Reader):
         }
 
     def revision(self, variable: str, index: int) -> str:
-        """Return the size and age of the file of that time."""
+        """Return the fingerprint of the file of that time."""
         path = self._variables[variable].planes[index].path
         with self._reading(variable, path):
-            state = file_state(path)
-        tag = blake2b(state.tag.encode(), digest_size=6).hexdigest() if state.tag else ""
-        return f"{state.mtime_ns:x}-{state.size:x}{tag}"
+            return file_state(path).text
 
     def state_key(self, variable: str, index: int) -> str:
         """Return the file of that time."""

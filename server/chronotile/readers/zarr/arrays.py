@@ -16,7 +16,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Selection
-from chronotile.readers.hrefs import SETTLED_NS, digest_of, file_state, kvstore, local_path
+from chronotile.readers.hrefs import SETTLED_NS, FileState, digest_of, file_state, kvstore, local_path
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
@@ -28,7 +28,7 @@ from chronotile.readers.zarr.waits import chunk_context, result_within
 MAX_SEEN = 4096
 """Folders of an array whose last state is remembered; past it, all that is cached of the array is checked again."""
 
-UNSETTLED = -1, -1, -1
+UNSETTLED = FileState(-1, -1, -1)
 """In place of a state, which no file has."""
 
 MAX_FOLDERS = MAX_SEEN
@@ -212,7 +212,13 @@ def open_array(
         require_extra(
             "zarr", f"{node.name}, which tensorstore cannot read ({one_line(error)}),", error=UnsupportedSource
         )
-        return ZarrPythonArray(href, node, growing)
+        try:
+            return ZarrPythonArray(href, node, growing)
+        except (ValueError, KeyError, ImportError) as unknown:  # as versions of zarr-python report codecs
+            raise UnsupportedSource(
+                f"{node.name} has codecs that are not read ({one_line(unknown)}): install the package of the codec "
+                "(such as pcodec, zfpy or imagecodecs), or write it again with Zstandard"
+            ) from unknown
 
 
 def load_array(href: str, node: ArrayNode) -> Numbers:
@@ -311,10 +317,9 @@ def _chunks(part: int | slice | list[int], length: int) -> Iterable[int]:
 
 def _state(path: str) -> State | None:
     try:
-        state = file_state(path)
+        return file_state(path)
     except FileNotFoundError:
         return None
-    return state.mtime_ns, state.size, state.inode
 
 
 def _settled(states: States) -> States:

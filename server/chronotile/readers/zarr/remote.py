@@ -16,7 +16,7 @@ import numpy as np
 from chronotile.core.model.raster import Numbers
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Selection
-from chronotile.readers.hrefs import digest_of
+from chronotile.readers.hrefs import FileState, digest_of
 from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.gates import GateClosed, gates
@@ -192,7 +192,7 @@ def indexes_of(part: slice | list[int]) -> range | list[int]:
     return range(part.start, part.stop, part.step or 1) if isinstance(part, slice) else part
 
 
-State = tuple[int, int, int] | ObjectState
+State = FileState | ObjectState
 States = dict[str, State | None]
 """Of files and folders by path; `None` of those that are not there."""
 

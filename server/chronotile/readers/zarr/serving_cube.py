@@ -25,7 +25,7 @@ from chronotile.core.model.raster import Numbers, Pixels, as_meant
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.cf.dataset import CfVariable, understand
 from chronotile.readers.cf.fields import about
-from chronotile.readers.hrefs import base_name, local_path, tensorstore_path
+from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path, tensorstore_path
 from chronotile.readers.library_errors import BeingWritten, one_line, opening
 from chronotile.readers.reader import Along, BlockShape, Reader, reading, reading_dates
 from chronotile.readers.reader_caches import ReaderCaches
@@ -105,14 +105,12 @@ DOCUMENT = "zarr.json"
 ATTEMPTS = 10
 """Times a read is begun again because the state changed meanwhile."""
 
-Identity = tuple[int, int, int]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """What of a cube is visible by one commit."""
 
-    identity: Identity
+    identity: FileState
     """Of the document."""
     commit: Commit
     info: SourceInfo
@@ -161,7 +159,7 @@ class ServingCube(Reader):
         self._caches, self._spec, self._folder = caches, spec, folder
         self._document = str(folder / DOCUMENT)
         self._lock = threading.Lock()
-        self._told: dict[str, Identity] = {}
+        self._told: dict[str, FileState] = {}
         """By variable: the state of which it was logged that the series are damaged."""
         self._state = self._load(None)
 
@@ -269,10 +267,10 @@ class ServingCube(Reader):
     def _current(self) -> State:
         """The state by the document as it is now."""
         status = os.stat(self._document)  # noqa: PTH116 -- the path is text, since building one takes longer
-        if (status.st_mtime_ns, status.st_size, status.st_ino) == self._state.identity:
+        if fingerprint_of(status) == self._state.identity:
             return self._state
         with self._lock:
-            if _identity(status) != self._state.identity:
+            if fingerprint_of(status) != self._state.identity:
                 try:
                     self._state = self._load(self._state)
                 except Exception as error:  # whatever becomes of metadata that are cut off or edited
@@ -316,13 +314,9 @@ def open_serving_cube(spec: SourceSpec, caches: ReaderCaches) -> ServingCube:
         return ServingCube(spec, folder, caches)
 
 
-def _root(document: str) -> tuple[GroupNode, Identity]:
+def _root(document: str) -> tuple[GroupNode, FileState]:
     with Path(document).open("rb") as file:
-        return group_of_document(file.read()), _identity(os.fstat(file.fileno()))
-
-
-def _identity(status: os.stat_result) -> Identity:
-    return status.st_mtime_ns, status.st_size, status.st_ino
+        return group_of_document(file.read()), fingerprint_of(os.fstat(file.fileno()))
 
 
 def _info(variable: CfVariable, times: TimeDomain, commit: Commit) -> VariableInfo:

@@ -24,6 +24,7 @@ from chronotile.http.shipped_files import INDEX
 from chronotile.pipeline.revision import fingerprint
 from chronotile.protocols.common.localised_text import language_of, text_in
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.readers.hrefs import FileState, fingerprint_of
 
 EMBEDDED = "embed"
 """The parameter of the page by which it is made to be shown in others."""
@@ -219,7 +220,7 @@ MAX_FILES = 1024
 """Files in memory; more than there are."""
 GZIP_LEVEL = 9
 """Once a file: 6 % fewer bytes than level 6."""
-FileState = tuple[str, int, int]
+ShippedState = tuple[str, FileState]
 """A path, when it was written, in nanoseconds, and its size."""
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _REFERENCE = re.compile(rb'(\s(?:href|src)=")([A-Za-z0-9_][A-Za-z0-9_./-]*\.(?:css|js|svg)(?:#[\w-]+)?")')
@@ -268,7 +269,7 @@ def viewer_version(folder: Path) -> str:
     return _version(folder, tuple(sorted(_states(folder))))
 
 
-def _states(folder: Path) -> Iterator[FileState]:
+def _states(folder: Path) -> Iterator[ShippedState]:
     """By which it is known whether files changed; each page requests dozens of files, so paths are text."""
     for parent, folders, names in os.walk(folder, followlinks=True):
         if DIGEST in names:
@@ -276,13 +277,12 @@ def _states(folder: Path) -> Iterator[FileState]:
         for name in names:
             if os.path.splitext(name)[1] in MEDIA_TYPES:  # noqa: PTH122 -- as above
                 path = os.path.join(parent, name)  # noqa: PTH118 -- as above
-                state = os.stat(path)  # noqa: PTH116 -- as above
-                yield path, state.st_mtime_ns, state.st_size
+                yield path, fingerprint_of(os.stat(path))  # noqa: PTH116 -- as above
 
 
 @lru_cache(maxsize=4)
-def _version(folder: Path, states: tuple[FileState, ...]) -> str:
-    files = [(Path(path), _read(Path(path), modified_ns, size).etag) for path, modified_ns, size in states]
+def _version(folder: Path, states: tuple[ShippedState, ...]) -> str:
+    files = [(Path(path), _read(Path(path), state).etag) for path, state in states]
     return fingerprint([(path.parts[len(folder.parts) :], etag) for path, etag in files])[:VERSION_LETTERS]
 
 
@@ -308,12 +308,11 @@ def _shipped(folder: Path, names: list[str]) -> ViewerFile:
 
 
 def _read_now(file: Path) -> ViewerFile:
-    state = file.stat()
-    return _read(file, state.st_mtime_ns, state.st_size)
+    return _read(file, fingerprint_of(file.stat()))
 
 
 @lru_cache(maxsize=MAX_FILES)
-def _read(file: Path, _modified_ns: int, _size: int) -> ViewerFile:
+def _read(file: Path, _state: FileState) -> ViewerFile:
     # Cached until the file changes.
     return _sent(file.read_bytes(), file.suffix)
 

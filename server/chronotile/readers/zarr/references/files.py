@@ -12,7 +12,7 @@ from typing import NamedTuple
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.web.item_places import ItemPlaces
 from chronotile.core.web.places import Places
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.files import cut, joined, looks
 from chronotile.readers.remote.requests import (
@@ -32,7 +32,7 @@ READS_AT_ONCE = 32
 MAX_RANGE_BYTES = 256 << 20
 """A reference to more is taken for an error of its writer."""
 
-State = tuple[int, int, int] | ObjectState
+State = FileState | ObjectState
 
 
 class _Part(NamedTuple):
@@ -120,7 +120,7 @@ class ReferencedFiles:
         with self._lock:
             if self._states.setdefault(address, state) != state:
                 raise Replaced("it was replaced since its references were read")
-        size = state.size if isinstance(state, ObjectState) else state[1]
+        size = state.size
         if span.stop > size:
             raise Damaged(f"{base_name(address)} ends before the bytes that a reference names")
         if len(data) != len(span):
@@ -146,7 +146,7 @@ def _read_here(path: Path, span: range) -> tuple[bytes, State]:
     with path.open("rb") as file:
         data = os.pread(file.fileno(), len(span), span.start)
         status = os.fstat(file.fileno())
-    return data, (status.st_mtime_ns, status.st_size, status.st_ino)
+    return data, fingerprint_of(status)
 
 
 MAX_KNOWN = 1 << 20

@@ -1,0 +1,87 @@
+"""HDF5 files inspected before they are read: arrays in other files, and filters that are not installed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from chronotile.core.extras import has_extra, install
+
+if TYPE_CHECKING:
+    import h5py
+
+OPTIONS: Final[dict[str, Any]] = {"locking": False}
+"""Of all files opened here: a lock of a reader would keep writers from appending."""
+
+_PLUGIN_FILTERS = {
+    307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "Bitshuffle", 32013: "ZFP", 32015: "Zstandard", 32017: "SZ",
+    32018: "FCIDECOMP", 32024: "SZ3", 32026: "Blosc2", 32028: "SPERR",
+}  # fmt: skip
+"""Names of the filters that `hdf5plugin` brings, by their registered number."""
+_REWRITE = "write the file again with deflate (h5repack -f GZIP=4 IN OUT)"
+
+
+@dataclass(frozen=True, slots=True)
+class Hdf5Survey:
+    """The arrays of a file that are not read from it."""
+
+    elsewhere: str | None
+    """The first array that lies in another file, which HDF5 would follow anywhere and fill in."""
+    faults: Mapping[str, str]
+    """Arrays whose filters are missing, with the reason in words."""
+
+
+def survey_hdf5(path: Path) -> Hdf5Survey:
+    """Return what keeps arrays of a file from being read; filters of the extra `hdf5` are loaded if one needs them."""
+    import h5py
+
+    elsewhere: str | None = None
+    faults = dict[str, str]()
+
+    def look(name: str, link: object) -> str | None:
+        node = file.get(name) if isinstance(link, h5py.HardLink) else None
+        if isinstance(link, h5py.ExternalLink):
+            return name
+        if isinstance(node, h5py.Dataset):
+            if node.is_virtual or node.external:
+                return name
+            fault = _fault_of(node)
+            if fault is not None:
+                faults[name] = fault
+        return None
+
+    with h5py.File(path, **OPTIONS) as file:
+        elsewhere = file.visititems_links(look)
+    return Hdf5Survey(elsewhere, faults)
+
+
+def _fault_of(array: "h5py.Dataset") -> str | None:
+    """Return why the filters of an array cannot be undone."""
+    import h5py
+
+    properties = array.id.get_create_plist()
+    for position in range(properties.get_nfilters()):
+        number, _flags, _options, stored_name = properties.get_filter(position)
+        if not h5py.h5z.filter_avail(number) and not _has_loaded(number):
+            return _missing_filter(number, stored_name.decode(errors="replace"))
+    return None
+
+
+def _has_loaded(number: int) -> bool:
+    import h5py
+
+    if number not in _PLUGIN_FILTERS or not has_extra("hdf5"):
+        return False
+    import hdf5plugin  # noqa: F401, PLC0415 -- registers its filters
+
+    return bool(h5py.h5z.filter_avail(number))
+
+
+def _missing_filter(number: int, stored_name: str) -> str:
+    name = _PLUGIN_FILTERS.get(number)
+    if name is None:
+        called = f" ({stored_name})" if stored_name else ""
+        return f"it is compressed with HDF5 filter {number}{called}, which no library here undoes; {_REWRITE}"
+    return (
+        f"it is compressed with {name} (HDF5 filter {number}), which needs hdf5plugin: {install('hdf5')}, or {_REWRITE}"
+    )

@@ -1,0 +1,172 @@
+"""HDF5 files with filters that are not installed, without values, in formats that are not read, and with a writer."""
+
+import subprocess
+import sys
+from functools import partial
+
+import h5py
+import hdf5plugin
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.upkeep import Upkeep
+from chronotile.archive.live import LiveArchive
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.grid import Window
+from chronotile.readers.kinds import open_source
+from tests.clock import Clock
+from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf
+
+SCENE = Scene(days=("2020-01-01", "2020-01-11"), gap=-1)
+ALL = Window(0, SCENE.height, 0, SCENE.width)
+UNKNOWN_FILTER = 32_700
+
+
+def with_filter(path, number):
+    """Add an array like NDVI whose chunks need a filter; nothing is written into them."""
+    with h5py.File(path, "a") as file:
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_chunk((1, SCENE.height, SCENE.width))
+        properties.set_filter(number, h5py.h5z.FLAG_OPTIONAL)
+        space = h5py.h5s.create_simple((2, SCENE.height, SCENE.width))
+        array = h5py.Dataset(h5py.h5d.create(file.id, b"LAI", h5py.h5t.NATIVE_UINT8, space, dcpl=properties))
+        for axis, name in enumerate(("time", "y", "x")):
+            array.dims[axis].attach_scale(file[name])
+        array.attrs["grid_mapping"] = "spatial_ref"
+    return path
+
+
+def test_array_with_an_unknown_filter_is_left_out_with_its_number(tmp_path):
+    write_netcdf(tmp_path, SCENE)
+
+    reader = open_source(make_spec("netcdf", with_filter(tmp_path / "made.nc", UNKNOWN_FILTER), variables={}))
+
+    assert list(reader.info.variables) == ["NDVI"]
+    (finding,) = (each for each in reader.info.findings if each.place == "LAI")
+    assert finding.message.startswith("it is compressed with HDF5 filter 32700, which no library here undoes; ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "name"), [(32015, "Zstandard"), (32001, "Blosc"), (32004, "LZ4"), (32008, "Bitsh")])
+def test_filter_of_the_extra_is_named_where_it_is_missing(tmp_path, number, name):
+    write_netcdf(tmp_path, SCENE)
+    path = with_filter(tmp_path / "made.nc", number)
+    program = (
+        "import sys; sys.modules['hdf5plugin'] = None; from pathlib import Path\n"
+        "from chronotile.readers.netcdf.hdf5 import survey_hdf5; print(survey_hdf5(Path(sys.argv[1])).faults['LAI'])"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+
+    assert said.stdout.startswith(f"it is compressed with {name}")
+    assert f"(HDF5 filter {number}), which needs hdf5plugin: pip install 'chronotile[hdf5]'" in said.stdout
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [hdf5plugin.Zstd(), hdf5plugin.Blosc(), hdf5plugin.LZ4(), hdf5plugin.Bitshuffle(), hdf5plugin.BZip2()],
+    ids=lambda codec: type(codec).__name__,
+)
+def test_arrays_compressed_by_plugins_have_their_values(tmp_path, codec):
+    dataset = make_dataset(SCENE)
+    dataset["NDVI"].encoding = {"chunksizes": (1, 8, 8), **codec}
+    path = save_netcdf(dataset, tmp_path / "made.nc")
+
+    reader = open_source(make_spec("netcdf", path))
+
+    read = partial(reader.read_window, "NDVI", level=0, window=ALL)
+    np.testing.assert_array_equal(np.stack([read(index=t).numbers for t in range(2)]), SCENE.cube())
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_array_without_time_steps_is_refused_as_empty(tmp_path, version):
+    dataset = make_dataset(SCENE).isel(time=slice(0))
+    dataset["NDVI"] = dataset["NDVI"].astype("int16").assign_attrs(_FillValue=np.int16(255))
+    path = save_netcdf(dataset, tmp_path / "made.nc", version=version)
+
+    with pytest.raises(UnsupportedSource, match="it has no values yet: its dimension time has the length 0"):
+        open_source(make_spec("netcdf", path, variables={}))
+
+
+def test_format_cdf_5_is_named_with_the_remedy(tmp_path):
+    (tmp_path / "made.nc").write_bytes(b"CDF\5" + bytes(40))
+
+    with pytest.raises(UnsupportedSource, match=r"format CDF-5 \(64-bit data\), which is not read; .*nccopy -k nc4"):
+        open_source(make_spec("netcdf", tmp_path / "made.nc"))
+
+
+APPEND = """
+import sys
+import h5netcdf
+import numpy as np
+path, number = sys.argv[1], int(sys.argv[2])
+with h5netcdf.File(path, "a") as file:
+    count = file.dimensions["time"].size
+    file.resize_dimension("time", count + 1)
+    file["time"][count] = file["time"][count - 1] + 240
+    file["NDVI"][count] = np.full(file["NDVI"].shape[1:], number, dtype="uint8")
+"""
+
+
+HOLD = "import h5netcdf, sys; f = h5netcdf.File(sys.argv[1], 'a'); print('open', flush=True); sys.stdin.read()"
+
+
+def growing_file(path):
+    """Write the scene so that another program can append times."""
+    dataset = make_dataset(SCENE)
+    dataset.encoding["unlimited_dims"] = {"time"}
+    return save_netcdf(dataset, path)
+
+
+@pytest.mark.slow
+def test_writer_appends_to_a_served_file_and_it_is_seen(tmp_path):
+    path = growing_file(tmp_path / "made.nc")
+    live = LiveArchive.open(path, clock=Clock())
+    upkeep = Upkeep(live, watch_s=0)
+    with TestClient(application(live.services, ServerOptions(upkeep=upkeep))) as client:
+        (layer,) = client.get("/layers").json()["layers"]
+        box = layer["bbox"]
+        lon, lat = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        url = f"/timeseries/{layer['id']}/point?lon={lon}&lat={lat}"
+        before = client.get(url)
+
+        for number in (7, 9):
+            subprocess.run([sys.executable, "-c", APPEND, str(path), str(number)], check=True)
+            upkeep.refresh_on_signal()
+
+        after = client.get(url)
+    assert before.json()["times"] == [f"{day}T00:00:00Z" for day in SCENE.days]
+    assert after.json()["times"][2:] == ["2020-01-21T00:00:00Z", "2020-01-31T00:00:00Z"]
+    expected = [number * SCENE.scale + SCENE.offset for number in (7, 9)]
+    assert after.json()["values"][2:] == pytest.approx(expected, abs=1e-6)
+    assert after.headers["etag"] != before.headers["etag"]
+
+
+@pytest.mark.slow
+def test_append_is_seen_although_another_reader_has_the_file_open(tmp_path):
+    path = growing_file(tmp_path / "made.nc")
+    first = open_source(make_spec("netcdf", path))
+    first.read_window("NDVI", index=0, level=0, window=ALL)
+
+    subprocess.run([sys.executable, "-c", APPEND, str(path), "7"], check=True)
+    second = open_source(make_spec("netcdf", path))
+
+    assert (second.read_window("NDVI", index=2, level=0, window=ALL).numbers == 7).all()
+    np.testing.assert_array_equal(first.read_window("NDVI", index=1, level=0, window=ALL).numbers, SCENE.numbers(1))
+
+
+@pytest.mark.slow
+def test_open_writer_does_not_keep_a_file_from_being_read(tmp_path):
+    path = growing_file(tmp_path / "made.nc")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout.readline() == b"open\n"
+
+        reader = open_source(make_spec("netcdf", path))
+
+        read = reader.read_window("NDVI", index=0, level=0, window=ALL).numbers
+        writer.stdin.close()
+    np.testing.assert_array_equal(read, SCENE.numbers(0))
