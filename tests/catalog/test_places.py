@@ -5,7 +5,7 @@ import pytest
 from chronotile.catalog.build import places_specs
 from chronotile.core.errors import UnknownPlace
 from chronotile.core.model.places import PlacesSpec
-from chronotile.readers.place_files import read_places
+from chronotile.readers.places.place_files import read_places
 from tests.places import feature, write_places
 from tests.protocols import served
 

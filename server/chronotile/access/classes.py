@@ -35,7 +35,7 @@ _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
     (r"/opensearch/products", "opensearch", "searches"),
     (r"/opensearch", "opensearch", "documents"),
     (r"/places/[^/]+/tiles/", "places", "pictures"),
-    (r"/places/[^/]+/values", "places", "series"),
+    (r"/places/([^/]+/values|shapes$)", "places", "series"),
     (r"/places", "places", "documents"),
     (r"/ogcapi/(.+/)?(map|(map/)?tiles(/[^/]+){4})$", "ogcapi", "pictures"),
     (r"/ogcapi/collections/[^/]+/(coverage|cube|area|radius)$", "ogcapi", "downloads"),

@@ -119,6 +119,8 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "areas": {"niceness": 10, "usual_s": 0.04},
     # One second more matters little to clients of animations, but much to those of tiles.
     "animations": {"niceness": 10, "patience_s": 30.0, "usual_s": 2.0},
+    # A process is started for each, which takes half a second or more of a core.
+    "uploads": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.5},
     # A client that submits a job waits only for the job's address.
     "plans": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.5},
     "executions": {"niceness": 10, "patience_s": 30.0, "usual_s": 5.0},
@@ -147,7 +149,7 @@ THREADS: Mapping[str, int] = {
     **dict.fromkeys(("pictures", "series", "areas", "chunks", "downloads", "fetches"), 8),
     **dict.fromkeys(("results", "searches"), 4),
     **dict.fromkeys(("large_pictures", "coverages", "plans", "executions", "jobs", "documents", "lookups"), 2),
-    **dict.fromkeys(("cubes", "animations", "files", "readiness", "metrics"), 1),
+    **dict.fromkeys(("cubes", "animations", "uploads", "files", "readiness", "metrics"), 1),
 }
 """By limiter."""
 KEPT_CUBE = ".cube"

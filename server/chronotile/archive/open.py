@@ -25,7 +25,7 @@ from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, PendingS
 from chronotile.readers.hrefs import DocumentState
 from chronotile.readers.kinds import kind_of_spec, kind_options
 from chronotile.readers.mosaic.piece_index import PieceIndex
-from chronotile.readers.place_files import read_places
+from chronotile.readers.places.place_files import read_places
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 

@@ -264,7 +264,7 @@ class PlacesSection(Section):
     title: Localised | None = None
     """Title; default: the id."""
     href: Annotated[Text, AfterValidator(_href)]
-    """A GeoJSON, GeoPackage or FlatGeobuf file, from the folder of this file; the last two need the extra places."""
+    """A GeoJSON, GeoPackage, shapefile or FlatGeobuf file, from the folder of this file; the last two need an extra."""
     table: Text | None = None
     """The feature table, of a GeoPackage that has several."""
     id: Text | None = None

@@ -62,6 +62,8 @@ class Limiters(NamedTuple):
     """Of points, and all else that is answered with few numbers."""
     areas: Limiter
     """Series of areas: one takes as long as hundreds of points, which do not wait for it, and has a pace of its own."""
+    uploads: Limiter
+    """Files of places that clients send, each parsed by a process: one at a time."""
     coverages: Limiter
     """Files of many numbers, each of which keeps a thread for seconds."""
     chunks: Limiter
@@ -259,6 +261,7 @@ LARGE_PICTURES: Kind[[]] = Kind(limiter="large_pictures", reads=True)
 SERIES: Kind[[]] = Kind(limiter="series", reads=True)
 SERIES_OF_MANY: Kind[[IsActive]] = Kind(limiter="series", reads=True, watches=True)
 AREAS: Kind[[IsActive]] = Kind(limiter="areas", reads=True, watches=True)
+UPLOADS: Kind[[IsActive]] = Kind(limiter="uploads", watches=True)
 COVERAGES: Kind[[IsActive]] = Kind(limiter="coverages", reads=True, watches=True)
 STORES: Kind[[]] = Kind(limiter="chunks", reads=True)
 CHUNKS: Kind[[IsActive]] = Kind(limiter="chunks", reads=True, watches=True)

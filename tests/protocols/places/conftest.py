@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from chronotile.core.model.places import PlacesSpec
-from chronotile.readers.place_files import read_places
+from chronotile.readers.places.place_files import read_places
 from tests.places import feature, write_places
 from tests.protocols import served
 

@@ -1,6 +1,9 @@
 """Files of GIS that a client sends, as GeoJSON."""
 
+import dataclasses
 import io
+import os
+import random
 import sqlite3
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -11,6 +14,12 @@ from pyogrio import raw
 from pyproj import Transformer
 from shapely.geometry import LineString, Point, Polygon
 
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.readers.places.isolated import MEMORY_BYTES
+from tests.odd_archives.uploads import deep_mutated, write_places
+from tests.sampling import IS_FULL, SEED
+
+pytestmark = pytest.mark.slow
 SQUARE = Polygon([(600_000, 5_650_000), (600_100, 5_650_000), (600_100, 5_650_200), (600_000, 5_650_200)])
 SHAPES = [SQUARE, shapely.transform(SQUARE, lambda vertices: vertices + 1000)]
 GEOPACKAGE = "application/geopackage+sqlite3"
@@ -128,10 +137,10 @@ def altered(geopackage, statement):
         (lambda _file: b"PK\x03\x04 no more", "the ZIP is damaged"),
         (lambda file: file.read_bytes()[:9000], ""),
         (lambda file: file.read_bytes()[:16] + b"\xff" * 200, "damaged"),
-        (lambda file: altered(file, "CREATE VIEW shown AS SELECT * FROM fields"), "a view or virtual table, 'shown'"),
-        (lambda file: altered(file, "CREATE VIRTUAL TABLE words USING fts5(text)"), "view or virtual table"),
+        (lambda file: altered(file, "DELETE FROM gpkg_contents"), "it has 0 feature tables"),
+        (lambda file: altered(file, "DELETE FROM gpkg_spatial_ref_sys"), "no CRS"),
     ],
-    ids=["JSON", "ZIP", "cut short", "damaged", "view", "virtual table"],
+    ids=["JSON", "ZIP", "cut short", "damaged", "no table", "no CRS"],
 )
 def test_what_cannot_be_read_is_refused_in_words(client, geopackage, make, words):
     answer = posted(client, make(geopackage))
@@ -171,3 +180,34 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(client, shapefile):
     answer = posted(client, zipped(shapefile), "application/zip")
 
     assert (answer.status_code, answer.json()["title"]) == (400, "Limit exceeded")
+
+
+def test_a_file_that_takes_too_long_is_refused(client, shapefile):
+    rings = [shapely.box(-size, -size, size, size).exterior for size in range(20_000, 0, -1)]
+    pairs = zip(rings[::2], rings[1::2], strict=True)
+    nested = shapely.MultiPolygon([shapely.Polygon(outer, [inner]) for outer, inner in pairs])
+    write(shapefile / "fields.shp", "ESRI Shapefile", kind="MultiPolygon", shapes=[nested])
+
+    answer = posted(client, zipped(shapefile), "application/zip")
+
+    assert (answer.status_code, answer.json()["title"]) == (400, "Limit exceeded")
+    assert "outlines around holes" in answer.json()["detail"]
+
+
+def test_uploads_take_from_the_memory_of_large_answers(make_client, services, geopackage):
+    memory = AnswerMemory(MEMORY_BYTES - 1)
+
+    answer = posted(make_client(dataclasses.replace(services, memory=memory)), geopackage.read_bytes())
+
+    assert (answer.status_code, answer.json()["limit"]) == (400, "memory of one response in bytes")
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
+def test_mutated_files_are_read_or_refused(client, tmp_path, suffix):
+    chance = random.Random(os.environ.get(SEED))
+    paths = [write_places(tmp_path / f"fields{number}{suffix}", chance) for number in range(5)]
+
+    answers = [posted(client, deep_mutated(chance.choice(paths), chance)) for _ in range(2_500 if IS_FULL else 5)]
+
+    assert {each.status_code for each in answers} <= {200, 400}

@@ -19,7 +19,7 @@ from chronotile.core.model.request import IsActive
 from chronotile.http.bodies import in_parts
 from chronotile.http.endpoint import TILED, body_of, discard_body, problem_response
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, SERIES_OF_MANY, base_url, run, services_of
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES_OF_MANY, UPLOADS, base_url, run, services_of
 from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
 from chronotile.pipeline.encoders.series.json import encode_place_values_json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
@@ -40,7 +40,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, datetime, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.place import MIN_VALID, REDUCER, WEIGHTS, tile_grid_of
-from chronotile.readers.place_uploads import MAX_FILE_BYTES, geojson_of_file
+from chronotile.readers.places.isolated import MAX_FILE_BYTES, MEMORY_BYTES, geojson_of_file
 
 FORMAT = choice("format", "How the page is written; default: JSON", ("json", "geojson"), default="json")
 MAX_LIMIT = 10_000
@@ -144,8 +144,8 @@ async def post_shapes(request: Request) -> Response:
     """Return the shapes of a file that a client sends as GeoJSON."""
     Kvp(request.query_params.multi_items()).check_names(())
     content = await body_of(request, at_most=MAX_FILE_BYTES)
-    most = services_of(request).catalogue.limits.max_vertices
-    body = await run(request, SERIES, partial(geojson_of_file, content, max_vertices=most))
+    services = services_of(request)
+    body = await run(request, UPLOADS, partial(_shapes, content, services))
     return respond_with_content(body, GEOJSON, request, cache_control="no-store")
 
 
@@ -219,6 +219,12 @@ def _values(
         unreadable=found.unreadable,
         left_out=found.left_out,
     )
+
+
+def _shapes(content: bytes, services: Services, is_active: IsActive) -> bytes:
+    most = services.catalogue.limits.max_vertices
+    with services.memory.taking(MEMORY_BYTES, alternative="use a server with more memory", is_active=is_active):
+        return geojson_of_file(content, max_vertices=most, is_active=is_active)
 
 
 def _geojson(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:

@@ -10,7 +10,7 @@ from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlacesSpec
 from chronotile.pipeline.encoders.vector.mvt import BUFFER, EXTENT, cut_to_tile, encode_mvt
 from chronotile.pipeline.place_shapes import shapes_in
-from chronotile.readers.place_files import read_places
+from chronotile.readers.places.place_files import read_places
 
 SIDE = 8192.0
 """Of the tile in the units of the shapes: two of them are one unit of the tile."""

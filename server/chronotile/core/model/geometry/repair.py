@@ -76,19 +76,17 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[R
         InvalidParameter: One covers nothing, or is too tangled or too large to be repaired; the message names it.
         LimitExceeded: One has too many vertices.
     """
-    checks = _Checks()
+    checks = Checks()
     for polygon, name in zip(polygons, names, strict=True):
+        _require_few_vertices(polygon, "max_checked_vertices", MOST_CHECKED_VERTICES)
         checks.require_few(polygon, polygon, f"{name} is")
     shapes = _shapes(polygons)
     is_valid = shapely.is_valid(shapes)
     done = [Repaired((polygon,)) for polygon in polygons]
-    pairs = edges = ring_pairs = 0
+    ring_pairs = 0
     for index in np.flatnonzero(~is_valid).tolist():
         reason = f"{_where(polygons[index])}{_describe(shapely.is_valid_reason(shapes[index]))}"
-        edges += sum(len(ring) - 1 for ring in polygons[index])
-        pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
-        if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
-            raise refusal(f"{names[index]} is too complex to be repaired: {reason}")
+        checks.require_repairable(polygons[index], f"{names[index]} is too complex to be repaired: {reason}")
         vertices = sum(map(len, polygons[index]))
         if vertices > MOST_REPAIRED_VERTICES:
             limit = f"of which at most {MOST_REPAIRED_VERTICES} can be repaired"
@@ -118,21 +116,19 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
         LimitExceeded: Those of one have too many vertices to be checked or united.
     """
     done = [tuple(polygons) for polygons in areas]
-    checks = _Checks()
-    pairs = edges = 0
+    checks = Checks()
     for index, polygons in enumerate(done):
         if len(polygons) < 2 or not _boxes_overlap(shapes := _shapes(polygons)):
             continue
         rings = tuple(ring for polygon in polygons for ring in polygon)
         outer = tuple(polygon[0] for polygon in polygons)
+        _require_few_vertices(rings, "max_checked_vertices", MOST_CHECKED_VERTICES)
         checks.require_few(rings, outer, f"the polygons{names[index]} are")
         if shapely.is_valid(shapely.multipolygons(shapes)):
             continue  # they touch at most: to unite thousands that do would take minutes
         _require_few_vertices(rings, "max_united_vertices", MOST_REPAIRED_VERTICES)
-        edges += sum(len(ring) - 1 for ring in rings)
-        pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
-        if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
-            raise refusal(f"the polygons{names[index]} overlap in too complex a way; send their union")
+        message = f"the polygons{names[index]} overlap in too complex a way; send their union"
+        checks.require_repairable(rings, message)
         try:
             done[index] = _polygons(shapely.union_all(shapes))
         except shapely.GEOSException as error:
@@ -140,11 +136,12 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
     return done
 
 
-class _Checks:
-    """The cost of checking all polygons of a request, estimated before each check."""
+class Checks:
+    """The cost of checking and repairing all polygons of a request or file, estimated before each step."""
 
     def __init__(self) -> None:
         self._edges = self._pairs = self._steps = 0
+        self._repaired_edges = self._repaired_pairs = 0
 
     def require_few(self, rings: Polygon, nested: Polygon, which: str) -> None:
         """Refuse rings that would take too long to be checked.
@@ -156,9 +153,7 @@ class _Checks:
 
         Raises:
             InvalidParameter: Too many of their edges, or of themselves, may lie on one another.
-            LimitExceeded: They have too many vertices.
         """
-        _require_few_vertices(rings, "max_checked_vertices", MOST_CHECKED_VERTICES)
         edges = sum(len(ring) - 1 for ring in rings)
         if edges <= FEW_EDGES:
             return
@@ -176,6 +171,18 @@ class _Checks:
                 f"{which} too complex: too many edges may cross one another, at most {most} pairs are checked; "
                 "simplify them, or send fewer at once"
             )
+
+    def require_repairable(self, rings: Polygon, message: str) -> None:
+        """Refuse rings with too many crossings to be repaired or united.
+
+        Raises:
+            InvalidParameter: With `message`.
+        """
+        self._repaired_edges += sum(len(ring) - 1 for ring in rings)
+        most = PAIRS_PER_EDGE * self._repaired_edges + FREE_PAIRS
+        self._repaired_pairs += _overlapping_pairs(rings, at_most=most - self._repaired_pairs)
+        if self._repaired_pairs > most:
+            raise refusal(message)
 
 
 def _require_few_vertices(rings: Polygon, limit: str, allowed: int) -> None:

@@ -1,45 +1,45 @@
-"""Sets of places from GeoJSON, GeoPackage and FlatGeobuf files."""
+"""Sets of places from GeoJSON, GeoPackages, shapefiles and FlatGeobuf files."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from glob import escape
 from hashlib import blake2b
+from os import SEEK_END
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
+from zipfile import ZipFile
 
 import numpy as np
 import orjson
 import shapely
-from numpy.typing import NDArray
 
-from chronotile.core.errors import ChronotileError, UnsupportedSource
-from chronotile.core.extras import missing_extra
+from chronotile.core.errors import InvalidParameter, LimitExceeded, UnsupportedSource, raised_as
+from chronotile.core.extras import require_extra
 from chronotile.core.model.collection import Finding
-from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
+from chronotile.core.model.crs import CRS84, Crs, transformer
+from chronotile.core.model.geometry.repair import Checks
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.places import PlaceSet, PlacesSpec, Property, Shapes
+from chronotile.core.model.places import PlaceSet, PlacesSpec, Shapes
 from chronotile.readers.library_errors import opening
+from chronotile.readers.places.convert import Conversion, format_of
+from chronotile.readers.places.crs_texts import crs_of_file
+from chronotile.readers.places.geopackage import GEOPACKAGE
+from chronotile.readers.places.isolated import convert_isolated
+from chronotile.readers.places.shapefiles import PARTS
+from chronotile.readers.places.table import Table, check_range, property_of, shown
 
 MAX_TOLD = 3
 """Places that a finding names; of the others it gives the number."""
 
+FREE_BYTES, BYTES_PER_VERTEX = 256 << 20, 600
+"""Memory of the process that reads a file, beside four times its size, by the vertices that are allowed."""
+FREE_S, VERTICES_PER_S = 30, 20_000
+"""Processor time of that process, in the same way."""
+
 _GEOJSON = {".geojson", ".json"}
 _POLYGONS = (3, 6)
-_FURTHEST = (360.0, 90.0)
-"""Longitude and latitude."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """What a file holds, feature by feature."""
-
-    crs: Crs
-    shapes: Shapes
-    """(feature,): of any kind; `None` where a feature has none, or one that cannot be read."""
-    columns: Mapping[str, Sequence[object]]
-    """(feature,) by name of the field."""
-    own_ids: Sequence[object]
-    """(feature,): the features' own, `None` where they have none."""
+TOO_COMPLEX = "it is too complex to be checked or repaired"
 
 
 def read_places(spec: PlacesSpec) -> PlaceSet:
@@ -51,13 +51,15 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
     path = Path(spec.path)
     if not path.is_file():
         raise UnsupportedSource(f"there is no file {path.name}")
-    table = _read_geojson(path) if path.suffix.lower() in _GEOJSON else read_with_gdal(path, spec.table)[1]
+    with opening(path.name):
+        is_geojson = path.suffix.lower() in _GEOJSON
+        table = _read_geojson(path.read_bytes() if is_geojson else _converted(path, spec))
     if len(table.shapes) > spec.max_features:
         raise UnsupportedSource(f"it has {len(table.shapes)} features; limits.max_features is {spec.max_features}")
     vertices = int(shapely.get_num_coordinates(table.shapes).sum())
     if vertices > spec.max_vertices:
         raise UnsupportedSource(f"it has {vertices} vertices; limits.max_vertices is {spec.max_vertices}")
-    check_range(table)
+    check_range(table.crs, table.shapes)
     ids = _ids(table, spec)
     shapes, notes = _repaired(table.shapes)
     readable = [number for number, shape in enumerate(shapes) if shape is not None]
@@ -105,15 +107,47 @@ def _picked(values: Iterable[Any], numbers: Sequence[int]) -> list[Any]:
     return [listed[number] for number in numbers]
 
 
-def _read_geojson(path: Path) -> Table:
+def _converted(path: Path, spec: PlacesSpec) -> bytes:
+    """A file of another format as GeoJSON, by a process that opens no file. A shapefile is sent to it as a ZIP."""
+    is_shapefile = path.suffix.lower() == ".shp"
+    with TemporaryFile(prefix="chronotile-") if is_shapefile else path.open("rb") as file:
+        if is_shapefile:
+            _write_zip(path, file)
+        start, size = file.read(len(GEOPACKAGE)), file.seek(0, SEEK_END)
+        file.seek(0)
+        format_ = format_of(start)
+        if format_ != "geopackage":
+            require_extra("places", f"a {path.suffix[1:]} file of places", error=UnsupportedSource)
+        vertices = spec.max_vertices
+        conversion = Conversion(
+            format=format_,
+            max_features=spec.max_features,
+            max_vertices=vertices,
+            max_bytes=FREE_BYTES + BYTES_PER_VERTEX * vertices,
+            memory_bytes=FREE_BYTES + 4 * size + BYTES_PER_VERTEX * vertices,
+            cpu_s=FREE_S + vertices // VERTICES_PER_S,
+            table=spec.table,
+        )
+        with raised_as(LimitExceeded, UnsupportedSource, locator=None):
+            return convert_isolated(file, conversion)
+
+
+def _write_zip(path: Path, file: BinaryIO) -> None:
+    with ZipFile(file, "w") as members:
+        for part in sorted(path.parent.glob(f"{escape(path.stem)}.*")):
+            if part.suffix.lower() in PARTS:
+                members.write(part, part.name)
+    file.seek(0)
+
+
+def _read_geojson(content: bytes) -> Table:
     """RFC 7946, and the member `crs` of the GeoJSON before it (2008)."""
-    with opening(path.name):
-        document = orjson.loads(path.read_bytes())
+    document = orjson.loads(content)
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or document.get("type") != "FeatureCollection":
-        raise UnsupportedSource(f"{path.name} is not a GeoJSON FeatureCollection")
+        raise UnsupportedSource("it is not a GeoJSON FeatureCollection")
     if not all(isinstance(feature, dict) for feature in features):
-        raise UnsupportedSource(f"{path.name} has features that are not objects")
+        raise UnsupportedSource("it has features that are not objects")
     texts = np.array([orjson.dumps(feature.get("geometry")).decode() for feature in features], dtype=object)
     properties = [each if isinstance(each := feature.get("properties"), dict) else {} for feature in features]
     names = dict.fromkeys(name for each in properties for name in each)
@@ -128,82 +162,7 @@ def _read_geojson(path: Path) -> Table:
 def _geojson_crs(member: object) -> Crs:
     properties = member.get("properties") if isinstance(member, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
-    return CRS84 if name is None else _crs(str(name))
-
-
-def _crs(name: str) -> Crs:
-    try:
-        return crs_of(name)
-    except ChronotileError as error:
-        raise UnsupportedSource(f"its CRS is unknown: {error.message}") from error
-
-
-def read_with_gdal(
-    path: Path, table: str | None = None, *, takes_first: bool = False, most: int | None = None
-) -> tuple[str, Table]:
-    """Return the name and the content of a feature table.
-
-    Args:
-        path: Of the file.
-        table: Its name, where the file has several.
-        takes_first: Whether the first is read, where none is named.
-        most: Features that are read.
-
-    Raises:
-        UnsupportedSource: The file cannot be read, has no such table, or no CRS.
-    """
-    absent = missing_extra("places", f"a {path.suffix[1:]} file of places")
-    if absent is not None:
-        raise UnsupportedSource(f"{absent}, or convert it to GeoJSON")
-    from pyogrio import list_layers, raw
-
-    with opening(path.name):
-        tables = [str(name) for name, kind in list_layers(path) if kind is not None]
-        table = table or (tables[0] if takes_first and tables else _only(tables))
-        if table not in tables:
-            raise UnsupportedSource(f"it has no feature table {table!r}; it has {', '.join(tables)}")
-        meta, _fids, wkb, columns = raw.read(
-            path, layer=table, force_2d=True, datetime_as_string=True, max_features=most
-        )
-    if meta["crs"] is None:
-        raise UnsupportedSource(f"{path.name} has no CRS")
-    return table, Table(
-        crs=_crs(str(meta["crs"])),
-        shapes=shapely.from_wkb(wkb, on_invalid="ignore"),
-        columns={
-            str(name): _typed(column, np.dtype(type_))
-            for name, column, type_ in zip(meta["fields"], columns, meta["dtypes"], strict=True)
-        },
-        own_ids=[None] * len(wkb),
-    )
-
-
-def _typed(column: NDArray[Any], type_: np.dtype[Any]) -> list[Any]:
-    """The values of a column, which is one of floats where whole numbers and truths have gaps."""
-    values: list[Any] = column.tolist()
-    if column.dtype.kind != "f" or type_.kind not in "iub":
-        return values
-    return [None if math.isnan(value) else type_.type(value).item() for value in values]
-
-
-def _only(tables: Sequence[str]) -> str:
-    if len(tables) != 1:
-        raise UnsupportedSource(f"it has {len(tables)} feature tables; name one with table: {', '.join(tables)}")
-    return tables[0]
-
-
-def check_range(table: Table) -> None:
-    """Check that coordinates are numbers, and degrees on earth.
-
-    Raises:
-        UnsupportedSource: They are not.
-    """
-    vertices = shapely.get_coordinates(table.shapes)
-    if not np.isfinite(vertices).all():
-        raise UnsupportedSource("it has coordinates that are not numbers")
-    if table.crs.is_geographic and (np.abs(vertices) > _FURTHEST).any():
-        hint = "GeoJSON without a member crs is in longitude and latitude, longitude first (RFC 7946)"
-        raise UnsupportedSource(f"it has longitudes beyond 360 or latitudes beyond 90 degrees; {hint}")
+    return CRS84 if name is None else crs_of_file(str(name))
 
 
 def _ids(table: Table, spec: PlacesSpec) -> list[str]:
@@ -213,10 +172,10 @@ def _ids(table: Table, spec: PlacesSpec) -> list[str]:
     ids, first = [_id(each) for each in given], dict[str, int]()
     for number, name in enumerate(ids, start=1):
         if name is None:
-            fields = ", ".join(list(table.columns)[:40])
+            fields = shown(table.columns)
             raise UnsupportedSource(f"feature {number} has no id {where}; name a field with id: one of {fields}")
         if name in first:
-            raise UnsupportedSource(f"features {first[name]} and {number} have the same id {where}: {name[:80]!r}")
+            raise UnsupportedSource(f"features {first[name]} and {number} have the same id {where}: {shown([name])!r}")
         first[name] = number
     return [name for name in ids if name is not None]
 
@@ -234,37 +193,40 @@ def _label(value: object) -> str | None:
     return None if known is None else str(known)
 
 
-def property_of(value: object) -> Property:
-    """Return a value as a property: dates as text; lists, mappings and numbers that are none are left out."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return None if isinstance(value, list | dict | bytes) else str(value)
-
-
 def _column(table: Table, name: str) -> Sequence[object]:
     if name not in table.columns:
-        raise UnsupportedSource(f"it has no field {name!r}; it has {', '.join(list(table.columns)[:40])}")
+        raise UnsupportedSource(f"it has no field {name!r}; it has {shown(table.columns)}")
     return table.columns[name]
 
 
 def _repaired(shapes: Shapes) -> tuple[list[Any], dict[int, str]]:
     """The polygons, made valid, and by feature what was done to it."""
-    made, notes = [None] * len(shapes), dict[int, str]()
-    is_valid = shapely.is_valid(shapes)
+    made, notes, checks = [None] * len(shapes), dict[int, str](), Checks()
     for number, shape in enumerate(shapes):
         if shape is None:
             notes[number] = "it has no geometry that can be read"
         elif shapely.get_type_id(shape) not in _POLYGONS:
             notes[number] = f"it is a {shape.geom_type}, not a polygon"
-        elif is_valid[number] and not shape.is_empty:
-            made[number] = shape
         else:
-            whole = shapely.make_valid(shape, method="structure", keep_collapsed=False)
-            made[number] = None if whole.is_empty else whole
-            notes[number] = f"it was not a valid polygon ({shapely.is_valid_reason(shape)})"
+            try:
+                made[number], reason = _valid(shape, checks)
+            except (InvalidParameter, shapely.GEOSException):
+                reason = TOO_COMPLEX
+            if reason:
+                notes[number] = reason
     return made, notes
+
+
+def _valid(shape: Any, checks: Checks) -> tuple[Any, str]:  # noqa: ANN401 -- of shapely
+    """A polygon made valid, and why it was not; `None` of one that covers nothing."""
+    rings = tuple(map(shapely.get_coordinates, shapely.get_rings(shape)))
+    checks.require_few(rings, rings, "it is")
+    if shapely.is_valid(shape) and not shape.is_empty:
+        return shape, ""
+    reason = f"it was not a valid polygon ({shapely.is_valid_reason(shape)})"
+    checks.require_repairable(rings, TOO_COMPLEX)
+    whole = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+    return (None if whole.is_empty else whole), reason
 
 
 def _bbox(shapes: Shapes, crs: Crs) -> BBox:
@@ -281,6 +243,6 @@ def _findings(ids: Sequence[str], found: _Found) -> Iterable[Finding]:
     for is_readable, words in ((False, "left out"), (True, "repaired")):
         numbers = [number for number in found.notes if (found.shapes[number] is not None) == is_readable]
         if numbers:
-            named = "; ".join(f"{ids[number][:60]}: {found.notes[number]}" for number in numbers[:MAX_TOLD])
+            named = "; ".join(f"{shown([ids[number]])}: {found.notes[number]}" for number in numbers[:MAX_TOLD])
             more = f"; and {len(numbers) - MAX_TOLD} more" if len(numbers) > MAX_TOLD else ""
             yield Finding("warning", "places", f"{len(numbers)} {words}: {named}{more}")

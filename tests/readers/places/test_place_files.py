@@ -13,7 +13,7 @@ import shapely
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.places import PlacesSpec
-from chronotile.readers.place_files import read_places
+from chronotile.readers.places.place_files import read_places
 from tests.places import feature, square, write_places
 
 BOW_TIE = shapely.Polygon([(4, 50), (5, 51), (5, 50), (4, 51)])
@@ -76,7 +76,8 @@ def test_geojson_is_read_in_its_order(read):
     assert places.findings == ()
 
 
-@pytest.mark.parametrize("name", ["squares.gpkg", "squares.fgb"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["squares.gpkg", "squares.fgb", "squares.shp", "squares.gml"])
 def test_files_of_gdal_are_read_in_their_own_crs(convert, name):
     places = read_places(spec_of(convert(name), fields=("area_ha",)))
 
@@ -86,6 +87,7 @@ def test_files_of_gdal_are_read_in_their_own_crs(convert, name):
     assert places.bbox == pytest.approx((4.5, 50.8, 4.8, 50.9), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_feature_table_is_named_where_there_are_several(convert):
     convert("two.gpkg", layer="old")
     path = convert("two.gpkg", layer="new", append=True)
@@ -95,13 +97,14 @@ def test_the_feature_table_is_named_where_there_are_several(convert):
     assert len(read_places(spec_of(path, table="new"))) == 3
 
 
+@pytest.mark.slow
 def test_a_file_without_crs_is_refused(convert):
     with pytest.warns(UserWarning, match="crs"), pytest.raises(UnsupportedSource, match="has no CRS"):
         read_places(spec_of(convert("nowhere.gpkg", crs=None)))
 
 
 def test_without_pyogrio_the_message_says_what_to_install(convert, monkeypatch):
-    path = convert("squares.gpkg")
+    path = convert("squares.fgb")
     monkeypatch.setitem(sys.modules, "pyogrio", None)
 
     with pytest.raises(UnsupportedSource, match=r"chronotile\[places\]"):
@@ -221,6 +224,7 @@ def test_states_of_natural_earth(shared_data):
     assert shapely.is_valid(places.shapes).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gaps.gpkg", "gaps.fgb"])
 def test_columns_with_gaps_keep_their_types(tmp_path, name):
     frame = geopandas.GeoDataFrame(

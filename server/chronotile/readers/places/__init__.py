@@ -1,0 +1,1 @@
+"""Files of places: those of the configuration, and those that clients send."""

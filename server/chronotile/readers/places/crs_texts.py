@@ -1,0 +1,58 @@
+"""Coordinate reference systems that files name, without those by which PROJ would read files of this machine."""
+
+import re
+
+from chronotile.core.errors import UnsupportedCrs, UnsupportedSource, raised_instead
+from chronotile.core.model.crs import Crs, crs_of
+
+MAX_LENGTH = 20_000
+CONFIDENCE = 70
+"""Per cent, by which PROJ has to recognise a definition as one of EPSG: programs spell names in their own ways."""
+UNKNOWN = "its coordinate reference system is unknown; use one of EPSG"
+_CODE = re.compile(
+    r"\w{2,12}:\w{1,20}|urn:(x-)?ogc:def:crs:[\w:.]{1,60}|https?://www\.opengis\.net/[\w/.#-]{1,80}|CRS84"
+)
+_WKT = re.compile(r"\s*[A-Za-z_]{6,20}\s*\[")
+_PROJ4 = re.compile(r"EXTENSION\s*\[\s*\"PROJ4\"\s*,\s*\"([^\"]*)\"", re.IGNORECASE)
+_NUMBERS_AND_NAMES = re.compile(
+    r"\s*(\+(proj=(?!pipeline)\w+|nadgrids=@null|(datum|ellps|units|pm)=\w+|(?!\w*grids)\w+=[\d.,e-]+|\w+)(\s+|$))*"
+)
+"""Parameters of PROJ without names of files."""
+
+
+def crs_of_file(text: str) -> Crs:
+    """Return the horizontal system that a code or WKT in a file names.
+
+    Raises:
+        UnsupportedSource: It is unknown, or its definition names a file, such as a grid of shifts.
+    """
+    extensions = _PROJ4.findall(text)
+    is_named = len(text) <= MAX_LENGTH and (_CODE.fullmatch(text) or _WKT.match(text))
+    if (
+        not is_named
+        or len(extensions) != text.upper().count("EXTENSION")
+        or not all(map(_NUMBERS_AND_NAMES.fullmatch, extensions))
+    ):
+        raise UnsupportedSource(UNKNOWN)
+    with raised_instead((UnsupportedCrs, RecursionError), UnsupportedSource(UNKNOWN)):
+        crs = crs_of(text)
+        if crs.definition.is_compound:
+            crs = crs_of(crs.definition.sub_crs_list[0].to_wkt())
+        if crs.uri is not None:
+            return crs_of(crs.name)
+        definition = crs.definition
+        if not (definition.is_geographic or definition.is_projected) or _names_files(definition.to_json_dict()):
+            raise UnsupportedSource(UNKNOWN)
+        code = definition.to_epsg(min_confidence=CONFIDENCE)
+        return crs if code is None else crs_of(f"EPSG:{code}")
+
+
+def _names_files(definition: object) -> bool:
+    """Whether a part of PROJJSON has a parameter that is a text, or a method in the words of PROJ."""
+    if isinstance(definition, list):
+        return any(map(_names_files, definition))
+    if not isinstance(definition, dict):
+        return False
+    method = definition.get("method", {}).get("name", "")
+    texts = [each for each in definition.get("parameters", ()) if isinstance(each.get("value"), str)]
+    return method.startswith("PROJ") or bool(texts) or any(map(_names_files, definition.values()))

@@ -1,0 +1,79 @@
+"""Feature tables of files, and names in them as messages repeat them."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.crs import Crs
+from chronotile.core.model.places import Property, Shapes
+
+MAX_SHOWN = 40
+"""Characters of a name, and names of a list, in a message."""
+_FURTHEST = (360.0, 90.0)
+"""Longitude and latitude."""
+_INTEGERS = range(-(1 << 63), 1 << 64)
+"""Numbers that JSON takes."""
+_HIDDEN = re.compile(r"[^\w .:-]")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The features of a file."""
+
+    crs: Crs
+    shapes: Shapes
+    """(feature,): of any kind; `None` where a feature has none, or one that cannot be read."""
+    columns: Mapping[str, Sequence[object]]
+    """(feature,) by name of the field."""
+    own_ids: Sequence[object] = ()
+    """(feature,): the features' own, `None` where they have none; empty: none has one."""
+
+
+def shown(names: Iterable[object]) -> str:
+    """Return names from a file for a message: letters, digits and few signs, of limited length and number."""
+    listed = [_HIDDEN.sub("?", str(name)[:MAX_SHOWN]) for name in names]
+    more = f" and {len(listed) - MAX_SHOWN} more" if len(listed) > MAX_SHOWN else ""
+    return f"{', '.join(listed[:MAX_SHOWN])}{more}"
+
+
+def choose_table(tables: Sequence[str], name: str | None, *, takes_first: bool) -> str:
+    """Return the feature table called `name`; without a name the only one, or the first if `takes_first`.
+
+    Raises:
+        UnsupportedSource: There is no such table, or there are several.
+    """
+    if name is None and len(tables) != 1 and not (takes_first and tables):
+        raise UnsupportedSource(f"it has {len(tables)} feature tables; name one with table: {shown(tables)}")
+    if name is not None and name not in tables:
+        raise UnsupportedSource(f"it has no feature table {name!r}; it has {shown(tables)}")
+    return name or tables[0]
+
+
+def check_range(crs: Crs, shapes: Shapes) -> None:
+    """Check that coordinates are numbers, and degrees on earth.
+
+    Raises:
+        UnsupportedSource: They are not.
+    """
+    vertices = shapely.get_coordinates(shapes)
+    if not np.isfinite(vertices).all():
+        raise UnsupportedSource("it has coordinates that are not numbers")
+    if crs.is_geographic and (np.abs(vertices) > _FURTHEST).any():
+        hint = "GeoJSON without a member crs is in longitude and latitude, longitude first (RFC 7946)"
+        raise UnsupportedSource(f"it has longitudes beyond 360 or latitudes beyond 90 degrees; {hint}")
+
+
+def property_of(value: object) -> Property:
+    """Return a value as a property: dates as text; lists, mappings and numbers that are none are left out."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, int) and value not in _INTEGERS:
+        return str(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return None if isinstance(value, list | dict | bytes) else str(value)
