@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 
-import shapefile  # type: ignore[import-untyped]  # it has no types
+import shapefile
 
 from tools.viewer_data.files import Written, of_package
 
