@@ -32,12 +32,13 @@ _NAMES: dict[str, Role] = {
     **dict.fromkeys(("y", "lat", "latitude", "northing", "yc", "rlat", "grid_latitude", "ny"), "y"),
     **dict.fromkeys(("time", "t", "date", "dates", "datetime", "valid_time"), "time"),
 }
-_LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
-_LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
+LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
+LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
 _SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
 
 CURVILINEAR = (
-    "each of its cells has its own latitude and longitude; regrid it to regular x and y first, as gdalwarp -geoloc does"
+    "each of its cells has its own latitude and longitude (a curvilinear grid or a swath), which is not served; regrid "
+    "it to regular latitudes and longitudes first"
 )
 
 
@@ -171,7 +172,16 @@ def _role_of(dim: str, field: Field, fields: FieldSet) -> tuple[Role | None, Fie
             return role, _time_of(dim, [each for each in candidates if is_time(each)])
         if role is not None:
             return role, candidate
-    return _NAMES.get(dim.lower()), candidates[0] if candidates else None
+    return _stated_role(dim, field, fields) or _NAMES.get(dim.lower()), candidates[0] if candidates else None
+
+
+def _stated_role(dim: str, field: Field, fields: FieldSet) -> Role | None:
+    """The role of a dimension by `spatial:dimensions` of the array or a group above it, which ends with y and x."""
+    for attributes in (field.attrs, *fields.levels):
+        names = attributes.get("spatial:dimensions")
+        if isinstance(names, list) and dim in names[-2:] and set(names[-2:]) <= set(field.dims):
+            return "x" if dim == names[-1] else "y"
+    return None
 
 
 def _time_of(dim: str, times: Sequence[Field]) -> Field:
@@ -206,8 +216,8 @@ def _role_by_attributes(coordinate: Field) -> Role | None:
     return (
         _STANDARD_NAMES.get(standard_name)
         or _AXES.get(coordinate.text("axis").upper())
-        or ("x" if _LONGITUDE_UNITS.fullmatch(units) else None)
-        or ("y" if _LATITUDE_UNITS.fullmatch(units) else None)
+        or ("x" if LONGITUDE_UNITS.fullmatch(units) else None)
+        or ("y" if LATITUDE_UNITS.fullmatch(units) else None)
         or ("time" if _SINCE.search(units) or coordinate.dtype.kind == "M" else None)
     )
 
@@ -223,13 +233,28 @@ def _single_time(field: Field, fields: FieldSet) -> Field | None:
 
 def _is_degrees(field: Field) -> bool:
     units = field.text("units")
-    return bool(_LONGITUDE_UNITS.fullmatch(units) or _LATITUDE_UNITS.fullmatch(units))
+    return bool(LONGITUDE_UNITS.fullmatch(units) or LATITUDE_UNITS.fullmatch(units))
 
 
 def is_curvilinear(field: Field, fields: FieldSet) -> bool:
-    """Whether there is a latitude or longitude for each cell of a field."""
-    curved = [other for other in fields.fields.values() if len(other.dims) > 1 and _is_degrees(other)]
-    return any(set(other.dims) <= set(field.dims) for other in curved)
+    """Return whether there is a latitude or longitude for each cell of a field."""
+    return any(_is_cell_coordinate(other, field) for other in fields.fields.values())
+
+
+def cell_coordinates(field: Field, fields: FieldSet, axes: Axes) -> tuple[Field, Field] | None:
+    """Return the latitude and longitude of each cell over y and x, of which those that the array names come first."""
+    named = fields.coordinates_named_by(field)
+    pair: dict[Role, Field] = {}
+    for other in (*named, *fields.fields.values()):
+        role = _role_by_attributes(other)
+        if role is not None and set(other.dims) == {axes.y, axes.x} and _is_cell_coordinate(other, field):
+            pair.setdefault(role, other)
+    return (pair["y"], pair["x"]) if pair.keys() >= {"x", "y"} else None
+
+
+def _is_cell_coordinate(other: Field, field: Field) -> bool:
+    is_named = other.text("standard_name") in {"latitude", "longitude"}
+    return len(other.dims) > 1 and set(other.dims) <= set(field.dims) and (is_named or _is_degrees(other))
 
 
 MOST_LISTED = 12

@@ -1,7 +1,7 @@
 """Arrays with names, dimensions and attributes, as Zarr groups and NetCDF files hold them; no library's own."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,18 @@ class Field:
     """Reads all of it, as stored; for coordinates."""
     fault: str | None = None
     """Why its numbers cannot be read."""
+    part: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None
+    """Reads part of it, as stored; `None`: all of it is in memory."""
+
+    def sampled(self, count: int) -> "Field":
+        """Return the field with every n-th cell only, about `count` along each dimension, of which few are read."""
+        picks = tuple(slice(0, length, max(1, (length - 1) // (count - 1))) for length in self.shape)
+        shape = tuple(len(range(length)[pick]) for pick, length in zip(picks, self.shape, strict=True))
+
+        def load() -> NDArray[Any]:
+            return self.load()[picks] if self.part is None else self.part(picks)
+
+        return replace(self, shape=shape, load=load, part=None)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -46,6 +58,12 @@ class FieldSet:
 
     fields: Mapping[str, Field]
     attrs: Attributes
+    """Those of the group; those of the root stand in for missing ones."""
+    levels: tuple[Attributes, ...] = ()
+    """Attributes of the group alone, then of each group above it; by default `attrs`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", self.levels or (self.attrs,))
 
     def coordinates_named_by(self, field: Field) -> list[Field]:
         """Return the fields that `field` names as its auxiliary coordinates (CF §5)."""

@@ -268,6 +268,7 @@ class NetcdfFile:
             attrs=dict(variable.attrs),
             load=lambda: self.read(name, (slice(None),) * len(self._layouts[name].dims)),
             fault=self._faults.get(name),
+            part=lambda picks: self.read(name, picks),
         )
 
 

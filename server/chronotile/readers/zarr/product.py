@@ -166,8 +166,9 @@ def _levels(places: Sequence[_Place]) -> list[_Place]:
 def _adapted(fields: FieldSet, attrs: Mapping[str, Any]) -> FieldSet:
     """The arrays of a group with attributes as CF has them, and the system that the product names."""
     crs = _crs(attrs)
-    common = {**fields.attrs, **({} if crs is None or "proj:code" in fields.attrs else {"proj:code": crs})}
-    return FieldSet({name: _adapted_field(field) for name, field in fields.fields.items()}, common)
+    levels = fields.levels if crs is None else (*fields.levels, {"proj:code": crs})
+    adapted = {name: _adapted_field(field) for name, field in fields.fields.items()}
+    return replace(fields, fields=adapted, levels=levels)
 
 
 def _adapted_field(field: Field) -> Field:

@@ -21,7 +21,7 @@ from chronotile.readers.zarr.metadata import GroupNode
 from chronotile.readers.zarr.product import is_product, understand_product
 from chronotile.readers.zarr.remote import RemoteMetadata
 from chronotile.readers.zarr.serving_cube import open_serving_cube
-from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, open_group
+from chronotile.readers.zarr.stores import LEVEL_KEYS, PlainStore, Store, fields_of, open_group
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 
@@ -105,9 +105,7 @@ def _multiscale_paths(multiscales: object) -> list[str]:
         for level in (entry.get("datasets") or entry.get("layout") or [])
     ]
     paths = [
-        level
-        if isinstance(level, str)
-        else next((level[key] for key in ("path", "group", "asset") if key in level), "")
+        level if isinstance(level, str) else next((level[key] for key in LEVEL_KEYS if key in level), "")
         for level in levels
     ]
     return [str(path).strip("/") for path in paths]

@@ -1,13 +1,12 @@
 """What a source of kind zarr may be: a Zarr store, references of kerchunk to one, or an Icechunk repository."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import AddressRefused, UnsupportedSource
 from chronotile.core.model.collection import Finding, SourceSpec
@@ -22,11 +21,15 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Refused
 from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
-from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group
+from chronotile.readers.zarr.metadata import ArrayNode, Document, GroupNode, read_group
 from chronotile.readers.zarr.references.files import places_of
 
 JSON_END = ".json"
 PARQUET_ENDS = (".parquet", ".parq")
+LEVEL_KEYS = ("path", "group", "asset")
+"""Keys of the path of a level in `multiscales`."""
+STATED = ("spatial:", "proj:")
+"""Beginnings of keys of a level that state its place."""
 FINEST = ("0.zarr", "0")
 """Names of the finest level of several."""
 
@@ -181,8 +184,40 @@ def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
     bounds = {node.attrs.get(key) for node in group.arrays.values() for key in ("bounds", "climatology")}
     nodes = {name: node for name, node in group.arrays.items() if node.dtype is not None}
     of_coordinates = {name for name, node in nodes.items() if len(node.dims) < 2} | bounds
+    groups = _groups_above(group, root)
+    stated = _stated_by_layouts(groups)
+    nodes = {name: replace(node, attrs=stated.get(node.path, {}) | node.attrs) for name, node in nodes.items()}
     fields = {name: _field(name, _filled(node, name in of_coordinates), store) for name, node in nodes.items()}
-    return FieldSet(fields, {**root.attrs, **group.attrs})
+    levels = tuple(attributes for each in groups for attributes in (stated.get(each.path, {}) | each.attrs,))
+    return FieldSet(fields, {**root.attrs, **group.attrs}, levels)
+
+
+def _groups_above(group: GroupNode, root: GroupNode) -> list[GroupNode]:
+    """The group, then each above it."""
+    chain = [root]
+    below = group.path.removeprefix(root.path).strip("/")
+    for name in below.split("/") if below and group is not root else ():
+        if name in chain[-1].groups:
+            chain.append(chain[-1].groups[name])
+    return [group, *reversed([each for each in chain if each is not group])]
+
+
+def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Document]:
+    """What `multiscales` of groups states of the place of groups and arrays below them, by path."""
+    stated: dict[str, Document] = {}
+    for parent in groups:
+        multiscales = parent.attrs.get("multiscales")
+        for layout in multiscales if isinstance(multiscales, list) else [multiscales]:
+            entries = layout.get("layout") or layout.get("datasets") if isinstance(layout, dict) else None
+            for entry in entries if isinstance(entries, list) else ():
+                path = (
+                    next((entry[key] for key in LEVEL_KEYS if key in entry), None) if isinstance(entry, dict) else None
+                )
+                if path is not None:
+                    parts = parent.path, str(path).strip("/").removeprefix(".")
+                    own = {key: value for key, value in entry.items() if key.startswith(STATED)}
+                    stated["/".join(filter(None, parts))] = own
+    return stated
 
 
 def _filled(node: ArrayNode, is_of_coordinates: bool) -> ArrayNode:
@@ -193,11 +228,14 @@ def _filled(node: ArrayNode, is_of_coordinates: bool) -> ArrayNode:
 
 
 def _field(name: str, node: ArrayNode, store: Store) -> Field:
-    def load() -> NDArray[Any]:
-        return load_all(store, node)
-
     return Field(
-        name=name, dims=node.dims, shape=node.shape, dtype=node.dtype or np.dtype(object), attrs=node.attrs, load=load
+        name=name,
+        dims=node.dims,
+        shape=node.shape,
+        dtype=node.dtype or np.dtype(object),
+        attrs=node.attrs,
+        load=lambda: load_all(store, node),
+        part=lambda picks: store.open_array(node).read(picks),
     )
 
 

@@ -1,0 +1,325 @@
+"""The coordinate reference system of an array, in any spelling and at any level of a file or store."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import Literal
+
+import numpy as np
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.crs import Crs, crs_of
+from chronotile.readers.cf.axes import LATITUDE_UNITS, LONGITUDE_UNITS, Axes, cell_coordinates
+from chronotile.readers.cf.encoding import decode
+from chronotile.readers.cf.fields import Attributes, Field, FieldSet
+from chronotile.readers.native_crs import source_crs
+
+Kind = Literal["geographic", "rotated", "projected"]
+
+METRES = {
+    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),
+    **dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), 1000.0),
+    **dict.fromkeys(("ft", "foot", "feet", "international_foot", "international foot"), 0.3048),
+    **dict.fromkeys(("us-ft", "us_survey_foot", "us_survey_feet", "us survey foot", "us survey feet"), 1200 / 3937),
+}
+"""Length of a unit of projection coordinates."""
+MAX_DEGREES = 540.0
+"""Longitudes in any turn; beyond that, numbers called `lon` are metres."""
+_DEGREES = {"degree", "degrees", "deg"}
+_STANDARD_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("latitude", "longitude"), "geographic"),
+    **dict.fromkeys(("grid_latitude", "grid_longitude"), "rotated"),
+}
+_WORDS: dict[Kind, str] = {
+    "geographic": "longitudes and latitudes",
+    "rotated": "rotated longitudes and latitudes",
+    "projected": "coordinates of a projection",
+}
+
+_KEYS = (
+    "crs_wkt", "spatial_ref", "_crs", "proj:wkt2", "proj:code", "proj:projjson", "projjson", "esri_pe_string",
+    "epsg_code", "epsg", "proj:epsg", "srid", "wkt", "proj4", "proj4text", "proj4_params", "proj4_string", "crs",
+)  # fmt: skip
+"""Attributes that state a CRS, in lower case, from precise to loose."""
+_GDAL_KEYS = ("wkt", "projjson", "url")
+"""Keys of `_CRS`, which GDAL writes into Zarr."""
+_CODE = re.compile(r"\b(EPSG|ESRI)\b\D*(?:[\d.]+/)?(\d{4,6})\W*$", re.IGNORECASE)
+"""An authority and a code, such as in `https://epsg.io/32631`, which PROJ does not know."""
+_CF_NAME = "grid_mapping_name"
+_CF_TOLERANCE_M = 30_000.0
+"""CF parameters without an ellipsoid stand for any; its choice moves a cell by less than this."""
+_CF_ELLIPSOIDS = ("earth_radius", "semi_major_axis", "reference_ellipsoid_name", "horizontal_datum_name")
+
+
+@dataclass(frozen=True, slots=True)
+class CrsStatement:
+    """One CRS that a file states for an array."""
+
+    place: str
+    """Where it is stated, for messages."""
+    crs: Crs
+    tolerance_m: float = 0.0
+    """Distance from another statement that is no contradiction."""
+    is_for_array: bool = True
+    """False for a grid mapping of the file that the array does not name."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of coordinates that it is for."""
+        definition = self.crs.definition
+        if not definition.is_geographic:
+            return "projected"
+        return "rotated" if definition.is_derived else "geographic"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayCrs:
+    """The CRS of an array, and further statements of the file that its grid is compared with."""
+
+    crs: Crs
+    place: str = ""
+    others: tuple[CrsStatement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def resolve_crs(field: Field, fields: FieldSet, axes: Axes) -> ArrayCrs:
+    """Return the CRS of an array's x and y, with findings if it was guessed or contradicts other statements.
+
+    A statement counts only if it is for the kind of coordinates that the array has: `grid_latitude` is never read as
+    latitude, nor metres as degrees. CF §5.6: of several grid mappings that of the array's own coordinates counts.
+
+    Raises:
+        UnsupportedSource: No CRS is stated, or none that is understood, is of the Earth and fits the coordinates.
+    """
+    kinds = kinds_of_coordinates(axes)
+    stated, unknown = _statements(field, fields, axes)
+    fitting = [each for each in stated if each.kind in kinds]
+    if fitting:
+        chosen, passed = fitting[0], stated[: stated.index(fitting[0])]
+        others = tuple(each for each in fitting[1:] if each.is_for_array or not chosen.is_for_array)
+        findings = tuple(_passed_over(each, chosen, field.name) for each in passed if each.is_for_array)
+        return ArrayCrs(chosen.crs, chosen.place, others, findings)
+    if kinds == {"geographic"}:
+        return _geographic(axes, stated, field.name)
+    if stated:
+        first = stated[0]
+        raise UnsupportedSource(
+            f"its coordinates {axes.y} and {axes.x} are {' or '.join(_WORDS[each] for each in sorted(kinds))}, but "
+            f"{first.place} states {first.crs.definition.name!r}, which has {_WORDS[first.kind]}; write the CRS of its "
+            "coordinates into the file"
+        )
+    if unknown:
+        raise UnsupportedSource(unknown[0])
+    if cell_coordinates(field, fields, axes) is not None:
+        raise UnsupportedSource(
+            "it names no coordinate reference system and each of its cells has its own latitude and longitude; regrid "
+            "it to regular latitudes and longitudes first"
+        )
+    raise UnsupportedSource("it names no coordinate reference system; set crs: for the source")
+
+
+def _geographic(axes: Axes, stated: list[CrsStatement], name: str) -> ArrayCrs:
+    """The CRS of latitudes and longitudes: that below the projection or pole that is stated, else WGS 84."""
+    below = stated[0].crs.definition.geodetic_crs if stated else None
+    while below is not None and below.is_derived:
+        below = below.source_crs
+    if below is None:
+        note = "it names no coordinate reference system; latitudes and longitudes are read as EPSG:4326"
+        return ArrayCrs(crs_of("EPSG:4326"), findings=(Finding("note", axes.y, note),))
+    message = (
+        f"{stated[0].place} states {stated[0].crs.definition.name!r}, but its coordinates {axes.y} and {axes.x} are "
+        "latitudes and longitudes, by which it is placed; if that is wrong, set crs: for the source"
+    )
+    return ArrayCrs(source_crs(below.to_wkt()), findings=(Finding("warning", name, message),))
+
+
+def _passed_over(passed: CrsStatement, chosen: CrsStatement, name: str) -> Finding:
+    message = (
+        f"{passed.place} has {_WORDS[passed.kind]}, which its coordinates are not; {chosen.place} is used; if that is "
+        "wrong, set crs: for the source"
+    )
+    return Finding("warning", name, message)
+
+
+def kinds_of_coordinates(axes: Axes) -> frozenset[Kind]:
+    """Return the kinds of CRS that the coordinates of an array may be of, by their standard names and units.
+
+    Raises:
+        UnsupportedSource: x and y are of different kinds.
+    """
+    unknown = frozenset[Kind](_WORDS)
+    x, y = (unknown if each is None else _kinds_of(each) for each in (axes.x_field, axes.y_field))
+    if not x & y:
+        raise UnsupportedSource(
+            f"its coordinates {axes.y} are {_WORDS[min(y)]} and its coordinates {axes.x} are {_WORDS[min(x)]}: no "
+            "coordinate reference system has both"
+        )
+    return x & y
+
+
+def _kinds_of(coordinate: Field) -> frozenset[Kind]:
+    name, units = coordinate.text("standard_name"), coordinate.text("units").strip().lower()
+    own, is_pointed = coordinate.name.lower(), LATITUDE_UNITS.fullmatch(units) or LONGITUDE_UNITS.fullmatch(units)
+    kinds: tuple[Kind, ...] = ("geographic", "rotated", "projected")
+    if name in _STANDARD_KINDS:
+        kinds = (_STANDARD_KINDS[name],)
+    elif name.startswith("projection_") or units in METRES:
+        kinds = ("projected",)
+    elif own in {"rlat", "rlon"}:
+        kinds = ("rotated",)
+    elif is_pointed or (own in {"lat", "lon", "latitude", "longitude"} and _is_within_degrees(coordinate)):
+        kinds = ("geographic",)
+    elif units in _DEGREES:
+        kinds = ("geographic", "rotated")
+    return frozenset(kinds)
+
+
+def _is_within_degrees(coordinate: Field) -> bool:
+    values = decode(coordinate).values
+    return values.dtype.kind in "iuf" and bool(np.abs(values.astype(np.float64)).max(initial=0.0) <= MAX_DEGREES)
+
+
+# Statements: where they may be, and how they are spelled.
+
+
+def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsStatement], list[str]]:
+    """The CRSs that are stated for an array, in order of precedence, and why others are not understood."""
+    stated, unknown = list[CrsStatement](), list[str]()
+    own, further = grid_mappings(field, fields, axes)
+    places = [(f"grid mapping {each.name}", each.attrs) for each in own]
+    places.append((f"array {field.name}", field.attrs))
+    along = [each for each in (axes.y_field, axes.x_field) if each is not None]
+    scalars = [each for each in fields.coordinates_named_by(field) if not each.dims and each not in further]
+    places += [(f"coordinate {each.name}", each.attrs) for each in (*along, *scalars)]
+    for place, attributes in places:
+        _add(place, attributes, stated, unknown)
+    for each in further:
+        _add(f"grid mapping {each.name}", each.attrs, stated, unknown, is_for_array=False)
+    for level, attributes in enumerate(fields.levels):
+        _add("the parent group" if level else "the group", attributes, stated, unknown)
+    return stated, unknown
+
+
+def grid_mappings(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[Field], list[Field]]:
+    """Return the grid mappings that an array names for its own coordinates; if there are none, all that it names not.
+
+    CF §5.6: `geo: lat lon pole: rlat rlon` names two, each for its coordinates.
+    """
+    covered = dict[str, set[str]]()
+    words = field.text("grid_mapping").replace(":", ": ").split()
+    is_extended = any(word.endswith(":") for word in words)
+    for word in words:
+        if word.endswith(":") or not is_extended:
+            covered[word.removesuffix(":")] = set()
+        elif covered:
+            covered[list(covered)[-1]].add(word)
+    along = [{dim, dim if each is None else each.name} for dim, each in _named_axes(axes)]
+    names = [name for name, its in covered.items() if not its or all(its & each for each in along)]
+    own = [fields.fields[name] for name in names if name in fields.fields]
+    others = [each for each in fields.fields.values() if each.name not in covered and _is_mapping(each)]
+    return own, [] if own else others
+
+
+def _named_axes(axes: Axes) -> tuple[tuple[str, Field | None], tuple[str, Field | None]]:
+    return (axes.y, axes.y_field), (axes.x, axes.x_field)
+
+
+def _is_mapping(field: Field) -> bool:
+    is_stated = _CF_NAME in field.attrs or any(str(key).lower() in _KEYS for key in field.attrs)
+    return is_stated and prod(field.shape) <= 1
+
+
+def _add(
+    place: str, attributes: Attributes, stated: list[CrsStatement], unknown: list[str], *, is_for_array: bool = True
+) -> None:
+    for key, value in _spelled(attributes):
+        try:
+            crs = _crs_from(value)
+        except UnsupportedSource as error:
+            unknown.append(error.message)
+            continue
+        if crs is not None:
+            stated.append(CrsStatement(f"{key} of {place}", crs, is_for_array=is_for_array))
+        elif key.lower() != "crs":  # which often is the name of something
+            unknown.append(f"its coordinate reference system is not understood: {key} of {place}, {str(value)[:80]!r}")
+    if _CF_NAME in attributes:
+        parameters = {key: _plain(value) for key, value in attributes.items() if str(key).lower() not in _KEYS}
+        tolerance_m = 0.0 if any(key in parameters for key in _CF_ELLIPSOIDS) else _CF_TOLERANCE_M
+        try:
+            crs = _crs_from_parameters(json.dumps(parameters, sort_keys=True, default=str))
+            stated.append(CrsStatement(place, crs, tolerance_m, is_for_array))
+        except UnsupportedSource as error:
+            unknown.append(error.message)
+
+
+def _spelled(attributes: Attributes) -> Iterator[tuple[str, object]]:
+    """The texts, numbers and PROJJSON objects that state a CRS, by precedence of their keys."""
+    known = {str(key).lower(): key for key in attributes}
+    for key in (known[each] for each in _KEYS if each in known):
+        value = _plain(attributes[key])
+        value = _from_json(value) if isinstance(value, str) else value
+        if isinstance(value, dict) and (parts := [each for each in _GDAL_KEYS if each in value]):
+            yield from ((f"{key} ({part})", value[part]) for part in parts)
+        elif value not in (None, "", [], {}):
+            yield key, value
+
+
+def _from_json(text: str) -> object:
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _crs_from(value: object) -> Crs | None:
+    """The CRS that a text, number or PROJJSON object states; `None` if it states none.
+
+    Raises:
+        UnsupportedSource: It is one that cannot be served.
+    """
+    if isinstance(value, dict):
+        return _crs_from_text(json.dumps(value, sort_keys=True))
+    return _crs_from_text(str(int(value)) if isinstance(value, int | float) else str(value).strip())
+
+
+@lru_cache(maxsize=512)
+def _crs_from_text(text: str) -> Crs | None:
+    code = _CODE.search(text)
+    coded, plain = f"{code[1].upper()}:{code[2]}" if code else "", f"EPSG:{text}" if text.isdigit() else text
+    for spelled in (coded,) if text.startswith("+init=") else (plain, coded):
+        try:
+            definition = CRS.from_user_input(spelled)
+        except CRSError:
+            continue
+        return source_crs(definition.to_wkt() if spelled.startswith("{") else spelled)
+    return None
+
+
+@lru_cache(maxsize=512)
+def _crs_from_parameters(text: str) -> Crs:
+    parameters = json.loads(text)
+    parameters[_CF_NAME] = str(parameters[_CF_NAME]).strip().lower()
+    try:
+        definition = CRS.from_cf(parameters)
+    except (CRSError, KeyError, ValueError, TypeError) as error:
+        raise UnsupportedSource(
+            f"its grid mapping {parameters[_CF_NAME]} is not understood: {str(error)[:120]}"
+        ) from error
+    return source_crs(definition.to_wkt())
+
+
+def _plain(value: object) -> object:
+    """An attribute without numpy's types."""
+    if isinstance(value, np.ndarray):
+        return value.tolist() if value.size != 1 else value.ravel()[0].item()
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value.item() if isinstance(value, np.generic) else value
