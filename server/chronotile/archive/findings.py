@@ -17,8 +17,9 @@ from chronotile.catalog.load import Configuration
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo
 from chronotile.core.model.style import Style
+from chronotile.core.printable import is_unicode
 from chronotile.core.yaml_source import Place, list_names
-from chronotile.readers.files import find_skipped
+from chronotile.readers.files import NOT_UNICODE, find_skipped, find_unnamed
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_path, kind_of_spec
 
@@ -180,6 +181,9 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
                 f"configuration matches: {names}; widen href, or make it a collection"
             )
             yield Finding("note", name, message)
+        unnamed = find_unnamed(of_files[name])
+        if unnamed:
+            yield Finding("warning", name, f"left out: {counted(len(unnamed), 'file')} {NOT_UNICODE}")
         side = find_skipped(of_files[name])
         if side:
             names = list_names([base_name(each) for each in side], most=_NAMED)
@@ -202,7 +206,8 @@ def _data_in(folder: Path, taken: Container[str]) -> list[Path]:
             others = [each for each in entries if os.path.join(folder, each.name) not in taken]  # noqa: PTH118 -- as above
             # Hidden files are being written, mostly.
             kinds = {each: kind_of_path(folder / each.name) for each in others if not each.name.startswith(".")}
-            found = [each for each, kind in kinds.items() if kind is not None and kind.options.is_of_files]
+            known = (each for each, kind in kinds.items() if kind is not None and kind.options.is_of_files)
+            found = [each for each in known if is_unicode(each.name)]
             return sorted(folder / each.name for each in found if each.is_file())
     except OSError:
         return []

@@ -169,7 +169,7 @@ def _state_of(spec: SourceSpec) -> str:
 def _digest(paths: Iterable[str | Path]) -> str:
     digest = blake2b(digest_size=8)
     for path in paths:
-        digest.update(f"{path} {_state(path)}\n".encode())
+        digest.update(f"{path} {_state(path)}\n".encode(errors="surrogatepass"))
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from chronotile.core.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError
+from chronotile.core.printable import printable
 
 if TYPE_CHECKING:
     from chronotile.app.settings import LogLevel, Settings
@@ -133,5 +134,5 @@ def exiting_in_one_line() -> Iterator[None]:
 def fail(*reasons: str) -> NoReturn:
     """End with 1 and the reasons, one line each."""
     for reason in reasons:
-        typer.echo(f"chronotile: {reason}", err=True)
+        typer.echo(f"chronotile: {printable(reason)}", err=True)
     raise typer.Exit(1)

@@ -7,12 +7,28 @@ from typing import Literal
 
 import orjson
 
+from chronotile.core.printable import printable
+
 LogFormat = Literal["text", "json"]
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+TIME = "%Y-%m-%dT%H:%M:%S"
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered, in the event loop and in the threads that work for it."""
+
+
+class TextFormatter(logging.Formatter):
+    """Writes a message as one line, with its time in UTC; a traceback follows in lines of its own."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 -- logging's name
+        """Return the time as ISO 8601 has it."""
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return f"{moment.strftime(datefmt or TIME)}.{moment.microsecond // 1000:03d}Z"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
+        """Return the line; a line break in a name begins no other line."""
+        return printable(super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,7 +56,7 @@ class JsonFormatter(logging.Formatter):
 def configure_logging(level: str, log_format: LogFormat = "text") -> None:
     """Log to standard error, one line a message."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(TEXT))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(TEXT))
     # No line has these, and each would be looked up for each line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -12,6 +12,7 @@ import numpy as np
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.printable import is_unicode
 from chronotile.readers.dates import find_folder_time, time_of_name, time_of_text
 from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
 
@@ -21,6 +22,8 @@ SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj
 
 APART = "make it a collection of its own"
 """A remedy for files that do not fit the others of their source."""
+
+NOT_UNICODE = "whose names are not UTF-8; rename them"
 
 NOT_LISTED = (
     "a pattern of files elsewhere cannot be listed; name one file for each collection, or write the files as one "
@@ -102,13 +105,24 @@ def _matching(pattern: str, spec: SourceSpec) -> tuple[str, ...]:
     every = (path for path in _globbed(local) if not path.endswith(SIDE_FILES))
     paths = tuple(path for path in every if path not in spec.left_out)
     if not paths:
-        raise UnsupportedSource(f"no file matches {local.name}")
+        unnamed = len(find_unnamed(spec))
+        raise UnsupportedSource(f"no file matches {local.name}" + (f" but {unnamed} {NOT_UNICODE}" if unnamed else ""))
     return paths
 
 
 def _globbed(pattern: Path) -> list[str]:
+    return [path for path in _every(pattern) if is_unicode(path)]
+
+
+def _every(pattern: Path) -> list[str]:
     found = glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
     return sorted(path for path in found if os.path.isfile(path))  # noqa: PTH113 -- a Path of each of many takes twice as long
+
+
+def find_unnamed(spec: SourceSpec) -> list[str]:
+    """Return the files that match a pattern and whose names are not UTF-8, by which no answer could name them."""
+    local = local_path(spec.href.replace(VARIABLE, "*"))
+    return [] if local is None or local.is_file() else [path for path in _every(local) if not is_unicode(path)]
 
 
 def find_skipped(spec: SourceSpec) -> list[str]:

@@ -59,7 +59,7 @@ def _is_folder_of(path: Path, kind: SourceKind) -> bool:
 
 
 def _has_file(folder: Path, name: str) -> bool:
-    with suppress(PermissionError):  # a folder that this user may not look into is no store; its walk says why
+    with suppress(OSError):  # a folder that cannot be read is no store; its walk reports why
         return (folder / name).is_file()
     return False
 

@@ -2,8 +2,10 @@
 
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from lxml import etree
 
 from chronotile.core.model.collection import LEFT_OUT, Finding, Severity
+from chronotile.core.printable import is_unicode
 from chronotile.readers.kinds import KINDS, head_of, kind_of_path
 from chronotile.readers.netcdf.hdf5 import survey_hdf5
 from chronotile.readers.netcdf.kind import HDF5
@@ -43,8 +46,11 @@ _REASONS = {
 }
 _OTHER = "neither raster, NetCDF nor Zarr"
 _LEADS_OUT = f"{LEFT_OUT}it leads, or may lead, outside of this folder; to serve it, name it as href in a configuration"
+_NOT_UNICODE = "its name is not UTF-8; rename it"
+_LEADS_NOWHERE = "it is a link to a file that does not exist"
+_SPECIAL = "it is a pipe, a socket or a device, not a file"
 _HIDDEN = "its name begins with a dot; rename it if it is data"
-_MAY_BE_DATA = {_FOREIGN, _HDF4, _PACKED}
+_MAY_BE_DATA = {_FOREIGN, _HDF4, _PACKED, _NOT_UNICODE, _SPECIAL, _LEADS_NOWHERE}
 """Reasons against files that most likely hold data: an operator must know of them."""
 _LISTED_SKIPS = 3
 """The most files that are named of those skipped for one reason; of more only the number is given."""
@@ -71,8 +77,10 @@ def walk(root: Path) -> WalkResult:
     findings: list[Finding] = []
     left_out: list[Path] = []
     for path in _entries(root, findings):
-        kind = kind_of_path(path)
-        if path.name.startswith("."):
+        odd, kind = _oddity(path), kind_of_path(path)
+        if odd is not None:
+            skipped.setdefault(odd, []).append(path)
+        elif path.name.startswith("."):
             if kind is not None and path.is_file():
                 skipped.setdefault(_HIDDEN, []).append(path)
         elif kind is not None:
@@ -87,6 +95,19 @@ def walk(root: Path) -> WalkResult:
     skipped.pop("", None)
     findings += [each for reason, paths in skipped.items() for each in _skips(reason, paths, root)]
     return WalkResult(found, tuple(findings), tuple(left_out))
+
+
+def _oddity(path: Path) -> str | None:
+    """Why an entry of a folder is no file or folder that can be opened by its name."""
+    if not is_unicode(path.name):
+        return _NOT_UNICODE
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return _LEADS_NOWHERE if path.is_symlink() else ""  # it was removed since the folder was listed
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else _SPECIAL
 
 
 def reason_against(path: Path) -> str:
@@ -109,7 +130,11 @@ def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
     waiting, seen, count = [(root, 0)], set[tuple[int, int]](), 0
     while waiting:
         folder, depth = waiting.pop(0)
-        status = folder.stat()
+        try:
+            status = folder.stat()
+        except OSError as error:
+            findings.append(Finding("warning", _name(folder, root), f"skipped: it cannot be read: {error.strerror}"))
+            continue
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -120,7 +145,7 @@ def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
                 findings.append(Finding("warning", root.name, f"only its first {MAX_FILES} files are inspected"))
                 return
             path = Path(entry.path)
-            if entry.is_dir() and kind_of_path(path) is None:
+            if is_unicode(entry.name) and _is_folder(entry) and kind_of_path(path) is None:
                 below.append((path, depth + 1))
             else:
                 yield path
@@ -130,10 +155,16 @@ def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
             waiting += below
 
 
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    with suppress(OSError):  # such as of a link that leads to itself
+        return entry.is_dir()
+    return False
+
+
 def _listing(folder: Path, findings: list[Finding]) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
-            shown = (each for each in entries if not (each.name.startswith(".") and each.is_dir()))
+            shown = (each for each in entries if not (each.name.startswith(".") and _is_folder(each)))
             return sorted(shown, key=lambda each: each.name)
     except OSError as error:
         findings.append(Finding("warning", folder.name, f"skipped: it cannot be read: {error.strerror}"))

@@ -15,6 +15,7 @@ from chronotile.core.model.items import IndexSettings, Mosaic
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.style import Style, StyleClass
 from chronotile.core.model.time.instants import NO_TIME, Instant, TimeDomain, TimeSpan
+from chronotile.core.printable import printable
 
 Severity = Literal["error", "warning", "note"]
 LEFT_OUT = "left out: "
@@ -34,6 +35,10 @@ class Finding:
     """What was looked for, as a path or URL; for operators alone."""
     written: str = ""
     """File and line of the configuration that request it; for operators alone."""
+
+    def __post_init__(self) -> None:
+        for name in ("place", "message", "path"):  # which contain names of files and texts out of them
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     @property
     def is_left_out(self) -> bool:

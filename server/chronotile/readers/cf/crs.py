@@ -65,7 +65,7 @@ class CrsStatement:
     """Where it is stated, for messages."""
     crs: Crs
     tolerance_m: float = 0.0
-    """Distance from another statement that is no contradiction."""
+    """Distance from another statement up to which they agree."""
     is_for_array: bool = True
     """False for a grid mapping of the file that the array does not name."""
 

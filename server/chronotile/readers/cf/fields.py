@@ -58,7 +58,7 @@ class FieldSet:
 
     fields: Mapping[str, Field]
     attrs: Attributes
-    """Those of the group; those of the root stand in for missing ones."""
+    """Those of the group; missing ones are those of the root."""
     levels: tuple[Attributes, ...] = ()
     """Attributes of the group alone, then of each group above it; by default `attrs`."""
 

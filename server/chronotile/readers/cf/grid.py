@@ -270,7 +270,6 @@ def _kilometres(distance_m: float) -> str:
 
 @lru_cache(maxsize=512)
 def _cell_m(grid: NativeGrid) -> float:
-    """The longest side of a cell, about."""
     return max(map(abs, grid.steps)) * grid.crs.metres_per_unit
 
 
