@@ -63,8 +63,12 @@ def test_layers_are_described(client, validate_ogc, version):
 
     schema = None if version == "1.1.1" else "sld/1.1.0/DescribeLayer.xsd"
     assert validate_ogc(answer.content, schema) == []
-    assert "NDVI" in answer.text
-    assert "HEIGHT" in answer.text
+    root = etree.fromstring(answer.content)
+    address = root.xpath("//@owsURL | //*[local-name() = 'OnlineResource']/@*[local-name() = 'href']")
+    names = root.xpath("//@typeName | //*[local-name() = 'CoverageName']/text()")
+    assert names == ["NDVI", "HEIGHT"]
+    described = client.get(f"{address[0]}SERVICE=WCS&VERSION=2.0.1&REQUEST=DescribeCoverage&COVERAGEID={names[1]}")
+    assert "CoverageDescription " in described.text
 
 
 @pytest.mark.parametrize("request_name", ["GetStyles", "DescribeLayer"])

@@ -10,15 +10,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.offered import offered_collection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer, raised_as
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.core.web.places import Places, web_places
+from chronotile.core.xml_text import xml_name
 from chronotile.http.endpoint import endpoint, pairs_of
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content, respond_with_document
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
+from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, base_url, run, services_of
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.protocols.common.capabilities import layer_entries as entries
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
@@ -59,7 +61,8 @@ async def answer(request: Request, *, path: str, places: Places) -> Response:
         case "GetStyles":
             return await _document(request, query, get_styles, media_type=SLD_TYPE)
         case "DescribeLayer":
-            return await _document(request, query, describe_layer, media_type="text/xml")
+            write = partial(describe_layer, base=base_url(request))
+            return await _document(request, query, write, media_type="text/xml")
         case "GetCapabilities":
             return await get_capabilities(request, query, path=path)
 
@@ -165,14 +168,18 @@ def get_styles(query: Kvp, catalogue: Catalogue) -> bytes:
     return sld_document(list(_layers(query, catalogue)), version)
 
 
-def describe_layer(query: Kvp, catalogue: Catalogue) -> bytes:
-    """Return what LAYERS are: coverages, which no service of this server gives by their names yet.
+def describe_layer(query: Kvp, catalogue: Catalogue, *, base: str) -> bytes:
+    """Return which coverages of `/wcs` LAYERS are; those with colours alone are none.
 
     Raises:
         ChronotileError: A layer or version is missing or not known.
     """
     template = DESCRIPTIONS[params.VERSION.of(query)]
-    return render_xml(template, names=[name for name, _layer in _layers(query, catalogue)])
+    coverages = {
+        name: None if layer.is_composite else xml_name(offered_collection(catalogue, name).id)
+        for name, layer in _layers(query, catalogue)
+    }
+    return render_xml(template, coverages=coverages, url=f"{base}/wcs?")
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> Iterator[tuple[str, Layer]]:
