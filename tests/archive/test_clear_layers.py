@@ -5,10 +5,13 @@ import io
 import numpy as np
 import pytest
 import xarray
+from affine import Affine
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.archive.open import open_archive
+from tests.odd_archives.files import write_tif
+from tests.walk.serving import served
 
 NAMES = "no_data cloud_shadows vegetation not_vegetated water cloud_high_probability snow"
 WEST, NORTH, CELL, SIDE = 4.4, 51.0, 0.01, 16
@@ -143,3 +146,50 @@ def test_clear_classes_may_be_configured(serve):
     _ndvi, _classes, client = serve(settings="    clear: {variable: scl, keep: [2, 6]}\n")
 
     assert client.get("/layers/fields.ndvi").json()["clear"]["values"] == [2, 6]
+
+
+MOSAIC = """
+collections:
+  scenes:
+    source: {kind: cog, href: "S_*.tif", time_pattern: "_(?P<time>[0-9]{8})_", tiles: true}
+    variables: {ndvi: {band: 1, nodata: 0}, scl: {band: 2, nodata: 0}}
+    clear: {variable: scl, keep: [2, 3, 4]}
+"""
+SHIFT = 6
+"""Columns by which the second scene lies east of the first."""
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """(scene, y, x) values and classes of two scenes of one date that overlap, and a client."""
+    random = np.random.default_rng(8)
+    values = random.uniform(0.1, 0.9, (2, SIDE, SIDE)).astype("float32")
+    classes = random.integers(1, 7, values.shape).astype("float32")
+    for number in range(2):
+        place = Affine(CELL, 0, WEST + number * SHIFT * CELL, 0, -CELL, NORTH)
+        bands = np.stack([values[number], classes[number]])
+        write_tif(tmp_path / f"S_20200601_{number}.tif", bands, crs="EPSG:4326", transform=place)
+    (tmp_path / "chronotile.yaml").write_text(MOSAIC)
+    with served(tmp_path / "chronotile.yaml", tmp_path / "server") as client:
+        yield values, classes, client
+
+
+def test_clear_mosaic_has_the_first_clear_scene(scenes):
+    values, classes, client = scenes
+    clear = np.where(np.isin(classes, KEPT), values, np.nan)
+    expected = np.full((SIDE, SIDE + SHIFT), np.nan)
+    expected[:, SHIFT:] = clear[1]
+    expected[:, :SIDE] = np.where(np.isnan(clear[0]), expected[:, :SIDE], clear[0])
+    lons, lats = WEST + (np.arange(SIDE + SHIFT) + 0.5) * CELL, NORTH - (np.arange(SIDE) + 0.5) * CELL
+
+    tile = np.load(io.BytesIO(client.get("/tiles/scenes.ndvi~clear/WorldCRS84Quad/9/524/111.npy").content))
+    places = [(row, column) for row in (1, 7, 12) for column in (2, 8, 13, 20)]
+    series = [
+        client.get(f"/timeseries/scenes.ndvi~clear/point?lon={lons[column]}&lat={lats[row]}").json()["values"][0]
+        for row, column in places
+    ]
+
+    rows, columns = ((TILE_NORTH - lats[2:]) / TILE_PX).astype(int), ((lons[:16] - TILE_WEST) / TILE_PX).astype(int)
+    np.testing.assert_allclose(tile[np.ix_(rows, columns)], expected[2:, :16], rtol=1e-6)
+    np.testing.assert_allclose(np.array(series, dtype=float), [expected[place] for place in places], rtol=1e-6)
+    assert client.get("/layers/scenes.ndvi").json()["clear"]["masked"] == "scenes.ndvi~clear"

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 
-from tests.odd_archives import encodings, names, stores, systems, times
+from tests.odd_archives import directions, encodings, names, stores, systems, times
 from tests.odd_archives.files import Maker
 
-THEMES = {"encodings": encodings, "systems": systems, "times": times, "names": names, "stores": stores}
+THEMES = {
+    "directions": directions,
+    "encodings": encodings,
+    "systems": systems,
+    "times": times,
+    "names": names,
+    "stores": stores,
+}
 EVERY: Mapping[str, Maker] = {
     f"{theme}: {name}": make for theme, module in THEMES.items() for name, make in module.MAKERS.items()
 }

@@ -1,7 +1,8 @@
 """Maps of a period: its clearest date, and its anomaly, against numpy over the source and against series."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ class Archive:
     values: np.ndarray
     """(time, y, x), NaN where there is none."""
     client: TestClient
+    folder: Path
 
     def of(self, start: str, end: str) -> np.ndarray:
         """(time,): which times lie in a half-open interval."""
@@ -70,7 +72,7 @@ def archive(tmp_path_factory):
     opened = open_archive(folder / "chronotile.yaml", environment={}, clock=lambda: np.datetime64("2023-01-01", "ns"))
     values = np.where(numbers == 255, np.nan, numbers * 0.00390625)
     with TestClient(application(opened.services)) as client:
-        yield Archive(times, values, client)
+        yield Archive(times, values, client, folder)
 
 
 def pixels(response):
@@ -123,44 +125,68 @@ def expected(value, usual, kind):
     return found
 
 
+def dekads_of(times):
+    """(time,): the dekad of the year of each, from 0."""
+    months, days = times.astype("datetime64[M]"), times.astype("datetime64[D]")
+    return months.astype(int) % 12 * 3 + np.minimum((days - months.astype("datetime64[D]")).astype(int) // 10, 2)
+
+
+def date_matched(archive, is_reference=slice(None)):
+    """(time, y, x): each value less the mean of the reference in its dekad of the year."""
+    dekads = dekads_of(archive.times)
+    reference, own = archive.values[is_reference], dekads[is_reference]
+    usual = np.stack([np.nanmean(reference[own == dekad], axis=0) for dekad in range(36)])
+    return archive.values - usual[dekads]
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("kind", ["abs", "z", "percentile"])
-def test_the_anomaly_of_a_month_is_that_of_its_mean_among_the_same_month_of_all_years(archive, kind):
-    usual = of_years(archive, june(2018, 2022))
+@pytest.mark.parametrize("kind", ["z", "percentile"])
+def test_month_anomaly_ranks_its_mean_among_those_of_years(archive, kind):
+    of_dates = replace(archive, values=date_matched(archive))
+    years = of_years(of_dates, june(2018, 2022))
 
     tile = pixels(archive.client.get(f"{TILE}.npy?datetime=2022-06&anomaly={kind}"))
 
-    np.testing.assert_allclose(tile, on_tile(expected(usual[-1], usual, kind)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tile, on_tile(expected(years[-1], years, kind)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_month_anomaly_is_the_mean_of_date_differences(archive):
+    of_dates = replace(archive, values=date_matched(archive))
+
+    tile = pixels(archive.client.get(f"{TILE}.npy?datetime=2022-06&anomaly=abs"))
+
+    np.testing.assert_allclose(tile, on_tile(of_years(of_dates, june(2022, 2022))[0]), rtol=1e-5, atol=1e-6)
     assert np.isfinite(tile).any()
     assert np.isnan(tile[:, :12]).any()
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("reducer", "reduced"), [("median", np.nanmedian), ("max", np.nanmax)])
-def test_the_years_of_an_anomaly_are_reduced_as_its_period_is(archive, reducer, reduced):
-    own, usual = of_years(archive, june(2022, 2022), reduced)[0], of_years(archive, june(2018, 2020), reduced)
+def test_anomaly_reduces_differences_by_the_reducer(archive, reducer, reduced):
+    of_dates = replace(archive, values=date_matched(archive, archive.of("2018-01-01", "2021-01-01")))
 
     query = f"datetime=2022-06&anomaly=abs&reference=2018/2020&reducer={reducer}"
     tile = pixels(archive.client.get(f"{TILE}.npy?{query}"))
 
-    np.testing.assert_allclose(tile, on_tile(expected(own, usual, "abs")), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tile, on_tile(of_years(of_dates, june(2022, 2022), reduced)[0]), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_season_over_the_turn_of_the_year_is_compared_with_those_of_other_years(archive):
-    winters = [(f"{year}-12-01", f"{year + 1}-03-01") for year in range(2017, 2023)]
-    usual = np.stack([np.nanmean(archive.values[archive.of(*winter)], axis=0) for winter in winters[:5]])
+    differences = date_matched(archive, archive.of("2018-01-01", "2022-03-01"))
+    winters = [(f"{year}-12-01", f"{year + 1}-03-01") for year in range(2017, 2022)]
+    years = np.stack([np.nanmean(differences[archive.of(*winter)], axis=0) for winter in winters])
 
-    tile = pixels(archive.client.get(f"{TILE}.npy?datetime=2021-12/2022-02&anomaly=abs&reference=../2022-02"))
+    tile = pixels(archive.client.get(f"{TILE}.npy?datetime=2021-12/2022-02&anomaly=z&reference=../2022-02"))
 
-    np.testing.assert_allclose(tile, on_tile(expected(usual[-1], usual, "abs")), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tile, on_tile(expected(years[-1], years, "z")), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["abs", "z", "percentile"])
 def test_the_anomaly_of_a_date_is_that_among_all_dates_of_its_dekad(archive, kind):
     index = 100
-    months, days = archive.times.astype("datetime64[M]"), archive.times.astype("datetime64[D]")
-    dekads = months.astype(int) % 12 * 3 + np.minimum((days - months.astype("datetime64[D]")).astype(int) // 10, 2)
+    days, dekads = archive.times.astype("datetime64[D]"), dekads_of(archive.times)
     usual = archive.values[dekads == dekads[index]]
 
     tile = pixels(archive.client.get(f"{TILE}.npy?datetime={days[index]}&anomaly={kind}"))
@@ -344,14 +370,28 @@ def test_a_large_map_in_strips_is_that_of_its_tiles(archive):
     np.testing.assert_array_equal(shown[1::3, 1::3], tile)
 
 
-def test_a_map_of_too_many_values_names_the_job(archive):
+def wms_of_year(side):
     box = f"{TILE_NORTH - 256 * TILE_PX!r},{TILE_WEST!r},{TILE_NORTH!r},{TILE_WEST + 256 * TILE_PX!r}"
-    large = (
+    return (
         "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&CRS=EPSG:4326&FORMAT=image/png"
-        f"&BBOX={box}&WIDTH=768&HEIGHT=768&TIME=2022&ANOMALY=abs"
+        f"&BBOX={box}&WIDTH={side}&HEIGHT={side}&TIME=2022&ANOMALY=abs"
     )
 
-    answer = archive.client.get(large)
+
+def test_limit_of_values_counts_cells_fewer_than_pixels(archive):
+    answer = archive.client.get(wms_of_year(768))
+
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_a_map_of_too_many_values_names_the_job(archive):
+    limited = "service: {limits: {max_cube_values: 20000}}" + CONFIGURATION
+    (archive.folder / "limited.yaml").write_text(limited)
+    opened = open_archive(
+        archive.folder / "limited.yaml", environment={}, clock=lambda: np.datetime64("2023-01-01", "ns")
+    )
+    with TestClient(application(opened.services)) as client:
+        answer = client.get(wms_of_year(768))
 
     assert "max_cube_values" in answer.text
     assert "a job of the process anomaly" in answer.text

@@ -13,7 +13,7 @@ from chronotile.core.model.collection import Collection, Finding, Layer, SourceI
 from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.valid_share import newest_filled, share_plans
-from chronotile.readers.derived.derive import masked_by
+from chronotile.readers.derived.derive import masked_info
 from chronotile.readers.elsewhere import START_S, Elsewhere
 from chronotile.readers.reader import Reader, reading
 from chronotile.readers.sample import observed_range
@@ -124,10 +124,10 @@ def _clear_layers(collection: Collection) -> Iterator[tuple[str, Layer]]:
         return
     for layer in collection.layers:
         variable = layer.main_variable
-        if layer.is_composite or layer.styles[0].is_categorical or variable.is_mosaic or quality.is_mosaic:
+        if layer.is_composite or layer.styles[0].is_categorical or variable.is_mosaic != quality.is_mosaic:
             continue
         try:
-            info = masked_by(variable, mask, quality).info
+            info = masked_info(variable, mask, quality)
         except InvalidParameter:
             continue
         made = replace(layer, id=f"{layer.id}{MASKED}", content=info, times=info.times, aliases=(), mask=mask)

@@ -365,6 +365,9 @@ def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[
             findings.append(Finding("warning", layer_id[:200], message))
         else:
             variable, bounds = held[name], section.range
+            if variable.encoding.circle is not None and section.resampling != "nearest":
+                message = "it has directions, of which resampling bilinear has no meaning; it is drawn with nearest"
+                findings.append(Finding("note", layer_id, message))
             chosen = [styles[each] for each in section.styles or ()]
             chosen = chosen or [default_style(variable, styles, layer=layer_id)]
             drawing = _Drawing(
@@ -372,7 +375,7 @@ def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[
                 content=variable,
                 times=variable.times,
                 styles=tuple(each if bounds is None else stretch_style(each, bounds) for each in chosen),
-                resampling=section.resampling,
+                resampling=section.resampling if variable.encoding.circle is None else "nearest",
             )
             yield offer.layer(layer_id, section, drawing)
 
@@ -395,7 +398,9 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
             content=Composite(variables=(red, green, blue), range=section.range, gamma=section.gamma),
             times=times,
             styles=(composite_style(section.range),),
-            resampling=offer.section.variables.get(section.variables[0], VariableSection()).resampling,
+            resampling="nearest"
+            if any(each.encoding.circle for each in (red, green, blue))
+            else offer.section.variables.get(section.variables[0], VariableSection()).resampling,
         )
         yield offer.layer(layer_id, section, drawing)
 

@@ -352,7 +352,7 @@ class MaskSection(Section):
     """The digital numbers of the quality variable at which a value is valid."""
 
 
-_AS_WRITTEN = {"name", "asset", "band", "units", "scale", "offset", "nodata", "valid_range", "dtype"}
+_AS_WRITTEN = {"name", "asset", "band", "units", "scale", "offset", "nodata", "valid_range", "dtype", "circular"}
 """Keys of a variable that are what a reader knows of it."""
 
 
@@ -392,6 +392,9 @@ class VariableSection(Section):
     """The actual type of the numbers, if the file declares another one of the same size."""
     flags: dict[Annotated[int, BeforeValidator(_flag_number)], Text] = Field(default_factory=dict)
     """Digital numbers that are reasons of missing values, with their names: {252: cloud}."""
+    circular: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Whether values are directions or phases, so that 350 and 10 degrees have the mean 0; a number is the length of a
+    full turn, such as 24 for hours of the day. Default: by CF standard_name and units of the file."""
     range: Range | None = None
     """Physical values over which ramps are stretched; default: those of the styles."""
     styles: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(unique)] | None = None

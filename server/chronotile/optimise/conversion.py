@@ -111,6 +111,7 @@ def conversion_of(encoding: Encoding, packing: Packing | None) -> Conversion:
         nodata=float(high + 1),
         valid_range=(float(low), float(high)),
         units=encoding.units,
+        circle=encoding.circle,
     )
     return Conversion(source=encoding, target=target)
 

@@ -21,6 +21,7 @@ from chronotile.optimise.arrays import (
 )
 from chronotile.optimise.conversion import Conversion
 from chronotile.pipeline.encoders.coverage.zarr3 import fill_attribute
+from chronotile.readers.encoding import CIRCLE
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit
 
 CHUNK_PX = 512
@@ -219,6 +220,7 @@ def _variable_attributes(variable: PlannedVariable) -> Attributes:
     attributes: Attributes = {"units": encoding.units, "grid_mapping": GRID_MAPPING, "coordinates": GRID_MAPPING}
     attributes |= {"long_name": info.title} if info.title else {}
     attributes |= {"standard_name": info.standard_name} if info.standard_name else {}
+    attributes |= {} if encoding.circle is None else {CIRCLE: encoding.circle}
     if encoding.nodata is not None:
         attributes["_FillValue"] = fill_attribute(encoding.nodata, encoding.dtype)
     if info.is_categorical:
@@ -267,6 +269,7 @@ def written_encoding(node: Mapping[str, Any]) -> Encoding:
         valid_range=None if low is None and high is None else _range_of(low, high),
         flags=tuple(zip(attributes.get("flag_values", []), names, strict=False)),
         units=attributes["units"],
+        circle=attributes.get(CIRCLE),
     )
 
 

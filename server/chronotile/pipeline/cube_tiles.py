@@ -93,7 +93,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
             ENCODER_VERSION,
             revision_of_states(layer, states),
             used.instants,
-            (layer.resampling, layer.main_variable.is_categorical, layer.styles[0].range),
+            (layer.resampling, layer.main_variable.has_means, layer.styles[0].range),
         )
     tile, grid = request.tile, request.tile.grid
     drawn = picture_sources(layer, used.instants, grid, services)
@@ -281,7 +281,7 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
         encoding=variable.encoding,
         colours=target.layer.styles[0].range,
         res=target.request.res,
-        is_categorical=variable.is_categorical,
+        is_categorical=not variable.has_means,
     )
     lacking = set[int]()
     found = UnreadableDates(target.layer, target.services)
@@ -356,7 +356,7 @@ def _about(target: CubeTarget, plan: CubePlan, numbering: CubeNumbering) -> Cube
         units=variable.encoding.units,
         times=tuple(format_instants(instants_of(layer, target.times.indexes))),
         is_categorical=variable.is_categorical,
-        is_mean=is_coarser and not variable.is_categorical,
+        is_mean=is_coarser and variable.has_means,
         is_warped=places is None and (variable.is_mosaic or not divides(request.tile.grid, variable.grid)),
         places=places,
     )
@@ -399,7 +399,7 @@ def _frames(
                 continue
             lacking.discard(place)  # of a reading before this one
             frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
-            yield frame if target.request.res == 1 else halve_frame(frame, is_categorical=variable.is_categorical)
+            yield frame if target.request.res == 1 else halve_frame(frame, is_categorical=not variable.has_means)
 
 
 def _indexes(target: CubeTarget) -> Sequence[int]:

@@ -13,13 +13,13 @@ from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import Window
 from chronotile.core.model.payload import CellSeries, Identified, LayeredPayload, Payload, TimeUsed, time_of_all
 from chronotile.core.model.raster import REASON_NODATA, Pixels, Raster, cell_reasons
-from chronotile.core.model.request import IdentifyRequest
+from chronotile.core.model.request import IdentifyRequest, PictureReducer
 from chronotile.core.model.style import Colour, Style
-from chronotile.core.model.time.instants import InstantArray, TimeSelection
+from chronotile.core.model.time.instants import Instant, InstantArray, TimeSelection
 from chronotile.core.stats.over_time import anomaly, difference, over_time
 from chronotile.pipeline.maps.render import painted_style
 from chronotile.pipeline.maps.resolve import MapTarget, requested_style, resolve_map
-from chronotile.pipeline.maps.times import ShownTimes, shown_times
+from chronotile.pipeline.maps.times import ShownTimes, UsualDates, shown_times
 from chronotile.pipeline.resolve_series import cell_of, cell_values, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision, read_of_one_state, time_index
 from chronotile.pipeline.services import Services, reading
@@ -65,6 +65,8 @@ class Changes:
     raster: Raster
     """One row: of a difference (time,), of an anomaly one value."""
     reasons: tuple[str | None, ...]
+    dates: int | None = None
+    """Of the anomaly of a period: dates with a value and a usual value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +257,7 @@ def _series(
         values=values,
         encoding=encoding if changes is None else None,
         reasons=reasons,
+        dates=None if changes is None else changes.dates,
         labels=tuple(reason if reason in flags else label for reason, label in zip(reasons, labels, strict=True)),
     )
 
@@ -278,25 +281,50 @@ def _changes(target: IdentifyTarget, shown: Sequence[Pixels], found: UnreadableD
     if groups is None or not target.cells or (kind is None and len(instants) == 0):
         return None
     values, held, reason = _row(variable, shown[0]), list[Raster](), None
+    along, matched = values, None
     if len(instants):
         indexes = _indexes(variable, instants)
         pixels = read_cell(variable, cell=target.cells[0], place=target.request.point, indexes=indexes, found=found)
         if len(indexes) == 1 and kind is None:
             found.require_all(indexes)
         reason, along = cell_reasons(pixels, variable.encoding)[-1], _row(variable, pixels)
-        held = [_reduced(along, np.searchsorted(instants, group).tolist(), target) for group in groups]
+        held = [_reduced(along, _places(instants, group), target.request.reducer) for group in groups]
+    if target.shown.usual is not None:
+        # Each date less the usual value of its part of the year.
+        usual = target.shown.usual
+        means = [_reduced(along, _places(instants, group), "mean") for group in usual.groups]
+        own = target.layer.times.instants[list(target.times.indexes)]
+        values = _less(values, own, means, usual)
+        held = [
+            _reduced(_less(along, instants, means, usual), _places(instants, group), target.request.reducer)
+            for group in groups
+        ]
+        matched = int(values.valid.sum())
     reasons = cell_reasons(shown[0], variable.encoding)
     if kind is None:
         why = None if held[0].valid.all() else reason
         return Changes(difference(values, held[0]), tuple(each or why for each in reasons))
     last = values.numbers.shape[1] - 1
-    row = anomaly(_reduced(values, range(last, -1, -1), target), held, kind.kind)
-    return Changes(row, (None if row.valid.all() else reasons[last] or REASON_NODATA,))
+    row = _reduced(values, range(last, -1, -1), target.request.reducer)
+    if matched is None or kind.kind != "abs":
+        row = anomaly(row, held, kind.kind)
+    return Changes(row, (None if row.valid.all() else reasons[last] or REASON_NODATA,), matched)
 
 
-def _reduced(along: Raster, places: Sequence[int], target: IdentifyTarget) -> Raster:
+def _places(instants: InstantArray, group: Sequence[Instant]) -> Sequence[int]:
+    places: Sequence[int] = np.searchsorted(instants, group).tolist()
+    return places
+
+
+def _less(along: Raster, instants: InstantArray, means: Sequence[Raster], usual: UsualDates) -> Raster:
+    """The times of a cell, each less the usual value of its part of the year; absent without one."""
+    numbers = [usual.group_of.get(instant) for instant in instants]
+    taken = [np.nan if number is None else means[number].values()[0, 0] for number in numbers]
+    return difference(along, Raster(np.array([taken]), means[0].encoding if means else along.encoding))
+
+
+def _reduced(along: Raster, places: Sequence[int], reducer: PictureReducer) -> Raster:
     """Some times of a cell as one pixel; their places newest first."""
-    reducer = target.request.reducer
     rasters = (
         Raster(along.numbers[:, [at]], along.encoding, None if along.present is None else along.present[:, [at]])
         for at in (reversed(places) if reducer == "earliest" else places)

@@ -303,7 +303,10 @@ class Services:
         found = self.masked_readers.get(layer.id)
         if found is None or found[0] is not reader:
             held, name = reader.info.variables, layer.main_variable.name
-            masked = MaskReader(reader, {name: masked_by(held[name], mask, held[mask.variable])})
+            if layer.main_variable.is_mosaic:
+                masked: Reader = reader.with_mask(layer.main_variable, mask)
+            else:
+                masked = MaskReader(reader, {name: masked_by(held[name], mask, held[mask.variable])})
             found = self.masked_readers[layer.id] = reader, masked
         return found[1]
 

@@ -1,5 +1,8 @@
 """What the configuration says of a variable's numbers, laid over what the file says; encodings as text."""
 
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +14,28 @@ from chronotile.core.model.number_text import SMALL
 from chronotile.core.model.raster import Encoding
 
 REAL_KINDS = "iufb"
+
+CIRCLE = "circular"
+"""Attribute of an array that has the length of a full turn, in units of the values; `optimise` writes it."""
+TRUE_NORTH = ("degree_true", "degrees_true", "degree_t", "degrees_t", "degree true", "degrees true", "deg true")
+"""Units of directions alone (UDUNITS, GRIB)."""
+TURNS: Mapping[str, float] = {
+    **dict.fromkeys(("degree", "degrees", "deg", "\N{DEGREE SIGN}", "arc_degree", *TRUE_NORTH), 360.0),
+    **dict.fromkeys(("radian", "radians", "rad"), 2 * math.pi),
+}
+_DIRECTIONS = re.compile(
+    r"(^|_)(direction|azimuth|phase)(_|$)|^(grid_)?longitude$|^platform_(course|heading|orientation|yaw)|"
+    r"^angle_of_rotation_from_"
+)
+"""CF standard names, and titles, of directions and phases."""
+_NO_DIRECTIONS = re.compile(r"standard_error|deviation|spread|width|variance")
+
+
+def circle_of(name: str, units: str) -> float | None:
+    """Return the length of a full turn if values are directions or phases by their CF standard name, or title."""
+    text, unit = re.sub(r"\W+", "_", name.lower()), units.strip().lower()
+    is_direction = unit in TRUE_NORTH or _DIRECTIONS.search(text)
+    return TURNS.get(unit) if is_direction and not _NO_DIRECTIONS.search(text) else None
 
 
 def apply_configuration(encoding: Encoding, spec: VariableSpec) -> Encoding:
@@ -26,10 +51,32 @@ def apply_configuration(encoding: Encoding, spec: VariableSpec) -> Encoding:
     }
     if spec.flags:
         said["flags"] = spec.flags
+    said["circle"] = configured_circle(encoding, spec)
     if spec.dtype is not None and spec.dtype != encoding.dtype:
         said["dtype"] = np.dtype(spec.dtype).name
         said.setdefault("nodata", reinterpret(encoding.nodata, encoding.dtype, spec.dtype))
     return with_stored_nodata(_of_values(replace(encoding, **said)))
+
+
+def configured_circle(encoding: Encoding, spec: VariableSpec) -> float | None:
+    """Return the length of a full turn, by what the file and the configuration state.
+
+    Raises:
+        UnsupportedSource: The values are configured as circular, in units of which a full turn is unknown.
+    """
+    units = encoding.units if spec.units is None else spec.units
+    if spec.circular is None:
+        by_units = None if spec.units is None else circle_of(spec.title or "", units)
+        return by_units or (encoding.circle and TURNS.get(units.strip().lower(), encoding.circle))
+    if not isinstance(spec.circular, bool):
+        return spec.circular
+    circle = TURNS.get(units.strip().lower(), encoding.circle)
+    if spec.circular and circle is None:
+        raise UnsupportedSource(
+            f"circular is true and its units are {units}, of which a full turn is unknown; set circular: to its "
+            "length, such as 24 for hours of the day"
+        )
+    return circle if spec.circular else None
 
 
 def _of_values(encoding: Encoding) -> Encoding:

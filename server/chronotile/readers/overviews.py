@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.raster import BoolArray, Encoding, Numbers
+from chronotile.core.model.series.directions import mean_directions, vectors_of
 
 Plane = NDArray[Any]
 
@@ -54,7 +55,7 @@ class Summary:
 
     counting: Counting
     total: Plane
-    """Sum of the valid numbers; of classes nothing."""
+    """Sum of the valid numbers, of directions of their unit vectors; of classes nothing."""
     valid: Plane
     """How many cells are valid."""
     codes: Mapping[float, Plane]
@@ -90,6 +91,8 @@ class Summary:
 
     def _mean(self) -> Numbers:
         dtype = np.dtype(self.counting.encoding.dtype)
+        if self.total.dtype.kind == "c":
+            return self._mean_direction()
         count = np.maximum(self.valid, 1).astype(self.total.dtype)
         if dtype.kind == "f":
             mean: Plane = self.total / count
@@ -104,6 +107,17 @@ class Summary:
         twice = 2 * rest
         quotient += (twice > count) | ((twice == count) & (quotient % 2 == 1))
         return self._never_a_code(quotient.astype(dtype))
+
+    def _mean_direction(self) -> Numbers:
+        """The mean direction of the valid cells; of those that cancel out the number in the corner."""
+        encoding, sample = self.counting.encoding, self.sample
+        circle, dtype = encoding.circle or 1.0, np.dtype(encoding.dtype)
+        is_signed = encoding.valid(sample) & (encoding.values(sample) < 0)
+        values = mean_directions(self.total, self.valid.astype(np.float64), circle, is_signed)
+        turns = (0, -circle, circle)  # the first by which it is a number of the type, and within the valid range
+        candidates = [numbers_of(values + turn, encoding, dtype) for turn in turns]
+        chosen = [encoding.valid(each) & np.isfinite(values) for each in candidates]
+        return np.select(chosen, candidates, default=sample)
 
     def _never_a_code(self, numbers: Numbers) -> Numbers:
         """A mean that falls on a number which is no value goes to one beside it, so that it stays one."""
@@ -182,11 +196,27 @@ def _native_summary(numbers: Numbers, counting: Counting, present: BoolArray | N
         codes |= {number: (numbers == number) & valid for number in _classes(numbers[valid])}
     return Summary(
         counting=counting,
-        total=np.zeros(numbers.shape, dtype=np.uint8) if counting.is_categorical else _numbers_where(valid, numbers),
+        total=np.zeros(numbers.shape, dtype=np.uint8) if counting.is_categorical else _summed(valid, numbers, counting),
         valid=valid.view(np.uint8),
         codes={number: plane.view(np.uint8) for number, plane in codes.items()},
         sample=numbers,
     )
+
+
+def _summed(valid: BoolArray, numbers: Numbers, counting: Counting) -> Plane:
+    circle = counting.encoding.circle
+    if circle is None:
+        return _numbers_where(valid, numbers)
+    return np.where(valid, vectors_of(counting.encoding.values(numbers), circle), 0)
+
+
+def numbers_of(values: NDArray[np.float64], encoding: Encoding, dtype: np.dtype[Any]) -> Numbers:
+    """Return the numbers of values, the nearest of integers; values beyond the type become its limits."""
+    numbers = (values - encoding.offset) / encoding.scale
+    if dtype.kind == "f":
+        return numbers.astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(np.nan_to_num(numbers)), limits.min, limits.max).astype(dtype)
 
 
 def _numbers_where(valid: BoolArray, numbers: Numbers) -> Plane:
@@ -210,6 +240,7 @@ _SUMS = {
         *(("uint8", "uint16"), ("uint16", "uint32"), ("uint32", "uint64"), ("uint64", "uint64")),
         *(("int8", "int16"), ("int16", "int32"), ("int32", "int64"), ("int64", "int64")),
         ("float64", "float64"),
+        ("complex128", "complex128"),
     )
 }
 """Which type holds the sums of four numbers of a type; sums of whole numbers are whole, of others floats."""

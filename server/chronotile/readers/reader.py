@@ -14,7 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from chronotile.core.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import Resampling, SourceInfo, VariableInfo
+from chronotile.core.model.collection import Mask, Resampling, SourceInfo, VariableInfo
 from chronotile.core.model.crs import Crs, transformer
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
@@ -164,6 +164,10 @@ class Reader(Protocol):
     def picture_sources(self, variable: str, index: int, grid: Grid) -> str:
         """Return what a picture of a mosaic is composed of, by which its pixels may differ though no item changed."""
         return ""
+
+    def with_mask(self, masked: VariableInfo, mask: Mask) -> "Reader":
+        """Return the reader of the same mosaic, of which each item masks a variable."""
+        raise ValueError("only mosaics are masked by their reader")
 
     def with_formula(self, name: str, expression: Expression, over: Sequence[str]) -> "Reader":
         """Return the reader of the same mosaic with a further variable, which is computed of each item.

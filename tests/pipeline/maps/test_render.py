@@ -251,9 +251,7 @@ def test_a_picture_of_a_long_side_is_refused_before_reading(width, height):
 def test_an_interval_of_too_many_pixels_is_refused_before_reading():
     services = served.make_services(limits=Limits(max_cube_values=3000))
 
-    with pytest.raises(
-        LimitExceeded, match=r"max_cube_values: at most 3000, .*; of maps it limits pixels times dates: "
-    ):
+    with pytest.raises(LimitExceeded, match=r"max_cube_values: at most 3000, .*; of maps it limits pixels, or cells"):
         served.draw_map(request(time="2020"), services)
 
 

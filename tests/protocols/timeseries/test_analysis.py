@@ -165,9 +165,19 @@ def test_csv_has_a_column_for_each_thing_found_at_each_time(point):
     answer = point("format=csv&step=P1Y&smooth=savgol&window=1000&fill=climatology&anomaly=z&climatology_by=month")
 
     lines = list(csv.reader(io.StringIO(answer.text)))
-    assert lines[0] == ["time", "value", "reason", "count", "smooth", "fill", "climatology", "anomaly_z"]
+    assert lines[0] == [
+        "time",
+        "value",
+        "reason",
+        "count",
+        "smooth",
+        "fill",
+        "climatology",
+        "anomaly_z",
+        "anomaly_count",
+    ]
     assert lines[1][3] == "36"
-    assert {len(line) for line in lines} == {8}
+    assert {len(line) for line in lines} == {9}
 
 
 @pytest.mark.parametrize(
@@ -189,6 +199,7 @@ def test_units_of_what_is_found_are_its_own(make_client, kind, column, units):
         "mean.smooth": "%-of-layer",
         "mean.climatology": "%-of-layer",
         f"mean.{column}": units,
+        "mean.anomaly_count": "1",
         "valid": "1",
     }
 

@@ -159,6 +159,7 @@ def _layout_json(layout: BandLayout) -> Json:
         "flags": encoding.flags,
         "units": encoding.units,
         "text_step": encoding.text_step,
+        "circle": encoding.circle,
     }
 
 
@@ -177,6 +178,7 @@ def _layout(told: Json) -> BandLayout:
             flags=tuple((number, name) for number, name in told["flags"]),
             units=told["units"],
             text_step=told["text_step"],
+            circle=told.get("circle"),
         ),
     )
 

@@ -89,6 +89,11 @@ class VariableInfo:
         return self.levels[0]
 
     @property
+    def has_means(self) -> bool:
+        """Whether its numbers may be averaged: neither classes nor directions."""
+        return not self.is_categorical and self.encoding.circle is None
+
+    @property
     def own_crs(self) -> tuple[Crs, ...]:
         """The CRS in which there are cells of it: that of the native grid, then those of pieces."""
         return tuple(dict.fromkeys((self.grid.crs, *self.pieces_crs)))
@@ -156,6 +161,8 @@ class VariableSpec:
     formula: Expression | None = None
     """What it is computed from, where no file holds it; over ids of the same source."""
     mask: Mask | None = None
+    circular: bool | float | None = None
+    """Whether its values are directions or phases, or the length of a full turn."""
     has_classes: bool | None = None
     """Whether its numbers are classes, of which there is no mean: drawn by them, or a mask; `None` is not known."""
 

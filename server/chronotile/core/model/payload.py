@@ -122,6 +122,8 @@ class CellSeries:
     """(time,): why there is no value; `None` where there is one."""
     labels: tuple[str | None, ...]
     """(time,): the class of the value, or its flag."""
+    dates: int | None = None
+    """Of the anomaly of a period: dates that it is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -240,6 +240,8 @@ class PlaceValues:
     """Ascending: times at which a place has a cell that could not be read."""
     left_out: tuple[str, ...] = ()
     """Ids of items of a mosaic that could not be read."""
+    without_cells: int = 0
+    """Places in the layer that hold no cell's centre."""
     offset: int
     """Number of the first place in its set, as in vector tiles."""
     total: int

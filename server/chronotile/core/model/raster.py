@@ -26,7 +26,7 @@ MOST_TABLED = 1 << 16
 """Numbers of a type for which a table has the state of each."""
 
 
-_key_of = attrgetter("dtype", "scale", "offset", "nodata", "valid_range", "flags", "units", "text_step")
+_key_of = attrgetter("dtype", "scale", "offset", "nodata", "valid_range", "flags", "units", "text_step", "circle")
 """Of an encoding: what makes two equal."""
 
 
@@ -50,6 +50,8 @@ class Encoding:
     As text such a value is the shortest decimal of its float32, if it is one exactly; else it has a thousandth
     of this step. `None`: the encoding is that of all files, and the numbers themselves tell.
     """
+    circle: float | None = None
+    """Length of a full turn in units of the values, such as 360, if they are directions or phases; else `None`."""
 
     def __post_init__(self) -> None:
         """Make any NaN the one NaN: others are equal to nothing, and a cache by encoding would never find it."""

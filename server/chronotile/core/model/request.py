@@ -22,10 +22,10 @@ PIXEL_REDUCERS = PICTURE_REDUCERS[:-1]
 Extend = Literal["extend"]
 
 
-Weights = Literal["pixel", "area"]
-WEIGHTS: tuple[Weights, ...] = ("pixel", "area")
+Weights = Literal["pixel", "area", "auto"]
+WEIGHTS: tuple[Weights, ...] = ("pixel", "area", "auto")
 """Which cells an area has, and how much each weighs: those whose centre lies inside, each as much; or all that it
-touches, by their share inside and their true area."""
+touches, by their share inside and their true area; or by area if it has the centres of few cells, else by centres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

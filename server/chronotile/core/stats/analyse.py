@@ -1,18 +1,25 @@
 """All analyses of series, from their values; the order in which one thing builds on another."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.series.analysis import (
     Analysis,
+    AnomalyKind,
+    Climatology,
     Curves,
     Findings,
     FloatArray,
+    IntArray,
     Normals,
     SavitzkyGolay,
     Smoothing,
+    Step,
     Whittaker,
 )
+from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.time.instants import DAY, InstantArray
 from chronotile.core.stats.climatology import (
     SLOT_COUNTS,
@@ -40,7 +47,7 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
         reference: The same series at the times of the reference.
         analysis: What to compute.
     """
-    counts = None
+    counts, dates = None, (series, reference)
     if analysis.step is not None:
         series, counts = period_means(series, periods_of(series.times, analysis.step.period))
         reference, _ = period_means(reference, periods_of(reference.times, analysis.step.period))
@@ -48,9 +55,13 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
     observed = merge_twins(series, observations)
     curve = None if analysis.smoothing is None else _smoothed(observed, analysis.smoothing)
     normals = find_normals(reference, series.times, analysis.climatology) if analysis.needs_normals else None
-    anomalies = None
-    if analysis.anomaly is not None and normals is not None:
+    anomalies, anomaly_counts = None, None
+    if analysis.anomaly is not None and normals is not None and analysis.step is None:
         anomalies = find_anomalies(series, reference, normals, analysis.anomaly)
+    elif analysis.anomaly is not None and analysis.step is not None:
+        anomalies, anomaly_counts = _period_anomalies(
+            *dates, analysis.climatology, step=analysis.step, kind=analysis.anomaly
+        )
     trends = None
     if analysis.trend is not None:
         trends = find_trends(observed, groups_of(observed.times, analysis.trend, analysis.climatology.by))
@@ -65,6 +76,7 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
         filled=_filled(series, normals, analysis),
         normals=normals,
         anomalies=anomalies,
+        anomaly_counts=anomaly_counts,
         trends=trends,
         seasons=seasons,
         reasons={
@@ -77,6 +89,28 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
             "phenology": _unless([each.start.size > 0 for each in seasons or ()], "no whole season was found"),
         },
     )
+
+
+def _period_anomalies(
+    series: Curves, reference: Curves, how: Climatology, *, step: Step, kind: AnomalyKind
+) -> tuple[FloatArray, IntArray]:
+    """The anomalies of periods, and the dates (series, period) that each is the mean of.
+
+    Each date is compared with the normal of its own part of the year, so that missing dates move no mean: a June of
+    which only late dates are clear is not compared with all of June.
+    """
+    longer = max(series.times, reference.times, key=len)
+    how = replace(how, by=slot_kind(longer, how.by))
+
+    def differences(curves: Curves) -> tuple[Curves, IntArray]:
+        apart = find_anomalies(curves, reference, find_normals(reference, curves.times, how), "abs")
+        return period_means(Curves(times=curves.times, values=apart), periods_of(curves.times, step.period))
+
+    own, counts = differences(series)
+    if kind == "abs":
+        return own.values, counts
+    others, _ = differences(reference)
+    return find_anomalies(own, others, find_normals(others, own.times, Climatology(by=how.by)), kind), counts
 
 
 def _smoothed(observed: Curves, how: Smoothing) -> FloatArray:
@@ -129,6 +163,24 @@ def held_bytes(analysis: Analysis, times: InstantArray) -> int:
     if analysis.step is not None:
         times = periods_of(times, analysis.step.period).starts
     return PAIR_BYTES * pair_count(groups_of(times, analysis.trend, analysis.climatology.by))
+
+
+def check_directions(analysis: Analysis, layer: str, circle: float | None) -> None:
+    """Refuse analyses that directions do not have.
+
+    Raises:
+        InvalidParameter: The values are directions, and it is one of those.
+    """
+    how = analysis.climatology.reducer
+    for name, requested, what in (
+        ("smooth", analysis.smooth, "smooth curve"),
+        ("fill", analysis.fill == "linear", "linear interpolation"),
+        ("anomaly", analysis.anomaly in {"z", "percentile"}, f"anomaly {analysis.anomaly}"),
+        ("climatology", analysis.needs_normals and how.kind != "mean", f"climatology {how.name}"),
+        ("trend", analysis.trend, "trend"),
+        ("phenology", analysis.phenology, "seasons"),
+    ):
+        require_directional(not requested, what, layer, circle, locator=name)
 
 
 def check_cost(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.core.model.series.analysis import AnomalyKind, Climatology, Curves, FloatArray, Normals, SlotKind
+from chronotile.core.model.series.directions import mean_directions, shortest, vectors_of
 from chronotile.core.model.time.instants import InstantArray, format_instant
 from chronotile.core.stats.percentiles import percentile_of_ordered
 from chronotile.core.stats.period_means import observations_of
@@ -67,7 +68,8 @@ def find_normals(reference: Curves, times: InstantArray, how: Climatology) -> No
     """
     by = slot_kind(times, how.by)
     percent = how.reducer.percent
-    values = _each_slot(reference, by, _means if percent is None else partial(_percentiles, percent=percent))
+    means = partial(_means, circle=reference.circle)
+    values = _each_slot(reference, by, means if percent is None else partial(_percentiles, percent=percent))
     return Normals(
         by=by,
         slots=slot_names(by),
@@ -85,12 +87,12 @@ def find_anomalies(curves: Curves, reference: Curves, normals: Normals, kind: An
         curves: The values.
         reference: What they are held against.
         normals: Of the reference; means where `kind` is `z`.
-        kind: `abs` is the difference, in the values' units; `z` the difference over the sample standard deviation
-            (ddof 1) of the slot, NaN with fewer than two values or none that differ; `percentile` the share of the
-            slot's values that are less, those that are equal counting half, in percent.
+        kind: `abs` is the difference, in the values' units, of directions the shorter way round; `z` the difference
+            over the sample standard deviation (ddof 1) of the slot, NaN with fewer than two values or none that differ;
+            `percentile` the share of the slot's values that are less, those that are equal counting half, in percent.
     """
     if kind == "abs":
-        return curves.values - normals.at_times
+        return shortest(curves.values - normals.at_times, curves.circle)
     if kind == "percentile":
         return _ranks(curves, reference, normals.by)
     numbers = slot_numbers(curves.times, normals.by)
@@ -128,8 +130,11 @@ def _counts(values: FloatArray) -> FloatArray:
     return np.asarray(np.isfinite(values).sum(axis=1), dtype=np.float64)
 
 
-def _means(values: FloatArray) -> FloatArray:
+def _means(values: FloatArray, circle: float | None = None) -> FloatArray:
     counts = _counts(values)
+    if circle is not None:
+        total = np.nansum(vectors_of(values, circle), axis=1)
+        return mean_directions(total, counts, circle, np.any(values < 0, axis=1, keepdims=True)[:, 0])
     return np.asarray(np.divide(np.nansum(values, axis=1), counts, out=np.full(counts.shape, np.nan), where=counts > 0))
 
 

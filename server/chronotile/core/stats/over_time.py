@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from chronotile.core.model.raster import Encoding, Raster
 from chronotile.core.model.request import PictureReducer
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
+from chronotile.core.model.series.directions import mean_directions, shortest, vectors_of
 from chronotile.core.stats.climatology import deviates
 
 BLOCK_VALUES = 1 << 20
@@ -44,9 +46,14 @@ def over_time(rasters: Iterable[Raster], reducer: PictureReducer) -> Raster:
     return _extreme(first, remaining, np.greater if (reducer == "max") == is_rising else np.less)
 
 
-def difference(later: Raster, base: Raster) -> Raster:
-    """Return the float64 values of one raster less those of another; absent where either has none."""
-    return Raster(later.values() - base.values(), _of_values(later.encoding))
+def difference(later: Raster, base: Raster | None) -> Raster:
+    """Return the float64 values of one raster less those of another; absent where either has none.
+
+    Of directions it is the shorter way round.
+    """
+    values = later.values()
+    apart = shortest(values - (np.nan if base is None else base.values()), later.encoding.circle)
+    return Raster(apart, replace(_of_values(later.encoding), circle=None))
 
 
 def anomaly(shown: Raster, usual: Iterable[Raster], kind: AnomalyKind) -> Raster:
@@ -57,6 +64,10 @@ def anomaly(shown: Raster, usual: Iterable[Raster], kind: AnomalyKind) -> Raster
         usual: What they are held against, of the same grid; no more than one is held.
         kind: Of the anomaly.
     """
+    if shown.encoding.circle is not None:  # for which there are differences alone
+        of_any = iter(usual)
+        first = next(of_any, None)
+        return difference(shown, None if first is None else _mean(first, of_any))
     values = shown.values()
     count, mean, squares, below = (np.zeros(values.shape) for _ in range(4))
     for raster in usual:
@@ -102,15 +113,24 @@ def _extreme(first: Raster, others: Iterator[Raster], is_better: np.ufunc) -> Ra
 
 
 def _mean(first: Raster, others: Iterator[Raster]) -> Raster:
-    total, count = np.zeros(first.numbers.shape), np.zeros(first.numbers.shape, dtype=np.int32)
+    circle = first.encoding.circle
+    total: NDArray[Any] = np.zeros(first.numbers.shape, dtype=np.float64 if circle is None else np.complex128)
+    count, is_signed = np.zeros(total.shape, dtype=np.int32), np.zeros(total.shape, dtype=bool)
     for raster in chain([first], others):
         for rows in _strips(raster):
             strip = raster.part(rows)
             values, valid = strip.encoding.values(strip.numbers), strip.valid
             np.copyto(values, 0.0, where=~valid)
-            total[rows] += values
+            if circle is None:
+                total[rows] += values
+            else:
+                is_signed[rows] |= values < 0
+                total[rows] += np.where(valid, vectors_of(values, circle), 0)
             count[rows] += valid
-    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    if circle is None:
+        mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    else:
+        mean = mean_directions(total, count.astype(np.float64), circle, is_signed)
     return Raster(mean, _of_values(first.encoding))
 
 
@@ -141,4 +161,4 @@ def _strips(raster: Raster) -> Iterator[slice]:
 
 
 def _of_values(encoding: Encoding) -> Encoding:
-    return Encoding(dtype="float64", nodata=float("nan"), units=encoding.units)
+    return Encoding(dtype="float64", nodata=float("nan"), units=encoding.units, circle=encoding.circle)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chronotile.core.model.number_text import without_noise
 from chronotile.core.model.raster import BoolArray, Encoding, IndexArray, Numbers
+from chronotile.core.model.series.directions import Vectors, vectors_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -176,6 +177,10 @@ class NumberCounts:
         distances = self._values - np.nan_to_num(mean)
         squares: FloatArray = (self._weighted * distances * distances).sum(axis=1, keepdims=True)
         return squares
+
+    def vectors(self, circle: float) -> Vectors:
+        """Return the sum of unit vectors times weights."""
+        return np.asarray(self._weighted @ vectors_of(self._values, circle))[:, None]
 
     def least(self) -> FloatArray:
         """Return the least value, any where there is none."""

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.core.model.series.analysis import Curves, FloatArray, IntArray
+from chronotile.core.model.series.directions import mean_directions, vectors_of
 from chronotile.core.model.time.instants import InstantArray, Period
 
-Number = TypeVar("Number", np.float64, np.int64)
+Number = TypeVar("Number", np.float64, np.int64, np.complex128)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,12 +30,20 @@ def periods_of(times: InstantArray, period: Period) -> Periods:
 
 
 def period_means(curves: Curves, periods: Periods) -> tuple[Curves, IntArray]:
-    """Return the mean of the values of each period, NaN without any, and their counts (series, period)."""
+    """Return the mean of the values of each period, NaN without any, and their counts (series, period).
+
+    Means of directions are circular.
+    """
     valid = np.isfinite(curves.values)
     counts = period_sums(valid.astype(np.int64).T, periods).T
-    sums = period_sums(np.where(valid, curves.values, 0.0).T, periods).T
-    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return Curves(times=periods.starts, values=means), counts
+    if curves.circle is None:
+        sums = period_sums(np.where(valid, curves.values, 0.0).T, periods).T
+        means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    else:
+        vectors = np.where(valid, vectors_of(curves.values, curves.circle), 0)
+        is_signed = period_sums((curves.values < 0).astype(np.int64).T, periods).T > 0
+        means = mean_directions(period_sums(vectors.T, periods).T, counts.astype(np.float64), curves.circle, is_signed)
+    return Curves(times=periods.starts, values=means, circle=curves.circle), counts
 
 
 def period_sums(values: NDArray[Number], periods: Periods) -> NDArray[Number]:

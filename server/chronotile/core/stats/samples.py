@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chronotile.core.model.raster import Encoding, IndexArray, Numbers
 from chronotile.core.model.series.analysis import Reducer
+from chronotile.core.model.series.directions import Vectors, circular_deviations, mean_directions, vectors_of
 from chronotile.core.stats.percentiles import (
     NumberCounts,
     Sortable,
@@ -104,10 +105,10 @@ def reduce_samples(
 ) -> Reduced:
     """Return what reducers make of the values of each area at each time.
 
-    `std` divides by the weight (ddof 0), `sum` adds value times weight. Percentiles are numpy's, linear between the
-    two nearest of the sorted values; of cells that weigh differently the least value that holds, with all smaller ones,
-    at least that part of the weight (numpy's `inverted_cdf`). A histogram's last bin has its upper edge, and what lies
-    beyond the edges is in none.
+    `std` divides by the weight (ddof 0), `sum` adds value times weight. Of directions (`Encoding.circle`) `mean` and
+    `std` are circular. Percentiles are numpy's, linear between the two nearest of the sorted values; of cells that
+    weigh differently the least value that holds, with all smaller ones, at least that part of the weight (numpy's
+    `inverted_cdf`). A histogram's last bin has its upper edge, and what lies beyond the edges is in none.
 
     Args:
         samples: All cells of all areas.
@@ -137,7 +138,7 @@ def reduce_samples(
             rest -= counts
         for code in list(causes)[:1]:  # what has no value for no other reason
             causes[code][target] = rest
-        for name, each in _reduced(part, own_share, reducers, edges).items():
+        for name, each in _reduced(part, own_share, reducers, edges, circle=encoding.circle).items():
             values[name][target] = each
 
     for _ in in_order(reduce_place, _places(samples)):
@@ -187,6 +188,7 @@ class _Part(Protocol):
     def count_code(self, code: int) -> IntArray: ...
     def sums(self) -> FloatArray: ...
     def squares(self, mean: FloatArray) -> FloatArray: ...
+    def vectors(self, circle: float) -> Vectors: ...
     def least(self) -> FloatArray: ...
     def greatest(self) -> FloatArray: ...
     def histogram(self, edges: FloatArray) -> FloatArray: ...
@@ -199,7 +201,12 @@ def _share(part: _Part, cells: IntArray) -> FloatArray:
 
 
 def _reduced(
-    part: _Part, share: FloatArray, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]
+    part: _Part,
+    share: FloatArray,
+    reducers: Sequence[Reducer],
+    edges: Mapping[str, FloatArray],
+    *,
+    circle: float | None,
 ) -> dict[str, FloatArray]:
     """What reducers make of a part; NaN where there is no value."""
     is_empty = part.count == 0
@@ -208,7 +215,11 @@ def _reduced(
     sums = part.sums() if kinds & {"mean", "sum", "std"} else np.zeros(is_empty.shape)
     mean = np.divide(sums, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty)
     found |= {"mean": mean, "sum": np.where(is_empty, np.nan, sums)}
-    if "std" in kinds:
+    if circle is not None and kinds & {"mean", "std"}:
+        total = part.vectors(circle)
+        found["mean"] = mean_directions(total, part.weight, circle, part.least() < 0)
+        found["std"] = circular_deviations(total, part.weight, circle)
+    elif "std" in kinds:
         squares = part.squares(mean)
         found["std"] = np.sqrt(np.divide(squares, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty))
     if "min" in kinds:
@@ -283,6 +294,10 @@ class _Small:
         distances[~self._is_valid] = 0.0
         return self._sum(self._weighted(distances * distances))
 
+    def vectors(self, circle: float) -> Vectors:
+        vectors = np.where(self._is_valid, vectors_of(self._values, circle), 0)
+        return np.add.reduceat(vectors if self._weights is None else vectors * self._weights, self._starts, axis=1)
+
     def least(self) -> FloatArray:
         return np.minimum.reduceat(np.where(self._is_valid, self._values, np.inf), self._starts, axis=1)
 
@@ -334,6 +349,9 @@ class _Large:
 
     def squares(self, mean: FloatArray) -> FloatArray:
         return self._added(lambda part: part.squares(mean))
+
+    def vectors(self, circle: float) -> Vectors:
+        return np.asarray(np.sum([part.vectors(circle) for part in self._parts()], axis=0))
 
     def least(self) -> FloatArray:
         least: FloatArray = np.min([part.least() for part in self._parts()], axis=0)

@@ -118,8 +118,14 @@ class StripPlan:
 
 def window_bytes(plan: Windows, variable: VariableInfo) -> int:
     """Return how many bytes the native pixels of a plan take at one time, with a mask and the operands of a formula."""
-    cells = sum(-(-each.height // plan.step) * -(-each.width // plan.step) for each in plan.windows)
-    return cells * (np.dtype(variable.encoding.dtype).itemsize + 1 + (OPERANDS_BYTES if variable.is_derived else 0))
+    return cells_of(plan) * (
+        np.dtype(variable.encoding.dtype).itemsize + 1 + (OPERANDS_BYTES if variable.is_derived else 0)
+    )
+
+
+def cells_of(plan: Windows) -> int:
+    """Return how many cells a plan reads at one time."""
+    return sum(-(-each.height // plan.step) * -(-each.width // plan.step) for each in plan.windows)
 
 
 def strips_of(grid: Grid) -> tuple[slice, ...]:

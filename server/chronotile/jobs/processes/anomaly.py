@@ -5,6 +5,7 @@ from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.series.analysis import (
     ANOMALY_KINDS,
     ANOMALY_UNITS,
+    Analysis,
     AnomalyKind,
     Climatology,
     Curves,
@@ -33,7 +34,7 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
         return find_anomalies(series, reference, find_normals(reference, series.times, how), kind)
 
     said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
-    return CellMaps(bands=said, find=find, value_s=VALUE_S)
+    return CellMaps(bands=said, find=find, value_s=VALUE_S, analysis=Analysis(anomaly=kind, climatology=how))
 
 
 process = CellProcess(

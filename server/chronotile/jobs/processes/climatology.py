@@ -1,7 +1,7 @@
 """What is normal for each time of the year."""
 
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.series.analysis import MEAN, Climatology, Curves, FloatArray, parse_reducer
+from chronotile.core.model.series.analysis import MEAN, Analysis, Climatology, Curves, FloatArray, parse_reducer
 from chronotile.core.stats.climatology import find_normals, slot_kind, slot_names
 from chronotile.jobs.processes.process import Inputs, optional
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
@@ -20,7 +20,10 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
         return find_normals(curves, curves.times, how).values
 
     return CellMaps(
-        bands=[(f"{slot}, {how.reducer.name} of {span}", units) for slot in slots], find=find, value_s=VALUE_S
+        bands=[(f"{slot}, {how.reducer.name} of {span}", units) for slot in slots],
+        find=find,
+        value_s=VALUE_S,
+        analysis=Analysis(climatology=how, has_climatology=True),
     )
 
 

@@ -12,6 +12,7 @@ from chronotile.core.model.grid import Window
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.raster import Raster
 from chronotile.core.model.request import PIXEL_REDUCERS, PictureReducer
+from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.core.stats.over_time import over_time
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYER
@@ -52,7 +53,9 @@ FORMATS = ("GTiff", "cube")
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     coverage = select_cells(inputs, services)
-    reducer = _reducer(inputs)
+    reducer, circle = _reducer(inputs), coverage.fields[0].encoding.circle
+    is_meant = reducer not in {"median", "min", "max"}
+    require_directional(is_meant, reducer, inputs["layer"], circle, locator="inputs.reducer")
     require_name(inputs, services)
     cube = _cube(coverage, reducer, FORMAT_VERSION) if _is_cube(inputs) else None  # refused where it is too large
     if cube is None and "name" in inputs:
@@ -140,7 +143,8 @@ def _written(raster: Raster, reducer: PictureReducer) -> Numbers:
 
 def _band(coverage: Coverage, reducer: PictureReducer) -> CoverageField:
     (field,) = coverage.fields
-    encoding = floats(field.encoding.units) if reducer in COMPUTED else field.encoding
+    computed = replace(floats(field.encoding.units), circle=field.encoding.circle)
+    encoding = computed if reducer in COMPUTED else field.encoding
     said = f"{reducer} {dates(coverage.times)}"
     return replace(field, name=f"{field.name} {said}", title=f"{field.title}, {said}", encoding=encoding)
 

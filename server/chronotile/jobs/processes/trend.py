@@ -7,7 +7,7 @@ import numpy as np
 
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.series.analysis import CONFIDENCE, TREND_METHODS, Curves, FloatArray
+from chronotile.core.model.series.analysis import CONFIDENCE, TREND_METHODS, Analysis, Curves, FloatArray
 from chronotile.core.stats.trend import Group, find_trends, groups_of, pair_count
 from chronotile.jobs.processes.process import Inputs, choice, optional
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
@@ -39,6 +39,7 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
         bands=[(f"trend {span}, {band}", description) for band, description in said.items()],
         find=partial(_trends, groups=groups),
         value_s=pairs / count * PAIR_S,
+        analysis=Analysis(trend=TREND_METHODS[0]),
     )
 
 

@@ -68,12 +68,15 @@ def extract_coverage(
         SourceUnavailable: A source is gone, or one of the `times`.
         ChronotileError: A name or time is not accepted.
     """
-    layers = _layers(request.layers, services)
-    domain, indexes = _times(layers, request.time if times is None else times, services)
     crs = request.crs if request.cells is None else request.cells.crs
-    on_lattice = framed(layers, services, coverage_lattice(layers[0], services, crs))
+    layers = _layers(request.layers, services, is_resampled=crs is not None)
+    domain, indexes = _times(layers, request.time if times is None else times, services)
+    on_lattice = framed(layers, services, coverage_lattice(_finest(layers), services, crs))
     layers, services = on_lattice.layers, on_lattice.services
-    place = place_of(request, layers[0].main_variable.grid)
+    grid = _finest(layers).main_variable.grid
+    place = place_of(request, grid)
+    if not all(are_same_cells(layer.main_variable.grid, grid) for layer in layers):
+        place = replace(place, window=None)
     fields = tuple(coverage_field(layer) for layer in layers)
     requested = coverage_bytes(fields, place.grid, times=indexes[0].size)
     _check_size(requested, services, locator="bbox" if request.scale is None else request.scale.locator)
@@ -109,8 +112,15 @@ def _cells(
     return cells, cells.enclosing
 
 
-def _layers(names: Sequence[str], services: Services) -> tuple[Layer, ...]:
-    """Those of the names, one of each variable; all of one collection and grid."""
+def _finest(layers: Sequence[Layer]) -> Layer:
+    """The first of the layers with the smallest cells, whose grid a coverage of several has."""
+    return min(
+        layers, key=lambda each: each.main_variable.grid.resolution * each.main_variable.grid.crs.metres_per_unit
+    )
+
+
+def _layers(names: Sequence[str], services: Services, *, is_resampled: bool) -> tuple[Layer, ...]:
+    """Those of the names, one of each variable; all of one collection, and of one grid unless they are resampled."""
     by_variable: dict[str, Layer] = {}
     for name in names:
         layer = layer_with_values(name, services)
@@ -126,11 +136,13 @@ def _layers(names: Sequence[str], services: Services) -> tuple[Layer, ...]:
                 locator="layer",
             )
     alike = [layer for layer in layers if are_same_cells(layer.main_variable.grid, first.main_variable.grid)]
-    if len(alike) < len(layers):
+    if len(alike) < len(layers) and not is_resampled:
         other = next(layer for layer in layers if layer not in alike)
         names_alike = ", ".join(layer.main_variable.name for layer in alike)
         raise InvalidParameter(
-            f"{other.main_variable.name} has another grid than {names_alike}; request it separately", locator="layer"
+            f"{other.main_variable.name} has another grid than {names_alike}; request it separately, or name a CRS "
+            "with crs",
+            locator="layer",
         )
     return layers
 
@@ -389,14 +401,15 @@ def warped_cells(
     """Return how the cells of a grid are gathered from those of fields, which have one grid.
 
     Raises:
-        InvalidParameter: Means of classes are requested.
+        InvalidParameter: Means of classes or directions are requested.
     """
     variable = fields[0].layer.main_variable
     if are_alike(grid.crs, variable.grid.crs):
         grid = replace(grid, crs=variable.grid.crs)
     for each in fields:
-        if resampling == "bilinear" and each.layer.main_variable.is_categorical:
-            raise InvalidParameter(f"{each.name} has classes, which have no mean; use nearest", locator="interpolation")
+        if resampling == "bilinear" and not each.layer.main_variable.has_means:
+            what = "classes" if each.layer.main_variable.is_categorical else "directions"
+            raise InvalidParameter(f"{each.name} has {what}, which have no mean; use nearest", locator="interpolation")
     row_bytes = grid.width * max(np.dtype(each.encoding.dtype).itemsize for each in fields)
     level = variable.levels[level_for(variable.levels, grid)]
     width = max(LEAST_SIDE, int(min(TILE_SIDE, NATIVE_SIDE / cells_per_pixel(grid, level))))

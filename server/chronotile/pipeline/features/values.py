@@ -43,6 +43,8 @@ class PlaceColumns:
     """Ascending: times at which a place has a cell that could not be read."""
     left_out: tuple[str, ...]
     """Ids of items of mosaics that could not be read."""
+    without_cells: Mapping[str, int]
+    """Places that hold no cell's centre, by the id of each layer that has some."""
 
 
 def resolve_place_columns(requests: Sequence[PlaceValuesRequest], services: Services) -> PlaceColumnsTarget:
@@ -87,6 +89,15 @@ def extract_place_columns(
         {layer: tuple(None if isnan(value) else value for value in row) for layer, row in rows},
         tuple(sorted({instant for each in found for instant in each.unreadable})),
         tuple(sorted({item for each in found for item in each.left_out})),
+        {each.layer: each.without_cells for each in found if each.without_cells},
+    )
+
+
+def note_on_cells(without_cells: Mapping[str, int], places: int) -> str:
+    """Return of which layers places have no value as they hold no cell's centre; empty without any."""
+    return "; ".join(
+        f"{count} of {places} places hold no centre of a cell of {layer}, weights=auto counts parts of cells"
+        for layer, count in without_cells.items()
     )
 
 

@@ -3,22 +3,28 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from itertools import starmap
 from typing import TypeVar
+
+import numpy as np
 
 from chronotile.core.errors import REPLACE_FILES, DateUnreadable
 from chronotile.core.model.collection import Composite, VariableInfo
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.raster import Pixels, Raster
-from chronotile.core.model.request import Backdrop, IsActive, MapRequest
+from chronotile.core.model.grid import Grid, Window
+from chronotile.core.model.raster import Encoding, Pixels, Raster
+from chronotile.core.model.request import Backdrop, IsActive, MapRequest, PictureReducer
 from chronotile.core.model.time.instants import Instant
 from chronotile.core.stats.over_time import anomaly, difference, over_time
-from chronotile.core.warp.plan import plan_warp
-from chronotile.core.warp.strips import StripPlan, plan_strips, strips_of, window_bytes
+from chronotile.core.warp.plan import WarpPlan, plan_warp
+from chronotile.core.warp.strips import StripPlan, cells_of, plan_strips, strips_of, window_bytes
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.pipeline.maps.resolve import MapPlan, MapTarget, larger_side
-from chronotile.pipeline.mosaics import composed_plan
+from chronotile.pipeline.maps.resolve import MapPlan, MapTarget, larger_side, pixels_of
+from chronotile.pipeline.maps.times import UsualDates
+from chronotile.pipeline.mosaics import ComposedPlan, composed_plan
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import reading
+from chronotile.readers.reader import Reader
 
 Made = TypeVar("Made")
 
@@ -26,12 +32,56 @@ REDUCED_BYTES = 24
 """Estimated for each pixel when rasters are reduced one by one; if native pixels need less they are held instead."""
 
 
+Strips = tuple[slice, ...]
+"""All rows of a grid, in order."""
+Group = tuple[Instant, ...]
+NO_INSTANT = np.datetime64("NaT", "ns")
+
+
+@dataclass(frozen=True, slots=True)
+class CellPlan:
+    """The cells that a plan reads, as a grid of their own: they are reduced before they are warped."""
+
+    plan: WarpPlan | StripPlan
+
+    @property
+    def level(self) -> int:
+        """Of the variable."""
+        return self.plan.level
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """What is read."""
+        return self.plan.windows
+
+    @property
+    def step(self) -> int:
+        """Every `step`-th row and column is read."""
+        return self.plan.step
+
+    @property
+    def strips(self) -> Strips:
+        """All rows that are read, at once."""
+        return (slice(0, -(-self.windows[0].height // self.step)),)
+
+    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+        """Return the cells at one of the times of the variable.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        return self.plan.read(reader, variable, index)
+
+    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
+        """Return what was read."""
+        return Raster(pixels.numbers, encoding, pixels.valid)
+
+
 @dataclass(frozen=True, slots=True)
 class MapValues:
     """The values that a map shows: of some rows at a time, so that those of a large map are never held as a whole."""
 
-    strips: tuple[slice, ...]
-    """All rows, in order."""
+    strips: Strips
     of_rows: Callable[[slice], Raster]
     """Gives one of the strips."""
 
@@ -44,36 +94,89 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
         SourceUnavailable: The source is away.
     """
     variable, used = target.layer.main_variable, target.time_used
-    later = _values(grid, target, variable, used.instants)
-    if target.held_against is None or later is None:
-        return later
-    kind = target.anomaly
-    if kind is not None:
-        usual = _usual(grid, target, variable)
-        return MapValues(later.strips, lambda rows: anomaly(later.of_rows(rows), usual(rows), kind))
-    base = _values(grid, target, variable, used.base)
-    if base is None:
+    plan = map_plan(grid, target, variable)
+    if plan is None:
         return None
+    times = len(used.instants) + len(used.base)
+    is_nearest = target.layer.resampling == "nearest" and times > 1
+    if not is_nearest or isinstance(plan, ComposedPlan) or cells_of(plan) >= pixels_of(grid):
+        return _changes(plan, target)
+    # Fewer cells than pixels: each cell is reduced once.
+    cells = CellPlan(plan)
+    found = _changes(cells, target).of_rows(cells.strips[0])
+    pixels = Pixels(found.numbers, found.present)
+
+    def of_rows(rows: slice) -> Raster:
+        with target.watch.step("warp"):
+            return (plan.of_rows(rows) if isinstance(plan, StripPlan) else plan).warp(pixels, found.encoding)
+
+    return MapValues(strips_of(grid), of_rows)
+
+
+def _changes(plan: MapPlan | CellPlan, target: MapTarget) -> MapValues:
+    """The values, or the difference or anomaly in place of them."""
+    used, against, kind, usual = target.time_used, target.held_against, target.anomaly, target.usual
+    read = partial(_values, plan, target=target, variable=target.layer.main_variable)
+    if kind is not None and usual is not None:
+        matched = _date_matched(read, usual)
+        own = matched(used.instants)
+        if kind == "abs":
+            return own
+        years = _each_of(matched, against or ())
+        return MapValues(own.strips, lambda rows: anomaly(own.of_rows(rows), years(rows), kind))
+    later = read(used.instants)
+    if kind is not None:
+        each = _each_of(read, against or ())
+        return MapValues(later.strips, lambda rows: anomaly(later.of_rows(rows), each(rows), kind))
+    if against is None:
+        return later
+    base = read(used.base)
     return MapValues(later.strips, lambda rows: difference(later.of_rows(rows), base.of_rows(rows)))
 
 
-def _usual(grid: Grid, target: MapTarget, variable: VariableInfo) -> Callable[[slice], Iterator[Raster]]:
-    """Gives the usual values of some rows, without those of which no time can be read."""
-    groups = dict(enumerate(target.held_against or ()))
+def _date_matched(read: Callable[..., MapValues], usual: UsualDates) -> Callable[..., MapValues]:
+    """Return what reduces the differences of dates from the usual values of their part of the year.
+
+    So a pixel of which only late dates of a period are clear is compared with late dates of other years.
+    """
+    means, held = dict[int, MapValues | None](), dict[int, Raster | None]()
+    rows_held = slice(0)
+
+    def mean_of(instant: Instant, rows: slice) -> Raster | None:
+        nonlocal rows_held
+        if rows != rows_held:
+            held.clear()
+            rows_held = rows
+        number = usual.group_of.get(instant)
+        if number is not None and number not in held:
+            try:
+                if number not in means:
+                    means[number] = read(usual.groups[number], reducer="mean")
+                values = means[number]
+                held[number] = None if values is None else values.of_rows(rows)
+            except DateUnreadable:  # which the target lists
+                held[number] = means[number] = None
+        return None if number is None else held[number]
+
+    return partial(read, less=mean_of)
+
+
+def _each_of(read: Callable[[Group], MapValues], groups: Sequence[Group]) -> Callable[[slice], Iterator[Raster]]:
+    """Gives the values of some rows of each group, without those of which no time can be read."""
+    left = dict(enumerate(groups))
     held = dict[int, MapValues]()
 
     def of_rows(rows: slice) -> Iterator[Raster]:
-        for number, group in tuple(groups.items()):
+        for number, group in tuple(left.items()):
             try:
-                values = held.get(number) or _values(grid, target, variable, group)
-                raster = None if values is None else values.of_rows(rows)
+                values = held.get(number) or read(group)
+                raster = values.of_rows(rows)
             except DateUnreadable:  # which the target lists
-                del groups[number]
+                del left[number]
                 continue
-            if values is not None and len(values.strips) > 1:  # the others need it too
+            if len(values.strips) > 1:  # the others need it too
                 held[number] = values
-            if raster is not None:
-                yield raster
+            yield raster
 
     return of_rows
 
@@ -105,8 +208,8 @@ def of_all_variables(
             raise DateUnreadable(
                 f"none of the times of layer {target.layer.id} can be read in all variables; {REPLACE_FILES}"
             )
-        values = (_values(grid, target, variable, instants) for variable in variables)
-        made = make(each for each in values if each is not None)  # which none is
+        plans = [(map_plan(grid, target, variable), variable) for variable in variables]
+        made = make(_values(plan, instants, target, variable) for plan, variable in plans if plan is not None)
         if target.found.instants == lacking:
             return made
 
@@ -127,47 +230,66 @@ def map_plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> MapPlan |
     return target.plans[variable.name]
 
 
-def _values(grid: Grid, target: MapTarget, variable: VariableInfo, instants: tuple[Instant, ...]) -> MapValues | None:
-    """The variable over some times, newest first, read, warped and reduced; `None` where it shares no pixel.
+def _values(
+    plan: MapPlan | CellPlan,
+    instants: Group,
+    target: MapTarget,
+    variable: VariableInfo,
+    *,
+    reducer: PictureReducer | None = None,
+    less: Callable[[Instant, slice], Raster | None] | None = None,
+) -> MapValues:
+    """The variable over some times, newest first, read, warped and reduced.
 
     The native pixels of a large map's times are held for its strips, if that takes less than rasters of all rows.
+
+    Args:
+        plan: How it is brought onto the grid.
+        instants: The times.
+        target: The request.
+        variable: Which.
+        reducer: That of the request by default.
+        less: Gives what is taken away from a time in some rows; `None` if the time counts as missing there.
     """
-    plan = map_plan(grid, target, variable)
-    if plan is None:
-        return None
-    instants = instants[::-1] if target.reducer == "earliest" else instants
-    times = [time_index(variable.times.instants, each) for each in instants] or [0]
-    read, strips = _readable(plan, target, variable, times), strips_of(grid)
+    reducer = reducer or target.reducer
+    instants = instants[::-1] if reducer == "earliest" else instants
+    times = {time_index(variable.times.instants, each): each for each in instants} or {0: NO_INSTANT}
+    read = _readable(plan, target, variable, tuple(times))
 
-    def reduced(part: MapPlan, pixels_of_times: Iterable[Pixels]) -> Raster:
-        def warped(pixels: Pixels) -> Raster:
+    def reduced(part: MapPlan | CellPlan, rows: slice, pixels_of_times: Iterable[tuple[int, Pixels]]) -> Raster:
+        def warped(index: int, pixels: Pixels) -> Raster:
             with target.watch.step("warp"):
-                return part.warp(pixels, variable.encoding)
+                raster = part.warp(pixels, variable.encoding)
+            return raster if less is None else difference(raster, less(times[index], rows))
 
-        rasters = map(warped, pixels_of_times)
-        return next(rasters) if len(times) == 1 else over_time(rasters, target.reducer)
+        rasters = starmap(warped, pixels_of_times)
+        return next(rasters) if len(times) == 1 else over_time(rasters, reducer)
 
     held_bytes = len(times) * window_bytes(plan, variable) if len(times) > 1 else 0
-    if not isinstance(plan, StripPlan) or held_bytes > REDUCED_BYTES * grid.width * grid.height:
-        return MapValues(strips, reduced(plan, read).part)
-    held = list[Pixels]()
+    strips = plan.strips if isinstance(plan, CellPlan) else strips_of(plan.grid)
+    whole = slice(0, strips[-1].stop)
+    if not isinstance(plan, StripPlan) or held_bytes > REDUCED_BYTES * pixels_of(plan.grid):
+        return MapValues(strips, reduced(plan, whole, read).part)
+    held = list[tuple[int, Pixels]]()
 
-    def held_first() -> Iterator[Pixels]:
+    def held_first() -> Iterator[tuple[int, Pixels]]:
         yield from held
-        for pixels in read:  # of dates that no strip has needed yet
-            held.append(pixels)
-            yield pixels
+        for each in read:  # of dates that no strip has needed yet
+            held.append(each)
+            yield each
 
     def of_rows(rows: slice) -> Raster:
         with target.watch.step("warp"):
             part = plan.of_rows(rows)
-        return reduced(part, held_first())
+        return reduced(part, rows, held_first())
 
     return MapValues(strips, of_rows)
 
 
-def _readable(plan: MapPlan, target: MapTarget, variable: VariableInfo, times: Sequence[int]) -> Iterator[Pixels]:
-    """Give the native pixels of the times that can be read, in their order.
+def _readable(
+    plan: MapPlan | CellPlan, target: MapTarget, variable: VariableInfo, times: Sequence[int]
+) -> Iterator[tuple[int, Pixels]]:
+    """Give the native pixels of the times that can be read, in their order, with the index of each.
 
     Raises:
         DateUnreadable: None can, though all were requested.
@@ -185,7 +307,7 @@ def _readable(plan: MapPlan, target: MapTarget, variable: VariableInfo, times: S
             failure = error
         else:
             has_any = True
-            yield pixels
+            yield index, pixels
     if failure is not None and not has_any:
         raise failure
 
@@ -198,6 +320,7 @@ PLAN_BYTES = {"nearest": 24, "bilinear": 130}
 """For each pixel whose cells are found at once."""
 STRIP_BYTES = 8 << 20
 """Further bytes of a strip of a large map, of all steps."""
+VALUE_BYTES = 8
 ANOMALY_BYTES = 64
 """For each pixel of an anomaly: sums over what it is held against."""
 INDEX_BYTES, RGBA_BYTES = 1, 4
@@ -248,6 +371,7 @@ def drawing_bytes(request: MapRequest, target: MapTarget) -> int:
         shown = _read_bytes(window, max(1, len(target.time_used.instants)), pixels)
         base = _read_bytes(window, len(target.time_used.base), pixels)
         read = max(read, shown + base + (0 if target.anomaly is None else ANOMALY_BYTES * pixels))
+        read += 0 if target.usual is None else VALUE_BYTES * len(target.usual.groups) * pixels
         per_pixel = PLAN_BYTES[target.layer.resampling]
         found = per_pixel * pixels if not isinstance(plan, StripPlan) else per_pixel << 17
         strip = max(strip, found + (STRIP_BYTES if isinstance(plan, StripPlan) else 0))

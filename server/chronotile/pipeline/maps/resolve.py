@@ -20,11 +20,12 @@ from chronotile.core.model.request import (
     Styled,
 )
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
+from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import Instant
 from chronotile.core.warp.plan import WarpPlan
-from chronotile.core.warp.strips import StripPlan
-from chronotile.pipeline.maps.times import shown_times
+from chronotile.core.warp.strips import StripPlan, cells_of, plan_strips
+from chronotile.pipeline.maps.times import UsualDates, shown_times
 from chronotile.pipeline.mosaics import ComposedPlan, native_windows, picture_sources
 from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services, Stopwatch
@@ -55,6 +56,8 @@ class MapTarget:
     time_used: TimeUsed
     held_against: tuple[tuple[Instant, ...], ...] | None
     """The times whose values are taken away, or are the usual ones (`ShownTimes`)."""
+    usual: UsualDates | None
+    """Of the anomaly of a period."""
     anomaly: AnomalyKind | None
     """If it is one, not a difference."""
     reducer: PictureReducer
@@ -84,15 +87,19 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     shown = shown_times(request, layer, services)
     times, used = shown.times, shown.used
     _check_format(request, layer)
-    _check_size(request, len(times.indexes) + len(used.base), services)
-    reducer = _reducer(request, style, max(len(group) for group in (times.indexes, *(shown.held_against or ()))))
+    _check_size(request, layer, len(times.indexes) + len(used.base), services)
+    reducer = _reducer(request, layer, style, max(len(group) for group in (times.indexes, *(shown.held_against or ()))))
     grid, instants, is_mosaic = request.grid, used.instants + used.base, layer.main_variable.is_mosaic
     windows = native_windows(layer, grid) if is_mosaic else ()
     states = pixel_states(layer, instants, services, windows=windows)
     drawn = picture_sources(layer, instants, grid, services) if is_mosaic else ()
     etag = fingerprint(
         revision_of_states(layer, states),
-        (used.instants, used.base, *(() if request.anomaly is None else (request.anomaly.kind, shown.held_against))),
+        (
+            used.instants,
+            used.base,
+            *(() if request.anomaly is None else (request.anomaly.kind, shown.held_against, shown.usual)),
+        ),
         # One that came with the request is seldom the same again, and as large as its sender likes.
         (describe_part(style) if request.own_style is None else repr(style), request.colouring),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
@@ -106,6 +113,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         times=times,
         time_used=used,
         held_against=shown.held_against,
+        usual=shown.usual,
         anomaly=None if request.anomaly is None else request.anomaly.kind,
         reducer=reducer,
         services=services,
@@ -157,6 +165,10 @@ def _check_anomaly(request: MapRequest | IdentifyRequest | LegendRequest, style:
     if layer.is_composite or style.is_categorical:
         of = f"layer {layer.id} is a composite" if layer.is_composite else f"style {style.id} has classes"
         raise InvalidParameter(f"{of}, which has no anomaly", locator="anomaly")
+    kind = "abs" if request.anomaly is None else request.anomaly.kind
+    require_directional(
+        kind == "abs", f"anomaly {kind}", layer.id, layer.main_variable.encoding.circle, locator="anomaly"
+    )
 
 
 def _ramped(
@@ -183,12 +195,15 @@ def _ramp(name: str, services: Services) -> Style:
     return with_colouring(catalogue.ramp(plain), Colouring(is_reversed=True))
 
 
-def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
+def _reducer(request: MapRequest, layer: Layer, style: Style, times: int) -> PictureReducer:
     """The request; of one time all are alike."""
     if request.reducer in {"mean", "median"} and style.is_categorical:
         raise InvalidParameter(
             f"style {style.id} has classes, which have no {request.reducer}; use latest or earliest", locator="reducer"
         )
+    is_meant = request.reducer not in {"median", "min", "max"} or times < 2
+    for each in layer.variables:
+        require_directional(is_meant, request.reducer, layer.id, each.encoding.circle, locator="reducer")
     return request.reducer if times > 1 else "latest"
 
 
@@ -211,18 +226,37 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
     require_at_most("pixels per side", side, most, alternative=alternative, locator=name)
 
 
-def _check_size(request: MapRequest, times: int, services: Services) -> None:
+def _check_size(request: MapRequest, layer: Layer, times: int, services: Services) -> None:
     grid, limits = request.grid, services.catalogue.limits
-    pixels, smaller = grid.width * grid.height, "request a smaller picture, or use tiles"
+    pixels, smaller = pixels_of(grid), "request a smaller picture, or use tiles"
     require_sides(grid, MAX_SIDE_PX, alternative=smaller)
     most, side = limits.max_pixels, larger_side(grid)
     require_at_most("max_pixels", pixels, most, alternative=smaller, locator=side)
     most, values = limits.max_cube_values, pixels * times
     if times > 1 and values > most:
-        fewer = "of maps it limits pixels times dates: request a shorter interval or a smaller picture"
+        values = _reduced_cells(grid, layer) * times
+    if times > 1 and values > most:
+        fewer = (
+            "of maps it limits pixels, or cells if they are fewer, times dates: request a shorter interval or a "
+            "smaller picture"
+        )
         if request.anomaly is not None:
             fewer += ", a shorter reference, or a job of the process anomaly"
         raise LimitExceeded("max_cube_values", allowed=most, needed=values, alternative=fewer, locator="time")
+
+
+def _reduced_cells(grid: Grid, layer: Layer) -> int:
+    """The cells, or if they are fewer the pixels, that are reduced for a map (`shown_values`)."""
+    variable = layer.main_variable
+    if layer.is_composite or variable.is_mosaic or layer.resampling != "nearest":
+        return pixels_of(grid)
+    plan = plan_strips(variable.levels, grid)
+    return 0 if plan is None else min(pixels_of(grid), cells_of(plan))
+
+
+def pixels_of(grid: Grid) -> int:
+    """Return how many pixels a grid has."""
+    return grid.width * grid.height
 
 
 def larger_side(grid: Grid) -> str:

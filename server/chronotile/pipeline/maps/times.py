@@ -1,6 +1,6 @@
 """The times that a map is made of: those it shows, and those whose values it is held against; reads few pixels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -23,13 +23,26 @@ LONGEST = 366 * DAY
 
 
 @dataclass(frozen=True, slots=True)
+class UsualDates:
+    """The dates of the reference that the dates of a period are compared with, by part of the year."""
+
+    groups: tuple[tuple[Instant, ...], ...]
+    """Newest first; the mean of a group is the usual value of its part of the year."""
+    group_of: Mapping[Instant, int]
+    """By each date of the period, and of the same period of other years; dates without usual values are missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShownTimes:
     """What a map shows."""
 
     times: ResolvedTimes
     used: TimeUsed
     held_against: tuple[tuple[Instant, ...], ...] | None = None
-    """Newest first: one group of a difference; of an anomaly one for each usual value."""
+    """Newest first: one group of a difference; of the anomaly of a date one for each usual value; of that of a period
+    one for each year it is ranked among, none if `usual` is all that it takes."""
+    usual: UsualDates | None = None
+    """Of the anomaly of a period."""
     is_chosen: bool = False
     """Whether one of several times is shown, which may be another once those that are not shown change."""
 
@@ -50,7 +63,7 @@ def shown_times(shown: Shown, layer: Layer, services: Services) -> ShownTimes:
         return (clearest_of(layer, indexes, services),) if is_clearest and len(indexes) > 1 else indexes
 
     times = resolve_picture_times(layer, shown.time, now=now, fills_gaps=shown.fills_gaps)
-    used, groups = times.used(layer.times), list[Group]()
+    used, groups, parts = times.used(layer.times), list[Group](), None
     if shown.difference is not None:
         with _told_of("difference"):
             base = resolve_picture_times(layer, shown.difference, now=now, fills_gaps=shown.fills_gaps)
@@ -61,15 +74,21 @@ def shown_times(shown: Shown, layer: Layer, services: Services) -> ShownTimes:
         with _told_of("reference"):
             reference = resolve_series_times(layer, shown.anomaly.reference, now=now)
         used = replace(used, is_open=used.is_open or reference.is_open)
-        groups = usual_groups(layer, period_of(shown.time, layer), times.indexes, reference.indexes)
+        period = period_of(shown.time, layer)
+        groups = usual_groups(layer, period, times.indexes, reference.indexes)
+        if period is not None:
+            groups = [] if shown.anomaly.kind == "abs" else groups
+            parts = _parts_of_year(layer, {*times.indexes}.union(*groups), reference.indexes)
     is_chosen = is_clearest and any(len(group) > 1 for group in (times.indexes, *groups))
     times = replace(times, indexes=chosen(times.indexes))
     instants = layer.times.instants
     held = [tuple(instants[index] for index in reversed(chosen(group))) for group in groups]
-    base_instants = tuple(sorted({each for group in held for each in group}, reverse=True))
+    usual = None if parts is None else _usual_dates(layer, parts)
+    against = held if usual is None else [*held, *usual.groups]
+    base_instants = tuple(sorted({each for group in against for each in group}, reverse=True))
     used = replace(used, instants=times.used(layer.times).instants, base=base_instants)
     has_other_side = shown.difference is not None or shown.anomaly is not None
-    return ShownTimes(times, used, tuple(held) if has_other_side else None, is_chosen)
+    return ShownTimes(times, used, tuple(held) if has_other_side else None, usual, is_chosen)
 
 
 @contextmanager
@@ -103,7 +122,7 @@ def usual_groups(layer: Layer, period: TimeSpan | None, shown: Group, reference:
 
     Args:
         layer: Of the times.
-        period: A group for each year: its times in the same period of that year. `None`: each time in the same slot of
+        period: A group for each year, its times in the same period of that year. `None`: each time in the same slot of
             the year as that shown is one, as in series.
         shown: The times that are shown.
         reference: Those of the reference.
@@ -120,6 +139,26 @@ def usual_groups(layer: Layer, period: TimeSpan | None, shown: Group, reference:
         found = domain.within(_moved(period, years))
         groups.append(tuple(index for index in found if is_of_reference[index]))
     return [group for group in groups if group]
+
+
+def _parts_of_year(layer: Layer, compared: Collection[int], reference: Group) -> list[tuple[Group, Group]]:
+    """The compared times of each part of the year, and the times of the reference in the same part."""
+    slots = slot_numbers(layer.times.instants, slot_kind(layer.times.instants, None))
+    parts: dict[int, tuple[list[int], list[int]]] = {}
+    for index in sorted(compared):
+        parts.setdefault(int(slots[index]), ([], []))[0].append(index)
+    for index in reference:
+        if int(slots[index]) in parts:
+            parts[int(slots[index])][1].append(index)
+    return [(tuple(own), tuple(others)) for own, others in parts.values() if others]
+
+
+def _usual_dates(layer: Layer, parts: Sequence[tuple[Group, Group]]) -> UsualDates:
+    instants = layer.times.instants
+    return UsualDates(
+        groups=tuple(tuple(instants[index] for index in reversed(others)) for _own, others in parts),
+        group_of={instants[index]: number for number, (own, _others) in enumerate(parts) for index in own},
+    )
 
 
 def _moved(period: TimeSpan, years: int) -> TimeSpan:

@@ -23,7 +23,7 @@ from chronotile.core.model.request import (
 from chronotile.core.model.series.analysis import Analysis, Curves, Findings, FloatArray, Reducer
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
 from chronotile.core.model.time.instants import Instant, InstantArray, Period, TimeSelection
-from chronotile.core.stats.analyse import FEWER_PAIRS, analyse, check_cost, held_bytes
+from chronotile.core.stats.analyse import FEWER_PAIRS, analyse, check_cost, check_directions, held_bytes
 from chronotile.core.stats.period_means import Periods, period_counts, period_means, period_sums, periods_of
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.series.areas import extract_area_series
@@ -41,17 +41,28 @@ class WidenedTimes:
     """(time,) of the answer."""
     reference: InstantArray
     """(time,) that it is held against; none where nothing is."""
+    circle: float | None
+    """Of the layer's values, if they are directions."""
 
     def indexes_of_answer(self, read: InstantArray) -> NDArray[np.intp]:
         """Return where in the times that were read those of the answer stand."""
         return np.searchsorted(read, self.requested)
 
-    def curves_of(self, read: InstantArray, values: FloatArray) -> tuple[Curves, Curves]:
-        """Return the requested values and those of the reference, of the values (series, time) that were read."""
+    def curves_of(
+        self, read: InstantArray, values: FloatArray, *, are_directions: bool = True
+    ) -> tuple[Curves, Curves]:
+        """Return the requested values and those of the reference, of the values (series, time) that were read.
+
+        Args:
+            read: (time,) of the values.
+            values: The values.
+            are_directions: Whether they are those of the layer, or their mean.
+        """
+        circle = self.circle if are_directions else None
         requested, reference = self.indexes_of_answer(read), np.searchsorted(read, self.reference)
         return (
-            Curves(times=self.requested, values=values[:, requested]),
-            Curves(times=self.reference, values=values[:, reference]),
+            Curves(times=self.requested, values=values[:, requested], circle=circle),
+            Curves(times=self.reference, values=values[:, reference], circle=circle),
         )
 
 
@@ -74,7 +85,12 @@ def widen_times(analysis: Analysis, name: str, time: TimeSelection, *, series: i
     check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
     if not set(reference) <= set(indexes):
         time = selection_of(layer.times, sorted({*indexes, *reference}), is_of_open=time.is_open)
-    return WidenedTimes(time=time, requested=instants_of(layer, indexes), reference=instants_of(layer, reference))
+    return WidenedTimes(
+        time=time,
+        requested=instants_of(layer, indexes),
+        reference=instants_of(layer, reference),
+        circle=layer.main_variable.encoding.circle,
+    )
 
 
 NOT_ANALYSED = frozenset({"count", "valid_share", "histogram"})
@@ -145,7 +161,7 @@ def _analysed(reducers: Iterable[Reducer]) -> list[Reducer]:
 
 def _findings(read: AreasSeries, name: str, times: WidenedTimes, analysis: Analysis) -> Findings:
     values = np.stack([area.reduced[name] for area in read.areas]) if read.areas else np.empty((0, read.times.size))
-    return analyse(*times.curves_of(read.times, values), analysis)
+    return analyse(*times.curves_of(read.times, values, are_directions=name == "mean"), analysis)
 
 
 def _at(area: AreaSeries, positions: NDArray[np.intp]) -> AreaSeries:
@@ -291,6 +307,7 @@ def check_analysis(
         return
     if len(layer.times) == 0:
         raise InvalidParameter(f"layer {layer.id} has no times along which it could be analysed", locator="layer")
+    check_directions(analysis, layer.id, layer.main_variable.encoding.circle)
     if analysis.smoothing is not None:
         name = "phenology" if analysis.smooth is None else "smooth"
         require_extra("analysis", name, locator=name)
@@ -315,8 +332,9 @@ def analyse_series(read: Series, analysis: Analysis, *, requested: Positions, re
         requested: Which of them are the series.
         reference: Which of them it is held against.
     """
+    circle = None if read.encoding is None else read.encoding.circle
     curves, against = (
-        Curves(times=read.times[positions], values=read.values[np.newaxis, positions])
+        Curves(times=read.times[positions], values=read.values[np.newaxis, positions], circle=circle)
         for positions in (requested, reference)
     )
     findings = analyse(curves, against, analysis)

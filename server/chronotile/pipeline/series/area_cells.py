@@ -356,7 +356,7 @@ def _taken(pixels: Pixels, cells: NDArray[np.intp]) -> Pixels:
 
 # Estimated bytes of memory for areas with long outlines or many cells; measured in docs/design/process.md.
 
-CROSSING_BYTES = {"pixel": 130, "area": 340}
+CROSSING_BYTES = {"pixel": 130, "area": 340, "auto": 470}
 """For each row that an outline crosses, of `area` for each column too: its cells, and the blocks that are read."""
 CELL_BYTES = 2.5
 """For each cell, beside its number at one time: its code, and its share of a span of a block 64 cells wide."""
@@ -380,7 +380,7 @@ def area_bytes(
     reach = reach_in(grid)
     columns = np.clip(outlines.columns, reach.first, reach.last)
     rows = np.clip(outlines.rows, 0, grid.height)
-    crossings = _length(rows) + (_length(columns) if weights == "area" else 0.0)
+    crossings = _length(rows) + (0.0 if weights == "pixel" else _length(columns))
     twice = columns[:, 0] * rows[:, 1] - columns[:, 1] * rows[:, 0]
     rings = np.abs(np.bincount(outlines.rings, weights=twice, minlength=outlines.is_hole.size)) / 2
     cells = float(rings[~outlines.is_hole].sum())

@@ -18,6 +18,7 @@ from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.raster import UNREADABLE_CODE
 from chronotile.core.model.request import AreaSeriesRequest, IsActive, Point, always_active
 from chronotile.core.model.series.analysis import Reducer
+from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, SeriesCost
 from chronotile.core.stats.percentiles import even_edges
 from chronotile.core.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
@@ -45,7 +46,7 @@ from chronotile.pipeline.series.area_cells import (
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.outlines import Outlines, outlines_of
-from chronotile.pipeline.zones.spans import centre_spans, covered_spans
+from chronotile.pipeline.zones.spans import auto_spans, centre_spans, covered_spans
 from chronotile.readers.reader import Lattice
 
 
@@ -116,6 +117,7 @@ def sum_of_costs(costs: Sequence[SeriesCost]) -> SeriesCost:
 Flags = NDArray[np.bool_]
 """(area,), or (area, time)."""
 
+SPANS = {"pixel": centre_spans, "area": covered_spans, "auto": auto_spans}
 MAX_AREA_CELLS = 1 << 28
 """Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
 SMALLER = "request a shorter interval, or use smaller areas; dry_run=true gives their cost"
@@ -219,6 +221,9 @@ def _resolved(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
     """Give the layer, cells and times that a request means, and hold memory for them; refuse what is too much."""
     request, layer, services = framed.request, framed.layer, framed.services
     edges = _edges(request.reducers, layer)
+    for each in request.reducers:
+        is_meant = each.kind in {"mean", "std", "count", "valid_share", "histogram"}
+        require_directional(is_meant, each.name, layer.id, layer.main_variable.encoding.circle, locator="reducers")
     columns = sum(reducer.bins or 1 for reducer in request.reducers)
     indexes = series_indexes(layer, request.time, services)
     limits = services.catalogue.limits
@@ -283,12 +288,12 @@ def _readings(
     """The areas, those without cells or partly outside with a note, and how to read the cells."""
     grid: NativeGrid = layer.main_variable.grid
     has_place = _has_place(request)
-    spans = centre_spans(outlines, grid) if request.weights == "pixel" else covered_spans(outlines, grid)
+    spans = SPANS[request.weights](outlines, grid)
     cells = np.bincount(spans.areas, weights=spans.lengths, minlength=len(request.areas))
     # Before the plan, which takes memory for each block of a row.
     _require_within_limits(spans.cells, int(cells.max(initial=0)), services, alternative=SMALLER)
     is_empty = cells == 0
-    is_outside = outlines.is_outside | is_empty if request.weights == "area" else outlines.is_outside
+    is_outside = outlines.is_outside | is_empty if request.weights != "pixel" else outlines.is_outside
     areas = _noted(
         request.areas,
         layer,
@@ -311,7 +316,7 @@ def _noted(
         if is_outside[number]:
             note = f"it lies outside the layer, which {reach}{hint}"
         elif is_empty[number]:
-            note = "no cell's centre lies in it; weights=area counts parts of cells"
+            note = "no cell's centre lies in it; weights=auto counts parts of cells"
         else:
             note = f"a part of it lies outside the layer, which {reach}{hint if hint == UNFILLED else ''}"
         before = areas[number].note

@@ -84,7 +84,7 @@ def extract_place_values(
     """
     layer, numbers = target.layer, target.numbers
     values = np.full((len(numbers), len(target.indexes)), np.nan)
-    unreadable, left_out = tuple[Instant, ...](), tuple[str, ...]()
+    unreadable, left_out, without_cells = tuple[Instant, ...](), tuple[str, ...](), 0
     near = near_layer(target.places, layer)[numbers]
     if near.any():
         areas = target.places.areas_of(numbers[near])
@@ -100,6 +100,7 @@ def extract_place_values(
         series = extract_area_series(series_request, services, is_active=is_active)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]
         unreadable, left_out = series.unreadable, series.left_out
+        without_cells = sum(each.total == 0 for each in series.areas)
     return PlaceValues(
         places=target.places.id,
         revision=places_revision(target.places),
@@ -111,6 +112,7 @@ def extract_place_values(
         values=values,
         unreadable=unreadable,
         left_out=left_out,
+        without_cells=without_cells,
         offset=request.offset,
         total=len(target.places),
     )

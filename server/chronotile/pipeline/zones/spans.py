@@ -184,6 +184,26 @@ def covered_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     return replace(spans, weights=spans.weights * row_areas(grid)[spans.rows])
 
 
+MIN_CENTRES = 25
+"""Cells of an area from which on `weights=auto` counts centres: its outline moves a mean by less than their spread."""
+
+
+def auto_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
+    """Return the cells of each area by their centres, or `covered_spans` if these are fewer than `MIN_CENTRES`.
+
+    Raises:
+        InvalidParameter: As `covered_spans`.
+    """
+    spans = centre_spans(outlines, grid)
+    counts = np.bincount(spans.areas, weights=spans.lengths, minlength=outlines.is_outside.size)
+    of_edges = counts[outlines.areas[outlines.polygons[outlines.rings]]] < MIN_CENTRES
+    few = replace(
+        outlines, columns=outlines.columns[of_edges], rows=outlines.rows[of_edges], rings=outlines.rings[of_edges]
+    )
+    many = spans.chosen(counts[spans.areas] >= MIN_CENTRES)
+    return in_order([replace(many, weights=np.ones(many.rows.size)), covered_spans(few, grid)])
+
+
 def row_areas(grid: NativeGrid) -> Float64Array:
     """Return (row,) square metres of a cell of each row.
 

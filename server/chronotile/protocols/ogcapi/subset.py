@@ -155,13 +155,16 @@ def _unquoted(text: str) -> str:
     return text.strip().strip('"').strip()
 
 
-def named_fields(query: Kvp, parameter: Parameter[str], offered: Offered) -> tuple[Layer, ...]:
+def named_fields(
+    query: Kvp, parameter: Parameter[str], offered: Offered, *, of_any_grid: bool = False
+) -> tuple[Layer, ...]:
     """Return the layers that a list names, each once, by the names of fields or the ids of layers; none without a list.
 
     Args:
         query: Of the request.
         parameter: That has the list.
         offered: The collection.
+        of_any_grid: Whether variables on other grids than that of the coverage may be named too.
 
     Raises:
         InvalidParameter: One is not a field; the message names those that are.
@@ -169,8 +172,9 @@ def named_fields(query: Kvp, parameter: Parameter[str], offered: Offered) -> tup
     name, given = parameter.name, parameter.given(query)
     if given is None:
         return ()
-    known = {layer.id: layer for layer in offered.fields.values()} | offered.fields
     elsewhere = {layer.main_variable.name: layer for layer in offered.layers if not layer.is_composite}
+    fields = elsewhere if of_any_grid else offered.fields
+    known = {layer.id: layer for layer in fields.values()} | fields
     layers: dict[str, Layer] = {}
     for field in (part.strip() for part in given.split(",")):
         if field not in known:

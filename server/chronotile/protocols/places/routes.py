@@ -24,6 +24,7 @@ from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
 from chronotile.pipeline.encoders.series.json import encode_place_values_json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
 from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
+from chronotile.pipeline.features.values import note_on_cells
 from chronotile.pipeline.place_shapes import choose_places, places_revision
 from chronotile.pipeline.place_tiles import render_place_tile
 from chronotile.pipeline.revision import fingerprint
@@ -218,6 +219,7 @@ def _values(
         time=time,
         unreadable=found.unreadable,
         left_out=found.left_out,
+        note=note_on_cells({found.layer: found.without_cells} if found.without_cells else {}, len(found.ids)),
     )
 
 

@@ -10,7 +10,7 @@ from chronotile.core.model.collection import Finding
 from chronotile.core.model.raster import BoolArray, Encoding, as_meant
 from chronotile.core.model.style import TRANSPARENT, Colour, StyleClass
 from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.encoding import REAL_KINDS, fits, is_scaled, reinterpret
+from chronotile.readers.encoding import CIRCLE, REAL_KINDS, circle_of, fits, is_scaled, reinterpret
 
 _CLASS_COLOURS = tuple(
     Colour((rgb >> 16) & 255, (rgb >> 8) & 255, rgb & 255)
@@ -44,6 +44,7 @@ def meaning_of(field: Field) -> Meaning:
     is_unitless = field.text("units").lower() in _UNITLESS
     is_classification = dtype.kind in "iu" and len(flags) > 1 and not is_packed and is_unitless
     missing = [(number, MISSING) for number in others if all(number != flag for flag, _name in flags)]
+    name = field.text("standard_name") or field.text("long_name")
     encoding = Encoding(
         dtype=dtype.name,
         scale=1.0 if scale is None else scale,
@@ -52,6 +53,7 @@ def meaning_of(field: Field) -> Meaning:
         valid_range=valid_range,
         flags=tuple(missing if is_classification else [*flags, *missing]),
         units=field.text("units") or "1",
+        circle=_number(field, CIRCLE) or circle_of(name, field.text("units")),
     )
     return Meaning(encoding, _classes(field, flags) if is_classification else (), (*findings, *notes))
 

@@ -33,7 +33,7 @@ from chronotile.readers.cog.image_tags import (
     nodata_text,
 )
 from chronotile.readers.cog.tiff import Directory, Read, UnsupportedCog, directories
-from chronotile.readers.encoding import with_stored_nodata
+from chronotile.readers.encoding import circle_of, with_stored_nodata
 from chronotile.readers.native_crs import source_crs
 
 VERSION = b"C1"
@@ -91,7 +91,14 @@ class CogHeader:
             raise UnsupportedSource(f"it has no band {band}; its bands are 1 to {self.count}")
         said = self.bands[band - 1]
         return with_stored_nodata(
-            Encoding(dtype=self.dtype, scale=said.scale, offset=said.offset, nodata=self.nodata, units=said.units)
+            Encoding(
+                dtype=self.dtype,
+                scale=said.scale,
+                offset=said.offset,
+                nodata=self.nodata,
+                units=said.units,
+                circle=circle_of(said.title or "", said.units),
+            )
         )
 
     def layout(self, band: int) -> BandLayout:

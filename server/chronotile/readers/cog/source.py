@@ -264,6 +264,8 @@ def open_cog_asset(spec: SourceSpec, asset: Asset, variable: VariableSpec, cache
         raise UnsupportedCog("it lacks overviews")
     band = variable.band or 1
     encoding = apply_configuration(file.header.encoding(band), variable)
+    if encoding.circle is not None:
+        raise UnsupportedCog("its overviews may be plain means of directions")
     return CogReader(
         spec.collection,
         file,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.core.errors import InvalidParameter
+from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.model.collection import Finding, Mask, SourceSpec, VariableInfo
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import Window
@@ -72,8 +72,8 @@ def _with_formulas(reader: Reader, expressions: Mapping[str, Expression], spec: 
         for name in ready:
             variable = spec.variables[name]
             try:
-                formula = formula_of(name, waiting.pop(name), known, title=variable.title, units=variable.units)
-            except InvalidParameter as error:
+                formula = formula_of(name, waiting.pop(name), known, spec=variable)
+            except (InvalidParameter, UnsupportedSource) as error:
                 remedy = "" if spec.items is None else OF_ONE_GRID
                 left_out.append(_left_out(name, error.message + remedy))
             else:
@@ -134,6 +134,17 @@ def masked_by(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> Mask
         keep=mask.keep,
         across=across,
     )
+
+
+def masked_info(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> VariableInfo:
+    """Return a variable as it is masked; of a mosaic each item is.
+
+    Raises:
+        InvalidParameter: As `masked_by`.
+    """
+    if variable.is_mosaic:
+        return replace(variable, times=shared_times((variable, quality)), is_derived=True)
+    return masked_by(variable, mask, quality).info
 
 
 class MaskReader(Wrapped):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import Finding, VariableInfo
+from chronotile.core.model.collection import Finding, VariableInfo, VariableSpec
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.raster import (
@@ -22,6 +22,7 @@ from chronotile.core.model.raster import (
     valid_pixels,
 )
 from chronotile.readers.derived.wrapped import Positions, Wrapped, are_same_cells, positions_in, shared_times
+from chronotile.readers.encoding import configured_circle
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 
 BLOCK_CELLS = 1 << 16
@@ -52,20 +53,22 @@ def formula_of(
     expression: Expression,
     variables: Mapping[str, VariableInfo],
     *,
-    title: str | None = None,
-    units: str | None = None,
+    spec: VariableSpec | None = None,
 ) -> Formula:
     """Return the variable that an expression makes of others: on their grid, at the times that all have.
 
     Raises:
         InvalidParameter: They lie on different grids, or have no time in common.
+        UnsupportedSource: It is configured as circular, in units of which a full turn is unknown.
     """
+    spec = spec or VariableSpec(id=name)
+    encoding = Encoding(dtype="float32", nodata=float("nan"), units=spec.units or "1")
     taken = [variables[each] for each in expression.names]
     times = shared_times(taken)
     levels = _levels(taken)
     info = VariableInfo(
         name=name,
-        encoding=Encoding(dtype="float32", nodata=float("nan"), units=units or "1"),
+        encoding=replace(encoding, circle=configured_circle(encoding, spec)),
         levels=tuple(taken[0].levels[level[0]] for level in levels),
         made_levels=frozenset(
             number
@@ -73,7 +76,7 @@ def formula_of(
             if any(each in variable.made_levels for each, variable in zip(level, taken, strict=True))
         ),
         times=times,
-        title=title,
+        title=spec.title,
         is_derived=True,
     )
     operands = (

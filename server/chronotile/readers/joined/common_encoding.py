@@ -389,7 +389,7 @@ def common_encoding(encodings: Iterable[Encoding]) -> Encoding:
     for each in distinct:
         if all(_is_held(other, each) for other in distinct):
             return each
-    return _whole(distinct) or _floats(distinct)
+    return replace(_whole(distinct) or _floats(distinct), circle=distinct[0].circle)
 
 
 def _is_held(encoding: Encoding, other: Encoding) -> bool:
@@ -504,7 +504,7 @@ def _floats(encodings: Sequence[Encoding]) -> Encoding:
 def float32_values(encoding: Encoding) -> Encoding:
     """Return an encoding of the values of another one as float32, which rounds them."""
     dtype = np.dtype("float32")
-    return Encoding(dtype=dtype.name, units=encoding.units, **_far_reasons([encoding], dtype))
+    return Encoding(dtype=dtype.name, units=encoding.units, circle=encoding.circle, **_far_reasons([encoding], dtype))
 
 
 def _far_reasons(encodings: Sequence[Encoding], dtype: np.dtype[Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.encoding import apply_configuration
 from chronotile.readers.joined.common_encoding import common_encoding
-from chronotile.readers.mosaic.overlap import AVERAGES, mosaic_encoding
+from chronotile.readers.mosaic.overlap import AVERAGES, STATISTICS, mosaic_encoding
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.scenes import Scene, Scenes
 from chronotile.readers.reader import SHARE_OF_CELL, Lattice, cell_at
@@ -242,20 +242,26 @@ def with_rule(mosaic: MosaicInfo, rule: MosaicRule) -> MosaicInfo:
 
 
 def rule_of(spec: SourceSpec, variable: VariableInfo) -> MosaicRule:
-    """Return how pieces of a variable are combined: classes have no averages."""
+    """Return how pieces of a variable are combined: classes have no averages, directions no statistics."""
     return _rule_for(variable, items_of(spec).mosaic.rule)
 
 
 def _rule_for(variable: VariableInfo, rule: MosaicRule) -> MosaicRule:
-    return "first" if variable.is_categorical and rule in AVERAGES else rule
+    is_refused = rule in (AVERAGES if variable.is_categorical else STATISTICS)
+    return "first" if is_refused and not variable.has_means else rule
 
 
 def _rule_findings(spec: SourceSpec, variables: Mapping[str, VariableInfo]) -> Sequence[Finding]:
     rule = items_of(spec).mosaic.rule
     return tuple(
-        Finding("note", name, f"it has classes, which have no {rule}; its pieces are shown in their order")
+        Finding(
+            "note",
+            name,
+            f"it has {'classes' if each.is_categorical else 'directions'}, which have no {rule}; its pieces are shown "
+            "in their order",
+        )
         for name, each in variables.items()
-        if each.is_categorical and rule in AVERAGES
+        if _rule_for(each, rule) != rule
     )
 
 

@@ -80,6 +80,7 @@ def mosaic_encoding(encoding: Encoding, rule: MosaicRule) -> Encoding:
         nodata=float("nan"),
         flags=_far_flags(encoding, dtype),
         units=encoding.units,
+        circle=encoding.circle,
     )
 
 

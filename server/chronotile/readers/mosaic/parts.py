@@ -1,6 +1,6 @@
 """What a mosaic is read with, and which items of its index a request finds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TypeVar
 
 from chronotile.core.errors import SourceChanged
-from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.model.collection import ItemsSpec, Mask, SourceSpec, VariableSpec
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemRef, MosaicRule
@@ -81,6 +81,13 @@ class MosaicParts:
         """Return those of the same items with a further variable."""
         spec = replace(self.spec, variables={**self.spec.variables, name: VariableSpec(id=name, formula=expression)})
         scenes = self.scenes.with_spec(spec, expression.text)
+        return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
+
+    def with_mask(self, name: str, mask: Mask, others: Collection[str]) -> "MosaicParts":
+        """Return those of the same items, of which each masks a variable; `others` are all variables."""
+        known = self.spec.variables or {each: VariableSpec(id=each) for each in others}
+        spec = replace(self.spec, variables={**known, name: replace(known[name], mask=mask)})
+        scenes = self.scenes.with_spec(spec, f"{name} {mask}")
         return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
 
     def with_rule(self, rule: MosaicRule) -> "MosaicParts":

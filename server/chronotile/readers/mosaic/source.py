@@ -9,7 +9,7 @@ from operator import attrgetter
 import numpy as np
 
 from chronotile.core.errors import SourceUnavailable, TooManyPieces, VariableLacking
-from chronotile.core.model.collection import Resampling, SourceSpec, VariableInfo
+from chronotile.core.model.collection import Mask, Resampling, SourceSpec, VariableInfo
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.items import ItemRef, MosaicRule
@@ -183,6 +183,17 @@ class MosaicReader(Reader):
             ),
             tell=self._tell,
         )
+
+    def with_mask(self, masked: VariableInfo, mask: Mask) -> "MosaicReader":
+        """Return the reader of the same items, of which each masks a variable: its unclear pixels have those below.
+
+        Args:
+            masked: The variable, at the times at which its mask is there too.
+            mask: By which variable of the source.
+        """
+        info = replace(self.info, variables={**self.info.variables, masked.name: masked})
+        parts = self._parts.with_mask(masked.name, mask, self.info.variables)
+        return MosaicReader(parts, replace(self._mosaic, info=info), tell=self._tell)
 
     def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
         """Return (y, x) pixels of a grid at one time, with codes.

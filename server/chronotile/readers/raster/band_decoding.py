@@ -21,7 +21,7 @@ from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.raster import Encoding, Pixels, as_meant
 from chronotile.core.model.style import Colour, StyleClass
 from chronotile.readers.dates import find_time
-from chronotile.readers.encoding import apply_configuration, encoding_text, is_scaled, require_real
+from chronotile.readers.encoding import apply_configuration, circle_of, encoding_text, is_scaled, require_real
 from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import Recoding, recoding_of
 from chronotile.readers.native_crs import require_on_earth, source_crs
@@ -150,6 +150,7 @@ def _band(dataset: Dataset, number: int, *, is_named: bool) -> Band:
         offset=float(dataset.offsets[index]),
         nodata=dataset.nodatavals[index],
         units=dataset.units[index] or "1",
+        circle=circle_of(title or "", dataset.units[index] or ""),
     )
     is_alpha = _is_alpha(dataset, index)
     return Band(

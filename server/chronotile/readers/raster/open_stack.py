@@ -61,7 +61,11 @@ def open_band_stack(
     variables: dict[str, StackVariable] = {}
     findings = list(files.findings)
     for variable, own in series:
-        said = variable if variable.units is not None else replace(variable, units=own.units)
+        said = (
+            variable
+            if variable.units is not None
+            else replace(variable, units=own.units, title=variable.title or own.title)
+        )
         band = replace(by_number[own.bands[0]], title=own.title)
         planes = tuple(Plane(path, number) for number in own.bands)
         variables[variable.id], notes = stack_variable(

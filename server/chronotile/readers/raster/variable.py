@@ -199,11 +199,13 @@ def _of_other_units(kinds: Mapping[Key, _Kind], counts: Mapping[Key, int]) -> di
 def _levels(
     variable: VariableSpec, sample: Sample, encoding: Encoding, *, is_categorical: bool
 ) -> Mapping[Origin, NativeGrid]:
-    # Whole numbers without attributes may be classes, whose means would be others.
+    # Whole numbers without attributes may be classes, whose means would be others. Overviews of directions may be
+    # plain means, so their levels are made of native cells.
     is_float = encoding.dtype.startswith("float")
-    if is_categorical or variable.has_classes is not None or is_scaled(encoding) or is_float:
-        return with_made_levels(sample.levels, encoding, is_categorical=is_categorical)
-    return {Origin(number): grid for number, grid in enumerate(sample.levels)}
+    stored = sample.levels if encoding.circle is None else sample.levels[:1]
+    if is_categorical or variable.has_classes is not None or is_scaled(encoding) or is_float or encoding.circle:
+        return with_made_levels(stored, encoding, is_categorical=is_categorical)
+    return {Origin(number): grid for number, grid in enumerate(stored)}
 
 
 def _places(planes: Sequence[Plane]) -> list[str]:

@@ -12,6 +12,7 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import Group, about, group_findings
+from chronotile.readers.encoding import CIRCLE
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Reader
@@ -165,11 +166,11 @@ def _variable(
     name: str, levels: list[_Level], store: Store, caches: ReaderCaches
 ) -> tuple[CubeVariable, list[Finding]]:
     native = levels[0][1]
-    fitting = [level for level in levels if _fits(level[1], native)]
+    fitting = [level for level in levels if _fits(level[1], native) and not _may_be_plain_mean(level, native)]
     findings = [
         Finding("warning", f"{group.path}/{name}", f"overview left out: {_unlike(variable, native)}")
         for group, variable in levels
-        if not _fits(variable, native)
+        if (group, variable) not in fitting
     ]
     info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
     arrays = tuple(
@@ -184,7 +185,16 @@ def _fits(level: CfVariable, native: CfVariable) -> bool:
     return level is native or (_has_same_values(level, native) and _is_coarser(level.grid, native.grid))
 
 
+def _may_be_plain_mean(level: _Level, native: CfVariable) -> bool:
+    """Whether an overview of directions may have plain means: those that `optimise` wrote have an attribute."""
+    group, variable = level
+    has_circle = CIRCLE in group.arrays[variable.array].attrs
+    return variable is not native and native.info.encoding.circle is not None and not has_circle
+
+
 def _unlike(level: CfVariable, native: CfVariable) -> str:
+    if _fits(level, native):
+        return "its values are directions, of which it may have plain means; chronotile optimise writes circular ones"
     if not _has_same_values(level, native):
         return "other times or another type than the native level"
     return f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"

@@ -131,6 +131,8 @@ class Curves:
     """(time,), ascending."""
     values: FloatArray
     """(series, time), NaN where there is none."""
+    circle: float | None = None
+    """Length of a full turn if the values are directions, as `Encoding.circle`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,8 @@ class Findings:
     filled: FloatArray | None = None
     normals: Normals | None = None
     anomalies: FloatArray | None = None
+    anomaly_counts: IntArray | None = None
+    """(series, period): dates of each period that were compared with their normals, where there is a step."""
     trends: Trends | None = None
     seasons: tuple[Seasons, ...] | None = None
     """(series,)."""

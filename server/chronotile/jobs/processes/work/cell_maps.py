@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.job import Json, Result
-from chronotile.core.model.series.analysis import FloatArray
-from chronotile.jobs.processes.inputs import BBOX, BY, DATETIME, LAYER
+from chronotile.core.model.series.analysis import Analysis, FloatArray
+from chronotile.core.stats.analyse import check_directions
+from chronotile.jobs.processes.inputs import BBOX, BY, DATETIME, LAYER, locate_errors
 from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.jobs.processes.work.map_files import (
     GEOTIFF,
@@ -37,6 +38,8 @@ class CellMaps:
     """Is given the `Curves` of some cells, those of `others` after it, and returns (series, band)."""
     value_s: float
     """What it takes to make something of a number."""
+    analysis: Analysis
+    """The same of a series, which directions may not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,8 @@ class CellProcess:
         require_geotiff(coverage)
         others = [select_cells(inputs, services, name) for name in self.others]
         maps = self.maps(inputs, coverage)
+        with locate_errors({"anomaly": "kind", "climatology": "reducer", "trend": "layer"}):
+            check_directions(maps.analysis, inputs["layer"], coverage.fields[0].encoding.circle)
         times = sum(len(each.times) for each in (coverage, *others))
         held_bytes = times * itemsize(coverage) + len(maps.bands) * 4
         plan = planned_windows(coverage, *others, value_s=maps.value_s, held_bytes=held_bytes)

@@ -210,7 +210,8 @@ def _request(inputs: Inputs, services: Services) -> CoverageRequest:
 def _curves(coverage: Coverage, numbers: Numbers) -> Curves:
     encoding = coverage.fields[0].encoding
     values = np.where(encoding.valid(numbers), encoding.values(numbers), np.nan)
-    return Curves(times=coverage.times.instants, values=np.ascontiguousarray(values.reshape(len(numbers), -1).T))
+    series = np.ascontiguousarray(values.reshape(len(numbers), -1).T)
+    return Curves(times=coverage.times.instants, values=series, circle=coverage.fields[0].encoding.circle)
 
 
 def _cuts_from(first: float, size: int, side: int) -> list[list[int]]:

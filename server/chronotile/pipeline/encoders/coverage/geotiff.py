@@ -171,7 +171,7 @@ def _write_strip(writer: cog.CogWriter, coverage: Coverage, number: int, *, form
 
 
 def _has_means(field: CoverageField) -> bool:
-    return not field.layer.main_variable.is_categorical
+    return field.layer.main_variable.has_means
 
 
 def _metadata(coverage: Coverage) -> str:

@@ -34,6 +34,7 @@ def findings_document(findings: Findings, row: int) -> dict[str, Any]:
     columns = {name: each[row] for name, each in _columns(findings).items()}
     found = {
         "counts": columns.pop("count", None),
+        "anomaly_counts": columns.pop("anomaly_count", None),
         **{name: numbers_json(text_values(column, None)) for name, column in columns.items()},
         "normals": findings.normals and _normals(findings.normals, row),
         "trend": findings.trends and _trend(findings.trends, row),
@@ -52,7 +53,7 @@ def findings_columns(findings: Findings) -> dict[str, NDArray[Any]]:
 
 def units_of_column(name: str, units: str) -> str:
     """Return the units of what `findings_columns` has under a name; `units` are those of the values."""
-    return "1" if name == "count" else UNITS.get(name.removeprefix("anomaly_"), units)
+    return "1" if name in {"count", "anomaly_count"} else UNITS.get(name.removeprefix("anomaly_"), units)
 
 
 def _columns(findings: Findings) -> dict[str, NDArray[Any]]:
@@ -62,6 +63,7 @@ def _columns(findings: Findings) -> dict[str, NDArray[Any]]:
         "fill": findings.filled,
         "climatology": None if findings.normals is None else findings.normals.at_times,
         "anomaly": findings.anomalies,
+        "anomaly_count": findings.anomaly_counts,
     }
     return {name: np.ascontiguousarray(column) for name, column in columns.items() if column is not None}
 

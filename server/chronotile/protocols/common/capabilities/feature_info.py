@@ -114,6 +114,8 @@ def _columns(found: Identified) -> Iterator[tuple[str, list[Scalar]]]:
         if any(cell.labels):
             yield f"label{behind}", [*cell.labels]
         yield f"reason{behind}", [*cell.reasons]
+        if cell.dates is not None:
+            yield f"dates{behind}", [cell.dates]
     yield "colour", [colour.hex if colour.alpha else "transparent" for colour in found.colours]
 
 

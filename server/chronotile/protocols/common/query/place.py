@@ -93,7 +93,7 @@ def in_axis_order(coordinates: Sequence[float], crs: Crs) -> tuple[float, ...]:
 
 WEIGHTS = choice(
     "weights",
-    "Which cells belong to an area and their weights; default: `pixel`",
+    "Which cells belong to an area and their weights; `auto` is `area` for small areas; default: `pixel`",
     WORDS,
     default="pixel",
     any_case=False,

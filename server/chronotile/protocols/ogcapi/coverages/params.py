@@ -46,11 +46,12 @@ def requested_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
     """Return the layers of the fields that `properties` and `exclude-properties` leave, in the requested order.
 
     Raises:
-        InvalidParameter: One is not known, or none is left.
+        InvalidParameter: One is not known, or none is left. Without `crs` one on another grid is not known.
         UnknownPath: The collection has no values.
     """
     everything = layers_of(offered)
-    chosen = named_fields(query, PROPERTIES, offered) or everything
+    of_any_grid = query.optional("crs") is not None  # to which all are resampled
+    chosen = named_fields(query, PROPERTIES, offered, of_any_grid=of_any_grid) or everything
     excluded = named_fields(query, EXCLUDE_PROPERTIES, offered)
     left = tuple(layer for layer in chosen if layer not in excluded)
     if not left:

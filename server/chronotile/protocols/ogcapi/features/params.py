@@ -14,7 +14,7 @@ from chronotile.pipeline.place_shapes import places_revision
 from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, datetime, documents, names_of, text, whole
-from chronotile.protocols.common.query.place import REDUCER
+from chronotile.protocols.common.query.place import REDUCER, WEIGHTS
 from chronotile.protocols.ogcapi.block import OF_DOCUMENTS, VALUE
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
 from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
@@ -36,7 +36,7 @@ DATETIME = datetime(
 CRS = text("crs", "CRS of the coordinates, in its axis order, as a URI or a safe CURIE; default: CRS84")
 FILTER_CRS = text("filter-crs", "CRS of the geometries of `filter`, as `bbox-crs`; default: CRS84")
 CURSOR = text("cursor", "Where the page begins; links of `next` have it")
-OF_CONTENT: tuple[Parameter[object], ...] = (VALUE, DATETIME, REDUCER, CRS)
+OF_CONTENT: tuple[Parameter[object], ...] = (VALUE, DATETIME, REDUCER, WEIGHTS, CRS)
 OF_SELECTION: tuple[Parameter[object], ...] = (BBOX, BBOX_CRS, FILTER, FILTER_LANG, FILTER_CRS)
 OF_PAGE: tuple[Parameter[object], ...] = (LIMIT, CURSOR)
 
@@ -76,7 +76,13 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
         layers = tuple(dict.fromkeys(catalogue.layer(name).id for name in named))
     if not places.columns.keys().isdisjoint(layers):
         raise InvalidParameter(f"value has a name that places of {places.id} have as a property", locator=VALUE.name)
-    own = partial(PlaceValuesRequest, places=places.id, time=DATETIME.of(query), reducer=REDUCER.of(query))
+    own = partial(
+        PlaceValuesRequest,
+        places=places.id,
+        time=DATETIME.of(query),
+        reducer=REDUCER.of(query),
+        weights=WEIGHTS.of(query),
+    )
     return FeatureContent(
         crs=None if crs is None else named_crs(crs, places, catalogue),
         values=tuple(own(layer=layer) for layer in layers),

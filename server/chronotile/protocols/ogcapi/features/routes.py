@@ -23,7 +23,7 @@ from chronotile.http.respond import known_etags, respond
 from chronotile.http.run import COVERAGES, SERIES_OF_MANY, run, services_of
 from chronotile.pipeline.encoders.file_parts import FileParts
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
-from chronotile.pipeline.features.values import extract_place_columns, place_file, resolve_place_columns
+from chronotile.pipeline.features.values import extract_place_columns, note_on_cells, place_file, resolve_place_columns
 from chronotile.pipeline.place_shapes import choose_places, places_revision
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.unreadable_dates import etag_without
@@ -126,6 +126,7 @@ async def _answer(
             etag=etag_without(etag, values.unreadable, values.left_out),
             unreadable=values.unreadable,
             left_out=values.left_out,
+            note=note_on_cells(values.without_cells, len(numbers)),
         )
 
     layers, kind = [each.layer for each in content.values], COVERAGES if is_file else SERIES_OF_MANY

@@ -1,0 +1,68 @@
+"""Means and differences of directions and phases: between 350 and 10 degrees the mean is 0.
+
+Fisher, N. I. (1993): Statistical analysis of circular data. Each direction is a unit vector, a complex number; the mean
+is the direction of the sum, and is undefined if the vectors cancel out.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.raster import BoolArray
+
+FloatArray = NDArray[np.float64]
+Vectors = NDArray[np.complex128]
+
+MIN_LENGTH = 1e-9
+"""Length of a mean vector below which its direction is rounding only."""
+NOISE = 1e-12
+"""Rounding of a direction, as a fraction of a turn."""
+
+
+def require_directional(is_meant: bool, what: str, layer: str, circle: float | None, *, locator: str) -> None:
+    """Refuse what directions do not have: an order, and so no median or trend.
+
+    Raises:
+        InvalidParameter: The values are directions, and it is not meaningful for these.
+    """
+    if circle is not None and not is_meant:
+        raise InvalidParameter(
+            f"layer {layer} has directions, which have no {what}; of directions there are mean, std, count, "
+            "valid_share and histograms, climatologies of means, and differences",
+            locator=locator,
+        )
+
+
+def vectors_of(values: FloatArray, circle: float) -> Vectors:
+    """Return the unit vectors of directions, of which a full turn is `circle`; NaN of values that are not finite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.exp(2j * np.pi / circle * values))
+
+
+def mean_directions(total: Vectors, weight: FloatArray, circle: float, is_signed: BoolArray) -> FloatArray:
+    """Return the directions of sums of vectors, NaN without any and where they cancel out.
+
+    Args:
+        total: Sums of vectors times weights.
+        weight: Sums of the weights.
+        circle: Length of a full turn.
+        is_signed: Where some of the values are negative. Directions are from `-circle / 2` to `circle / 2` there,
+            elsewhere from 0 to below `circle`.
+    """
+    angles = np.angle(total) * (circle / (2 * np.pi))
+    is_below = ~is_signed & (angles < 0)
+    turned = np.where(is_below, np.where(angles < -NOISE * circle, angles + circle, 0.0), angles)
+    return np.asarray(np.where((weight > 0) & (np.abs(total) > MIN_LENGTH * weight), turned, np.nan))
+
+
+def circular_deviations(total: Vectors, weight: FloatArray, circle: float) -> FloatArray:
+    """Return the circular standard deviation (Fisher, 2.12) of sums of vectors; NaN as `mean_directions`."""
+    lengths = np.minimum(np.divide(np.abs(total), weight, out=np.zeros(total.shape), where=weight > 0), 1.0)
+    with np.errstate(divide="ignore"):
+        deviations = np.sqrt(np.maximum(-2 * np.log(lengths), 0.0)) * (circle / (2 * np.pi))
+    return np.asarray(np.where(lengths > MIN_LENGTH, deviations, np.nan))
+
+
+def shortest(differences: FloatArray, circle: float | None) -> FloatArray:
+    """Return differences the shorter way round, from `-circle / 2` to `circle / 2`; unchanged without a circle."""
+    return differences if circle is None else np.asarray((differences + circle / 2) % circle - circle / 2)
