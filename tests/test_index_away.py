@@ -103,6 +103,47 @@ def settings(tmp_path, server, monkeypatch):
     )
 
 
+LISTS = [
+    *("/?f=json", "/layers", "/layers/scenes.B04", "/stac?f=json", "/stac/collections", "/stac/collections/scenes"),
+    *("/ogcapi/collections?f=json", "/ogcapi/collections/scenes.B04?f=json"),
+    *("/ogcapi/collections/_collections/items?f=json", "/wcs?SERVICE=WCS&REQUEST=GetCapabilities"),
+    *("/wms?SERVICE=WMS&REQUEST=GetCapabilities", "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"),
+]
+NEEDS_INDEX = ["/layers/scenes.B04/preview.png", "/stac/search", "/timeseries/scenes.B04/point?lon=6&lat=50.5"]
+
+
+@pytest.fixture
+def client_of_items(settings):
+    """A server whose collection of scenes has no variables but those of its items."""
+    (file,) = settings.config.parent.glob("stac-*/*/collection.json")
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({key: value for key, value in document.items() if key != "item_assets"}))
+    settings.config.write_text(settings.config.read_text().replace(", variables: {RED: {asset: B04}}", ""))
+    with TestClient(create_app(settings), raise_server_exceptions=False) as one:
+        until(lambda: number_found(one) == len(SCENES) and one.get(NEEDS_INDEX[0]).status_code == 200)
+        until(lambda: one.get("/stac/collections/near").status_code == 200)
+        yield one
+
+
+@pytest.mark.parametrize("edit", ["", "service: {title: other}\n"], ids=["unchanged", "edited"])
+def test_unreachable_index_keeps_collections_in_lists(client_of_items, settings, server, edit):
+    client, live = client_of_items, client_of_items.app.state.chronotile.live
+    before = {path: client.get(path).text for path in LISTS}
+    server.stop()
+    settings.config.write_text(settings.config.read_text() + edit)
+    until(lambda: client.get("/stac/search").status_code == 503)
+    live.refresh()
+    live.refresh()
+    away = {path: client.get(path) for path in LISTS}
+    for path in NEEDS_INDEX:  # answered for a second from the index as it was
+        until(lambda path=path: client.get(path).status_code == 503)
+    waits = [client.get(path).headers["retry-after"] for path in NEEDS_INDEX]
+
+    assert [path for path, each in away.items() if (each.status_code, "scenes" in each.text) != (200, True)] == []
+    assert [path for path, each in away.items() if not edit and each.text != before[path]] == []
+    assert waits == ["5"] * 3
+
+
 @pytest.fixture
 def client(settings):
     with TestClient(create_app(settings), raise_server_exceptions=False) as one:

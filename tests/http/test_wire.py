@@ -1,11 +1,14 @@
 """What is no request, over a real socket."""
 
+import asyncio
 import json
 import socket
 from contextlib import suppress
+from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.responses import PlainTextResponse
 
 from chronotile.app.application import application
 from chronotile.http.wire import Joined
@@ -59,6 +62,84 @@ def test_warning_has_its_capital_letter_on_the_wire():
     assert head.startswith("HTTP/1.1 200")
     assert "\r\nWarning: 99 Default value used: time=2020-06-21 ISO8601\r\n" in f"{head}\r\n"
     assert body.startswith(b"\x89PNG")
+
+
+GET = b"GET /layers/NDVI HTTP/1.1\r\nHost: a\r\n\r\n"
+FORM = b"SERVICE=WMS&REQUEST=GetCapabilities"
+POST = (
+    b"POST /wms HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(FORM), FORM)
+)
+
+
+def open_to(url):
+    place = urlsplit(url)
+    return socket.create_connection((place.hostname, place.port), timeout=PATIENCE_S)
+
+
+def received_after_shutdown(url, message):
+    """What a client gets that closes its sending half with the request, until the server closes the other."""
+    with open_to(url) as connection:
+        connection.sendall(message)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("message", "answers"),
+    [(GET, 1), (GET * 3, 3), (POST, 1), (GET.replace(b"1.1", b"1.0"), 1), (GET + GET[:20], 1)],
+    ids=["get", "pipelined", "post", "http-1.0", "incomplete-second"],
+)
+def test_half_closed_client_gets_its_answers(message, answers):
+    with listening(application(served.make_services())) as url:
+        received = received_after_shutdown(url, message)
+
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == answers
+    assert received.count(b'"NDVI"') >= 1 or b"</WMS_Capabilities>" in received
+
+
+@pytest.mark.slow
+def test_half_closed_client_without_whole_request_is_closed():
+    with listening(application(served.make_services())) as url:
+        assert received_after_shutdown(url, POST[:-5]) == b""
+        assert received_after_shutdown(url, GET[:-2]) == b""
+
+
+@pytest.mark.slow
+def test_half_closed_client_waits_for_a_slow_answer():
+    probed = Event()
+
+    async def slow(scope, receive, send):
+        assert scope["type"] == "http"
+        await asyncio.to_thread(probed.wait, PATIENCE_S)
+        await PlainTextResponse("whole")(scope, receive, send)
+
+    with listening(slow) as url, open_to(url) as connection:
+        connection.sendall(GET)
+        connection.shutdown(socket.SHUT_WR)
+        first = connection.recv(65536)
+        probed.set()
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert first == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert received.endswith(b"\r\n\r\nwhole")
+
+
+@pytest.mark.slow
+def test_client_that_closed_both_halves_is_noticed():
+    has_left = Event()
+
+    async def wait(scope, receive, _send):
+        assert scope["type"] == "http"
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        has_left.set()
+
+    with listening(wait) as url:
+        with open_to(url) as connection:
+            connection.sendall(GET)
+        assert has_left.wait(PATIENCE_S)
 
 
 class Written:

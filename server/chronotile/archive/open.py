@@ -20,7 +20,7 @@ from chronotile.core.model.style import Style
 from chronotile.core.yaml_source import Node
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.styling.load import load_styles, style_folders
+from chronotile.pipeline.styling.load import load_styles, shipped_styles, style_folders
 from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, PendingSource, SourcesSnapshot, is_elsewhere
 from chronotile.readers.hrefs import DocumentState
 from chronotile.readers.kinds import kind_of_spec, kind_options
@@ -107,7 +107,7 @@ def open_archive(
     caches = caches or ReaderCaches()
     if is_configuration(place):
         return _opened(*_loaded(place, environment), clock, patience_s=patience_s, caches=caches)
-    styles = load_styles(style_folders(None))
+    styles = dict(shipped_styles())
     folder = refresh.folder_state(place)
     discovery = discover(place, styles, caches, progress=progress)
     file = discovery.root / "chronotile.yaml"
@@ -223,9 +223,14 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     patience_s: float = START_S,
 ) -> Archive:
     """The archive of a configuration that was written, or of one that was found in a folder."""
-    known = {} if before is None or before.configuration.root != configuration.root else before.collection_documents
     index = _index_of(source_specs(configuration, styles), caches)
-    completed = with_stac_metadata(configuration, styles, index, known=known)
+    completed = with_stac_metadata(
+        configuration,
+        styles,
+        index,
+        before={} if before is None else before.collection_documents,
+        is_same=before is not None and before.configuration.root == configuration.root,
+    )
     specs = source_specs(completed.configuration, completed.styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
     documents = refresh.document_states(here, index)  # before they are opened: what comes between is seen as new
@@ -233,12 +238,15 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
     places, of_places = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
     readers, of_readers, unopened = _opened_here(here, state, before=before, caches=caches)
+    _require_index_of(unopened, before, caches)
     found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
     infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: each.info for name, each in found.opened.items()}
     readers |= {name: each.reader for name, each in found.opened.items()}
     away = (found.away.keys() - found.opened.keys()) | _without_items(here, index, readers) | unopened
-    catalogue, findings = build_catalogue(completed.configuration, infos, completed.styles, places=places, away=away)
+    catalogue, findings = build_catalogue(
+        completed.configuration, infos, completed.styles, places=places, away=away, shipped=shipped_styles()
+    )
     catalogue = with_stated_extents(catalogue, specs, {name: each.body for name, each in completed.documents.items()})
     catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
     catalogue = with_clear_layers(catalogue)
@@ -309,6 +317,13 @@ def _opened_here(
     failing = {} if before is None else _failing_cubes(before, specs, {*unchanged, *opened.readers})
     readers = {**unchanged, **opened.readers, **failing}
     return readers, _source_findings(opened.findings, failing), opened.away - readers.keys()
+
+
+def _require_index_of(unopened: frozenset[str], before: Archive | None, caches: ReaderCaches) -> None:
+    """Raise `SourceUnavailable` if collections of `before` would be lost because the index does not answer."""
+    lost = set[str]() if before is None else before.services.readers.keys() & unopened
+    if lost and caches.items is not None:
+        refresh.state_in_index(caches.items, min(lost))
 
 
 def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:

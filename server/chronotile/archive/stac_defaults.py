@@ -62,6 +62,8 @@ class CollectionDocument:
     """Without members where the source has no such document, or it could not be read."""
     problem: str = ""
     """Why it could not be read."""
+    items: tuple[Document, ...] = ()
+    """The newest items of the collection when the index last answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +83,27 @@ def with_stac_metadata(
     styles: Mapping[str, Style],
     index: PieceIndex | None,
     *,
-    known: Mapping[str, CollectionDocument],
+    before: Mapping[str, CollectionDocument],
+    is_same: bool,
 ) -> CompletedConfiguration:
     """Return a configuration with what metadata say of its collections of kind `stac`.
 
     Args:
         configuration: As it is written.
         styles: By id.
-        index: Of items.
-        known: Documents of collections that were read before; they are not read again.
+        index: Of items; `None` if it is unreachable.
+        before: Documents of the archive that is reopened. Their items are used while the index is unreachable.
+        is_same: Whether these documents are of the same configuration; then they are not read again.
     """
     collections, all_styles, findings = dict(configuration.collections), dict(styles), list[Finding]()
-    documents = _documents(configuration, known)
+    documents = _documents(configuration, before if is_same else {})
     for name, document in documents.items():
         section = configuration.collections[name]
-        metadata = replace(metadata_of(document.body, list(_items(index, name))), id=name)
+        items = _items(index, name)
+        if items is None:
+            items = before[name].items if name in before else ()
+        documents[name] = replace(document, items=items)
+        metadata = replace(metadata_of(document.body, items), id=name)
         draft = draft_of(metadata, section.source.href, styles)
         completed = _completed(configuration, name, draft)
         collections[name] = completed or section
@@ -163,15 +171,15 @@ def _read(href: str) -> Document:
     return body if isinstance(body, dict) else {}
 
 
-def _items(index: PieceIndex | None, collection: str) -> Iterator[Document]:
-    """The newest items of a collection."""
+def _items(index: PieceIndex | None, collection: str) -> tuple[Document, ...] | None:
+    """Return the newest items of a collection; `None` if the index does not answer."""
     if not isinstance(index, SearchableItems):
-        return
+        return None
     try:
         page = index.search(ItemSearch(collections=(collection,), limit=MOST_ITEMS))
     except ChronotileError:
-        return  # opening the collection reports it
-    yield from (orjson.loads(each.document) for each in page.items if each.document)
+        return None  # opening the collection reports it
+    return tuple(orjson.loads(each.document) for each in page.items if each.document)
 
 
 def _completed(configuration: Configuration, name: str, draft: StacDraft) -> CollectionSection | None:

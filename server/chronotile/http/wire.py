@@ -7,7 +7,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from chronotile.http.bounded_http import BoundedHttp
+from chronotile.http.bounded_http import WITHOUT_HOST, BoundedHttp
 
 
 class SpeltName(bytes):
@@ -22,8 +22,37 @@ SPELT = {b"warning": SpeltName(b"Warning")}
 """OGC's conformance suite for WMS 1.3.0 looks for this name letter by letter (RFC 9110 §5.1 does not)."""
 
 
+PROBE_S = 0.2
+"""Time after which an unanswered client that stopped sending is probed first; doubled with each probe."""
+PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""Clients discard it (RFC 9110 §15.2.1). The system of a client that closed both halves resets the connection."""
+
+
 class Wire(BoundedHttp):
     """The protocol that chronotile runs uvicorn with."""
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # of which asyncio uses the value
+        """Return whether the connection stays open: the client has sent whole requests, and waits for answers.
+
+        A client that closed its sending half alone (RFC 9293 §3.6) looks like one that left until something is written.
+        """
+        is_waiting = not self.is_idle and not self._is_in_body and not self.is_refused
+        if not is_waiting or not self.transport.can_write_eof():  # TLS has no halves
+            return False
+        self.cycle.keep_alive = False
+        self._stop_receiving()
+        self._receiving = self.loop.call_later(PROBE_S, self._probe, PROBE_S)
+        return True
+
+    def _probe(self, delay_s: float) -> None:
+        if self.cycle.response_started or self.transport.is_closing():
+            return
+        if self.cycle.scope["http_version"] in WITHOUT_HOST:  # and without interim answers
+            self.transport.close()
+            return
+        if not self.pipeline:  # no answer before it is on its way
+            self.transport.write(PROBE)
+        self._receiving = self.loop.call_later(2 * delay_s, self._probe, 2 * delay_s)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- uvicorn has types of its own for what Starlette calls so
         joined = Joined(cycle.transport, self.close_when_read)
