@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Lock
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,9 +48,6 @@ _DOWNLOAD_PREFIXES = ("/wcs", "/zarr/", "/products/")
 _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
 )
-_ITEMS = re.compile(r"/ogcapi/collections/[^/]+/items/?$")
-_PAGES = {"json", "geojson", "html"}
-"""Formats of features that are answered in pages."""
 _OPERATOR_PATHS = ("/metrics", "/metrics/", "/usage", "/usage/")
 _COG_PATHS = re.compile(r"/cog(/|$)")
 
@@ -96,7 +92,7 @@ class Gate:
             UnknownPath: It is for operators.
             QuotaExceeded: The user has used up a quota.
         """
-        principal, subjects = None, EVERYBODY
+        principal = None
         if scope["method"] == "OPTIONS":  # browsers send preflights without a header, and whatever the key
             take(scope, KEY_IN_PATH)
         else:
@@ -104,26 +100,22 @@ class Gate:
         path = path_of(scope)
         if SHARE in scope and not (scope["method"] in {"GET", "HEAD"} and _SHARED.fullmatch(path)):
             raise UnknownPath(f"there is nothing at {path[:200]!r}")
-        right = _right_for(path, scope)
         if principal is not None:
             scope[PRINCIPAL] = principal
-            if principal.rights is None or right in principal.rights:
-                subjects = principal.subjects
+        grants = scope[GRANTS] = _GrantSet(self._narrowed, principal, _right_for(path))
+        subjects = grants.subjects
         needed = rules.operate if path in _OPERATOR_PATHS else rules.cog if _COG_PATHS.match(path) else None
         if needed is not None and needed.isdisjoint(subjects):
             raise UnknownPath(f"there is nothing at {path[:200]!r}")
-        scope[GRANTS] = _GrantSet(self._narrowed, subjects, right)
         if rules.quotas:
             await self._accounts.charge(scope, path, rules, state.services.catalogue.service)
         if self._accounts.are_kept:
             scope[COUNTER] = self._accounts
         if KEY_PATH in scope:  # a cache would keep the address, and so the key
             return True
-        if subjects is EVERYBODY:
-            return False
-        of = self._narrowed.of
-        services = scope[SERVICES] = of(state.services, subjects, right)
-        return services.grant != of(state.services, EVERYBODY, right).grant
+        if subjects is not EVERYBODY:
+            scope[SERVICES] = grants.of(state.services)
+        return grants.is_private
 
     async def _principal(self, scope: Scope, state: ServerState, rules: AccessRules) -> Principal | None:
         credential = credential_of(scope)
@@ -149,31 +141,40 @@ class Gate:
         return None if session is None else session.principal
 
 
-def _right_for(path: str, scope: Scope) -> Right:
+def _right_for(path: str) -> Right:
     if path.startswith(_PROCESS_PREFIXES):
         return "process"
-    is_download = path.startswith(_DOWNLOAD_PREFIXES) or _DOWNLOADS.match(path)
-    return "download" if is_download or (_ITEMS.match(path) and _wants_file(scope)) else "see"
+    return "download" if path.startswith(_DOWNLOAD_PREFIXES) or _DOWNLOADS.match(path) else "see"
 
 
-def _wants_file(scope: Scope) -> bool:
-    """Whether a request for features is for all of them as a file, not for a page."""
-    pairs = parse_qsl(scope["query_string"].decode("latin-1"))
-    accepted = header_value(scope["headers"], b"accept").lower()
-    is_named = any(name.lower() == "f" and value.lower() not in _PAGES for name, value in pairs)
-    return is_named or b"flatgeobuf" in accepted or b"geopackage" in accepted
+def _subjects_of(principal: Principal | None, right: Right) -> frozenset[str]:
+    # A key may have few rights.
+    has_right = principal is not None and (principal.rights is None or right in principal.rights)
+    return principal.subjects if principal is not None and has_right else EVERYBODY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _GrantSet:
-    """What some subjects may do, of whatever services a request comes to have."""
+    """What a client may do, of whatever services a request comes to have."""
 
     narrowed: "_NarrowedServices"
-    subjects: frozenset[str]
+    principal: Principal | None
     right: Right
+    """Which the path needs."""
+    is_private: bool = False
+    """Whether a part of the answer was not for everyone."""
 
-    def of(self, services: Services) -> Services:
-        return self.narrowed.of(services.origin, self.subjects, self.right)
+    @property
+    def subjects(self) -> frozenset[str]:
+        return _subjects_of(self.principal, self.right)
+
+    def of(self, services: Services, right: Right | None = None) -> Services:
+        right, of, origin = right or self.right, self.narrowed.of, services.origin
+        subjects = _subjects_of(self.principal, right)
+        found = of(origin, subjects, right)
+        if subjects is not EVERYBODY and found.grant != of(origin, EVERYBODY, right).grant:
+            self.is_private = True
+        return found
 
 
 class _NarrowedServices:
@@ -215,6 +216,12 @@ def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
     return response
 
 
+def _is_private(scope: Scope) -> bool:
+    # Whether the handler has used a right that not everyone has.
+    grants = scope.get(GRANTS)
+    return grants is not None and grants.is_private
+
+
 def _with_privacy(send: Send, scope: Scope, varies: bytes, fields: Collection[RawHeader], *, is_private: bool) -> Send:
     """Return what sends answers with more fields, that shared caches keep apart, and private ones not at all.
 
@@ -230,7 +237,7 @@ def _with_privacy(send: Send, scope: Scope, varies: bytes, fields: Collection[Ra
                 added.append((b"referrer-policy", b"no-referrer"))
             if SHARE in scope:
                 added.append((b"cache-control", b"private, no-store"))
-            elif is_private and b"no-store" not in header_value(headers, b"cache-control"):
+            elif (is_private or _is_private(scope)) and b"no-store" not in header_value(headers, b"cache-control"):
                 added.append((b"cache-control", b"private, no-cache"))
             set_headers(message, added)
         await send(message)

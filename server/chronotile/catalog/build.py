@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -80,6 +81,7 @@ def build_catalogue(
     *,
     places: Mapping[str, PlaceSet] | None = None,
     away: AbstractSet[str] = frozenset(),
+    shipped: Mapping[str, Style] = MappingProxyType({}),
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
     """Return the catalogue of the collections whose sources opened, and what could not be served of them.
 
@@ -89,6 +91,7 @@ def build_catalogue(
         styles: All styles by id.
         places: The sets that could be read, by id.
         away: Collections that are not in `infos` as their source is away for now.
+        shipped: Styles that come with chronotile, by id: no rule hides them.
 
     Raises:
         ConfigurationError: The configuration names styles that are not there.
@@ -117,6 +120,8 @@ def build_catalogue(
         access=None if configuration.access is None else configuration.access.rules(),
         rules_of_places={name: rule_of(default, each.access) for name, each in configuration.places.items()},
         rules_of_away={name: rule for names in named.values() for name, rule in names.items()},
+        rules_of_styles=_rules_of_styles(configuration, styles, default),
+        shipped_styles=shipped,
     )
     findings += [*_viewer_findings(catalogue), *_search_findings(configuration), *_places_findings(catalogue)]
     return catalogue, tuple(findings)
@@ -146,6 +151,19 @@ def _configured_names(
         rule = rule_of(default, section.access, each.access)
         yield each.layer or default_id(collection_id, name), rule
         yield from ((alias.name, rule) for alias in each.aliases)
+
+
+def _rules_of_styles(
+    configuration: Configuration, styles: Mapping[str, Style], default: RuleSection | None
+) -> dict[str, list[Rule]]:
+    """Return the rules of the configured variables that use a style, by its id."""
+    found = dict[str, list[Rule]]()
+    for section in configuration.collections.values():
+        for name, each in section.variables.items():
+            style = named_style(name, styles)
+            for used in each.styles or ([] if style is None else [style.id]):
+                found.setdefault(used, []).append(rule_of(default, section.access, each.access))
+    return found
 
 
 def absolute_href(href: str, folder: Path, kind: KindOptions | None = None) -> str:

@@ -5,7 +5,7 @@ import heapq
 import itertools
 import re
 from collections.abc import Collection as Names
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -180,6 +180,10 @@ class Catalogue:
     rules_of_places: Mapping[str, Rule] = field(default_factory=dict)
     rules_of_away: Mapping[str, Rule] = field(default_factory=dict)
     """By the names of `away`."""
+    rules_of_styles: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
+    """Rules of the configured variables that use a style, by its id."""
+    shipped_styles: Mapping[str, Style] = field(default_factory=dict)
+    """Styles that come with chronotile, by id; a style of the same id in `styles` replaces one."""
     clear: Mapping[str, Layer] = field(default_factory=dict)
     """By id of a layer: the same without pixels that are not clear, which answers under an id that is not listed."""
     partly_away: frozenset[str] = frozenset()
@@ -190,10 +194,10 @@ class Catalogue:
         collections = tuple(filter(None, (_granted(each, subjects, right) for each in self.collections)))
         names = {name for name, rule in self.rules_of_away.items() if rule.allows(subjects, right)}
         places = {name for name in self.places if self.rules_of_places[name].allows(subjects, right)}
-        if collections == self.collections and names == self.away.keys() and places == self.places.keys():
+        of_styles = all(any(rule.allows(subjects, right) for rule in each) for each in self.rules_of_styles.values())
+        is_whole = collections == self.collections and names == self.away.keys() and places == self.places.keys()
+        if is_whole and of_styles:
             return self
-        kept = {style.id for each in collections for layer in each.layers for style in layer.styles}
-        hidden = {style.id for layer in self.layers for style in layer.styles if style.is_categorical} - kept
         variables = {each.id: each.variables for each in collections}
         shown = {layer.id for each in collections for layer in each.layers}
         clear = {
@@ -208,7 +212,7 @@ class Catalogue:
         return replace(
             seen,
             service=replace(self.service, viewer=viewer),
-            styles={name: style for name, style in self.styles.items() if name not in hidden},
+            styles=self._granted_styles(seen, subjects, right),
             places={name: each for name, each in self.places.items() if name in places},
             away={name: each for name, each in self.away.items() if name in names},
             partly_away=partly_away,
@@ -219,6 +223,21 @@ class Catalogue:
                 if name not in partly_away and each.access.allows(subjects, right)
             },
         )
+
+    def _granted_styles(self, seen: "Catalogue", subjects: frozenset[str], right: Right) -> dict[str, Style]:
+        """Return the styles without those that only hidden layers use, among them layers whose source is away."""
+        shown, used = seen._used_styles(), self._used_styles()  # noqa: SLF001 -- its own class
+        for name, rules in self.rules_of_styles.items():
+            (shown if any(rule.allows(subjects, right) for rule in rules) else used).add(name)
+        hidden, shipped = used - shown, self.shipped_styles
+        return {
+            name: shipped[name] if name in hidden else style
+            for name, style in self.styles.items()
+            if name not in hidden or name in shipped
+        }
+
+    def _used_styles(self) -> set[str]:
+        return {style.id for layer in self.layers for style in layer.styles}
 
     @property
     def layers(self) -> Iterator[Layer]:
@@ -252,6 +271,7 @@ class Catalogue:
         collections = (*self.collections, *self.unopened.values())
         rules = [rule for each in collections for rule in (each.access, *(layer.access for layer in each.layers))]
         rules += [*self.rules_of_places.values(), *self.rules_of_away.values()]
+        rules += itertools.chain.from_iterable(self.rules_of_styles.values())
         return frozenset[str]().union(*(rule.subjects for rule in rules))
 
     @cached_property

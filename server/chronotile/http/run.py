@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection, Request
 
 from chronotile.archive.index.write import ItemWriter
 from chronotile.core import errors
+from chronotile.core.model.access import Right
 from chronotile.core.model.request import IsActive
 from chronotile.core.web.places import Places
 from chronotile.http.body_memory import BodyMemory, DownloadSlots
@@ -164,8 +165,13 @@ class Grants(Protocol):
         """Which the client is."""
         ...
 
-    def of(self, services: Services) -> Services:
-        """Return these services as far as they may be used: the same object for the same services."""
+    def of(self, services: Services, right: Right | None = None) -> Services:
+        """Return these services as far as they may be used: the same object for the same services.
+
+        Args:
+            services: All, or a part of them.
+            right: To do what; `None`: what the path of the request is for.
+        """
 
 
 def state_of(connection: HTTPConnection) -> ServerState:
@@ -189,6 +195,16 @@ def services_of(connection: HTTPConnection) -> Services:
             services = granted(services, EVERYBODY)
         connection.scope[SERVICES] = services
     return services
+
+
+def services_with(connection: HTTPConnection, right: Right) -> Services:
+    """Return the services of a request as far as its client has a right.
+
+    Handlers use it for rights that the gate cannot read from the path, such as that of a negotiated format.
+    """
+    grants: Grants | None = connection.scope.get(GRANTS)
+    services = services_of(connection)
+    return granted(services, EVERYBODY, right) if grants is None else grants.of(services, right)
 
 
 def user_of(connection: HTTPConnection) -> str | None:

@@ -28,7 +28,14 @@ def granted(services: Services, subjects: frozenset[str], right: Right = "see") 
         return services
     known = catalogue.collections_by_id.keys() | set(catalogue.away.values())
     live = services.live_items
-    names = (*(layer.id for layer in catalogue.layers), *sorted(catalogue.away), "", *catalogue.places)
+    names = (
+        *(layer.id for layer in catalogue.layers),
+        *sorted(catalogue.away),
+        "",
+        *catalogue.places,
+        "",
+        *catalogue.styles,
+    )
     return replace(
         services,
         catalogue=catalogue,

@@ -128,7 +128,7 @@ class Copy:
 
     def _look_at(self, change):
         found = self.index.find(change.collection, change.id)
-        assert found == change.item == self.index.find_product(change.product)
+        assert found == change.item == self.index.find_product(change.product, among={change.collection})
         (ref,) = self.index.covering(change.collection, found.ref.bbox)
         assert ref == found.ref
         assert self.index.assets([ref.number])[ref.number]

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from isal import isal_zlib
+from sqlalchemy import update
 
 from chronotile.catalog.items import altering, lookups
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
+from chronotile.catalog.items.schema import BODIES, INDEX
+from chronotile.core.database import write_transaction
 from chronotile.core.errors import CursorExpired, InvalidParameter
 from chronotile.core.model.items import ItemSearch, product_id
 from tests.catalog.items.conftest import make_item
@@ -274,12 +278,23 @@ def test_an_item_is_found_by_its_product(index):
     index.put("s2", [make_item("a"), make_item("b")])
     index.put("modis", [make_item("a")])
 
-    found = index.find_product(product_id("modis", "a"))
+    found = index.find_product(product_id("modis", "a"), among={"modis", "s2"})
 
     assert (found.collection, found.ref.id) == ("modis", "a")
     assert found == index.find("modis", "a")
     assert found.product == product_id("modis", "a")
-    assert index.find_product(product_id("modis", "b")) is None
+    assert index.find_product(product_id("modis", "b"), among={"modis", "s2"}) is None
+
+
+def test_hidden_product_is_not_read_from_the_index(index):
+    index.put("hidden", [make_item("a")])
+    index.put("s2", [make_item("b")])
+    with write_transaction(index._engine, INDEX) as connection:
+        connection.execute(update(BODIES).values(document=b"no document: who decodes it fails"))
+
+    assert index.find_product(product_id("hidden", "a"), among={"s2"}) is None
+    with pytest.raises(isal_zlib.error):
+        index.find_product(product_id("s2", "b"), among={"s2"})
 
 
 def test_products_whose_numbers_begin_alike_are_told_apart(index):
@@ -287,8 +302,8 @@ def test_products_whose_numbers_begin_alike_are_told_apart(index):
     known = product_id("s2", "a")
     other = type(known)(bytes=known.bytes[:8] + bytes(8))
 
-    assert index.find_product(other) is None
-    assert index.find_product(known).ref.id == "a"
+    assert index.find_product(other, among={"s2"}) is None
+    assert index.find_product(known, among={"s2"}).ref.id == "a"
 
 
 def test_an_item_is_found_by_its_id_in_its_own_archive_alone(tmp_path):
@@ -299,7 +314,7 @@ def test_an_item_is_found_by_its_id_in_its_own_archive_alone(tmp_path):
         assert index.find("s2", "A") is None
         assert index.find("modis", "a") is None
         assert other.find("s2", "a") is None
-        assert other.find_product(product_id("s2", "a")) is None
+        assert other.find_product(product_id("s2", "a"), among={"s2"}) is None
     finally:
         index.close()
         other.close()

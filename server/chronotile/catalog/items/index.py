@@ -1,10 +1,10 @@
 """The item index: two tables find the items of a place and time, others keep what is known of each."""
 
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,16 @@ from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
-from chronotile.catalog.items.statements import DriverCursor, Statement, Value, chunks, listed, padded, reading
+from chronotile.catalog.items.statements import (
+    MOST_LISTED,
+    DriverCursor,
+    Statement,
+    Value,
+    chunks,
+    listed,
+    padded,
+    reading,
+)
 from chronotile.core.database import close_engine, write_transaction
 from chronotile.core.errors import LimitExceeded, SourceUnavailable, StorageFull
 from chronotile.core.model.collection import Finding
@@ -395,15 +404,18 @@ class ItemIndex:
         if not is_text(id_):
             return None
         with self._reading(is_single=True) as cursor:
-            found = self._found(cursor, _BY_ID, {"archive": self._archive, "collection": collection, "id": id_})
-        return next(found, None)
+            rows = self._run(cursor, _BY_ID, {"archive": self._archive, "collection": collection, "id": id_})
+        return next(_found_items(rows), None)
 
-    def find_product(self, product: UUID) -> FoundItem | None:
-        """Return the item of a product; `None` if there is none."""
-        with self._reading(is_single=True) as cursor:
-            key = lookups.product_key(product)
-            found = self._found(cursor, _BY_PRODUCT, {"archive": self._archive, "product": key})
-        return next((item for item in found if item.product == product), None)
+    def find_product(self, product: UUID, *, among: Collection[str]) -> FoundItem | None:
+        """Return the item of a product; `None` if none of the collections `among` has one.
+
+        The database skips items of other collections, so that the time of an answer does not show that they exist.
+        """
+        values: dict[str, Value] = {"archive": self._archive, "product": lookups.product_key(product)}
+        with self._reading(is_single=len(among) <= MOST_LISTED) as cursor:
+            found = _found_items(self._listed(cursor, _by_product, "collection", sorted(among), **values))
+            return next((item for item in found if item.product == product), None)
 
     def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
         """Return the items of a collection that were added or replaced last; of those put together the latest first.
@@ -492,13 +504,6 @@ class ItemIndex:
             ]
             yield ItemSearcher(search, collections, cursor, self._engine.dialect, clock=self._clock)
 
-    def _found(self, cursor: DriverCursor, query: Select[Any], values: Mapping[str, Value]) -> Iterator[FoundItem]:
-        """The items of rows that end with their collection and document."""
-        return (
-            FoundItem(ref=lookups.ref_of(row), collection=collection, document=isal_zlib.decompress(document))
-            for *row, collection, document in self._run(cursor, query, values)
-        )
-
     @contextmanager
     def _reading(self, *, is_single: bool = False) -> Iterator[Any]:
         with self._noting_damage(), reading(self._engine, INDEX, is_single=is_single) as cursor:
@@ -553,7 +558,7 @@ class ItemIndex:
         if not cells:
             return None
         count, near = statements.near_values(box, cells)
-        values = {"archive": self._archive, "id": collection, "most": most + 1, **when.values, **near}
+        values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": most + 1, **when.values, **near}
         with self._reading(is_single=True) as cursor:
             rows = self._run(cursor, statements.levels_and_covering(count, len(when.listed)), values)
         if not rows or rows[0][0] != levels:
@@ -651,7 +656,20 @@ _WHOLE = (
     .where(COLLECTIONS.c.archive == bindparam("archive"))
 )
 _BY_ID = _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"), ITEMS.c.id == bindparam("id"))
-_BY_PRODUCT = _WHOLE.where(ITEMS.c.product == bindparam("product"))
+
+
+@cache
+def _by_product(collections: int) -> Select[Any]:
+    among = COLLECTIONS.c.id.in_(statements.names("collection", collections))
+    return _WHOLE.where(ITEMS.c.product == bindparam("product"), among)
+
+
+def _found_items(rows: Iterable[Any]) -> Iterator[FoundItem]:
+    # Rows end with the collection and the document.
+    for *row, collection, document in rows:
+        yield FoundItem(ref=lookups.ref_of(row), collection=collection, document=isal_zlib.decompress(document))
+
+
 _IDS = (
     select(ITEMS.c.id)
     .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)

@@ -84,10 +84,13 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
         SourceUnavailable: The index does not answer, or the source of the collection is away.
         AsksElsewhere: A catalogue of others has to be requested, which this thread may not.
     """
-    found = items_of(services).find(collection, id_)
-    if collection not in live_names(services) and (found is None or collection not in listed_collections(services)):
+    is_live = collection in live_names(services)
+    if not is_live and collection not in listed_collections(services):  # before the index shows what is hidden
         _require_items(collection, services)
-    if found is None and services.live_items is not None and collection in live_names(services):
+    found = items_of(services).find(collection, id_)
+    if found is None and not is_live:
+        _require_items(collection, services)
+    if found is None and services.live_items is not None and is_live:
         try:
             found = services.live_items.find(collection, id_)
         except SourceUnavailable as error:
@@ -130,9 +133,9 @@ def find_product(product: UUID, services: Services) -> FoundItem:
         IndexIncomplete: None has so far.
         SourceUnavailable: The index does not answer.
     """
-    found = items_of(services).find_product(product)
     served = listed_collections(services) | set(live_names(services))
-    if found is None or found.collection not in served:
+    found = items_of(services).find_product(product, among=served)
+    if found is None:
         require_filled((), services)
         raise UnknownItem(f"product {product} is not known", locator="id")
     return found

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,6 +103,12 @@ def find_styles(folders: Sequence[Path]) -> dict[str, Path]:
     """Return the style files by id; of two alike the one in the earlier folder."""
     found = [path for folder in folders for kind in KINDS for path in sorted(folder.glob(f"*{kind}"))]
     return {path.stem: path for path in reversed(found)}
+
+
+@cache
+def shipped_styles() -> Mapping[str, Style]:
+    """Return the styles that come with chronotile, by id."""
+    return load_styles(style_folders(None))
 
 
 def load_styles(folders: Sequence[Path]) -> dict[str, Style]:

@@ -20,7 +20,7 @@ from chronotile.core.model.request import IsActive
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.endpoint import discard_body, endpoint, problem_response
 from chronotile.http.respond import known_etags, respond
-from chronotile.http.run import COVERAGES, SERIES_OF_MANY, run, services_of
+from chronotile.http.run import COVERAGES, SERIES_OF_MANY, run, services_of, services_with
 from chronotile.pipeline.encoders.file_parts import FileParts
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.values import extract_place_columns, note_on_cells, place_file, resolve_place_columns
@@ -102,8 +102,11 @@ async def _answer(
     lacking = () if has_extra("places") else tuple(PLACE_FORMATS)
     name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=ALIASES, lacking=lacking)
     context = context_for(request, query)
-    of, key = SetContext(places=places, document=context), (name, context.root, context.language, str(request.url))
     file, warnings, is_file = list[FileParts](), list[str](), name in PLACE_FORMATS
+    if is_file:
+        services = services_with(request, "download")
+        places = services.catalogue.place_set(places.id)
+    of, key = SetContext(places=places, document=context), (name, context.root, context.language, str(request.url))
     crs = content.crs or (places.crs if is_file else CRS84)
     await discard_body(request)
 
