@@ -106,7 +106,7 @@ class Archive:
 def run(folder: Path, *arguments: str) -> str:
     done = CliRunner().invoke(program, [*arguments, str(folder / "chronotile.yaml")])
     assert done.exit_code == 0, done.output
-    return done.output
+    return done.stdout
 
 
 @pytest.fixture
@@ -142,6 +142,15 @@ def test_nothing_of_what_is_private_reaches_a_stranger_though_the_owner_asked_fi
             if any(word in path for word in WORDS):
                 assert answer.status_code == 404, url
     assert archive.client.get("/metrics", headers=archive.bearer("ops")).status_code == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "status"), [(None, 401), ("stranger", 404), ("ops", 200)])
+def test_metrics_require_the_key_of_an_operator(archive: Archive, name: str | None, status: int) -> None:
+    answer = archive.client.get("/metrics", headers={} if name is None else archive.bearer(name))
+
+    assert answer.status_code == status
+    assert ("www-authenticate" in answer.headers) == (status == 401)
 
 
 @pytest.mark.slow

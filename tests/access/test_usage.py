@@ -261,8 +261,8 @@ def test_page_csv_and_command_have_the_same_numbers_and_names_are_escaped(
     assert len(tree.xpath("//svg[@aria-label='requests']//rect")) == len(cells(tree))
     arguments = ["usage", str(tmp_path / "chronotile.yaml"), "--by", "user", "--by", "organisation", "--by", "layer"]
     printed = CliRunner().invoke(program, [*arguments, "--format", "csv"])
-    assert [row for row in csv.DictReader(io.StringIO(printed.output)) if row["layer"]] == read
-    table = CliRunner().invoke(program, arguments).output
+    assert [row for row in csv.DictReader(io.StringIO(printed.stdout)) if row["layer"]] == read
+    table = CliRunner().invoke(program, arguments).stdout
     assert table.splitlines()[0].split() == [*rows[0]]
     wrong = CliRunner().invoke(program, [*arguments, "--from", "monday"])
     assert wrong.exit_code != 0

@@ -144,7 +144,7 @@ def run(*arguments: object) -> str:
     """Return what a command prints."""
     done = CliRunner().invoke(program, [*map(str, arguments)])
     assert done.exit_code == 0, done.output
-    return done.output.strip()
+    return done.stdout.strip()
 
 
 def _make_known(server: Server) -> None:

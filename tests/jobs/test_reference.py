@@ -24,15 +24,23 @@ def test_the_rights_in_a_bucket_are_whole():
     assert objects["Resource"] == f"{listing['Resource']}/{listing['Condition']['StringLike']['s3:prefix']}"
 
 
-@pytest.mark.parametrize("script", examples("python"), ids=["SLURM"])
-def test_scripts_of_batch_systems_compile(script):
+SLURM, HTCONDOR = examples("python")
+
+
+@pytest.mark.parametrize("script", [SLURM, HTCONDOR], ids=["SLURM", "HTCondor"])
+def test_script_of_batch_system_compiles(script):
     compile(script, "script", "exec")
 
 
-@pytest.mark.parametrize("script", examples("python"), ids=["SLURM"])
-def test_scripts_of_batch_systems_run_under_any_shell_and_open_no_http_port(script):
-    assert "source " not in script  # of bash alone; jobs of HTCondor are run by /bin/sh
-    assert script.count('"127.0.0.1:0"') == 2
+def test_slurm_script_runs_in_any_shell_without_http_port():
+    assert "source " not in SLURM  # of bash alone; jobs of HTCondor are run by /bin/sh
+    assert SLURM.count('"127.0.0.1:0"') == 2
+
+
+def test_slurm_script_speaks_tls_on_one_interface():
+    assert "require_encryption=True" in SLURM
+    assert 'protocol="tls://"' in SLURM
+    assert "interface=" in SLURM
 
 
 def test_the_worker_of_docker_compose_does_the_jobs_of_its_server():

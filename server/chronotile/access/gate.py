@@ -48,7 +48,8 @@ _DOWNLOAD_PREFIXES = ("/wcs", "/zarr/", "/products/")
 _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
 )
-_OPERATOR_PATHS = ("/metrics", "/metrics/", "/usage", "/usage/")
+_METRICS_PATH = "/metrics"
+_OPERATOR_PATHS = (_METRICS_PATH, f"{_METRICS_PATH}/", "/usage", "/usage/")
 _COG_PATHS = re.compile(r"/cog(/|$)")
 
 
@@ -106,7 +107,7 @@ class Gate:
         subjects = grants.subjects
         needed = rules.operate if path in _OPERATOR_PATHS else rules.cog if _COG_PATHS.match(path) else None
         if needed is not None and needed.isdisjoint(subjects):
-            raise UnknownPath(f"there is nothing at {path[:200]!r}")
+            raise _operator_refusal(path, principal)
         if rules.quotas:
             await self._accounts.charge(scope, path, rules, state.services.catalogue.service)
         if self._accounts.are_kept:
@@ -139,6 +140,13 @@ class Gate:
             scope[SESSION_EXPIRED] = True
             return None
         return None if session is None else session.principal
+
+
+def _operator_refusal(path: str, principal: Principal | None) -> Unauthenticated | UnknownPath:
+    """Return the error of a path for operators; monitoring without a key has to learn that it needs one."""
+    if principal is None and path.startswith(_METRICS_PATH):
+        return Unauthenticated(f"{_METRICS_PATH} requires the credential of an operator")
+    return UnknownPath(f"there is nothing at {path[:200]!r}")
 
 
 def _right_for(path: str) -> Right:

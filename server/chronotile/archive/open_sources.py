@@ -11,7 +11,7 @@ from chronotile.readers.elsewhere import Opened, PendingSource, SourcesSnapshot,
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.kinds import kind_of_spec, open_source
 from chronotile.readers.library_errors import opening
-from chronotile.readers.mosaic.info import NONE_FOUND
+from chronotile.readers.mosaic.info import NONE_FOUND, NONE_INDEXED
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import looks
@@ -88,6 +88,6 @@ def _open(caches: ReaderCaches, away: set[str], spec: SourceSpec) -> Reader | Fi
     except ChronotileError as error:
         if spec.items is not None and isinstance(error, SourceUnavailable):
             away.add(spec.collection)
-        # No fault of a live collection before its first search.
-        severity: Severity = "note" if error.message == NONE_FOUND else "error"
+        # A server fills the index after its start.
+        severity: Severity = "note" if error.message in {NONE_FOUND, NONE_INDEXED} else "error"
         return Finding(severity, spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from chronotile.catalog.kinds import in_words
-from chronotile.catalog.source_section import kind_of_word
+from chronotile.catalog.source_section import KIND_ALIASES, kind_of_word
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.extras import missing_extra
 from chronotile.core.model.collection import KindOptions
@@ -26,7 +26,7 @@ def kind_mistakes(collection: Node, path: KeyPath, kinds: Kinds) -> Iterator[Mis
         yield from _variable_mistakes(collection, path, kind, kinds)
         yield from items_mistakes(collection, path, kind, kinds)
     elif written.text:
-        names = in_words(map(repr, kinds), "or")
+        names = in_words(map(repr, (*kinds, *KIND_ALIASES)), "or")
         problem = f"accepted are {names}, got {written.text[:60]!r}"
         yield Mistake(written.place, (*path, "source", "kind"), problem)
 
@@ -170,7 +170,8 @@ def _composite_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
 
 def _unknown(name: str, known: Collection[str]) -> str:
     problem = f"variable {name!r} is not one of the collection{nearest(name, known)}"
-    return f"{problem}; it has {list_names(known)}"
+    has = f"it has {list_names(known)}" if known else f"list {name!r} under its variables"
+    return f"{problem}; {has}"
 
 
 def _language_mistakes(root: Node) -> Iterator[Mistake]:

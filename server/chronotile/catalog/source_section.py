@@ -123,9 +123,13 @@ def _href(href: str) -> str:
     return href
 
 
+KIND_ALIASES = {"raster": "cog"}
+"""Other names of kinds in a configuration."""
+
+
 def kind_of_word(word: str) -> str:
-    """Return the name of a kind for a word of a configuration: `raster` is another name of `cog`."""
-    return "cog" if word == "raster" else word
+    """Return the name of a kind for a word of a configuration."""
+    return KIND_ALIASES.get(word, word)
 
 
 def _time_pattern(pattern: str) -> str:

@@ -1,7 +1,6 @@
 """`chronotile jobs`: what there is of jobs, and ways to cancel them."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chronotile.cli.opening import exiting_in_one_line, fail, print_lines
+from chronotile.cli.stored import report_place, require_state, state_place
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
@@ -121,18 +121,25 @@ def results_bucket(settings: "Settings") -> "Bucket | None":
 def _store(place: Path | None) -> Iterator["JobStore"]:
     from chronotile.app.settings import load_settings
 
-    with open_job_store(load_settings(config=place)) as store:
+    settings = load_settings(config=place)
+    report_place(state_place(settings), settings)
+    with open_job_store(settings) as store:
         yield store
 
 
 @contextmanager
 def open_job_store(settings: "Settings") -> Iterator["JobStore"]:
-    """Give the jobs of an archive, where the environment says they are."""
-    from chronotile.archive.live import archive_id_at
+    """Give the jobs of an archive.
+
+    Raises:
+        ConfigurationError: It has no jobs, or the database cannot be used.
+        SourceUnavailable: The database is out of reach.
+    """
     from chronotile.jobs.queue.table import open_store
 
-    archive = archive_id_at(settings.config, environment=os.environ)
-    with closing(open_store(settings.database_url, settings.jobs_folder(archive), archive=archive)) as store:
+    state = state_place(settings)
+    require_state(state, "jobs")
+    with closing(open_store(state.url, state.folder, archive=state.archive)) as store:
         yield store
 
 

@@ -1,6 +1,5 @@
 """`chronotile keys`: keys of programs, made, listed and revoked."""
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import typer
 
 from chronotile.cli.jobs import Place
 from chronotile.cli.opening import exiting_in_one_line, print_lines
+from chronotile.cli.stored import report_place, require_state, state_place
 from chronotile.core.model.access import RIGHTS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def create(
     wrong = next((each for each in right or () if each not in RIGHTS), None)
     if wrong is not None:
         raise typer.BadParameter(f"{wrong[:80]!r} is not one of {', '.join(RIGHTS)}", param_hint="--right")
-    with exiting_in_one_line(), _keys(place) as keys:
+    with exiting_in_one_line(), _keys(place, is_new_accepted=True) as keys:
         print_lines([keys.create(name, groups=group or (), rights=right, days=days)])
 
 
@@ -69,12 +69,14 @@ def revoke(name: Name, place: Place = None) -> None:
 
 
 @contextmanager
-def _keys(place: Path | None) -> Iterator["Keys"]:
+def _keys(place: Path | None, *, is_new_accepted: bool = False) -> Iterator["Keys"]:
     from chronotile.access.keys import open_keys
     from chronotile.app.settings import load_settings
-    from chronotile.archive.live import archive_id_at
 
     settings = load_settings(config=place)
-    id_ = archive_id_at(settings.config, environment=os.environ)
-    with closing(open_keys(settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)) as keys:
+    state = state_place(settings)
+    report_place(state, settings)
+    if not is_new_accepted:
+        require_state(state, "keys")
+    with closing(open_keys(state.url, state.folder, archive=state.archive)) as keys:
         yield keys

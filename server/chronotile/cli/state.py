@@ -1,6 +1,5 @@
 """`chronotile migrate`, `backup` and `restore`: what an archive stores beside its data."""
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +8,11 @@ import typer
 
 from chronotile.cli.jobs import Place
 from chronotile.cli.opening import exiting_in_one_line, fail, print_lines
+from chronotile.cli.stored import report_place, state_place
 from chronotile.core.errors import ConfigurationError, SourceUnavailable
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
-    from chronotile.app.stored.state import Place as StoredPlace
 
 
 def migrate(
@@ -26,7 +25,10 @@ def migrate(
         from chronotile.app.settings import load_settings
         from chronotile.app.stored.state import migrate as migrate_all
 
-        print_lines(migrate_all(_place_of(load_settings(config=place)), is_dry_run=dry_run))
+        settings = load_settings(config=place)
+        target = state_place(settings)
+        report_place(target, settings)
+        print_lines(migrate_all(target, is_dry_run=dry_run))
 
 
 def backup(
@@ -40,9 +42,11 @@ def backup(
         from chronotile.app.stored.backup import back_up
 
         settings = load_settings(config=place)
+        source = state_place(settings)
+        report_place(source, settings)
         has_bucket = settings.jobs_results_url is not None
         try:
-            lines = back_up(_place_of(settings), to.absolute(), configuration=settings.config, has_bucket=has_bucket)
+            lines = back_up(source, to.absolute(), configuration=settings.config, has_bucket=has_bucket)
         except OSError as error:
             fail(f"the backup cannot be written: {error}")
         print_lines(lines)
@@ -60,7 +64,9 @@ def restore(
         from chronotile.app.stored.restore import restore as restore_all
         from chronotile.app.stored.state import migrate as migrate_all
 
-        target = _place_of(load_settings(config=place))
+        settings = load_settings(config=place)
+        target = state_place(settings)
+        report_place(target, settings)
         try:
             manifest = restore_all(target, file, is_replacing=replace)
         except OSError as error:
@@ -76,7 +82,7 @@ def require_known_state(settings: "Settings") -> None:
         ConfigurationError: It is so.
     """
     try:
-        place = _place_of(settings)
+        place = state_place(settings)
     except ConfigurationError:  # with all its mistakes when it is opened
         return
     if place.url is not None or place.folder.exists():
@@ -84,12 +90,3 @@ def require_known_state(settings: "Settings") -> None:
 
         with suppress(SourceUnavailable):  # who needs the database finds that out later, and tries again
             found_versions(place)
-
-
-def _place_of(settings: "Settings") -> "StoredPlace":
-    from chronotile.app.stored.state import Place as StoredPlace
-    from chronotile.archive.live import archive_id_at
-
-    archive = archive_id_at(settings.config, environment=os.environ)
-    folder = settings.jobs_folder(archive).absolute()
-    return StoredPlace(archive=archive, folder=folder, url=settings.database_url)

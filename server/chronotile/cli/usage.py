@@ -1,6 +1,5 @@
 """`chronotile usage`: what users of an archive took."""
 
-import os
 from contextlib import closing
 from enum import StrEnum
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from chronotile.cli.jobs import Place, columns
 from chronotile.cli.opening import exiting_in_one_line, print_lines
+from chronotile.cli.stored import report_place, require_state, state_place
 
 
 class Format(StrEnum):
@@ -37,13 +37,14 @@ def usage(
         from chronotile.access.usage import COUNTS
         from chronotile.access.usage_page import parse_by, parse_days, write_csv
         from chronotile.app.settings import load_settings
-        from chronotile.archive.live import archive_id_at
 
         names = parse_by(by or ["day"])
         first, last = parse_days(from_, to)
         settings = load_settings(config=place)
-        id_ = archive_id_at(settings.config, environment=os.environ)
-        with closing(Ledger(settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)) as ledger:
+        state = state_place(settings)
+        report_place(state, settings)
+        require_state(state, "usage")
+        with closing(Ledger(state.url, state.folder, archive=state.archive)) as ledger:
             rows = ledger.usage.report(first, last, names)
         if format_ is Format.CSV:
             print_lines(write_csv(rows, names).splitlines())

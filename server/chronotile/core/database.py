@@ -30,6 +30,8 @@ LOCKED, UNDEFINED = "55P03", "42P01"
 """What PostgreSQL calls a lock that was not to be had in time, and a table that is not there."""
 OPENED = "opened"
 """The status of the file that a connection was opened to, as the system gives it."""
+APPLICATION = "chronotile"
+"""Name of our sessions in PostgreSQL, unless the URL sets another."""
 USED = "used"
 """When a connection was last in use."""
 LIVES_S = 1.0
@@ -108,12 +110,21 @@ def open_engine(url: str | None, folder: Path, usage: Usage, *, mounts: Path = M
 
 
 def require_restored(folder: Path) -> None:
-    """Refuse a folder that `chronotile restore` has begun to fill and has not ended with.
+    """Refuse a folder in which a restore was interrupted.
 
     Raises:
-        ConfigurationError: It is such a folder.
+        ConfigurationError: It is such a folder, or this user may not enter it.
     """
-    if (folder / RESTORING).exists():
+    try:
+        is_half_restored = (folder / RESTORING).exists()
+    except PermissionError as error:
+        raise ConfigurationError(
+            [
+                f"the folder {folder} belongs to another user, as a command that root ran leaves it; give it to the "
+                "user of the service: chown --recursive"
+            ]
+        ) from error
+    if is_half_restored:
         raise ConfigurationError([f"{folder} is half restored: run chronotile restore again, which completes it"])
 
 
@@ -168,7 +179,8 @@ def _postgresql(url: str, usage: Usage) -> Engine:
         "keepalives_interval": max(1, busy_s // 3),
         "keepalives_count": 3,
     }
-    unsaid = {name: value for name, value in waits.items() if name not in parsed.query}
+    defaults = {**waits, "application_name": APPLICATION}
+    unsaid = {name: value for name, value in defaults.items() if name not in parsed.query}
     try:
         engine = create_engine(parsed.set(drivername=f"{POSTGRESQL}+psycopg"), connect_args=unsaid, max_overflow=-1)
     except (NoSuchModuleError, ImportError) as error:

@@ -1,6 +1,7 @@
 """An archive with jobs, results, an index and a key; and how its state is looked at."""
 
 import os
+import re
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -33,6 +34,11 @@ ROBOT = "key:robot"
 """Who owns the jobs."""
 
 
+def below_archive(lines):
+    """Return lines without the first one, which names the archive and its database."""
+    return lines[1:] if lines and re.match(r"archive \S+ \(.*\), state in ", lines[0]) else lines
+
+
 class Archive:
     """An archive in a folder, whose state is in `jobs/` or in PostgreSQL."""
 
@@ -47,15 +53,15 @@ class Archive:
             self.environment["CHRONOTILE_DATABASE_URL"] = url
 
     def run(self, *arguments):
-        """What `chronotile` prints, line by line, and how it ends."""
+        """Return the lines that `chronotile` prints below the name of the archive, and its exit status."""
         done = CliRunner(env=self.environment).invoke(app, list(map(str, arguments)), catch_exceptions=False)
-        return done.output.splitlines(), done.exit_code
+        return below_archive(done.output.splitlines()), done.exit_code
 
     def run_alone(self, *arguments):
         """The same in a process of its own."""
         with self.start(*arguments) as process:
             output, errors = process.communicate(timeout=PATIENCE_S)
-        return [*output.splitlines(), *errors.splitlines()], process.returncode
+        return [*output.splitlines(), *below_archive(errors.splitlines())], process.returncode
 
     def start(self, *arguments, **environment):
         """`chronotile` in a process of its own."""

@@ -107,6 +107,30 @@ def test_state_that_is_there_is_replaced_on_demand_alone(archive):
         assert [each.name for each in keys.listed()] == ["robot"]
 
 
+@pytest.mark.client("initdb", "postgres")
+def test_restore_refuses_while_sessions_are_open(postgresql, tmp_path):
+    archive = Archive(tmp_path / "archive", postgresql.make_database())
+    archive.fill()
+    file, _lines = backed_up(archive)
+    with archive.store() as store:
+        store.table.jobs()  # a server or worker has such a session
+
+        lines, code = archive.run("restore", file, "--replace")
+
+    assert code == 1
+    assert "the database is in use by 1 sessions of chronotile" in lines[0]
+    assert archive.run("restore", file, "--replace")[1] == 0
+
+
+def test_commands_that_read_create_no_database(local):
+    keys, usage, backup = (local.run(*words) for words in (("keys", "list"), ("usage",), ("backup", "--to", "a.tar")))
+
+    assert (keys[1], usage[1], backup[1]) == (1, 1, 1)
+    assert "has no keys in SQLite in" in keys[0][0]
+    assert "has no usage in SQLite in" in usage[0][0]
+    assert not local.jobs.exists()
+
+
 def test_what_is_not_in_the_backup_is_told(archive):
     archive.fill()
     with archive.store() as store:

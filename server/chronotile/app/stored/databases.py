@@ -21,6 +21,11 @@ ROWS = ".rows"
 BUSY_S = 60.0
 """How long to wait for others who have a file of SQLite locked."""
 
+_SESSIONS = """
+SELECT coalesce(host(client_addr), 'this machine') FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND application_name = current_setting('application_name')
+"""
 _NAMES = """SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^chronotile[a-z0-9_]*$'
     AND relnamespace = current_schema()::regnamespace ORDER BY relname"""
 _COLUMNS = """SELECT quote_ident(attname), format_type(atttypid, atttypmod), attnotnull, quote_ident(collname),
@@ -80,6 +85,22 @@ def require_unused(file: Path) -> None:
         if str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
             raise UnsupportedSource(f"{file} is in use: stop the servers and workers of the archive first") from error
         # A damaged one is what a restore is for.
+
+
+def require_no_sessions(url: str) -> None:
+    """Refuse a database of PostgreSQL to which servers or workers are connected.
+
+    Raises:
+        UnsupportedSource: Other sessions have the name of ours.
+        SourceUnavailable: The database is out of reach.
+    """
+    with transaction(url, is_snapshot=True) as connection:
+        hosts = list(connection.scalars(text(_SESSIONS)))
+    if hosts:
+        raise UnsupportedSource(
+            f"the database is in use by {len(hosts)} sessions of chronotile from {', '.join(sorted(set(hosts)))}: stop "
+            "the servers and workers first"
+        )
 
 
 def remove_file(file: Path) -> None:

@@ -57,6 +57,8 @@ def restore(place: Place, file: Path, *, is_replacing: bool) -> Manifest:
     with file.open("rb") as opened:
         manifest = verified_manifest(opened)
         _require_fitting(manifest, place)
+        if place.url is not None:
+            databases.require_no_sessions(place.url)
         work, marker = place.folder / WORK, place.folder / RESTORING
         with work_folder(work, by="restore"):
             if not marker.exists() and not is_replacing and _has_state(place):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Concatenate
+from typing import Concatenate, Literal
 
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
@@ -66,6 +66,8 @@ def _of_own(schema: Table, connection: Connection) -> int | None:
     return connection.scalar(select(schema.c.version)) if inspect(connection).has_table(schema.name) else None
 
 
+StoredName = Literal["jobs", "keys", "usage"]
+"""Tables that commands read, by their names in `STATE`."""
 STATE = (
     StoredTables(
         name="jobs", usage=JOBS, version=jobs.VERSION, found=partial(_of_own, jobs.SCHEMA), open=table.open_store
@@ -103,18 +105,35 @@ def found_versions(place: Place) -> list[tuple[StoredTables, int | None]]:
     database.require_restored(place.folder)
     versions = dict[str, int]()
     for where in dict.fromkeys(each.usage for each in STATE):
-        if place.url is not None or (place.folder / where.file).exists():
-            engine = database.open_engine(place.url, place.folder, where)
-            try:
-                with database.read_transaction(engine, where) as connection:
-                    found = {each: each.found(connection) for each in STATE if each.usage == where}
-            finally:
-                database.close_engine(engine)
-            for tables, version in found.items():
-                if version is not None and version > tables.version:
-                    raise database.newer_version(where.name, version, tables.version)
-            versions |= {each.name: version for each, version in found.items() if version is not None}
+        for tables, version in _versions_in(place, where):
+            if version is not None and version > tables.version:
+                raise database.newer_version(where.name, version, tables.version)
+            if version is not None:
+                versions[tables.name] = version
     return [(each, versions.get(each.name)) for each in STATE]
+
+
+def has_tables(place: Place, name: StoredName) -> bool:
+    """Return whether tables exist; nothing is created.
+
+    Raises:
+        ConfigurationError: The database cannot be used.
+        SourceUnavailable: The database is out of reach.
+    """
+    where = next(each.usage for each in STATE if each.name == name)
+    return any(tables.name == name and version is not None for tables, version in _versions_in(place, where))
+
+
+def _versions_in(place: Place, where: Usage) -> list[tuple[StoredTables, int | None]]:
+    """Return the tables of one database with their versions; an empty list if its file is missing."""
+    if place.url is None and not (place.folder / where.file).exists():
+        return []
+    engine = database.open_engine(place.url, place.folder, where)
+    try:
+        with database.read_transaction(engine, where) as connection:
+            return [(each, each.found(connection)) for each in STATE if each.usage == where]
+    finally:
+        database.close_engine(engine)
 
 
 def migrate(place: Place, *, is_dry_run: bool) -> Iterator[str]:

@@ -1,0 +1,58 @@
+"""Where commands find the stored state of an archive: its jobs, keys and counters."""
+
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from chronotile.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from chronotile.app.settings import Settings
+    from chronotile.app.stored.state import Place, StoredName
+
+
+def state_place(settings: "Settings") -> "Place":
+    """Return the location of the state that the environment and the configuration name.
+
+    Raises:
+        ConfigurationError: The configuration is missing or not valid YAML.
+    """
+    from chronotile.app.stored.state import Place
+    from chronotile.archive.live import archive_id_at
+
+    archive = archive_id_at(settings.config, environment=os.environ)
+    return Place(archive=archive, folder=settings.jobs_folder(archive).absolute(), url=settings.database_url)
+
+
+def report_place(place: "Place", settings: "Settings") -> None:
+    """Print to standard error on which archive and database a command works."""
+    typer.echo(f"archive {place.archive} ({settings.config}), state in {describe_database(place)}", err=True)
+
+
+def describe_database(place: "Place") -> str:
+    """Return the database in words, without its password."""
+    if place.url is None:
+        return f"SQLite in {place.folder}"
+    from sqlalchemy import make_url
+
+    url = make_url(place.url)
+    return f"the database {url.database} of PostgreSQL at {url.host or 'the local socket'}"
+
+
+def require_state(place: "Place", name: "StoredName") -> None:
+    """Refuse a command that reads tables which do not exist, so that it does not create empty ones.
+
+    Raises:
+        ConfigurationError: The tables do not exist.
+        SourceUnavailable: The database is out of reach.
+    """
+    from chronotile.app.stored.state import has_tables
+
+    if not has_tables(place, name):
+        raise ConfigurationError(
+            [
+                f"the archive {place.archive} has no {name} in {describe_database(place)}; if a service serves it, run "
+                "the command with the user and the environment of the service (deploy/systemd/chronotile-admin)"
+            ]
+        )

@@ -1,0 +1,82 @@
+"""The wrapper that runs commands as the service does, and the units, as they are shipped."""
+
+import os
+import pwd
+import re
+import subprocess
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
+UNITS = sorted(SYSTEMD.glob("*.service"))
+PRINT_ENVIRONMENT = """#!/bin/sh
+echo "$@"
+pwd
+env
+"""
+
+
+@pytest.fixture
+def run_admin(tmp_path):
+    """`run_admin(variables, *arguments)`: the lines that a command prints below the wrapper."""
+    program, environment, wrapper = (tmp_path / name for name in ("chronotile", "environment", "chronotile-admin"))
+    program.write_text(PRINT_ENVIRONMENT)
+    program.chmod(0o755)
+    paths = {
+        "user=chronotile": f"user={pwd.getpwuid(os.getuid()).pw_name}",
+        "/opt/chronotile/bin/chronotile": str(program),
+        "/etc/chronotile/environment": str(environment),
+        "/srv/chronotile": str(tmp_path),
+    }
+    script = (SYSTEMD / "chronotile-admin").read_text()
+    for shipped, used in paths.items():
+        assert shipped in script
+        script = script.replace(shipped, used)
+    wrapper.write_text(script)
+
+    def run(variables, *arguments):
+        environment.write_text(variables)
+        done = subprocess.run(["sh", wrapper, *arguments], capture_output=True, text=True, check=True, env=os.environ)
+        return done.stdout.splitlines()
+
+    return run
+
+
+@pytest.mark.slow
+def test_wrapper_passes_arguments_and_state_of_the_service(run_admin, tmp_path):
+    lines = run_admin("", "keys", "create", "ann b")
+
+    assert lines[:2] == ["keys create ann b", str(tmp_path)]
+    assert "XDG_STATE_HOME=/var/lib" in lines
+    assert "CHRONOTILE_CONFIG=/etc/chronotile/chronotile.yaml" in lines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("CHRONOTILE_WORKERS=4", "CHRONOTILE_WORKERS=4"),
+        ('CHRONOTILE_A="b c"', "CHRONOTILE_A=b c"),
+        ("CHRONOTILE_A='b c'", "CHRONOTILE_A=b c"),
+        ("CHRONOTILE_A=$(id) `id` $HOME", "CHRONOTILE_A=$(id) `id` $HOME"),
+        ("CHRONOTILE_DATABASE_URL=postgresql://u:p=q@h/n?a=b", "CHRONOTILE_DATABASE_URL=postgresql://u:p=q@h/n?a=b"),
+    ],
+)
+def test_wrapper_reads_variables_as_systemd_does(run_admin, line, expected):
+    assert expected in run_admin(f"# comment\n\n{line}\n", "jobs", "list")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_units_share_user_variables_and_state(unit):
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read(unit)
+    service = parser["Service"]
+
+    assert service["User"] == "chronotile"
+    assert service["EnvironmentFile"] == "-/etc/chronotile/environment"
+    assert service["Environment"] == "XDG_CACHE_HOME=%C XDG_STATE_HOME=%S"
+    assert service["StateDirectory"].split()[0] == "chronotile"
+    assert re.match(r"/opt/chronotile/bin/chronotile \w+ /etc/chronotile/chronotile.yaml", service["ExecStart"])
