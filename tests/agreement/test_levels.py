@@ -4,6 +4,7 @@ The value of a cell is `1000 depth + 100 t + 10 row + column`, with depth as its
 """
 
 import io
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -222,7 +223,7 @@ def test_groups_that_are_not_served_are_told_with_the_remedy(opened, tmp_path, k
     folder = tmp_path / "data"
     folder.mkdir()
     name = save(ocean().drop_vars("temperature"), kind, folder)
-    inner = ocean().isel(depth=0)[["temperature"]]
+    inner = ocean().isel(depth=0, drop=True)[["temperature"]]
     if kind == "netcdf":
         inner.to_netcdf(folder / name, engine="h5netcdf", mode="a", group="bottom/layer")
     else:
@@ -232,7 +233,7 @@ def test_groups_that_are_not_served_are_told_with_the_remedy(opened, tmp_path, k
 
     (line,) = [line for line in told(archive) if "bottom/layer" in line]
     assert "group bottom/layer is not served, with its variables temperature" in line
-    assert {"netcdf": "ncks -G : -g bottom/layer", "zarr": "href: the store's path, then /bottom/layer"}[kind] in line
+    assert {"netcdf": "group='bottom/layer'", "zarr": "href: the store's path, then /bottom/layer"}[kind] in line
 
 
 def test_file_of_groups_alone_is_refused_with_the_remedy(opened, tmp_path):
@@ -242,6 +243,31 @@ def test_file_of_groups_alone_is_refused_with_the_remedy(opened, tmp_path):
         ConfigurationError, match="group bottom is not served, with its variables temperature; write it"
     ):
         opened(tmp_path / "ocean.nc")
+
+
+def test_group_of_a_file_is_served_as_the_remedy_says(opened, tmp_path):
+    ocean().isel(depth=0)[["temperature"]].to_netcdf(tmp_path / "IN.nc", engine="h5netcdf", group="bottom/layer")
+    with pytest.raises(ConfigurationError) as refused:
+        opened(tmp_path / "IN.nc")
+    (remedy,) = re.findall(r"\(Python: (.*)\) and serve that", str(refused.value))
+    remedy = remedy.replace("IN.nc", str(tmp_path / "IN.nc")).replace("OUT.nc", str(tmp_path / "OUT.nc"))
+    exec(remedy, {"xarray": xarray})
+
+    archive = opened(tmp_path / "OUT.nc")
+
+    with TestClient(application(archive.services)) as client:
+        (layer,) = client.get("/layers").json()["layers"]
+        assert series_of(client, layer["id"]) == [value_at(0, t) for t in range(3)]
+
+
+def test_group_that_cannot_be_served_alone_has_no_remedy(opened, tmp_path):
+    radar = xarray.Dataset({"data": (("y", "x"), np.zeros((4, 5), "uint8"))})
+    radar.to_netcdf(tmp_path / "IN.h5", engine="h5netcdf", group="dataset1/data1")
+
+    with pytest.raises(
+        ConfigurationError, match="dataset1/data1 is not served, with its variables data: data: it has no"
+    ):
+        opened(tmp_path / "IN.h5")
 
 
 def test_group_of_a_store_is_served_as_the_remedy_says(opened, tmp_path):

@@ -24,6 +24,20 @@ def test_links_are_as_a_trusted_proxy_says(trusted):
     assert template(trusted, HEADERS) == "https://maps.example.org/veg"
 
 
+@pytest.mark.parametrize(
+    ("headers", "base"),
+    [
+        ({"X-Forwarded-Port": "8443", "X-Forwarded-Proto": "https"}, "https://testserver:8443"),
+        ({"X-Forwarded-Port": "443", "X-Forwarded-Proto": "https"}, "https://testserver"),
+        ({"X-Forwarded-Port": "8443", "X-Forwarded-Host": "a.example:9000"}, "http://a.example:9000"),
+        ({"X-Forwarded-Port": "8443", "X-Forwarded-Host": "a.example"}, "http://a.example:8443"),
+        ({"X-Forwarded-Port": "0x50"}, "http://testserver"),
+    ],
+)
+def test_forwarded_port_is_part_of_links_unless_usual(headers, base):
+    assert template(("*",), headers) == base
+
+
 @pytest.mark.parametrize("trusted", [(), ("127.0.0.1",), ("10.0.0.8",), ("::1",)])
 def test_nobody_else_is_believed(trusted):
     assert template(trusted, HEADERS) == "http://testserver"

@@ -29,6 +29,9 @@ PLAIN_STYLES = (GREYS, "viridis")
 MOST_TOLD = 1e6
 """From that on, values of which all are one are hardly measured."""
 
+EXACT = 2.0**53
+"""Whole numbers up to which each is a float64."""
+
 KELVINS = (180.0, 350.0)
 """Between these lie temperatures on the Earth, in kelvin."""
 
@@ -60,6 +63,9 @@ def value_findings(info: VariableInfo, styles: Mapping[str, Style]) -> Iterator[
     seen = info.observed_range
     message = None if seen is None or info.classes or info.is_categorical else _what_is_odd(info, seen, styles)
     if message is not None:
+        yield Finding("note", info.name, message)
+    if seen is not None and info.encoding.dtype in {"int64", "uint64"} and max(map(abs, seen)) > EXACT:
+        message = f"numbers of {info.encoding.dtype} beyond 2^53 are served as float64: their last digits are rounded"
         yield Finding("note", info.name, message)
 
 

@@ -225,12 +225,16 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}/?", re.ASCII)
 _PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}", re.ASCII)
 
 
+_PORT_NUMBER = re.compile(r"[1-9]\d{0,4}", re.ASCII)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
 def _is_forwarded(scope: Scope) -> bool:
     return any(name.startswith(b"x-forwarded-") for name, _value in scope["headers"])
 
 
 class Forwarded:
-    """Uses X-Forwarded-Proto, -Host, -Prefix and -For of trusted proxies only.
+    """Uses X-Forwarded-Proto, -Host, -Port, -Prefix and -For of trusted proxies only.
 
     Args:
         app: The application that answers.
@@ -268,6 +272,9 @@ def _as_clients_see_it(scope: Scope) -> Scope:
     if _HOST.fullmatch(host):
         seen[RECEIVED_HOSTS] = tuple(headers.getlist("host"))
         MutableHeaders(scope=seen)["host"] = host
+    port = _last(headers, "x-forwarded-port")
+    if _PORT_NUMBER.fullmatch(port):
+        MutableHeaders(scope=seen)["host"] = _with_port(Headers(scope=seen).get("host", ""), port, seen["scheme"])
     prefix = _last(headers, "x-forwarded-prefix")
     if _PREFIX.fullmatch(prefix):
         seen["root_path"] = prefix.rstrip("/")
@@ -275,6 +282,11 @@ def _as_clients_see_it(scope: Scope) -> Scope:
     if client is not None:
         seen["client"] = (client, 0)
     return seen
+
+
+def _with_port(host: str, port: str, scheme: str) -> str:
+    is_complete = not host or re.search(r":\d+$", host) is not None
+    return host if is_complete or port == _DEFAULT_PORTS.get(scheme) else f"{host}:{port}"
 
 
 def _address(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,13 @@ AS_STORED: dict[str, Any] = dict.fromkeys(
     ("mask_and_scale", "decode_times", "decode_timedelta", "decode_coords"), False
 )
 """How xarray opens a file whose numbers are compared; characters are texts."""
+
+
+def has_file(folder: Path, name: str) -> bool:
+    """Return whether a folder has a file; not of one that cannot be read, of which the walk reports why."""
+    with suppress(OSError):
+        return (folder / name).is_file()
+    return False
 
 
 class SourceKind(ABC):
@@ -51,9 +59,13 @@ class SourceKind(ABC):
             UnsupportedSource: It cannot be served; the message gives the reason in one line.
         """
 
-    def is_head(self, head: bytes) -> bool:
-        """Return whether a file that begins so is of this kind."""
+    def has_content(self, path: Path, head: bytes) -> bool:
+        """Return whether a file with one of `shared_ends` is of this kind: by its first bytes or files beside it."""
         return False
+
+    def is_folder(self, path: Path) -> bool:
+        """Return whether a folder is a source of this kind."""
+        return path.name.lower().endswith(self.folder_ends) or any(has_file(path, name) for name in self.folder_marks)
 
     def side_reason(self, path: Path) -> str | None:
         """Return why a file that goes beside those of this kind is skipped; `""`: no message; `None`: it is no such."""

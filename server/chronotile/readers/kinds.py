@@ -1,7 +1,6 @@
 """The kinds of source that can be served."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,14 +32,14 @@ def kind_of_spec(spec: SourceSpec) -> SourceKind:
 def kind_of_path(path: Path) -> SourceKind | None:
     """Return what a file or folder seems to be, by its name and, if that is not enough, by what it contains."""
     if path.is_dir():
-        return next((each for each in KINDS.values() if _is_folder_of(path, each)), None)
+        return next((each for each in KINDS.values() if each.is_folder(path)), None)
     name = path.name.lower()
     named = next((each for each in KINDS.values() if name.endswith(each.file_ends)), None)
     sharing = [each for each in KINDS.values() if name.endswith(each.shared_ends)]
     if named is not None or not sharing:
         return named
     head = head_of(path)
-    return next((each for each in sharing if each.is_head(head)), None)
+    return next((each for each in sharing if each.has_content(path, head)), None)
 
 
 def head_of(path: Path) -> bytes:
@@ -52,16 +51,6 @@ def head_of(path: Path) -> bytes:
             return file.read(HEAD_BYTES)
     except OSError:
         return b""
-
-
-def _is_folder_of(path: Path, kind: SourceKind) -> bool:
-    return path.name.lower().endswith(kind.folder_ends) or any(_has_file(path, name) for name in kind.folder_marks)
-
-
-def _has_file(folder: Path, name: str) -> bool:
-    with suppress(OSError):  # a folder that cannot be read is no store; its walk reports why
-        return (folder / name).is_file()
-    return False
 
 
 def kind_of_named(path: Path) -> SourceKind:

@@ -176,6 +176,16 @@ def test_a_box_crosses_the_antimeridian_where_west_is_more_than_east(globe):
     assert (total, means) == (10, [pytest.approx(expected)])
 
 
+def test_box_across_the_antimeridian_beside_a_layer_that_ends_before_it(make_client, make_services):
+    grid = NativeGrid(crs=CRS84, transform=Affine(0.1, 0, 179, 0, -0.1, 10), width=9, height=10)
+    layer = served.make_layer(variable=served.make_variable(grid=grid))
+    client = make_client(make_services(served.make_collection(layer)))
+
+    total, _means = mean_of(client.get(f"{PATH}?bbox=178,8,-178,11&datetime=2020-05-21"))
+
+    assert total == 90
+
+
 @pytest.mark.parametrize(
     ("query", "parameter", "said"),
     [

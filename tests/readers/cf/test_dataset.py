@@ -768,3 +768,20 @@ def test_configured_times_must_be_as_many():
 
     with pytest.raises(UnsupportedSource, match="names 2 times, the data have 1"):
         grid_of(make_cube(), times=times)
+
+
+def test_scale_factor_of_two_numbers_is_refused():
+    with pytest.raises(UnsupportedSource, match=r"scale_factor is not one number: \[0\.1, 0\.2\]"):
+        understand(make_cube(scale_factor=[0.1, 0.2]), SPEC)
+
+
+@pytest.mark.parametrize("labels", [np.array(["B02", "B03"]), np.array([b"B02", b"B03"])], ids=["text", "bytes"])
+def test_labels_of_a_dimension_name_its_steps(labels):
+    cells = make_field("v", ("band", "y", "x"), np.zeros((2, 2, 3)), crs="EPSG:4326")
+    band = make_field("band", ("band",), [1, 2])
+    others = [field for field in make_cube().fields.values() if field.name != "v"]
+    fields = make_fields(cells, band, make_field("name", ("band",), labels), *others)
+
+    found = understand(fields, SourceSpec(collection="made", kind="netcdf", href="made.nc", has_each_step=True))
+
+    assert list(found.variables) == ["v_bandB02", "v_bandB03"]

@@ -188,3 +188,10 @@ def test_place_in_s3_without_store_or_repository_is_away(remote):
         open_source(make_spec("zarr", f"{href}-not"))
 
     assert away_of(caught.value) is not None
+
+
+def test_repository_is_known_in_a_folder_without_its_first_snapshot(tmp_path):
+    icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "repo")))
+    (tmp_path / "repo" / "snapshots" / "1CECHNKREP0F1RSTCMT0").unlink()
+
+    assert kind_of_path(tmp_path / "repo").name == "zarr"

@@ -18,6 +18,7 @@ from chronotile.readers.kinds import KINDS, head_of, kind_of_path
 from chronotile.readers.netcdf.hdf5 import survey_hdf5
 from chronotile.readers.netcdf.kind import HDF5
 from chronotile.readers.raster.formats import JPEG2000, TIFF, VRT_END
+from chronotile.readers.raster.further_formats import RAW_ENDS
 
 MAX_DEPTH = 8
 """Folders in folders that are looked into."""
@@ -40,7 +41,11 @@ _REASONS = {
         (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
         "a picture that is not georeferenced; georeference it first (gdal_translate -a_srs … -a_ullr …)",
     ),
-    **dict.fromkeys((".hdf", ".h4", ".h5", ".hdf5", ".he5", ".img", ".asc", ".bil"), _FOREIGN),
+    **dict.fromkeys((".hdf", ".h4", ".h5", ".hdf5", ".he5", ".img"), _FOREIGN),
+    **dict.fromkeys(RAW_ENDS[1:], "numbers without the header (.hdr) of ENVI or Esri that describes them"),
+    ".asc": "a text and not a grid of Esri: it does not begin with ncols and nrows",
+    ".hgt": "heights whose name does not state the place, such as N50E004.hgt",
+    ".rst": "a raster of Idrisi without the .rdc that describes it",
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z"), _PACKED),
     **dict.fromkeys((".yaml", ".yml"), "a configuration; serve it by its name"),
 }

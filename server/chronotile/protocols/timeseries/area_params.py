@@ -93,7 +93,7 @@ def _area_of_box(given: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> 
     crs = requested_crs(CRS.given(query), layer, catalogue)
     box = BBox(*numbers(given, 4, locator="bbox"))
     area = area_of_box(box, crs)
-    if crs.is_geographic and box.xmin > box.xmax:
+    if crs.is_geographic and box.xmin > box.xmax and (box.xmax - box.xmin) % WHOLE_CIRCLE > WHOLE_CIRCLE / 2:
         _check_antimeridian(given, layer, crs)
     return area
 

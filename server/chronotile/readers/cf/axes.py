@@ -304,7 +304,8 @@ def _of_steps(field: Field, fields: FieldSet, steps: Sequence[Step]) -> Variable
 
 def _steps(dim: str, field: Field, fields: FieldSet) -> list[Step]:
     """The steps of a dimension, by their values where these tell them apart."""
-    values = _values(dim, field, fields)
+    values = _labels(dim, fields)
+    values = _values(dim, field, fields) if values is None else values
     texts = [] if values is None else [_text(value) for value in values]
     if values is None or len(set(texts)) < len(texts) or "nan" in texts:
         return [Step(dimension=dim, index=index) for index in range(field.sizes[dim])]
@@ -326,6 +327,8 @@ def _position(step: Step, field: Field, fields: FieldSet) -> int:
             return step.index
         raise UnsupportedSource(f"select: {dim} has no index {step.index}; accepted are 0 to {size - 1}")
     found = [] if values is None else np.flatnonzero(_is_value(values, step.value)).tolist()
+    if not found and (labels := _labels(dim, fields)) is not None:
+        found = np.flatnonzero(_is_value(labels, step.value)).tolist()
     if len(found) == 1:
         return int(found[0])
     problem = "has the value {} several times, choose one by its index" if found else "has no value {}"
@@ -344,8 +347,22 @@ def _values(dim: str, field: Field, fields: FieldSet) -> NDArray[Any] | None:
     coordinate = along[0]
     values, is_missing, _rounding = decode(coordinate)
     if values.dtype.kind in TEXT_KINDS:
-        return np.array([each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in values])
+        return _texts(values)
     return np.where(is_missing, np.nan, values) if is_missing.any() else values
+
+
+def _labels(dim: str, fields: FieldSet) -> NDArray[Any] | None:
+    """(step,): different names of the steps of a dimension, in any array of texts along it."""
+    for other in fields.fields.values():
+        if other.dims == (dim,) and other.dtype.kind in TEXT_KINDS:
+            values = np.char.strip(_texts(decode(other).values))
+            if np.unique(values).size == values.size and all(values):
+                return values
+    return None
+
+
+def _texts(values: NDArray[Any]) -> NDArray[Any]:
+    return np.array([each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in values])
 
 
 def _is_value(values: NDArray[Any], value: float | str | None) -> NDArray[np.bool_]:

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo, VariableSpec
 from chronotile.core.model.grid import NativeGrid
-from chronotile.readers.cf.axes import Axes, axes_of, each_step, further_dimensions, is_coordinate, selected_steps
+from chronotile.readers.cf.axes import (
+    Axes,
+    axes_of,
+    each_step,
+    further_dimensions,
+    is_coordinate,
+    is_time,
+    selected_steps,
+)
 from chronotile.readers.cf.encoding import meaning_of
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.grid import place_array
@@ -60,6 +68,7 @@ def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...
         return CfVariables(found, _findings_of(found))
     found, failures = _all(fields, spec)
     if not found:
+        failures.sort(key=lambda each: is_time(fields.fields[each.place]))
         reasons = [f"{each.place}: {each.message}" for each in failures[:1]] or ["it holds no variable over x and y"]
         raise UnsupportedSource("; ".join((*reasons, *(each.message for each in others))))
     return CfVariables(found, (*_findings_of(found), *failures, *others))

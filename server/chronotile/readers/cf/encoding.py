@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Finding
 from chronotile.core.model.raster import BoolArray, Encoding, as_meant
 from chronotile.core.model.style import TRANSPARENT, Colour, StyleClass
@@ -36,7 +37,7 @@ class Meaning(NamedTuple):
 def meaning_of(field: Field) -> Meaning:
     """Return what an array's attributes say of its numbers."""
     dtype = _meant_type(field)
-    scale, offset = _number(field, "scale_factor"), _number(field, "add_offset")
+    scale, offset = _packing(field, "scale_factor"), _packing(field, "add_offset")
     nodata, others, findings = _nodata(field, dtype)
     valid_range, notes = _valid_range(field, dtype, 1.0 if scale is None else scale, 0.0 if offset is None else offset)
     flags = _flags(field, dtype)
@@ -70,6 +71,18 @@ def _meant_type(field: Field) -> np.dtype[Any]:
 def _number(field: Field, attribute: str) -> float | None:
     values = _numbers(field, attribute)
     return values[0] if values else None
+
+
+def _packing(field: Field, attribute: str) -> float | None:
+    """The one number of an attribute.
+
+    Raises:
+        UnsupportedSource: It has several, or a text that is no number.
+    """
+    numbers = _numbers(field, attribute)
+    if field.attrs.get(attribute) is not None and len(numbers) != 1:
+        raise UnsupportedSource(f"its {attribute} is not one number: {field.text(attribute)[:60]}")
+    return numbers[0] if numbers else None
 
 
 def _numbers(field: Field, attribute: str) -> list[float]:

@@ -76,8 +76,8 @@ MOST_LISTED = 5
 """Variables of a group that are named."""
 
 SWATH = (
-    "group {path} is a swath: each of its pixels has its own latitude and longitude; resample its variables to a grid "
-    """first (gdalwarp -geoloc -t_srs EPSG:4326 'NETCDF:"IN.nc":/{path}/VARIABLE' OUT.tif)"""
+    "group {path} is a swath: each of its pixels has its own latitude and longitude, which is not served; resample its "
+    "variables to regular latitudes and longitudes first"
 )
 
 
@@ -96,6 +96,8 @@ class Group:
     arrays: tuple[str, ...]
     is_swath: bool = False
     """Whether it has a latitude for each pixel."""
+    fault: str = ""
+    """Why it could not be served on its own either."""
 
 
 def group_findings(groups: Iterable[Group], remedy: str) -> tuple[Finding, ...]:
@@ -115,5 +117,6 @@ def group_findings(groups: Iterable[Group], remedy: str) -> tuple[Finding, ...]:
 def _finding(group: Group, remedy: str) -> Finding:
     names = list_names(group.arrays, most=MOST_LISTED)
     where = f"group {group.path}" if group.path else "the root group"
-    message = f"{where} is not served, with its variables {names}; {remedy.format(path=group.path)}"
+    because = f": {group.fault}" if group.fault else f"; {remedy.format(path=group.path)}"
+    message = f"{where} is not served, with its variables {names}{because}"
     return Finding("warning", group.path or "/", message)

@@ -28,7 +28,7 @@ class NetcdfKind(SourceKind):
     file_ends = (".nc", ".nc4", ".cdf")
     shared_ends = (".h5", ".hdf5", ".he5", ".hdf")
 
-    def is_head(self, head: bytes) -> bool:
+    def has_content(self, path: Path, head: bytes) -> bool:
         """Return whether a file is HDF5, as NetCDF-4 is."""
         return head.startswith(HDF5)
 

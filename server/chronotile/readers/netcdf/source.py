@@ -15,16 +15,15 @@ from chronotile.core.model.collection import SourceInfo, SourceSpec
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.dataset import understand
-from chronotile.readers.cf.fields import Field, FieldSet, Group, about, group_findings
+from chronotile.readers.cf.fields import Field, FieldSet, about, group_findings
 from chronotile.readers.hrefs import FileState, base_name, file_state, fingerprint_of, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
+from chronotile.readers.netcdf.groups import REMEDY, groups_below_root
 from chronotile.readers.netcdf.hdf5 import OPTIONS, survey_hdf5
 from chronotile.readers.reader import Reader
 
 if TYPE_CHECKING:
     import xarray
-
-REMEDY = "write it to a file of its own (ncks -G : -g {path} IN.nc OUT.nc) and serve that"
 
 CDF5 = b"CDF\5"
 """How a file of the format begins."""
@@ -55,7 +54,8 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         if may_lack:
             there = {name: each for name, each in spec.variables.items() if (each.name or each.id) in fields.fields}
             spec = replace(spec, variables=there or spec.variables)
-        groups = () if spec.variables else group_findings(file.groups(), REMEDY)
+        below = groups_below_root(path, spec) if not spec.variables and _is_hdf5(path) else []
+        groups = group_findings(below, REMEDY)
         found = understand(fields, spec, others=groups)
         variables = {
             name: CubeVariable(
@@ -166,10 +166,6 @@ class NetcdfFile:
             dataset = self._current()
             fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
             return FieldSet(fields, dict(dataset.attrs))
-
-    def groups(self) -> list[Group]:
-        """Return the groups below the root, which are not read."""
-        return _groups(self.path) if _is_hdf5(self.path) else []
 
     def read(self, name: str, selection: Selection, *, growing: str | None = None) -> Numbers:
         """Return the selected numbers of an array, in stored order.
@@ -330,26 +326,6 @@ def _open(path: Path) -> "xarray.Dataset":
         cache=False,
         **kwargs,
     )
-
-
-def _groups(path: Path) -> list[Group]:
-    import h5py
-
-    found: dict[str, list[str]] = {}
-    swaths = set[str]()
-
-    def look(name: str, node: object) -> None:
-        folder, _slash, own = name.rpartition("/")
-        if folder and isinstance(node, h5py.Dataset) and node.ndim > 1:
-            found.setdefault(folder, []).append(own)
-            if any(
-                word in str(node.attrs.get(key)) for key, word in (("standard_name", "latitude"), ("units", "_north"))
-            ):
-                swaths.add(folder)
-
-    with h5py.File(path, **OPTIONS) as file:
-        file.visititems(look)
-    return [Group(folder, tuple(names), is_swath=folder in swaths) for folder, names in found.items()]
 
 
 def _layout_of(variable: "xarray.Variable") -> Layout:

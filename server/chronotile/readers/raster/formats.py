@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from chronotile.readers.raster.further_formats import further_format
 from chronotile.readers.raster.grib import GRIB
 from chronotile.readers.raster.kind import FILE_ENDS
 
@@ -30,17 +31,17 @@ HEAD_BYTES = 1024
 _SIDES = (".ovr", ".OVR", ".msk", ".MSK")
 
 
-def format_of(name: str, head: bytes) -> str | None:
-    """Return the format by the end of a name and the first `HEAD_BYTES`; `None`, for any, of an end of none of these.
+def format_of(place: str, head: bytes) -> str | None:
+    """Return the format by the end of a name and the first `HEAD_BYTES`; `None`, for any, of other files.
 
     Raises:
         OSError: The content is not what the name says.
     """
-    name = name.lower()
+    path, name = Path(place), place.lower()
     if name.endswith(VRT_END):
         return VRT
     if not name.endswith(FILE_ENDS):
-        return None
+        return further_format(path, head)
     if head.startswith(TIFF):
         return "GTiff"
     if head.startswith(JPEG2000):

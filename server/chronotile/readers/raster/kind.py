@@ -8,14 +8,18 @@ from chronotile.readers.files import find_files
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.library_errors import opening
+from chronotile.readers.raster.further_formats import SHARED_ENDS, WORLD_ENDS, further_format
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
 FILE_ENDS = (".tif", ".tiff", ".jp2", ".vrt", ".grib", ".grib2", ".grb", ".grb2")
-SIDE_ENDS = (".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".wld", ".vat.dbf")
+SIDE_ENDS = (
+    ".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".vat.dbf", ".hdr", ".rdc", ".stx", ".clr", ".ige",
+    *WORLD_ENDS,
+)  # fmt: skip
 """Ends of the names of files that belong to a raster beside them."""
 
-_BOTH_CASES = (*FILE_ENDS, *(end.upper() for end in FILE_ENDS))
+_BOTH_CASES = tuple(each for end in (*FILE_ENDS, *SHARED_ENDS) for each in (end, end.upper()))
 _LONE = "it belongs to a raster that is not beside it"
 
 MAX_BLOCK_PX = 1024
@@ -27,6 +31,11 @@ class RasterKind(SourceKind):
 
     options = KindOptions(name="cog", is_of_files=True, has_bands=True, may_have_items=True)
     file_ends = FILE_ENDS
+    shared_ends = SHARED_ENDS
+
+    def has_content(self, path: Path, head: bytes) -> bool:
+        """Return whether a file is a raster of one of the formats that are served."""
+        return further_format(path, head) is not None
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
         """Return a reader of the files."""
@@ -41,7 +50,7 @@ class RasterKind(SourceKind):
         if end is not None:
             whole = path.name[: -len(end)]
             return "" if any((path.parent / f"{whole}{each}").exists() for each in ("", *_BOTH_CASES)) else _LONE
-        is_beside = name.endswith(".prj") and any(path.with_suffix(each).exists() for each in FILE_ENDS)
+        is_beside = name.endswith(".prj") and any(path.with_suffix(each).exists() for each in _BOTH_CASES)
         return "" if is_beside else None
 
     def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:

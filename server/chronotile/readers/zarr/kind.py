@@ -13,7 +13,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
-from chronotile.readers.kind import AS_STORED, SourceKind
+from chronotile.readers.kind import AS_STORED, SourceKind, has_file
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -38,6 +38,9 @@ REFERENCED = re.compile(rb'"([^"]*/)?(\.zgroup|\.zarray|zarr\.json)"\s*:')
 CONSOLIDATED = b'"zarr_consolidated_format"'
 """In the metadata of a store, which have the same keys."""
 
+SNAPSHOTS = "snapshots"
+"""The folder of such a repository that both formats have."""
+
 MAX_ENTRIES = 500
 """Of a folder of a store that are looked at for groups and arrays."""
 
@@ -48,11 +51,15 @@ class ZarrKind(SourceKind):
     options = KindOptions(name="zarr")
     file_ends = (".zarr.zip",)
     shared_ends = (".json",)
-    # The last is the first snapshot of every Icechunk repository.
     folder_ends = (LEVELS_END,)
-    folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray", "snapshots/1CECHNKREP0F1RSTCMT0")
+    folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
 
-    def is_head(self, head: bytes) -> bool:
+    def is_folder(self, path: Path) -> bool:
+        """Return whether a folder is a store, or an Icechunk repository, whichever snapshot is its first."""
+        is_repository = (path / SNAPSHOTS).is_dir() and any(has_file(path, name) for name in HEADS)
+        return super().is_folder(path) or is_repository
+
+    def has_content(self, path: Path, head: bytes) -> bool:
         """Return whether a document of JSON has keys of a Zarr store, as references of kerchunk do."""
         return REFERENCED.search(head) is not None and CONSOLIDATED not in head
 

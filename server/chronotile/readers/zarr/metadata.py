@@ -436,7 +436,14 @@ def _array_3(path: str, document: Document) -> ArrayNode:
     )
 
 
-def _dtype_3(name: object) -> np.dtype[Any] | None:
+_TEXTS = ("string", "fixed_length_utf32", "fixed_length_ascii", "null_terminated_bytes", "variable_length_utf8")
+"""Types of texts by the names that zarr-python writes."""
+
+
+def _dtype_3(type_: object) -> np.dtype[Any] | None:
+    name = type_.get("name") if isinstance(type_, dict) else type_
+    if name in _TEXTS:
+        return np.dtype(object)
     try:
         return np.dtype(name) if isinstance(name, str) else None
     except TypeError:

@@ -21,14 +21,11 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import LOOK_S, looks
 from chronotile.readers.remote.requests import AGAIN_S, ATTEMPTS, Away, Refused, Replaced, one_read
 from chronotile.readers.remote.s3_environment import s3_access
+from chronotile.readers.zarr.kind import HEADS, SNAPSHOTS
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, ZarrArray, group_of_documents
 from chronotile.readers.zarr.waits import result_of
 
 BRANCH = "main"
-HEADS = ("repo", f"refs/branch.{BRANCH}/ref.json")
-"""A document of each format of repositories, 2 and 1, that every commit replaces."""
-FOLDER = "snapshots"
-"""Which both have beside it."""
 
 MAX_DEPTH = 3
 """Groups in groups that are looked into."""
@@ -46,7 +43,7 @@ def is_repository(href: str) -> bool:
     """
     path = local_path(href)
     if path is not None:
-        return (path / FOLDER).is_dir() and any((path / name).is_file() for name in HEADS)
+        return (path / SNAPSHOTS).is_dir() and any((path / name).is_file() for name in HEADS)
     return urlsplit(href).scheme == "s3" and any(_is_there(f"{href.rstrip('/')}/{name}") for name in HEADS)
 
 

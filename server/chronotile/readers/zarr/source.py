@@ -72,7 +72,8 @@ def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches
 
 def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches) -> Cube:
     groups = _level_groups(root)
-    others = () if spec.variables or is_product(root) else group_findings(_unserved(root, groups), REMEDY)
+    below = () if spec.variables or is_product(root) else _unserved(root, groups)
+    others = group_findings([_group(each, store, spec) for each in below], REMEDY)
     understood, findings = _understand_all(groups, root, store, spec, others=others)
     variables: dict[str, CubeVariable] = {}
     for name, levels in _by_variable(understood).items():
@@ -112,16 +113,22 @@ def _multiscale_paths(multiscales: object) -> list[str]:
     return [str(path).strip("/") for path in paths]
 
 
-def _unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[Group]:
-    """The groups that hold arrays of two dimensions or more and are not among those served."""
+def _unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[GroupNode]:
     if root not in served:
-        yield _group(root)
+        yield root
     for group in root.groups.values():
         yield from _unserved(group, served)
 
 
-def _group(node: GroupNode) -> Group:
-    return Group(node.path, tuple(name for name, array in node.arrays.items() if len(array.shape) > 1))
+def _group(node: GroupNode, store: Store, spec: SourceSpec) -> Group:
+    """A group that is not served, with the reason if it could not be served as a store of its own."""
+    arrays, fault = tuple(name for name, array in node.arrays.items() if len(array.shape) > 1), ""
+    try:
+        if arrays:
+            understand(fields_of(node, node, store), spec)
+    except UnsupportedSource as error:
+        fault = error.message
+    return Group(node.path, arrays, fault=fault)
 
 
 def _understand_all(

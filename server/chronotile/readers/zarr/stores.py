@@ -1,19 +1,23 @@
 """What a source of kind zarr may be: a Zarr store, references of kerchunk to one, or an Icechunk repository."""
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronotile.core.errors import AddressRefused, UnsupportedSource
+from chronotile.core.extras import has_extra
 from chronotile.core.model.collection import Finding, SourceSpec
 from chronotile.core.model.raster import Numbers
 from chronotile.core.web.item_places import SETTING
 from chronotile.core.web.places import Places
 from chronotile.readers.cf.array_source import ArraySource
+from chronotile.readers.cf.axes import TEXT_KINDS
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import opening
@@ -21,11 +25,13 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Refused
 from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
-from chronotile.readers.zarr.metadata import ArrayNode, Document, GroupNode, read_group
+from chronotile.readers.zarr.metadata import ArrayNode, Document, GroupNode, open_documents, read_group
 from chronotile.readers.zarr.references.files import places_of
 
 JSON_END = ".json"
 PARQUET_ENDS = (".parquet", ".parq")
+MAX_TEXTS = 10_000
+"""Labels of a dimension."""
 LEVEL_KEYS = ("path", "group", "asset")
 """Keys of the path of a level in `multiscales`."""
 STATED = ("spatial:", "proj:")
@@ -94,6 +100,34 @@ def load_all(store: Store, node: ArrayNode) -> Numbers:
     """Return all of a (small) array as it was understood; where an append is under way it may be longer by now."""
     growing = node.dims[0] if node.dims else None
     return store.open_array(node, growing=growing).read(tuple(slice(0, length) for length in node.shape))
+
+
+def _is_text(node: ArrayNode) -> bool:
+    return node.dtype is not None and node.dtype.kind in TEXT_KINDS
+
+
+def load_texts(store: Store, node: ArrayNode) -> NDArray[Any]:
+    """Return all of a small array of strings, which tensorstore does not read.
+
+    Raises:
+        UnsupportedSource: It has several dimensions, is large, or is not in a plain store.
+    """
+    if not isinstance(store, PlainStore) or len(node.shape) != 1 or node.shape[0] > MAX_TEXTS:
+        raise UnsupportedSource(f"its texts {node.name} are not read: they are not along one dimension, or too many")
+    import zarr
+    from zarr.core.buffer import default_buffer_prototype
+
+    documents, _root = open_documents(store.href)
+    chunks = range(-(-node.shape[0] // node.files[0]))
+    names = [f"{node.path}/{name}" for name in (node.document, ".zattrs")] + [node.file_of([each]) for each in chunks]
+    found = {name.lstrip("/"): documents.read(name.lstrip("/")) for name in names}
+    prototype = default_buffer_prototype()
+    copy = {name: prototype.buffer.from_bytes(body) for name, body in found.items() if body is not None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # types of strings have no specification in version 3 yet
+        array = zarr.open_array(zarr.storage.MemoryStore(copy), path=node.path, mode="r")
+        values = np.asarray(array[:]).tolist()
+    return np.array([each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in values])
 
 
 def open_group(href: str, allowed: Places | None = None, *, names: Iterable[str] = ()) -> tuple[Store, GroupNode]:
@@ -182,7 +216,11 @@ def _is_parquet(href: str) -> bool:
 def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
     """Return the arrays of a group, with the attributes of the root where it has none of its own."""
     bounds = {node.attrs.get(key) for node in group.arrays.values() for key in ("bounds", "climatology")}
-    nodes = {name: node for name, node in group.arrays.items() if node.dtype is not None}
+    nodes = {
+        name: node
+        for name, node in group.arrays.items()
+        if node.dtype is not None and (not _is_text(node) or (isinstance(store, PlainStore) and has_extra("zarr")))
+    }
     of_coordinates = {name for name, node in nodes.items() if len(node.dims) < 2} | bounds
     groups = _groups_above(group, root)
     stated = _stated_by_layouts(groups)
@@ -234,7 +272,7 @@ def _field(name: str, node: ArrayNode, store: Store) -> Field:
         shape=node.shape,
         dtype=node.dtype or np.dtype(object),
         attrs=node.attrs,
-        load=lambda: load_all(store, node),
+        load=lambda: load_texts(store, node) if _is_text(node) else load_all(store, node),
         part=lambda picks: store.open_array(node).read(picks),
     )
 

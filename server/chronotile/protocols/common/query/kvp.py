@@ -187,14 +187,19 @@ def numbers(text: str, count: int, *, locator: str) -> tuple[float, ...]:
     return tuple(number(part, locator=locator) for part in parts)
 
 
-def bbox(text: str, *, locator: str) -> BBox:
+def bbox(text: str, *, locator: str, may_cross: bool = False) -> BBox:
     """Return four numbers as a box with something inside.
+
+    Args:
+        text: The value of the parameter.
+        locator: The parameter.
+        may_cross: Whether west may be greater than east, as of a box across the antimeridian.
 
     Raises:
         InvalidParameter: They are not numbers, or a minimum is not less than its maximum.
     """
     box = BBox(*numbers(text, 4, locator=locator))
-    if box.xmin >= box.xmax or box.ymin >= box.ymax:
+    if box.xmin == box.xmax or (box.xmin > box.xmax and not may_cross) or box.ymin >= box.ymax:
         message = f"{locator} {text[:MAX_SHOWN]} is empty: each minimum must be less than its maximum"
         raise InvalidParameter(message, locator=locator)
     return box

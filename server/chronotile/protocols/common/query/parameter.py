@@ -220,9 +220,9 @@ def truth(name: str, description: str) -> Parameter[bool]:
     return code(name, description, {"true": True, "false": False}, default="false")
 
 
-def box(name: str, description: str) -> Parameter[BBox]:
-    """Return a parameter that is four numbers: a box with something inside, x before y."""
-    return custom(name, description, partial(kvp.bbox, locator=name))
+def box(name: str, description: str, *, may_cross: bool = False) -> Parameter[BBox]:
+    """Return a parameter that is four numbers: a box with something inside, x before y; it may cross 180 degrees."""
+    return custom(name, description, partial(kvp.bbox, locator=name, may_cross=may_cross))
 
 
 def times(name: str, description: str) -> Parameter[TimeSelection]:

@@ -21,7 +21,7 @@ from chronotile.core.model.animation import (
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import AnimationFormat
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.grid import Grid, require_place
 from chronotile.core.model.request import IsActive, MapRequest
 from chronotile.core.model.time.instants import Period
 from chronotile.core.model.time.parser import requested_period
@@ -70,7 +70,7 @@ def _labels(given: str) -> frozenset[AnimationLabel]:
     return frozenset(label for label in ANIMATION_LABELS if label in names)
 
 
-BBOX = box("bbox", "West, south, east, north; default: the layer's extent")
+BBOX = box("bbox", "West, south, east, north; default: the layer's extent", may_cross=True)
 CRS = text("crs", "CRS of `bbox` and the pictures; default: CRS84")
 WIDTH = whole("width", "In pixels; default: 640", least=LEAST_SIDE_PX)
 HEIGHT = whole("height", "In pixels; default: square pixels on the ground", least=LEAST_SIDE_PX)
@@ -115,6 +115,9 @@ def _grid(query: Kvp, layer: Layer, catalogue: Catalogue) -> Grid:
     extent = BBOX.given(query)
     if extent is None:
         extent = longitude_latitude_box(layer) if crs == CRS84 else layer.main_variable.grid.bbox_in(crs)
+    else:
+        extent = extent.unwound() if crs.is_geographic else extent
+        require_place(extent, crs)
     return grid_of_picture(crs, extent, width=WIDTH.given(query), height=HEIGHT.given(query))
 
 

@@ -1,0 +1,83 @@
+"""Groups of a NetCDF-4 or HDF5 file below its root, which are not served, and whether each could be on its own."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chronotile.core.errors import ChronotileError
+from chronotile.core.model.collection import SourceSpec
+from chronotile.readers.cf.dataset import understand
+from chronotile.readers.cf.fields import Field, FieldSet, Group
+from chronotile.readers.library_errors import one_line
+from chronotile.readers.netcdf.hdf5 import OPTIONS
+
+REMEDY = (
+    "write it to a file of its own (Python: xarray.open_dataset('IN.nc', group='{path}', decode_cf=False)"
+    ".to_netcdf('OUT.nc')) and serve that"
+)
+MAX_PROBED = 20
+"""Groups of a file that are opened to find whether each could be served on its own."""
+ODIM = "ODIM"
+_IN_ROOT = "its coordinates are in the root group, apart from its variables"
+_OF_ODIM = "a file of weather radars (ODIM), whose place is in attributes of the groups `where`, is not read"
+
+
+def groups_below_root(path: Path, spec: SourceSpec) -> list[Group]:
+    """Return groups that hold arrays of two dimensions or more, with the reason if one could not be served alone."""
+    import h5py
+
+    found: dict[str, list[str]] = {}
+    swaths = set[str]()
+
+    def look(name: str, node: object) -> None:
+        folder, _slash, own = name.rpartition("/")
+        if folder and isinstance(node, h5py.Dataset) and node.ndim > 1:
+            found.setdefault(folder, []).append(own)
+            if any(
+                word in str(node.attrs.get(key)) for key, word in (("standard_name", "latitude"), ("units", "_north"))
+            ):
+                swaths.add(folder)
+
+    with h5py.File(path, **OPTIONS) as file:
+        file.visititems(look)
+        is_odim = ODIM in str(file.attrs.get("Conventions", ""))
+        has_places = {"x", "y"} <= {name.lower() for name in file}
+    groups = []
+    for number, (folder, names) in enumerate(found.items()):
+        fault = _OF_ODIM if is_odim else _fault_of(path, folder, spec) if number < MAX_PROBED else ""
+        if has_places and fault:
+            groups.append(Group(folder, tuple(names), fault=_IN_ROOT))
+        else:
+            groups.append(Group(folder, tuple(names), is_swath=folder in swaths and bool(fault), fault=fault))
+    return groups
+
+
+def _fault_of(path: Path, group: str, spec: SourceSpec) -> str:
+    """Why a group would not be served as the root of a file; nothing if it would be."""
+    import xarray
+
+    try:
+        with xarray.open_dataset(
+            path, engine="h5netcdf", group=group, decode_cf=False, cache=False, driver_kwds=OPTIONS
+        ) as dataset:
+            fields = {str(name): _field(str(name), each) for name, each in dataset.variables.items()}
+            understand(FieldSet(fields, dict(dataset.attrs)), replace(spec, variables={}))
+    except ChronotileError as error:
+        return error.message
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        return f"xarray cannot open it: {one_line(error)}"
+    return ""
+
+
+def _field(name: str, variable: Any) -> Field:  # noqa: ANN401 -- xarray's
+    return Field(
+        name=name,
+        dims=tuple(map(str, variable.dims)),
+        shape=variable.shape,
+        dtype=variable.dtype,
+        attrs=dict(variable.attrs),
+        load=lambda: np.asarray(variable[(slice(None),) * variable.ndim].values),
+        part=lambda picks: np.asarray(variable[picks].values),
+    )
