@@ -170,3 +170,15 @@ def test_open_writer_does_not_keep_a_file_from_being_read(tmp_path):
         read = reader.read_window("NDVI", index=0, level=0, window=ALL).numbers
         writer.stdin.close()
     np.testing.assert_array_equal(read, SCENE.numbers(0))
+
+
+def test_heap_that_hdf5_does_not_come_back_from_is_refused(tmp_path):
+    write_netcdf(tmp_path, SCENE)
+    path = tmp_path / "made.nc"
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    data[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(data)
+
+    with pytest.raises(UnsupportedSource, match="a heap of its attributes contradicts itself"):
+        open_source(make_spec("netcdf", path))

@@ -413,3 +413,30 @@ def test_many_skipped_messages_are_reported_by_their_number(opened, tmp_path):
     (finding,) = reader.info.findings
     text = "6 bands, such as band 2, which is of 2020-01-01T00:00:00Z as band 1 is"
     assert finding.message == f"left out: {text}: the other bands are dates"
+
+
+@pytest.mark.parametrize("flags", [0x40, 0x50, 0x10], ids=["second order", "with more flags", "a matrix"])
+def test_packing_that_gdal_does_not_read_is_left_out(opened, flags):
+    first, second = (first_edition(CELLS + day, day=(2020, 1, day + 1), **WHOLE) for day in range(2))
+
+    reader = opened(with_bytes(first, DATA_AT + 3, bytes([flags])), second)
+
+    (finding,) = reader.info.findings
+    assert finding.message.startswith("left out: message 1: GDAL does not read its packing; pack it simply (grib_set ")
+    np.testing.assert_array_equal(values(reader, *reader.info.variables), CELLS + 1)
+
+
+def test_bitmap_named_by_its_number_alone_is_left_out(opened):
+    first, second = (first_edition(CELLS + day, day=(2020, 1, day + 1), **WHOLE) for day in range(2))
+
+    reader = opened(with_bytes(first, BITMAP_AT + 4, b"\0\1"), second)
+
+    assert "message 1: its bitmap is named by a number alone" in notes(reader)
+
+
+def test_field_packed_as_a_damaged_png_is_left_out(opened, tmp_path):
+    first, second = (message(tmp_path, CELLS + day, day=f"2020-01-0{day + 1}") for day in range(2))
+
+    reader = opened(with_octets(first, 5, {10: (41).to_bytes(2, "big")}), second)
+
+    assert "message 1: the PNG of its values is damaged" in notes(reader)

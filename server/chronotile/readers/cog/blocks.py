@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
 
 from chronotile.core.model.raster import Numbers
+from chronotile.readers.deflate import DamagedBlock, inflate
 
 # Where the blocks of a cloud-optimised GeoTIFF are, in memory and as it is stored.
 
@@ -145,10 +145,6 @@ ALL_ROWS = slice(None)
 NO_PREDICTOR, HORIZONTAL, FLOATING_POINT = 1, 2, 3
 
 
-class DamagedBlock(OSError):
-    """A block of a file is not what its header says."""
-
-
 def is_decoded(compression: int) -> bool:
     """Return whether blocks of a compression are decoded here; of ZSTD where numcodecs is installed (extra `zarr`)."""
     return compression in {NONE, DEFLATE, OLD_DEFLATE} or (compression == ZSTD and find_spec("numcodecs") is not None)
@@ -193,23 +189,9 @@ def _inflated(stored: bytes, blocks: Blocks, size: int) -> bytes:
     elif blocks.compression == ZSTD:
         content = _of_zstd(stored, size)
     else:
-        content = _of_deflate(stored, size)
+        content = inflate(stored, size)
     if len(content) != size:
         raise DamagedBlock(f"a block of it has {len(content)} bytes in place of {size}")
-    return content
-
-
-def _of_deflate(stored: bytes, size: int) -> bytes:
-    """No more is inflated than the block may have; then comes the checksum, without which it is not whole."""
-    stream = isal_zlib.decompressobj()
-    try:
-        content = stream.decompress(stored, size + 1)
-        if not stream.eof:
-            content += stream.decompress(stream.unconsumed_tail, 1)
-    except isal_zlib.error as error:  # type: ignore[misc]  # its stub takes the class for an instance
-        raise DamagedBlock(f"a block of it cannot be inflated: {error}") from None
-    if not stream.eof:
-        raise DamagedBlock("a block of it is cut off, or longer than its header says")
     return content
 
 

@@ -19,11 +19,12 @@ from chronotile.core.model.items import Asset
 from chronotile.core.model.raster import Encoding, Pixels, as_meant
 from chronotile.core.model.time.instants import NO_TIME
 from chronotile.readers.caches.block_cache import KEY_BYTES
-from chronotile.readers.cog.blocks import Blocks, DamagedBlock, is_decoded
+from chronotile.readers.cog.blocks import Blocks, is_decoded
 from chronotile.readers.cog.files import CogFile, fetch_ahead, finish, open_cog, start, tag_of_path
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.planes import Caching, Plane, PlanePlan, lacking_parts
 from chronotile.readers.cog.tiff import UnsupportedCog
+from chronotile.readers.deflate import DamagedBlock
 from chronotile.readers.encoding import apply_configuration
 from chronotile.readers.hrefs import SETTLED_NS, base_name, is_any_there, local_path
 from chronotile.readers.library_errors import opening

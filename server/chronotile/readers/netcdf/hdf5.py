@@ -1,5 +1,6 @@
 """HDF5 files inspected before they are read: arrays in other files, and filters that are not installed."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 OPTIONS: Final[dict[str, Any]] = {"locking": False}
 """Of all files opened here: a lock of a reader would keep writers from appending."""
+
+HEAP = b"GCOL"
+HEAP_BYTES, MAX_HEAP_BYTES = 1 << 20, 1 << 20
+"""Inspected at each end of a file, and of a heap."""
 
 _PLUGIN_FILTERS = {
     307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "Bitshuffle", 32013: "ZFP", 32015: "Zstandard", 32017: "SZ",
@@ -35,6 +40,7 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
     """Return what keeps arrays of a file from being read; filters of the extra `hdf5` are loaded if one needs them."""
     import h5py
 
+    _require_whole_heaps(path)
     elsewhere: str | None = None
     faults = dict[str, str]()
 
@@ -53,6 +59,37 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
     with h5py.File(path, **OPTIONS) as file:
         elsewhere = file.visititems_links(look)
     return Hdf5Survey(elsewhere, faults)
+
+
+def _require_whole_heaps(path: Path) -> None:
+    """Check the heaps of texts and references near both ends of a file, where writers put them.
+
+    HDF5 never returns from an object of no size in them (H5HG__cache_heap_deserialize), and no other file is read then.
+
+    Raises:
+        OSError: One is damaged.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        for start in sorted({0, max(size - HEAP_BYTES, 0)}):
+            file.seek(start)
+            part = file.read(HEAP_BYTES)
+            at = part.find(HEAP)
+            while at >= 0:
+                _require_whole_heap(part[at : at + MAX_HEAP_BYTES])
+                at = part.find(HEAP, at + len(HEAP))
+
+
+def _require_whole_heap(heap: bytes) -> None:
+    if heap[4:8] != b"\1\0\0\0":  # version 1; HDF5 reports any other
+        return
+    at, stop = 16, int.from_bytes(heap[8:16], "little")
+    while at + 16 <= min(stop, len(heap)):
+        size = int.from_bytes(heap[at + 8 : at + 16], "little")
+        need = 16 + -(-size // 8) * 8 if any(heap[at : at + 2]) else size  # object 0 is the free space, with its head
+        if not 16 <= need <= stop - at:
+            raise OSError("the file is damaged: a heap of its attributes contradicts itself; copy it again")
+        at += need
 
 
 def _fault_of(array: "h5py.Dataset") -> str | None:

@@ -1,6 +1,7 @@
 """What blocks a raster file of this machine has, and what is read of them (docs/design/shared-blocks.md)."""
 
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -8,13 +9,14 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 import numpy as np
-from rasterio.enums import Interleaving
+from rasterio.enums import Compression, Interleaving
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
 from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache, BytesPart
+from chronotile.readers.deflate import inflate
 from chronotile.readers.hrefs import SETTLED_NS, FileState, file_state
 from chronotile.readers.raster.formats import VRT
 from chronotile.readers.raster.overviews.implied import GDAL_TYPES
@@ -24,6 +26,9 @@ DRIVERS = {"GTiff", "JP2OpenJPEG"}
 
 BESIDE = (".ovr", ".msk", ".msk.ovr", ".aux.xml")
 """Ends of the names of files with overviews, masks and nodata of another."""
+
+JPEG_FRAMES = {0xC0, 0xC1, 0xC2}
+"""Markers with the size of a picture (ITU-T T.81, table B.1)."""
 
 _PLACE = Struct("<iii?")
 """First row and column of a unit, band, whether it is of the mask."""
@@ -69,6 +74,27 @@ class Plane(NamedTuple):
                     raise OSError("a file that the VRT names cannot be read") from error
 
 
+CHECKED = {Compression.deflate, Compression.jpeg}
+
+
+def require_jpeg_size(stored: bytes, width: int, height: int) -> None:
+    """Check that a block in the form of a JPEG has at least so many pixels.
+
+    Raises:
+        OSError: It has fewer, or does not state how many.
+    """
+    at = 2
+    while stored[at : at + 1] == b"\xff":
+        kind, size = stored[at + 1], int.from_bytes(stored[at + 2 : at + 4], "big")
+        if kind in JPEG_FRAMES:
+            rows, columns = (int.from_bytes(stored[at + 5 + k : at + 7 + k], "big") for k in (0, 2))
+            if rows >= height and columns >= width:
+                return
+            break
+        at += 2 + size
+    raise OSError("a JPEG in it is damaged: it does not have the pixels of its block")
+
+
 class FileBlocks:
     """The blocks of a file at a level, as units that are decoded and cached together.
 
@@ -97,6 +123,8 @@ class FileBlocks:
         self._dtype = np.dtype(dataset.dtypes[0])
         self._bands = dataset.count if dataset.interleaving == Interleaving.pixel else 1
         self._unit = _unit_shape(dataset, self._dtype.itemsize * self._bands)
+        self._block = dataset.block_shapes[0]
+        self._compression = dataset.compression if dataset.driver == "GTiff" else None
         self._digest = blake2b(digest_size=KEY_BYTES)
         if cache is not None:
             beside = [_state_or_none(path + ending) for ending in BESIDE]
@@ -119,13 +147,15 @@ class FileBlocks:
             part = _common(unit, window)
             # Without a cache too, a unit is read at a time: for a row of more than its cache can hold GDAL would decode
             # all of them again for each line.
-            numbers[_at(part, window)] = self._part(plane, unit, part) if is_cached else plane.read(part)
+            numbers[_at(part, window)] = self._part(plane, unit, part) if is_cached else self._read(plane, part)
         return numbers
 
     def read_bands(self, planes: Sequence[Plane], window: Window) -> Numbers:
         """Return (band, y, x) numbers of a window of several bands."""
         if self._bands > 1 and not self._is_cached(planes[0], len(list(self._units_of(window)))):
-            return planes[0].read_bands([plane.band for plane in planes], window)  # at once, as each takes all
+            numbers = planes[0].read_bands([plane.band for plane in planes], window)  # at once, as each takes all
+            self._require_whole_blocks(planes[0], window)
+            return numbers
         return np.stack([self.read(plane, window) for plane in planes])
 
     def _part(self, plane: Plane, unit: Window, part: Window) -> Numbers:
@@ -147,9 +177,44 @@ class FileBlocks:
     def _decoded(self, plane: Plane, unit: Window) -> tuple[BytesPart, bool]:
         """The bytes of a unit, and whether the file is the expected one, and stays it."""
         bands = self._bands_of(plane)
-        numbers = plane.read(unit) if bands == 1 else plane.read_bands(range(1, bands + 1), unit)
+        numbers = self._read(plane, unit) if bands == 1 else plane.read_bands(range(1, bands + 1), unit)
+        if bands > 1:
+            self._require_whole_blocks(plane, unit)
         is_settled = abs(time.time_ns() - self._state.mtime_ns) > SETTLED_NS
         return numbers.reshape(-1).view(np.uint8), is_settled and file_state(self._path) == self._state
+
+    def _read(self, plane: Plane, window: Window) -> Numbers:
+        numbers = plane.read(window)
+        self._require_whole_blocks(plane, window)
+        return numbers
+
+    def _require_whole_blocks(self, plane: Plane, window: Window) -> None:
+        """Check the blocks of a window that are compressed with deflate or as JPEG.
+
+        GDAL takes what is inflated before the checksum, and of a JPEG of fewer pixels those that it has: the others are
+        memory that nothing has written.
+
+        Raises:
+            OSError: One is damaged.
+        """
+        if self._compression not in CHECKED or plane.is_mask:
+            return
+        height, width = self._block
+        with open(plane.dataset.name, "rb") as file:  # noqa: PTH123 -- of each unit; half the time of Path.open
+            for row in range(window.row_start // height, -(-window.row_stop // height)):
+                for column in range(window.column_start // width, -(-window.column_stop // width)):
+                    start, size = (
+                        plane.dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=plane.band)
+                        for what in ("OFFSET", "SIZE")
+                    )
+                    if start is None or size is None:  # it is not stored, and has no values
+                        continue
+                    stored = os.pread(file.fileno(), int(size), int(start))
+                    if self._compression is Compression.deflate:
+                        inflate(stored, height * width * self._dtype.itemsize * self._bands)
+                    else:
+                        right, bottom = self._extent.column_stop - column * width, self._extent.row_stop - row * height
+                        require_jpeg_size(stored, min(width, right), min(height, bottom))
 
     def _units_of(self, window: Window) -> Iterator[Window]:
         """The units that a window touches, without what lies beyond the edges."""

@@ -7,12 +7,14 @@ numbers found there would be served. So could an overview or a mask beside a fil
 import os
 import re
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from chronotile.readers.raster.further_formats import further_format
 from chronotile.readers.raster.grib import GRIB
 from chronotile.readers.raster.kind import FILE_ENDS
+from chronotile.readers.raster.png import SIGNATURE, is_whole_png
 
 VRT, VRT_END = "VRT", ".vrt"
 """GDAL's name of the format, and how its files are called."""
@@ -52,6 +54,24 @@ def format_of(place: str, head: bytes) -> str | None:
         "it is neither GeoTIFF, JPEG 2000 nor GRIB, as its name says: replace it if it is damaged, else rename it "
         "(a VRT to .vrt)"
     )
+
+
+def require_whole_picture(path: str) -> None:
+    """Check the checksums of a PNG file; any other file passes.
+
+    Raises:
+        OSError: A part of it is missing, or has another checksum.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 -- as for the file itself
+        if file.read(len(SIGNATURE)) != SIGNATURE:
+            return
+
+        def read(offset: int, size: int) -> bytes:
+            file.seek(offset)
+            return file.read(size)
+
+        if not is_whole_png(read):
+            raise OSError("the file is damaged: a part of it is missing or has another checksum; copy it again")
 
 
 def require_own_sides(path: str) -> None:
@@ -129,40 +149,83 @@ _FORMS = {b"II*\0": ("<", _CLASSIC), b"MM\0*": (">", _CLASSIC), b"II+\0": ("<", 
 """By the first four bytes: the order of bytes, and the form."""
 
 
+_MAX_DIRECTORIES = 64
+"""Overviews and masks of a file whose tags are inspected."""
+_WIDTH, _HEIGHT, _STRIP_ROWS, _BANDS, _PLANAR = 256, 257, 278, 277, 284
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_PLACES, _TILE_SIZES = 322, 323, 324, 325
+_STRIP_PLACES, _STRIP_SIZES = 273, 279
+
+_CUT_OFF = "the file is cut off: data of its tags are missing, such as its scale or its place; copy it again"
+_TABLE = "the file is damaged: the table of its blocks does not fit its size; copy it again"
+
+
 def require_whole_tags(path: str) -> None:
-    """Check that all data of the first directory of a TIFF lie in the file; any other file passes.
+    """Check that all data of the tags of a TIFF lie in the file, and that its tables have all blocks.
+
+    GDAL ignores tags that are cut off, and takes blocks that a table lacks for cells without a value. Any other file
+    passes.
 
     Raises:
-        OSError: It is gone, or was cut off.
+        OSError: It is gone, was cut off, or is damaged.
     """
     with open(path, "rb") as file:  # noqa: PTH123 -- done at each opening, and half the time of Path.open
         known = _FORMS.get(file.read(4))
-        if known is not None and not _is_whole(file, *known):
-            raise OSError(
-                "the file is cut off: data of its tags are missing, such as its scale or its place; copy it again"
-            )
+        if known is None:
+            return
+        try:
+            _require_whole_directories(file, *known)
+        except struct.error:  # the file ends before
+            raise OSError(_CUT_OFF) from None
 
 
-def _is_whole(file: BinaryIO, order: str, form: _Form) -> bool:
+def _require_whole_directories(file: BinaryIO, order: str, form: _Form) -> None:
     size = os.fstat(file.fileno()).st_size
-    try:
-        directory = _number(file, form.first, order + form.offset)
+    directory, seen = _number(file, form.first, order + form.offset), set[int]()
+    while directory not in seen and len(seen) < _MAX_DIRECTORIES:
+        seen.add(directory)
         count = _number(file, directory, order + form.entries)
-    except struct.error:  # the file ends before
-        return False
-    if count > _MOST_ENTRIES:
-        return True  # GDAL says what is wrong
-    head, data = struct.Struct(order + form.entry), struct.Struct(order + form.offset)
-    entry_bytes = head.size + data.size
-    if directory + count * entry_bytes > size:
-        return False
-    table = file.read(count * entry_bytes)
-    for start in range(0, len(table), entry_bytes):
-        _tag, kind, values = head.unpack_from(table, start)
-        length = values * _BYTES_OF_TYPE.get(kind, 0)
-        if length > data.size and data.unpack_from(table, start + head.size)[0] + length > size:
-            return False
-    return len(table) == count * entry_bytes
+        if count > _MOST_ENTRIES:
+            return  # GDAL says what is wrong
+        head, data = struct.Struct(order + form.entry), struct.Struct(order + form.offset)
+        entry_bytes = head.size + data.size
+        table = file.read(count * entry_bytes)
+        following = file.read(data.size)
+        tags: dict[int, tuple[int, int]] = {}
+        for start in range(0, len(table), entry_bytes):
+            tag, kind, values = head.unpack_from(table, start)
+            length = values * _BYTES_OF_TYPE.get(kind, 0)
+            if length > data.size and data.unpack_from(table, start + head.size)[0] + length > size:
+                raise OSError(_CUT_OFF)
+            width = min(_BYTES_OF_TYPE.get(kind, 1), data.size)
+            inside = table[start + head.size : start + head.size + width]
+            tags[tag] = values, int.from_bytes(inside, "little" if order == "<" else "big")
+        if len(table) != count * entry_bytes:
+            raise OSError(_CUT_OFF)
+        _require_whole_table(tags)
+        (directory,) = data.unpack(following)
+        if not directory:
+            return
+
+
+def _require_whole_table(tags: Mapping[int, tuple[int, int]]) -> None:
+    """Check that the tables of a directory have a place and a size for each block.
+
+    Args:
+        tags: Number of values and the value, if it is the only one, by tag.
+    """
+
+    def number(tag: int, usual: int) -> int:
+        return tags.get(tag, (1, usual))[1]
+
+    width, height = number(_WIDTH, 0), number(_HEIGHT, 0)
+    is_tiled = _TILE_WIDTH in tags or _TILE_PLACES in tags
+    across = -(-width // (number(_TILE_WIDTH, 0) or 1)) if is_tiled else 1
+    rows = number(_TILE_HEIGHT, 0) if is_tiled else min(number(_STRIP_ROWS, height), height)
+    blocks = across * -(-height // (rows or 1)) * (number(_BANDS, 1) if number(_PLANAR, 1) == 2 else 1)
+    places, sizes = (_TILE_PLACES, _TILE_SIZES) if is_tiled else (_STRIP_PLACES, _STRIP_SIZES)
+    is_whole = tags.get(places, (0, 0))[0] == blocks and tags.get(sizes, (0, 0))[0] == blocks
+    if not is_whole and not (blocks == 1 and not is_tiled and sizes not in tags):
+        raise OSError(_TABLE)
 
 
 def _number(file: BinaryIO, place: int, form: str) -> int:

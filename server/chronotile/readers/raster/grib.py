@@ -11,7 +11,7 @@ from typing import NamedTuple
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.readers.raster.grib_structure import LOOK_BYTES, MessageSpan, Read, find_messages
+from chronotile.readers.raster.grib_structure import LOOK_BYTES, SPECTRAL_TYPES, MessageSpan, Read, find_messages
 
 GRIB = "GRIB"
 """GDAL's name of the format, and how a message begins."""
@@ -313,7 +313,7 @@ def _corners_of_first_edition(octets: bytes) -> tuple[float, ...]:
 def _fault_of_first_edition(octets: bytes, kind: int, columns: int) -> str | None:
     if columns == 0xFFFF:
         return _REDUCED
-    if kind in (50, 60, 70, 80):
+    if kind in SPECTRAL_TYPES:
         return _SPECTRAL
     if kind not in _TYPES:
         return _UNPLACED.format(f"grids of type {kind}")

@@ -7,6 +7,8 @@ Octets are those of WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from chronotile.readers.raster.png import is_whole_png
+
 Read = Callable[[int, int], bytes]
 """Returns bytes of a file from an offset, fewer at its end."""
 
@@ -18,8 +20,16 @@ MAX_SECTIONS = 100_000
 
 _NEXT_SECTIONS = {0: {1}, 1: {2, 3}, 2: {3}, 3: {4}, 4: {5}, 5: {6}, 6: {7}, 7: {2, 3, 4, 8}}
 """Edition 2: the numbers that may follow a section; 8 is the end of the message."""
-_SIMPLE, _NO_BITMAP, _SAME_BITMAP = 0, 255, 254
+_SIMPLE, _FLOATS, _PNG = 0, 4, (41, 40010)
+"""Templates of packing, of edition 2."""
+_FLOAT_BITS = {1: 32, 2: 64}
+_NO_BITMAP = 255
 _COPY = "copy the file again"
+_HARMONICS, _NOT_SIMPLE = 0x80, 0x50
+"""Flags of a data section of edition 1: spherical harmonics; packing of second order, or with further flags."""
+SPECTRAL_TYPES = (50, 60, 70, 80)
+"""Grids of edition 1."""
+_PACKED = "GDAL does not read its packing; pack it simply (grib_set -r -s packingType=grid_simple IN OUT)"
 _LARGE = "GDAL does not read its length, of more than 16 MB; write it in edition 2 (grib_set -s edition=2 IN OUT)"
 
 
@@ -122,8 +132,17 @@ def _require_values(read: Read, sections: list[Section], *, points: int, values:
         held = _number_of_bits(read(bitmap.start + 6, bitmap.size - 6), points)
         if held != values:
             raise _Contradiction(f"it states {values} values, its bitmap {held}")
-    is_simple = _number(read, packing.start + 9, 2) == _SIMPLE
-    if is_simple and values * _number(read, packing.start + 19, 1) > (data.size - 5) * 8:
+    template = _number(read, packing.start + 9, 2)
+    if template in _PNG and not is_whole_png(read, data.start + 5):
+        raise _Contradiction("the PNG of its values is damaged")
+    bits = 0
+    if template == _SIMPLE:
+        bits = _number(read, packing.start + 19, 1)
+    elif template == _FLOATS:
+        bits = _FLOAT_BITS.get(_number(read, packing.start + 11, 1), 0)
+        if not bits:
+            raise _Contradiction("its values have an unknown number of bits")
+    if values * bits > (data.size - 5) * 8:
         raise _Contradiction(f"its data of {data.size} bytes are too short for {values} values")
 
 
@@ -150,19 +169,24 @@ def _first_edition(read: Read, start: int) -> MessageSpan:
     _require_end(read, start, length)
     if size < 11 or at + size != start + length - len(END):
         raise _Contradiction(f"its sections have {at + size + len(END) - start} bytes, its stated length is {length}")
-    _require_values_of_first_edition(grid, bitmap, read(at, 11), size)
-    return MessageSpan(1, start, start + length, fault=_LARGE if is_large else None)
+    head = read(at, 11)
+    _require_values_of_first_edition(grid, bitmap, head, size)
+    fault = _LARGE if is_large else _PACKED if head[3] & _NOT_SIMPLE and not head[3] & _HARMONICS else None
+    return MessageSpan(1, start, start + length, fault=fault)
 
 
 def _require_values_of_first_edition(grid: bytes, bitmap: bytes, head: bytes, size: int) -> None:
     """Check that the data section is long enough for the cells of a regular grid, packed simply."""
-    if len(grid) < 32 or head[3] & 0xC0 or b"\xff\xff" in (grid[6:8], grid[8:10]):
+    is_spectral = len(grid) > 5 and grid[5] in SPECTRAL_TYPES
+    if bool(head[3] & _HARMONICS) != is_spectral:
+        raise _Contradiction("its data section and its grid contradict each other: only one has spherical harmonics")
+    if is_spectral or head[3] & _NOT_SIMPLE or len(grid) < 32 or b"\xff\xff" in (grid[6:8], grid[8:10]):
         return
     points = int.from_bytes(grid[6:8], "big") * int.from_bytes(grid[8:10], "big")
     values = points
     if bitmap:
         if bitmap[4:6] != b"\0\0":
-            return  # a bitmap by its number in a list
+            raise _Contradiction("its bitmap is named by a number alone, and GDAL has no list of them")
         values = _number_of_bits(bitmap[6:], points)
     if values * head[10] > (size - 11) * 8 - (head[3] & 0x0F):
         raise _Contradiction(f"its data of {size} bytes are too short for {values} values")

@@ -34,6 +34,7 @@ from chronotile.readers.raster.formats import (
     missing_codec,
     require_own_pixels,
     require_own_sides,
+    require_whole_picture,
     require_whole_tags,
 )
 from chronotile.readers.raster.grib import GRIB, FileMessages, bands_elsewhere, read_messages, require_placed
@@ -319,6 +320,7 @@ def _open(path: str, level: int, state: FileState, *, cache: BlockCache | None) 
     if local is None:
         return _open_elsewhere(path, level, state)
     require_whole_tags(path)
+    require_whole_picture(str(local))
     require_own_sides(str(local))
     with gdal_options(path), local.open("rb") as file:
         dataset, messages = _dataset(
