@@ -6,7 +6,7 @@ from chronotile.archive.discovery.collection import times_section
 from chronotile.catalog.source_section import SourceSection
 from chronotile.core.sections import validate
 from chronotile.core.yaml_source import node_of
-from chronotile.readers.dates import time_of_text
+from chronotile.readers.name_parts import time_of_text
 
 
 @pytest.mark.parametrize(

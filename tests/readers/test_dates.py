@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.model.time.instants import DAY
-from chronotile.readers.dates import FIRST_YEAR, LAST_YEAR, find_time, time_of_name, time_of_text
+from chronotile.readers.dates import FIRST_YEAR, LAST_YEAR, find_time, time_of_name
+from chronotile.readers.name_parts import time_of_text
 
 days = st.dates(date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31))
 before = st.sampled_from(["", "_", "NDVI_", "A", "x.A", "S2A_MSIL2A_", "h12v10."])

@@ -371,7 +371,8 @@ class VariableSection(Section):
     asset: Text | None = None
     """Of kind stac: key of the asset in the items; default: the id."""
     select: Select = Field(default_factory=dict)
-    """Of kind zarr and netcdf: one step of each further dimension, by value ({depth: 10}) or {depth: {index: 0}}."""
+    """Of kind zarr and netcdf: one step of each further dimension, by value ({depth: 10}) or {depth: {index: 0}};
+    `run` is the run of a forecast, by its time or `latest`."""
     layer: Id | None = None
     """Id of the layer; default: collection.variable."""
     title: Localised | None = None

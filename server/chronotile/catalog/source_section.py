@@ -137,8 +137,8 @@ def _time_pattern(pattern: str) -> str:
         groups = re.compile(pattern).groupindex
     except re.error as error:
         raise ValueError(f"not a valid regular expression: {error}") from error
-    if "time" not in groups:
-        raise ValueError(r"a group named time is missing, such as (?P<time>\d{8})")
+    if not {"time", "year"} & set(groups):
+        raise ValueError(r"a group named time is missing, such as (?P<time>\d{8}); or year, of a date in parts")
     return pattern
 
 
@@ -161,8 +161,9 @@ class SourceSection(Section):
     """Of kind stac: index stores what is known of all items before requests need it; live passes searches to the STAC
     API of `href`, and stores the items that they find."""
     time_pattern: Annotated[Text, AfterValidator(_time_pattern)] | None = None
-    r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`:
-    `_(?P<time>\d{8})`; the times inside a NetCDF file override it."""
+    r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`
+    (`_(?P<time>\d{8})`), or in the groups `year`, `month`, `day`, `day_of_year`, `hour`, `minute`, `second`, `dekad`,
+    `pentad`, `half`, `week` and `lead`; the times inside a NetCDF file override it."""
     without: tuple[Text, ...] = ()
     """Of kind cog and netcdf: paths, from this file's folder, of files that `href` matches and that are left out."""
     crs: CrsName | None = None

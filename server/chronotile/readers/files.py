@@ -11,10 +11,12 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.model.time.instants import DAY, NO_TIME, ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
 from chronotile.core.printable import is_unicode
-from chronotile.readers.dates import find_folder_time, time_of_name, time_of_text
+from chronotile.core.yaml_source import list_names
+from chronotile.readers.dates import find_folder_time
 from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
+from chronotile.readers.name_parts import find_times, precedence_of, time_of_groups
 
 VARIABLE = "{variable}"
 SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
@@ -80,15 +82,25 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
         raise UnsupportedSource(_undated(paths, spec.time_pattern, findings[0]))
     names = dict(zip(paths, names_among(paths), strict=True))
     by_start: dict[np.datetime64, tuple[str, TimeSpan]] = {}
-    for path, span in spans.items():
+    replaced: list[str] = []
+    for path in sorted(spans, key=lambda path: precedence_of(base_name(path))):
+        span = spans[path]
         if span.start in by_start:
             first = names[by_start[span.start][0]]
+            if precedence_of(first) != precedence_of(names[path]):
+                replaced.append(f"{names[path]} by {first}")
+                continue
             findings.append(Finding("warning", names[path], f"left out: of the same time as {first}"))
             continue
         by_start[span.start] = path, span
-    starts = sorted(by_start)
+    if replaced:
+        message = f"{len(replaced)} files are replaced by more consolidated ones or newer runs of the same times: "
+        findings.append(Finding("note", spec.collection, message + list_names(sorted(replaced), most=3)))
+    starts = np.array(sorted(by_start), dtype="datetime64[ns]")
     ends = np.array([by_start[start][1].end for start in starts], dtype="datetime64[ns]")
-    domain = domain_of_bounds(np.array(starts, dtype="datetime64[ns]"), ends)
+    if np.any(ends - starts == ONE_NS):  # midnight is an instant among other times of day
+        ends = np.where(ends - starts == DAY, starts + ONE_NS, ends)
+    domain = domain_of_bounds(starts, ends)
     return DatedFiles(tuple(by_start[start][0] for start in starts), domain, tuple(findings))
 
 
@@ -184,17 +196,18 @@ def times_in_names(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[
         expression = re.compile(pattern)
     except re.error as error:
         raise UnsupportedSource(f"time_pattern is not a valid regular expression: {error}") from error
-    if "time" not in expression.groupindex:
-        raise UnsupportedSource("time_pattern has no group (?P<time>…)")
+    if not {"time", "year"} & set(expression.groupindex):
+        raise UnsupportedSource("time_pattern has no group (?P<time>…), and no (?P<year>…) for a date in parts")
     for path in paths:
         match = expression.search(without_query(path))
-        text = (match["time"] if match else None) or ""
-        yield path, text, time_of_text(text) if text else None
+        groups = match.groupdict() if match else {}
+        text = groups.get("time") or "-".join(filter(None, groups.values()))
+        yield path, text, time_of_groups(groups) if text else None
 
 
 def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
     """The times of the files' names; where none has one, of their folders, if those differ."""
-    named = [time_of_name(base_name(path)) for path in paths]
+    named = [time and time.span for time in find_times([base_name(path) for path in paths])]
     if not any(named):
         found_times = [find_folder_time(without_query(path).split("/")[:-1]) for path in paths]
         spans = [each.found.span if each else None for each in found_times]

@@ -297,7 +297,7 @@ def test_files_with_bands_of_several_dates_each_join(write, write_years, open_at
     archive = open_at(tmp_path)
 
     assert days_of(layers_of(archive)["ndvi.ndvi"]) == YEARS
-    assert len(archive.configuration.collections) == 3
+    assert len(archive.configuration.collections) == 2
     assert archive.configuration.collections["ndvi"].source.time_pattern is None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from chronotile.archive.discovery.collection import DiscoveredCollection, Section, found_collection
+from chronotile.archive.discovery.date_findings import TIME_REMEDY, date_findings, masked_href
 from chronotile.archive.discovery.drafts import Draft, drafts_of, escape_pattern
 from chronotile.archive.discovery.names import ANY, TIME, as_title, is_known, name_of
 from chronotile.archive.discovery.variables import looks_below
@@ -92,6 +93,7 @@ def discover(
         *_undated_findings(collections),
         *tile_findings(collections, root),
         *alike_findings(drafts, root),
+        *date_findings(collections, root),
         *(finding for each in collections for finding in each.findings),
     ]
     return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
@@ -145,8 +147,8 @@ def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[F
             severity: Severity = "warning" if any(map(_NUMBER.search, names)) else "note"
             message = (
                 f"{len(names)} files on one grid without times in their names, such as {names[0]}: each is a "
-                "separate layer; if they are times of one variable, set time_pattern: in a configuration, or "
-                "rename them with dates such as 2019-06-04"
+                "separate layer; if they are times of one variable, write a configuration with href: "
+                f"{masked_href(names)} and {TIME_REMEDY}, or rename them with dates such as 2019-06-04"
             )
             yield Finding(severity, drafts[0].root.name, message)
 

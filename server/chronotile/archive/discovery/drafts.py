@@ -13,6 +13,7 @@ from chronotile.archive.discovery.names import (
     TIME,
     VARIABLE,
     Looks,
+    Name,
     NameGroup,
     group_names,
     group_times,
@@ -22,9 +23,9 @@ from chronotile.archive.discovery.names import (
 from chronotile.archive.discovery.walk import WalkResult
 from chronotile.core.model.collection import SourceSpec, VariableSpec
 from chronotile.core.model.time.instants import TimeDomain
-from chronotile.readers.dates import time_of_text
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.kinds import KINDS
+from chronotile.readers.name_parts import time_of_groups
 
 NAMELESS = "data"
 """Id where neither the files' names nor their folder's have a letter or digit."""
@@ -203,7 +204,7 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
     if not group.is_dated:
         return None
     before, after = group.pattern.partition(TIME)[0], group.pattern.rpartition(TIME)[2]
-    shapes = {_shape(name.time or "") for name in group.names}
+    shapes = {_grouped_shape(name) for name in group.names}
     shape = shapes.pop() if len(shapes) == 1 else "|".join(sorted(shapes, key=len, reverse=True))
     for head in (before[-1:], _LAST_WORD.findall(before)[0], before.rpartition("/")[2]):
         for tail in ("", _literal(after[:1]), f"{_literal(after)}$"):
@@ -211,6 +212,16 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
             if _finds_all(re.compile(pattern), group, root):
                 return pattern
     return None
+
+
+def _grouped_shape(name: Name) -> str:
+    """The form of a name's time, with a group for each part of one whose last digit is a dekad or pentad."""
+    if name.number is None or name.time is None:
+        return _shape(name.time or "")
+    found = re.fullmatch(r"\d{4}(\D*)\d\d(\D*)[\dabAB]", name.time)
+    between, apart = map(_quoted, found.groups()) if found else ("", "")
+    digit = "[abAB]" if name.number == "half" else r"\d"
+    return rf"(?P<year>\d{{4}}){between}(?P<month>\d{{2}}){apart}(?P<{name.number}>{digit})"
 
 
 def _shape(time: str) -> str:
@@ -232,6 +243,6 @@ def _quoted(text: str) -> str:
 def _finds_all(expression: re.Pattern[str], group: NameGroup, root: Path) -> bool:
     for name in group.names:
         match = expression.search((root / name.path).as_posix())
-        if match is None or match["time"] != name.time or time_of_text(match["time"]) is None:
+        if match is None or match["time"] != name.time or time_of_groups(match.groupdict()) is None:
             return False
     return True

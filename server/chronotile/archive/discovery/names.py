@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from chronotile.readers.dates import find_bare_year, find_folder_time, find_time, time_after_date, time_of_text
+from chronotile.readers.dates import find_bare_year, find_folder_time, find_time
+from chronotile.readers.name_parts import NUMBERED, PART_KINDS, Part, PartKind, are_parts, parts_after, time_of_text
 
 TIME, ANY, VARIABLE, ONE = "\0", "\1", "\2", "\3"
 """Placeholders in the pattern of a name for its time, other dates, its variable, and the letter of its satellite."""
@@ -34,8 +35,23 @@ _PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
 _SCENE = re.compile(rf"(?P<head>(?:.*/)?[^/]*[A-Za-z0-9][^/]*[{TIME}{ANY}])[^/{TIME}{ANY}]*", re.DOTALL)
 """A name with more before its last date than other dates, and what follows that."""
 _TAIL_WORD = re.compile(r"[^A-Za-z0-9]*[A-Za-z0-9]+|[^A-Za-z0-9]+$")
-_FOUR_DIGITS = re.compile(r"[-_.](?P<clock>\d\d[-_]?\d\d)Z?(?![0-9A-Za-z])")
-"""After a date: a time of day, or any other number."""
+_CODE = re.compile(
+    r"(?<![A-Za-z0-9])(?:[A-UW-Za-uw-z]?\d{3,}|(?=[A-Fa-f]*\d)(?:[0-9A-F]{4,8}|[0-9a-f]{4,8})"
+    r"|[A-Z0-9]{3}(?=_[FODRI]_(?:NR|ST|NT)_))(?![A-Za-z0-9])"
+)
+"""Orbits, cycles, checksums and baselines, which differ from product to product."""
+_LEVEL = re.compile(r"(?<=[-_])(?:RT\d|R\d{5}_\d{3})(?=[-_.])")
+"""Consolidation of Copernicus Land products, and releases of SMAP."""
+_SECONDS_DIGITS = 13
+"""Digits of an instant to the second by the day of the year; other forms have more."""
+_OTHER = r"(?:(?!(?<!\d)(?:19|20)\d\d(?!\d)).)*"
+_PERIOD_WORD = "w|wk|week|d|dk|dek|dekad|p|pt|pentad|m|month|q|season|doy|day"
+_SOLE_YEAR = re.compile(
+    rf"{_OTHER}(?<!(?<!\d)\d\d[-_. ])(?:19|20)\d\d(?![-_. ]?(?:{_PERIOD_WORD})?\d{{1,3}}(?![A-Za-z\d])){_OTHER}"
+)
+"""A name with one number like a year, which has no number beside it that could be a day, month or period."""
+_YEARS_SERVED = range(1900, 2061)
+"""Years that a bare number in a name may be, if files differ in nothing else."""
 MOST_COMPARED = 6
 """Files of different times of day whose grids are compared."""
 _VERSION = re.compile(r"[vV]\d+")
@@ -55,6 +71,8 @@ class Name:
     """The text that stands for the time."""
     variable: str | None = None
     """The text that stands for the variable."""
+    number: PartKind | None = None
+    """Whether the last digit of its time is the number of a dekad or pentad."""
 
     @property
     def folder_pattern(self) -> str:
@@ -123,7 +141,7 @@ def group_names(paths: Iterable[Path], looks: Looks | None = None) -> list[NameG
     names = [name_of(path) for path in paths]
     if looks is None:
         return _grouped(_with_variables(names))
-    names = _with_years(_with_clocks(names, looks.are_alike), looks.holds_times)
+    names = _with_years(_with_codes(_with_parts(names, looks.are_alike), looks.are_alike), looks)
     names = _with_assets(names, _with_variables(names), looks.are_of_one_place)
     return _grouped(_with_twins(names, looks.are_alike))
 
@@ -136,7 +154,7 @@ def group_times(paths: Iterable[Path]) -> list[NameGroup]:
     Args:
         paths: From the folder looked into.
     """
-    return _grouped([_with_year(name) for name in _with_clocks([name_of(path) for path in paths], None)])
+    return _grouped([_with_year(name) for name in _with_parts([name_of(path) for path in paths], None)])
 
 
 def _grouped(names: Iterable[Name]) -> list[NameGroup]:
@@ -146,12 +164,20 @@ def _grouped(names: Iterable[Name]) -> list[NameGroup]:
     return [NameGroup(pattern, tuple(members)) for pattern, members in sorted(groups.items())]
 
 
-def _with_clocks(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> list[Name]:
-    """The names, with `TIME` for date and time of day in those that differ in them; `None`: no file is opened."""
-    timed = [_with_clock(name) for name in names]
-    return _replaced(
-        names, timed, lambda members: _are_clocks([each for _name, each in members], are_alike), key=_without_variable
-    )
+def _with_parts(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> list[Name]:
+    """The names, with `TIME` for a date and what follows it as a part of the time; `None`: no file is opened."""
+    for kind in PART_KINDS:
+        pairs = [_with_part(name, kind) for name in names]
+        parts = {id(other): part for other, part in pairs if part is not None}
+        names = _replaced(
+            names,
+            [other for other, _part in pairs],
+            lambda members, parts=parts: _are_parts(  # type: ignore[misc]
+                [other for _name, other in members], [parts[id(other)] for _name, other in members], are_alike
+            ),
+            key=_without_variable,
+        )
+    return list(names)
 
 
 def _replaced(
@@ -172,17 +198,18 @@ def _replaced(
     return [other if other is not name and keys[other.pattern] in joined else name for name, other in pairs]
 
 
-def _with_clock(name: Name) -> Name:
-    """A name, with `TIME` for its date and the four digits after that."""
+def _with_part(name: Name, kind: PartKind) -> tuple[Name, Part | None]:
+    """A name, with `TIME` for its date and the part of a kind after that."""
     stem = without_suffix(name.path.name)
-    found = find_time(stem) if _FOUR_DIGITS.search(stem) else None
-    clock = _FOUR_DIGITS.match(stem, found.stop) if found else None
-    if found is None or clock is None:
-        return name
-    whole = found._replace(stop=clock.end())
+    found = find_time(stem)
+    part = parts_after(stem, found, kind) if found and name.time == stem[found.start : found.stop] else None
+    if part is None:
+        return name, None
+    start, stop = part.whole.start, part.whole.stop
     pattern = f"{name.folder_pattern}/" if name.folder_pattern else ""
-    pattern += _dated(stem, whole.start, whole.stop) + name.path.name[len(stem) :]
-    return Name(name.path, pattern, stem[whole.start : whole.stop])
+    pattern += _dated(stem, start, stop) + name.path.name[len(stem) :]
+    number = kind if kind in NUMBERED else None
+    return Name(name.path, pattern, stem[start:stop], number=number), part
 
 
 def _without_variable(pattern: str) -> str:
@@ -196,38 +223,59 @@ def _with_one(text: str) -> str:
     return _TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", text)
 
 
-def _are_clocks(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> bool:
-    """Whether four digits after dates are times of day.
-
-    Other numbers, such as those of tiles, are no times, are the year, count from 0 or 1, or recur with each date; times
-    that recur are full quarters of an hour. Tiles differ in their grids.
-    """
-    dates, first = defaultdict[str, set[str]](set), dict[tuple[str, str], Path]()
-    for name in names:
-        date, clock = re.split(r"[-_.](?=\d\d[-_]?\d\dZ?$)", name.time or "")
-        if time_after_date(name.time or "") is None or clock == date[:4]:
-            return False
-        dates[re.sub(r"\D", "", clock)].add(date)
-        first.setdefault((name.pattern, clock), name.path)
-    numbers, days = sorted(map(int, dates)), set().union(*dates.values())
-    is_count = numbers[0] <= 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    recurs = len(days) > 1 and all(each == days for each in dates.values())
-    if len(numbers) < 2 or is_count or (recurs and any(number % 100 % 15 for number in numbers)):
+def _are_parts(
+    names: Sequence[Name], parts: Sequence[Part], are_alike: Callable[[Sequence[Path]], bool] | None
+) -> bool:
+    """Whether what follows dates is a part of the times; tiles differ in their grids."""
+    if not are_parts(parts):
         return False
+    if parts[0].kind == "period":
+        return True
     if are_alike is None:
-        return sum(map(len, dates.values())) == len(days)
-    patterns = {pattern for pattern, _clock in first}
-    of_one = [[path for (own, _clock), path in first.items() if own == pattern] for pattern in patterns]
+        return len({part.date.span for part in parts}) == len({part.whole.span for part in parts})
+    first: dict[tuple[str, str], Path] = {}
+    for name, part in zip(names, parts, strict=True):
+        first.setdefault((name.pattern, part.text), name.path)
+    patterns = {pattern for pattern, _text in first}
+    of_one = [[path for (own, _text), path in first.items() if own == pattern] for pattern in patterns]
     return all(are_alike(paths[:: -(-len(paths) // MOST_COMPARED)]) for paths in of_one)
 
 
-def _with_years(names: Sequence[Name], holds_times: Callable[[Path], bool]) -> list[Name]:
-    """The names, with `TIME` for a bare year in those that differ in it only and whose files all tell times."""
-    return _replaced(
-        names,
-        list(map(_with_year, names)),
-        lambda members: len(members) > 1 and all(holds_times(name.path) for name, _other in members),
-    )
+def _with_codes(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
+    """The names, with `ANY` for orbits and other codes, if each product has its own and files share a grid.
+
+    The dates of products are instants to the second, and differ; so do levels of consolidation (`RT0`).
+    """
+
+    def are_one(pairs: Sequence[tuple[Name, Name]]) -> bool:
+        own = [name for name, _other in pairs]
+        if len({name.pattern for name in own}) < 2 or not are_alike([name.path for name in own[:MOST_COMPARED]]):
+            return False
+        products = {(name.time, _without_variable(name.pattern)) for name in own}
+        is_coded_by_time = len(products) == len({name.time for name in own})
+        return is_coded_by_time or all(_LEVEL.search(name.pattern) for name in own)
+
+    def without_codes(name: Name) -> Name:
+        is_exact = sum(map(str.isdigit, name.time or "")) >= _SECONDS_DIGITS
+        folder, slash, own = name.pattern.rpartition("/")
+        masked = _CODE.sub(ANY, re.sub(rf"(?<![A-Za-z0-9])[a-z]{ANY}", ANY, own)) if is_exact else _LEVEL.sub(ANY, own)
+        return replace(name, pattern=folder + slash + masked) if name.time and masked != own else name
+
+    return _replaced(names, list(map(without_codes, names)), are_one, key=_without_variable)
+
+
+def _with_years(names: Sequence[Name], looks: Looks) -> list[Name]:
+    """The names, with `TIME` for a bare year in those that differ in it only, or have no other number like a year."""
+
+    def are_years(members: Sequence[tuple[Name, Name]]) -> bool:
+        paths = [name.path for name, _other in members]
+        if len(paths) > 1 and all(map(looks.holds_times, paths)):
+            return True
+        years = [int(other.time or 0) for _name, other in members]
+        is_sure = all(_SOLE_YEAR.fullmatch(without_suffix(path.name)) for path in paths)
+        return is_sure and all(year in _YEARS_SERVED for year in years) and looks.are_alike(paths[:MOST_COMPARED])
+
+    return _replaced(names, list(map(_with_year, names)), are_years)
 
 
 def _with_year(name: Name) -> Name:

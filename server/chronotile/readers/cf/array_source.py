@@ -114,6 +114,69 @@ class CubeLevel:
         return tuple(parts)
 
 
+class FoldedArray(ArraySource):
+    """An array with several dimensions read as one dimension, at the position of the first of them."""
+
+    def __init__(self, source: ArraySource, cells: Sequence[tuple[int, ...]], axes: tuple[int, ...]) -> None:
+        self._source, self._cells, self._axes = source, cells, axes
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order."""
+        chosen = selection[self._axes[0]]
+        if isinstance(chosen, int):
+            return self._source.read(self._stored(selection, self._cells[chosen]))
+        cells = self._cells[chosen] if isinstance(chosen, slice) else [self._cells[each] for each in chosen]
+        runs: dict[tuple[int, ...], list[int]] = {}
+        for number, cell in enumerate(cells):
+            runs.setdefault(cell[:-1], []).append(number)
+        axis = sum(not isinstance(each, int) for each in selection[: self._axes[0]])
+        parts = [self._read_run([cells[number] for number in numbers], selection, axis) for numbers in runs.values()]
+        order = np.argsort([number for numbers in runs.values() for number in numbers])
+        return np.concatenate(parts, axis=axis).take(order, axis=axis)
+
+    def _read_run(self, cells: Sequence[tuple[int, ...]], selection: Selection, axis: int) -> Numbers:
+        """Cells that differ along the last of the dimensions only, which array libraries read in ascending order."""
+        steps = sorted({cell[-1] for cell in cells})
+        stored = list(self._stored(selection, cells[0]))
+        stored[self._axes[-1]] = _run(steps)
+        numbers = self._source.read(tuple(stored))
+        last = sum(not isinstance(each, int) for each in stored[: self._axes[-1]])
+        places = np.searchsorted(steps, [cell[-1] for cell in cells])
+        return np.moveaxis(numbers, last, axis).take(places, axis=axis)
+
+    def _stored(self, selection: Selection, cell: tuple[int, ...]) -> Selection:
+        parts = list(selection)
+        for axis in self._axes[1:]:
+            parts.insert(axis, 0)
+        for axis, index in zip(self._axes, cell, strict=True):
+            parts[axis] = index
+        return tuple(parts)
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The lengths of what is decoded at once; along time that of the last dimension."""
+        chunks = self._source.chunks
+        if chunks is None:
+            return None
+        own = [*chunks]
+        own[self._axes[0]] = chunks[self._axes[-1]]
+        return tuple(length for axis, length in enumerate(own) if axis not in self._axes[1:])
+
+    def revision(self, selection: Selection) -> str:
+        """Return a short text that changes when the selected numbers of one time do."""
+        chosen = selection[self._axes[0]]
+        cells = [self._cells[chosen]] if isinstance(chosen, int) else self._cells
+        return " ".join(self._source.revision(self._stored(selection, cell)) for cell in cells)
+
+    def is_there(self) -> bool:
+        """Return whether the store is on this machine and its metadata exist."""
+        return self._source.is_there()
+
+    def close(self) -> None:
+        """Close the array."""
+        self._source.close()
+
+
 def level_of(variable: CfVariable, source: ArraySource) -> CubeLevel:
     """Return the level that a variable's array is.
 
@@ -121,6 +184,10 @@ def level_of(variable: CfVariable, source: ArraySource) -> CubeLevel:
         UnsupportedSource: Its chunks do not fit into memory.
     """
     dims, axes = variable.dims, variable.axes
+    if variable.folded is not None:
+        source = FoldedArray(
+            source, variable.folded.cells, tuple(map(variable.stored_dims.index, variable.folded.dims))
+        )
     if source.chunks is not None:
         dtype = np.dtype(variable.info.encoding.dtype)
         require_small_block(prod(source.chunks), dtype, remedy=f"write {variable.array} again in smaller chunks")

@@ -15,7 +15,7 @@ from chronotile.core.model.collection import Step, VariableSpec
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time import numbers_of_year
-from chronotile.readers.cf.time_numbers import YEARS, is_of_years
+from chronotile.readers.cf.time_numbers import YEARS, is_of_years, is_since
 
 IntArray = NDArray[np.int64]
 
@@ -34,7 +34,6 @@ _NAMES: dict[str, Role] = {
 }
 LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
 LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
-_SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
 
 CURVILINEAR = (
     "each of its cells has its own latitude and longitude (a curvilinear grid or a swath), which is not served; regrid "
@@ -154,6 +153,8 @@ def is_coordinate(field: Field, fields: FieldSet) -> bool:
     """Whether a field describes others: a coordinate, its bounds, or a latitude or longitude of each cell."""
     if field.name in field.dims or field.text("standard_name") in _STANDARD_NAMES or len(field.dims) < 2:
         return True
+    if is_time(field) and not {"x", "y"} & set(_roles(field, fields, ())):
+        return True
     bounds = {other.text(name) for other in fields.fields.values() for name in ("bounds", "climatology")}
     return field.name in bounds or field.name.endswith(("_bnds", "_bounds")) or _is_degrees(field)
 
@@ -218,7 +219,7 @@ def _role_by_attributes(coordinate: Field) -> Role | None:
         or _AXES.get(coordinate.text("axis").upper())
         or ("x" if LONGITUDE_UNITS.fullmatch(units) else None)
         or ("y" if LATITUDE_UNITS.fullmatch(units) else None)
-        or ("time" if _SINCE.search(units) or coordinate.dtype.kind == "M" else None)
+        or ("time" if is_since(coordinate) or re.search(r"\bsince\b", units) else None)
     )
 
 

@@ -19,6 +19,7 @@ from chronotile.readers.cf.encoding import meaning_of
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.grid import place_array
 from chronotile.readers.cf.time import Times, configured_climatology, configured_times, times_of_field, times_of_year
+from chronotile.readers.cf.valid_times import FoldedTimes, fold_times, is_time_part, run_steps
 from chronotile.readers.encoding import apply_configuration, require_real
 
 
@@ -37,6 +38,15 @@ class CfVariable:
     positions: tuple[int, ...]
     """For each time its index along the stored time dimension."""
     findings: tuple[Finding, ...] = field(default=())
+    folded: FoldedTimes | None = None
+    """The stored dimensions that give the time together, if there are several axes of time."""
+    stored_dims: tuple[str, ...] = ()
+    """The dimensions of the array, if some of them are folded."""
+
+    @property
+    def growing(self) -> str | None:
+        """The stored dimension to which times are appended."""
+        return self.axes.time if self.folded is None else next(iter(self.folded.dims), None)
 
     @property
     def grid(self) -> NativeGrid:
@@ -91,6 +101,9 @@ def _parts(array: Field, fields: FieldSet, spec: SourceSpec) -> tuple[VariableSp
     whole = VariableSpec(id=array.name)
     if not spec.has_each_step:
         return (whole,)
+    folded = fold_times(array, fields, {}) if spec.times is None else None
+    if folded is not None:
+        array, fields = folded.array, folded.fields
     time_count = len(spec.times) if spec.times is not None else None
     return each_step(array, fields, further_dimensions(array, fields, time_count=time_count)) or (whole,)
 
@@ -113,10 +126,19 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         empty = array.dims[array.shape.index(0)]
         raise UnsupportedSource(f"it has no values yet: its dimension {empty} has the length 0")
     require_real(array.dtype, "it")
-    steps = selected_steps(array, fields, variable.select)
+    steps = selected_steps(array, fields, run_steps(variable.select, array, fields))
+    folded = fold_times(array, fields, steps) if spec.times is None else None
+    notes_of_times = () if folded is None else folded.findings
+    stored = array.dims
+    if folded is not None:
+        array, fields = folded.array, folded.fields
     axes = axes_of(array, fields, time_count=len(spec.times) if spec.times is not None else None, selected=steps)
     grid, notes = place_array(array, fields, axes, spec.crs)
     times = _times(array, fields, axes, spec)
+    if spec.times is None and axes.time_field is not None and is_time_part(axes.time_field):
+        name = axes.time_field.name
+        message = f"{name} is the time at which forecasts start, and no lead time is known: set times: for the source"
+        notes_of_times = (*notes_of_times, Finding("warning", name, message))
     meaning = meaning_of(array)
     info = VariableInfo(
         name=variable.id,
@@ -137,7 +159,9 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         dims=array.dims,
         steps=steps,
         positions=times.positions,
-        findings=(*notes, *times.findings, *meaning.findings),
+        findings=(*notes, *notes_of_times, *times.findings, *meaning.findings),
+        stored_dims=stored,
+        folded=None if folded is None or not folded.times.dims else folded.times,
     )
 
 

@@ -1,6 +1,7 @@
 """Numbers of a time coordinate as instants of the standard calendar (CF §4.4), and units that other writers use."""
 
 import re
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import cftime
@@ -26,22 +27,43 @@ STANDARD_CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
 _360_DAYS = "360_day"
 
 _NANOSECONDS = {
-    **dict.fromkeys(("nanosecond", "nanoseconds", "ns", "nsec"), 1),
-    **dict.fromkeys(("microsecond", "microseconds", "us"), 1_000),
-    **dict.fromkeys(("millisecond", "milliseconds", "msec", "ms"), 1_000_000),
+    **dict.fromkeys(("nanosecond", "nanoseconds", "ns", "nsec", "nsecs"), 1),
+    **dict.fromkeys(("microsecond", "microseconds", "us", "usec", "microsec", "microsecs"), 1_000),
+    **dict.fromkeys(("millisecond", "milliseconds", "msec", "msecs", "ms", "millisec", "millisecs"), 1_000_000),
     **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), 1_000_000_000),
     **dict.fromkeys(("minute", "minutes", "min", "mins"), 60_000_000_000),
     **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600_000_000_000),
     **dict.fromkeys(("day", "days", "d"), 86_400_000_000_000),
+    **dict.fromkeys(("week", "weeks"), 604_800_000_000_000),
+    **dict.fromkeys(("fortnight", "fortnights"), 1_209_600_000_000_000),
+    **dict.fromkeys(("common_year", "common_years"), 31_536_000_000_000_000),
 }
 YEARS = ("year", "years", "yr", "yrs")
-_MONTHS = {**dict.fromkeys(("month", "months"), 1), **dict.fromkeys(YEARS, 12)}
-_UNITS = re.compile(r"\s*(?P<unit>[a-z]+)\s+since\s+(?P<reference>.+?)\s*", re.IGNORECASE)
-_SHORT_OFFSET = re.compile(r"(?<=\s)(?P<sign>[+-])(?P<offset>\d:\d\d)$")
+_MONTHS = {
+    **dict.fromkeys(("month", "months", "mon", "mons", "calendar_month", "calendar_months"), 1),
+    **dict.fromkeys((*YEARS, "calendar_year", "calendar_years"), 12),
+    **dict.fromkeys(("decade", "decades"), 120),
+    **dict.fromkeys(("century", "centuries"), 1200),
+}
+_UNITS = re.compile(
+    r"\s*(?P<count>\d+(?:\.\d*)?(?:e[+-]?\d+)?)?\s*(?P<unit>[a-z_]+)\s*(?:@|\b(?:since|after|from|ref)\b)\s*"
+    r"(?P<reference>\S.*?)\s*",
+    re.IGNORECASE,
+)
+"""Units of UDUNITS, of which a number of them (`10 minutes since …`) may be the step."""
+_REFERENCE = re.compile(
+    r"(?:(?P<packed>\d{8})|(?P<year>[+-]?\d{1,6})(?:[-/.](?P<month>\d{1,2})(?:[-/.](?P<day>\d{1,2}))?)?)"
+    r"(?:(?:\s*T\s*|\s+|(?<=\d):)(?P<hour>\d{1,2})(?::?(?P<minute>\d{1,2})"
+    r"(?::?(?P<second>\d{1,2}(?:\.\d*)?))?)?)?\s*(?P<zone>Z|UTC|GMT|UT|(?P<sign>[+-])(?P<h>\d{1,2})(?::?(?P<m>\d\d))?)?",
+    re.IGNORECASE,
+)
+"""Dates of UDUNITS, ISO 8601 and other writers."""
 _DIGITS = re.compile(r"((day|month|year)s?as)?(%y|yyyy)((?P<month>%m|mm)(?P<day>%d|dd)?)?(\.%?f+)?")
 """`day as %Y%m%d.%f` of CDO, and `yyyymm`; without spaces, in lower case."""
 
+_HALF_STEP = np.timedelta64(500, "ms")
 _LEAP_YEAR = 2000
+_MAX_NAMED_MONTHS = 12
 _NAT = -(2**63)
 """What numpy writes for a date that is none."""
 
@@ -57,6 +79,50 @@ class Instants(NamedTuple):
     spans: InstantArray | None = None
     """(time, 2): the months or years that the numbers name, where they do."""
     findings: tuple[Finding, ...] = ()
+
+
+class _Reference(NamedTuple):
+    """The date that times count from."""
+
+    text: str
+    """As cftime reads it."""
+    has_no_day: bool
+    """Whether the file states a month or year only."""
+
+    def date(self, calendar: str = "") -> cftime.datetime:
+        """Return the date in a calendar; by default in the proleptic Gregorian one, which has a year 0."""
+        has_year_zero = None if calendar else True
+        return cftime.num2date(
+            0,
+            f"days since {self.text}",
+            calendar=calendar or "proleptic_gregorian",
+            only_use_cftime_datetimes=True,
+            has_year_zero=has_year_zero,
+        )
+
+
+def is_since(field: Field) -> bool:
+    """Return whether the numbers of a field count from a date, or are dates."""
+    found = _UNITS.fullmatch(field.text("units"))
+    unit = found["unit"].lower() if found else ""
+    return field.dtype.kind == "M" or unit in _NANOSECONDS or unit in _MONTHS
+
+
+def duration_unit(field: Field) -> int:
+    """Return how long the unit of a duration is, in nanoseconds; of calendar months and years minus the months.
+
+    Raises:
+        UnsupportedSource: It is not known.
+    """
+    if field.dtype.kind == "m":
+        return int(np.ones(1, field.dtype).astype("timedelta64[ns]").astype(np.int64)[0])
+    name = next((word for word in ("month", "day", "hour") if word in field.name.lower()), "")
+    unit = (field.text("units").strip() or name or ("hour" if field.name.lower() == "fhr" else "")).lower()
+    if unit in _MONTHS:
+        return -_MONTHS[unit]
+    if unit not in _NANOSECONDS:
+        raise UnsupportedSource(f"its lead times {field.name} have units {field.text('units')!r}, not a unit of time")
+    return _NANOSECONDS[unit]
 
 
 def instants_of(time: Field) -> Instants:
@@ -100,17 +166,26 @@ def _of_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
     found = _UNITS.fullmatch(time.text("units"))
     unit = found["unit"].lower() if found else ""
     if found is None or not (unit in _NANOSECONDS or unit in _MONTHS):
-        units = time.text("units") or "no units"
-        raise UnsupportedSource(f"its times are in {units!r}, which is not a known unit; set times: for the source")
+        units = f"in {time.text('units')!r}" if time.text("units") else "without units"
+        raise UnsupportedSource(
+            f"its times {time.name} are {units}, which is not a known unit since a date; set times: for the source"
+        )
+    if found["count"]:
+        numbers = numbers * float(found["count"])
+    reference = _normal_reference(time, found["reference"])
     if unit in _MONTHS and not (calendar == _360_DAYS and _MONTHS[unit] == 1):
-        return _in_months(numbers, _MONTHS[unit], _reference(found["reference"]))
+        return _in_months(numbers, _MONTHS[unit], reference)
     is_near = np.abs(numbers.astype(np.float64)) < MAX_YEARS * 366 * 86_400e9 / _NANOSECONDS.get(unit, 30 * 86_400e9)
     is_near &= numbers != _NAT
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
     if calendar in STANDARD_CALENDARS:
-        instants[is_near] = _standard(time, numbers[is_near], _NANOSECONDS[unit], _reference(found["reference"]))
+        instants[is_near] = _standard(numbers[is_near], _NANOSECONDS[unit], reference, calendar or "standard")
         return Instants(instants)
-    instants[is_near] = _converted(time, numbers[is_near], calendar)
+    if unit in _MONTHS:
+        instants[is_near] = _converted(numbers[is_near], f"months since {reference.text}", calendar)
+    else:
+        seconds = numbers[is_near] * (_NANOSECONDS[unit] / 1e9)
+        instants[is_near] = _converted(seconds, f"seconds since {reference.text}", calendar)
     note = Finding("note", time.name, f"its calendar {calendar} is converted to the standard one")
     return Instants(instants, findings=(note,))
 
@@ -162,8 +237,12 @@ def _of_digits(numbers: NDArray[Any], part: str) -> Instants:
     return Instants(_between(starts, ends, fractions), np.stack([starts, ends], axis=1) if is_whole else None)
 
 
-def _in_months(numbers: NDArray[Any], length: int, reference: cftime.datetime) -> Instants:
-    """Instants of calendar months, or years of 12, since a date; a fraction is that share of the month or year."""
+def _in_months(numbers: NDArray[Any], length: int, origin: _Reference) -> Instants:
+    """Instants of calendar months, or years of 12, since a date; a fraction is that share of the month or year.
+
+    Whole numbers since a month or year without day are months or years.
+    """
+    reference = origin.date()
     whole = np.floor(numbers.astype(np.float64))
     first = np.datetime64(reference.replace(year=_LEAP_YEAR).isoformat(), "ns")
     shifts = whole * length + (reference.year - _LEAP_YEAR) * 12
@@ -174,8 +253,12 @@ def _in_months(numbers: NDArray[Any], length: int, reference: cftime.datetime) -
     starts, ends = (
         np.array([add_months(first, step + more) for step in steps], dtype="datetime64[ns]") for more in (0, length)
     )
-    instants[is_served] = _between(starts, ends, (numbers - whole)[is_served])
-    return Instants(_in_years_served(instants))
+    fractions = (numbers - whole)[is_served]
+    instants[is_served] = _between(starts, ends, fractions)
+    spans = np.full((numbers.size, 2), "NaT", dtype="datetime64[ns]")
+    spans[is_served] = np.stack([starts, ends], axis=1)
+    is_named = origin.has_no_day and length <= _MAX_NAMED_MONTHS and not fractions.any()
+    return Instants(_in_years_served(instants), spans if is_named else None)
 
 
 def _between(starts: InstantArray, ends: InstantArray, fractions: NDArray[np.float64]) -> InstantArray:
@@ -185,9 +268,10 @@ def _between(starts: InstantArray, ends: InstantArray, fractions: NDArray[np.flo
     return instants
 
 
-def _standard(time: Field, numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
+def _standard(numbers: NDArray[Any], unit: int, origin: _Reference, calendar: str) -> InstantArray:
+    reference = origin.date()
     if not FIRST_YEAR <= reference.year <= LAST_YEAR:  # in which the calendars may differ
-        return _by_cftime(time, numbers)
+        return _by_cftime(numbers, unit, origin, calendar)
     start = np.datetime64(reference.isoformat(), "ns")
     first, last = (int(end.astype(int)) - int(start.astype(int)) for end in (DISTANT_PAST, DISTANT_FUTURE))
     steps = numbers.astype(np.float64) * unit  # as xarray has fractions of units, to the digit
@@ -197,36 +281,57 @@ def _standard(time: Field, numbers: NDArray[Any], unit: int, reference: cftime.d
     halves = ((half.astype(np.int64) * factor).astype("timedelta64[ns]") for half in (whole // 2, whole - whole // 2))
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
     instants[is_served] = sum(halves, start=start)
+    if unit > _NANOSECONDS["day"]:  # of which the digits of a fraction do not resolve milliseconds
+        instants = (instants + _HALF_STEP).astype("datetime64[s]").astype("datetime64[ns]")
     return instants
 
 
-def _reference(text: str) -> cftime.datetime:
-    """The date that times count from."""
-    padded = _SHORT_OFFSET.sub(r"\g<sign>0\g<offset>", text)  # cftime passes over +1:00
+def _normal_reference(time: Field, text: str) -> _Reference:
+    """The date that times count from, in the spelling of cftime and in UTC."""
+    found = _REFERENCE.fullmatch(text)
+    packed = found["packed"] if found else None
+    parts = (packed[:4], packed[4:6], packed[6:]) if packed else found.group("year", "month", "day") if found else ()
+    if found is None:
+        raise _not_a_date(time, text)
+    year, month, day = (int(part or 1) for part in parts)
+    clock = f"{int(found['hour'] or 0):02}:{int(found['minute'] or 0):02}:{float(found['second'] or 0):09.6f}"
+    zone = f" {found['sign']}{int(found['h']):02}:{found['m'] or '00'}" if found["sign"] else ""
+    reference = _Reference(f"{year:04}-{month:02}-{day:02} {clock}{zone}", has_no_day=parts[2] is None)
     try:
-        return cftime.num2date(0, f"days since {padded}", calendar="proleptic_gregorian", has_year_zero=True)
+        reference.date("" if _calendar(time) in STANDARD_CALENDARS else _calendar(time))
     except (ValueError, OverflowError) as error:
-        raise UnsupportedSource(f"its times count from {text!r}, which is not a date") from error
+        raise _not_a_date(time, text) from error
+    return reference
 
 
-def _by_cftime(time: Field, numbers: NDArray[Any]) -> InstantArray:
+def _not_a_date(time: Field, text: str) -> UnsupportedSource:
+    units = time.text("units")
+    return UnsupportedSource(f"its times {time.name} have units {units!r}: {text!r} is not a date; set times: for it")
+
+
+def _by_cftime(numbers: NDArray[Any], unit: int, origin: _Reference, calendar: str) -> InstantArray:
     """Times that count from long ago, to the microsecond."""
     try:
-        dates = np.atleast_1d(cftime.num2date(numbers, time.text("units"), calendar=_calendar(time) or "standard"))
-    except (ValueError, OverflowError) as error:
-        raise UnsupportedSource(f"its times cannot be read: {str(error)[:120]}; set times: for the source") from error
-    texts = [date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else "NaT" for date in dates]
+        start = origin.date(calendar)
+    except ValueError as error:  # year 0 of a calendar without one
+        message = f"its times count from {origin.text}, which calendar {calendar} has not; set times: for the source"
+        raise UnsupportedSource(message) from error
+    texts = []
+    for number in numbers.tolist():
+        whole = int(number)
+        date = start + timedelta(microseconds=whole * unit // 1000 + round((number - whole) * unit / 1000))
+        texts.append(date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else "NaT")
     return np.array(texts, dtype="datetime64[ns]")
 
 
-def _converted(time: Field, numbers: NDArray[Any], calendar: str) -> InstantArray:
+def _converted(numbers: NDArray[Any], units: str, calendar: str) -> InstantArray:
     """Times of another calendar in the standard one.
 
     Days that every month has keep their date, so that months stay months; else each goes to the same share of the year.
     """
     distinct, places = np.unique(numbers, return_inverse=True)
     try:
-        dates = cftime.num2date(distinct, time.text("units"), calendar=calendar, only_use_cftime_datetimes=True)
+        dates = cftime.num2date(distinct, units, calendar=calendar, only_use_cftime_datetimes=True)
     except (ValueError, OverflowError) as error:
         raise UnsupportedSource(f"its times of calendar {calendar} cannot be read: {str(error)[:120]}") from error
     is_served = np.array([FIRST_YEAR <= date.year <= LAST_YEAR for date in dates], dtype=bool)

@@ -13,8 +13,9 @@ from chronotile.core.model.collection import LEFT_OUT, Finding, SourceInfo, Sour
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.cf.time import ROUNDED
 from chronotile.readers.files import find_files, times_in_names
-from chronotile.readers.hrefs import FileState, file_state, local_path, names_among
+from chronotile.readers.hrefs import FileState, base_name, file_state, local_path, names_among
 from chronotile.readers.joined.join import Surveyed, join
+from chronotile.readers.name_parts import precedence_of
 from chronotile.readers.netcdf.source import open_netcdf
 from chronotile.readers.reader import Reader
 
@@ -54,7 +55,7 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
     is_pattern = re.search(r"[*?]", spec.href) is not None and not (path is not None and path.is_file())
     if not is_pattern and spec.time_pattern is None:
         return open_netcdf(spec)
-    paths = find_files(spec)[None]
+    paths = sorted(find_files(spec)[None], key=lambda each: precedence_of(base_name(each)))
     if spec.times is not None and len(paths) > 1:
         raise UnsupportedSource(f"times: is for one file, and {len(paths)} match; set time_pattern: or leave it out")
     files = [JoinedNetcdf(path, span, spec) for path, _text, span in times_in_names(paths, spec.time_pattern)]

@@ -59,7 +59,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         found = understand(fields, spec, others=groups)
         variables = {
             name: CubeVariable(
-                variable.info, (level_of(variable, NetcdfArray(file, variable.array, growing=variable.axes.time)),)
+                variable.info, (level_of(variable, NetcdfArray(file, variable.array, growing=variable.growing)),)
             )
             for name, variable in found.variables.items()
         }

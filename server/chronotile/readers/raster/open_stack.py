@@ -9,9 +9,9 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain
 from chronotile.core.yaml_source import list_names
-from chronotile.readers.dates import time_of_text
 from chronotile.readers.files import DatedFiles, date_files, find_files
 from chronotile.readers.hrefs import base_name
+from chronotile.readers.name_parts import time_of_text
 from chronotile.readers.raster.band_decoding import Band, BandRule
 from chronotile.readers.raster.dated_bands import BandSeries
 from chronotile.readers.raster.stack import RasterStack

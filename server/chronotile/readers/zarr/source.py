@@ -181,7 +181,7 @@ def _variable(
     ]
     info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
     arrays = tuple(
-        level_of(variable, store.open_array(group.arrays[variable.array], growing=variable.axes.time, caches=caches))
+        level_of(variable, store.open_array(group.arrays[variable.array], growing=variable.growing, caches=caches))
         for group, variable in fitting
     )
     return CubeVariable(info, arrays), findings

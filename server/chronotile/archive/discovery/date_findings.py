@@ -1,0 +1,110 @@
+"""Findings on files whose names have dates that were guessed, or look like dates that were not understood."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from chronotile.archive.discovery.collection import DiscoveredCollection
+from chronotile.archive.discovery.drafts import Draft, escape_pattern
+from chronotile.archive.discovery.names import is_known, without_suffix
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.time.instants import TimeSpan, format_day
+from chronotile.core.yaml_source import list_names
+from chronotile.readers.dates import all_years, earlier_date, find_time
+from chronotile.readers.files import times_in_names
+from chronotile.readers.name_parts import DATE_GROUPS, PART_KINDS, parts_after
+
+TIME_REMEDY = (
+    r"time_pattern: with the group (?P<time>…), or for a date in parts the groups (?P<year>\d{4}), (?P<month>\d\d), "
+    + list_names([f"(?P<{name}>…)" for name in DATE_GROUPS[2:]])
+)
+"""How a configuration names the date in a name."""
+_IF_WRONG = f"; if that is wrong, write a configuration with {TIME_REMEDY}"
+_WITH_DIGIT = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]+(?![A-Za-z0-9])")
+_OBSERVED = re.compile(r"(?<![A-Za-z])(?:A|d|s|D|doy)\d{6}")
+"""The date of observation, by its prefix."""
+_VERSION = re.compile(r"[vV]\d+|[SL][1-9CEOT][0-9A-D]?\d?|M[OY]D\d.*")
+"""Versions and satellites, on which there are findings of their own."""
+
+
+def date_findings(collections: Sequence[DiscoveredCollection], root: Path) -> Iterator[Finding]:
+    """Yield findings on dates that were guessed or may be wrong, and on numbers in names that may be part of a date."""
+    for each in collections:
+        if each.draft.time_pattern is not None:
+            yield from _of_collection(each.draft)
+    groups: dict[tuple[object, str], list[Draft]] = {}
+    for each in collections:
+        if each.draft.kind.options.has_bands and not each.is_undated:
+            key = _masked(each.draft)
+            groups.setdefault((each.grid, key), []).append(each.draft)
+    for drafts in groups.values():
+        if len(drafts) > 1:
+            names = [draft.files[0].name for draft in drafts]
+            message = (
+                f"{len(drafts)} collections on one grid, {list_names(names, most=3)}, differ in numbers of their names "
+                "only: if these are part of the date, or differ from product to product, write a configuration with "
+                f"href: {masked_href([draft.files[0].as_posix() for draft in drafts])} and {TIME_REMEDY}"
+            )
+            yield Finding("warning", root.name, message)
+
+
+def masked_href(names: Sequence[str]) -> str:
+    """Return a pattern of all names, with `*` for each run of letters and digits in which they differ."""
+    parts = [re.split(r"([A-Za-z0-9]+)", name) for name in names]
+    if len({len(each) for each in parts}) > 1:
+        return f"*{Path(names[0]).suffix}"
+    columns = zip(*parts, strict=True)
+    return "".join(escape_pattern(column[0]) if len(set(column)) == 1 else "*" for column in columns)
+
+
+def _masked(draft: Draft) -> str:
+    """A name of the collection without the numbers that may be part of a date."""
+
+    def mask(word: re.Match[str]) -> str:
+        return word[0] if is_known(word[0]) or _VERSION.fullmatch(word[0]) else "#"
+
+    return _WITH_DIGIT.sub(mask, without_suffix(draft.files[0].as_posix()))
+
+
+def _of_collection(draft: Draft) -> Iterator[Finding]:
+    """Findings on one collection, each with the first file that it is true of."""
+    spans = {Path(path).name: span for path, _text, span in times_in_names(_paths(draft), draft.time_pattern)}
+    for name, span in spans.items():
+        doubt = None if span is None else _doubt(name, span)
+        if doubt is not None:
+            yield Finding("warning", draft.id, f"{name}: {doubt}{_IF_WRONG}")
+            return
+    name, span = next(iter(spans.items()))
+    guess = None if span is None else _guess(name, span, draft)
+    if guess is not None:
+        yield Finding("note", draft.id, f"{name}: {guess}{_IF_WRONG}")
+
+
+def _paths(draft: Draft) -> list[str]:
+    return [(draft.root / path).as_posix() for path in draft.files]
+
+
+def _doubt(name: str, span: TimeSpan) -> str | None:
+    """Why the time of a name may be another."""
+    day = format_day(span.start)
+    years = {year for year in all_years(name) if year < int(day[:4])}
+    if years and not _OBSERVED.search(name):
+        return f"its date is read as {day}, and it has the year {min(years)} too"
+    earlier = earlier_date(name, span)
+    return earlier and f"its date is read as {day}, and it has the earlier date {format_day(earlier.start)} too"
+
+
+def _guess(name: str, span: TimeSpan, draft: Draft) -> str | None:
+    """What of the time of a name was concluded from other names, or could not be."""
+    found = find_time(without_suffix(name))
+    if found is None:
+        return f"{format_day(span.start)[:4]} is read as the year of the data"
+    parts = [part for kind in PART_KINDS if (part := parts_after(without_suffix(name), found, kind))]
+    used = [part for part in parts if part.whole.span == span]
+    if used and used[0].kind in {"hour", "dekad", "pentad", "half"}:
+        return f"{name[used[0].date.stop : used[0].whole.stop]} after its date is read as the {used[0].kind}"
+    if used and len(draft.files) == 1:
+        return f"its dates are read as a period from {format_day(span.start)} to {format_day(span.end)}"
+    if parts and not used and len(draft.files) == 1:
+        return f"{name[found.stop : parts[0].whole.stop]} after its date is not read as a part of the time"
+    return None

@@ -1,0 +1,297 @@
+"""Times that several axes of an array give together: run and lead of a forecast, year and month, day of the year.
+
+The dimensions that give the time are folded into one dimension of valid times. Its steps are sorted from the newest
+run, so of forecasts for one time the one of the newest run is served.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.core.errors import InvalidParameter, UnsupportedSource
+from chronotile.core.model.collection import Finding, Step
+from chronotile.core.model.time.instants import InstantArray, add_months, format_instant
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.readers.cf.encoding import decode
+from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.time_numbers import duration_unit, instants_of, is_since
+
+PartName = Literal["run", "lead", "year", "month", "day", "yearday", "hour"]
+
+_STANDARD_NAMES: Mapping[str, PartName] = {"forecast_reference_time": "run", "forecast_period": "lead"}
+_NAMES: Mapping[PartName, str] = {
+    "run": r"(forecast_)?(init|initial|initiali[sz]ation|reference|ref|base|issue|issued)_?(time|date)?|"
+    r"(start|analysis|cycle|run|model_run)_?(time|date)|runs?|model_?run|cycle|s",
+    "lead": r"(forecast_?)?(lead|step)s?_?(time|hours?|days?|months?)?|forecast_?(period|hour)|prediction_timedelta|"
+    r"fhr|fhour|l",
+    "year": r"years?|yr",
+    "month": r"months?|mon",
+    "day": r"day|day_?of_?month|dom",
+    "yearday": r"day_?of_?year|doy|yearday|julian_?day|jday",
+    "hour": r"hour|hour_?of_?day|hod",
+}
+_DIMENSION = "valid time"
+"""Name of the dimension that folded dimensions become; no array has it, as it has a blank."""
+VALID_TIME = re.compile(r"(valid|verification|forecast|target)_?(time|date)|time", re.IGNORECASE)
+_LATEST = "latest"
+_MAX_STEPS = 1_000_000
+"""Valid times of an array, such as 30 years of daily runs with 90 leads."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedTimes:
+    """The dimensions that give the time of an array together."""
+
+    dims: tuple[str, ...]
+    """In the order of the array; one or none if the others are selected or scalar."""
+    cells: tuple[tuple[int, ...], ...]
+    """For each valid time its index along each of `dims`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """An array with one dimension of valid times, and the fields with their coordinate."""
+
+    array: Field
+    fields: FieldSet
+    times: FoldedTimes
+    findings: tuple[Finding, ...]
+
+
+def run_steps(steps: Sequence[Step], array: Field, fields: FieldSet) -> tuple[Step, ...]:
+    """Return the steps, that of the run of a forecast (`run: latest`, `run: 2021-10-01`) as an index.
+
+    Raises:
+        UnsupportedSource: The array has no such run.
+    """
+    parts = _parts(array, fields)
+    run = parts.get("run")
+    if run is None or len(run.dims) != 1:
+        return tuple(steps)
+    return tuple(_run_step(step, run) if step.dimension in {"run", run.dims[0]} else step for step in steps)
+
+
+def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> Folded | None:
+    """Return an array whose time is given by several axes, folded; `None` of other arrays.
+
+    Args:
+        array: The array.
+        fields: Where its coordinates are.
+        selected: The index along each dimension of which one step is selected.
+
+    Raises:
+        UnsupportedSource: The parts of the time cannot be read.
+    """
+    parts, stated = _parts(array, fields), _stated_times(array, fields)
+    names = () if stated is not None else _used(parts)
+    used = [stated] if stated is not None else [parts[name] for name in names]
+    if not used:
+        return None
+    dims = tuple(dim for dim in array.dims if dim not in selected and any(dim in each.dims for each in used))
+    grid = _Grid(dims, tuple(array.sizes[dim] for dim in dims), selected)
+    if grid.size > _MAX_STEPS:
+        raise UnsupportedSource(f"its dimensions {', '.join(dims)} have more than {_MAX_STEPS:,} times; select one run")
+    run = parts.get("run")
+    valid = grid.spread(stated, instants_of(stated).instants) if stated is not None else _combined(parts, names, grid)
+    runs = grid.spread(run, instants_of(run).instants) if run and set(run.dims) <= {*dims, *selected} else None
+    if runs is None and len(dims) > 1 and stated is not None:  # runs are along the first dimension
+        firsts = valid.reshape(grid.shape).min(axis=tuple(range(1, len(dims))), keepdims=True)
+        runs = np.broadcast_to(firsts, grid.shape).ravel()
+    order, findings = _newest(valid, runs, " and ".join(dims))
+    cells = tuple(zip(*(axis.tolist() for axis in np.unravel_index(order, grid.shape)), strict=True)) if dims else ((),)
+    is_monthly = set(names) == {"year", "month"}
+    return _folded(
+        array, fields, FoldedTimes(dims, cells), valid=valid[order], findings=findings, is_monthly=is_monthly
+    )
+
+
+def _folded(
+    array: Field,
+    fields: FieldSet,
+    times: FoldedTimes,
+    *,
+    valid: InstantArray,
+    findings: tuple[Finding, ...],
+    is_monthly: bool,
+) -> Folded:
+    years = valid.astype("datetime64[Y]").astype(np.int64) + 1970
+    months = valid.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    numbers: NDArray[Any] = years * 100 + months if is_monthly else valid
+    along = (_DIMENSION,) if times.dims else ()
+    coordinate = Field(
+        name=_DIMENSION,
+        dims=along,
+        shape=(valid.size,) if along else (),
+        dtype=numbers.dtype,
+        attrs={"standard_name": "time", "units": "%Y%m" if is_monthly else ""},
+        load=lambda: numbers if along else numbers.reshape(()),
+    )
+    sizes = array.sizes | {_DIMENSION: valid.size}
+    dims = tuple(_DIMENSION if dim in times.dims[:1] else dim for dim in array.dims if dim not in times.dims[1:])
+    others = [other for other in array.text("coordinates").split() if other in fields.fields]
+    attrs = {**array.attrs, "coordinates": " ".join([*others, _DIMENSION])}
+    folded = replace(array, dims=dims, shape=tuple(sizes[dim] for dim in dims), attrs=attrs)
+    kept = {name: field for name, field in fields.fields.items() if not (is_time_part(field) or _is_stated(field))}
+    return Folded(folded, FieldSet({**kept, _DIMENSION: coordinate}, fields.attrs), times, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The steps of several dimensions, in the order of the array."""
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    selected: Mapping[str, int]
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    def spread(self, field: Field, values: NDArray[Any]) -> NDArray[Any]:
+        """Return (step,): the values of a field over some of the dimensions, at each step of all."""
+        values = values.reshape(field.shape)
+        values = values[tuple(self.selected.get(dim, slice(None)) for dim in field.dims)]
+        own = [dim for dim in field.dims if dim not in self.selected]
+        values = values.transpose([own.index(dim) for dim in self.dims if dim in own])
+        shape = [size if dim in own else 1 for dim, size in zip(self.dims, self.shape, strict=True)]
+        return np.broadcast_to(values.reshape(shape), self.shape).ravel()
+
+
+def _parts(array: Field, fields: FieldSet) -> dict[PartName, Field]:
+    """The parts of a time over some dimensions of an array; those by standard name before those by their names."""
+    found: dict[PartName, Field] = {}
+    named = {field.name for field in fields.coordinates_named_by(array)}
+    candidates = [field for field in fields.fields.values() if set(field.dims) <= set(array.dims)]
+    candidates = [field for field in candidates if len(field.dims) == 1 or (not field.dims and _is_near(field, named))]
+    for by_name in (False, True):
+        for field in candidates:
+            part = _part_by_name(field) if by_name else _STANDARD_NAMES.get(field.text("standard_name"))
+            if part is not None:
+                found.setdefault(part, field)
+    lead = found.get("lead")
+    time = next((field for field in candidates if field.name == "time" and not field.text("standard_name")), None)
+    if lead is not None and "run" not in found and time is not None and time.dims != lead.dims and is_since(time):
+        found["run"] = time
+    return found
+
+
+def _is_near(field: Field, named: set[str]) -> bool:
+    # A scalar belongs to the array that names it, or by its standard name to all.
+    return field.name in named or field.text("standard_name") in _STANDARD_NAMES or _part_by_name(field) == "run"
+
+
+def _part_by_name(field: Field) -> PartName | None:
+    if field.text("standard_name") or field.dtype.kind not in "iufmM":
+        return None
+    part = next((part for part, names in _NAMES.items() if re.fullmatch(names, field.name, re.IGNORECASE)), None)
+    is_right = {"run": is_since(field), "lead": not is_since(field)}.get(part or "", not is_since(field))
+    return part if is_right else None
+
+
+def is_time_part(field: Field) -> bool:
+    """Return whether a field is the reference time or the lead of a forecast."""
+    return field.text("standard_name") in _STANDARD_NAMES or _part_by_name(field) in {"run", "lead"}
+
+
+def _is_stated(field: Field) -> bool:
+    """Whether a field has valid times over several dimensions."""
+    is_named = field.text("standard_name") == "time" or (
+        not field.text("standard_name") and VALID_TIME.fullmatch(field.name) is not None
+    )
+    return len(field.dims) > 1 and is_named and is_since(field)
+
+
+def _stated_times(array: Field, fields: FieldSet) -> Field | None:
+    found = (field for field in fields.fields.values() if _is_stated(field) and set(field.dims) < set(array.dims))
+    return next(found, None)
+
+
+def _used(parts: Mapping[PartName, Field]) -> tuple[PartName, ...]:
+    """The parts that make a time of an array together."""
+    if {"run", "lead"} <= set(parts) and (parts["run"].dims or parts["lead"].dims):
+        return ("run", "lead")
+    options: tuple[tuple[PartName, ...], ...] = (
+        *(("year", "month", "day", "hour"), ("year", "month", "day"), ("year", "yearday", "hour")),
+        *(("year", "yearday"), ("year", "month")),
+    )
+    found = next((option for option in options if set(option) <= set(parts)), ())
+    return found if any(parts[name].dims for name in found) else ()
+
+
+def _combined(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _Grid) -> InstantArray:
+    """(step,): the instants that parts make; NaT for those that make none, such as 30 February."""
+    if "run" in names:
+        runs = grid.spread(parts["run"], instants_of(parts["run"]).instants)
+        lead = parts["lead"]
+        length = duration_unit(lead)
+        decoded = decode(lead)
+        numbers = np.where(decoded.is_missing, np.nan, decoded.values.astype(np.float64))
+        leads = grid.spread(lead, numbers.ravel())
+        if length < 0:  # calendar months
+            whole = np.nan_to_num(leads).astype(int) * -length
+            return np.array(
+                [add_months(run, step) for run, step in zip(runs, whole.tolist(), strict=True)], dtype="M8[ns]"
+            )
+        steps = np.round(np.nan_to_num(leads) * length).astype("timedelta64[ns]")
+        return np.where(np.isnan(leads), np.datetime64("NaT", "ns"), runs + steps)
+    values = {name: grid.spread(parts[name], _whole(parts[name])) for name in names}
+    start = (values["year"] - 1970).astype("datetime64[Y]")
+    months = start.astype("datetime64[M]") + (values["month"] - 1 if "month" in names else 0)
+    day = values.get("day", values.get("yearday", np.ones_like(values["year"])))
+    days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
+    unit = "datetime64[M]" if "month" in names else "datetime64[Y]"
+    is_date = (days.astype(unit) == months.astype(unit)) & (day >= 1)
+    is_date &= (months.astype("datetime64[Y]") == start) & (values["year"] > 0)
+    instants = days.astype("datetime64[ns]") + values.get("hour", np.zeros_like(day)).astype("timedelta64[h]")
+    return np.where(is_date, instants, np.datetime64("NaT", "ns"))
+
+
+def _whole(field: Field) -> NDArray[np.int64]:
+    decoded = decode(field)
+    return np.where(decoded.is_missing, -1, decoded.values.astype(np.float64)).astype(np.int64).ravel()
+
+
+def _newest(valid: InstantArray, runs: InstantArray | None, dims: str) -> tuple[NDArray[np.intp], tuple[Finding, ...]]:
+    """Which steps are served: of those of one valid time the one of the newest run."""
+    order = np.argsort(valid if runs is None else -runs.astype(np.int64), kind="stable")
+    order = order[~np.isnat(valid[order])]
+    _times, first = np.unique(valid[order], return_index=True)
+    kept = np.sort(first)
+    if not kept.size:
+        raise UnsupportedSource(f"no step of {dims} makes a date")
+    findings = []
+    if kept.size < order.size:
+        newest = "is of the newest run; to serve one run, set select: {run: latest} or {run: 2021-10-01}"
+        message = f"{order.size - kept.size} of {order.size} valid times occur in several runs: each {newest}"
+        findings.append(Finding("note", dims, message))
+    if order.size < valid.size:
+        findings.append(Finding("note", dims, f"{valid.size - order.size} of {valid.size} steps make no date: skipped"))
+    return order[kept], tuple(findings)
+
+
+def _run_step(step: Step, run: Field) -> Step:
+    if not isinstance(step.value, str) or run.dtype.kind in "SUO":
+        return replace(step, dimension=run.dims[0])
+    instants = instants_of(run).instants
+    if step.value == _LATEST:
+        return Step(dimension=run.dims[0], index=int(np.nanargmax(instants.astype(np.int64))))
+    try:
+        span = parse_instant(step.value)
+    except InvalidParameter as error:
+        raise UnsupportedSource(f"select: the run {step.value!r} is not a time; {_accepted(instants)}") from error
+    found = np.flatnonzero((instants >= span.start) & (instants < span.end))
+    if found.size != 1:
+        problem = "has several runs" if found.size else "has no run"
+        raise UnsupportedSource(f"select: it {problem} {step.value}; {_accepted(instants)}")
+    return Step(dimension=run.dims[0], index=int(found[0]))
+
+
+def _accepted(instants: InstantArray) -> str:
+    known = np.unique(instants[~np.isnat(instants)])
+    return (
+        f"accepted are {_LATEST} and {known.size} times from {format_instant(known[0])} to {format_instant(known[-1])}"
+    )
