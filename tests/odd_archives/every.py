@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
-from tests.odd_archives import directions, encodings, names, stores, systems, times
+from tests.odd_archives import dated_names, directions, encodings, names, stores, systems, time_axes, times
 from tests.odd_archives.files import Maker
 
 THEMES = {
+    "dates in names": dated_names,
+    "axes of time": time_axes,
     "directions": directions,
     "encodings": encodings,
     "systems": systems,

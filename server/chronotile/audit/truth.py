@@ -213,6 +213,7 @@ _EXPRESSIONS = tuple(
             rf"\A{_DAY_OF_YEAR}[-_.](?P<H>\d\d)[-_]?(?P<M>\d\d)Z?\Z",
             rf"(?<![0-9A-Za-z])s(?P<Y>\d{{4}})(?P<j>\d{{3}}){_HMS}\d(?!\d)",
             r"(?<![0-9A-Za-z])[A-Z](?P<Y>\d{4})(?P<j>\d{3})\d{7}(?!\d)",
+            rf"\A{_DAY}[-_.]?(?P<H>\d\d)[hHzZ]?\Z",
             rf"{_DAY}(?:{_CLOCK})?(?!\d)",
             rf"{_DAY_OF_YEAR}(?!\d)",
             rf"{_Y}[-_.]?(?P<m>\d\d)[-_]?[dD](?:[eE]?[kK])?(?P<k>[1-3])(?!\d)",
@@ -231,9 +232,31 @@ def time_in(path: str, pattern: str | None) -> np.datetime64 | None:
     """Return the time in a path: what `time_pattern` finds, else its name, else its folders."""
     if pattern is not None:
         match = re.search(pattern, path)
-        return time_of(match["time"]) if match and match["time"] else None
+        groups = match.groupdict() if match else {}
+        return _time_of_groups(groups) if groups.get("year") else time_of(groups.get("time") or "")
     found = time_of(Path(path).name)
     return found if found is not None else time_of("/".join(Path(path).parts[-4:-1]))
+
+
+def _time_of_groups(groups: Mapping[str, str | None]) -> np.datetime64 | None:
+    """The start of the date of which an expression names each part."""
+    letters = {
+        "day_of_year": "j",
+        "dekad": "k" if groups.get("month") else "D",
+        "hour": "H",
+        "minute": "M",
+        "second": "S",
+    }
+    parts = {letters.get(name, name[0]): part for name, part in groups.items() if part and name != "time"}
+    numbers = {letter: int(part) for letter, part in parts.items() if part.isdigit()}
+    year, lead = parts["y"], numbers.get("l", 0)
+    numbers["Y"] = int(year) if len(year) > 2 else int(year) + (1900 if int(year) >= 70 else 2000)
+    if groups.get("half"):
+        numbers["d"] = 1 if str(groups["half"]).lower() == "a" else 16
+    if groups.get("pentad"):
+        numbers["d"] = 5 * int(groups["pentad"] or 1) - 4
+    start = _start(numbers)
+    return None if start is None else np.datetime64(start + timedelta(hours=lead), "ns")
 
 
 def time_of(text: str) -> np.datetime64 | None:

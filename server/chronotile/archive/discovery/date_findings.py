@@ -23,6 +23,8 @@ _IF_WRONG = f"; if that is wrong, write a configuration with {TIME_REMEDY}"
 _WITH_DIGIT = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]+(?![A-Za-z0-9])")
 _OBSERVED = re.compile(r"(?<![A-Za-z])(?:A|d|s|D|doy)\d{6}")
 """The date of observation, by its prefix."""
+_FIRST_LIKELY = "1940"
+_SIX_DIGITS = re.compile(r"(?<!\d)19(?:0[1-9]|1[0-2])\d\d(?!\d)")
 _VERSION = re.compile(r"[vV]\d+|[SL][1-9CEOT][0-9A-D]?\d?|M[OY]D\d.*")
 """Versions and satellites, on which there are findings of their own."""
 
@@ -90,6 +92,8 @@ def _doubt(name: str, span: TimeSpan) -> str | None:
     years = {year for year in all_years(name) if year < int(day[:4])}
     if years and not _OBSERVED.search(name):
         return f"its date is read as {day}, and it has the year {min(years)} too"
+    if day < _FIRST_LIKELY and _SIX_DIGITS.search(name):
+        return f"its digits are read as the month {day[:7]}, and may be a day with a year of two digits"
     earlier = earlier_date(name, span)
     return earlier and f"its date is read as {day}, and it has the earlier date {format_day(earlier.start)} too"
 
