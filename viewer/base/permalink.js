@@ -353,6 +353,15 @@ export function writeAddress(link, isStep) {
 export const addressOf = (link) =>
 	new URL(formatLink(link, readAddress().rest) || window.location.pathname, window.location.href).href;
 
+/** What a key adds to the path of the page: `/k/KEY`. */
+const KEY_IN_PATH = /(?:\/k\/[\w-]+)+(?=\/viewer(?:\/|$))/;
+
+/** Text to be given to others, its addresses without the key of this page. @param {string} words @param {string} [path] of the page */
+export function withoutKey(words, path = window.location.pathname) {
+	const added = KEY_IN_PATH.exec(path)?.[0];
+	return added ? words.replaceAll(`${added}/`, "/") : words;
+}
+
 const STORY = /^#story=([\w-]+)$/;
 
 /** The story that the address itself holds; null of none. */

@@ -3,6 +3,7 @@ import { fetchLayer, isStatic, rootUrl } from "../base/api.js";
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
+import { withoutKey } from "../base/permalink.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
@@ -109,5 +110,5 @@ function layerAddresses({ id, links = [] }) {
 		["QGIS", hrefOf("qgis")],
 		["CTC1", hrefOf("cubes")],
 	]);
-	return /** @type {[string, string][]} */ (all.filter(([, href]) => href !== undefined));
+	return all.flatMap(([kind, href]) => (href === undefined ? [] : [[kind, withoutKey(href)]]));
 }

@@ -157,7 +157,7 @@ function aroundPlace(map, { lon, lat }, bbox) {
 /** Changes the map's size; a chosen place that was in sight stays so. @param {LeafletMap} map @param {() => void} resize */
 function keepInSight(map, resize) {
 	const place = places.peek().at(-1);
-	const around = place && boundsOf(place);
+	const around = place && boundsOf(place, map.getCenter().lng);
 	const wasSeen = around && map.getBounds().contains(around);
 	resize();
 	if (!wasSeen) return;
@@ -166,10 +166,11 @@ function keepInSight(map, resize) {
 	}
 }
 
-/** @param {import("../base/state.js").Place} place */
-function boundsOf({ geometry }) {
+/** The box around a place, on the copy of the world that a meridian is nearest to. @param {import("../base/state.js").Place} place @param {number} near degrees; of the map, where they go on beyond 180 */
+function boundsOf({ geometry }, near) {
 	const numbers = /** @type {number[]} */ (geometry.coordinates.flat(3));
-	return new LatLngBounds(numbers.flatMap((lon, at) => (at % 2 === 0 ? [[numbers[at + 1], lon]] : [])));
+	const turn = 360 * Math.round((near - numbers[0]) / 360);
+	return new LatLngBounds(numbers.flatMap((lon, at) => (at % 2 === 0 ? [[numbers[at + 1], lon + turn]] : [])));
 }
 
 /** @param {LeafletMap} map */

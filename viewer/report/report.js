@@ -6,7 +6,7 @@ import { rowsOf, writeCell } from "../areas/table-rows.js";
 import { nameOf } from "../base/api.js";
 import { openDialog } from "../base/dialog.js";
 import { colourReader, make, makeWordButton } from "../base/elements.js";
-import { addressOf, readAddress } from "../base/permalink.js";
+import { addressOf, readAddress, withoutKey } from "../base/permalink.js";
 import { saveDrawing } from "../base/save.js";
 import {
 	attributions,
@@ -94,7 +94,7 @@ async function open() {
 				date: new Date().toLocaleDateString(locale(), { dateStyle: "long" }),
 			});
 			const source = [text("report.source", { source: attributions.peek().join(" · ") || of.title }), made].join(". ");
-			const address = addressOf(link.peek() ?? readAddress().link);
+			const address = withoutKey(addressOf(link.peek() ?? readAddress().link));
 			const words = { title: labelOf(place), about, source, link: address };
 			paper.replaceChildren(drawReport({ ...numbers.value, ...words, map: map.value }));
 		}),

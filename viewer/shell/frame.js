@@ -3,7 +3,7 @@
 import { byId } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
 import { startPart } from "../base/parts.js";
-import { addressOf, readAddress, visit } from "../base/permalink.js";
+import { addressOf, readAddress, visit, withoutKey } from "../base/permalink.js";
 import { chooseTheme, isDark, layer, link, theme, zoomToLayer } from "../base/state.js";
 import { LOCALES, language, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
@@ -122,6 +122,6 @@ function startPrint(frame, chart, place) {
 		style.setProperty("--print-width", `${width}px`);
 		style.setProperty("--print-height", `${height}px`);
 		style.setProperty("--print-scale", String(Math.floor(scale * TILE_PX) / TILE_PX));
-		place.textContent = addressOf(link.peek() ?? readAddress().link);
+		place.textContent = withoutKey(addressOf(link.peek() ?? readAddress().link));
 	});
 }

@@ -3,7 +3,7 @@
 import { openDialog } from "../base/dialog.js";
 import { make, makeField, makeWordButton } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
-import { addressOf, readAddress } from "../base/permalink.js";
+import { addressOf, readAddress, withoutKey } from "../base/permalink.js";
 import { extras, link, sideA, sideB, storiesOpened, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
 
@@ -46,7 +46,10 @@ export const makeInput = (value) => make("input", { type: "url", value });
 /** @param {string} value @param {number} [rows] @param {import("../base/elements.js").Attributes} [more] */
 export const makeArea = (value, rows = 4, more = {}) => make("textarea", { rows, ...more }, value);
 
-/** What can be copied, with the button that does. @param {string} id @param {string} words @param {HTMLInputElement | HTMLTextAreaElement} field */
+/**
+ * What can be copied, with the button that does. It has the key of this page only where the user wants it to.
+ * @param {string} id @param {string} words @param {HTMLInputElement | HTMLTextAreaElement} field
+ */
 export function makeCopyField(id, words, field) {
 	field.id = id;
 	field.readOnly = true;
@@ -54,7 +57,16 @@ export function makeCopyField(id, words, field) {
 	const label = `label-${id}`;
 	const made = makeField(words, field, make("div", { class: "row" }, field, ...makeCopyButton(field, label)));
 	made.querySelector("label")?.setAttribute("id", label);
+	const [whole, open] = [field.value, withoutKey(field.value)];
+	if (open !== whole) made.append(makeKeyChoice((hasKey) => (field.value = hasKey ? whole : open)));
+	field.value = open;
 	return made;
+}
+
+/** @param {(hasKey: boolean) => void} choose */
+function makeKeyChoice(choose) {
+	const box = make("input", { type: "checkbox", onchange: () => choose(box.checked) });
+	return make("label", { class: "check" }, box, make("span", {}, text("share.withKey")));
 }
 
 /** The button and what tells that it has copied. @param {HTMLInputElement | HTMLTextAreaElement} field @param {string} label id of the words that say what is copied */

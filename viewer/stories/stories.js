@@ -1,7 +1,7 @@
 /** The dialog of saved views: kept, named, ordered, and handed on as a story. */
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
-import { addressOf, addressOfStory, parseLink } from "../base/permalink.js";
+import { addressOf, addressOfStory, parseLink, withoutKey } from "../base/permalink.js";
 import { chooseFiles, saveFile } from "../base/save.js";
 import { layer, link, shownDate, storiesOpened } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -129,7 +129,7 @@ function openStories() {
 	async function tellLink() {
 		const [first] = saved.peek().views;
 		const packed = first ? await packStory(saved.peek()) : null;
-		address.value = packed && first ? addressOfStory(addressOf(parseLink(first.link).link), packed) : "";
+		address.value = packed && first ? addressOfStory(withoutKey(addressOf(parseLink(first.link).link)), packed) : "";
 		/** @type {HTMLElement | null} */ (address.closest(".field"))?.toggleAttribute("hidden", packed === null);
 		tooLarge.hidden = packed !== null;
 	}

@@ -21,13 +21,13 @@ from chronotile.access.usage import BY, COUNTS, By
 from chronotile.core.errors import InvalidParameter, UnknownPath
 from chronotile.http.endpoint import endpoint, problem_response
 from chronotile.http.run import services_of
+from chronotile.pipeline.encoders.series.csv import safe_cell
 
 Rows = Sequence[Mapping[str, Any]]
 MEDIA_TYPES = {"html": "text/html", "csv": "text/csv", "json": "application/json"}
 PARAMETERS = ("from", "to", "by", "f")
 DAYS = 30
 """That are shown by default."""
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 MOST_BARS = 60
 BAR, LONGEST, LETTER, NUMBER = 18, 320, 7.5, 100
 """Of plots in pixels: the height of a bar, its length at most, a letter before it, and room for the number after it."""
@@ -110,7 +110,7 @@ def write_csv(rows: Rows, by: Collection[By]) -> str:
     writer = csv.DictWriter(text, fieldnames=[*by, *COUNTS])
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: f"'{each}" if str(each).startswith(FORMULAS) else each for name, each in row.items()})
+        writer.writerow({name: safe_cell(str(each)) for name, each in row.items()})
     return text.getvalue()
 
 

@@ -57,6 +57,34 @@ def rows_of(answer, delimiter=","):
     return list(csv.reader(io.StringIO(answer.text), delimiter=delimiter, strict=True))
 
 
+CELLS = {
+    '=HYPERLINK("http://a.example";"b")': '\'=HYPERLINK("http://a.example";"b")',
+    "+32 2 123": "'+32 2 123",
+    "-a": "'-a",
+    "@SUM(1)": "'@SUM(1)",
+    "\tx": "'\tx",
+    "-12.5": "-12.5",
+    "+1e-3": "+1e-3",
+    "a=b": "a=b",
+}
+"""Ids of places, and the cells that have them: none is a formula, and numbers are unchanged."""
+
+
+@pytest.mark.parametrize("dialect", ["comma", "semicolon"])
+def test_csv_cells_are_no_formulas_and_numbers_are_unchanged(make_spreadsheet_client, longitude_latitude, dialect):
+    longitude, latitude = longitude_latitude(ROW, COLUMN)
+    points = [{"id": each, "lon": longitude, "lat": latitude} for each in CELLS]
+    body = {"layers": ["NDVI"], "points": points}
+    client = make_spreadsheet_client(scale=SCALE, offset=-1.5)  # values below 0
+
+    answer = client.post(f"/timeseries/points?format=csv&dialect={dialect}", json=body)
+    header, *rows = rows_of(answer, ";" if dialect == "semicolon" else ",")
+
+    found = dict.fromkeys(row[header.index("id")] for row in rows)
+    assert list(found) == list(CELLS.values())
+    assert any(cell.startswith("-") for row in rows for cell in row[2:])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_semicolon_has_the_same_cells_with_decimal_commas(make_spreadsheet_client, requests, kind):
     client = make_spreadsheet_client()

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { formatLink, parseLink, toPlace } from "../../../viewer/base/permalink.js";
+import { formatLink, parseLink, toPlace, withoutKey } from "../../../viewer/base/permalink.js";
 import { makeRandom } from "../random.js";
 
 const TERRASCOPE =
@@ -279,4 +279,18 @@ for (const [key, value] of [
 test("a place beyond 180 degrees is written as the same place within", () => {
 	assert.deepEqual(toPlace({ lat: 51.1234567, lng: 364.4 }), { lon: 4.4, lat: 51.1234567 });
 	assert.deepEqual(toPlace({ lat: -10, lng: -190 }), { lon: 170, lat: -10 });
+});
+
+test("addresses for others have no key of the page, whatever the prefix and the text around them", () => {
+	const key = "ctk_a-B_9";
+	for (const prefix of ["", "/maps", "/a/k"]) {
+		const path = `${prefix}/k/${key}/viewer/`;
+		const [own, open] = [`https://m.example${prefix}/k/${key}/`, `https://m.example${prefix}/`];
+		const words = (/** @type {string} */ root) =>
+			`curl "${root}wms?LAYERS=k"\n<iframe src="${root}viewer/?layer=k&amp;x=1"></iframe>\n${root}tiles/k/{z}/{x}/{y}.png`;
+		assert.equal(withoutKey(words(own), path), words(open), path);
+		assert.equal(withoutKey(words(open), `${prefix}/viewer/`), words(open), prefix);
+	}
+	const twice = "https://m.example/k/one/k/one/viewer/?layer=a";
+	assert.equal(withoutKey(twice, "/k/one/k/one/viewer/"), "https://m.example/viewer/?layer=a");
 });

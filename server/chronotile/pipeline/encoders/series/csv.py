@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -25,6 +26,18 @@ Dialect = Literal["comma", "semicolon"]
 DIALECTS: Mapping[Dialect, tuple[str, str]] = {"comma": (",", "."), "semicolon": (";", ",")}
 """The separator of fields and the decimal sign: spreadsheets of half of Europe read the second."""
 SOURCE_COLUMNS = ("layer", "units", "attribution")
+
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+
+
+def safe_cell(text: str) -> str:
+    """Return a text with an apostrophe before it if spreadsheets would run it as a formula; numbers are unchanged.
+
+    OWASP, "CSV Injection". Spreadsheets do not show the apostrophe.
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +64,8 @@ class CsvOptions:
         buffer = io.StringIO(newline="")
         # The module csv quotes an empty field that is alone in a line: hence one more.
         # It quotes the characters that end lines, and a carriage return alone ends one for some readers.
-        csv.writer(buffer, delimiter=self.separator, lineterminator="\r\n").writerow((*cells, None))
+        safe = (safe_cell(each) if isinstance(each, str) else each for each in cells)
+        csv.writer(buffer, delimiter=self.separator, lineterminator="\r\n").writerow((*safe, None))
         return buffer.getvalue()[:-3]
 
     def numbers(self, texts: Sequence[str]) -> Sequence[str]:
