@@ -6,7 +6,8 @@
  * from how many values each number was made.
  *
  * The normal of a period is the mean, over the years, of what the reducer makes of that period in each year (`usual`), or
- * of all single values in that part of the year (`usual_dates`); `anomaly` is the period's mean less the normal.
+ * of all single values in that part of the year (`usual_dates`). `anomaly` is the mean over the dates of a period of the
+ * value less the normal of the date's own dekad, or month, as of the server: missing dates do not move it.
  *
  * @typedef {import("./decode.js").Header} Header
  * @typedef {import("./decode.js").Numbers} Numbers
@@ -64,14 +65,14 @@ export function reduceCubes(url, all) {
 	const isUsual = order.made.startsWith("usual");
 	const own = parts.find((part) => part.url === ownOf(url)) ?? (isUsual ? parts[0] : undefined);
 	if (!own) return null;
-	const normals = order.of.length > 0 ? normalsOf(order, parts) : new Map();
-	if (isUsual) return computed(own, normals, order.made);
 	const isAnomaly = order.made === "anomaly";
+	const normals = order.of.length > 0 && !isAnomaly ? normalsOf(order, parts) : new Map();
+	if (isUsual) return computed(own, normals, order.made);
+	const usual = isAnomaly ? usualOfDates(parts) : null;
 	/** @type {Map<string, Layer>} */
 	const layers = new Map();
 	for (const [start, frames] of framesOf(own, order)) {
-		const layer = reduced(own, frames, isAnomaly ? order.by : /** @type {Reducer} */ (order.made));
-		if (isAnomaly) subtract(layer, normals.get(partOfYear(order.slot, start)));
+		const layer = usual ? differences(own, frames, usual) : reduced(own, frames, /** @type {Reducer} */ (order.made));
 		layers.set(periodText(order.slot, start), layer);
 	}
 	const isStored = order.made === "latest" || order.made === "max";
@@ -173,9 +174,44 @@ function add(sums, key, layer) {
 	}
 }
 
-/** @param {Layer} layer @param {Layer | undefined} normal */
-function subtract({ values }, normal) {
-	for (let cell = 0; cell < values.length; cell++) values[cell] -= normal?.values[cell] ?? Number.NaN;
+const [MONTHLY_MS, MIN_MS] = [28 * 86_400_000, 3_600_000];
+
+/** The normals of dates by their dekad, of layers of four weeks and more between dates by their month. @param {Part[]} parts */
+function usualOfDates(parts) {
+	const times = parts
+		.flatMap(({ header }) => header.times.map((time) => Date.parse(String(time))))
+		.sort((a, b) => a - b);
+	const gaps = times.flatMap((time, at) => (at > 0 && time - times[at - 1] > MIN_MS ? [time - times[at - 1]] : []));
+	const middle = gaps.sort((a, b) => a - b)[gaps.length >> 1] ?? 0;
+	const slot = /** @type {Slot} */ (middle >= MONTHLY_MS ? "month" : "dekad");
+	const slotOf = (/** @type {Part} */ { header }, /** @type {number} */ frame) =>
+		partOfYear(slot, startOf(slot, Date.parse(String(header.times[frame]))));
+	/** @type {Map<string, Layer>} */
+	const sums = new Map();
+	for (const part of parts) {
+		for (const frame of part.header.times.keys()) add(sums, slotOf(part, frame), reduced(part, [frame], "mean"));
+	}
+	return { slotOf, sums };
+}
+
+/** The mean over dates of the value less the normal. @param {Part} part @param {number[]} frames @param {ReturnType<typeof usualOfDates>} usual @returns {Layer} */
+function differences(part, frames, { slotOf, sums }) {
+	const size = part.header.w * part.header.h;
+	const table = valuesOf(part);
+	const [values, counts] = [new Float64Array(size), new Uint8Array(size)];
+	const all = frames.map((frame) => ({ first: frame * size, sum: sums.get(slotOf(part, frame)) }));
+	for (let cell = 0; cell < size; cell++) {
+		let count = 0;
+		for (const { first, sum } of all) {
+			const apart = table[part.numbers[first + cell]] - (sum ? sum.values[cell] / sum.counts[cell] : Number.NaN);
+			if (Number.isNaN(apart)) continue;
+			values[cell] += apart;
+			count++;
+		}
+		values[cell] /= count;
+		counts[cell] = Math.min(MOST_COUNTED, count);
+	}
+	return { values, counts };
 }
 
 /** What a cube of layers says beside its numbers. @param {Part} part @param {Map<string, Layer>} layers */
