@@ -1,6 +1,9 @@
 """Systems of coordinates, and grids in them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,7 +88,44 @@ def _packed(step: float, start: float) -> Mapping[str, object]:
     return {"dtype": "int16", "scale_factor": step, "add_offset": start}
 
 
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A world whose longitudes begin anywhere: its last (y, x) numbers, and where its first column begins."""
+
+    numbers: np.ndarray
+    west: float
+    cell: float
+
+    def at(self, longitudes: np.ndarray, latitudes: np.ndarray) -> np.ndarray:
+        """Return the numbers of the cells that hold places."""
+        columns = np.floor((longitudes - self.west) / self.cell).astype(int) % self.numbers.shape[1]
+        rows = np.floor((90 - latitudes) / self.cell).astype(int)
+        return self.numbers[rows, columns]
+
+
+def write_circle(folder: Path, seed: int) -> Circle:
+    """Write a random world of longitudes that reach beyond 180, with centres or edges on the first meridian."""
+    random = np.random.default_rng(seed)
+    columns = int(random.choice([36, 72, 120]))
+    cell = 360 / columns
+    west = float(random.choice([0, -cell / 2, cell, 180, 200 // cell * cell]))
+    latitudes = 90 - (np.arange(columns // 2) + 0.5) * cell
+    data = cube(latitudes=latitudes, longitudes=west + (np.arange(columns) + 0.5) * cell)
+    data["NDVI"][:] = random.uniform(0, 1, data.NDVI.shape).astype("f4")
+    if random.integers(2):
+        data.to_zarr(folder / "world.zarr", zarr_format=2)
+    else:
+        data.to_netcdf(folder / "world.nc", engine="h5netcdf")
+    return Circle(data.NDVI.to_numpy()[-1], west, cell)
+
+
+def _circle(folder: Path, *, seed: int) -> Path:
+    write_circle(folder, seed)
+    return folder
+
+
 MAKERS: Mapping[str, Maker] = {
+    **{f"circle {seed}": partial(_circle, seed=seed) for seed in range(2)},
     "no code": tifs(crs=NO_CODE),
     "Esri's words": tifs(crs=ESRI),
     "compound": tifs(crs="EPSG:32633+5773"),

@@ -84,3 +84,12 @@ def test_automatic_weights_of_series_count_as_features_do(client):
     found = [each["series"] for each in answer.json()["features"]]
     np.testing.assert_allclose([each["mean"][0] for each in found], [EXPECTED[0], EXPECTED[2]], rtol=1e-6)
     assert [each["count"] for each in found] == [[1], [64]]
+
+
+def test_sum_of_series_has_the_digits_of_float64(client):
+    body = {"type": "FeatureCollection", "features": [square("b", 1, 2, 8)]}
+
+    answer = client.post("/timeseries/LST/areas?crs=EPSG:32631&reducers=sum", json=body)
+
+    expected = NUMBERS[2:10, 1:9].astype("float64").sum()
+    assert answer.json()["features"][0]["series"]["sum"][0] == pytest.approx(expected, rel=1e-12)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
@@ -187,6 +187,25 @@ class NativeGrid:
     def is_circular(self) -> bool:
         """Whether the last column meets the first one."""
         return self.wrap_columns is not None and abs(self.wrap_columns - self.width) <= CIRCLE_TOLERANCE_PX
+
+    @property
+    def columns_east(self) -> int:
+        """Columns by which documents and coverages begin farther east, so that longitudes go from -180 on.
+
+        Negative where all longitudes are beyond 180. 0 of partial grids that cross the antimeridian.
+        """
+        turn, half = self.wrap_columns, WHOLE_CIRCLE / 2
+        west = self.transform.c
+        if turn is None or self.transform.a <= 0 or abs(turn - round(turn)) > CIRCLE_TOLERANCE_PX:
+            return 0
+        if self.is_circular:  # from the cell whose centre is the first from -180 on
+            return math.ceil((-half - west) / self.transform.a - 0.5)
+        return -round(turn) if west >= half - self.transform.a / 2 else 0
+
+    @property
+    def from_west(self) -> "NativeGrid":
+        """The same cells with longitudes from -180 on, whose first column is `columns_east`."""
+        return replace(self, transform=self.transform @ Affine.translation(self.columns_east, 0))
 
     @property
     def bbox(self) -> BBox:

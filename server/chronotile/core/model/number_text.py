@@ -87,9 +87,12 @@ def cell_values(values: FloatArray, encoding: Encoding) -> FloatArray:
     return _rounded(values, line.decimals)
 
 
-def statistics(values: FloatArray) -> FloatArray:
-    """Return values reduced, smoothed or computed from others as text has them: shortest decimals of their float32."""
-    return _shortest(values, np.dtype(np.float32))
+def statistics(values: FloatArray, *, reducer: str = "") -> FloatArray:
+    """Return values reduced, smoothed or computed from others as text has them: shortest decimals of their float32.
+
+    Sums have those of float64.
+    """
+    return _shortest(values, np.dtype(np.float64 if reducer == "sum" else np.float32))
 
 
 def without_noise(value: float) -> float:

@@ -161,7 +161,7 @@ def _common(first: Interval, second: Interval, circle: float | None) -> Interval
 
 
 def _trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
-    window = Window(0, grid.height, 0, grid.width)
+    window = Window(0, grid.height, grid.columns_east, grid.columns_east + grid.width)
     for trim in trims:
         box = _box_on(grid, trim)
         rows = None if box is None else _rows(grid, Interval(box.ymin, box.ymax))
@@ -199,7 +199,12 @@ def _rows(grid: NativeGrid, y: Interval) -> tuple[int, int] | None:
 
 
 def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
-    """The columns; those of longitudes in the requested turn, if any is there, else in one from 0 on."""
+    """The columns; those of longitudes in the requested turn, if any is there, else in one from 0 on.
+
+    All are those from -180 on.
+    """
+    if math.isinf(x.low) and math.isinf(x.high):
+        return grid.columns_east, grid.columns_east + grid.width
     inverse = ~grid.transform
     ends = sorted(inverse.a * each + inverse.c for each in x)
     tolerance, turn = _tolerance(grid.width, inverse.c), columns_in_turn(grid)
@@ -219,7 +224,8 @@ def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
 
 def _where_cells_are(first: int, last: int, grid: NativeGrid, turn: int) -> tuple[int, int] | None:
     """Less than a turn of columns from the first to the last that is there; between them there may be a gap."""
-    if first >= grid.width or last <= 0 or not grid.is_circular:
+    low, high = (0, grid.width) if grid.columns_east == 0 else (1 - turn, 2 * turn)
+    if first >= high or last <= low or not grid.is_circular:
         last, first = last - first // turn * turn, first % turn
     if grid.is_circular:
         return first, last

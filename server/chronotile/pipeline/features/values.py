@@ -84,7 +84,7 @@ def extract_place_columns(
         ClientGone: The client disconnected.
     """
     found = [extract_place_values(*part, services, is_active=is_active) for part in target.parts]
-    rows = ((each.layer, statistics(each.values[:, 0]).tolist()) for each in found)
+    rows = ((each.layer, statistics(each.values[:, 0], reducer=each.reducer).tolist()) for each in found)
     return PlaceColumns(
         {layer: tuple(None if isnan(value) else value for value in row) for layer, row in rows},
         tuple(sorted({instant for each in found for instant in each.unreadable})),

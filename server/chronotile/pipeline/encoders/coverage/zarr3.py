@@ -5,7 +5,7 @@ import hashlib
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -175,8 +175,11 @@ class StoreShape:
 
     @cached_property
     def dataset(self) -> CfDataset:
-        """Its arrays and attributes."""
-        return cf_dataset(self, self.chunks)
+        """Its arrays and attributes; the field is named as the layer, unless a coordinate is."""
+        dataset = cf_dataset(self, self.chunks)
+        if self.layer.id in {each.name for each in dataset.variables}:
+            return dataset
+        return replace(dataset, fields=tuple(replace(each, name=self.layer.id) for each in dataset.fields))
 
     @cached_property
     def arrays(self) -> Mapping[str, CfVariable | CfField]:

@@ -154,7 +154,7 @@ def encode_layers_csv(table: SeriesTable, options: CsvOptions = USUAL) -> Genera
 
 def encode_place_values_csv(found: PlaceValues, options: CsvOptions = USUAL) -> bytes:
     """Return the matrix as a long table: one line per place and time, the values in a column called as the reducer."""
-    values = options.numbers(number_texts(statistics(found.values).ravel()))
+    values = options.numbers(number_texts(statistics(found.values, reducer=found.reducer).ravel()))
     lines = _lines(map(options.cells, found.ids), options.times(found.times), [values], options)
     return _text([options.cells("id", "time", found.reducer)]) + lines
 

@@ -82,7 +82,7 @@ def encode_place_values_json(found: PlaceValues) -> bytes:
             "offset": found.offset,
             "total": found.total,
             "ids": found.ids,
-            "values": numbers_json(statistics(found.values)),
+            "values": numbers_json(statistics(found.values, reducer=found.reducer)),
         }
     )
 

@@ -334,6 +334,10 @@ def value_column(units: str, encoding: Encoding | None, times: InstantArray) -> 
     return Column(name=VALUE, units=units, times=times, encoding=encoding)
 
 
+SUMS = Encoding(dtype="float64")
+"""Of sums, which may have more digits than float32."""
+
+
 def reducer_columns(
     names: Iterable[str], units: str, times: InstantArray, edges: Mapping[str, FloatArray]
 ) -> tuple[Column, ...]:
@@ -344,6 +348,7 @@ def reducer_columns(
             units="1" if name.partition(":")[0] in WITHOUT_UNITS else units,
             times=times,
             bins=len(edges[name]) - 1 if name in edges else 0,
+            encoding=SUMS if name == "sum" else None,
         )
         for name in names
     )

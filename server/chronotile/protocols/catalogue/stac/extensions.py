@@ -76,7 +76,7 @@ def cube_of(offered: Offered, language: str) -> Json:
     times = _time(offered.times)
     axes = [*times, "y", "x"]
     return {
-        "cube:dimensions": {**times, **_space(first.main_variable.grid)},
+        "cube:dimensions": {**times, **_space(first.main_variable.grid.from_west)},
         "cube:variables": {
             name: {
                 "dimensions": axes if len(layer.times) else axes[-2:],

@@ -33,7 +33,9 @@ GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 def spatial_extent(offered: Offered) -> Json:
     """Return the box in CRS84 and, of a coverage, the box and the cells of its own grid."""
     extent: Json = {"bbox": [list(box_of_offered(offered))], "crs": CRS84.uri}
-    return {**extent, **_native_extent(offered.main_field.main_variable.grid)} if offered.has_values else extent
+    return (
+        {**extent, **_native_extent(offered.main_field.main_variable.grid.from_west)} if offered.has_values else extent
+    )
 
 
 def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
