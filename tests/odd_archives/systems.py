@@ -33,6 +33,7 @@ BOGUS = CRS.from_wkt(
 )
 SINUSOIDAL = CRS.from_proj4("+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs")
 GOODE = CRS.from_proj4("+proj=igh +lon_0=0 +datum=WGS84 +units=m +no_defs")
+WORLD_M = 20037508.342789244
 WORLDWIDE = np.linspace(85, -85, 18)
 LOCAL = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
 
@@ -148,6 +149,10 @@ MAKERS: Mapping[str, Maker] = {
     "world of 37 columns": _of_world(west=-180, columns=37),
     "world half a cell to the north": _of_world(west=-180, columns=36, top=95.0),
     "world in Web Mercator": tifs(crs="EPSG:3857", transform=_at(-20037508.34, 20037508.34, 2226389.8, 3339584.7)),
+    "world that ends at 180": tifs(crs="EPSG:3857", transform=_at(-WORLD_M, WORLD_M, WORLD_M / 9, WORLD_M / 6)),
+    "world about the Pacific": tifs(
+        crs="+proj=merc +lon_0=180 +datum=WGS84", transform=_at(-WORLD_M, WORLD_M, WORLD_M / 9, WORLD_M / 6)
+    ),
     "latitudes ascending": netcdf(lambda: cube(latitudes=np.linspace(49, 50, 11))),
     "latitudes beyond the pole": beside_good(netcdf(lambda: cube(latitudes=np.linspace(-5, -165, 11)))),
     "longitudes of 0 to 360": netcdf(lambda: cube(latitudes=WORLDWIDE, longitudes=np.linspace(0, 350, 36))),

@@ -202,6 +202,49 @@ def test_boxes_meet_a_grid_beyond_the_antimeridian_in_its_turn(west, east, colum
     assert found == columns or found == pytest.approx(columns, abs=1)
 
 
+WORLD_M = 20037508.342789244
+SIZE_PX = 256
+CELL_M = 2 * WORLD_M / SIZE_PX
+
+
+@pytest.mark.parametrize("wider_m", [0.0, CELL_M / 2, -CELL_M / 2, 1e-6, -1e-6])
+@pytest.mark.parametrize(
+    "crs",
+    [
+        "EPSG:3857",
+        "EPSG:3395",
+        "EPSG:4087",
+        "+proj=merc +lon_0=180 +datum=WGS84",
+        "+proj=eqc +lon_0=150 +datum=WGS84",
+        "+proj=mill +datum=WGS84",
+    ],
+)
+def test_projected_world_has_all_longitudes(crs, wider_m):
+    left, cell = -WORLD_M - wider_m, CELL_M + 2 * wider_m / SIZE_PX
+    transform = Affine(cell, 0, left, 0, -cell, WORLD_M / 2)
+    grid = NativeGrid(crs=crs_of(crs), transform=transform, width=SIZE_PX, height=SIZE_PX // 2)
+
+    box = grid.bbox_in(CRS84)
+
+    assert (box.xmin, box.xmax) == (-180, 180)
+
+
+@pytest.mark.parametrize(
+    ("crs", "left_m", "right_m", "west", "east"),
+    [
+        ("EPSG:3857", -WORLD_M / 2, WORLD_M, -90, 180),
+        ("EPSG:3857", WORLD_M * 0.75, WORLD_M * 1.25, 135, 225),
+        ("+proj=merc +lon_0=180 +datum=WGS84", -WORLD_M * 0.75, WORLD_M * 0.75, 45, 315),
+    ],
+)
+def test_projected_part_of_the_world_is_not_wound(crs, left_m, right_m, west, east):
+    transform = Affine((right_m - left_m) / SIZE_PX, 0, left_m, 0, -1000, 50_000)
+
+    box = NativeGrid(crs=crs_of(crs), transform=transform, width=SIZE_PX, height=100).unwound_box_in(CRS84)
+
+    assert (box.xmin, box.xmax) == pytest.approx((west, east))
+
+
 def test_box_across_the_antimeridian_goes_on_beyond_180():
     assert BBox(170, -10, -170, 10).unwound() == BBox(170, -10, 190, 10)
     assert BBox(-10, -10, 10, 10).unwound() == BBox(-10, -10, 10, 10)

@@ -32,6 +32,9 @@ UPRIGHT = {"EPSG:3857": (2e7, 2e7), "EPSG:4326": (179.0, 85.0), "OGC:CRS84": (17
 CIRCLE_TOLERANCE_PX = 0.75
 """A geographic grid whose width misses 360 degrees by less than this wraps round (VIIRS files reach 180.01)."""
 
+WORLD_TOLERANCE_PX = 1.05
+"""A projected grid whose width misses 360 degrees by less than this holds all longitudes: half a cell on each side."""
+
 FARTHEST = 1e9
 """Of a place in any CRS from its origin, in its units."""
 
@@ -325,11 +328,14 @@ class NativeGrid:
         south, north = (max(-90.0, float(latitudes.min())), min(90.0, float(latitudes.max())))
         if poles:
             return BBox(-half, min(south, *poles), half, max(north, *poles))
-        middle = float(x[LATTICE // 2, LATTICE // 2])
+        is_projected = not self.crs.is_geographic
         longitudes = x[np.isfinite(x)]
-        if math.isfinite(middle) and not self.crs.is_geographic:
-            longitudes = (longitudes - middle + half) % WHOLE_CIRCLE - half + middle
+        if is_projected and np.ptp(longitudes) > half:
+            longitudes = _unwound(x)
+            longitudes = longitudes[np.isfinite(longitudes)]
         west, east = float(longitudes.min()), float(longitudes.max())
+        if is_projected and east - west > WHOLE_CIRCLE - WORLD_TOLERANCE_PX * (east - west) / self.width:
+            return BBox(-half, south, half, north)
         turns = math.floor((west + half) / WHOLE_CIRCLE) * WHOLE_CIRCLE
         return BBox(west - turns, south, east - turns, north)
 
@@ -337,6 +343,24 @@ class NativeGrid:
         if self.crs.is_geographic:
             return False
         return self.cell_at(*_pole_in(self.crs, latitude)) is not None
+
+
+def _unwound(longitudes: FloatArray) -> FloatArray:
+    """Return longitudes (21, 21) of a lattice without jumps of 360 degrees from one point to the next.
+
+    Each point is compared with its neighbour towards the middle, along the middle column first, then along each row.
+    Points without a longitude are skipped.
+    """
+    found, middle = longitudes.copy(), LATTICE // 2
+    for lines in (found[:, middle : middle + 1], found.T):
+        for step in (1, -1):
+            near = lines[middle].copy()
+            for line in range(middle + step, LATTICE if step > 0 else -1, step):
+                with np.errstate(invalid="ignore"):
+                    turns = np.round((lines[line] - near) / WHOLE_CIRCLE)
+                lines[line] -= np.where(np.isfinite(turns), turns, 0) * WHOLE_CIRCLE
+                near = np.where(np.isfinite(lines[line]), lines[line], near)
+    return found
 
 
 @lru_cache(maxsize=64)
