@@ -20,6 +20,35 @@ STRIP_ROWS = 128
 """Rows counted at once, few enough to stay in the processor's caches; even, so that pairs stay together."""
 
 
+COPYING = frozenset({"NEAREST", "MODE"})
+"""Resamplings of GDAL, as it notes them in overviews, whose numbers are native ones; those of all others are means."""
+
+
+def means_fault(
+    resampling: str | None, nodata: float | None, encoding: Encoding, *, is_categorical: bool
+) -> str | None:
+    """Return why the numbers of an overview are no values: they are means over classes, flags or missing cells.
+
+    Args:
+        resampling: The one that made it; `None` if it is unknown.
+        nodata: What the overview states, which its means leave out.
+        encoding: Of the file's numbers, under what the configuration says.
+        is_categorical: Whether they are classes.
+    """
+    if resampling is None or resampling in COPYING:
+        return None
+    if is_categorical:
+        return f"its numbers are means ({resampling}) of classes"
+    if encoding.flags or encoding.valid_range or not is_same_nodata(nodata, encoding.nodata):
+        return f"its numbers are means ({resampling}) that include numbers without a value"
+    return None
+
+
+def is_same_nodata(one: float | None, other: float | None) -> bool:
+    """Return whether both stand for the same number, NaN included, or for none."""
+    return one == other or (one is not None and other is not None and one != one and other != other)  # noqa: PLR0124 -- NaN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counting:
     """How a variable's cells are counted."""

@@ -226,7 +226,7 @@ def test_cut_file_is_left_to_gdal(part, tmp_path):
 
 @pytest.mark.parametrize(
     "stored",
-    [b"", b"C0", b"C1", b"C1" + zlib.compress(b""), b"C1" + zlib.compress(b"\xff\xff\xff\xff{}")],
+    [b"", b"C1", b"C2", b"C2" + zlib.compress(b""), b"C2" + zlib.compress(b"\xff\xff\xff\xff{}")],
     ids=["nothing", "other version", "cut", "empty", "too short"],
 )
 def test_damaged_stored_header_is_an_error(stored):

@@ -274,6 +274,12 @@ def selected_steps(field: Field, fields: FieldSet, steps: Iterable[Step]) -> Map
     return {step.dimension: _position(step, field, fields) for step in steps}
 
 
+def labels_of(steps: Mapping[str, int], field: Field, fields: FieldSet) -> Mapping[str, str]:
+    """Return the coordinate of each step along further dimensions, selected or the only one, if it has any."""
+    found = {dim: (_values(dim, field, fields), index) for dim, index in steps.items()}
+    return {dim: _text(values[index]) for dim, (values, index) in found.items() if values is not None}
+
+
 def unselected_dimension(dim: str, field: Field, fields: FieldSet) -> str:
     """Return what is wrong with an array of which a step has to be selected, and how to select it."""
     values = _values(dim, field, fields)

@@ -13,6 +13,7 @@ from chronotile.readers.cf.axes import (
     further_dimensions,
     is_coordinate,
     is_time,
+    labels_of,
     selected_steps,
 )
 from chronotile.readers.cf.encoding import meaning_of
@@ -35,6 +36,8 @@ class CfVariable:
     dims: tuple[str, ...]
     steps: Mapping[str, int]
     """By further dimension the one index that is served; 0 of those that are not here."""
+    labels: Mapping[str, str]
+    """The coordinate of each step, of the dimensions that have coordinates."""
     positions: tuple[int, ...]
     """For each time its index along the stored time dimension."""
     findings: tuple[Finding, ...] = field(default=())
@@ -139,6 +142,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         name = axes.time_field.name
         message = f"{name} is the time at which forecasts start, and no lead time is known: set times: for the source"
         notes_of_times = (*notes_of_times, Finding("warning", name, message))
+    planes = {axes.time, axes.y, axes.x}
     meaning = meaning_of(array)
     info = VariableInfo(
         name=variable.id,
@@ -158,6 +162,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         axes=axes,
         dims=array.dims,
         steps=steps,
+        labels=labels_of({dim: steps.get(dim, 0) for dim in array.dims if dim not in planes}, array, fields),
         positions=times.positions,
         findings=(*notes, *notes_of_times, *times.findings, *meaning.findings),
         stored_dims=stored,

@@ -26,17 +26,20 @@ from chronotile.readers.cog.image_tags import (
     CogBand,
     bands_of,
     blocks_of,
+    has_palette,
     is_exact,
     kinds_of,
     masks_of,
     nodata_of,
     nodata_text,
+    resampling_of,
 )
 from chronotile.readers.cog.tiff import Directory, Read, UnsupportedCog, directories
 from chronotile.readers.encoding import circle_of, with_stored_nodata
 from chronotile.readers.native_crs import source_crs
+from chronotile.readers.overviews import COPYING, is_same_nodata
 
-VERSION = b"C1"
+VERSION = b"C2"
 """Of the stored form; a header of another one is read again from its file."""
 
 
@@ -54,6 +57,8 @@ class CogHeader:
     """Level 0 is native, then overviews from fine to coarse."""
     masks: tuple[Blocks, ...]
     """One per level, of a file with a mask; else empty."""
+    resampling: str | None
+    """The resampling whose means are in the overviews, in GDAL's words; `None` if there are none, or it is unknown."""
 
     @property
     def dtype(self) -> str:
@@ -120,6 +125,7 @@ class CogHeader:
                 "bands": [(band.scale, band.offset, band.units, band.title) for band in self.bands],
                 "images": [shape_of(image) for image in self.images],
                 "masks": [shape_of(mask) for mask in self.masks],
+                "resampling": self.resampling,
             }
         )
         tables = b"".join(tables_of(part) for part in parts)
@@ -152,6 +158,7 @@ class CogHeader:
                 ),
                 images=images,
                 masks=masks,
+                resampling=document["resampling"],
             )
         except (zlib.error, KeyError, IndexError, TypeError, ValueError) as error:
             raise ValueError("the stored header is damaged") from error
@@ -178,19 +185,28 @@ def read_header(read: Read, size: int) -> CogHeader:
     nodata = None if said is None else nodata_of(said, dtype)
     if said is not None and not is_exact(said, dtype) and not all(image.sizes.all() for image in images):
         raise UnsupportedCog(f"it lacks blocks, and {dtype} does not hold its nodata {said[:20]}")
+    bands = bands_of(native, count)
     for each, image in zip(overviews, images[1:], strict=True):
         if (image.samples, image.dtype) != (count, dtype):
             raise UnsupportedCog("its overviews have other bands than the image")
-        if not image.sizes.all() and nodata_text(each) != said:
-            raise UnsupportedCog("its overviews lack blocks and have another nodata than the image")
+        if not is_same_nodata(
+            *(None if text is None else nodata_of(text, dtype) for text in (said, nodata_text(each)))
+        ):
+            raise UnsupportedCog("its overviews have another nodata than the image")
+        if any(own not in (CogBand(), band) for own, band in zip(bands_of(each, count), bands, strict=True)):
+            raise UnsupportedCog("the bands of its overviews have other metadata than those of the image")
+    means = {resampling_of(each) for each in overviews} - {None, *COPYING}
+    if means and has_palette(native):
+        raise UnsupportedCog("its overviews are means of the numbers of colours")
     if any(larger.width <= smaller.width or larger.height < smaller.height for larger, smaller in pairwise(images)):
         raise UnsupportedCog("its overviews are not in order of their sizes")
     return CogHeader(
         epsg=epsg,
         transform=transform,
         nodata=nodata,
-        bands=bands_of(native, count),
+        bands=bands,
         images=images,
+        resampling=next(iter(means), None),
         masks=masks_of([blocks_of(each, size, order) for each in masks], images),
     )
 

@@ -23,7 +23,8 @@ _REDUCED, _PAGE, _MASK = 1, 2, 4
 """Bits of the kind of a directory."""
 _OF_MASK = 4
 """How the numbers of a mask are to be seen."""
-_GREY_OR_COLOURS = {0, 1, 2, 3}
+_PALETTE = 3
+_GREY_OR_COLOURS = {0, 1, 2, _PALETTE}
 _ALPHA = {1, 2}
 _TYPES = {
     **{(1, bits): f"uint{bits}" for bits in (8, 16, 32, 64)},
@@ -170,6 +171,8 @@ def nodata_text(directory: Directory) -> str | None:
 
 def bands_of(directory: Directory, count: int) -> tuple[CogBand, ...]:
     """Return scale, offset, units and description of each band, by GDAL's own tag."""
+    if any(item.get("name") == "NODATA_VALUES" for item in _elements(directory.text(_METADATA))):
+        raise UnsupportedCog("its bands have a nodata together")
     said: list[dict[str, str]] = [{} for _ in range(count)]
     for sample, role, text in _items(directory.text(_METADATA)):
         if role == "colorinterp" and text.lower() == "alpha":
@@ -190,19 +193,37 @@ def bands_of(directory: Directory, count: int) -> tuple[CogBand, ...]:
         raise UnsupportedCog("its scale or offset is not a number") from None
 
 
+def resampling_of(directory: Directory) -> str | None:
+    """Return the resampling that made an overview, in GDAL's words; `None` if it is not stated."""
+    found = [item for item in _elements(directory.text(_METADATA)) if item.get("name") == "RESAMPLING"]
+    return "".join(found[0].itertext()) if found else None
+
+
+def has_palette(directory: Directory) -> bool:
+    """Return whether numbers stand for colours of a table."""
+    return directory.number(_PHOTOMETRIC, 1) == _PALETTE
+
+
 def _items(metadata: str | None) -> list[tuple[int, str, str]]:
     """Sample, role and text of the items of GDAL's metadata that have a role."""
+    try:
+        return [
+            (int(item.get("sample", "-1")), str(item.get("role")), "".join(item.itertext()))
+            for item in _elements(metadata)
+            if item.get("role")
+        ]
+    except ValueError:
+        raise UnsupportedCog("GDAL's metadata in it are damaged") from None
+
+
+def _elements(metadata: str | None) -> list[Any]:
+    """The items of GDAL's metadata."""
     if not metadata:
         return []
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(metadata.encode(), parser)
-        return [
-            (int(item.get("sample", "-1")), str(item.get("role")), "".join(item.itertext()))
-            for item in root.iter("Item")
-            if item.get("role")
-        ]
-    except (etree.XMLSyntaxError, ValueError):
+        return list(etree.fromstring(metadata.encode(), parser).iter("Item"))
+    except etree.XMLSyntaxError:
         raise UnsupportedCog("GDAL's metadata in it are damaged") from None
 
 

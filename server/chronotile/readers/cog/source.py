@@ -28,6 +28,7 @@ from chronotile.readers.deflate import DamagedBlock
 from chronotile.readers.encoding import apply_configuration
 from chronotile.readers.hrefs import SETTLED_NS, base_name, is_any_there, local_path
 from chronotile.readers.library_errors import opening
+from chronotile.readers.overviews import means_fault
 from chronotile.readers.reader import Along, BlockShape, Reader, concatenate_pixels, reading_dates
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import FilePart, Found
@@ -267,6 +268,9 @@ def open_cog_asset(spec: SourceSpec, asset: Asset, variable: VariableSpec, cache
     encoding = apply_configuration(file.header.encoding(band), variable)
     if encoding.circle is not None:
         raise UnsupportedCog("its overviews may be plain means of directions")
+    fault = means_fault(file.header.resampling, file.header.nodata, encoding, is_categorical=bool(variable.has_classes))
+    if fault is not None:
+        raise UnsupportedCog(f"its overviews are not used: {fault}")
     return CogReader(
         spec.collection,
         file,

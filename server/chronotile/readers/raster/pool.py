@@ -39,6 +39,7 @@ from chronotile.readers.raster.formats import (
 )
 from chronotile.readers.raster.grib import GRIB, FileMessages, bands_elsewhere, read_messages, require_placed
 from chronotile.readers.raster.grib_structure import Read as ReadPart
+from chronotile.readers.raster.overview_facts import OverviewFacts, overview_facts
 from chronotile.readers.reader import require_small_block
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import FileParts, gdal_files
@@ -131,7 +132,9 @@ class Handle:
     blocks: FileBlocks | None
     """`None` where GDAL keeps them."""
     bands: FileBands | None
-    """What the file says of its bands; `None` of an overview, which does not know, until it is learnt elsewhere."""
+    """Bands of the native level; of a file opened at an overview `None` until they are read from the native level."""
+    overview: OverviewFacts | None = None
+    """Metadata of the overview that it is opened at."""
     remote: RemoteFile | None = None
     """What GDAL reads a file elsewhere through."""
     messages: FileMessages = NO_MESSAGES
@@ -329,8 +332,8 @@ def _open(path: str, level: int, state: FileState, *, cache: BlockCache | None) 
         blocks = None
         if FileBlocks.are_of(dataset):
             blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)
-        bands = _bands(dataset, messages) if level == NATIVE_LEVEL else None
-    return Handle(dataset, state, layout_of(dataset, messages), blocks, bands, messages=messages)
+        bands, facts = _metadata(dataset, str(local), level, messages)
+    return Handle(dataset, state, layout_of(dataset, messages), blocks, bands, facts, messages=messages)
 
 
 def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
@@ -346,11 +349,11 @@ def _open_elsewhere(path: str, level: int, state: FileState) -> Handle:
         with _reading_elsewhere(remote, path):
             dataset, messages = _dataset(name, level, remote.read, read_later=remote.read)
             layout = layout_of(dataset, messages)
-            bands = _bands(dataset, messages) if level == NATIVE_LEVEL else None
+            bands, facts = _metadata(dataset, name, level, messages)
     except BaseException:  # whatever it is: GDAL would hold the name for ever
         gdal_files().remove(name)
         raise
-    return Handle(dataset, state, layout, None, bands, remote, messages)
+    return Handle(dataset, state, layout, None, bands, facts, remote, messages)
 
 
 def _read_file(path: str, offset: int, size: int) -> bytes:
@@ -358,8 +361,16 @@ def _read_file(path: str, offset: int, size: int) -> bytes:
         return _read_at(file, offset, size)
 
 
-def _bands(dataset: Any, messages: FileMessages) -> FileBands:  # noqa: ANN401 -- rasterio has no types
-    return file_bands(dataset, bands_elsewhere(messages.fields), fault=messages.fault_text)
+def _metadata(
+    dataset: Any,  # noqa: ANN401 -- rasterio has no types
+    name: str,
+    level: int,
+    messages: FileMessages,
+) -> tuple[FileBands | None, OverviewFacts | None]:
+    """The bands of a file, or the metadata of the overview that it is opened at."""
+    if level == NATIVE_LEVEL:
+        return file_bands(dataset, bands_elsewhere(messages.fields), fault=messages.fault_text), None
+    return None, overview_facts(dataset, name)
 
 
 def _dataset(path: str, level: int, read: ReadPart, *, read_later: ReadPart) -> tuple[Any, FileMessages]:

@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import attrgetter
 
 import numpy as np
 
-from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.errors import ChronotileError, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import Finding, SourceInfo
 from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Encoding, Pixels
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.library_errors import BeingWritten, opening, unavailable
 from chronotile.readers.raster.band_decoding import BandDecoding, FileBands
+from chronotile.readers.raster.overview_facts import OverviewFacts, UnlikeOverview, fault_of_variable, overview_fault
 from chronotile.readers.raster.overviews.implied import Origin, cells_below, make_pixels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, every, read_pixels, strips_of
-from chronotile.readers.raster.survey import FileSurvey
+from chronotile.readers.raster.survey import FileSurvey, skipped_overviews
 from chronotile.readers.raster.variable import Plane, StackVariable
 from chronotile.readers.reader import (
     PLAIN_BLOCK,
@@ -38,6 +39,9 @@ SERIES_THREADS = 4
 
 FILES_A_THREAD = 16
 """Read one after the other; for fewer a second thread costs more than it brings."""
+
+MAX_OVERVIEW_FILES = 500
+"""Files of a variable whose overviews are compared for `check` (about 5 ms each); of more, some spread over all."""
 
 Run = list[Plane]
 """Some planes of one file."""
@@ -101,7 +105,10 @@ class RasterStack(Reader):
         return frozenset(found)
 
     def unlike_files(self) -> Iterator[Finding]:
-        """Yield those of the files not looked at yet that cannot be read as what they are: all are opened."""
+        """Yield files that were not inspected and cannot be read as what they are, and skipped overviews of files.
+
+        All are opened, and overviews of some of them.
+        """
         done = set(self._bands)
         for name, source in self._variables.items():
             names = names_among([plane.path for plane in source.planes])
@@ -112,6 +119,21 @@ class RasterStack(Reader):
                         source.decodings.of(bands, plane.band)
                 except UnsupportedSource as error:
                     yield Finding("error", place, f"{name} is not served of it: {error.message}")
+            every = max(1, len(names) // MAX_OVERVIEW_FILES)
+            for plane, place in list(zip(source.planes, names, strict=True))[::every]:
+                yield from skipped_overviews(place, self._overview_faults(name, plane))
+
+    def _overview_faults(self, variable: str, plane: Plane) -> Mapping[int, str]:
+        """Why overviews of a file are not read that most files have, by the number of the level."""
+        faults, pool = {}, HandlePool(max_idle=0)
+        for stored in self._variables[variable].layouts:
+            with suppress(OSError, ChronotileError):  # which is reported elsewhere
+                try:
+                    with pool.lend(plane.path, stored + NATIVE_LEVEL) as handle:
+                        self._decoding(handle, variable, plane, stored)
+                except UnlikeOverview as error:
+                    faults[stored] = str(error)
+        return faults
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
@@ -124,6 +146,8 @@ class RasterStack(Reader):
                 return self._read_made(variable, plane, origin, window, step=step)
             except BeingWritten:
                 return self._read_made(variable, plane, origin, window, step=step)
+            except UnlikeOverview as error:
+                return self._thinned(variable, plane, origin, window, step=step, error=error)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; a run of times in one file is one read."""
@@ -188,25 +212,27 @@ class RasterStack(Reader):
         except (OSError, SourceUnavailable) as error:
             if stored == 0:
                 raise
-            return self._thinned(variable, plane, stored, window, step=step, error=error)
+            return self._thinned(variable, plane, Origin(stored), window, step=step, error=error)
 
     def _thinned(
-        self, variable: str, plane: Plane, stored: int, window: Window, *, step: int, error: Exception
+        self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int, error: Exception
     ) -> Pixels:
-        """Native cells in place of those of an overview that this file lacks, while most have it.
+        """Native cells instead of those of an overview that this file lacks, or that contradicts its native level.
 
         Raises:
             Exception: The error, if the file has the overview.
         """
-        native = self._variables[variable].layouts[0]
-        factors = native.overviews[stored - 1 : stored]
+        native, at = self._variables[variable].layouts[0], slice(origin.stored - 1, origin.stored)
+        factors = native.overviews[at]
 
         def read(handle: Handle) -> Pixels:
-            if not factors or tuple(handle.dataset.overviews(1)[stored - 1 : stored]) == factors:
+            has_overview = tuple(handle.dataset.overviews(1)[at]) == factors
+            if not factors or (has_overview and not isinstance(error, UnlikeOverview)):
                 raise error
             decoding = self._decoding(handle, variable, plane, 0)
-            under = cells_below(window, factors[0], height=native.height, width=native.width)
-            return decoding.pixels(_read(handle, decoding, under, step=step * factors[0]))
+            factor = factors[0] * origin.factor
+            under = cells_below(window, factor, height=native.height, width=native.width)
+            return decoding.pixels(_read(handle, decoding, under, step=step * factor))
 
         return self._pool.read(plane.path, read)
 
@@ -219,6 +245,9 @@ class RasterStack(Reader):
         source, state = self._variables[variable], file_state(plane.path)
         decoding = self._decoding_of(variable, plane, self._bands_now(plane.path))
         pixels = None
+        if origin.stored:
+            with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
+                self._decoding(handle, variable, plane, origin.stored)
         previews = self._caches.previews
         if previews is not None and origin.factor >= LEAST_FACTOR:
             preview = source.preview(plane.path, decoding, origin)
@@ -272,7 +301,23 @@ class RasterStack(Reader):
             if bands is None or state != handle.state:
                 bands = self._learn(plane.path, state=handle.state)
             handle.bands = bands
-        return self._decoding_of(variable, plane, handle.bands)
+        decoding = self._decoding_of(variable, plane, handle.bands)
+        if handle.overview is not None:
+            self._require_alike(variable, handle.bands, decoding, handle.overview)
+        return decoding
+
+    def _require_alike(self, variable: str, bands: FileBands, decoding: BandDecoding, facts: OverviewFacts) -> None:
+        """Check that an overview states what the native level of its file does.
+
+        Raises:
+            UnlikeOverview: It does not.
+        """
+        is_categorical = self._variables[variable].info.is_categorical
+        reason = overview_fault(bands, facts) or fault_of_variable(
+            facts, decoding.band, decoding.encoding, is_categorical=is_categorical
+        )
+        if reason is not None:
+            raise UnlikeOverview(reason)
 
     def _decoding_of(self, variable: str, plane: Plane, bands: FileBands) -> BandDecoding:
         try:

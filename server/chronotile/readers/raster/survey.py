@@ -1,28 +1,38 @@
 """What the files of a stack have in common, and which of them have not."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from rasterio.enums import Interleaving
+from rasterio.errors import RasterioError
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.style import StyleClass
 from chronotile.core.web.inner_hosts import host_of
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.hrefs import FileState, base_name, names_among
 from chronotile.readers.joined.join import most_common
-from chronotile.readers.library_errors import opening
+from chronotile.readers.library_errors import one_line, opening
 from chronotile.readers.raster.band_decoding import Band, FileBands, bands_of, other_count, palettes_of
-from chronotile.readers.raster.pool import Handle, HandlePool, Layout
+from chronotile.readers.raster.overview_facts import REMEDY, OverviewFacts, overview_fault
+from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout
 from chronotile.readers.reader import BlockShape
 
 MAX_FILES = 500
 """Files looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""
+
+
+MAX_NAMED = 12
+"""Overviews that a finding names."""
+
+MAX_SAMPLES = 3
+"""Files of a stack whose overviews are read when it is opened; the levels are those of the best."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +53,12 @@ class FileSurvey:
 class Sample:
     """What most files of a stack have in common, from one of them, and what each file states of its bands."""
 
-    layouts: tuple[Layout, ...]
-    """One a level."""
-    levels: tuple[NativeGrid, ...]
+    layouts: Mapping[int, Layout]
+    """By the number of the level that is stored; overviews that contradict the native level are missing."""
+    levels: Mapping[int, NativeGrid]
+    overviews: Mapping[int, OverviewFacts]
+    findings: tuple[Finding, ...]
+    """The overviews that are skipped."""
     bands: tuple[Band, ...]
     tags: Mapping[str, str]
     """Names in lower case."""
@@ -60,7 +73,8 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
         UnsupportedSource: No file can be opened, or what they have in common cannot be served.
     """
     if len(files.paths) == 1:
-        return _sample(files.paths[0], spec), files
+        sample = _sample(files.paths[0], spec)
+        return sample, replace(files, findings=(*files.findings, *sample.findings))
     looked, failures = _look(files, spec, len(files.paths) if spec.looks_at_all else MAX_FILES)
     if not looked:
         raise UnsupportedSource(
@@ -82,11 +96,15 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
     overviews = {position: each.layout.overviews for position, each in fitting.items()}
     alike = [position for position, each in fitting.items() if each.bands == usual]
     factors = _usual_overviews([overviews[position] for position in alike])
-    like = next(position for position in alike if overviews[position][: len(factors)] == factors)
+    like = [position for position in alike if overviews[position][: len(factors)] == factors]
     known = {files.paths[position]: each for position, each in fitting.items()}
-    sample = _sample(files.paths[like], spec, overviews=len(factors), looked=known)
+    samples = [
+        _sample(files.paths[position], spec, overviews=len(factors), looked=known) for position in like[:MAX_SAMPLES]
+    ]
+    sample = min(samples, key=lambda each: len(each.findings))
     readable = without(files, failures)
-    return sample, replace(readable, findings=(*readable.findings, *_overview_notes(files, overviews, factors)))
+    notes = (*_overview_notes(files, overviews, factors), *sample.findings)
+    return sample, replace(readable, findings=(*readable.findings, *notes))
 
 
 def _look(files: DatedFiles, spec: SourceSpec, most: int) -> tuple[dict[int, FileSurvey], dict[int, Finding]]:
@@ -195,14 +213,46 @@ def _sample(
     with opening(base_name(path) or host_of(path)), pool.lend(path) as handle:
         dataset = handle.dataset
         bands = bands_of(dataset)
-        layouts, levels = [handle.layout], [handle.native_grid(spec.crs)]
-        for level in range(len(handle.layout.overviews) if overviews is None else overviews):
-            with pool.lend(path, level) as overview:
-                layouts.append(overview.layout)
-                levels.append(overview.native_grid(spec.crs))
+        assert handle.bands is not None  # noqa: S101 -- it is opened at its native level
+        layouts, levels = {0: handle.layout}, {0: handle.native_grid(spec.crs)}
+        facts: dict[int, OverviewFacts] = {}
+        faults: dict[int, str] = {}
+        for level in range(1, 1 + (len(handle.layout.overviews) if overviews is None else overviews)):
+            try:
+                with pool.lend(path, level + NATIVE_LEVEL) as overview:
+                    assert overview.overview is not None  # noqa: S101 -- it is opened at an overview
+                    fault = overview_fault(handle.bands, overview.overview)
+                    if fault is None:
+                        layouts[level], facts[level] = overview.layout, overview.overview
+                        levels[level] = overview.native_grid(spec.crs)
+            except (RasterioError, UnsupportedSource) as error:
+                fault = f"it cannot be opened ({one_line(error)})"
+            if fault is not None:
+                faults[level] = fault
         tags = {str(key).lower(): str(value) for key, value in dataset.tags().items()}
         known = {path: _looked(handle)} if looked is None else looked
-        return Sample(layouts=tuple(layouts), levels=tuple(levels), bands=bands, tags=tags, looked=known)
+        return Sample(
+            layouts=layouts,
+            levels=levels,
+            overviews=facts,
+            findings=tuple(skipped_overviews(base_name(path), faults)),
+            bands=bands,
+            tags=tags,
+            looked=known,
+        )
+
+
+def skipped_overviews(name: str, faults: Mapping[int, str]) -> Iterator[Finding]:
+    """Yield a warning for each reason why overviews of a file are not read.
+
+    Args:
+        name: Of the file.
+        faults: The reason by the number of the level.
+    """
+    for reason in dict.fromkeys(faults.values()):
+        levels = list_names([str(level) for level, each in faults.items() if each == reason], most=MAX_NAMED)
+        message = f"overviews {levels} are skipped, and native cells are read instead: {reason}; {REMEDY}"
+        yield Finding("warning", name, message)
 
 
 def without(files: DatedFiles, failures: Mapping[int, Finding]) -> DatedFiles:

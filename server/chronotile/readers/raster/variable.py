@@ -22,10 +22,11 @@ from chronotile.readers.raster.band_decoding import (
     band_rule,
     encoding_in,
 )
+from chronotile.readers.raster.overview_facts import fault_of_variable
 from chronotile.readers.raster.overviews.implied import Origin, with_made_levels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR, Preview
 from chronotile.readers.raster.pool import Layout
-from chronotile.readers.raster.survey import Sample
+from chronotile.readers.raster.survey import Sample, skipped_overviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class StackVariable:
     info: VariableInfo
     planes: tuple[Plane, ...]
     """One for each of `info.times`; a single one without time."""
-    layouts: tuple[Layout, ...]
-    """One a level that is stored, as every file must have it."""
+    layouts: Mapping[int, Layout]
+    """By the number of the level that is stored, as every file must have it."""
     origins: tuple[Origin, ...]
     """What each level is read from."""
     decodings: BandDecodings
@@ -107,7 +108,8 @@ def stack_variable(
     served, reasons = _kinds(Counter(keys.values()), variable, rule, are_classes=are_classes)
     encoding = common_encoding(kind.encoding for kind in served.values())
     readable = [position for position in range(len(planes)) if keys.get(position) not in reasons]
-    levels = _levels(variable, sample, encoding, is_categorical=is_categorical)
+    faults = _overview_faults(sample, band, usual, is_categorical=is_categorical)
+    levels = _levels(variable, sample, faults, encoding, is_categorical=is_categorical)
     info = VariableInfo(
         name=variable.id,
         encoding=encoding,
@@ -132,6 +134,7 @@ def stack_variable(
     left_out = [(names[position], reasons[key]) for position, key in keys.items() if key in reasons]
     return found, (
         *(Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in left_out),
+        *skipped_overviews(names[0], faults),
         *_differences(variable, kind_of, found),
         *_moved(variable, band, rule.description, {name: kind.band for name, kind in kind_of.items()}),
         *(_other_colours(band, sample, planes, served) if is_categorical else ()),
@@ -196,16 +199,29 @@ def _of_other_units(kinds: Mapping[Key, _Kind], counts: Mapping[Key, int]) -> di
     }
 
 
+def _overview_faults(sample: Sample, band: Band, encoding: Encoding, *, is_categorical: bool) -> Mapping[int, str]:
+    """Why the numbers of overviews are no values of a variable, by the number of the level."""
+    found = {
+        number: fault_of_variable(facts, band.number, encoding, is_categorical=is_categorical)
+        for number, facts in sample.overviews.items()
+    }
+    return {number: fault for number, fault in found.items() if fault is not None}
+
+
 def _levels(
-    variable: VariableSpec, sample: Sample, encoding: Encoding, *, is_categorical: bool
+    variable: VariableSpec, sample: Sample, faults: Mapping[int, str], encoding: Encoding, *, is_categorical: bool
 ) -> Mapping[Origin, NativeGrid]:
-    # Whole numbers without attributes may be classes, whose means would be others. Overviews of directions may be
-    # plain means, so their levels are made of native cells.
+    # Overviews of directions may be plain means, so their levels are made of native cells.
+    stored = {
+        number: grid
+        for number, grid in sample.levels.items()
+        if number not in faults and (number == 0 or encoding.circle is None)
+    }
+    # Whole numbers without attributes may be classes, whose means would be others.
     is_float = encoding.dtype.startswith("float")
-    stored = sample.levels if encoding.circle is None else sample.levels[:1]
     if is_categorical or variable.has_classes is not None or is_scaled(encoding) or is_float or encoding.circle:
         return with_made_levels(stored, encoding, is_categorical=is_categorical)
-    return {Origin(number): grid for number, grid in enumerate(stored)}
+    return {Origin(number): grid for number, grid in stored.items()}
 
 
 def _places(planes: Sequence[Plane]) -> list[str]:

@@ -12,7 +12,7 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import Group, about, group_findings
-from chronotile.readers.encoding import CIRCLE
+from chronotile.readers.encoding import CIRCLE, encoding_text
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Reader
@@ -28,6 +28,9 @@ REMEDY = "serve it as a source of its own, with href: the store's path, then /{p
 
 EDGE_CELLS = 2
 """Cells of an overview by which its edges may lie beside those of the native level."""
+
+NO_UNITS = "1"
+"""What an encoding has if none are stated."""
 
 SAME_TIME = np.timedelta64(1, "s")
 """Times of overviews may differ by this: some writers stamp each level as they write it."""
@@ -173,11 +176,12 @@ def _variable(
     name: str, levels: list[_Level], store: Store, caches: ReaderCaches
 ) -> tuple[CubeVariable, list[Finding]]:
     native = levels[0][1]
-    fitting = [level for level in levels if _fits(level[1], native) and not _may_be_plain_mean(level, native)]
+    reasons = {level[0].path: _unlike(level, native) for level in levels[1:]}
+    fitting = [level for level in levels if reasons.get(level[0].path) is None]
     findings = [
-        Finding("warning", f"{group.path}/{name}", f"overview left out: {_unlike(variable, native)}")
-        for group, variable in levels
-        if (group, variable) not in fitting
+        Finding("warning", f"{group.path}/{name}", f"overview left out: {reason}")
+        for group, variable in levels[1:]
+        if (reason := reasons[group.path])
     ]
     info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
     arrays = tuple(
@@ -187,33 +191,38 @@ def _variable(
     return CubeVariable(info, arrays), findings
 
 
-def _fits(level: CfVariable, native: CfVariable) -> bool:
-    # Whether a level shows what the native one shows.
-    return level is native or (_has_same_values(level, native) and _is_coarser(level.grid, native.grid))
-
-
 def _may_be_plain_mean(level: _Level, native: CfVariable) -> bool:
-    """Whether an overview of directions may have plain means: those that `optimise` wrote have an attribute."""
+    # Those that `optimise` wrote have an attribute.
     group, variable = level
-    has_circle = CIRCLE in group.arrays[variable.array].attrs
-    return variable is not native and native.info.encoding.circle is not None and not has_circle
+    return native.info.encoding.circle is not None and CIRCLE not in group.arrays[variable.array].attrs
 
 
-def _unlike(level: CfVariable, native: CfVariable) -> str:
-    if _fits(level, native):
-        return "its values are directions, of which it may have plain means; chronotile optimise writes circular ones"
-    if not _has_same_values(level, native):
-        return "other times or another type than the native level"
-    return f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"
-
-
-def _has_same_values(level: CfVariable, native: CfVariable) -> bool:
-    return (
-        len(level.info.times) == len(native.info.times)
-        and bool(np.all(np.abs(level.info.times.starts - native.info.times.starts) <= SAME_TIME))
-        and level.info.encoding.dtype == native.info.encoding.dtype
-        and level.grid.crs == native.grid.crs
+def _unlike(level: _Level, native: CfVariable) -> str | None:
+    """Why numbers of a level are not read as those of the native one; `None` if they state the same."""
+    own, whole = level[1].info, native.info
+    encoding, times = replace(own.encoding, circle=whole.encoding.circle), own.times
+    if encoding.units == NO_UNITS:
+        encoding = replace(encoding, units=whole.encoding.units)
+    numbers = encoding_text(own.encoding), encoding_text(whole.encoding)
+    common = native.labels.keys() & level[1].labels.keys()
+    faults = {
+        "its times are not those of the native level": len(times) != len(whole.times)
+        or bool((np.abs(times.starts - whole.times.starts) > SAME_TIME).any()),
+        "its flags or classes are not those of the native level": encoding.flags != whole.encoding.flags
+        or [each.value for each in own.classes] != [each.value for each in whole.classes],
+        f"its numbers are {numbers[0]}, those of the native level {numbers[1]}": encoding != whole.encoding,
+        "its values are directions, of which it may have plain means; chronotile optimise writes circular ones": (
+            _may_be_plain_mean(level, native)
+        ),
+        "its steps of further dimensions are not those of the native level": any(
+            native.labels[dim] != level[1].labels[dim] for dim in common
+        ),
+        "its coordinate reference system is not that of the native level": own.grid.crs != whole.grid.crs,
+    }
+    faults[f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"] = not _is_coarser(
+        own.grid, whole.grid
     )
+    return next((reason for reason, is_true in faults.items() if is_true), None)
 
 
 def _is_coarser(grid: NativeGrid, native: NativeGrid) -> bool:

@@ -1,9 +1,9 @@
 """Levels that no file holds, made of the cells of one that it does: their means, or the most frequent class."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count, takewhile
+from itertools import count, takewhile, zip_longest
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -40,18 +40,17 @@ class Origin:
 
 
 def with_made_levels(
-    stored: Sequence[NativeGrid], encoding: Encoding, *, is_categorical: bool
+    stored: Mapping[int, NativeGrid], encoding: Encoding, *, is_categorical: bool
 ) -> dict[Origin, NativeGrid]:
     """Return the levels that files hold, and those made so that none is twice as coarse as the one before.
 
     From fine to coarse. Of classes of more than 8 bits none are made: there may be too many to count.
     """
-    levels = {Origin(number): grid for number, grid in enumerate(stored)}
+    levels = {Origin(number): grid for number, grid in stored.items()}
     dtype = np.dtype(encoding.dtype)
     if dtype.name not in GDAL_TYPES or (is_categorical and dtype.itemsize > 1):
         return levels
-    for number, grid in enumerate(stored):
-        coarser = stored[number + 1] if number + 1 < len(stored) else None
+    for (number, grid), coarser in zip_longest(stored.items(), list(stored.values())[1:]):
         levels |= {Origin(number, factor): grid.coarser(factor) for factor in _factors(grid, coarser)}
     return dict(sorted(levels.items(), key=lambda entry: entry[1].resolution))
 

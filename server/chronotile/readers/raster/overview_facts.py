@@ -1,0 +1,230 @@
+"""Metadata of the overviews of raster files, and what in them contradicts the native level.
+
+The native level decides what a file holds. An overview is read only if it states the same; its numbers may be averages,
+and averages over cells that are masked, missing or classes are wrong in a way that no mask repairs afterwards. GDAL
+answers for an overview with the mask flags of the image, so its mask is looked for separately.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import numpy as np
+import rasterio
+from affine import Affine
+from lxml import etree
+from rasterio.enums import MaskFlags
+from rasterio.errors import NotGeoreferencedWarning
+
+from chronotile.core.model.raster import Encoding
+from chronotile.readers.overviews import COPYING, is_same_nodata, means_fault
+from chronotile.readers.raster.band_decoding import Band, FileBands, file_bands
+from chronotile.readers.raster.formats import VRT_END
+
+Dataset = Any
+"""An open rasterio dataset; rasterio has no types."""
+
+REMEDY = "build the overviews again (gdaladdo -clean FILE, then gdaladdo FILE)"
+
+MAX_SOURCES = 16
+"""Files of a VRT whose overviews are compared; overviews of a VRT with more are skipped."""
+
+ENLARGED = 256
+
+_BESIDE = (".ovr", ".msk", ".aux.xml")
+_AS_STORED = (1.0, 0.0)
+"""Scale and offset of a band that states none."""
+
+
+class UnlikeOverview(OSError):
+    """An overview contradicts the native level of its file; the native cells are read instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewFacts:
+    """What an overview states itself. Tuples have one entry per band."""
+
+    dtypes: tuple[str, ...]
+    nodata: tuple[float | None, ...]
+    scaling: tuple[tuple[float, float], ...]
+    """Scale and offset; 1 and 0 if it states none."""
+    units: tuple[str | None, ...]
+    titles: tuple[str | None, ...]
+    resampling: str | None
+    """The resampling that made it, in GDAL's words; `None` if it is unknown."""
+    has_mask: bool
+    """Whether a mask or an alpha band is stored at this level."""
+    states_mask: bool
+    """Whether there is a mask, but no alpha band, by its flags or those of the image."""
+    is_of_codestream: bool
+    """Whether it is a resolution of the image itself, as in JPEG 2000, and has no metadata."""
+    fault: str | None
+    """Contradictions of the files that hold it."""
+
+
+def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
+    """Return the metadata of an overview.
+
+    Args:
+        dataset: The file, opened at the overview.
+        path: The file, as GDAL names it.
+    """
+    flags = dataset.mask_flag_enums[0]
+    has_alpha, is_masked = MaskFlags.alpha in flags, MaskFlags.per_dataset in flags
+    is_external = Path(f"{path}.ovr").is_file()
+    return OverviewFacts(
+        dtypes=dataset.dtypes,
+        nodata=tuple(math.nan if each is not None and math.isnan(each) else each for each in dataset.nodatavals),
+        scaling=tuple(zip(dataset.scales, dataset.offsets, strict=True)),
+        units=dataset.units,
+        titles=dataset.descriptions,
+        resampling=dataset.tags(1).get("RESAMPLING"),
+        has_mask=has_alpha or (is_masked and _is_mask_stored(dataset, path)),
+        states_mask=is_masked and not has_alpha,
+        is_of_codestream=dataset.driver == "JP2OpenJPEG" and not is_external,
+        fault=_fault_of_files(dataset, path, is_external=is_external),
+    )
+
+
+def _is_mask_stored(dataset: Dataset, path: str) -> bool:
+    """Whether the mask of a file has an overview of this size.
+
+    GDAL lists the overviews of a mask only as those of a VRT over it, and none of less than 128 pixels: this VRT is
+    `ENLARGED` times as large as the mask.
+    """
+    with _open(path) as native:
+        height, width = native.shape
+    sizes = f'xSize="{width}" ySize="{height}"', f'xSize="{width * ENLARGED}" ySize="{height * ENLARGED}"'
+    source = (
+        f'<SourceFilename relativeToVRT="0">{escape(path)}</SourceFilename><SourceBand>mask,1</SourceBand>'
+        f'<SrcRect xOff="0" yOff="0" {sizes[0]}/><DstRect xOff="0" yOff="0" {sizes[1]}/>'
+    )
+    band = f'<VRTRasterBand dataType="Byte" band="1"><SimpleSource>{source}</SimpleSource></VRTRasterBand>'
+    size = f'rasterXSize="{width * ENLARGED}" rasterYSize="{height * ENLARGED}"'
+    with _open(f"<VRTDataset {size}>{band}</VRTDataset>") as mask:
+        return any(abs(factor - width / dataset.width) < 1 for factor in mask.overviews(1))
+
+
+def _fault_of_files(dataset: Dataset, path: str, *, is_external: bool) -> str | None:
+    if is_external:
+        return _fault_of_copy(f"{path}.ovr", dataset)
+    if not path.lower().endswith(VRT_END):
+        return None
+    listed = list(_listed_overviews(Path(path)))
+    found = (_fault_of_copy(each, dataset, is_band=True) for each in listed)
+    return next(filter(None, found), None) or (None if listed else _fault_of_sources(path, dataset))
+
+
+def _listed_overviews(vrt: Path) -> Iterator[str]:
+    """Yield the files that a VRT names as overviews of its bands."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    for source in etree.fromstring(vrt.read_bytes(), parser).iterfind(".//Overview/SourceFilename"):
+        is_relative = source.get("relativeToVRT") == "1"
+        yield str(vrt.parent / (source.text or "")) if is_relative else source.text or ""
+
+
+def _fault_of_copy(path: str, dataset: Dataset, *, is_band: bool = False) -> str | None:
+    """What a file of overviews states of its bands and place that contradicts the image.
+
+    Args:
+        path: The file.
+        dataset: The image, opened at an overview.
+        is_band: Whether it holds single bands.
+    """
+    with _open(path) as file:
+        if file.count != dataset.count and not is_band:
+            return f"its file has {file.count} bands, the image {dataset.count}"
+        if file.crs and dataset.crs and file.crs != dataset.crs:
+            return "its file names another CRS than the image"
+        if file.transform == Affine.identity():
+            return None
+        corners = ((0, 0), (1, 0), (1, 1))
+        own, image = (
+            np.array([each.transform @ (x * each.width, y * each.height) for x, y in corners])
+            for each in (file, dataset)
+        )
+        cell = np.abs(file.transform[:6]).reshape(2, 3)[:, :2].max()
+        is_there = np.abs(own - image).max() <= cell
+        return None if is_there else "its file places it elsewhere than the image, or the other way round"
+
+
+def _fault_of_sources(path: str, dataset: Dataset) -> str | None:
+    """Why overviews that GDAL derives from the sources of a VRT are not those of its numbers."""
+    with _open(path) as vrt:
+        sources = [each for each in vrt.files if each != path and not each.endswith(_BESIDE)]
+    if len(sources) > MAX_SOURCES:
+        return f"it is made of overviews of {len(sources)} files, of which at most {MAX_SOURCES} are compared"
+    for source in sources:
+        with _open(source) as file:
+            bands, nodata = file_bands(file), set(file.nodatavals)
+            count = len(file.overviews(1))
+        for level in range(count):
+            with _open(source, OVERVIEW_LEVEL=level) as overview:
+                facts = overview_facts(overview, source)
+            reason = overview_fault(bands, facts)
+            if reason is None and facts.resampling not in COPYING and not set(dataset.nodatavals) <= nodata:
+                reason = "its source has means over numbers that are missing in the VRT"
+            if reason is not None:
+                return f"an overview of a file that it is made of: {reason}"
+    return None
+
+
+def _open(path: str, **options: Any) -> Dataset:  # noqa: ANN401 -- those of GDAL
+    """Open a file that may have no place, which is no fault of overviews and masks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path, **options)
+
+
+@lru_cache(maxsize=4096)
+def overview_fault(bands: FileBands, facts: OverviewFacts) -> str | None:
+    """Return in what an overview contradicts the native bands of its file; `None` if it can be read as they are."""
+    if facts.fault is not None or facts.is_of_codestream:
+        return facts.fault
+    if len(bands.bands) != len(facts.dtypes):
+        return f"it has {len(facts.dtypes)} bands, the image {len(bands.bands)}"
+    return next(filter(None, (_fault_of_band(band, facts) for band in bands.bands)), None)
+
+
+def _fault_of_band(band: Band, facts: OverviewFacts) -> str | None:
+    own, index = band.encoding, band.number - 1
+    nodata, units, title = facts.nodata[index], facts.units[index], facts.titles[index]
+    scaling = (own.scale, own.offset)
+    stated = {
+        "type": (facts.dtypes[index], own.dtype),
+        "scale and offset": (scaling if facts.scaling[index] == _AS_STORED else facts.scaling[index], scaling),
+        "unit": (units or own.units, own.units),
+        "description": (title or band.title, band.title),
+    }
+    for name, (other, native) in stated.items():
+        if other != native:
+            return f"its {name} is {other}, that of the image {native}"
+    is_missing = nodata is None and own.nodata is not None
+    if not is_same_nodata(nodata, own.nodata) and not (is_missing and facts.resampling in COPYING):
+        return f"its nodata is {_text(nodata)}, that of the image {_text(own.nodata)}"
+    if band.has_mask and not facts.has_mask:
+        return "it has no mask, as the image has"
+    if facts.states_mask and not band.has_mask and not band.is_alpha:
+        return "it has a mask, and the image has none"
+    return None
+
+
+def fault_of_variable(facts: OverviewFacts, band: int, encoding: Encoding, *, is_categorical: bool) -> str | None:
+    """Return why the numbers of an overview are no values of a variable, which `overview_fault` cannot tell.
+
+    Args:
+        facts: Of the overview.
+        band: Counted from 1.
+        encoding: Of the file's numbers, under what the configuration says.
+        is_categorical: Whether they are classes.
+    """
+    return means_fault(facts.resampling, facts.nodata[band - 1], encoding, is_categorical=is_categorical)
+
+
+def _text(nodata: float | None) -> str:
+    return "not stated" if nodata is None else f"{nodata:g}"

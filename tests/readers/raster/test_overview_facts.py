@@ -1,0 +1,102 @@
+"""Overviews that contradict their file: each is skipped with a finding that has the file, the level and the reason."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.enums import Resampling
+
+from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.grid import Window
+from chronotile.readers.raster.open_stack import open_raster_stack
+from tests.odd_archives.levels import RASTERS, Raster
+from tests.scenes import make_spec
+
+SIDE = 160
+SHOWN = np.indices((SIDE, SIDE))[1] < SIDE // 2
+"""(y, x): the west has values."""
+RASTER = Raster(numbers=np.where(SHOWN, 100, 250).astype("uint8"), shown=SHOWN, resampling=Resampling.average)
+REASONS = {
+    "internal mask after internal overviews": "no mask, as the image has",
+    "external mask after internal overviews": "no mask, as the image has",
+    "internal mask before external overviews": "no mask, as the image has",
+    "nodata set after the overviews": "nodata is not stated, that of the image 250",
+    "nodata changed after the overviews": "nodata is 7, that of the image 250",
+    "nodata of the dataset": "no mask, as the image has",
+    "overviews of another type": "type is float32, that of the image uint8",
+    "overviews of another scale": r"scale and offset is \(0.1, 0.0\), that of the image \(1.0, 0.0\)",
+    "overviews of another nodata": "nodata is 3, that of the image 250",
+    "overviews of more bands": "3 bands, the image 1",
+    "overviews with a mask": "nodata is not stated",
+    "overviews elsewhere": "places it elsewhere",
+    "overviews south up": "places it elsewhere",
+    "overviews of another CRS": "another CRS",
+}
+KEPT = ("as it should be", "internal mask before internal overviews", "external mask before external overviews")
+EVERYTHING = Window(0, SIDE // 4, 0, SIDE // 4)
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_unlike_overview_is_skipped_with_its_reason(tmp_path, name):
+    RASTERS[name](tmp_path / "a.tif", RASTER)
+
+    variables = {"NDVI": VariableSpec(id="NDVI", band=1)}
+    info = open_raster_stack(make_spec("cog", tmp_path / "a.tif", variables=variables)).info
+
+    (finding,) = info.findings
+    assert finding.place == "a.tif"
+    assert finding.severity == "warning"
+    with pytest.raises(AssertionError, match=f"overviews 1.* are skipped, .*{REASONS[name]}.*gdaladdo"):
+        raise AssertionError(finding.message)
+    assert len(next(iter(info.variables.values())).stored_levels) == 1
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_overview_like_its_file_is_read(tmp_path, name):
+    RASTERS[name](tmp_path / "a.tif", RASTER)
+
+    reader = open_raster_stack(make_spec("cog", tmp_path / "a.tif"))
+
+    assert reader.info.findings == ()
+    pixels = reader.read_window("NDVI", index=0, level=2, window=EVERYTHING)
+    encoding = reader.info.variables["NDVI"].encoding
+    valid = encoding.valid(pixels.numbers) & (True if pixels.valid is None else pixels.valid)
+    np.testing.assert_array_equal(valid, SHOWN[::4, ::4])
+
+
+def test_overview_of_one_file_is_skipped_for_that_file(tmp_path):
+    for day in ("20200101", "20200111", "20200121"):
+        RASTERS["internal mask before internal overviews"](tmp_path / f"a_{day}.tif", RASTER)
+    RASTERS["internal mask after internal overviews"](tmp_path / "a_20200131.tif", RASTER)
+
+    reader = open_raster_stack(make_spec("cog", tmp_path / "a_*.tif"))
+    pixels = reader.read_window("NDVI", index=3, level=2, window=EVERYTHING)
+
+    np.testing.assert_array_equal(pixels.valid, SHOWN[::4, ::4])
+    (finding,) = reader.unlike_files()
+    assert finding.place == "a_20200131.tif"
+    assert "overviews 1, 2, 3 are skipped" in finding.message
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"flags": ((150, "cloud"),)}, {"valid_range": (0, 200)}, {"nodata": 0}, {"has_classes": True}],
+    ids=lambda said: next(iter(said)),
+)
+def test_means_over_numbers_without_a_value_are_skipped(tmp_path, said):
+    RASTERS["as it should be"](tmp_path / "a.tif", RASTER)
+
+    spec = make_spec("cog", tmp_path / "a.tif", variables={"NDVI": VariableSpec(id="NDVI", **said)})
+    info = open_raster_stack(spec).info
+
+    assert any("its numbers are means (AVERAGE)" in each.message for each in info.findings)
+
+
+def test_samples_of_classes_are_read_from_overviews(tmp_path):
+    path = tmp_path / "a.tif"
+    RASTERS["as it should be"](path, Raster(numbers=RASTER.numbers, shown=SHOWN, resampling=Resampling.mode))
+
+    spec = make_spec("cog", path, variables={"NDVI": VariableSpec(id="NDVI", has_classes=True)})
+
+    assert open_raster_stack(spec).info.findings == ()
+    with rasterio.open(path, OVERVIEW_LEVEL=0) as overview:
+        assert overview.tags(1)["RESAMPLING"] == "MODE"
