@@ -6,8 +6,9 @@ CHRONOTILE_TEST_FULL=1 tries 200 random folders, else a few.
 import numpy as np
 import pytest
 
+from chronotile.archive.discovery.collection import MAX_VARIABLES
 from chronotile.archive.open import open_archive
-from tests.odd_archives.files import NUMBERS
+from tests.odd_archives.files import NUMBERS, write_tif
 from tests.odd_archives.neighbours import FORMATS, NEIGHBOURS, drawn, write_format, write_good
 from tests.sampling import IS_FULL
 
@@ -39,6 +40,16 @@ def test_random_neighbours_are_reported_beside_good_files(seed, tmp_path):
     good = next(each.id for each in archive.services.catalogue.layers if len(each.times) == 2)
     assert (names, missing, cells_of(archive, good)) == (names, [], [1.0, 2.0])
     assert all(line.isprintable() for finding in archive.findings for line in [finding.text])
+
+
+@pytest.mark.slow
+def test_file_of_very_many_bands_is_served_in_part_and_reported(tmp_path):
+    write_tif(tmp_path / "many.tif", np.ones((MAX_VARIABLES + 20, 2, 3), dtype="uint8"), dtype="uint8")
+
+    archive = opened(tmp_path)
+
+    (finding,) = [each for each in archive.findings if each.is_left_out]
+    assert (len(list(archive.services.catalogue.layers)), finding.severity) == (MAX_VARIABLES, "warning")
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -15,7 +15,7 @@ from chronotile.archive.discovery.variables import distinct, holds_dated_bands, 
 from chronotile.archive.findings import value_findings
 from chronotile.catalog.default_styles import default_style, widened
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import Finding, VariableInfo, VariableSpec
+from chronotile.core.model.collection import LEFT_OUT, Finding, VariableInfo, VariableSpec
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import DAY, DEKAD, TimeDomain, TimeSpan, add_months, format_day, format_instant
@@ -29,6 +29,9 @@ from chronotile.readers.sample import observed_range, sampled_level
 TRUE_COLOUR = "TRUE_COLOUR"
 FURTHER_STYLES = ("greys", "viridis")
 """Styles that every ramp may be exchanged for."""
+
+MAX_VARIABLES = 200
+"""Variables of a collection that a folder's files give; each is a layer with a style, and takes time at the start."""
 
 MAX_SAMPLED = 12
 """Variables of a collection whose values are looked at in full; of the others less is."""
@@ -75,6 +78,10 @@ def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCa
     if draft.kind.options.has_bands and draft.time_pattern is not None and holds_dated_bands(draft.first):
         draft = replace(draft, time_pattern=None)
     variables, spans, findings = _variables(draft, caches)
+    if len(variables) > MAX_VARIABLES:
+        message = f"{LEFT_OUT}the first {MAX_VARIABLES} are served; name those to serve in a configuration"
+        findings = (*findings, Finding("warning", counted(len(variables), "variable"), message))
+        variables = variables[:MAX_VARIABLES]
     starts, ends = np.array([span.start for span in spans]), np.array([span.end for span in spans])
     times = TimeDomain(starts, ends) if spans else None
     reader = open_source(draft.spec(variables, times), caches)

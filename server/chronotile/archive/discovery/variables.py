@@ -213,4 +213,5 @@ def _band_name(band: Band, colour: ColorInterp) -> str:
 
 def distinct(names: Sequence[str]) -> list[str]:
     """Return the names, those that stand twice with their position."""
-    return [f"{name}_{index}" if names.count(name) > 1 else name for index, name in enumerate(names, start=1)]
+    counts = Counter(names)
+    return [f"{name}_{index}" if counts[name] > 1 else name for index, name in enumerate(names, start=1)]
