@@ -182,3 +182,16 @@ def test_heap_that_hdf5_does_not_come_back_from_is_refused(tmp_path):
 
     with pytest.raises(UnsupportedSource, match="a heap of its attributes contradicts itself"):
         open_source(make_spec("netcdf", path))
+
+
+def test_chunks_that_a_filter_does_not_undo_name_the_filter(tmp_path):
+    write_netcdf(tmp_path, SCENE)
+    path = with_filter(tmp_path / "made.nc", hdf5plugin.Zstd.filter_id)
+    with h5py.File(path, "a") as file:
+        for time in range(2):
+            file["LAI"].id.write_direct_chunk((time, 0, 0), b"compressed by another library" * 8)
+
+    reader = open_source(make_spec("netcdf", path, variables={}))
+
+    (finding,) = (each for each in reader.info.findings if each.place == "LAI")
+    assert finding.message.startswith("its chunks are not those of Zstandard (HDF5 filter 32015); write the file again")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -101,7 +102,19 @@ def _fault_of(array: "h5py.Dataset") -> str | None:
         number, _flags, _options, stored_name = properties.get_filter(position)
         if not h5py.h5z.filter_avail(number) and not _has_loaded(number):
             return _missing_filter(number, stored_name.decode(errors="replace"))
+        if number in _PLUGIN_FILTERS and not _is_decoded(array):
+            return f"its chunks are not those of {_PLUGIN_FILTERS[number]} (HDF5 filter {number}); {_REWRITE}"
     return None
+
+
+def _is_decoded(array: "h5py.Dataset") -> bool:
+    """Return whether the first or the last stored chunk can be read."""
+    count = array.id.get_num_chunks()
+    for position in sorted({0, count - 1}) if count else ():
+        cell = array.id.get_chunk_info(position).chunk_offset
+        with suppress(OSError):
+            return array[cell] is not None
+    return not count
 
 
 def _has_loaded(number: int) -> bool:
