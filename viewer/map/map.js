@@ -157,10 +157,10 @@ function aroundPlace(map, { lon, lat }, bbox) {
 /** Changes the map's size; a chosen place that was in sight stays so. @param {LeafletMap} map @param {() => void} resize */
 function keepInSight(map, resize) {
 	const place = places.peek().at(-1);
-	const around = place && boundsOf(place, map.getCenter().lng);
-	const wasSeen = around && map.getBounds().contains(around);
+	const wasSeen = place && map.getBounds().contains(boundsOf(place, map.getCenter().lng));
 	resize();
 	if (!wasSeen) return;
+	const around = boundsOf(place, map.getCenter().lng); // the map may be on another copy of the world now
 	for (const corner of [around.getSouthEast(), around.getNorthWest()]) {
 		map.panInside(corner, { animate: false, padding: MARGIN_PX });
 	}
