@@ -79,10 +79,10 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
     """Return a file with some bytes changed, removed, repeated or replaced by extremes."""
     changed = bytearray(content)
     for _ in range(chance.choice([1, 1, 2, 8, 64])):
-        at, size = chance.randrange(len(changed)), chance.choice([1, 2, 4, 8, 64])
+        at, size = chance.randrange(len(changed) + 1), chance.choice([1, 2, 4, 8, 64])
         match chance.randrange(6):
             case 0:
-                changed[at] ^= 1 << chance.randrange(8)
+                changed[at : at + 1] = bytes(byte ^ 1 << chance.randrange(8) for byte in changed[at : at + 1])
             case 1:
                 changed[at : at + size] = chance.randbytes(size)
             case 2:
@@ -96,7 +96,7 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-def deep_mutated(path: Path, chance: random.Random) -> bytes:
+def mutated_upload(path: Path, chance: random.Random) -> bytes:
     """Return an upload whose unpacked parts are mutated: what is behind the checksums of a ZIP."""
     if path.suffix != ".shp":
         return mutated(path.read_bytes(), chance)

@@ -33,6 +33,7 @@ def test_a_definition_puts_places_where_its_code_does(code, version):
     BASE.format(',EXTENSION["PROJ4","+proj=pipeline +step +proj=vgridshift +grids=/etc/passwd"]'),
     BASE.format(',extension["PROJ4_GRIDS","/etc/passwd"]'),
     'COMPD_CS["x",' + BASE.format(',EXTENSION["PROJ4","+proj=longlat +geoidgrids=https://127.0.0.1/x.tif"]') + "]",
+    "EPSG:4978", "EPSG:5773", "IGNF:WGS84", BASE.format("").replace("6378137", "1e-300"),
     GRID, "GEOGCS[" * 2_000, 'LOCAL_CS["x"]', BASE.format("").replace("6378137", "-1"),
 ])  # fmt: skip
 def test_a_text_by_which_files_would_be_opened_is_refused(text):

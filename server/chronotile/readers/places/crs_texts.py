@@ -3,7 +3,7 @@
 import re
 
 from chronotile.core.errors import UnsupportedCrs, UnsupportedSource, raised_instead
-from chronotile.core.model.crs import Crs, crs_of
+from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
 
 MAX_LENGTH = 20_000
 CONFIDENCE = 70
@@ -24,7 +24,7 @@ def crs_of_file(text: str) -> Crs:
     """Return the horizontal system that a code or WKT in a file names.
 
     Raises:
-        UnsupportedSource: It is unknown, or its definition names a file, such as a grid of shifts.
+        UnsupportedSource: It is unknown or not of a map, or its definition names a file, such as a grid of shifts.
     """
     extensions = _PROJ4.findall(text)
     is_named = len(text) <= MAX_LENGTH and (_CODE.fullmatch(text) or _WKT.match(text))
@@ -38,13 +38,15 @@ def crs_of_file(text: str) -> Crs:
         crs = crs_of(text)
         if crs.definition.is_compound:
             crs = crs_of(crs.definition.sub_crs_list[0].to_wkt())
-        if crs.uri is not None:
-            return crs_of(crs.name)
         definition = crs.definition
-        if not (definition.is_geographic or definition.is_projected) or _names_files(definition.to_json_dict()):
+        if not (definition.is_geographic or definition.is_projected):
             raise UnsupportedSource(UNKNOWN)
-        code = definition.to_epsg(min_confidence=CONFIDENCE)
-        return crs if code is None else crs_of(f"EPSG:{code}")
+        if crs.uri is None and _names_files(definition.to_json_dict()):
+            raise UnsupportedSource(UNKNOWN)
+        code = definition.to_epsg(min_confidence=CONFIDENCE) if crs.uri is None else None
+        named = crs_of(crs.name if code is None else f"EPSG:{code}")
+        transformer(named, CRS84)
+    return named
 
 
 def _names_files(definition: object) -> bool:

@@ -35,8 +35,14 @@ main(Conversion(**options))
 """
 PASSED = ("LD_LIBRARY_PATH", "PROJ_DATA", "PROJ_LIB")
 """Environment variables of the process. Others may be secret."""
-SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "PROJ_NETWORK": "OFF"}
-S_PER_CPU_S = 4
+SETTINGS = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "PROJ_NETWORK": "OFF",
+    "GDAL_SKIP": "OGR_VRT",
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
+}
+"""Of libraries: what names other files is not even tried."""
+S_PER_CPU_S = 10
 """Time for each second of processor time that is allowed: the machine may be busy."""
 LOOK_S = 0.2
 """Time between two looks at whether the client has left."""

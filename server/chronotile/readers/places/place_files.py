@@ -234,7 +234,7 @@ def _bbox(shapes: Shapes, crs: Crs) -> BBox:
     x, y = transformer(crs, CRS84).transform(vertices[:, 0], vertices[:, 1])
     usable = np.isfinite(x) & np.isfinite(y)
     if not usable.any():
-        raise UnsupportedSource(f"it has no longitudes and latitudes in {crs.name[:40]}")
+        raise UnsupportedSource(f"it has no longitudes and latitudes in {shown([crs.name])}")
     return BBox(*(float(edge) for edge in (x[usable].min(), y[usable].min(), x[usable].max(), y[usable].max())))
 
 

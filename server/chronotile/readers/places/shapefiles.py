@@ -81,6 +81,8 @@ def _geometry(shape: Any) -> Any:  # noqa: ANN401 -- of pyshp and of shapely
         return shapely.points(points[0]) if kind == POINT else shapely.multipoints(points)
     least = 4 if kind == POLYGONS else 2
     lines = [line for line in np.split(points, list(shape.parts)[1:]) if len(line) >= least]
+    if not lines:
+        return None
     if kind == POLYGONS:
         closed = [line if (line[0] == line[-1]).all() else np.vstack([line, line[:1]]) for line in lines]
         return _polygons(np.array(list(map(shapely.linearrings, closed)), dtype=object))

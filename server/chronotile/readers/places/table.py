@@ -47,10 +47,12 @@ def choose_table(tables: Sequence[str], name: str | None, *, takes_first: bool) 
     Raises:
         UnsupportedSource: There is no such table, or there are several.
     """
-    if name is None and len(tables) != 1 and not (takes_first and tables):
+    if not tables:
+        raise UnsupportedSource("it has no feature table")
+    if name is None and len(tables) != 1 and not takes_first:
         raise UnsupportedSource(f"it has {len(tables)} feature tables; name one with table: {shown(tables)}")
     if name is not None and name not in tables:
-        raise UnsupportedSource(f"it has no feature table {name!r}; it has {shown(tables)}")
+        raise UnsupportedSource(f"it has no feature table {shown([name])!r}; it has {shown(tables)}")
     return name or tables[0]
 
 
@@ -64,7 +66,7 @@ def check_range(crs: Crs, shapes: Shapes) -> None:
     if not np.isfinite(vertices).all():
         raise UnsupportedSource("it has coordinates that are not numbers")
     if crs.is_geographic and (np.abs(vertices) > _FURTHEST).any():
-        hint = "GeoJSON without a member crs is in longitude and latitude, longitude first (RFC 7946)"
+        hint = "degrees are longitude first, and metres need a CRS (GeoJSON: a member crs)"
         raise UnsupportedSource(f"it has longitudes beyond 360 or latitudes beyond 90 degrees; {hint}")
 
 
