@@ -21,11 +21,12 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.load.storm import Storm, storm
 from benchmarks.peers.server import Server, running
@@ -97,7 +98,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the demo archive is, or is made")
     folder = parser.parse_args().folder
     chance = random.Random(1)
-    with _serving(folder) as port:
+    with serving(folder) as port:
         bursts = [
             measured(port, "point series", points(chance), 200),
             measured(port, "point series", points(chance), 500),
@@ -111,19 +112,32 @@ def main() -> None:
     sys.exit(0 if _is_kept(bursts) else 1)
 
 
-@contextmanager
-def _serving(folder: Path) -> Iterator[int]:
-    cube, configuration = folder / "series.zarr", folder / "bursts.yaml"
+def make_series(folder: Path) -> Path:
+    """Return the serving cube of NDVI of the demo archive, which is made where it is missing."""
+    cube = folder / "series.zarr"
     if not cube.exists():
         demo = make_demo_in_subprocess(folder / "demo", progress=lambda _what, _share: None).parent / "biopar.zarr"
         made = [*chronotile(), "optimise", str(demo), str(cube), "--variable", "NDVI", "--layout", "both"]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
+    return cube
+
+
+@contextmanager
+def serving(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[int]:
+    """Serve the series of the demo archive, which is made where it is missing; give the port.
+
+    Args:
+        folder: Of the archive.
+        environment: Further variables of the server.
+    """
+    make_series(folder)
+    configuration = folder / "bursts.yaml"
     configuration.write_text(CONFIGURATION)
     command = [*chronotile(), "serve", str(configuration), "--workers", str(WORKERS)]
     server = Server(
         commands=lambda port: [[*command, "--port", str(port)]],
         probe="/health/ready",
-        environment={"CHRONOTILE_LOG_LEVEL": "error"},
+        environment={"CHRONOTILE_LOG_LEVEL": "error", **environment},
     )
     with running("chronotile", server, folder) as port:
         yield port

@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from chronotile.core.errors import ServerBusy
+from chronotile.core.turns import CLIENT
 from chronotile.http.limiter import MOST_SOURCES, MOST_WAITING, Limiter
 from chronotile.http.limiter import PATIENCE_S as PATIENCE_OF_GATE_S
 from tests.clock import Clock
@@ -548,3 +549,63 @@ async def test_threads_give_way_by_the_niceness_of_their_gate():
     nicer, plain = await Limiter("cubes", 1, niceness=7).run(niceness), await Limiter("pictures", 1).run(niceness)
 
     assert (nicer, plain) == (min(niceness() + 7, 19), niceness())
+
+
+async def wait_as(client, limiter, served, *, sources=()):
+    CLIENT.set(client)
+    await limiter.run(lambda: served.append(client), sources=sources)
+
+
+@pytest.mark.parametrize("sources", [[], ["one"]], ids=["thread", "source"])
+async def test_clients_take_turns_at_a_limiter(sources):
+    limiter, door, served = Limiter("pictures", 1, clock=Clock(1000.0)), Door(), []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: limiter.run(door.work, sources=sources))
+        await until(lambda: limiter.running == 1)
+        for client in ("crowd", "crowd", "crowd", "crowd", "one", "other", "one"):
+            tasks.start_soon(lambda client=client: wait_as(client, limiter, served, sources=sources))
+        await until(lambda: limiter.waiting == 7)
+        door.open.set()
+
+    assert served == ["crowd", "one", "other", "crowd", "one", "crowd", "crowd"]
+
+
+async def test_a_full_limiter_refuses_the_last_of_the_longest():
+    limiter, door, served, refused = Limiter("pictures", 1, clock=Clock(1000.0)), Door(), [], []
+    limiter.max_waiting = 4
+
+    async def run(client):
+        try:
+            await wait_as(client, limiter, served)
+        except ServerBusy:
+            refused.append(client)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(limiter.run, door.work)
+        await until(lambda: limiter.running == 1)
+        for client in ("crowd", "crowd", "crowd", "crowd", "crowd", "other"):
+            tasks.start_soon(run, client)
+            await anyio.lowlevel.checkpoint()
+        await until(lambda: len(refused) == 2 and limiter.waiting == 4)
+        door.open.set()
+
+    assert refused == ["crowd", "crowd"]
+    assert sorted(served) == ["crowd", "crowd", "crowd", "other"]
+
+
+async def test_a_crowd_does_not_count_for_the_wait_of_others():
+    limiter, door, served = Limiter("coverages", 1, usual_s=1.0, patience_s=30.0, clock=Clock(1000.0)), Door(), []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(limiter.run, door.work)
+        await until(lambda: limiter.running == 1)
+        for _ in range(30):
+            tasks.start_soon(wait_as, "crowd", limiter, served)
+        await until(lambda: limiter.waiting == 30)
+        CLIENT.set("crowd")
+        is_crowd_refused = await is_refused(limiter, door)
+        tasks.start_soon(wait_as, "other", limiter, served)
+        await until(lambda: limiter.waiting == 31)
+        door.open.set()
+
+    assert is_crowd_refused
+    assert served[1] == "other"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.http.limiter import FORGET_S, WaitingLine
+from chronotile.http.waiting_line import FORGET_S, WaitingLine
 from tests.clock import Clock
 
 
@@ -18,7 +18,7 @@ def serve(line, clock, tokens, *, every_s):
 
 
 def test_nobody_waits_where_nobody_does(clock):
-    assert WaitingLine(10.0, clock).expected_s == 0
+    assert WaitingLine(10.0, clock).expected_s() == 0
 
 
 def test_unmeasured_work_is_as_fast_as_usual(clock):
@@ -26,7 +26,7 @@ def test_unmeasured_work_is_as_fast_as_usual(clock):
     for _ in range(3):
         line.join()
 
-    assert line.expected_s == pytest.approx(4 * 0.5)
+    assert line.expected_s() == pytest.approx(4 * 0.5)
 
 
 def test_work_that_takes_longer_counts_for_more(clock):
@@ -34,14 +34,14 @@ def test_work_that_takes_longer_counts_for_more(clock):
     for _ in range(10):
         line.join(usual_s=0.25)
 
-    assert line.expected_s == pytest.approx(11 * 0.25)
+    assert line.expected_s() == pytest.approx(11 * 0.25)
 
 
 def test_work_is_assumed_to_take_as_long_as_usual_at_least(clock):
     line = WaitingLine(0.04, clock)
     line.join(usual_s=0.001)
 
-    assert line.expected_s == pytest.approx(2 * 0.04)
+    assert line.expected_s() == pytest.approx(2 * 0.04)
 
 
 def test_what_is_measured_of_long_work_holds_for_short_work_too(clock):
@@ -51,7 +51,7 @@ def test_what_is_measured_of_long_work_holds_for_short_work_too(clock):
     for _ in range(10):
         line.join()
 
-    assert line.expected_s == pytest.approx(10 * 0.2 + 2.0, rel=0.01)
+    assert line.expected_s() == pytest.approx(10 * 0.2 + 2.0, rel=0.01)
 
 
 def test_the_pace_is_measured_while_others_wait(clock):
@@ -72,7 +72,7 @@ def test_one_long_interval_says_little(clock):
     serve(line, clock, tokens[:1], every_s=1.0)
     serve(line, clock, tokens[1:5], every_s=0.01)
 
-    assert line.expected_s < 3
+    assert line.expected_s() < 3
 
 
 def test_it_takes_at_least_as_long_as_the_first_has_waited(clock):
@@ -80,7 +80,7 @@ def test_it_takes_at_least_as_long_as_the_first_has_waited(clock):
     line.join()
     clock.now_s += 60
 
-    assert line.expected_s == pytest.approx(60)
+    assert line.expected_s() == pytest.approx(60)
 
 
 def test_who_waited_in_vain_leaves_a_slow_pace(clock):
@@ -92,17 +92,17 @@ def test_who_waited_in_vain_leaves_a_slow_pace(clock):
 
     line.join()
 
-    assert line.expected_s > 5
+    assert line.expected_s() > 5
 
 
 def test_running_work_says_how_slow_it_is_before_it_ends(clock):
     line = WaitingLine(0.1, clock)
     for _ in range(40):
         line.join()
-    before_s = line.expected_s
+    before_s = line.expected_s()
     clock.now_s += 2
 
-    assert before_s < 5 < line.expected_s
+    assert before_s < 5 < line.expected_s()
 
 
 def test_work_that_runs_beside_other_is_as_slow_as_its_share(clock):
@@ -112,7 +112,7 @@ def test_work_that_runs_beside_other_is_as_slow_as_its_share(clock):
             line.join()
     clock.now_s += 2
 
-    assert four.expected_s < one.expected_s
+    assert four.expected_s() < one.expected_s()
 
 
 def test_the_last_who_would_wait_too_long_are_refused(clock):
@@ -197,7 +197,7 @@ def test_who_was_refused_behind_one_that_waits_in_vain_leaves_a_slow_pace(clock)
     line.join()
 
     assert refused > 32
-    assert line.expected_s > 5
+    assert line.expected_s() > 5
 
 
 def test_who_cancels_says_nothing_of_the_pace(clock):
@@ -207,7 +207,7 @@ def test_who_cancels_says_nothing_of_the_pace(clock):
     line.cancel(token)
     line.join()
 
-    assert line.expected_s == pytest.approx(2 * 0.5)
+    assert line.expected_s() == pytest.approx(2 * 0.5)
 
 
 def test_a_pace_of_long_ago_is_forgotten(clock):
@@ -216,4 +216,33 @@ def test_a_pace_of_long_ago_is_forgotten(clock):
     clock.now_s += FORGET_S + 1
     line.join()
 
-    assert line.expected_s == pytest.approx(0.02)
+    assert line.expected_s() == pytest.approx(0.02)
+
+
+def test_a_newcomer_of_another_client_waits_for_one_turn(clock):
+    line = WaitingLine(0.5, clock)
+    for _ in range(9):
+        line.join(client="crowd")
+
+    assert line.expected_s("crowd") == pytest.approx(10 * 0.5)
+    assert line.expected_s("other") == pytest.approx(2 * 0.5)
+
+
+def test_a_newcomer_waits_as_long_as_nothing_was_served(clock):
+    line = WaitingLine(0.01, clock)
+    line.join(client="crowd")
+    clock.now_s += 9.0
+
+    assert line.expected_s("other") >= 9.0
+
+
+def test_the_last_of_the_longest_makes_room_unless_it_is_admitted(clock):
+    line, refused = WaitingLine(0.5, clock), []
+    for number in range(3):
+        line.join(lambda number=number: refused.append(number), client="crowd")
+    line.join(client="crowd")
+    line.refuse(line.refusable_for("other"))
+
+    assert refused == [2]
+    assert line.refusable_for("crowd") is None
+    assert len(line) == 3

@@ -28,6 +28,7 @@ from chronotile.core.errors import (
     UnknownPath,
 )
 from chronotile.core.model.access import AccessRules, IssuerSettings, Right
+from chronotile.core.turns import CLIENT
 from chronotile.http.endpoint import problem_response, with_error_caching
 from chronotile.http.guard import Guard
 from chronotile.http.meter import COUNTER
@@ -103,6 +104,7 @@ class Gate:
             raise UnknownPath(f"there is nothing at {path[:200]!r}")
         if principal is not None:
             scope[PRINCIPAL] = principal
+            CLIENT.set(f"user:{principal.name}")
         grants = scope[GRANTS] = _GrantSet(self._narrowed, principal, _right_for(path))
         subjects = grants.subjects
         needed = rules.operate if path in _OPERATOR_PATHS else rules.cog if _COG_PATHS.match(path) else None

@@ -8,7 +8,6 @@ from time import monotonic
 from typing import Final
 
 import anyio
-import anyio.to_thread
 from sqlalchemy import Column, Float, MetaData, String, Table, Text, and_, delete, update
 
 from chronotile.access.tables import AWAY
@@ -16,6 +15,7 @@ from chronotile.access.usage import INSERTS, USAGE, seconds_left
 from chronotile.core.database import ArchiveTables, write_transaction
 from chronotile.core.errors import QuotaExceeded
 from chronotile.core.model.access import AMOUNTS, AccessRules, Amount, Amounts, Quota, RequestClass
+from chronotile.core.turns import FairThreads
 from chronotile.http.respond import RawHeader
 
 METADATA = MetaData(info={"name": "quotas", "version": 1})
@@ -144,7 +144,7 @@ class Quotas:
         self._limits: Callable[[frozenset[str]], Quota] = partial(_largest, {})
         self._away_s = -AWAY_S
         self._was_away = False
-        self._threads = anyio.CapacityLimiter(2)
+        self._threads = FairThreads(2)
 
     def limits_of(self, subjects: frozenset[str], rules: AccessRules) -> Quota:
         """Return the quotas of a user: of each amount the largest of all subjects that name it."""
@@ -232,7 +232,7 @@ class Quotas:
         ask = partial(self._take, lease.key, parts=parts, debts=debts, limits=lease.limits)
         taken = settled  # if the request is cancelled, too
         try:
-            taken, lease.elsewhere = await anyio.to_thread.run_sync(ask, limiter=self._threads)
+            taken, lease.elsewhere = await self._threads.run(ask)
         except AWAY as error:
             self._away_s, self._was_away = self._clock(), True
             self._say("quotas cannot be looked up, requests pass without them", error)

@@ -8,11 +8,10 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, time
 from typing import Any, TypeVar
 
-import anyio
-import anyio.to_thread
 import orjson
 import sqlalchemy as sa
 from sqlalchemy import Column, Float, LargeBinary, String, Text, delete, or_, select, update
@@ -21,6 +20,7 @@ from chronotile.access.keys import KEPT_S, KEYS, NEW_S, STALE_S
 from chronotile.access.tables import AWAY, OpenedLater
 from chronotile.core.database import ArchiveTables
 from chronotile.core.errors import SourceUnavailable
+from chronotile.core.turns import FairThreads
 from chronotile.http.run import Principal
 
 METADATA = sa.MetaData(info={"name": "sessions", "version": 1})
@@ -155,7 +155,7 @@ class HeldSessions:
 
     def __init__(self, open_sessions: Callable[[], Sessions] | None) -> None:
         self._table = OpenedLater(open_sessions, log)
-        self._threads = anyio.CapacityLimiter(THREADS)
+        self._threads = FairThreads(THREADS)
         self._held = OrderedDict[bytes, tuple[float, Session | None]]()
         self._fault_s = -NEW_S
 
@@ -191,7 +191,7 @@ class HeldSessions:
         Raises:
             SourceUnavailable: The database is away, or was so a moment ago.
         """
-        return await anyio.to_thread.run_sync(self._use, work, limiter=self._threads)
+        return await self._threads.run(partial(self._use, work))
 
     def close(self) -> None:
         """Close the connections to the database."""

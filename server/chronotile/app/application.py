@@ -317,9 +317,9 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
 @asynccontextmanager
 async def _running(state: ServerState, options: ServerOptions, registry: CollectorRegistry) -> AsyncIterator[None]:
     """Run what works beside the requests; close all that the application holds at the end."""
-    # Threads in which FastAPI runs /cog (local and remote files) and from which streamed answers are sent: 40 by
+    # Threads in which FastAPI runs /cog (local and remote files) and which other work of the application uses: 40 by
     # default, in each of which PROJ opens a database of 1.5 MB.
-    of_default = (3 if options.cog_places else 1) * options.counts["pictures"]
+    of_default = (2 if options.cog_places else 1) * options.counts["pictures"]
     anyio.to_thread.current_default_thread_limiter().total_tokens = of_default
     previews, upkeep = state.previews, options.upkeep
     overviews = state.services.reader_caches.overviews

@@ -2,21 +2,39 @@
 
 import logging
 import re
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
+from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
-from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from chronotile.core.errors import ChronotileError, RangeNotSatisfiable
+from chronotile.core.turns import FairThreads
 from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import has_range, is_compressible, join_values, leaves_compressed
 from chronotile.pipeline.encoders.file_parts import Body, SizedBody
 
 log = logging.getLogger(__name__)
+
+THREADS = 8
+"""Threads in which parts of answers are made while they are sent."""
+_OF_PARTS = RunVar[FairThreads | None]("chronotile_parts", None)
+
+
+async def iterate_in_turns(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield parts that are made in threads, in which clients take turns."""
+    threads = _OF_PARTS.get()
+    if threads is None:
+        threads = FairThreads(THREADS)
+        _OF_PARTS.set(threads)
+    made = partial(next, iter(parts), None)
+    while (part := await threads.run(made)) is not None:
+        yield part
 
 
 class BodyResponse(StreamingResponse):
@@ -66,11 +84,11 @@ class BodyResponse(StreamingResponse):
         if self._sized is not None:
             part = requested_part(scope, size=self._sized.size, etag=self.headers.get("etag", ""))
         if self._sized is None or part is None:
-            self.body_iterator = iterate_in_threadpool(self._body.iter_bytes())
+            self.body_iterator = iterate_in_turns(self._body.iter_bytes())
             return
         self.status_code = 206
         self.headers.update(part.headers)
-        self.body_iterator = iterate_in_threadpool(self._sized.part(part.start, part.stop))
+        self.body_iterator = iterate_in_turns(self._sized.part(part.start, part.stop))
 
 
 # Parts of answers, as `Range` requests them (RFC 9110 §14): one part of bytes, of the answer as it is uncompressed.

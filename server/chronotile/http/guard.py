@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.core.errors import ChronotileError
+from chronotile.core.turns import CLIENT
 from chronotile.http.endpoint import problem_response
-from chronotile.http.job_access import IS_OF_JOBS, is_path_of_jobs, job_sharing
+from chronotile.http.job_access import IS_OF_JOBS, is_path_of_jobs, job_sharing, network_of
 from chronotile.http.respond import (
     ACCEPT_ENCODING,
     EXCLUDED,
@@ -234,7 +235,7 @@ def _is_forwarded(scope: Scope) -> bool:
 
 
 class Forwarded:
-    """Uses X-Forwarded-Proto, -Host, -Port, -Prefix and -For of trusted proxies only.
+    """Uses X-Forwarded-Proto, -Host, -Port, -Prefix and -For of trusted proxies only; sets `CLIENT` to the network.
 
     Args:
         app: The application that answers.
@@ -248,8 +249,11 @@ class Forwarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        if scope["type"] == "http" and _is_forwarded(scope) and self._is_trusted(scope.get("client")):
-            scope = _as_clients_see_it(scope)
+        if scope["type"] == "http":
+            if _is_forwarded(scope) and self._is_trusted(scope.get("client")):
+                scope = _as_clients_see_it(scope)
+            client = scope.get("client")
+            CLIENT.set(network_of(client[0] if client else ""))
         await self._app(scope, receive, send)
 
     def _is_trusted(self, peer: tuple[str, int] | None) -> bool:

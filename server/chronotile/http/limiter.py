@@ -12,157 +12,12 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from functools import partial
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from chronotile.core.errors import ServerBusy
+from chronotile.core.turns import CLIENT, FairSemaphore
 from chronotile.http.meter import OF_REQUEST
-
-MOST_MEASURED = 64
-"""Intervals in the mean, about: so a single long one (a cold file, a pause of the machine) changes little."""
-
-LEAST_ASSUMED = 8
-"""Measured intervals that the assumed pace counts for, at least."""
-
-ASSUMED_S = 0.64
-"""The assumed pace counts for as many intervals as fit in this time: a pause of a second should change
-the mean little for quick work, of which it is a hundred intervals, and more for slow work, of which it is one."""
-
-FORGET_S = 30.0
-"""The measured pace is forgotten when nothing has waited for this time."""
-
-
-class Place(NamedTuple):
-    """A request in the line."""
-
-    since_s: float
-    usual_s: float
-    """The assumed time of its work."""
-    refuse: Callable[[], None] | None
-    """Ends the wait; `None` for a request that may not be refused before its time limit."""
-
-
-class WaitingLine:
-    """A queue of requests, first in, first out, with their waiting times and the rate at which they leave.
-
-    The assumed times of requests only compare them with each other; the actual rate is measured.
-
-    Args:
-        usual_s: The assumed time between two requests that leave, until it is measured; that of some may be longer.
-        clock: Seconds of a monotonic clock.
-        threads: How many of the queued calls run at once.
-    """
-
-    def __init__(self, usual_s: float, clock: Callable[[], float], *, threads: int = 1) -> None:
-        self._usual_s = usual_s
-        self._clock = clock
-        self._threads = threads
-        self._joined = dict[object, Place]()
-        self._joined_s = 0.0
-        """Assumed times of all who wait."""
-        self._assume(usual_s)
-        self._last_s = clock()
-        """When the last one was served or, if later, the line formed."""
-        self._refused = 0
-        """Places at the end that were refused since then."""
-
-    def __len__(self) -> int:
-        """Return how many wait."""
-        return len(self._joined)
-
-    @property
-    def expected_s(self) -> float:
-        """How long a newcomer would wait: at least as long as the first in line has waited already."""
-        if not self._joined:
-            return 0.0
-        first = next(iter(self._joined.values()))
-        return max(self._wait_behind(self._joined_s), self._clock() - first.since_s)
-
-    def join(self, refuse: Callable[[], None] | None = None, *, usual_s: float = 0.0) -> object:
-        """Return a token for a newcomer at the end of the line.
-
-        Args:
-            refuse: Ends its wait, where it may be refused as soon as it is known that it would wait too long.
-            usual_s: The assumed time of its work, if longer than that of all.
-        """
-        now_s, usual_s = self._clock(), max(usual_s, self._usual_s)
-        if not self._joined:
-            if self._measured == 0 or now_s - self._last_s > FORGET_S:
-                self._assume(usual_s)
-            self._last_s, self._refused = now_s, 0
-        token = object()
-        self._joined[token] = Place(now_s, usual_s, refuse)
-        self._joined_s += usual_s
-        return token
-
-    def leave(self, token: object, *, is_served: bool) -> None:
-        """Take a request out of the line that is served or has waited too long."""
-        place = self._take_out(token)
-        if place is None and not is_served:
-            return  # refused by `refuse_last`
-        now_s = self._clock()
-        usual_s = self._mean_usual_s if place is None else place.usual_s
-        # If even the first is not served, those refused behind it would not have been either.
-        for _ in range(1 if is_served else 1 + self._refused):
-            self._mean_s += self._weight * (now_s - self._last_s - self._mean_s)
-            self._mean_usual_s += self._weight * (usual_s - self._mean_usual_s)
-            self._measured += 1
-        self._refused = 0
-        if is_served:
-            self._last_s = now_s
-
-    def cancel(self, token: object) -> None:
-        """Take a request out of the line without measuring the pace."""
-        self._take_out(token)
-
-    def refuse_last(self, most_s: float) -> None:
-        """Refuse requests at the end of the line that would have waited longer than `most_s` when they are served.
-
-        Never the first, whose own time limit then shows that the work is stuck.
-        """
-        now_s, ahead_s = self._clock(), self._joined_s
-        hopeless = list[tuple[object, Callable[[], None]]]()
-        for token, (since_s, usual_s, refuse) in [*reversed(self._joined.items())][:-1]:
-            ahead_s -= usual_s
-            if now_s - since_s + self._wait_behind(ahead_s) <= most_s:
-                break
-            if refuse is not None:
-                hopeless.append((token, refuse))
-        for token, refuse in hopeless:
-            self._take_out(token)
-            refuse()
-        self._refused += len(hopeless)
-
-    def _assume(self, usual_s: float) -> None:
-        """Begin to measure: as long as nothing is, work takes as long as is assumed."""
-        self._assumed = min(MOST_MEASURED, max(LEAST_ASSUMED, ASSUMED_S / usual_s))
-        self._measured = 0
-        """Intervals since the pace was assumed."""
-        self._mean_s = usual_s
-        """Mean time between two that leave while others wait."""
-        self._mean_usual_s = usual_s
-        """Mean of what was assumed of their work."""
-
-    def _take_out(self, token: object) -> Place | None:
-        place = self._joined.pop(token, None)
-        if place is not None:
-            self._joined_s = self._joined_s - place.usual_s if self._joined else 0.0
-        return place
-
-    def _wait_behind(self, ahead_s: float) -> float:
-        # How long one waits behind work of which such a time is assumed, and behind what is running.
-        return (ahead_s / self._mean_usual_s + 1) * self._pace_s
-
-    @property
-    def _weight(self) -> float:
-        # Of the newest interval in the mean.
-        return 1 / min(MOST_MEASURED, self._assumed + self._measured + 1)
-
-    @property
-    def _pace_s(self) -> float:
-        # The mean; where the running work has taken longer already, as if an interval ended now.
-        since_s = (self._clock() - self._last_s) / self._threads
-        return self._mean_s + self._weight * max(0.0, since_s - self._mean_s)
-
+from chronotile.http.waiting_line import WaitingLine
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +60,7 @@ class Source:
 
     def __init__(self, threads: int, usual_s: float, clock: Callable[[], float]) -> None:
         share = max(1, threads // SOURCE_SHARE)
-        self.share = asyncio.Semaphore(share)
+        self.share = FairSemaphore(share)
         self.line = WaitingLine(usual_s, clock, threads=share)
         self.requests = 0
         """That wait for it or read it."""
@@ -213,6 +68,9 @@ class Source:
 
 class Limiter:
     """Runs work in threads, `threads` at once; requests that would wait too long are refused.
+
+    Waiting requests take turns by client (`CLIENT`). If too many wait, the last one of the client with the most is
+    refused.
 
     A request waits for its share of each source that it reads, then for a thread and a turn. The wait is
     estimated from the number of waiting requests and their recent pace (docs/design/workers.md). The last in line are
@@ -259,8 +117,8 @@ class Limiter:
         self._logged_s = -LOG_S
         # Semaphores that are free and a pool cost a request 0.1 ms less than anyio's limiters, which give way to other
         # tasks at each step.
-        self._free = asyncio.Semaphore(threads)
-        self._turns = asyncio.Semaphore(quick_slots or threads)
+        self._free = FairSemaphore(threads)
+        self._turns = FairSemaphore(quick_slots or threads)
         self._line = WaitingLine(usual_s, clock, threads=threads)
         """Requests that have a share of all their sources and wait for a thread and a turn."""
         self._sources: dict[str, Source] = {}
@@ -360,6 +218,8 @@ class Limiter:
             return False
         if self._is_too_long(sources):
             raise self._refusal()
+        for line in self._full_lines(sources):
+            line.refuse(line.refusable_for(CLIENT.get()))
         self._let_in()
         return True
 
@@ -367,11 +227,18 @@ class Limiter:
         return self._free.locked() or self._turns.locked() or any(each.share.locked() for each in sources)
 
     def _is_too_long(self, sources: Sequence[Source]) -> bool:
-        """Whether a newcomer would wait too long, or with too many."""
-        expected_s = self._line.expected_s + max((each.line.expected_s for each in sources), default=0.0)
-        is_full = self.waiting >= self.max_waiting
-        is_source_full = any(len(each.line) >= self.max_waiting // 2 for each in sources)
-        return is_full or is_source_full or expected_s > self._patience_s
+        """Whether a newcomer would wait too long, or with too many requests of which none makes room for it."""
+        client = CLIENT.get()
+        of_sources = max((each.line.expected_s(client) for each in sources), default=0.0)
+        if self._line.expected_s(client) + of_sources > self._patience_s:
+            return True
+        return any(each.refusable_for(client) is None for each in self._full_lines(sources))
+
+    def _full_lines(self, sources: Sequence[Source]) -> list[WaitingLine]:
+        full = [each.line for each in sources if len(each.line) >= self.max_waiting // 2]
+        if not full and self.waiting >= self.max_waiting:
+            full = [max((self._line, *(each.line for each in self._sources.values())), key=len)]
+        return full
 
     def _let_in(self) -> None:
         task = asyncio.current_task()
@@ -392,7 +259,7 @@ class Limiter:
         Raises:
             ServerBusy: It took too long, or would have.
         """
-        taken = list[asyncio.Semaphore]()
+        taken = list[FairSemaphore]()
         shares, lines = [each.share for each in sources], [each.line for each in sources]
         try:
             async with self._waiting(lines, shares, is_new=is_new, usual_s=usual_s) as has_waited:
@@ -409,7 +276,7 @@ class Limiter:
 
     @asynccontextmanager
     async def _waiting(
-        self, lines: Sequence[WaitingLine], awaited: Iterable[asyncio.Semaphore], *, is_new: bool, usual_s: float
+        self, lines: Sequence[WaitingLine], awaited: Iterable[FairSemaphore], *, is_new: bool, usual_s: float
     ) -> AsyncIterator[bool]:
         """Wait in line for semaphores, until they are acquired or it takes too long; give whether one is not free."""
         if not any(each.locked() for each in awaited):
@@ -417,7 +284,7 @@ class Limiter:
             return
         wait = asyncio.timeout(GIVE_UP * self._patience_s)
         refuse = partial(_end, wait) if is_new else None
-        tokens = [(line, line.join(refuse, usual_s=usual_s)) for line in lines]
+        tokens = [(line, line.join(refuse, usual_s=usual_s, client=CLIENT.get())) for line in lines]
         self.waiting += 1
         self._look_soon()
         try:
@@ -453,7 +320,7 @@ class Limiter:
 class Slot:
     """Holds one of the semaphore, which was acquired, until it ends or `STALLED_S` have passed."""
 
-    def __init__(self, turns: asyncio.Semaphore) -> None:
+    def __init__(self, turns: FairSemaphore) -> None:
         self._turns = turns
         self._is_over = False
         self._end = asyncio.get_running_loop().call_later(STALLED_S, self.end)
@@ -478,7 +345,7 @@ def _give_way(niceness: int) -> None:
         os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + niceness, MOST_NICE))
 
 
-async def _take(shares: Sequence[asyncio.Semaphore]) -> None:
+async def _take(shares: Sequence[FairSemaphore]) -> None:
     """Take one of each, none while another is waited for: one that hangs would hold up all its requests."""
     awaited = next(iter(shares), None)
     while awaited is not None:
@@ -493,6 +360,6 @@ async def _take(shares: Sequence[asyncio.Semaphore]) -> None:
         awaited = taken
 
 
-def _give_back(shares: Iterable[asyncio.Semaphore]) -> None:
+def _give_back(shares: Iterable[FairSemaphore]) -> None:
     for share in shares:
         share.release()

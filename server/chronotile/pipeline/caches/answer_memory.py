@@ -2,13 +2,13 @@
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
 from chronotile.core.errors import ServerBusy, require_at_most
 from chronotile.core.model.request import IsActive, always_active, require_active
+from chronotile.core.turns import CLIENT, Turns
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,11 @@ LOG_S = 10.0
 """Refusals are logged no more often than this."""
 
 LIMIT = "memory of one response in bytes"
+TOO_MANY = "too many large responses are waiting for memory; try again in a few seconds"
 
 
 class AnswerMemory:
-    """A budget of bytes that admits large answers in the order in which they come; may be used by several threads.
+    """A budget of bytes for large answers, in which clients take turns; may be used by several threads.
 
     Held by the threads that limiters have let in: what waits here holds its thread, and its source's share of them.
 
@@ -57,7 +58,7 @@ class AnswerMemory:
         self._logged_s = -LOG_S
         self._taken = 0
         self._refused = 0
-        self._waiting = deque[object]()
+        self._waiting = Turns[object]()
         self._changed = threading.Condition()
 
     @property
@@ -133,26 +134,36 @@ class AnswerMemory:
                 self._changed.notify_all()
 
     def _take(self, size: int, max_bytes: int, is_active: IsActive) -> None:
-        ticket, end_s = object(), self._clock() + self._patience_s
+        ticket, client, end_s = object(), CLIENT.get(), self._clock() + self._patience_s
         with self._changed:
-            if len(self._waiting) >= MOST_WAITING:
-                raise self._refusal("too many large responses are waiting for memory; try again in a few seconds")
-            self._waiting.append(ticket)
+            if len(self._waiting) >= MOST_WAITING and not self._refuse_longest(client):
+                raise self._refusal(TOO_MANY)
+            self._waiting.add(client, ticket)
         try:
             while not self._has_taken(size, max_bytes, ticket, min(LOOK_S, end_s - self._clock())):
+                if ticket not in self._waiting.of_client(client):
+                    raise self._refusal(TOO_MANY)
                 if self._clock() >= end_s:
                     raise self._refusal("other large responses use all memory; try again in a few seconds")
                 require_active(is_active)  # without the lock: it may ask the event loop
         finally:
             with self._changed:
-                self._waiting.remove(ticket)
+                self._waiting.remove(client, ticket, is_served=True)
                 self._changed.notify_all()
+
+    def _refuse_longest(self, client: str) -> bool:
+        """Refuse the last answer of the client with the most that wait, if `client` has fewer by more than one."""
+        longest = self._waiting.longest
+        if self._waiting.count_of(longest) <= self._waiting.count_of(client) + 1:
+            return False
+        self._waiting.remove(longest, self._waiting.of_client(longest)[-1])
+        return True
 
     def _has_taken(self, size: int, max_bytes: int, ticket: object, wait_s: float) -> bool:
         """Take the bytes, if there are as many within so much time and nobody else is first in line."""
         with self._changed:
             is_there = self._changed.wait_for(
-                lambda: self._waiting[0] is ticket and self._taken + size <= max_bytes, max(0.0, wait_s)
+                lambda: self._waiting.first is ticket and self._taken + size <= max_bytes, max(0.0, wait_s)
             )
             self._taken += size if is_there else 0
             return is_there

@@ -12,6 +12,7 @@ from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.series.analysis import Analysis, Reducer
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.core.model.time.instants import Instant
+from chronotile.http.bodies import iterate_in_turns
 from chronotile.http.respond import caching, preferred_type
 from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
@@ -145,7 +146,7 @@ def respond_in(
     headers = {"Vary": "Accept", **file_headers(name, layer), **of_cache}
     if isinstance(body, bytes):
         return Response(body, media_type=name.media_type, headers=headers)
-    return StreamingResponse(body, media_type=name.media_type, headers=headers)
+    return StreamingResponse(iterate_in_turns(body), media_type=name.media_type, headers=headers)
 
 
 def file_headers(name: TableFormat, layer: Layer) -> dict[str, str]:

@@ -5,7 +5,7 @@ Each answer has the state of the file, so that parts of two states are never mix
 
 import posixpath
 import threading
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitTooLong
@@ -15,6 +15,7 @@ from time import monotonic
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from chronotile.core.turns import CLIENT, Turns
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.remote.requests import (
     READ_S,
@@ -227,7 +228,7 @@ def _fetched(place: Place, part: FilePart, deadline: float) -> bytes:
 
 
 class Lanes:
-    """Threads in which requests run, so many at once of each server, the others in their order.
+    """Threads in which requests run, a limited number of each server; others wait, and clients take turns.
 
     Args:
         at_once: In all.
@@ -239,16 +240,17 @@ class Lanes:
         self._at_once, self._of_server, self._name = at_once, of_server, name
         self._threads: ThreadPoolExecutor | None = None
         self._running = Counter[str]()
-        self._waiting: Mapping[str, deque[Callable[[], None]]] = defaultdict(deque)
+        self._waiting: Mapping[str, Turns[Callable[[], None]]] = defaultdict(Turns)
         self._lock = threading.Lock()
 
     def run(self, server: str, work: Callable[[], None]) -> bool:
         """Run something when the server has room for it; return whether it may wait so long."""
         with self._lock:
             if self._running[server] >= self._of_server:
-                if len(self._waiting[server]) >= MOST_WAITING:
+                waiting, client = self._waiting[server], CLIENT.get()
+                if len(waiting) >= MOST_WAITING or waiting.count_of(client) >= MOST_WAITING // 2:
                     return False
-                self._waiting[server].append(work)
+                waiting.add(client, work)
                 return True
             self._running[server] += 1
             if self._threads is None:
@@ -264,7 +266,7 @@ class Lanes:
             with self._lock:
                 waiting = self._waiting[server]
                 # At the end of the process nobody waits for what is left.
-                following = waiting.popleft() if waiting and threading.main_thread().is_alive() else None
+                following = waiting.pop() if threading.main_thread().is_alive() else None
                 if following is None:
                     self._running[server] -= 1
 

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.core.model.job import Result
+from chronotile.core.turns import CLIENT
 from chronotile.jobs.queue.service import JobService
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.conftest import ECHO
@@ -532,10 +533,18 @@ def test_more_open_jobs_than_allowed_are_refused(tmp_path):
     assert statuses == [201, 503]
 
 
+async def hold_as_test_client(limiter, hung):
+    CLIENT.set("testclient")  # a request of another client would make room for itself
+    return await limiter.run(hung.wait)
+
+
 def test_executions_beyond_those_that_run_and_wait_are_refused(client, ask):
     limiter, hung = client.app.state.chronotile.limiters.executions, threading.Event()
     limiter.max_waiting = 2
-    held = [client.portal.start_task_soon(limiter.run, hung.wait) for _ in range(limiter.threads + limiter.max_waiting)]
+    held = [
+        client.portal.start_task_soon(hold_as_test_client, limiter, hung)
+        for _ in range(limiter.threads + limiter.max_waiting)
+    ]
 
     answer = ask({"inputs": {"string": "a"}})
     hung.set()
@@ -549,7 +558,10 @@ def plans_that_hang(client):
     """All who find what executions would do are busy."""
     limiter, hung = client.app.state.chronotile.limiters.plans, threading.Event()
     limiter.max_waiting = 2
-    held = [client.portal.start_task_soon(limiter.run, hung.wait) for _ in range(limiter.threads + limiter.max_waiting)]
+    held = [
+        client.portal.start_task_soon(hold_as_test_client, limiter, hung)
+        for _ in range(limiter.threads + limiter.max_waiting)
+    ]
     yield
     hung.set()
     assert [each.result(PATIENCE_S) for each in held] == [True] * len(held)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import anyio
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chronotile.core.errors import LimitExceeded, ServerBusy
+from chronotile.core.turns import FairSemaphore
 from chronotile.http.endpoint import check_size, problem_response, with_error_caching
 from chronotile.http.respond import declared_bytes, with_headers
 from chronotile.http.run import state_of
@@ -51,7 +51,7 @@ class _Rooted:
 
     def __init__(self, app: ASGIApp, threads: int) -> None:
         self.app = app
-        self._here, self._elsewhere = anyio.CapacityLimiter(threads), anyio.CapacityLimiter(threads)
+        self._here, self._elsewhere = FairSemaphore(threads), FairSemaphore(threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -64,7 +64,7 @@ class _Rooted:
         # Whether the file of a request may be on another machine: its name has a colon, as all URLs.
         urls = QueryParams(scope.get("query_string", b"")).getlist("url")
         turns = self._elsewhere if any(":" in url for url in urls) else self._here
-        if turns.statistics().tasks_waiting >= MOST_WAITING:
+        if turns.is_full(MOST_WAITING):
             fault = ServerBusy("too many requests are waiting for files; try again in a few seconds")
             await with_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
             return

@@ -1,0 +1,152 @@
+"""Waiting in turns: clients that wait for the same thing are served alternately, each in its own order."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+
+CLIENT = ContextVar[str]("chronotile_client", default="")
+"""Name of the user or, without one, the network of the client for which the current work is done."""
+
+Entry = TypeVar("Entry", bound=Hashable)
+
+
+class Turns(Generic[Entry]):
+    """Queue in which clients take turns (round robin); entries of one client stay in order.
+
+    A client without waiting entries joins behind all others.
+    """
+
+    def __init__(self) -> None:
+        self._queues = OrderedDict[str, dict[Entry, None]]()
+        """By client, in the order of their next turns."""
+        self._size = 0
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return self._size
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield all entries in the order in which they would be served."""
+        rounds = [iter(queue) for queue in self._queues.values()]
+        while rounds:
+            rest = []
+            for queue in rounds:
+                for entry in queue:
+                    yield entry
+                    rest.append(queue)
+                    break
+            rounds = rest
+
+    @property
+    def first(self) -> Entry | None:
+        """The entry that is served next; `None` if there is none."""
+        return next(iter(self), None)
+
+    @property
+    def longest(self) -> str:
+        """The client with the most entries, of several the last."""
+        return max(reversed(self._queues), key=lambda client: len(self._queues[client]), default="")
+
+    def count_of(self, client: str) -> int:
+        """Return the number of entries of a client."""
+        return len(self._queues.get(client, ()))
+
+    def of_client(self, client: str) -> tuple[Entry, ...]:
+        """Return the entries of a client in their order."""
+        return tuple(self._queues.get(client, ()))
+
+    def add(self, client: str, entry: Entry) -> None:
+        """Add an entry at the end of those of its client."""
+        self._queues.setdefault(client, {})[entry] = None
+        self._size += 1
+
+    def remove(self, client: str, entry: Entry, *, is_served: bool = False) -> bool:
+        """Remove an entry; return whether there was one. After a turn, its client is behind all others."""
+        queue = self._queues.get(client)
+        if queue is None or entry not in queue:
+            return False
+        del queue[entry]
+        self._size -= 1
+        if not queue:
+            del self._queues[client]
+        elif is_served:
+            self._queues.move_to_end(client)
+        return True
+
+    def pop(self) -> Entry | None:
+        """Remove and return the entry that is served next; `None` if there is none."""
+        for client, queue in self._queues.items():
+            entry = next(iter(queue))
+            self.remove(client, entry, is_served=True)
+            return entry
+        return None
+
+
+class FairSemaphore:
+    """Semaphore of one event loop, whose waiting tasks take turns by `CLIENT`."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+        self._waiting = Turns[asyncio.Future[None]]()
+
+    def locked(self) -> bool:
+        """Return whether a task would have to wait."""
+        return self._value == 0
+
+    def is_full(self, most: int) -> bool:
+        """Return whether `most` tasks wait, or half as many of the current client."""
+        return len(self._waiting) >= most or self._waiting.count_of(CLIENT.get()) >= max(1, most // 2)
+
+    async def acquire(self) -> None:
+        """Wait until one is free, and take it."""
+        if self._value:
+            self._value -= 1
+            return
+        client, turn = CLIENT.get(), asyncio.get_running_loop().create_future()
+        self._waiting.add(client, turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not self._waiting.remove(client, turn) and not turn.cancelled():
+                self.release()  # it was passed to this task at the same moment
+            raise
+
+    def release(self) -> None:
+        """Pass it to the next task, or make it free."""
+        while (turn := self._waiting.pop()) is not None:
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._value += 1
+
+    async def __aenter__(self) -> None:
+        """Acquire one."""
+        await self.acquire()
+
+    async def __aexit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Release it."""
+        self.release()
+
+
+Result = TypeVar("Result")
+
+
+class FairThreads:
+    """Runs sync work in at most `count` threads of one event loop; waiting tasks take turns by `CLIENT`."""
+
+    def __init__(self, count: int) -> None:
+        self._turns = FairSemaphore(count)
+        self._threads = anyio.CapacityLimiter(count)
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Return the result of work."""
+        async with self._turns:
+            return await anyio.to_thread.run_sync(work, limiter=self._threads)
