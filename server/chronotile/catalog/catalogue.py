@@ -51,6 +51,7 @@ class Limits:
     max_series_values: int = 5_000_000
     max_area_values: int = 4_294_967_296
     max_coverage_bytes: int = 4_294_967_296
+    max_seconds: float = 20.0
     max_body_bytes: int = 33_554_432
     max_features: int = 20_000
     max_vertices: int = 1_000_000

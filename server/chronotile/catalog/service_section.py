@@ -370,6 +370,8 @@ class LimitsSection(Section):
     """Numbers read for series of areas, those of whole chunks; also cells of all areas and times."""
     max_coverage_bytes: Positive = _LIMITS.max_coverage_bytes
     """Uncompressed bytes of a coverage's numbers; as text, at most `max_series_values` values."""
+    max_seconds: Annotated[float, Field(gt=0)] = _LIMITS.max_seconds
+    """Processor seconds of a request, as estimated before it starts; longer work is done by jobs."""
     max_body_bytes: Positive = _LIMITS.max_body_bytes
     """Bytes of a request's body."""
     max_features: Positive = _LIMITS.max_features

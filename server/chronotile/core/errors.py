@@ -202,13 +202,23 @@ class LimitExceeded(ChronotileError, status=400, code="limit-exceeded"):
         allowed: Its value.
         needed: What the request would take.
         alternative: The cheaper way to ask.
+        what: What `needed` is.
     """
 
     problem_type = "limit-exceeded"
     problem_title: str = "Limit exceeded"
 
-    def __init__(self, limit: str, *, allowed: int, needed: int, alternative: str, locator: str | None = None) -> None:
-        super().__init__(f"{limit}: at most {allowed}, {needed} requested; {alternative}", locator=locator)
+    def __init__(
+        self,
+        limit: str,
+        *,
+        allowed: float,
+        needed: float,
+        alternative: str,
+        locator: str | None = None,
+        what: str = "requested",
+    ) -> None:
+        super().__init__(f"{limit}: at most {allowed}, {needed} {what}; {alternative}", locator=locator)
         self.limit = limit
         self.allowed = allowed
         self.needed = needed

@@ -34,6 +34,7 @@ from chronotile.pipeline.encoders.cube_tile.numbering import (
     numbering_of_frames,
 )
 from chronotile.pipeline.encoders.document_parts import format_instants
+from chronotile.pipeline.estimate import grid_seconds, require_seconds
 from chronotile.pipeline.mosaics import ComposedPlan, composed_plan, native_windows, picture_sources
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
@@ -130,6 +131,8 @@ def check_count(requested: int, services: Services) -> None:
 
 
 VALUE_BYTES = 4
+VALUE_S = 15e-9
+"""Processor time to encode a value."""
 MOST_BYTES = 128 << 20
 
 
@@ -213,6 +216,7 @@ def _made(target: CubeTarget, is_active: IsActive) -> Payload:
     """
 
     def make() -> bytes:
+        _check_seconds(target)
         try:
             grid = target.request.tile.grid
             size = min(MOST_BYTES, VALUE_BYTES * grid.width * grid.height * len(target.times.indexes))
@@ -226,6 +230,13 @@ def _made(target: CubeTarget, is_active: IsActive) -> Payload:
     except IncompleteAnswer as answer:
         return replace(answer.in_place_of(_payload(target, b"")), unread=answer.unread)
     return _payload(target, body)
+
+
+def _check_seconds(target: CubeTarget) -> None:
+    grid, indexes = target.request.tile.grid, target.times.indexes
+    seconds = grid_seconds(target.layer, {target.layer.main_variable.name: indexes}, grid, target.services)
+    seconds += grid.width * grid.height * len(indexes) * VALUE_S
+    require_seconds(seconds, target.services, alternative=SHORTER, locator="time")
 
 
 def _written(target: CubeTarget) -> bytes | None:

@@ -111,12 +111,3 @@ def _present(block: Pixels) -> Pixels:
     codes = block.codes.numbers
     present: BoolArray = (codes == 0) | (codes >= FIRST_FLAG_CODE)
     return Pixels(block.numbers, present)
-
-
-# What reading takes, to choose between ways to read.
-
-CHUNK_S = 60e-6
-"""To find and decode a chunk of a local store, in seconds on one core."""
-
-VALUE_S = 2e-9
-"""For each number in it."""

@@ -12,8 +12,8 @@ from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer, VariableInfo
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding, Pixels, valid_pixels
-from chronotile.core.model.request import Point
+from chronotile.core.model.raster import Encoding, Pixels, cell_reasons, valid_pixels
+from chronotile.core.model.request import IsActive, Point, always_active, require_active
 from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.time.instants import (
     DISTANT_PAST,
@@ -192,8 +192,18 @@ def is_in_unfilled_box(places: NDArray[np.floating[Any]], grid: NativeGrid) -> N
     return is_inside
 
 
+FILES_AT_ONCE = 64
+"""Times of files that are read between two looks at whether the client is still connected."""
+
+
 def read_cell(
-    variable: VariableInfo, *, cell: tuple[int, int], place: Point, indexes: tuple[int, ...], found: UnreadableDates
+    variable: VariableInfo,
+    *,
+    cell: tuple[int, int],
+    place: Point,
+    indexes: tuple[int, ...],
+    found: UnreadableDates,
+    is_active: IsActive = always_active,
 ) -> Pixels:
     """Return (time,) pixels of a cell at the times of `indexes`, which count the variable's own.
 
@@ -203,8 +213,10 @@ def read_cell(
         place: In the cell; of a mosaic, whose pieces have cells of their own, those that hold it are read.
         indexes: Ascending.
         found: Takes the dates that cannot be read, which have the reason `unreadable`.
+        is_active: Whether the client still waits.
 
     Raises:
+        ClientGone: The client left.
         SourceUnavailable: The source is away.
     """
     if not indexes:
@@ -218,9 +230,21 @@ def read_cell(
                 return reader.read_place(variable.name, indexes=some, place=place)
             return reader.read_cell(variable.name, indexes=some, row=row, column=column)
 
-        pixels = cell_around_damage(read, indexes, variable.encoding, found.teller(variable))
+        step = FILES_AT_ONCE if reader.info.is_of_files else len(indexes)
+        parts = list[Pixels]()
+        for start in range(0, len(indexes), step):
+            require_active(is_active)
+            some = indexes[start : start + step]
+            parts.append(cell_around_damage(read, some, variable.encoding, found.teller(variable)))
         found.require_source(variable, indexes, cell)
-        return pixels
+        return parts[0] if len(parts) == 1 else _joined(parts, variable.encoding)
+
+
+def _joined(parts: Sequence[Pixels], encoding: Encoding) -> Pixels:
+    """(time,) pixels of a cell, with the reasons of all parts."""
+    numbers = np.concatenate([each.numbers for each in parts])
+    valid = np.concatenate([valid_pixels(each, encoding) for each in parts])
+    return Pixels(numbers, valid, tuple(reason for each in parts for reason in cell_reasons(each, encoding)))
 
 
 def cell_values(pixels: Pixels, encoding: Encoding) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ from chronotile.core.model.items import ItemRef, MosaicRule
 from chronotile.core.model.raster import BoolArray, Encoding, Pixels
 from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.read_cost import ReadCost
 from chronotile.core.warp.plan import plan_warp
 from chronotile.readers.hrefs import one_look
 from chronotile.readers.library_errors import (
@@ -302,6 +303,20 @@ class Reader(Protocol):
             SourceUnavailable: The source is gone.
         """
         return PLAIN_BLOCK
+
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
+        """Return what reading blocks takes, including all that the variable is made of; reads no pixels.
+
+        Args:
+            variable: The variable.
+            indexes: The times.
+            window: One of those that are read, of the native grid.
+            along: The layout.
+
+        Raises:
+            SourceUnavailable: The source is gone.
+        """
+        return ReadCost()
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid at the times of `indexes`, in that order.

@@ -1,10 +1,13 @@
 """All analyses of series, from their values; the order in which one thing builds on another."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
 from chronotile.core.errors import require_at_most
+from chronotile.core.model.request import IsActive, require_active
 from chronotile.core.model.series.analysis import (
     Analysis,
     AnomalyKind,
@@ -17,6 +20,7 @@ from chronotile.core.model.series.analysis import (
     SavitzkyGolay,
     Smoothing,
     Step,
+    Trends,
     Whittaker,
 )
 from chronotile.core.model.series.directions import require_directional
@@ -113,6 +117,46 @@ def _period_anomalies(
     return find_anomalies(own, others, find_normals(others, own.times, Climatology(by=how.by)), kind), counts
 
 
+PART_SERIES = 100
+"""Series that are analysed between two looks at whether the client is still connected."""
+
+
+def analyse_in_parts(series: Curves, reference: Curves, analysis: Analysis, *, is_active: IsActive) -> Findings:
+    """Return what `analyse` does, some series after the others.
+
+    Raises:
+        ClientGone: The client left.
+    """
+    parts = list[Findings]()
+    for first in range(0, max(1, len(series.values)), PART_SERIES):
+        require_active(is_active)
+        rows = slice(first, first + PART_SERIES)
+        some, against = (replace(each, values=each.values[rows]) for each in (series, reference))
+        parts.append(analyse(some, against, analysis))
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _joined(parts: Sequence[Findings]) -> Findings:
+    """Findings about the series of all parts, in their order."""
+    first = parts[0]
+
+    def arrays_of(name: str, members: Sequence[object] = parts) -> Any:  # noqa: ANN401 -- of any field
+        arrays = [getattr(each, name) for each in members]
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    normals, trends = ([getattr(each, name) for each in parts] for name in ("normals", "trends"))
+    return replace(
+        first,
+        curves=replace(first.curves, values=np.concatenate([each.curves.values for each in parts])),
+        **{name: arrays_of(name) for name in ("counts", "smoothed", "filled", "anomalies", "anomaly_counts")},
+        normals=first.normals
+        and replace(first.normals, **{name: arrays_of(name, normals) for name in ("values", "counts", "at_times")}),
+        trends=first.trends and Trends(**{each.name: arrays_of(each.name, trends) for each in fields(Trends)}),
+        seasons=None if first.seasons is None else tuple(one for each in parts for one in each.seasons or ()),
+        reasons={name: tuple(one for each in parts for one in each.reasons[name]) for name in first.reasons},
+    )
+
+
 def _smoothed(observed: Curves, how: Smoothing) -> FloatArray:
     return smooth_whittaker(observed, how) if isinstance(how, Whittaker) else smooth_savitzky_golay(observed, how)
 
@@ -147,13 +191,20 @@ def _why_no_curve(analysis: Analysis) -> str:
 
 # What an analysis takes, known before a value is read.
 
-MAX_PAIRS = 100_000_000
-"""Of values that are compared for trends, all series together: about two seconds."""
 FEWER_PAIRS = "request trend=seasonal, a coarser step such as P1Y"
-MAX_RANKS = 1_000_000_000
-"""Comparisons for anomalies in percent, all series together: about three seconds."""
-MAX_DAYS = 40_000_000
-"""In which seasons are looked for, all series together: about two seconds, 5,000 series of 22 years."""
+
+PAIR_S = 22e-9
+"""Processor time of a pair of values that is compared for a trend."""
+RANK_S = 12e-9
+"""Of a comparison for anomalies in percent."""
+DAY_S = 0.1e-6
+"""Of a day in which seasons are looked for."""
+SERIES_S = {"step": 10e-6, "smooth": 150e-6, "fill": 7e-6, "normals": 7e-6, "anomaly": 10e-6, "trend": 60e-6}
+"""Of a series, by what is computed."""
+VALUE_S = {"step": 10e-9, "smooth": 0.25e-6, "fill": 25e-9, "normals": 20e-9, "anomaly": 35e-9, "trend": 0.0}
+"""Each for a value of a series."""
+TEXT_S = 0.5e-6
+"""Of writing a value that was found."""
 
 
 def held_bytes(analysis: Analysis, times: InstantArray) -> int:
@@ -183,37 +234,57 @@ def check_directions(analysis: Analysis, layer: str, circle: float | None) -> No
         require_directional(not requested, what, layer, circle, locator=name)
 
 
-def check_cost(
-    analysis: Analysis, times: InstantArray, reference: InstantArray, *, series: int, most_values: int
-) -> None:
-    """Refuse what would take too long, or be too much.
+def check_values(analysis: Analysis, times: InstantArray, *, series: int, most_values: int) -> None:
+    """Refuse too many numbers.
 
     Args:
         analysis: What to compute.
         times: (time,) of the series.
-        reference: (time,) of what they are held against.
         series: How many there are.
         most_values: `max_series_values`: of the series and of what is found at each time together.
 
     Raises:
-        LimitExceeded: There are more than `most_values`, or an analysis takes more than `MAX_PAIRS`, `MAX_RANKS` or
-            `MAX_DAYS`.
+        LimitExceeded: There are more than `most_values`.
     """
-    if analysis.step is not None:
-        times, reference = (periods_of(each, analysis.step.period).starts for each in (times, reference))
+    times = _times_of(analysis, times)
     fewer = "request a coarser step, a shorter interval or fewer series"
     numbers = (1 + analysis.columns) * times.size
     if analysis.has_climatology:
         numbers += 2 * SLOT_COUNTS[slot_kind(times, analysis.climatology.by)]  # what is normal, and of how many values
     require_at_most("max_series_values", numbers * series, most_values, alternative=fewer, locator="time")
+
+
+def analysis_seconds(analysis: Analysis | None, times: InstantArray, reference: InstantArray, *, series: int) -> float:
+    """Return the estimated processor time of an analysis.
+
+    Args:
+        analysis: What to compute; `None` takes no time.
+        times: (time,) of the series.
+        reference: (time,) of what they are held against.
+        series: How many there are.
+    """
+    if analysis is None or not times.size:
+        return 0.0
+    sizes = {"step": times.size + reference.size if analysis.step is not None else 0}
+    times, reference = _times_of(analysis, times), _times_of(analysis, reference)
+    days = float((times[-1] - times[0]) / DAY)
+    sizes |= {
+        "smooth": times.size if analysis.smoothing is not None else 0,
+        "fill": times.size if analysis.fill is not None else 0,
+        "normals": times.size + reference.size if analysis.needs_normals else 0,
+        "anomaly": times.size if analysis.anomaly is not None else 0,
+        "trend": times.size if analysis.trend is not None else 0,
+    }
+    seconds = sum(SERIES_S[name] + VALUE_S[name] * size for name, size in sizes.items() if size)
+    seconds += TEXT_S * analysis.columns * times.size
     if analysis.trend is not None:
-        pairs = pair_count(groups_of(times, analysis.trend, analysis.climatology.by)) * series
-        require_at_most(
-            "max_trend_pairs", pairs, MAX_PAIRS, alternative=f"{FEWER_PAIRS}, or fewer series", locator="trend"
-        )
+        seconds += PAIR_S * pair_count(groups_of(times, analysis.trend, analysis.climatology.by))
     if analysis.anomaly == "percentile":
-        ranks = rank_count(times, reference, slot_kind(times, analysis.climatology.by)) * series
-        require_at_most("max_ranks", ranks, MAX_RANKS, alternative=fewer, locator="anomaly")
-    if analysis.phenology is not None and times.size:
-        days = int((times[-1] - times[0]) / DAY) * series
-        require_at_most("max_season_days", days, MAX_DAYS, alternative=fewer, locator="phenology")
+        seconds += RANK_S * rank_count(times, reference, slot_kind(times, analysis.climatology.by))
+    if analysis.phenology is not None:
+        seconds += DAY_S * days
+    return series * seconds
+
+
+def _times_of(analysis: Analysis, times: InstantArray) -> InstantArray:
+    return times if analysis.step is None else periods_of(times, analysis.step.period).starts

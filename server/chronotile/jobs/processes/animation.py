@@ -53,11 +53,16 @@ from chronotile.jobs.processes.work.partial_results import (
     write_partial_result,
 )
 from chronotile.pipeline.encoders.deflated import deflate
-from chronotile.pipeline.maps.animation import MAX_SIDE_PX, draw_frames, find_animation, render_animation, usual_format
+from chronotile.pipeline.maps.animation import (
+    MAX_SIDE_PX,
+    draw_frames,
+    estimate_animation,
+    find_animation,
+    render_animation,
+    usual_format,
+)
 from chronotile.pipeline.services import Services
 
-PIXEL_S = 60e-9
-"""What it takes to draw and pack a pixel of a frame."""
 TASK_S = 10.0
 """About how long a task may take, if one frame does not take longer."""
 MOST_PIXELS = 1 << 32
@@ -82,7 +87,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     grid, count = request.shown.grid, found.frames
     pixels, alternative = grid.width * grid.height * count, "request a smaller picture or fewer frames"
     require_at_most("pixels of a film", pixels, MOST_PIXELS, alternative=alternative, locator="inputs.width")
-    seconds = len(found.time.instants) * grid.width * grid.height * PIXEL_S
+    seconds = max(estimate_animation(request, without_limits(services)), 1e-6)
     layer = services.catalogue.layer(request.shown.layer)
     indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
     step = max(1, int(count * TASK_S / seconds))

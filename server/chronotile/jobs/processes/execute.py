@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded, UnknownParameter
+from chronotile.core.errors import InvalidParameter, UnknownParameter
 from chronotile.core.model.job import Execution, Json, Result
 from chronotile.jobs.processes.input_schema import MAX_SHOWN, fault_in
 from chronotile.jobs.processes.process import (
@@ -19,12 +19,9 @@ from chronotile.jobs.processes.process import (
 )
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.processes.work.partial_results import run_task, with_unreadable
+from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.services import Services
 
-SYNC_S = 20.0
-"""Expected of what a request may wait for."""
-WAITING = "seconds of a request that waits"
-"""The limit that they are."""
 ASK_FOR_A_JOB = "request a job with the header Prefer: respond-async"
 
 
@@ -89,10 +86,7 @@ def execute(
         ChronotileError: As `plan_execution`, and what the work itself meets.
     """
     process, plan = process_of(execution.process), plan or plan_execution(execution, services)
-    if plan.seconds > SYNC_S:
-        raise LimitExceeded(
-            WAITING, allowed=round(SYNC_S), needed=round(plan.seconds), alternative=ASK_FOR_A_JOB, locator="Prefer"
-        )
+    require_seconds(plan.seconds, services, alternative=ASK_FOR_A_JOB, locator="Prefer")
     memory = services.memory.taking(plan.held_bytes, alternative=ASK_FOR_A_JOB, locator="Prefer", is_active=is_active)
     with memory, tempfile.TemporaryDirectory(dir=folder) as work_folder:
         work = Work(

@@ -47,8 +47,8 @@ from chronotile.pipeline.services import Services
 
 MOST_BYTES = 1 << 38
 """Of all numbers, before they are compressed."""
-BYTES_A_SECOND = 30e6
-"""About as many are read, written and compressed."""
+BYTE_S = 15e-9
+"""Processor time to compress and write a byte."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
@@ -63,7 +63,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
     return JobPlan(
         tasks=coverage_tasks(coverage),
-        seconds=coverage.nbytes / BYTES_A_SECOND,
+        seconds=coverage.reading_seconds() + coverage.nbytes * BYTE_S,
         held_bytes=read_bytes(coverage.nbytes),
         shared={
             "times": instants_to_json(times.instants),

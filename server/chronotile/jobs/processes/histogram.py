@@ -12,6 +12,7 @@ from chronotile.core.errors import InvalidParameter, OutsideData
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area, area_of_box
 from chronotile.core.model.geometry.geojson import area_of
+from chronotile.core.model.grid import Window
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.stats.percentiles import even_edges
@@ -28,6 +29,7 @@ from chronotile.jobs.processes.inputs import (
 )
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, cuts, optional, require_few_tasks
 from chronotile.jobs.processes.work.windows import read_bytes
+from chronotile.pipeline.estimate import window_seconds
 from chronotile.pipeline.resolve_series import reach_of
 from chronotile.pipeline.series.area_cells import AreaCells, cheapest_reading
 from chronotile.pipeline.services import Services, reading
@@ -73,7 +75,8 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     require_few_tasks(len(along) * len(down), alternative="request a smaller bbox or fewer times")
     return JobPlan(
         tasks=[{"rows": own, "dates": those} for those, own in product(along, down)],
-        seconds=(last - first) * width * count * NUMBER_S,
+        seconds=(last - first) * width * count * NUMBER_S
+        + window_seconds(times.layer, times.indexes, Window(first, last, 0, width), services),
         held_bytes=read_bytes((last - first) * width * count * np.dtype(encoding.dtype).itemsize),
         shared={"times": times.as_json, "count": count},
         sources=[times.source],

@@ -125,6 +125,7 @@ def without_limits(services: Services) -> Services:
         max_area_values=UNBOUNDED,
         max_coverage_bytes=UNBOUNDED,
         max_animation_pixels=UNBOUNDED,
+        max_seconds=UNBOUNDED,
     )
     return replace(services, catalogue=replace(services.catalogue, limits=limits))
 

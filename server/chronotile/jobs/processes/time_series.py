@@ -50,14 +50,14 @@ from chronotile.pipeline.encoders.series.json import encode_points_json
 from chronotile.pipeline.encoders.series.parquet import write_series_parquet
 from chronotile.pipeline.encoders.series.table import Rows, SeriesTable, names_of, rows_of_points, value_column
 from chronotile.pipeline.resolve_series import instants_of
-from chronotile.pipeline.series.points import extract_points_series
+from chronotile.pipeline.series.points import estimate_points, extract_points_series
 from chronotile.pipeline.services import Services
 
 POINTS_PER_TASK = 500
 TASK_VALUES = 2_000_000
 """In the answer of one task, if one point has not more already."""
-POINT_S, VALUE_S = 1e-3, 2e-7
-"""What it takes to read a point, and to write each of its values."""
+VALUE_S = 2e-7
+"""Processor time to write a value of a point."""
 
 FileFormat = Literal[TableFormat.CSV, TableFormat.JSON, TableFormat.PARQUET]
 FORMATS: Mapping[str, FileFormat] = {str(each): each for each in get_args(FileFormat)}
@@ -85,7 +85,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             firsts = range(0, len(points), step)
             require_few_tasks(len(tasks) + len(firsts), alternative="request fewer points, layers or times")
             tasks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
-            seconds += len(points) * (POINT_S + count * VALUE_S)
+            seconds += estimate_points(times.layer, points, times.indexes, services) + len(points) * count * VALUE_S
             pixels += len(points) * count
     shared = {"times": times_of_layers}
     return JobPlan(tasks=tasks, seconds=seconds, held_bytes=0, shared=shared, sources=sources, pixels=pixels)

@@ -41,6 +41,7 @@ from chronotile.pipeline.encoders.file_parts import (
     stream_parts,
     translate_storage_errors,
 )
+from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.revision import fingerprint, retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import etag_without
@@ -50,6 +51,8 @@ Made = TypeVar("Made")
 FILE_VERSION = "2"
 """Part of every file's ETag: raise it when the same coverage gives other numbers or another form of file."""
 SMALLER = "request a smaller bbox, fewer times or coarser cells, or use GTiff, NetCDF or zarr"
+TEXT_VALUE_S = 800e-9
+"""Processor time to write a value as text."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -63,6 +66,8 @@ class CoverageFormat(NamedTuple):
     """Raises ChronotileError, such as LimitExceeded, if there is no room for it."""
     is_streamed: bool = False
     """Whether it is made while it is sent, so that its size is not known before."""
+    value_s: float = 20e-9
+    """Processor time to write a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +265,14 @@ def _with_room(make: Callable[[], Made], services: Services) -> Made:
 
 
 def _made(coverage: ReadCoverage, written: CoverageFormat, services: Services, *, is_active: IsActive) -> Body:
-    """The file, as soon as there is memory to write it."""
+    """The file, as soon as there is memory to write it.
+
+    Raises:
+        LimitExceeded: It takes more than `max_seconds`.
+    """
+    values = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
+    seconds = coverage.reading_seconds() + values * written.value_s
+    require_seconds(seconds, services, alternative=SMALLER, locator="bbox")
     size = _writing_bytes(coverage)
     with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_active=is_active):
         return _with_room(lambda: _body(coverage, written, is_active), services)
@@ -346,6 +358,7 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
         "covjson",
         lambda coverage, is_active: Whole(encode_coverage_covjson(coverage, is_active=is_active)),
         check_values,
+        value_s=TEXT_VALUE_S,
     ),
     "png": CoverageFormat(
         str(MapFormat.PNG),

@@ -24,6 +24,7 @@ from chronotile.pipeline.coverage.grid import Place, place_of
 from chronotile.pipeline.coverage.numbers import nothing, output_encoding, output_numbers
 from chronotile.pipeline.coverage.source_coverage import (
     ABSENT,
+    MAX_FILES,
     CellSource,
     ReadCoverage,
     ReadRuns,
@@ -33,6 +34,7 @@ from chronotile.pipeline.coverage.source_coverage import (
     runs,
     runs_of_blocks,
 )
+from chronotile.pipeline.estimate import grid_seconds, window_seconds
 from chronotile.pipeline.mosaics import coverage_lattice, framed, native_windows
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
@@ -298,6 +300,11 @@ class NativeCells:
         turned = numbers[:, :: -1 if self._is_south_up else 1, :: -1 if self.grid.transform.a < 0 else 1]
         return np.ascontiguousarray(turned)
 
+    def reading_seconds(self, field: CoverageField, grid: Grid, indexes: Sequence[int], services: Services) -> float:  # noqa: ARG002 -- its own cells
+        """Return the processor time of reading all cells."""
+        windows = self._windows(range(self.window.height))
+        return sum(window_seconds(field.layer, indexes, window, services) for window in windows)
+
     def _read(self, reader: Reader, field: CoverageField, indexes: Sequence[int], window: Window) -> Numbers:
         pixels = read_cheaply(reader, field.name, indexes=indexes, window=window)
         return output_numbers(pixels, field.layer.main_variable.encoding, field.encoding)
@@ -338,12 +345,16 @@ class WarpedCells:
     """Rows of a tile: fewer than columns where rows are so long that few are read at once."""
     tile_width: int
 
+    def reading_seconds(self, field: CoverageField, grid: Grid, indexes: Sequence[int], services: Services) -> float:
+        """Return the processor time of reading all cells."""
+        return grid_seconds(field.layer, {field.name: indexes}, grid, services)
+
     def read_runs(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> ReadRuns:
         """Return in which runs a field is best read: whole tiles."""
         del reader, field  # any is read so
         height = self.grid.height
         rows = RUN_BYTES // row_bytes // self.tile_height * self.tile_height or self.tile_height
-        times = max(1, RUN_BYTES // (min(rows, height) * row_bytes))
+        times = min(MAX_FILES, max(1, RUN_BYTES // (min(rows, height) * row_bytes)))
         return ReadRuns(row_runs=tuple(runs(height, rows)), time_runs=tuple(runs(len(indexes), times)))
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:

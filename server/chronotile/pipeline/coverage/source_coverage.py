@@ -15,9 +15,9 @@ from chronotile.core.model.grid import Grid, Window
 from chronotile.core.model.payload import PixelStates
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.time.instants import Instant, TimeDomain
+from chronotile.core.read_cost import BLOCK_S, VALUE_S
 from chronotile.pipeline.coverage.grid import Inside
 from chronotile.pipeline.coverage.numbers import nodata_of, nothing
-from chronotile.pipeline.read_times import CHUNK_S, VALUE_S
 from chronotile.pipeline.revision import require_state
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates, instants_of_all, items_of_all
@@ -26,6 +26,8 @@ from chronotile.readers.reader import Along, BlockShape, Reader
 
 # The runs in which a coverage is best read: whole blocks of its source, in bounded memory.
 
+MAX_FILES = 256
+"""Times of files that are read between two looks at whether the client is still connected."""
 LAYOUTS: tuple[Along, Along] = ("space", "time")
 
 
@@ -78,6 +80,8 @@ def runs_of_blocks(
     while rows > 1 and rows * row_bytes > RUN_BYTES:
         rows = -(-rows // 2)
     times = max(1, RUN_BYTES // (min(rows, height) * row_bytes))
+    if shape.times == 1:
+        times = min(times, MAX_FILES)
     ends = range(first_row // shape.height * shape.height, first_row + height, rows)[1:]
     edges = [0, *(end - first_row for end in ends), height]
     return ReadRuns(
@@ -106,7 +110,7 @@ def _seconds(shape: BlockShape, indexes: Sequence[int], windows: Sequence[Window
         * len(range(window.column_start // shape.width, -(-window.column_stop // shape.width)))
         for window in windows
     )
-    return times * blocks * (CHUNK_S + VALUE_S * shape.times * shape.height * shape.width)
+    return times * blocks * (BLOCK_S + VALUE_S * shape.times * shape.height * shape.width)
 
 
 IntArray = NDArray[np.int64]
@@ -123,6 +127,9 @@ class CellSource(Protocol):
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
         """Return (time, y, x) numbers of rows, as they are written, at the field's times of some indexes."""
+
+    def reading_seconds(self, field: CoverageField, grid: Grid, indexes: Sequence[int], services: Services) -> float:
+        """Return the processor time of reading all cells of the grid of the coverage; reads no pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -213,6 +220,19 @@ class ReadCoverage:
     def left_out(self) -> tuple[str, ...]:
         """Ids of items of a mosaic that could not be read so far."""
         return items_of_all(self.found)
+
+    def reading_seconds(self) -> float:
+        """Return the processor time of reading all numbers.
+
+        Raises:
+            SourceUnavailable: The source is gone.
+        """
+        seconds = 0.0
+        for each, own in zip(self.fields, self.indexes, strict=True):
+            there = own[own != ABSENT].tolist()
+            if there:
+                seconds += self.cells.reading_seconds(each, self.grid, there, self.services)
+        return seconds
 
     def require_states(self) -> None:
         """Check that the files that were read are as they were before.

@@ -41,8 +41,9 @@ from chronotile.pipeline.encoders.file_parts import (
     translate_storage_errors,
 )
 from chronotile.pipeline.encoders.picture.picture import WHITE, on_background
+from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.maps.legend import layer_title, style_details
-from chronotile.pipeline.maps.rasters import RGBA_BYTES, drawing_bytes
+from chronotile.pipeline.maps.rasters import RGBA_BYTES, drawing_bytes, drawing_seconds
 from chronotile.pipeline.maps.render import draw_picture
 from chronotile.pipeline.maps.resolve import (
     MapTarget,
@@ -142,6 +143,10 @@ def _minute_text(instant: Instant) -> str:
 
 FILE_VERSION = "1"
 """Part of every ETag: raise it when the same frames give other bytes."""
+FRAME_PIXEL_S = 60e-9
+"""Processor time to letter and encode a pixel of a frame."""
+SAMPLED_FRAMES = 16
+FEWER_FRAMES = "request a shorter datetime, or use fewer of its times with step, such as step=2 or step=P1M"
 MAX_FRAMES = 1000
 MAX_SIDE_PX = 4096
 """What decoders of H.264 in devices take."""
@@ -255,6 +260,8 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     if found is not None:
         return found
     shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
+    seconds = _seconds(shots)
+    require_seconds(seconds, services, alternative=FEWER_FRAMES, locator="step")
     film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
     size = _film_bytes(request.format, shown)
     if pictures is None:
@@ -271,6 +278,23 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         time = time_without(delivery.time, unreadable)
         return replace(delivery, body=body, etag=etag, time=time, unreadable=unreadable, left_out=left_out, note=note)
     return replace(delivery, body=_cached(body, delivery.etag, services))
+
+
+def estimate_animation(request: AnimationRequest, services: Services) -> float:
+    """Return the processor time of `render_animation`; reads no pixels.
+
+    Raises:
+        ChronotileError: As `render_animation`, of what is known before frames are made.
+    """
+    return _seconds(_resolved(request, services).shots)
+
+
+def _seconds(shots: Sequence[_Shot]) -> float:
+    """The processor time of all frames, of which some are estimated."""
+    some = shots[:: max(1, len(shots) // SAMPLED_FRAMES)]
+    grid = some[0].request.grid
+    drawing_s = sum(drawing_seconds(grid, shot.target) for shot in some) / len(some)
+    return len(shots) * (drawing_s + grid.width * grid.height * FRAME_PIXEL_S)
 
 
 def draw_frames(
@@ -450,8 +474,7 @@ def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) 
 def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:
     grid = request.shown.grid
     require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture")
-    alternative = "request a shorter datetime, or use fewer of its times with step, such as step=2 or step=P1M"
-    require_at_most("frames of an animation", len(frames), MAX_FRAMES, alternative=alternative, locator="step")
+    require_at_most("frames of an animation", len(frames), MAX_FRAMES, alternative=FEWER_FRAMES, locator="step")
     _check_pixels(request, sum(len(frame.indexes) for frame in frames), services)
 
 

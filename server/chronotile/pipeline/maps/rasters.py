@@ -13,12 +13,13 @@ from chronotile.core.errors import REPLACE_FILES, DateUnreadable
 from chronotile.core.model.collection import Composite, VariableInfo
 from chronotile.core.model.grid import Grid, Window
 from chronotile.core.model.raster import Encoding, Pixels, Raster
-from chronotile.core.model.request import Backdrop, IsActive, MapRequest, PictureReducer
+from chronotile.core.model.request import Backdrop, IsActive, MapRequest, PictureReducer, require_active
 from chronotile.core.model.time.instants import Instant
 from chronotile.core.stats.over_time import anomaly, difference, over_time
 from chronotile.core.warp.plan import WarpPlan, plan_warp
 from chronotile.core.warp.strips import StripPlan, cells_of, plan_strips, strips_of, window_bytes
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.pipeline.estimate import grid_seconds
 from chronotile.pipeline.maps.resolve import MapPlan, MapTarget, larger_side, pixels_of
 from chronotile.pipeline.maps.times import UsualDates
 from chronotile.pipeline.mosaics import ComposedPlan, composed_plan
@@ -28,6 +29,10 @@ from chronotile.readers.reader import Reader
 
 Made = TypeVar("Made")
 
+PAINT_S = 20e-9
+"""Processor time to paint a pixel."""
+TIMES_AT_ONCE = 16
+"""Times that are read between two looks at whether the client is still connected."""
 REDUCED_BYTES = 24
 """Estimated for each pixel when rasters are reduced one by one; if native pixels need less they are held instead."""
 
@@ -84,6 +89,22 @@ class MapValues:
     strips: Strips
     of_rows: Callable[[slice], Raster]
     """Gives one of the strips."""
+
+
+def drawing_seconds(grid: Grid, target: MapTarget) -> float:
+    """Return the processor time of reading and painting a map; reads no pixels.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    used = target.time_used
+    instants = (*used.instants, *used.base, *(each for group in target.held_against or () for each in group))
+    indexes = {
+        each.name: sorted({time_index(each.times.instants, instant) for instant in instants}) or [0]
+        for each in target.layer.variables
+    }
+    pixels = grid.width * grid.height * len(target.layer.variables)
+    return grid_seconds(target.layer, indexes, grid, target.services) + pixels * PAINT_S
 
 
 def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
@@ -295,7 +316,9 @@ def _readable(
         DateUnreadable: None can, though all were requested.
     """
     failure, has_any = None, False
-    for index in times:
+    for number, index in enumerate(times):
+        if number % TIMES_AT_ONCE == TIMES_AT_ONCE - 1:
+            require_active(target.is_active)
         try:
             with target.watch.step("read"), reading(target.layer):
                 try:

@@ -17,7 +17,15 @@ from chronotile.core.model.request import Backdrop, IsActive, MapRequest, always
 from chronotile.core.model.style import Style
 from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff
-from chronotile.pipeline.maps.rasters import MapValues, map_bytes, memory_for_map, of_all_variables, shown_values
+from chronotile.pipeline.estimate import require_seconds
+from chronotile.pipeline.maps.rasters import (
+    MapValues,
+    drawing_seconds,
+    map_bytes,
+    memory_for_map,
+    of_all_variables,
+    shown_values,
+)
 from chronotile.pipeline.maps.resolve import MapTarget, resolve_map, shown_units
 from chronotile.pipeline.maps.stand_ins import footprints_note, footprints_picture
 from chronotile.pipeline.revision import fingerprint, require_state, retry_overtaken
@@ -57,10 +65,11 @@ def overlay_maps(
     """
 
     def draw(targets: Sequence[MapTarget]) -> bytes:
+        _check_seconds(requests[0].grid, targets, services)
         try:
             size = map_bytes(requests, targets)
             with memory_for_map(requests[0].grid, size, services.memory, is_active):
-                body = _encoded(requests, targets)
+                body = _encoded(requests, [replace(target, is_active=is_active) for target in targets])
             return complete(body, *(target.found for target in targets))
         finally:  # what went wrong with a file that changed is no matter
             for target in targets:
@@ -82,6 +91,19 @@ def overlay_maps(
         return _layered(replace(payload, timing=targets[0].watch.steps) if len(targets) == 1 else payload, targets)
 
     return retry_overtaken(answer, SourceChanged)
+
+
+QUICK_TIMES, QUICK_PIXELS = 4, 1 << 22
+"""Maps of no more times, all layers together, and of no more pixels of them, take less than two seconds."""
+
+
+def _check_seconds(grid: Grid, targets: Sequence[MapTarget], services: Services) -> None:
+    times = sum(len(target.time_used.instants) + len(target.time_used.base) for target in targets)
+    if times <= QUICK_TIMES and grid.width * grid.height * times <= QUICK_PIXELS:
+        return
+    seconds = sum(drawing_seconds(grid, target) for target in targets)
+    fewer = "request a smaller picture, fewer layers or fewer dates"
+    require_seconds(seconds, services, alternative=fewer, locator="time")
 
 
 def find_overlay(

@@ -14,10 +14,12 @@ from chronotile.core.model.request import (
     AS_STYLED,
     Colouring,
     IdentifyRequest,
+    IsActive,
     LegendRequest,
     MapRequest,
     PictureReducer,
     Styled,
+    always_active,
 )
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
 from chronotile.core.model.series.directions import require_directional
@@ -69,6 +71,8 @@ class MapTarget:
     """Of the request that was resolved."""
     found: UnreadableDates
     """Dates of its intervals that are left out, as they cannot be read."""
+    is_active: IsActive = always_active
+    """Whether the client still waits; called now and then between two times."""
     plans: dict[str, MapPlan | None] = field(default_factory=dict)
     """Of its variables by name, stored here when they are first made."""
 

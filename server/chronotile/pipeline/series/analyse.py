@@ -18,12 +18,18 @@ from chronotile.core.model.request import (
     IsActive,
     PointsSeriesRequest,
     always_active,
-    require_active,
 )
 from chronotile.core.model.series.analysis import Analysis, Curves, Findings, FloatArray, Reducer
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
 from chronotile.core.model.time.instants import Instant, InstantArray, Period, TimeSelection
-from chronotile.core.stats.analyse import FEWER_PAIRS, analyse, check_cost, check_directions, held_bytes
+from chronotile.core.stats.analyse import (
+    FEWER_PAIRS,
+    analyse,
+    analyse_in_parts,
+    check_directions,
+    check_values,
+    held_bytes,
+)
 from chronotile.core.stats.period_means import Periods, period_counts, period_means, period_sums, periods_of
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.series.areas import extract_area_series
@@ -82,7 +88,7 @@ def widen_times(analysis: Analysis, name: str, time: TimeSelection, *, series: i
     layer = layer_with_values(name, services)
     indexes = series_indexes(layer, time, services)
     reference = reference_indexes(analysis, layer, now=services.clock())
-    check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
+    check_analysis(analysis, layer, indexes, series=series, services=services)
     if not set(reference) <= set(indexes):
         time = selection_of(layer.times, sorted({*indexes, *reference}), is_of_open=time.is_open)
     return WidenedTimes(
@@ -127,9 +133,8 @@ def analyse_area_series(
         return read
     findings = {}
     for reducer in _analysed(request.reducers):
-        require_active(is_active)
         with memory_for(request.analysis, widened.times.requested, services, is_active):
-            findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis)
+            findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis, is_active=is_active)
     areas = tuple(_at(area, widened.times.indexes_of_answer(read.times)) for area in read.areas)
     series = replace(read, times=widened.times.requested, areas=areas, findings=findings)
     return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
@@ -159,9 +164,12 @@ def _analysed(reducers: Iterable[Reducer]) -> list[Reducer]:
     return [reducer for reducer in reducers if reducer.kind not in NOT_ANALYSED]
 
 
-def _findings(read: AreasSeries, name: str, times: WidenedTimes, analysis: Analysis) -> Findings:
+def _findings(
+    read: AreasSeries, name: str, times: WidenedTimes, analysis: Analysis, *, is_active: IsActive
+) -> Findings:
     values = np.stack([area.reduced[name] for area in read.areas]) if read.areas else np.empty((0, read.times.size))
-    return analyse(*times.curves_of(read.times, values, are_directions=name == "mean"), analysis)
+    curves = times.curves_of(read.times, values, are_directions=name == "mean")
+    return analyse_in_parts(*curves, analysis, is_active=is_active)
 
 
 def _at(area: AreaSeries, positions: NDArray[np.intp]) -> AreaSeries:
@@ -225,17 +233,16 @@ def analyse_points_series(
         for each in requests
     ]
     widened = [replace(each, time=wide.time) for each, wide in zip(requests, times, strict=True)]
-    read = extract_points_series(widened, services, is_active=is_active)
+    read = extract_points_series(widened, services, analysis=analysis, is_active=is_active)
     found = []
     for series, wide in zip(read, times, strict=True):
-        require_active(is_active)
         with memory_for(analysis, wide.requested, services, is_active):
-            found.append(_analysed_points(series, wide, analysis))
+            found.append(_analysed_points(series, wide, analysis, is_active))
     return found
 
 
-def _analysed_points(read: PointsSeries, wide: WidenedTimes, analysis: Analysis) -> PointsSeries:
-    findings = analyse(*wide.curves_of(read.times, read.values), analysis)
+def _analysed_points(read: PointsSeries, wide: WidenedTimes, analysis: Analysis, is_active: IsActive) -> PointsSeries:
+    findings = analyse_in_parts(*wide.curves_of(read.times, read.values), analysis, is_active=is_active)
     codes, period_times = read.codes[:, wide.indexes_of_answer(read.times)], None
     if analysis.step is not None:
         periods = periods_of(wide.requested, analysis.step.period)
@@ -284,17 +291,17 @@ def reference_indexes(analysis: Analysis | None, layer: Layer, *, now: Instant) 
 def check_analysis(
     analysis: Analysis | None,
     layer: Layer,
-    indexes: tuple[tuple[int, ...], tuple[int, ...]],
+    indexes: tuple[int, ...],
     *,
     series: int,
     services: Services,
 ) -> None:
-    """Refuse an analysis that has no meaning or takes too long; reads no pixels.
+    """Refuse an analysis that has no meaning or gives too many numbers; reads no pixels.
 
     Args:
         analysis: What to compute.
         layer: Of which layer.
-        indexes: Of the requested times, and of the reference.
+        indexes: Of the requested times.
         series: How many there are.
         services: Whose limits hold.
 
@@ -311,8 +318,8 @@ def check_analysis(
     if analysis.smoothing is not None:
         name = "phenology" if analysis.smooth is None else "smooth"
         require_extra("analysis", name, locator=name)
-    times, reference = (layer.times.instants[list(each)] for each in indexes)
-    check_cost(analysis, times, reference, series=series, most_values=services.catalogue.limits.max_series_values)
+    most_values = services.catalogue.limits.max_series_values
+    check_values(analysis, layer.times.instants[list(indexes)], series=series, most_values=most_values)
 
 
 def memory_for(

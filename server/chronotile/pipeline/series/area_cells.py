@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
@@ -18,8 +19,8 @@ from chronotile.core.model.raster import Codes, Numbers, Pixels, pixel_codes
 from chronotile.core.model.request import IsActive, Weights
 from chronotile.core.model.series.series import SeriesCost
 from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.read_cost import ReadCost
 from chronotile.core.stats.samples import CellWeights, Samples
-from chronotile.pipeline.read_times import CHUNK_S, VALUE_S
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.outlines import Outlines
@@ -49,6 +50,9 @@ BLOCK_BYTES = 32 << 20
 READ_BYTES = 64 << 20
 """Of all windows that are read at once, if one is not more already."""
 
+FILES_AT_ONCE = 64
+"""Times of files that are read window by window: fewer than files stay open."""
+
 SCATTERED_VALUES = 1 << 20
 """Numbers of cells here and there that are read at once."""
 
@@ -59,7 +63,7 @@ RUN_CELLS = 1 << 24
 """Of all areas that are held at once, if one has not more already; those that overlap have each cell of their own."""
 
 
-CELL_S = 3e-9
+CELL_S = 8e-9
 """What it takes to reduce a cell of an area at one time."""
 
 
@@ -77,6 +81,7 @@ class AreaReading:
     """Into the layer's times."""
     shape: BlockShape
     along: Along
+    read_cost: ReadCost
 
     @property
     def _itemsize(self) -> int:
@@ -92,6 +97,8 @@ class AreaReading:
     def parts(self, slab: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         """Give a slab's indexes in runs of which any window may be read at once."""
         most, blocks = (max(1, allowed // self._largest_bytes) for allowed in (WINDOW_BYTES, BLOCK_BYTES))
+        if self.shape.times == 1:
+            most = min(most, FILES_AT_ONCE)
         return _runs(slab, max(most, min(blocks, self.shape.times)), self.shape.times)
 
     def threads(self, times: int) -> int:
@@ -118,7 +125,7 @@ class AreaReading:
         return SeriesCost(
             chunks=chunks,
             bytes=values * self._itemsize,
-            seconds=chunks * CHUNK_S + values * VALUE_S + cells * CELL_S,
+            seconds=self.read_cost.seconds(blocks=chunks, values=values) + cells * CELL_S,
             cells=cells,
             values=len(self.indexes) * (self.plan.bounds.size - 1) * columns,
         )
@@ -172,8 +179,17 @@ def cheapest_reading(
             shape = reader.block_shape(name, along)
             if shape not in found:
                 plan = plan_of(spans, areas, shape)
-                found[shape] = AreaReading(layer=layer, plan=plan, indexes=indexes, shape=shape, along=along)
+                cost = reader.read_cost(name, indexes=indexes, window=_middle_window(plan), along=along)
+                found[shape] = AreaReading(
+                    layer=layer, plan=plan, indexes=indexes, shape=shape, along=along, read_cost=cost
+                )
     return min(found.values(), key=lambda each: each.cost(1).seconds)
+
+
+def _middle_window(plan: AreaPlan) -> Window:
+    if not len(plan.windows):
+        return Window.of_cell(0, 0)
+    return Window(*plan.windows[len(plan.windows) // 2].tolist())
 
 
 def takes_several_reads(how: AreaReading) -> bool:
@@ -335,7 +351,7 @@ def _in_threads(work: Callable[[_Job], None], jobs: list[_Job], most: int) -> No
         return
     threads = ThreadPoolExecutor(min(most, len(jobs)))
     try:
-        for _ in threads.map(work, jobs):
+        for _ in threads.map(lambda job, context: context.run(work, job), jobs, [copy_context() for _ in jobs]):
             pass
     finally:
         threads.shutdown(cancel_futures=True)

@@ -20,8 +20,10 @@ from chronotile.core.model.request import AreaSeriesRequest, IsActive, Point, al
 from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, SeriesCost
+from chronotile.core.stats.analyse import analysis_seconds
 from chronotile.core.stats.percentiles import even_edges
 from chronotile.core.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
+from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.mosaics import framed, lattice_at
 from chronotile.pipeline.resolve_series import (
     UNFILLED,
@@ -118,6 +120,8 @@ Flags = NDArray[np.bool_]
 """(area,), or (area, time)."""
 
 SPANS = {"pixel": centre_spans, "area": covered_spans, "auto": auto_spans}
+ANSWER_VALUE_S = 1.2e-6
+"""Processor time to reduce to a number of the answer, and to write it."""
 MAX_AREA_CELLS = 1 << 28
 """Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
 SMALLER = "request a shorter interval, or use smaller areas; dry_run=true gives their cost"
@@ -235,24 +239,38 @@ def _resolved(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
     size = area_bytes(outlines, layer.main_variable, weights=request.weights, times=len(indexes), most=most)
     with services.memory.taking(size, alternative=SMALLER, locator="geometry", is_active=is_active):
         areas, readings = _readings(outlines, request, layer, indexes=indexes, services=services)
-        cost = bounded_cost(readings, columns, services, alternative=SMALLER)
+        times = instants_of(layer, indexes)
+        further_s = analysis_seconds(request.analysis, times, times, series=len(request.areas) * len(request.reducers))
+        cost = bounded_cost(readings, columns, services, alternative=SMALLER, further_s=further_s)
         yield AreaTarget(layer=layer, indexes=indexes, readings=readings, areas=areas, edges=edges, cost=cost)
 
 
-def bounded_cost(readings: Sequence[AreaReading], columns: int, services: Services, *, alternative: str) -> SeriesCost:
+def bounded_cost(
+    readings: Sequence[AreaReading], columns: int, services: Services, *, alternative: str, further_s: float = 0.0
+) -> SeriesCost:
     """Return what some readings take together.
 
+    Args:
+        readings: What is read.
+        columns: Numbers of an area at a time in the answer.
+        services: Whose limits hold.
+        alternative: The cheaper request.
+        further_s: Processor time of what is done with the series.
+
     Raises:
-        LimitExceeded: They read more than `max_area_values`, or have more cells, of which one area has too many.
+        LimitExceeded: They read more than `max_area_values`, or have more cells, of which one area has too many; or
+            they take more than `max_seconds`.
     """
     costs = [how.cost(columns) for how in readings]
     together = sum_of_costs(costs)
+    together = replace(together, seconds=together.seconds + further_s + together.values * ANSWER_VALUE_S)
     read = sum(
         cost.bytes // np.dtype(how.layer.main_variable.encoding.dtype).itemsize
         for cost, how in zip(costs, readings, strict=True)
     )
     largest = max((int(np.diff(how.plan.bounds).max(initial=0)) for how in readings), default=0)
     _require_within_limits(max(read, together.cells), largest, services, alternative=alternative)
+    require_seconds(together.seconds, services, alternative=alternative, locator="time")
     return together
 
 

@@ -10,10 +10,13 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.grid import Window
 from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.raster import Pixels, cell_reasons
-from chronotile.core.model.request import Point, SeriesRequest
+from chronotile.core.model.request import IsActive, Point, SeriesRequest, always_active
 from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import Series
+from chronotile.core.stats.analyse import analysis_seconds
+from chronotile.pipeline.estimate import require_seconds, window_seconds
 from chronotile.pipeline.resolve_series import (
+    SHORTER,
     cell_of,
     cell_values,
     check_length,
@@ -61,7 +64,7 @@ class SeriesFormat:
     encode: Callable[[Series], bytes]
 
 
-def extract_series(request: SeriesRequest, services: Services) -> Series:
+def extract_series(request: SeriesRequest, services: Services, *, is_active: IsActive = always_active) -> Series:
     """Return the values of the native cell that holds the point, in full precision.
 
     A date that is damaged while its source is there has no value, for the reason `unreadable`.
@@ -72,11 +75,16 @@ def extract_series(request: SeriesRequest, services: Services) -> Series:
         SourceUnavailable: The source is away.
         ChronotileError: A name or time is not accepted.
     """
-    return read_series(resolve_series(request, services), services)
+    return read_series(resolve_series(request, services), services, is_active=is_active)
 
 
 def deliver_series(
-    request: SeriesRequest, format: SeriesFormat, services: Services, *, known: Collection[str] = ()
+    request: SeriesRequest,
+    format: SeriesFormat,
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    is_active: IsActive = always_active,
 ) -> Payload:
     """Return the series of `extract_series` in a format.
 
@@ -85,6 +93,7 @@ def deliver_series(
         format: How it is written.
         services: What to read it with.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        is_active: Whether the client still waits.
 
     Raises:
         ChronotileError: As `extract_series`.
@@ -93,7 +102,7 @@ def deliver_series(
     etag, time = fingerprint(target.etag, format.name), TimeUsed(is_open=target.is_open)
     if etag in known:
         return Payload(body=b"", media_type=format.media_type, etag=etag, time=time, unchanged=True)
-    series = read_series(target, services)
+    series = read_series(target, services, is_active=is_active)
     return Payload(
         body=format.encode(series),
         media_type=format.media_type,
@@ -111,9 +120,10 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     indexes = series_indexes(layer, request.time, services)
     times = instants_of(layer, indexes)
     reference = reference_indexes(request.analysis, layer, now=services.clock())
-    check_analysis(request.analysis, layer, (indexes, reference), series=1, services=services)
+    check_analysis(request.analysis, layer, indexes, series=1, services=services)
     read = tuple(sorted({*indexes, *reference})) if reference else indexes
     check_length(len(read), services)
+    _check_seconds(request, layer, cell, indexes=read, services=services)
     point = request.point
     instants = instants_of(layer, read) if len(layer.times) else ()
     etag = fingerprint(
@@ -136,10 +146,20 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     )
 
 
-def read_series(target: SeriesTarget, services: Services) -> Series:
+def _check_seconds(
+    request: SeriesRequest, layer: Layer, cell: tuple[int, int], *, indexes: tuple[int, ...], services: Services
+) -> None:
+    times = instants_of(layer, indexes)
+    seconds = window_seconds(layer, indexes, Window.of_cell(*cell), services)
+    seconds += analysis_seconds(request.analysis, times, times, series=1)
+    require_seconds(seconds, services, alternative=SHORTER, locator="time")
+
+
+def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive = always_active) -> Series:
     """Read the resolved target.
 
     Raises:
+        ClientGone: The client left.
         SourceUnavailable: The source is away.
     """
     layer = target.layer
@@ -147,9 +167,11 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
 
     def read_pixels() -> tuple[Pixels, UnreadableDates]:
         found = UnreadableDates(layer, services)
-        return read_cell(
-            layer.main_variable, cell=target.cell, place=target.point, indexes=target.read, found=found
-        ), found
+        cell, place = target.cell, target.point
+        pixels = read_cell(
+            layer.main_variable, cell=cell, place=place, indexes=target.read, found=found, is_active=is_active
+        )
+        return pixels, found
 
     # Of a stored variable that is no mosaic each file is read once, which its reader minds.
     has_state = layer.main_variable.is_derived or layer.main_variable.is_mosaic

@@ -13,7 +13,9 @@ from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.raster import cell_reasons
 from chronotile.core.model.request import IsActive, Point, PointsSeriesRequest, always_active, require_active
+from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import PointsSeries
+from chronotile.core.stats.analyse import analysis_seconds
 from chronotile.pipeline.resolve_series import (
     cell_of,
     cell_values,
@@ -56,9 +58,19 @@ class PointsTarget:
 
 
 def extract_points_series(
-    requests: Sequence[PointsSeriesRequest], services: Services, *, is_active: IsActive = always_active
+    requests: Sequence[PointsSeriesRequest],
+    services: Services,
+    *,
+    analysis: Analysis | None = None,
+    is_active: IsActive = always_active,
 ) -> list[PointsSeries]:
     """Return for each request the values of the native cells that hold the points, as `extract_series` does of one.
+
+    Args:
+        requests: What is read.
+        services: What to read it with.
+        analysis: What will be computed of the series, for the estimate of processor time.
+        is_active: Whether the client still waits.
 
     Raises:
         InvalidParameter: A layer is a composite.
@@ -78,8 +90,23 @@ def extract_points_series(
         require_active(is_active)
         targets.append(_target(layer, each.points, own, services))
     readings = [target.how for target in targets]
-    bounded_cost(readings, 1, services, alternative="request a shorter interval, or use fewer points or layers at once")
+    further_s = 0.0
+    for each, target in zip(requests, targets, strict=True):
+        times = instants_of(target.how.layer, target.how.indexes)
+        further_s += analysis_seconds(analysis, times, times, series=len(each.points))
+    bounded_cost(readings, 1, services, alternative=alternative, further_s=further_s)
     return [_of_one_state(target, services, is_active) for target in targets]
+
+
+SAMPLED_POINTS = 500
+
+
+def estimate_points(layer: Layer, points: Sequence[Point], indexes: tuple[int, ...], services: Services) -> float:
+    """Return the processor time of reading series of points, of which some are estimated; reads no pixels."""
+    if not points:
+        return 0.0
+    some = tuple(points[:: max(1, len(points) // SAMPLED_POINTS)])
+    return _target(layer, some, indexes, services).how.cost(1).seconds * len(points) / len(some)
 
 
 def _of_one_state(target: PointsTarget, services: Services, is_active: IsActive) -> PointsSeries:
@@ -148,7 +175,7 @@ def _read_places(target: PointsTarget, found: UnreadableDates, is_active: IsActi
         place = target.points[point]
         cell = cell_of(variable.grid, place)
         assert cell is not None  # noqa: S101 -- held
-        pixels = read_cell(variable, cell=cell, place=place, indexes=how.indexes, found=found)
+        pixels = read_cell(variable, cell=cell, place=place, indexes=how.indexes, found=found, is_active=is_active)
         values[:, number] = cell_values(pixels, encoding)
         reasons = cell_reasons(pixels, encoding)
         codes[:, number] = [0 if reason is None else names.index(reason) + 1 for reason in reasons]

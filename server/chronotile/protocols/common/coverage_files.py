@@ -18,6 +18,7 @@ from chronotile.http.endpoint import JobOffer
 from chronotile.http.respond import caching, instants_text, is_compressible, known_etags
 from chronotile.jobs.processes.export import MOST_BYTES
 from chronotile.pipeline.coverage.deliver import Conditions, CoverageDelivery
+from chronotile.pipeline.estimate import LIMIT
 from chronotile.protocols.common.job_offer import Json, bbox_input, crs_input, datetime_input, format_input, names_input
 from chronotile.protocols.common.query.place import in_axis_order
 
@@ -72,7 +73,11 @@ OF_FORMATS = ("max_series_values", "max_features", "max_pixels")
 """Limits of values, cells that are features, and pixels, in formats that the process does not write."""
 BYTES_A_VALUE = 8
 """At most."""
-LIMITS: Mapping[str, float] = {"max_coverage_bytes": MOST_BYTES} | dict.fromkeys(OF_FORMATS, MOST_BYTES / BYTES_A_VALUE)
+LIMITS: Mapping[str, float] = {
+    "max_coverage_bytes": MOST_BYTES,
+    LIMIT: math.inf,
+    **dict.fromkeys(OF_FORMATS, MOST_BYTES / BYTES_A_VALUE),
+}
 
 
 def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobOffer | None:

@@ -14,6 +14,7 @@ from chronotile.core.model.time.instants import TimeSelection
 from chronotile.core.model.time.parser import selection_text
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
 from chronotile.jobs.processes.registry import process_of
+from chronotile.pipeline.estimate import LIMIT
 from chronotile.protocols.common.query.place import in_axis_order, requested_crs
 
 Json = dict[str, Any]
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 OF_SERIES: Mapping[str, float] = {
     "max_series_values": math.inf,
     "max_area_values": math.inf,
+    LIMIT: math.inf,
     "max_features": MOST_FEATURES,
     "max_vertices": MOST_VERTICES,
     "max_containers": MOST_CONTAINERS,

@@ -18,7 +18,16 @@ from chronotile.core.model.series.series import SeriesCost
 from chronotile.core.model.time.instants import Instant
 from chronotile.http.endpoint import body_of, body_parsed, offer_job, problem_response
 from chronotile.http.respond import known_etags, refuse_alike, respond, warned_of_live
-from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run, services_of
+from chronotile.http.run import (
+    AREAS,
+    SERIES,
+    SERIES_OF_MANY,
+    USUAL_S,
+    disconnect_check,
+    refuse_if_busy,
+    run,
+    services_of,
+)
 from chronotile.pipeline.resolve_series import has_open_times, page_times
 from chronotile.pipeline.series.analyse import analyse_area_series, analyse_points_series, widen_request
 from chronotile.pipeline.series.area_cells import rough_seconds
@@ -160,7 +169,14 @@ async def get_point(request: Request) -> Response:
     if page is not None:
         time, following = await run(request, SERIES, partial(page_times, layer.id, series_request.time, page, services))
         series_request = replace(series_request, time=time)
-    work = partial(deliver_series, series_request, written, services, known=known_etags(request))
+    work = partial(
+        deliver_series,
+        series_request,
+        written,
+        services,
+        known=known_etags(request),
+        is_active=disconnect_check(request),
+    )
     response = respond(await run(request, SERIES, work, layers=[layer.id]))
     response.headers.update(
         {"Vary": "Accept", **formats.file_headers(name, layer), **params.link_to_next(request, following)}

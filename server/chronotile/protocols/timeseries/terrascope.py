@@ -35,7 +35,7 @@ from chronotile.core.model.time.instants import (
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.http.endpoint import body_of, body_parsed, problem_response
 from chronotile.http.respond import caching, known_etags, respond, respond_with_content, warned_of_live
-from chronotile.http.run import AREAS, DOCUMENTS, SERIES, refuse_if_busy, run, services_of
+from chronotile.http.run import AREAS, DOCUMENTS, SERIES, disconnect_check, refuse_if_busy, run, services_of
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.areas import extract_area_series
@@ -173,7 +173,14 @@ async def get_point(request: Request) -> Response:
     series_request, options = point_request(layer, query), entry_options(query)
     encode = partial(encode_point_series, domain=layer.times, options=options)
     written = SeriesFormat(name=options.name, media_type=MEDIA_TYPE, encode=encode)
-    work = partial(deliver_series, series_request, written, services, known=known_etags(request))
+    work = partial(
+        deliver_series,
+        series_request,
+        written,
+        services,
+        known=known_etags(request),
+        is_active=disconnect_check(request),
+    )
     return respond(await run(request, SERIES, work, layers=[layer.id]))
 
 
@@ -193,7 +200,7 @@ async def post_body(
         has_parsed()
         is_open = has_open_times(layer, series_request.time)
         if isinstance(series_request, SeriesRequest):
-            series = extract_series(series_request, services)
+            series = extract_series(series_request, services, is_active=is_active)
             headers = caching(series.unreadable, is_open=is_open, left_out=series.left_out)
             return encode_point_series(series, layer.times, options), headers
         found = extract_area_series(series_request, services, is_active=is_active)

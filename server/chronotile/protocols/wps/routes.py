@@ -15,7 +15,6 @@ from chronotile.http.endpoint import body_of, endpoint
 from chronotile.http.job_access import require_job_access
 from chronotile.http.respond import respond_with_document
 from chronotile.http.run import JOBS, TEXTS, base_url, run, services_of, state_of
-from chronotile.jobs.processes.execute import SYNC_S
 from chronotile.jobs.processes.registry import process_of
 from chronotile.protocols.common.ows import MEDIA_TYPE
 from chronotile.protocols.common.processes import jobs
@@ -114,7 +113,7 @@ async def _execute(request: Request, wanted: WpsRequest, context: WpsContext) ->
     execution, _members = await read_execution(request, process, read)
     plan = await plan_of(request, execution)
     services = services_of(request)
-    is_large = plan.seconds > SYNC_S or not services.memory.may_take(plan.held_bytes)
+    is_large = plan.seconds > services.catalogue.limits.max_seconds or not services.memory.may_take(plan.held_bytes)
     response_1_0 = partial(documents.response, context, execution, has_lineage=wanted.has_lineage)
     is_2_0, is_auto = context.version == "2.0.0", wanted.mode == "auto" and context.takes_jobs
     if (is_async and plan.seconds > QUICK_S) or ((is_async or is_auto) and is_large):

@@ -19,6 +19,7 @@ from chronotile.core.model.raster import (
     pixel_codes,
     valid_pixels,
 )
+from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.formula import Formula, FormulaReader, formula_of
 from chronotile.readers.derived.wrapped import (
     Overlay,
@@ -147,6 +148,10 @@ def masked_info(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> Va
     return masked_by(variable, mask, quality).info
 
 
+MASK_S = 15e-9
+"""Processor time of a mask for each number."""
+
+
 class MaskReader(Wrapped):
     """Reads what another reader does, some of it masked; the quality variables themselves as they are stored.
 
@@ -235,6 +240,23 @@ class MaskReader(Wrapped):
             valid if own.valid is None else valid & own.valid,
             tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, valid, strict=True)),
         )
+
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
+        """Return the cost of the variable and of its mask, whose cells may be larger."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            return self._reader.read_cost(variable, indexes=indexes, window=window, along=along)
+        own = [masked.positions.at(index) for index in indexes]
+        of_quality = [masked.quality_positions.at(index) for index in indexes]
+        under = overlay(window, 1, grid=masked.info.grid, other=masked.quality.grid).window
+        name, quality = masked.info.name, masked.quality.name
+        cost = self._reader.read_cost(quality, indexes=of_quality, window=under, along=along)
+        fraction = 1 / masked.across**2
+        cost = replace(cost, block_s=cost.block_s * max(fraction, 0.25), value_s=cost.value_s * fraction)
+        if own and self._reader.file_of(name, own[0]) == self._reader.file_of(quality, of_quality[0]) is not None:
+            cost = replace(cost, opening_s=0.0)
+        parts = (self._reader.read_cost(variable, indexes=own, window=window, along=along), cost)
+        return sum_of_read_costs(parts, value_s=MASK_S)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid; what the mask takes away is masked."""

@@ -21,6 +21,7 @@ from chronotile.core.model.raster import (
     pixel_codes,
     valid_pixels,
 )
+from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.wrapped import Positions, Wrapped, are_same_cells, positions_in, shared_times
 from chronotile.readers.encoding import configured_circle
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
@@ -108,6 +109,10 @@ def _size(grid: NativeGrid) -> str:
     return f"{grid.width} x {grid.height}"
 
 
+OPERAND_S = 15e-9
+"""Processor time of a formula for each number of each operand, and for each of its own."""
+
+
 class FormulaReader(Wrapped):
     """Reads what another reader does, and formulas over it; a formula may take another.
 
@@ -182,6 +187,20 @@ class FormulaReader(Wrapped):
         if formula is None:
             return self._reader.block_shape(variable, along)
         return self.block_shape(formula.operands[0].info.name, along)
+
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
+        """Return the cost of all that the formula is over, whose common files are opened once, and of computing it."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            return self._reader.read_cost(variable, indexes=indexes, window=window, along=along)
+        parts, files = list[ReadCost](), set[str]()
+        for each in formula.operands:
+            own = [each.positions.at(index) for index in indexes]
+            part = self.read_cost(each.info.name, indexes=own, window=window, along=along)
+            file = self.file_of(each.info.name, own[0]) if own else None
+            parts.append(replace(part, opening_s=0.0) if file in files else part)
+            files |= set() if file is None else {file}
+        return sum_of_read_costs(parts, value_s=OPERAND_S * (1 + len(parts)))
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid, with the reasons of what they are made of."""

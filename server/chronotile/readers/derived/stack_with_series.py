@@ -11,6 +11,7 @@ from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.raster import BoolArray, Pixels
+from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.hrefs import base_name, one_look
@@ -21,6 +22,8 @@ from chronotile.readers.zarr.commit import state_number
 from chronotile.readers.zarr.serving_cube import ServingCube, open_serving_cube
 
 ABSENT = -1
+FRESH_S = 30e-6
+"""To compare the state of a file with that of the cube."""
 
 
 @dataclass(slots=True)
@@ -92,6 +95,22 @@ class WithSeries(Wrapped):
             except SourceUnavailable:
                 pass
         return self._reader.block_shape(variable, along)
+
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
+        """Return the cost of the cube and of comparing its dates with the files, and of files that the cube lacks."""
+        twin = self._twin(variable) if along == "time" else None
+        if twin is None:
+            return self._reader.read_cost(variable, indexes=indexes, window=window, along=along)
+        lacking = [index for index in indexes if twin.indexes[index] == ABSENT]
+        there = [int(twin.indexes[index]) for index in indexes if twin.indexes[index] != ABSENT]
+        cost = self._cube.read_cost(variable, indexes=there, window=window, along=along)
+        cost = replace(cost, opening_s=cost.opening_s + FRESH_S * len(indexes))
+        if not lacking:
+            return cost
+        rest = self._reader.read_cost(variable, indexes=lacking, window=window, along="space")
+        share = len(lacking) / len(indexes)
+        more = replace(rest, block_s=rest.block_s * share, value_s=rest.value_s * share)
+        return sum_of_read_costs((cost, more), value_s=0.0)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels: along time from the cube where it is up to date, else from the files."""

@@ -16,6 +16,7 @@ from chronotile.core.model.grid import Grid, NativeGrid, Window
 from chronotile.core.model.raster import BoolArray, Pixels
 from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain, common_times
+from chronotile.core.read_cost import ReadCost
 from chronotile.readers.reader import Along, BlockShape, Cell, IntArray, Reader, TellItem
 
 
@@ -71,6 +72,10 @@ class Wrapped(Reader):
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of the reader's blocks."""
         return self._reader.block_shape(variable, along)
+
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
+        """Return the reader's cost."""
+        return self._reader.read_cost(variable, indexes=indexes, window=window, along=along)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid."""

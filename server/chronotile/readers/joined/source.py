@@ -4,9 +4,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from chronotile.core.model.collection import SourceInfo, VariableInfo
 from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid, Window
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.read_cost import ReadCost
 from chronotile.readers.hrefs import FileState, file_state, is_any_there
 from chronotile.readers.joined.common_encoding import Recoding, recoding_of
 from chronotile.readers.library_errors import BeingWritten, one_line, origin_of, unavailable
@@ -89,6 +90,9 @@ def turn_of(own: NativeGrid, grid: NativeGrid) -> Turn | None:
 
 MAX_OPEN_FILES = 256
 """Files of a source that stay open; the least recently used is closed first."""
+FILE_S = 40e-3
+"""Processor time of opening a file, such as a NetCDF file, with all its variables and times."""
+Found = TypeVar("Found")
 
 
 class JoinedFile(Protocol):
@@ -202,18 +206,35 @@ class Joined(Reader):
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of the blocks of the first file that opens."""
+        return self._of_any_file(variable, lambda part: part.reader.block_shape(variable, along))
+
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
+        """Return the cost of opening the files of some times, and of reading the first file that opens."""
+        slots = self._variables[variable].slots
+        files = len({slots[index] for index in indexes})
+
+        def of(part: _Part) -> ReadCost:
+            cost = part.reader.read_cost(variable, indexes=[0], window=window, along=along)
+            opening_s = files * (FILE_S + cost.opening_s)
+            return replace(cost, opening_s=opening_s)
+
+        return self._of_any_file(variable, of)
+
+    def _of_any_file(self, variable: str, find: Callable[[_Part], Found]) -> Found:
+        """What is found in the first file that opens."""
+
+        def of(number: int) -> Found:
+            with self._reading(variable, number):
+                return find(self._part(variable, number))
+
         first, *others = dict.fromkeys(self._variables[variable].slots)
         try:
-            return self._block_shape(variable, first, along)
+            return of(first)
         except DateUnreadable:
             for number in others:
                 with suppress(DateUnreadable):
-                    return self._block_shape(variable, number, along)
+                    return of(number)
             raise
-
-    def _block_shape(self, variable: str, number: int, along: Along) -> BlockShape:
-        with self._reading(variable, number):
-            return self._part(variable, number).reader.block_shape(variable, along)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid."""

@@ -95,6 +95,11 @@ class MosaicParts:
         spec = replace(self.spec, items=replace(self.items, mosaic=replace(self.items.mosaic, rule=rule)))
         return replace(self, spec=spec, meaning=_meaning(spec), made={})
 
+    def files_of(self, variable: str) -> int:
+        """Return how many files of an item a variable is made of."""
+        made = with_only(self.spec, variable).variables.values()
+        return max(1, sum(each.formula is None for each in made))
+
     def refs(self, instants: InstantArray, box: BBox) -> tuple[ItemRef, ...]:
         """Return the items of some times that a box touches: as they were a second ago at most, by the counter.
 

@@ -16,6 +16,7 @@ from chronotile.core.model.items import ItemRef, MosaicRule
 from chronotile.core.model.raster import Codes, Encoding, Pixels, with_mask
 from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import Instant, InstantArray, TimeDomain
+from chronotile.core.read_cost import ReadCost
 from chronotile.core.warp.strips import rows_of, strips_of
 from chronotile.readers.derived.wrapped import shared_times
 from chronotile.readers.left_out import LeftOutItems
@@ -48,6 +49,12 @@ PREPARED_SIDE = 1024
 
 SAMPLED = 4
 """Items of a time of which the range of values is sampled."""
+FILE_S = 2.5e-3
+"""Processor time of opening a file of an item."""
+PIECE_S = 0.5e-3
+"""Of reading a block of a file of a piece, and of placing it."""
+PIECE_VALUE_S = 15e-9
+"""For each number of it."""
 BLOCKS_AHEAD = 4
 """Times of a series of an area that are requested ahead, whose windows are larger than places."""
 
@@ -301,6 +308,17 @@ class MosaicReader(Reader):
             grid = grid_of_window(self._levels(variable)[level], window)
             pixels = with_mask(self.compose(variable, index=index, grid=grid))
         return Pixels(pixels.numbers[::step, ::step], None if pixels.valid is None else pixels.valid[::step, ::step])
+
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:  # noqa: ARG002 -- there is one layout
+        """Return the cost of opening the files of items that the window touches, and of composing their blocks."""
+        box = box_of_grid(grid_of_window(self._levels(variable)[0], window))
+        items, times = len(self._refs(variable, indexes, box)), max(1, len(set(indexes)))
+        files = items * self._parts.files_of(variable)
+        return ReadCost(
+            opening_s=files * FILE_S,
+            block_s=files / times * PIECE_S,
+            value_s=max(1.0, files / times) * PIECE_VALUE_S,
+        )
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:  # noqa: ARG002 -- there is one layout
         """Return (time, y, x) pixels of a window of the native grid, with codes."""

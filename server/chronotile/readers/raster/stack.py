@@ -12,6 +12,7 @@ from chronotile.core.errors import ChronotileError, SourceUnavailable, Unsupport
 from chronotile.core.model.collection import Finding, SourceInfo
 from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.read_cost import ReadCost
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.library_errors import BeingWritten, opening, unavailable
 from chronotile.readers.raster.band_decoding import BandDecoding, FileBands
@@ -45,6 +46,13 @@ MAX_OVERVIEW_FILES = 500
 
 Run = list[Plane]
 """Some planes of one file."""
+
+
+FILE_S = 2.5e-3
+"""Processor time of opening a file of this machine."""
+GDAL_BLOCK_S = 150e-6
+GDAL_VALUE_S = 10e-9
+"""Of decoding a block, and each number in it."""
 
 
 class RasterStack(Reader):
@@ -161,6 +169,12 @@ class RasterStack(Reader):
     def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
         """Return the shape of the blocks of the first file that was looked at, as it was then."""
         return self._blocks[variable]
+
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:  # noqa: ARG002 -- of all windows alike
+        """Return the cost of opening the files of some times, and of GDAL's decoding."""
+        planes = self._variables[variable].planes
+        files = len({planes[index].path for index in indexes})
+        return ReadCost(opening_s=files * FILE_S, block_s=GDAL_BLOCK_S, value_s=GDAL_VALUE_S)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:  # noqa: ARG002 -- there is one layout
         """Return (time, y, x) pixels of a window; a run of times in one file is one read."""

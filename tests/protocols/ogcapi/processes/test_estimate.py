@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application, create_app
 from chronotile.app.settings import Settings
-from chronotile.jobs.processes.execute import SYNC_S
+from chronotile.catalog.catalogue import Limits
 from chronotile.jobs.processes.process import MOST_TASKS
 from tests.agreement.doors import kinds
 from tests.protocols.fuzzing.site import made_services
@@ -43,7 +43,7 @@ def test_an_estimate_tells_what_an_execution_takes_at_most(client: TestClient, p
     told, result = told_and_done(client, process, INPUTS[process])
 
     assert told["processID"] == process
-    assert told["limits"] == {"seconds": SYNC_S, "tasks": MOST_TASKS, "openJobs": 1000}
+    assert told["limits"] == {"seconds": Limits().max_seconds, "tasks": MOST_TASKS, "openJobs": 1000}
     assert told["jobControlOptions"] == ["sync-execute"]  # this server has no folder of jobs
     assert told["tasks"] >= 1
     assert (told["resultBytes"] is not None) is (process in FILES)
@@ -58,9 +58,9 @@ def test_an_estimate_tells_what_an_execution_takes_at_most(client: TestClient, p
 
 @pytest.mark.slow
 def test_what_takes_too_long_for_a_client_that_waits_is_not_offered_so(client: TestClient) -> None:
-    told = client.post("/ogcapi/processes/echo/estimate", json={"inputs": {"pause": SYNC_S + 1}}).json()
+    told = client.post("/ogcapi/processes/echo/estimate", json={"inputs": {"pause": Limits().max_seconds + 1}}).json()
 
-    assert told["seconds"] == SYNC_S + 1
+    assert told["seconds"] == Limits().max_seconds + 1
     assert told["jobControlOptions"] == []
 
 

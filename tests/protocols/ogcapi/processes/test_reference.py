@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chronotile.catalog.catalogue import Limits
 from chronotile.core.web.fetch import MOST_S as MOST_POST_S
-from chronotile.jobs.processes.execute import SYNC_S
 from chronotile.jobs.queue.notifier import WAITS_S
 from chronotile.jobs.queue.outbox import EVERY_S
 from chronotile.protocols.common.processes.execution import MOST, MOST_S
@@ -77,7 +77,7 @@ def test_owslib_executes_as_the_page_has_it(run_here):
 
 def test_the_page_has_every_parameter_and_limit():
     assert [name for name in names_of(OF_JOBS) if f"`{name}`" not in PAGE and name != "lang"] == []
-    assert f"{SYNC_S:.0f} s" in PAGE
+    assert f"{Limits().max_seconds:.0f} s" in PAGE
     assert f"{MOST_INLINE_BYTES >> 20} MiB" in PAGE
     assert f"at most {MOST} references, which" in PAGE
     assert f"take no longer than {MOST_S:.0f} s" in PAGE

@@ -26,6 +26,7 @@ from chronotile.jobs.processes.inputs import (
 )
 from chronotile.jobs.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks, sources_of
 from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.pipeline.coverage.source_coverage import ReadCoverage
 from chronotile.pipeline.mosaics import NAME_CRS
 from chronotile.pipeline.services import Services
 
@@ -46,7 +47,7 @@ SET_GRID = (
 )
 
 
-def select_cells(inputs: Inputs, services: Services, name: str = "datetime", *, has_crs: bool = False) -> Coverage:
+def select_cells(inputs: Inputs, services: Services, name: str = "datetime", *, has_crs: bool = False) -> ReadCoverage:
     """Return the cells of `layer` in `bbox` at the times of an input, however many; reads no pixels.
 
     Args:
@@ -71,7 +72,7 @@ def select_cells(inputs: Inputs, services: Services, name: str = "datetime", *, 
         return coverage
 
 
-def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_bytes: int) -> JobPlan:
+def planned_windows(coverage: ReadCoverage, *others: ReadCoverage, value_s: float, held_bytes: int) -> JobPlan:
     """Return a plan of windows, from north to south, which share the times of all coverages, in their order.
 
     Args:
@@ -98,7 +99,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
             {"rows": rows, "columns": columns, "box": box_of(grid, rows, columns)}
             for rows, columns in product(down, across)
         ],
-        seconds=grid.width * grid.height * cell_s,
+        seconds=sum(each.reading_seconds() + numbers_of(each) * value_s for each in read),
         held_bytes=cells * held_bytes + read_bytes(cells * sum(len(each.times) * itemsize(each) for each in read)),
         shared={"times": [instants_to_json(each.times.instants) for each in read]},
         sources=sources_of(*read),
@@ -196,6 +197,11 @@ def box_of(grid: Grid, rows: Sequence[int], columns: Sequence[int]) -> list[floa
 def read_bytes(size: int) -> int:
     """Return the bytes that reading numbers holds: a run as it is read, as it is meant, and as it is computed with."""
     return 3 * min(RUN_BYTES, size)
+
+
+def numbers_of(coverage: Coverage) -> int:
+    """Return how many numbers a window has at all times."""
+    return coverage.grid.width * coverage.grid.height * len(coverage.times)
 
 
 def itemsize(coverage: Coverage) -> int:

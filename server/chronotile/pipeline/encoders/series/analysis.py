@@ -31,7 +31,7 @@ def methods_document(findings: Findings) -> dict[str, Any]:
 
 def findings_document(findings: Findings, row: int) -> dict[str, Any]:
     """Return the results of one of the series; a missing result is `null`, and `reasons` has the reason."""
-    columns = {name: each[row] for name, each in _columns(findings).items()}
+    columns = {name: np.ascontiguousarray(each[row]) for name, each in _columns(findings).items()}
     found = {
         "counts": columns.pop("count", None),
         "anomaly_counts": columns.pop("anomaly_count", None),
@@ -46,7 +46,7 @@ def findings_document(findings: Findings, row: int) -> dict[str, Any]:
 
 def findings_columns(findings: Findings) -> dict[str, NDArray[Any]]:
     """Return the results of each series at each time (series, time), by their names."""
-    columns = _columns(findings)
+    columns = {name: np.ascontiguousarray(each) for name, each in _columns(findings).items()}
     kind = findings.analysis.anomaly
     return {f"{name}_{kind}" if name == "anomaly" and kind in UNITS else name: each for name, each in columns.items()}
 
@@ -65,7 +65,7 @@ def _columns(findings: Findings) -> dict[str, NDArray[Any]]:
         "anomaly": findings.anomalies,
         "anomaly_count": findings.anomaly_counts,
     }
-    return {name: np.ascontiguousarray(column) for name, column in columns.items() if column is not None}
+    return {name: column for name, column in columns.items() if column is not None}
 
 
 def _smoothing(findings: Findings) -> dict[str, Any] | None:

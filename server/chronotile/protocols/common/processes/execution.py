@@ -18,9 +18,10 @@ from chronotile.core.model.job import Execution, Json, ResponseType
 from chronotile.core.web.fetch import Fetched, fetch
 from chronotile.core.web.places import Places
 from chronotile.http.endpoint import UNSUPPORTED, JobOffer
-from chronotile.jobs.processes.execute import WAITING, require_known
+from chronotile.jobs.processes.execute import require_known
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS
 from chronotile.jobs.processes.process import Process
+from chronotile.pipeline.estimate import LIMIT
 from chronotile.protocols.common.processes.media_types import (
     BASE64,
     GEOJSON,
@@ -90,7 +91,7 @@ def execution_of(process: Process, members: Json) -> Execution:
 
 def execution_offer(process: Process) -> JobOffer:
     """Return the job that does what takes too long to wait for: post the same body again."""
-    return JobOffer(process=process.id, inputs={}, limits={WAITING: math.inf}, notes=["post the same body"])
+    return JobOffer(process=process.id, inputs={}, limits={LIMIT: math.inf}, notes=["post the same body"])
 
 
 def _parsed(body: bytes, media_type: str) -> object:

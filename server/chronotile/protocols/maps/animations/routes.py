@@ -31,6 +31,7 @@ from chronotile.http.respond import caching, instants_text, known_etags
 from chronotile.http.run import ANIMATIONS, PICTURES, run, services_of
 from chronotile.jobs.processes.animation import MOST_PIXELS
 from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
+from chronotile.pipeline.estimate import LIMIT
 from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation, render_animation
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.job_offer import bbox_input, datetime_input
@@ -198,7 +199,7 @@ routes = routes_of(operations)
 
 # The job that makes a time-lapse which is too large for a request.
 
-LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS, MEMORY: math.inf}
+LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS, MEMORY: math.inf, LIMIT: math.inf}
 
 
 def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.http.run import services_of, state_of
-from chronotile.jobs.processes.execute import SYNC_S
 from chronotile.jobs.processes.process import MOST_TASKS, JobPlan, Source
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
@@ -38,7 +37,8 @@ async def post_estimate(request: Request) -> Response:
 
 def estimate_document(process: str, plan: JobPlan, services: Services, desk: JobService) -> Json:
     """Return what is known of an execution before its work."""
-    is_quick = plan.seconds <= SYNC_S and services.memory.may_take(plan.held_bytes)
+    limit_s = services.catalogue.limits.max_seconds
+    is_quick = plan.seconds <= limit_s and services.memory.may_take(plan.held_bytes)
     options = ((SYNC, is_quick), (ASYNC, desk.takes_jobs))
     return {
         "processID": process,
@@ -53,7 +53,7 @@ def estimate_document(process: str, plan: JobPlan, services: Services, desk: Job
         "memoryBytes": plan.held_bytes,
         "seconds": round(plan.seconds, 3),
         "jobControlOptions": [name for name, is_accepted in options if is_accepted],
-        "limits": {"seconds": SYNC_S, "tasks": MOST_TASKS, "openJobs": desk.most_open},
+        "limits": {"seconds": limit_s, "tasks": MOST_TASKS, "openJobs": desk.most_open},
     }
 
 

@@ -17,7 +17,7 @@ from chronotile.http.run import (
     state_of,
     url_without_key,
 )
-from chronotile.jobs.processes.execute import ASK_FOR_A_JOB, SYNC_S
+from chronotile.jobs.processes.execute import ASK_FOR_A_JOB
 from chronotile.jobs.processes.process import JobPlan
 from chronotile.jobs.processes.registry import process_of
 from chronotile.protocols.common.openapi import ADDRESS, TEXT, body, ref
@@ -128,7 +128,7 @@ async def post_execution(request: Request) -> Response:
     plan, preferred = planned.plan, planned.preferred
     if (
         planned.subscriber is not None
-        or preferred.wants_job(plan.seconds, most_s=SYNC_S)
+        or preferred.wants_job(plan.seconds, most_s=services_of(request).catalogue.limits.max_seconds)
         or (preferred.is_async and not services_of(request).memory.may_take(plan.held_bytes))
     ):
         job = await submit(request, planned.execution, plan, subscriber=planned.subscriber)
