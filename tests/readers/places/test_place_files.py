@@ -185,6 +185,34 @@ def test_a_crossing_outline_is_repaired_and_told(read):
     assert "repaired: S1" in places.findings[0].message
 
 
+def test_polygons_that_overlap_in_one_place_are_united(read):
+    overlapping = shapely.MultiPolygon([shapely.box(4, 50, 5, 51), shapely.box(4.5, 50, 5.5, 51)])
+
+    places = read(feature(0, overlapping))
+
+    assert shapely.equals(places.shapes[0], shapely.box(4, 50, 5.5, 51))
+    assert "repaired: S0" in places.findings[0].message
+
+
+def test_an_empty_polygon_is_left_out_and_told(read):
+    places = read(feature(0), feature(1, shapely.Polygon()), feature(2, shapely.MultiPolygon()))
+
+    assert places.ids == ("S0",)
+    assert "S1: it is empty" in places.findings[0].message
+
+
+STAR = shapely.Polygon([(4 + np.cos(2 * turn), 50 + np.sin(2 * turn)) for turn in np.arange(1001) * np.pi * 500 / 1001])
+NESTED = shapely.MultiPolygon([shapely.box(4, 50, 4 + size / 5000, 50 + size / 5000) for size in range(1, 9000)])
+
+
+@pytest.mark.parametrize("shape", [STAR, NESTED], ids=["star", "nested"])
+def test_a_place_that_takes_too_long_to_check_is_left_out(read, shape):
+    places = read(feature(0), feature(1, shape), max_vertices=100_000)
+
+    assert places.ids == ("S0",)
+    assert "too complex to be checked or repaired" in places.findings[0].message
+
+
 def test_heights_are_left_out(read):
     places = read(feature(0, shapely.force_3d(square(0), 12.0)))
 

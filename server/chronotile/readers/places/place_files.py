@@ -39,6 +39,8 @@ FREE_S, VERTICES_PER_S = 30, 20_000
 
 _GEOJSON = {".geojson", ".json"}
 _POLYGONS = (3, 6)
+MOST_STEPS = 30_000_000_000
+"""Of `Checks`, for all polygons of a file: ten seconds."""
 TOO_COMPLEX = "it is too complex to be checked or repaired"
 
 
@@ -201,7 +203,7 @@ def _column(table: Table, name: str) -> Sequence[object]:
 
 def _repaired(shapes: Shapes) -> tuple[list[Any], dict[int, str]]:
     """The polygons, made valid, and by feature what was done to it."""
-    made, notes, checks = [None] * len(shapes), dict[int, str](), Checks()
+    made, notes, checks = [None] * len(shapes), dict[int, str](), Checks(MOST_STEPS)
     for number, shape in enumerate(shapes):
         if shape is None:
             notes[number] = "it has no geometry that can be read"
@@ -219,9 +221,11 @@ def _repaired(shapes: Shapes) -> tuple[list[Any], dict[int, str]]:
 
 def _valid(shape: Any, checks: Checks) -> tuple[Any, str]:  # noqa: ANN401 -- of shapely
     """A polygon made valid, and why it was not; `None` of one that covers nothing."""
-    rings = tuple(map(shapely.get_coordinates, shapely.get_rings(shape)))
+    if shape.is_empty:
+        return None, "it is empty"
+    rings = tuple(map(shapely.get_coordinates, shapely.get_rings(shapely.get_parts(shape))))
     checks.require_few(rings, rings, "it is")
-    if shapely.is_valid(shape) and not shape.is_empty:
+    if shapely.is_valid(shape):
         return shape, ""
     reason = f"it was not a valid polygon ({shapely.is_valid_reason(shape)})"
     checks.require_repairable(rings, TOO_COMPLEX)

@@ -139,7 +139,8 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
 class Checks:
     """The cost of checking and repairing all polygons of a request or file, estimated before each step."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_steps: int = MOST_STEPS) -> None:
+        self._most_steps = most_steps
         self._edges = self._pairs = self._steps = 0
         self._repaired_edges = self._repaired_pairs = 0
 
@@ -157,10 +158,10 @@ class Checks:
         edges = sum(len(ring) - 1 for ring in rings)
         if edges <= FEW_EDGES:
             return
-        self._steps += _nesting_steps(nested, at_most=MOST_STEPS - self._steps)
-        if self._steps > MOST_STEPS:
+        self._steps += _nesting_steps(nested, at_most=self._most_steps - self._steps)
+        if self._steps > self._most_steps:
             raise refusal(
-                f"{which} too complex: too many rings may contain one another, at most {MOST_STEPS} comparisons "
+                f"{which} too complex: too many rings may contain one another, at most {self._most_steps} comparisons "
                 "are made; simplify them, or send fewer rings or features at once"
             )
         self._edges += edges
