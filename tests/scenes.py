@@ -131,6 +131,17 @@ def write_tif(path: Path, numbers: np.ndarray, scene: Scene, *, overviews: tuple
     return write_raster(path, numbers, scale=scene.scale, offset=scene.offset, overviews=overviews, **profile)
 
 
+GEOGRAPHIC_AXES = (
+    {"standard_name": "latitude", "units": "degrees_north"},
+    {"standard_name": "longitude", "units": "degrees_east"},
+)
+PROJECTED_AXES = (
+    {"standard_name": "projection_y_coordinate", "units": "m"},
+    {"standard_name": "projection_x_coordinate", "units": "m"},
+)
+"""CF attributes of the coordinates y and x (CF 1.11 §4)."""
+
+
 def make_dataset(scene: Scene, *, dims: tuple[str, str, str] = ("time", "y", "x")) -> xarray.Dataset:
     """The scene as CF has it, numbers as stored."""
     x, y = scene.coordinates()
@@ -141,14 +152,16 @@ def make_dataset(scene: Scene, *, dims: tuple[str, str, str] = ("time", "y", "x"
         "grid_mapping": "spatial_ref",
         "long_name": "made NDVI",
     }
+    is_geographic = rasterio.crs.CRS.from_user_input(scene.crs).is_geographic
+    of_y, of_x = GEOGRAPHIC_AXES if is_geographic else PROJECTED_AXES
     cube = xarray.DataArray(scene.cube(), dims=("time", "y", "x")).transpose(*dims)
     mapping = {"crs_wkt": rasterio.crs.CRS.from_user_input(scene.crs).to_wkt()}
     return xarray.Dataset(
         {"NDVI": (dims, cube.values, attrs), "spatial_ref": ((), 0, mapping)},
         {
             "time": ("time", scene.times),
-            "y": ("y", y, {"standard_name": "projection_y_coordinate", "units": "m"}),
-            "x": ("x", x, {"standard_name": "projection_x_coordinate", "units": "m"}),
+            "y": ("y", y, of_y),
+            "x": ("x", x, of_x),
         },
     )
 

@@ -252,7 +252,7 @@ def test_areas_without_values_have_the_notes_of_the_server_and_a_reason(recorded
     assert [str(each.message) for each in warned] == [
         f"1 of 4 areas (id {name!r}): {notes[name]}" for name in ("outside", "small", "half")
     ]
-    assert "weights=area" in str(warned[1].message)
+    assert "weights=auto" in str(warned[1].message)
 
 
 def test_area_with_parts_of_cells_has_a_value_with_weights_of_areas(archive):

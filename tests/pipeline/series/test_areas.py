@@ -199,7 +199,7 @@ def test_an_area_between_centres_has_no_cells():
 @pytest.mark.parametrize(
     ("area", "weights", "total", "note"),
     [
-        pytest.param(square(cells=0.1), "pixel", 0, "weights=area counts parts of cells", id="between centres"),
+        pytest.param(square(cells=0.1), "pixel", 0, "weights=auto counts parts of cells", id="between centres"),
         pytest.param(square(cells=0.1), "area", 1, None, id="a part of a cell"),
         pytest.param(square(row=-4), "pixel", 4 * 8, "a part of it lies outside the layer, which reaches", id="across"),
         pytest.param(square(row=0, column=0), "pixel", 8 * 8, None, id="along the border"),
