@@ -381,7 +381,7 @@ def _pixels(body: bytes) -> np.ndarray:
 
 
 def _cube_header(body: bytes) -> dict[str, Any]:
-    """The header of a cube, whose blocks fill the rest exactly (docs/ctc1.md)."""
+    """The header of a cube, whose blocks fill the rest exactly (docs/design/ctc1.md)."""
     _require(body[:4] == b"CTC1", "no cube")
     start = 8 + int.from_bytes(body[4:8], "little")
     header: dict[str, Any] = json.loads(body[8:start])

@@ -272,6 +272,7 @@ def test_declaration_is_what_holds(timed, version, layer, told):
 
     assert found.pop("name") == "time"
     assert found.pop("units", "ISO8601") == "ISO8601"
+    assert found.pop("unitSymbol", "") == ""
     assert found == told
 
 

@@ -1,5 +1,5 @@
 /**
- * Reads CTC1: all dates of one map tile as numbers (docs/ctc1.md). Pure, and alone: it needs no other module.
+ * Reads CTC1: all dates of one map tile as numbers (docs/design/ctc1.md). Pure, and alone: it needs no other module.
  *
  * The body is what is left when gzip is undone, which browsers do by themselves. Whatever is not exactly as the format
  * says throws a CubeError: there are right numbers or none.

@@ -139,7 +139,7 @@ MOST_BYTES = 128 << 20
 def extract_cube(
     request: CubeRequest, services: Services, *, known: Collection[str] = (), is_active: IsActive = always_active
 ) -> Payload:
-    """Return a tile's numbers at all requested times as CTC1 under gzip (docs/ctc1.md).
+    """Return a tile's numbers at all requested times as CTC1 under gzip (docs/design/ctc1.md).
 
     Args:
         request: Which tile, and when.

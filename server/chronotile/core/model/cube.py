@@ -1,4 +1,4 @@
-"""Cube tiles: the digital numbers of one tile over many times (docs/ctc1.md)."""
+"""Cube tiles: the digital numbers of one tile over many times (docs/design/ctc1.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -22,7 +22,7 @@ def frame_of(numbers, dtype="uint8") -> CubeFrame:
 
 
 def expected(numbers: np.ndarray, of_values: Callable[[list[int]], int]) -> np.ndarray:
-    """The rule of docs/ctc1.md, cell by cell: what is made of values, else the first flag, else a gap."""
+    """The rule of docs/design/ctc1.md, cell by cell: what is made of values, else the first flag, else a gap."""
     height, width = numbers.shape
     result = np.full((-(-height // 2), -(-width // 2)), GAP)
     for row, column in np.ndindex(result.shape):

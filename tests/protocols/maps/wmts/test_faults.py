@@ -134,9 +134,7 @@ def test_source_that_is_gone_is_503(client, get_tile, validate_ogc, encoding):
 def test_time_beyond_the_limits_is_400_in_paths_too(make_client):
     days = served.days_of(*(f"{year}-{month:02}-01" for year in range(1900, 2000) for month in range(1, 13)))
     layer = served.make_layer(variable=served.make_variable(times=days))
-    client = make_client(
-        served.make_services(served.make_collection(layer), limits=Limits(max_cube_values=100_000))
-    )
+    client = make_client(served.make_services(served.make_collection(layer), limits=Limits(max_cube_values=100_000)))
 
     answer = client.get("/wmts/1.0.0/NDVI/steps/1900/2000/WebMercatorQuad/11/687/1052.png")
 

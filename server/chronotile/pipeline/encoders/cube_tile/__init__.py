@@ -1,1 +1,1 @@
-"""Cube tiles (docs/ctc1.md)."""
+"""Cube tiles (docs/design/ctc1.md)."""

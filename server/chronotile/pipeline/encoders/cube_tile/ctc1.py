@@ -1,4 +1,4 @@
-"""Cubes as CTC1 (docs/ctc1.md): masks, residuals of a predictor, under gzip that looks for runs alone."""
+"""Cubes as CTC1 (docs/design/ctc1.md): masks, residuals of a predictor, under gzip that looks for runs alone."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
