@@ -10,6 +10,7 @@ from chronotile.core.extras import require_extra
 from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
 from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.netcdf.files import open_netcdf_source
+from chronotile.readers.netcdf.source import engine_options
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -53,7 +54,7 @@ class NetcdfKind(SourceKind):
         _require_libraries()
         import xarray
 
-        yield xarray.open_dataset(path, **AS_STORED)
+        yield xarray.open_dataset(path, **AS_STORED, **engine_options(path))
 
 
 def _require_libraries() -> None:

@@ -315,17 +315,20 @@ def require_all_inside(path: Path) -> Mapping[str, str]:
 def _open(path: Path) -> "xarray.Dataset":
     import xarray
 
-    is_hdf5 = _is_hdf5(path)
-    kwargs: dict[str, Any] = {"driver_kwds": OPTIONS} if is_hdf5 else {}
     return xarray.open_dataset(
-        path,
-        engine="h5netcdf" if is_hdf5 else "scipy",
-        mask_and_scale=False,
-        decode_times=False,
-        decode_coords=False,
-        cache=False,
-        **kwargs,
+        path, mask_and_scale=False, decode_times=False, decode_coords=False, cache=False, **engine_options(path)
     )
+
+
+def engine_options(path: Path) -> dict[str, Any]:
+    """Return with which engine and options xarray opens a file.
+
+    All openings of one HDF5 file in a process must agree on locking.
+
+    Raises:
+        UnsupportedSource: It is no NetCDF file of a version that is read.
+    """
+    return {"engine": "h5netcdf", "driver_kwds": OPTIONS} if _is_hdf5(path) else {"engine": "scipy"}
 
 
 def _layout_of(variable: "xarray.Variable") -> Layout:
