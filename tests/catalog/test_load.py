@@ -342,7 +342,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
         ("limits: {max_pixels: many}", "service.limits.max_pixels: must be a whole number, got 'many'"),
         ("limits: {max_pixel: 1}", "service.limits.max_pixel: unknown key; the nearest is max_pixels; accepted are "
             "max_pixels, max_cube_values, max_animation_pixels, max_series_values, max_area_values, "
-            "max_coverage_bytes, max_body_bytes, max_features, max_vertices"),
+            "max_coverage_bytes, max_seconds, max_body_bytes, max_features, max_vertices"),
         ("wms: {exception_status: 500}", "service.wms.exception_status: accepted are 200 or 400, got 500"),
         ("tile_matrix_sets: [a.json]", "service.tile_matrix_sets[0]: a.json cannot be read: No such file or directory"),
         ("tile_matrix_sets: [EPSG:3857, WebMercatorQuad]", "service.tile_matrix_sets[1]: tile matrix set "
@@ -381,8 +381,8 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("time: {tolerance_days: 1}", "time: tolerance_days belongs to match nearest and before"),
         ("time: {match: nearby}", "time.match: accepted are 'exact', 'nearest' or 'before', got 'nearby'"),
         ("variables: {V: {scael: 1}}", "variables.V.scael: unknown key; the nearest is scale; accepted are name, band, "
-            "asset, select, layer, title, abstract, units, scale, offset, nodata, valid_range, dtype, flags, range, "
-            "styles, aliases, queryable, resampling, mask, formula, access"),
+            "asset, select, layer, title, abstract, units, scale, offset, nodata, valid_range, dtype, flags, "
+            "circular, range, styles, aliases, queryable, resampling, mask, formula, access"),
         ("variables: {V: {select: {depth: 10}}}", "variables.V.select: select belongs to sources of kind zarr or "
             "netcdf; in kind cog choose a band"),
         ("variables: {V: {select: {depth: {index: -1}}}}", "variables.V.select.depth.index: it must be at least 0, got "
@@ -463,8 +463,8 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
         ("kind: cog, href: http:/a.example/b.tif", "source.href: http:/ has one slash; write http:// with two"),
         ("kind: cog, href: '{band}.tif'", "source.href: {band} is not valid; accepted is {variable}"),
         ("kind: zarr, href: '{variable}.zarr'", "source: {variable} in href belongs to kind cog"),
-        (r"kind: cog, href: a, time_pattern: '\d{8}'", "source.time_pattern: a group named time is missing, such as "
-            r"(?P<time>\d{8})"),
+        (r"kind: cog, href: a, time_pattern: '\d{8}'", "source.time_pattern: a group named time, such as "
+                r"(?P<time>\d{8}), or year is missing"),
         ("kind: cog, href: a, time_pattern: '(?P<time'", "source.time_pattern: not a valid regular expression: "
             "missing >, "
             "unterminated name at position 4"),

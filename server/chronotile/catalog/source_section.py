@@ -138,7 +138,7 @@ def _time_pattern(pattern: str) -> str:
     except re.error as error:
         raise ValueError(f"not a valid regular expression: {error}") from error
     if not {"time", "year"} & set(groups):
-        raise ValueError(r"a group named time is missing, such as (?P<time>\d{8}); or year, of a date in parts")
+        raise ValueError(r"a group named time, such as (?P<time>\d{8}), or year is missing")
     return pattern
 
 
