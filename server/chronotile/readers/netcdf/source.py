@@ -326,7 +326,7 @@ def engine_options(path: Path) -> dict[str, Any]:
     All openings of one HDF5 file in a process must agree on locking.
 
     Raises:
-        UnsupportedSource: It is no NetCDF file of a version that is read.
+        UnsupportedSource: The file is not NetCDF of a version that is read.
     """
     return {"engine": "h5netcdf", "driver_kwds": OPTIONS} if _is_hdf5(path) else {"engine": "scipy"}
 
