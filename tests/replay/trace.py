@@ -101,8 +101,8 @@ WALKS: Mapping[str, Walk] = {
         goal=65,
         most=73,
     ),
-    "synchronous process (time-series)": Walk("demo", [_execution(lon) for lon in WESTS], goal=62, most=69),
-    "job accepted": Walk("demo", [_execution(lon, ASYNC) for lon in WESTS], goal=62, most=56),
+    "synchronous process (time-series)": Walk("demo", [_execution(lon) for lon in WESTS], goal=62, most=70),
+    "job accepted": Walk("demo", [_execution(lon, ASYNC) for lon in WESTS], goal=62, most=62),
 }
 
 
