@@ -54,7 +54,7 @@ def window_seconds(layer: Layer, indexes: Sequence[int], window: Window, service
     return min(found)
 
 
-WARP_S = 15e-9
+WARP_S = 30e-9
 """Processor time to bring a value onto another grid, or to reduce it over time."""
 READ_CELLS = 4
 """Cells of an overview that are read for a pixel at most."""

@@ -32,7 +32,7 @@ from chronotile.readers.reader import Along, BlockShape, Reader
 _Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
 """Gives (time, cell) pixels at the times of some indexes, and where the cells go."""
 
-_Job = tuple[tuple[tuple[int, ...], slice], _Fetch]
+_Job = tuple[tuple[tuple[int, ...], slice], list[_Fetch]]
 """Indexes with the rows they go to, and what is read at them."""
 
 THREADS = 4
@@ -50,8 +50,8 @@ BLOCK_BYTES = 32 << 20
 READ_BYTES = 64 << 20
 """Of all windows that are read at once, if one is not more already."""
 
-FILES_AT_ONCE = 64
-"""Times of files that are read window by window: fewer than files stay open."""
+FILES_AT_ONCE = 12
+"""Times of files that a thread reads window by window: those of all threads stay open (64 NetCDF files)."""
 
 SCATTERED_VALUES = 1 << 20
 """Numbers of cells here and there that are read at once."""
@@ -63,7 +63,7 @@ RUN_CELLS = 1 << 24
 """Of all areas that are held at once, if one has not more already; those that overlap have each cell of their own."""
 
 
-CELL_S = 8e-9
+CELL_S = 12e-9
 """What it takes to reduce a cell of an area at one time."""
 
 
@@ -280,8 +280,12 @@ class AreaCells:
             parts.append((part, slice(start, start + len(part))))
             start += len(part)
 
-        def read(job: tuple[tuple[tuple[int, ...], slice], _Fetch]) -> None:
-            (part, times), fetch = job
+        def read(job: _Job) -> None:
+            (part, times), fetches = job
+            for fetch in fetches:
+                read_window(part, times, fetch)
+
+        def read_window(part: tuple[int, ...], times: slice, fetch: _Fetch) -> None:
             self.require_active()
             with reading(self._how.layer):
                 cells, takes = fetch(part)
@@ -292,9 +296,11 @@ class AreaCells:
                 numbers[times, target] = cells.numbers[:, first:last]
                 codes[times, target] = pixels.numbers[:, first:last]
 
+        # Threads that read one file at the same moment would open it once each.
+        groups = [fetches] if self._how.shape.times == 1 and len(parts) > 1 else [[fetch] for fetch in fetches]
         _in_threads(
             read,
-            list(product(parts, fetches)),
+            list(product(parts, groups)),
             self._how.threads(max((len(part) for part, _times in parts), default=1)),
         )
         return Samples(numbers=numbers, codes=codes, bounds=plan.bounds, weights=self._weights)

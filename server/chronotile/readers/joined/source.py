@@ -90,7 +90,7 @@ def turn_of(own: NativeGrid, grid: NativeGrid) -> Turn | None:
 
 MAX_OPEN_FILES = 256
 """Files of a source that stay open; the least recently used is closed first."""
-FILE_S = 40e-3
+FILE_S = 45e-3
 """Processor time of opening a file, such as a NetCDF file, with all its variables and times."""
 Found = TypeVar("Found")
 

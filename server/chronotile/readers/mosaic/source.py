@@ -49,9 +49,9 @@ PREPARED_SIDE = 1024
 
 SAMPLED = 4
 """Items of a time of which the range of values is sampled."""
-FILE_S = 2.5e-3
+FILE_S = 3.5e-3
 """Processor time of opening a file of an item."""
-PIECE_S = 0.5e-3
+PIECE_S = 0.8e-3
 """Of reading a block of a file of a piece, and of placing it."""
 PIECE_VALUE_S = 15e-9
 """For each number of it."""
