@@ -172,7 +172,7 @@ def test_columns_of_one_layer_are_refused_where_each_layer_has_a_column(make_spr
     assert "columns is not a parameter here; accepted are coords, datetime, parameter-name" in answer.text
 
 
-X
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", "a\r\nb", ' "', "a;b,c", ""])
 def test_every_text_is_one_field_again(text):
     line = CsvOptions().cells("first", text)
 
