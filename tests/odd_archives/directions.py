@@ -37,7 +37,7 @@ class Directions:
 def write_directions(folder: Path, seed: int) -> Directions:
     """Write an archive of one layer D whose directions lie about north, in which plain means are half a turn off."""
     random = np.random.default_rng(seed)
-    units = random.choice(list(TURNS))
+    units = str(random.choice(list(TURNS)))
     circle = TURNS[units]
     turns = random.vonmises(0, 3, (DAYS.size, SIDE, SIDE)) / (2 * np.pi)
     is_signed = bool(random.integers(2))
