@@ -99,8 +99,8 @@ def test_a_serving_cube_has_chunks_of_its_map_layout(tmp_path):
         (layer,) = archive.services.catalogue.layers
         dataset = open_store(client, f"/zarr/{layer.id}", mask_and_scale=False)
 
-    assert dataset["NDVI"].encoding["chunks"] == (1, 512, 512)
-    assert np.array_equal(dataset["NDVI"].values, scene.cube())
+    assert dataset[layer.id].encoding["chunks"] == (1, 512, 512)
+    assert np.array_equal(dataset[layer.id].values, scene.cube())
 
 
 def test_a_file_that_arrives_late_gives_no_open_store_another_date(tmp_path):
