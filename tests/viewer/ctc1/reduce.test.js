@@ -134,17 +134,21 @@ for (const reducer of /** @type {const} */ (["latest", "max", "median"])) {
 	}
 }
 
-test("an anomaly is the mean of the period less the mean of those of all years, within a part of the source's step", () => {
+test("an anomaly is the mean over dates of the value less the normal of its dekad", () => {
 	const parts = YEARS.map((span, index) => makePart(span, 20 + index));
 	const url = `${OWN}#slot=month&reducer=anomaly&by=mean&of=${YEARS.join(",")}`;
 	const cube = cubeOf(reduceCubes(url, parts));
 
 	for (const [frame, name] of cube.header.times.entries()) {
-		const month = String(name).slice(4, 7);
+		const month = String(name).slice(0, 7);
 		for (let cell = 0; cell < SIZE; cell++) {
-			const means = parts.map((part, year) => mean(valuesIn(part, "month", at(`${2022 + year}${month}-01`), cell)));
-			const usual = mean(means.filter((value) => !Number.isNaN(value)));
-			near(cube.valueOf(cube.numbersAt(frame)[cell]), means[1] - usual, 0.004 / 128);
+			const differences = ["01", "11", "21"].flatMap((day) => {
+				const start = `${month}-${day}`;
+				const dekads = parts.map((part, year) => valuesIn(part, "dekad", at(`${2022 + year}${start.slice(4)}`), cell));
+				return dekads[1].map((value) => value - mean(dekads.flat()));
+			});
+			near(cube.valueOf(cube.numbersAt(frame)[cell]), mean(differences), 0.004 / 128);
+			assert.equal(cube.counts?.[frame * SIZE + cell], differences.length);
 		}
 	}
 	assert.equal(cube.isApproximate, true);
