@@ -88,6 +88,7 @@ def _open(caches: ReaderCaches, away: set[str], spec: SourceSpec) -> Reader | Fi
     except ChronotileError as error:
         if spec.items is not None and isinstance(error, SourceUnavailable):
             away.add(spec.collection)
-        # A server fills the index after its start.
-        severity: Severity = "note" if error.message in {NONE_FOUND, NONE_INDEXED} else "error"
+        # A server fills the index of files after its start, and a live collection has no items before its first search.
+        is_filled_later = error.message == NONE_FOUND or (error.message == NONE_INDEXED and spec.kind != "stac")
+        severity: Severity = "note" if is_filled_later else "error"
         return Finding(severity, spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

@@ -56,7 +56,7 @@ class ZarrKind(SourceKind):
 
     def is_folder(self, path: Path) -> bool:
         """Return whether a folder is a store, or an Icechunk repository, whichever snapshot is its first."""
-        is_repository = (path / SNAPSHOTS).is_dir() and any(has_file(path, name) for name in HEADS)
+        is_repository = any(has_file(path, name) for name in HEADS) and (path / SNAPSHOTS).is_dir()
         return super().is_folder(path) or is_repository
 
     def has_content(self, path: Path, head: bytes) -> bool:
