@@ -145,7 +145,7 @@ test("an anomaly is the mean over dates of the value less the normal of its deka
 			const differences = ["01", "11", "21"].flatMap((day) => {
 				const start = `${month}-${day}`;
 				const dekads = parts.map((part, year) => valuesIn(part, "dekad", at(`${2022 + year}${start.slice(4)}`), cell));
-				return dekads[1].map((value) => value - mean(dekads.flat()));
+				return dekads[1].map((/** @type {number} */ value) => value - mean(dekads.flat()));
 			});
 			near(cube.valueOf(cube.numbersAt(frame)[cell]), mean(differences), 0.004 / 128);
 			assert.equal(cube.counts?.[frame * SIZE + cell], differences.length);
