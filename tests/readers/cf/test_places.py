@@ -140,6 +140,22 @@ def test_feet_become_metres():
     assert variable.grid.transform.a == pytest.approx(0.3048)
 
 
+FEET = CRS.from_epsg(2263)
+IN_FEET = {"units": "US_survey_foot"}
+
+
+@pytest.mark.parametrize("spelled", [{}, {"crs_wkt": FEET.to_wkt()}], ids=["CF", "CF and crs_wkt"])
+def test_false_easting_below_coordinates_in_feet_is_in_feet(spelled):
+    parameters = {key: value for key, value in FEET.to_cf().items() if key != "crs_wkt"} | spelled
+    x = 980_000 + 500.0 * np.arange(4)
+    others = [mapping("a", **parameters)]
+    variable = placed(make_cube(x=x, crs="", grid_mapping="a", x_attrs=IN_FEET, y_attrs=IN_FEET, others=others))
+
+    grid = variable.grid
+    found = Transformer.from_crs(grid.crs.definition, FEET, always_xy=True).transform(*grid.centre_of(0, 3))
+    assert (found[0], severities(variable)) == (pytest.approx(x[3]), [])
+
+
 def cells(latitude, longitude):
     return [
         make_field("lat", ("y", "x"), latitude, units="degrees_north"),

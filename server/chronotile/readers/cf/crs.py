@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -52,6 +53,7 @@ _GDAL_KEYS = ("wkt", "projjson", "url")
 _CODE = re.compile(r"\b(EPSG|ESRI)\b\D*(?:[\d.]+/)?(\d{4,6})\W*$", re.IGNORECASE)
 """An authority and a code, such as in `https://epsg.io/32631`, which PROJ does not know."""
 _CF_NAME = "grid_mapping_name"
+_CF_LENGTHS = ("false_easting", "false_northing")
 _CF_TOLERANCE_M = 30_000.0
 """CF parameters without an ellipsoid stand for any; its choice moves a cell by less than this."""
 _CF_ELLIPSOIDS = ("earth_radius", "semi_major_axis", "reference_ellipsoid_name", "horizontal_datum_name")
@@ -190,19 +192,39 @@ def _is_within_degrees(coordinate: Field) -> bool:
 
 def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsStatement], list[str]]:
     """The CRSs that are stated for an array, in order of precedence, and why others are not understood."""
-    stated, unknown = list[CrsStatement](), list[str]()
     own, further = grid_mappings(field, fields, axes)
-    places = [(f"grid mapping {each.name}", each.attrs) for each in own]
-    places.append((f"array {field.name}", field.attrs))
     along = [each for each in (axes.y_field, axes.x_field) if each is not None]
     scalars = [each for each in fields.coordinates_named_by(field) if not each.dims and each not in further]
-    places += [(f"coordinate {each.name}", each.attrs) for each in (*along, *scalars)]
-    for place, attributes in places:
-        _add(place, attributes, stated, unknown)
-    for each in further:
-        _add(f"grid mapping {each.name}", each.attrs, stated, unknown, is_for_array=False)
-    for level, attributes in enumerate(fields.levels):
-        _add("the parent group" if level else "the group", attributes, stated, unknown)
+    places = [
+        *((f"grid mapping {each.name}", each.attrs, True) for each in own),
+        (f"array {field.name}", field.attrs, True),
+        *((f"coordinate {each.name}", each.attrs, True) for each in (*along, *scalars)),
+        *((f"grid mapping {each.name}", each.attrs, False) for each in further),
+        *(("the parent group" if level else "the group", attrs, True) for level, attrs in enumerate(fields.levels)),
+    ]
+    unit_m = METRES.get(along[-1].text("units").strip().lower(), 1.0) if along else 1.0
+    stated, unknown = list[CrsStatement](), list[str]()
+    for place, attributes, is_for_array in places:
+        spelled: Crs | None = None
+        for key, text in _spelled(attributes):
+            try:
+                crs = _crs_from_text(text)
+            except UnsupportedSource as error:
+                unknown.append(error.message)
+                continue
+            if crs is not None:
+                spelled = spelled or crs
+                stated.append(CrsStatement(f"{key} of {place}", crs, is_for_array=is_for_array))
+            elif key.lower() != "crs":  # which often is the name of something
+                unknown.append(f"its coordinate reference system is not understood: {key} of {place}, {text[:80]!r}")
+        if _CF_NAME in attributes:
+            parameters = {key: _plain(value) for key, value in attributes.items() if str(key).lower() not in _KEYS}
+            tolerance_m = 0.0 if any(key in parameters for key in _CF_ELLIPSOIDS) else _CF_TOLERANCE_M
+            try:
+                crs = _crs_from_parameters(json.dumps(parameters, sort_keys=True, default=str), spelled, unit_m)
+                stated.append(CrsStatement(place, crs, tolerance_m, is_for_array))
+            except UnsupportedSource as error:
+                unknown.append(error.message)
     return stated, unknown
 
 
@@ -219,15 +241,11 @@ def grid_mappings(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[Fiel
             covered[word.removesuffix(":")] = set()
         elif covered:
             covered[list(covered)[-1]].add(word)
-    along = [{dim, dim if each is None else each.name} for dim, each in _named_axes(axes)]
+    along = [{dim, its.name if its else dim} for dim, its in ((axes.y, axes.y_field), (axes.x, axes.x_field))]
     names = [name for name, its in covered.items() if not its or all(its & each for each in along)]
     own = [fields.fields[name] for name in names if name in fields.fields]
     others = [each for each in fields.fields.values() if each.name not in covered and _is_mapping(each)]
     return own, [] if own else others
-
-
-def _named_axes(axes: Axes) -> tuple[tuple[str, Field | None], tuple[str, Field | None]]:
-    return (axes.y, axes.y_field), (axes.x, axes.x_field)
 
 
 def _is_mapping(field: Field) -> bool:
@@ -235,63 +253,30 @@ def _is_mapping(field: Field) -> bool:
     return is_stated and prod(field.shape) <= 1
 
 
-def _add(
-    place: str, attributes: Attributes, stated: list[CrsStatement], unknown: list[str], *, is_for_array: bool = True
-) -> None:
-    for key, value in _spelled(attributes):
-        try:
-            crs = _crs_from(value)
-        except UnsupportedSource as error:
-            unknown.append(error.message)
-            continue
-        if crs is not None:
-            stated.append(CrsStatement(f"{key} of {place}", crs, is_for_array=is_for_array))
-        elif key.lower() != "crs":  # which often is the name of something
-            unknown.append(f"its coordinate reference system is not understood: {key} of {place}, {str(value)[:80]!r}")
-    if _CF_NAME in attributes:
-        parameters = {key: _plain(value) for key, value in attributes.items() if str(key).lower() not in _KEYS}
-        tolerance_m = 0.0 if any(key in parameters for key in _CF_ELLIPSOIDS) else _CF_TOLERANCE_M
-        try:
-            crs = _crs_from_parameters(json.dumps(parameters, sort_keys=True, default=str))
-            stated.append(CrsStatement(place, crs, tolerance_m, is_for_array))
-        except UnsupportedSource as error:
-            unknown.append(error.message)
-
-
-def _spelled(attributes: Attributes) -> Iterator[tuple[str, object]]:
-    """The texts, numbers and PROJJSON objects that state a CRS, by precedence of their keys."""
+def _spelled(attributes: Attributes) -> Iterator[tuple[str, str]]:
+    """The texts, codes and PROJJSON objects that state a CRS, each as a text, by precedence of their keys."""
     known = {str(key).lower(): key for key in attributes}
     for key in (known[each] for each in _KEYS if each in known):
         value = _plain(attributes[key])
-        value = _from_json(value) if isinstance(value, str) else value
-        if isinstance(value, dict) and (parts := [each for each in _GDAL_KEYS if each in value]):
-            yield from ((f"{key} ({part})", value[part]) for part in parts)
-        elif value not in (None, "", [], {}):
-            yield key, value
-
-
-def _from_json(text: str) -> object:
-    if not text.lstrip().startswith("{"):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _crs_from(value: object) -> Crs | None:
-    """The CRS that a text, number or PROJJSON object states; `None` if it states none.
-
-    Raises:
-        UnsupportedSource: It is one that cannot be served.
-    """
-    if isinstance(value, dict):
-        return _crs_from_text(json.dumps(value, sort_keys=True))
-    return _crs_from_text(str(int(value)) if isinstance(value, int | float) else str(value).strip())
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            with suppress(ValueError):
+                value = json.loads(value)
+        parts = value if isinstance(value, dict) else {}
+        spelled = {f"{key} ({part})": parts[part] for part in _GDAL_KEYS if part in parts}
+        for name, each in (spelled or {key: value}).items():
+            if isinstance(each, dict) and each:
+                yield name, json.dumps(each, sort_keys=True)
+            elif each not in (None, "", [], {}):
+                yield name, f"{each:.0f}" if isinstance(each, int | float) else str(each).strip()
 
 
 @lru_cache(maxsize=512)
 def _crs_from_text(text: str) -> Crs | None:
+    """The CRS that a text states; `None` if it states none.
+
+    Raises:
+        UnsupportedSource: It is one that cannot be served.
+    """
     code = _CODE.search(text)
     coded, plain = f"{code[1].upper()}:{code[2]}" if code else "", f"EPSG:{text}" if text.isdigit() else text
     for spelled in (coded,) if text.startswith("+init=") else (plain, coded):
@@ -304,11 +289,24 @@ def _crs_from_text(text: str) -> Crs | None:
 
 
 @lru_cache(maxsize=512)
-def _crs_from_parameters(text: str) -> Crs:
+def _crs_from_parameters(text: str, spelled: Crs | None, unit_m: float) -> Crs:
+    """The CRS of CF parameters (CF appendix F), whose false easting and northing count units of the projection.
+
+    Args:
+        text: The attributes of the grid mapping as JSON.
+        spelled: The CRS that the same mapping spells in another way, whose unit is that of the parameters.
+        unit_m: Length of the unit of x. Without `spelled`, parameters are in feet if x is, else in metres: files with
+            x in kilometres have the parameters of a CRS in metres.
+    """
     parameters = json.loads(text)
     parameters[_CF_NAME] = str(parameters[_CF_NAME]).strip().lower()
+    unit_m, cartesian_cs = min(unit_m, 1.0), None
+    if spelled is not None and not spelled.is_geographic:
+        unit_m = spelled.metres_per_unit
+        cartesian_cs = None if unit_m == 1 else spelled.definition.coordinate_system
     try:
-        definition = CRS.from_cf(parameters)
+        parameters |= {key: parameters[key] * unit_m for key in _CF_LENGTHS if key in parameters}
+        definition = CRS.from_cf(parameters, cartesian_cs=cartesian_cs)
     except (CRSError, KeyError, ValueError, TypeError) as error:
         raise UnsupportedSource(
             f"its grid mapping {parameters[_CF_NAME]} is not understood: {str(error)[:120]}"
