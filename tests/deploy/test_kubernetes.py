@@ -1,6 +1,5 @@
 """The manifests of deploy/kubernetes are what Kubernetes takes and what the image needs."""
 
-import datetime as dt
 import os
 import re
 import subprocess
@@ -11,14 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from chronotile.catalog.load import load_configuration
 from chronotile.protocols.site.ops.routes import operations_of
 from chronotile.readers.kinds import kind_options
+from tests.certificates import write_certificates
 from tests.running import PATIENCE_S, listening_addresses, until
 from tests.strict import find_program
 
@@ -208,31 +204,6 @@ with Client(sys.argv[1], timeout=float(sys.argv[2]), set_as_default=False) as cl
 
 def without_dask(environment):
     return {name: each for name, each in environment.items() if not name.startswith("DASK_")}
-
-
-def write_certificates(folder):
-    """An authority and one certificate of it, as `dask-tls` has them."""
-    folder.mkdir()
-    start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ca", "tls")}
-    names = {name: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in keys}
-    for name, key in keys.items():
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(names[name])
-            .issuer_name(names["ca"])
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(start)
-            .not_valid_after(start + dt.timedelta(days=100 * 365))
-            .add_extension(x509.BasicConstraints(ca=name == "ca", path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(keys["ca"].public_key()), critical=False)
-            .sign(keys["ca"], hashes.SHA256())
-        )
-        (folder / f"{name}.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "tls.key").write_bytes(keys["tls"].private_bytes(serialization.Encoding.PEM, *plain))
 
 
 def _with(arguments, *replaced):
