@@ -17,7 +17,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "icechunk": ("icechunk", "zarr"),
     "netcdf": ("xarray", "h5netcdf", "h5py", "scipy"),
     "parquet": ("pyarrow",),
-    "places": ("pyogrio", "shapefile"),
+    "places": ("pyogrio",),
     "postgresql": ("psycopg",),
     "s3": ("aiohttp", "obstore"),
     "video": ("av",),

@@ -7,8 +7,7 @@ import signal
 import orjson
 import pytest
 
-from chronotile.readers.places.convert import BROKEN, REFUSED, Conversion, format_of
-from chronotile.readers.places.isolated import CPU_S, MAX_FEATURES, MAX_UNPACKED_BYTES, MEMORY_BYTES
+from chronotile.readers.places.convert import BROKEN, REFUSED, Conversion
 from tests.odd_archives.uploads import mutated_upload, write_places
 from tests.readers.places.forked import exit_code_of
 from tests.sampling import IS_FULL, SEED
@@ -17,21 +16,9 @@ REFUSALS = {REFUSED, BROKEN, -signal.SIGXCPU, -signal.SIGKILL, -signal.SIGABRT, 
 """Exit codes that `isolated` words as refusals."""
 
 
-def conversion_of(content):
-    return Conversion(
-        format=format_of(content),
-        max_features=MAX_FEATURES,
-        max_vertices=1_000_000,
-        max_bytes=MAX_UNPACKED_BYTES,
-        memory_bytes=MEMORY_BYTES,
-        cpu_s=CPU_S,
-        is_upload=True,
-    )
-
-
 def outcome(content, folder):
     """The type of the document that is answered, or the exit code."""
-    code = exit_code_of(content, conversion_of(content), folder)
+    code = exit_code_of(content, Conversion(max_vertices=1_000_000), folder)
     return orjson.loads((folder / "answer").read_bytes())["type"] if code == 0 else code
 
 

@@ -11,17 +11,14 @@ import shapely
 from pyogrio import raw
 
 from chronotile.core.errors import ChronotileError
-from chronotile.readers.places.convert import Conversion, convert, format_of
+from chronotile.readers.places.convert import Conversion, convert
 from tests.odd_archives.uploads import NAMES_OF_SCHEMAS, hostile_schemas, upload_of, write_places
 
-CONVERSION = Conversion(
-    format="geopackage", max_features=100, max_vertices=100_000, max_bytes=1 << 20, memory_bytes=0, cpu_s=0
-)
+CONVERSION = Conversion(max_features=100, max_vertices=100_000, max_bytes=1 << 20, is_upload=False)
 
 
 def converted(content, **changes):
-    conversion = dataclasses.replace(CONVERSION, format=format_of(content), **changes)
-    return orjson.loads(b"".join(convert(content, conversion)))
+    return orjson.loads(b"".join(convert(content, dataclasses.replace(CONVERSION, **changes))))
 
 
 @pytest.fixture

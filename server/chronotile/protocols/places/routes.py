@@ -41,7 +41,8 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, datetime, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.place import MIN_VALID, REDUCER, WEIGHTS, tile_grid_of
-from chronotile.readers.places.isolated import MAX_FILE_BYTES, MEMORY_BYTES, geojson_of_file
+from chronotile.readers.places.convert import MEMORY_BYTES
+from chronotile.readers.places.isolated import MAX_FILE_BYTES, geojson_of_file
 
 FORMAT = choice("format", "How the page is written; default: JSON", ("json", "geojson"), default="json")
 MAX_LIMIT = 10_000

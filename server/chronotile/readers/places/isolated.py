@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from tempfile import TemporaryFile
 from time import monotonic
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 
@@ -25,7 +25,8 @@ from chronotile.core.errors import (
 )
 from chronotile.core.extras import require_extra
 from chronotile.core.model.request import IsActive, always_active, require_active
-from chronotile.readers.places.convert import BROKEN, REFUSED, Conversion, format_of
+from chronotile.readers.places.convert import BROKEN, REFUSED, Conversion
+from chronotile.readers.places.table import GEOPACKAGE, ZIP
 
 PROGRAM = """\
 import json, sys
@@ -39,21 +40,13 @@ SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
     "PROJ_NETWORK": "OFF",
     "GDAL_SKIP": "OGR_VRT",
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
 }
 """Of libraries: what names other files is not even tried."""
 S_PER_CPU_S = 10
 """Time for each second of processor time that is allowed: the machine may be busy."""
 LOOK_S = 0.2
 """Time between two looks at whether the client has left."""
-
-
 MAX_FILE_BYTES = 10 << 20
-MAX_UNPACKED_BYTES = 50 << 20
-MAX_FEATURES = 5_000
-MEMORY_BYTES = 160 << 20
-"""Memory that reading one file takes at most: taken from that of large answers."""
-CPU_S = 3
 
 
 def geojson_of_file(content: bytes, *, max_vertices: int, is_active: IsActive) -> bytes:
@@ -66,47 +59,35 @@ def geojson_of_file(content: bytes, *, max_vertices: int, is_active: IsActive) -
 
     Raises:
         InvalidParameter: It is neither, it is damaged, or its coordinates have no known CRS.
-        LimitExceeded: It has more than `MAX_FEATURES`, `max_vertices` or `MAX_UNPACKED_BYTES`, or takes too long.
+        LimitExceeded: It has more than a `Conversion` allows, or takes too long.
         ServerBusy: There is no processor time for it now.
         StorageFull: There is no room for the file or the answer.
         ClientGone: The client left.
         MissingExtra: The server lacks the library for shapefiles.
     """
-    format_ = format_of(content)
-    if format_ == "other":
+    if not content.startswith((GEOPACKAGE, ZIP)):
         raise InvalidParameter("the body is neither a GeoPackage nor a ZIP with a shapefile")
-    if format_ == "shapefile":
+    if content.startswith(ZIP):
         require_extra("places", "a shapefile")
-    conversion = Conversion(
-        format=format_,
-        max_features=MAX_FEATURES,
-        max_vertices=max_vertices,
-        max_bytes=MAX_UNPACKED_BYTES,
-        memory_bytes=MEMORY_BYTES,
-        cpu_s=CPU_S,
-        is_upload=True,
-    )
-    full = StorageFull("the server has no room for the file; try again later")
-    with raised_as(UnsupportedSource, InvalidParameter, locator=None), TemporaryFile(prefix="chronotile-") as file:
-        with raised_instead(OSError, full):
-            file.write(content)
-            file.seek(0)
-        return convert_isolated(file, conversion, is_active=is_active)
+    with raised_as(UnsupportedSource, InvalidParameter, locator=None):
+        return convert_isolated(content, Conversion(max_vertices=max_vertices), is_active=is_active)
 
 
-def convert_isolated(content: BinaryIO, conversion: Conversion, *, is_active: IsActive = always_active) -> bytes:
+def convert_isolated(content: bytes, conversion: Conversion, *, is_active: IsActive = always_active) -> bytes:
     """Return a file of features as GeoJSON, as `convert` does.
 
     Raises:
         UnsupportedSource: The file cannot be read, or takes too much memory.
         LimitExceeded: It has too much, or takes too much processor time.
         ServerBusy: The process cannot start, or gets no processor time.
-        StorageFull: There is no room for the answer.
+        StorageFull: There is no room for the file or the answer.
         ClientGone: The client left.
     """
-    full = StorageFull("the server has no room for the answer; try again later")
-    with raised_instead(OSError, full), TemporaryFile(prefix="chronotile-") as output:
-        code = _run(content, output, conversion, is_active)
+    full = StorageFull("the server has no room for the file; try again later")
+    with raised_instead(OSError, full), TemporaryFile(prefix="chronotile-") as file, TemporaryFile() as output:
+        file.write(content)
+        file.seek(0)
+        code = _run(file, output, conversion, is_active)
         output.seek(0)
         body = output.read()
     if code == 0:
@@ -121,13 +102,13 @@ def convert_isolated(content: BinaryIO, conversion: Conversion, *, is_active: Is
     raise RuntimeError(f"the process that reads files could not start (exit code {code})")
 
 
-def _run(content: BinaryIO, output: IO[bytes], conversion: Conversion, is_active: IsActive) -> int:
+def _run(file: IO[bytes], output: IO[bytes], conversion: Conversion, is_active: IsActive) -> int:
     """Return the exit code of the process, or minus the number of the signal that ended it."""
     arguments = [json.dumps(asdict(conversion)), json.dumps(sys.path)]
     environment = {name: os.environ[name] for name in PASSED if name in os.environ} | SETTINGS
     with raised_instead(OSError, ServerBusy("no process can be started to read the file; try again in a few seconds")):
         process = subprocess.Popen(  # noqa: S603 -- this program, with options of ours
-            [sys.executable, "-I", "-B", "-c", PROGRAM, *arguments], stdin=content, stdout=output, env=environment
+            [sys.executable, "-I", "-B", "-c", PROGRAM, *arguments], stdin=file, stdout=output, env=environment
         )
     end_s = monotonic() + S_PER_CPU_S * conversion.cpu_s
     try:

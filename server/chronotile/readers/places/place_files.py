@@ -1,13 +1,11 @@
 """Sets of places from GeoJSON, GeoPackages, shapefiles and FlatGeobuf files."""
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from glob import escape
 from hashlib import blake2b
-from os import SEEK_END
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
@@ -20,14 +18,13 @@ from chronotile.core.model.collection import Finding
 from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.geometry.repair import Checks
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.places import PlaceSet, PlacesSpec, Shapes
+from chronotile.core.model.places import PlaceSet, PlacesSpec, Property, Shapes
 from chronotile.readers.library_errors import opening
-from chronotile.readers.places.convert import Conversion, format_of
+from chronotile.readers.places.convert import Conversion
 from chronotile.readers.places.crs_texts import crs_of_file
-from chronotile.readers.places.geopackage import GEOPACKAGE
 from chronotile.readers.places.isolated import convert_isolated
 from chronotile.readers.places.shapefiles import PARTS
-from chronotile.readers.places.table import Table, check_range, property_of, shown
+from chronotile.readers.places.table import GEOPACKAGE, check_range, shown
 
 MAX_TOLD = 3
 """Places that a finding names; of the others it gives the number."""
@@ -54,151 +51,129 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
     if not path.is_file():
         raise UnsupportedSource(f"there is no file {path.name}")
     with opening(path.name):
-        is_geojson = path.suffix.lower() in _GEOJSON
-        table = _read_geojson(path.read_bytes() if is_geojson else _converted(path, spec))
-    if len(table.shapes) > spec.max_features:
-        raise UnsupportedSource(f"it has {len(table.shapes)} features; limits.max_features is {spec.max_features}")
-    vertices = int(shapely.get_num_coordinates(table.shapes).sum())
+        document = orjson.loads(path.read_bytes() if path.suffix.lower() in _GEOJSON else _converted(path, spec))
+        features = _features(document)
+        texts = np.array([orjson.dumps(feature.get("geometry")).decode() for feature in features], dtype=object)
+        shapes = shapely.force_2d(shapely.from_geojson(texts, on_invalid="ignore"))
+        crs = _geojson_crs(document.get("crs"))
+    if len(shapes) > spec.max_features:
+        raise UnsupportedSource(f"it has {len(shapes)} features; limits.max_features is {spec.max_features}")
+    vertices = int(shapely.get_num_coordinates(shapes).sum())
     if vertices > spec.max_vertices:
         raise UnsupportedSource(f"it has {vertices} vertices; limits.max_vertices is {spec.max_vertices}")
-    check_range(table.crs, table.shapes)
-    ids = _ids(table, spec)
-    shapes, notes = _repaired(table.shapes)
-    readable = [number for number, shape in enumerate(shapes) if shape is not None]
+    check_range(crs, shapes)
+    return _place_set(spec, features, shapes, crs)
+
+
+def _place_set(spec: PlacesSpec, features: Sequence[Mapping[str, Any]], shapes: Shapes, crs: Crs) -> PlaceSet:
+    all_ids = _ids(features, spec.id_field)
+    made, notes = _repaired(shapes)
+    readable = [number for number, shape in enumerate(made) if shape is not None]
     if not readable:
         raise UnsupportedSource("it has no polygons")
-    return _place_set(spec, table, ids, _Found(shapes, notes, readable))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    shapes: list[Any]
-    """(feature,): valid polygons, `None` for what is none."""
-    notes: Mapping[int, str]
-    """By feature."""
-    readable: Sequence[int]
-    """The features that are polygons."""
-
-
-def _place_set(spec: PlacesSpec, table: Table, ids: Sequence[str], found: _Found) -> PlaceSet:
-    shapes = np.array([found.shapes[number] for number in found.readable], dtype=object)
-    labels = ids if spec.label_field is None else [_label(each) for each in _column(table, spec.label_field)]
-    fields = {name: tuple(_picked(map(property_of, _column(table, name)), found.readable)) for name in spec.fields}
-    ids_read = tuple(_picked(ids, found.readable))
-    labels_read = tuple(label or name for label, name in zip(_picked(labels, found.readable), ids_read, strict=True))
-    parts = (table.crs.name, spec.id, ids_read, labels_read, sorted(fields.items()))
-    digest = blake2b(repr(parts).encode(), digest_size=12)
-    digest.update(b"".join(shapely.to_wkb(shapes)))
-    places = {feature: number for number, feature in enumerate(found.readable)}
+    polygons = np.array([made[number] for number in readable], dtype=object)
+    ids = tuple(all_ids[number] for number in readable)
+    columns = {name: _column(features, name) for name in spec.fields}
+    fields = {name: tuple(values[number] for number in readable) for name, values in columns.items()}
+    labels = all_ids if spec.label_field is None else _column(features, spec.label_field)
+    labels_read = tuple(
+        name if labels[at] in (None, "") else str(labels[at]) for at, name in zip(readable, ids, strict=True)
+    )
+    digest = blake2b(repr((crs.name, spec.id, ids, labels_read, sorted(fields.items()))).encode(), digest_size=12)
+    digest.update(b"".join(shapely.to_wkb(polygons)))
     return PlaceSet(
         spec=spec,
-        crs=table.crs,
-        shapes=shapes,
-        ids=ids_read,
+        crs=crs,
+        shapes=polygons,
+        ids=ids,
         labels=labels_read,
         fields=fields,
-        notes={places[feature]: note for feature, note in found.notes.items() if feature in places},
-        bbox=_bbox(shapes, table.crs),
+        notes={place: notes[number] for place, number in enumerate(readable) if number in notes},
+        bbox=_bbox(polygons, crs),
         digest=digest.hexdigest(),
-        findings=tuple(_findings(ids, found)),
+        findings=tuple(_findings(all_ids, made, notes)),
     )
-
-
-def _picked(values: Iterable[Any], numbers: Sequence[int]) -> list[Any]:
-    listed = list(values)
-    return [listed[number] for number in numbers]
 
 
 def _converted(path: Path, spec: PlacesSpec) -> bytes:
     """A file of another format as GeoJSON, by a process that opens no file. A shapefile is sent to it as a ZIP."""
-    is_shapefile = path.suffix.lower() == ".shp"
-    with TemporaryFile(prefix="chronotile-") if is_shapefile else path.open("rb") as file:
-        if is_shapefile:
-            _write_zip(path, file)
-        start, size = file.read(len(GEOPACKAGE)), file.seek(0, SEEK_END)
-        file.seek(0)
-        format_ = format_of(start)
-        if format_ != "geopackage":
-            require_extra("places", f"a {path.suffix[1:]} file of places", error=UnsupportedSource)
-        vertices = spec.max_vertices
-        conversion = Conversion(
-            format=format_,
-            max_features=spec.max_features,
-            max_vertices=vertices,
-            max_bytes=FREE_BYTES + BYTES_PER_VERTEX * vertices,
-            memory_bytes=FREE_BYTES + 4 * size + BYTES_PER_VERTEX * vertices,
-            cpu_s=FREE_S + vertices // VERTICES_PER_S,
-            table=spec.table,
-        )
-        with raised_as(LimitExceeded, UnsupportedSource, locator=None):
-            return convert_isolated(file, conversion)
+    content = _zipped(path) if path.suffix.lower() == ".shp" else path.read_bytes()
+    if not content.startswith(GEOPACKAGE):
+        require_extra("places", f"a {path.suffix[1:]} file of places", error=UnsupportedSource)
+    allowed_bytes = FREE_BYTES + BYTES_PER_VERTEX * spec.max_vertices
+    conversion = Conversion(
+        max_features=spec.max_features,
+        max_vertices=spec.max_vertices,
+        max_bytes=allowed_bytes,
+        memory_bytes=allowed_bytes + 4 * len(content),
+        cpu_s=FREE_S + spec.max_vertices // VERTICES_PER_S,
+        table=spec.table,
+        is_upload=False,
+    )
+    with raised_as(LimitExceeded, UnsupportedSource, locator=None):
+        return convert_isolated(content, conversion)
 
 
-def _write_zip(path: Path, file: BinaryIO) -> None:
-    with ZipFile(file, "w") as members:
+def _zipped(path: Path) -> bytes:
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as members:
         for part in sorted(path.parent.glob(f"{escape(path.stem)}.*")):
             if part.suffix.lower() in PARTS:
                 members.write(part, part.name)
-    file.seek(0)
+    return packed.getvalue()
 
 
-def _read_geojson(content: bytes) -> Table:
-    """RFC 7946, and the member `crs` of the GeoJSON before it (2008)."""
-    document = orjson.loads(content)
+def _features(document: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- of any JSON
+    """The features of RFC 7946."""
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or document.get("type") != "FeatureCollection":
         raise UnsupportedSource("it is not a GeoJSON FeatureCollection")
     if not all(isinstance(feature, dict) for feature in features):
         raise UnsupportedSource("it has features that are not objects")
-    texts = np.array([orjson.dumps(feature.get("geometry")).decode() for feature in features], dtype=object)
-    properties = [each if isinstance(each := feature.get("properties"), dict) else {} for feature in features]
-    names = dict.fromkeys(name for each in properties for name in each)
-    return Table(
-        crs=_geojson_crs(document.get("crs")),
-        shapes=shapely.force_2d(shapely.from_geojson(texts, on_invalid="ignore")),
-        columns={name: [each.get(name) for each in properties] for name in names},
-        own_ids=[feature.get("id") for feature in features],
-    )
+    return features
 
 
 def _geojson_crs(member: object) -> Crs:
+    """The CRS of the GeoJSON of 2008."""
     properties = member.get("properties") if isinstance(member, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
     return CRS84 if name is None else crs_of_file(str(name))
 
 
-def _ids(table: Table, spec: PlacesSpec) -> list[str]:
+def _ids(features: Sequence[Mapping[str, Any]], field: str | None) -> list[str]:
     """(feature,): the text by which each is requested."""
-    given = table.own_ids if spec.id_field is None else _column(table, spec.id_field)
-    where = "of its own" if spec.id_field is None else f"in field {spec.id_field}"
-    ids, first = [_id(each) for each in given], dict[str, int]()
-    for number, name in enumerate(ids, start=1):
-        if name is None:
-            fields = shown(table.columns)
+    where = "of its own" if field is None else f"in field {field}"
+    first = dict[str, int]()
+    values = [feature.get("id") for feature in features] if field is None else _column(features, field)
+    for number, value in enumerate(values, 1):
+        name = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        if isinstance(value, float):  # as programs write whole numbers of columns with gaps
+            name = str(int(value)) if value.is_integer() else ""
+        if not name:
+            fields = shown(_names(features))
             raise UnsupportedSource(f"feature {number} has no id {where}; name a field with id: one of {fields}")
         if name in first:
             raise UnsupportedSource(f"features {first[name]} and {number} have the same id {where}: {shown([name])!r}")
         first[name] = number
-    return [name for name in ids if name is not None]
+    return [*first]
 
 
-def _id(value: object) -> str | None:
-    """Text as it is, and whole numbers, which GDAL gives as floats where a column has gaps."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    is_name = isinstance(value, str | int) and not isinstance(value, bool)
-    return str(value).strip() or None if is_name else None
+def _properties(feature: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties = feature.get("properties")
+    return properties if isinstance(properties, dict) else {}
 
 
-def _label(value: object) -> str | None:
-    known = property_of(value)
-    return None if known is None else str(known)
+def _names(features: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [*dict.fromkeys(name for each in features for name in _properties(each))]
 
 
-def _column(table: Table, name: str) -> Sequence[object]:
-    if name not in table.columns:
-        raise UnsupportedSource(f"it has no field {name!r}; it has {shown(table.columns)}")
-    return table.columns[name]
+def _column(features: Sequence[Mapping[str, Any]], name: str) -> list[Property]:
+    """(feature,): the values of a field; lists and mappings are left out."""
+    names = _names(features)
+    if name not in names:
+        raise UnsupportedSource(f"it has no field {name!r}; it has {shown(names)}")
+    values = [_properties(each).get(name) for each in features]
+    return [value if isinstance(value, str | int | float) else None for value in values]
 
 
 def _repaired(shapes: Shapes) -> tuple[list[Any], dict[int, str]]:
@@ -242,11 +217,11 @@ def _bbox(shapes: Shapes, crs: Crs) -> BBox:
     return BBox(*(float(edge) for edge in (x[usable].min(), y[usable].min(), x[usable].max(), y[usable].max())))
 
 
-def _findings(ids: Sequence[str], found: _Found) -> Iterable[Finding]:
+def _findings(ids: Sequence[str], shapes: Sequence[Any], notes: Mapping[int, str]) -> Iterable[Finding]:
     """One for what was left out, one for what was repaired."""
     for is_readable, words in ((False, "left out"), (True, "repaired")):
-        numbers = [number for number in found.notes if (found.shapes[number] is not None) == is_readable]
+        numbers = [number for number in notes if (shapes[number] is not None) == is_readable]
         if numbers:
-            named = "; ".join(f"{shown([ids[number]])}: {found.notes[number]}" for number in numbers[:MAX_TOLD])
+            named = "; ".join(f"{shown([ids[number]])}: {notes[number]}" for number in numbers[:MAX_TOLD])
             more = f"; and {len(numbers) - MAX_TOLD} more" if len(numbers) > MAX_TOLD else ""
             yield Finding("warning", "places", f"{len(numbers)} {words}: {named}{more}")

@@ -21,59 +21,34 @@ NUMBER_AT, MACHINE_AT, FLAGS_AT = 0, 4, 16 + 3 * 8
 """Offsets of the number of a call, of the machine and of the low half of the fourth argument."""
 EMPTY_PATH = 0x1000
 """Flag of newfstatat(2), by which C libraries make `fstat` of an open file."""
-
-_X86 = (0, 1, 3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 17, 24, 25, 28, 39, 60, 96, 186, 202, 204, 228, 231, 318)
-_ARM = (
-    63,
-    64,
-    57,
-    80,
-    62,
-    222,
-    226,
-    215,
-    214,
-    134,
-    135,
-    139,
-    67,
-    124,
-    216,
-    233,
-    172,
-    93,
-    169,
-    178,
-    98,
-    123,
-    113,
-    94,
-    278,
+PERMITTED = (
+    *("read", "write", "close", "fstat", "lseek", "mmap", "mprotect", "munmap", "brk", "rt_sigaction"),
+    *("rt_sigprocmask", "rt_sigreturn", "pread64", "sched_yield", "mremap", "madvise", "getpid", "exit"),
+    *("gettimeofday", "gettid", "futex", "sched_getaffinity", "clock_gettime", "exit_group", "getrandom"),
 )
-"""Numbers of read, write, close, fstat, lseek, mmap, mprotect, munmap, brk, rt_sigaction, rt_sigprocmask, rt_sigreturn,
-pread64, sched_yield, mremap, madvise, getpid, exit, gettimeofday, gettid, futex, sched_getaffinity, clock_gettime,
-exit_group and getrandom."""
-_MACHINES = {"x86_64": (0xC000003E, 317, 262, _X86), "aarch64": (0xC00000B7, 277, 79, _ARM)}
+X86_64 = (0, 1, 3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 17, 24, 25, 28, 39, 60, 96, 186, 202, 204, 228, 231, 318)
+ARM64 = (
+    *(63, 64, 57, 80, 62, 222, 226, 215, 214, 134, 135, 139, 67),
+    *(124, 216, 233, 172, 93, 169, 178, 98, 123, 113, 94, 278),
+)
+"""Numbers of the permitted calls (asm/unistd_64.h, asm-generic/unistd.h)."""
+MACHINES = {"x86_64": (0xC000003E, 317, 262, X86_64), "aarch64": (0xC00000B7, 277, 79, ARM64)}
 """Number of the machine (AUDIT_ARCH), numbers of seccomp(2), newfstatat(2) and the permitted calls."""
 
 
 def limit_resources(*, memory_bytes: int, cpu_s: int, output_bytes: int) -> None:
     """Limit this process; memory is that of its data, without the code of libraries (setrlimit(2))."""
-    limits = {
-        resource.RLIMIT_DATA: (memory_bytes, memory_bytes),
-        resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),  # SIGXCPU, then SIGKILL
-        resource.RLIMIT_FSIZE: (output_bytes, output_bytes),
-        resource.RLIMIT_CORE: (0, 0),
-    }
-    for name, values in limits.items():
-        resource.setrlimit(name, values)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU, then SIGKILL
+    resource.setrlimit(resource.RLIMIT_FSIZE, (output_bytes, output_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def refuse_system_calls() -> bool:
     """Refuse all system calls but those of computing; return whether this kernel and machine can."""
-    if sys.platform != "linux" or platform.machine() not in _MACHINES:
+    if sys.platform != "linux" or platform.machine() not in MACHINES:
         return False
-    machine, seccomp, newfstatat, permitted = _MACHINES[platform.machine()]
+    machine, seccomp, newfstatat, permitted = MACHINES[platform.machine()]
     lines = [
         (LOAD, 0, 0, MACHINE_AT),
         (JUMP_IF_EQUAL, 1, 0, machine),

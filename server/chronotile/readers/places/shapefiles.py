@@ -1,120 +1,99 @@
-"""Shapefiles (ESRI 1998) with their tables of dBASE, read from memory."""
+"""Shapefiles (ESRI 1998) in ZIPs, made ready for GDAL: one of them, without its index, and its encoding."""
 
 import codecs
 import io
-from collections.abc import Mapping
-from itertools import islice
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
-import numpy as np
-import shapely
-
-from chronotile.core.errors import UnsupportedSource, require_at_most
-from chronotile.core.model.places import Shapes
+from chronotile.core.errors import UnsupportedSource, raised_instead, require_at_most
+from chronotile.core.model.crs import Crs
 from chronotile.readers.places.crs_texts import crs_of_file
-from chronotile.readers.places.table import Table
 
-PARTS = (".shp", ".dbf", ".prj", ".cpg")
+PARTS = (".cpg", ".dbf", ".prj", ".shp")
 """Suffixes of files that are read: not the index, which some programs do not write."""
-POINT, LINES, POLYGONS, POINTS = 1, 3, 5, 8
-"""Types of shapes; those with heights are 10 more, those with measures 20 more."""
-MULTIPATCH = 31
-ENCODINGS = ("utf-8", "utf8", "big5", "gbk", *(f"iso-8859-{number}" for number in range(1, 10)))
-CODE_PAGES = ("437", "850", "852", "866", "932", "936", "949", "950", *(f"125{number}" for number in range(9)))
+ENCODINGS = (
+    *("utf-8", "utf8", "big5", "gbk", *(f"iso-8859-{number}" for number in range(1, 10))),
+    *(f"cp{page}" for page in ("437", "850", "852", "866", "932", "936", "949", "950", *range(1250, 1259))),
+)
 """What `.cpg` may name. Texts of others are read as Latin-1."""
-MAX_PAIRS = 1_000_000
-"""Of a hole and an outline around its first point, in one shape."""
-HOLES_AT_ONCE = 64
 FEWER = "send fewer shapes, or simpler ones"
+MAX_MEMBERS = 1_000
+HEADER_BYTES = 100
+"""Of a `.shp` and of a `.shx`."""
+_DAMAGED = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
+"""What `zipfile` raises for a ZIP that is damaged or encrypted."""
 
 
-def prepare_shapefiles() -> None:
-    """Import all that reading takes, as a process that parses a file opens no other."""
-    import shapefile  # noqa: F401
+@dataclass(frozen=True, slots=True)
+class GdalFile:
+    """A file for GDAL, with the facts that it does not read itself."""
 
-    for name in (*ENCODINGS, *(f"cp{page}" for page in CODE_PAGES)):
+    content: bytes
+    name: str | None = None
+    """Name of a shapefile."""
+    crs: Crs | None = None
+    encoding: str | None = None
+    """That of texts that GDAL reads as Latin-1."""
+
+    def decoded(self, value: Any) -> Any:  # noqa: ANN401 -- of any type
+        """Return a value of a field; signs of a text that are not of the encoding are replaced."""
+        if self.encoding is None or not isinstance(value, str):
+            return value
+        return value.encode("latin-1", "replace").decode(self.encoding, "replace")
+
+
+def prepare_encodings() -> None:
+    """Import all encodings, as a process that parses a file opens no other."""
+    for name in ENCODINGS:
         codecs.lookup(name)
 
 
-def read_shapefile(parts: Mapping[str, bytes], *, most: int, max_vertices: int) -> Table:
-    """Return at most `most` features of a shapefile.
-
-    Args:
-        parts: Contents of its files by suffix.
-        most: Features that are read.
-        max_vertices: Vertices of these features.
+def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
+    """Return the first shapefile of a ZIP, with a new index.
 
     Raises:
-        UnsupportedSource: It has no CRS.
-        LimitExceeded: It has more vertices, or too many outlines around holes.
+        UnsupportedSource: The ZIP is damaged, or has no shapefile with a known CRS.
+        LimitExceeded: It has more than `max_bytes`.
     """
-    import shapefile
-
+    damaged = UnsupportedSource("the ZIP is damaged, or its compression is not supported")
+    with raised_instead(_DAMAGED, damaged), ZipFile(io.BytesIO(content)) as members:
+        require_at_most("members of a ZIP", len(members.filelist), MAX_MEMBERS, alternative="send the shapefile alone")
+        names = sorted(name for name in members.namelist() if not PurePosixPath(name).name.startswith("."))
+        first = next((name for name in names if name.lower().endswith(".shp")), None)
+        if first is None:
+            raise UnsupportedSource("the ZIP has no shapefile (.shp)")
+        found = [members.getinfo(name) for name in names if name[:-4] == first[:-4] and name[-4:].lower() in PARTS]
+        size = sum(part.file_size for part in found)  # of which no more is read
+        require_at_most("bytes of a shapefile", size, max_bytes, alternative=FEWER)
+        if any(part.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for part in found):
+            raise damaged
+        parts = {part.filename[-4:].lower(): members.read(part) for part in found}
     if ".prj" not in parts:
         raise UnsupportedSource("it has no CRS: the .prj is missing")
-    crs = crs_of_file(parts[".prj"].decode("utf-8", "replace").strip("\ufeff\0 \r\n"))
-    named = parts.get(".cpg", b"").decode("ascii", "replace").strip().lower().removeprefix("ansi ")
-    encoding = f"cp{named}" if named in CODE_PAGES else named if named in ENCODINGS else "latin-1"
-    table = io.BytesIO(parts[".dbf"]) if ".dbf" in parts else None
-    file = shapefile.Reader(shp=io.BytesIO(parts[".shp"]), dbf=table, encoding=encoding, encodingErrors="replace")
-    count = file.numRecords or 0
-    shapes, rows, vertices = list[Any](), list[Any](), 0
-    for number, shape in enumerate(islice(file.iterShapes(), most)):
-        vertices += len(getattr(shape, "points", ()))
-        require_at_most("max_vertices", vertices, max_vertices, alternative=FEWER)
-        row = file.record(number) if number < count else ()
-        if row is not None:  # else it was deleted
-            shapes.append(_geometry(shape))
-            rows.append([None if value == "" else value for value in row])
-    names = [str(field[0]) for field in file.fields if field[0] != "DeletionFlag"]
-    columns = {name: [row[at] if row else None for row in rows] for at, name in enumerate(names)}
-    return Table(crs=crs, shapes=np.array(shapes, dtype=object), columns=columns)
+    crs = crs_of_file(parts.pop(".prj").decode("utf-8", "replace").strip("\ufeff\0 \r\n"))
+    named = parts.pop(".cpg", b"").decode("ascii", "replace").strip().lower().removeprefix("ansi ")
+    encoding = next((name for name in (named, f"cp{named}") if name in ENCODINGS), "latin-1")
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as flat:
+        for suffix, part in (*parts.items(), (".shx", _index_of(parts[".shp"])), (".cpg", b"ISO-8859-1")):
+            flat.writestr(f"shapes{suffix}", part)
+    return GdalFile(packed.getvalue(), PurePosixPath(first).stem, crs, encoding)
 
 
-def _geometry(shape: Any) -> Any:  # noqa: ANN401 -- of pyshp and of shapely
-    """The geometry of a shape; `None` of one without points. Parts of too few points are left out."""
-    kind = shape.shapeType % 10
-    if shape.shapeType in {0, MULTIPATCH} or not shape.points:
-        return None
-    points = np.array(shape.points, dtype=np.float64)[:, :2]
-    if kind in {POINT, POINTS}:
-        return shapely.points(points[0]) if kind == POINT else shapely.multipoints(points)
-    least = 4 if kind == POLYGONS else 2
-    lines = [line for line in np.split(points, list(shape.parts)[1:]) if len(line) >= least]
-    if not lines:
-        return None
-    if kind == POLYGONS:
-        closed = [line if (line[0] == line[-1]).all() else np.vstack([line, line[:1]]) for line in lines]
-        return _polygons(np.array(list(map(shapely.linearrings, closed)), dtype=object))
-    return shapely.multilinestrings(list(map(shapely.linestrings, lines)))
+def _index_of(shapes: bytes) -> bytes:
+    """The `.shx` of a `.shp`: where each record is, and how long, in words of two bytes."""
+    records = b"".join(_index_rows(shapes))
+    size = (HEADER_BYTES + len(records)) // 2
+    return shapes[:24] + size.to_bytes(4, "big") + shapes[28:HEADER_BYTES] + records
 
 
-def _polygons(rings: Shapes) -> Any:  # noqa: ANN401 -- of shapely
-    """Outlines, which turn right, with their holes, which turn left: each is of the smallest outline around it."""
-    is_hole = shapely.is_ccw(rings)
-    if is_hole.all():
-        is_hole[:] = False  # of programs that write all rings the other way
-    outlines, holes = rings[~is_hole], rings[is_hole]
-    owners = np.zeros(len(holes), dtype=int) if len(outlines) == 1 else _owners(outlines, holes)
-    order = np.argsort(owners, kind="stable")
-    ends = np.searchsorted(owners[order], np.arange(-1, len(outlines)), side="right")
-    alone = [shapely.polygons(hole) for hole in holes[order[: ends[0]]]]
-    owned = np.split(holes[order], ends)[1:-1]
-    polygons = [*map(shapely.polygons, outlines, owned), *alone]
-    return polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
-
-
-def _owners(outlines: Shapes, holes: Shapes) -> Any:  # noqa: ANN401 -- array of numbers
-    """(hole,): the number of the smallest outline that has its first point; -1 where none has."""
-    polygons = shapely.polygons(outlines)
-    shapely.prepare(polygons)
-    tree, areas, firsts = shapely.STRtree(polygons), shapely.area(polygons), shapely.get_point(holes, 0)
-    owners, pairs = np.full(len(holes), -1), 0
-    for start in range(0, len(holes), HOLES_AT_ONCE):
-        some = firsts[start : start + HOLES_AT_ONCE]
-        pairs += tree.query(some).shape[1]
-        require_at_most("outlines around holes", pairs, MAX_PAIRS, alternative=FEWER)
-        hole, outline = tree.query(some, predicate="intersects")
-        order = np.argsort(-areas[outline], kind="stable")
-        owners[start + hole[order]] = outline[order]  # of several the last, which is the smallest
-    return owners
+def _index_rows(shapes: bytes) -> Iterator[bytes]:
+    at = HEADER_BYTES
+    while at + 8 <= len(shapes):
+        length = shapes[at + 4 : at + 8]
+        yield (at // 2).to_bytes(4, "big") + length
+        at += 8 + 2 * int.from_bytes(length, "big")

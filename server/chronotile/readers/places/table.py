@@ -1,6 +1,5 @@
 """Feature tables of files, and names in them as messages repeat them."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +9,14 @@ import shapely
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.crs import Crs
-from chronotile.core.model.places import Property, Shapes
+from chronotile.core.model.places import Shapes
 
+GEOPACKAGE, ZIP = b"SQLite format 3\0", b"PK"
+"""First bytes of files."""
 MAX_SHOWN = 40
 """Characters of a name, and names of a list, in a message."""
 _FURTHEST = (360.0, 90.0)
 """Longitude and latitude."""
-_INTEGERS = range(-(1 << 63), 1 << 64)
-"""Numbers that JSON takes."""
 _HIDDEN = re.compile(r"[^\w .:-]")
 
 
@@ -25,13 +24,12 @@ _HIDDEN = re.compile(r"[^\w .:-]")
 class Table:
     """The features of a file."""
 
+    name: str
     crs: Crs
     shapes: Shapes
     """(feature,): of any kind; `None` where a feature has none, or one that cannot be read."""
     columns: Mapping[str, Sequence[object]]
     """(feature,) by name of the field."""
-    own_ids: Sequence[object] = ()
-    """(feature,): the features' own, `None` where they have none; empty: none has one."""
 
 
 def shown(names: Iterable[object]) -> str:
@@ -68,14 +66,3 @@ def check_range(crs: Crs, shapes: Shapes) -> None:
     if crs.is_geographic and (np.abs(vertices) > _FURTHEST).any():
         hint = "degrees are longitude first, and metres need a CRS (GeoJSON: a member crs)"
         raise UnsupportedSource(f"it has longitudes beyond 360 or latitudes beyond 90 degrees; {hint}")
-
-
-def property_of(value: object) -> Property:
-    """Return a value as a property: dates as text; lists, mappings and numbers that are none are left out."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, int) and value not in _INTEGERS:
-        return str(value)
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return None if isinstance(value, list | dict | bytes) else str(value)
