@@ -26,6 +26,10 @@ from chronotile.http.run import base_url, forget_services, services_of, state_of
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "5"
+INDEX_WAIT_S = 1.0
+"""How long a request waits for the index of a collection: that of a few files is there soon after the start."""
+INDEX_LOOK_S = 0.1
+"""Between two attempts meanwhile."""
 UNLOGGED = errors.IndexIncomplete | errors.OperationNotSupported | errors.ServerBusy | errors.SourceAway
 
 
@@ -47,7 +51,7 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
 
     async def answer(request: Request) -> Response:
         try:
-            return await _answered(handler, request)
+            return await _answer_when_indexed(handler, request)
         except errors.ClientGone:
             return Response(status_code=errors.ClientGone.status)  # for the log; nobody reads it
         except errors.ChronotileError as error:
@@ -63,6 +67,23 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
                 forget_body(request.scope)
 
     return answer
+
+
+async def _answer_when_indexed(handler: Handler, request: Request) -> Response:
+    """Answer, or try again for up to `INDEX_WAIT_S` where the index of a collection is not filled yet.
+
+    Raises:
+        IndexIncomplete: It is not filled then either, or the request changes something.
+    """
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + INDEX_WAIT_S
+    while True:
+        try:
+            return await _answered(handler, request)
+        except errors.IndexIncomplete:
+            if request.method not in {"GET", "HEAD"} or loop.time() >= until_s:
+                raise
+        await asyncio.sleep(INDEX_LOOK_S)
 
 
 async def _answered(handler: Handler, request: Request) -> Response:

@@ -129,7 +129,7 @@ def test_published_again_nothing_is_copied(finish, run, place, tmp_path):
     ("name", "options", "message"),
     [
         ("absent", (), "there is no collection 'absent'; there are made, and jobs by their ids"),
-        ("0" * 32, (), "there is no job"),
+        ("0" * 32, (), "has no jobs in SQLite in "),
         ("made", ("--datetime", "2020"), "--datetime, --bbox and --filter are for collections of scenes or tiles"),
         ("made", ("--theme", "sea"), "--theme 'sea' is not one of atmosphere, cryosphere"),
         ("made", ("--url", "example.org"), "--url 'example.org' is not an address"),

@@ -20,10 +20,10 @@ LOOK_S = 5.0
 """How often collections are looked for that the configuration has now and did not have before."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
 """Before a source that could not be read is tried again; each failure doubles it."""
-SETTLED_S = 1.0
-"""How long after the start or a reload the listing of dates begins: the first requests come before it."""
 REST = 3.0
-"""Times as long as dates were listed, the thread rests after each batch: requests have priority."""
+"""Times as long as dates were listed, the thread rests: requests have priority."""
+BEFORE_REST_S = 0.3
+"""How long dates are listed before the thread rests, so that those of a few files are there at once."""
 LEAST_WAIT_S = 0.1
 """Between two looks."""
 CLOSE_S = 5.0
@@ -54,15 +54,14 @@ def reason_to_fill(spec: SourceSpec, access: SourceAccess, store: IndexStore) ->
     return None
 
 
-# What fills the index of a collection: equal to another that need not be done after it, begun after `delay_s` seconds;
-# `reason` is why it has to be done, `None` if it need not be.
+# What fills the index of a collection: equal to another that need not be done after it; `reason` is why it has to be
+# done, `None` if it need not be.
 @dataclass(frozen=True, slots=True)
 class _Scenes:
     """A collection of items."""
 
     spec: SourceSpec
     access: SourceAccess = field(compare=False)
-    delay_s: float = 0.0
 
     @property
     def collection(self) -> str:
@@ -94,7 +93,6 @@ class _Dates:
     """A collection whose items are its dates."""
 
     dated: DatedCollection
-    delay_s: float = SETTLED_S
 
     @property
     def collection(self) -> str:
@@ -108,8 +106,10 @@ class _Dates:
 
         def rest(_count: int) -> None:
             nonlocal begun_s
-            stopping.wait(REST * (monotonic() - begun_s))
-            begun_s = monotonic()
+            listed_s = monotonic() - begun_s
+            if listed_s >= BEFORE_REST_S:
+                stopping.wait(REST * listed_s)
+                begun_s = monotonic()
 
         return list_dates(self.dated, store, progress=rest, is_stopped=stopping.is_set)
 
@@ -215,9 +215,7 @@ class BackgroundFill:
         self._filled = {name: work for name, work in self._filled.items() if now.get(name) == work}
         waiting, now_s = self._waiting, self._clock()
         self._waiting = {
-            name: waiting[name]
-            if name in waiting and waiting[name].work == work
-            else _Waiting(work, now_s + work.delay_s)
+            name: waiting[name] if name in waiting and waiting[name].work == work else _Waiting(work, now_s)
             for name, work in now.items()
             if name not in self._filled
         }

@@ -76,7 +76,7 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[R
         InvalidParameter: One covers nothing, or is too tangled or too large to be repaired; the message names it.
         LimitExceeded: One has too many vertices.
     """
-    checks = Checks()
+    checks = Checks(MOST_STEPS)
     for polygon, name in zip(polygons, names, strict=True):
         _require_few_vertices(polygon, "max_checked_vertices", MOST_CHECKED_VERTICES)
         checks.require_few(polygon, polygon, f"{name} is")
@@ -116,7 +116,7 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
         LimitExceeded: Those of one have too many vertices to be checked or united.
     """
     done = [tuple(polygons) for polygons in areas]
-    checks = Checks()
+    checks = Checks(MOST_STEPS)
     for index, polygons in enumerate(done):
         if len(polygons) < 2 or not _boxes_overlap(shapes := _shapes(polygons)):
             continue
@@ -139,7 +139,7 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
 class Checks:
     """The cost of checking and repairing all polygons of a request or file, estimated before each step."""
 
-    def __init__(self, most_steps: int = MOST_STEPS) -> None:
+    def __init__(self, most_steps: int) -> None:
         self._most_steps = most_steps
         self._edges = self._pairs = self._steps = 0
         self._repaired_edges = self._repaired_pairs = 0
