@@ -223,6 +223,26 @@ def test_the_rest_is_served_and_readiness_says_what_is_not(client, server):
     until(lambda: client.get("/health/ready").json()["faults"] == [])
 
 
+COMPLETE_LISTS = ["/stac?f=json", "/stac/collections", "/ogcapi/collections/_collections/items?f=json"]
+"""Lists that harvesters read: a collection that is missing there is removed elsewhere."""
+RECORD = "/ogcapi/collections/_collections/items/scenes"
+
+
+def test_server_started_without_index_answers_no_short_list(settings, server):
+    server.stop()
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        refused = [client.get(path) for path in [*COMPLETE_LISTS, RECORD]]
+        listed = [client.get(path) for path in ("/layers", "/wms?SERVICE=WMS&REQUEST=GetCapabilities")]
+        server.start()
+        until(lambda: client.get("/layers/scenes.RED/preview.png").status_code == 200)
+        until(lambda: "warning" not in client.get("/layers").headers)
+        restored = [client.get(path).text for path in [*COMPLETE_LISTS, RECORD]]
+
+    assert {(each.status_code, each.headers.get("retry-after")) for each in refused} == {(503, "5")}
+    assert [(each.status_code, each.headers["warning"]) for each in listed] == [(200, '199 - "left out: scenes"')] * 2
+    assert [text for text in restored if "scenes" not in text] == []
+
+
 def test_a_server_starts_without_its_database(settings, server):
     server.stop()
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:

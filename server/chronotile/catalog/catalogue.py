@@ -309,7 +309,7 @@ class Catalogue:
         """
         layer = self._layers_by_name.get(name)
         if layer is None:
-            self._require_not_away(name)
+            self.require_not_away(name)
             raise errors.UnknownLayer(
                 f"layer {name[:80]!r} is not known{_known(name, self._layers_by_name)}", locator="layer"
             )
@@ -329,16 +329,16 @@ class Catalogue:
         """
         collection = self.collections_by_id.get(collection_id)
         if collection is None:
-            self._require_not_away(collection_id)
+            self.require_not_away(collection_id)
             known = _known(collection_id, self.collections_by_id)
             raise errors.UnknownLayer(f"collection {collection_id[:80]!r} is not known{known}", locator="collection")
         return collection
 
-    def _require_not_away(self, name: str) -> None:
-        """Tell of what may be there again at the next request from what never was.
+    def require_not_away(self, name: str) -> None:
+        """Raise an error if a missing name may be served later.
 
         Raises:
-            SourceAway: The name is that of a collection whose source is away, or of something in it.
+            SourceAway: The name is that of a collection whose source is unavailable, or of a layer of it.
         """
         owner = self.away.get(name)
         if owner is None:  # the layers of a collection without variables are not known: `collection.variable`

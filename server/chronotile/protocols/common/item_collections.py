@@ -1,10 +1,8 @@
 """The collections whose items are listed, also those whose files are away."""
 
-from contextlib import suppress
 from dataclasses import replace
 
 from chronotile.catalog.offered import Offered, offered_collections, offered_whole
-from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.collection import StatedExtent
 from chronotile.core.model.time.instants import last_of
 from chronotile.pipeline.search.search_items import items_of, listed_collections
@@ -12,14 +10,13 @@ from chronotile.pipeline.services import Services
 
 
 def item_collections(services: Services) -> tuple[Offered, ...]:
-    """Return all collections: those that are configured, without their layers, and those whose files are away.
+    """Return all configured collections, including those whose files are unavailable.
 
-    The index is read; where it does not answer, those whose files are away are missing.
+    Raises:
+        SourceUnavailable: The index does not answer, and the list would lack collections.
     """
-    found = [each for each in offered_collections(services.catalogue) if not each.is_layer]
-    with suppress(SourceUnavailable):
-        found += filter(None, (unopened_collection(name, services) for name in sorted(services.catalogue.unopened)))
-    return tuple(found)
+    found = (unopened_collection(name, services) for name in sorted(services.catalogue.unopened))
+    return (*(each for each in offered_collections(services.catalogue) if not each.is_layer), *filter(None, found))
 
 
 def unopened_collection(name: str, services: Services) -> Offered | None:

@@ -10,6 +10,7 @@ from chronotile.core.model.collection import licence_of, rights_of
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_instant, step_of
+from chronotile.pipeline.search.search_items import items_of
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.links import ATOM, collection_path, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
@@ -41,7 +42,10 @@ def find_collections(query: RecordsQuery, context: CollectionContext) -> Records
 
     Raises:
         InvalidParameter: The filter is not accepted.
+        SourceUnavailable: The index does not answer, and the list would lack collections.
     """
+    for name in context.services.catalogue.unopened:
+        items_of(context.services).extent(name)
     holds = None
     if query.filter is not None:
         from chronotile.catalog.items.cql2.translate import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
@@ -68,9 +72,11 @@ def find_collection(id_: str, context: CollectionContext) -> Json:
 
     Raises:
         UnknownItem: There is no such collection.
+        SourceUnavailable: The source of the collection is unavailable.
     """
     found = next((each for each in _configured(context) if each.id == id_), None)
     if found is None:
+        context.services.catalogue.require_not_away(id_)
         raise UnknownItem(f"record {id_[:MAX_SHOWN]!r} is not known", locator="recordId")
     return collection_record(found, context)
 
