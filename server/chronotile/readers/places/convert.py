@@ -51,7 +51,8 @@ def main(conversion: Conversion) -> None:
     content = sys.stdin.buffer.read()
     is_for_gdal = not content.startswith(GEOPACKAGE)
     if is_for_gdal:  # nothing can be imported later
-        sys.modules.update(dict.fromkeys(("geopandas", "pandas", "pyarrow")))  # 70 MB that pyogrio does not need
+        unneeded: dict[str, Any] = dict.fromkeys(("geopandas", "pandas", "pyarrow"))
+        sys.modules.update(unneeded)  # else pyogrio imports them: 70 MB
         import pyogrio.raw  # noqa: F401
 
         prepare_encodings()
