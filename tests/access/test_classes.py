@@ -68,6 +68,7 @@ def test_features_by_accept_are_a_page_or_a_file(accept: str, class_: str) -> No
         ("/opensearch/products", "GET", "searches"),
         ("/products", "GET", "searches"),
         ("/ogcapi/collections/_items/items", "GET", "searches"),
+        ("/places/shapes", "POST", "series"),
         ("/ogcapi/processes/export/estimate", "POST", "jobs"),
         ("/ogcapi/processes/export/execution", "POST", "jobs"),
     ],

@@ -1,9 +1,13 @@
 """What a process can no longer do after it gave up system calls."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from chronotile.readers.places.sandbox import MACHINES, PERMITTED
 
 ATTEMPTS = {
     "open": "open('/etc/passwd')",
@@ -52,3 +56,23 @@ def test_a_system_call_that_is_not_of_computing_is_refused(name):
 @pytest.mark.slow
 def test_memory_can_still_be_taken():
     assert outcome("sum(range(10)), bytearray(1 << 24), os.fstat(0), os.getpid()") == "done"
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+@pytest.mark.skipif(
+    not all(path.exists() for path in HEADERS.values()), reason="needs headers of Linux (linux-libc-dev)"
+)
+def test_numbers_of_system_calls_are_those_of_the_headers(machine):
+    defined = re.findall(r"#define\s+__NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[machine].read_text())
+    numbers = {name.replace("newfstatat", "fstatat"): int(number) for name, number in defined}
+
+    _audit, seccomp, newfstatat, permitted = MACHINES[machine]
+
+    assert permitted == tuple(numbers[name] for name in PERMITTED)
+    assert (seccomp, newfstatat) == (numbers["seccomp"], numbers["fstatat"])

@@ -66,7 +66,8 @@ def main(conversion: Conversion) -> None:
             raise UnsupportedSource("files of this kind are read on Linux alone; convert it to GeoJSON")
         body, code = convert(content, conversion), 0
     except LimitExceeded as error:
-        body, code = [orjson.dumps([error.limit, error.allowed, error.needed, error.alternative])], REFUSED
+        fields = ("limit", "allowed", "needed", "alternative")
+        body, code = [orjson.dumps({name: getattr(error, name) for name in fields})], REFUSED
     except ChronotileError as error:
         body, code = [orjson.dumps(error.message)], REFUSED
     sys.stdout.buffer.writelines(body)

@@ -18,6 +18,8 @@ _NUMBERS_AND_NAMES = re.compile(
     r"\s*(\+(proj=(?!pipeline)\w+|nadgrids=@null|(datum|ellps|units|pm)=\w+|(?!\w*grids)\w+=[\d.,e-]+|\w+)(\s+|$))*"
 )
 """Parameters of PROJ without names of files."""
+_NAMES_FILES = re.compile(r'PARAMETERFILE|PARAMETER\s*\[\s*"([^"]|"")*"\s*,\s*"|METHOD\s*\[\s*"PROJ', re.IGNORECASE)
+"""WKT with parameters that are files or texts, or methods in the words of PROJ."""
 
 
 def crs_of_file(text: str) -> Crs:
@@ -39,22 +41,10 @@ def crs_of_file(text: str) -> Crs:
         if crs.definition.is_compound:
             crs = crs_of(crs.definition.sub_crs_list[0].to_wkt())
         definition = crs.definition
-        if not (definition.is_geographic or definition.is_projected):
-            raise UnsupportedSource(UNKNOWN)
-        if crs.uri is None and _names_files(definition.to_json_dict()):
+        names_files = crs.uri is None and _NAMES_FILES.search(definition.to_wkt())
+        if names_files or not (definition.is_geographic or definition.is_projected):
             raise UnsupportedSource(UNKNOWN)
         code = definition.to_epsg(min_confidence=CONFIDENCE) if crs.uri is None else None
         named = crs_of(crs.name if code is None else f"EPSG:{code}")
         transformer(named, CRS84)
     return named
-
-
-def _names_files(definition: object) -> bool:
-    """Whether a part of PROJJSON has a parameter that is a text, or a method in the words of PROJ."""
-    if isinstance(definition, list):
-        return any(map(_names_files, definition))
-    if not isinstance(definition, dict):
-        return False
-    method = definition.get("method", {}).get("name", "")
-    texts = [each for each in definition.get("parameters", ()) if isinstance(each.get("value"), str)]
-    return method.startswith("PROJ") or bool(texts) or any(map(_names_files, definition.values()))

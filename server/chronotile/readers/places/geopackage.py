@@ -50,7 +50,10 @@ def read_geopackage(content: bytes, table: str | None, *, takes_first: bool, mos
         name = choose_table(list(geometries), table, takes_first=takes_first)
         column, number = geometries[name]
         crs = crs_of_file(_crs_text(file, number))
-        types = {field: type_ for field, type_ in _fields(file, name).items() if field.lower() != column.lower()}
+        stored = _columns(file, name)
+        types = {
+            field: type_ for field, type_, is_number in stored if not is_number and field.lower() != column.lower()
+        }
         rows = _rows(file, name, (column, *types), most=most)
         return Table(
             name=name,
@@ -90,11 +93,6 @@ def _rows(file: sqlite3.Connection, table: str, columns: Sequence[str], *, most:
     names = ", ".join(map(_quoted, columns))
     query = f"SELECT {names} FROM main.{_quoted(table)} NOT INDEXED"  # noqa: S608 -- quoted names of columns that exist
     return file.execute(query).fetchmany(most)
-
-
-def _fields(file: sqlite3.Connection, table: str) -> dict[str, str]:
-    # The declared types by names of stored columns, without the number of the row.
-    return {name: type_ for name, type_, is_number in _columns(file, table) if not is_number}
 
 
 def _columns(file: sqlite3.Connection, table: str) -> list[tuple[str, str, bool]]:

@@ -9,12 +9,11 @@ from contextlib import suppress
 from dataclasses import asdict
 from tempfile import TemporaryFile
 from time import monotonic
-from typing import IO, Any
+from typing import IO
 
 import orjson
 
 from chronotile.core.errors import (
-    ChronotileError,
     InvalidParameter,
     LimitExceeded,
     ServerBusy,
@@ -93,7 +92,8 @@ def convert_isolated(content: bytes, conversion: Conversion, *, is_active: IsAct
     if code == 0:
         return body
     if code == REFUSED:
-        raise _refusal(orjson.loads(body))
+        refusal = orjson.loads(body)
+        raise UnsupportedSource(refusal) if isinstance(refusal, str) else LimitExceeded(**refusal)
     if code == -signal.SIGXCPU:
         limit, most = "seconds of processor time for a file", conversion.cpu_s
         raise LimitExceeded(limit, allowed=most, needed=most + 1, alternative="use fewer shapes, or simpler ones")
@@ -121,10 +121,3 @@ def _run(file: IO[bytes], output: IO[bytes], conversion: Conversion, is_active: 
     finally:
         process.kill()
         process.wait()
-
-
-def _refusal(told: str | list[Any]) -> ChronotileError:
-    if isinstance(told, str):
-        return UnsupportedSource(told)
-    limit, allowed, needed, alternative = told
-    return LimitExceeded(limit, allowed=allowed, needed=needed, alternative=alternative)
