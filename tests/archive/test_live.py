@@ -6,7 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.testclient import TestClient
 
+from chronotile.app.application import ServerOptions, application
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive import live as archive_live
 from chronotile.archive.finding_log import FindingLog
@@ -147,6 +149,21 @@ def test_unexpected_failure_is_survived_and_logged_with_its_stack(folder, clock,
 
     assert (live.archive, live.is_stale) == (before, True)
     assert [each.exc_info[0] for each in caplog.records if each.message == NOT_RELOADED] == [RuntimeError]
+
+
+def test_failure_of_a_reload_at_the_end_is_not_logged(folder, clock, look, caplog, monkeypatch):
+    live = LiveArchive.open(configured(folder), clock=clock)
+
+    def fail(*_args, **_more):
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(archive_live, "refresh_archive", fail)
+    with TestClient(application(live.services, ServerOptions(upkeep=Upkeep(live, watch_s=0)))):
+        pass
+
+    look(live)
+
+    assert caplog.records == []
 
 
 def test_failure_is_logged_once_until_another_comes(folder, clock, look, caplog):

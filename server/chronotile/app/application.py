@@ -335,6 +335,8 @@ async def _running(state: ServerState, options: ServerOptions, registry: Collect
             tasks.start_soon(work)
         yield
         tasks.cancel_scope.cancel()
+        if upkeep is not None:
+            upkeep.live.is_ending = True
     state.services.elsewhere.close()
     if shared is not None:
         shared.close()

@@ -73,6 +73,8 @@ class LiveArchive:
         self._replacing = threading.Lock()
         self._refreshing = threading.Lock()
         self.is_logged = is_logged
+        self.is_ending = False
+        """Whether the application ends, so that a reload that still runs fails."""
         self.reloads = 0
         self.failed_reloads = 0
 
@@ -153,7 +155,7 @@ class LiveArchive:
             if self._is_new_failure(looked_at, str(error)) and self.is_logged:
                 log.warning("%s: %s", NOT_RELOADED, error)
         except Exception as error:  # else it would end the thread that reloads, and later changes were never seen
-            if self._is_new_failure(looked_at, repr(error)):
+            if self._is_new_failure(looked_at, repr(error)) and not self.is_ending:
                 log.exception(NOT_RELOADED)
         else:
             # A look at everything covers the stores too.
