@@ -56,6 +56,11 @@ ADVISED = {
         r"_(?P<day>\d\d)-(?P<month>\d\d)-(?P<year>\d{4})",
         ["2019-06-04T00:00", "2019-06-05T00:00"],
     ),
+    "years of two digits, of which one reads as a month": (
+        ("ndvi_200105.tif", "ndvi_200115.tif"),
+        r"_(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)",
+        ["2020-01-05T00:00", "2020-01-15T00:00"],
+    ),
     "years of two digits": (
         ("ndvi_250604.tif", "ndvi_250614.tif"),
         r"_(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)",

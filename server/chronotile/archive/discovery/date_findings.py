@@ -34,13 +34,13 @@ def date_findings(collections: Sequence[DiscoveredCollection], root: Path) -> It
     for each in collections:
         if each.draft.time_pattern is not None:
             yield from _of_collection(each.draft)
-    groups: dict[tuple[object, str], list[Draft]] = {}
+    groups: dict[tuple[object, str], list[DiscoveredCollection]] = {}
     for each in collections:
-        if each.draft.kind.options.has_bands and not each.is_undated:
-            key = _masked(each.draft)
-            groups.setdefault((each.grid, key), []).append(each.draft)
-    for drafts in groups.values():
-        if len(drafts) > 1:
+        if each.draft.kind.options.has_bands:
+            groups.setdefault((each.grid, _masked(each.draft)), []).append(each)
+    for group in groups.values():
+        if len(group) > 1 and not all(each.is_undated for each in group):
+            drafts = [each.draft for each in group]
             names = [draft.files[0].name for draft in drafts]
             message = (
                 f"{len(drafts)} collections on one grid, {list_names(names, most=3)}, differ in numbers of their names "
