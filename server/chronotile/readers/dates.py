@@ -36,13 +36,12 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.time.instants import DAY, DEKAD, ONE_NS, TimeSpan, add_months
-from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
 
 FIRST_YEAR, LAST_YEAR = 1850, 2100
 """Years believed of a run of digits in a name."""
@@ -50,13 +49,15 @@ FIRST_YEAR, LAST_YEAR = 1850, 2100
 _YEAR = r"(?<!\d)(?P<year>\d{4})"
 _CLOCK = r"(?P<hour>\d\d)(?P<c>[:-]?)(?P<minute>\d\d)(?:(?P=c)(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?Z?"
 _DATE = r"(?P<s>[-_./]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
+_SEPARATORS = {"s", "c"}
+"""Groups for the signs between parts."""
 _END = r"(?!\d)"
 _APART = r"(?![\dA-Za-z])"
 """No letter either: `2019_100m` and `2019_10m` tell a resolution."""
 _DEKAD = r"[dD](?:[eE]?[kK](?:ad)?)?"
 _ALONE = r"(?<![0-9A-Za-z])"
 _HMS = r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)"
-_OF_YEAR = r"(?P<year>\d{4})(?P<yearday>\d{3})"
+_OF_YEAR = r"(?P<year>\d{4})(?P<day_of_year>\d{3})"
 _YEARLY = r"(?:P1Y|[Yy]early|YEARLY|[Aa]nnual|ANNUAL)"
 _ONE_YEAR = r"(?<!\d{4}[-_])(?P<text>(?P<year>\d{4}))(?![-_]\d{4}(?!\d))"
 """Not one of two: `2001_2017` is a period."""
@@ -67,6 +68,8 @@ _NAME = (
     r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS_OF_PARTS = {"half": 15, "dekad": 10, "pentad": 5}
+"""Of the parts of a month; the last one ends with the month."""
 _HOUR = r"(?P<hour>[01]\d|2[0-3])"
 _RUN = rf"{_YEAR}{_DATE}(?:[-_T]?{_HOUR}(?P<minute>[0-5]\d)?(?:00)?[zZ]?)?"
 _STREAM = r"(?=-(?:oper|enfo|wave|waef|scda|scwv|mmsf)-)"
@@ -79,8 +82,8 @@ _DAYS = (
     re.compile(f"{_YEAR}{_DATE}T{_HOUR}[zZ]?{_APART}"),
     re.compile(f"{_YEAR}{_DATE}[-_]{_HOUR}[zZ]{_APART}"),
     re.compile(f"{_YEAR}(?P<month>\\d\\d)(?P<day>\\d\\d){_HOUR}{_END}"),
-    re.compile(f"{_YEAR}(?P<yearday>\\d{{3}})[Tt]{_HMS}Z?{_END}"),
-    re.compile(f"(?<!\\d)(?P<day>\\d{{1,2}})[-_]?{_NAME}[-_]?(?P<year>\\d{{4}}){_END}", re.IGNORECASE),
+    re.compile(f"{_YEAR}(?P<day_of_year>\\d{{3}})[Tt]{_HMS}Z?{_END}"),
+    re.compile(f"(?<!\\d)(?P<day>\\d\\d|(?<![A-Za-z])\\d)[-_]?{_NAME}[-_]?(?P<year>\\d{{4}}){_END}", re.IGNORECASE),
     re.compile(f"{_YEAR}[-_]?{_NAME}[-_]?(?P<day>\\d\\d){_END}", re.IGNORECASE),
     re.compile(f"{_YEAR}{_DATE}[Tt ]{_CLOCK}{_END}"),
     re.compile(f"{_YEAR}{_DATE}[-_]{_HMS}Z?{_END}"),
@@ -89,15 +92,15 @@ _DAYS = (
     re.compile(f"{_ALONE}s{_OF_YEAR}{_HMS}\\d{_END}"),
     re.compile(f"{_ALONE}[A-Z]{_OF_YEAR}(?P<last_year>\\d{{4}})(?P<last_day>\\d{{3}}){_END}"),
     re.compile(f"{_YEAR}{_DATE}{_END}"),
-    re.compile(f"{_YEAR}(?P<yearday>\\d{{3}}){_END}"),
-    re.compile(f"{_YEAR}[-_/](?P<yearday>\\d{{3}}){_APART}"),
+    re.compile(f"{_YEAR}(?P<day_of_year>\\d{{3}}){_END}"),
+    re.compile(f"{_YEAR}[-_/](?P<day_of_year>\\d{{3}}){_APART}"),
     re.compile(f"{_ALONE}L[CEMOT]\\d{{7}}(?P<text>{_OF_YEAR})(?=[A-Z]{{3}}\\d\\d)"),
 )
 _DEKADS = (
     re.compile(f"{_YEAR}[-_.]?(?P<month>\\d\\d)[-_.]?(?:pt|pen|pentad)(?P<pentad>[1-6]){_END}"),
-    re.compile(f"(?:(?<=geo_v1_)|(?<=geo_v1_\\d_)|^)(?P<year>\\d{{4}})_(?P<half>0106|0712){_END}"),
+    re.compile(f"(?:(?<=geo_v1_)|(?<=geo_v1_\\d_)|^)(?P<year>\\d{{4}})_(?P<month>0[17])(?P<last_month>06|12){_END}"),
     re.compile(f"(?:(?<=geo)|^)(?P<year>\\d\\d){_NAME}15(?P<half>[ab])"),
-    re.compile(f"{_YEAR}[-_.]?(?P<month>\\d\\d)[-_]?{_DEKAD}(?P<third>[1-3]){_END}"),
+    re.compile(f"{_YEAR}[-_.]?(?P<month>\\d\\d)[-_]?{_DEKAD}(?P<dekad>[1-3]){_END}"),
     re.compile(f"{_YEAR}[-_]?{_DEKAD}(?P<dekad>\\d{{1,2}}){_END}"),
     re.compile(f"{_ALONE}(?P<year>\\d{{4}})[-_]?[Ww](?P<week>\\d\\d){_APART}"),
 )
@@ -222,95 +225,82 @@ def _matches(pattern: re.Pattern[str], text: str) -> list[TimeMatch]:
 
 
 def span_of_parts(parts: Mapping[str, str | None]) -> TimeSpan | None:
-    """Return the span that the groups of an expression make, or `None` if they make no date."""
-    known = {key: part for key, part in parts.items() if part}
-    if "year" in known and len(known["year"]) == 2:
-        known["year"] = f"{'19' if known['year'] >= '70' else '20'}{known['year']}"
-    if "name" in known:
-        known["month"] = f"{_MONTH_NAMES.index(known.pop('name')[:3].lower()) + 1:02}"
-    lead = known.pop("lead", None)
-    span = _span_of_known(known) if FIRST_YEAR <= int(known.get("year", 0)) <= LAST_YEAR else None
-    return instant_span(span.start + np.timedelta64(int(lead), "h")) if span and lead else span
+    """Return the span that the groups of an expression make, or `None` if they make no date.
 
-
-def _span_of_known(parts: dict[str, str]) -> TimeSpan | None:
-    year = int(parts["year"])
-    number = {key: int(part) for key, part in parts.items() if part.isdigit()}
-    if "half" in parts or "pentad" in number:
-        return _part_of_month(year, parts, number)
-    if "yearday" in number:
-        return _span_of_days(year, parts)
-    if "dekad" in number:
-        return _dekad(year, number["dekad"] - 1)
-    if "third" in number:
-        month = number["month"]
-        return _dekad(year, (month - 1) * 3 + number["third"] - 1) if 1 <= month <= 12 else None
-    if "quarter" in number:
-        start = add_months(np.datetime64(f"{year}-01-01", "ns"), 3 * number["quarter"] - 3)
-        return TimeSpan(start, add_months(start, 3))
-    return _week(year, number["week"]) if "week" in number else _calendar_span(parts)
-
-
-def _span_of_days(year: int, parts: dict[str, str]) -> TimeSpan | None:
-    """A day by its number in the year, an instant of it, or days up to another."""
-    first = _day_of_year(year, int(parts["yearday"]))
-    if first is None:
-        return None
-    if parts.get("last_day"):
-        last = _day_of_year(int(parts["last_year"]), int(parts["last_day"]))
-        return TimeSpan(first.start, last.end) if last and first.start <= last.start else None
-    day = str(first.start.astype("datetime64[D]"))
-    return _calendar_span(parts | dict(zip(("year", "month", "day"), day.split("-"), strict=True)))
-
-
-def _calendar_span(parts: dict[str, str]) -> TimeSpan | None:
-    text = "-".join(part for part in (parts["year"], parts.get("month"), parts.get("day")) if part)
-    if parts.get("hour"):
-        text += f"T{parts['hour']}:{parts.get('minute') or '00'}:{parts.get('second') or '00'}"
-        text += f".{parts['fraction']}" if parts.get("fraction") else ""
+    Args:
+        parts: Digits by `year` and any of `month`, `last_month`, `day`, `day_of_year`, `last_year` with `last_day`,
+            `dekad` (of the month, or without month of the year), `pentad`, `quarter`, `week`, `hour`, `minute`,
+            `second`, `fraction` and `lead` (hours); letters by `name` (of the month) and `half` (`a`, `b`). A year of
+            two digits is one of 1970 to 2069.
+    """
+    texts = {key: part.lower() for key, part in parts.items() if part}
+    if "name" in texts:
+        texts["month"] = str(_MONTH_NAMES.index(texts.pop("name")[:3]) + 1)
+    if "half" in texts:
+        texts["half"] = str("ab".find(texts["half"]) + 1)
     try:
-        span = parse_instant(text)
-    except InvalidParameter:
+        number = {key: int(text) for key, text in texts.items() if key not in _SEPARATORS}
+        year = number.get("year", 0)
+        if len(texts.get("year", "")) == 2:
+            year += 1900 if year >= 70 else 2000
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            return None
+        start, end = (edge.astype("datetime64[ns]") for edge in _edges(year, number, texts.get("fraction", "0")))
+    except (KeyError, ValueError):
         return None
-    return instant_span(span.start) if parts.get("hour") else span
+    if "lead" in texts:
+        return instant_span(start + np.timedelta64(number["lead"], "h"))
+    return TimeSpan(start, end) if start < end else None
+
+
+def _edges(year: int, number: dict[str, int], fraction: str) -> tuple[np.datetime64, np.datetime64]:
+    """The start and the end of what parts name.
+
+    Raises:
+        KeyError: A part is missing, such as the day of an hour.
+        ValueError: They make no date.
+    """
+    if "quarter" in number:
+        number |= {"month": 3 * number["quarter"] - 2, "last_month": 3 * number["quarter"]}
+    if "dekad" in number and "month" not in number:
+        months, dekad = divmod(number["dekad"] - 1, 3)
+        number |= {"month": months + 1, "dekad": dekad + 1}
+    if "week" in number:
+        monday = np.datetime64(date.fromisocalendar(year, number["week"], 1))
+        return monday, monday + 7
+    if number.keys() & {"day", "day_of_year", "hour"}:
+        return _edges_of_day(year, number, fraction)
+    month = np.datetime64(f"{year}-{number.get('month', 1):02}")
+    part = next((part for part in _DAYS_OF_PARTS if part in number), None)
+    if part is not None:
+        first, days = np.datetime64(f"{year}-{number['month']:02}-01"), _DAYS_OF_PARTS[part]
+        starts = [first + days * count for count in range(30 // days)]
+        return dict(enumerate(pairwise([*starts, month + 1]), start=1))[number[part]]
+    last_month = number.get("last_month", number.get("month", 12))
+    return month, month + 1 + last_month - number.get("month", 1)
+
+
+def _edges_of_day(year: int, number: dict[str, int], fraction: str) -> tuple[np.datetime64, np.datetime64]:
+    if "day_of_year" in number:
+        day = _day_of_year(year, number["day_of_year"])
+    else:
+        day = np.datetime64(f"{year}-{number['month']:02}-{number['day']:02}")
+    if "last_day" in number:
+        return day, _day_of_year(number["last_year"], number["last_day"]) + 1
+    if "hour" not in number:
+        return day, day + 1
+    clock = ":".join(f"{number.get(part, 0):02}" for part in ("hour", "minute", "second"))
+    return instant_span(np.datetime64(f"{day}T{clock}.{fraction}", "ns"))
 
 
 def instant_span(start: np.datetime64) -> TimeSpan:
     """Return an instant; at midnight the day, as daily products have `T000000` in their names."""
-    is_midnight = start.astype("datetime64[D]").astype("datetime64[ns]") == start
+    is_midnight = start.astype("datetime64[D]") == start
     return TimeSpan(start, start + (DAY if is_midnight else ONE_NS))
 
 
-def _day_of_year(year: int, yearday: int) -> TimeSpan | None:
-    first = np.datetime64(f"{year}-01-01", "ns")
-    start = first + DAY * (yearday - 1)
-    return TimeSpan(start, start + DAY) if yearday >= 1 and start < add_months(first, 12) else None
-
-
-def _part_of_month(year: int, parts: dict[str, str], number: dict[str, int]) -> TimeSpan | None:
-    """A pentad or half of a month, or a half of a year."""
-    first = np.datetime64(f"{year}-01-01", "ns")
-    if parts.get("half") in {"0106", "0712"}:
-        start = add_months(first, 6 if parts["half"] == "0712" else 0)
-        return TimeSpan(start, add_months(start, 6))
-    if not 1 <= number.get("month", 0) <= 12:
-        return None
-    month = add_months(first, number["month"] - 1)
-    days = 15 if "half" in parts else 5
-    edges = [*(month + DAY * days * step for step in range(30 // days)), add_months(month, 1)]
-    index = "ab".index(parts["half"].lower()) if "half" in parts else number["pentad"] - 1
-    return TimeSpan(edges[index], edges[index + 1]) if 0 <= index < len(edges) - 1 else None
-
-
-def _week(year: int, week: int) -> TimeSpan | None:
-    try:
-        start = np.datetime64(date.fromisocalendar(year, week, 1), "ns")
-    except ValueError:
-        return None
-    return TimeSpan(start, start + 7 * DAY)
-
-
-def _dekad(year: int, index: int) -> TimeSpan | None:
-    # The dekad of a year by its index from 0.
-    first = np.datetime64(f"{year}-01-01", "ns")
-    return TimeSpan(DEKAD.step(first, index), DEKAD.step(first, index + 1)) if 0 <= index < 36 else None
+def _day_of_year(year: int, number: int) -> np.datetime64:
+    day = np.datetime64(f"{year:04}-01-01") + number - 1
+    if day.astype("datetime64[Y]") != np.datetime64(f"{year:04}"):
+        raise ValueError(number)
+    return day

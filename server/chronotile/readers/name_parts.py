@@ -40,11 +40,7 @@ DATE_GROUPS = (
     *("year", "month", "day", "day_of_year", "hour", "minute", "second"),
     *("dekad", "pentad", "half", "week", "lead"),
 )
-"""Groups of a `time_pattern` for the parts of a date; a dekad is one of the month, or without month of the year.
-
-A year of two digits is one of 1970 to 2069.
-"""
-_GROUP_NAMES = {"day_of_year": "yearday"}
+"""Groups of a `time_pattern` for the parts of a date; a dekad is one of the month, or without month of the year."""
 _CONSOLIDATION = re.compile(r"(?<=[-_])RT(?P<level>\d)(?=[-_.])")
 _LEAD = re.compile(
     r"(?:[fF](?=\d{3})|step[-_]?|lead[-_]?|\+)(?P<lead>\d{1,3})h?(?![\dA-Za-z])|[-_](?P<lead_h>\d{1,3})h(?![\dA-Za-z])"
@@ -128,12 +124,9 @@ def precedence_of(name: str) -> tuple[int, int]:
 
 def time_of_groups(groups: Mapping[str, str | None]) -> TimeSpan | None:
     """Return the span of the groups of a `time_pattern`: `time`, or `year` with any of `DATE_GROUPS`."""
-    if groups.get("year") is None:
+    if not groups.get("year"):
         return time_of_text(groups.get("time") or "")
-    named = {_GROUP_NAMES.get(key, key): part for key, part in groups.items() if part and key != "time"}
-    if "month" in named and "dekad" in named:
-        named["third"] = named.pop("dekad")
-    return span_of_parts({key: part.zfill(2) if part.isdigit() else part for key, part in named.items()})
+    return span_of_parts({key: groups.get(key) for key in DATE_GROUPS})
 
 
 def time_of_text(text: str) -> TimeSpan | None:
@@ -159,7 +152,7 @@ def time_of_text(text: str) -> TimeSpan | None:
 def _numbered(month: TimeSpan, kind: PartKind, number: str) -> TimeSpan | None:
     # A number beyond 3 makes no dekad; `are_parts` then refuses those of all names.
     year, month_number, _day = str(month.start.astype("datetime64[D]")).split("-")
-    key = "third" if kind == "dekad" and number in "123" else "half" if kind == "half" else "pentad"
+    key = "dekad" if kind == "dekad" and number in "123" else "half" if kind == "half" else "pentad"
     return span_of_parts({"year": year, "month": month_number, key: number})
 
 
