@@ -23,7 +23,8 @@ from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field
 from chronotile.readers.encoding import REAL_KINDS
 
-STANDARD_CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
+STANDARD_CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
+_WITHOUT_YEAR_0 = {"standard", "gregorian", "julian"}
 _360_DAYS = "360_day"
 
 _NANOSECONDS = {
@@ -46,8 +47,8 @@ _MONTHS = {
     **dict.fromkeys(("century", "centuries"), 1200),
 }
 _UNITS = re.compile(
-    r"\s*(?P<count>\d+(?:\.\d*)?(?:e[+-]?\d+)?)?\s*(?P<unit>[a-z_]+)\s*(?:@|\b(?:since|after|from|ref)\b)\s*"
-    r"(?P<reference>\S.*?)\s*",
+    rf"\s*(?P<count>\d+(?:\.\d*)?(?:e[+-]?\d+)?)?\s*(?P<unit>{'|'.join((*_NANOSECONDS, *_MONTHS))})\s*"
+    r"(?:@|\b(?:since|after|from|ref)\b)\s*(?P<reference>\S.*?)\s*",
     re.IGNORECASE,
 )
 """Units of UDUNITS, of which a number of them (`10 minutes since …`) may be the step."""
@@ -58,6 +59,7 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 """Dates of UDUNITS, ISO 8601 and other writers."""
+_DATE_PARTS = ("year", "month", "day")
 _DIGITS = re.compile(r"((day|month|year)s?as)?(%y|yyyy)((?P<month>%m|mm)(?P<day>%d|dd)?)?(\.%?f+)?")
 """`day as %Y%m%d.%f` of CDO, and `yyyymm`; without spaces, in lower case."""
 
@@ -81,48 +83,31 @@ class Instants(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-class _Reference(NamedTuple):
-    """The date that times count from."""
-
-    text: str
-    """As cftime reads it."""
-    has_no_day: bool
-    """Whether the file states a month or year only."""
-
-    def date(self, calendar: str = "") -> cftime.datetime:
-        """Return the date in a calendar; by default in the proleptic Gregorian one, which has a year 0."""
-        has_year_zero = None if calendar else True
-        return cftime.num2date(
-            0,
-            f"days since {self.text}",
-            calendar=calendar or "proleptic_gregorian",
-            only_use_cftime_datetimes=True,
-            has_year_zero=has_year_zero,
-        )
-
-
 def is_since(field: Field) -> bool:
     """Return whether the numbers of a field count from a date, or are dates."""
-    found = _UNITS.fullmatch(field.text("units"))
-    unit = found["unit"].lower() if found else ""
-    return field.dtype.kind == "M" or unit in _NANOSECONDS or unit in _MONTHS
+    return field.dtype.kind == "M" or _UNITS.fullmatch(field.text("units")) is not None
 
 
-def duration_unit(field: Field) -> int:
-    """Return how long the unit of a duration is, in nanoseconds; of calendar months and years minus the months.
+def add_durations(starts: InstantArray, numbers: NDArray[np.float64], field: Field) -> InstantArray:
+    """Return (step,) instants plus the numbers of a field of durations, such as leads; NaN gives NaT.
 
     Raises:
-        UnsupportedSource: It is not known.
+        UnsupportedSource: The unit of the field is not known.
     """
     if field.dtype.kind == "m":
-        return int(np.ones(1, field.dtype).astype("timedelta64[ns]").astype(np.int64)[0])
+        return np.asarray(starts + numbers.astype(field.dtype), dtype="datetime64[ns]")
     name = next((word for word in ("month", "day", "hour") if word in field.name.lower()), "")
     unit = (field.text("units").strip() or name or ("hour" if field.name.lower() == "fhr" else "")).lower()
+    is_missing = np.isnan(numbers)
+    numbers = np.nan_to_num(numbers)
     if unit in _MONTHS:
-        return -_MONTHS[unit]
-    if unit not in _NANOSECONDS:
+        months = (numbers.astype(int) * _MONTHS[unit]).tolist()
+        ends = np.array(list(map(add_months, starts, months)), dtype="datetime64[ns]")
+    elif unit in _NANOSECONDS:
+        ends = starts + np.round(numbers * _NANOSECONDS[unit]).astype("timedelta64[ns]")
+    else:
         raise UnsupportedSource(f"its lead times {field.name} have units {field.text('units')!r}, not a unit of time")
-    return _NANOSECONDS[unit]
+    return np.where(is_missing, np.datetime64("NaT", "ns"), ends)
 
 
 def instants_of(time: Field) -> Instants:
@@ -162,38 +147,28 @@ def _of_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
     digits = _named_part(time, numbers)
     if digits is not None:
         return _of_digits(numbers, digits)
-    calendar = _calendar(time)
     found = _UNITS.fullmatch(time.text("units"))
-    unit = found["unit"].lower() if found else ""
-    if found is None or not (unit in _NANOSECONDS or unit in _MONTHS):
+    if found is None:
         units = f"in {time.text('units')!r}" if time.text("units") else "without units"
         raise UnsupportedSource(
             f"its times {time.name} are {units}, which is not a known unit since a date; set times: for the source"
         )
     if found["count"]:
         numbers = numbers * float(found["count"])
-    reference = _normal_reference(time, found["reference"])
-    if unit in _MONTHS and not (calendar == _360_DAYS and _MONTHS[unit] == 1):
-        return _in_months(numbers, _MONTHS[unit], reference)
-    is_near = np.abs(numbers.astype(np.float64)) < MAX_YEARS * 366 * 86_400e9 / _NANOSECONDS.get(unit, 30 * 86_400e9)
+    unit, calendar = found["unit"].lower(), time.text("calendar").lower() or "standard"
+    calendar = _360_DAYS if calendar == "360" else calendar
+    months = 0 if calendar == _360_DAYS and _MONTHS.get(unit) == 1 else _MONTHS.get(unit, 0)
+    reference, has_day = _reference_of(time, found["reference"], "proleptic_gregorian" if months else calendar)
+    if months:
+        return _in_months(numbers, months, reference, has_day=has_day)
+    length = _NANOSECONDS.get(unit, 30 * _NANOSECONDS["day"])
+    is_near = np.abs(numbers.astype(np.float64)) < MAX_YEARS * 366 * _NANOSECONDS["day"] / length
     is_near &= numbers != _NAT
+    is_standard = calendar in STANDARD_CALENDARS
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
-    if calendar in STANDARD_CALENDARS:
-        instants[is_near] = _standard(numbers[is_near], _NANOSECONDS[unit], reference, calendar or "standard")
-        return Instants(instants)
-    if unit in _MONTHS:
-        instants[is_near] = _converted(numbers[is_near], f"months since {reference.text}", calendar)
-    else:
-        seconds = numbers[is_near] * (_NANOSECONDS[unit] / 1e9)
-        instants[is_near] = _converted(seconds, f"seconds since {reference.text}", calendar)
+    instants[is_near] = (_standard if is_standard else _converted)(numbers[is_near], length, reference)
     note = Finding("note", time.name, f"its calendar {calendar} is converted to the standard one")
-    return Instants(instants, findings=(note,))
-
-
-def _calendar(time: Field) -> str:
-    # The calendar as CF calls it.
-    calendar = time.text("calendar").lower()
-    return _360_DAYS if calendar == "360" else calendar
+    return Instants(instants, findings=() if is_standard else (note,))
 
 
 def _named_part(time: Field, numbers: NDArray[Any]) -> str | None:
@@ -237,28 +212,23 @@ def _of_digits(numbers: NDArray[Any], part: str) -> Instants:
     return Instants(_between(starts, ends, fractions), np.stack([starts, ends], axis=1) if is_whole else None)
 
 
-def _in_months(numbers: NDArray[Any], length: int, origin: _Reference) -> Instants:
+def _in_months(numbers: NDArray[Any], length: int, reference: cftime.datetime, *, has_day: bool) -> Instants:
     """Instants of calendar months, or years of 12, since a date; a fraction is that share of the month or year.
 
     Whole numbers since a month or year without day are months or years.
     """
-    reference = origin.date()
     whole = np.floor(numbers.astype(np.float64))
     first = np.datetime64(reference.replace(year=_LEAP_YEAR).isoformat(), "ns")
     shifts = whole * length + (reference.year - _LEAP_YEAR) * 12
     years = (shifts + reference.month - 1) // 12 + _LEAP_YEAR
-    instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
     is_served = (years >= FIRST_YEAR) & (years <= LAST_YEAR - length // 12)  # so that the end is held as well
     steps = shifts[is_served].astype(int).tolist()
-    starts, ends = (
-        np.array([add_months(first, step + more) for step in steps], dtype="datetime64[ns]") for more in (0, length)
-    )
-    fractions = (numbers - whole)[is_served]
-    instants[is_served] = _between(starts, ends, fractions)
     spans = np.full((numbers.size, 2), "NaT", dtype="datetime64[ns]")
-    spans[is_served] = np.stack([starts, ends], axis=1)
-    is_named = origin.has_no_day and length <= _MAX_NAMED_MONTHS and not fractions.any()
-    return Instants(_in_years_served(instants), spans if is_named else None)
+    for edge, more in enumerate((0, length)):
+        spans[is_served, edge] = [add_months(first, step + more) for step in steps]
+    instants = _in_years_served(_between(spans[:, 0], spans[:, 1], numbers - whole))
+    is_named = not has_day and length <= _MAX_NAMED_MONTHS and bool((numbers == whole)[is_served].all())
+    return Instants(instants, spans if is_named else None)
 
 
 def _between(starts: InstantArray, ends: InstantArray, fractions: NDArray[np.float64]) -> InstantArray:
@@ -268,78 +238,59 @@ def _between(starts: InstantArray, ends: InstantArray, fractions: NDArray[np.flo
     return instants
 
 
-def _standard(numbers: NDArray[Any], unit: int, origin: _Reference, calendar: str) -> InstantArray:
-    reference = origin.date()
-    if not FIRST_YEAR <= reference.year <= LAST_YEAR:  # in which the calendars may differ
-        return _by_cftime(numbers, unit, origin, calendar)
-    start = np.datetime64(reference.isoformat(), "ns")
-    first, last = (int(end.astype(int)) - int(start.astype(int)) for end in (DISTANT_PAST, DISTANT_FUTURE))
+def _standard(numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
+    start = (reference - cftime.datetime(1970, 1, 1, calendar=reference.calendar)) // timedelta(microseconds=1) * 1000
+    if not FIRST_YEAR <= reference.year <= LAST_YEAR:  # in which the calendars may differ: count from 1970
+        units, start = divmod(start, unit)
+        is_exact = numbers.dtype.kind in "iu" and abs(units) < 2**62
+        numbers = numbers.astype(np.int64) + units if is_exact else numbers.astype(np.float64) + units
     steps = numbers.astype(np.float64) * unit  # as xarray has fractions of units, to the digit
+    first, last = (int(end.astype(int)) - start for end in (DISTANT_PAST, DISTANT_FUTURE))
     is_served = (steps >= first) & (steps < last)
     # In two halves, as 64 bits hold 292 years.
     whole, factor = (numbers[is_served], unit) if numbers.dtype.kind in "iu" else (np.trunc(steps[is_served]), 1)
     halves = ((half.astype(np.int64) * factor).astype("timedelta64[ns]") for half in (whole // 2, whole - whole // 2))
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
-    instants[is_served] = sum(halves, start=start)
+    instants[is_served] = sum(halves, start=np.datetime64(start, "ns"))
     if unit > _NANOSECONDS["day"]:  # of which the digits of a fraction do not resolve milliseconds
         instants = (instants + _HALF_STEP).astype("datetime64[s]").astype("datetime64[ns]")
     return instants
 
 
-def _normal_reference(time: Field, text: str) -> _Reference:
-    """The date that times count from, in the spelling of cftime and in UTC."""
+def _reference_of(time: Field, text: str, calendar: str) -> tuple[cftime.datetime, bool]:
+    """The date that times count from, in UTC, and whether it is stated with its day."""
     found = _REFERENCE.fullmatch(text)
-    packed = found["packed"] if found else None
-    parts = (packed[:4], packed[4:6], packed[6:]) if packed else found.group("year", "month", "day") if found else ()
-    if found is None:
-        raise _not_a_date(time, text)
-    year, month, day = (int(part or 1) for part in parts)
-    clock = f"{int(found['hour'] or 0):02}:{int(found['minute'] or 0):02}:{float(found['second'] or 0):09.6f}"
-    zone = f" {found['sign']}{int(found['h']):02}:{found['m'] or '00'}" if found["sign"] else ""
-    reference = _Reference(f"{year:04}-{month:02}-{day:02} {clock}{zone}", has_no_day=parts[2] is None)
     try:
-        reference.date("" if _calendar(time) in STANDARD_CALENDARS else _calendar(time))
-    except (ValueError, OverflowError) as error:
-        raise _not_a_date(time, text) from error
-    return reference
+        parts = found.groupdict(default="") if found else {}
+        packed = parts.pop("packed")
+        year, month, day = (packed[:4], packed[4:6], packed[6:]) if packed else (parts[key] for key in _DATE_PARTS)
+        seconds = timedelta(seconds=float(parts["second"] or 0))
+        zone = timedelta(hours=int(parts["h"] or 0), minutes=int(parts["m"] or 0))
+        date = cftime.datetime(
+            int(year), int(month or 1), int(day or 1), int(parts["hour"] or 0), int(parts["minute"] or 0),
+            calendar=calendar, has_year_zero=calendar not in _WITHOUT_YEAR_0,
+        )  # fmt: skip
+    except (KeyError, ValueError) as error:
+        message = f"its times {time.name} have units {time.text('units')!r}: {text!r} is not a date of its calendar"
+        raise UnsupportedSource(f"{message} {calendar}; set times: for the source") from error
+    return date + seconds - (-zone if parts["sign"] == "-" else zone), bool(day)
 
 
-def _not_a_date(time: Field, text: str) -> UnsupportedSource:
-    units = time.text("units")
-    return UnsupportedSource(f"its times {time.name} have units {units!r}: {text!r} is not a date; set times: for it")
-
-
-def _by_cftime(numbers: NDArray[Any], unit: int, origin: _Reference, calendar: str) -> InstantArray:
-    """Times that count from long ago, to the microsecond."""
-    try:
-        start = origin.date(calendar)
-    except ValueError as error:  # year 0 of a calendar without one
-        message = f"its times count from {origin.text}, which calendar {calendar} has not; set times: for the source"
-        raise UnsupportedSource(message) from error
-    texts = []
-    for number in numbers.tolist():
-        whole = int(number)
-        date = start + timedelta(microseconds=whole * unit // 1000 + round((number - whole) * unit / 1000))
-        texts.append(date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else "NaT")
-    return np.array(texts, dtype="datetime64[ns]")
-
-
-def _converted(numbers: NDArray[Any], units: str, calendar: str) -> InstantArray:
+def _converted(numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
     """Times of another calendar in the standard one.
 
     Days that every month has keep their date, so that months stay months; else each goes to the same share of the year.
     """
-    distinct, places = np.unique(numbers, return_inverse=True)
-    try:
-        dates = cftime.num2date(distinct, units, calendar=calendar, only_use_cftime_datetimes=True)
-    except (ValueError, OverflowError) as error:
-        raise UnsupportedSource(f"its times of calendar {calendar} cannot be read: {str(error)[:120]}") from error
+    distinct, places = np.unique(
+        np.round(numbers.astype(np.float64) * unit / 1000).astype("timedelta64[us]"), return_inverse=True
+    )
+    dates = np.array([reference + since for since in distinct.tolist()], dtype=object)
     is_served = np.array([FIRST_YEAR <= date.year <= LAST_YEAR for date in dates], dtype=bool)
     instants = np.full(distinct.size, "NaT", dtype="datetime64[ns]")
     if all(date.day <= 28 for date in dates[is_served]):
         instants[is_served] = [np.datetime64(date.isoformat(), "ns") for date in dates[is_served]]
     else:
-        instants[is_served] = _by_place_in_year(dates[is_served], calendar)
+        instants[is_served] = _by_place_in_year(dates[is_served], reference.calendar)
     return instants[places]
 
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.model.collection import Finding, Step
-from chronotile.core.model.time.instants import InstantArray, add_months, format_instant
+from chronotile.core.model.time.instants import InstantArray, format_instant
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.cf.time_numbers import duration_unit, instants_of, is_since
+from chronotile.readers.cf.time_numbers import add_durations, instants_of, is_since
 
 PartName = Literal["run", "lead", "year", "month", "day", "yearday", "hour"]
 
@@ -225,19 +225,10 @@ def _used(parts: Mapping[PartName, Field]) -> tuple[PartName, ...]:
 def _combined(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _Grid) -> InstantArray:
     """(step,): the instants that parts make; NaT for those that make none, such as 30 February."""
     if "run" in names:
+        decoded = decode(parts["lead"])
+        leads = np.where(decoded.is_missing, np.nan, decoded.values.astype(np.float64))
         runs = grid.spread(parts["run"], instants_of(parts["run"]).instants)
-        lead = parts["lead"]
-        length = duration_unit(lead)
-        decoded = decode(lead)
-        numbers = np.where(decoded.is_missing, np.nan, decoded.values.astype(np.float64))
-        leads = grid.spread(lead, numbers.ravel())
-        if length < 0:  # calendar months
-            whole = np.nan_to_num(leads).astype(int) * -length
-            return np.array(
-                [add_months(run, step) for run, step in zip(runs, whole.tolist(), strict=True)], dtype="M8[ns]"
-            )
-        steps = np.round(np.nan_to_num(leads) * length).astype("timedelta64[ns]")
-        return np.where(np.isnan(leads), np.datetime64("NaT", "ns"), runs + steps)
+        return add_durations(runs, grid.spread(parts["lead"], leads.ravel()), parts["lead"])
     values = {name: grid.spread(parts[name], _whole(parts[name])) for name in names}
     start = (values["year"] - 1970).astype("datetime64[Y]")
     months = start.astype("datetime64[M]") + (values["month"] - 1 if "month" in names else 0)
