@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextvars import ContextVar
+from itertools import zip_longest
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -25,33 +26,28 @@ class Turns(Generic[Entry]):
     def __init__(self) -> None:
         self._queues = OrderedDict[str, dict[Entry, None]]()
         """By client, in the order of their next turns."""
-        self._size = 0
 
     def __len__(self) -> int:
         """Return the number of entries."""
-        return self._size
+        return sum(map(len, self._queues.values()))
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield all entries in the order in which they would be served."""
-        rounds = [iter(queue) for queue in self._queues.values()]
-        while rounds:
-            rest = []
-            for queue in rounds:
-                for entry in queue:
-                    yield entry
-                    rest.append(queue)
-                    break
-            rounds = rest
+        for entries in zip_longest(*self._queues.values()):
+            yield from (entry for entry in entries if entry is not None)
 
     @property
     def first(self) -> Entry | None:
         """The entry that is served next; `None` if there is none."""
         return next(iter(self), None)
 
-    @property
-    def longest(self) -> str:
-        """The client with the most entries, of several the last."""
-        return max(reversed(self._queues), key=lambda client: len(self._queues[client]), default="")
+    def crowd(self, client: str) -> tuple[str, tuple[Entry, ...]]:
+        """Return the client with the most entries, of several the last, and these; none if `client` has nearly as many.
+
+        One of them makes room for a newcomer of `client`.
+        """
+        longest = max(reversed(self._queues), key=self.count_of, default="")
+        return longest, self.of_client(longest) if self.count_of(longest) > self.count_of(client) + 1 else ()
 
     def count_of(self, client: str) -> int:
         """Return the number of entries of a client."""
@@ -64,7 +60,6 @@ class Turns(Generic[Entry]):
     def add(self, client: str, entry: Entry) -> None:
         """Add an entry at the end of those of its client."""
         self._queues.setdefault(client, {})[entry] = None
-        self._size += 1
 
     def remove(self, client: str, entry: Entry, *, is_served: bool = False) -> bool:
         """Remove an entry; return whether there was one. After a turn, its client is behind all others."""
@@ -72,7 +67,6 @@ class Turns(Generic[Entry]):
         if queue is None or entry not in queue:
             return False
         del queue[entry]
-        self._size -= 1
         if not queue:
             del self._queues[client]
         elif is_served:

@@ -140,11 +140,8 @@ class WaitingLine:
 
         `None` if `client` itself has as many, or if none of them may be refused.
         """
-        longest = self._turns.longest
-        if self._turns.count_of(longest) <= self._turns.count_of(client) + 1:
-            return None
-        tokens = reversed(self._turns.of_client(longest))
-        return next((token for token in tokens if self._joined[token].refuse is not None), None)
+        _longest, tokens = self._turns.crowd(client)
+        return next((token for token in reversed(tokens) if self._joined[token].refuse is not None), None)
 
     def refuse(self, token: object) -> None:
         """Refuse a waiting request."""

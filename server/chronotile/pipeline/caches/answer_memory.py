@@ -153,11 +153,8 @@ class AnswerMemory:
 
     def _refuse_longest(self, client: str) -> bool:
         """Refuse the last answer of the client with the most that wait, if `client` has fewer by more than one."""
-        longest = self._waiting.longest
-        if self._waiting.count_of(longest) <= self._waiting.count_of(client) + 1:
-            return False
-        self._waiting.remove(longest, self._waiting.of_client(longest)[-1])
-        return True
+        longest, tickets = self._waiting.crowd(client)
+        return bool(tickets) and self._waiting.remove(longest, tickets[-1])
 
     def _has_taken(self, size: int, max_bytes: int, ticket: object, wait_s: float) -> bool:
         """Take the bytes, if there are as many within so much time and nobody else is first in line."""
