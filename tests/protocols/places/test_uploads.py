@@ -194,6 +194,16 @@ def test_a_file_that_takes_too_long_is_refused(client, shapefile):
     assert "seconds of processor time" in answer.json()["detail"]
 
 
+def test_a_file_that_takes_too_much_memory_is_refused(client, tmp_path):
+    turns = np.linspace(0, 2 * np.pi, 620_000)
+    circle = Polygon(np.column_stack([600_000 + 1000 * np.cos(turns), 5_650_000 + 1000 * np.sin(turns)]))
+    path = write(tmp_path / "fields.gpkg", "GPKG", shapes=[circle])
+
+    answer = posted(client, path.read_bytes())
+
+    assert (answer.status_code, "160 MB of memory" in answer.text) == (400, True)
+
+
 def test_uploads_take_from_the_memory_of_large_answers(make_client, services, geopackage):
     memory = AnswerMemory(MEMORY_BYTES - 1)
 

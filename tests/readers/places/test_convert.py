@@ -7,12 +7,12 @@ import signal
 import orjson
 import pytest
 
-from chronotile.readers.places.convert import BROKEN, REFUSED, Conversion
+from chronotile.readers.places.convert import ABORTED, BROKEN, REFUSED, Conversion
 from tests.odd_archives.uploads import mutated_upload, write_places
 from tests.readers.places.forked import exit_code_of
 from tests.sampling import IS_FULL, SEED
 
-REFUSALS = {REFUSED, BROKEN, -signal.SIGXCPU, -signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV}
+REFUSALS = {REFUSED, BROKEN, ABORTED, -signal.SIGXCPU, -signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV}
 """Exit codes that `isolated` words as refusals."""
 
 

@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from chronotile.core.errors import ChronotileError, LimitExceeded, UnsupportedSource, require_at_most
-from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.places import Shapes
 from chronotile.readers.places.crs_texts import crs_of_file
 from chronotile.readers.places.geopackage import read_geopackage
@@ -22,12 +22,14 @@ from chronotile.readers.places.table import GEOPACKAGE, ZIP, Table, check_range,
 
 DECIMALS = 7
 """Of degrees that were computed from another CRS: a centimetre."""
+AT_ONCE = 256
+"""Features that are transformed together, which takes memory."""
 LARGEST_TYPE, LARGEST_TYPE_OF_UPLOADS = 7, 6
 """Types of geometries that are written: collections, multipolygons. Curves are not."""
 MEMORY_BYTES = 160 << 20
 """Memory that reading one upload takes at most."""
-REFUSED, BROKEN = 3, 4
-"""Exit codes: the output is an error, and an error that is not foreseen."""
+REFUSED, BROKEN, ABORTED = 3, 4, 127
+"""Exit codes: the output is an error, an error that is not foreseen, and abort(3) where it may not send a signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +90,14 @@ def convert(content: bytes, conversion: Conversion) -> list[bytes]:
     require_at_most("max_vertices", vertices, conversion.max_vertices, alternative=FEWER)
     crs = {} if conversion.is_upload else {"crs": {"type": "name", "properties": {"name": table.crs.name}}}
     parts = [orjson.dumps({"type": "FeatureCollection", "name": table.name, **crs, "features": []})[:-2]]
-    for shape, *values in zip(_written_shapes(table, conversion), *table.columns.values(), strict=True):
-        geometry = None if shape is None else orjson.Fragment(shapely.to_geojson(shape))
-        properties = dict(zip(table.columns, values, strict=True))
-        feature = {"type": "Feature", "properties": properties, "geometry": geometry}
-        parts += [b"," if len(parts) > 1 else b"", orjson.dumps(feature, default=lambda _bytes_or_list: None)]
+    for start in range(0, len(table.shapes), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        shapes = _written(table.crs, table.shapes[some], conversion)
+        for shape, *values in zip(shapes, *(column[some] for column in table.columns.values()), strict=True):
+            geometry = None if shape is None else orjson.Fragment(shapely.to_geojson(shape))
+            properties = dict(zip(table.columns, values, strict=True))
+            feature = {"type": "Feature", "properties": properties, "geometry": geometry}
+            parts += [b"," if len(parts) > 1 else b"", orjson.dumps(feature, default=lambda _bytes_or_list: None)]
     return [*parts, b"]}"]
 
 
@@ -130,15 +135,15 @@ def _typed(column: NDArray[Any], type_: np.dtype[Any]) -> list[Any]:
     return [None if math.isnan(value) else type_.type(value).item() for value in values]
 
 
-def _written_shapes(table: Table, conversion: Conversion) -> Shapes:
+def _written(crs: Crs, shapes: Shapes, conversion: Conversion) -> Shapes:
     """The geometries that are written, in two dimensions; of an upload in longitude and latitude."""
-    check_range(table.crs, table.shapes)
-    flat: Shapes = shapely.force_2d(table.shapes)
+    check_range(crs, shapes)
+    flat: Shapes = shapely.force_2d(shapes)
     largest = LARGEST_TYPE_OF_UPLOADS if conversion.is_upload else LARGEST_TYPE
     flat[(shapely.get_type_id(flat) > largest) | shapely.is_empty(flat)] = None
-    if not conversion.is_upload or table.crs == CRS84:
+    if not conversion.is_upload or crs == CRS84:
         return flat
-    to_degrees = transformer(table.crs, CRS84)
+    to_degrees = transformer(crs, CRS84)
     degrees: Shapes = shapely.transform(flat, lambda xy: np.column_stack(to_degrees.transform(*xy.T)).round(DECIMALS))
     if not np.isfinite(shapely.get_coordinates(degrees)).all():
         raise UnsupportedSource("some of its coordinates have no longitude and latitude in its CRS")

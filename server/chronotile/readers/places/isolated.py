@@ -24,7 +24,7 @@ from chronotile.core.errors import (
 )
 from chronotile.core.extras import require_extra
 from chronotile.core.model.request import IsActive, always_active, require_active
-from chronotile.readers.places.convert import BROKEN, REFUSED, Conversion
+from chronotile.readers.places.convert import ABORTED, BROKEN, REFUSED, Conversion
 from chronotile.readers.places.table import GEOPACKAGE, ZIP
 
 PROGRAM = """\
@@ -97,7 +97,7 @@ def convert_isolated(content: bytes, conversion: Conversion, *, is_active: IsAct
     if code == -signal.SIGXCPU:
         limit, most = "seconds of processor time for a file", conversion.cpu_s
         raise LimitExceeded(limit, allowed=most, needed=most + 1, alternative="use fewer shapes, or simpler ones")
-    if code == BROKEN or code < 0:
+    if code in {BROKEN, ABORTED} or code < 0:
         raise UnsupportedSource(f"the file is damaged, or takes more than {conversion.memory_bytes >> 20} MB of memory")
     raise RuntimeError(f"the process that reads files could not start (exit code {code})")
 
