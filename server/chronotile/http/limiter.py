@@ -122,8 +122,8 @@ class Limiter:
         self._line = WaitingLine(usual_s, clock, threads=threads)
         """Requests that have a share of all their sources and wait for a thread and a turn."""
         self._sources: dict[str, Source] = {}
-        self._admitted = weakref.WeakSet[asyncio.Task[Any]]()
-        """Admitted requests; some come again with the next part of their work."""
+        self._admitted = weakref.WeakSet[Any]()
+        """Tasks of admitted requests; some come again with the next part of their work."""
         self._looking: asyncio.TimerHandle | None = None
         """The next check of waiting requests; `None` while none waits."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,))
@@ -176,13 +176,9 @@ class Limiter:
         usual_s: float,
     ) -> Result | None:
         must_wait = self._must_wait(sources)
-        if must_wait:
-            is_new = self._admit(sources)
-            await self._wait(sources, is_new=is_new, usual_s=usual_s)
-        else:
-            for free in (*(each.share for each in sources), self._free, self._turns):
-                await free.acquire()  # at once
-            self._let_in()
+        is_new = must_wait and self._admit(sources)
+        self._admitted.add(asyncio.current_task())
+        await self._wait(sources, is_new=is_new, usual_s=usual_s)
         turn = Slot(self._turns)
         try:
             if must_wait and is_active is not None and not await is_active():
@@ -213,14 +209,12 @@ class Limiter:
         Returns:
             Whether it is let in for the first time.
         """
-        task = asyncio.current_task()
-        if task in self._admitted:
+        if asyncio.current_task() in self._admitted:
             return False
         if self._is_too_long(sources):
             raise self._refusal()
         for line in self._full_lines(sources):
             line.refuse(line.refusable_for(CLIENT.get()))
-        self._let_in()
         return True
 
     def _must_wait(self, sources: Iterable[Source]) -> bool:
@@ -239,11 +233,6 @@ class Limiter:
         if not full and self.waiting >= self.max_waiting:
             full = [max((self._line, *(each.line for each in self._sources.values())), key=len)]
         return full
-
-    def _let_in(self) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._admitted.add(task)
 
     def _refusal(self) -> ServerBusy:
         self.refused += 1
@@ -287,22 +276,18 @@ class Limiter:
         tokens = [(line, line.join(refuse, usual_s=usual_s, client=CLIENT.get())) for line in lines]
         self.waiting += 1
         self._look_soon()
+        leave: Callable[[WaitingLine, object], None] = WaitingLine.cancel
         try:
             async with wait:
                 yield True
+            leave = partial(WaitingLine.leave, is_served=True)
         except TimeoutError as error:
-            for line, token in tokens:
-                line.leave(token, is_served=False)
+            leave = partial(WaitingLine.leave, is_served=False)
             raise self._refusal() from error
-        except BaseException:  # a request that is cancelled leaves the line as well
-            for line, token in tokens:
-                line.cancel(token)
-            raise
-        else:
-            for line, token in tokens:
-                line.leave(token, is_served=True)
         finally:
             self.waiting -= 1
+            for line, token in tokens:
+                leave(line, token)
 
     def _look_soon(self) -> None:
         if self._looking is None:

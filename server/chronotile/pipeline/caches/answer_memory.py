@@ -152,7 +152,6 @@ class AnswerMemory:
                 self._changed.notify_all()
 
     def _refuse_longest(self, client: str) -> bool:
-        """Refuse the last answer of the client with the most that wait, if `client` has fewer by more than one."""
         longest, tickets = self._waiting.crowd(client)
         return bool(tickets) and self._waiting.remove(longest, tickets[-1])
 
