@@ -266,10 +266,10 @@ def _reference_of(time: Field, text: str, calendar: str) -> tuple[cftime.datetim
         year, month, day = (packed[:4], packed[4:6], packed[6:]) if packed else (parts[key] for key in _DATE_PARTS)
         seconds = timedelta(seconds=float(parts["second"] or 0))
         zone = timedelta(hours=int(parts["h"] or 0), minutes=int(parts["m"] or 0))
-        date = cftime.datetime(
-            int(year), int(month or 1), int(day or 1), int(parts["hour"] or 0), int(parts["minute"] or 0),
-            calendar=calendar, has_year_zero=calendar not in _WITHOUT_YEAR_0,
-        )  # fmt: skip
+        if int(year) == 0 and calendar in _WITHOUT_YEAR_0:
+            raise ValueError(year)
+        numbers = (int(year), int(month or 1), int(day or 1), int(parts["hour"] or 0), int(parts["minute"] or 0))
+        date = cftime.datetime(*numbers, calendar=calendar)
     except (KeyError, ValueError) as error:
         message = f"its times {time.name} have units {time.text('units')!r}: {text!r} is not a date of its calendar"
         raise UnsupportedSource(f"{message} {calendar}; set times: for the source") from error
