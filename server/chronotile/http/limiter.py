@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from contextvars import copy_context
 from functools import partial
 from time import monotonic
@@ -178,9 +178,10 @@ class Limiter:
         must_wait = self._must_wait(sources)
         is_new = must_wait and self._admit(sources)
         self._admitted.add(asyncio.current_task())
-        await self._wait(sources, is_new=is_new, usual_s=usual_s)
-        turn = Slot(self._turns)
-        try:
+        with ExitStack() as taken, ExitStack() as turn:
+            await self._wait(sources, taken, turn, is_new=is_new, usual_s=usual_s)
+            stalled = asyncio.get_running_loop().call_later(STALLED_S, turn.close)
+            turn.callback(stalled.cancel)
             if must_wait and is_active is not None and not await is_active():
                 return None
             self.running += 1
@@ -191,10 +192,6 @@ class Limiter:
                 return await asyncio.wrap_future(self._pool.submit(copy_context().run, work))
             finally:
                 self.running -= 1
-        finally:
-            turn.end()
-            self._free.release()
-            _give_back(each.share for each in sources)
 
     def _source(self, name: str) -> Source:
         if name not in self._sources:
@@ -242,26 +239,32 @@ class Limiter:
             log.warning("%s: %d requests waiting, others rejected (%d so far)", self.name, self.waiting, self.refused)
         return ServerBusy(TOO_LONG)
 
-    async def _wait(self, sources: Sequence[Source], *, is_new: bool, usual_s: float) -> None:
+    async def _wait(
+        self, sources: Sequence[Source], taken: ExitStack, turn: ExitStack, *, is_new: bool, usual_s: float
+    ) -> None:
         """Wait for a share of each source, a thread, and a turn; a new one may be refused where it waits first.
+
+        Args:
+            sources: What the request reads.
+            taken: Gives back the shares and the thread.
+            turn: Gives back the turn.
+            is_new: Whether the request may be refused.
+            usual_s: The assumed time of its work.
 
         Raises:
             ServerBusy: It took too long, or would have.
         """
-        taken = list[FairSemaphore]()
         shares, lines = [each.share for each in sources], [each.line for each in sources]
-        try:
-            async with self._waiting(lines, shares, is_new=is_new, usual_s=usual_s) as has_waited:
-                await _take(shares)
-            taken.extend(shares)
-            is_new = is_new and not has_waited
-            async with self._waiting([self._line], (self._free, self._turns), is_new=is_new, usual_s=usual_s):
-                for each in (self._free, self._turns):
-                    await each.acquire()
-                    taken.append(each)
-        except (asyncio.CancelledError, ServerBusy):
-            _give_back(taken)
-            raise
+        async with self._waiting(lines, shares, is_new=is_new, usual_s=usual_s) as has_waited:
+            await _take(shares)
+            for share in shares:
+                taken.callback(share.release)
+        is_new = is_new and not has_waited
+        async with self._waiting([self._line], (self._free, self._turns), is_new=is_new, usual_s=usual_s):
+            await self._free.acquire()
+            taken.callback(self._free.release)
+            await self._turns.acquire()
+            turn.callback(self._turns.release)
 
     @asynccontextmanager
     async def _waiting(
@@ -302,22 +305,6 @@ class Limiter:
             self._look_soon()
 
 
-class Slot:
-    """Holds one of the semaphore, which was acquired, until it ends or `STALLED_S` have passed."""
-
-    def __init__(self, turns: FairSemaphore) -> None:
-        self._turns = turns
-        self._is_over = False
-        self._end = asyncio.get_running_loop().call_later(STALLED_S, self.end)
-
-    def end(self) -> None:
-        """Let the next begin; what has ended already stays so."""
-        if not self._is_over:
-            self._is_over = True
-            self._end.cancel()
-            self._turns.release()
-
-
 def _end(wait: asyncio.Timeout) -> None:
     # Let a wait be over at once.
     if not wait.expired():
@@ -343,8 +330,3 @@ async def _take(shares: Sequence[FairSemaphore]) -> None:
         else:
             awaited.release()
         awaited = taken
-
-
-def _give_back(shares: Iterable[FairSemaphore]) -> None:
-    for share in shares:
-        share.release()
