@@ -96,6 +96,12 @@ def test_ordered_reducer_of_directions_is_refused(served, reducer):
     assert f"directions, which have no {reducer}" in answer.text
 
 
+def test_layer_of_directions_names_its_full_turn(served):
+    member, client, _services = served
+
+    assert json_of(client.get("/layers/D"))["full_turn"] == pytest.approx(member.circle)
+
+
 def test_picture_mean_of_directions_is_circular(served):
     member, client, _services = served
     is_shown = DAYS.astype("datetime64[Y]") == np.datetime64("2019")

@@ -20,9 +20,9 @@
  * @typedef {{
  *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
  *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[], collection_title?: string,
- *   access?: "private", clear?: { layer: string, masked: string, revision: string }, masked?: string,
+ *   access?: "private", full_turn?: number, clear?: { layer: string, masked: string, revision: string }, masked?: string,
  * }} Layer `clear` is of one that a class layer may mask: that layer, and under which name the server has it masked;
- *   `masked` is that name where it is to be asked for so
+ *   `masked` is that name where it is to be asked for so; `full_turn` is of directions, in their units
  * @typedef {Layer & {
  *   abstract: string | null, keywords: string[], license: string | null, variables: string[], crs: string,
  *   resolution: [number, number], size: [number, number],
@@ -277,9 +277,16 @@ export async function fetchSeriesOfPoints(layer, points, signal, parameters = {}
 	return (await askJson(urlOf("timeseries/points", parameters), signal, asked)).results[0];
 }
 
+/** Parameters without the reducers that need an order, which directions do not have. @param {Layer} layer @param {Parameters} parameters @returns {Parameters} */
+function withoutOrder({ full_turn }, parameters) {
+	if (full_turn === undefined || typeof parameters.reducers !== "string") return parameters;
+	const reducers = parameters.reducers.split(",").filter((each) => !/^(median|min|max|p\d+)$/.test(each));
+	return { ...parameters, reducers: reducers.join() || parameters.reducers };
+}
+
 /** @param {Layer} layer @param {Geometry} area @param {Parameters} parameters `reducers`, `datetime`, an analysis @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
 export const fetchSeriesOfArea = (layer, area, parameters, signal) =>
-	askJson(urlOf(seriesPath(layer, "area"), parameters), signal, area);
+	askJson(urlOf(seriesPath(layer, "area"), withoutOrder(layer, parameters)), signal, area);
 
 /** @param {PlaceSet} set @param {number} [offset] */
 const outlinesOf = ({ id }, offset = 0) =>
@@ -291,7 +298,8 @@ export const fetchPublishedPlaces = async (set, signal) => (await askJson(outlin
 /** The series of several areas, in their order. @param {Layer} layer @param {{ geometry: Geometry }[]} areas @param {Parameters} parameters as of one @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
 export function fetchSeriesOfAreas(layer, areas, parameters, signal) {
 	const features = areas.map(({ geometry }) => ({ type: "Feature", properties: {}, geometry }));
-	return askJson(urlOf(seriesPath(layer, "areas"), parameters), signal, { type: "FeatureCollection", features });
+	const url = urlOf(seriesPath(layer, "areas"), withoutOrder(layer, parameters));
+	return askJson(url, signal, { type: "FeatureCollection", features });
 }
 
 /** The shapes of a file of geodata, in longitude and latitude. @param {Blob} file @returns {Promise<unknown>} GeoJSON */

@@ -286,10 +286,10 @@ export function dismiss(id) {
 	}
 }
 
-/** Whether what a side shows are amounts, with which one can reckon, and not pictures or classes; null while that is not known. @param {Side} side */
+/** Whether a side shows amounts, with which one can reckon, and not pictures, classes or directions; null while that is not known. @param {Side} side */
 export function hasAmounts({ layer, legend }) {
 	if (!layer.value) return null;
-	if (layer.value.variable === null) return false;
+	if (layer.value.variable === null || layer.value.full_turn !== undefined) return false;
 	return legend.value && legend.value.type !== "classes";
 }
 

@@ -139,7 +139,9 @@ function describeDate(areas) {
 
 /** @param {Line[]} drawn @param {Range | null} period @returns {Node[]} */
 function describePeriod(drawn, period) {
-	const dated = drawn.filter(({ table, side }) => table.times.length > 1 && classesOf(side).length === 0);
+	const hasOrder = (/** @type {Line} */ { layer, side }) =>
+		layer.full_turn === undefined && classesOf(side).length === 0;
+	const dated = drawn.filter((line) => line.table.times.length > 1 && hasOrder(line));
 	if (dated.length === 0) return [];
 	const within = (/** @type {string | null} */ time) => isIn(period, Date.parse(time ?? "") / 1000);
 	const rows = dated.map((line) => {

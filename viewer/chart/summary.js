@@ -49,7 +49,8 @@ function outsideOf(drawn) {
 /** @param {Drawn[]} drawn */
 function summaryOf(drawn) {
 	const found = drawn.flatMap(({ place, side, table }) => {
-		const isScale = side.id === "a" && table.times.length > 1 && classesOf(side).length === 0;
+		const hasOrder = side.layer.value?.full_turn === undefined && classesOf(side).length === 0;
+		const isScale = side.id === "a" && table.times.length > 1 && hasOrder;
 		const summary = isScale ? summarise(valuesOf(table, reducer.value)) : null;
 		return summary ? [{ name: placeName(place), ...summary }] : [];
 	});

@@ -83,9 +83,9 @@ function makeScale(side) {
 	live(() => {
 		const found = values.value;
 		const isShown = side.tileProgress.value.phase === "shown";
-		if (found)
+		if (found && side.layer.value?.full_turn === undefined)
 			summary.textContent = text("legend.onMap", { mean: numberText(Number(found.mean.toPrecision(3)), locale()) });
-		else summary.textContent = isShown && hasCubes(side) ? text("legend.noValues") : "";
+		else summary.textContent = !found && isShown && hasCubes(side) ? text("legend.noValues") : "";
 		unit.textContent = unitText(side.legend.value?.units);
 	});
 	return make("div", {}, makeRangeEditor(side, values), make("p", { class: "hint legend-summary" }, summary, unit));

@@ -59,6 +59,7 @@ def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Docu
         "times": _times_in_short(layer, context.services.clock()),
         **climatology_member(layer.times.climatology_span, is_climatology=layer.times.is_climatology),
         **({} if PUBLIC in layer.access.see else {"access": "private"}),
+        **_full_turn(layer),
         **_clear_classes(layer, context),
         "links": _links(name, layer, context),
     }
@@ -86,6 +87,11 @@ def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Docume
         "resolution": [math.hypot(grid.transform.a, grid.transform.d), math.hypot(grid.transform.b, grid.transform.e)],
         "size": [grid.width, grid.height],
     }
+
+
+def _full_turn(layer: Layer) -> Document:
+    circle = None if layer.is_composite else layer.main_variable.encoding.circle
+    return {} if circle is None else {"full_turn": circle}
 
 
 def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Document:

@@ -118,6 +118,7 @@ LAYER: Json = object_of(
     },
     {
         "climatology": or_null(object_of(_each(TEXT, "start", "end"))),
+        "full_turn": NUMBER,
         "clear": object_of(_each(TEXT, "layer", "masked") | {"values": list_of(WHOLE), "revision": SOME_TEXT}),
     },
 )
