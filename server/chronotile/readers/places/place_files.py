@@ -66,12 +66,12 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
 
 
 def _place_set(spec: PlacesSpec, features: Sequence[Mapping[str, Any]], shapes: Shapes, crs: Crs) -> PlaceSet:
-    all_ids = _ids(features, spec.id_field)
-    made, notes = _repaired(shapes)
-    readable = [number for number, shape in enumerate(made) if shape is not None]
+    all_ids, checks = _ids(features, spec.id_field), Checks(MOST_STEPS)
+    repaired = [_repaired(shape, checks) for shape in shapes]
+    readable = [number for number, (shape, _reason) in enumerate(repaired) if shape is not None]
     if not readable:
         raise UnsupportedSource("it has no polygons")
-    polygons = np.array([made[number] for number in readable], dtype=object)
+    polygons = np.array([repaired[number][0] for number in readable], dtype=object)
     ids = tuple(all_ids[number] for number in readable)
     columns = {name: _column(features, name) for name in spec.fields}
     fields = {name: tuple(values[number] for number in readable) for name, values in columns.items()}
@@ -88,10 +88,10 @@ def _place_set(spec: PlacesSpec, features: Sequence[Mapping[str, Any]], shapes: 
         ids=ids,
         labels=labels_read,
         fields=fields,
-        notes={place: notes[number] for place, number in enumerate(readable) if number in notes},
+        notes={place: repaired[number][1] for place, number in enumerate(readable) if repaired[number][1]},
         bbox=_bbox(polygons, crs),
         digest=digest.hexdigest(),
-        findings=tuple(_findings(all_ids, made, notes)),
+        findings=tuple(_findings(all_ids, repaired)),
     )
 
 
@@ -176,35 +176,24 @@ def _column(features: Sequence[Mapping[str, Any]], name: str) -> list[Property]:
     return [value if isinstance(value, str | int | float) else None for value in values]
 
 
-def _repaired(shapes: Shapes) -> tuple[list[Any], dict[int, str]]:
-    """The polygons, made valid, and by feature what was done to it."""
-    made, notes, checks = [None] * len(shapes), dict[int, str](), Checks(MOST_STEPS)
-    for number, shape in enumerate(shapes):
-        if shape is None:
-            notes[number] = "it has no geometry that can be read"
-        elif shapely.get_type_id(shape) not in _POLYGONS:
-            notes[number] = f"it is a {shape.geom_type}, not a polygon"
-        else:
-            try:
-                made[number], reason = _valid(shape, checks)
-            except (InvalidParameter, shapely.GEOSException):
-                reason = TOO_COMPLEX
-            if reason:
-                notes[number] = reason
-    return made, notes
-
-
-def _valid(shape: Any, checks: Checks) -> tuple[Any, str]:  # noqa: ANN401 -- of shapely
-    """A polygon made valid, and why it was not; `None` of one that covers nothing."""
+def _repaired(shape: Any, checks: Checks) -> tuple[Any, str]:  # noqa: ANN401 -- of shapely
+    """A polygon made valid, and why it was not; `None` of what is or covers nothing, and why."""
+    if shape is None:
+        return None, "it has no geometry that can be read"
+    if shapely.get_type_id(shape) not in _POLYGONS:
+        return None, f"it is a {shape.geom_type}, not a polygon"
     if shape.is_empty:
         return None, "it is empty"
     rings = tuple(map(shapely.get_coordinates, shapely.get_rings(shapely.get_parts(shape))))
-    checks.require_few(rings, rings, "it is")
-    if shapely.is_valid(shape):
-        return shape, ""
-    reason = f"it was not a valid polygon ({shapely.is_valid_reason(shape)})"
-    checks.require_repairable(rings, TOO_COMPLEX)
-    whole = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+    try:
+        checks.require_few(rings, rings, "it is")
+        if shapely.is_valid(shape):
+            return shape, ""
+        checks.require_repairable(rings, TOO_COMPLEX)
+        whole = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+        reason = f"it was not a valid polygon ({shapely.is_valid_reason(shape)})"
+    except (InvalidParameter, shapely.GEOSException):
+        return None, TOO_COMPLEX
     return (None if whole.is_empty else whole), reason
 
 
@@ -217,11 +206,14 @@ def _bbox(shapes: Shapes, crs: Crs) -> BBox:
     return BBox(*(float(edge) for edge in (x[usable].min(), y[usable].min(), x[usable].max(), y[usable].max())))
 
 
-def _findings(ids: Sequence[str], shapes: Sequence[Any], notes: Mapping[int, str]) -> Iterable[Finding]:
+def _findings(ids: Sequence[str], repaired: Sequence[tuple[Any, str]]) -> Iterable[Finding]:
     """One for what was left out, one for what was repaired."""
     for is_readable, words in ((False, "left out"), (True, "repaired")):
-        numbers = [number for number in notes if (shapes[number] is not None) == is_readable]
-        if numbers:
-            named = "; ".join(f"{shown([ids[number]])}: {notes[number]}" for number in numbers[:MAX_TOLD])
-            more = f"; and {len(numbers) - MAX_TOLD} more" if len(numbers) > MAX_TOLD else ""
-            yield Finding("warning", "places", f"{len(numbers)} {words}: {named}{more}")
+        notes = [
+            f"{shown([name])}: {reason}"
+            for name, (shape, reason) in zip(ids, repaired, strict=True)
+            if reason and (shape is not None) == is_readable
+        ]
+        if notes:
+            more = f"; and {len(notes) - MAX_TOLD} more" if len(notes) > MAX_TOLD else ""
+            yield Finding("warning", "places", f"{len(notes)} {words}: {'; '.join(notes[:MAX_TOLD])}{more}")
