@@ -8,7 +8,7 @@ from pathlib import Path
 from chronotile.readers.places import convert
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload([__name__])
+SERVER.set_forkserver_preload([__name__, "tests.readers.places.prepared"])
 
 
 def exit_code_of(content: bytes, conversion: convert.Conversion, folder: Path) -> int:

@@ -1,5 +1,6 @@
 """Feature files as GeoJSON: the program of the process that parses files from outside (`isolated`)."""
 
+import codecs
 import math
 import os
 import sys
@@ -17,7 +18,7 @@ from chronotile.core.model.places import Shapes
 from chronotile.readers.places.crs_texts import crs_of_file
 from chronotile.readers.places.geopackage import read_geopackage
 from chronotile.readers.places.sandbox import limit_resources, refuse_system_calls
-from chronotile.readers.places.shapefiles import FEWER, GdalFile, prepare_encodings, read_zip
+from chronotile.readers.places.shapefiles import ENCODINGS, FEWER, GdalFile, read_zip
 from chronotile.readers.places.table import GEOPACKAGE, ZIP, Table, check_range, choose_table
 
 DECIMALS = 7
@@ -52,12 +53,8 @@ def main(conversion: Conversion) -> None:
     """Convert standard input to standard output, after everything is refused that this does not need."""
     content = sys.stdin.buffer.read()
     is_for_gdal = not content.startswith(GEOPACKAGE)
-    if is_for_gdal:  # nothing can be imported later
-        unneeded: dict[str, Any] = dict.fromkeys(("geopandas", "pandas", "pyarrow"))
-        sys.modules.update(unneeded)  # else pyogrio imports them: 70 MB
-        import pyogrio.raw  # noqa: F401
-
-        prepare_encodings()
+    if is_for_gdal:
+        prepare_gdal()
     transformer(CRS84, CRS84)  # opens the database of PROJ
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries repeat parts of files
     sys.excepthook = lambda *_: os._exit(BROKEN)
@@ -75,6 +72,16 @@ def main(conversion: Conversion) -> None:
     sys.stdout.buffer.writelines(body)
     sys.stdout.buffer.flush()
     os._exit(code)
+
+
+def prepare_gdal() -> None:
+    """Import what reads files with GDAL, as a process that parses a file can import nothing."""
+    unneeded: dict[str, Any] = dict.fromkeys(("geopandas", "pandas", "pyarrow"))
+    sys.modules.update(unneeded)  # else pyogrio imports them: 70 MB
+    import pyogrio.raw  # noqa: F401
+
+    for name in ENCODINGS:
+        codecs.lookup(name)
 
 
 def convert(content: bytes, conversion: Conversion) -> list[bytes]:

@@ -1,6 +1,5 @@
 """Shapefiles (ESRI 1998) in ZIPs, made ready for GDAL: one of them, without its index, and its encoding."""
 
-import codecs
 import io
 import zlib
 from collections.abc import Iterator
@@ -44,12 +43,6 @@ class GdalFile:
         if self.encoding is None or not isinstance(value, str):
             return value
         return value.encode("latin-1", "replace").decode(self.encoding, "replace")
-
-
-def prepare_encodings() -> None:
-    """Import all encodings, as a process that parses a file opens no other."""
-    for name in ENCODINGS:
-        codecs.lookup(name)
 
 
 def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
