@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from chronotile.core.errors import ServerBusy
 from chronotile.core.turns import CLIENT, FairSemaphore
 from chronotile.http.meter import OF_REQUEST
-from chronotile.http.waiting_line import WaitingLine
+from chronotile.http.waiting_line import Place, WaitingLine
 
 log = logging.getLogger(__name__)
 
@@ -276,10 +276,10 @@ class Limiter:
             return
         wait = asyncio.timeout(GIVE_UP * self._patience_s)
         refuse = partial(_end, wait) if is_new else None
-        tokens = [(line, line.join(refuse, usual_s=usual_s, client=CLIENT.get())) for line in lines]
+        places = [(line, line.join(refuse, usual_s=usual_s, client=CLIENT.get())) for line in lines]
         self.waiting += 1
         self._look_soon()
-        leave: Callable[[WaitingLine, object], None] = WaitingLine.cancel
+        leave: Callable[[WaitingLine, Place], None] = WaitingLine.cancel
         try:
             async with wait:
                 yield True
@@ -289,8 +289,8 @@ class Limiter:
             raise self._refusal() from error
         finally:
             self.waiting -= 1
-            for line, token in tokens:
-                leave(line, token)
+            for line, place in places:
+                leave(line, place)
 
     def _look_soon(self) -> None:
         if self._looking is None:

@@ -1,7 +1,7 @@
 """The queue of a limiter: how long a request would wait, and which requests are refused."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from chronotile.core.turns import Turns
 
@@ -19,7 +19,8 @@ FORGET_S = 30.0
 """The measured pace is forgotten when nothing has waited for this time."""
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
     """A request in the line."""
 
     since_s: float
@@ -45,8 +46,7 @@ class WaitingLine:
         self._usual_s = usual_s
         self._clock = clock
         self._threads = threads
-        self._joined = dict[object, Place]()
-        self._turns = Turns[object]()
+        self._turns = Turns[Place]()
         self._joined_s = dict[str, float]()
         """Assumed times of all requests that wait, by client."""
         self._assume(usual_s)
@@ -57,17 +57,17 @@ class WaitingLine:
 
     def __len__(self) -> int:
         """Return how many wait."""
-        return len(self._joined)
+        return len(self._turns)
 
     def expected_s(self, client: str = "") -> float:
         """Return how long a newcomer would wait.
 
         At least as long as the first request of its client has waited already or, without one, as nothing was served.
         """
-        if not self._joined:
+        if not self._turns:
             return 0.0
         own = self._turns.of_client(client)
-        since_s = self._joined[own[0]].since_s if own else self._last_s
+        since_s = own[0].since_s if own else self._last_s
         return max(self._wait_behind(self._ahead_s(client, len(own))), self._clock() - since_s)
 
     def _ahead_s(self, client: str, count: int) -> float:
@@ -78,8 +78,8 @@ class WaitingLine:
             ahead_s += joined_s if other == client else joined_s * min(1.0, (count + 1) / waiting)
         return ahead_s
 
-    def join(self, refuse: Callable[[], None] | None = None, *, usual_s: float = 0.0, client: str = "") -> object:
-        """Return a token for a newcomer behind the waiting requests of its client.
+    def join(self, refuse: Callable[[], None] | None = None, *, usual_s: float = 0.0, client: str = "") -> Place:
+        """Return the place of a newcomer behind the waiting requests of its client.
 
         Args:
             refuse: Ends its wait, where it may be refused as soon as it is known that it would wait too long.
@@ -87,35 +87,32 @@ class WaitingLine:
             client: With which others take turns.
         """
         now_s, usual_s = self._clock(), max(usual_s, self._usual_s)
-        if not self._joined:
+        if not self._turns:
             if self._measured == 0 or now_s - self._last_s > FORGET_S:
                 self._assume(usual_s)
             self._last_s, self._refused = now_s, 0
-        token = object()
-        self._joined[token] = Place(now_s, client, usual_s, refuse)
-        self._turns.add(client, token)
+        place = Place(now_s, client, usual_s, refuse)
+        self._turns.add(client, place)
         self._joined_s[client] = self._joined_s.get(client, 0.0) + usual_s
-        return token
+        return place
 
-    def leave(self, token: object, *, is_served: bool) -> None:
+    def leave(self, place: Place, *, is_served: bool) -> None:
         """Take a request out of the line that is served or has waited too long."""
-        place = self._take_out(token, is_served=is_served)
-        if place is None and not is_served:
+        if not self._take_out(place, is_served=is_served) and not is_served:
             return  # refused by `refuse_last` or `refuse`
         now_s = self._clock()
-        usual_s = self._mean_usual_s if place is None else place.usual_s
         # If even the first is not served, those refused behind it would not have been either.
         for _ in range(1 if is_served else 1 + self._refused):
             self._mean_s += self._weight * (now_s - self._last_s - self._mean_s)
-            self._mean_usual_s += self._weight * (usual_s - self._mean_usual_s)
+            self._mean_usual_s += self._weight * (place.usual_s - self._mean_usual_s)
             self._measured += 1
         self._refused = 0
         if is_served:
             self._last_s = now_s
 
-    def cancel(self, token: object) -> None:
+    def cancel(self, place: Place) -> None:
         """Take a request out of the line without measuring the pace."""
-        self._take_out(token)
+        self._take_out(place)
 
     def refuse_last(self, most_s: float) -> None:
         """Refuse requests at the end of the line that would have waited longer than `most_s` when they are served.
@@ -123,30 +120,28 @@ class WaitingLine:
         Never the first, whose own time limit then shows that the work is stuck.
         """
         now_s, ahead_s = self._clock(), sum(self._joined_s.values())
-        hopeless = list[object]()
-        for token in [*self._turns][:0:-1]:
-            since_s, _client, usual_s, refuse = self._joined[token]
-            ahead_s -= usual_s
-            if now_s - since_s + self._wait_behind(ahead_s) <= most_s:
+        hopeless = list[Place]()
+        for place in [*self._turns][:0:-1]:
+            ahead_s -= place.usual_s
+            if now_s - place.since_s + self._wait_behind(ahead_s) <= most_s:
                 break
-            if refuse is not None:
-                hopeless.append(token)
-        for token in hopeless:
-            self.refuse(token)
+            if place.refuse is not None:
+                hopeless.append(place)
+        for place in hopeless:
+            self.refuse(place)
         self._refused += len(hopeless)
 
-    def refusable_for(self, client: str) -> object | None:
+    def refusable_for(self, client: str) -> Place | None:
         """Return the last request of the client with the most, which makes room for a newcomer of `client`.
 
         `None` if `client` itself has as many, or if none of them may be refused.
         """
-        _longest, tokens = self._turns.crowd(client)
-        return next((token for token in reversed(tokens) if self._joined[token].refuse is not None), None)
+        _longest, places = self._turns.crowd(client)
+        return next((place for place in reversed(places) if place.refuse is not None), None)
 
-    def refuse(self, token: object) -> None:
-        """Refuse a waiting request."""
-        place = self._take_out(token)
-        if place is not None and place.refuse is not None:
+    def refuse(self, place: Place | None) -> None:
+        """Refuse a waiting request, if there is one."""
+        if place is not None and self._take_out(place) and place.refuse is not None:
             place.refuse()
 
     def _assume(self, usual_s: float) -> None:
@@ -159,15 +154,13 @@ class WaitingLine:
         self._mean_usual_s = usual_s
         """Mean of what was assumed of their work."""
 
-    def _take_out(self, token: object, *, is_served: bool = False) -> Place | None:
-        place = self._joined.pop(token, None)
-        if place is not None:
-            self._turns.remove(place.client, token, is_served=is_served)
-            if self._turns.count_of(place.client):
-                self._joined_s[place.client] -= place.usual_s
-            else:
-                del self._joined_s[place.client]
-        return place
+    def _take_out(self, place: Place, *, is_served: bool = False) -> bool:
+        is_there = self._turns.remove(place.client, place, is_served=is_served)
+        if self._turns.count_of(place.client) == 0:
+            self._joined_s.pop(place.client, None)
+        elif is_there:
+            self._joined_s[place.client] -= place.usual_s
+        return is_there
 
     def _wait_behind(self, ahead_s: float) -> float:
         # How long one waits behind work of which such a time is assumed, and behind what is running.
