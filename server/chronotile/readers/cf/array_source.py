@@ -1,7 +1,9 @@
 """A reader of arrays over time, y and x, whatever stores them."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import prod
 from typing import Protocol
 
@@ -119,30 +121,27 @@ class FoldedArray(ArraySource):
 
     def __init__(self, source: ArraySource, cells: Sequence[tuple[int, ...]], axes: tuple[int, ...]) -> None:
         self._source, self._cells, self._axes = source, cells, axes
+        self._sorted = sorted(cells)
+        self._ranks = np.array([bisect_left(self._sorted, cell) for cell in cells])
 
     def read(self, selection: Selection) -> Numbers:
-        """Return the selected numbers, in stored order."""
-        chosen = selection[self._axes[0]]
+        """Return the selected numbers, in stored order.
+
+        Cells that differ along the last of the dimensions only are read together, in ascending order, as array
+        libraries need.
+        """
+        first, last = self._axes[0], self._axes[-1]
+        chosen = selection[first]
         if isinstance(chosen, int):
             return self._source.read(self._stored(selection, self._cells[chosen]))
-        cells = self._cells[chosen] if isinstance(chosen, slice) else [self._cells[each] for each in chosen]
-        runs: dict[tuple[int, ...], list[int]] = {}
-        for number, cell in enumerate(cells):
-            runs.setdefault(cell[:-1], []).append(number)
-        axis = sum(not isinstance(each, int) for each in selection[: self._axes[0]])
-        parts = [self._read_run([cells[number] for number in numbers], selection, axis) for numbers in runs.values()]
-        order = np.argsort([number for numbers in runs.values() for number in numbers])
-        return np.concatenate(parts, axis=axis).take(order, axis=axis)
-
-    def _read_run(self, cells: Sequence[tuple[int, ...]], selection: Selection, axis: int) -> Numbers:
-        """Cells that differ along the last of the dimensions only, which array libraries read in ascending order."""
-        steps = sorted({cell[-1] for cell in cells})
-        stored = list(self._stored(selection, cells[0]))
-        stored[self._axes[-1]] = _run(steps)
-        numbers = self._source.read(tuple(stored))
-        last = sum(not isinstance(each, int) for each in stored[: self._axes[-1]])
-        places = np.searchsorted(steps, [cell[-1] for cell in cells])
-        return np.moveaxis(numbers, last, axis).take(places, axis=axis)
+        axis, parts = _kept_before(selection, first), list[Numbers]()
+        ranks, places = np.unique(self._ranks[chosen], return_inverse=True)
+        for _shared, members in groupby((self._sorted[rank] for rank in ranks), key=lambda cell: cell[:-1]):
+            cells = list(members)
+            stored = list(self._stored(selection, cells[0]))
+            stored[last] = _run([cell[-1] for cell in cells])
+            parts.append(np.moveaxis(self._source.read(tuple(stored)), _kept_before(stored, last), axis))
+        return np.concatenate(parts, axis=axis).take(places, axis=axis)
 
     def _stored(self, selection: Selection, cell: tuple[int, ...]) -> Selection:
         parts = list(selection)
@@ -312,6 +311,11 @@ def _state_of_overview(level: CubeLevel, index: int) -> str:
         return level.revision(index, level.whole)
     except (OSError, ChronotileError):
         return GONE
+
+
+def _kept_before(selection: Sequence[int | slice | list[int]], axis: int) -> int:
+    # The axis of a stored dimension among those that a selection leaves.
+    return sum(not isinstance(each, int) for each in selection[:axis])
 
 
 def _run(positions: list[int]) -> slice | list[int]:

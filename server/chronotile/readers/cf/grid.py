@@ -51,42 +51,29 @@ def place_array(field: Field, fields: FieldSet, axes: Axes, crs: str | None) -> 
         UnsupportedSource: Coordinates or their CRS are missing, not understood, uneven, or contradict latitudes and
             longitudes of the cells.
     """
-    require_coordinates(field, fields, axes)
-    found = ArrayCrs(source_crs(crs), "crs: of the source") if crs else resolve_crs(field, fields, axes)
-    grid, notes = _grid(field, fields, axes, found.crs)
-    require_on_earth(grid)
-    doubts = tuple(_doubts(field, fields, axes, grid=grid, found=found))
-    return grid, (*found.findings, *notes, *doubts)
-
-
-def require_coordinates(field: Field, fields: FieldSet, axes: Axes) -> None:
-    """Check that an array has coordinates or a transform.
-
-    Raises:
-        UnsupportedSource: It has neither.
-    """
-    if (axes.x_field is None or axes.y_field is None) and _written_transform(field, fields, axes) is None:
-        if is_curvilinear(field, fields):
-            raise UnsupportedSource(CURVILINEAR)
-        raise UnsupportedSource("it has no coordinates along x and y, and no GeoTransform in their place")
-
-
-def _grid(field: Field, fields: FieldSet, axes: Axes, crs: Crs) -> tuple[NativeGrid, tuple[Finding, ...]]:
     written = _written_transform(field, fields, axes)
-    width, height = field.sizes[axes.x], field.sizes[axes.y]
+    if written is None and (axes.x_field is None or axes.y_field is None):
+        lack = "it has no coordinates along x and y, and no GeoTransform in their place"
+        raise UnsupportedSource(CURVILINEAR if is_curvilinear(field, fields) else lack)
+    found = ArrayCrs(source_crs(crs), "crs: of the source") if crs else resolve_crs(field, fields, axes)
+    transform = _transform_of_coordinates(axes, fields, found.crs) or written or Affine.identity()
+    grid = NativeGrid(crs=found.crs, transform=transform, width=field.sizes[axes.x], height=field.sizes[axes.y])
+    require_on_earth(grid)
+    notes = [*found.findings, *_unit_notes(axes, found.crs)]
+    if written is not None and not _is_same_place(grid, replace(grid, transform=written)):
+        message = (
+            "its GeoTransform and its coordinates place it differently; its coordinates count; remove the one that"
+        )
+        notes.append(Finding("warning", field.name, f"{message} is wrong from the file"))
+    return grid, (*notes, *_doubts(field, fields, axes, grid=grid, found=found))
+
+
+def _transform_of_coordinates(axes: Axes, fields: FieldSet, crs: Crs) -> Affine | None:
     if axes.x_field is None or axes.y_field is None:
-        return NativeGrid(crs=crs, transform=written or Affine.identity(), width=width, height=height), ()
+        return None
     left, x_step = _edge_and_step(axes.x_field, fields, crs, is_longitude=crs.is_geographic)
     top, y_step = _edge_and_step(axes.y_field, fields, crs, is_longitude=False)
-    grid = NativeGrid(crs=crs, transform=Affine(x_step, 0.0, left, 0.0, y_step, top), width=width, height=height)
-    notes = tuple(_unit_notes(axes, crs))
-    if written is None or _is_same_place(grid, replace(grid, transform=written)):
-        return grid, notes
-    message = (
-        "its GeoTransform and its coordinates place it differently; its coordinates count; remove the one that is "
-        "wrong from the file"
-    )
-    return grid, (*notes, Finding("warning", field.name, message))
+    return Affine(x_step, 0.0, left, 0.0, y_step, top)
 
 
 def _is_same_place(grid: NativeGrid, other: NativeGrid) -> bool:
@@ -99,8 +86,8 @@ def _is_same_place(grid: NativeGrid, other: NativeGrid) -> bool:
 
 def _unit_notes(axes: Axes, crs: Crs) -> Iterator[Finding]:
     for axis in (axes.y_field, axes.x_field):
-        unit = "" if axis is None else axis.text("units").strip()
-        if axis is not None and not crs.is_geographic and unit.lower() not in {*METRES, *_RADIANS, *_NO_UNITS}:
+        unit = axis.text("units").strip() if axis and not crs.is_geographic else ""
+        if axis and unit.lower() not in {*METRES, *_RADIANS, *_NO_UNITS}:
             message = f"its unit {unit[:40]!r} is not known; it is read as the unit of the coordinate reference system"
             yield Finding("warning", axis.name, message)
 
@@ -184,22 +171,19 @@ def _transform_in(attributes: Attributes, size: tuple[int, int], *, needs_size: 
     """The transform of cell edges, if attributes state one for this size; a parent's may be for any of its levels."""
     shape, box = _numbers(attributes.get("spatial:shape"), 2), _numbers(attributes.get("spatial:bbox"), 4)
     is_of_nodes = attributes.get("spatial:registration") == "node"
-    for key, is_gdal in (("GeoTransform", True), ("spatial:transform", False), ("transform", False)):
-        numbers = _numbers(attributes.get(key), 6)
-        is_sized = key.startswith("spatial:") and (shape is not None or box is not None)
-        if (
-            numbers is None
-            or (is_sized and shape is not None and tuple(shape) != size)
-            or (needs_size and not is_sized)
-        ):
-            continue
-        transform = Affine.from_gdal(*numbers) if is_gdal else Affine(*numbers)
-        if key.startswith("spatial:"):
-            transform = transform @ Affine.translation(-0.5, -0.5) if is_of_nodes else transform
-            if box is not None and not _fills(transform, box, size):
-                continue
-        return None if transform.is_degenerate else transform
-    return _transform_of_box(box, size, is_of_nodes=is_of_nodes)
+    keys = ("GeoTransform", "spatial:transform", "transform")
+    gdal, numbers, plain = (_numbers(attributes.get(key), 6) for key in keys)
+    spatial = Affine(*numbers) @ Affine.translation(-0.5 * is_of_nodes, -0.5 * is_of_nodes) if numbers else None
+    is_of_size = (shape is None or tuple(shape) == size) and (shape or box or not needs_size)
+    if gdal and not needs_size:
+        transform = Affine.from_gdal(*gdal)
+    elif spatial and is_of_size and (box is None or _fills(spatial, box, size)):
+        transform = spatial
+    elif plain and not needs_size:
+        transform = Affine(*plain)
+    else:
+        return _transform_of_box(box, size, is_of_nodes=is_of_nodes)
+    return None if transform.is_degenerate else transform
 
 
 def _fills(transform: Affine, box: list[float], size: tuple[int, int]) -> bool:

@@ -34,6 +34,11 @@ _NAMES: Mapping[PartName, str] = {
     "yearday": r"day_?of_?year|doy|yearday|julian_?day|jday",
     "hour": r"hour|hour_?of_?day|hod",
 }
+_TOGETHER: tuple[tuple[PartName, ...], ...] = (
+    *(("run", "lead"), ("year", "month", "day", "hour"), ("year", "month", "day")),
+    *(("year", "yearday", "hour"), ("year", "yearday"), ("year", "month")),
+)
+"""Parts that make a time, the more precise ones first."""
 _DIMENSION = "valid time"
 """Name of the dimension that folded dimensions become; no array has it, as it has a blank."""
 VALID_TIME = re.compile(r"(valid|verification|forecast|target)_?(time|date)|time", re.IGNORECASE)
@@ -86,7 +91,9 @@ def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> F
     Raises:
         UnsupportedSource: The parts of the time cannot be read.
     """
-    parts, stated = _parts(array, fields), _stated_times(array, fields)
+    parts = _parts(array, fields)
+    of_steps = (field for field in fields.fields.values() if _is_stated(field) and set(field.dims) < set(array.dims))
+    stated = next(of_steps, None)
     names = () if stated is not None else _used(parts)
     used = [stated] if stated is not None else [parts[name] for name in names]
     if not used:
@@ -102,11 +109,10 @@ def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> F
         firsts = valid.reshape(grid.shape).min(axis=tuple(range(1, len(dims))), keepdims=True)
         runs = np.broadcast_to(firsts, grid.shape).ravel()
     order, findings = _newest(valid, runs, " and ".join(dims))
-    cells = tuple(zip(*(axis.tolist() for axis in np.unravel_index(order, grid.shape)), strict=True)) if dims else ((),)
+    steps = list(np.ndindex(grid.shape))
+    times = FoldedTimes(dims, tuple(steps[step] for step in order))
     is_monthly = set(names) == {"year", "month"}
-    return _folded(
-        array, fields, FoldedTimes(dims, cells), valid=valid[order], findings=findings, is_monthly=is_monthly
-    )
+    return _folded(array, fields, times, valid=valid[order], findings=findings, is_monthly=is_monthly)
 
 
 def _folded(
@@ -188,8 +194,7 @@ def _part_by_name(field: Field) -> PartName | None:
     if field.text("standard_name") or field.dtype.kind not in "iufmM":
         return None
     part = next((part for part, names in _NAMES.items() if re.fullmatch(names, field.name, re.IGNORECASE)), None)
-    is_right = {"run": is_since(field), "lead": not is_since(field)}.get(part or "", not is_since(field))
-    return part if is_right else None
+    return part if is_since(field) == (part == "run") else None
 
 
 def is_time_part(field: Field) -> bool:
@@ -198,28 +203,13 @@ def is_time_part(field: Field) -> bool:
 
 
 def _is_stated(field: Field) -> bool:
-    """Whether a field has valid times over several dimensions."""
-    is_named = field.text("standard_name") == "time" or (
-        not field.text("standard_name") and VALID_TIME.fullmatch(field.name) is not None
-    )
-    return len(field.dims) > 1 and is_named and is_since(field)
-
-
-def _stated_times(array: Field, fields: FieldSet) -> Field | None:
-    found = (field for field in fields.fields.values() if _is_stated(field) and set(field.dims) < set(array.dims))
-    return next(found, None)
+    name = field.text("standard_name") or field.name
+    return len(field.dims) > 1 and VALID_TIME.fullmatch(name) is not None and is_since(field)
 
 
 def _used(parts: Mapping[PartName, Field]) -> tuple[PartName, ...]:
-    """The parts that make a time of an array together."""
-    if {"run", "lead"} <= set(parts) and (parts["run"].dims or parts["lead"].dims):
-        return ("run", "lead")
-    options: tuple[tuple[PartName, ...], ...] = (
-        *(("year", "month", "day", "hour"), ("year", "month", "day"), ("year", "yearday", "hour")),
-        *(("year", "yearday"), ("year", "month")),
-    )
-    found = next((option for option in options if set(option) <= set(parts)), ())
-    return found if any(parts[name].dims for name in found) else ()
+    options = (option for option in _TOGETHER if set(option) <= set(parts) and any(parts[name].dims for name in option))
+    return next(options, ())
 
 
 def _combined(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _Grid) -> InstantArray:
@@ -230,15 +220,14 @@ def _combined(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: 
         runs = grid.spread(parts["run"], instants_of(parts["run"]).instants)
         return add_durations(runs, grid.spread(parts["lead"], leads.ravel()), parts["lead"])
     values = {name: grid.spread(parts[name], _whole(parts[name])) for name in names}
-    start = (values["year"] - 1970).astype("datetime64[Y]")
-    months = start.astype("datetime64[M]") + (values["month"] - 1 if "month" in names else 0)
-    day = values.get("day", values.get("yearday", np.ones_like(values["year"])))
+    one = np.ones(grid.size, dtype=np.int64)
+    year, month, hour = values["year"], values.get("month", one), values.get("hour", 0 * one)
+    months = (year * 12 + month - 1 - 1970 * 12).astype("datetime64[M]")
+    day = values.get("day", values.get("yearday", one))
     days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
-    unit = "datetime64[M]" if "month" in names else "datetime64[Y]"
-    is_date = (days.astype(unit) == months.astype(unit)) & (day >= 1)
-    is_date &= (months.astype("datetime64[Y]") == start) & (values["year"] > 0)
-    instants = days.astype("datetime64[ns]") + values.get("hour", np.zeros_like(day)).astype("timedelta64[h]")
-    return np.where(is_date, instants, np.datetime64("NaT", "ns"))
+    unit = "datetime64[Y]" if "yearday" in names else "datetime64[M]"
+    is_date = (days.astype(unit) == months.astype(unit)) & (year > 0) & (month >= 1) & (month <= 12) & (hour >= 0)
+    return np.where(is_date, days.astype("datetime64[ns]") + hour.astype("timedelta64[h]"), np.datetime64("NaT", "ns"))
 
 
 def _whole(field: Field) -> NDArray[np.int64]:
