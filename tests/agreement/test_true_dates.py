@@ -59,6 +59,18 @@ def test_names_of_a_family_give_their_dates(family, seed):
     assert found == expected
 
 
+def test_dekads_by_number_of_two_variables_have_their_dates():
+    days = {"1": "01", "2": "11", "3": "21"}
+
+    found = spans_of([f"{variable}_201906_{number}.tif" for variable in ("NDVI", "LAI") for number in days])
+
+    assert {name: start for name, (start, _end) in found.items()} == {
+        f"{variable}_201906_{number}.tif": f"2019-06-{day}T00:00:00"
+        for variable in ("NDVI", "LAI")
+        for number, day in days.items()
+    }
+
+
 def spec_of(path, select, kind="netcdf"):
     steps = tuple(Step(dimension=name, value=value) for name, value in select.items())
     return SourceSpec(collection="made", kind=kind, href=str(path), variables={"v": VariableSpec(id="v", select=steps)})

@@ -3,8 +3,10 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,8 +73,13 @@ class Name:
     """The text that stands for the time."""
     variable: str | None = None
     """The text that stands for the variable."""
-    number: PartKind | None = None
-    """Whether the last digit of its time is the number of a dekad or pentad."""
+    part: Part | None = None
+    """What follows its date as a part of its time."""
+
+    @property
+    def number(self) -> PartKind | None:
+        """Whether the last digit of its time is the number of a dekad or pentad."""
+        return self.part.kind if self.part and self.part.kind in NUMBERED else None
 
     @property
     def folder_pattern(self) -> str:
@@ -164,20 +171,12 @@ def _grouped(names: Iterable[Name]) -> list[NameGroup]:
     return [NameGroup(pattern, tuple(members)) for pattern, members in sorted(groups.items())]
 
 
-def _with_parts(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> list[Name]:
+def _with_parts(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> Sequence[Name]:
     """The names, with `TIME` for a date and what follows it as a part of the time; `None`: no file is opened."""
     for kind in PART_KINDS:
-        pairs = [_with_part(name, kind) for name in names]
-        parts = {id(other): part for other, part in pairs if part is not None}
-        names = _replaced(
-            names,
-            [other for other, _part in pairs],
-            lambda members, parts=parts: _are_parts(  # type: ignore[misc]
-                [other for _name, other in members], [parts[id(other)] for _name, other in members], are_alike
-            ),
-            key=_without_variable,
-        )
-    return list(names)
+        others = [_with_part(name, kind) for name in names]
+        names = _replaced(names, others, partial(_are_parts, are_alike=are_alike), key=_without_variable)
+    return names
 
 
 def _replaced(
@@ -188,34 +187,31 @@ def _replaced(
     key: Callable[[str], str] = str,
 ) -> list[Name]:
     """The names, or the others in their places where those whose patterns have one key belong together."""
-    pairs = list(zip(names, others, strict=True))
-    keys = {other.pattern: key(other.pattern) for name, other in pairs if other is not name}
     groups: dict[str, list[tuple[Name, Name]]] = defaultdict(list)
-    for name, other in pairs:
+    for name, other in zip(names, others, strict=True):
         if other is not name:
-            groups[keys[other.pattern]].append((name, other))
-    joined = {each for each, members in groups.items() if are_one(members)}
-    return [other if other is not name and keys[other.pattern] in joined else name for name, other in pairs]
+            groups[key(other.pattern)].append((name, other))
+    joined = {id(other) for members in groups.values() if are_one(members) for _name, other in members}
+    return [other if id(other) in joined else name for name, other in zip(names, others, strict=True)]
 
 
-def _with_part(name: Name, kind: PartKind) -> tuple[Name, Part | None]:
+def _with_part(name: Name, kind: PartKind) -> Name:
     """A name, with `TIME` for its date and the part of a kind after that."""
     stem = without_suffix(name.path.name)
     found = find_time(stem)
     part = parts_after(stem, found, kind) if found and name.time == stem[found.start : found.stop] else None
     if part is None:
-        return name, None
-    start, stop = part.whole.start, part.whole.stop
-    pattern = f"{name.folder_pattern}/" if name.folder_pattern else ""
-    pattern += _dated(stem, start, stop) + name.path.name[len(stem) :]
-    number = kind if kind in NUMBERED else None
-    return Name(name.path, pattern, stem[start:stop], number=number), part
+        return name
+    _span, start, stop = part.whole
+    folder = f"{name.folder_pattern}/" if name.folder_pattern else ""
+    pattern = folder + _dated(stem, start, stop) + name.path.name[len(stem) :]
+    return Name(name.path, pattern, stem[start:stop], part=part)
 
 
+@lru_cache(maxsize=1 << 12)
 def _without_variable(pattern: str) -> str:
     # A pattern in which variables and satellites of one build are one.
-    words = _WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern)
-    return _with_one(words)
+    return _with_one(_WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern))
 
 
 def _with_one(text: str) -> str:
@@ -223,22 +219,19 @@ def _with_one(text: str) -> str:
     return _TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", text)
 
 
-def _are_parts(
-    names: Sequence[Name], parts: Sequence[Part], are_alike: Callable[[Sequence[Path]], bool] | None
-) -> bool:
+def _are_parts(pairs: Sequence[tuple[Name, Name]], *, are_alike: Callable[[Sequence[Path]], bool] | None) -> bool:
     """Whether what follows dates is a part of the times; tiles differ in their grids."""
+    parts = [other.part for _name, other in pairs if other.part]
     if not are_parts(parts):
         return False
     if parts[0].kind == "period":
         return True
     if are_alike is None:
         return len({part.date.span for part in parts}) == len({part.whole.span for part in parts})
-    first: dict[tuple[str, str], Path] = {}
-    for name, part in zip(names, parts, strict=True):
-        first.setdefault((name.pattern, part.text), name.path)
-    patterns = {pattern for pattern, _text in first}
-    of_one = [[path for (own, _text), path in first.items() if own == pattern] for pattern in patterns]
-    return all(are_alike(paths[:: -(-len(paths) // MOST_COMPARED)]) for paths in of_one)
+    paths: dict[str, dict[str, Path]] = defaultdict(dict)
+    for (_name, other), part in zip(pairs, parts, strict=True):
+        paths[other.pattern].setdefault(part.text, other.path)
+    return all(are_alike(list(each.values())[:: -(-len(each) // MOST_COMPARED)]) for each in paths.values())
 
 
 def _with_codes(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
@@ -341,13 +334,16 @@ def _with_twins(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], boo
 
 
 def _with_variables(names: Sequence[Name]) -> list[Name]:
-    """The names with `VARIABLE` in place of the word by which otherwise equal names differ."""
+    """The names with `VARIABLE` in place of the word by which most otherwise equal names differ."""
     options = [_variable_options(name) for name in names]
     seen: dict[str, set[str]] = defaultdict(set)
-    for each in options:
-        for pattern, word in each.items():
-            seen[pattern].add(word)
-    return [_best(name, option, seen) for name, option in zip(names, options, strict=True)]
+    for pattern, word in chain.from_iterable(each.items() for each in options):
+        seen[pattern].add(word)
+    best = [max(each, key=lambda pattern: len(seen[pattern]), default="") for each in options]
+    return [
+        replace(name, pattern=pattern, variable=words[pattern]) if len(seen[pattern]) > 1 else name
+        for name, words, pattern in zip(names, options, best, strict=True)
+    ]
 
 
 def _with_assets(
@@ -413,15 +409,6 @@ def _variable_options(name: Name) -> dict[str, str]:
 def is_known(word: str) -> bool:
     """Whether a word is the name of a variable or of a satellite's band."""
     return word.lower() in KNOWN_VARIABLES or _BAND.fullmatch(word) is not None
-
-
-def _best(name: Name, options: Mapping[str, str], seen: Mapping[str, Collection[str]]) -> Name:
-    if not options:
-        return name
-    pattern = max(options, key=lambda each: len(seen[each]))
-    if len(seen[pattern]) < 2:
-        return name
-    return Name(name.path, pattern, name.time, options[pattern])
 
 
 _HIDDEN_WORD = re.compile(
