@@ -21,7 +21,8 @@ from chronotile.readers.library_errors import one_line
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
 from chronotile.readers.remote.s3_environment import is_paid
-from chronotile.readers.zarr.metadata import ArrayNode, ZarrArray
+from chronotile.readers.zarr.damage import guard_blosc, require_whole_members
+from chronotile.readers.zarr.metadata import ArrayNode, ZarrArray, zip_path
 from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States
 from chronotile.readers.zarr.waits import chunk_context, result_within
 
@@ -135,6 +136,7 @@ class TensorStoreArray(_WatchedArray):
         self._remote = RemoteMetadata(href, node) if local_path(href) is None else None
         self._spec["fill_missing_data_reads"] = self._remote is None
         self._files = self._remote or LocalFiles(href, node)
+        self._zip = None if self._remote is not None else zip_path(href)
         self._watched = Watched(self._files, self._open)
         self._reads = None if self._remote is None else RemoteReads(href, node, self._remote, self._watched)
 
@@ -142,6 +144,9 @@ class TensorStoreArray(_WatchedArray):
         """Return the selected numbers, in stored order."""
         if self._reads is not None:
             return self._reads.read(selection)
+        if self._zip is not None and self.chunks == self._node.files:  # a shard is never read whole
+            files = itertools.product(*map(_chunks, selection, self._node.files))
+            require_whole_members(self._zip, map(self._node.file_of, files))
         numbers: Numbers = self._watched.for_reading(selection).array[selection].read().result()
         return numbers
 
@@ -231,8 +236,8 @@ def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-p
     """Return the array of a store on this machine as zarr-python opens it."""
     import zarr
 
-    path = local_path(href)
-    store = zarr.storage.ZipStore(path, mode="r") if path is not None and path.suffix == ".zip" else path
+    guard_blosc()
+    store = zarr.storage.ZipStore(path, mode="r") if (path := zip_path(href)) else local_path(href)
     return zarr.open_array(store, path=node.path, mode="r")
 
 

@@ -23,6 +23,7 @@ from chronotile.readers.remote.files import read_whole
 from chronotile.readers.remote.requests import Away, Refused, list_folders
 from chronotile.readers.remote.s3_environment import is_paid
 from chronotile.readers.zarr.commit import nodes_of
+from chronotile.readers.zarr.damage import require_whole_members
 from chronotile.readers.zarr.kind import LEVELS_END
 from chronotile.readers.zarr.waits import request_limits, result_within
 
@@ -61,6 +62,7 @@ def open_documents(href: str, names: Collection[str] = ()) -> tuple[Documents, s
 
     Raises:
         UnsupportedSource: It does not exist.
+        Damaged: A document in a ZIP file has another checksum.
     """
     path = local_path(href)
     if path is not None and not path.exists():
@@ -73,8 +75,16 @@ def open_documents(href: str, names: Collection[str] = ()) -> tuple[Documents, s
     if path is None and not href.endswith(".zip"):
         store.add_consolidated()
         return (store if store.is_complete else Unconsolidated(opened, href, names)), ""
-    store.list_keys()
+    keys = store.list_keys()
+    if (zipped := zip_path(href)) is not None:
+        require_whole_members(zipped, (key for key in keys if key.rpartition("/")[2] in (*METADATA, ".zattrs")))
     return store, store.root()
+
+
+def zip_path(href: str) -> Path | None:
+    """Return the path of a store that is a ZIP file on this machine."""
+    path = local_path(href)
+    return path if path is not None and path.suffix == ".zip" else None
 
 
 class Folder:
@@ -116,9 +126,10 @@ class KeyValues:
         self._known: dict[str, bytes] = {}
         self._keys: set[str] = set()
 
-    def list_keys(self) -> None:
-        """Take the names of all there is."""
+    def list_keys(self) -> Collection[str]:
+        """Take the names of all there is, and return them."""
         self._keys = {key.decode() for key in result_within(self._store.list())}
+        return self._keys
 
     def add_consolidated(self) -> None:
         """Take the metadata of all nodes from the document that holds them."""

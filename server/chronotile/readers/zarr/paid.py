@@ -17,6 +17,7 @@ from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.gates import gates
 from chronotile.readers.remote.requests import Refused, of_bucket, one_read, read_deadline, retry, s3_store
 from chronotile.readers.remote.s3_environment import s3_access
+from chronotile.readers.zarr.damage import guard_blosc
 from chronotile.readers.zarr.metadata import ArrayNode, ZarrArray
 from chronotile.readers.zarr.remote import REFUSED_CHUNK, RemoteMetadata
 from chronotile.readers.zarr.waits import result_of
@@ -67,6 +68,7 @@ class PaidArray(ZarrArray):
     def _array(self) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
         from zarr.api.asynchronous import open_array
 
+        guard_blosc()
         store = _heard_store(s3_store(self._bucket, s3_access()), self._bucket)
         path = f"{urlsplit(self._href).path.strip('/')}/{self._node.path}"
         return self._ask(lambda: open_array(store=store, path=path, mode="r"))

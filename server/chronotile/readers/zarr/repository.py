@@ -21,6 +21,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import LOOK_S, looks
 from chronotile.readers.remote.requests import AGAIN_S, ATTEMPTS, Away, Refused, Replaced, one_read
 from chronotile.readers.remote.s3_environment import s3_access
+from chronotile.readers.zarr.damage import guard_blosc
 from chronotile.readers.zarr.kind import HEADS, SNAPSHOTS
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, ZarrArray, group_of_documents
 from chronotile.readers.zarr.waits import result_of
@@ -233,6 +234,7 @@ class IcechunkArray(ZarrArray):
     def __init__(self, repository: Repository, node: ArrayNode) -> None:
         from zarr.api.asynchronous import open_array
 
+        guard_blosc()
         self._repository, self._node = repository, node
         with one_read():
             self._array: Any = within(open_array(store=repository.store, path=node.path, mode="r"))

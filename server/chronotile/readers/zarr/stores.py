@@ -24,6 +24,7 @@ from chronotile.readers.library_errors import opening
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Refused
 from chronotile.readers.zarr.arrays import open_array
+from chronotile.readers.zarr.damage import guard_blosc
 from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
 from chronotile.readers.zarr.metadata import ArrayNode, Document, GroupNode, open_documents, read_group
 from chronotile.readers.zarr.references.files import places_of
@@ -117,6 +118,7 @@ def load_texts(store: Store, node: ArrayNode) -> NDArray[Any]:
     import zarr
     from zarr.core.buffer import default_buffer_prototype
 
+    guard_blosc()
     documents, _root = open_documents(store.href)
     chunks = range(-(-node.shape[0] // node.files[0]))
     names = [f"{node.path}/{name}" for name in (node.document, ".zattrs")] + [node.file_of([each]) for each in chunks]

@@ -20,6 +20,7 @@ from chronotile.readers.caches.block_cache import KEY_BYTES, BlockCache
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.remote.requests import one_read
+from chronotile.readers.zarr.damage import guard_blosc
 from chronotile.readers.zarr.metadata import ArrayNode, ZarrArray
 from chronotile.readers.zarr.references.document import ByteRange
 from chronotile.readers.zarr.references.files import ReferencedFiles
@@ -111,6 +112,7 @@ def _step(codec: Mapping[str, Any], most: int) -> Step:
     require_extra("zarr", f"a reference to chunks encoded with {name}", error=UnsupportedSource)
     from numcodecs import get_codec  # noqa: PLC0415 -- of an extra
 
+    guard_blosc()
     found = get_codec(dict(codec))
     return lambda data: np.ascontiguousarray(np.asarray(found.decode(data))).tobytes()
 
