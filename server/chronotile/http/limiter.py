@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
 from time import monotonic
@@ -255,25 +255,22 @@ class Limiter:
             ServerBusy: It took too long, or would have.
         """
         shares, lines = [each.share for each in sources], [each.line for each in sources]
-        async with self._waiting(lines, shares, is_new=is_new, usual_s=usual_s) as has_waited:
+        is_full = any(each.locked() for each in shares)
+        async with self._waiting(lines, is_new=is_new, usual_s=usual_s) if is_full else nullcontext():
             await _take(shares)
             for share in shares:
                 taken.callback(share.release)
-        is_new = is_new and not has_waited
-        async with self._waiting([self._line], (self._free, self._turns), is_new=is_new, usual_s=usual_s):
+        is_new = is_new and not is_full
+        is_full = self._free.locked() or self._turns.locked()
+        async with self._waiting([self._line], is_new=is_new, usual_s=usual_s) if is_full else nullcontext():
             await self._free.acquire()
             taken.callback(self._free.release)
             await self._turns.acquire()
             turn.callback(self._turns.release)
 
     @asynccontextmanager
-    async def _waiting(
-        self, lines: Sequence[WaitingLine], awaited: Iterable[FairSemaphore], *, is_new: bool, usual_s: float
-    ) -> AsyncIterator[bool]:
-        """Wait in line for semaphores, until they are acquired or it takes too long; give whether one is not free."""
-        if not any(each.locked() for each in awaited):
-            yield False
-            return
+    async def _waiting(self, lines: Sequence[WaitingLine], *, is_new: bool, usual_s: float) -> AsyncIterator[None]:
+        """Wait in lines until the semaphores that are acquired inside are free, or until it takes too long."""
         wait = asyncio.timeout(GIVE_UP * self._patience_s)
         refuse = partial(_end, wait) if is_new else None
         places = [(line, line.join(refuse, usual_s=usual_s, client=CLIENT.get())) for line in lines]
@@ -282,7 +279,7 @@ class Limiter:
         leave: Callable[[WaitingLine, Place], None] = WaitingLine.cancel
         try:
             async with wait:
-                yield True
+                yield
             leave = partial(WaitingLine.leave, is_served=True)
         except TimeoutError as error:
             leave = partial(WaitingLine.leave, is_served=False)
