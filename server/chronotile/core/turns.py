@@ -86,8 +86,13 @@ class FairSemaphore:
     """Semaphore of one event loop, whose waiting tasks take turns by `CLIENT`."""
 
     def __init__(self, value: int) -> None:
-        self._value = value
+        self._value = self._most = value
         self._waiting = Turns[asyncio.Future[None]]()
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a task has acquired it."""
+        return self._value < self._most
 
     def locked(self) -> bool:
         """Return whether a task would have to wait."""

@@ -62,8 +62,11 @@ class Source:
         share = max(1, threads // SOURCE_SHARE)
         self.share = FairSemaphore(share)
         self.line = WaitingLine(usual_s, clock, threads=share)
-        self.requests = 0
-        """That wait for it or read it."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether requests wait for it or read it."""
+        return len(self.line) > 0 or self.share.is_taken
 
 
 class Limiter:
@@ -151,35 +154,11 @@ class Limiter:
             ServerBusy: It would wait too long, or has.
         """
         named = [self._source(source) for source in sources]
-        for each in named:
-            each.requests += 1
-        try:
-            return await self._run_in_slot(work, named, is_active, usual_s)
-        finally:
-            for each in named:
-                each.requests -= 1
-
-    def refuses(self, sources: Collection[str]) -> bool:
-        """Whether a new request for these sources is refused; if so, it is counted as refused."""
-        named = [self._source(source) for source in sources]
-        is_new = asyncio.current_task() not in self._admitted
-        is_refused = is_new and self._must_wait(named) and self._is_too_long(named)
-        if is_refused:
-            self._refusal()
-        return is_refused
-
-    async def _run_in_slot(
-        self,
-        work: Callable[[], Result],
-        sources: Sequence[Source],
-        is_active: Callable[[], Awaitable[bool]] | None,
-        usual_s: float,
-    ) -> Result | None:
-        must_wait = self._must_wait(sources)
-        is_new = must_wait and self._admit(sources)
+        must_wait = self._must_wait(named)
+        is_new = must_wait and self._admit(named)
         self._admitted.add(asyncio.current_task())
         with ExitStack() as taken, ExitStack() as turn:
-            await self._wait(sources, taken, turn, is_new=is_new, usual_s=usual_s)
+            await self._wait(named, taken, turn, is_new=is_new, usual_s=usual_s)
             stalled = asyncio.get_running_loop().call_later(STALLED_S, turn.close)
             turn.callback(stalled.cancel)
             if must_wait and is_active is not None and not await is_active():
@@ -193,10 +172,19 @@ class Limiter:
             finally:
                 self.running -= 1
 
+    def refuses(self, sources: Collection[str]) -> bool:
+        """Whether a new request for these sources is refused; if so, it is counted as refused."""
+        named = [self._source(source) for source in sources]
+        is_new = asyncio.current_task() not in self._admitted
+        is_refused = is_new and self._must_wait(named) and self._is_too_long(named)
+        if is_refused:
+            self._refusal()
+        return is_refused
+
     def _source(self, name: str) -> Source:
         if name not in self._sources:
             if len(self._sources) >= MOST_SOURCES:
-                self._sources = {name: each for name, each in self._sources.items() if each.requests}
+                self._sources = {name: each for name, each in self._sources.items() if each.is_used}
             self._sources[name] = Source(self.threads, self._usual_s, self._clock)
         return self._sources[name]
 
@@ -296,7 +284,7 @@ class Limiter:
     def _look(self) -> None:
         """Refuse the last requests in line if they would reach their time limit anyway."""
         self._looking = None
-        for line in (self._line, *(each.line for each in self._sources.values() if each.requests)):
+        for line in (self._line, *(each.line for each in self._sources.values() if each.is_used)):
             line.refuse_last(GIVE_UP * self._patience_s)
         if self.waiting:
             self._look_soon()
