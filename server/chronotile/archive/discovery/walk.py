@@ -5,7 +5,6 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,48 +131,34 @@ def reason_by_content(path: Path) -> str | None:
 
 def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
     """Yield files, and folders that are Zarr stores, folder by folder."""
-    waiting, seen, count = [(root, 0)], set[tuple[int, int]](), 0
-    while waiting:
-        folder, depth = waiting.pop(0)
+
+    def report(error: OSError) -> None:
+        message = f"skipped: it cannot be read: {error.strerror}"
+        findings.append(Finding("warning", _name(Path(error.filename), root), message))
+
+    seen, count = set[tuple[int, int]](), 0
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=report):
+        path, below = Path(folder), sorted(name for name in folders if not name.startswith("."))
+        folders.clear()
         try:
-            status = folder.stat()
-        except OSError as error:
-            findings.append(Finding("warning", _name(folder, root), f"skipped: it cannot be read: {error.strerror}"))
+            status = path.stat()
+        except OSError as error:  # such as of a folder that was removed since it was listed
+            report(error)
             continue
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
-        below = list[tuple[Path, int]]()
-        for entry in _listing(folder, findings):
+        plain = [name for name in below if is_unicode(name) and kind_of_path(path / name) is None]
+        for name in sorted({*files, *below} - {*plain}):
             count += 1
             if count > MAX_FILES:
                 findings.append(Finding("warning", root.name, f"only its first {MAX_FILES} files are inspected"))
                 return
-            path = Path(entry.path)
-            if is_unicode(entry.name) and _is_folder(entry) and kind_of_path(path) is None:
-                below.append((path, depth + 1))
-            else:
-                yield path
-        if below and depth == MAX_DEPTH:
-            findings.append(Finding("warning", _name(folder, root), f"folders deeper than {MAX_DEPTH} are skipped"))
+            yield path / name
+        if plain and len(path.relative_to(root).parts) == MAX_DEPTH:
+            findings.append(Finding("warning", _name(path, root), f"folders deeper than {MAX_DEPTH} are skipped"))
         else:
-            waiting += below
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    with suppress(OSError):  # such as of a link that leads to itself
-        return entry.is_dir()
-    return False
-
-
-def _listing(folder: Path, findings: list[Finding]) -> list["os.DirEntry[str]"]:
-    try:
-        with os.scandir(folder) as entries:
-            shown = (each for each in entries if not (each.name.startswith(".") and _is_folder(each)))
-            return sorted(shown, key=lambda each: each.name)
-    except OSError as error:
-        findings.append(Finding("warning", folder.name, f"skipped: it cannot be read: {error.strerror}"))
-        return []
+            folders.extend(plain)
 
 
 def _skips(reason: str, paths: Iterable[Path], root: Path) -> Iterator[Finding]:

@@ -254,8 +254,7 @@ class Cube(Reader):
         array = source.levels[level]
         rows = slice(window.row_start, window.row_stop, step)
         columns = slice(window.column_start, window.column_stop, step)
-        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
-            numbers = array.source.read(array.selection(array.positions[index], rows, columns))
+        numbers = self._read(variable, array, array.selection(array.positions[index], rows, columns))
         if array.x_axis < array.y_axis:
             numbers = numbers.T
         return Pixels(as_meant(numbers, source.info.encoding.dtype))
@@ -267,11 +266,14 @@ class Cube(Reader):
         if not indexes:
             return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
         positions = [array.positions[index] for index in indexes]
-        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
-            numbers = array.source.read(array.selection(_run(positions), row, column))
+        numbers = self._read(variable, array, array.selection(_run(positions), row, column))
         if array.time_axis is None:
             numbers = np.repeat(numbers, len(positions))
         return Pixels(as_meant(numbers, source.info.encoding.dtype))
+
+    def _read(self, variable: str, level: CubeLevel, selection: Selection) -> Numbers:
+        with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
+            return level.source.read(selection)
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
         """Return the shape of the chunks."""
@@ -284,8 +286,7 @@ class Cube(Reader):
         array = source.levels[0]
         rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
         times = _run([array.positions[index] for index in indexes])
-        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
-            numbers = array.source.read(array.selection(times, rows, columns))
+        numbers = self._read(variable, array, array.selection(times, rows, columns))
         numbers = np.moveaxis(numbers, array.block_axes, range(-len(array.block_axes), 0))
         if array.time_axis is None:
             numbers = np.repeat(numbers[np.newaxis], len(indexes), axis=0)

@@ -15,9 +15,7 @@ from chronotile.core.model.collection import Step, VariableSpec
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time import numbers_of_year
-from chronotile.readers.cf.time_numbers import YEARS, is_of_years, is_since
-
-IntArray = NDArray[np.int64]
+from chronotile.readers.cf.time_numbers import YEARS, IntArray, is_of_years, is_since
 
 Role = Literal["x", "y", "time"]
 

@@ -99,13 +99,19 @@ def resolve_crs(field: Field, fields: FieldSet, axes: Axes) -> ArrayCrs:
     Raises:
         UnsupportedSource: No CRS is stated, or none that is understood, is of the Earth and fits the coordinates.
     """
-    kinds = kinds_of_coordinates(axes)
+    kinds = _kinds_of_coordinates(axes)
     stated, unknown = _statements(field, fields, axes)
     fitting = [each for each in stated if each.kind in kinds]
     if fitting:
         chosen, passed = fitting[0], stated[: stated.index(fitting[0])]
         others = tuple(each for each in fitting[1:] if each.is_for_array or not chosen.is_for_array)
-        findings = tuple(_passed_over(each, chosen, field.name) for each in passed if each.is_for_array)
+        messages = [
+            f"{each.place} has {_WORDS[each.kind]}, which its coordinates are not; {chosen.place} is used; if that is "
+            "wrong, set crs: for the source"
+            for each in passed
+            if each.is_for_array
+        ]
+        findings = tuple(Finding("warning", field.name, message) for message in messages)
         return ArrayCrs(chosen.crs, chosen.place, others, findings)
     if kinds == {"geographic"}:
         return _geographic(axes, stated, field.name)
@@ -141,15 +147,7 @@ def _geographic(axes: Axes, stated: list[CrsStatement], name: str) -> ArrayCrs:
     return ArrayCrs(source_crs(below.to_wkt()), findings=(Finding("warning", name, message),))
 
 
-def _passed_over(passed: CrsStatement, chosen: CrsStatement, name: str) -> Finding:
-    message = (
-        f"{passed.place} has {_WORDS[passed.kind]}, which its coordinates are not; {chosen.place} is used; if that is "
-        "wrong, set crs: for the source"
-    )
-    return Finding("warning", name, message)
-
-
-def kinds_of_coordinates(axes: Axes) -> frozenset[Kind]:
+def _kinds_of_coordinates(axes: Axes) -> frozenset[Kind]:
     """Return the kinds of CRS that the coordinates of an array may be of, by their standard names and units.
 
     Raises:

@@ -69,6 +69,8 @@ _MAX_NAMED_MONTHS = 12
 _NAT = -(2**63)
 """What numpy writes for a date that is none."""
 
+IntArray = NDArray[np.int64]
+
 MAX_YEARS = 100_000
 """From their reference, up to which times are looked at; beyond are fill values."""
 
@@ -197,19 +199,29 @@ def _of_digits(numbers: NDArray[Any], part: str) -> Instants:
     """Instants of numbers whose digits are a year, a month and a day; a fraction is that share of the part."""
     whole = np.floor(np.clip(numbers.astype(np.float64), 0, 10**8)).astype(np.int64)
     dates = whole * {"year": 10_000, "month": 100, "day": 1}[part] + {"year": 101, "month": 1, "day": 0}[part]
-    months = dates // 10_000 * 12 + dates // 100 % 100 - 1 - 1970 * 12
-    start = months.astype("datetime64[M]")
-    days = start.astype("datetime64[D]") + (dates % 100 - 1).astype("timedelta64[D]")
-    is_date = (dates // 100 % 100 >= 1) & (dates // 100 % 100 <= 12) & (days.astype("datetime64[M]") == start)
-    year = dates // 10_000
-    is_date &= (year >= FIRST_YEAR) & (year <= LAST_YEAR)
-    days[~is_date], start[~is_date] = np.datetime64("NaT", "D"), np.datetime64("NaT", "M")
-    starts = days.astype("datetime64[ns]")
-    next_start = start + np.timedelta64(1 if part == "month" else 12, "M")
-    ends = (days + np.timedelta64(1, "D") if part == "day" else next_start).astype("datetime64[ns]")
+    starts = days_of(dates // 10_000, dates // 100 % 100, dates % 100)
+    unit = {"year": "datetime64[Y]", "month": "datetime64[M]", "day": "datetime64[D]"}[part]
+    ends = (starts.astype(unit) + 1).astype("datetime64[ns]")
     fractions = numbers.astype(np.float64) - whole
     is_whole = part != "day" and not fractions.any()
     return Instants(_between(starts, ends, fractions), np.stack([starts, ends], axis=1) if is_whole else None)
+
+
+def days_of(years: IntArray, months: IntArray, days: IntArray, *, are_of_year: bool = False) -> InstantArray:
+    """Return (n,) the start of each day; NaT outside the years served, and where a month or year lacks the day.
+
+    Args:
+        years: (n,)
+        months: (n,) 1 to 12.
+        days: (n,) from 1.
+        are_of_year: Whether days count from the first of January; all months are 1.
+    """
+    starts = (years * 12 + months - 1 - 1970 * 12).astype("datetime64[M]")
+    found = starts.astype("datetime64[D]") + (days - 1).astype("timedelta64[D]")
+    unit = "datetime64[Y]" if are_of_year else "datetime64[M]"
+    is_date = (found.astype(unit) == starts.astype(unit)) & (months >= 1) & (months <= 12)
+    is_date &= (years >= FIRST_YEAR) & (years <= LAST_YEAR)
+    return np.where(is_date, found, np.datetime64("NaT", "D")).astype("datetime64[ns]")
 
 
 def _in_months(numbers: NDArray[Any], length: int, reference: cftime.datetime, *, has_day: bool) -> Instants:

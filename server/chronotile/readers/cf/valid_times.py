@@ -18,7 +18,7 @@ from chronotile.core.model.time.instants import InstantArray, format_instant
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.cf.time_numbers import add_durations, instants_of, is_since
+from chronotile.readers.cf.time_numbers import add_durations, days_of, instants_of, is_since
 
 PartName = Literal["run", "lead", "year", "month", "day", "yearday", "hour"]
 
@@ -221,13 +221,11 @@ def _combined(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: 
         return add_durations(runs, grid.spread(parts["lead"], leads.ravel()), parts["lead"])
     values = {name: grid.spread(parts[name], _whole(parts[name])) for name in names}
     one = np.ones(grid.size, dtype=np.int64)
-    year, month, hour = values["year"], values.get("month", one), values.get("hour", 0 * one)
-    months = (year * 12 + month - 1 - 1970 * 12).astype("datetime64[M]")
-    day = values.get("day", values.get("yearday", one))
-    days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
-    unit = "datetime64[Y]" if "yearday" in names else "datetime64[M]"
-    is_date = (days.astype(unit) == months.astype(unit)) & (year > 0) & (month >= 1) & (month <= 12) & (hour >= 0)
-    return np.where(is_date, days.astype("datetime64[ns]") + hour.astype("timedelta64[h]"), np.datetime64("NaT", "ns"))
+    of_year = values.get("yearday")
+    days = values.get("day", one) if of_year is None else of_year
+    starts = days_of(values["year"], values.get("month", one), days, are_of_year=of_year is not None)
+    hours = values.get("hour", 0 * one)
+    return np.where(hours < 0, np.datetime64("NaT", "ns"), starts + hours.astype("timedelta64[h]"))
 
 
 def _whole(field: Field) -> NDArray[np.int64]:

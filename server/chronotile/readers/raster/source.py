@@ -222,11 +222,9 @@ def _parts(
 
 def _spans_of_names(paths: Sequence[str]) -> dict[str, TimeSpan] | None:
     """The period in each file's name; nothing where some have none, or two have the same."""
-    spans = {path: span for path, _text, span in times_in_names(paths, None)}
-    years = {path: find_bare_year(base_name(path).rpartition(".")[0]) for path in paths}
-    span_of_file = {
-        path: span or (year.span if year else None)
-        for (path, span), year in zip(spans.items(), years.values(), strict=True)
-    }
-    known = {path: span for path, span in span_of_file.items() if span is not None}
+    known = dict[str, TimeSpan]()
+    for path, _text, span in times_in_names(paths, None):
+        year = find_bare_year(base_name(path).rpartition(".")[0])
+        if found := span or (year.span if year else None):
+            known[path] = found
     return known if len(known) == len(paths) == len(set(known.values())) else None
