@@ -13,7 +13,7 @@ from chronotile.readers.hrefs import common_folder
 from chronotile.readers.library_errors import one_line, opening, origin_of
 from chronotile.readers.raster.band_decoding import Band, bands_of
 from chronotile.readers.raster.dated_bands import band_times_of
-from chronotile.readers.raster.pool import HandlePool
+from chronotile.readers.raster.pool import Handle, HandlePool
 from chronotile.readers.raster.source import open_rasters
 from chronotile.readers.raster.stack import RasterStack
 
@@ -25,6 +25,12 @@ SMALL_SIDE_PX = 1024
 
 MAX_FILES = 2000
 """Files of a collection looked into (about 2 ms each): the last by name, which mostly are the newest."""
+
+MAX_OPACITY_FILES, MAX_OPACITY_BLOCKS = 20, 64
+"""Files of a source, and blocks of a file, of which opacities are read."""
+
+OPAQUE = 255
+"""Of a mask, and of an alpha band of any type as GDAL scales it."""
 
 _NAMED = 3
 """Bands that are named; of more only the number is given."""
@@ -93,6 +99,39 @@ def _damage(path: str) -> str | None:
                 handle.read(band, Window(last_row, dataset.height, last_column, dataset.width))
     except UnsupportedSource as error:
         return one_line(origin_of(error))
+    return None
+
+
+def opacity_findings(spec: SourceSpec) -> Iterator[Finding]:
+    """Yield a warning if cells of a source's files are neither transparent nor opaque, which no picture shows."""
+    for name, paths in find_files(spec).items():
+        for path in paths[:: max(1, len(paths) // MAX_OPACITY_FILES)]:
+            message = None
+            with suppress(UnsupportedSource), opening("it"), HandlePool(max_idle=0).lend(path) as handle:
+                message = _partial_opacity(handle, spec)
+            if message is not None:
+                yield Finding("warning", f"{spec.collection}: {name}" if name else spec.collection, message)
+                break
+
+
+def _partial_opacity(handle: Handle, spec: SourceSpec) -> str | None:
+    bands = handle.bands.bands if handle.bands is not None else ()
+    band = next((each.number for each in bands if each.has_mask), None)
+    alpha = next((each.number for each in bands if each.is_alpha), None)
+    if band is None or alpha in {each.band for each in spec.variables.values()} - {None}:
+        return None
+    blocks = [block for _place, block in handle.dataset.block_windows(band)]
+    for block in blocks[:: max(1, len(blocks) // MAX_OPACITY_BLOCKS)]:
+        (top, bottom), (left, right) = block.toranges()
+        opacity = handle.read(band, Window(top, bottom, left, right), is_mask=True)
+        partial = opacity[(opacity > 0) & (opacity < OPAQUE)]
+        if partial.size:
+            kind = "mask" if alpha is None else "alpha band"
+            remedy = "" if alpha is None else f"; name band: {alpha} as a variable to serve opacities"
+            return (
+                f"its {kind} has cells between transparent and opaque, such as {partial[0]} of {OPAQUE}: they are "
+                f"values, and pictures show them opaque{remedy}"
+            )
     return None
 
 

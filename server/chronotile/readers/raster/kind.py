@@ -54,12 +54,18 @@ class RasterKind(SourceKind):
         return "" if is_beside else None
 
     def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
-        """Yield blocks that are whole rows, damaged files, and files that differ from the others."""
-        from chronotile.readers.raster.findings import block_findings, damage_findings, unlike_findings
+        """Yield blocks that are whole rows, damaged files, files that differ, and opacities."""
+        from chronotile.readers.raster.findings import (
+            block_findings,
+            damage_findings,
+            opacity_findings,
+            unlike_findings,
+        )
 
         yield from block_findings(spec)
         yield from damage_findings(spec, known)
         yield from unlike_findings(spec)
+        yield from opacity_findings(spec)
 
     def left_out(self, spec: SourceSpec) -> Iterator[Finding]:
         """Yield a finding for each group of files with bands that are in no variable."""
