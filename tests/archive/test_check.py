@@ -46,6 +46,15 @@ def test_missing_nodata_is_found_once_for_all_bands(check, tmp_path):
     assert [severity for severity, message in check(tmp_path) if "nodata" in message] == ["note"]
 
 
+def test_slow_source_is_read_in_part_and_reported(check, tmp_path, monkeypatch):
+    monkeypatch.setattr(checking, "MAX_READ_S", -1.0)
+    write_tif(tmp_path / "a.tif", np.stack([SCENE.numbers(0)] * 4), SCENE, photometric="MINISBLACK")
+
+    ((severity, message),) = check(tmp_path)
+
+    assert (severity, message.partition(", in")[0]) == ("note", "only pixels of the first 1 of 4 variables were read")
+
+
 def test_nothing_valid_is_found(check, tmp_path):
     write_tif(tmp_path / "a.tif", np.full((30, 40), 255, dtype="uint8"), SCENE)
 

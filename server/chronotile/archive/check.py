@@ -39,6 +39,8 @@ LARGE_PX = 8 << 20
 PROBE_SIDE_PX = 64
 PROBES = 5
 """Of a large grid only this many by this many small windows are read to see whether its pixels can be."""
+MAX_READ_S = 30.0
+"""Time limit for reading pixels of a collection; variables after it are not read."""
 
 
 def check_archive(archive: Archive, passes: SourcePasses | None = None) -> Iterator[Finding]:
@@ -103,7 +105,12 @@ def _variable_findings(
     """Findings in the pixels of variables, without those of the files that are among the places of `damaged`."""
     variables = {variable.name: variable for layer in collection.layers for variable in layer.variables}
     styles = {each.content.name: each.styles[0] for each in collection.layers if isinstance(each.content, VariableInfo)}
-    for variable in variables.values():
+    end = time.monotonic() + MAX_READ_S
+    for number, variable in enumerate(variables.values()):
+        if number and time.monotonic() > end:
+            count = f"{number} of {len(variables)} variables"
+            yield Finding("note", variable.name, f"only pixels of the first {count} were read, in {MAX_READ_S:g} s")
+            return
         newest = max(0, len(variable.times) - 1)
         probe, failure = None, None
         try:  # all windows are read to see whether they can be

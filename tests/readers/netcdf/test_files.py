@@ -13,6 +13,7 @@ from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import domain_of_instants, format_instant
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files
+from chronotile.readers.netcdf.source import engine_options
 from tests.scenes import make_spec
 
 ROWS, COLUMNS = np.mgrid[:12, :20]
@@ -70,7 +71,7 @@ def values_of(reader, index, variable="t2m"):
 
 def stored(path, variable="t2m", time=0):
     """(y, x): what xarray reads of a file by itself."""
-    with xarray.open_dataset(path) as dataset:
+    with xarray.open_dataset(path, **engine_options(path)) as dataset:  # HDF5 requires one locking option
         found = dataset[variable].astype("float64")
         return (found.isel(time=time) if "time" in found.dims else found).to_numpy()
 

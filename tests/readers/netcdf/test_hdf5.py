@@ -16,6 +16,7 @@ from chronotile.archive.live import LiveArchive
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.grid import Window
 from chronotile.readers.kinds import open_source
+from chronotile.readers.netcdf.hdf5 import MAX_ARRAYS
 from tests.clock import Clock
 from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf
 
@@ -195,3 +196,12 @@ def test_chunks_that_a_filter_does_not_undo_name_the_filter(tmp_path):
 
     (finding,) = (each for each in reader.info.findings if each.place == "LAI")
     assert finding.message.startswith("its chunks are not those of Zstandard (HDF5 filter 32015); write the file again")
+
+
+def test_file_of_very_many_arrays_is_refused(tmp_path):
+    with h5py.File(tmp_path / "many.nc", "w") as file:
+        for number in range(MAX_ARRAYS + 1):
+            file.create_dataset(f"v{number}", shape=(1,), dtype="u1")
+
+    with pytest.raises(UnsupportedSource, match=rf"it has {MAX_ARRAYS + 1} arrays, .* {MAX_ARRAYS} are accepted"):
+        open_source(make_spec("netcdf", tmp_path / "many.nc", variables={}))

@@ -184,7 +184,7 @@ def _first(draft: Draft) -> _FirstFile:
         try:
             with opening("it"), pool.lend(str(draft.root / path)) as handle:
                 bands = bands_of(handle.dataset)
-                colours = [handle.dataset.colorinterp[band.number - 1] for band in bands]
+                colours = list(handle.dataset.colorinterp)
                 return _FirstFile(bands, colours, band_times_of(handle))
         except UnsupportedSource as error:
             first = first or error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import has_extra, install
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ HEAP = b"GCOL"
 HEAP_BYTES, MAX_HEAP_BYTES = 1 << 20, 1 << 20
 """Inspected at each end of a file, and of a heap."""
 
+MAX_ARRAYS = 1000
 _PLUGIN_FILTERS = {
     307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "Bitshuffle", 32013: "ZFP", 32015: "Zstandard", 32017: "SZ",
     32018: "FCIDECOMP", 32024: "SZ3", 32026: "Blosc2", 32028: "SPERR",
@@ -60,6 +62,22 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
     with h5py.File(path, **OPTIONS) as file:
         elsewhere = file.visititems_links(look)
     return Hdf5Survey(elsewhere, faults)
+
+
+def require_few_arrays(path: Path) -> None:
+    """Check that a file can be opened in seconds: h5netcdf looks up the names of dimensions among all arrays.
+
+    Raises:
+        UnsupportedSource: It has more than `MAX_ARRAYS` arrays.
+    """
+    import h5py
+
+    with h5py.File(path, **OPTIONS) as file:
+        count = len(file)
+    if count > MAX_ARRAYS:
+        raise UnsupportedSource(
+            f"it has {count} arrays, which take minutes to open, and {MAX_ARRAYS} are accepted if variables: names none"
+        )
 
 
 def _require_whole_heaps(path: Path) -> None:

@@ -19,7 +19,7 @@ from chronotile.readers.cf.fields import Field, FieldSet, about, group_findings
 from chronotile.readers.hrefs import FileState, base_name, file_state, fingerprint_of, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
 from chronotile.readers.netcdf.groups import REMEDY, groups_below_root
-from chronotile.readers.netcdf.hdf5 import OPTIONS, survey_hdf5
+from chronotile.readers.netcdf.hdf5 import OPTIONS, require_few_arrays, survey_hdf5
 from chronotile.readers.reader import Reader
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
     if not path.is_file():
         raise UnsupportedSource(f"{path.name} does not exist")
     with opening(base_name(spec.href)):
+        if not spec.variables and _is_hdf5(path):
+            require_few_arrays(path)
         file = NetcdfFile(path, shared_files())
         fields = file.fields()
         if may_lack:

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -120,71 +120,90 @@ def file_bands(dataset: Dataset, elsewhere: frozenset[int] = frozenset(), *, fau
     return found
 
 
+class _Stated(NamedTuple):
+    """The metadata of the bands of a file: each property of a dataset reads all bands."""
+
+    descriptions: Sequence[str | None]
+    dtypes: Sequence[str]
+    scales: Sequence[float]
+    offsets: Sequence[float]
+    nodata: Sequence[float | None]
+    units: Sequence[str | None]
+    colours: Sequence[ColorInterp]
+    masks: Sequence[Sequence[MaskFlags]]
+
+    def is_alpha(self, index: int) -> bool:
+        """Return whether a band is transparency, and not another subject, such as quality."""
+        if len(self.dtypes) < 2 or self.colours[index] != ColorInterp.alpha:
+            return False
+        title = self.descriptions[index]
+        return not title or _SAYS_ALPHA.fullmatch(title) is not None
+
+
+def _stated_of(dataset: Dataset) -> _Stated:
+    return _Stated(
+        dataset.descriptions,
+        dataset.dtypes,
+        dataset.scales,
+        dataset.offsets,
+        dataset.nodatavals,
+        dataset.units,
+        dataset.colorinterp,
+        dataset.mask_flag_enums,
+    )
+
+
 def bands_of(dataset: Dataset) -> tuple[Band, ...]:
     """Return the bands of a file.
 
     Raises:
         UnsupportedSource: A band holds no real numbers.
     """
-    descriptions = Counter(dataset.descriptions)
+    stated = _stated_of(dataset)
+    counts, has_alpha = Counter(stated.descriptions), any(map(stated.is_alpha, range(dataset.count)))
+    palettes = palettes_of(dataset)
     return tuple(
-        _band(dataset, number, is_named=descriptions[description] == 1)
-        for number, description in enumerate(dataset.descriptions, start=1)
+        _band(stated, index, palettes[index], is_named=counts[description] == 1, has_alpha=has_alpha)
+        for index, description in enumerate(stated.descriptions)
     )
 
 
 def palettes_of(dataset: Dataset) -> tuple[tuple[StyleClass, ...], ...]:
     """Return the colours of each band of a file, which mostly has none."""
-    return tuple(_palette(dataset, number, dataset.nodatavals[number - 1]) for number in dataset.indexes)
+    colours = zip(dataset.indexes, dataset.colorinterp, dataset.nodatavals, strict=True)
+    return tuple(
+        _palette(dataset.colormap(number), nodata) if colour == ColorInterp.palette else ()
+        for number, colour, nodata in colours
+    )
 
 
-def _band(dataset: Dataset, number: int, *, is_named: bool) -> Band:
-    index = number - 1
-    title = dataset.descriptions[index] or None
-    dtype = dataset.dtypes[index]
-    name = title if title and is_named else f"band{number}"
+def _band(stated: _Stated, index: int, palette: tuple[StyleClass, ...], *, is_named: bool, has_alpha: bool) -> Band:
+    number, title, dtype = index + 1, stated.descriptions[index] or None, stated.dtypes[index]
     require_real(np.dtype({"complex_int16": "complex64"}.get(dtype, dtype)), f"band {number}")
     encoding = Encoding(
         dtype=dtype,
-        scale=float(dataset.scales[index]),
-        offset=float(dataset.offsets[index]),
-        nodata=dataset.nodatavals[index],
-        units=dataset.units[index] or "1",
-        circle=circle_of(title or "", dataset.units[index] or ""),
+        scale=float(stated.scales[index]),
+        offset=float(stated.offsets[index]),
+        nodata=stated.nodata[index],
+        units=stated.units[index] or "1",
+        circle=circle_of(title or "", stated.units[index] or ""),
     )
-    is_alpha = _is_alpha(dataset, index)
+    is_alpha, flags = stated.is_alpha(index), stated.masks[index]
     return Band(
         number=number,
-        name=name,
+        name=title if title and is_named else f"band{number}",
         title=title,
         encoding=encoding,
-        classes=_palette(dataset, number, encoding.nodata),
-        has_mask=_has_mask(dataset, index) and not is_alpha,
+        classes=palette,
+        # A mask or a band of transparency.
+        has_mask=not is_alpha and (has_alpha if MaskFlags.alpha in flags else MaskFlags.per_dataset in flags),
         is_alpha=is_alpha,
     )
 
 
-def _is_alpha(dataset: Dataset, index: int) -> bool:
-    """Whether a band is transparency: one that is described as another thing, such as quality, is not."""
-    if dataset.count < 2 or dataset.colorinterp[index] != ColorInterp.alpha:
-        return False
-    title = dataset.descriptions[index]
-    return not title or _SAYS_ALPHA.fullmatch(title) is not None
-
-
-def _has_mask(dataset: Dataset, index: int) -> bool:
-    """Whether a mask, or a band that is transparency, says beside the numbers of a band which are present."""
-    flags = dataset.mask_flag_enums[index]
-    if MaskFlags.alpha in flags:
-        return any(_is_alpha(dataset, other) for other in range(dataset.count))
-    return MaskFlags.per_dataset in flags
-
-
-def _palette(dataset: Dataset, number: int, nodata: float | None) -> tuple[StyleClass, ...]:
+def _palette(colours: Mapping[int, Colour], nodata: float | None) -> tuple[StyleClass, ...]:
     """The file's own colours by number; entries that merely fill the table are left out."""
-    if dataset.colorinterp[number - 1] != ColorInterp.palette:
-        return ()
-    entries = {value: Colour(*colour) for value, colour in dataset.colormap(number).items() if value != nodata}
+    entries = {value: Colour(*colour) for value, colour in colours.items() if value != nodata}
     last = max((value for value, colour in entries.items() if not _is_black(colour)), default=-1)
     entries = {value: colour for value, colour in entries.items() if value <= last}
     if sum(map(_is_black, entries.values())) * 2 > len(entries):
