@@ -1,7 +1,7 @@
 """Which dimension of an array is x, which y, which time (CF §4)."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -67,15 +67,10 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
     Raises:
         UnsupportedSource: It has no x and y, or a further dimension that is longer than one.
     """
-    roles = _roles(field, fields, selected)
-    for dim in selected:
-        role, _coordinate = _role_of(dim, field, fields)
-        if role is not None and role not in roles:
-            raise UnsupportedSource(f"select: the dimension {dim} is its {role}, all of which is served")
+    roles, long, numbers = _all_roles(field, fields, time_count=time_count, selected=selected)
     if "x" not in roles or "y" not in roles:
         lack = f"its dimensions ({', '.join(field.dims)}) are not a grid: x and y are missing"
         raise UnsupportedSource(CURVILINEAR if is_curvilinear(field, fields) else lack)
-    long, numbers = _further_dimensions(field, fields, roles, time_count=time_count, selected=selected)
     if long:
         raise UnsupportedSource(unselected_dimension(long[0], field, fields))
     time, time_field = roles.get("time", (None, _single_time(field, fields)))
@@ -92,31 +87,31 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
 
 def further_dimensions(field: Field, fields: FieldSet, *, time_count: int | None = None) -> tuple[str, ...]:
     """Return the dimensions of a field of which steps have to be selected; none of one without x and y."""
-    roles = _roles(field, fields, ())
-    if "x" not in roles or "y" not in roles:
-        return ()
-    return tuple(_further_dimensions(field, fields, roles, time_count=time_count)[0])
+    roles, long, _numbers = _all_roles(field, fields, time_count=time_count)
+    return tuple(long) if {"x", "y"} <= roles.keys() else ()
 
 
-def _further_dimensions(
-    field: Field,
-    fields: FieldSet,
-    roles: dict[Role, tuple[str, Field | None]],
-    *,
-    time_count: int | None,
-    selected: Collection[str] = (),
-) -> tuple[list[str], IntArray | None]:
-    """The long dimensions that have no role, of which one may be given that of time, and its numbers of the year."""
+def _all_roles(
+    field: Field, fields: FieldSet, *, time_count: int | None, selected: Collection[str] = ()
+) -> tuple[dict[Role, tuple[str, Field | None]], list[str], IntArray | None]:
+    """The roles of dimensions, the long dimensions without one, and the numbers of the year if they are the times.
+
+    Raises:
+        UnsupportedSource: A selected dimension is the only one of its role.
+    """
+    roles = _roles(field, fields, selected)
+    for dim in selected:
+        role, _coordinate = _role_of(dim, field, fields)
+        if role is not None and role not in roles:
+            raise UnsupportedSource(f"select: the dimension {dim} is its {role}, all of which is served")
     taken = {*selected, *(dim for dim, _coordinate in roles.values())}
     free = [dim for dim in field.dims if dim not in taken]
     numbers = None
-    if "time" not in roles:
-        found = _numbered_time(free, field, fields, time_count)
-        if found is not None:
-            dim, coordinate, numbers = found
-            roles["time"] = dim, coordinate
-            free.remove(dim)
-    return [dim for dim in free if field.sizes[dim] > 1], numbers
+    if "time" not in roles and (found := _numbered_time(free, field, fields, time_count)):
+        dim, coordinate, numbers = found
+        roles["time"] = dim, coordinate
+        free.remove(dim)
+    return roles, [dim for dim in free if field.sizes[dim] > 1], numbers
 
 
 def _roles(field: Field, fields: FieldSet, selected: Collection[str]) -> dict[Role, tuple[str, Field | None]]:
@@ -164,7 +159,7 @@ def is_time(field: Field) -> bool:
 
 def _role_of(dim: str, field: Field, fields: FieldSet) -> tuple[Role | None, Field | None]:
     """What a dimension is, and the coordinates along it; attributes go before names."""
-    candidates = list(_along(dim, field, fields))
+    candidates = _along(dim, field, fields)
     for candidate in candidates:
         role = _role_by_attributes(candidate)
         if role == "time":
@@ -194,17 +189,12 @@ def _time_of(dim: str, times: Sequence[Field]) -> Field:
     return times[0] if len(times) == 1 else min(times, key=rank)
 
 
-def _along(dim: str, field: Field, fields: FieldSet) -> Iterator[Field]:
+def _along(dim: str, field: Field, fields: FieldSet) -> list[Field]:
     """Coordinates along a dimension: of its own name first, then those that the array names, then any other."""
-    own = fields.fields.get(dim)
-    named = fields.coordinates_named_by(field)
-    known = [own] if own is not None else []
+    own = [fields.fields[dim]] if dim in fields.fields else []
     others = [other for other in fields.fields.values() if _role_by_attributes(other) is not None]
-    seen: set[str] = set()
-    for candidate in (*known, *named, *others):
-        if candidate.dims == (dim,) and candidate.name not in seen:
-            seen.add(candidate.name)
-            yield candidate
+    candidates = (*own, *fields.coordinates_named_by(field), *others)
+    return list({each.name: each for each in candidates if each.dims == (dim,)}.values())
 
 
 def _role_by_attributes(coordinate: Field) -> Role | None:
