@@ -2,7 +2,6 @@
 
 import io
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -79,14 +78,10 @@ def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
 
 def _index_of(shapes: bytes) -> bytes:
     """The `.shx` of a `.shp`: where each record is, and how long, in words of two bytes."""
-    records = b"".join(_index_rows(shapes))
-    size = (HEADER_BYTES + len(records)) // 2
-    return shapes[:24] + size.to_bytes(4, "big") + shapes[28:HEADER_BYTES] + records
-
-
-def _index_rows(shapes: bytes) -> Iterator[bytes]:
-    at = HEADER_BYTES
+    index, at = bytearray(shapes[:HEADER_BYTES]), HEADER_BYTES
     while at + 8 <= len(shapes):
         length = shapes[at + 4 : at + 8]
-        yield (at // 2).to_bytes(4, "big") + length
+        index += (at // 2).to_bytes(4, "big") + length
         at += 8 + 2 * int.from_bytes(length, "big")
+    index[24:28] = (len(index) // 2).to_bytes(4, "big")
+    return bytes(index)
