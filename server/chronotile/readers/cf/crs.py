@@ -16,7 +16,7 @@ from pyproj.exceptions import CRSError
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Finding
 from chronotile.core.model.crs import Crs, crs_of
-from chronotile.readers.cf.axes import LATITUDE_UNITS, LONGITUDE_UNITS, Axes, cell_coordinates
+from chronotile.readers.cf.axes import CURVILINEAR, LATITUDE_UNITS, LONGITUDE_UNITS, Axes, cell_coordinates
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Attributes, Field, FieldSet
 from chronotile.readers.native_crs import source_crs
@@ -124,12 +124,8 @@ def resolve_crs(field: Field, fields: FieldSet, axes: Axes) -> ArrayCrs:
         )
     if unknown:
         raise UnsupportedSource(unknown[0])
-    if cell_coordinates(field, fields, axes) is not None:
-        raise UnsupportedSource(
-            "it names no coordinate reference system and each of its cells has its own latitude and longitude; regrid "
-            "it to regular latitudes and longitudes first"
-        )
-    raise UnsupportedSource("it names no coordinate reference system; set crs: for the source")
+    remedy = "set crs: for the source" if cell_coordinates(field, fields, axes) is None else CURVILINEAR
+    raise UnsupportedSource(f"it names no coordinate reference system; {remedy}")
 
 
 def _geographic(axes: Axes, stated: list[CrsStatement], name: str) -> ArrayCrs:
@@ -148,7 +144,7 @@ def _geographic(axes: Axes, stated: list[CrsStatement], name: str) -> ArrayCrs:
 
 
 def _kinds_of_coordinates(axes: Axes) -> frozenset[Kind]:
-    """Return the kinds of CRS that the coordinates of an array may be of, by their standard names and units.
+    """The kinds of CRS that the coordinates of an array may be of, by their standard names and units.
 
     Raises:
         UnsupportedSource: x and y are of different kinds.
