@@ -96,6 +96,14 @@ def test_bytes_and_seconds_are_charged_afterwards(site: Site) -> None:
     assert remaining[0] - remaining[1] == len(left.content)
 
 
+def test_upload_is_charged_for_the_process_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = prepare(tmp_path, monkeypatch, access="  quotas: {public: {series: {seconds: 0.1}}}\n")
+    with serving_site(tmp_path, keys) as site:
+        answers = [site.client.post("/places/shapes", content=b"SQLite format 3\0") for _ in range(2)]
+
+    assert [each.status_code for each in answers] == [400, 429]
+
+
 def test_requests_at_once_share_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clocks: tuple[Clock, Clock]
 ) -> None:

@@ -18,6 +18,7 @@ from chronotile.core.model.places import PlaceSet, PlaceTileRequest, PlaceValues
 from chronotile.core.model.request import IsActive
 from chronotile.http.bodies import in_parts
 from chronotile.http.endpoint import TILED, body_of, discard_body, problem_response
+from chronotile.http.meter import OF_REQUEST, Meter, processes_time
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.http.run import DOCUMENTS, PICTURES, SERIES_OF_MANY, UPLOADS, base_url, run, services_of
 from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
@@ -225,9 +226,10 @@ def _values(
 
 
 def _shapes(content: bytes, services: Services, is_active: IsActive) -> bytes:
-    most = services.catalogue.limits.max_vertices
+    read = partial(geojson_of_file, content, max_vertices=services.catalogue.limits.max_vertices, is_active=is_active)
+    meter = OF_REQUEST.get() or Meter()
     with services.memory.taking(MEMORY_BYTES, alternative="use a server with more memory", is_active=is_active):
-        return geojson_of_file(content, max_vertices=most, is_active=is_active)
+        return meter.measure(read, processes_time)  # one upload is read at a time
 
 
 def _geojson(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
