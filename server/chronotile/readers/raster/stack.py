@@ -43,6 +43,8 @@ FILES_A_THREAD = 16
 
 MAX_OVERVIEW_FILES = 500
 """Files of a variable whose overviews are compared for `check` (about 5 ms each); of more, some spread over all."""
+MAX_IDLE_LEVELS = 8
+"""Levels of files that stay open meanwhile, as thousands of planes may be bands of one file."""
 
 Run = list[Plane]
 """Some planes of one file."""
@@ -117,7 +119,7 @@ class RasterStack(Reader):
 
         All are opened, and overviews of some of them.
         """
-        done = set(self._bands)
+        done, pool = set(self._bands), HandlePool(max_idle=MAX_IDLE_LEVELS)
         for name, source in self._variables.items():
             names = names_among([plane.path for plane in source.planes])
             for plane, place in zip(source.planes, names, strict=True):
@@ -129,11 +131,11 @@ class RasterStack(Reader):
                     yield Finding("error", place, f"{name} is not served of it: {error.message}")
             every = max(1, len(names) // MAX_OVERVIEW_FILES)
             for plane, place in list(zip(source.planes, names, strict=True))[::every]:
-                yield from skipped_overviews(place, self._overview_faults(name, plane))
+                yield from skipped_overviews(place, self._overview_faults(name, plane, pool))
 
-    def _overview_faults(self, variable: str, plane: Plane) -> Mapping[int, str]:
+    def _overview_faults(self, variable: str, plane: Plane, pool: HandlePool) -> Mapping[int, str]:
         """Why overviews of a file are not read that most files have, by the number of the level."""
-        faults, pool = {}, HandlePool(max_idle=0)
+        faults = {}
         for stored in self._variables[variable].layouts:
             with suppress(OSError, ChronotileError):  # which is reported elsewhere
                 try:
