@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from chronotile.readers.dates import find_bare_year, find_folder_time, find_time
 from chronotile.readers.name_parts import NUMBERED, PART_KINDS, Part, PartKind, are_parts, parts_after, time_of_text
@@ -365,24 +364,16 @@ def _with_assets(
         if len({named[number].pattern for number in numbers}) == 1:
             continue
         tails = {number: plain[number].pattern.removeprefix(head) for number in numbers}
-        assets = _assets_of(set(tails.values()))
-        first = {assets[tails[number]].variable: number for number in reversed(numbers)} if assets else {}
-        if assets and are_of_one_place([plain[number].path for number in first.values()]):
-            for number in numbers:
-                asset = assets[tails[number]]
-                found[number] = replace(plain[number], pattern=head + asset.pattern, variable=asset.variable)
+        pattern, variables = _assets_of(set(tails.values()))
+        first = {variables[tail]: number for number, tail in reversed(tails.items())} if variables else {}
+        if first and are_of_one_place([plain[number].path for number in first.values()]):
+            for number, tail in tails.items():
+                found[number] = replace(plain[number], pattern=head + pattern, variable=variables[tail])
     return found
 
 
-class _Asset(NamedTuple):
-    """What follows the date in a name."""
-
-    pattern: str
-    variable: str
-
-
-def _assets_of(tails: Collection[str]) -> dict[str, _Asset]:
-    """The part in which the tails of names differ, of each; nothing if no part of it is a known variable or band."""
+def _assets_of(tails: Collection[str]) -> tuple[str, dict[str, str]]:
+    """The pattern of what follows dates, and the part in which it differs, by tail; nothing if no part is known."""
     words = {tail: _TAIL_WORD.findall(tail) for tail in tails}
     shortest = min(map(len, words.values()))
     first = next((n for n in range(shortest) if len({each[n] for each in words.values()}) > 1), shortest)
@@ -391,10 +382,10 @@ def _assets_of(tails: Collection[str]) -> dict[str, _Asset]:
     said = [word for middle in middles.values() for word in _WORD.findall(middle)]
     signs = {middle[:1] for middle in middles.values()}
     if signs - {"_"} or not any(map(is_known, said)) or any(map(_VERSION.fullmatch, said)):
-        return {}
+        return "", {}
     one = next(iter(words.values()))
-    start, end = "".join(one[:first]), "".join(one[-last:] if last else [])
-    return {tail: _Asset(f"{start}_{VARIABLE}{end}", middle[1:]) for tail, middle in middles.items()}
+    pattern = f"{''.join(one[:first])}_{VARIABLE}{''.join(one[len(one) - last :])}"
+    return pattern, {tail: middle[1:] for tail, middle in middles.items()}
 
 
 def _variable_options(name: Name) -> dict[str, str]:
