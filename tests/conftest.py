@@ -12,6 +12,10 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GDAL_NUM_THREADS", "1")
+# The server opens HDF5 files without locks, and all openings of a file in one process must agree; tests of locks run in
+# a process of their own (tests/readers/netcdf/beside_writers.py).
+if "CHRONOTILE_TEST_LOCKS" not in os.environ:
+    os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 
 import hypothesis
 import pytest

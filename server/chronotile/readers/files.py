@@ -14,9 +14,9 @@ from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec
 from chronotile.core.model.time.instants import DAY, NO_TIME, ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
 from chronotile.core.printable import is_unicode
 from chronotile.core.yaml_source import list_names
-from chronotile.readers.dates import find_folder_time
+from chronotile.readers.dates import find_folder_time, find_time
 from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
-from chronotile.readers.name_parts import find_times, precedence_of, time_of_groups
+from chronotile.readers.name_parts import find_times, has_time_of_day, precedence_of, time_of_groups
 
 VARIABLE = "{variable}"
 SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
@@ -99,9 +99,16 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
     starts = np.array(sorted(by_start), dtype="datetime64[ns]")
     ends = np.array([by_start[start][1].end for start in starts], dtype="datetime64[ns]")
     if np.any(ends - starts == ONE_NS):  # midnight is an instant among other times of day
-        ends = np.where(ends - starts == DAY, starts + ONE_NS, ends)
+        has_time = [bool(spec.time_pattern) or _has_time_of_day(by_start[start][0]) for start in starts]
+        is_midnight = (ends - starts == DAY) & has_time
+        ends = np.where(is_midnight, starts + ONE_NS, ends)
     domain = domain_of_bounds(starts, ends)
     return DatedFiles(tuple(by_start[start][0] for start in starts), domain, tuple(findings))
+
+
+def _has_time_of_day(path: str) -> bool:
+    date = find_time(base_name(path))
+    return date is not None and has_time_of_day(base_name(path), date)
 
 
 def _matching(pattern: str, spec: SourceSpec) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def parts_after(name: str, date: TimeMatch, kind: PartKind) -> Part | None:
         found = expression.match(name, date.stop) if DAY * 27 < length < DAY * 32 else None
         span = None if found is None else _numbered(date.span, kind, found["number"])
         return Part(kind, date, TimeMatch(span, date.start, found.end()), found["number"]) if found and span else None
-    is_day = sum(map(str.isdigit, name[date.start : date.stop])) <= _DATE_DIGITS and length == DAY
+    is_day = length == DAY and not has_time_of_day(name, date)
     found = (_CLOCK if kind == "clock" else _HOUR).match(name, date.stop)
     if found is None or not (is_day or found[0][-1] in "hH") or length > DAY:
         return None
@@ -84,6 +84,11 @@ def parts_after(name: str, date: TimeMatch, kind: PartKind) -> Part | None:
     digits = re.sub(r"\D", "", found[0])
     span = instant_span(date.span.start + np.timedelta64(minutes, "m"))
     return Part(kind, date, TimeMatch(span, date.start, found.end()), digits)
+
+
+def has_time_of_day(name: str, date: TimeMatch) -> bool:
+    """Return whether the date in a name goes on with digits of a time."""
+    return sum(map(str.isdigit, name[date.start : date.stop])) > _DATE_DIGITS
 
 
 def are_parts(parts: Sequence[Part]) -> bool:

@@ -1,23 +1,20 @@
 """HDF5 files with filters that are not installed, without values, in formats that are not read, and with a writer."""
 
+import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import h5py
 import hdf5plugin
 import numpy as np
 import pytest
-from starlette.testclient import TestClient
 
-from chronotile.app.application import ServerOptions, application
-from chronotile.app.upkeep import Upkeep
-from chronotile.archive.live import LiveArchive
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.grid import Window
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf.hdf5 import MAX_ARRAYS
-from tests.clock import Clock
 from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf
 
 SCENE = Scene(days=("2020-01-01", "2020-01-11"), gap=-1)
@@ -98,79 +95,29 @@ def test_format_cdf_5_is_named_with_the_remedy(tmp_path):
         open_source(make_spec("netcdf", tmp_path / "made.nc"))
 
 
-APPEND = """
-import sys
-import h5netcdf
-import numpy as np
-path, number = sys.argv[1], int(sys.argv[2])
-with h5netcdf.File(path, "a") as file:
-    count = file.dimensions["time"].size
-    file.resize_dimension("time", count + 1)
-    file["time"][count] = file["time"][count - 1] + 240
-    file["NDVI"][count] = np.full(file["NDVI"].shape[1:], number, dtype="uint8")
-"""
-
-
-HOLD = "import h5netcdf, sys; f = h5netcdf.File(sys.argv[1], 'a'); print('open', flush=True); sys.stdin.read()"
-
-
-def growing_file(path):
-    """Write the scene so that another program can append times."""
-    dataset = make_dataset(SCENE)
-    dataset.encoding["unlimited_dims"] = {"time"}
-    return save_netcdf(dataset, path)
-
-
 @pytest.mark.slow
-def test_writer_appends_to_a_served_file_and_it_is_seen(tmp_path):
-    path = growing_file(tmp_path / "made.nc")
-    live = LiveArchive.open(path, clock=Clock())
-    upkeep = Upkeep(live, watch_s=0)
-    with TestClient(application(live.services, ServerOptions(upkeep=upkeep))) as client:
-        (layer,) = client.get("/layers").json()["layers"]
-        box = layer["bbox"]
-        lon, lat = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        url = f"/timeseries/{layer['id']}/point?lon={lon}&lat={lat}"
-        before = client.get(url)
+def test_files_are_read_beside_a_writer():
+    """In a process of its own, in which other readers than the server's lock files as HDF5 does by itself."""
+    others = {name: value for name, value in os.environ.items() if name != "HDF5_USE_FILE_LOCKING"}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        str(Path(__file__).with_name("beside_writers.py")),
+    ]
 
-        for number in (7, 9):
-            subprocess.run([sys.executable, "-c", APPEND, str(path), str(number)], check=True)
-            upkeep.refresh_on_signal()
+    done = subprocess.run(
+        command,
+        env={**others, "CHRONOTILE_TEST_LOCKS": "1", "CHRONOTILE_TEST_FULL": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-        after = client.get(url)
-    assert before.json()["times"] == [f"{day}T00:00:00Z" for day in SCENE.days]
-    assert after.json()["times"][2:] == ["2020-01-21T00:00:00Z", "2020-01-31T00:00:00Z"]
-    expected = [number * SCENE.scale + SCENE.offset for number in (7, 9)]
-    assert after.json()["values"][2:] == pytest.approx(expected, abs=1e-6)
-    assert after.headers["etag"] != before.headers["etag"]
-
-
-@pytest.mark.slow
-def test_append_is_seen_although_another_reader_has_the_file_open(tmp_path):
-    path = growing_file(tmp_path / "made.nc")
-    first = open_source(make_spec("netcdf", path))
-    first.read_window("NDVI", index=0, level=0, window=ALL)
-
-    subprocess.run([sys.executable, "-c", APPEND, str(path), "7"], check=True)
-    second = open_source(make_spec("netcdf", path))
-
-    assert (second.read_window("NDVI", index=2, level=0, window=ALL).numbers == 7).all()
-    np.testing.assert_array_equal(first.read_window("NDVI", index=1, level=0, window=ALL).numbers, SCENE.numbers(1))
-
-
-@pytest.mark.slow
-def test_open_writer_does_not_keep_a_file_from_being_read(tmp_path):
-    path = growing_file(tmp_path / "made.nc")
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as writer:
-        assert writer.stdout.readline() == b"open\n"
-
-        reader = open_source(make_spec("netcdf", path))
-
-        read = reader.read_window("NDVI", index=0, level=0, window=ALL).numbers
-        writer.stdin.close()
-    np.testing.assert_array_equal(read, SCENE.numbers(0))
+    assert (done.returncode, "3 passed" in done.stdout) == (0, True), done.stdout
 
 
 def test_heap_that_hdf5_does_not_come_back_from_is_refused(tmp_path):

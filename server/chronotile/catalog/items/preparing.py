@@ -159,7 +159,8 @@ def _layout_json(layout: BandLayout) -> Json:
         "flags": encoding.flags,
         "units": encoding.units,
         "text_step": encoding.text_step,
-        "circle": encoding.circle,
+        # Layouts of indexes made before have no circle, and stay the same.
+        **({} if encoding.circle is None else {"circle": encoding.circle}),
     }
 
 
