@@ -9,12 +9,13 @@ import pytest
 import shapefile
 from pyproj import CRS
 
+from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.places.convert import Conversion, convert
 
 SQUARE = [[4, 50], [4, 51], [5, 51], [5, 50], [4, 50]]
 
 
-def zipped(encoding, text, cpg=None, change=bytes):
+def zipped(encoding, text, cpg=None, change=bytes, change_shapes=bytes):
     shp, dbf, packed = io.BytesIO(), io.BytesIO(), io.BytesIO()
     with shapefile.Writer(shp=shp, dbf=dbf, shapeType=shapefile.POLYGON, encoding=encoding) as writer:
         for field in ((text, "C", 10), ("seen", "D"), ("wet", "L"), ("number", "N", 18, 0), ("area", "F", 12, 3)):
@@ -22,7 +23,7 @@ def zipped(encoding, text, cpg=None, change=bytes):
         writer.poly([SQUARE])
         writer.record(text, dt.date(2020, 1, 2), True, 123_456_789_012_345_678, 1.5)
     with ZipFile(packed, "w") as members:
-        members.writestr("Fields.SHP", shp.getvalue())
+        members.writestr("Fields.SHP", change_shapes(shp.getvalue()))
         members.writestr("Fields.DBF", change(dbf.getvalue()))
         members.writestr("Fields.PRJ", CRS.from_epsg(4326).to_wkt("WKT1_ESRI"))
         members.writestr("Fields.CPG", cpg or "")
@@ -63,3 +64,11 @@ def test_text_cut_within_a_letter_is_read():
     content = zipped("utf-8", "née", "UTF-8", change=lambda table: table.replace("ée".encode(), b"\xc3  "))
 
     assert next(iter(properties_of(content).values())) == "n\ufffd"
+
+
+@pytest.mark.parametrize("start", [b"", b"<OGRVRTDataSource>", b"SQLite format 3\0"])
+def test_shapes_that_are_none_are_refused(start):
+    content = zipped("utf-8", "name", change_shapes=lambda _shapes: start + bytes(1000))
+
+    with pytest.raises(UnsupportedSource, match="the shapefile is damaged"):
+        convert(content, Conversion(max_vertices=100))

@@ -117,6 +117,8 @@ def _read(content: bytes, conversion: Conversion) -> Table:
 
     file = read_zip(content, max_bytes=conversion.max_bytes) if content.startswith(ZIP) else GdalFile(content)
     layers = [str(name) for name, kind in list_layers(file.content) if kind is not None]
+    if file.name and not layers:
+        raise UnsupportedSource("the shapefile is damaged")
     layer = choose_table(layers, None if file.name else conversion.table, takes_first=takes_first)
     meta, _fids, wkb, columns = raw.read(
         file.content, layer=layer, force_2d=True, datetime_as_string=True, max_features=most
