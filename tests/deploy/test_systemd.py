@@ -6,8 +6,12 @@ import re
 import subprocess
 from configparser import ConfigParser
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
+
+from tests.running import PATIENCE_S, PROGRAM, serving
+from tests.scenes import Scene, write_cogs
 
 SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
@@ -66,6 +70,77 @@ def test_wrapper_passes_arguments_and_state_of_the_service(run_admin, tmp_path):
 )
 def test_wrapper_reads_variables_as_systemd_does(run_admin, line, expected):
     assert expected in run_admin(f"# comment\n\n{line}\n", "jobs", "list")
+
+
+CONFIGURATION = """
+access: {{default: {{see: [public]}}, operate: [key:ann]}}
+collections: {{ndvi: {{source: {{kind: cog, href: "{data}/NDVI_*.tif"}}, variables: {{NDVI: {{}}}}}}}}
+"""
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A host whose service has a configuration, variables and state in `tmp_path`."""
+    data = tmp_path / "data"
+    for each in (data, tmp_path / "backups"):
+        each.mkdir()
+    write_cogs(data, Scene())
+    (tmp_path / "chronotile.yaml").write_text(CONFIGURATION.format(data=data))
+    paths = {
+        "user=chronotile": f"user={pwd.getpwuid(os.getuid()).pw_name}",
+        "/opt/chronotile/bin/chronotile": str(PROGRAM),
+        "/etc/chronotile": str(tmp_path),
+        "/srv/chronotile": str(tmp_path),
+        "XDG_CACHE_HOME=/var/cache XDG_STATE_HOME=/var/lib": f"XDG_CACHE_HOME={tmp_path} XDG_STATE_HOME={tmp_path}",
+    }
+    script = (SYSTEMD / "chronotile-admin").read_text()
+    for shipped, used in paths.items():
+        assert shipped in script
+        script = script.replace(shipped, used)
+    (tmp_path / "chronotile-admin").write_text(script)
+    return tmp_path
+
+
+def admin(host, *arguments, status=0):
+    """Return the output of a command below the wrapper."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
+    done = subprocess.run(
+        ["sh", host / "chronotile-admin", *arguments], capture_output=True, text=True, check=False, env=kept
+    )
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.client("initdb", "postgres")
+def test_commands_of_operators_from_a_key_to_a_restored_backup(host, postgresql):
+    first, second = (f'CHRONOTILE_DATABASE_URL="{postgresql.make_database()}"\n' for _ in range(2))
+    (host / "environment").write_text(first)
+
+    checked = admin(host, "check")
+    key = admin(host, "keys", "create", "ann").splitlines()[-1]
+    admin(host, "backup", "--to", str(host / "backups"))
+    (host / "environment").write_text(second)  # the database is lost
+    lost = admin(host, "keys", "list", status=1)
+    (backup,) = (host / "backups").glob("*.tar")
+    admin(host, "restore", str(backup))
+    restored = admin(host, "keys", "list")
+    variables = dict([second.strip().replace('"', "").split("=", 1)])
+    with serving(
+        "serve",
+        host / "chronotile.yaml",
+        "--workers",
+        1,
+        XDG_STATE_HOME=str(host),
+        XDG_CACHE_HOME=str(host),
+        **variables,
+    ) as served:
+        metrics = Request(f"{served[1]}/metrics", headers={"Authorization": f"Bearer {key}"})
+        answer = urlopen(metrics, timeout=PATIENCE_S)
+
+    assert "0 errors" in checked
+    assert ("ann" in lost, "ann" in restored) == (False, True)
+    assert answer.status == 200
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
