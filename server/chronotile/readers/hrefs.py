@@ -153,6 +153,14 @@ def file_state(path: str) -> FileState:
     return _state_now(path) if look is None else look.state(path)
 
 
+def state_or_none(href: str) -> "FileState | None":
+    """Return the state of a file, `None` if it does not exist."""
+    try:
+        return file_state(href)
+    except FileNotFoundError:
+        return None
+
+
 class Look:
     """The states of files and folders of this machine, each read from the system once."""
 

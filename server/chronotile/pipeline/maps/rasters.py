@@ -11,12 +11,12 @@ import numpy as np
 
 from chronotile.core.errors import REPLACE_FILES, DateUnreadable
 from chronotile.core.model.collection import Composite, VariableInfo
-from chronotile.core.model.grid import Grid, Window
-from chronotile.core.model.raster import Encoding, Pixels, Raster
+from chronotile.core.model.grid import Grid
+from chronotile.core.model.raster import Pixels, Raster
 from chronotile.core.model.request import Backdrop, IsActive, MapRequest, PictureReducer, require_active
 from chronotile.core.model.time.instants import Instant
 from chronotile.core.stats.over_time import anomaly, difference, over_time
-from chronotile.core.warp.plan import WarpPlan, plan_warp
+from chronotile.core.warp.plan import plan_warp
 from chronotile.core.warp.strips import StripPlan, cells_of, plan_strips, strips_of, window_bytes
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.estimate import grid_seconds
@@ -25,7 +25,6 @@ from chronotile.pipeline.maps.times import UsualDates
 from chronotile.pipeline.mosaics import ComposedPlan, composed_plan
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import reading
-from chronotile.readers.reader import Reader
 
 Made = TypeVar("Made")
 
@@ -44,42 +43,10 @@ NO_INSTANT = np.datetime64("NaT", "ns")
 
 
 @dataclass(frozen=True, slots=True)
-class CellPlan:
+class NativeCells:
     """The cells that a plan reads, as a grid of their own: they are reduced before they are warped."""
 
-    plan: WarpPlan | StripPlan
-
-    @property
-    def level(self) -> int:
-        """Of the variable."""
-        return self.plan.level
-
-    @property
-    def windows(self) -> tuple[Window, ...]:
-        """What is read."""
-        return self.plan.windows
-
-    @property
-    def step(self) -> int:
-        """Every `step`-th row and column is read."""
-        return self.plan.step
-
-    @property
-    def strips(self) -> Strips:
-        """All rows that are read, at once."""
-        return (slice(0, -(-self.windows[0].height // self.step)),)
-
-    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
-        """Return the cells at one of the times of the variable.
-
-        Raises:
-            SourceUnavailable: The source is gone or damaged.
-        """
-        return self.plan.read(reader, variable, index)
-
-    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
-        """Return what was read."""
-        return Raster(pixels.numbers, encoding, pixels.valid)
+    plan: MapPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +90,8 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
     if not is_nearest or isinstance(plan, ComposedPlan) or cells_of(plan) >= pixels_of(grid):
         return _changes(plan, target)
     # Fewer cells than pixels: each cell is reduced once.
-    cells = CellPlan(plan)
-    found = _changes(cells, target).of_rows(cells.strips[0])
+    cells = _changes(NativeCells(plan), target)
+    found = cells.of_rows(cells.strips[0])
     pixels = Pixels(found.numbers, found.present)
 
     def of_rows(rows: slice) -> Raster:
@@ -134,7 +101,7 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
     return MapValues(strips_of(grid), of_rows)
 
 
-def _changes(plan: MapPlan | CellPlan, target: MapTarget) -> MapValues:
+def _changes(plan: MapPlan | NativeCells, target: MapTarget) -> MapValues:
     """The values, or the difference or anomaly in place of them."""
     used, against, kind, usual = target.time_used, target.held_against, target.anomaly, target.usual
     read = partial(_values, plan, target=target, variable=target.layer.main_variable)
@@ -252,7 +219,7 @@ def map_plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> MapPlan |
 
 
 def _values(
-    plan: MapPlan | CellPlan,
+    plan: MapPlan | NativeCells,
     instants: Group,
     target: MapTarget,
     variable: VariableInfo,
@@ -272,24 +239,30 @@ def _values(
         reducer: That of the request by default.
         less: Gives what is taken away from a time in some rows; `None` if the time counts as missing there.
     """
+    is_of_cells = isinstance(plan, NativeCells)
+    plan = plan.plan if isinstance(plan, NativeCells) else plan
     reducer = reducer or target.reducer
     instants = instants[::-1] if reducer == "earliest" else instants
     times = {time_index(variable.times.instants, each): each for each in instants} or {0: NO_INSTANT}
     read = _readable(plan, target, variable, tuple(times))
 
-    def reduced(part: MapPlan | CellPlan, rows: slice, pixels_of_times: Iterable[tuple[int, Pixels]]) -> Raster:
+    def reduced(part: MapPlan, rows: slice, pixels_of_times: Iterable[tuple[int, Pixels]]) -> Raster:
         def warped(index: int, pixels: Pixels) -> Raster:
             with target.watch.step("warp"):
-                raster = part.warp(pixels, variable.encoding)
+                raster = (
+                    Raster(pixels.numbers, variable.encoding, pixels.valid)
+                    if is_of_cells
+                    else part.warp(pixels, variable.encoding)
+                )
             return raster if less is None else difference(raster, less(times[index], rows))
 
         rasters = starmap(warped, pixels_of_times)
         return next(rasters) if len(times) == 1 else over_time(rasters, reducer)
 
     held_bytes = len(times) * window_bytes(plan, variable) if len(times) > 1 else 0
-    strips = plan.strips if isinstance(plan, CellPlan) else strips_of(plan.grid)
+    strips = (slice(0, -(-plan.windows[0].height // plan.step)),) if is_of_cells else strips_of(plan.grid)
     whole = slice(0, strips[-1].stop)
-    if not isinstance(plan, StripPlan) or held_bytes > REDUCED_BYTES * pixels_of(plan.grid):
+    if is_of_cells or not isinstance(plan, StripPlan) or held_bytes > REDUCED_BYTES * pixels_of(plan.grid):
         return MapValues(strips, reduced(plan, whole, read).part)
     held = list[tuple[int, Pixels]]()
 
@@ -308,7 +281,7 @@ def _values(
 
 
 def _readable(
-    plan: MapPlan | CellPlan, target: MapTarget, variable: VariableInfo, times: Sequence[int]
+    plan: MapPlan, target: MapTarget, variable: VariableInfo, times: Sequence[int]
 ) -> Iterator[tuple[int, Pixels]]:
     """Give the native pixels of the times that can be read, in their order, with the index of each.
 

@@ -1,6 +1,8 @@
 """Groups of a NetCDF-4 or HDF5 file below its root, which are not served, and whether each could be on its own."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet, Group
 from chronotile.readers.library_errors import one_line
@@ -62,7 +65,9 @@ def _fault_of(path: Path, group: str, spec: SourceSpec) -> str:
         with xarray.open_dataset(
             path, engine="h5netcdf", group=group, decode_cf=False, cache=False, driver_kwds=OPTIONS
         ) as dataset:
-            fields = {str(name): _field(str(name), each) for name, each in dataset.variables.items()}
+            fields = {
+                str(name): field_of(str(name), each, partial(_part, each)) for name, each in dataset.variables.items()
+            }
             understand(FieldSet(fields, dict(dataset.attrs)), replace(spec, variables={}))
     except ChronotileError as error:
         return error.message
@@ -71,13 +76,26 @@ def _fault_of(path: Path, group: str, spec: SourceSpec) -> str:
     return ""
 
 
-def _field(name: str, variable: Any) -> Field:  # noqa: ANN401 -- xarray's
+def _part(variable: Any, picks: tuple[slice, ...]) -> Numbers:  # noqa: ANN401 -- xarray's
+    return np.asarray(variable[picks].values)
+
+
+def field_of(name: str, variable: Any, read: Callable[[tuple[slice, ...]], Numbers], fault: str | None = None) -> Field:  # noqa: ANN401 -- xarray's
+    """Return an array of a file.
+
+    Args:
+        name: Of the array.
+        variable: As xarray has it.
+        read: Reads part of it, as stored.
+        fault: Why it cannot be read.
+    """
     return Field(
         name=name,
         dims=tuple(map(str, variable.dims)),
         shape=variable.shape,
         dtype=variable.dtype,
         attrs=dict(variable.attrs),
-        load=lambda: np.asarray(variable[(slice(None),) * variable.ndim].values),
-        part=lambda picks: np.asarray(variable[picks].values),
+        load=lambda: read((slice(None),) * variable.ndim),
+        part=read,
+        fault=fault,
     )

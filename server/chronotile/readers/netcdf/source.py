@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -15,10 +15,10 @@ from chronotile.core.model.collection import SourceInfo, SourceSpec
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.dataset import understand
-from chronotile.readers.cf.fields import Field, FieldSet, about, group_findings
+from chronotile.readers.cf.fields import FieldSet, about, group_findings
 from chronotile.readers.hrefs import FileState, base_name, file_state, fingerprint_of, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
-from chronotile.readers.netcdf.groups import REMEDY, groups_below_root
+from chronotile.readers.netcdf.groups import REMEDY, field_of, groups_below_root
 from chronotile.readers.netcdf.hdf5 import OPTIONS, require_few_arrays, survey_hdf5
 from chronotile.readers.reader import Reader
 
@@ -166,7 +166,10 @@ class NetcdfFile:
         """Return the arrays of the file, as stored."""
         with self._lock:
             dataset = self._current()
-            fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
+            fields = {
+                name: field_of(name, variable, partial(self.read, name), self._faults.get(name))
+                for name, variable in ((str(key), each) for key, each in dataset.variables.items())
+            }
             return FieldSet(fields, dict(dataset.attrs))
 
     def read(self, name: str, selection: Selection, *, growing: str | None = None) -> Numbers:
@@ -256,18 +259,6 @@ class NetcdfFile:
             self._state = state
         self._files.use(self)
         return self._dataset
-
-    def _field(self, name: str, variable: "xarray.Variable") -> Field:
-        return Field(
-            name=name,
-            dims=tuple(map(str, variable.dims)),
-            shape=variable.shape,
-            dtype=variable.dtype,
-            attrs=dict(variable.attrs),
-            load=lambda: self.read(name, (slice(None),) * len(self._layouts[name].dims)),
-            fault=self._faults.get(name),
-            part=lambda picks: self.read(name, picks),
-        )
 
 
 class NetcdfArray(ArraySource):

@@ -17,7 +17,7 @@ from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache, BytesPart
 from chronotile.readers.deflate import inflate
-from chronotile.readers.hrefs import SETTLED_NS, FileState, file_state
+from chronotile.readers.hrefs import SETTLED_NS, FileState, file_state, state_or_none
 from chronotile.readers.raster.formats import VRT
 from chronotile.readers.raster.overviews.implied import GDAL_TYPES
 
@@ -127,7 +127,7 @@ class FileBlocks:
         self._compression = dataset.compression if dataset.driver == "GTiff" else None
         self._digest = blake2b(digest_size=KEY_BYTES)
         if cache is not None:
-            beside = [_state_or_none(path + ending) for ending in BESIDE]
+            beside = [state_or_none(path + ending) for ending in BESIDE]
             identity = (path, level, state, beside, self._dtype.str, self._bands, self._unit)
             self._digest.update(repr(identity).encode())
 
@@ -246,13 +246,6 @@ def _unit_shape(dataset: Any, pixel_bytes: int) -> tuple[int, int]:  # noqa: ANN
         else:
             height *= 2
     return height, width
-
-
-def _state_or_none(path: str) -> FileState | None:
-    try:
-        return file_state(path)
-    except FileNotFoundError:
-        return None
 
 
 def _common(one: Window, other: Window) -> Window:

@@ -7,7 +7,7 @@ numbers found there would be served. So could an overview or a mask beside a fil
 import os
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -56,22 +56,17 @@ def format_of(place: str, head: bytes) -> str | None:
     )
 
 
-def require_whole_picture(path: str) -> None:
+def require_whole_picture(read: Callable[[int, int], bytes]) -> None:
     """Check the checksums of a PNG file; any other file passes.
+
+    Args:
+        read: Returns bytes of the file from an offset, fewer at its end.
 
     Raises:
         OSError: A part of it is missing, or has another checksum.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 -- as for the file itself
-        if file.read(len(SIGNATURE)) != SIGNATURE:
-            return
-
-        def read(offset: int, size: int) -> bytes:
-            file.seek(offset)
-            return file.read(size)
-
-        if not is_whole_png(read):
-            raise OSError("the file is damaged: a part of it is missing or has another checksum; copy it again")
+    if read(0, len(SIGNATURE)) == SIGNATURE and not is_whole_png(read):
+        raise OSError("the file is damaged: a part of it is missing or has another checksum; copy it again")
 
 
 def require_own_sides(path: str) -> None:

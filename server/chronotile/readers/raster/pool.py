@@ -323,12 +323,11 @@ def _open(path: str, level: int, state: FileState, *, cache: BlockCache | None) 
     if local is None:
         return _open_elsewhere(path, level, state)
     require_whole_tags(path)
-    require_whole_picture(str(local))
     require_own_sides(str(local))
     with gdal_options(path), local.open("rb") as file:
-        dataset, messages = _dataset(
-            str(local), level, partial(_read_at, file), read_later=partial(_read_file, str(local))
-        )
+        read = partial(_read_at, file)
+        require_whole_picture(read)
+        dataset, messages = _dataset(str(local), level, read, read_later=partial(_read_file, str(local)))
         blocks = None
         if FileBlocks.are_of(dataset):
             blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)

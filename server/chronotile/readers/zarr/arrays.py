@@ -16,7 +16,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Selection
-from chronotile.readers.hrefs import SETTLED_NS, FileState, digest_of, file_state, kvstore, local_path
+from chronotile.readers.hrefs import SETTLED_NS, FileState, digest_of, kvstore, local_path, state_or_none
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
@@ -257,11 +257,11 @@ class LocalFiles:
 
     def are_there(self) -> bool:
         """Return whether there is metadata to look at; of an array elsewhere nothing is known."""
-        return self._metadata is not None and _state(self._metadata) is not None
+        return self._metadata is not None and state_or_none(self._metadata) is not None
 
     def metadata_states(self) -> States:
         """Return the state of the file without which the array is gone."""
-        return {} if self._metadata is None else {self._metadata: _state(self._metadata)}
+        return {} if self._metadata is None else {self._metadata: state_or_none(self._metadata)}
 
     def states(self, selection: Selection) -> States:
         """Return the states of the metadata and of the folders that hold the chunks of a selection.
@@ -273,7 +273,7 @@ class LocalFiles:
         if None in metadata.values():
             raise Gone("the array is gone")
         folders = list(itertools.islice(self._folders(selection), MAX_FOLDERS + 1))
-        states = {folder: _state(folder) for folder in folders[:MAX_FOLDERS]}
+        states = {folder: state_or_none(folder) for folder in folders[:MAX_FOLDERS]}
         if len(folders) > MAX_FOLDERS or None in states.values():
             self._require_written(selection[0])
         return metadata | states
@@ -296,7 +296,7 @@ class LocalFiles:
     def _require_written(self, part: int | slice | list[int]) -> None:
         """Check the folders of a part of the first dimension; tensorstore would take them for never written."""
         for number in _chunks(part, self._node.files[0]):
-            if self._written[number : number + 1] == b"\1" and _state(f"{self._top}/{number}") is None:
+            if self._written[number : number + 1] == b"\1" and state_or_none(f"{self._top}/{number}") is None:
                 raise Gone("chunks of the array are gone")
 
     def _folders(self, selection: Selection) -> Iterator[str]:
@@ -318,13 +318,6 @@ def _chunks(part: int | slice | list[int], length: int) -> Iterable[int]:
     if isinstance(part, slice):
         return range(part.start // length, (part.stop - 1) // length + 1)
     return sorted({index // length for index in part})
-
-
-def _state(path: str) -> State | None:
-    try:
-        return file_state(path)
-    except FileNotFoundError:
-        return None
 
 
 def _settled(states: States) -> States:

@@ -22,7 +22,7 @@ from chronotile.readers.zarr.metadata import GroupNode
 from chronotile.readers.zarr.product import is_product, understand_product
 from chronotile.readers.zarr.remote import RemoteMetadata
 from chronotile.readers.zarr.serving_cube import open_serving_cube
-from chronotile.readers.zarr.stores import LEVEL_KEYS, PlainStore, Store, fields_of, open_group
+from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, levels_listed, open_group
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 
@@ -92,28 +92,12 @@ def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches)
 
 def _level_groups(root: GroupNode) -> list[GroupNode]:
     """The groups that are one another's overviews, in the store's order."""
-    paths = _multiscale_paths(root.attrs.get("multiscales"))
+    paths = [path for path, _stated in levels_listed(root.attrs)]
     listed = [root if path == "." else root.groups[path] for path in paths if path == "." or path in root.groups]
     by_length = sorted(root.groups, key=lambda name: (len(name), name))
     numbered = [root.groups[name] for name in by_length if name.removesuffix(".zarr").removesuffix(".link").isdigit()]
     groups = listed or numbered
     return [root, *groups] if root.arrays and not groups else groups or [root]
-
-
-def _multiscale_paths(multiscales: object) -> list[str]:
-    """The groups that GeoZarr's metadata list in any of its forms: `datasets`, or a `layout` of groups or assets."""
-    entries = multiscales if isinstance(multiscales, list) else [multiscales]
-    levels = [
-        level
-        for entry in entries
-        if isinstance(entry, dict)
-        for level in (entry.get("datasets") or entry.get("layout") or [])
-    ]
-    paths = [
-        level if isinstance(level, str) else next((level[key] for key in LEVEL_KEYS if key in level), "")
-        for level in levels
-    ]
-    return [str(path).strip("/") for path in paths]
 
 
 def _unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[GroupNode]:

@@ -242,22 +242,27 @@ def _groups_above(group: GroupNode, root: GroupNode) -> list[GroupNode]:
     return [group, *reversed([each for each in chain if each is not group])]
 
 
+def levels_listed(attrs: Document) -> Iterator[tuple[str, Document]]:
+    """Yield the path and the entry of each level in GeoZarr's `multiscales`: `datasets`, or a `layout`."""
+    multiscales = attrs.get("multiscales")
+    for layout in multiscales if isinstance(multiscales, list) else [multiscales]:
+        entries = (layout.get("datasets") or layout.get("layout")) if isinstance(layout, dict) else None
+        for entry in entries if isinstance(entries, list) else ():
+            level = {"path": entry} if isinstance(entry, str) else entry if isinstance(entry, dict) else {}
+            path = next((level[key] for key in LEVEL_KEYS if key in level), None)
+            if path is not None:
+                yield str(path).strip("/"), level
+
+
 def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Document]:
     """What `multiscales` of groups states of the place of groups and arrays below them, by path."""
-    stated: dict[str, Document] = {}
-    for parent in groups:
-        multiscales = parent.attrs.get("multiscales")
-        for layout in multiscales if isinstance(multiscales, list) else [multiscales]:
-            entries = layout.get("layout") or layout.get("datasets") if isinstance(layout, dict) else None
-            for entry in entries if isinstance(entries, list) else ():
-                path = (
-                    next((entry[key] for key in LEVEL_KEYS if key in entry), None) if isinstance(entry, dict) else None
-                )
-                if path is not None:
-                    parts = parent.path, str(path).strip("/").removeprefix(".")
-                    own = {key: value for key, value in entry.items() if key.startswith(STATED)}
-                    stated["/".join(filter(None, parts))] = own
-    return stated
+    return {
+        "/".join(filter(None, (parent.path, path.removeprefix(".")))): {
+            key: value for key, value in level.items() if key.startswith(STATED)
+        }
+        for parent in groups
+        for path, level in levels_listed(parent.attrs)
+    }
 
 
 def _filled(node: ArrayNode, is_of_coordinates: bool) -> ArrayNode:
