@@ -5,26 +5,26 @@ from pathlib import Path
 
 RAW_ENDS = (".img", ".bil", ".bip", ".bsq", ".dat", ".raw", ".envi")
 """Ends of files of plain numbers, which a header beside them describes."""
-_MAGIC = {
+_FORMATS = {
     "HFA": ((".img",), b"EHFA_HEADER_TAG"),
     "DTED": ((".dt0", ".dt1", ".dt2"), b"UHL"),
-}
-"""Ends of names and the first bytes, by GDAL's name of the format."""
-_PICTURES = {
-    "PNG": ((".png",), b"\x89PNG\r\n\x1a\n"),
-    "JPEG": ((".jpg", ".jpeg"), b"\xff\xd8\xff"),
+    "AAIGrid": ((".asc",), rb"(?i)\s*(ncols|nrows)\s"),
+    "SRTMHGT": ((".hgt",), b""),
+    "RST": ((".rst",), b""),
+    "PNG": ((".png",), rb"\x89PNG\r\n\x1a\n"),
+    "JPEG": ((".jpg", ".jpeg"), rb"\xff\xd8\xff"),
     "WEBP": ((".webp",), b"RIFF"),
 }
+"""Ends of names and how the content starts, by GDAL's name of the format."""
 WORLD_ENDS = (".wld", ".pgw", ".pngw", ".jgw", ".jpgw", ".jpegw")
 _HEADER_ENDS = (".hdr", ".HDR")
 _SRTM = re.compile(r"[ns]\d\d[ew]\d\d\d.*\.hgt", re.IGNORECASE)
-_ASCII = re.compile(rb"\s*(ncols|nrows)\s", re.IGNORECASE)
+_PICTURES = ("PNG", "JPEG", "WEBP")
+"""Formats of files that are rasters only if a file beside them places them."""
 _BIL = re.compile(rb"^\s*(nrows|ncols)\s", re.IGNORECASE | re.MULTILINE)
 _GEOREFERENCE = (b"<SRS", b"<GeoTransform")
 
-SHARED_ENDS = (
-    *RAW_ENDS, ".asc", ".hgt", ".rst", ".dt0", ".dt1", ".dt2", ".png", ".jpg", ".jpeg", ".webp"
-)  # fmt: skip
+SHARED_ENDS = (*RAW_ENDS, *(end for ends, _start in list(_FORMATS.values())[1:] for end in ends))
 """Ends of names that may be those of rasters."""
 
 
@@ -36,22 +36,17 @@ def further_format(path: Path, head: bytes) -> str | None:
         head: Its first bytes.
     """
     name = path.name.lower()
-    if (picture := _by_magic(name, head, _PICTURES)) is not None:
-        return picture if _is_georeferenced(path) else None
-    if (known := _by_magic(name, head, _MAGIC)) is not None:
-        return known
-    if name.endswith(".asc"):
-        return "AAIGrid" if _ASCII.match(head) else None
-    if name.endswith(".hgt"):
-        return "SRTMHGT" if _SRTM.fullmatch(name) else None
-    if name.endswith(".rst"):
-        return "RST" if path.with_suffix(".rdc").is_file() else None
-    return _raw_format(path) if name.endswith(RAW_ENDS) else None
-
-
-def _by_magic(name: str, head: bytes, formats: dict[str, tuple[tuple[str, ...], bytes]]) -> str | None:
-    found = (format_ for format_, (ends, magic) in formats.items() if name.endswith(ends) and head.startswith(magic))
-    return next(found, None)
+    starts = (format_ for format_, (ends, start) in _FORMATS.items() if name.endswith(ends) and re.match(start, head))
+    found = next(starts, None)
+    if found is None:
+        return _raw_format(path) if name.endswith(RAW_ENDS) else None
+    if found == "SRTMHGT":
+        is_found = _SRTM.fullmatch(name) is not None
+    elif found == "RST":
+        is_found = path.with_suffix(".rdc").is_file()
+    else:
+        is_found = found not in _PICTURES or _is_georeferenced(path)
+    return found if is_found else None
 
 
 def _raw_format(path: Path) -> str | None:

@@ -153,13 +153,10 @@ def _first_edition(read: Read, start: int) -> MessageSpan:
     if len(product) < 28:
         raise _Contradiction("its product definition is cut off")
     at += len(product)
-    grid = bitmap = b""
-    if product[7] & 0x80:
-        grid = _octets(read, at)
-        at += len(grid)
-    if product[7] & 0x40:
-        bitmap = _octets(read, at)
-        at += len(bitmap)
+    grid = _octets(read, at) if product[7] & 0x80 else b""
+    at += len(grid)
+    bitmap = _octets(read, at) if product[7] & 0x40 else b""
+    at += len(bitmap)
     size = _number(read, at, 3)
     is_large = bool(length & 0x800000) and size < 120
     if is_large:

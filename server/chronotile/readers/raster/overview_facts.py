@@ -21,8 +21,7 @@ from lxml import etree
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 
-from chronotile.core.model.raster import Encoding
-from chronotile.readers.overviews import COPYING, is_same_nodata, means_fault
+from chronotile.readers.overviews import COPYING, is_same_nodata
 from chronotile.readers.raster.band_decoding import Band, FileBands, file_bands
 from chronotile.readers.raster.formats import VRT_END
 
@@ -212,18 +211,6 @@ def _fault_of_band(band: Band, facts: OverviewFacts) -> str | None:
     if facts.states_mask and not band.has_mask and not band.is_alpha:
         return "it has a mask, and the image has none"
     return None
-
-
-def fault_of_variable(facts: OverviewFacts, band: int, encoding: Encoding, *, is_categorical: bool) -> str | None:
-    """Return why the numbers of an overview are no values of a variable, which `overview_fault` cannot tell.
-
-    Args:
-        facts: Of the overview.
-        band: Counted from 1.
-        encoding: Of the file's numbers, under what the configuration says.
-        is_categorical: Whether they are classes.
-    """
-    return means_fault(facts.resampling, facts.nodata[band - 1], encoding, is_categorical=is_categorical)
 
 
 def _text(nodata: float | None) -> str:

@@ -15,8 +15,9 @@ from chronotile.core.model.raster import Encoding, Pixels
 from chronotile.core.read_cost import ReadCost
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.library_errors import BeingWritten, opening, unavailable
+from chronotile.readers.overviews import means_fault
 from chronotile.readers.raster.band_decoding import BandDecoding, FileBands
-from chronotile.readers.raster.overview_facts import OverviewFacts, UnlikeOverview, fault_of_variable, overview_fault
+from chronotile.readers.raster.overview_facts import UnlikeOverview, overview_fault
 from chronotile.readers.raster.overviews.implied import Origin, cells_below, make_pixels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, every, read_pixels, strips_of
@@ -305,6 +306,7 @@ class RasterStack(Reader):
 
         Raises:
             SourceUnavailable: It is another than it was, and cannot be read as the others.
+            UnlikeOverview: It is opened at an overview that does not state what its native level does.
         """
         source = self._variables[variable]
         expected = source.layouts[stored]
@@ -318,22 +320,15 @@ class RasterStack(Reader):
                 bands = self._learn(plane.path, state=handle.state)
             handle.bands = bands
         decoding = self._decoding_of(variable, plane, handle.bands)
-        if handle.overview is not None:
-            self._require_alike(variable, handle.bands, decoding, handle.overview)
+        facts = handle.overview
+        if facts is not None:
+            nodata, is_categorical = facts.nodata[decoding.band - 1], source.info.is_categorical
+            reason = overview_fault(handle.bands, facts) or means_fault(
+                facts.resampling, nodata, decoding.encoding, is_categorical=is_categorical
+            )
+            if reason is not None:
+                raise UnlikeOverview(reason)
         return decoding
-
-    def _require_alike(self, variable: str, bands: FileBands, decoding: BandDecoding, facts: OverviewFacts) -> None:
-        """Check that an overview states what the native level of its file does.
-
-        Raises:
-            UnlikeOverview: It does not.
-        """
-        is_categorical = self._variables[variable].info.is_categorical
-        reason = overview_fault(bands, facts) or fault_of_variable(
-            facts, decoding.band, decoding.encoding, is_categorical=is_categorical
-        )
-        if reason is not None:
-            raise UnlikeOverview(reason)
 
     def _decoding_of(self, variable: str, plane: Plane, bands: FileBands) -> BandDecoding:
         try:

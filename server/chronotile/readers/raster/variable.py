@@ -13,6 +13,7 @@ from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
+from chronotile.readers.overviews import means_fault
 from chronotile.readers.raster.band_decoding import (
     Band,
     BandDecoding,
@@ -22,7 +23,6 @@ from chronotile.readers.raster.band_decoding import (
     band_rule,
     encoding_in,
 )
-from chronotile.readers.raster.overview_facts import fault_of_variable
 from chronotile.readers.raster.overviews.implied import Origin, with_made_levels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR, Preview
 from chronotile.readers.raster.pool import Layout
@@ -202,7 +202,7 @@ def _of_other_units(kinds: Mapping[Key, _Kind], counts: Mapping[Key, int]) -> di
 def _overview_faults(sample: Sample, band: Band, encoding: Encoding, *, is_categorical: bool) -> Mapping[int, str]:
     """Why the numbers of overviews are no values of a variable, by the number of the level."""
     found = {
-        number: fault_of_variable(facts, band.number, encoding, is_categorical=is_categorical)
+        number: means_fault(facts.resampling, facts.nodata[band.number - 1], encoding, is_categorical=is_categorical)
         for number, facts in sample.overviews.items()
     }
     return {number: fault for number, fault in found.items() if fault is not None}

@@ -26,6 +26,7 @@ from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, levels_
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 
+_NO_COPY = f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"
 EDGE_CELLS = 2
 """Cells of an overview by which its edges may lie beside those of the native level."""
 
@@ -202,10 +203,8 @@ def _unlike(level: _Level, native: CfVariable) -> str | None:
             native.labels[dim] != level[1].labels[dim] for dim in common
         ),
         "its coordinate reference system is not that of the native level": own.grid.crs != whole.grid.crs,
+        _NO_COPY: not _is_coarser(own.grid, whole.grid),
     }
-    faults[f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"] = not _is_coarser(
-        own.grid, whole.grid
-    )
     return next((reason for reason, is_true in faults.items() if is_true), None)
 
 
