@@ -260,7 +260,7 @@ class RasterStack(Reader):
             BeingWritten: The file was written meanwhile.
         """
         source, state = self._variables[variable], file_state(plane.path)
-        decoding = self._decoding_of(variable, plane, self._bands_now(plane.path))
+        decoding = self._decoding_of(variable, plane, self._bands_in(plane.path, state))
         pixels = None
         if origin.stored:
             with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
@@ -315,10 +315,7 @@ class RasterStack(Reader):
                 raise unavailable(self._collection, variable, "have another grid than when they were opened")
             handle.layout = expected  # the handle comes back for the next read, which need not compare again
         if handle.bands is None:
-            state, bands = self._bands.get(plane.path, (None, None))
-            if bands is None or state != handle.state:
-                bands = self._learn(plane.path, state=handle.state)
-            handle.bands = bands
+            handle.bands = self._bands_in(plane.path, handle.state)
         decoding = self._decoding_of(variable, plane, handle.bands)
         facts = handle.overview
         if facts is not None:
@@ -337,14 +334,15 @@ class RasterStack(Reader):
             fault = unavailable(self._collection, variable, "are not stored as those of other times")
             raise fault from OSError(f"{plane.path}: {error.message}")  # for the log, which has a line per date
 
-    def _bands_now(self, path: str) -> FileBands:
-        """What a file says of its bands; of one that was looked at since it was written, it is not opened."""
-        state, bands = self._bands.get(path, (None, None))
-        now = file_state(path)
-        return bands if bands is not None and state == now else self._learn(path, state=now)
+    def _bands_in(self, path: str, state: FileState) -> FileBands:
+        """The bands of a file in that state, which its overviews do not state; it is opened once for each state.
 
-    def _learn(self, path: str, *, state: FileState | None) -> FileBands:
-        """What a file in that state says of its bands, which its overviews do not say."""
+        Raises:
+            BeingWritten: It is in another state.
+        """
+        known, bands = self._bands.get(path, (None, None))
+        if bands is not None and known == state:
+            return bands
         with self._pool.lend(path) as native:
             if native.bands is None or native.state != state:
                 raise BeingWritten("the file is being written")

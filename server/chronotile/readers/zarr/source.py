@@ -176,12 +176,6 @@ def _variable(
     return CubeVariable(info, arrays), findings
 
 
-def _may_be_plain_mean(level: _Level, native: CfVariable) -> bool:
-    # Those that `optimise` wrote have an attribute.
-    group, variable = level
-    return native.info.encoding.circle is not None and CIRCLE not in group.arrays[variable.array].attrs
-
-
 def _unlike(level: _Level, native: CfVariable) -> str | None:
     """Why numbers of a level are not read as those of the native one; `None` if they state the same."""
     own, whole = level[1].info, native.info
@@ -197,7 +191,7 @@ def _unlike(level: _Level, native: CfVariable) -> str | None:
         or [each.value for each in own.classes] != [each.value for each in whole.classes],
         f"its numbers are {numbers[0]}, those of the native level {numbers[1]}": encoding != whole.encoding,
         "its values are directions, of which it may have plain means; chronotile optimise writes circular ones": (
-            _may_be_plain_mean(level, native)
+            whole.encoding.circle is not None and CIRCLE not in level[0].arrays[level[1].array].attrs
         ),
         "its steps of further dimensions are not those of the native level": any(
             native.labels[dim] != level[1].labels[dim] for dim in common
