@@ -184,12 +184,15 @@ def summary_of(numbers: Numbers, counting: Counting, present: BoolArray | None =
         present: (y, x): the cells that the source's own mask lets stand, of which alone there is a summary; `None`
             where it has no mask.
     """
-    strips = []
+    strips: dict[tuple[int, int], Summary] = {}
     for start in range(0, numbers.shape[0], STRIP_ROWS):
         rows = slice(start, start + STRIP_ROWS)
         native = _native_summary(numbers[rows], counting, None if present is None else present[rows])
-        strips.append(native.halved())
-    return _stacked(strips)
+        strips[start // 2, 0] = native.halved()
+    if len(strips) == 1:
+        return strips[0, 0]
+    height, width = numbers.shape
+    return paste_summaries(strips, (-(-height // 2), -(-width // 2)), numbers.dtype)
 
 
 def paste_summaries(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, int], dtype: np.dtype[Any]) -> Summary:
@@ -273,24 +276,6 @@ _SUMS = {
     )
 }
 """Which type holds the sums of four numbers of a type; sums of whole numbers are whole, of others floats."""
-
-
-def _stacked(strips: list[Summary]) -> Summary:
-    if len(strips) == 1:
-        return strips[0]
-    numbers = sorted({number for strip in strips for number in strip.codes})
-    return Summary(
-        counting=strips[0].counting,
-        total=np.concatenate([strip.total for strip in strips]),
-        valid=np.concatenate([strip.valid for strip in strips]),
-        codes={number: np.concatenate([_plane(strip, number) for strip in strips]) for number in numbers},
-        sample=np.concatenate([strip.sample for strip in strips]),
-    )
-
-
-def _plane(strip: Summary, number: float) -> Plane:
-    plane = strip.codes.get(number)
-    return np.zeros_like(strip.valid) if plane is None else plane
 
 
 def _halve(plane: Plane) -> Plane:

@@ -50,10 +50,9 @@ def groups_below_root(path: Path, spec: SourceSpec) -> list[Group]:
     groups = []
     for number, (folder, names) in enumerate(found.items()):
         fault = _OF_ODIM if is_odim else _fault_of(path, folder, spec) if number < MAX_PROBED else ""
-        if has_places and fault:
-            groups.append(Group(folder, tuple(names), fault=_IN_ROOT))
-        else:
-            groups.append(Group(folder, tuple(names), is_swath=folder in swaths and bool(fault), fault=fault))
+        is_apart, is_swath = has_places and bool(fault), folder in swaths and bool(fault)
+        fault = _IN_ROOT if is_apart else fault
+        groups.append(Group(folder, tuple(names), is_swath=is_swath and not is_apart, fault=fault))
     return groups
 
 

@@ -44,7 +44,6 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
     import h5py
 
     _require_whole_heaps(path)
-    elsewhere: str | None = None
     faults = dict[str, str]()
 
     def look(name: str, link: object) -> str | None:
