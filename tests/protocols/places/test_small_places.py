@@ -68,6 +68,16 @@ def test_small_place_without_centre_is_null_and_warned(client, values_of):
     assert "2 of 3 places hold no centre of a cell of LST" in headers["warning"]
 
 
+def test_geojson_of_small_places_notes_missing_values(client):
+    page, inside, large = (
+        client.get(f"/ogcapi/collections/fields/items{path}?value=LST").json() for path in ("", "/inside", "/large")
+    )
+
+    assert page["note"].startswith("2 of 3 places hold no centre of a cell of LST")
+    assert inside["note"].startswith("1 of 1 places hold no centre of a cell of LST")
+    assert "note" not in large
+
+
 @pytest.mark.parametrize("values_of", [features_of, matrix_of])
 def test_automatic_weights_give_small_places_values(client, values_of):
     values, headers = values_of(client, "weights=auto")

@@ -104,8 +104,8 @@ def queryables_document(of: SetContext) -> Json:
     return properties_schema(f"{of.address}/queryables", of.title, named)
 
 
-Found = tuple[NDArray[np.int64], Callable[[ChosenPlaces], bytes]]
-"""Numbers of places (feature,), and what writes them."""
+Found = tuple[NDArray[np.int64], Callable[[ChosenPlaces, str], bytes]]
+"""Numbers of places (feature,), and the function that writes them with a note on missing values."""
 
 
 def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
@@ -121,10 +121,10 @@ def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
     following = cursor_of(of.places, int(matching[start + limit])) if start + limit < matched else None
     links = _page_links(query, of, following)
 
-    def write(chosen: ChosenPlaces) -> bytes:
+    def write(chosen: ChosenPlaces, note: str) -> bytes:
         if name != "html":
             counts = {"numberMatched": matched, "numberReturned": len(numbers)}
-            return encode_places_geojson(chosen, members={**counts, "links": links})
+            return encode_places_geojson(chosen, members={**counts, **without_empty({"note": note}), "links": links})
         ids = (of.places.ids[number] for number in numbers.tolist())
         return document_page(
             of.title,
@@ -161,8 +161,8 @@ def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, n
         link("collection", of.address, JSON, of.title),
     ]
 
-    def write(chosen: ChosenPlaces) -> bytes:
-        document = orjson.dumps({**place_features(chosen)[0], "links": links})
+    def write(chosen: ChosenPlaces, note: str) -> bytes:
+        document = orjson.dumps({**place_features(chosen)[0], **without_empty({"note": note}), "links": links})
         if name == "html":
             return document_page(id_, orjson.loads(document), of.document, above=of.above, json_type=GEOJSON)
         return document

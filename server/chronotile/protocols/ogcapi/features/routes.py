@@ -123,13 +123,14 @@ async def _answer(
             warnings.append(f'299 - "{count} of {len(numbers)} features have no coordinates in {crs.name}"')
         if is_file:
             file.append(place_file(chosen, name, services, is_active=is_active))
+        note = note_on_cells(values.without_cells, len(numbers))
         return replace(
             payload,
-            body=b"" if is_file else write(chosen),
+            body=b"" if is_file else write(chosen, note),
             etag=etag_without(etag, values.unreadable, values.left_out),
             unreadable=values.unreadable,
             left_out=values.left_out,
-            note=note_on_cells(values.without_cells, len(numbers)),
+            note=note,
         )
 
     layers, kind = [each.layer for each in content.values], COVERAGES if is_file else SERIES_OF_MANY
