@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -133,9 +134,14 @@ def tile_of(url: str) -> np.ndarray:
 
 
 def times_of(base: str, layer: str) -> dict:
-    """What the server tells of the dates of a layer when it has counted the share of each."""
+    """What the server tells of the dates of a layer when it is indexed, and the share of each date is counted."""
     while True:
-        answer = orjson.loads(ask(f"{base}/layers/{layer}/times?limit=1000"))
+        try:
+            answer = orjson.loads(ask(f"{base}/layers/{layer}/times?limit=1000"))
+        except HTTPError as error:
+            if error.code != 503:
+                raise
+            continue
         if answer["valid_shares_pending"] == 0:
             return answer
 

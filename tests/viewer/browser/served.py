@@ -106,9 +106,11 @@ class Store:
             attrs["_FillValue"] = np.dtype(self.dtype).type(self.nodata)
         if self.scale is not None:
             attrs |= {"scale_factor": self.scale[0], "add_offset": self.scale[1]}
+        is_geographic = self.crs == "EPSG:4326"
+        y, x = ("latitude", "longitude") if is_geographic else ("projection_y_coordinate", "projection_x_coordinate")
         coordinates = {
-            "y": ("y", self.transform.f + self.transform.e * cells, {"standard_name": "projection_y_coordinate"}),
-            "x": ("x", self.transform.c + self.transform.a * cells, {"standard_name": "projection_x_coordinate"}),
+            "y": ("y", self.transform.f + self.transform.e * cells, {"standard_name": y}),
+            "x": ("x", self.transform.c + self.transform.a * cells, {"standard_name": x}),
         }
         if self.times is not None:
             coordinates["time"] = ("time", self.times.astype("datetime64[ns]"), {})

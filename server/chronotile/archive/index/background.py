@@ -209,8 +209,9 @@ class BackgroundFill:
 
     def _due(self) -> list[_Waiting]:
         """The collections that are looked at now: those that are new or others than before, and those that wait."""
-        works: list[_Work] = [_Dates(each) for each in self._dates()]
-        works += [(_Live if spec.is_live else _Scenes)(spec, self._access) for spec in self._specs()]
+        # Without its scenes a collection is not served at all.
+        works: list[_Work] = [(_Live if spec.is_live else _Scenes)(spec, self._access) for spec in self._specs()]
+        works += [_Dates(each) for each in self._dates()]
         now = {work.collection: work for work in works}
         self._filled = {name: work for name, work in self._filled.items() if now.get(name) == work}
         waiting, now_s = self._waiting, self._clock()
