@@ -24,6 +24,10 @@ COPYING = frozenset({"NEAREST", "MODE"})
 """Resamplings of GDAL, as it notes them in overviews, whose numbers are native ones; those of all others are means."""
 
 
+FIRST_FACTOR = 2
+"""Of the finest overview; its mask is sampled from that of the image."""
+
+
 def means_fault(
     resampling: str | None, nodata: float | None, encoding: Encoding, *, is_categorical: bool
 ) -> str | None:
@@ -42,6 +46,22 @@ def means_fault(
     if encoding.flags or encoding.valid_range or not is_same_nodata(nodata, encoding.nodata):
         return f"its numbers are means ({resampling}) that include numbers without a value"
     return None
+
+
+def is_mask_of_other_cells(resampling: str | None, height: int, width: int, *, native: tuple[int, int]) -> bool:
+    """Return whether the mask of an overview may be that of other cells than its numbers are.
+
+    GDAL samples nearest numbers from the image, but the mask from the level before: where sizes are rounded, from other
+    cells.
+
+    Args:
+        resampling: The one that made it; `None` if it is unknown.
+        height: Of the overview, in cells.
+        width: The same.
+        native: Height and width of the image.
+    """
+    factor = round(native[1] / width)
+    return resampling == "NEAREST" and factor > FIRST_FACTOR and (height * factor, width * factor) != native
 
 
 def is_same_nodata(one: float | None, other: float | None) -> bool:

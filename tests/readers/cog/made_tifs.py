@@ -135,7 +135,8 @@ def write_made(folder: Path, kind: Kind = Kind(), name: str = "a.tif") -> Path:
             file.units = [kind.units] * kind.bands
     if kind.overviews:
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
-            file.build_overviews(kind.overviews, Resampling.nearest)
+            # The nearest numbers of rounded sizes are of other cells than the mask, and left to GDAL.
+            file.build_overviews(kind.overviews, Resampling.mode if kind.has_mask else Resampling.nearest)
     return path
 
 

@@ -9,6 +9,7 @@ import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
+from rasterio.enums import Resampling
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.cog.header import CogHeader, read_header
@@ -57,6 +58,15 @@ def test_levels_of_rounded_sizes_are_those_of_gdal(tmp_path):
     path = write_made(tmp_path, Kind(overviews=(2, 4, 8)))
 
     assert header_of(path).levels() == levels_and_encodings(path)[0][0]
+
+
+def test_nearest_mask_of_other_cells_is_left_to_gdal(tmp_path):
+    path = write_made(tmp_path, Kind(has_mask=True))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
+        file.build_overviews((2, 4), Resampling.nearest)
+
+    with pytest.raises(UnsupportedCog, match="other cells"):
+        header_of(path)
 
 
 @pytest.mark.data
@@ -226,7 +236,7 @@ def test_cut_file_is_left_to_gdal(part, tmp_path):
 
 @pytest.mark.parametrize(
     "stored",
-    [b"", b"C1", b"C2", b"C2" + zlib.compress(b""), b"C2" + zlib.compress(b"\xff\xff\xff\xff{}")],
+    [b"", b"C2", b"C3", b"C3" + zlib.compress(b""), b"C3" + zlib.compress(b"\xff\xff\xff\xff{}")],
     ids=["nothing", "other version", "cut", "empty", "too short"],
 )
 def test_damaged_stored_header_is_an_error(stored):

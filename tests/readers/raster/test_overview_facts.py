@@ -100,3 +100,21 @@ def test_samples_of_classes_are_read_from_overviews(tmp_path):
     assert open_raster_stack(spec).info.findings == ()
     with rasterio.open(path, OVERVIEW_LEVEL=0) as overview:
         assert overview.tags(1)["RESAMPLING"] == "MODE"
+
+
+@pytest.mark.parametrize(("side", "skipped"), [(160, 0), (162, 1)])
+def test_nearest_mask_of_other_cells_is_skipped(tmp_path, side, skipped):
+    shown = np.random.default_rng(1).random((side, side)) > 0.4
+    numbers = np.where(shown, 100, 250).astype("uint8")
+    raster = Raster(numbers=numbers, shown=shown, resampling=Resampling.nearest)
+    RASTERS["internal mask before internal overviews"](tmp_path / "a.tif", raster)
+    reader = open_raster_stack(make_spec("cog", tmp_path / "a.tif"))
+    levels = reader.info.variables["NDVI"].levels
+
+    found = [
+        reader.read_window("NDVI", index=0, level=level, window=Window(0, grid.height, 0, grid.width))
+        for level, grid in enumerate(levels)
+    ]
+
+    assert len([each for each in reader.info.findings if "of other cells" in each.message]) == skipped
+    assert {int(number) for each in found for number in each.numbers[each.valid]} == {100}

@@ -37,9 +37,9 @@ from chronotile.readers.cog.image_tags import (
 from chronotile.readers.cog.tiff import Directory, Read, UnsupportedCog, directories
 from chronotile.readers.encoding import circle_of, with_stored_nodata
 from chronotile.readers.native_crs import source_crs
-from chronotile.readers.overviews import COPYING, is_same_nodata
+from chronotile.readers.overviews import COPYING, is_mask_of_other_cells, is_same_nodata
 
-VERSION = b"C2"
+VERSION = b"C3"
 """Of the stored form; a header of another one is read again from its file."""
 
 
@@ -195,6 +195,12 @@ def read_header(read: Read, size: int) -> CogHeader:
             raise UnsupportedCog("its overviews have another nodata than the image")
         if any(own not in (CogBand(), band) for own, band in zip(bands_of(each, count), bands, strict=True)):
             raise UnsupportedCog("the bands of its overviews have other metadata than those of the image")
+    shape = images[0].height, images[0].width
+    if masks and any(
+        is_mask_of_other_cells(resampling_of(each), image.height, image.width, native=shape)
+        for each, image in zip(overviews, images[1:], strict=True)
+    ):
+        raise UnsupportedCog("masks of its overviews are of other cells than their numbers")
     means = {resampling_of(each) for each in overviews} - {None, *COPYING}
     if means and has_palette(native):
         raise UnsupportedCog("its overviews are means of the numbers of colours")

@@ -21,7 +21,7 @@ from lxml import etree
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 
-from chronotile.readers.overviews import COPYING, is_same_nodata
+from chronotile.readers.overviews import COPYING, is_mask_of_other_cells, is_same_nodata
 from chronotile.readers.raster.band_decoding import Band, FileBands, file_bands
 from chronotile.readers.raster.formats import VRT_END
 
@@ -29,6 +29,8 @@ Dataset = Any
 """An open rasterio dataset; rasterio has no types."""
 
 REMEDY = "build the overviews again (gdaladdo -clean FILE, then gdaladdo FILE)"
+
+SHIFTED = "its mask is of other cells than its numbers (gdaladdo -r nearest; take -r mode or -r average)"
 
 MAX_SOURCES = 16
 """Files of a VRT whose overviews are compared; overviews of a VRT with more are skipped."""
@@ -76,17 +78,24 @@ def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
     flags = dataset.mask_flag_enums[0]
     has_alpha, is_masked = MaskFlags.alpha in flags, MaskFlags.per_dataset in flags
     is_external = Path(f"{path}.ovr").is_file()
+    has_own_mask = is_masked and not has_alpha and _is_mask_stored(dataset, path)
+    resampling = dataset.tags(1).get("RESAMPLING")
+    fault = _fault_of_files(dataset, path, is_external=is_external)
+    if fault is None and has_own_mask:
+        with _open(path) as native:
+            is_shifted = is_mask_of_other_cells(resampling, *dataset.shape, native=native.shape)
+        fault = SHIFTED if is_shifted else None
     return OverviewFacts(
         dtypes=dataset.dtypes,
         nodata=tuple(math.nan if each is not None and math.isnan(each) else each for each in dataset.nodatavals),
         scaling=tuple(zip(dataset.scales, dataset.offsets, strict=True)),
         units=dataset.units,
         titles=dataset.descriptions,
-        resampling=dataset.tags(1).get("RESAMPLING"),
-        has_mask=has_alpha or (is_masked and _is_mask_stored(dataset, path)),
+        resampling=resampling,
+        has_mask=has_alpha or has_own_mask,
         states_mask=is_masked and not has_alpha,
         is_of_codestream=dataset.driver == "JP2OpenJPEG" and not is_external,
-        fault=_fault_of_files(dataset, path, is_external=is_external),
+        fault=fault,
     )
 
 
