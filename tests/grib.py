@@ -81,7 +81,9 @@ def gaussian(found, number):
     return with_octets(found, 3, octets)
 
 
-def first_edition(values, *, latitudes, longitudes, gaussian=0, day=(2020, 1, 1), range_of_time=0, centre=98, own=b""):
+def first_edition(
+    values, *, latitudes, longitudes, gaussian=0, day=(2020, 1, 1), range_of_time=0, centre=98, own=b"", part=0
+):
     """The bytes of a message of edition 1 with whole numbers of 16 bits, the lowest of them 0; NaN is missing.
 
     Args:
@@ -93,11 +95,14 @@ def first_edition(values, *, latitudes, longitudes, gaussian=0, day=(2020, 1, 1)
         range_of_time: By code table 5.
         centre: Which wrote it.
         own: What the product definition has beyond octet 40.
+        part: The sub-centre.
     """
     height, width = values.shape
     year, month, date = day
     product = bytes([0, 0, 0, 2, centre, 0, 255, 0x80 | 0x40, 1, 1, 0, 0, (year - 1) % 100 + 1, month, date, 0, 0, 1])
-    product += bytes([0, 6 if range_of_time in (3, 4) else 0, range_of_time, 0, 0, 0, (year - 1) // 100 + 1, 0, 0, 0])
+    product += bytes(
+        [0, 6 if range_of_time in (3, 4) else 0, range_of_time, 0, 0, 0, (year - 1) // 100 + 1, part, 0, 0]
+    )
     product += bytes(12) + own if own else b""
     (first, last), (west, east) = ([signed(round(each * 1000), 3) for each in pair] for pair in (latitudes, longitudes))
     down = round(abs(latitudes[0] - latitudes[1]) / max(height - 1, 1) * 1000)

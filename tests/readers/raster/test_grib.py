@@ -266,6 +266,27 @@ def test_members_of_the_first_edition_are_variables(opened):
     assert not next(iter(opened(member(0, 0)).info.variables)).endswith("member0")
 
 
+@pytest.mark.parametrize(
+    ("centres", "definition", "number", "rest"),
+    [
+        pytest.param({"centre": 98}, 36, b"\x07", b"\x0a\0\0\0\0\0", id="ERA5"),
+        pytest.param({"centre": 7, "part": 98}, 12, b"\x01\x2c", b"\0\x02\0\x01\0\x03", id="seasonal, of NCEP"),
+        pytest.param({"centre": 74, "part": 98}, 12, b"\0\x07", b"\0\x0e\0\x01\0\x03", id="seasonal, of the UKMO"),
+    ],
+)
+def test_members_by_local_definitions_of_ecmwf_are_variables(opened, centres, definition, number, rest):
+    def member(numbers, own):
+        start = bytes([definition, 31, 80, 4, 197]) + b"0001"
+        return first_edition(numbers, latitudes=(50, 46), longitudes=(0, 6), own=start + own + rest, **centres)
+
+    reader = opened(member(CELLS, bytes(len(number))), member(CELLS + 7, number))
+
+    names = list(reader.info.variables)
+    found = [name.rpartition("_")[2] for name in names]
+    assert found == ["member0", f"member{int.from_bytes(number, 'big')}"]
+    np.testing.assert_array_equal(values(reader, names[1]), CELLS + 7)
+
+
 def test_a_member_has_to_be_named(opened, tmp_path):
     files = [message(tmp_path, CELLS, definition=1, more=(3, member, 3)) for member in range(3)]
 

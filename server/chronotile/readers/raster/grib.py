@@ -328,9 +328,10 @@ def _member_of_first_edition(product: bytes) -> str | None:
     if centre == _NCEP and len(own) >= 4 and own[0] == 1 and own[1] in (1, 2, 3):
         sign = "-" if own[1] == 2 else ""
         return f"member {sign}{own[2] if own[1] > 1 else 0}"
-    if centre == _ECMWF and len(own) >= 11 and own[0] in (15, 16):
+    is_ecmwf = _ECMWF in (centre, product[25]) and len(own) >= 11
+    if is_ecmwf and own[0] in (12, 15, 16):
         return f"member {int.from_bytes(own[9:11], 'big')}"
-    if centre == _ECMWF and len(own) >= 11 and own[0] in (1, 26, 30) and own[10]:
+    if is_ecmwf and own[0] in (1, 26, 30, 36) and own[10]:
         return f"member {own[9]}"
     return None
 
