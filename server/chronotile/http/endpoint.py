@@ -239,12 +239,13 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
         ) from error
 
 
-async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
+async def body_of(request: Request, *, at_most: int | None = None, is_file: bool = False) -> bytes:
     """Return the body, read no further than it may reach, and not at all where its length says that it is larger.
 
     Args:
         request: What has it.
         at_most: Its bytes, where that is less than `max_body_bytes`.
+        is_file: Whether a separate process parses it, so that commas and quotes in it take no memory here.
 
     Raises:
         LimitExceeded: It is larger.
@@ -269,7 +270,7 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
     check_size(size, limit, allowed)
     room = request.scope.setdefault(ROOM, state_of(request).bodies.room())
     room.require(size)
-    whole = request.scope[BODY] = await _received(request, room, limit, allowed)
+    whole = request.scope[BODY] = await _received(request, room, limit, allowed, is_file=is_file)
     return whole
 
 
@@ -305,14 +306,14 @@ def forget_body(scope: Scope) -> None:
         room.free()
 
 
-async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) -> bytes:
+async def _received(request: Request, room: BodyRoom, limit: str, allowed: int, *, is_file: bool) -> bytes:
     body, parsed = bytearray(), 0
     with errors.raised_instead(ClientDisconnect, errors.ClientGone("the client aborted the upload")):
         async for part in request.stream():
             check_size(len(body) + len(part), limit, allowed)
             room.require(len(body) + len(part))  # of a body that does not declare its length
             body += part
-            parsed += memory_of_json(part)
+            parsed += 0 if is_file else memory_of_json(part)
     if len(body) > SMALL_BYTES:
         room.require_parsed(parsed)
     return bytes(body)

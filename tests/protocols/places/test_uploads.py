@@ -14,6 +14,7 @@ from pyogrio import raw
 from pyproj import Transformer
 from shapely.geometry import LineString, Point, Polygon
 
+from chronotile.app.settings import ANSWER_BYTES
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.readers.places.convert import MEMORY_BYTES
 from tests.odd_archives.uploads import mutated_upload, write_places
@@ -202,6 +203,13 @@ def test_a_file_that_takes_too_much_memory_is_refused(client, tmp_path):
     answer = posted(client, path.read_bytes())
 
     assert (answer.status_code, "160 MB of memory" in answer.text) == (400, True)
+
+
+def test_uploads_full_of_commas_need_no_more_memory(make_client, services, geopackage):
+    content = geopackage.read_bytes() + 4_000_000 * b","
+    memory = AnswerMemory(ANSWER_BYTES, patience_s=0)
+
+    assert posted(make_client(dataclasses.replace(services, memory=memory)), content).status_code == 200
 
 
 def test_uploads_take_from_the_memory_of_large_answers(make_client, services, geopackage):
