@@ -217,6 +217,16 @@ def test_units_that_are_not_known_are_refused_with_the_remedy(units, numbers):
 YEARS = [850, 1500, 2000, 2100, 2500]
 
 
+@pytest.mark.parametrize(
+    ("number", "reference"), [(2458849.5, "-4713-01-01 12:00:00"), (0, "2019-12-19"), (31, "2019-11-18")]
+)
+def test_julian_dates_are_real_days(number, reference):
+    times = times_of([number], units=f"days since {reference}", calendar="julian")
+
+    truth = cftime.num2date(number, f"days since {reference}", calendar="julian").change_calendar("standard")
+    assert texts(times) == ["2020-01-01T00:00:00"] == [truth.isoformat()]
+
+
 @pytest.mark.parametrize("calendar", ["standard", "proleptic_gregorian", "noleap", "360_day"])
 def test_of_far_years_those_served_remain(calendar):
     dates = [cftime.datetime(year, 7, 1, calendar=calendar) for year in YEARS]

@@ -291,15 +291,20 @@ def _reference_of(time: Field, text: str, calendar: str) -> tuple[cftime.datetim
 def _converted(numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
     """Times of another calendar in the standard one.
 
-    Days that every month has keep their date, so that months stay months; else each goes to the same share of the year.
+    Dates of the Julian calendar are days of the real world, 13 days later in the standard calendar since 1900. In the
+    calendars of models, days that every month has keep their date, so that months stay months; else each goes to the
+    same share of the year.
     """
     distinct, places = np.unique(
         np.round(numbers.astype(np.float64) * unit / 1000).astype("timedelta64[us]"), return_inverse=True
     )
     dates = np.array([reference + since for since in distinct.tolist()], dtype=object)
+    is_julian = reference.calendar == "julian"
+    if is_julian:
+        dates = np.array([date.change_calendar("standard") for date in dates], dtype=object)
     is_served = np.array([FIRST_YEAR <= date.year <= LAST_YEAR for date in dates], dtype=bool)
     instants = np.full(distinct.size, "NaT", dtype="datetime64[ns]")
-    if all(date.day <= 28 for date in dates[is_served]):
+    if is_julian or all(date.day <= 28 for date in dates[is_served]):
         instants[is_served] = [np.datetime64(date.isoformat(), "ns") for date in dates[is_served]]
     else:
         instants[is_served] = _by_place_in_year(dates[is_served], reference.calendar)
