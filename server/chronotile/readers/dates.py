@@ -9,11 +9,12 @@ The forms, each bounded by something that is not a digit:
 | the same with a letter | `20190604-S105031`, `20190604_t1050310` (the last digit a tenth of a second) | the same |
 | the same without seconds | `20190604_1050`, `2019-06-04_10-50`, `A2019155.1050` | the instant; only of a whole text |
 | day of the year | `A2019155`, `2019155`, `2019_155`, `2019-155`, `2019/155`, `LC81980242019155LGN00` | the day |
-| the same with time of day | `s20191551050310` | the instant |
+| the same with time of day | `s20191551050310`, `doy2019155105031` | the instant; at midnight the day |
 | days of the year | `A20191532019160` | from the first to the last |
 | dekad of a month | `2019-06-d2`, `201906D2`, `2019-06-dk2`, `201906dek2` | ten days; the third to the month's end |
 | dekad of the year | `2019D17`, `2019-dek17`, `2019_dk17` | the same, 1 to 36 |
 | week | `2019W23`, `2019-W23` | that of ISO 8601 |
+| week since 1 January | `VHP.G04.C07.npp.P2019023.VH` | seven days; the last one to the year's end |
 | month | `201906`, `2019-06`, `2019_06`, `2019.06`, `2019/06` | the month |
 | quarter | `2019-Q2`, `2019_Q2`, `2019Q2` | three months |
 | year | `2019` | the year; only where it is the whole text |
@@ -90,6 +91,7 @@ _DAYS = (
     re.compile(f"{_YEAR}{_DATE}[-_][Sst]{_HMS}\\d?{_END}"),
     re.compile(f"{_YEAR}(?P<month>\\d\\d)(?P<day>\\d\\d)(?P<hour>\\d\\d)(?P<minute>\\d\\d)(?P<second>\\d\\d)?{_END}"),
     re.compile(f"{_ALONE}s{_OF_YEAR}{_HMS}\\d{_END}"),
+    re.compile(f"(?<=doy){_OF_YEAR}{_HMS}{_END}"),
     re.compile(f"{_ALONE}[A-Z]{_OF_YEAR}(?P<last_year>\\d{{4}})(?P<last_day>\\d{{3}}){_END}"),
     re.compile(f"{_YEAR}{_DATE}{_END}"),
     re.compile(f"{_YEAR}(?P<day_of_year>\\d{{3}}){_END}"),
@@ -117,11 +119,15 @@ _YEARS = (
 )
 _BY_PRODUCT = (
     re.compile(rf"{_YEAR}(?P<month>\d\d)01-S000000-E235959\.\d\d{_END}"),
+    re.compile(r"(?<![A-Za-z])VHP\.[\w.]+\.P(?P<text>(?P<year>\d{4})0(?P<week_of_year>\d\d))(?!\d)"),
     re.compile(r"(?<=_)E(?P<text>(?P<year>\d{4}))(?=_GLOBE_R)"),
     re.compile(r"(?<=_CLC)(?P<text>(?P<year>\d{4}))(?=_V\d{4})"),
     re.compile(r"(?<![A-Za-z])VPP_(?P<text>(?P<year>\d{4}))(?=_S2)"),
 )
-"""Months of IMERG, and years of GHSL, CORINE and HR-VPP: their names have other dates, or numbers like dates."""
+"""Months of IMERG, weeks of VHP (NOAA), and years of GHSL, CORINE and HR-VPP.
+
+Their names have other dates, or numbers like dates.
+"""
 _CREATION = re.compile(
     r"(?:(?<![A-Za-z])(?:[bcepvrVR]|cr|fv)|(?<![A-Za-z])(?:rev|ver|proc|prod|gen|upd|created|generated|updated|processed)[-_]?"
     r"|_C_[A-Z]{4}_)$"
@@ -229,9 +235,9 @@ def span_of_parts(parts: Mapping[str, str | None]) -> TimeSpan | None:
 
     Args:
         parts: Digits by `year` and any of `month`, `last_month`, `day`, `day_of_year`, `last_year` with `last_day`,
-            `dekad` (of the month, or without month of the year), `pentad`, `quarter`, `week`, `hour`, `minute`,
-            `second`, `fraction` and `lead` (hours); letters by `name` (of the month) and `half` (`a`, `b`). A year of
-            two digits is one of 1970 to 2069.
+            `dekad` (of the month, or without month of the year), `pentad`, `quarter`, `week`, `week_of_year` (from
+            1 January), `hour`, `minute`, `second`, `fraction` and `lead` (hours); letters by `name` (of the month) and
+            `half` (`a`, `b`). A year of two digits is one of 1970 to 2069.
     """
     texts = {key: part.lower() for key, part in parts.items() if part}
     if "name" in texts:
@@ -268,6 +274,9 @@ def _edges(year: int, number: dict[str, int], fraction: str) -> tuple[np.datetim
     if "week" in number:
         monday = np.datetime64(date.fromisocalendar(year, number["week"], 1))
         return monday, monday + 7
+    if "week_of_year" in number:
+        first = _day_of_year(year, 7 * number["week_of_year"] - 6)
+        return first, min(first + 7, np.datetime64(f"{year + 1}-01-01"))
     if number.keys() & {"day", "day_of_year", "hour"}:
         return _edges_of_day(year, number, fraction)
     month = np.datetime64(f"{year}-{number.get('month', 1):02}")

@@ -220,6 +220,7 @@ YEARS = [850, 1500, 2000, 2100, 2500]
 @pytest.mark.parametrize(
     ("number", "reference"), [(2458849.5, "-4713-01-01 12:00:00"), (0, "2019-12-19"), (31, "2019-11-18")]
 )
+@pytest.mark.filterwarnings("ignore:this date.calendar.year zero convention")
 def test_julian_dates_are_real_days(number, reference):
     times = times_of([number], units=f"days since {reference}", calendar="julian")
 
