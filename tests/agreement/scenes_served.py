@@ -47,6 +47,13 @@ EACH_SCENE_AND_KIND = [
 """As parameters: the quick tests ask each scene of one kind."""
 
 
+def as_covered(scene: Scene, numbers: np.ndarray) -> np.ndarray:
+    """(…, y, x) numbers of a scene in the order of coverages: from the north, and from -180 degrees if of the world."""
+    northern = numbers[..., ::-1, :] if scene.transform.e > 0 else numbers
+    is_world = scene.width * scene.transform.a == 360
+    return np.roll(northern, scene.width // 2, axis=-1) if is_world and scene.transform.c == 0 else northern
+
+
 @dataclass(frozen=True)
 class Served:
     """A scene and the client of the server that serves it."""
