@@ -191,6 +191,7 @@ def test_files_have_one_layer(client, points, name):
         ({"layers": ["NDVI"], "points": [[True, False]]}, 400, "points"),
         ({"layers": ["NDVI"], "points": [{"lon": 4.5}]}, 400, "points"),
         ({"layers": ["NDVI"], "points": [{"lon": 4.5, "lat": 50.9, "id": []}]}, 400, "points"),
+        ({"layers": ["NDVI"], "points": [{"lon": 4.5, "lat": 50.9, "id": "a" * 201}]}, 400, "points"),
         ({"layers": ["NDVI"], "points": [[4.5, 94]]}, 400, "lat of point 1"),
         ({"layers": ["NDVI"], "points": [], "datetime": "soon"}, 400, "datetime"),
         ({"layers": ["NDVI"], "points": [], "datetime": 2020}, 400, "datetime"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.extras import require_extra
 from chronotile.core.model.formats import TableFormat
+from chronotile.core.model.geometry.json_text import MAX_ID_LENGTH
 from chronotile.core.model.job import Json, Result
 from chronotile.core.model.request import Point, PointsSeriesRequest, place_in_degrees, require_active
 from chronotile.core.model.series.series import PointsSeries
@@ -206,7 +207,7 @@ POINT_FEATURE: Json = {
     "type": "object",
     "required": ["geometry"],
     "properties": {
-        "id": {"oneOf": [{"type": "string", "maxLength": 200}, {"type": "number"}]},
+        "id": {"oneOf": [{"type": "string", "maxLength": MAX_ID_LENGTH}, {"type": "number"}]},
         "geometry": {
             "type": "object",
             "required": ["type", "coordinates"],

@@ -10,7 +10,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.geojson import document_of
-from chronotile.core.model.geometry.json_text import containers_in, is_number
+from chronotile.core.model.geometry.json_text import ID_FORM, containers_in, is_id, is_number
 from chronotile.core.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
 from chronotile.core.model.series import analysis as analyses
 from chronotile.core.model.time.instants import Instant
@@ -309,8 +309,8 @@ def _point(given: Json, number: int) -> Point:
         raise InvalidParameter(
             f'point {number} must be [longitude, latitude] or {{"id": …, "lon": …, "lat": …}}', locator="points"
         )
-    if identity is not None and not (isinstance(identity, str) or is_number(identity)):
-        raise InvalidParameter(f"the id of point {number} must be text or a number", locator="points")
+    if identity is not None and not is_id(identity):
+        raise InvalidParameter(f"the id of point {number} must be {ID_FORM}", locator="points")
     names = f"lon of point {number}", f"lat of point {number}"
     place = place_in_degrees(float(position[0]), float(position[1]), names=names)
     return replace(place, id=identity)

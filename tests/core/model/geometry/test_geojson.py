@@ -274,6 +274,7 @@ def test_what_is_no_area_is_told(body, said):
         pytest.param(polygon([[5e5, 5.6e6], [6e5, 5.6e6], [6e5, 5.7e6]]), "need crs=", id="metres"),
         pytest.param(polygon([[1e400, 0], [1, 0], [1, 1]]), "not valid JSON|finite", id="beyond floating point"),
         pytest.param(feature(polygon(SQUARE), id=True), "the id of a feature", id="odd id"),
+        pytest.param(feature(polygon(SQUARE), id="a" * 201), "text of at most 200 characters", id="long id"),
         pytest.param(feature(polygon(SQUARE), properties=[]), "the properties of a feature", id="odd properties"),
     ],
 )

@@ -13,10 +13,11 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.geometry.geojson_rings import parse_geojson, positions_of
 from chronotile.core.model.geometry.json_text import (
+    ID_FORM,
     containers_in,
     features_in,
     holes_in,
-    is_number,
+    is_id,
     load_json,
     positions_in,
 )
@@ -217,8 +218,8 @@ def _feature(document: Json, name: str) -> Draft:
     if _kind(document) != "Feature":
         raise refusal(f"member{name} must be a Feature, got {_shown(_kind(document))}")
     identity = document.get("id")
-    if identity is not None and not (isinstance(identity, str) or is_number(identity)):
-        raise refusal(f"the id{name or ' of a feature'} must be text or a number")
+    if identity is not None and not is_id(identity):
+        raise refusal(f"the id{name or ' of a feature'} must be {ID_FORM}")
     properties = document.get("properties")
     if properties is not None and not isinstance(properties, dict):
         raise refusal(f"the properties{name or ' of a feature'} must be an object")

@@ -48,6 +48,16 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+MAX_ID_LENGTH = 200
+"""Characters of the id of a place, which tables of series repeat at each time."""
+ID_FORM = f"a number or text of at most {MAX_ID_LENGTH} characters"
+
+
+def is_id(value: object) -> TypeGuard[str | float]:
+    """Return whether a value of JSON may be the id of a place: see `ID_FORM`."""
+    return len(value) <= MAX_ID_LENGTH if isinstance(value, str) else is_number(value)
+
+
 def require_room(size: int, *, locator: str | None) -> None:
     """Check that a body with what it is parsed into takes no more memory than there is for it.
 
