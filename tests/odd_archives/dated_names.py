@@ -53,6 +53,7 @@ def _hours(at: datetime, hours: int) -> list[Step]:
 STEPS: Mapping[str, Callable[[datetime, Random], list[Step]]] = {
     "day": lambda at, _random: _spans(at, 1),
     "8 days": lambda at, _random: _spans(datetime(at.year, 1, 1, tzinfo=UTC), 8),
+    "week": lambda at, _random: _spans(datetime(at.year, 1, 1, tzinfo=UTC), 7, 5),
     "10 days": lambda at, _random: _spans(at, 10),
     "month": lambda at, _random: _months(at, 1, 3),
     "half year": lambda at, _random: _months(at, 6, 2),
@@ -121,6 +122,8 @@ FAMILIES: Mapping[str, Family] = {
     "GIMMS half years": _f("half year", "ndvi3g_geo_v1_2_{s:%Y}_{s:%m}{l:%m}"),
     "TAMSAT dekads": _f("dekad", "rfe{s:%Y_%m}-dk{n}.v3.1", n=lambda s, _r: _number(s, 10)),
     "TAMSAT pentads": _f("pentad", "rfe{s:%Y_%m}-pt{n}.v3.1", n=lambda s, _r: _number(s, 5)),
+    "weeks of VHP": _f("week", "VHP.G04.C07.npp.P{s:%Y}{n:03}.VH", n=lambda s, _r: s[0].timetuple().tm_yday // 7 + 1),
+    "AppEEARS with time of day": _f("instant", "ECO2LSTE.001_SDS_LST_doy{s:%Y%j%H%M%S}_aid0001"),
     "HLS": _f("instant", "HLS.{sensor}30.T31UFS.{s:%Y%jT%H%M%S}.v2.0.B04", sensor=lambda _s, _r: "S"),
     "Sentinel-1": _f(
         "instant",

@@ -119,7 +119,7 @@ _YEARS = (
 )
 _BY_PRODUCT = (
     re.compile(rf"{_YEAR}(?P<month>\d\d)01-S000000-E235959\.\d\d{_END}"),
-    re.compile(r"(?<![A-Za-z])VHP\.[\w.]+\.P(?P<text>(?P<year>\d{4})0(?P<week_of_year>\d\d))(?!\d)"),
+    re.compile(rf"{_ALONE}P(?P<year>\d{{4}})0(?P<week_of_year>\d\d)(?=\.(?:VH|SM|ND){_APART}|$)"),
     re.compile(r"(?<=_)E(?P<text>(?P<year>\d{4}))(?=_GLOBE_R)"),
     re.compile(r"(?<=_CLC)(?P<text>(?P<year>\d{4}))(?=_V\d{4})"),
     re.compile(r"(?<![A-Za-z])VPP_(?P<text>(?P<year>\d{4}))(?=_S2)"),
@@ -212,7 +212,9 @@ def all_years(text: str) -> set[int]:
 
 def earlier_date(text: str, span: TimeSpan) -> TimeSpan | None:
     """Return a day in the rest of a name, not marked as that of its creation, that is before the one read."""
-    found = [time for pattern in _DAYS for time in _matches(pattern, text) if not _CREATION.search(text, 0, time.start)]
+    read = find_time(text)
+    rest = text if read is None else text[: read.start] + " " * (read.stop - read.start) + text[read.stop :]
+    found = [time for pattern in _DAYS for time in _matches(pattern, rest) if not _CREATION.search(rest, 0, time.start)]
     return next((time.span for time in found if time.span.end <= span.start), None)
 
 
