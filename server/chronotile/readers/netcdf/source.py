@@ -52,7 +52,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         if not spec.variables and _is_hdf5(path):
             require_few_arrays(path)
         file = NetcdfFile(path, shared_files())
-        fields = file.fields()
+        fields = _fields_of(file, path)
         if may_lack:
             there = {name: each for name, each in spec.variables.items() if (each.name or each.id) in fields.fields}
             spec = replace(spec, variables=there or spec.variables)
@@ -72,6 +72,19 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         is_of_files=True,
     )
     return Cube(spec.collection, variables, info, file=str(path))
+
+
+def _fields_of(file: "NetcdfFile", path: Path) -> FieldSet:
+    try:
+        return file.fields()
+    except (TypeError, ValueError) as error:
+        if _is_hdf5(path):
+            raise
+        # NumPy cannot map an array of a classic file into its bytes.
+        raise UnsupportedSource(
+            f"{path.name} does not have the size that its header states: it is damaged, or was copied in part; "
+            "copy or write it again"
+        ) from error
 
 
 class Layout(NamedTuple):
