@@ -32,6 +32,36 @@ def test_small_bodies_are_accepted_whatever_is_taken():
     bodies.room().require(65_536)
 
 
+def test_a_body_that_does_not_arrive_delays_no_answer():
+    memory = AnswerMemory(MAX_PARSED_BYTES - FREE_BYTES)
+
+    BodyMemory(memory).room().reserve(MAX_BODY_BYTES)
+
+    assert memory.taken_bytes == 0
+
+
+def test_a_body_is_refused_beside_one_with_all_memory_reserved():
+    bodies = BodyMemory()
+    first, second = bodies.room(), bodies.room()
+
+    first.reserve(MAX_BODY_BYTES)
+    with pytest.raises(ServerBusy):
+        second.reserve(1 << 20)
+    first.free()
+    second.reserve(1 << 20)
+
+
+def test_a_parsed_body_gives_back_its_reservation():
+    bodies = BodyMemory()
+    first = bodies.room()
+    first.reserve(MAX_BODY_BYTES)
+    first.require(MAX_BODY_BYTES)
+
+    first.shrink(1 << 20)
+
+    bodies.room().reserve(MAX_BODY_BYTES - (1 << 20))
+
+
 def test_large_answers_leave_room_for_some_bodies():
     memory = AnswerMemory(1000)
     bodies = BodyMemory(memory)

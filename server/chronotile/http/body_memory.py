@@ -18,12 +18,13 @@ COPIES = 3
 MAX_BYTES = 96 << 20
 """Limit for all bodies of a process before they are read: what is counted for one of 32 MiB. Once parsed, all of them
 may take `MAX_PARSED_BYTES`: the memory of large answers and `FREE_BYTES`."""
+BUSY = "other requests use all memory for bodies; try again in a few seconds"
 FREE_BYTES = 16 << 20
 """The part reserved for bodies, so that some uploads are read even if large answers take all other memory."""
 
 
 class BodyMemory:
-    """A budget of bytes for bodies, from before they are read until their requests are answered.
+    """A budget of bytes for bodies, from the arrival of each part until their requests are answered.
 
     Belongs to one event loop: no request waits here; a body that does not fit is refused at once.
 
@@ -33,6 +34,7 @@ class BodyMemory:
 
     def __init__(self, memory: AnswerMemory | None = None) -> None:
         self._held = HeldBytes(memory or AnswerMemory(), free_bytes=FREE_BYTES)
+        self._reserved = HeldBytes(AnswerMemory(MAX_BYTES), free_bytes=0)
 
     @property
     def taken_bytes(self) -> int:
@@ -41,15 +43,28 @@ class BodyMemory:
 
     def room(self) -> "BodyRoom":
         """Return the share of one body, which is empty at first."""
-        return BodyRoom(self._held)
+        return BodyRoom(self._held, self._reserved)
 
 
 class BodyRoom:
     """What one body takes of the budget; made by `BodyMemory.room`."""
 
-    def __init__(self, held: HeldBytes) -> None:
-        self._held = held
-        self._taken = 0
+    def __init__(self, held: HeldBytes, reserved: HeldBytes) -> None:
+        self._held, self._taken = held, 0
+        self._reserved, self._promised = reserved, 0
+
+    def reserve(self, size: int) -> None:
+        """Reserve memory among bodies for one of `size` bytes; large answers wait only for bytes that have arrived.
+
+        Raises:
+            ServerBusy: There is not as much now.
+        """
+        self.require(size)
+        self.free()
+        promised = min(COPIES * size, MAX_BYTES) if size > SMALL_BYTES else 0
+        if not self._reserved.adds_now(promised):
+            raise ServerBusy(BUSY)
+        self._promised = promised
 
     def require(self, size: int) -> None:
         """Take the memory that a body of `size` bytes needs, unless it is taken already.
@@ -76,7 +91,7 @@ class BodyRoom:
         if more <= 0:
             return
         if self._held.total + more > max_bytes or not self._held.adds_now(more):
-            raise ServerBusy("other requests use all memory for bodies; try again in a few seconds")
+            raise ServerBusy(BUSY)
         self._taken += more
 
     def shrink(self, size: int) -> None:
@@ -84,11 +99,15 @@ class BodyRoom:
         more = max(0, self._taken - size)
         self._held.remove(more)
         self._taken -= more
+        promised = min(self._promised, self._taken)
+        self._reserved.remove(self._promised - promised)
+        self._promised = promised
 
     def free(self) -> None:
         """Give all of it back: the body is no longer needed."""
         self._held.remove(self._taken)
-        self._taken = 0
+        self._reserved.remove(self._promised)
+        self._taken = self._promised = 0
 
 
 MOST = 64

@@ -269,7 +269,7 @@ async def body_of(request: Request, *, at_most: int | None = None, is_file: bool
     size = declared_bytes(request.headers.raw) or 0
     check_size(size, limit, allowed)
     room = request.scope.setdefault(ROOM, state_of(request).bodies.room())
-    room.require(size)
+    room.reserve(size)
     whole = request.scope[BODY] = await _received(request, room, limit, allowed, is_file=is_file)
     return whole
 
@@ -311,7 +311,7 @@ async def _received(request: Request, room: BodyRoom, limit: str, allowed: int, 
     with errors.raised_instead(ClientDisconnect, errors.ClientGone("the client aborted the upload")):
         async for part in request.stream():
             check_size(len(body) + len(part), limit, allowed)
-            room.require(len(body) + len(part))  # of a body that does not declare its length
+            room.require(len(body) + len(part))
             body += part
             parsed += 0 if is_file else memory_of_json(part)
     if len(body) > SMALL_BYTES:
