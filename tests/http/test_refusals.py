@@ -101,6 +101,14 @@ def test_large_areas_that_would_wait_too_long_are_refused_though_none_was_measur
     assert {answer.status_code for answer in first} == {503}, "five wait for 5 s"
 
 
+def test_analyses_of_points_wait_with_areas_and_points_do_not(client):
+    body = {"layers": ["NDVI"], "points": [[4.605, 50.805]]}
+    with busy(client):
+        answers = [client.post(f"/timeseries/points{query}", json=body) for query in ("?step=P1M", "")]
+
+    assert [each.status_code for each in answers] == [503, 200]
+
+
 @pytest.mark.parametrize("path", [PATH, f"{PATH}s", "/timeseries/v1.0/ts/NDVI/geometry"])
 def test_bodies_are_not_read_where_their_requests_are_refused(client, path):
     with busy(client) as limiter:

@@ -204,7 +204,8 @@ async def post_points(request: Request) -> Response:
         unreadable = sorted({instant for each in found for instant in each.unreadable})
         return formats.encode_points(found, name, layers, options), unreadable, items_of_any(found)
 
-    body, unreadable, left_out = await run(request, SERIES_OF_MANY, work, layers=[layer.id for layer in layers])
+    kind = SERIES_OF_MANY if analysis is None else AREAS  # series of single points do not wait for analyses
+    body, unreadable, left_out = await run(request, kind, work, layers=[layer.id for layer in layers])
     is_open = any(
         has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
     )
