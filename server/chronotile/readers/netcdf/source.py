@@ -51,8 +51,8 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
     with opening(base_name(spec.href)):
         if not spec.variables and _is_hdf5(path):
             require_few_arrays(path)
-        file = NetcdfFile(path, shared_files())
-        fields = _fields_of(file, path)
+        file = _open_file(path)
+        fields = file.fields()
         if may_lack:
             there = {name: each for name, each in spec.variables.items() if (each.name or each.id) in fields.fields}
             spec = replace(spec, variables=there or spec.variables)
@@ -74,9 +74,9 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
     return Cube(spec.collection, variables, info, file=str(path))
 
 
-def _fields_of(file: "NetcdfFile", path: Path) -> FieldSet:
+def _open_file(path: Path) -> "NetcdfFile":
     try:
-        return file.fields()
+        return NetcdfFile(path, shared_files())
     except (TypeError, ValueError) as error:
         if _is_hdf5(path):
             raise
