@@ -1,9 +1,12 @@
 """Bodies of requests take no more memory together than there is for them."""
 
+from contextvars import copy_context
+
 import pytest
 
 from chronotile.core.errors import ServerBusy
 from chronotile.core.model.geometry.json_text import MAX_PARSED_BYTES
+from chronotile.core.turns import CLIENT
 from chronotile.http.body_memory import COPIES, FREE_BYTES, MAX_BYTES, BodyMemory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 
@@ -49,6 +52,18 @@ def test_a_body_is_refused_beside_one_with_all_memory_reserved():
         second.reserve(1 << 20)
     first.free()
     second.reserve(1 << 20)
+
+
+def reserve_as(client, bodies):
+    CLIENT.set(client)
+    bodies.room().reserve(MAX_BODY_BYTES)
+
+
+def test_a_reservation_of_one_client_refuses_no_other():
+    bodies = BodyMemory()
+
+    copy_context().run(reserve_as, "one", bodies)
+    copy_context().run(reserve_as, "other", bodies)
 
 
 def test_a_parsed_body_gives_back_its_reservation():

@@ -9,6 +9,7 @@ from time import monotonic
 
 from chronotile.core.errors import ServerBusy, TooManyDownloads
 from chronotile.core.model.geometry.json_text import MAX_PARSED_BYTES
+from chronotile.core.turns import CLIENT
 from chronotile.pipeline.caches.answer_memory import AnswerMemory, HeldBytes
 
 SMALL_BYTES = 65_536
@@ -34,7 +35,7 @@ class BodyMemory:
 
     def __init__(self, memory: AnswerMemory | None = None) -> None:
         self._held = HeldBytes(memory or AnswerMemory(), free_bytes=FREE_BYTES)
-        self._reserved = HeldBytes(AnswerMemory(MAX_BYTES), free_bytes=0)
+        self._reserved = Counter[str]()
 
     @property
     def taken_bytes(self) -> int:
@@ -49,12 +50,13 @@ class BodyMemory:
 class BodyRoom:
     """What one body takes of the budget; made by `BodyMemory.room`."""
 
-    def __init__(self, held: HeldBytes, reserved: HeldBytes) -> None:
+    def __init__(self, held: HeldBytes, reserved: Counter[str]) -> None:
         self._held, self._taken = held, 0
         self._reserved, self._promised = reserved, 0
+        self._client = CLIENT.get()
 
     def reserve(self, size: int) -> None:
-        """Reserve memory among bodies for one of `size` bytes; large answers wait only for bytes that have arrived.
+        """Reserve memory for a body of `size` bytes among those of its client; others see only bytes that have arrived.
 
         Raises:
             ServerBusy: There is not as much now.
@@ -62,9 +64,9 @@ class BodyRoom:
         self.require(size)
         self.free()
         promised = min(COPIES * size, MAX_BYTES) if size > SMALL_BYTES else 0
-        if not self._reserved.adds_now(promised):
+        if promised and self._reserved[self._client] + promised > MAX_BYTES:
             raise ServerBusy(BUSY)
-        self._promised = promised
+        self._promise(promised)
 
     def require(self, size: int) -> None:
         """Take the memory that a body of `size` bytes needs, unless it is taken already.
@@ -99,15 +101,19 @@ class BodyRoom:
         more = max(0, self._taken - size)
         self._held.remove(more)
         self._taken -= more
-        promised = min(self._promised, self._taken)
-        self._reserved.remove(self._promised - promised)
-        self._promised = promised
+        self._promise(min(self._promised, self._taken))
 
     def free(self) -> None:
         """Give all of it back: the body is no longer needed."""
         self._held.remove(self._taken)
-        self._reserved.remove(self._promised)
-        self._taken = self._promised = 0
+        self._taken = 0
+        self._promise(0)
+
+    def _promise(self, size: int) -> None:
+        self._reserved[self._client] += size - self._promised
+        if not self._reserved[self._client]:
+            del self._reserved[self._client]
+        self._promised = size
 
 
 MOST = 64
