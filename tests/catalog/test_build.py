@@ -227,6 +227,13 @@ def test_a_variable_that_the_source_lacks_is_left_out(build, ndvi):
     assert findings == (Finding("error", "c.NDVY", message),)
 
 
+def test_items_without_configured_variables_name_the_key(build, make):
+    _catalogue, findings = build(in_collection("title: C"), c=make.info())
+
+    message = "left out: it names no variables; set variables:, such as {V: {band: 1}}"
+    assert findings == (Finding("error", "c", message),)
+
+
 def test_a_collection_of_which_nothing_is_left_is_left_out(build, ndvi):
     catalogue, findings = build(in_collection("variables: {LAI: }"), c=ndvi)
 

@@ -289,7 +289,10 @@ def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Fin
             layers.append(layer)
             findings += _default_findings(layer)
     if not layers:
-        findings.append(Finding("error", offer.id, "left out: it has no layer that can be drawn"))
+        is_unnamed = not offer.section.variables and not offer.info.variables
+        reason = "names no variables; set variables:, such as {V: {band: 1}}"
+        reason = reason if is_unnamed else "has no layer that can be drawn"
+        findings.append(Finding("error", offer.id, f"left out: it {reason}"))
         return
     yield Collection(
         id=offer.id,

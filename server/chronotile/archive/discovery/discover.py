@@ -226,7 +226,7 @@ def _message(pattern: str, example: str, count: int, root: Path) -> str:
     beside = "" if catalogue is None else f", or serve the catalogue {catalogue} in this folder"
     return (
         f"{count} collections, such as {example}, are tiles of one: for one map of all of them, write a configuration "
-        f"with tiles: true and href: {pattern}{beside}"
+        f"with variables:, such as {{V: {{band: 1}}}}, and with tiles: true and href: {pattern}{beside}"
     )
 
 
