@@ -128,6 +128,8 @@ WRONG = (
     "collections:\n  a: {source: {kind: bogus, href: 1}, variables: {}}\n  b: {sauce: {}}\nservice: {crs: [EPSG:0]}\n"
 )
 TIMES = re.compile(r"\b\d+(\.\d+)?( ?(ms|s|min|MB/s|MiB/s|GB/s|items/s)\b)")
+RATE = re.compile(r", \d+ items/s\b")
+"""Printed of what takes a second or more."""
 BYTES = re.compile(r"\b\d+(\.\d+)? (MiB|GiB|GB|MB) (of memory|free)\b")
 """What is normalised of what commands print, beside the current folder: durations, rates and memory."""
 
@@ -205,5 +207,6 @@ def _in_fork(work: Callable[[], None], out: Path) -> int:
 
 
 def _normalised(text: str) -> str:
-    text = text.replace(str(Path.cwd()), "{folder}")
+    text = text.replace(str(Path.cwd()), "{folder}").replace(str(Path.cwd().parent), "{state}")
+    text = RATE.sub("", text)
     return BYTES.sub(r"… \2 \3", TIMES.sub(r"…\2", text))
