@@ -40,7 +40,8 @@ class Compared:
 
     def get(self, address: str, **parameters: object):
         answer = self.client.get(address, params=parameters)
-        assert answer.status_code == 200, (self.member.name, address, answer.status_code, answer.text[:300])
+        is_right = answer.status_code == 200 and b"<ServiceException" not in answer.content[:1000]
+        assert is_right, (self.member.name, address, answer.status_code, answer.text[:1000])
         return answer
 
     def coarse(self, what: str, values: np.ndarray, x: np.ndarray, y: np.ndarray, cells: float, day: int) -> None:

@@ -6,7 +6,6 @@ answers for an overview with the mask flags of the image, so its mask is looked 
 """
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +18,6 @@ import rasterio
 from affine import Affine
 from lxml import etree
 from rasterio.enums import MaskFlags
-from rasterio.errors import NotGeoreferencedWarning
 
 from chronotile.readers.overviews import COPYING, is_mask_of_other_cells, is_same_nodata
 from chronotile.readers.raster.band_decoding import Band, FileBands, file_bands
@@ -78,13 +76,12 @@ def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
     flags = dataset.mask_flag_enums[0]
     has_alpha, is_masked = MaskFlags.alpha in flags, MaskFlags.per_dataset in flags
     is_external = Path(f"{path}.ovr").is_file()
-    has_own_mask = is_masked and not has_alpha and _is_mask_stored(dataset, path)
+    native = _native_shape(path) if is_masked and not has_alpha else None
+    own_mask_of = native if native and _is_mask_stored(dataset, path, native) else None
     resampling = dataset.tags(1).get("RESAMPLING")
     fault = _fault_of_files(dataset, path, is_external=is_external)
-    if fault is None and has_own_mask:
-        with _open(path) as native:
-            is_shifted = is_mask_of_other_cells(resampling, *dataset.shape, native=native.shape)
-        fault = SHIFTED if is_shifted else None
+    if fault is None and own_mask_of and is_mask_of_other_cells(resampling, *dataset.shape, native=own_mask_of):
+        fault = SHIFTED
     return OverviewFacts(
         dtypes=dataset.dtypes,
         nodata=tuple(math.nan if each is not None and math.isnan(each) else each for each in dataset.nodatavals),
@@ -92,21 +89,25 @@ def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
         units=dataset.units,
         titles=dataset.descriptions,
         resampling=resampling,
-        has_mask=has_alpha or has_own_mask,
+        has_mask=has_alpha or own_mask_of is not None,
         states_mask=is_masked and not has_alpha,
         is_of_codestream=dataset.driver == "JP2OpenJPEG" and not is_external,
         fault=fault,
     )
 
 
-def _is_mask_stored(dataset: Dataset, path: str) -> bool:
+def _native_shape(path: str) -> tuple[int, int]:
+    with rasterio.open(path) as native:
+        return native.height, native.width
+
+
+def _is_mask_stored(dataset: Dataset, path: str, native: tuple[int, int]) -> bool:
     """Whether the mask of a file has an overview of this size.
 
     GDAL lists the overviews of a mask only as those of a VRT over it, and none of less than 128 pixels: this VRT is
     `ENLARGED` times as large as the mask.
     """
-    with _open(path) as native:
-        height, width = native.shape
+    height, width = native
     sizes = f'xSize="{width}" ySize="{height}"', f'xSize="{width * ENLARGED}" ySize="{height * ENLARGED}"'
     source = (
         f'<SourceFilename relativeToVRT="0">{escape(path)}</SourceFilename><SourceBand>mask,1</SourceBand>'
@@ -114,7 +115,7 @@ def _is_mask_stored(dataset: Dataset, path: str) -> bool:
     )
     band = f'<VRTRasterBand dataType="Byte" band="1"><SimpleSource>{source}</SimpleSource></VRTRasterBand>'
     size = f'rasterXSize="{width * ENLARGED}" rasterYSize="{height * ENLARGED}"'
-    with _open(f"<VRTDataset {size}>{band}</VRTDataset>") as mask:
+    with rasterio.open(f"<VRTDataset {size}>{band}</VRTDataset>") as mask:
         return any(abs(factor - width / dataset.width) < 1 for factor in mask.overviews(1))
 
 
@@ -130,7 +131,7 @@ def _fault_of_files(dataset: Dataset, path: str, *, is_external: bool) -> str | 
 
 def _listed_overviews(path: str) -> Iterator[str]:
     """Yield the files that a VRT, here or elsewhere, names as overviews of its bands."""
-    with _open(path) as native:
+    with rasterio.open(path) as native:
         (text,) = native.tags(ns="xml:VRT").values()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     for source in etree.fromstring(text, parser).iterfind(".//Overview/SourceFilename"):
@@ -146,7 +147,7 @@ def _fault_of_copy(path: str, dataset: Dataset, *, is_band: bool = False) -> str
         dataset: The image, opened at an overview.
         is_band: Whether it holds single bands.
     """
-    with _open(path) as file:
+    with rasterio.open(path) as file:
         if file.count != dataset.count and not is_band:
             return f"its file has {file.count} bands, the image {dataset.count}"
         if file.crs and dataset.crs and file.crs != dataset.crs:
@@ -165,16 +166,16 @@ def _fault_of_copy(path: str, dataset: Dataset, *, is_band: bool = False) -> str
 
 def _fault_of_sources(path: str, dataset: Dataset) -> str | None:
     """Why overviews that GDAL derives from the sources of a VRT are not those of its numbers."""
-    with _open(path) as vrt:
+    with rasterio.open(path) as vrt:
         sources = [each for each in vrt.files if each != path and not each.endswith(_BESIDE)]
     if len(sources) > MAX_SOURCES:
         return f"it is made of overviews of {len(sources)} files, of which at most {MAX_SOURCES} are compared"
     for source in sources:
-        with _open(source) as file:
+        with rasterio.open(source) as file:
             bands, nodata = file_bands(file), set(file.nodatavals)
             count = len(file.overviews(1))
         for level in range(count):
-            with _open(source, OVERVIEW_LEVEL=level) as overview:
+            with rasterio.open(source, OVERVIEW_LEVEL=level) as overview:
                 facts = overview_facts(overview, source)
             reason = overview_fault(bands, facts)
             if reason is None and facts.resampling not in COPYING and not set(dataset.nodatavals) <= nodata:
@@ -182,13 +183,6 @@ def _fault_of_sources(path: str, dataset: Dataset) -> str | None:
             if reason is not None:
                 return f"an overview of a file that it is made of: {reason}"
     return None
-
-
-def _open(path: str, **options: Any) -> Dataset:  # noqa: ANN401 -- those of GDAL
-    """Open a file that may have no place, which is no fault of overviews and masks."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path, **options)
 
 
 @lru_cache(maxsize=4096)

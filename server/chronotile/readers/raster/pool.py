@@ -45,6 +45,10 @@ from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import FileParts, gdal_files
 from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced
 
+# Files without a place are reported by messages of our own. Filters are the process's: one that a thread changes for
+# itself is undone by another.
+warnings.simplefilter("ignore", NotGeoreferencedWarning)
+
 MAX_IDLE_HANDLES = 400
 """Open files that nothing reads at the moment, in a process: a year of days, and less than the usual 1024."""
 
@@ -401,8 +405,7 @@ def _dataset(path: str, level: int, read: ReadPart, *, read_later: ReadPart) -> 
 def _opened(path: str, driver: str | None, messages: FileMessages, options: Mapping[str, int]) -> Any:  # noqa: ANN401 -- rasterio has no types
     # GDAL writes GRIB files with metadata beside them, in other units than those of the messages.
     without_side_metadata = rasterio.Env(GDAL_PAM_ENABLED=False) if messages.fields else nullcontext()
-    with warnings.catch_warnings(), without_side_metadata:
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported by a message of our own
+    with without_side_metadata:
         try:
             dataset = rasterio.open(path, driver=driver, **options)
         except RasterioIOError as error:
