@@ -10,7 +10,7 @@
 import { fetchSeriesOfArea } from "../base/api.js";
 import { formatDate } from "../base/dates.js";
 import { make } from "../base/elements.js";
-import { isMoving } from "../base/state.js";
+import { hasAmounts, isMoving } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { cubesOf } from "../map/cubes.js";
@@ -139,9 +139,7 @@ function describeDate(areas) {
 
 /** @param {Line[]} drawn @param {Range | null} period @returns {Node[]} */
 function describePeriod(drawn, period) {
-	const hasOrder = (/** @type {Line} */ { layer, side }) =>
-		layer.full_turn === undefined && classesOf(side).length === 0;
-	const dated = drawn.filter((line) => line.table.times.length > 1 && hasOrder(line));
+	const dated = drawn.filter(({ table, side }) => table.times.length > 1 && hasAmounts(side) !== false);
 	if (dated.length === 0) return [];
 	const within = (/** @type {string | null} */ time) => isIn(period, Date.parse(time ?? "") / 1000);
 	const rows = dated.map((line) => {

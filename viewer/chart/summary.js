@@ -1,11 +1,11 @@
 /** What the chart says, in words. */
 import { measured } from "../areas/measured-series.js";
 import { formatDate } from "../base/dates.js";
-import { layer, timeDomain } from "../base/state.js";
+import { hasAmounts, layer, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { analysisState } from "./series/analysis.js";
 import { placeName } from "./series/line-labels.js";
-import { classesOf, lines, reducer } from "./series/lines.js";
+import { lines, reducer } from "./series/lines.js";
 import { formatNumber, summarise } from "./series/series.js";
 import { valuesOf } from "./series/tables.js";
 
@@ -49,8 +49,7 @@ function outsideOf(drawn) {
 /** @param {Drawn[]} drawn */
 function summaryOf(drawn) {
 	const found = drawn.flatMap(({ place, side, table }) => {
-		const hasOrder = side.layer.value?.full_turn === undefined && classesOf(side).length === 0;
-		const isScale = side.id === "a" && table.times.length > 1 && hasOrder;
+		const isScale = side.id === "a" && table.times.length > 1 && hasAmounts(side) !== false;
 		const summary = isScale ? summarise(valuesOf(table, reducer.value)) : null;
 		return summary ? [{ name: placeName(place), ...summary }] : [];
 	});

@@ -8,7 +8,7 @@
 import { cssColour, parseColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
 import { atEnd, live } from "../base/live.js";
-import { isMoving, view } from "../base/state.js";
+import { hasAmounts, isMoving, view } from "../base/state.js";
 import { flagText, locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { numberText } from "../base/value-scale.js";
@@ -83,7 +83,7 @@ function makeScale(side) {
 	live(() => {
 		const found = values.value;
 		const isShown = side.tileProgress.value.phase === "shown";
-		if (found && side.layer.value?.full_turn === undefined)
+		if (found && hasAmounts(side) !== false)
 			summary.textContent = text("legend.onMap", { mean: numberText(Number(found.mean.toPrecision(3)), locale()) });
 		else summary.textContent = !found && isShown && hasCubes(side) ? text("legend.noValues") : "";
 		unit.textContent = unitText(side.legend.value?.units);

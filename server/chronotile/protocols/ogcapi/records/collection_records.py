@@ -44,7 +44,7 @@ def find_collections(query: RecordsQuery, context: CollectionContext) -> Records
         InvalidParameter: The filter is not accepted.
         SourceUnavailable: The index does not answer, and the list would lack collections.
     """
-    for name in context.services.catalogue.unopened:
+    for name in context.services.catalogue.unopened:  # only to learn whether the index answers
         items_of(context.services).extent(name)
     holds = None
     if query.filter is not None:
