@@ -4,6 +4,7 @@ import io
 import random
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -118,11 +119,10 @@ def hostile_schemas(path: Path) -> Mapping[str, Callable[[], bytes]]:
         def make() -> bytes:
             copy = path.with_name("copy.gpkg")
             copy.write_bytes(path.read_bytes())
-            with sqlite3.connect(copy) as file:
+            with closing(sqlite3.connect(copy)) as file, file:
                 file.execute("PRAGMA writable_schema = ON")
                 for statement in statements:
                     file.execute(statement)
-            file.close()
             return copy.read_bytes()
 
         return make

@@ -275,20 +275,20 @@ def _edges(year: int, number: dict[str, int], fraction: str) -> tuple[np.datetim
         number |= {"month": months + 1, "dekad": dekad + 1}
     if "week" in number:
         monday = np.datetime64(date.fromisocalendar(year, number["week"], 1))
-        return monday, monday + 7
+        return monday, monday + _days(7)
     if "week_of_year" in number:
         first = _day_of_year(year, 7 * number["week_of_year"] - 6)
-        return first, min(first + 7, np.datetime64(f"{year + 1}-01-01"))
+        return first, min(first + _days(7), np.datetime64(f"{year + 1}-01-01"))
     if number.keys() & {"day", "day_of_year", "hour"}:
         return _edges_of_day(year, number, fraction)
     month = np.datetime64(f"{year}-{number.get('month', 1):02}")
     part = next((part for part in _DAYS_OF_PARTS if part in number), None)
     if part is not None:
         first, days = np.datetime64(f"{year}-{number['month']:02}-01"), _DAYS_OF_PARTS[part]
-        starts = [first + days * count for count in range(30 // days)]
-        return dict(enumerate(pairwise([*starts, month + 1]), start=1))[number[part]]
-    last_month = number.get("last_month", number.get("month", 12))
-    return month, month + 1 + last_month - number.get("month", 1)
+        starts = [first + _days(days * count) for count in range(30 // days)]
+        return dict(enumerate(pairwise([*starts, month + np.timedelta64(1, "M")]), start=1))[number[part]]
+    months = number.get("last_month", number.get("month", 12)) - number.get("month", 1) + 1
+    return month, month + np.timedelta64(months, "M")
 
 
 def _edges_of_day(year: int, number: dict[str, int], fraction: str) -> tuple[np.datetime64, np.datetime64]:
@@ -297,9 +297,9 @@ def _edges_of_day(year: int, number: dict[str, int], fraction: str) -> tuple[np.
     else:
         day = np.datetime64(f"{year}-{number['month']:02}-{number['day']:02}")
     if "last_day" in number:
-        return day, _day_of_year(number["last_year"], number["last_day"]) + 1
+        return day, _day_of_year(number["last_year"], number["last_day"]) + _days(1)
     if "hour" not in number:
-        return day, day + 1
+        return day, day + _days(1)
     clock = ":".join(f"{number.get(part, 0):02}" for part in ("hour", "minute", "second"))
     return instant_span(np.datetime64(f"{day}T{clock}.{fraction}", "ns"))
 
@@ -311,7 +311,11 @@ def instant_span(start: np.datetime64) -> TimeSpan:
 
 
 def _day_of_year(year: int, number: int) -> np.datetime64:
-    day = np.datetime64(f"{year:04}-01-01") + number - 1
+    day = np.datetime64(f"{year:04}-01-01") + _days(number - 1)
     if day.astype("datetime64[Y]") != np.datetime64(f"{year:04}"):
         raise ValueError(number)
     return day
+
+
+def _days(count: int) -> np.timedelta64:
+    return np.timedelta64(count, "D")

@@ -61,15 +61,13 @@ def test_sqlite_is_refused_on_a_disk_of_another_machine(tmp_path):
 def test_a_table_that_others_keep_locked_is_said_to_be(tmp_path, monkeypatch):
     monkeypatch.setattr(databases, "BUSY_S", 0)
     table = JobTable(open_engine(None, tmp_path), archive="a")
-    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    with closing(table), closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(SourceUnavailable, match="the job table has been locked by others"):
-        table.submit(ECHO, user=None, most_open=1)
+        with pytest.raises(SourceUnavailable, match="the job table has been locked by others"):
+            table.submit(ECHO, user=None, most_open=1)
 
-    assert table.jobs() == ((), 0)  # who reads waits for nobody
-    other.close()
-    table.close()
+        assert table.jobs() == ((), 0)  # who reads waits for nobody
 
 
 def test_a_table_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):

@@ -86,11 +86,12 @@ def multi(shapes):
     return np.array([shapely.MultiPolygon([each]) for each in shapes])
 
 
-def test_a_geopackage_is_one(tmp_path):
+def test_a_geopackage_is_one(tmp_path, request):
     """OGC 12-128r18: requirements 2 (application id), 5 to 7, 10, 13 and 29."""
     path = tmp_path / "places.gpkg"
     path.write_bytes(body_of("gpkg"))
     database = sqlite3.connect(path)
+    request.addfinalizer(database.close)
 
     def one(sql):
         return database.execute(sql).fetchone()
@@ -114,7 +115,6 @@ def test_a_geopackage_is_one(tmp_path):
         "is_wet": "BOOLEAN",
         "NDVI": "REAL",
     }
-    database.close()
 
 
 @pytest.mark.parametrize("name", PLACE_FORMATS)

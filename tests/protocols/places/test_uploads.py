@@ -5,6 +5,7 @@ import io
 import os
 import random
 import sqlite3
+from contextlib import closing
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
@@ -125,9 +126,8 @@ def test_points_and_lines_stay(client, tmp_path):
 
 
 def altered(geopackage, statement):
-    with sqlite3.connect(geopackage) as file:
+    with closing(sqlite3.connect(geopackage)) as file, file:
         file.execute(statement)
-    file.close()
     return geopackage.read_bytes()
 
 

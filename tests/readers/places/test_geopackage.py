@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import orjson
@@ -69,7 +70,7 @@ def test_stored_columns_are_read_beside_generated_ones(geopackage):
 
 def test_views_and_triggers_do_not_hinder_other_tables(geopackage):
     before = converted(geopackage.read_bytes())
-    with sqlite3.connect(geopackage) as file:
+    with closing(sqlite3.connect(geopackage)) as file, file:
         file.execute("CREATE VIEW shown AS SELECT * FROM fields")
         file.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
 
@@ -86,7 +87,7 @@ def test_a_geopackage_in_wal_mode_is_read_as_completed(geopackage):
 
 @pytest.mark.parametrize("value", ["'text'", "x'4750'", "x'475000FF00000000'", "NULL", "substr(geom, 1, 40)", "12.5"])
 def test_a_geometry_that_is_none_is_null(geopackage, value):
-    with sqlite3.connect(geopackage) as file:
+    with closing(sqlite3.connect(geopackage)) as file, file:
         names = file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         file.executescript("".join(f'DROP TRIGGER "{name}";' for (name,) in names))
         file.execute(f"UPDATE fields SET geom = {value}")
@@ -97,7 +98,7 @@ def test_a_geometry_that_is_none_is_null(geopackage, value):
 
 
 def test_a_name_in_a_message_has_no_signs_of_other_texts(geopackage):
-    with sqlite3.connect(geopackage) as file:
+    with closing(sqlite3.connect(geopackage)) as file, file:
         file.execute("UPDATE gpkg_contents SET table_name = '/etc/<b>' || char(10) || 'x'")
         file.execute("UPDATE gpkg_geometry_columns SET table_name = '/etc/<b>' || char(10) || 'x'")
 

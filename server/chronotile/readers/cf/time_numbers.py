@@ -200,8 +200,12 @@ def _of_digits(numbers: NDArray[Any], part: str) -> Instants:
     whole = np.floor(np.clip(numbers.astype(np.float64), 0, 10**8)).astype(np.int64)
     dates = whole * {"year": 10_000, "month": 100, "day": 1}[part] + {"year": 101, "month": 1, "day": 0}[part]
     starts = days_of(dates // 10_000, dates // 100 % 100, dates % 100)
-    unit = {"year": "datetime64[Y]", "month": "datetime64[M]", "day": "datetime64[D]"}[part]
-    ends = (starts.astype(unit) + 1).astype("datetime64[ns]")
+    unit, length = {
+        "year": ("datetime64[Y]", np.timedelta64(1, "Y")),
+        "month": ("datetime64[M]", np.timedelta64(1, "M")),
+        "day": ("datetime64[D]", np.timedelta64(1, "D")),
+    }[part]
+    ends = (starts.astype(unit) + length).astype("datetime64[ns]")
     fractions = numbers.astype(np.float64) - whole
     is_whole = part != "day" and not fractions.any()
     return Instants(_between(starts, ends, fractions), np.stack([starts, ends], axis=1) if is_whole else None)

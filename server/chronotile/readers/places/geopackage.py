@@ -6,8 +6,8 @@ Only stored columns of ordinary tables are read here; no function is called and 
 
 import re
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from time import monotonic
 from typing import Any
 
@@ -43,7 +43,7 @@ def read_geopackage(content: bytes, table: str | None, *, takes_first: bool, mos
         UnsupportedSource: The file is damaged, has no such table, or no CRS.
     """
     damaged = UnsupportedSource("the GeoPackage is damaged")
-    with raised_instead((sqlite3.Error, ValueError, TypeError), damaged), closing(_opened(content)) as file:
+    with raised_instead((sqlite3.Error, ValueError, TypeError), damaged), _opened(content) as file:
         kinds = dict(_rows(file, "gpkg_contents", ("table_name", "data_type")))
         listed = _rows(file, "gpkg_geometry_columns", ("table_name", "column_name", "srs_id"))
         geometries = {name: (column, number) for name, column, number in listed if kinds.get(name) == "features"}
@@ -65,18 +65,19 @@ def read_geopackage(content: bytes, table: str | None, *, takes_first: bool, mos
         )
 
 
-def _opened(content: bytes) -> sqlite3.Connection:
+@contextmanager
+def _opened(content: bytes) -> Iterator[sqlite3.Connection]:
     """The database in memory, so that no journal beside it counts; one in WAL mode as it was last completed."""
     end_s = monotonic() + MAX_S
-    file = sqlite3.connect(":memory:")
-    file.text_factory = lambda text: text.decode("utf-8", "replace")
-    file.deserialize(content[:18] + WITHOUT_WAL + content[20:])
-    file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
-    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON"):
-        file.execute(f"PRAGMA {setting}")
-    file.set_progress_handler(lambda: monotonic() > end_s, STEPS)
-    file.set_authorizer(_authorize)
-    return file
+    with closing(sqlite3.connect(":memory:")) as file:
+        file.text_factory = lambda text: text.decode("utf-8", "replace")
+        file.deserialize(content[:18] + WITHOUT_WAL + content[20:])
+        file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON"):
+            file.execute(f"PRAGMA {setting}")
+        file.set_progress_handler(lambda: monotonic() > end_s, STEPS)
+        file.set_authorizer(_authorize)
+        yield file
 
 
 def _authorize(action: int, first: str | None, _second: str | None, _database: str | None, source: str | None) -> int:
