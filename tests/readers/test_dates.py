@@ -75,6 +75,10 @@ def test_name_tells_day_dekad_or_month(name, start, end):
         "3B-HHR-L.MS.MRG.3IMERG.20190604-S105031-E111959.0630.V06B.30min.tif",
         "ECO2LSTE.001_SDS_LST_doy2019155105031_aid0001.tif",
         "SVM15_npp_d20190604_t1050310_e1051552_b00001.tif",
+        "ndvi_2019-06-04T12-50-31+0200.tif",
+        "ndvi_20190604T075031-0300_v1.tif",
+        "ndvi_20190604_162031+05:30.tif",
+        "SENTINEL2A_20190604-105031-456_L2A_T31TCJ.tif",
     ],
 )
 def test_time_of_day_is_an_instant(name):

@@ -10,6 +10,7 @@ The forms, each bounded by something that is not a digit:
 | the same without seconds | `20190604_1050`, `2019-06-04_10-50`, `A2019155.1050` | the instant; only of a whole text |
 | day of the year | `A2019155`, `2019155`, `2019_155`, `2019-155`, `2019/155`, `LC81980242019155LGN00` | the day |
 | the same with time of day | `s20191551050310`, `doy2019155105031` | the instant; at midnight the day |
+| the same with a time zone | `2019-06-04T10-50-31+0200`, `20190604T105031-03:00` | the instant in UTC |
 | days of the year | `A20191532019160` | from the first to the last |
 | dekad of a month | `2019-06-d2`, `201906D2`, `2019-06-dk2`, `201906dek2` | ten days; the third to the month's end |
 | dekad of the year | `2019D17`, `2019-dek17`, `2019_dk17` | the same, 1 to 36 |
@@ -43,15 +44,21 @@ from typing import NamedTuple
 import numpy as np
 
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
+from chronotile.core.model.time.parser import zone_offset
 
 FIRST_YEAR, LAST_YEAR = 1850, 2100
 """Years believed of a run of digits in a name."""
 
 _YEAR = r"(?<!\d)(?P<year>\d{4})"
-_CLOCK = r"(?P<hour>\d\d)(?P<c>[:-]?)(?P<minute>\d\d)(?:(?P=c)(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?Z?"
+_ZONE = r"(?P<zone>Z|(?:\+(?:0\d|1[0-4])|-(?:0\d|1[0-2])):?(?:00|15|30|45)(?!\d))?"
+"""After a minus sign only round offsets count: other digits are usually a number of the product."""
+_CLOCK = (
+    r"(?P<hour>\d\d)(?P<c>[:-]?)(?P<minute>\d\d)"
+    rf"(?:(?P=c)(?P<second>\d\d)(?:[.,](?P<fraction>\d{{1,9}}))?)?{_ZONE}"
+)
 _DATE = r"(?P<s>[-_./]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
-_SEPARATORS = {"s", "c"}
-"""Groups for the signs between parts."""
+_NOT_NUMBERS = {"s", "c", "zone"}
+"""Groups for the signs between parts, and for the time zone."""
 _END = r"(?!\d)"
 _APART = r"(?![\dA-Za-z])"
 """No letter either: `2019_100m` and `2019_10m` tell a resolution."""
@@ -78,16 +85,16 @@ _STREAM = r"(?=-(?:oper|enfo|wave|waef|scda|scwv|mmsf)-)"
 _DAYS = (
     re.compile(rf"{_RUN}[-_.]?(?:[fF](?=\d{{3}})|step[-_]?|lead[-_]?|\+)(?P<lead>\d{{1,3}})[hH]?{_APART}"),
     re.compile(rf"{_RUN}-(?P<lead>\d{{1,3}})h{_STREAM}"),
-    re.compile(rf"{_YEAR}{_DATE}[T_-]{_HOUR}(?P<c>[:_])(?P<minute>[0-5]\d)(?P=c)(?P<second>[0-5]\d)Z?{_END}"),
+    re.compile(rf"{_YEAR}{_DATE}[T_-]{_HOUR}(?P<c>[:_])(?P<minute>[0-5]\d)(?P=c)(?P<second>[0-5]\d){_ZONE}{_END}"),
     re.compile(f"{_YEAR}{_DATE}[-_]{_HMS}-\\d{{3}}(?=[-_])"),
     re.compile(f"{_YEAR}{_DATE}T{_HOUR}[zZ]?{_APART}"),
     re.compile(f"{_YEAR}{_DATE}[-_]{_HOUR}[zZ]{_APART}"),
     re.compile(f"{_YEAR}(?P<month>\\d\\d)(?P<day>\\d\\d){_HOUR}{_END}"),
-    re.compile(f"{_YEAR}(?P<day_of_year>\\d{{3}})[Tt]{_HMS}Z?{_END}"),
+    re.compile(f"{_YEAR}(?P<day_of_year>\\d{{3}})[Tt]{_HMS}{_ZONE}{_END}"),
     re.compile(f"(?<!\\d)(?P<day>\\d\\d|(?<![A-Za-z])\\d)[-_]?{_NAME}[-_]?(?P<year>\\d{{4}}){_END}", re.IGNORECASE),
     re.compile(f"{_YEAR}[-_]?{_NAME}[-_]?(?P<day>\\d\\d){_END}", re.IGNORECASE),
     re.compile(f"{_YEAR}{_DATE}[Tt ]{_CLOCK}{_END}"),
-    re.compile(f"{_YEAR}{_DATE}[-_]{_HMS}Z?{_END}"),
+    re.compile(f"{_YEAR}{_DATE}[-_]{_HMS}{_ZONE}{_END}"),
     re.compile(f"{_YEAR}{_DATE}[-_][Sst]{_HMS}\\d?{_END}"),
     re.compile(f"{_YEAR}(?P<month>\\d\\d)(?P<day>\\d\\d)(?P<hour>\\d\\d)(?P<minute>\\d\\d)(?P<second>\\d\\d)?{_END}"),
     re.compile(f"{_ALONE}s{_OF_YEAR}{_HMS}\\d{_END}"),
@@ -239,7 +246,7 @@ def span_of_parts(parts: Mapping[str, str | None]) -> TimeSpan | None:
         parts: Digits by `year` and any of `month`, `last_month`, `day`, `day_of_year`, `last_year` with `last_day`,
             `dekad` (of the month, or without month of the year), `pentad`, `quarter`, `week`, `week_of_year` (from
             1 January), `hour`, `minute`, `second`, `fraction` and `lead` (hours); letters by `name` (of the month) and
-            `half` (`a`, `b`). A year of two digits is one of 1970 to 2069.
+            `half` (`a`, `b`); `zone` as in ISO 8601. A year of two digits is one of 1970 to 2069.
     """
     texts = {key: part.lower() for key, part in parts.items() if part}
     if "name" in texts:
@@ -247,13 +254,14 @@ def span_of_parts(parts: Mapping[str, str | None]) -> TimeSpan | None:
     if "half" in texts:
         texts["half"] = str("ab".find(texts["half"]) + 1)
     try:
-        number = {key: int(text) for key, text in texts.items() if key not in _SEPARATORS}
+        number = {key: int(text) for key, text in texts.items() if key not in _NOT_NUMBERS}
         year = number.get("year", 0)
         if len(texts.get("year", "")) == 2:
             year += 1900 if year >= 70 else 2000
         if not FIRST_YEAR <= year <= LAST_YEAR:
             return None
-        start, end = (edge.astype("datetime64[ns]") for edge in _edges(year, number, texts.get("fraction", "0")))
+        edges = _edges(year, number, texts.get("fraction", "0"))
+        start, end = (edge.astype("datetime64[ns]") - zone_offset(texts.get("zone")) for edge in edges)
     except (KeyError, ValueError):
         return None
     if "lead" in texts:

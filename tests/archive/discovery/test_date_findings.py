@@ -71,6 +71,11 @@ ADVISED = {
         r"_(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)_(?P<hour>\d\d)_(?P<lead>\d{3})",
         ["2024-01-02T00:00", "2024-01-03T00:00"],
     ),
+    "satellites and numbers of products": (
+        ("S2B_31UFS_20200601_0_NDVI.tif", "S2A_31UFS_20200606_1_NDVI.tif"),
+        r"_(?P<time>\d{8})_",
+        ["2020-06-01T00:00", "2020-06-06T00:00"],
+    ),
     "days of years": (
         ("G16.2020.001.tif", "G16.2020.060.tif"),
         r"\.(?P<year>\d{4})\.(?P<day_of_year>\d{3})",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chronotile.archive.discovery.collection import DiscoveredCollection
 from chronotile.archive.discovery.drafts import Draft, escape_pattern
-from chronotile.archive.discovery.names import is_known, without_suffix
+from chronotile.archive.discovery.names import is_known, with_one_satellite, without_suffix
 from chronotile.core.model.collection import Finding
 from chronotile.core.model.time.instants import TimeSpan, format_day
 from chronotile.core.yaml_source import list_names
@@ -60,12 +60,12 @@ def masked_href(names: Sequence[str]) -> str:
 
 
 def _masked(draft: Draft) -> str:
-    """A name of the collection without the numbers that may be part of a date."""
+    """Return a file name of the collection without its satellite's letter and numbers that may be part of a date."""
 
     def mask(word: re.Match[str]) -> str:
         return word[0] if is_known(word[0]) or _VERSION.fullmatch(word[0]) else "#"
 
-    return _WITH_DIGIT.sub(mask, without_suffix(draft.files[0].as_posix()))
+    return _WITH_DIGIT.sub(mask, with_one_satellite(without_suffix(draft.files[0].as_posix())))
 
 
 def _of_collection(draft: Draft) -> Iterator[Finding]:

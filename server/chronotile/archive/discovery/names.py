@@ -210,11 +210,11 @@ def _with_part(name: Name, kind: PartKind) -> Name:
 @lru_cache(maxsize=1 << 12)
 def _without_variable(pattern: str) -> str:
     # A pattern in which variables and satellites of one build are one.
-    return _with_one(_WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern))
+    return with_one_satellite(_WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern))
 
 
-def _with_one(text: str) -> str:
-    # The text with `ONE` for the letters of satellites of one build.
+def with_one_satellite(text: str) -> str:
+    """Return a text with `ONE` instead of the letters of satellites of one build."""
     return _TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", text)
 
 
@@ -315,7 +315,7 @@ def _undated(text: str) -> str:
 
 def _with_twins(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
     """The names, with `ONE` for the letter of the satellite in those that differ in it and have no date in common."""
-    twins = [replace(name, pattern=_with_one(name.pattern)) for name in names]
+    twins = [replace(name, pattern=with_one_satellite(name.pattern)) for name in names]
 
     def are_one(pairs: Sequence[tuple[Name, Name]]) -> bool:
         """Whether files of several satellites are the times of one collection."""

@@ -113,7 +113,7 @@ def parse_instant(text: str) -> TimeSpan:
         raise InvalidParameter(f"{text[:60]!r} is not a valid time: {lack}", locator="time") from error
     fraction = int((found["fraction"] or "").ljust(9, "0") or 0)
     of_day = np.timedelta64(((hour * 60 + minute) * 60 + second) * 1_000_000_000 + fraction, "ns")
-    start = day_start + of_day - _zone_offset(found["zone"])
+    start = day_start + of_day - zone_offset(found["zone"])
     return TimeSpan(start, _end_of_value(start, found))
 
 
@@ -186,8 +186,8 @@ def _lasting(start_text: str, end_text: str) -> TimeSpan:
     return TimeSpan(parse_period(start_text).step(end, -1), end)
 
 
-def _zone_offset(zone: str | None) -> Duration:
-    """A blank stands for the plus sign that form decoding took away."""
+def zone_offset(zone: str | None) -> Duration:
+    """Return how far a time zone of ISO 8601 is ahead of UTC; form decoding turns its plus sign into a blank."""
     if not zone or zone in "Zz":
         return np.timedelta64(0, "ns")
     digits = zone[1:].replace(":", "").ljust(4, "0")
