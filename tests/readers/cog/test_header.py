@@ -13,8 +13,8 @@ from rasterio.enums import Resampling
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.cog.header import CogHeader, read_header
-from chronotile.readers.cog.tiff import PAGE_BYTES, UnsupportedCog
 from chronotile.readers.kinds import open_source
+from chronotile.readers.tiff import PAGE_BYTES, UnsupportedCog
 from tests.readers.cog.made_tifs import KINDS, Kind, write_made
 from tests.readers.cog.real_tifs import DECODED, OTHERS
 from tests.scenes import make_spec

@@ -11,8 +11,8 @@ from chronotile.core.model.items import Asset
 from chronotile.core.model.raster import Encoding
 from chronotile.readers.cog import source as module
 from chronotile.readers.cog.source import open_cog_asset
-from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.tiff import UnsupportedCog
 from tests.readers.cog.made_tifs import HEIGHT, WIDTH, Kind, write_made
 from tests.readers.cog.truth import assert_equal, by_gdal
 

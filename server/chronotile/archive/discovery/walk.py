@@ -16,8 +16,9 @@ from chronotile.core.printable import is_unicode
 from chronotile.readers.kinds import KINDS, head_of, kind_of_path
 from chronotile.readers.netcdf.hdf5 import survey_hdf5
 from chronotile.readers.netcdf.kind import HDF5
-from chronotile.readers.raster.formats import JPEG2000, TIFF, VRT_END
+from chronotile.readers.raster.formats import JPEG2000, VRT_END
 from chronotile.readers.raster.further_formats import RAW_ENDS
+from chronotile.readers.tiff import TIFF
 
 MAX_DEPTH = 8
 """Folders in folders that are looked into."""

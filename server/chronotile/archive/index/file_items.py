@@ -18,13 +18,13 @@ from chronotile.core.model.number_text import json_nodata, json_number
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.readers.cog.files import open_cog, tag_of_path
-from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.encoding import with_stored_nodata
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.library_errors import opening
 from chronotile.readers.mosaic.local_files import require_image
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.stac.items import item_of
+from chronotile.readers.tiff import UnsupportedCog
 
 BEFORE = np.timedelta64(-1, "s")
 """From the end of a period, which is the first instant after it, to what `end_datetime` says, which belongs to it."""

@@ -13,7 +13,6 @@ from time import monotonic
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog.header import CogHeader, read_header
-from chronotile.readers.cog.tiff import PAGE_BYTES
 from chronotile.readers.hrefs import FileState, fingerprint_of, local_path
 from chronotile.readers.remote.files import (
     FilePart,
@@ -26,6 +25,7 @@ from chronotile.readers.remote.files import (
     wait_for,
 )
 from chronotile.readers.remote.requests import Replaced, one_read
+from chronotile.readers.tiff import PAGE_BYTES
 
 TAG_OF_FILE = "file:"
 """Begins the tag of a file of this machine."""

@@ -34,10 +34,10 @@ from chronotile.readers.cog.image_tags import (
     nodata_text,
     resampling_of,
 )
-from chronotile.readers.cog.tiff import Directory, Read, UnsupportedCog, directories
 from chronotile.readers.encoding import circle_of, with_stored_nodata
 from chronotile.readers.native_crs import source_crs
 from chronotile.readers.overviews import COPYING, is_mask_of_other_cells, is_same_nodata
+from chronotile.readers.tiff import Directory, Read, UnsupportedCog, directories
 
 VERSION = b"C3"
 """Of the stored form; a header of another one is read again from its file."""
@@ -174,12 +174,12 @@ def read_header(read: Read, size: int) -> CogHeader:
     Raises:
         UnsupportedCog: GDAL has to read this file, or report what is wrong with it.
     """
-    order, found = directories(read, size)
+    found = list(directories(read, size))
     if not found:
         raise UnsupportedCog("it has no image")
     native, overviews, masks = kinds_of(found)
     epsg, transform = georeference(native)
-    images = tuple(blocks_of(each, size, order) for each in (native, *overviews))
+    images = tuple(blocks_of(each, size) for each in (native, *overviews))
     count, dtype = images[0].samples, images[0].dtype
     said = nodata_text(native)
     nodata = None if said is None else nodata_of(said, dtype)
@@ -213,7 +213,7 @@ def read_header(read: Read, size: int) -> CogHeader:
         bands=bands,
         images=images,
         resampling=next(iter(means), None),
-        masks=masks_of([blocks_of(each, size, order) for each in masks], images),
+        masks=masks_of([blocks_of(each, size) for each in masks], images),
     )
 
 

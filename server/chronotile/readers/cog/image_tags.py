@@ -8,8 +8,8 @@ import numpy as np
 from lxml import etree
 
 from chronotile.readers.cog.blocks import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, Blocks, Places, is_decoded
-from chronotile.readers.cog.tiff import Directory, UnsupportedCog
 from chronotile.readers.encoding import fits
+from chronotile.readers.tiff import Directory, UnsupportedCog
 
 MOST_BLOCK_BYTES = 1 << 28
 MOST_BLOCKS = 1 << 22
@@ -57,7 +57,7 @@ def kinds_of(found: Sequence[Directory]) -> tuple[Directory, list[Directory], li
     return found[0], overviews, masks
 
 
-def blocks_of(directory: Directory, size: int, order: str) -> Blocks:
+def blocks_of(directory: Directory, size: int) -> Blocks:
     """Return the blocks of an image, an overview or a mask.
 
     Raises:
@@ -79,7 +79,7 @@ def blocks_of(directory: Directory, size: int, order: str) -> Blocks:
         block_width=block_width,
         block_height=block_height,
         dtype=dtype,
-        order=order,
+        order=directory.order,
         samples=samples,
         is_by_pixel=is_by_pixel or samples == 1,
         compression=compression,

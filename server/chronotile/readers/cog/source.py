@@ -23,7 +23,6 @@ from chronotile.readers.cog.blocks import Blocks, is_decoded
 from chronotile.readers.cog.files import CogFile, fetch_ahead, finish, open_cog, start, tag_of_path
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.planes import Caching, Plane, PlanePlan, lacking_parts
-from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.deflate import DamagedBlock
 from chronotile.readers.encoding import apply_configuration
 from chronotile.readers.hrefs import SETTLED_NS, base_name, is_any_there, local_path
@@ -33,6 +32,7 @@ from chronotile.readers.reader import Along, BlockShape, Reader, concatenate_pix
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import FilePart, Found
 from chronotile.readers.remote.requests import Refused, Replaced, one_read
+from chronotile.readers.tiff import UnsupportedCog
 
 STRIP_BYTES = 64 << 20
 """Decoded blocks of a window that are in memory at once."""

@@ -64,9 +64,9 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
         UnsupportedSource: The file cannot be served.
     """
     from chronotile.readers.cog.source import open_cog_asset
-    from chronotile.readers.cog.tiff import UnsupportedCog
     from chronotile.readers.mosaic.local_files import require_image
     from chronotile.readers.raster.open_stack import open_raster_stack
+    from chronotile.readers.tiff import UnsupportedCog
 
     # Again: what is allowed may have changed since it was indexed.
     asset = replace(asset, href=item_places(spec.href, caches.places).allowed(asset.href))

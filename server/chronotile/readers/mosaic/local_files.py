@@ -13,8 +13,9 @@ from chronotile.readers.cog.files import tag_of_state
 from chronotile.readers.hrefs import base_name, file_state, local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.mosaic.piece_index import PieceIndex
-from chronotile.readers.raster.formats import JPEG2000, TIFF
+from chronotile.readers.raster.formats import JPEG2000
 from chronotile.readers.remote.files import RemoteFile, looks
+from chronotile.readers.tiff import TIFF
 
 MOST_FILES = 4096
 """Of an answer whose state is taken from the files themselves; of one of more, from the index alone."""

@@ -6,23 +6,22 @@ numbers found there would be served. So could an overview or a mask beside a fil
 
 import os
 import re
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 
 from chronotile.readers.raster.further_formats import further_format
 from chronotile.readers.raster.grib import GRIB
 from chronotile.readers.raster.kind import FILE_ENDS
 from chronotile.readers.raster.png import SIGNATURE, is_whole_png
+from chronotile.readers.tiff import MOST_DIRECTORIES, TIFF, Directory, UnsupportedCog, directories
 
 VRT, VRT_END = "VRT", ".vrt"
 """GDAL's name of the format, and how its files are called."""
 
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How a file begins, BigTIFF too."""
 JPEG2000 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
-"""The same, and a plain codestream."""
+"""First bytes of a file, and of a plain codestream."""
 
 OWN_PIXELS = frozenset(
     {"GTiff", "JP2OpenJPEG", GRIB, "HFA", "ENVI", "EHdr", "AAIGrid", "RST", "SRTMHGT", "DTED", "PNG", "JPEG", "WEBP"}
@@ -117,35 +116,7 @@ def missing_codec(message: str) -> str | None:
 # GDAL warns where the data of a tag lie beyond the end of the file, ignores the tag and opens the file: without its
 # scale, its offset or its place, though all of its pixels may be there.
 
-_BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-"""By the number of the type (TIFF 6.0, section 2; BigTIFF)."""
-
-
-_MOST_ENTRIES = 0xFFFF
-"""Of a directory that libtiff reads; of a damaged file the number may be anything, and is not to be held."""
-
-
-class _Form(NamedTuple):
-    """How a classic or a big TIFF is written."""
-
-    first: int
-    """The byte at which it stands where the first directory begins."""
-    offset: str
-    """Format of a place in the file; also what stands last in an entry: the data of its tag, or their place."""
-    entries: str
-    """Format of the number of entries."""
-    entry: str
-    """Format of what stands before that: tag, type, number of values."""
-
-
-_CLASSIC = _Form(4, "I", "H", "HHI")
-_BIG = _Form(8, "Q", "Q", "HHQ")
-_FORMS = {b"II*\0": ("<", _CLASSIC), b"MM\0*": (">", _CLASSIC), b"II+\0": ("<", _BIG), b"MM\0+": (">", _BIG)}
-"""By the first four bytes: the order of bytes, and the form."""
-
-
-_MAX_DIRECTORIES = 64
-"""Overviews and masks of a file whose tags are inspected."""
+PAGE_BYTES = 4096
 _WIDTH, _HEIGHT, _STRIP_ROWS, _BANDS, _PLANAR = 256, 257, 278, 277, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_PLACES, _TILE_SIZES = 322, 323, 324, 325
 _STRIP_PLACES, _STRIP_SIZES = 273, 279
@@ -161,70 +132,34 @@ def require_whole_tags(path: str) -> None:
     passes.
 
     Raises:
-        OSError: It is gone, was cut off, or is damaged.
+        OSError: It is missing, was cut off, or is damaged.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 -- done at each opening, and half the time of Path.open
-        known = _FORMS.get(file.read(4))
-        if known is None:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 -- done at each opening, and half the time of Path.open
+        number, size = file.fileno(), os.fstat(file.fileno()).st_size
+
+        def read(start: int, count: int) -> bytes:
+            return os.pread(number, count, start)
+
+        if read(0, 4) not in TIFF:
             return
         try:
-            _require_whole_directories(file, *known)
-        except struct.error:  # the file ends before
-            raise OSError(_CUT_OFF) from None
+            for directory in islice(directories(read, size, max_page_bytes=PAGE_BYTES), MOST_DIRECTORIES):
+                if directory.end > size:
+                    raise OSError(_CUT_OFF)
+                _require_whole_table(directory)
+        except UnsupportedCog as error:
+            raise OSError(f"{error.message}; copy it again") from None
 
 
-def _require_whole_directories(file: BinaryIO, order: str, form: _Form) -> None:
-    size = os.fstat(file.fileno()).st_size
-    directory, seen = _number(file, form.first, order + form.offset), set[int]()
-    while directory not in seen and len(seen) < _MAX_DIRECTORIES:
-        seen.add(directory)
-        count = _number(file, directory, order + form.entries)
-        if count > _MOST_ENTRIES:
-            return  # GDAL says what is wrong
-        head, data = struct.Struct(order + form.entry), struct.Struct(order + form.offset)
-        entry_bytes = head.size + data.size
-        table = file.read(count * entry_bytes)
-        following = file.read(data.size)
-        tags: dict[int, tuple[int, int]] = {}
-        for start in range(0, len(table), entry_bytes):
-            tag, kind, values = head.unpack_from(table, start)
-            length = values * _BYTES_OF_TYPE.get(kind, 0)
-            if length > data.size and data.unpack_from(table, start + head.size)[0] + length > size:
-                raise OSError(_CUT_OFF)
-            width = min(_BYTES_OF_TYPE.get(kind, 1), data.size)
-            inside = table[start + head.size : start + head.size + width]
-            tags[tag] = values, int.from_bytes(inside, "little" if order == "<" else "big")
-        if len(table) != count * entry_bytes:
-            raise OSError(_CUT_OFF)
-        _require_whole_table(tags)
-        (directory,) = data.unpack(following)
-        if not directory:
-            return
-
-
-def _require_whole_table(tags: Mapping[int, tuple[int, int]]) -> None:
-    """Check that the tables of a directory have a place and a size for each block.
-
-    Args:
-        tags: Number of values and the value, if it is the only one, by tag.
-    """
-
-    def number(tag: int, usual: int) -> int:
-        return tags.get(tag, (1, usual))[1]
-
-    width, height = number(_WIDTH, 0), number(_HEIGHT, 0)
-    is_tiled = _TILE_WIDTH in tags or _TILE_PLACES in tags
-    across = -(-width // (number(_TILE_WIDTH, 0) or 1)) if is_tiled else 1
-    rows = number(_TILE_HEIGHT, 0) if is_tiled else min(number(_STRIP_ROWS, height), height)
-    blocks = across * -(-height // (rows or 1)) * (number(_BANDS, 1) if number(_PLANAR, 1) == 2 else 1)
+def _require_whole_table(directory: Directory) -> None:
+    """Check that the tables of a directory have a place and a size for each block."""
+    width, height = directory.number(_WIDTH, 0), directory.number(_HEIGHT, 0)
+    is_tiled = _TILE_WIDTH in directory or _TILE_PLACES in directory
+    across = -(-width // (directory.number(_TILE_WIDTH, 0) or 1)) if is_tiled else 1
+    rows = directory.number(_TILE_HEIGHT, 0) if is_tiled else min(directory.number(_STRIP_ROWS, height), height)
+    planes = directory.number(_BANDS, 1) if directory.number(_PLANAR, 1) == 2 else 1
+    blocks = across * -(-height // (rows or 1)) * planes
     places, sizes = (_TILE_PLACES, _TILE_SIZES) if is_tiled else (_STRIP_PLACES, _STRIP_SIZES)
-    is_whole = tags.get(places, (0, 0))[0] == blocks and tags.get(sizes, (0, 0))[0] == blocks
-    if not is_whole and not (blocks == 1 and not is_tiled and sizes not in tags):
+    is_whole = directory.count(places) == directory.count(sizes) == blocks
+    if not is_whole and not (blocks == 1 and not is_tiled and sizes not in directory):
         raise OSError(_TABLE)
-
-
-def _number(file: BinaryIO, place: int, form: str) -> int:
-    """The number that stands at a place, behind which the file is read on."""
-    file.seek(place)
-    (number,) = struct.unpack(form, file.read(struct.calcsize(form)))
-    return int(number)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chronotile.core.errors import UnsupportedSource
 
 Read = Callable[[int, int], bytes]
-"""Gives bytes of a file from an offset on, as many as a count says."""
+"""Returns bytes of a file from an offset, fewer at its end."""
 
 Numbers = NDArray[Any]
 
@@ -18,14 +18,16 @@ PAGE_BYTES = 32 << 10
 """What is read first: most headers of cloud-optimised files are smaller. Each further part is twice as long."""
 MOST_PAGE_BYTES = 1 << 20
 MOST_HEADER_BYTES = 64 << 20
+MIN_BYTES = 16
+"""Bytes of the smallest file."""
 MOST_DIRECTORIES = 64
 MOST_TAGS = 4096
 
 _TYPES = {
-    1: "u1", 2: "u1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 11: "f4", 12: "f8", 13: "u4", 16: "u8",
-    17: "i8", 18: "u8",
+    1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "V8", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "V8", 11: "f4", 12: "f8",
+    13: "u4", 16: "u8", 17: "i8", 18: "u8",
 }  # fmt: skip
-"""numpy's types by the number of the type (TIFF 6.0, section 2; BigTIFF); without fractions of two numbers."""
+"""numpy's types by the number of the type (TIFF 6.0, section 2; BigTIFF); fractions are pairs of numbers."""
 
 
 class UnsupportedCog(UnsupportedSource):
@@ -48,16 +50,34 @@ class _Form(NamedTuple):
 _CLASSIC = _Form(4, "I", "H", "HHI")
 _BIG = _Form(8, "Q", "Q", "HHQ")
 _FORMS = {b"II*\0": ("<", _CLASSIC), b"MM\0*": (">", _CLASSIC), b"II+\0": ("<", _BIG), b"MM\0+": (">", _BIG)}
+"""Byte order and form by the first four bytes of a file."""
+TIFF = tuple(_FORMS)
+"""First bytes of TIFF and BigTIFF files."""
 
 
 class Directory:
-    """The tags of one directory; the data of a tag are read when they are first needed."""
+    """The tags of one directory; the data of a tag are read when they are first needed.
 
-    def __init__(self, entries: dict[int, tuple[str, int, int]], pages: "Pages") -> None:
-        self._entries, self._pages = entries, pages
+    Args:
+        entries: Type, number of values and offset of the data by tag.
+        pages: The file.
+        order: Byte order, `<` or `>`.
+    """
+
+    def __init__(self, entries: dict[int, tuple[str, int, int]], pages: "Pages", order: str) -> None:
+        self._entries, self._pages, self.order = entries, pages, order
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last data of a tag."""
+        return max((place + count * int(dtype[2:]) for dtype, count, place in self._entries.values()), default=0)
+
+    def count(self, tag: int) -> int:
+        """Return the number of values of a tag; 0 if it is missing."""
+        return self._entries[tag][1] if tag in self._entries else 0
 
     def numbers(self, tag: int) -> Numbers:
         """Return all values of a tag in the machine's byte order; none where there is no such tag.
@@ -73,14 +93,15 @@ class Directory:
         return found.astype(kind.newbyteorder("="), copy=False)
 
     def number(self, tag: int, usual: int) -> int:
-        """Return the only value of a tag.
+        """Return the only value of a tag, a whole number from 0.
 
         Args:
             tag: Its number.
             usual: Of a file without it.
         """
-        found = self.numbers(tag)
-        return int(found[0]) if found.size else usual
+        dtype, count, place = self._entries.get(tag, ("", 0, 0))
+        order = "little" if self.order == "<" else "big"
+        return int.from_bytes(self._pages.read(place, int(dtype[2:])), order) if count else usual
 
     def text(self, tag: int) -> str | None:
         """Return the text of a tag, up to the first zero byte; `None` without one."""
@@ -95,10 +116,11 @@ class Pages:
     Args:
         read: Reads the file.
         size: Of the file, in bytes.
+        max_page_bytes: Size of the parts; only larger tables are read in one part.
     """
 
-    def __init__(self, read: Read, size: int) -> None:
-        self._read, self._size = read, size
+    def __init__(self, read: Read, size: int, max_page_bytes: int) -> None:
+        self._read, self._size, self._max_page_bytes = read, size, max_page_bytes
         self._parts: list[tuple[int, bytes]] = []
         self._bytes = 0
 
@@ -113,7 +135,7 @@ class Pages:
         for start, part in self._parts:
             if start <= place and place + count <= start + len(part):
                 return part[place - start : place - start + count]
-        wanted = min(max(count, min(PAGE_BYTES << len(self._parts), MOST_PAGE_BYTES)), self._size - place)
+        wanted = min(max(count, min(PAGE_BYTES << len(self._parts), self._max_page_bytes)), self._size - place)
         self._bytes += wanted
         if self._bytes > MOST_HEADER_BYTES:
             raise UnsupportedCog(f"its header has more than {MOST_HEADER_BYTES >> 20} MiB")
@@ -124,26 +146,22 @@ class Pages:
         return part[:count]
 
 
-def directories(read: Read, size: int) -> tuple[str, list[Directory]]:
-    """Return the byte order of a TIFF, `<` or `>`, and its directories.
+def directories(read: Read, size: int, *, max_page_bytes: int = MOST_PAGE_BYTES) -> Iterator[Directory]:
+    """Yield the directories of a TIFF.
 
     Args:
         read: Reads the file; what it raises is passed on.
         size: Of the file, in bytes.
+        max_page_bytes: Bytes that are read in one part.
 
     Raises:
         UnsupportedCog: It is not a TIFF, or is damaged.
     """
-    pages = Pages(read, size)
-    if size < 16:
+    pages = Pages(read, size, max_page_bytes)
+    first = pages.read(0, 4) if size >= MIN_BYTES else b""
+    if first not in _FORMS:
         raise UnsupportedCog("it is not a TIFF")
-    known = _FORMS.get(pages.read(0, 4))
-    if known is None:
-        raise UnsupportedCog("it is not a TIFF")
-    return known[0], list(_directories(pages, *known))
-
-
-def _directories(pages: Pages, order: str, form: _Form) -> Iterator[Directory]:
+    order, form = _FORMS[first]
     place_format = order + form.place
     place = _number(pages, form.first, place_format)
     seen = set[int]()
@@ -156,7 +174,7 @@ def _directories(pages: Pages, order: str, form: _Form) -> Iterator[Directory]:
             raise UnsupportedCog(f"a directory of it has more than {MOST_TAGS} tags")
         begin = place + struct.calcsize(form.entries)
         entry_bytes = struct.calcsize("=" + form.entry) + struct.calcsize(form.place)
-        yield Directory(_entries(pages, begin, count, order=order, form=form), pages)
+        yield Directory(_entries(pages, begin, count, order=order, form=form), pages, order)
         place = _number(pages, begin + count * entry_bytes, place_format)
 
 
