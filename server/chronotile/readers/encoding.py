@@ -14,6 +14,8 @@ from chronotile.core.model.number_text import SMALL
 from chronotile.core.model.raster import Encoding
 
 REAL_KINDS = "iufb"
+NO_UNITS = "1"
+"""Units of an encoding if none are stated."""
 
 CIRCLE = "circular"
 """Attribute of an array that has the length of a full turn, in units of the values; `optimise` writes it."""
@@ -135,6 +137,14 @@ def is_scaled(encoding: Encoding) -> bool:
     return (encoding.scale, encoding.offset) != (1.0, 0.0)
 
 
+def encoding_fault(encoding: Encoding, native: Encoding) -> str | None:
+    """Return why numbers of a level are not those of the native level; its units and circle may be missing."""
+    units = native.units if encoding.units == NO_UNITS else encoding.units
+    if replace(encoding, circle=native.circle, units=units) == native:
+        return None
+    return f"its numbers are {encoding_text(encoding)}, those of the native level {encoding_text(native)}"
+
+
 def encoding_text(encoding: Encoding) -> str:
     """Return an encoding as a message has it."""
     parts = [encoding.dtype]
@@ -145,5 +155,5 @@ def encoding_text(encoding: Encoding) -> str:
     parts += (
         [f"valid from {encoding.valid_range[0]:.12g} to {encoding.valid_range[1]:.12g}"] if encoding.valid_range else []
     )
-    parts += [f"units {encoding.units}"] if encoding.units != "1" else []
+    parts += [f"units {encoding.units}"] if encoding.units != NO_UNITS else []
     return ", ".join(parts)

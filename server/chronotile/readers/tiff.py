@@ -100,8 +100,9 @@ class Directory:
             usual: Of a file without it.
         """
         dtype, count, place = self._entries.get(tag, ("", 0, 0))
-        order = "little" if self.order == "<" else "big"
-        return int.from_bytes(self._pages.read(place, int(dtype[2:])), order) if count else usual
+        if not count:
+            return usual
+        return int.from_bytes(self._pages.read(place, int(dtype[2:])), "little" if self.order == "<" else "big")
 
     def text(self, tag: int) -> str | None:
         """Return the text of a tag, up to the first zero byte; `None` without one."""

@@ -106,31 +106,38 @@ def file_bands(dataset: Dataset, elsewhere: frozenset[int] = frozenset(), *, fau
     Raises:
         UnsupportedSource: A band holds no real numbers.
     """
-    nodata = tuple(math.nan if number is not None and number != number else number for number in dataset.nodatavals)  # noqa: PLR0124 -- NaN, which is equal to itself only as one object
-    masks = tuple(map(tuple, dataset.mask_flag_enums))
-    said = (dataset.descriptions, dataset.dtypes, dataset.scales, dataset.offsets, dataset.units, dataset.colorinterp)
-    kind = (*said, nodata, masks, elsewhere, fault)
+    stated = Stated.of(dataset)
+    kind = (stated, elsewhere, fault)
     found = _kinds.get(kind)
     if found is None:
         if len(_kinds) >= MOST_KINDS:
             _kinds.clear()
-        bands = tuple(replace(each, is_elsewhere=each.number in elsewhere) for each in bands_of(dataset))
-        has_palette = ColorInterp.palette in dataset.colorinterp
+        bands = tuple(replace(each, is_elsewhere=each.number in elsewhere) for each in _bands(dataset, stated))
+        has_palette = ColorInterp.palette in stated.colours
         found = _kinds.setdefault(kind, FileBands(bands, has_palette=has_palette, fault=fault))
     return found
 
 
-class _Stated(NamedTuple):
-    """The metadata of the bands of a file: each property of a dataset reads all bands."""
+class Stated(NamedTuple):
+    """The metadata of the bands of a file or overview: each property of a dataset reads all bands."""
 
     descriptions: Sequence[str | None]
     dtypes: Sequence[str]
     scales: Sequence[float]
     offsets: Sequence[float]
     nodata: Sequence[float | None]
+    """NaN as one object, by which it is equal to itself."""
     units: Sequence[str | None]
     colours: Sequence[ColorInterp]
     masks: Sequence[Sequence[MaskFlags]]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Stated":
+        """Return the metadata of an open rasterio dataset."""
+        nodata = tuple(math.nan if each is not None and math.isnan(each) else each for each in dataset.nodatavals)
+        masks = tuple(map(tuple, dataset.mask_flag_enums))
+        numbers = dataset.descriptions, dataset.dtypes, dataset.scales, dataset.offsets, nodata
+        return cls(*numbers, dataset.units, dataset.colorinterp, masks)
 
     def is_alpha(self, index: int) -> bool:
         """Return whether a band is transparency, and not another subject, such as quality."""
@@ -139,18 +146,17 @@ class _Stated(NamedTuple):
         title = self.descriptions[index]
         return not title or _SAYS_ALPHA.fullmatch(title) is not None
 
-
-def _stated_of(dataset: Dataset) -> _Stated:
-    return _Stated(
-        dataset.descriptions,
-        dataset.dtypes,
-        dataset.scales,
-        dataset.offsets,
-        dataset.nodatavals,
-        dataset.units,
-        dataset.colorinterp,
-        dataset.mask_flag_enums,
-    )
+    def encoding(self, index: int) -> Encoding:
+        """Return the encoding of the numbers of a band, counted from 0."""
+        title, units = self.descriptions[index] or "", self.units[index] or ""
+        return Encoding(
+            dtype=self.dtypes[index],
+            scale=float(self.scales[index]),
+            offset=float(self.offsets[index]),
+            nodata=self.nodata[index],
+            units=units or "1",
+            circle=circle_of(title, units),
+        )
 
 
 def bands_of(dataset: Dataset) -> tuple[Band, ...]:
@@ -159,7 +165,10 @@ def bands_of(dataset: Dataset) -> tuple[Band, ...]:
     Raises:
         UnsupportedSource: A band holds no real numbers.
     """
-    stated = _stated_of(dataset)
+    return _bands(dataset, Stated.of(dataset))
+
+
+def _bands(dataset: Dataset, stated: Stated) -> tuple[Band, ...]:
     counts, has_alpha = Counter(stated.descriptions), any(map(stated.is_alpha, range(dataset.count)))
     palettes = palettes_of(dataset)
     return tuple(
@@ -177,23 +186,15 @@ def palettes_of(dataset: Dataset) -> tuple[tuple[StyleClass, ...], ...]:
     )
 
 
-def _band(stated: _Stated, index: int, palette: tuple[StyleClass, ...], *, is_named: bool, has_alpha: bool) -> Band:
+def _band(stated: Stated, index: int, palette: tuple[StyleClass, ...], *, is_named: bool, has_alpha: bool) -> Band:
     number, title, dtype = index + 1, stated.descriptions[index] or None, stated.dtypes[index]
     require_real(np.dtype({"complex_int16": "complex64"}.get(dtype, dtype)), f"band {number}")
-    encoding = Encoding(
-        dtype=dtype,
-        scale=float(stated.scales[index]),
-        offset=float(stated.offsets[index]),
-        nodata=stated.nodata[index],
-        units=stated.units[index] or "1",
-        circle=circle_of(title or "", stated.units[index] or ""),
-    )
     is_alpha, flags = stated.is_alpha(index), stated.masks[index]
     return Band(
         number=number,
         name=title if title and is_named else f"band{number}",
         title=title,
-        encoding=encoding,
+        encoding=stated.encoding(index),
         classes=palette,
         # A mask or a band of transparency.
         has_mask=not is_alpha and (has_alpha if MaskFlags.alpha in flags else MaskFlags.per_dataset in flags),

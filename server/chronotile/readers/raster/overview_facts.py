@@ -5,9 +5,8 @@ and averages over cells that are masked, missing or classes are wrong in a way t
 answers for an overview with the mask flags of the image, so its mask is looked for separately.
 """
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from affine import Affine
 from lxml import etree
 from rasterio.enums import MaskFlags
 
-from chronotile.readers.overviews import COPYING, is_mask_of_other_cells, is_same_nodata
-from chronotile.readers.raster.band_decoding import Band, FileBands, file_bands
+from chronotile.readers.encoding import encoding_fault, is_scaled
+from chronotile.readers.overviews import COPYING, is_mask_of_other_cells
+from chronotile.readers.raster.band_decoding import Band, FileBands, Stated, file_bands
 from chronotile.readers.raster.formats import VRT_END
 
 Dataset = Any
@@ -36,8 +36,6 @@ MAX_SOURCES = 16
 ENLARGED = 256
 
 _BESIDE = (".ovr", ".msk", ".aux.xml")
-_AS_STORED = (1.0, 0.0)
-"""Scale and offset of a band that states none."""
 
 
 class UnlikeOverview(OSError):
@@ -46,14 +44,9 @@ class UnlikeOverview(OSError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewFacts:
-    """What an overview states itself. Tuples have one entry per band."""
+    """The metadata of an overview."""
 
-    dtypes: tuple[str, ...]
-    nodata: tuple[float | None, ...]
-    scaling: tuple[tuple[float, float], ...]
-    """Scale and offset; 1 and 0 if it states none."""
-    units: tuple[str | None, ...]
-    titles: tuple[str | None, ...]
+    stated: Stated
     resampling: str | None
     """The resampling that made it, in GDAL's words; `None` if it is unknown."""
     has_mask: bool
@@ -83,11 +76,7 @@ def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
     if fault is None and own_mask_of and is_mask_of_other_cells(resampling, *dataset.shape, native=own_mask_of):
         fault = SHIFTED
     return OverviewFacts(
-        dtypes=dataset.dtypes,
-        nodata=tuple(math.nan if each is not None and math.isnan(each) else each for each in dataset.nodatavals),
-        scaling=tuple(zip(dataset.scales, dataset.offsets, strict=True)),
-        units=dataset.units,
-        titles=dataset.descriptions,
+        stated=Stated.of(dataset),
         resampling=resampling,
         has_mask=has_alpha or own_mask_of is not None,
         states_mask=is_masked and not has_alpha,
@@ -190,33 +179,26 @@ def overview_fault(bands: FileBands, facts: OverviewFacts) -> str | None:
     """Return in what an overview contradicts the native bands of its file; `None` if it can be read as they are."""
     if facts.fault is not None or facts.is_of_codestream:
         return facts.fault
-    if len(bands.bands) != len(facts.dtypes):
-        return f"it has {len(facts.dtypes)} bands, the image {len(bands.bands)}"
+    count = len(facts.stated.dtypes)
+    if len(bands.bands) != count:
+        return f"it has {count} bands, the image {len(bands.bands)}"
     return next(filter(None, (_fault_of_band(band, facts) for band in bands.bands)), None)
 
 
 def _fault_of_band(band: Band, facts: OverviewFacts) -> str | None:
-    own, index = band.encoding, band.number - 1
-    nodata, units, title = facts.nodata[index], facts.units[index], facts.titles[index]
-    scaling = (own.scale, own.offset)
-    stated = {
-        "type": (facts.dtypes[index], own.dtype),
-        "scale and offset": (scaling if facts.scaling[index] == _AS_STORED else facts.scaling[index], scaling),
-        "unit": (units or own.units, own.units),
-        "description": (title or band.title, band.title),
-    }
-    for name, (other, native) in stated.items():
-        if other != native:
-            return f"its {name} is {other}, that of the image {native}"
-    is_missing = nodata is None and own.nodata is not None
-    if not is_same_nodata(nodata, own.nodata) and not (is_missing and facts.resampling in COPYING):
-        return f"its nodata is {_text(nodata)}, that of the image {_text(own.nodata)}"
+    native, index = band.encoding, band.number - 1
+    encoding, title = facts.stated.encoding(index), facts.stated.descriptions[index]
+    if not is_scaled(encoding):
+        encoding = replace(encoding, scale=native.scale, offset=native.offset)
+    if encoding.nodata is None and facts.resampling in COPYING:
+        encoding = replace(encoding, nodata=native.nodata)
+    fault = encoding_fault(encoding, native)
+    if fault is not None:
+        return fault
+    if title and title != band.title:
+        return f"its description is {title}, that of the image {band.title}"
     if band.has_mask and not facts.has_mask:
         return "it has no mask, as the image has"
     if facts.states_mask and not band.has_mask and not band.is_alpha:
         return "it has a mask, and the image has none"
     return None
-
-
-def _text(nodata: float | None) -> str:
-    return "not stated" if nodata is None else f"{nodata:g}"

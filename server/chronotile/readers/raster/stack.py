@@ -319,7 +319,7 @@ class RasterStack(Reader):
         decoding = self._decoding_of(variable, plane, handle.bands)
         facts = handle.overview
         if facts is not None:
-            nodata, is_categorical = facts.nodata[decoding.band - 1], source.info.is_categorical
+            nodata, is_categorical = facts.stated.nodata[decoding.band - 1], source.info.is_categorical
             reason = overview_fault(handle.bands, facts) or means_fault(
                 facts.resampling, nodata, decoding.encoding, is_categorical=is_categorical
             )

@@ -202,7 +202,9 @@ def _of_other_units(kinds: Mapping[Key, _Kind], counts: Mapping[Key, int]) -> di
 def _overview_faults(sample: Sample, band: Band, encoding: Encoding, *, is_categorical: bool) -> Mapping[int, str]:
     """Why the numbers of overviews are no values of a variable, by the number of the level."""
     found = {
-        number: means_fault(facts.resampling, facts.nodata[band.number - 1], encoding, is_categorical=is_categorical)
+        number: means_fault(
+            facts.resampling, facts.stated.nodata[band.number - 1], encoding, is_categorical=is_categorical
+        )
         for number, facts in sample.overviews.items()
     }
     return {number: fault for number, fault in found.items() if fault is not None}

@@ -12,7 +12,7 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import Group, about, group_findings
-from chronotile.readers.encoding import CIRCLE, encoding_text
+from chronotile.readers.encoding import CIRCLE, encoding_fault
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Reader
@@ -29,9 +29,6 @@ REMEDY = "serve it as a source of its own, with href: the store's path, then /{p
 _NO_COPY = f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"
 EDGE_CELLS = 2
 """Cells of an overview by which its edges may lie beside those of the native level."""
-
-NO_UNITS = "1"
-"""What an encoding has if none are stated."""
 
 SAME_TIME = np.timedelta64(1, "s")
 """Times of overviews may differ by this: some writers stamp each level as they write it."""
@@ -179,17 +176,15 @@ def _variable(
 def _unlike(level: _Level, native: CfVariable) -> str | None:
     """Why numbers of a level are not read as those of the native one; `None` if they state the same."""
     own, whole = level[1].info, native.info
-    encoding, times = replace(own.encoding, circle=whole.encoding.circle), own.times
-    if encoding.units == NO_UNITS:
-        encoding = replace(encoding, units=whole.encoding.units)
-    numbers = encoding_text(own.encoding), encoding_text(whole.encoding)
+    encoding, times = own.encoding, own.times
+    fault = encoding_fault(encoding, whole.encoding)
     common = native.labels.keys() & level[1].labels.keys()
     faults = {
         "its times are not those of the native level": len(times) != len(whole.times)
         or bool((np.abs(times.starts - whole.times.starts) > SAME_TIME).any()),
         "its flags or classes are not those of the native level": encoding.flags != whole.encoding.flags
         or [each.value for each in own.classes] != [each.value for each in whole.classes],
-        f"its numbers are {numbers[0]}, those of the native level {numbers[1]}": encoding != whole.encoding,
+        fault: fault is not None,
         "its values are directions, of which it may have plain means; chronotile optimise writes circular ones": (
             whole.encoding.circle is not None and CIRCLE not in level[0].arrays[level[1].array].attrs
         ),
