@@ -1,12 +1,15 @@
 """Files of one grid in other orders of rows and longitudes are read as the same cells, as xarray sorts them."""
 
+import shutil
+
 import numpy as np
 import pytest
 import xarray
 
 from chronotile.archive.open import open_archive
 from chronotile.core.model.grid import Window
-from tests.scenes import save_netcdf
+from chronotile.readers.kinds import open_source
+from tests.scenes import make_spec, save_netcdf
 
 LATITUDES = np.linspace(80, -80, 17)
 DAYS = ("2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04")
@@ -85,3 +88,16 @@ def test_a_file_half_a_cell_off_is_left_out_still(tmp_path):
 
     assert len(next(iter(archive.services.catalogue.layers)).times) == 2
     assert [each.place.rpartition(" ")[2] for each in archive.findings if each.is_left_out] == ["ndvi_2020-01-03.nc"]
+
+
+def test_replaced_file_of_equal_size_and_time_has_new_revision(tmp_path):
+    for day in DAYS[:2]:
+        save_netcdf(dataset(day, longitudes=np.arange(-75, -40, 5.0)), tmp_path / f"ndvi_{day}.nc")
+    reader = open_source(make_spec("netcdf", tmp_path / "*.nc"))
+    path, copy = tmp_path / f"ndvi_{DAYS[0]}.nc", tmp_path / "copy"
+    before = reader.revision("NDVI", 0)
+
+    shutil.copy2(path, copy)
+    copy.replace(path)
+
+    assert reader.revision("NDVI", 0) != before

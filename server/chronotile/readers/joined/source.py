@@ -172,11 +172,10 @@ class Joined(Reader):
         self._lock = threading.Lock()
 
     def revision(self, variable: str, index: int) -> str:
-        """Return the size and age of the file of that time."""
+        """Return the fingerprint of the file of that time."""
         number = self._variables[variable].slots[index]
         with self._reading(variable, number):
-            state = file_state(self._files[number].path)
-        return f"{state.mtime_ns:x}-{state.size:x}"
+            return file_state(self._files[number].path).text
 
     def state_key(self, variable: str, index: int) -> int:
         """Return the number of the file of that time."""
