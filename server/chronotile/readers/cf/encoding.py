@@ -1,5 +1,6 @@
 """What the numbers of an array mean: scale, missing values, valid range, flags (CF §2.5, §3.5, §8)."""
 
+import re
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ MISSING = "missing"
 """The reason of cells with a further number for no value."""
 
 _NO_DATA_MEANINGS = {"no_data", "nodata", "no-data", "fill", "fill_value", "missing"}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _UNITLESS = {"", "1", "-", "class", "classes", "none"}
 
 
@@ -177,19 +179,13 @@ def _flags(field: Field, dtype: np.dtype[Any]) -> list[tuple[int, str]]:
     """CF §3.5: whole numbers with names, as the meant type has them; bit masks are not served as flags."""
     numbers = _numbers(field, "flag_values")
     if not numbers and isinstance(field.attrs.get("flag_values"), str):
-        numbers = [float(text) for text in field.text("flag_values").replace(",", " ").split() if _is_number(text)]
+        numbers = [
+            float(text) for text in field.text("flag_values").replace(",", " ").split() if _NUMBER.fullmatch(text)
+        ]
     if "flag_masks" in field.attrs:
         return []
     named = zip(numbers, field.text("flag_meanings").split(), strict=False)
     return [(int(_as_stored(field, number, dtype)), name) for number, name in named if number.is_integer()]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.rstrip("bBsSlL"))
-    except ValueError:
-        return False
-    return text[-1:].isdigit()
 
 
 def _classes(field: Field, flags: list[tuple[int, str]]) -> tuple[StyleClass, ...]:

@@ -1,23 +1,34 @@
 """What formulas and masks share: a reader around another one, and variables of one source side by side."""
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
-from functools import reduce
+from functools import reduce, wraps
+from typing import TypeVar, cast
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import Resampling, SourceInfo, VariableInfo
-from chronotile.core.model.grid import Grid, NativeGrid, Window
-from chronotile.core.model.raster import BoolArray, Pixels
-from chronotile.core.model.request import Point
+from chronotile.core.model.collection import SourceInfo, VariableInfo
+from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.raster import BoolArray
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain, common_times
-from chronotile.core.read_cost import ReadCost
-from chronotile.readers.reader import Along, BlockShape, Cell, IntArray, Reader, TellItem
+from chronotile.readers.reader import Reader, TellItem
+
+Method = TypeVar("Method", bound=Callable[..., object])
+
+
+def _forward(method: Method) -> Method:
+    """Return a method of `Wrapped` that calls the same method of its reader."""
+
+    @wraps(method, updated=())  # it is not abstract
+    def call(self: "Wrapped", *values: object, **options: object) -> object:
+        return getattr(self._reader, method.__name__)(*values, **options)
+
+    return cast("Method", call)
 
 
 class Wrapped(Reader):
@@ -37,57 +48,25 @@ class Wrapped(Reader):
         """What the source holds."""
         return self._reader.info if self._own_info is None else self._own_info
 
-    def revision(self, variable: str, index: int) -> str:
-        """Return the reader's state."""
-        return self._reader.revision(variable, index)
-
-    def counter(self) -> str:
-        """Return the reader's."""
-        return self._reader.counter()
-
-    def is_counted(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
-        """Return what the reader says of it."""
-        return self._reader.is_counted(variable, indexes, window)
-
-    def state_key(self, variable: str, index: int) -> Hashable:
-        """Return that of the reader."""
-        return self._reader.state_key(variable, index)
-
-    def file_of(self, variable: str, index: int) -> str | None:
-        """Return that of the reader."""
-        return self._reader.file_of(variable, index)
-
-    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
-        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
-        return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
-
-    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
-        """Send the reader's requests of a window that is read soon."""
-        self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
-
-    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
-        """Return (time,) pixels of one native cell."""
-        return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
-
-    def block_shape(self, variable: str, along: Along) -> BlockShape:
-        """Return the shape of the reader's blocks."""
-        return self._reader.block_shape(variable, along)
-
-    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
-        """Return the reader's cost."""
-        return self._reader.read_cost(variable, indexes=indexes, window=window, along=along)
-
-    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
-        """Return (time, y, x) pixels of a window of the native grid."""
-        return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
-
-    def reads_cells(self, variable: str) -> bool:
-        """Return whether the reader reads scattered cells at once."""
-        return self._reader.reads_cells(variable)
-
-    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
-        """Return (time, cell) pixels of native cells."""
-        return self._reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
+    revision = _forward(Reader.revision)
+    counter = _forward(Reader.counter)
+    is_counted = _forward(Reader.is_counted)
+    state_key = _forward(Reader.state_key)
+    file_of = _forward(Reader.file_of)
+    read_window = _forward(Reader.read_window)
+    fetch_ahead = _forward(Reader.fetch_ahead)
+    read_cell = _forward(Reader.read_cell)
+    block_shape = _forward(Reader.block_shape)
+    read_cost = _forward(Reader.read_cost)
+    read_block = _forward(Reader.read_block)
+    reads_cells = _forward(Reader.reads_cells)
+    read_cells = _forward(Reader.read_cells)
+    compose = _forward(Reader.compose)
+    picture_sources = _forward(Reader.picture_sources)
+    prepare = _forward(Reader.prepare)
+    read_place = _forward(Reader.read_place)
+    native_cell = _forward(Reader.native_cell)
+    close = _forward(Reader.close)
 
     def telling(self, tell: TellItem) -> Reader:
         """Return a reader around that of the same source which reports left-out items to `tell`."""
@@ -97,30 +76,6 @@ class Wrapped(Reader):
         changed = copy(self)
         changed._reader = reader  # noqa: SLF001 -- of this class
         return changed
-
-    def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
-        """Return the reader's (y, x) pixels of a grid."""
-        return self._reader.compose(variable, index=index, grid=grid, resampling=resampling)
-
-    def picture_sources(self, variable: str, index: int, grid: Grid) -> str:
-        """Return what the reader composes a picture of."""
-        return self._reader.picture_sources(variable, index, grid)
-
-    def prepare(self, variable: str, index: int) -> None:
-        """Let the reader prepare."""
-        self._reader.prepare(variable, index)
-
-    def read_place(self, variable: str, *, indexes: Sequence[int], place: Point) -> Pixels:
-        """Return the reader's (time,) pixels at a place."""
-        return self._reader.read_place(variable, indexes=indexes, place=place)
-
-    def native_cell(self, variable: str, index: int, place: Point) -> Cell | None:
-        """Return the reader's cell at a place."""
-        return self._reader.native_cell(variable, index, place)
-
-    def close(self) -> None:
-        """Let go of open files."""
-        self._reader.close()
 
 
 IndexArray = NDArray[np.intp]

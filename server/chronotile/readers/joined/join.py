@@ -10,13 +10,11 @@ import numpy as np
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import LEFT_OUT, Finding, SourceInfo, VariableInfo
 from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import Instant, TimeDomain, format_instant
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.time import JoinedTimes, Slice, join_times
-from chronotile.readers.encoding import encoding_text
 from chronotile.readers.files import APART
-from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
+from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, encoding_findings
 from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, own_names, turn_of
 
 Value = TypeVar("Value")
@@ -98,7 +96,10 @@ def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], f
     times = join_times([each.times for each in dated])
     _tell_of_times(times, dated, found)
     encoding = common_encoding({each.info.encoding for each in fitting})
-    found.findings += _encoding_findings(fitting, encoding)
+    encodings = {
+        each.name: FileEncoding(each.info.stated or each.info.encoding, each.info.encoding) for each in fitting
+    }
+    found.findings += encoding_findings(fitting[0].info.name, encodings, encoding)
     levels, made = _common_levels([each.info for each in fitting])
     info = replace(fitting[0].info, encoding=encoding, levels=levels, made_levels=made, times=times.domain)
     return JoinedVariable(
@@ -170,24 +171,6 @@ def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holde
             continue
         found.warn(each.name, f"{LEFT_OUT}{message}")
     return fitting
-
-
-def _encoding_findings(fitting: Sequence[_Holder], served: Encoding) -> Iterator[Finding]:
-    """That files differ in encoding, how they are served, and which encodings the configuration replaces."""
-    yield from replaced_findings(
-        {each.name: FileEncoding(each.info.stated or each.info.encoding, each.info.encoding) for each in fitting}
-    )
-    counts = Counter(each.info.encoding for each in fitting)
-    usual, count = counts.most_common(1)[0]
-    if len(counts) == 1:
-        return
-    odd = next(each for each in fitting if each.info.encoding != usual)
-    message = (
-        f"the numbers of {odd.info.name} are {encoding_text(odd.info.encoding)}, those of most files "
-        f"{encoding_text(usual)} ({len(fitting) - count} of {len(fitting)} differ); each file is read by its own, "
-        f"and all are served as {encoding_text(served)}"
-    )
-    yield Finding("note", odd.name, message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,13 +113,13 @@ class OpenFiles:
         self._most = most
         self._files: WeakKeyDictionary[NetcdfFile, None] = WeakKeyDictionary()
         """From the longest unused to the latest used; a file without readers is closed."""
-        self._path_locks: WeakValueDictionary[Path, PathLock] = WeakValueDictionary()
+        self._path_locks: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def lock_of(self, path: Path) -> "PathLock":
-        """Return the lock of all readers of a path."""
+    def lock_of(self, path: Path) -> threading.Lock:
+        """Return the lock of all readers of a path: one thread at a time reads it."""
         with self._lock:
-            return self._path_locks.setdefault(path, PathLock())
+            return self._path_locks.setdefault(path, threading.Lock())
 
     def close_path(self, path: Path) -> None:
         """Close a path for all of its readers, under its lock.
@@ -147,13 +147,6 @@ class OpenFiles:
             self._files.pop(file, None)
 
 
-class PathLock:
-    """Lock of a path: it is read by one thread at a time, whichever reader it has."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-
-
 @cache
 def shared_files() -> OpenFiles:
     """Return what this process has open: what bounds open files must know of all of them."""
@@ -165,8 +158,7 @@ class NetcdfFile:
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
         self.path, self._files = path, files
-        self._path_lock = files.lock_of(path)
-        self._lock = self._path_lock.lock
+        self._lock = files.lock_of(path)
         self._state = _state(path)
         self._dataset: xarray.Dataset | None = None
         self._faults: Mapping[str, str] = {}

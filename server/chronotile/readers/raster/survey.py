@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -175,17 +176,8 @@ def _corner(layout: Layout) -> str:
 def _usual_overviews(overviews: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     # The overviews that more than half of the files have; else those, from the finest on, that all have.
     usual, count = Counter(overviews).most_common(1)[0]
-    return usual if 2 * count > len(overviews) else _shared_overviews(overviews)
-
-
-def _shared_overviews(overviews: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The overviews, from the finest on, that all files have."""
-    shared: list[int] = []
-    for factors in zip(*overviews, strict=False):
-        if len(set(factors)) > 1:
-            break
-        shared.append(factors[0])
-    return tuple(shared)
+    shared = takewhile(lambda factors: len(set(factors)) == 1, zip(*overviews, strict=False))
+    return usual if 2 * count > len(overviews) else tuple(factors[0] for factors in shared)
 
 
 def _overview_notes(

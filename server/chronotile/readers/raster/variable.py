@@ -10,9 +10,9 @@ from chronotile.core.model.collection import LEFT_OUT, Finding, VariableInfo, Va
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import TimeDomain
-from chronotile.readers.encoding import encoding_text, is_scaled
+from chronotile.readers.encoding import is_scaled
 from chronotile.readers.hrefs import names_among
-from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, replaced_findings
+from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, encoding_findings
 from chronotile.readers.overviews import means_fault
 from chronotile.readers.raster.band_decoding import (
     Band,
@@ -27,6 +27,8 @@ from chronotile.readers.raster.overviews.implied import Origin, with_made_levels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR, Preview
 from chronotile.readers.raster.pool import Layout
 from chronotile.readers.raster.survey import Sample, skipped_overviews
+
+_REMEDY = "if a file is wrong, set scale:, offset: or nodata: for the variable, which replace those of all files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,12 @@ def stack_variable(
     )
     names = _places(planes)
     kind_of = {names[position]: served[key] for position, key in keys.items() if key in served}
+    encodings = {name: FileEncoding(stated=kind.band.encoding, used=kind.encoding) for name, kind in kind_of.items()}
     left_out = [(names[position], reasons[key]) for position, key in keys.items() if key in reasons]
     return found, (
         *(Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in left_out),
         *skipped_overviews(names[0], faults),
-        *_differences(variable, kind_of, found),
+        *encoding_findings(variable.id, encodings, encoding, remedy=_REMEDY),
         *_moved(variable, band, rule.description, {name: kind.band for name, kind in kind_of.items()}),
         *(_other_colours(band, sample, planes, served) if is_categorical else ()),
     )
@@ -233,26 +236,6 @@ def _places(planes: Sequence[Plane]) -> list[str]:
     if not is_one_file or len(planes) == 1:
         return list(names)
     return [f"{name} band {plane.band}" for name, plane in zip(names, planes, strict=True)]
-
-
-def _differences(variable: VariableSpec, kinds: Mapping[str, _Kind], found: StackVariable) -> Iterator[Finding]:
-    """That planes differ in encoding, how they are served, and which encodings the configuration replaces."""
-    yield from replaced_findings(
-        {place: FileEncoding(stated=kind.band.encoding, used=kind.encoding) for place, kind in kinds.items()}
-    )
-    counts = Counter(kind.encoding for kind in kinds.values())
-    if len(counts) < 2:
-        return
-    usual = counts.most_common(1)[0][0]
-    place, odd = next((place, kind.encoding) for place, kind in kinds.items() if kind.encoding != usual)
-    is_of_values = any((each.scale, each.offset) != (usual.scale, usual.offset) for each in counts)
-    message = (
-        f"the numbers of {variable.id} are {encoding_text(odd)}, those of most files {encoding_text(usual)} "
-        f"({len(kinds) - counts[usual]} of {len(kinds)} differ); each file is read by its own, and all are "
-        f"served as {encoding_text(found.info.encoding)}; if a file is wrong, set scale:, offset: or nodata: for the "
-        "variable, which replace those of all files"
-    )
-    yield Finding("warning" if is_of_values else "note", place, message)
 
 
 def _moved(variable: VariableSpec, band: Band, description: str | None, bands: Mapping[str, Band]) -> Iterator[Finding]:
