@@ -12,7 +12,8 @@ from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import TimeDomain
 from chronotile.readers.encoding import is_scaled
 from chronotile.readers.hrefs import names_among
-from chronotile.readers.joined.common_encoding import FileEncoding, common_encoding, encoding_findings
+from chronotile.readers.joined.common_encoding import common_encoding
+from chronotile.readers.joined.encoding_findings import FileEncoding, encoding_findings
 from chronotile.readers.overviews import means_fault
 from chronotile.readers.raster.band_decoding import (
     Band,

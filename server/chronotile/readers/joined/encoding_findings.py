@@ -1,0 +1,79 @@
+"""Findings on files of one variable that differ in encoding, and on encodings that the configuration replaces."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from chronotile.core.model.collection import Finding
+from chronotile.core.model.raster import Encoding
+from chronotile.readers.encoding import encoding_text, is_scaled
+from chronotile.readers.overviews import is_same_nodata
+
+
+class FileEncoding(NamedTuple):
+    """How the numbers of a file are encoded."""
+
+    stated: Encoding
+    """As the file itself states it."""
+    used: Encoding
+    """As the configuration corrects it."""
+
+
+def encoding_findings(
+    variable: str, encodings: Mapping[str, FileEncoding], served: Encoding, *, remedy: str = ""
+) -> Iterator[Finding]:
+    """Yield which encodings the configuration replaces, and how files that differ in encoding are served.
+
+    Args:
+        variable: Its id.
+        encodings: Of files that were opened, by what messages call them.
+        served: The common encoding.
+        remedy: Advice if a file is wrong; with it, files that differ in scale or offset are a warning.
+    """
+    yield from _replaced_findings(encodings)
+    counts = Counter(each.used for each in encodings.values())
+    if len(counts) < 2:
+        return
+    usual, count = counts.most_common(1)[0]
+    name, odd = next((name, each.used) for name, each in encodings.items() if each.used != usual)
+    message = (
+        f"the numbers of {variable} are {encoding_text(odd)}, those of most files {encoding_text(usual)} "
+        f"({len(encodings) - count} of {len(encodings)} differ); each file is read by its own, and all are served as "
+        f"{encoding_text(served)}"
+    )
+    is_of_values = len({(each.scale, each.offset) for each in counts}) > 1
+    yield Finding("warning" if remedy and is_of_values else "note", name, "; ".join(filter(None, (message, remedy))))
+
+
+def _replaced_keys(encoding: FileEncoding) -> tuple[str, ...]:
+    """Return which of `scale`, `offset` and `nodata` the file states and the configuration replaces by another."""
+    stated, used = encoding
+    keys = [key for key in ("scale", "offset") if is_scaled(stated) and getattr(stated, key) != getattr(used, key)]
+    if stated.dtype == used.dtype and stated.nodata is not None and not is_same_nodata(stated.nodata, used.nodata):
+        keys.append("nodata")
+    return tuple(keys)
+
+
+def _replaced_findings(encodings: Mapping[str, FileEncoding]) -> Iterator[Finding]:
+    """Yield that the configuration replaces what files state: a warning if not all files state the same.
+
+    Then some files may be right and others lack a scale, and one key cannot be right for both.
+
+    Args:
+        encodings: Of files that were opened, by what messages call them.
+    """
+    replaced = {name: keys for name, each in encodings.items() if (keys := _replaced_keys(each))}
+    if not replaced:
+        return
+    name, keys = next(iter(replaced.items()))
+    stated, used = encodings[name]
+    said = " and ".join(f"{key}:" for key in keys)
+    message = (
+        f"it states {encoding_text(stated)}, but is read as {encoding_text(used)}: {said} of the configuration "
+        f"{'replaces' if len(keys) == 1 else 'replace'} what files state ({len(replaced)} of {len(encodings)})"
+    )
+    if len({(each.stated.scale, each.stated.offset, str(each.stated.nodata)) for each in encodings.values()}) == 1:
+        yield Finding("note", name, message)
+    else:
+        remedy = "if a file is right, remove these keys and write them into the files that lack them"
+        yield Finding("warning", name, f"{message}; {remedy}")
