@@ -29,15 +29,10 @@ _360_DAYS = "360_day"
 
 _NANOSECONDS = {
     **dict.fromkeys(("nanosecond", "nanoseconds", "ns", "nsec", "nsecs"), 1),
-    **dict.fromkeys(("microsecond", "microseconds", "us", "usec", "microsec", "microsecs"), 1_000),
-    **dict.fromkeys(("millisecond", "milliseconds", "msec", "msecs", "ms", "millisec", "millisecs"), 1_000_000),
-    **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), 1_000_000_000),
-    **dict.fromkeys(("minute", "minutes", "min", "mins"), 60_000_000_000),
-    **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600_000_000_000),
-    **dict.fromkeys(("day", "days", "d"), 86_400_000_000_000),
+    **dict.fromkeys(("us", "usec"), 1_000),
+    **{unit: round(factor) * 1_000 for unit, factor in cftime.UNIT_CONVERSION_FACTORS.items()},
     **dict.fromkeys(("week", "weeks"), 604_800_000_000_000),
     **dict.fromkeys(("fortnight", "fortnights"), 1_209_600_000_000_000),
-    **dict.fromkeys(("common_year", "common_years"), 31_536_000_000_000_000),
 }
 YEARS = ("year", "years", "yr", "yrs")
 _MONTHS = {

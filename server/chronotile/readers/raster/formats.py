@@ -6,7 +6,6 @@ numbers found there would be served. So could an overview or a mask beside a fil
 
 import os
 import re
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from chronotile.readers.raster.further_formats import further_format
 from chronotile.readers.raster.grib import GRIB
 from chronotile.readers.raster.kind import FILE_ENDS
 from chronotile.readers.raster.png import SIGNATURE, is_whole_png
-from chronotile.readers.tiff import MOST_DIRECTORIES, TIFF, Directory, UnsupportedCog, directories
+from chronotile.readers.tiff import MOST_DIRECTORIES, TIFF, Directory, Read, UnsupportedCog, directories
 
 VRT, VRT_END = "VRT", ".vrt"
 """GDAL's name of the format, and how its files are called."""
@@ -55,7 +54,7 @@ def format_of(place: str, head: bytes) -> str | None:
     )
 
 
-def require_whole_picture(read: Callable[[int, int], bytes]) -> None:
+def require_whole_picture(read: Read) -> None:
     """Check the checksums of a PNG file; any other file passes.
 
     Args:

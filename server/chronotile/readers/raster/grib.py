@@ -11,7 +11,8 @@ from typing import NamedTuple
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.readers.raster.grib_structure import LOOK_BYTES, SPECTRAL_TYPES, MessageSpan, Read, find_messages
+from chronotile.readers.raster.grib_structure import LOOK_BYTES, SPECTRAL_TYPES, MessageSpan, find_messages
+from chronotile.readers.tiff import Read
 
 GRIB = "GRIB"
 """GDAL's name of the format, and how a message begins."""

@@ -4,13 +4,11 @@ GDAL decodes a message whose sections contradict its length from memory that not
 Octets are those of WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from chronotile.readers.raster.png import is_whole_png
-
-Read = Callable[[int, int], bytes]
-"""Returns bytes of a file from an offset, fewer at its end."""
+from chronotile.readers.tiff import Read
 
 START, END = b"GRIB", b"7777"
 LOOK_BYTES = 4096

@@ -1,13 +1,14 @@
 """Checksums of PNG pictures, which GDAL does not need: of a damaged one it returns memory that nothing has written."""
 
-from collections.abc import Callable
 from zlib import crc32
+
+from chronotile.readers.tiff import Read
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNK_BYTES = 1 << 30
 
 
-def is_whole_png(read: Callable[[int, int], bytes], start: int = 0) -> bool:
+def is_whole_png(read: Read, start: int = 0) -> bool:
     """Return whether each part of a picture, up to its end, has the checksum that it states.
 
     Args:

@@ -38,12 +38,12 @@ from chronotile.readers.raster.formats import (
     require_whole_tags,
 )
 from chronotile.readers.raster.grib import GRIB, FileMessages, bands_elsewhere, read_messages, require_placed
-from chronotile.readers.raster.grib_structure import Read as ReadPart
 from chronotile.readers.raster.overview_facts import OverviewFacts, overview_facts
 from chronotile.readers.reader import require_small_block
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import FileParts, gdal_files
 from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced
+from chronotile.readers.tiff import Read as ReadPart
 
 # Files without a place are reported by messages of our own. Filters are the process's: one that a thread changes for
 # itself is undone by another.
