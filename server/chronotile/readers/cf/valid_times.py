@@ -94,7 +94,7 @@ def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> F
     parts = _parts(array, fields)
     of_steps = (field for field in fields.fields.values() if _is_stated(field) and set(field.dims) < set(array.dims))
     stated = next(of_steps, None)
-    names = () if stated is not None else _used(parts)
+    names = () if stated is not None else _parts_together(parts)
     used = [stated] if stated is not None else [parts[name] for name in names]
     if not used:
         return None
@@ -103,7 +103,7 @@ def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> F
     if grid.size > _MAX_STEPS:
         raise UnsupportedSource(f"its dimensions {', '.join(dims)} have more than {_MAX_STEPS:,} times; select one run")
     run = parts.get("run")
-    valid = grid.spread(stated, instants_of(stated).instants) if stated is not None else _combined(parts, names, grid)
+    valid = grid.spread(stated, instants_of(stated).instants) if stated is not None else _combine(parts, names, grid)
     runs = grid.spread(run, instants_of(run).instants) if run and set(run.dims) <= {*dims, *selected} else None
     if runs is None and len(dims) > 1 and stated is not None:  # runs are along the first dimension
         firsts = valid.reshape(grid.shape).min(axis=tuple(range(1, len(dims))), keepdims=True)
@@ -111,38 +111,33 @@ def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> F
     order, findings = _newest(valid, runs, " and ".join(dims))
     steps = list(np.ndindex(grid.shape))
     times = FoldedTimes(dims, tuple(steps[step] for step in order))
-    is_monthly = set(names) == {"year", "month"}
-    return _folded(array, fields, times, valid=valid[order], findings=findings, is_monthly=is_monthly)
+    coordinate = _coordinate(valid[order], has_dimension=bool(dims), is_monthly=set(names) == {"year", "month"})
+    sizes = array.sizes | {_DIMENSION: order.size}
+    folded_dims = tuple(_DIMENSION if dim in dims[:1] else dim for dim in array.dims if dim not in dims[1:])
+    auxiliary = [name for name in array.text("coordinates").split() if name in fields.fields]
+    folded = replace(
+        array,
+        dims=folded_dims,
+        shape=tuple(sizes[dim] for dim in folded_dims),
+        attrs={**array.attrs, "coordinates": " ".join([*auxiliary, _DIMENSION])},
+    )
+    others = {name: field for name, field in fields.fields.items() if not (is_time_part(field) or _is_stated(field))}
+    return Folded(folded, FieldSet({**others, _DIMENSION: coordinate}, fields.attrs), times, findings)
 
 
-def _folded(
-    array: Field,
-    fields: FieldSet,
-    times: FoldedTimes,
-    *,
-    valid: InstantArray,
-    findings: tuple[Finding, ...],
-    is_monthly: bool,
-) -> Folded:
-    years = valid.astype("datetime64[Y]").astype(np.int64) + 1970
-    months = valid.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    numbers: NDArray[Any] = years * 100 + months if is_monthly else valid
-    along = (_DIMENSION,) if times.dims else ()
-    coordinate = Field(
+def _coordinate(valid: InstantArray, *, has_dimension: bool, is_monthly: bool) -> Field:
+    """The valid times as a coordinate; months as numbers such as 202101, which name the whole month."""
+    months = valid.astype("datetime64[M]").astype(np.int64) + 1970 * 12
+    numbers: NDArray[Any] = months // 12 * 100 + months % 12 + 1 if is_monthly else valid
+    numbers = numbers if has_dimension else numbers.reshape(())
+    return Field(
         name=_DIMENSION,
-        dims=along,
-        shape=(valid.size,) if along else (),
+        dims=(_DIMENSION,) if has_dimension else (),
+        shape=numbers.shape,
         dtype=numbers.dtype,
         attrs={"standard_name": "time", "units": "%Y%m" if is_monthly else ""},
-        load=lambda: numbers if along else numbers.reshape(()),
+        load=lambda: numbers,
     )
-    sizes = array.sizes | {_DIMENSION: valid.size}
-    dims = tuple(_DIMENSION if dim in times.dims[:1] else dim for dim in array.dims if dim not in times.dims[1:])
-    others = [other for other in array.text("coordinates").split() if other in fields.fields]
-    attrs = {**array.attrs, "coordinates": " ".join([*others, _DIMENSION])}
-    folded = replace(array, dims=dims, shape=tuple(sizes[dim] for dim in dims), attrs=attrs)
-    kept = {name: field for name, field in fields.fields.items() if not (is_time_part(field) or _is_stated(field))}
-    return Folded(folded, FieldSet({**kept, _DIMENSION: coordinate}, fields.attrs), times, findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +202,12 @@ def _is_stated(field: Field) -> bool:
     return len(field.dims) > 1 and VALID_TIME.fullmatch(name) is not None and is_since(field)
 
 
-def _used(parts: Mapping[PartName, Field]) -> tuple[PartName, ...]:
+def _parts_together(parts: Mapping[PartName, Field]) -> tuple[PartName, ...]:
     options = (option for option in _TOGETHER if set(option) <= set(parts) and any(parts[name].dims for name in option))
     return next(options, ())
 
 
-def _combined(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _Grid) -> InstantArray:
+def _combine(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _Grid) -> InstantArray:
     """(step,): the instants that parts make; NaT for those that make none, such as 30 February."""
     if "run" in names:
         decoded = decode(parts["lead"])
