@@ -34,6 +34,13 @@ class UnsupportedCog(UnsupportedSource):
     """A file is not one that is read here; GDAL may read it, or report what is wrong with it."""
 
 
+class CutOff(UnsupportedCog):
+    """A part of the header lies beyond the end of the file."""
+
+    def __init__(self) -> None:
+        super().__init__("the file is cut off: a part of its header is missing")
+
+
 class _Form(NamedTuple):
     """How a classic or a big TIFF is written."""
 
@@ -129,10 +136,11 @@ class Pages:
         """Return bytes of the file.
 
         Raises:
-            UnsupportedCog: They lie beyond its end, or all are too many.
+            CutOff: They lie beyond its end.
+            UnsupportedCog: All are too many.
         """
         if place < 0 or place + count > self._size:
-            raise UnsupportedCog("the file is cut off: a part of its header is missing")
+            raise CutOff
         for start, part in self._parts:
             if start <= place and place + count <= start + len(part):
                 return part[place - start : place - start + count]
@@ -142,7 +150,7 @@ class Pages:
             raise UnsupportedCog(f"its header has more than {MOST_HEADER_BYTES >> 20} MiB")
         part = self._read(place, wanted)
         if len(part) != wanted:
-            raise UnsupportedCog("the file is cut off: a part of its header is missing")
+            raise CutOff
         self._parts.append((place, part))
         return part[:count]
 

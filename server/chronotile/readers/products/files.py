@@ -72,7 +72,7 @@ class ProductFile:
         state = self.state
         if not (state.mtime_ns or state.tag.startswith('"')):
             return None
-        return state.text
+        return f"{state.mtime_ns:x}-{state.size:x}-{state.inode:x}-{state.tag}"
 
     def open(self) -> OpenFile:
         """Return it, open.

@@ -14,7 +14,7 @@ from chronotile.readers.raster.further_formats import further_format
 from chronotile.readers.raster.grib import GRIB
 from chronotile.readers.raster.kind import FILE_ENDS
 from chronotile.readers.raster.png import SIGNATURE, is_whole_png
-from chronotile.readers.tiff import MOST_DIRECTORIES, TIFF, Directory, Read, UnsupportedCog, directories
+from chronotile.readers.tiff import MOST_DIRECTORIES, TIFF, CutOff, Directory, Read, UnsupportedCog, directories
 
 VRT, VRT_END = "VRT", ".vrt"
 """GDAL's name of the format, and how its files are called."""
@@ -146,8 +146,10 @@ def require_whole_tags(path: str) -> None:
                 if directory.end > size:
                     raise OSError(_CUT_OFF)
                 _require_whole_table(directory)
-        except UnsupportedCog as error:
-            raise OSError(f"{error.message}; copy it again") from None
+        except CutOff:
+            raise OSError(_CUT_OFF) from None
+        except UnsupportedCog:
+            return  # GDAL reports what is wrong
 
 
 def _require_whole_table(directory: Directory) -> None:
