@@ -47,7 +47,7 @@ from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
 from chronotile.core.model.time.parser import zone_offset
 
 FIRST_YEAR, LAST_YEAR = 1850, 2100
-"""Years believed of a run of digits in a name."""
+"""Range of digits in a name that are taken for a year."""
 
 _YEAR = r"(?<!\d)(?P<year>\d{4})"
 _ZONE = r"(?P<zone>Z|(?:\+(?:0\d|1[0-4])|-(?:0\d|1[0-2])):?(?:00|15|30|45)(?!\d))?"
@@ -77,7 +77,7 @@ _NAME = (
 )
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS_OF_PARTS = {"half": 15, "dekad": 10, "pentad": 5}
-"""Of the parts of a month; the last one ends with the month."""
+"""Days of the parts of a month; the last part ends with the month."""
 _HOUR = r"(?P<hour>[01]\d|2[0-3])"
 _RUN = rf"{_YEAR}{_DATE}(?:[-_T]?{_HOUR}(?P<minute>[0-5]\d)?(?:00)?[zZ]?)?"
 _STREAM = r"(?=-(?:oper|enfo|wave|waef|scda|scwv|mmsf)-)"
@@ -157,11 +157,11 @@ class FolderTime(NamedTuple):
 
     first: int
     last: int
-    """Which folders, the last one included."""
+    """Indexes of the first and the last folder."""
     text: str
     """Their names, with slashes."""
     found: TimeMatch
-    """Where in that text."""
+    """The time and its position in that text."""
 
 
 DATE_FOLDERS = 3

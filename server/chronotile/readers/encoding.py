@@ -1,4 +1,4 @@
-"""What the configuration says of a variable's numbers, laid over what the file says; encodings as text."""
+"""Encodings: the configuration over the file, levels against the native level, and texts for messages."""
 
 import math
 import re

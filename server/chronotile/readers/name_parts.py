@@ -73,7 +73,7 @@ def parts_after(name: str, date: TimeMatch, kind: PartKind) -> Part | None:
     if kind in NUMBERED:
         expression = _HALF if kind == "half" else _NUMBER
         found = expression.match(name, date.stop) if DAY * 27 < length < DAY * 32 else None
-        span = None if found is None else _numbered(date.span, kind, found["number"])
+        span = None if found is None else _part_of_month(date.span, kind, found["number"])
         return Part(kind, date, TimeMatch(span, date.start, found.end()), found["number"]) if found and span else None
     is_day = length == DAY and not has_time_of_day(name, date)
     found = (_CLOCK if kind == "clock" else _HOUR).match(name, date.stop)
@@ -154,7 +154,7 @@ def time_of_text(text: str) -> TimeSpan | None:
     return instant_span(span.start) if span.end - span.start < DAY else span
 
 
-def _numbered(month: TimeSpan, kind: PartKind, number: str) -> TimeSpan | None:
+def _part_of_month(month: TimeSpan, kind: PartKind, number: str) -> TimeSpan | None:
     # A number beyond 3 makes no dekad; `are_parts` then refuses those of all names.
     year, month_number, _day = str(month.start.astype("datetime64[D]")).split("-")
     key = "dekad" if kind == "dekad" and number in "123" else "half" if kind == "half" else "pentad"
@@ -189,7 +189,7 @@ def _are_periods(spans: Sequence[TimeSpan]) -> bool:
 
 
 def _are_clocks(parts: Sequence[Part], dates: Mapping[str, set[TimeSpan]], numbers: Sequence[int]) -> bool:
-    """Whether four digits after dates are times of day.
+    """Return whether four digits after dates are times of day.
 
     Other numbers, such as those of tiles, are no times, are the year, count from 0 or 1, or recur with each date; times
     that recur are full quarters of an hour.

@@ -15,7 +15,7 @@ Read = Callable[[int, int], bytes]
 Numbers = NDArray[Any]
 
 PAGE_BYTES = 32 << 10
-"""What is read first: most headers of cloud-optimised files are smaller. Each further part is twice as long."""
+"""Size of the first part: most headers of cloud-optimised files are smaller. Each further part is twice as long."""
 MOST_PAGE_BYTES = 1 << 20
 MOST_HEADER_BYTES = 64 << 20
 MIN_BYTES = 16
@@ -42,12 +42,12 @@ class CutOff(UnsupportedCog):
 
 
 class _Form(NamedTuple):
-    """How a classic or a big TIFF is written."""
+    """Formats of numbers in a classic TIFF or a BigTIFF."""
 
     first: int
-    """Where the place of the first directory is."""
+    """Offset of the offset of the first directory."""
     place: str
-    """Format of a place in the file."""
+    """Format of an offset."""
     entries: str
     """Format of the number of entries."""
     entry: str

@@ -55,7 +55,7 @@ _CODE = re.compile(r"\b(EPSG|ESRI)\b\D*(?:[\d.]+/)?(\d{4,6})\W*$", re.IGNORECASE
 _CF_NAME = "grid_mapping_name"
 _CF_LENGTHS = ("false_easting", "false_northing")
 _CF_TOLERANCE_M = 30_000.0
-"""CF parameters without an ellipsoid stand for any; its choice moves a cell by less than this."""
+"""Distance by which a cell moves at most if the ellipsoid changes; some CF parameters name none."""
 _CF_ELLIPSOIDS = ("earth_radius", "semi_major_axis", "reference_ellipsoid_name", "horizontal_datum_name")
 
 
@@ -64,7 +64,7 @@ class CrsStatement:
     """One CRS that a file states for an array."""
 
     place: str
-    """Where it is stated, for messages."""
+    """Location of the statement, for messages."""
     crs: Crs
     tolerance_m: float = 0.0
     """Distance from another statement up to which they agree."""
@@ -73,7 +73,7 @@ class CrsStatement:
 
     @property
     def kind(self) -> Kind:
-        """The kind of coordinates that it is for."""
+        """The kind of coordinates that it fits."""
         definition = self.crs.definition
         if not definition.is_geographic:
             return "projected"
@@ -200,7 +200,7 @@ def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsSta
     stated, unknown = list[CrsStatement](), list[str]()
     for place, attributes, is_for_array in places:
         spelled: Crs | None = None
-        for key, text in _spelled(attributes):
+        for key, text in _list_spellings(attributes):
             try:
                 crs = _crs_from_text(text)
             except UnsupportedSource as error:
@@ -212,7 +212,7 @@ def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsSta
             elif key.lower() != "crs":  # which often is the name of something
                 unknown.append(f"its coordinate reference system is not understood: {key} of {place}, {text[:80]!r}")
         if _CF_NAME in attributes:
-            parameters = {key: _plain(value) for key, value in attributes.items() if str(key).lower() not in _KEYS}
+            parameters = {key: _unwrap(value) for key, value in attributes.items() if str(key).lower() not in _KEYS}
             tolerance_m = 0.0 if any(key in parameters for key in _CF_ELLIPSOIDS) else _CF_TOLERANCE_M
             try:
                 crs = _crs_from_parameters(json.dumps(parameters, sort_keys=True, default=str), spelled, unit_m)
@@ -223,7 +223,7 @@ def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsSta
 
 
 def grid_mappings(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[Field], list[Field]]:
-    """Return the grid mappings that an array names for its own coordinates; if there are none, all that it names not.
+    """Return the grid mappings that an array names for its own coordinates; without any, those that it does not name.
 
     CF §5.6: `geo: lat lon pole: rlat rlon` names two, each for its coordinates.
     """
@@ -247,11 +247,11 @@ def _is_mapping(field: Field) -> bool:
     return is_stated and prod(field.shape) <= 1
 
 
-def _spelled(attributes: Attributes) -> Iterator[tuple[str, str]]:
+def _list_spellings(attributes: Attributes) -> Iterator[tuple[str, str]]:
     """The texts, codes and PROJJSON objects that state a CRS, each as a text, by precedence of their keys."""
     known = {str(key).lower(): key for key in attributes}
     for key in (known[each] for each in _KEYS if each in known):
-        value = _plain(attributes[key])
+        value = _unwrap(attributes[key])
         if isinstance(value, str) and value.lstrip().startswith("{"):
             with suppress(ValueError):
                 value = json.loads(value)
@@ -308,7 +308,7 @@ def _crs_from_parameters(text: str, spelled: Crs | None, unit_m: float) -> Crs:
     return source_crs(definition.to_wkt())
 
 
-def _plain(value: object) -> object:
+def _unwrap(value: object) -> object:
     """An attribute without numpy's types."""
     if isinstance(value, np.ndarray):
         return value.tolist() if value.size != 1 else value.ravel()[0].item()

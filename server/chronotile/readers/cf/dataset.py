@@ -26,7 +26,7 @@ from chronotile.readers.encoding import apply_configuration, require_real
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CfVariable:
-    """One variable: what it is, and how its array is laid out."""
+    """One variable with the layout of its array."""
 
     info: VariableInfo
     """With the one level of this array."""
@@ -35,11 +35,11 @@ class CfVariable:
     axes: Axes
     dims: tuple[str, ...]
     steps: Mapping[str, int]
-    """By further dimension the one index that is served; 0 of those that are not here."""
+    """The index that is served, by further dimension; 0 of missing ones."""
     labels: Mapping[str, str]
     """The coordinate of each step, of the dimensions that have coordinates."""
     positions: tuple[int, ...]
-    """For each time its index along the stored time dimension."""
+    """(time,): the index along the stored time dimension."""
     findings: tuple[Finding, ...] = field(default=())
     folded: FoldedTimes | None = None
     """The stored dimensions that give the time together, if there are several axes of time."""
@@ -59,7 +59,7 @@ class CfVariable:
 
 @dataclass(frozen=True, slots=True)
 class CfVariables:
-    """The variables of a group or file by id, and what was found of those and of the ones left out."""
+    """The variables of a group or file by id, with findings on these and on skipped ones."""
 
     variables: dict[str, CfVariable]
     findings: tuple[Finding, ...]
@@ -100,7 +100,7 @@ def _all(fields: FieldSet, spec: SourceSpec) -> tuple[dict[str, CfVariable], lis
 
 
 def _parts(array: Field, fields: FieldSet, spec: SourceSpec) -> tuple[VariableSpec, ...]:
-    """What is served of an array: all of it, or each of few steps of further dimensions."""
+    """Return the variables of an array: all of it, or each of few steps of further dimensions."""
     whole = VariableSpec(id=array.name)
     if not spec.has_each_step:
         return (whole,)

@@ -27,7 +27,7 @@ class Field:
     load: Callable[[], NDArray[Any]]
     """Reads all of it, as stored; for coordinates."""
     fault: str | None = None
-    """Why its numbers cannot be read."""
+    """The reason if its numbers cannot be read."""
     part: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None
     """Reads part of it, as stored; `None`: all of it is in memory."""
 
@@ -58,7 +58,7 @@ class FieldSet:
 
     fields: Mapping[str, Field]
     attrs: Attributes
-    """Those of the group; missing ones are those of the root."""
+    """Attributes of the group; missing ones are those of the root."""
     levels: tuple[Attributes, ...] = ()
     """Attributes of the group alone, then of each group above it; by default `attrs`."""
 
@@ -92,12 +92,12 @@ class Group:
     """A group with its arrays of two dimensions or more."""
 
     path: str
-    """From the root; empty for the root itself."""
+    """Path from the root; empty for the root itself."""
     arrays: tuple[str, ...]
     is_swath: bool = False
     """Whether it has a latitude for each pixel."""
     fault: str = ""
-    """Why it could not be served on its own either."""
+    """The reason if it could not be served as a separate source either."""
 
 
 def group_findings(groups: Iterable[Group], remedy: str) -> tuple[Finding, ...]:

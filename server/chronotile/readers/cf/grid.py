@@ -19,10 +19,10 @@ from chronotile.readers.cf.fields import Attributes, Field, FieldSet
 from chronotile.readers.native_crs import require_on_earth, source_crs
 
 REGULARITY_PX = 0.05
-"""Coordinates may stray this far, in cells, from evenly spaced ones; rounding by type or packing is added."""
+"""Largest distance of coordinates from evenly spaced ones, in cells; rounding by type or packing is added."""
 
 MOST_PACKING_PX = 0.5
-"""What packing rounds off, up to this, in cells; where one step of a packed number is a cell, it rounds off nothing."""
+"""Largest rounding by packing that is accepted, in cells; none if one step of a packed number is a cell."""
 
 _RADIANS = {"rad", "radian", "radians"}
 _NO_UNITS = {"", "1", "none", "unknown", "degree", "degrees", "deg"}
@@ -32,7 +32,7 @@ TOLERANCE_PX = 0.5
 ROUNDING_M = 10.0
 """Distance up to which they agree, as float32 rounds longitudes."""
 MAX_DISTANCE_M = 50_000.0
-"""Distance by which cells may lie beside their own latitudes and longitudes, which may be those of a sphere."""
+"""Largest distance of cells from their own latitudes and longitudes, which may be those of a sphere."""
 SAMPLE = 9
 """Latitudes and longitudes of cells that are compared along each dimension."""
 _METRES_PER_DEGREE = 111_320.0
@@ -77,7 +77,7 @@ def _transform_of_coordinates(axes: Axes, fields: FieldSet, crs: Crs) -> Affine 
 
 
 def _is_same_place(grid: NativeGrid, other: NativeGrid) -> bool:
-    """Whether two grids cover the same box within half a cell, in either direction and turn of longitudes."""
+    """Return whether two grids cover the same box within half a cell, in either direction and turn of longitudes."""
     turn = 360.0 if grid.crs.is_geographic else np.inf
     most = TOLERANCE_PX * max(map(abs, grid.steps)) * 1.01
     apart = [abs(own - its) for own, its in zip(grid.bbox, other.bbox, strict=True)]
@@ -135,7 +135,7 @@ def _width_of_single(axis: Field, fields: FieldSet) -> float:
 
 
 def _factor(axis: Field, crs: Crs) -> float:
-    """What takes the coordinates' unit to the system's."""
+    """Return the length of the unit of coordinates in units of the CRS."""
     unit = axis.text("units").strip().lower()
     if unit in _RADIANS or axis.text("standard_name").endswith("_angular_coordinate"):
         return _perspective_height(crs) if not crs.is_geographic else float(np.degrees(1.0))
@@ -187,7 +187,7 @@ def _transform_in(attributes: Attributes, size: tuple[int, int], *, needs_size: 
 
 
 def _fills(transform: Affine, box: list[float], size: tuple[int, int]) -> bool:
-    """Whether a transform is that of a level of this size over a box; that of a finer level reaches less far."""
+    """Return whether a transform fills a box with this number of cells; that of a finer level fills a part of it."""
     x, y = transform @ (size[1], size[0])
     most = 2 * max(abs(transform.a) + abs(transform.b), abs(transform.d) + abs(transform.e))
     return (
@@ -214,7 +214,7 @@ def _numbers(value: object, count: int) -> list[float] | None:
     return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
 
 
-# What else the file states of the place.
+# Other statements of the file about the place of its cells.
 
 
 def _doubts(field: Field, fields: FieldSet, axes: Axes, *, grid: NativeGrid, found: ArrayCrs) -> Iterator[Finding]:

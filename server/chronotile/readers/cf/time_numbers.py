@@ -62,16 +62,16 @@ _HALF_STEP = np.timedelta64(500, "ms")
 _LEAP_YEAR = 2000
 _MAX_NAMED_MONTHS = 12
 _NAT = -(2**63)
-"""What numpy writes for a date that is none."""
+"""NaT as an integer, as numpy writes it."""
 
 IntArray = NDArray[np.int64]
 
 MAX_YEARS = 100_000
-"""From their reference, up to which times are looked at; beyond are fill values."""
+"""Largest distance of times from their reference; numbers beyond are fill values."""
 
 
 class Instants(NamedTuple):
-    """What the numbers of a time coordinate mean."""
+    """Decoded numbers of a time coordinate."""
 
     instants: InstantArray
     """(time,); NaT where there is no time, or none in the years served."""
@@ -115,7 +115,7 @@ def instants_of(time: Field) -> Instants:
     """
     values, is_missing, _rounding = decode(time)
     is_there = ~is_missing.ravel()
-    found = _of_numbers(time, values.ravel()[is_there])
+    found = _decode_numbers(time, values.ravel()[is_there])
     instants = np.full(is_there.size, "NaT", dtype="datetime64[ns]")
     instants[is_there] = found.instants
     spans = np.full((is_there.size, 2), "NaT", dtype="datetime64[ns]")
@@ -136,14 +136,14 @@ def instants_of(time: Field) -> Instants:
     return Instants(instants, None if found.spans is None else spans, findings)
 
 
-def _of_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
+def _decode_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
     if numbers.dtype.kind == "M":
-        return Instants(_in_years_served(numbers.astype("datetime64[ns]")))
+        return Instants(_drop_far_years(numbers.astype("datetime64[ns]")))
     if numbers.dtype.kind not in REAL_KINDS:
         raise UnsupportedSource(f"its times {time.name} are not numbers; set times: for the source")
     digits = _named_part(time, numbers)
     if digits is not None:
-        return _of_digits(numbers, digits)
+        return _parse_digits(numbers, digits)
     found = _UNITS.fullmatch(time.text("units"))
     if found is None:
         units = f"in {time.text('units')!r}" if time.text("units") else "without units"
@@ -157,19 +157,19 @@ def _of_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
     months = 0 if calendar == _360_DAYS and _MONTHS.get(unit) == 1 else _MONTHS.get(unit, 0)
     reference, has_day = _reference_of(time, found["reference"], "proleptic_gregorian" if months else calendar)
     if months:
-        return _in_months(numbers, months, reference, has_day=has_day)
+        return _count_months(numbers, months, reference, has_day=has_day)
     length = _NANOSECONDS.get(unit, 30 * _NANOSECONDS["day"])
     is_near = np.abs(numbers.astype(np.float64)) < MAX_YEARS * 366 * _NANOSECONDS["day"] / length
     is_near &= numbers != _NAT
     is_standard = calendar in STANDARD_CALENDARS
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
-    instants[is_near] = (_standard if is_standard else _converted)(numbers[is_near], length, reference)
+    instants[is_near] = (_standard if is_standard else _convert_dates)(numbers[is_near], length, reference)
     note = Finding("note", time.name, f"its calendar {calendar} is converted to the standard one")
     return Instants(instants, findings=() if is_standard else (note,))
 
 
 def _named_part(time: Field, numbers: NDArray[Any]) -> str | None:
-    """Which part of a date numbers such as 20190131, 201901 or 2019 are, by their units or their digits alone."""
+    """Return the smallest part of a date in numbers such as 20190131, 201901 or 2019, by their units or digits."""
     units = time.text("units").strip().lower()
     found = _DIGITS.fullmatch(re.sub(r"\s", "", units))
     if found is not None:
@@ -180,7 +180,7 @@ def _named_part(time: Field, numbers: NDArray[Any]) -> str | None:
     parts = (("year", 4),) if is_of_years else (("month", 6), ("day", 8)) if units in {"", "1"} else ()
     for part, digits in parts:
         if numbers.min() >= 10 ** (digits - 1) and numbers.max() < 10**digits:
-            return part if is_of_years or not np.isnat(_of_digits(numbers, part).instants).any() else None
+            return part if is_of_years or not np.isnat(_parse_digits(numbers, part).instants).any() else None
     return None
 
 
@@ -190,7 +190,7 @@ def is_of_years(time: Field) -> bool:
     return values.dtype.kind in REAL_KINDS and _named_part(time, values[~is_missing]) == "year"
 
 
-def _of_digits(numbers: NDArray[Any], part: str) -> Instants:
+def _parse_digits(numbers: NDArray[Any], part: str) -> Instants:
     """Instants of numbers whose digits are a year, a month and a day; a fraction is that share of the part."""
     whole = np.floor(np.clip(numbers.astype(np.float64), 0, 10**8)).astype(np.int64)
     dates = whole * {"year": 10_000, "month": 100, "day": 1}[part] + {"year": 101, "month": 1, "day": 0}[part]
@@ -223,7 +223,7 @@ def days_of(years: IntArray, months: IntArray, days: IntArray, *, are_of_year: b
     return np.where(is_date, found, np.datetime64("NaT", "D")).astype("datetime64[ns]")
 
 
-def _in_months(numbers: NDArray[Any], length: int, reference: cftime.datetime, *, has_day: bool) -> Instants:
+def _count_months(numbers: NDArray[Any], length: int, reference: cftime.datetime, *, has_day: bool) -> Instants:
     """Instants of calendar months, or years of 12, since a date; a fraction is that share of the month or year.
 
     Whole numbers since a month or year without day are months or years.
@@ -237,7 +237,7 @@ def _in_months(numbers: NDArray[Any], length: int, reference: cftime.datetime, *
     spans = np.full((numbers.size, 2), "NaT", dtype="datetime64[ns]")
     for edge, more in enumerate((0, length)):
         spans[is_served, edge] = [add_months(first, step + more) for step in steps]
-    instants = _in_years_served(_between(spans[:, 0], spans[:, 1], numbers - whole))
+    instants = _drop_far_years(_between(spans[:, 0], spans[:, 1], numbers - whole))
     is_named = not has_day and length <= _MAX_NAMED_MONTHS and bool((numbers == whole)[is_served].all())
     return Instants(instants, spans if is_named else None)
 
@@ -287,7 +287,7 @@ def _reference_of(time: Field, text: str, calendar: str) -> tuple[cftime.datetim
     return date + seconds - (-zone if parts["sign"] == "-" else zone), bool(day)
 
 
-def _converted(numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
+def _convert_dates(numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
     """Times of another calendar in the standard one.
 
     Dates of the Julian calendar are days of the real world, 13 days later in the standard calendar since 1900. In the
@@ -306,11 +306,11 @@ def _converted(numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> 
     if is_julian or all(date.day <= 28 for date in dates[is_served]):
         instants[is_served] = [np.datetime64(date.isoformat(), "ns") for date in dates[is_served]]
     else:
-        instants[is_served] = _by_place_in_year(dates[is_served], reference.calendar)
+        instants[is_served] = _align_by_year(dates[is_served], reference.calendar)
     return instants[places]
 
 
-def _by_place_in_year(dates: NDArray[Any], calendar: str) -> InstantArray:
+def _align_by_year(dates: NDArray[Any], calendar: str) -> InstantArray:
     require_extra("netcdf", f"its calendar {calendar}", error=UnsupportedSource)
     import xarray
 
@@ -322,6 +322,6 @@ def _by_place_in_year(dates: NDArray[Any], calendar: str) -> InstantArray:
     return np.asarray(converted["time"].values, dtype="datetime64[ns]")
 
 
-def _in_years_served(instants: InstantArray) -> InstantArray:
+def _drop_far_years(instants: InstantArray) -> InstantArray:
     years = instants.astype("datetime64[Y]").astype(int) + 1970
     return np.where((years >= FIRST_YEAR) & (years <= LAST_YEAR), instants, np.datetime64("NaT", "ns"))

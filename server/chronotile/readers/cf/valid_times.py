@@ -52,9 +52,9 @@ class FoldedTimes:
     """The dimensions that give the time of an array together."""
 
     dims: tuple[str, ...]
-    """In the order of the array; one or none if the others are selected or scalar."""
+    """Dimensions in the order of the array; one or none if the others are selected or scalar."""
     cells: tuple[tuple[int, ...], ...]
-    """For each valid time its index along each of `dims`."""
+    """(valid time,): the index along each of `dims`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _combine(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _
         leads = np.where(decoded.is_missing, np.nan, decoded.values.astype(np.float64))
         runs = grid.spread(parts["run"], instants_of(parts["run"]).instants)
         return add_durations(runs, grid.spread(parts["lead"], leads.ravel()), parts["lead"])
-    values = {name: grid.spread(parts[name], _whole(parts[name])) for name in names}
+    values = {name: grid.spread(parts[name], _whole_numbers(parts[name])) for name in names}
     one = np.ones(grid.size, dtype=np.int64)
     of_year = values.get("yearday")
     days = values.get("day", one) if of_year is None else of_year
@@ -223,13 +223,13 @@ def _combine(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _
     return np.where(hours < 0, np.datetime64("NaT", "ns"), starts + hours.astype("timedelta64[h]"))
 
 
-def _whole(field: Field) -> NDArray[np.int64]:
+def _whole_numbers(field: Field) -> NDArray[np.int64]:
     decoded = decode(field)
     return np.where(decoded.is_missing, -1, decoded.values.astype(np.float64)).astype(np.int64).ravel()
 
 
 def _newest(valid: InstantArray, runs: InstantArray | None, dims: str) -> tuple[NDArray[np.intp], tuple[Finding, ...]]:
-    """Which steps are served: of those of one valid time the one of the newest run."""
+    """Return the steps that are served: the one of the newest run for each valid time."""
     order = np.argsort(valid if runs is None else -runs.astype(np.int64), kind="stable")
     order = order[~np.isnat(valid[order])]
     _times, first = np.unique(valid[order], return_index=True)

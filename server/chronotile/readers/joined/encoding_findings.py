@@ -11,12 +11,12 @@ from chronotile.readers.overviews import is_same_nodata
 
 
 class FileEncoding(NamedTuple):
-    """How the numbers of a file are encoded."""
+    """Encoding of the numbers of a file."""
 
     stated: Encoding
-    """As the file itself states it."""
+    """Encoding that the file states."""
     used: Encoding
-    """As the configuration corrects it."""
+    """Encoding with the corrections of the configuration."""
 
 
 def encoding_findings(
@@ -46,7 +46,7 @@ def encoding_findings(
 
 
 def _replaced_keys(encoding: FileEncoding) -> tuple[str, ...]:
-    """Return which of `scale`, `offset` and `nodata` the file states and the configuration replaces by another."""
+    """Return which of `scale`, `offset` and `nodata` of the file the configuration replaces."""
     stated, used = encoding
     keys = [key for key in ("scale", "offset") if is_scaled(stated) and getattr(stated, key) != getattr(used, key)]
     if stated.dtype == used.dtype and stated.nodata is not None and not is_same_nodata(stated.nodata, used.nodata):
@@ -55,9 +55,9 @@ def _replaced_keys(encoding: FileEncoding) -> tuple[str, ...]:
 
 
 def _replaced_findings(encodings: Mapping[str, FileEncoding]) -> Iterator[Finding]:
-    """Yield that the configuration replaces what files state: a warning if not all files state the same.
+    """Yield a finding if the configuration replaces the encoding of files: a warning if files differ in it.
 
-    Then some files may be right and others lack a scale, and one key cannot be right for both.
+    If they differ, some may be right and others lack a scale, and one key cannot be right for both.
 
     Args:
         encodings: Of files that were opened, by what messages call them.

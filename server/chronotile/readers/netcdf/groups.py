@@ -57,7 +57,7 @@ def groups_below_root(path: Path, spec: SourceSpec) -> list[Group]:
 
 
 def _fault_of(path: Path, group: str, spec: SourceSpec) -> str:
-    """Why a group would not be served as the root of a file; nothing if it would be."""
+    """Return why a group could not be served as the root of a file; empty if it could."""
     import xarray
 
     try:

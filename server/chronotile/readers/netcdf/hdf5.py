@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import h5py
 
 OPTIONS: Final[dict[str, Any]] = {"locking": False}
-"""Of all files opened here: a lock of a reader would keep writers from appending."""
+"""Options of every opening in this package: a lock of a reader would keep writers from appending."""
 
 HEAP = b"GCOL"
 HEAP_BYTES, MAX_HEAP_BYTES = 1 << 20, 1 << 20
@@ -40,7 +40,7 @@ class Hdf5Survey:
 
 
 def survey_hdf5(path: Path) -> Hdf5Survey:
-    """Return what keeps arrays of a file from being read; filters of the extra `hdf5` are loaded if one needs them."""
+    """Return which arrays of a file cannot be read; filters of the extra `hdf5` are loaded if an array needs them."""
     import h5py
 
     _require_whole_heaps(path)

@@ -22,9 +22,9 @@ from chronotile.readers.places.shapefiles import ENCODINGS, FEWER, GdalFile, rea
 from chronotile.readers.places.table import GEOPACKAGE, ZIP, Table, check_range, choose_table
 
 DECIMALS = 7
-"""Of degrees that were computed from another CRS: a centimetre."""
-AT_ONCE = 256
-"""Features that are transformed together, which takes memory."""
+"""Decimals of degrees that were computed from another CRS: a centimetre."""
+BATCH_FEATURES = 256
+"""Features that are transformed in one call, which takes memory."""
 LARGEST_TYPE, LARGEST_TYPE_OF_UPLOADS = 7, 6
 """Types of geometries that are written: collections, multipolygons. Curves are not."""
 MEMORY_BYTES = 160 << 20
@@ -35,7 +35,7 @@ REFUSED, BROKEN, ABORTED = 3, 4, 127
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """How a file is read and written, and what it may take. The defaults are those of uploads."""
+    """Options and limits of the conversion of a file. The defaults are those of uploads."""
 
     max_vertices: int
     max_features: int = 5_000
@@ -91,15 +91,15 @@ def convert(content: bytes, conversion: Conversion) -> list[bytes]:
         UnsupportedSource: The file cannot be read, or has no known CRS.
         LimitExceeded: It has too much.
     """
-    table = _read(content, conversion)
+    table = _read_table(content, conversion)
     require_at_most("features of a file", len(table.shapes), conversion.max_features, alternative=FEWER)
     vertices = int(shapely.get_num_coordinates(table.shapes).sum())
     require_at_most("max_vertices", vertices, conversion.max_vertices, alternative=FEWER)
     crs = {} if conversion.is_upload else {"crs": {"type": "name", "properties": {"name": table.crs.name}}}
     parts = [orjson.dumps({"type": "FeatureCollection", "name": table.name, **crs, "features": []})[:-2]]
-    for start in range(0, len(table.shapes), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
-        shapes = _written(table.crs, table.shapes[some], conversion)
+    for start in range(0, len(table.shapes), BATCH_FEATURES):
+        some = slice(start, start + BATCH_FEATURES)
+        shapes = _output_shapes(table.crs, table.shapes[some], conversion)
         for shape, *values in zip(shapes, *(column[some] for column in table.columns.values()), strict=True):
             geometry = None if shape is None else orjson.Fragment(shapely.to_geojson(shape))
             properties = dict(zip(table.columns, values, strict=True))
@@ -108,7 +108,7 @@ def convert(content: bytes, conversion: Conversion) -> list[bytes]:
     return [*parts, b"]}"]
 
 
-def _read(content: bytes, conversion: Conversion) -> Table:
+def _read_table(content: bytes, conversion: Conversion) -> Table:
     """Return the table of a file, with at most one feature more than is allowed."""
     most, takes_first = conversion.max_features + 1, conversion.is_upload
     if content.startswith(GEOPACKAGE):
@@ -130,13 +130,13 @@ def _read(content: bytes, conversion: Conversion) -> Table:
         crs=file.crs or crs_of_file(str(meta["crs"])),
         shapes=shapely.from_wkb(wkb, on_invalid="ignore"),
         columns={
-            file.decoded(str(field)): list(map(file.decoded, _typed(column, np.dtype(type_))))
+            file.decoded(str(field)): list(map(file.decoded, _values_of(column, np.dtype(type_))))
             for field, column, type_ in zip(meta["fields"], columns, meta["dtypes"], strict=True)
         },
     )
 
 
-def _typed(column: NDArray[Any], type_: np.dtype[Any]) -> list[Any]:
+def _values_of(column: NDArray[Any], type_: np.dtype[Any]) -> list[Any]:
     """The values of a column, which is one of floats where whole numbers and truths have gaps."""
     values: list[Any] = column.tolist()
     if column.dtype.kind != "f" or type_.kind not in "iub":
@@ -144,7 +144,7 @@ def _typed(column: NDArray[Any], type_: np.dtype[Any]) -> list[Any]:
     return [None if math.isnan(value) else type_.type(value).item() for value in values]
 
 
-def _written(crs: Crs, shapes: Shapes, conversion: Conversion) -> Shapes:
+def _output_shapes(crs: Crs, shapes: Shapes, conversion: Conversion) -> Shapes:
     """The geometries that are written, in two dimensions; of an upload in longitude and latitude."""
     check_range(crs, shapes)
     flat: Shapes = shapely.force_2d(shapes)

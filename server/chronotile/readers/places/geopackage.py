@@ -43,7 +43,7 @@ def read_geopackage(content: bytes, table: str | None, *, takes_first: bool, mos
         UnsupportedSource: The file is damaged, has no such table, or no CRS.
     """
     damaged = UnsupportedSource("the GeoPackage is damaged")
-    with raised_instead((sqlite3.Error, ValueError, TypeError), damaged), _opened(content) as file:
+    with raised_instead((sqlite3.Error, ValueError, TypeError), damaged), _open_database(content) as file:
         kinds = dict(_rows(file, "gpkg_contents", ("table_name", "data_type")))
         listed = _rows(file, "gpkg_geometry_columns", ("table_name", "column_name", "srs_id"))
         geometries = {name: (column, number) for name, column, number in listed if kinds.get(name) == "features"}
@@ -60,13 +60,13 @@ def read_geopackage(content: bytes, table: str | None, *, takes_first: bool, mos
             crs=crs,
             shapes=shapely.from_wkb(np.array([_wkb(row[0]) for row in rows], dtype=object), on_invalid="ignore"),
             columns={
-                field: [_typed(row[at], type_) for row in rows] for at, (field, type_) in enumerate(types.items(), 1)
+                field: [_value_of(row[at], type_) for row in rows] for at, (field, type_) in enumerate(types.items(), 1)
             },
         )
 
 
 @contextmanager
-def _opened(content: bytes) -> Iterator[sqlite3.Connection]:
+def _open_database(content: bytes) -> Iterator[sqlite3.Connection]:
     """The database in memory, so that no journal beside it counts; one in WAL mode as it was last completed."""
     end_s = monotonic() + MAX_S
     with closing(sqlite3.connect(":memory:")) as file:
@@ -91,8 +91,8 @@ def _rows(file: sqlite3.Connection, table: str, columns: Sequence[str], *, most:
     """Return at most `most` rows. No index is used, as it may have expressions."""
     if not {name.lower() for name in columns} <= {name.lower() for name, _type, _is_number in _columns(file, table)}:
         raise UnsupportedSource(f"its table {shown([table])} lacks a stored column of {shown(columns)}")
-    names = ", ".join(map(_quoted, columns))
-    query = f"SELECT {names} FROM main.{_quoted(table)} NOT INDEXED"  # noqa: S608 -- quoted names of columns that exist
+    names = ", ".join(map(_quote, columns))
+    query = f"SELECT {names} FROM main.{_quote(table)} NOT INDEXED"  # noqa: S608 -- quoted names of columns that exist
     return file.execute(query).fetchmany(most)
 
 
@@ -104,7 +104,7 @@ def _columns(file: sqlite3.Connection, table: str) -> list[tuple[str, str, bool]
     query = "SELECT type, sql FROM sqlite_master WHERE name = ? COLLATE NOCASE"
     if not any(type_ == "table" and sql.startswith("CREATE TABLE ") for type_, sql in file.execute(query, [table])):
         raise UnsupportedSource(f"it has no ordinary table {shown([table])}; views and virtual tables are not read")
-    rows = file.execute(f"PRAGMA main.table_xinfo({_quoted(table)})")
+    rows = file.execute(f"PRAGMA main.table_xinfo({_quote(table)})")
     return [
         (name, type_, key > 0 and type_.upper() == "INTEGER")
         for _, name, type_, _, _, key, hidden in rows
@@ -113,7 +113,7 @@ def _columns(file: sqlite3.Connection, table: str) -> list[tuple[str, str, bool]
 
 
 def _crs_text(file: sqlite3.Connection, number: int) -> str:
-    """What a row of `gpkg_spatial_ref_sys` says: the code, if it is one of EPSG, else the definition."""
+    """Return the CRS of a row of `gpkg_spatial_ref_sys`: the code, if it is one of EPSG, else the definition."""
     columns = ("srs_id", "organization", "organization_coordsys_id", "definition")
     for row, organisation, code, definition in _rows(file, "gpkg_spatial_ref_sys", columns):
         if row == number and row not in _UNDEFINED:
@@ -121,7 +121,7 @@ def _crs_text(file: sqlite3.Connection, number: int) -> str:
     raise UnsupportedSource("it has no CRS")
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -133,7 +133,7 @@ def _wkb(value: object) -> bytes | None:
     return value[8 + ENVELOPES[box] :] if box < len(ENVELOPES) else None
 
 
-def _typed(value: object, type_: str) -> object:
+def _value_of(value: object, type_: str) -> object:
     """A value of a column: truths are stored as numbers, and times with three decimals."""
     if type_.upper() == "BOOLEAN" and isinstance(value, int):
         return bool(value)

@@ -26,7 +26,7 @@ from chronotile.readers.places.isolated import convert_isolated
 from chronotile.readers.places.shapefiles import PARTS
 from chronotile.readers.places.table import GEOPACKAGE, check_range, shown
 
-MAX_TOLD = 3
+MAX_NAMED = 3
 """Places that a finding names; of the others it gives the number."""
 
 FREE_BYTES, BYTES_PER_VERTEX = 256 << 20, 600
@@ -36,13 +36,13 @@ FREE_S, VERTICES_PER_S = 30, 20_000
 
 _GEOJSON = {".geojson", ".json"}
 _POLYGONS = (3, 6)
-MOST_STEPS = 30_000_000_000
-"""Of `Checks`, for all polygons of a file: ten seconds."""
+MAX_STEPS = 30_000_000_000
+"""Steps of `Checks` for all polygons of a file: ten seconds."""
 TOO_COMPLEX = "it is too complex to be checked or repaired"
 
 
 def read_places(spec: PlacesSpec) -> PlaceSet:
-    """Return the places of a file: what is not a polygon is left out, what is invalid is repaired, both are found.
+    """Return the places of a file: other shapes than polygons are skipped, invalid ones repaired, each with a finding.
 
     Raises:
         UnsupportedSource: The file cannot be read, has too much, or its ids do not name each place once.
@@ -51,7 +51,7 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
     if not path.is_file():
         raise UnsupportedSource(f"there is no file {path.name}")
     with opening(path.name):
-        document = orjson.loads(path.read_bytes() if path.suffix.lower() in _GEOJSON else _converted(path, spec))
+        document = orjson.loads(path.read_bytes() if path.suffix.lower() in _GEOJSON else _convert(path, spec))
         features = _features(document)
         texts = np.array([orjson.dumps(feature.get("geometry")).decode() for feature in features], dtype=object)
         shapes = shapely.force_2d(shapely.from_geojson(texts, on_invalid="ignore"))
@@ -66,8 +66,8 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
 
 
 def _place_set(spec: PlacesSpec, features: Sequence[Mapping[str, Any]], shapes: Shapes, crs: Crs) -> PlaceSet:
-    all_ids, checks = _ids(features, spec.id_field), Checks(MOST_STEPS)
-    repaired = [_repaired(shape, checks) for shape in shapes]
+    all_ids, checks = _ids(features, spec.id_field), Checks(MAX_STEPS)
+    repaired = [_repair(shape, checks) for shape in shapes]
     readable = [number for number, (shape, _reason) in enumerate(repaired) if shape is not None]
     if not readable:
         raise UnsupportedSource("it has no polygons")
@@ -95,9 +95,9 @@ def _place_set(spec: PlacesSpec, features: Sequence[Mapping[str, Any]], shapes: 
     )
 
 
-def _converted(path: Path, spec: PlacesSpec) -> bytes:
+def _convert(path: Path, spec: PlacesSpec) -> bytes:
     """A file of another format as GeoJSON, by a process that opens no file. A shapefile is sent to it as a ZIP."""
-    content = _zipped(path) if path.suffix.lower() == ".shp" else path.read_bytes()
+    content = _zip_parts(path) if path.suffix.lower() == ".shp" else path.read_bytes()
     if not content.startswith(GEOPACKAGE):
         require_extra("places", f"a {path.suffix[1:]} file of places", error=UnsupportedSource)
     allowed_bytes = FREE_BYTES + BYTES_PER_VERTEX * spec.max_vertices
@@ -114,7 +114,7 @@ def _converted(path: Path, spec: PlacesSpec) -> bytes:
         return convert_isolated(content, conversion)
 
 
-def _zipped(path: Path) -> bytes:
+def _zip_parts(path: Path) -> bytes:
     packed = io.BytesIO()
     with ZipFile(packed, "w") as members:
         for part in sorted(path.parent.glob(f"{escape(path.stem)}.*")):
@@ -176,8 +176,8 @@ def _column(features: Sequence[Mapping[str, Any]], name: str) -> list[Property]:
     return [value if isinstance(value, str | int | float) else None for value in values]
 
 
-def _repaired(shape: Any, checks: Checks) -> tuple[Any, str]:  # noqa: ANN401 -- of shapely
-    """A polygon made valid, and why it was not; `None` of what is or covers nothing, and why."""
+def _repair(shape: Any, checks: Checks) -> tuple[Any, str]:  # noqa: ANN401 -- of shapely
+    """Return a valid polygon, and why it was repaired; `None`, and why, if it is no polygon or covers nothing."""
     if shape is None:
         return None, "it has no geometry that can be read"
     if shapely.get_type_id(shape) not in _POLYGONS:
@@ -207,7 +207,7 @@ def _bbox(shapes: Shapes, crs: Crs) -> BBox:
 
 
 def _findings(ids: Sequence[str], repaired: Sequence[tuple[Any, str]]) -> Iterable[Finding]:
-    """One for what was left out, one for what was repaired."""
+    """Yield a finding for skipped places, and one for repaired places."""
     for is_readable, words in ((False, "left out"), (True, "repaired")):
         notes = [
             f"{shown([name])}: {reason}"
@@ -215,5 +215,5 @@ def _findings(ids: Sequence[str], repaired: Sequence[tuple[Any, str]]) -> Iterab
             if reason and (shape is not None) == is_readable
         ]
         if notes:
-            more = f"; and {len(notes) - MAX_TOLD} more" if len(notes) > MAX_TOLD else ""
-            yield Finding("warning", "places", f"{len(notes)} {words}: {'; '.join(notes[:MAX_TOLD])}{more}")
+            more = f"; and {len(notes) - MAX_NAMED} more" if len(notes) > MAX_NAMED else ""
+            yield Finding("warning", "places", f"{len(notes)} {words}: {'; '.join(notes[:MAX_NAMED])}{more}")

@@ -17,13 +17,13 @@ ENCODINGS = (
     *("utf-8", "utf8", "big5", "gbk", *(f"iso-8859-{number}" for number in range(1, 10))),
     *(f"cp{page}" for page in ("437", "850", "852", "866", "932", "936", "949", "950", *range(1250, 1259))),
 )
-"""What `.cpg` may name. Texts of others are read as Latin-1."""
+"""Encodings that `.cpg` may name. Texts in others are read as Latin-1."""
 FEWER = "send fewer shapes, or simpler ones"
 MAX_MEMBERS = 1_000
 HEADER_BYTES = 100
-"""Of a `.shp` and of a `.shx`."""
+"""Bytes of the header of a `.shp` and of a `.shx`."""
 _DAMAGED = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
-"""What `zipfile` raises for a ZIP that is damaged or encrypted."""
+"""Errors of `zipfile` for a ZIP that is damaged or encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class GdalFile:
     """Name of a shapefile."""
     crs: Crs | None = None
     encoding: str | None = None
-    """That of texts that GDAL reads as Latin-1."""
+    """Encoding of texts, which GDAL reads as Latin-1."""
 
     def decoded(self, value: Any) -> Any:  # noqa: ANN401 -- of any type
         """Return a value of a field; signs of a text that are not of the encoding are replaced."""

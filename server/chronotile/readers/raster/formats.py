@@ -1,4 +1,4 @@
-"""As which of GDAL's formats a file is opened: as one that leads to other files only if its name states it.
+"""The format of GDAL with which a file is opened: one that leads to other files only if its name states it.
 
 GDAL knows a format by the content, whatever the name: a text called `.tif` could send it to any file and host, and the
 numbers found there would be served. So could an overview or a mask beside a file, and its metadata.
@@ -27,7 +27,7 @@ OWN_PIXELS = frozenset(
 )
 """Formats that hold their pixels themselves."""
 HEAD_BYTES = 1024
-"""Among which GDAL looks for a first message of GRIB."""
+"""First bytes of a file, in which GDAL searches for a message of GRIB."""
 _SIDES = (".ovr", ".OVR", ".msk", ".MSK")
 
 
@@ -96,7 +96,7 @@ def require_own_pixels(dataset: Any) -> None:  # noqa: ANN401 -- rasterio has no
 
 
 _MISSING_CODEC = re.compile(r"missing codec (?:of code )?(?P<name>\w+)")
-"""In what GDAL reports of a GeoTIFF that it cannot decode."""
+"""Part of GDAL's message on a GeoTIFF that it cannot decode."""
 
 
 def missing_codec(message: str) -> str | None:
@@ -110,7 +110,7 @@ def missing_codec(message: str) -> str | None:
     )
 
 
-# Whether a TIFF that was cut off still has what its numbers mean.
+# Tags of a TIFF that was cut off.
 #
 # GDAL warns where the data of a tag lie beyond the end of the file, ignores the tag and opens the file: without its
 # scale, its offset or its place, though all of its pixels may be there.

@@ -59,7 +59,7 @@ def _raw_format(path: Path) -> str | None:
 
 
 def _is_georeferenced(path: Path) -> bool:
-    """Whether a picture has a world file, or metadata of GDAL that place it."""
+    """Return whether a picture has a world file, or metadata of GDAL that place it."""
     if any(path.with_suffix(end).is_file() for end in (*WORLD_ENDS, *map(str.upper, WORLD_ENDS))):
         return True
     metadata = path.with_name(f"{path.name}.aux.xml")

@@ -14,7 +14,7 @@ START, END = b"GRIB", b"7777"
 LOOK_BYTES = 4096
 """Read together when the next message is searched for."""
 MAX_SECTIONS = 100_000
-"""Of a message; a file of edition 2 may hold all of its fields in one."""
+"""Sections of a message; a file of edition 2 may hold all of its fields in one message."""
 
 _NEXT_SECTIONS = {0: {1}, 1: {2, 3}, 2: {3}, 3: {4}, 4: {5}, 5: {6}, 6: {7}, 7: {2, 3, 4, 8}}
 """Edition 2: the numbers that may follow a section; 8 is the end of the message."""
@@ -38,7 +38,7 @@ class Section(NamedTuple):
     start: int
     """Offset in the file."""
     size: int
-    """In bytes."""
+    """Bytes."""
 
 
 class MessageSpan(NamedTuple):
@@ -50,9 +50,9 @@ class MessageSpan(NamedTuple):
     stop: int
     """Offset behind the message; of a damaged one, the offset from which the next is searched for."""
     sections: tuple[Section, ...] = ()
-    """Of edition 2."""
+    """Sections of a message of edition 2."""
     fault: str | None = None
-    """Why it cannot be read."""
+    """The reason if it cannot be read."""
 
 
 class _Contradiction(Exception):

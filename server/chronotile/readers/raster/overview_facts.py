@@ -91,7 +91,7 @@ def _native_shape(path: str) -> tuple[int, int]:
 
 
 def _is_mask_stored(dataset: Dataset, path: str, native: tuple[int, int]) -> bool:
-    """Whether the mask of a file has an overview of this size.
+    """Return whether the mask of a file has an overview of this size.
 
     GDAL lists the overviews of a mask only as those of a VRT over it, and none of less than 128 pixels: this VRT is
     `ENLARGED` times as large as the mask.
@@ -129,7 +129,7 @@ def _listed_overviews(path: str) -> Iterator[str]:
 
 
 def _fault_of_copy(path: str, dataset: Dataset, *, is_band: bool = False) -> str | None:
-    """What a file of overviews states of its bands and place that contradicts the image.
+    """Return in what the bands or the place of a file of overviews contradict the image.
 
     Args:
         path: The file.
@@ -154,7 +154,7 @@ def _fault_of_copy(path: str, dataset: Dataset, *, is_band: bool = False) -> str
 
 
 def _fault_of_sources(path: str, dataset: Dataset) -> str | None:
-    """Why overviews that GDAL derives from the sources of a VRT are not those of its numbers."""
+    """Return why overviews that GDAL derives from the sources of a VRT do not have its numbers."""
     with rasterio.open(path) as vrt:
         sources = [each for each in vrt.files if each != path and not each.endswith(_BESIDE)]
     if len(sources) > MAX_SOURCES:
@@ -176,7 +176,7 @@ def _fault_of_sources(path: str, dataset: Dataset) -> str | None:
 
 @lru_cache(maxsize=4096)
 def overview_fault(bands: FileBands, facts: OverviewFacts) -> str | None:
-    """Return in what an overview contradicts the native bands of its file; `None` if it can be read as they are."""
+    """Return in what an overview contradicts the native bands of its file; `None` if it can be read like them."""
     if facts.fault is not None or facts.is_of_codestream:
         return facts.fault
     count = len(facts.stated.dtypes)

@@ -397,12 +397,12 @@ def _dataset(path: str, level: int, read: ReadPart, *, read_later: ReadPart) -> 
         if messages.faults:
             path = gdal_files().add(FileParts(read_later, messages.parts), base_name(path))
             undo.callback(gdal_files().remove, path)  # else GDAL would hold the name for ever
-        dataset = _opened(path, driver, messages, options)
+        dataset = _open_dataset(path, driver, messages, options)
         undo.pop_all()
     return dataset, messages if dataset.driver == GRIB else NO_MESSAGES
 
 
-def _opened(path: str, driver: str | None, messages: FileMessages, options: Mapping[str, int]) -> Any:  # noqa: ANN401 -- rasterio has no types
+def _open_dataset(path: str, driver: str | None, messages: FileMessages, options: Mapping[str, int]) -> Any:  # noqa: ANN401 -- rasterio has no types
     # GDAL writes GRIB files with metadata beside them, in other units than those of the messages.
     without_side_metadata = rasterio.Env(GDAL_PAM_ENABLED=False) if messages.fields else nullcontext()
     with without_side_metadata:

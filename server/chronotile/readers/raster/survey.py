@@ -76,7 +76,7 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
     if len(files.paths) == 1:
         sample = _sample(files.paths[0], spec)
         return sample, replace(files, findings=(*files.findings, *sample.findings))
-    looked, failures = _look(files, spec, len(files.paths) if spec.looks_at_all else MAX_FILES)
+    looked, failures = _survey_files(files, spec, len(files.paths) if spec.looks_at_all else MAX_FILES)
     if not looked:
         raise UnsupportedSource(
             f"none of {len(files.paths)} files can be served; {next(iter(failures.values())).message}"
@@ -108,7 +108,7 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
     return sample, replace(readable, findings=(*readable.findings, *notes))
 
 
-def _look(files: DatedFiles, spec: SourceSpec, most: int) -> tuple[dict[int, FileSurvey], dict[int, Finding]]:
+def _survey_files(files: DatedFiles, spec: SourceSpec, most: int) -> tuple[dict[int, FileSurvey], dict[int, Finding]]:
     """What the files looked at tell by position, and those that cannot be opened, or lie where nothing is served."""
     pool = HandlePool(max_idle=0)
     looked: dict[int, FileSurvey] = {}
@@ -120,13 +120,13 @@ def _look(files: DatedFiles, spec: SourceSpec, most: int) -> tuple[dict[int, Fil
             with opening("it"), pool.lend(files.paths[position]) as handle:
                 if handle.layout.crs:
                     handle.native_grid(spec.crs)
-                looked[position] = _looked(handle)
+                looked[position] = _survey_file(handle)
         except UnsupportedSource as error:
             failures[position] = Finding("error", names[position], f"{LEFT_OUT}{error.message}")
     return looked, failures
 
 
-def _looked(handle: Handle) -> FileSurvey:
+def _survey_file(handle: Handle) -> FileSurvey:
     assert handle.bands is not None  # noqa: S101 -- it is opened at its native level
     height, width = handle.dataset.block_shapes[0]
     is_by_pixel = handle.dataset.interleaving == Interleaving.pixel
@@ -222,7 +222,7 @@ def _sample(
             if fault is not None:
                 faults[level] = fault
         tags = {str(key).lower(): str(value) for key, value in dataset.tags().items()}
-        known = {path: _looked(handle)} if looked is None else looked
+        known = {path: _survey_file(handle)} if looked is None else looked
         return Sample(
             layouts=layouts,
             levels=levels,

@@ -119,7 +119,11 @@ def _group(node: GroupNode, store: Store, spec: SourceSpec) -> Group:
 def _understand_all(
     groups: Sequence[GroupNode], root: GroupNode, store: Store, spec: SourceSpec, *, others: tuple[Finding, ...]
 ) -> tuple[list[tuple[GroupNode, CfVariables]], list[Finding]]:
-    """What each group holds; a group that cannot be understood is left out, unless all are."""
+    """Return the variables of each group, without groups that are not understood.
+
+    Raises:
+        UnsupportedSource: No group is understood.
+    """
     if is_product(root):
         return understand_product(root, spec, lambda group: fields_of(group, root, store))
     understood: list[tuple[GroupNode, CfVariables]] = []
@@ -174,7 +178,7 @@ def _variable(
 
 
 def _unlike(level: _Level, native: CfVariable) -> str | None:
-    """Why numbers of a level are not read as those of the native one; `None` if they state the same."""
+    """Return in what a level contradicts the native one; `None` if it can be read like it."""
     own, whole = level[1].info, native.info
     encoding, times = own.encoding, own.times
     fault = encoding_fault(encoding, whole.encoding)
@@ -198,7 +202,7 @@ def _unlike(level: _Level, native: CfVariable) -> str | None:
 
 
 def _is_coarser(grid: NativeGrid, native: NativeGrid) -> bool:
-    """Whether a grid has fewer cells over the same place; writers of overviews leave rests of cells out."""
+    """Return whether a grid has fewer cells over the same place; overviews may omit parts of cells at the edge."""
     most = EDGE_CELLS * grid.resolution
     is_same_place = all(abs(own - other) <= most for own, other in zip(grid.bbox, native.bbox, strict=True))
     return grid.width * grid.height < native.width * native.height and is_same_place

@@ -1,4 +1,4 @@
-"""What a source of kind zarr may be: a Zarr store, references of kerchunk to one, or an Icechunk repository."""
+"""The stores of the kind zarr: a Zarr store, references of kerchunk to one, or an Icechunk repository."""
 
 import math
 import warnings
@@ -167,11 +167,11 @@ def open_store(href: str, allowed: Places | None = None, *, names: Iterable[str]
         return (open_json if _is_json(href) else open_parquet)(href, allowed)
     if local_path(href) is not None and _is_repository(href):
         return _open_repository(href)
-    return PlainStore(href, tuple(names), None if (path := local_path(href)) is None else _linked(path, allowed))
+    return PlainStore(href, tuple(names), None if (path := local_path(href)) is None else _resolve_link(path, allowed))
 
 
-def _linked(path: Path, allowed: Places | None) -> Path | None:
-    """The store that a folder of levels has in place of its finest, if it may be opened."""
+def _resolve_link(path: Path, allowed: Places | None) -> Path | None:
+    """Return the store that replaces the finest level of a folder of levels, if it may be opened."""
     linked = linked_store(path)
     if linked is None or any((path / name).is_dir() for name in FINEST):
         return None
@@ -227,7 +227,7 @@ def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
     groups = _groups_above(group, root)
     stated = _stated_by_layouts(groups)
     nodes = {name: replace(node, attrs=stated.get(node.path, {}) | node.attrs) for name, node in nodes.items()}
-    fields = {name: _field(name, _filled(node, name in of_coordinates), store) for name, node in nodes.items()}
+    fields = {name: _field(name, _drop_fill(node, name in of_coordinates), store) for name, node in nodes.items()}
     levels = tuple(attributes for each in groups for attributes in (stated.get(each.path, {}) | each.attrs,))
     return FieldSet(fields, {**root.attrs, **group.attrs}, levels)
 
@@ -255,7 +255,7 @@ def levels_listed(attrs: Document) -> Iterator[tuple[str, Document]]:
 
 
 def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Document]:
-    """What `multiscales` of groups states of the place of groups and arrays below them, by path."""
+    """Return the keys that `multiscales` states for the place of groups and arrays below, by path."""
     return {
         "/".join(filter(None, (parent.path, path.removeprefix(".")))): {
             key: value for key, value in level.items() if key.startswith(STATED)
@@ -265,8 +265,8 @@ def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Document]:
     }
 
 
-def _filled(node: ArrayNode, is_of_coordinates: bool) -> ArrayNode:
-    """The array without the fill value 0 that version 2 has where nobody chose one, as 0 is a usual coordinate."""
+def _drop_fill(node: ArrayNode, is_of_coordinates: bool) -> ArrayNode:
+    """Return the array without the default fill value 0 of version 2, as 0 is a usual coordinate."""
     if not is_of_coordinates or node.version != 2 or node.attrs.get("_FillValue") != 0:
         return node
     return replace(node, attrs={key: value for key, value in node.attrs.items() if key != "_FillValue"})
@@ -284,10 +284,10 @@ def _field(name: str, node: ArrayNode, store: Store) -> Field:
     )
 
 
-# What `check` finds in Zarr stores: chunks that are slow to read.
+# Findings of `check`: chunks that are slow to read.
 
 LARGE_BYTES = 16 << 20
-"""What one picture should not have to decode for a single chunk."""
+"""Size of a chunk that is too much to decode for one picture."""
 
 
 def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
