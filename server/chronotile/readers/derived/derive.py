@@ -22,10 +22,11 @@ from chronotile.core.model.raster import (
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.formula import Formula, FormulaReader, formula_of
 from chronotile.readers.derived.wrapped import (
+    Deriving,
     Overlay,
     Positions,
-    Wrapped,
     cells_across,
+    for_derived,
     overlay,
     positions_in,
     shared_times,
@@ -152,7 +153,7 @@ MASK_S = 15e-9
 """Processor time of a mask for each number."""
 
 
-class MaskReader(Wrapped):
+class MaskReader(Deriving[Masked]):
     """Reads what another reader does, some of it masked; the quality variables themselves as they are stored.
 
     A mask takes values away and nothing else: a pixel that is a flag, such as a cloud, stays one.
@@ -164,72 +165,59 @@ class MaskReader(Wrapped):
     """
 
     def __init__(self, reader: Reader, masked: Mapping[str, Masked], left_out: tuple[Finding, ...] = ()) -> None:
-        self._masked = dict(masked)
         variables = {**reader.info.variables, **{name: each.info for name, each in masked.items()}}
         for finding in left_out:
             del variables[finding.place]
-        super().__init__(reader, replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out)))
+        findings = (*reader.info.findings, *left_out)
+        super().__init__(reader, masked, replace(reader.info, variables=variables, findings=findings))
 
-    def revision(self, variable: str, index: int) -> str:
+    @for_derived
+    def revision(self, masked: Masked, index: int) -> str:
         """Return the states of the variable and of its mask at that time, and where values are valid."""
-        masked = self._masked.get(variable)
-        if masked is None:
-            return self._reader.revision(variable, index)
-        own = self._reader.revision(variable, masked.positions.at(index))
+        own = self._reader.revision(masked.info.name, masked.positions.at(index))
         quality = self._reader.revision(masked.quality.name, masked.quality_positions.at(index))
         return f"{own} {masked.quality.name} {masked.keep} {quality}"
 
-    def state_key(self, variable: str, index: int) -> Hashable:
+    @for_derived
+    def state_key(self, masked: Masked, index: int) -> Hashable:
         """Return those of the variable and of its mask at that time."""
-        masked = self._masked.get(variable)
-        if masked is None:
-            return self._reader.state_key(variable, index)
         return (
-            self._reader.state_key(variable, masked.positions.at(index)),
+            self._reader.state_key(masked.info.name, masked.positions.at(index)),
             self._reader.state_key(masked.quality.name, masked.quality_positions.at(index)),
         )
 
-    def file_of(self, variable: str, index: int) -> str | None:
+    @for_derived
+    def file_of(self, masked: Masked, index: int) -> str | None:
         """Return the file of the variable itself."""
-        masked = self._masked.get(variable)
-        return self._reader.file_of(variable, index if masked is None else masked.positions.at(index))
+        return self._reader.file_of(masked.info.name, masked.positions.at(index))
 
-    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+    @for_derived
+    def read_window(self, masked: Masked, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
-        masked = self._masked.get(variable)
-        if masked is None:
-            return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
         own = self._reader.read_window(
-            variable, index=masked.positions.at(index), level=level, window=window, step=step
+            masked.info.name, index=masked.positions.at(index), level=level, window=window, step=step
         )
         present = self._valid(masked, index, level=level, window=window, step=step)
         present |= ~masked.info.encoding.valid(own.numbers)
         return Pixels(own.numbers, present if own.valid is None else present & own.valid)
 
-    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
+    @for_derived
+    def fetch_ahead(self, masked: Masked, *, index: int, level: int, window: Window, step: int = 1) -> None:
         """Send the requests of a variable and of what masks it."""
-        masked = self._masked.get(variable)
-        if masked is None:
-            self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
-            return
         own, quality = masked.positions.at(index), masked.quality_positions.at(index)
-        self._reader.fetch_ahead(variable, index=own, level=level, window=window, step=step)
+        self._reader.fetch_ahead(masked.info.name, index=own, level=level, window=window, step=step)
         nearest, under = _under(masked, level, window, step)
         self._reader.fetch_ahead(
             masked.quality.name, index=quality, level=nearest, window=under.window, step=under.step
         )
 
-    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+    @for_derived
+    def read_cell(self, masked: Masked, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell."""
-        masked = self._masked.get(variable)
-        if masked is None:
-            return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
-        own = self._reader.read_cell(
-            variable, indexes=[masked.positions.at(index) for index in indexes], row=row, column=column
-        )
+        own = self._reader.read_cell(masked.info.name, indexes=masked.positions.at_all(indexes), row=row, column=column)
         quality = self._reader.read_cell(
             masked.quality.name,
-            indexes=[masked.quality_positions.at(index) for index in indexes],
+            indexes=masked.quality_positions.at_all(indexes),
             row=row // masked.across,
             column=column // masked.across,
         )
@@ -241,13 +229,10 @@ class MaskReader(Wrapped):
             tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, valid, strict=True)),
         )
 
-    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
+    @for_derived
+    def read_cost(self, masked: Masked, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
         """Return the cost of the variable and of its mask, whose cells may be larger."""
-        masked = self._masked.get(variable)
-        if masked is None:
-            return self._reader.read_cost(variable, indexes=indexes, window=window, along=along)
-        own = [masked.positions.at(index) for index in indexes]
-        of_quality = [masked.quality_positions.at(index) for index in indexes]
+        own, of_quality = masked.positions.at_all(indexes), masked.quality_positions.at_all(indexes)
         under = overlay(window, 1, grid=masked.info.grid, other=masked.quality.grid).window
         name, quality = masked.info.name, masked.quality.name
         cost = self._reader.read_cost(quality, indexes=of_quality, window=under, along=along)
@@ -255,43 +240,37 @@ class MaskReader(Wrapped):
         cost = replace(cost, block_s=cost.block_s * max(fraction, 0.25), value_s=cost.value_s * fraction)
         if own and self._reader.file_of(name, own[0]) == self._reader.file_of(quality, of_quality[0]) is not None:
             cost = replace(cost, opening_s=0.0)
-        parts = (self._reader.read_cost(variable, indexes=own, window=window, along=along), cost)
-        return sum_of_read_costs(parts, value_s=MASK_S)
+        cost_of_own = self._reader.read_cost(name, indexes=own, window=window, along=along)
+        return sum_of_read_costs((cost_of_own, cost), value_s=MASK_S)
 
-    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+    @for_derived
+    def read_block(self, masked: Masked, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid; what the mask takes away is masked."""
-        masked = self._masked.get(variable)
-        if masked is None:
-            return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
         own = self._reader.read_block(
-            variable, indexes=[masked.positions.at(index) for index in indexes], window=window, along=along
+            masked.info.name, indexes=masked.positions.at_all(indexes), window=window, along=along
         )
         under = overlay(window, 1, grid=masked.info.grid, other=masked.quality.grid)
         quality = self._reader.read_block(
             masked.quality.name,
-            indexes=[masked.quality_positions.at(index) for index in indexes],
+            indexes=masked.quality_positions.at_all(indexes),
             window=under.window,
             along=along,
         )
         return _masked(own, masked, under.take(masked.valid(quality)))
 
-    def reads_cells(self, variable: str) -> bool:
+    @for_derived
+    def reads_cells(self, masked: Masked) -> bool:
         """Return whether the variable and its mask are read so."""
-        masked = self._masked.get(variable)
-        names = [variable] if masked is None else [variable, masked.quality.name]
-        return all(map(self._reader.reads_cells, names))
+        return all(map(self._reader.reads_cells, (masked.info.name, masked.quality.name)))
 
-    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    @for_derived
+    def read_cells(self, masked: Masked, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells; what the mask takes away is masked."""
-        reader, masked = self._reader, self._masked.get(variable)
-        if masked is None:
-            return reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
-        own = reader.read_cells(
-            variable, indexes=[masked.positions.at(index) for index in indexes], rows=rows, columns=columns
-        )
+        reader = self._reader
+        own = reader.read_cells(masked.info.name, indexes=masked.positions.at_all(indexes), rows=rows, columns=columns)
         quality = reader.read_cells(
             masked.quality.name,
-            indexes=[masked.quality_positions.at(index) for index in indexes],
+            indexes=masked.quality_positions.at_all(indexes),
             rows=rows // masked.across,
             columns=columns // masked.across,
         )

@@ -22,7 +22,14 @@ from chronotile.core.model.raster import (
     valid_pixels,
 )
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
-from chronotile.readers.derived.wrapped import Positions, Wrapped, are_same_cells, positions_in, shared_times
+from chronotile.readers.derived.wrapped import (
+    Deriving,
+    Positions,
+    are_same_cells,
+    for_derived,
+    positions_in,
+    shared_times,
+)
 from chronotile.readers.encoding import configured_circle
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 
@@ -113,7 +120,7 @@ OPERAND_S = 15e-9
 """Processor time of a formula for each number of each operand, and for each of its own."""
 
 
-class FormulaReader(Wrapped):
+class FormulaReader(Deriving[Formula]):
     """Reads what another reader does, and formulas over it; a formula may take another.
 
     Args:
@@ -123,34 +130,28 @@ class FormulaReader(Wrapped):
     """
 
     def __init__(self, reader: Reader, formulas: Mapping[str, Formula], left_out: tuple[Finding, ...] = ()) -> None:
-        self._formulas = dict(formulas)
         variables = {**reader.info.variables, **{name: formula.info for name, formula in formulas.items()}}
-        super().__init__(reader, replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out)))
+        findings = (*reader.info.findings, *left_out)
+        super().__init__(reader, formulas, replace(reader.info, variables=variables, findings=findings))
 
-    def revision(self, variable: str, index: int) -> str:
+    @for_derived
+    def revision(self, formula: Formula, index: int) -> str:
         """Return the formula, and the states of all that it takes at that time."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.revision(variable, index)
         states = [self.revision(each.info.name, each.positions.at(index)) for each in formula.operands]
         return " ".join((formula.expression.text, *states))
 
-    def state_key(self, variable: str, index: int) -> Hashable:
+    @for_derived
+    def state_key(self, formula: Formula, index: int) -> Hashable:
         """Return those of all that the formula takes at that time."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.state_key(variable, index)
         return tuple(self.state_key(each.info.name, each.positions.at(index)) for each in formula.operands)
 
     def file_of(self, variable: str, index: int) -> str | None:
-        """Return that of the reader; what is computed has none."""
-        return None if variable in self._formulas else self._reader.file_of(variable, index)
+        """Return the file of the reader; a formula has none."""
+        return None if variable in self._derived else self._reader.file_of(variable, index)
 
-    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+    @for_derived
+    def read_window(self, formula: Formula, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
         operands = [
             self.read_window(
                 each.info.name, index=each.positions.at(index), level=each.levels[level], window=window, step=step
@@ -159,72 +160,57 @@ class FormulaReader(Wrapped):
         ]
         return Pixels(_computed(formula, operands))
 
-    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
+    @for_derived
+    def fetch_ahead(self, formula: Formula, *, index: int, level: int, window: Window, step: int = 1) -> None:
         """Send the requests of all that the formula is over."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
-            return
         for each in formula.operands:
             self.fetch_ahead(
                 each.info.name, index=each.positions.at(index), level=each.levels[level], window=window, step=step
             )
 
-    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+    @for_derived
+    def read_cell(self, formula: Formula, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; one without a value has the reason of what it is made of."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
         operands = _operands(
             formula, indexes, lambda name, some: self.read_cell(name, indexes=some, row=row, column=column)
         )
         numbers = _computed(formula, operands)
         return Pixels(numbers, reasons=_reasons(formula, operands, numbers))
 
-    def block_shape(self, variable: str, along: Along) -> BlockShape:
+    @for_derived
+    def block_shape(self, formula: Formula, along: Along) -> BlockShape:
         """Return the shape of blocks of the variable, or of the first that its formula takes."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.block_shape(variable, along)
         return self.block_shape(formula.operands[0].info.name, along)
 
-    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
+    @for_derived
+    def read_cost(self, formula: Formula, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
         """Return the cost of all that the formula is over, whose common files are opened once, and of computing it."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.read_cost(variable, indexes=indexes, window=window, along=along)
         parts, files = list[ReadCost](), set[str]()
         for each in formula.operands:
-            own = [each.positions.at(index) for index in indexes]
+            own = each.positions.at_all(indexes)
             part = self.read_cost(each.info.name, indexes=own, window=window, along=along)
             file = self.file_of(each.info.name, own[0]) if own else None
             parts.append(replace(part, opening_s=0.0) if file in files else part)
             files |= set() if file is None else {file}
         return sum_of_read_costs(parts, value_s=OPERAND_S * (1 + len(parts)))
 
-    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+    @for_derived
+    def read_block(self, formula: Formula, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid, with the reasons of what they are made of."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
         operands = _operands(
             formula, indexes, lambda name, some: self.read_block(name, indexes=some, window=window, along=along)
         )
         numbers = _computed(formula, operands)
         return Pixels(numbers, codes=_codes(formula, operands, numbers))
 
-    def reads_cells(self, variable: str) -> bool:
+    @for_derived
+    def reads_cells(self, formula: Formula) -> bool:
         """Return whether all that is read for a variable is read so."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.reads_cells(variable)
         return all(self.reads_cells(each.info.name) for each in formula.operands)
 
-    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    @for_derived
+    def read_cells(self, formula: Formula, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells, with the reasons of what they are made of."""
-        formula = self._formulas.get(variable)
-        if formula is None:
-            return self._reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
         operands = _operands(
             formula, indexes, lambda name, some: self.read_cells(name, indexes=some, rows=rows, columns=columns)
         )
@@ -234,7 +220,7 @@ class FormulaReader(Wrapped):
 
 def _operands(formula: Formula, indexes: Sequence[int], read: Callable[[str, list[int]], Pixels]) -> list[Pixels]:
     # What is read of each operand by its name, at its own indexes of the formula's times.
-    return [read(each.info.name, [each.positions.at(index) for index in indexes]) for each in formula.operands]
+    return [read(each.info.name, each.positions.at_all(indexes)) for each in formula.operands]
 
 
 def _computed(formula: Formula, operands: list[Pixels]) -> Numbers:

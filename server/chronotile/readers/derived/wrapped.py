@@ -1,11 +1,11 @@
 """What formulas and masks share: a reader around another one, and variables of one source side by side."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import reduce, wraps
-from typing import TypeVar, cast
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 from affine import Affine
@@ -78,6 +78,43 @@ class Wrapped(Reader):
         return changed
 
 
+Derivation = TypeVar("Derivation")
+Options = ParamSpec("Options")
+Result = TypeVar("Result")
+
+
+class Deriving(Wrapped, Generic[Derivation]):
+    """Reads what another reader does, and variables that are derived from those of that reader.
+
+    Methods with the decorator `for_derived` take the derivation instead of the name of the variable. They are called
+    for derived variables; for others the method of the reader is.
+
+    Args:
+        reader: Of the same source.
+        derived: Derivations by the id of the variable.
+        info: What the source holds.
+    """
+
+    def __init__(self, reader: Reader, derived: Mapping[str, Derivation], info: SourceInfo) -> None:
+        super().__init__(reader, info)
+        self._derived = dict(derived)
+
+
+def for_derived(
+    method: Callable[Concatenate[Any, Derivation, Options], Result],
+) -> Callable[Concatenate[Any, str, Options], Result]:
+    """Return a method of `Deriving` that takes the name of any variable."""
+
+    @wraps(method)
+    def call(self: Deriving[Derivation], variable: str, *values: Options.args, **options: Options.kwargs) -> Result:
+        derivation = self._derived.get(variable)
+        if derivation is None:
+            return cast("Result", getattr(self._reader, method.__name__)(variable, *values, **options))
+        return method(self, derivation, *values, **options)
+
+    return cast("Callable[Concatenate[Any, str, Options], Result]", call)
+
+
 IndexArray = NDArray[np.intp]
 
 TOLERANCE_CELLS = 0.01
@@ -94,6 +131,10 @@ class Positions:
     def at(self, index: int) -> int:
         """Return the index of the other variable's time."""
         return 0 if self.indexes is None else int(self.indexes[index])
+
+    def at_all(self, indexes: Sequence[int]) -> list[int]:
+        """Return the indexes of the other variable's times."""
+        return list(map(self.at, indexes))
 
 
 def shared_times(variables: Iterable[VariableInfo]) -> TimeDomain:
