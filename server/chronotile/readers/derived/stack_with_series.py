@@ -57,35 +57,28 @@ class WithSeries(Wrapped):
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell, from the cube where it is up to date."""
-        return self._from_both(
-            variable,
-            indexes,
-            read_cube=lambda some: self._cube.read_cell(variable, indexes=some, row=row, column=column),
-            read_files=lambda some: self._reader.read_cell(variable, indexes=some, row=row, column=column),
-        )
+        return self._from_both(Reader.read_cell, variable, indexes, row=row, column=column)
 
     def _from_both(
-        self,
-        variable: str,
-        indexes: Sequence[int],
-        *,
-        read_cube: Callable[[list[int]], Pixels],
-        read_files: Callable[[Sequence[int]], Pixels],
+        self, method: Callable[..., Pixels], variable: str, indexes: Sequence[int], **options: object
     ) -> Pixels:
-        """What is read at each time: from the cube where it is up to date, else from the files."""
+        """Return what a method of readers reads at each time: of the cube where it is up to date, else of the files."""
+        read_cube: Callable[..., Pixels] = getattr(self._cube, method.__name__)
+        read_files: Callable[..., Pixels] = getattr(self._reader, method.__name__)
         twin = self._twin(variable)
         with one_look():
             inside = np.array([self._is_fresh(variable, index, twin) for index in indexes], dtype=bool)
         if twin is None or not inside.any():
-            return read_files(indexes)
+            return read_files(variable, indexes=indexes, **options)
         requested = np.asarray(indexes, dtype=np.int64)
         try:
-            cells = self._recodings[variable].pixels(read_cube(twin.indexes[requested[inside]].tolist()))
+            numbers = read_cube(variable, indexes=twin.indexes[requested[inside]].tolist(), **options)
         except SourceUnavailable:
-            return read_files(indexes)
+            return read_files(variable, indexes=indexes, **options)
+        cells = self._recodings[variable].pixels(numbers)
         if inside.all():
             return cells
-        return _merged(cells, read_files(requested[~inside].tolist()), inside)
+        return _merged(cells, read_files(variable, indexes=requested[~inside].tolist(), **options), inside)
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of blocks of the cube's series, or of the files."""
@@ -116,12 +109,7 @@ class WithSeries(Wrapped):
         """Return (time, y, x) pixels: along time from the cube where it is up to date, else from the files."""
         if along == "space":
             return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
-        return self._from_both(
-            variable,
-            indexes,
-            read_cube=lambda some: self._cube.read_block(variable, indexes=some, window=window, along=along),
-            read_files=lambda some: self._reader.read_block(variable, indexes=some, window=window, along=along),
-        )
+        return self._from_both(Reader.read_block, variable, indexes, window=window, along=along)
 
     def reads_cells(self, variable: str) -> bool:
         """Return whether the cube has the variable."""
@@ -129,12 +117,7 @@ class WithSeries(Wrapped):
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells, from the cube where it is up to date, else from the files."""
-        return self._from_both(
-            variable,
-            indexes,
-            read_cube=lambda some: self._cube.read_cells(variable, indexes=some, rows=rows, columns=columns),
-            read_files=lambda some: self._reader.read_cells(variable, indexes=some, rows=rows, columns=columns),
-        )
+        return self._from_both(Reader.read_cells, variable, indexes, rows=rows, columns=columns)
 
     def close(self) -> None:
         """Let go of open files."""
