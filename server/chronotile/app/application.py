@@ -409,7 +409,6 @@ def open_configured(
     has_disk_caches = has_previews and settings.disk_cache_bytes > 0
     previews = Previews(*settings.disk_cache("previews")) if has_disk_caches else None
     overviews = OverviewFiles(*settings.disk_cache("mosaics")) if has_disk_caches else None
-    byte_blocks = ByteBlocks(*settings.disk_cache("blocks")) if has_disk_caches else None
     archive = open_archive(
         settings.config,
         environment=os.environ,
@@ -423,7 +422,7 @@ def open_configured(
             items=partial(item_index, settings),
             places=places,
             overviews=overviews,
-            byte_blocks=byte_blocks,
+            byte_blocks=ByteBlocks(*settings.disk_cache("blocks")) if has_disk_caches else None,
         ),
     )
     cubes = DiskCache(*settings.disk_cache("cubes"), end=KEPT_CUBE) if settings.disk_cache_bytes else None

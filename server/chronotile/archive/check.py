@@ -241,8 +241,7 @@ def items_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | No
 
 def _index_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | None) -> Iterator[str]:
     """Whether the index is as the configuration and the source have it."""
-    settings = index.settings(spec.collection)
-    if spec.items is not None and settings not in {None, spec.items.settings}:
+    if spec.items is not None and index.settings(spec.collection) not in {None, spec.items.settings}:
         yield f"its index groups or orders the items in another way than the configuration; {REMEDY}"
     if passes is None:
         return

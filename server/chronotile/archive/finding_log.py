@@ -43,6 +43,5 @@ class FindingLog:
 
 def _name(finding: Finding) -> str:
     """Not of the line that requests it, which is another when the configuration is edited elsewhere, nor of counts."""
-    message = _COUNTS.sub("", finding.message)
-    text = "\n".join((finding.severity, finding.place, message, finding.path))
+    text = "\n".join((finding.severity, finding.place, _COUNTS.sub("", finding.message), finding.path))
     return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -320,8 +320,7 @@ def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
 
 
 def _left_out(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
-    configured = after.configuration.collections
-    removed = sorted(before.configuration.collections.keys() - configured.keys())
+    removed = sorted(before.configuration.collections.keys() - after.configuration.collections.keys())
     layers = [name for name in removed if all(each.collection != name for each in before.services.catalogue.layers)]
     yield from _named("collection", "removed", layers)  # of others, the removed layers are listed already
     new = {each.place for each in after.findings if each.is_left_out}

@@ -94,8 +94,7 @@ def folder_state(place: Path) -> str:
     """Return a digest of the names and ages of all data under a folder, or of one file."""
     if not place.is_dir():
         return state_of_file(place)
-    found = walk(place)
-    return _digest(path for paths in found.places.values() for path in paths)
+    return _digest(path for paths in walk(place).places.values() for path in paths)
 
 
 def last_changes(written: Node, styles: Iterable[Path], specs: Mapping[str, SourceSpec]) -> dict[str, Instant | None]:

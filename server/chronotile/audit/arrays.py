@@ -262,11 +262,10 @@ def _axis(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as ab
         height = dataset[mapping].attrs.get("perspective_point_height") if mapping in dataset.variables else None
         factor = float(np.degrees(1.0)) if height is None else float(np.ravel(height)[0])
     types = [each.dtype for each in (coordinate, dataset[name]) if each.dtype.kind == "f"]
-    rounding = max((2 * float(np.finfo(each).eps) for each in types), default=1e-12)
     return Axis(
         str(name),
         np.asarray(coordinate.values, dtype=np.float64) * factor,
-        rounding,
+        max((2 * float(np.finfo(each).eps) for each in types), default=1e-12),
         is_longitude=unit.startswith("degree") or not unit,
     )
 

@@ -48,8 +48,7 @@ class RuleSection(Section):
         """Return the rule, with what is not written here as `inherited` has it."""
         written = {name: getattr(self, name) for name in RIGHTS}
         given = {name: frozenset(subjects) for name, subjects in written.items() if subjects is not None}
-        kept = {name: getattr(inherited, name) for name in written}
-        return Rule(**{**kept, **given})
+        return Rule(**{**{name: getattr(inherited, name) for name in written}, **given})
 
 
 class AmountsSection(Section):

@@ -127,8 +127,7 @@ def default_index(layer: Layer, now: Instant) -> int:
 
 def time_not_available(layer: Layer, selection: TimeSelection) -> TimeNotAvailable:
     """Return the error that names the nearest times the layer has."""
-    requested = selection.parts[0].span.start
-    before = layer.times.at_or_before(requested)
+    before = layer.times.at_or_before(selection.parts[0].span.start)
     after = 0 if before is None else before + 1
     indexes = [index for index in (before, after) if index is not None and index < len(layer.times)]
     nearest = [format_instant(layer.times.instants[index]) for index in indexes]

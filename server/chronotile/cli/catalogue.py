@@ -102,10 +102,9 @@ def _index_for_a_while(settings: "Settings") -> None:
     (spec,) = specs_of_items(settings.config, environment=os.environ)
     with closing(index_store(settings)) as store, counting(f"indexing {spec.collection}", "entries") as progress:
         try:
-            source = source_of(spec, source_access(settings))
             summary = fill(
                 indexed(spec),
-                source,
+                source_of(spec, source_access(settings)),
                 store,
                 is_whole=False,
                 progress=progress,

@@ -117,8 +117,7 @@ def make_private_folder(folder: Path) -> None:
     Raises:
         OSError: It cannot be made.
     """
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing or [folder]):
+    for each in reversed([each for each in (folder, *folder.parents) if not each.exists()] or [folder]):
         each.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 

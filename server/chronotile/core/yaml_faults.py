@@ -136,8 +136,7 @@ _BY_PROBLEM: tuple[tuple[str, str | Callable[[Fault], Remedy]], ...] = (
 
 
 def _begun(fault: Fault) -> int:
-    line = fault.line if fault.begun is None else fault.begun
-    return min(line, len(fault.lines) - 1)
+    return min(fault.line if fault.begun is None else fault.begun, len(fault.lines) - 1)
 
 
 def _line_above(fault: Fault) -> int | None:

@@ -159,8 +159,7 @@ class Limiter:
         self._admitted.add(asyncio.current_task())
         with ExitStack() as taken, ExitStack() as turn:
             await self._wait(named, taken, turn, is_new=is_new, usual_s=usual_s)
-            stalled = asyncio.get_running_loop().call_later(STALLED_S, turn.close)
-            turn.callback(stalled.cancel)
+            turn.callback(asyncio.get_running_loop().call_later(STALLED_S, turn.close).cancel)
             if must_wait and is_active is not None and not await is_active():
                 return None
             self.running += 1

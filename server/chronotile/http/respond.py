@@ -284,8 +284,7 @@ def remember(request: Request, payload: Payload, *, layer: str) -> None:
     # Where there are times to come, which of them is the newest or the default changes with the clock.
     is_settled = len(times) == 0 or bool(times.instants[-1] <= services.clock() + DAY)
     if is_settled:
-        pixels = Pixels(layer, instants, payload.states)
-        request.scope[REMEMBERED] = (services, pixels, payload.etag)
+        request.scope[REMEMBERED] = (services, Pixels(layer, instants, payload.states), payload.etag)
 
 
 # Headers of requests: as ASGI carries them, and what a client would rather have (RFC 9110 §12.5).

@@ -93,12 +93,11 @@ class ArraySpec:
 
 def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject]) -> JsonObject:
     """Return a group's `zarr.json` with the metadata of all nodes below it, by path."""
-    consolidated = {"kind": "inline", "must_understand": False, "metadata": dict(nodes)}
     return {
         "zarr_format": 3,
         "node_type": "group",
         "attributes": dict(attributes),
-        "consolidated_metadata": consolidated,
+        "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": dict(nodes)},
     }
 
 

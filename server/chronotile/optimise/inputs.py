@@ -115,8 +115,7 @@ def find_inputs(
     Raises:
         UnsupportedSource: They are not sources of one grid with times; the message gives the reason.
     """
-    found = _found(sources, target)
-    specs = tuple(_specs(found, _chosen(variable, select), time_pattern))
+    specs = tuple(_specs(_found(sources, target), _chosen(variable, select), time_pattern))
     caches = ReaderCaches()
     readers = [open_source(spec, caches) for spec in specs]
     try:

@@ -187,8 +187,7 @@ def find_mosaic(
         index.close()
     if extent is None:
         raise UnsupportedSource("the item index has no item of it; run chronotile index")
-    lattice = _lattice(reader, names, request.target)
-    grid, notes = _grid(lattice, extent, request.bbox, there)
+    grid, notes = _grid(_lattice(reader, names, request.target), extent, request.bbox, there)
     return Mosaic(
         spec=own,
         open_index=open_index,

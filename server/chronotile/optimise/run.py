@@ -235,8 +235,7 @@ class _Run:
         if self.plan.bounds.name is not None and bool(np.any(lengths < DAY)):
             raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
         layouts = int(self.plan.shape.has_map) + int(self.plan.shape.has_series)
-        watch = _Watch(progress, len(changes.new) * layouts, self._date_bytes())
-        self._append(changes, watch)
+        self._append(changes, _Watch(progress, len(changes.new) * layouts, self._date_bytes()))
         self._replace(changes)
         self.report.late = changes.late
         self.report.native_bytes = (self.report.added + self.report.replaced) * self._date_bytes()
@@ -318,8 +317,7 @@ class _Run:
         list(self._do(self._map_tasks(dates, in_overlay=True), job, watch))
         list(self._do(self._series_tasks(dates, in_overlay=True), job, watch))
         self.folder.describe_overlay(self.plan, self.commit.times)
-        revision = self.commit.revision + 1
-        changed = {**self.commit.changed, **dict.fromkeys(positions, revision)}
+        changed = {**self.commit.changed, **dict.fromkeys(positions, self.commit.revision + 1)}
         self._publish(replace(self.commit, changed=changed, overlay=positions), since=len(self.history))
 
     def _settle_overlay(self, since: int | None = None) -> None:

@@ -315,8 +315,7 @@ def _fill_from_sources(
 
 def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = False) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
     """Return an array of the store as long as what was written of it, whatever its metadata say yet."""
-    spec = job.plan.array(group, variable)
-    document = spec.document(job.stored_times)
+    document = job.plan.array(group, variable).document(job.stored_times)
     folder = job.folder / OVERLAY if in_overlay else job.folder
     return ts.open(
         {

@@ -124,13 +124,12 @@ def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
     style = requested_style(request, layer, services)
     cells = [cell_of(variable.grid, request.point) for variable in layer.variables]
     held = tuple(cell for cell in cells if cell is not None)
-    times = shown_times(request, layer, services)
     return IdentifyTarget(
         request=request,
         layer=layer,
         style=style,
         cells=held if len(held) == len(cells) else (),
-        shown=times,
+        shown=shown_times(request, layer, services),
         picture=None if request.stretched_over is None else resolve_map(request.stretched_over, services),
     )
 
@@ -293,8 +292,7 @@ def _changes(target: IdentifyTarget, shown: Sequence[Pixels], found: UnreadableD
         # Each date less the usual value of its part of the year.
         usual = target.shown.usual
         means = [_reduced(along, _places(instants, group), "mean") for group in usual.groups]
-        own = target.layer.times.instants[list(target.times.indexes)]
-        values = _less(values, own, means, usual)
+        values = _less(values, target.layer.times.instants[list(target.times.indexes)], means, usual)
         held = [
             _reduced(_less(along, instants, means, usual), _places(instants, group), target.request.reducer)
             for group in groups

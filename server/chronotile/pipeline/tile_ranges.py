@@ -39,8 +39,7 @@ def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> B
     """Through longitude and latitude where the set's CRS is cylindrical, since that box minds seams and poles."""
     if not is_cylindrical(tile_matrix_set.crs):
         return native.bbox_in(tile_matrix_set.crs)
-    world = box_in(covered, tile_matrix_set.crs, CRS84)
-    cut = native.bbox_in(CRS84).common(world)
+    cut = native.bbox_in(CRS84).common(box_in(covered, tile_matrix_set.crs, CRS84))
     if cut.xmin >= cut.xmax or cut.ymin >= cut.ymax:
         raise InvalidParameter("the layer lies outside the tile matrix set", locator="tile_matrix_set")
     return box_in(cut, CRS84, tile_matrix_set.crs)

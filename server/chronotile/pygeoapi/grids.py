@@ -133,8 +133,7 @@ class MapProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has n
             raise UnsupportedFormat(f"f {format_[:60]!r} is not accepted; use {', '.join(FORMATS)}", locator="f")
         if width < 1 or height < 1:
             raise InvalidParameter(f"width and height must be at least 1, got {width} and {height}")
-        catalogue = self._services.catalogue
-        system = crs_of("CRS84") if crs == "CRS84" else catalogue.offered_crs(crs)
+        system = crs_of("CRS84") if crs == "CRS84" else self._services.catalogue.offered_crs(crs)
         is_opaque = str(transparent).lower() == "false"
         request = MapRequest(
             layer=self._offered.drawn.id,

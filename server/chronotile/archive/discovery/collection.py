@@ -83,8 +83,7 @@ def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCa
         findings = (*findings, Finding("warning", counted(len(variables), "variable"), message))
         variables = variables[:MAX_VARIABLES]
     starts, ends = np.array([span.start for span in spans]), np.array([span.end for span in spans])
-    times = TimeDomain(starts, ends) if spans else None
-    reader = open_source(draft.spec(variables, times), caches)
+    reader = open_source(draft.spec(variables, TimeDomain(starts, ends) if spans else None), caches)
     try:
         found = _described(draft, reader, variables=variables, spans=spans, styles=styles)
         left_out = [_placed(draft, each) for each in findings if each not in reader.info.findings]
@@ -224,8 +223,7 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
         return {TRUE_COLOUR: {"variables": list(names), "range": [0, 255]}}
     ranges = [band.observed_range or (0.0, 1.0) for band in bands]
     low, high = min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges)
-    bounds = _rounded(*widened(low, high))
-    return {TRUE_COLOUR: {"variables": list(names), "range": bounds}}
+    return {TRUE_COLOUR: {"variables": list(names), "range": _rounded(*widened(low, high))}}
 
 
 def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:

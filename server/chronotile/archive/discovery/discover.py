@@ -54,12 +54,11 @@ class Discovery:
 
     def text(self, folder: Path) -> str:
         """Return the configuration as a file in `folder` holds it, with what was found as comments."""
-        values = self.values(folder)
         parts = [
             "# Made by chronotile from what it found; change what it guessed wrong.\n",
             *(f"# {finding.place}: {finding.message}\n" for finding in self.findings),
             "\n",
-            write_yaml({"service": values["service"]}),
+            write_yaml({"service": self.values(folder)["service"]}),
             "\ncollections:\n",
         ]
         for each in self.collections:

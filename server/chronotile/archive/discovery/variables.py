@@ -184,8 +184,7 @@ def _first(draft: Draft) -> _FirstFile:
         try:
             with opening("it"), pool.lend(str(draft.root / path)) as handle:
                 bands = bands_of(handle.dataset)
-                colours = list(handle.dataset.colorinterp)
-                return _FirstFile(bands, colours, band_times_of(handle))
+                return _FirstFile(bands, list(handle.dataset.colorinterp), band_times_of(handle))
         except UnsupportedSource as error:
             first = first or error
     raise first or UnsupportedSource("there is no file")

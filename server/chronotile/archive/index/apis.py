@@ -274,12 +274,11 @@ def search_of(document: Document, documents: Documents) -> ApiSearch:
         is_post = posting is not None and (not has_filter or _JSON in languages)
         href = joined(landing.href, (posting if posting is not None and is_post else found[0])["href"])
         language = _JSON if is_post else _TEXT
-        filters = language if has_filter and language in languages else None
         search = ApiSearch(
             href=href,
             is_post=is_post,
             collection=collection,
-            filters=filters,
+            filters=language if has_filter and language in languages else None,
             has_query=any(_ITEM_SEARCH_QUERY in each for each in classes),
             has_sort=any(_ITEM_SEARCH_SORT in each for each in classes),
             own=collection,

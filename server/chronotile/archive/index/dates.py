@@ -146,10 +146,9 @@ class DateItems:
         )
 
     def _asset_json(self, file: DateFile) -> Json:
-        titles = [self._variables[name].title or name for name in file.variables]
         return {
             "href": file.path,
-            "title": ", ".join(titles),
+            "title": ", ".join([self._variables[name].title or name for name in file.variables]),
             "type": media_type(file.path),
             "roles": ["data"],
             **({} if file.size is None else {"file:size": file.size}),
@@ -219,10 +218,9 @@ def cube_of_grid(grid: NativeGrid, time: Json | None, variables: Mapping[str, Va
     """Return dimensions, of which `time` is one, and variables as STAC's datacube extension has them."""
     box, crs = grid.bbox, grid.crs
     code = int(crs.name.removeprefix("EPSG:")) if crs.name.startswith("EPSG:") else crs.definition.to_wkt()
-    extents = {"x": [box.xmin, box.xmax], "y": [box.ymin, box.ymax]}
     horizontal = {
         axis: {"type": "spatial", "axis": axis, "extent": extent, "reference_system": code}
-        for axis, extent in extents.items()
+        for axis, extent in {"x": [box.xmin, box.xmax], "y": [box.ymin, box.ymax]}.items()
     }
     return {
         "cube:dimensions": horizontal | ({} if time is None else {"time": time}),

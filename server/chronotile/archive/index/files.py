@@ -171,8 +171,7 @@ def _template(path: str, expression: re.Pattern[str], name: str) -> tuple[str, s
 
 def _fixed_folder(href: str) -> str:
     # The folder above the first part of a pattern that varies.
-    before = re.split(r"[*?[{]", href)[0]
-    return before.rpartition("/")[0] + "/"
+    return re.split(r"[*?[{]", href)[0].rpartition("/")[0] + "/"
 
 
 def _id_of(key: str, root: str) -> str:

@@ -197,11 +197,10 @@ def fill(  # noqa: PLR0913 -- of which four are named
     doubtful = _doubtful(collection.id, source, store)
     summary = FillSummary(collection=collection.id, removed=removed)
     while True:
-        holder = new_holder()
         run = store.passes.begin(
             collection.id,
             source=source.identity,
-            holder=holder,
+            holder=new_holder(),
             is_whole=is_whole,
             is_empty=is_empty,
             doubtful=doubtful,

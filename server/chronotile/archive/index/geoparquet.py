@@ -332,8 +332,7 @@ class _FileElsewhere:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a position."""
-        start = {os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}.get(whence, 0)
-        self._at = start + offset
+        self._at = {os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}.get(whence, 0) + offset
         return self._at
 
     def tell(self) -> int:

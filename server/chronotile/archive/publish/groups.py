@@ -105,10 +105,9 @@ class Groups:
             The groups that lead to nothing now: for `remove`, once no link leads to them.
         """
         given = sorted(groups)
-        documents = in_order(self._read, given)
         return [
             group
-            for group, document in zip(given, documents, strict=True)
+            for group, document in zip(given, in_order(self._read, given), strict=True)
             if document is not None and not self._drop_moved_of(group, document)
         ]
 

@@ -56,8 +56,7 @@ class FinishedJob:
     def sources(self) -> tuple[Json, ...]:
         """What it was made of."""
         of_results = (each.metadata for each in self.job.results.values())
-        metadata = next((each for each in of_results if each is not None), {})
-        return tuple(metadata.get("sources", ()))
+        return tuple(next((each for each in of_results if each is not None), {}).get("sources", ()))
 
 
 def publication_of_job(finished: FinishedJob, catalogue: Catalogue) -> Publication:

@@ -100,8 +100,7 @@ class RemoteFile:
 
     def _now(self) -> ObjectState:
         if self._state is None:
-            place = place_of(self._href)
-            self._state = self._asked(partial(ask_part, place, 0, 1, None))[1]
+            self._state = self._asked(partial(ask_part, place_of(self._href), 0, 1, None))[1]
         return self._state
 
     def _asked(self, ask: Callable[[], tuple[bytes, ObjectState]]) -> tuple[bytes, ObjectState]:

@@ -102,8 +102,7 @@ def fault_of_file(file: Path, *, is_thorough: bool) -> str | None:
                 found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
                 return None if found == "ok" else " ".join(found.split())
     except sqlite3.Error as error:
-        name = str(getattr(error, "sqlite_errorname", ""))
-        return str(error) if name.startswith(DAMAGE) else None
+        return str(error) if str(getattr(error, "sqlite_errorname", "")).startswith(DAMAGE) else None
     return None
 
 

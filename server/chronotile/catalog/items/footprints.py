@@ -129,8 +129,7 @@ WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
 
 def level_of(box: BBox) -> int:
     """Return the finest level whose cells are at least as large as a CRS84 box."""
-    width = box.unwound().xmax - box.xmin
-    size = max(width, box.ymax - box.ymin)
+    size = max(box.unwound().xmax - box.xmin, box.ymax - box.ymin)
     if size <= 360 / (1 << FINEST):
         return FINEST
     level = max(0, math.floor(math.log2(360 / size)))

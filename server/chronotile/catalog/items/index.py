@@ -142,8 +142,7 @@ class ItemIndex:
                     return []
                 found = [row for part in boxes for row in self._rows_meeting(cursor, known, part, when)]
         lookups.require_few(len(found), most, "items")
-        rows = {row[0]: row for row in found}
-        return lookups.in_order(rows.values(), boxes, when)
+        return lookups.in_order({row[0]: row for row in found}.values(), boxes, when)
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
         """Return the assets of items, by number; items that are gone are missing."""

@@ -237,8 +237,7 @@ class States:
 
     def _renewed(self, before: _LookUp | None) -> _LookUp:
         """What is looked up now, unless another thread has done it, or does and there are counters from before."""
-        is_needed = before is None or before.error is not None
-        if not self._looking.acquire(blocking=is_needed):
+        if not self._looking.acquire(blocking=before is None or before.error is not None):
             assert before is not None  # noqa: S101 -- otherwise it has waited
             return before
         try:

@@ -300,8 +300,7 @@ class ItemSearcher:
         near: Sequence[BBox] | None,
     ) -> Iterator[_Search]:
         """One search for each value of a property, of which an item has one; `near`, if it may compare too many."""
-        rest = None if part.rest is None else Filter(repr(part.rest), part.rest)
-        shape = replace(shape, filter=rest)
+        shape = replace(shape, filter=None if part.rest is None else Filter(repr(part.rest), part.rest))
         for pair in sorted(part.pairs, key=repr):
             given = {**values, "value": key_of(pair.name, pair.value)}
             are_many = near is not None and candidates.require_few(shape, given, near)

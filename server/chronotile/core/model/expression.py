@@ -265,8 +265,7 @@ class _Reader:
 
     def binary(self, node: ast.BinOp) -> _Step:
         """`+ - * / // % **`, or `& |` between conditions."""
-        steps = [self.step(each) for each in (node.left, node.right)]
-        return _applied(node.op, steps, node)
+        return _applied(node.op, [self.step(each) for each in (node.left, node.right)], node)
 
     def unary(self, node: ast.UnaryOp) -> _Step:
         """`+ -`, or `not ~` before a condition."""

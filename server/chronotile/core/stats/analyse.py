@@ -103,8 +103,7 @@ def _period_anomalies(
     Each date is compared with the normal of its own part of the year, so that missing dates move no mean: a June of
     which only late dates are clear is not compared with all of June.
     """
-    longer = max(series.times, reference.times, key=len)
-    how = replace(how, by=slot_kind(longer, how.by))
+    how = replace(how, by=slot_kind(max(series.times, reference.times, key=len), how.by))
 
     def differences(curves: Curves) -> tuple[Curves, IntArray]:
         apart = find_anomalies(curves, reference, find_normals(reference, curves.times, how), "abs")

@@ -112,8 +112,7 @@ def observations_of(times: InstantArray) -> Observations:
     times. Where times agree on no time of day, as six-hourly ones, the longest of the `SPANS` on which they
     agree takes the place of the day.
     """
-    nanoseconds = times.astype("datetime64[ns]").astype(np.int64)
-    even = _even(nanoseconds)
+    even = _even(times.astype("datetime64[ns]").astype(np.int64))
     is_first = np.ones(times.size, dtype=bool)
     is_first[1:] = np.diff(even) > 0
     firsts = np.flatnonzero(is_first)

@@ -106,8 +106,7 @@ def _weights_of_few(values: FloatArray) -> FloatArray:
     weights = np.ones(values.size)
     if values.size < 5:
         return weights
-    around = sliding_window_view(values, 5)
-    apart = np.abs(values[2:-2] - np.median(around, axis=1))
+    apart = np.abs(values[2:-2] - np.median(sliding_window_view(values, 5), axis=1))
     reach = 6 * np.median(np.abs(values[1:-1] - (values[:-2] + values[2:]) / 2))
     weights[2:-2] = np.clip(1 - (apart / reach) ** 2, 0, None) ** 2 if reach > 0 else apart == 0
     return weights

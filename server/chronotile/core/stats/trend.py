@@ -51,8 +51,7 @@ def find_trends(curves: Curves, groups: Sequence[Group]) -> Trends:
     compared: median slope, statistic and variance are those of the seasonal Kendall test, which takes seasons as
     independent of one another. Values that follow one another too closely to be independent make `p` too small.
     """
-    pairs = pair_count(groups)
-    size = max(1, BLOCK_VALUES // max(pairs, 1))
+    size = max(1, BLOCK_VALUES // max(pair_count(groups), 1))
     blocks = [
         _trends_of_block(Curves(times=curves.times, values=curves.values[top : top + size]), groups)
         for top in range(0, max(len(curves.values), 1), size)
@@ -116,8 +115,7 @@ def _probability(statistic: FloatArray, variance: FloatArray) -> FloatArray:
 
 def _variance(values: FloatArray) -> FloatArray:
     # That of Kendall's statistic of each series (series, n), less what ties take from it (Kendall 1975).
-    counts = np.isfinite(values).sum(axis=1)
-    return (_spread(counts) - _tied(values)) / 18
+    return (_spread(np.isfinite(values).sum(axis=1)) - _tied(values)) / 18
 
 
 def _spread(count: IntArray) -> IntArray:

@@ -89,8 +89,7 @@ class _Located:
 def _polynomials(native: NativeGrid, grid: Grid, count: int) -> _Located | None:
     """Polynomials through `count` by `count` Chebyshev nodes; `None` where the source's CRS does not reach."""
     nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    places = np.concatenate([nodes, CHECKS])
-    columns, rows = _cells_at(native, grid, places)
+    columns, rows = _cells_at(native, grid, np.concatenate([nodes, CHECKS]))
     if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
         return None
     to_terms = np.linalg.inv(np.polynomial.chebyshev.chebvander(nodes, count - 1))

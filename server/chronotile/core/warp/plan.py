@@ -163,8 +163,7 @@ def plan_warp(
         resampling: How.
         level: Which to read; `None` is that of `level_for` this grid, of a part of a larger one it may be another.
     """
-    native = levels[0]
-    place = place_of(grid, native)
+    place = place_of(grid, levels[0])
     if place is None:
         return None
     level = level_for(levels, place.grid) if level is None else level

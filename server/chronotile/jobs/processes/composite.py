@@ -118,10 +118,8 @@ def _window_of(maps: Coverage, window: Window) -> Numbers:
 def _reduced(coverage: Coverage, reducer: PictureReducer, work: Work) -> Numbers:
     """(y, x), as `_band` says they are written."""
     if reducer == "median":  # which needs all values of a cell at once
-        numbers = read_all(coverage, work)
-        return _written(over_time(_rasters(numbers[::-1], coverage), reducer), reducer)
-    runs = [_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs]
-    return np.concatenate(runs)
+        return _written(over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
+    return np.concatenate([_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs])
 
 
 def _reduced_rows(coverage: Coverage, rows: range, reducer: PictureReducer, work: Work) -> Numbers:

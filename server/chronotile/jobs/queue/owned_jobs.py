@@ -109,11 +109,10 @@ class OwnedJobs:
         Return whether it was still ours. Its finished tasks stay.
         """
         values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}
-        is_first = JOBS.c.attempts <= 1
         counts = {
             "attempts": JOBS.c.attempts - 1,
             "blocks": None,
-            "started": case((is_first, None), else_=JOBS.c.started),
+            "started": case((JOBS.c.attempts <= 1, None), else_=JOBS.c.started),
         }
         with write_transaction(self._engine) as connection:
             return _write(connection, id_, owner, values | counts | {"updated": self._clock(connection)})

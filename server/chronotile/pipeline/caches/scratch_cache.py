@@ -110,8 +110,7 @@ class ScratchCache:
         """Drop files that no client has requested for a long time."""
         with self._lock:
             oldest_s = self._clock() - self._unused_s
-            unused = [key for key, entry in self._entries.items() if entry.used_s < oldest_s]
-            for key in unused:
+            for key in [key for key, entry in self._entries.items() if entry.used_s < oldest_s]:
                 self._drop(self._entries.pop(key))
 
     def close(self) -> None:

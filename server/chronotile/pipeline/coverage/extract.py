@@ -367,8 +367,7 @@ class WarpedCells:
         variable = field.layer.main_variable
         resampling = self.resampling or field.layer.resampling
         level = level_for(variable.levels, self.grid)
-        first = rows.start // self.tile_height * self.tile_height
-        for top in range(first, rows.stop, self.tile_height):
+        for top in range(rows.start // self.tile_height * self.tile_height, rows.stop, self.tile_height):
             for left in range(0, self.grid.width, self.tile_width):
                 grid = self._tile(top, left)
                 start, stop = max(rows.start, top), min(rows.stop, top + grid.height)

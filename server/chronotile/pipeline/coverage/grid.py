@@ -192,8 +192,7 @@ def _exactly(cells: Grid, native: NativeGrid) -> Place:
         window = None
     if window is not None and is_upright(native) and are_alike(cells.crs, native.crs):
         own = grid_of(native, window, cells.crs)
-        tolerance = SAME_CELL * min(own.resolution)
-        is_same = np.allclose(own.bbox, cells.bbox, rtol=0, atol=tolerance)
+        is_same = np.allclose(own.bbox, cells.bbox, rtol=0, atol=SAME_CELL * min(own.resolution))
         if is_same and (own.width, own.height) == (cells.width, cells.height):
             return Place(grid=own, window=window, inside=None)
     return Place(grid=_sized(cells, cells.width, cells.height, "width"), window=None, inside=None)

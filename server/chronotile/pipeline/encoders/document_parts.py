@@ -157,8 +157,7 @@ def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
         method: How many values became one, such as `mean`; there are no categories then.
     """
     variable = layer.main_variable
-    label = i18n(layer.title) or {ANY_LANGUAGE: layer.id}
-    document = parameter(label, variable.encoding.units)
+    document = parameter(i18n(layer.title) or {ANY_LANGUAGE: layer.id}, variable.encoding.units)
     if layer.abstract:
         document["description"] = i18n(layer.abstract)
     if variable.standard_name:

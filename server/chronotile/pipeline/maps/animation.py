@@ -119,8 +119,7 @@ def _end(start: Instant, period: Period) -> Instant:
     end = period.step(start, 1)
     if period.months or period.is_dekad:
         return end
-    of_year = np.datetime64(start.astype("datetime64[Y]") + np.timedelta64(1, "Y"), "ns")
-    return min(end, of_year)
+    return min(end, np.datetime64(start.astype("datetime64[Y]") + np.timedelta64(1, "Y"), "ns"))
 
 
 def _period_text(start: Instant, period: Period) -> str:
@@ -260,8 +259,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     if found is not None:
         return found
     shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
-    seconds = _seconds(shots)
-    require_seconds(seconds, services, alternative=FEWER_FRAMES, locator="step")
+    require_seconds(_seconds(shots), services, alternative=FEWER_FRAMES, locator="step")
     film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
     size = _film_bytes(request.format, shown)
     if pictures is None:
@@ -317,8 +315,7 @@ def draw_frames(
     layer, _reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
     frames = frame_times(layer, shown.time, request.step, now=services.clock())
     shots = tuple(_shot(shown, layer, frames[number], services) for number in own)
-    size = _drawing_bytes(shots)
-    with _memory(size, services, is_active):
+    with _memory(_drawing_bytes(shots), services, is_active):
         yield from _drawn(shots, is_active)
 
 
@@ -472,8 +469,7 @@ def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) 
 
 
 def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:
-    grid = request.shown.grid
-    require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture")
+    require_sides(request.shown.grid, MAX_SIDE_PX, alternative="request a smaller picture")
     require_at_most("frames of an animation", len(frames), MAX_FRAMES, alternative=FEWER_FRAMES, locator="step")
     _check_pixels(request, sum(len(frame.indexes) for frame in frames), services)
 

@@ -54,8 +54,7 @@ def draw_legend(
     legend, etag = _resolved(request, extension, services, shape)
     if etag in known:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
-    body = _draw(extension, legend, shape)
-    return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag)
+    return Payload(body=_draw(extension, legend, shape), media_type=LEGEND_TYPES[extension], etag=etag)
 
 
 def draw_legends(

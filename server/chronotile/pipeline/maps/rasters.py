@@ -381,7 +381,6 @@ def _read_bytes(window: int, times: int, pixels: int) -> int:
 
 def _pixel_bytes(request: MapRequest, target: MapTarget) -> int:
     """Of a picture, before it is encoded; of values they are part of what is encoded."""
-    encoding = target.layer.main_variable.encoding
-    has_many = len(target.style.classes) + len(encoding.flags) > MANY_COLOURS
+    has_many = len(target.style.classes) + len(target.layer.main_variable.encoding.flags) > MANY_COLOURS
     is_rgba = target.layer.is_composite or has_many or isinstance(request.background, Backdrop)
     return RGBA_BYTES if is_rgba else INDEX_BYTES

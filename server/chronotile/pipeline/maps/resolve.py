@@ -226,8 +226,7 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
         LimitExceeded: It is wider or higher; `alternative` describes the request to send instead.
     """
     side = max(grid.width, grid.height)
-    name = larger_side(grid)
-    require_at_most("pixels per side", side, most, alternative=alternative, locator=name)
+    require_at_most("pixels per side", side, most, alternative=alternative, locator=larger_side(grid))
 
 
 def _check_size(request: MapRequest, layer: Layer, times: int, services: Services) -> None:

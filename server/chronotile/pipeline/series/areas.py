@@ -329,8 +329,7 @@ def _noted(
     noted = list(areas)
     numbers = np.flatnonzero(is_outside | is_empty | is_beyond).tolist()
     reach = reach_of(layer) if numbers else ""
-    hints = _hints([areas[number] for number in numbers], layer)
-    for number, hint in zip(numbers, hints, strict=True):
+    for number, hint in zip(numbers, _hints([areas[number] for number in numbers], layer), strict=True):
         if is_outside[number]:
             note = f"it lies outside the layer, which {reach}{hint}"
         elif is_empty[number]:
@@ -397,8 +396,7 @@ def _series(
     names: Sequence[str],
 ) -> list[AreaSeries]:
     """The values of each area, without the values for which too few cells have one."""
-    share = _by_area([part.valid_share for part in parts])
-    is_short = share < request.min_valid - ROUNDING
+    is_short = _by_area([part.valid_share for part in parts]) < request.min_valid - ROUNDING
     is_unreadable = _by_area([part.causes.get(UNREADABLE_CODE, np.zeros_like(part.valid)) for part in parts]) > 0
     columns = {}
     for reducer in request.reducers:

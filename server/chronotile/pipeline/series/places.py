@@ -87,10 +87,9 @@ def extract_place_values(
     unreadable, left_out, without_cells = tuple[Instant, ...](), tuple[str, ...](), 0
     near = near_layer(target.places, layer)[numbers]
     if near.any():
-        areas = target.places.areas_of(numbers[near])
         series_request = AreaSeriesRequest(
             layer=layer.id,
-            areas=areas,
+            areas=target.places.areas_of(numbers[near]),
             time=request.time,
             reducers=(request.reducer,),
             weights=request.weights,

@@ -100,8 +100,7 @@ def _reversed(style: Style) -> Style:
     What lies beyond the range keeps its colour, unless that is the one of the end it lies beside.
     """
     low, high = style.range
-    ends = colours_of_values(style, np.array([low, high])).tolist()
-    first, last = (Colour(*end) for end in ends)
+    first, last = (Colour(*end) for end in colours_of_values(style, np.array([low, high])).tolist())
     shares = [(stop.value - low) / ((high - low) or 1.0) for stop in style.ramp]
     stops = zip(reversed(shares), reversed(style.ramp), strict=True)
     return replace(

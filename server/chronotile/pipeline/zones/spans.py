@@ -147,8 +147,7 @@ def _joined(spans: Spans) -> Spans:
     line = np.cumsum((np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0))
     apart = int(spans.stops.max() - spans.starts.min()) + 1  # lines one behind the other, so that none reaches the next
     reached = np.maximum.accumulate(spans.stops + line * apart)
-    is_new = np.append(True, (spans.starts + line * apart)[1:] > reached[:-1])
-    firsts = np.flatnonzero(is_new)
+    firsts = np.flatnonzero(np.append(True, (spans.starts + line * apart)[1:] > reached[:-1]))
     lasts = np.append(firsts[1:], spans.areas.size) - 1
     return Spans(
         areas=spans.areas[firsts],
@@ -311,8 +310,7 @@ def _summed(bits: Spans, own: Float64Array, heights: Float64Array, reach: Reach)
 
 def _added(spans: Spans, width: int) -> Spans:
     """Spans in order of which no two of an area share a cell: where some do, with the sum of their parts."""
-    is_line = _line_starts(spans)
-    is_shared = ~is_line[1:] & (spans.starts[1:] < spans.stops[:-1])
+    is_shared = ~_line_starts(spans)[1:] & (spans.starts[1:] < spans.stops[:-1])
     if not is_shared.any():
         return spans
     is_own = np.isin(spans.areas, spans.areas[1:][is_shared])  # the other areas are as they are without these

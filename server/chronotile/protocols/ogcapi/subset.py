@@ -94,8 +94,7 @@ def _edges(member: Member | None) -> tuple[float, float]:
     if len(parts) > 2 or (len(parts) == 1 and parts[0] in OPEN):
         raise _no_position(member)
     low = -math.inf if parts[0] in OPEN else _position(parts[0], member)
-    high = math.inf if parts[-1] in OPEN else _position(parts[-1], member)
-    return low, high
+    return low, math.inf if parts[-1] in OPEN else _position(parts[-1], member)
 
 
 def _position(text: str, member: Member) -> float:

@@ -147,8 +147,7 @@ async def post_shapes(request: Request) -> Response:
     """Return the shapes of a file that a client sends as GeoJSON."""
     Kvp(request.query_params.multi_items()).check_names(())
     content = await body_of(request, at_most=MAX_FILE_BYTES, is_file=True)
-    services = services_of(request)
-    body = await run(request, UPLOADS, partial(_shapes, content, services))
+    body = await run(request, UPLOADS, partial(_shapes, content, services_of(request)))
     return respond_with_content(body, GEOJSON, request, cache_control="no-store")
 
 

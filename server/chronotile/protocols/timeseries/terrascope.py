@@ -172,11 +172,10 @@ async def get_point(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     series_request, options = point_request(layer, query), entry_options(query)
     encode = partial(encode_point_series, domain=layer.times, options=options)
-    written = SeriesFormat(name=options.name, media_type=MEDIA_TYPE, encode=encode)
     work = partial(
         deliver_series,
         series_request,
-        written,
+        SeriesFormat(name=options.name, media_type=MEDIA_TYPE, encode=encode),
         services,
         known=known_etags(request),
         is_active=disconnect_check(request),

@@ -279,8 +279,7 @@ class TimeDomain:
         low = int(np.searchsorted(self.starts, span.start, side="right"))
         if low > 0 and self.ends[low - 1] > span.start:
             low -= 1
-        high = int(np.searchsorted(self.starts, span.end, side="left"))
-        return range(low, max(low, high))
+        return range(low, max(low, int(np.searchsorted(self.starts, span.end, side="left"))))
 
     def at_or_before(self, instant: Instant) -> int | None:
         """Return the index of the latest time that starts at or before `instant`, if any."""

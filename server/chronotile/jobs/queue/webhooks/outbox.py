@@ -69,11 +69,10 @@ def news_after(cursor: str, webhook: Webhook, services: Services) -> NewsPage:
     selected = {id(each) for each in (*left, *_matching(present, webhook, services))}
     chosen = [each for each in page.changes if id(each) in selected]
     afters = [each.cursor for each in chosen[:-1]] + [page.cursor] * bool(chosen)
-    befores = [cursor, *afters[:-1]]
     return NewsPage(
         news=tuple(
             News(change=change, before=before, after=after)
-            for change, before, after in zip(chosen, befores, afters, strict=False)
+            for change, before, after in zip(chosen, [cursor, *afters[:-1]], afters, strict=False)
         ),
         after=page.cursor,
         has_changes=bool(page.changes),

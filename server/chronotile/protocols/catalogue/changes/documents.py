@@ -301,6 +301,5 @@ def signed_headers(body: bytes, *, id_: str, at_s: int, key: bytes) -> Mapping[s
         at_s: When it is sent, seconds since 1970: a message that was recorded is too old later.
         key: Which the subscriber knows.
     """
-    content = f"{id_}.{at_s}.".encode() + body
-    digest = base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+    digest = base64.b64encode(hmac.digest(key, f"{id_}.{at_s}.".encode() + body, "sha256")).decode()
     return {"webhook-id": id_, "webhook-timestamp": str(at_s), "webhook-signature": f"{VERSION},{digest}"}

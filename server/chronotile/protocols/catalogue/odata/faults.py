@@ -24,8 +24,7 @@ SPELLING: Mapping[str, str] = {
 
 def odata_fault(error: ChronotileError, request: Request) -> Response:
     """Return the error document; of a limit with its name, its value and the requested one."""
-    document = error_document(error)
-    body = b"" if request.method == "HEAD" else orjson.dumps(document)
+    body = b"" if request.method == "HEAD" else orjson.dumps(error_document(error))
     return Response(body, status_code=error.status, media_type=MEDIA_TYPE, headers=HEADERS)
 
 

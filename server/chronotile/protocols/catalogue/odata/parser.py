@@ -173,8 +173,7 @@ def literal_of(token: Token) -> Literal | None:
     if token.kind == "text":
         return token.text[1:-1].replace("''", "'")
     if token.kind == "number":
-        is_whole = token.text.lstrip("+-").isdigit()
-        return int(token.text) if is_whole else float(token.text)
+        return int(token.text) if token.text.lstrip("+-").isdigit() else float(token.text)
     if token.kind == "guid":
         return UUID(token.text)
     if token.kind == "time":
@@ -313,8 +312,7 @@ class _Parser:
         if token.word in TEXT_FUNCTIONS:
             path = self._path(self.expect("name"))
             self.expect(",")
-            text = literal_of(self.expect("text"))
-            condition: Condition = TextMatch(path, token.word, str(text))
+            condition: Condition = TextMatch(path, token.word, str(literal_of(self.expect("text"))))
         elif token.word == INTERSECTS and self.within is None:
             self.expect("area")
             self.expect("=")

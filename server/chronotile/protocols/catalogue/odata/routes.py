@@ -163,8 +163,7 @@ async def get_attributes_of(request: Request) -> Response:
 
 async def _product(request: Request, document_of: Callable[[Json, UUID], Json]) -> Json:
     found, services = await _found(request), services_of(request)
-    item = await run(request, LOOKUPS, partial(shown_item, found, services))
-    return document_of(item, found.product)
+    return document_of(await run(request, LOOKUPS, partial(shown_item, found, services)), found.product)
 
 
 async def _found(request: Request) -> FoundItem:

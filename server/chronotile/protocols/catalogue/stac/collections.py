@@ -204,11 +204,10 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         extensions.MAP_LINKS_EXTENSION: any(each["rel"] in {"xyz", "wmts", "wms"} for each in links),
         LANGUAGE: True,
     }
-    shown = context.authentication([extension for extension, is_used in parts.items() if is_used])
     return {
         "type": "Collection",
         "stac_version": STAC_VERSION,
-        **shown,
+        **context.authentication([extension for extension, is_used in parts.items() if is_used]),
         "id": offered.id,
         "title": title,
         "description": with_licence(description, licence),

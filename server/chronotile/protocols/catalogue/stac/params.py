@@ -388,9 +388,8 @@ def _place_of(query: Kvp, collection: str | None) -> dict[str, Any]:
     box = BBOX.given(query)
     geometry = INTERSECTS.given(query) if collection is None else None
     check_place(box, geometry)
-    collections = (collection,) if collection is not None else COLLECTIONS.given(query) or ()
     return {
-        "collections": collections,
+        "collections": (collection,) if collection is not None else COLLECTIONS.given(query) or (),
         "ids": IDS.given(query) or (),
         "bbox": box,
         "geometry": geometry,

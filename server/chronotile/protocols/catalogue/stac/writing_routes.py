@@ -55,8 +55,7 @@ async def put_item(request: Request) -> Response:
     body = await body_of(request)
 
     def write() -> None:
-        document = _object(parsed(body))
-        if not transaction.replace(_of_id(document, id_), found=None):
+        if not transaction.replace(_of_id(_object(parsed(body)), id_), found=None):
             raise unknown_item(transaction.collection, id_)
 
     await transaction.run(write)

@@ -130,7 +130,6 @@ def _named(found: Identified) -> Iterator[tuple[CellSeries, str]]:
 
 def _json(found: Sequence[Identified]) -> bytes:
     """A GeoJSON feature collection (RFC 7946), one feature a layer that has a cell there."""
-    infos = [place_info(each) for each in found]
     features = [
         {
             "type": "Feature",
@@ -138,7 +137,7 @@ def _json(found: Sequence[Identified]) -> bytes:
             "geometry": {"type": "Point", "coordinates": [info.longitude, info.latitude]},
             "properties": info.properties | _series(info),
         }
-        for info in infos
+        for info in [place_info(each) for each in found]
         if info.properties
     ]
     document = {"type": "FeatureCollection", "features": features}

@@ -128,8 +128,7 @@ def listed_names(query: Kvp, catalogue: Catalogue) -> frozenset[str] | None:
     if text is None:
         return None
     names = frozenset(name.strip() for name in text.split(","))
-    listed = {name for name, _layer in catalogue.offered_layers}
-    for name in sorted(names - listed):
+    for name in sorted(names - {name for name, _layer in catalogue.offered_layers}):
         layer = catalogue.layer(name)
         raise InvalidParameter(f"{name} is an alias that is not listed; use {layer.id}", locator="layer")
     return names
@@ -146,10 +145,9 @@ def collection_entries(context: CapabilitiesContext, *, times: int = MAX_LISTED)
     named: dict[str, list[LayerEntry]] = {}
     for name, layer in advertised_layers(context):
         named.setdefault(layer.collection, []).extend(_layer_entry(name, layer, context, times))
-    collections = context.services.catalogue.collections
     return tuple(
         _collection_entry(collection, tuple(layers), context.language)
-        for collection in collections
+        for collection in context.services.catalogue.collections
         if (layers := named.get(collection.id))
     )
 

@@ -66,8 +66,7 @@ async def _document(request: Request, choose: Callable[[StoreDescription], dict[
         description = describe_store(store, services)
         return encode_document(choose(description), description, known=known)
 
-    payload = await run(request, STORES, describe, layers=[store.layer])
-    return _response(payload, store)
+    return _response(await run(request, STORES, describe, layers=[store.layer]), store)
 
 
 async def get_chunk(request: Request) -> Response:

@@ -99,9 +99,8 @@ def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue)
     """
     query.check_names(names_of(OF_ANIMATION))
     layer, written = catalogue.layer(path["layer"]), by_extension(path["extension"], FORMATS)
-    shown = map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.of(query))
     return AnimationRequest(
-        shown=shown,
+        shown=map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.of(query)),
         format=written,
         step=STEP.of(query),
         fps=FPS.of(query),

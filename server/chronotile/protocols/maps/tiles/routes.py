@@ -104,8 +104,7 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
 
 async def get_tilejson(request: Request) -> Response:
     """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
-    services = services_of(request)
-    body = await run(request, DOCUMENTS, partial(_tilejson, request, services))
+    body = await run(request, DOCUMENTS, partial(_tilejson, request, services_of(request)))
     return respond_with_content(body, "application/json", request)
 
 
@@ -137,8 +136,7 @@ def _tilejson(request: Request, services: Services) -> bytes:
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
     template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
-    expression = picture.EXPRESSION.given(query)
-    shown, reading = with_expression(layer, expression, services)
+    shown, reading = with_expression(layer, picture.EXPRESSION.given(query), services)
     requested_style(style_request(request.path_params, query), shown, reading)
     found = picture.settled(layer, query, DATETIME.of(query), services)
     if "datetime" not in found and len(shown.times):

@@ -218,5 +218,4 @@ def conformance_document(state: ServerState) -> Json:
     pygeoapi's own list has classes that do not hold here, and in 0.21 grows with each request.
     """
     blocks = (each for block in BLOCKS for each in (*block.conformance, *block.allowed_conformance(state)))
-    classes = [*CONFORMANCE, *blocks]
-    return {"conformsTo": list(dict.fromkeys(classes))}
+    return {"conformsTo": list(dict.fromkeys([*CONFORMANCE, *blocks]))}

@@ -40,8 +40,7 @@ class _JsonRequest:
 
 def pygeoapi_landing(context: CollectionContext) -> Json:
     """Return pygeoapi's landing page."""
-    api = API(_configuration(context), {})
-    return _pygeoapi_document(api, landing_page)
+    return _pygeoapi_document(API(_configuration(context), {}), landing_page)
 
 
 def pygeoapi_collections(context: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:

@@ -290,12 +290,11 @@ class Locations:
             }
 
     def _outlines(self, places: PlaceSet) -> Json:
-        title = f"{text_in(places.spec.title, self.language) or places.id}: outlines"
         return link(
             "related",
             f"{self.root}/places/{quote(places.id)}?format=geojson",
             queries.MEDIA_TYPES[queries.GEOJSON],
-            title,
+            f"{text_in(places.spec.title, self.language) or places.id}: outlines",
         )
 
 

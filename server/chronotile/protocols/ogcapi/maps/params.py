@@ -64,8 +64,7 @@ class Viewport:
         if self.centre is None and self.pixel_m is None:
             return self._over(data) if self.width is None or self.height is None else self._fitted(data)
         middle = (data.xmin + data.xmax) / 2, (data.ymin + data.ymax) / 2
-        pixel_m = self.pixel_m or native_cell_m(natives[0])
-        return self._round(self.centre or middle, pixel_m)
+        return self._round(self.centre or middle, self.pixel_m or native_cell_m(natives[0]))
 
     def _over(self, box: BBox) -> Grid:
         """The box, its pixels square on the ground unless both sides are requested."""

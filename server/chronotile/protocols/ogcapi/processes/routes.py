@@ -57,8 +57,7 @@ async def get_processes(request: Request) -> Response:
 
 async def get_process(request: Request) -> Response:
     """Return the description of a process."""
-    query = document_query(request)
-    context = context_for(request, query)
+    context = context_for(request, document_query(request))
     document = process_document(process_of(request.path_params["processID"]), context)
     return await document_in(request, context, document, partial(process_page, document, context))
 

@@ -64,8 +64,7 @@ def scheme_url(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
 
 def scheme_link(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
     """Return the link of a tileset to its tile matrix set."""
-    href = scheme_url(tile_matrix_set, context)
-    return link(REL_SCHEME, href, JSON, tile_matrix_set.title)
+    return link(REL_SCHEME, scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)
 
 
 def scheme_uri(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:

@@ -69,8 +69,7 @@ def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Docume
     """Return all that is known of a layer."""
     grid, services = layer.main_variable.grid, context.services
     collection = services.catalogue.collection(layer.collection)
-    clear = services.catalogue.clear.get(layer.id)
-    first = clear_default(clear or layer, services)
+    first = clear_default(services.catalogue.clear.get(layer.id) or layer, services)
     summary = layer_summary(name, layer, context)
     return {
         **summary,

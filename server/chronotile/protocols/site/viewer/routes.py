@@ -127,10 +127,9 @@ def _content_security_policy(viewer: ViewerInfo, *, is_embedded: bool) -> str:
         viewer: Whose base maps are shown, and whose geocoder is asked.
         is_embedded: Whether pages elsewhere may show this one in a frame.
     """
-    hosts = _hosts(each.href for each in viewer.maps)
     directives = {
         "default-src": "'self'",
-        "img-src": " ".join(["'self'", "data:", "blob:", *hosts]),
+        "img-src": " ".join(["'self'", "data:", "blob:", *_hosts(each.href for each in viewer.maps)]),
         "connect-src": " ".join(["'self'", *_hosts([] if viewer.geocoder is None else [viewer.geocoder.href])]),
         "media-src": "'self' blob:",
         "object-src": "'none'",
@@ -260,8 +259,7 @@ def read_viewer_file(folder: Path, path: str) -> ViewerFile:
     if names[0] != VERSIONED or len(names) < 3:
         return _shipped(folder, names)
     found = _shipped(folder, names[2:])
-    is_current = names[1] == viewer_version(folder)
-    return replace(found, is_immutable=is_current)
+    return replace(found, is_immutable=names[1] == viewer_version(folder))
 
 
 def viewer_version(folder: Path) -> str:
