@@ -129,17 +129,13 @@ def _variable_findings(
             if archive.discovery is None and variable.observed_range is None:  # else it was reported at the opening
                 yield from value_findings(seen, archive.state.styles)
         if failure is not None:
-            file = _file_of(reader, variable.name, newest)
+            # The name of the file that has all of the time, if there is one; messages of joined files name it.
+            paths = {piece.path for piece in reader.pieces(variable.name, newest)} - {None}
+            file = base_name(paths.pop() or "") if len(paths) == 1 else ""
             if not file or not any(place.endswith(file) for place in damaged):
                 message = f"{file and f'{file}: '}{one_line(origin_of(failure))}; replace the file"
                 yield Finding("error", variable.name, f"its pixels cannot be read: {message}")
         yield from _overview_findings(variable)
-
-
-def _file_of(reader: Reader, variable: str, index: int) -> str:
-    # The name of the file that has all of a time, if one has; messages of joined files name it.
-    paths = {piece.path for piece in reader.pieces(variable, index)} - {None}
-    return base_name(paths.pop() or "") if len(paths) == 1 else ""
 
 
 def _flag_findings(archive: Archive) -> Iterator[Finding]:

@@ -42,6 +42,6 @@ class FindingLog:
 
 
 def _name(finding: Finding) -> str:
-    """Not of the line that requests it, which is another when the configuration is edited elsewhere, nor of counts."""
+    # Without the line that requests it, which moves when the configuration is edited elsewhere, and without counts.
     text = "\n".join((finding.severity, finding.place, _COUNTS.sub("", finding.message), finding.path))
     return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -238,7 +238,10 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
     places, of_places = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
     readers, of_readers, unopened = _opened_here(here, state, before=before, caches=caches)
-    _require_index_of(unopened, before, caches)
+    # Collections of `before` would be lost if the index does not answer.
+    lost = set[str]() if before is None else before.services.readers.keys() & unopened
+    if lost and caches.items is not None:
+        refresh.state_in_index(caches.items, min(lost))
     found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
     infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: each.info for name, each in found.opened.items()}
@@ -317,13 +320,6 @@ def _opened_here(
     failing = {} if before is None else _failing_cubes(before, specs, {*unchanged, *opened.readers})
     readers = {**unchanged, **opened.readers, **failing}
     return readers, _source_findings(opened.findings, failing), opened.away - readers.keys()
-
-
-def _require_index_of(unopened: frozenset[str], before: Archive | None, caches: ReaderCaches) -> None:
-    """Raise `SourceUnavailable` if collections of `before` would be lost because the index does not answer."""
-    lost = set[str]() if before is None else before.services.readers.keys() & unopened
-    if lost and caches.items is not None:
-        refresh.state_in_index(caches.items, min(lost))
 
 
 def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:

@@ -143,19 +143,14 @@ def _document(href: str) -> CollectionDocument:
         return CollectionDocument()
     try:
         body = _read(href)
-        child = _only_child(body)
+        links = [each for each in map(object_of, list_of(body.get("links"))) if each.get("rel") == "child"]
+        is_catalogue = body.get("type") == "Catalog" and len(links) == 1
+        child = text_of(links[0].get("href")) if is_catalogue else None
         if child is not None:
             body = _read(ItemPlaces(href, Places()).allowed(absolute_address(child, href)))
     except ChronotileError as error:
         return CollectionDocument(problem=f"its STAC document {shown_href(href)} could not be read: {error.message}")
     return CollectionDocument(body=body if body.get("type", "Collection") == "Collection" else {})
-
-
-def _only_child(document: Document) -> str | None:
-    """The link of a catalogue to its one collection."""
-    links = [each for each in map(object_of, list_of(document.get("links"))) if each.get("rel") == "child"]
-    is_catalogue = document.get("type") == "Catalog" and len(links) == 1
-    return text_of(links[0].get("href")) if is_catalogue else None
 
 
 def _read(href: str) -> Document:

@@ -73,7 +73,13 @@ class Guard:
         async def send_compressed(message: Message) -> None:
             nonlocal compressing
             if message["type"] == "http.response.start" and _may_compress(message):
-                compressing = _compressing(self._app, send_guarded, takes_it=word == b"gzip")
+                responder = (
+                    GZipResponder(self._app, MINIMUM_BYTES, LEVEL, exclude_content_types=EXCLUDED)
+                    if word == b"gzip"
+                    else IdentityResponder(self._app, MINIMUM_BYTES, exclude_content_types=EXCLUDED)
+                )
+                responder.send = send_guarded
+                compressing = responder.send_with_compression
             await (compressing or send_guarded)(message)
 
         is_long = len(scope["query_string"]) >= MAX_QUERY_BYTES
@@ -122,16 +128,6 @@ def _may_compress(start: Message) -> bool:
         and not header_value(headers, b"content-encoding")
         and is_compressible(header_value(headers, b"content-type").decode("latin-1"))
     )
-
-
-def _compressing(app: ASGIApp, send: Send, *, takes_it: bool) -> Send:
-    responder = (
-        GZipResponder(app, MINIMUM_BYTES, LEVEL, exclude_content_types=EXCLUDED)
-        if takes_it
-        else IdentityResponder(app, MINIMUM_BYTES, exclude_content_types=EXCLUDED)
-    )
-    responder.send = send
-    return responder.send_with_compression
 
 
 def _settle(start: Message, held: bytes) -> None:

@@ -46,20 +46,17 @@ class Conversion:
         if recoding is not None:
             return self._unmasked(recoding.pixels(pixels))
         if np.dtype(self.target.dtype).kind == "f":
-            return self._as_floats(pixels)
+            codes = self.source.codes(pixels.numbers)
+            with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
+                values = self.source.values(pixels.numbers).astype(self.target.dtype)
+            numbers = np.where(codes == 0, values, Recoding(self.source, self.target).lacking()[codes])
+            return self._unmasked(Pixels(numbers, pixels.valid))
         return self._packed(pixels)
 
     @property
     def is_exact(self) -> bool:
         """Whether each value stays what it is."""
         return recoding_of(self.source, self.target) is not None
-
-    def _as_floats(self, pixels: Pixels) -> Numbers:
-        codes = self.source.codes(pixels.numbers)
-        with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
-            values = self.source.values(pixels.numbers).astype(self.target.dtype)
-        numbers = np.where(codes == 0, values, Recoding(self.source, self.target).lacking()[codes])
-        return self._unmasked(Pixels(numbers, pixels.valid))
 
     def _packed(self, pixels: Pixels) -> Numbers:
         valid = self.source.valid(pixels.numbers)

@@ -192,7 +192,10 @@ class CubeFolder:
             self._disk.make_folder(file.parent)
             self._disk.put(file, body)
         else:
-            self._note_empty(names, name)
+            with self._lock:
+                self._disk.make_folder(names.parent)
+                self._disk.append(names, f"{name}\n")
+                self._empty[names].add(name)
         return len(body)
 
     def _is_empty(self, names: Path, name: str) -> bool:
@@ -203,12 +206,6 @@ class CubeFolder:
                 if cut:  # was not written to its end: what follows it is not to join it
                     self._disk.append(names, "\n")
             return name in self._empty[names]
-
-    def _note_empty(self, names: Path, name: str) -> None:
-        with self._lock:
-            self._disk.make_folder(names.parent)
-            self._disk.append(names, f"{name}\n")
-            self._empty[names].add(name)
 
     def _tell(self, manifest: Manifest) -> None:
         self._disk.make_folder(self._path)

@@ -166,7 +166,9 @@ class Supervisor:
             self._give_turns(worker)
         match worker.channel.recv(1):
             case channel.READY:
-                self._welcome(worker)
+                worker.is_ready = True
+                del self._failures[worker.number]
+                self._give_turns(worker)
             case channel.ENDING:
                 self._dismiss(worker)
                 asyncio.get_running_loop().call_later(KILL_S, worker.process.kill)
@@ -184,11 +186,6 @@ class Supervisor:
                 log.info("worker %d has not responded for %d s; it gets no new connections", worker.number, silence_s)
                 self._dismiss(worker)
         asyncio.get_running_loop().call_later(channel.BEAT_S, self._look_who_is_silent)
-
-    def _welcome(self, worker: Running) -> None:
-        worker.is_ready = True
-        del self._failures[worker.number]
-        self._give_turns(worker)
 
     def _give_turns(self, worker: Running) -> None:
         """Hand connections to a worker from now on, and begin to serve once all have turns."""

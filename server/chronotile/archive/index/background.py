@@ -183,19 +183,15 @@ class BackgroundFill:
                 except Interrupted:
                     return
                 except ChronotileError as error:
-                    self._warn(error.message)
+                    if error.message != self._told:
+                        self._told = error.message
+                        log.warning("the item index cannot be filled now: %s", error.message)
                     self._put_off(due)
                 if self._wait(self._stopping, self._pause_s()):
                     return
         finally:
             if store is not None:
                 store.close()
-
-    def _warn(self, reason: str) -> None:
-        """Log why the index cannot be used, once until there is another reason."""
-        if reason != self._told:
-            self._told = reason
-            log.warning("the item index cannot be filled now: %s", reason)
 
     def _pause(self, seconds: float) -> None:
         # Wait before a request is repeated.

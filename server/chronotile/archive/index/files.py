@@ -56,7 +56,8 @@ class FilesSource:
         self._spec = spec
         self.scan = FolderScan()
         self._groups: dict[str, FileGroup] = {}
-        self._root = _fixed_folder(str(local_path(spec.href)))
+        # The folder above the first part of the pattern that varies.
+        self._root = re.split(r"[*?[{]", str(local_path(spec.href)))[0].rpartition("/")[0] + "/"
 
     @property
     def identity(self) -> str:
@@ -167,11 +168,6 @@ def _template(path: str, expression: re.Pattern[str], name: str) -> tuple[str, s
         start, end = match.span(group)
         key = f"{key[:start]}{VARIABLE}{key[end:]}"
     return key, name or match["v0"]
-
-
-def _fixed_folder(href: str) -> str:
-    # The folder above the first part of a pattern that varies.
-    return re.split(r"[*?[{]", href)[0].rpartition("/")[0] + "/"
 
 
 def _id_of(key: str, root: str) -> str:

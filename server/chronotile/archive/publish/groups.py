@@ -135,14 +135,11 @@ class Groups:
             self._write(group, self._document(group, children, stayed))
             self.remove(emptied)
             for each in sorted(moved):
-                self._remove_item(group, item_place(each))
+                path = f"{group}/{item_place(each)}"
+                known = (read_document(self._target, path) or {}).get("assets", {})
+                self._target.remove(path)  # first: an interrupted run must not leave a part that looks whole
+                self._copier.remove_replaced(path.rpartition("/")[0], known, {})
         return bool(children or stayed)
-
-    def _remove_item(self, group: str, place: str) -> None:
-        path = f"{group}/{place}"
-        known = (read_document(self._target, path) or {}).get("assets", {})
-        self._target.remove(path)  # first: what is left by an interrupted run is not taken for a whole item
-        self._copier.remove_replaced(path.rpartition("/")[0], known, {})
 
     def _document(self, group: str, children: Collection[str], items: dict[str, str]) -> Json:
         return group_of(self._publication, group, children=sorted(children), items=sorted(items.items()))

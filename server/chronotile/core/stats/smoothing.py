@@ -136,7 +136,9 @@ def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> FloatArray:
     if curves.times.size < 2:
         return smoothed
     filled, days = fill_linear(curves), days_of(curves)
-    spacing = _spacing(days)
+    # The median, in whole hours from a day on: one acquisition some minutes off must not move all even times.
+    median = float(np.median(np.diff(days)))
+    spacing = round(median * 24) / 24 if median >= 1 else median
     window = window_points(how, spacing)
     for rows, span in reaches(curves.values):
         own = days[span]
@@ -148,12 +150,6 @@ def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> FloatArray:
             values = np.interp(even, own, filled[row, span])
             smoothed[row, span] = np.interp(own, even, savgol_filter(values, window, how.order))
     return smoothed
-
-
-def _spacing(days: FloatArray) -> float:
-    # The median, in whole hours from a day on: one acquisition some minutes off must not move all even times.
-    median = float(np.median(np.diff(days)))
-    return round(median * 24) / 24 if median >= 1 else median
 
 
 def window_points(how: SavitzkyGolay, spacing_days: float) -> int:

@@ -187,7 +187,11 @@ class TemporaryFolders:
         """
         with storing_results(), self._lock:
             if self._own is None or not self._own.path.is_dir():  # others clean up there too
-                _remove_left()
+                for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+                    with suppress(OSError):  # held, another user's, or on a disk without locks
+                        descriptor = _hold(path)
+                        shutil.rmtree(path, ignore_errors=True)
+                        os.close(descriptor)
                 self._let_go()
                 self._own = _held_folder()
             return Path(tempfile.mkdtemp(dir=self._own.path))
@@ -224,14 +228,6 @@ def _held_folder() -> _Folder:
             continue
         except OSError:
             return _Folder(path, None)
-
-
-def _remove_left() -> None:
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # held, another user's, or on a disk without locks
-            descriptor = _hold(path)
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(descriptor)
 
 
 def _hold(path: Path) -> int:

@@ -242,7 +242,9 @@ class Runner:
             try:
                 return self._results(held)
             except PlanNeeded:
-                self._forget_plan(held)
+                forget_plan(self._folder / held.job.id)
+                held.is_fruitful = False
+                held.is_ours = self._surely(partial(self._table.plan_anew, held.job.id, held.owner, revision=None))
                 raise
 
         def say_why(error: PlanNeeded) -> None:
@@ -288,12 +290,6 @@ class Runner:
         except ClientGone:
             return None
         return requested
-
-    def _forget_plan(self, held: OwnedJob) -> None:
-        """Let the next attempt plan anew: what tasks gave is of no use, and this attempt was fruitless."""
-        forget_plan(self._folder / held.job.id)
-        held.is_fruitful = False
-        held.is_ours = self._surely(partial(self._table.plan_anew, held.job.id, held.owner, revision=None))
 
     def _prepared(self, held: OwnedJob, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
         """Return the requested outputs, and the plan; without one if the job is no more ours.

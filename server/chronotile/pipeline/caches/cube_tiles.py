@@ -199,15 +199,11 @@ class CubeTileCache:
         body = make()
         if self._files is None or self._is_off or len(body) <= SMALL_BYTES:
             return self._payloads.get_or_make(etag, lambda: body)
-        self._keep(self._files, etag, body)
-        return body
-
-    def _keep(self, files: DiskCache, etag: str, body: bytes) -> None:
-        """Write a cube, unless another process writes just now; none more into a folder that cannot be written."""
         try:
-            with files.sole_builder() as is_sole:
+            with self._files.sole_builder() as is_sole:
                 if is_sole:
-                    files.put(etag, body)
+                    self._files.put(etag, body)
         except OSError as error:
             log.warning("cubes are no longer cached: their folder cannot be written (%s)", error.strerror)
             self._is_off = True
+        return body

@@ -100,18 +100,14 @@ def frame_times(layer: Layer, time: TimeSelection, step: int | Period, *, now: I
     if not indexes:
         raise time_not_available(layer, time)
     if isinstance(step, Period):
-        return _of_periods(layer, indexes, step)
+        periods = periods_of(instants_of(layer, indexes), step)
+        groups = np.split(np.array(indexes), periods.bounds[1:])
+        return tuple(
+            FrameTimes(tuple(group.tolist()), _period_text(start, step), TimeSpan(start, _end(start, step)))
+            for start, group in zip(periods.starts, groups, strict=True)
+        )
     write = format_day if layer.times.has_day_precision else _minute_text
     return tuple(FrameTimes((index,), write(layer.times.instants[index])) for index in indexes[::step])
-
-
-def _of_periods(layer: Layer, indexes: tuple[int, ...], period: Period) -> tuple[FrameTimes, ...]:
-    periods = periods_of(instants_of(layer, indexes), period)
-    groups = np.split(np.array(indexes), periods.bounds[1:])
-    return tuple(
-        FrameTimes(tuple(group.tolist()), _period_text(start, period), TimeSpan(start, _end(start, period)))
-        for start, group in zip(periods.starts, groups, strict=True)
-    )
 
 
 def _end(start: Instant, period: Period) -> Instant:
@@ -261,7 +257,9 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
     require_seconds(_seconds(shots), services, alternative=FEWER_FRAMES, locator="step")
     film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
-    size = _film_bytes(request.format, shown)
+    pixels = shown.grid.width * shown.grid.height
+    held = request.format.small_frame_bytes if pixels <= LARGE_PIXELS else request.format.frame_bytes
+    size = pixels * (RGBA_BYTES + held)
     if pictures is None:
         pictures = _drawn(shots, is_active)
         size += _drawing_bytes(shots)
@@ -385,13 +383,6 @@ def _drawn_frame(shot: _Shot) -> Picture:
 
 def _memory(size: int, services: Services, is_active: IsActive) -> AbstractContextManager[None]:
     return services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_active=is_active)
-
-
-def _film_bytes(format: AnimationFormat, frame: MapRequest) -> int:
-    """The bytes needed to encode an animation, one picture included."""
-    pixels = frame.grid.width * frame.grid.height
-    held = format.small_frame_bytes if pixels <= LARGE_PIXELS else format.frame_bytes
-    return pixels * (RGBA_BYTES + held)
 
 
 def _drawing_bytes(shots: Sequence[_Shot]) -> int:

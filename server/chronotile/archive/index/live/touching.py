@@ -73,7 +73,9 @@ class Touching:
         filtered = refused = 0
         for feature in features:
             try:
-                admitted = self._admitted(feature, page, own)
+                if own is not None and feature.get("collection") not in (None, own):
+                    raise InvalidItem("it is of another collection than was requested")
+                admitted = self.rules.admit(feature, address_of(feature, page))
             except (InvalidItem, AddressRefused) as error:
                 refused += 1
                 self._log(error.message)
@@ -86,11 +88,6 @@ class Touching:
             if items.put(self._collection, chosen.values()).added:
                 items.trim(self._collection, MOST_TOUCHED)
         return TouchedItems(found=tuple(self._found(list(chosen), items)), filtered=filtered, refused=refused)
-
-    def _admitted(self, feature: Json, page: str, own: str | None) -> tuple[Item, ...]:
-        if own is not None and feature.get("collection") not in (None, own):
-            raise InvalidItem("it is of another collection than was requested")
-        return self.rules.admit(feature, address_of(feature, page))
 
     def _found(self, ids: list[str], items: ItemIndex) -> Iterator[FoundItem]:
         for some in chunks(ids, CHUNK):

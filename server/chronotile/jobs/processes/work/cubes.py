@@ -204,7 +204,14 @@ def cube_of(
         format=format_number,
     )
     cube = Cube(plan=_plan(coverage, variables, times, shape), times=times, reads_ahead=reads_ahead)
-    _check_memory(cube)
+    try:
+        _ = cube.budget
+    except UnsupportedSource as error:
+        raise InvalidParameter(
+            f"overviews of {cube.plan.grid.width} x {cube.plan.grid.height} cells take more memory than a task may; "
+            "request a smaller bbox, or use series alone",
+            locator="inputs.bbox",
+        ) from error
     return cube
 
 
@@ -227,17 +234,6 @@ def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDoma
             bounds=bounds_form(times, are_periods=are_periods(times)),
             about=_about(coverage),
         )
-
-
-def _check_memory(cube: Cube) -> None:
-    try:
-        _ = cube.budget
-    except UnsupportedSource as error:
-        raise InvalidParameter(
-            f"overviews of {cube.plan.grid.width} x {cube.plan.grid.height} cells take more memory than a task may; "
-            "request a smaller bbox, or use series alone",
-            locator="inputs.bbox",
-        ) from error
 
 
 def variable_of(coverage: Coverage, field: CoverageField) -> VariableInfo:

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
-from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.core.errors import ChronotileError, SourceUnavailable
 from chronotile.core.model.collection import Finding
 from chronotile.core.model.job import Message
@@ -81,17 +80,14 @@ class WebhookSender:
             wait_s = LOST_S
             with going_on(log, "webhooks cannot be sent events now"):
                 service = self._services().catalogue.service
-                self._log_findings(service)
+                found = tuple(webhook_findings(service, self._places))
+                if found != self._logged:
+                    self._logged = found
+                    for each in found:
+                        log.warning("%s  %s", each.severity, each.text)
                 self._follow(service.webhooks)
                 wait_s = LOOK_S
             self._runtime.wait(self._stopping, wait_s)
-
-    def _log_findings(self, service: ServiceInfo) -> None:
-        found = tuple(webhook_findings(service, self._places))
-        if found != self._logged:
-            self._logged = found
-            for each in found:
-                log.warning("%s  %s", each.severity, each.text)
 
     def _keep(self, configured: tuple[Webhook, ...]) -> None:
         """Forget the positions of webhooks that the configuration has not had for a day."""

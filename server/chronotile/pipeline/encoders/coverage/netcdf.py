@@ -7,7 +7,7 @@ import numpy as np
 
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.request import IsActive, always_active
-from chronotile.pipeline.encoders.coverage.attributes import CfField, CfVariable, cf_dataset
+from chronotile.pipeline.encoders.coverage.attributes import CfField, cf_dataset
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
 from chronotile.pipeline.encoders.deflated import deflate
 from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, UnfailingFile
@@ -45,22 +45,18 @@ def _write(coverage: Coverage, target: UnfailingFile, is_active: IsActive) -> No
     with h5netcdf.File(target, "w") as file:
         file.attrs.update(dataset.attributes)
         for variable in dataset.variables:
-            _write_variable(file, variable)
+            for name, size in zip(variable.dimensions, variable.numbers.shape, strict=True):
+                if name not in file.dimensions:
+                    file.dimensions[name] = size
+            written = file.create_variable(variable.name, variable.dimensions, dtype=variable.numbers.dtype)
+            written[...] = variable.numbers
+            written.attrs.update(variable.attributes)
         for number, field in enumerate(dataset.fields):
             created = _create_field(file, field)
             for strip in strips(coverage, number, shape=chunk_shape(coverage), is_active=is_active):
                 target.check()
                 _write_strip(created, strip, chunk_shape(coverage), field)
                 del strip  # before the next one is read
-
-
-def _write_variable(file: "h5netcdf.File", variable: CfVariable) -> None:
-    for name, size in zip(variable.dimensions, variable.numbers.shape, strict=True):
-        if name not in file.dimensions:
-            file.dimensions[name] = size
-    written = file.create_variable(variable.name, variable.dimensions, dtype=variable.numbers.dtype)
-    written[...] = variable.numbers
-    written.attrs.update(variable.attributes)
 
 
 def _create_field(file: "h5netcdf.File", field: CfField) -> Any:  # noqa: ANN401 -- h5py has no types

@@ -56,7 +56,10 @@ def csv_options(query: Kvp, layers: Iterable[Layer], *, is_csv: bool, has_steps:
         InvalidParameter: A value is not accepted, the answer is not CSV, or days would not tell times apart.
     """
     if not is_csv:
-        _refuse_all(query)
+        for each in OF_SERIES:
+            if each.given(query) is not None:
+                message = f"{each.name} is accepted for CSV alone; request CSV or leave it out"
+                raise InvalidParameter(message, locator=each.name)
         return USUAL
     options = CsvOptions(
         dialect=DIALECT.of(query), has_days=DATE.of(query) == "day", has_source=COLUMNS.given(query) is not None
@@ -64,10 +67,3 @@ def csv_options(query: Kvp, layers: Iterable[Layer], *, is_csv: bool, has_steps:
     if options.has_days and not has_steps:
         require_days_apart(layers)
     return options
-
-
-def _refuse_all(query: Kvp) -> None:
-    for each in OF_SERIES:
-        if each.given(query) is not None:
-            message = f"{each.name} is accepted for CSV alone; request CSV or leave it out"
-            raise InvalidParameter(message, locator=each.name)

@@ -1,6 +1,6 @@
 """Collections that are served as records: made of the catalogue, and selected in memory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -196,9 +196,5 @@ def _sorted(records: Sequence[Json], order: Sequence[tuple[str, bool]]) -> list[
     for name, is_descending in reversed(order):
         has = [each for each in found if name in each["properties"]]
         lacks = [each for each in found if name not in each["properties"]]
-        found = [*sorted(has, key=_by(name), reverse=is_descending), *lacks]
+        found = [*sorted(has, key=lambda record: str(record["properties"][name]), reverse=is_descending), *lacks]
     return found
-
-
-def _by(name: str) -> Callable[[Json], str]:
-    return lambda record: str(record["properties"][name])

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import Crs
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.places import PlaceTileRequest
 from chronotile.core.model.request import MapRequest
@@ -76,7 +75,9 @@ def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     query.check_names(names_of(OF_TILE))
     address = _address(path, catalogue)
     drawing = tile_drawing(path, query, accept, catalogue)
-    _check_crs(query, drawing, address.tile_matrix_set.crs, catalogue)
+    name = CRS.given(query)  # OGC 20-057 describes it, though a tile is in the CRS of its set
+    if name is not None and named_crs(name, drawing.layers[0], catalogue) != address.tile_matrix_set.crs:
+        raise InvalidParameter(f"tiles of this set are in {address.tile_matrix_set.crs.name[:60]}", locator="crs")
     return TileQuery(
         drawing=drawing,
         address=address,
@@ -119,10 +120,3 @@ def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:
     return tile_address(
         catalogue, tile_matrix_set=path["tileMatrixSetId"], matrix=path["tileMatrix"], row=row, column=column
     )
-
-
-def _check_crs(query: Kvp, drawing: Drawing, own: Crs, catalogue: Catalogue) -> None:
-    """A tile is in the CRS of its set; to name it does no harm (OGC 20-057's description has the parameter)."""
-    name = CRS.given(query)
-    if name is not None and named_crs(name, drawing.layers[0], catalogue) != own:
-        raise InvalidParameter(f"tiles of this set are in {own.name[:60]}", locator="crs")
