@@ -10,13 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.crs import transformer
 from chronotile.core.model.cube import CellPlaces
 from chronotile.core.model.grid import FloatArray, Grid, NativeGrid, Window
-from chronotile.core.model.raster import Encoding, Pixels, Raster
 from chronotile.core.warp.level_windows import Reach, parts_of, span_of
-from chronotile.core.warp.plan import WindowSource, read_windows
+from chronotile.core.warp.plan import UnwarpedPlan
 
 MAX_ERROR_CELLS = 1e-5
 """Of the polynomials, in cells: a place may be taken for one of the cell beside it only so near to the edge."""
@@ -39,26 +37,10 @@ MOST_PER_PIXEL = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CellPlan:
+class CellPlan(UnwarpedPlan):
     """Which native cells lie under a tile, for `read_times`."""
 
-    windows: tuple[Window, ...]
-    """Side by side from west to east, all of the same rows; several where the tile crosses the source's seam."""
     places: CellPlaces
-    level: int = 0
-    step: int = 1
-
-    def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
-        """Return the cells of the variable at one of its times.
-
-        Raises:
-            SourceUnavailable: The source is gone or damaged.
-        """
-        return read_windows(self, reader, variable, index)
-
-    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
-        """Return what was read, as it is."""
-        return Raster(pixels.numbers, encoding, pixels.valid)
 
 
 def plan_cells(native: NativeGrid, grid: Grid) -> CellPlan | None:

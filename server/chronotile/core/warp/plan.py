@@ -65,7 +65,7 @@ class Place:
 
 
 class WindowSource(Protocol):
-    """Where pixels are read: a reader of a source, which this room does not know."""
+    """Where pixels are read: a reader of a source, which this package does not import."""
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level; of every `step`-th row and column where `step` exceeds 1."""
@@ -88,27 +88,46 @@ class Windows(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WarpPlan:
-    """How to bring one level of a variable onto a grid: the same for every time of the variable."""
+class WindowPlan:
+    """The native pixels of one level that a grid needs: the same for every time of a variable."""
 
-    grid: Grid
-    place: Place
-    level: int
     windows: tuple[Window, ...]
     """Side by side from west to east; several where the grid crosses the source's seam."""
-    step: int
+    level: int = 0
+    step: int = 1
     """Every `step`-th row and column is read."""
-    inside: BoolArray | None
-    """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
-    gather: Nearest | Bilinear
 
     def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
-        """Return the native pixels that the grid needs of the variable at one of its times.
+        """Return the pixels at one of the times of a variable.
 
         Raises:
             SourceUnavailable: The source is gone or damaged.
         """
-        return read_windows(self, reader, variable, index)
+        parts = [
+            reader.read_window(variable.name, index=index, level=self.level, window=window, step=self.step)
+            for window in self.windows
+        ]
+        return parts[0] if len(parts) == 1 else side_by_side(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwarpedPlan(WindowPlan):
+    """Native pixels as a grid of their own."""
+
+    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
+        """Return the pixels unchanged."""
+        return Raster(pixels.numbers, encoding, pixels.valid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarpPlan(WindowPlan):
+    """How to bring one level of a variable onto a grid: the same for every time of the variable."""
+
+    grid: Grid
+    place: Place
+    inside: BoolArray | None
+    """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
+    gather: Nearest | Bilinear
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return what was read, on the grid."""
@@ -404,19 +423,6 @@ def _side_of_pixel(grid: Grid, crs: Crs) -> float | None:
         if area > 0:
             return math.sqrt(area)
     return None
-
-
-def read_windows(plan: Windows, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
-    """Return the native pixels of a plan's windows at one of the times of a variable.
-
-    Raises:
-        SourceUnavailable: The source is gone or damaged.
-    """
-    parts = [
-        reader.read_window(variable.name, index=index, level=plan.level, window=window, step=plan.step)
-        for window in plan.windows
-    ]
-    return parts[0] if len(parts) == 1 else side_by_side(parts)
 
 
 def side_by_side(parts: list[Pixels]) -> Pixels:

@@ -29,13 +29,12 @@ from chronotile.core.warp.level_windows import (
 from chronotile.core.warp.plan import (
     Place,
     WarpPlan,
+    WindowPlan,
     Windows,
-    WindowSource,
     level_for,
     near_cells,
     near_window,
     place_of,
-    read_windows,
 )
 
 WHOLE_PIXELS = 1 << 18
@@ -61,7 +60,7 @@ class Gathering(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StripPlan:
+class StripPlan(WindowPlan):
     """How to bring one level of a variable onto a large grid: its cells are found for some rows at a time.
 
     All rows take theirs from the same windows, so that pixels are those that one plan of the whole grid would give.
@@ -69,21 +68,8 @@ class StripPlan:
 
     grid: Grid
     place: Place
-    level: int
-    windows: tuple[Window, ...]
-    """Side by side from west to east; several where the grid crosses the source's seam."""
-    step: int
-    """Every `step`-th row and column is read."""
     gathering: Callable[[slice], Gathering]
     """Of some rows of the place."""
-
-    def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
-        """Return the native pixels that the grid needs of the variable at one of its times.
-
-        Raises:
-            SourceUnavailable: The source is gone or damaged.
-        """
-        return read_windows(self, reader, variable, index)
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return what was read, on the grid."""

@@ -16,7 +16,7 @@ from chronotile.core.model.raster import Pixels, Raster
 from chronotile.core.model.request import Backdrop, IsActive, MapRequest, PictureReducer, require_active
 from chronotile.core.model.time.instants import Instant
 from chronotile.core.stats.over_time import anomaly, difference, over_time
-from chronotile.core.warp.plan import plan_warp
+from chronotile.core.warp.plan import UnwarpedPlan, plan_warp
 from chronotile.core.warp.strips import StripPlan, cells_of, plan_strips, strips_of, window_bytes
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.estimate import grid_seconds
@@ -36,24 +36,16 @@ REDUCED_BYTES = 24
 """Estimated for each pixel when rasters are reduced one by one; if native pixels need less they are held instead."""
 
 
-Strips = tuple[slice, ...]
-"""All rows of a grid, in order."""
 Group = tuple[Instant, ...]
 NO_INSTANT = np.datetime64("NaT", "ns")
-
-
-@dataclass(frozen=True, slots=True)
-class NativeCells:
-    """The cells that a plan reads, as a grid of their own: they are reduced before they are warped."""
-
-    plan: MapPlan
 
 
 @dataclass(frozen=True, slots=True)
 class MapValues:
     """The values that a map shows: of some rows at a time, so that those of a large map are never held as a whole."""
 
-    strips: Strips
+    strips: tuple[slice, ...]
+    """All rows, in order."""
     of_rows: Callable[[slice], Raster]
     """Gives one of the strips."""
 
@@ -89,8 +81,8 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
     is_nearest = target.layer.resampling == "nearest" and times > 1
     if not is_nearest or isinstance(plan, ComposedPlan) or cells_of(plan) >= pixels_of(grid):
         return _changes(plan, target)
-    # Fewer cells than pixels: each cell is reduced once.
-    cells = _changes(NativeCells(plan), target)
+    # Fewer cells than pixels: each cell is reduced once, before it is warped.
+    cells = _changes(UnwarpedPlan(windows=plan.windows, level=plan.level, step=plan.step), target)
     found = cells.of_rows(cells.strips[0])
     pixels = Pixels(found.numbers, found.present)
 
@@ -101,7 +93,7 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
     return MapValues(strips_of(grid), of_rows)
 
 
-def _changes(plan: MapPlan | NativeCells, target: MapTarget) -> MapValues:
+def _changes(plan: MapPlan | UnwarpedPlan, target: MapTarget) -> MapValues:
     """The values, or the difference or anomaly in place of them."""
     used, against, kind, usual = target.time_used, target.held_against, target.anomaly, target.usual
     read = partial(_values, plan, target=target, variable=target.layer.main_variable)
@@ -219,7 +211,7 @@ def map_plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> MapPlan |
 
 
 def _values(
-    plan: MapPlan | NativeCells,
+    plan: MapPlan | UnwarpedPlan,
     instants: Group,
     target: MapTarget,
     variable: VariableInfo,
@@ -239,30 +231,25 @@ def _values(
         reducer: That of the request by default.
         less: Gives what is taken away from a time in some rows; `None` if the time counts as missing there.
     """
-    is_of_cells = isinstance(plan, NativeCells)
-    plan = plan.plan if isinstance(plan, NativeCells) else plan
     reducer = reducer or target.reducer
     instants = instants[::-1] if reducer == "earliest" else instants
     times = {time_index(variable.times.instants, each): each for each in instants} or {0: NO_INSTANT}
     read = _readable(plan, target, variable, tuple(times))
 
-    def reduced(part: MapPlan, rows: slice, pixels_of_times: Iterable[tuple[int, Pixels]]) -> Raster:
+    def reduced(part: MapPlan | UnwarpedPlan, rows: slice, pixels_of_times: Iterable[tuple[int, Pixels]]) -> Raster:
         def warped(index: int, pixels: Pixels) -> Raster:
             with target.watch.step("warp"):
-                raster = (
-                    Raster(pixels.numbers, variable.encoding, pixels.valid)
-                    if is_of_cells
-                    else part.warp(pixels, variable.encoding)
-                )
+                raster = part.warp(pixels, variable.encoding)
             return raster if less is None else difference(raster, less(times[index], rows))
 
         rasters = starmap(warped, pixels_of_times)
         return next(rasters) if len(times) == 1 else over_time(rasters, reducer)
 
     held_bytes = len(times) * window_bytes(plan, variable) if len(times) > 1 else 0
-    strips = (slice(0, -(-plan.windows[0].height // plan.step)),) if is_of_cells else strips_of(plan.grid)
+    height = -(-plan.windows[0].height // plan.step)
+    strips = (slice(0, height),) if isinstance(plan, UnwarpedPlan) else strips_of(plan.grid)
     whole = slice(0, strips[-1].stop)
-    if is_of_cells or not isinstance(plan, StripPlan) or held_bytes > REDUCED_BYTES * pixels_of(plan.grid):
+    if not isinstance(plan, StripPlan) or held_bytes > REDUCED_BYTES * pixels_of(plan.grid):
         return MapValues(strips, reduced(plan, whole, read).part)
     held = list[tuple[int, Pixels]]()
 
@@ -281,7 +268,7 @@ def _values(
 
 
 def _readable(
-    plan: MapPlan, target: MapTarget, variable: VariableInfo, times: Sequence[int]
+    plan: MapPlan | UnwarpedPlan, target: MapTarget, variable: VariableInfo, times: Sequence[int]
 ) -> Iterator[tuple[int, Pixels]]:
     """Give the native pixels of the times that can be read, in their order, with the index of each.
 
