@@ -1,7 +1,7 @@
 """Estimated processor time of reading, before a pixel is read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 BLOCK_S = 60e-6
 """To find and decode a block of a local store, on one core."""
@@ -37,12 +37,9 @@ def sum_of_read_costs(parts: Iterable[ReadCost], *, value_s: float) -> ReadCost:
         parts: Costs of the others, for the same blocks.
         value_s: For each number that is computed.
     """
-    total = ReadCost(block_s=0.0, value_s=value_s)
-    for each in parts:
-        total = replace(
-            total,
-            opening_s=total.opening_s + each.opening_s,
-            block_s=total.block_s + each.block_s,
-            value_s=total.value_s + each.value_s,
-        )
-    return total
+    costs = list(parts)
+    return ReadCost(
+        opening_s=sum(each.opening_s for each in costs),
+        block_s=sum(each.block_s for each in costs),
+        value_s=value_s + sum(each.value_s for each in costs),
+    )

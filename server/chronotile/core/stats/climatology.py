@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.core.model.series.analysis import AnomalyKind, Climatology, Curves, FloatArray, Normals, SlotKind
-from chronotile.core.model.series.directions import mean_directions, shortest, vectors_of
+from chronotile.core.model.series.directions import mean_of_sums, shortest, summands
 from chronotile.core.model.time.instants import InstantArray, format_instant
 from chronotile.core.stats.percentiles import percentile_of_ordered
 from chronotile.core.stats.period_means import observations_of
@@ -131,11 +131,8 @@ def _counts(values: FloatArray) -> FloatArray:
 
 
 def _means(values: FloatArray, circle: float | None = None) -> FloatArray:
-    counts = _counts(values)
-    if circle is not None:
-        total = np.nansum(vectors_of(values, circle), axis=1)
-        return mean_directions(total, counts, circle, np.any(values < 0, axis=1, keepdims=True)[:, 0])
-    return np.asarray(np.divide(np.nansum(values, axis=1), counts, out=np.full(counts.shape, np.nan), where=counts > 0))
+    total = np.nansum(summands(values, circle), axis=1)
+    return mean_of_sums(total, _counts(values), circle, np.any(values < 0, axis=1))
 
 
 def _deviations(values: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from chronotile.core.model.raster import Encoding, Raster
 from chronotile.core.model.request import PictureReducer
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
-from chronotile.core.model.series.directions import mean_directions, shortest, vectors_of
+from chronotile.core.model.series.directions import mean_of_sums, shortest, vectors_of
 from chronotile.core.stats.climatology import deviates
 
 BLOCK_VALUES = 1 << 20
@@ -127,11 +127,7 @@ def _mean(first: Raster, others: Iterator[Raster]) -> Raster:
                 is_signed[rows] |= values < 0
                 total[rows] += np.where(valid, vectors_of(values, circle), 0)
             count[rows] += valid
-    if circle is None:
-        mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    else:
-        mean = mean_directions(total, count.astype(np.float64), circle, is_signed)
-    return Raster(mean, _of_values(first.encoding))
+    return Raster(mean_of_sums(total, count, circle, is_signed), _of_values(first.encoding))
 
 
 def _median(rasters: list[Raster]) -> Raster:

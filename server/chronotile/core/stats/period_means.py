@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.core.model.series.analysis import Curves, FloatArray, IntArray
-from chronotile.core.model.series.directions import mean_directions, vectors_of
+from chronotile.core.model.series.directions import mean_of_sums, summands
 from chronotile.core.model.time.instants import InstantArray, Period
 
 Number = TypeVar("Number", np.float64, np.int64, np.complex128)
@@ -36,13 +36,9 @@ def period_means(curves: Curves, periods: Periods) -> tuple[Curves, IntArray]:
     """
     valid = np.isfinite(curves.values)
     counts = period_sums(valid.astype(np.int64).T, periods).T
-    if curves.circle is None:
-        sums = period_sums(np.where(valid, curves.values, 0.0).T, periods).T
-        means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    else:
-        vectors = np.where(valid, vectors_of(curves.values, curves.circle), 0)
-        is_signed = period_sums((curves.values < 0).astype(np.int64).T, periods).T > 0
-        means = mean_directions(period_sums(vectors.T, periods).T, counts.astype(np.float64), curves.circle, is_signed)
+    sums = period_sums(np.where(valid, summands(curves.values, curves.circle), 0.0).T, periods).T
+    is_signed = period_sums((curves.values < 0).astype(np.int64).T, periods).T > 0
+    means = mean_of_sums(sums, counts, curves.circle, is_signed)
     return Curves(times=periods.starts, values=means, circle=curves.circle), counts
 
 

@@ -4,6 +4,8 @@ Fisher, N. I. (1993): Statistical analysis of circular data. Each direction is a
 is the direction of the sum, and is undefined if the vectors cancel out.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +39,20 @@ def vectors_of(values: FloatArray, circle: float) -> Vectors:
     """Return the unit vectors of directions, of which a full turn is `circle`; NaN of values that are not finite."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(np.exp(2j * np.pi / circle * values))
+
+
+def summands(values: FloatArray, circle: float | None) -> NDArray[Any]:
+    """Return what is added up for means: unit vectors of directions, other values unchanged."""
+    return values if circle is None else vectors_of(values, circle)
+
+
+def mean_of_sums(
+    total: NDArray[Any], weight: NDArray[Any], circle: float | None, is_signed: BoolArray
+) -> NDArray[np.float64]:
+    """Return the means of sums of `summands`, NaN without any; of directions as `mean_directions`."""
+    if circle is None:
+        return np.asarray(np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0))
+    return mean_directions(total, weight.astype(np.float64), circle, is_signed)
 
 
 def mean_directions(total: Vectors, weight: FloatArray, circle: float, is_signed: BoolArray) -> FloatArray:
