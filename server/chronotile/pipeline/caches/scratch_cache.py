@@ -139,23 +139,23 @@ class ScratchCache:
         return sum(entry.body.size for entry in self._entries.values())
 
 
-class _Reader:
+class _Reader(SizedBody):
     """A file of the cache, for one answer."""
 
     def __init__(self, cache: ScratchCache, entry: _Entry) -> None:
         self._cache = cache
         self._entry: _Entry | None = entry
         self._checksum = entry.checksum
-        self.size = entry.body.size
+        self._size = entry.body.size
+
+    @property
+    def size(self) -> int:
         """In bytes."""
+        return self._size
 
     def checksum(self) -> str:
         """Return a short text of the bytes of all."""
         return self._checksum
-
-    def iter_bytes(self) -> Iterator[bytes]:
-        """Give all, at most a MiB at a time."""
-        return self.part(0, self.size)
 
     def part(self, start: int, stop: int) -> Iterator[bytes]:
         """Give bytes from `start` up to `stop`, at most a MiB at a time; none once it is closed."""

@@ -263,19 +263,25 @@ class SizedBody(Body, Protocol):
     def part(self, start: int, stop: int) -> Iterator[bytes]:
         """Give bytes from `start` up to `stop`, at most a MiB at a time."""
 
+    def iter_bytes(self) -> Iterator[bytes]:
+        """Give all from the beginning on, at most a MiB at a time."""
+        return self.part(0, self.size)
+
     def checksum(self) -> str:
-        """Return a short text of the bytes of all."""
+        """Return the CRC-32 of all bytes.
+
+        It finds any difference of up to 32 bits in a row, and misses one of four thousand million others.
+
+        Raises:
+            OSError: They cannot be read.
+        """
+        value = 0
+        for part in self.iter_bytes():
+            value = deflate.crc32(part, value)
+        return f"{value:08x}"
 
 
-def _crc(body: Body) -> str:
-    """CRC-32: finds any difference of up to 32 bits in a row, and of others all but one in four thousand million."""
-    value = 0
-    for part in body.iter_bytes():
-        value = deflate.crc32(part, value)
-    return f"{value:08x}"
-
-
-class FileParts:
+class FileParts(SizedBody):
     """A body that lies in several files, one after another."""
 
     def __init__(self, parts: Sequence[ScratchFile]) -> None:
@@ -291,10 +297,6 @@ class FileParts:
     def size(self) -> int:
         """In bytes."""
         return sum(part.size for part in self._parts)
-
-    def iter_bytes(self) -> Iterator[bytes]:
-        """Give all from the beginning on, at most a MiB at a time."""
-        return self.part(0, self.size)
 
     def part(self, start: int, stop: int) -> Iterator[bytes]:
         """Give bytes from `start` up to `stop`, at most a MiB at a time."""
@@ -312,7 +314,7 @@ class FileParts:
             OSError: They cannot be.
         """
         if self._checksum is None:
-            self._checksum = _crc(self)
+            self._checksum = super().checksum()
         return self._checksum
 
     def move_to_disk(self) -> None:
@@ -340,7 +342,7 @@ class FileParts:
             part.close()
 
 
-class Whole:
+class Whole(SizedBody):
     """A body that is there already."""
 
     def __init__(self, body: bytes) -> None:
@@ -351,25 +353,17 @@ class Whole:
         """In bytes."""
         return len(self._body)
 
-    def iter_bytes(self) -> Iterator[bytes]:
-        """Give all, at most a MiB at a time."""
-        return self.part(0, self.size)
-
     def part(self, start: int, stop: int) -> Iterator[bytes]:
         """Give bytes from `start` up to `stop`, at most a MiB at a time."""
         for place in range(start, stop, READ_BYTES):
             yield self._body[place : min(place + READ_BYTES, stop)]
-
-    def checksum(self) -> str:
-        """Return a short text of the bytes of all."""
-        return _crc(self)
 
     def close(self) -> None:
         """Let it go."""
         self._body = b""
 
 
-class Joined:
+class Joined(SizedBody):
     """Bodies one after another, as one."""
 
     def __init__(self, bodies: Sequence[SizedBody]) -> None:
@@ -380,10 +374,6 @@ class Joined:
         """In bytes."""
         return sum(body.size for body in self._bodies)
 
-    def iter_bytes(self) -> Iterator[bytes]:
-        """Give all, at most a MiB at a time."""
-        return self.part(0, self.size)
-
     def part(self, start: int, stop: int) -> Iterator[bytes]:
         """Give bytes from `start` up to `stop`, at most a MiB at a time."""
         begin = 0
@@ -392,10 +382,6 @@ class Joined:
             if first < last:
                 yield from body.part(first, last)
             begin += body.size
-
-    def checksum(self) -> str:
-        """Return a short text of the bytes of all."""
-        return _crc(self)
 
     def close(self) -> None:
         """Let them go."""
