@@ -136,15 +136,12 @@ VALUE_S = 15e-9
 MOST_BYTES = 128 << 20
 
 
-def extract_cube(
-    request: CubeRequest, services: Services, *, known: Collection[str] = (), is_active: IsActive = always_active
-) -> Payload:
+def extract_cube(request: CubeRequest, services: Services, *, is_active: IsActive = always_active) -> Payload:
     """Return a tile's numbers at all requested times as CTC1 under gzip (docs/design/ctc1.md).
 
     Args:
         request: Which tile, and when.
         services: What to read it with.
-        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
         is_active: Whether the client still waits; called between two times.
 
     Returns:
@@ -153,8 +150,8 @@ def extract_cube(
     Raises:
         ChronotileError: As `find_cube` and `make_cube`.
     """
-    found = find_cube(request, services, known=known)
-    return make_cube(found, is_active=is_active) if isinstance(found, CubeTarget) else found
+    target = find_cube(request, services)
+    return make_cube(target, is_active=is_active) if isinstance(target, CubeTarget) else target
 
 
 def find_cube(request: CubeRequest, services: Services, *, known: Collection[str] = ()) -> Payload | CubeTarget:

@@ -52,9 +52,9 @@ def draw_legend(
         ChronotileError: A name or parameter is not accepted.
     """
     legend, etag = _resolved(request, extension, services, shape)
-    if etag in known:
-        return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
-    return Payload(body=_draw(extension, legend, shape), media_type=LEGEND_TYPES[extension], etag=etag)
+    unchanged = etag in known
+    body = b"" if unchanged else _draw(extension, legend, shape)
+    return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag, unchanged=unchanged)
 
 
 def draw_legends(

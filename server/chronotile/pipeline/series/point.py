@@ -123,9 +123,12 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     check_analysis(request.analysis, layer, indexes, series=1, services=services)
     read = tuple(sorted({*indexes, *reference})) if reference else indexes
     check_length(len(read), services)
-    _check_seconds(request, layer, cell, indexes=read, services=services)
+    read_times = instants_of(layer, read)
+    seconds = window_seconds(layer, read, Window.of_cell(*cell), services)
+    seconds += analysis_seconds(request.analysis, read_times, read_times, series=1)
+    require_seconds(seconds, services, alternative=SHORTER, locator="time")
     point = request.point
-    instants = instants_of(layer, read) if len(layer.times) else ()
+    instants = read_times if len(layer.times) else ()
     etag = fingerprint(
         "series",
         pixel_revision(layer, instants, services, Window.of_cell(*cell)),
@@ -144,15 +147,6 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
         etag=etag,
         is_open=has_open_times(layer, request.time, request.analysis),
     )
-
-
-def _check_seconds(
-    request: SeriesRequest, layer: Layer, cell: tuple[int, int], *, indexes: tuple[int, ...], services: Services
-) -> None:
-    times = instants_of(layer, indexes)
-    seconds = window_seconds(layer, indexes, Window.of_cell(*cell), services)
-    seconds += analysis_seconds(request.analysis, times, times, series=1)
-    require_seconds(seconds, services, alternative=SHORTER, locator="time")
 
 
 def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive = always_active) -> Series:
