@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chronotile.cli.opening import exiting_in_one_line, fail, print_lines
-from chronotile.cli.stored import report_place, require_state, state_place
+from chronotile.cli.stored import open_place, require_state, state_place
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
@@ -119,10 +119,7 @@ def results_bucket(settings: "Settings") -> "Bucket | None":
 
 @contextmanager
 def _store(place: Path | None) -> Iterator["JobStore"]:
-    from chronotile.app.settings import load_settings
-
-    settings = load_settings(config=place)
-    report_place(state_place(settings), settings)
+    settings, _state = open_place(place)
     with open_job_store(settings) as store:
         yield store
 

@@ -11,7 +11,7 @@ import typer
 
 from chronotile.cli.jobs import Place
 from chronotile.cli.opening import exiting_in_one_line, print_lines
-from chronotile.cli.stored import report_place, require_state, state_place
+from chronotile.cli.stored import open_place, require_state
 from chronotile.core.model.access import RIGHTS
 
 if TYPE_CHECKING:
@@ -71,11 +71,8 @@ def revoke(name: Name, place: Place = None) -> None:
 @contextmanager
 def _keys(place: Path | None, *, is_new_accepted: bool = False) -> Iterator["Keys"]:
     from chronotile.access.keys import open_keys
-    from chronotile.app.settings import load_settings
 
-    settings = load_settings(config=place)
-    state = state_place(settings)
-    report_place(state, settings)
+    _settings, state = open_place(place)
     if not is_new_accepted:
         require_state(state, "keys")
     with closing(open_keys(state.url, state.folder, archive=state.archive)) as keys:

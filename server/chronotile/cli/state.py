@@ -8,7 +8,7 @@ import typer
 
 from chronotile.cli.jobs import Place
 from chronotile.cli.opening import exiting_in_one_line, fail, print_lines
-from chronotile.cli.stored import report_place, state_place
+from chronotile.cli.stored import open_place, state_place
 from chronotile.core.errors import ConfigurationError, SourceUnavailable
 
 if TYPE_CHECKING:
@@ -22,12 +22,9 @@ def migrate(
 ) -> None:
     """Bring the jobs, index and keys that an older release has stored to this one."""
     with exiting_in_one_line():
-        from chronotile.app.settings import load_settings
         from chronotile.app.stored.state import migrate as migrate_all
 
-        settings = load_settings(config=place)
-        target = state_place(settings)
-        report_place(target, settings)
+        _settings, target = open_place(place)
         print_lines(migrate_all(target, is_dry_run=dry_run))
 
 
@@ -38,12 +35,9 @@ def backup(
 ) -> None:
     """Write jobs, results, index, keys and configuration into one file, also while the archive is served."""
     with exiting_in_one_line():
-        from chronotile.app.settings import load_settings
         from chronotile.app.stored.backup import back_up
 
-        settings = load_settings(config=place)
-        source = state_place(settings)
-        report_place(source, settings)
+        settings, source = open_place(place)
         has_bucket = settings.jobs_results_url is not None
         try:
             lines = back_up(source, to.absolute(), configuration=settings.config, has_bucket=has_bucket)
@@ -60,13 +54,10 @@ def restore(
 ) -> None:
     """Put jobs, results, index and keys back from a backup, while neither servers nor workers run."""
     with exiting_in_one_line():
-        from chronotile.app.settings import load_settings
         from chronotile.app.stored.restore import restore as restore_all
         from chronotile.app.stored.state import migrate as migrate_all
 
-        settings = load_settings(config=place)
-        target = state_place(settings)
-        report_place(target, settings)
+        _settings, target = open_place(place)
         try:
             manifest = restore_all(target, file, is_replacing=replace)
         except OSError as error:

@@ -1,6 +1,7 @@
 """Where commands find the stored state of an archive: its jobs, keys and counters."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -28,6 +29,20 @@ def state_place(settings: "Settings") -> "Place":
 def report_place(place: "Place", settings: "Settings") -> None:
     """Print to standard error on which archive and database a command works."""
     typer.echo(f"archive {place.archive} ({settings.config}), state in {describe_database(place)}", err=True)
+
+
+def open_place(configuration: Path | None) -> tuple["Settings", "Place"]:
+    """Return the settings of a command and the state it works on, and report it as `report_place` does.
+
+    Raises:
+        ConfigurationError: The configuration is missing or not valid YAML, or a setting is not accepted.
+    """
+    from chronotile.app.settings import load_settings
+
+    settings = load_settings(config=configuration)
+    place = state_place(settings)
+    report_place(place, settings)
+    return settings, place
 
 
 def describe_database(place: "Place") -> str:
