@@ -21,7 +21,7 @@ from chronotile.core import errors
 from chronotile.core.model.geometry.json_text import memory_of_json
 from chronotile.http.body_memory import SMALL_BYTES, BodyRoom
 from chronotile.http.respond import declared_bytes
-from chronotile.http.run import base_url, forget_services, services_of, state_of
+from chronotile.http.run import SERVICES, base_url, services_of, state_of
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ async def _answered(handler: Handler, request: Request) -> Response:
     for _attempt in range(errors.ServicesRenewed.most_again):
         with suppress(errors.ServicesRenewed):
             return await handler(request)
-        forget_services(request)
+        request.scope.pop(SERVICES, None)  # those of now are taken next
     raise errors.SourceUnavailable(
         "what is served was replaced again and again while this was answered; try again later"
     )

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from time import time
 
 MOST = 1024
@@ -39,11 +39,6 @@ class ModifiedTimes:
                     self._seen.popitem(last=False)
             self._seen.move_to_end(key)
             return known[1] if known[1] < now_s else None
-
-
-def http_date(seconds: int) -> str:
-    """Return a time as headers have it (RFC 9110 §5.6.7)."""
-    return formatdate(seconds, usegmt=True)
 
 
 def is_modified_since(header: str | None, modified_s: int | None) -> bool:

@@ -91,7 +91,7 @@ class RequestLog(Collector):
             raise
         finally:
             REQUEST_ID.reset(token)
-            seconds, route = perf_counter() - start, route_pattern(scope)
+            seconds, route = perf_counter() - start, getattr(scope.get("route"), "path", "-")
             status = scope.get(FAULT_STATUS, status)
             self._count(route, status, size, seconds)
             is_logged, counter = log.isEnabledFor(logging.INFO), cast(Counter | None, scope.get(COUNTER))
@@ -130,11 +130,6 @@ class RequestLog(Collector):
             bounds = [*map(str, SECONDS), "+Inf"]
             times.add_metric([route], list(zip(bounds, up_to, strict=True)), sum(each.seconds for each in parts))
         yield from (requests, sizes, times)
-
-
-def route_pattern(scope: Scope) -> str:
-    """Return the pattern of the route, which is the same for all tiles of a protocol; `-` where none matched."""
-    return getattr(scope.get("route"), "path", "-")
 
 
 def layer_of(scope: Scope) -> str:

@@ -213,11 +213,6 @@ def user_of(connection: HTTPConnection) -> str | None:
     return None if principal is None else principal.name
 
 
-def forget_services(connection: HTTPConnection) -> None:
-    """Let the request take the services of now."""
-    connection.scope.pop(SERVICES, None)
-
-
 def base_url(request: Request) -> str:
     """Return the public base URL for links, without a slash at the end: the configured one, else the request's own.
 

@@ -65,11 +65,6 @@ class Inputs:
         return next(iter(self.variables.values())).grid
 
     @property
-    def are_read_in_parts(self) -> bool:
-        """Whether small windows are read one by one: of several dates at once, or of many pieces."""
-        return self.mosaic is not None or self.have_times_in_blocks
-
-    @property
     def have_times_in_blocks(self) -> bool:
         """Whether a block of some source may hold several dates."""
         return any(kind_of_spec(spec).has_times_in_blocks(spec) for spec in self.specs)

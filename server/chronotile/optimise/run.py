@@ -389,7 +389,7 @@ class _Run:
             specs=self.inputs.specs,
             stored_times=len(self.history) + new,
             mosaic=self.inputs.mosaic,
-            reads_ahead=self.inputs.are_read_in_parts,
+            reads_ahead=self.inputs.mosaic is not None or self.inputs.have_times_in_blocks,
         )
 
     def _share(self, task: Task) -> float:

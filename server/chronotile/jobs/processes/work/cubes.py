@@ -22,7 +22,7 @@ from chronotile.core.model.request import require_active
 from chronotile.core.model.time.instants import TimeDomain, are_periods, bounds_form
 from chronotile.jobs.processes.process import Inputs, Work, binary
 from chronotile.jobs.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
-from chronotile.jobs.processes.work.published_cubes import is_put, put, put_result
+from chronotile.jobs.processes.work.published_cubes import is_put, put
 from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for
@@ -156,7 +156,7 @@ class Cube:
             except ChronotileError:  # another makes the end of the job too, and took away what we were at
                 if not is_put(name, self.plan.shape.id, work.services):
                     raise
-        return put_result(name)
+        return Result(value={"name": name})
 
     def _settle(self, states: Sequence[Sequence[int]], work: Work) -> None:
         folder = CubeFolder(work.folder / FOLDER, _JobDisk(work))

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from chronotile.core.durable_files import PARTIAL, Disk
 from chronotile.core.errors import InvalidParameter, UnsupportedSource, require_at_most
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Json
 from chronotile.core.model.request import require_active
 from chronotile.jobs.processes.process import Inputs, Work, optional
 from chronotile.jobs.queue.faults import storing_results
@@ -86,11 +86,6 @@ def put(store: Path, name: str, work: Work) -> None:
                 raise _taken(name) from error
             raise
         Disk().settle([published_cubes.folder])
-
-
-def put_result(name: str) -> Result:
-    """Return the result of a job whose cube was put under a name."""
-    return Result(value={"name": name})
 
 
 def _move(store: Path, place: Path, work: Work) -> None:

@@ -1,5 +1,6 @@
 """`GET /stac/changes` and `GET /stac/collections/{collection}/feed.atom`."""
 
+from email.utils import formatdate
 from functools import partial
 
 import orjson
@@ -7,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.http.endpoint import problem_response
-from chronotile.http.modified import http_date, is_modified_since
+from chronotile.http.modified import is_modified_since
 from chronotile.http.respond import CURRENT, known_etags, respond_with_content, unanswered_members
 from chronotile.http.run import DOCUMENTS, base_url, run, services_of, state_of
 from chronotile.pipeline.revision import fingerprint
@@ -75,7 +76,7 @@ async def get_feed(request: Request) -> Response:
     modified_s = state_of(request).modified.of((services.grant, name, base, language), etag)
     headers = {"ETag": f'"{etag}"', "Cache-Control": CURRENT, "Content-Language": language, "Vary": "Accept-Language"}
     if modified_s is not None:
-        headers["Last-Modified"] = http_date(modified_s)
+        headers["Last-Modified"] = formatdate(modified_s, usegmt=True)
     # The time counts only without ETags (RFC 9110 §13.2.2).
     has_etags = "if-none-match" in request.headers
     is_modified = is_modified_since(request.headers.get("if-modified-since"), modified_s)

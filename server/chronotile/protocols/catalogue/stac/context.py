@@ -11,7 +11,7 @@ from chronotile.http.run import base_url, services_of
 from chronotile.pipeline.search.search_items import listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.item_collections import unopened_collection
-from chronotile.protocols.common.links import collection_path, item_path, link
+from chronotile.protocols.common.links import collection_path, link
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import (
     ADDRESS,
@@ -112,10 +112,6 @@ class StacContext:
     def collection_url(self, collection: str) -> str:
         """Return the URL of a collection."""
         return f"{self.base}{collection_path(collection)}"
-
-    def item_url(self, collection: str, item: str) -> str:
-        """Return the URL of an item."""
-        return f"{self.base}{item_path(collection, item)}"
 
     def authentication(self, extensions: Sequence[str] = ()) -> Json:
         """The members that name the extensions of a document, and how clients show who they are."""

@@ -16,6 +16,7 @@ from chronotile.http.run import ITEM_WRITES, run, services_of
 from chronotile.pipeline.search.search_items import indexed_item, unknown_item
 from chronotile.protocols.catalogue.stac.context import GEOJSON_TYPE, IN_COLLECTION, IN_ITEM, stac_context
 from chronotile.protocols.catalogue.stac.items import ItemDocuments
+from chronotile.protocols.common.links import item_path
 from chronotile.protocols.common.openapi import OBJECT, body, scene
 from chronotile.protocols.common.operation import WITH_TOKEN, Operation
 from chronotile.protocols.common.query.kvp import Kvp
@@ -45,7 +46,7 @@ async def post_items(request: Request) -> Response:
     ids, written = await transaction.run(write)
     response = Response(written, status_code=CREATED, media_type=GEOJSON_TYPE)
     if len(ids) == 1:
-        response.headers["Location"] = context.item_url(transaction.collection, ids[0])
+        response.headers["Location"] = f"{context.base}{item_path(transaction.collection, ids[0])}"
     return response
 
 

@@ -24,11 +24,6 @@ def moment_text(moment: float) -> str:
     return format_instant(np.datetime64(round(moment * 1000), "ms").astype("datetime64[ns]"))
 
 
-def has_users(request: Request) -> bool:
-    """Return whether there are users here, so that jobs belong to the user who requested it for them."""
-    return services_of(request).catalogue.access is not None
-
-
 def granted_job(id_: str, request: Request) -> Job:
     """Return a job of the user, if they may still use what it was made of.
 

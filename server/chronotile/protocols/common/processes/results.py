@@ -186,11 +186,6 @@ def will_want_references(execution: Execution) -> bool:
     )
 
 
-def wants_references(execution: Execution, values: Mapping[str, Result]) -> bool:
-    """Return whether some result has to lie somewhere."""
-    return any(is_referenced(execution, name, result) for name, result in values.items())
-
-
 @_missing_result_errors()
 def results_response(results: Results, removed: Path | None = None) -> Response:
     """Return results as their execution wants them.

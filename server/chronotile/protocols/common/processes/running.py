@@ -38,9 +38,9 @@ from chronotile.protocols.common.processes.execution import (
 from chronotile.protocols.common.processes.media_types import JSON
 from chronotile.protocols.common.processes.results import (
     Results,
+    is_referenced,
     job_address,
     results_of,
-    wants_references,
     will_want_references,
 )
 
@@ -124,7 +124,7 @@ async def do_now(
 
     def work(is_active: IsActive) -> Response | SyncResults:
         done = run_now(execution, plan, services, state.jobs, is_active=is_active)
-        is_stored = is_kept or wants_references(execution, done.results)
+        is_stored = is_kept or any(is_referenced(execution, name, result) for name, result in done.results.items())
         return done if is_stored else _synchronous_response(execution, done, respond)
 
     answer = await run(request, EXECUTIONS, work, collections={each.collection for each in plan.sources})

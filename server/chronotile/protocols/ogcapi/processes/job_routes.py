@@ -13,12 +13,12 @@ from starlette.responses import Response
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import ENDED, Execution, Job, JobDetails, Result
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
-from chronotile.http.run import JOBS, SHARE, run, state_of, url_without_key, user_of
+from chronotile.http.run import JOBS, SHARE, run, services_of, state_of, url_without_key, user_of
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.protocols.common.html_page import PageLink
 from chronotile.protocols.common.openapi import TEXT, in_path, ref
-from chronotile.protocols.common.processes.jobs import dismiss, ended_job, granted_job, has_users, moment_text, of_files
+from chronotile.protocols.common.processes.jobs import dismiss, ended_job, granted_job, moment_text, of_files
 from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.common.processes.results import (
     file_response,
@@ -65,7 +65,8 @@ async def get_jobs(request: Request) -> Response:
     selection, context, desk = jobs_query(query), context_for(request, query), state_of(request).jobs
 
     def find() -> tuple[tuple[Job, ...], int]:
-        if has_users(request) and user_of(request) is None:  # each such job is behind its address alone
+        has_users = services_of(request).catalogue.access is not None
+        if has_users and user_of(request) is None:  # each such job is behind its address alone
             return (), 0
         return desk.jobs(
             user=user_of(request),

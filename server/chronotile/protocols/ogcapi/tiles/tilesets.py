@@ -24,12 +24,12 @@ from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.maps.drawing import BACKGROUND, COLLECTIONS, COLOURING, DATETIME, MEDIA_TYPES, SUBSET
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     JSON,
+    REL_SCHEME,
     Limits,
     crs_member,
     finest,
     limits_document,
-    scheme_link,
-    scheme_uri,
+    scheme_url,
 )
 
 DataType = Literal["map", "vector"]
@@ -109,7 +109,7 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentCon
         "title": f"{origin.title} ({tile_matrix_set.id})",
         "dataType": origin.data_type,
         "crs": crs_member(tile_matrix_set.crs),
-        "tileMatrixSetURI": scheme_uri(tile_matrix_set, context),
+        "tileMatrixSetURI": tile_matrix_set.uri or scheme_url(tile_matrix_set, context),
         "tileMatrixSetId": tile_matrix_set.id,
         "tileMatrixSetLimits": limits_document(limits),
     }
@@ -118,7 +118,7 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentCon
 def _links(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Iterator[Json]:
     href = f"{_url(origin, tile_matrix_set, context)}?{urlencode({'f': 'json', **origin.query})}"
     yield link("self", href, JSON, f"tileset in {tile_matrix_set.id}")
-    yield scheme_link(tile_matrix_set, context)
+    yield link(REL_SCHEME, scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)
     href = f"{_url(origin, tile_matrix_set, context)}?{urlencode({'f': 'tilejson', **origin.query})}"
     yield link("alternate", href, TILEJSON, "the same as TileJSON")
     for name, media_type in origin.formats.items():

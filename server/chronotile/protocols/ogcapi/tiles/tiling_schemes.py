@@ -62,16 +62,6 @@ def scheme_url(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
     return f"{schemes_url(context)}/{quote(tile_matrix_set.id)}"
 
 
-def scheme_link(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
-    """Return the link of a tileset to its tile matrix set."""
-    return link(REL_SCHEME, scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)
-
-
-def scheme_uri(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
-    """Return what a set is known by: where it is registered, else where it is here."""
-    return tile_matrix_set.uri or scheme_url(tile_matrix_set, context)
-
-
 def crs_member(crs: Crs) -> str | dict[str, Any]:
     """Return a CRS as tileset metadata have it: its URI, else PROJJSON."""
     return crs.uri or {"wkt": crs.definition.to_json_dict()}
