@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import dataclass
-from functools import partial
-from itertools import starmap
+from functools import lru_cache, partial
+from itertools import starmap, tee
 from typing import TypeVar
 
 import numpy as np
@@ -80,9 +81,9 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
     times = len(used.instants) + len(used.base)
     is_nearest = target.layer.resampling == "nearest" and times > 1
     if not is_nearest or isinstance(plan, ComposedPlan) or cells_of(plan) >= pixels_of(grid):
-        return _changes(plan, target)
+        return _values_or_changes(plan, target)
     # Fewer cells than pixels: each cell is reduced once, before it is warped.
-    cells = _changes(UnwarpedPlan(windows=plan.windows, level=plan.level, step=plan.step), target)
+    cells = _values_or_changes(UnwarpedPlan(windows=plan.windows, level=plan.level, step=plan.step), target)
     found = cells.of_rows(cells.strips[0])
     pixels = Pixels(found.numbers, found.present)
 
@@ -93,56 +94,51 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
     return MapValues(strips_of(grid), of_rows)
 
 
-def _changes(plan: MapPlan | UnwarpedPlan, target: MapTarget) -> MapValues:
-    """The values, or the difference or anomaly in place of them."""
-    used, against, kind, usual = target.time_used, target.held_against, target.anomaly, target.usual
-    read = partial(_values, plan, target=target, variable=target.layer.main_variable)
-    if kind is not None and usual is not None:
-        matched = _date_matched(read, usual)
-        own = matched(used.instants)
-        if kind == "abs":
-            return own
-        years = _each_of(matched, against or ())
-        return MapValues(own.strips, lambda rows: anomaly(own.of_rows(rows), years(rows), kind))
-    later = read(used.instants)
+def _values_or_changes(plan: MapPlan | UnwarpedPlan, target: MapTarget) -> MapValues:
+    """Return the values over the shown times, or their difference or anomaly."""
+    against, kind, usual = target.held_against, target.anomaly, target.usual
+    read: Callable[..., MapValues] = partial(_values, plan, target=target, variable=target.layer.main_variable)
+    if usual is not None:
+        read = _less_usual_values(read, usual)
+    shown = read(target.time_used.instants)
+    if against is None or (usual is not None and kind == "abs"):
+        return shown
     if kind is not None:
-        each = _each_of(read, against or ())
-        return MapValues(later.strips, lambda rows: anomaly(later.of_rows(rows), each(rows), kind))
-    if against is None:
-        return later
-    base = read(used.base)
-    return MapValues(later.strips, lambda rows: difference(later.of_rows(rows), base.of_rows(rows)))
+        reference = _values_of_groups(read, against)
+        return MapValues(shown.strips, lambda rows: anomaly(shown.of_rows(rows), reference(rows), kind))
+    base = read(target.time_used.base)
+    return MapValues(shown.strips, lambda rows: difference(shown.of_rows(rows), base.of_rows(rows)))
 
 
-def _date_matched(read: Callable[..., MapValues], usual: UsualDates) -> Callable[..., MapValues]:
-    """Return what reduces the differences of dates from the usual values of their part of the year.
+def _less_usual_values(read: Callable[..., MapValues], usual: UsualDates) -> Callable[..., MapValues]:
+    """Return `read` for times of which each is first compared with the usual value of its part of the year.
 
-    So a pixel of which only late dates of a period are clear is compared with late dates of other years.
+    If only late dates of a period are clear at a pixel, they are compared with late dates of other years.
     """
-    means, held = dict[int, MapValues | None](), dict[int, Raster | None]()
-    rows_held = slice(0)
+    means = dict[int, MapValues | None]()
 
-    def mean_of(instant: Instant, rows: slice) -> Raster | None:
-        nonlocal rows_held
-        if rows != rows_held:
-            held.clear()
-            rows_held = rows
+    @lru_cache(len(usual.groups))  # of the strip that is being made
+    def mean_of_group(number: int, first: int, last: int) -> Raster | None:
+        try:
+            if number not in means:
+                means[number] = read(usual.groups[number], reducer="mean")
+            values = means[number]
+            return None if values is None else values.of_rows(slice(first, last))
+        except DateUnreadable:  # which the target lists
+            means[number] = None
+            return None
+
+    def mean_at(instant: Instant, rows: slice) -> Raster | None:
         number = usual.group_of.get(instant)
-        if number is not None and number not in held:
-            try:
-                if number not in means:
-                    means[number] = read(usual.groups[number], reducer="mean")
-                values = means[number]
-                held[number] = None if values is None else values.of_rows(rows)
-            except DateUnreadable:  # which the target lists
-                held[number] = means[number] = None
-        return None if number is None else held[number]
+        return None if number is None else mean_of_group(number, rows.start, rows.stop)
 
-    return partial(read, less=mean_of)
+    return partial(read, less=mean_at)
 
 
-def _each_of(read: Callable[[Group], MapValues], groups: Sequence[Group]) -> Callable[[slice], Iterator[Raster]]:
-    """Gives the values of some rows of each group, without those of which no time can be read."""
+def _values_of_groups(
+    read: Callable[[Group], MapValues], groups: Sequence[Group]
+) -> Callable[[slice], Iterator[Raster]]:
+    """Return a function that yields some rows of each group of times; groups without a readable time are skipped."""
     left = dict(enumerate(groups))
     held = dict[int, MapValues]()
 
@@ -164,12 +160,12 @@ def _each_of(read: Callable[[Group], MapValues], groups: Sequence[Group]) -> Cal
 def of_all_variables(
     grid: Grid, target: MapTarget, variables: Sequence[VariableInfo], make: Callable[[Iterator[MapValues]], Made]
 ) -> Made | None:
-    """Return what is made of variables over the same times: without one that any of them cannot be read at.
+    """Return what `make` gives for variables at the same times: those at which all of them can be read.
 
     Args:
-        grid: Which is requested.
+        grid: The requested grid.
         target: The request.
-        variables: Which.
+        variables: Of the layer.
         make: Takes one variable after the other, so that no more than one is held; it may be called again.
 
     Returns:
@@ -179,7 +175,8 @@ def of_all_variables(
         DateUnreadable: No time is left.
         SourceUnavailable: The source is away.
     """
-    if any(map_plan(grid, target, variable) is None for variable in variables):
+    plans = [map_plan(grid, target, variable) for variable in variables]
+    if any(plan is None for plan in plans):
         return None
     while True:
         lacking = target.found.instants
@@ -188,8 +185,8 @@ def of_all_variables(
             raise DateUnreadable(
                 f"none of the times of layer {target.layer.id} can be read in all variables; {REPLACE_FILES}"
             )
-        plans = [(map_plan(grid, target, variable), variable) for variable in variables]
-        made = make(_values(plan, instants, target, variable) for plan, variable in plans if plan is not None)
+        planned = zip(plans, variables, strict=True)
+        made = make(_values(plan, instants, target, variable) for plan, variable in planned if plan is not None)
         if target.found.instants == lacking:
             return made
 
@@ -219,7 +216,7 @@ def _values(
     reducer: PictureReducer | None = None,
     less: Callable[[Instant, slice], Raster | None] | None = None,
 ) -> MapValues:
-    """The variable over some times, newest first, read, warped and reduced.
+    """Return a variable at some times, newest first, read, warped and reduced.
 
     The native pixels of a large map's times are held for its strips, if that takes less than rasters of all rows.
 
@@ -227,9 +224,9 @@ def _values(
         plan: How it is brought onto the grid.
         instants: The times.
         target: The request.
-        variable: Which.
-        reducer: That of the request by default.
-        less: Gives what is taken away from a time in some rows; `None` if the time counts as missing there.
+        variable: Of the layer.
+        reducer: By default that of the request.
+        less: Returns the values that are subtracted from a time in some rows; `None`: the time counts as missing.
     """
     reducer = reducer or target.reducer
     instants = instants[::-1] if reducer == "earliest" else instants
@@ -251,18 +248,12 @@ def _values(
     whole = slice(0, strips[-1].stop)
     if not isinstance(plan, StripPlan) or held_bytes > REDUCED_BYTES * pixels_of(plan.grid):
         return MapValues(strips, reduced(plan, whole, read).part)
-    held = list[tuple[int, Pixels]]()
-
-    def held_first() -> Iterator[tuple[int, Pixels]]:
-        yield from held
-        for each in read:  # of dates that no strip has needed yet
-            held.append(each)
-            yield each
+    (held,) = tee(read, 1)  # copies give again what was read for other strips
 
     def of_rows(rows: slice) -> Raster:
         with target.watch.step("warp"):
             part = plan.of_rows(rows)
-        return reduced(part, rows, held_first())
+        return reduced(part, rows, copy(held))
 
     return MapValues(strips, of_rows)
 
