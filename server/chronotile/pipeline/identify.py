@@ -279,25 +279,20 @@ def _changes(target: IdentifyTarget, shown: Sequence[Pixels], found: UnreadableD
     instants = np.array(target.time_used.base[::-1], dtype="datetime64[ns]")
     if groups is None or not target.cells or (kind is None and len(instants) == 0):
         return None
-    values, held, reason = _row(variable, shown[0]), list[Raster](), None
-    along, matched = values, None
+    values, usual, reason, matched = _row(variable, shown[0]), target.shown.usual, None, None
+    along = values
     if len(instants):
         indexes = _indexes(variable, instants)
         pixels = read_cell(variable, cell=target.cells[0], place=target.request.point, indexes=indexes, found=found)
         if len(indexes) == 1 and kind is None:
             found.require_all(indexes)
         reason, along = cell_reasons(pixels, variable.encoding)[-1], _row(variable, pixels)
-        held = [_reduced(along, _places(instants, group), target.request.reducer) for group in groups]
-    if target.shown.usual is not None:
-        # Each date less the usual value of its part of the year.
-        usual = target.shown.usual
+    if usual is not None:  # each date less the usual value of its part of the year
         means = [_reduced(along, _places(instants, group), "mean") for group in usual.groups]
         values = _less(values, target.layer.times.instants[list(target.times.indexes)], means, usual)
-        held = [
-            _reduced(_less(along, instants, means, usual), _places(instants, group), target.request.reducer)
-            for group in groups
-        ]
+        along = _less(along, instants, means, usual) if groups else along
         matched = int(values.valid.sum())
+    held = [_reduced(along, _places(instants, group), target.request.reducer) for group in groups]
     reasons = cell_reasons(shown[0], variable.encoding)
     if kind is None:
         why = None if held[0].valid.all() else reason

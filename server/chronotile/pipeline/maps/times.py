@@ -1,6 +1,7 @@
 """The times that a map is made of: those it shows, and those whose values it is held against; reads few pixels."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -63,7 +64,7 @@ def shown_times(shown: Shown, layer: Layer, services: Services) -> ShownTimes:
         return (clearest_of(layer, indexes, services),) if is_clearest and len(indexes) > 1 else indexes
 
     times = resolve_picture_times(layer, shown.time, now=now, fills_gaps=shown.fills_gaps)
-    used, groups, parts = times.used(layer.times), list[Group](), None
+    used, groups, usual = times.used(layer.times), list[Group](), None
     if shown.difference is not None:
         with _told_of("difference"):
             base = resolve_picture_times(layer, shown.difference, now=now, fills_gaps=shown.fills_gaps)
@@ -78,12 +79,11 @@ def shown_times(shown: Shown, layer: Layer, services: Services) -> ShownTimes:
         groups = usual_groups(layer, period, times.indexes, reference.indexes)
         if period is not None:
             groups = [] if shown.anomaly.kind == "abs" else groups
-            parts = _parts_of_year(layer, {*times.indexes}.union(*groups), reference.indexes)
+            usual = _usual_dates(layer, {*times.indexes}.union(*groups), reference.indexes)
     is_chosen = is_clearest and any(len(group) > 1 for group in (times.indexes, *groups))
     times = replace(times, indexes=chosen(times.indexes))
     instants = layer.times.instants
     held = [tuple(instants[index] for index in reversed(chosen(group))) for group in groups]
-    usual = None if parts is None else _usual_dates(layer, parts)
     against = held if usual is None else [*held, *usual.groups]
     base_instants = tuple(sorted({each for group in against for each in group}, reverse=True))
     used = replace(used, instants=times.used(layer.times).instants, base=base_instants)
@@ -141,23 +141,19 @@ def usual_groups(layer: Layer, period: TimeSpan | None, shown: Group, reference:
     return [group for group in groups if group]
 
 
-def _parts_of_year(layer: Layer, compared: Collection[int], reference: Group) -> list[tuple[Group, Group]]:
-    """The compared times of each part of the year, and the times of the reference in the same part."""
-    slots = slot_numbers(layer.times.instants, slot_kind(layer.times.instants, None))
-    parts: dict[int, tuple[list[int], list[int]]] = {}
-    for index in sorted(compared):
-        parts.setdefault(int(slots[index]), ([], []))[0].append(index)
-    for index in reference:
-        if int(slots[index]) in parts:
-            parts[int(slots[index])][1].append(index)
-    return [(tuple(own), tuple(others)) for own, others in parts.values() if others]
-
-
-def _usual_dates(layer: Layer, parts: Sequence[tuple[Group, Group]]) -> UsualDates:
+def _usual_dates(layer: Layer, compared: Collection[int], reference: Group) -> UsualDates:
+    """Return the dates of the reference in the part of the year of each compared date."""
     instants = layer.times.instants
+    slots = slot_numbers(instants, slot_kind(instants, None)).tolist()
+    compared_in, dates_in = defaultdict[int, list[Instant]](list), defaultdict[int, list[Instant]](list)
+    for index in sorted(compared):
+        compared_in[slots[index]].append(instants[index])
+    for index in reversed(reference):
+        dates_in[slots[index]].append(instants[index])
+    shared = [slot for slot in compared_in if slot in dates_in]
     return UsualDates(
-        groups=tuple(tuple(instants[index] for index in reversed(others)) for _own, others in parts),
-        group_of={instants[index]: number for number, (own, _others) in enumerate(parts) for index in own},
+        groups=tuple(tuple(dates_in[slot]) for slot in shared),
+        group_of={instant: number for number, slot in enumerate(shared) for instant in compared_in[slot]},
     )
 
 
