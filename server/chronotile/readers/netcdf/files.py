@@ -59,7 +59,7 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
     if spec.times is not None and len(paths) > 1:
         raise UnsupportedSource(f"times: is for one file, and {len(paths)} match; set time_pattern: or leave it out")
     files = [JoinedNetcdf(path, span, spec) for path, _text, span in times_in_names(paths, spec.time_pattern)]
-    names = names_among(paths) if len(paths) > 1 else [paths[0].rpartition("/")[2]]
+    names = names_among(paths)
     surveyed, failures = _survey(files, names, MAX_FILES if most is None else most)
     if not surveyed:
         raise UnsupportedSource(

@@ -1,7 +1,8 @@
 """Raster files as one source: one per date, or with many dates each in their bands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from chronotile.readers.library_errors import opening
 from chronotile.readers.raster.band_decoding import bands_of
 from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.open_stack import open_band_stack, open_raster_stack
-from chronotile.readers.raster.pool import HandlePool
+from chronotile.readers.raster.pool import Handle, HandlePool
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -26,6 +27,7 @@ _SHOWN = 12
 
 Found = Mapping[str | None, tuple[str, ...]]
 """Files by what stands for `{variable}`."""
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +65,37 @@ def _names_bands(spec: SourceSpec, paths: Sequence[str]) -> bool:
     """Whether the bands are variables: the configuration states it, or those of the first file tell no times."""
     if any(each.band is not None for each in spec.variables.values()):
         return True
-    looked = next(_looked(paths, []), None)
-    if looked is None or not looked[1].series:
+    _path, (dated, names) = next(_look(paths, [], _look_at_bands), ("", (BandTimes(), ())))
+    if not dated.series:
         return True
-    _path, _told, names = looked
     return any((each.name or each.id) in names for each in spec.variables.values())
 
 
-def _looked(paths: Sequence[str], findings: list[Finding]) -> Iterator[tuple[str, BandTimes, tuple[str, ...]]]:
-    """Yield each file that opens with what its bands tell, and their descriptions."""
+def _look_at_bands(handle: Handle) -> tuple[BandTimes, tuple[str, ...]]:
+    """Return the times of the bands of a file, and their descriptions."""
+    return band_times_of(handle), tuple(filter(None, handle.dataset.descriptions))
+
+
+def _look(paths: Sequence[str], findings: list[Finding], look: Callable[[Handle], Seen]) -> Iterator[tuple[str, Seen]]:
+    """Yield each file that opens with the result of `look`; others become findings."""
     pool = HandlePool(max_idle=0)
-    names = dict(zip(paths, names_among(paths), strict=True)) if len(paths) > 1 else {}
-    for path in paths:
+    for path, name in zip(paths, names_among(paths), strict=True):
         try:
             with opening("it"), pool.lend(path) as handle:
-                bands, names_of_bands = band_times_of(handle), tuple(filter(None, handle.dataset.descriptions))
+                result = look(handle)
         except UnsupportedSource as error:
-            findings.append(Finding("error", names.get(path, base_name(path)), f"{LEFT_OUT}{error.message}"))
+            findings.append(Finding("error", name, f"{LEFT_OUT}{error.message}"))
         else:  # only now is it known that nothing went wrong below GDAL
-            yield path, bands, names_of_bands
+            yield path, result
 
 
 def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Reader:
     findings: list[Finding] = []
     surveyed: list[Surveyed] = []
     every = [path for paths in found.values() for path in paths]
-    names = dict(zip(every, names_among(every) if len(every) > 1 else map(base_name, every), strict=True))
+    names = dict(zip(every, names_among(every), strict=True))
     for word, paths in sorted(found.items(), key=lambda entry: entry[0] or ""):
-        for path, dated, _descriptions in _looked(paths, findings):
+        for path, (dated, _descriptions) in _look(paths, findings, _look_at_bands):
             name = names[path]
             if dated.fault is not None:
                 findings.append(Finding("error", name, f"{LEFT_OUT}{dated.fault}"))
@@ -162,12 +167,12 @@ def _open_with_times(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Re
     findings: list[Finding] = []
     surveyed: list[Surveyed] = []
     for word, paths in sorted(found.items(), key=lambda entry: entry[0] or ""):
-        names = dict(zip(paths, names_among(paths) if len(paths) > 1 else map(base_name, paths), strict=True))
+        names = dict(zip(paths, names_among(paths), strict=True))
         variables = [each for each in spec.variables.values() if word is None or (each.name or each.id) == word]
         variables = variables or [VariableSpec(id=word or "band1")]
         if len(variables) != 1:
             raise UnsupportedSource("files with one band per time hold one variable; name only one")
-        counts = _band_counts(paths, findings)
+        counts = dict(_look(paths, findings, lambda handle: len(bands_of(handle.dataset))))
         for path, part in _parts(spec.times, counts, names, findings):
             bands = tuple(range(1, len(part) + 1))
             series = BandSeries(name=None, bands=bands, times=part)
@@ -175,19 +180,6 @@ def _open_with_times(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Re
     if not surveyed:
         raise UnsupportedSource(findings[0].message.removeprefix(LEFT_OUT))
     return join(spec.collection, surveyed, findings)
-
-
-def _band_counts(paths: Sequence[str], findings: list[Finding]) -> dict[str, int]:
-    """How many bands each file has that opens."""
-    pool = HandlePool(max_idle=0)
-    counts = {}
-    for path in paths:
-        try:
-            with opening("it"), pool.lend(path) as handle:
-                counts[path] = len(bands_of(handle.dataset))
-        except UnsupportedSource as error:
-            findings.append(Finding("error", base_name(path), f"{LEFT_OUT}{error.message}"))
-    return counts
 
 
 def _parts(
