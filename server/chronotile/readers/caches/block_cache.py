@@ -4,7 +4,6 @@ import mmap
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from struct import Struct
 from time import monotonic_ns
@@ -14,6 +13,7 @@ from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 from chronotile.readers.caches.byte_cache import CacheState
+from chronotile.readers.flights import Flights
 
 # Memory for decoded blocks, shared by processes that do not wait for one another (docs/design/shared-blocks.md).
 
@@ -169,7 +169,7 @@ class BlockCache:
 
     def __init__(self, memory: SharedBlockMemory, sharers: int = 1) -> None:
         self._memory, self._sharers = memory, sharers
-        self._decoding: dict[bytes, Future[BytesPart]] = {}
+        self._flights = Flights[bytes, BytesPart]()
         self._lock = threading.Lock()
         self._hits = 0
         self._misses = 0
@@ -240,20 +240,11 @@ class BlockCache:
     def _decoded(self, key: bytes, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
         with self._lock:
             self._misses += 1
-            decoding = self._decoding.get(key)
-            if decoding is None:
-                mine = self._decoding[key] = Future()
-        if decoding is not None:
-            return decoding.result()
-        try:
+
+        def work() -> BytesPart:
             block, may_be_cached = decode()
             if may_be_cached:
                 self.keep(key, block)
-        except BaseException as error:  # raised in each waiting caller too
-            mine.set_exception(error)
-            raise
-        finally:
-            with self._lock:
-                del self._decoding[key]
-        mine.set_result(block)
-        return block
+            return block
+
+        return self._flights.share(key, work)

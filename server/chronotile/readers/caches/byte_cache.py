@@ -3,11 +3,12 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from chronotile.core.errors import ClientGone
+from chronotile.readers.flights import Flights
 
 # How much the readers of an archive may keep, and the state of a cache.
 
@@ -63,7 +64,7 @@ class ByteCache(Generic[Value]):
     def __init__(self, max_bytes: int, size_of: Callable[[Value], int], *, largest_share: int = LARGEST_SHARE) -> None:
         self._max_bytes, self._size_of, self._largest_share = max_bytes, size_of, largest_share
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
-        self._making: dict[Hashable, Future[Value]] = {}
+        self._flights = Flights[Hashable, Value]()
         self._bytes = 0
         self._hits = 0
         self._misses = 0
@@ -92,22 +93,15 @@ class ByteCache(Generic[Value]):
             if key in self._values:
                 return self._used(key)
             self._misses += 1
-            making = self._making.get(key)
-            if making is None:
-                mine = self._making[key] = Future()
-        if making is not None:
-            return making.result()
-        try:
-            value = make()
-        except BaseException as error:  # raised in each waiting caller too
-            with self._lock:
-                del self._making[key]
-            mine.set_exception(error)
-            raise
+        return self._flights.share(key, partial(self._make, key, make))
+
+    def _make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:
-            del self._making[key]
+            if key in self._values:  # another thread has made it since
+                return self._values[key]
+        value = make()
+        with self._lock:
             self._keep(key, value)
-        mine.set_result(value)
         return value
 
     def get(self, key: Hashable) -> Value | None:

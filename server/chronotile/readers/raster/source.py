@@ -72,7 +72,7 @@ def _names_bands(spec: SourceSpec, paths: Sequence[str]) -> bool:
 
 
 def _look_at_bands(handle: Handle) -> tuple[BandTimes, tuple[str, ...]]:
-    """Return the times of the bands of a file, and their descriptions."""
+    # The times of the bands of a file, and their descriptions.
     return band_times_of(handle), tuple(filter(None, handle.dataset.descriptions))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitTooLong
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from time import monotonic
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from chronotile.core.turns import CLIENT, Turns
 from chronotile.core.web.inner_hosts import host_of
+from chronotile.readers.flights import Flights
 from chronotile.readers.remote.requests import (
     READ_S,
     REQUEST_S,
@@ -298,7 +300,7 @@ class RemoteStates:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._known: OrderedDict[str, tuple[float, ObjectState]] = OrderedDict()
-        self._asking: dict[str, Future[ObjectState]] = {}
+        self._flights = Flights[str, ObjectState]()
         self._lock = threading.Lock()
 
     def state(self, href: str, *, is_whole: bool = False) -> ObjectState:
@@ -311,27 +313,20 @@ class RemoteStates:
         Raises:
             Away: It cannot be read.
         """
+        return self._recent(href) or self._flights.share(href, partial(self._request, href, is_whole=is_whole))
+
+    def _recent(self, href: str) -> ObjectState | None:
         with self._lock:
             known = self._known.get(href)
-            if known is not None and self._clock() - known[0] < LOOK_S:
-                return known[1]
-            asking = self._asking.get(href)
-            if asking is None:
-                mine = self._asking[href] = Future()
-        if asking is not None:
-            return asking.result()
-        try:
+        return known[1] if known is not None and self._clock() - known[0] < LOOK_S else None
+
+    def _request(self, href: str, *, is_whole: bool) -> ObjectState:
+        state = self._recent(href)  # of another thread since
+        if state is None:
             place = place_of(href)
             # A signed URL may not allow HEAD; and only a range request shows whether the server supports ranges.
             state = retry(lambda: ask_state(place) if is_whole else ask_part(place, 0, 1, None)[1], read_deadline())
             self.note(href, state)
-        except BaseException as error:  # raised in each waiting caller too
-            mine.set_exception(error)
-            raise
-        finally:
-            with self._lock:
-                del self._asking[href]
-        mine.set_result(state)
         return state
 
     def note(self, href: str, state: ObjectState) -> None:
