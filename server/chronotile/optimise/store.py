@@ -17,9 +17,8 @@ from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_docu
 from chronotile.optimise.plan import TIME_CHUNK, CubePlan
 from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.zarr.arrays import load_array
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of, nodes_of
-from chronotile.readers.zarr.metadata import read_group
+from chronotile.readers.zarr.stores import PlainStore, load_all
 
 DOCUMENT = "zarr.json"
 
@@ -95,12 +94,13 @@ class CubeFolder:
 
     def history(self, plan: CubePlan, commit: Commit) -> History:
         """Return what is known of the committed positions."""
-        root = read_group(str(self.path))
+        stored = PlainStore(str(self.path))
+        root = stored.read_group()
         nodes = root.at(commit.path_of(commit.groups[0])).arrays
-        starts = load_array(str(self.path), nodes["time"])[: commit.times]
+        starts = load_all(stored, nodes["time"])[: commit.times]
         name = plan.bounds.name
-        bounds = None if name is None else load_array(str(self.path), nodes[name])[: commit.times]
-        states = load_array(str(self.path), root.groups[SOURCES].arrays["state"])[: commit.times]
+        bounds = None if name is None else load_all(stored, nodes[name])[: commit.times]
+        states = load_all(stored, root.groups[SOURCES].arrays["state"])[: commit.times]
         unit = np.timedelta64(1, "s" if plan.time_unit == "seconds" else "ns")
         begin = (starts * unit).astype("timedelta64[ns]") + np.datetime64(0, "ns")
         if bounds is None:

@@ -1,6 +1,6 @@
 """A mosaic as one source: the pieces of each instant composed on any grid, and the native cells at any place."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
@@ -13,7 +13,7 @@ from chronotile.core.model.collection import Mask, Resampling, SourceSpec, Varia
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.items import ItemRef, MosaicRule
-from chronotile.core.model.raster import Codes, Encoding, Pixels, with_mask
+from chronotile.core.model.raster import Codes, Encoding, Numbers, Pixels, with_mask
 from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import Instant, InstantArray, TimeDomain
 from chronotile.core.read_cost import ReadCost
@@ -292,7 +292,7 @@ class MosaicReader(Reader):
 
         strips = [sheets(rows) for rows in strips_of(grid)]
         failures.require_some(refs)
-        return strips[0] if len(strips) == 1 else _below_one_another(strips)
+        return strips[0] if len(strips) == 1 else _combine(strips, np.concatenate)
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level; of every `step`-th row and column.
@@ -339,11 +339,7 @@ class MosaicReader(Reader):
                 found = iter(pieces.sheets_at_centres(of_time, grid, failures))
             blocks.append(self._overlapped(variable, found, (grid.height, grid.width)))
             failures.require_some(of_time)
-        codes = [each.codes for each in blocks if each.codes is not None]
-        return Pixels(
-            np.stack([each.numbers for each in blocks]),
-            codes=Codes(np.stack([each.numbers for each in codes]), codes[0].names),
-        )
+        return _combine(blocks, np.stack)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels: what the mosaic has at the centre of a cell of the native grid."""
@@ -468,9 +464,7 @@ def grid_of_window(grid: NativeGrid, window: Window) -> Grid:
     )
 
 
-def _below_one_another(parts: Sequence[Pixels]) -> Pixels:
+def _combine(parts: Sequence[Pixels], combine: Callable[[list[Numbers]], Numbers]) -> Pixels:
     codes = [part.codes for part in parts if part.codes is not None]
-    return Pixels(
-        np.concatenate([part.numbers for part in parts]),
-        codes=Codes(np.concatenate([each.numbers for each in codes]), codes[0].names),
-    )
+    all_codes = Codes(combine([each.numbers for each in codes]), codes[0].names)
+    return Pixels(combine([part.numbers for part in parts]), codes=all_codes)

@@ -226,12 +226,6 @@ def open_array(
             ) from unknown
 
 
-def load_array(href: str, node: ArrayNode) -> Numbers:
-    """Return all of a (small) array as it was understood; where an append is under way it may be longer by now."""
-    growing = node.dims[0] if node.dims else None
-    return open_array(href, node, growing=growing).read(tuple(slice(0, length) for length in node.shape))
-
-
 def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
     """Return the array of a store on this machine as zarr-python opens it."""
     import zarr

@@ -29,10 +29,10 @@ from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local
 from chronotile.readers.library_errors import BeingWritten, one_line, opening
 from chronotile.readers.reader import Along, BlockShape, Reader, reading, reading_dates
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.zarr.arrays import Gone, load_array
+from chronotile.readers.zarr.arrays import Gone
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
 from chronotile.readers.zarr.metadata import GroupNode, group_of_document
-from chronotile.readers.zarr.stores import PlainStore, fields_of
+from chronotile.readers.zarr.stores import PlainStore, fields_of, load_all
 
 Positions = NDArray[np.int64]
 Cells = int | slice | Positions
@@ -196,7 +196,7 @@ class ServingCube(Reader):
         with reading(self._spec.collection, SERIES):
             state = self._current()
             node = _root(self._document)[0].groups[SOURCES].arrays["state"]
-            states: NDArray[np.uint64] = load_array(self._spec.href, node)
+            states: NDArray[np.uint64] = load_all(PlainStore(self._spec.href), node)
             made_from: NDArray[np.uint64] = states[state.positions, node.attrs["variables"].index(array)]
             return made_from
 
