@@ -1,19 +1,23 @@
 """The formats in which our own series leave."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import chain
 from typing import assert_never
 
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from chronotile.core.extras import has_extra, require_extra
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TableFormat
+from chronotile.core.model.request import SeriesRequest
 from chronotile.core.model.series.analysis import Analysis, Reducer
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.core.model.time.instants import Instant
 from chronotile.http.bodies import iterate_in_turns
-from chronotile.http.respond import caching, preferred_type
+from chronotile.http.respond import caching, known_etags, preferred_type, respond
+from chronotile.http.run import SERIES, disconnect_check, run, services_of
 from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.encoders.series.csv import CsvOptions, encode_places_csv, encode_series_csv
@@ -27,7 +31,7 @@ from chronotile.pipeline.encoders.series.json import (
 from chronotile.pipeline.encoders.series.netcdf import encode_series_netcdf
 from chronotile.pipeline.encoders.series.parquet import encode_series_parquet
 from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_areas, table_of_point, table_of_points
-from chronotile.pipeline.series.point import SeriesFormat
+from chronotile.pipeline.series.point import SeriesFormat, deliver_series
 from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import choice
@@ -101,6 +105,13 @@ def point_format(name: TableFormat, layer: Layer, options: CsvOptions) -> Series
 
     written = encode_series_json if name == TableFormat.JSON else encode
     return SeriesFormat(name=f"{name} {options}", media_type=name.media_type, encode=written)
+
+
+async def answer_series(request: Request, series_request: SeriesRequest, format: SeriesFormat) -> Response:
+    """Return the series of a point; one that the client still holds is not read again."""
+    known, is_active = known_etags(request), disconnect_check(request)
+    work = partial(deliver_series, series_request, format, services_of(request), known=known, is_active=is_active)
+    return respond(await run(request, SERIES, work, layers=[series_request.layer]))
 
 
 def encode_areas(

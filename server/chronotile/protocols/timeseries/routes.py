@@ -17,23 +17,13 @@ from chronotile.core.model.request import AreaSeriesRequest, IsActive
 from chronotile.core.model.series.series import SeriesCost
 from chronotile.core.model.time.instants import Instant
 from chronotile.http.endpoint import body_of, body_parsed, offer_job, problem_response
-from chronotile.http.respond import known_etags, refuse_alike, respond, warned_of_live
-from chronotile.http.run import (
-    AREAS,
-    SERIES,
-    SERIES_OF_MANY,
-    USUAL_S,
-    disconnect_check,
-    refuse_if_busy,
-    run,
-    services_of,
-)
+from chronotile.http.respond import refuse_alike, warned_of_live
+from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run, services_of
 from chronotile.pipeline.resolve_series import has_open_times, page_times
 from chronotile.pipeline.series.analyse import analyse_area_series, analyse_points_series, widen_request
 from chronotile.pipeline.series.area_cells import rough_seconds
 from chronotile.pipeline.series.areas import cost_of_area_series
 from chronotile.pipeline.series.fields import items_of_any
-from chronotile.pipeline.series.point import deliver_series
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import FILE, REFUSALS_OF_BODIES, TEXT, Json, body, ref
 from chronotile.protocols.common.operation import Operation, routes_of, segment
@@ -169,15 +159,7 @@ async def get_point(request: Request) -> Response:
     if page is not None:
         time, following = await run(request, SERIES, partial(page_times, layer.id, series_request.time, page, services))
         series_request = replace(series_request, time=time)
-    work = partial(
-        deliver_series,
-        series_request,
-        written,
-        services,
-        known=known_etags(request),
-        is_active=disconnect_check(request),
-    )
-    response = respond(await run(request, SERIES, work, layers=[layer.id]))
+    response = await formats.answer_series(request, series_request, written)
     response.headers.update(
         {"Vary": "Accept", **formats.file_headers(name, layer), **params.link_to_next(request, following)}
     )

@@ -34,18 +34,19 @@ from chronotile.core.model.time.instants import (
 )
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.http.endpoint import body_of, body_parsed, problem_response
-from chronotile.http.respond import caching, known_etags, respond, respond_with_content, warned_of_live
-from chronotile.http.run import AREAS, DOCUMENTS, SERIES, disconnect_check, refuse_if_busy, run, services_of
+from chronotile.http.respond import caching, respond_with_content, warned_of_live
+from chronotile.http.run import AREAS, DOCUMENTS, refuse_if_busy, run, services_of
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.areas import extract_area_series
-from chronotile.pipeline.series.point import SeriesFormat, deliver_series, extract_series
+from chronotile.pipeline.series.point import SeriesFormat, extract_series
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.openapi import REFUSALS_OF_BODIES, Json, body, ref
 from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, custom, names_of, whole
 from chronotile.protocols.common.query.place import LAT, LON, geometry_rules, longitude_latitude
+from chronotile.protocols.timeseries.formats import answer_series
 
 terrascope_fault = partial(problem_response, spelling={"layer": "productId", "point": "lon,lat", "time": "startDate"})
 """Parameters are named as Terrascope's service does."""
@@ -167,20 +168,13 @@ async def get_layers(request: Request) -> Response:
 
 async def get_point(request: Request) -> Response:
     """Return the series of a point."""
-    services = services_of(request)
-    layer = services.catalogue.layer(request.path_params["layer"])
+    layer = services_of(request).catalogue.layer(request.path_params["layer"])
     query = Kvp(request.query_params.multi_items())
     series_request, options = point_request(layer, query), entry_options(query)
     encode = partial(encode_point_series, domain=layer.times, options=options)
-    work = partial(
-        deliver_series,
-        series_request,
-        SeriesFormat(name=options.name, media_type=MEDIA_TYPE, encode=encode),
-        services,
-        known=known_etags(request),
-        is_active=disconnect_check(request),
+    return await answer_series(
+        request, series_request, SeriesFormat(name=options.name, media_type=MEDIA_TYPE, encode=encode)
     )
-    return respond(await run(request, SERIES, work, layers=[layer.id]))
 
 
 async def post_body(
