@@ -6,7 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Final
 
-from chronotile.core.errors import ChronotileError, MissingExtra
+from chronotile.core.errors import ChronotileError, ConfigurationError, MissingExtra
 
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "access": ("joserfc",),
@@ -64,6 +64,17 @@ def require_extra(
     if issubclass(error, MissingExtra):
         message = f"{what} needs {_absent(extra)}, which the server lacks: in its environment, {install(extra)}"
     raise error(message, locator=locator)
+
+
+def require_configured(extra: str, setting: str) -> None:
+    """Check that all libraries are installed of an extra that a setting needs.
+
+    Raises:
+        ConfigurationError: A library is absent.
+    """
+    absent = missing_extra(extra, setting)
+    if absent is not None:
+        raise ConfigurationError([absent])
 
 
 def install(extra: str) -> str:

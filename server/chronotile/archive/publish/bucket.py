@@ -1,13 +1,12 @@
 """A catalogue in a bucket of S3, or of a store that speaks as S3 does."""
 
 import logging
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
 
-from chronotile.core.errors import ConfigurationError, WriteFailed
-from chronotile.core.extras import missing_extra
+from chronotile.core.bucket_url import bucket_and_prefix
+from chronotile.core.errors import WriteFailed
 from chronotile.readers.remote.s3_environment import s3_access
 
 CONNECT_S = 5
@@ -15,7 +14,6 @@ REQUEST_S = 60
 PART_BYTES = 16 << 20
 """Of a file, sent in one request; an object has at most 10,000 parts, so that the largest has 156 GiB."""
 PARTS_AT_ONCE = 2
-_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/\w[\w.=-]*)*)/?", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +32,13 @@ class BucketTarget:
     """
 
     def __init__(self, url: str) -> None:
-        found = _URL.fullmatch(url)
-        if found is None:
-            raise ConfigurationError(
-                [
-                    f"--to must be a folder or like s3://bucket/prefix, got {url[:100]!r}: a bucket has 3 to 63 "
-                    "lowercase letters, digits, dots and hyphens, a prefix letters, digits and _ . = - between slashes"
-                ]
-            )
-        absent = missing_extra("s3", "--to s3://")
-        if absent is not None:
-            raise ConfigurationError([absent])
+        bucket, prefix = bucket_and_prefix(url, "--to", otherwise="a folder or ")
         from obstore.store import S3Store
 
         self.name = url.rstrip("/")
         self._store = S3Store(
-            found["bucket"],
-            prefix=found["prefix"].lstrip("/") or None,
+            bucket,
+            prefix=prefix,
             **s3_access().obstore_config(),
             client_options={
                 "allow_http": True,

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from chronotile.core.bucket_url import bucket_and_prefix
 from chronotile.core.errors import ClientGone, ConfigurationError, SourceUnavailable
-from chronotile.core.extras import missing_extra
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -33,8 +32,6 @@ PART_TIMES = 10
 """Factor by which the time limit is longer for requests with a part of a file: a slow line is not a failing store."""
 AWAY = "the result store is unreachable"
 RESULT_GONE = "the file of this result is gone"
-
-_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/\w[\w.=-]*)*)/?", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -151,24 +148,14 @@ def open_bucket(url: str | None, *, patience_s: float) -> Bucket | None:
 
 
 def _store(url: str, patience: timedelta, *, timeout: timedelta) -> "S3Store":
-    found = _URL.fullmatch(url)
-    if found is None:
-        raise ConfigurationError(
-            [
-                f"CHRONOTILE_JOBS_RESULTS_URL must be like s3://bucket/prefix, got {url!r}: a bucket has 3 to 63 "
-                "lowercase letters, digits, dots and hyphens, a prefix letters, digits and _ . = - between slashes"
-            ]
-        )
-    absent = missing_extra("s3", "CHRONOTILE_JOBS_RESULTS_URL")
-    if absent is not None:
-        raise ConfigurationError([absent])
+    bucket, prefix = bucket_and_prefix(url, "CHRONOTILE_JOBS_RESULTS_URL")
     from obstore.exceptions import BaseError
     from obstore.store import S3Store
 
     try:
         return S3Store(
-            found["bucket"],
-            prefix=found["prefix"].lstrip("/") or None,
+            bucket,
+            prefix=prefix,
             # An endpoint that is named with http:// is meant so.
             client_options={"allow_http": True, "connect_timeout": timedelta(seconds=CONNECT_S), "timeout": timeout},
             retry_config={"retry_timeout": patience},

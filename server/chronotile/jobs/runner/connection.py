@@ -6,8 +6,7 @@ from contextlib import ExitStack
 from threading import Lock
 from typing import Any
 
-from chronotile.core.errors import ConfigurationError
-from chronotile.core.extras import missing_extra
+from chronotile.core.extras import require_configured
 from chronotile.jobs.queue.faults import ClusterLost
 from chronotile.jobs.queue.job_folder import TemporaryFolders
 from chronotile.jobs.runner import worker_setup
@@ -83,9 +82,7 @@ def connect(address: str | None, *, processes: int, memory_bytes: int) -> Connec
         ConfigurationError: Dask is not installed.
         ClusterLost: There is no scheduler at the address.
     """
-    absent = missing_extra("dask", "a worker")
-    if absent is not None:
-        raise ConfigurationError([absent])
+    require_configured("dask", "a worker")
     try:
         from distributed import Client
 

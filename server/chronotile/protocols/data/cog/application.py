@@ -14,13 +14,12 @@ from starlette.types import ASGIApp
 
 from chronotile.core.errors import (
     ChronotileError,
-    ConfigurationError,
     InvalidParameter,
     SourceUnavailable,
     UnknownPath,
     require_at_most,
 )
-from chronotile.core.extras import missing_extra
+from chronotile.core.extras import require_configured
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.places import Places, is_local
@@ -60,12 +59,10 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     """
     places = Places(prefixes, setting=SETTING)
     inner_hosts.allow_addresses(each.host for each in places.remotes)
-    absent = missing_extra("cog", SETTING)
-    if absent is None and places.remotes:
-        absent = missing_extra("s3", f"a URL in {SETTING}")
+    require_configured("cog", SETTING)
+    if places.remotes:
+        require_configured("s3", f"a URL in {SETTING}")
         gdal_files()  # before the first file is opened
-    if absent is not None:
-        raise ConfigurationError([absent])
     with without_xarray():
         from fastapi import Depends, FastAPI, Query
         from titiler.core.dependencies import PartFeatureParams
