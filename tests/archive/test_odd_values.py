@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import rasterio
-import xarray
 
 from chronotile.archive.check import check_archive
 from tests.scenes import Scene, write_tif
@@ -133,15 +132,10 @@ def test_check_tells_of_digital_numbers_whatever_the_style(write, open_at, confi
 
 @pytest.mark.parametrize(("dtype", "fill"), [("float32", "9.969209968386869e+36"), ("int16", "-32767")])
 @pytest.mark.parametrize("has_rest", [True, False], ids=["a row", "all"])
-def test_the_default_fill_of_netcdf_is_noted(open_at, tmp_path, dtype, fill, has_rest):
-    numbers = np.add.outer(np.arange(1, 12), np.arange(11)).astype(dtype)
+def test_the_default_fill_of_netcdf_is_noted_in_other_formats(write, open_at, tmp_path, dtype, fill, has_rest):
+    numbers = (ROWS + COLUMNS).astype(dtype)
     numbers[0 if has_rest else slice(None)] = np.array(float(fill), dtype)
-    coordinates = {
-        "lat": ("lat", np.linspace(50, 49, 11), {"units": "degrees_north"}),
-        "lon": ("lon", np.linspace(4, 5, 11), {"units": "degrees_east"}),
-    }
-    cube = xarray.Dataset({"NDVI": (("lat", "lon"), numbers)}, coordinates)
-    cube.to_netcdf(tmp_path / "made.nc", engine="h5netcdf", encoding={"NDVI": {"_FillValue": None}})
+    write("NDVI_20200101.tif", numbers)
 
     (note,) = [each.message for each in open_at(tmp_path).findings if "fill" in each.message]
 

@@ -19,6 +19,7 @@ from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo
 from chronotile.core.model.style import Style
 from chronotile.core.printable import is_unicode
 from chronotile.core.yaml_source import Place, list_names
+from chronotile.readers.encoding import DEFAULT_FILLS
 from chronotile.readers.files import NOT_UNICODE, find_skipped, find_unnamed
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_path, kind_of_spec
@@ -44,14 +45,6 @@ _LANDSAT = {
 }
 """What bands of Landsat Collection 2 are, by the beginnings of their names; their files do not state it."""
 
-DEFAULT_FILLS = {
-    **dict.fromkeys(("float32", "float64"), 9.969209968386869e36),
-    "int16": -(2**15) + 1,
-    "int32": -(2**31) + 1,
-    "int64": -(2**63) + 2,
-}
-"""What the netCDF library writes where nothing was, by type; of others it may well be a value."""
-
 _SPECTRAL = re.compile(
     r"(?<![a-z])(b\d{1,2}a?|red|green|blue|nir(08)?|rededge\d?|swir\d{0,2}|coastal|reflectance|toc|toa|boa)(?![a-z])",
     re.IGNORECASE,
@@ -70,7 +63,8 @@ def value_findings(info: VariableInfo, styles: Mapping[str, Style]) -> Iterator[
 
 
 def _what_is_odd(info: VariableInfo, seen: tuple[float, float], styles: Mapping[str, Style]) -> str | None:
-    fill, encoding = DEFAULT_FILLS.get(info.encoding.dtype), info.encoding
+    encoding = info.encoding
+    fill = None if encoding.dtype.startswith("u") else DEFAULT_FILLS.get(np.dtype(encoding.dtype).str[1:])
     stored = [(value - encoding.offset) / (encoding.scale or 1.0) for value in seen]
     if fill is not None and any(math.isclose(fill, number, rel_tol=1e-6) for number in stored):
         return f"it has {fill}, the default fill of NetCDF, as values; if they stand for no value, set nodata: {fill}"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chronotile.audit.truth import Axis, Cells, FloatArray, Meaning, Numbers, StoredTruth, found_paths, meant, time_in
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
+from chronotile.readers.encoding import DEFAULT_FILLS
 from chronotile.readers.kinds import kind_of_spec
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class Part:
         self._x, self._y = (_axis(dataset, array, name) for name in (x, y))
         self._places: tuple[Any, Any] | None = None
         """Points, and where they are: those of one window are looked up for each date."""
-        self.meaning = meant(meaning_of(array), variable)
+        self.meaning = meant(meaning_of(array, is_netcdf=spec.kind == "netcdf"), variable)
         self.is_standard = time not in array.coords or decoded(dataset, time)[time].dtype != object
         self.times = _times_inside(dataset, array, time) or SliceTimes(_named(path, spec.time_pattern))
 
@@ -270,11 +271,13 @@ def _axis(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as ab
     )
 
 
-def meaning_of(array: Any) -> Meaning:  # noqa: ANN401 -- as above
-    """Return what the numbers of an array mean by its attributes."""
+def meaning_of(array: Any, *, is_netcdf: bool = False) -> Meaning:  # noqa: ANN401 -- as above
+    """Return what the numbers of an array mean by its attributes, or by the defaults of NetCDF."""
     said = {**array.encoding, **array.attrs}
     scale, offset = (_first(said, name) for name in ("scale_factor", "add_offset"))
     fills = [each for name in ("_FillValue", "missing_value") for each in _all(said, name)] or _all(said, "nodata")
+    if "_FillValue" not in said and is_netcdf:
+        fills.append(DEFAULT_FILLS.get(array.dtype.str[1:], np.nan))
     fills = [each for each in fills if each == each]  # noqa: PLR0124 -- NaN is no value anyhow
     is_unsigned = str(said.get("_Unsigned", "")).lower() == "true"
     if is_unsigned:

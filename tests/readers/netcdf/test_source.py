@@ -53,6 +53,54 @@ def test_unsigned_bytes_of_classic_files_keep_their_fill_value(tmp_path):
     assert (encoding.dtype, encoding.nodata) == ("uint8", 255)
 
 
+FILLS = {
+    "i2": -32767, "i4": -2147483647, "i8": -9223372036854775806, "u2": 65535, "u4": 4294967295,
+    "u8": 18446744073709551614, "f4": 9.969209968386869e36, "f8": 9.969209968386869e36,
+}  # fmt: skip
+"""NC_FILL_SHORT and the others, as netCDF4-python has them in `default_fillvals`."""
+
+
+@pytest.mark.parametrize("attrs", [{}, {"missing_value": 7}], ids=["plain", "missing_value"])
+@pytest.mark.parametrize("dtype", FILLS)
+def test_cells_that_were_never_written_are_no_data(tmp_path, dtype, attrs):
+    dataset = make_dataset(SCENE)
+    numbers = np.full(SCENE.cube().shape, 7, dtype)
+    numbers[:, 0, :3] = [FILLS[dtype], 5, 7]
+    attrs = {name: np.dtype(dtype).type(number) for name, number in attrs.items()}
+    dataset["NDVI"] = (("time", "y", "x"), numbers, {"grid_mapping": "spatial_ref", **attrs})
+
+    info = netcdf_without_fill(dataset, tmp_path).info.variables["NDVI"]
+
+    assert info.encoding.valid(numbers[0, 0, :3]).tolist() == [False, True, not attrs]
+    assert info.encoding.nodata == (7 if attrs else numbers[0, 0, 0])
+
+
+@pytest.mark.parametrize(("dtype", "fill"), [("int8", -127), ("uint8", 255)])
+def test_bytes_have_no_default_fill_value(tmp_path, dtype, fill):
+    dataset = make_dataset(SCENE)
+    numbers = np.full(SCENE.cube().shape, fill, dtype)
+    dataset["NDVI"] = (("time", "y", "x"), numbers, {"grid_mapping": "spatial_ref"})
+
+    encoding = netcdf_without_fill(dataset, tmp_path).info.variables["NDVI"].encoding
+
+    assert encoding.nodata is None
+    assert encoding.valid(numbers).all()
+
+
+def test_a_fill_value_replaces_the_default(tmp_path):
+    dataset = make_dataset(SCENE)
+    numbers = np.full(SCENE.cube().shape, FILLS["i2"], "i2")
+    dataset["NDVI"] = (("time", "y", "x"), numbers, {"grid_mapping": "spatial_ref", "_FillValue": np.int16(-1)})
+
+    assert netcdf_without_fill(dataset, tmp_path).info.variables["NDVI"].encoding.valid(numbers).all()
+
+
+def netcdf_without_fill(dataset, folder):
+    for variable in dataset.variables.values():
+        variable.encoding.setdefault("_FillValue", None)  # else xarray states NaN for floats
+    return open_netcdf(make_spec("netcdf", save_netcdf(dataset, folder / "made.nc")))
+
+
 def test_title_comes_from_the_file(tmp_path):
     dataset = make_dataset(SCENE).assign_attrs(title="Made", license="CC0-1.0")
 

@@ -103,10 +103,14 @@ def _numbers(field: Field, attribute: str) -> list[float]:
 def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, list[int], tuple[Finding, ...]]:
     """The number that stands for no value, further ones (CF §2.5.1: all of them do), and a warning of what is not used.
 
+    Without `_FillValue`, the default of the NetCDF library is one of them (NetCDF user's guide, "fill values").
+
     A further number of floats that is not whole cannot be distinguished from values.
     """
     numbers = [number for name in ("_FillValue", "missing_value") for number in _numbers(field, name)]
     numbers = numbers or _numbers(field, "nodata")
+    if field.default_fill is not None and "_FillValue" not in field.attrs:
+        numbers.append(field.default_fill)
     if dtype.kind != "f":
         numbers = [number for number in numbers if number == number]  # noqa: PLR0124 -- NaN
     numbers = [_as_stored(field, number, dtype) for number in numbers]

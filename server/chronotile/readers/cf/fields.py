@@ -30,6 +30,8 @@ class Field:
     """The reason if its numbers cannot be read."""
     part: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None
     """Reads part of it, as stored; `None`: all of it is in memory."""
+    default_fill: float | None = None
+    """The number of cells that were never written, if `_FillValue` does not state one."""
 
     def sampled(self, count: int) -> "Field":
         """Return the field with every n-th cell only, about `count` along each dimension, of which few are read."""

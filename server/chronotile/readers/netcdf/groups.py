@@ -13,6 +13,7 @@ from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet, Group
+from chronotile.readers.encoding import DEFAULT_FILLS
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.netcdf.hdf5 import OPTIONS
 
@@ -97,4 +98,5 @@ def field_of(name: str, variable: Any, read: Callable[[tuple[slice, ...]], Numbe
         load=lambda: read((slice(None),) * variable.ndim),
         part=read,
         fault=fault,
+        default_fill=DEFAULT_FILLS.get(variable.dtype.str[1:]),
     )
