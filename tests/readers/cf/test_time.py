@@ -17,6 +17,18 @@ def times_of(numbers, *others, **attrs):
     return times_of_field(field, make_fields(*others), len(numbers))
 
 
+@pytest.mark.parametrize(("count", "served"), [(5, 3), (2, 2)], ids=["more slices", "more times"])
+def test_slices_and_times_of_unequal_number_are_reported(count, served):
+    field = make_field("time", ("time",), [0, 1, 2], units="days since 2019-01-01")
+
+    times = times_of_field(field, make_fields(), count)
+
+    assert times.positions == tuple(range(served))
+    assert texts(times) == ["2019-01-01T00:00:00", "2019-01-02T00:00:00", "2019-01-03T00:00:00"][:served]
+    (finding,) = times.findings
+    assert f"has 3 times, and {count} slices are stored; the first {served} are served" in finding.message
+
+
 def texts(times):
     return [str(each) for each in times.domain.starts.astype("datetime64[s]")]
 

@@ -217,7 +217,7 @@ def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> T
             return Times(NO_TIME, (0,))
         raise UnsupportedSource(f"its {count} times have no coordinate; set times: for the source")
     stored, spans, findings = instants_of(time)
-    kept = np.flatnonzero(~np.isnat(stored))
+    kept = np.flatnonzero(~np.isnat(stored[:count]))
     instants, kind = stored[kept], time.text(TIME_KIND)
     is_climatology = bool(time.text("climatology")) or kind == CLIMATOLOGY
     notes: tuple[Finding, ...] = ()
@@ -230,7 +230,7 @@ def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> T
         domain, positions = _named(instants, named if bounds is None else bounds, kind)
     if is_climatology:
         domain = replace(domain, is_climatology=True, stated=None)
-    findings = (*findings, *notes, *_repeated(time, instants, positions))
+    findings = (*findings, *notes, *_repeated(time, instants, positions), *_unlike(time, stored.size, count))
     return Times(domain, tuple(kept[list(positions)].tolist()), findings)
 
 
@@ -260,6 +260,17 @@ def _named(instants: InstantArray, bounds: InstantArray | None, kind: str) -> Na
     if bounds is None:
         return named_by_instants(instants, None)
     return name_slices("overlapping" if kind == OVERLAPPING else naming_of(instants, bounds), instants, bounds)
+
+
+def _unlike(time: Field, times: int, count: int | None) -> tuple[Finding, ...]:
+    """The message on slices without a time, or times without a slice."""
+    if count is None or times == count:
+        return ()
+    message = (
+        f"the coordinate has {times} times, and {count} slices are stored; the first {min(times, count)} are served: "
+        "write the others, or set times: for the source"
+    )
+    return (Finding("warning", time.name, message),)
 
 
 def _repeated(time: Field, instants: InstantArray, positions: tuple[int, ...]) -> tuple[Finding, ...]:
