@@ -10,10 +10,16 @@ from chronotile.core.errors import UnsupportedCrs, UnsupportedSource
 from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
 from chronotile.core.model.grid import NativeGrid
 
+# PROJ text loses the name of a datum, as `_parameters` intends. Filters are the process's: one that a thread sets for
+# itself is undone by another.
+warnings.filterwarnings("ignore", "You will likely lose important projection information", UserWarning)
+
 EARTH_RADII_M = (6_300_000.0, 6_450_000.0)
 """Semi-major axes that are of the Earth: all its ellipsoids and the spheres that models put in their place."""
 
 WGS84 = "EPSG:4326"
+MAX_STATED = 80
+"""Characters of a definition in a message."""
 
 ROUNDED_PX = 0.05
 """By which the centre of a cell may lie beyond a pole, as coordinates are rounded."""
@@ -44,7 +50,8 @@ def source_crs(text: str) -> Crs:
     try:
         crs = crs_of(text)
     except UnsupportedCrs as error:
-        raise UnsupportedSource(f"its coordinate reference system is not understood: {text[:80]!r}") from error
+        stated = text if len(text) <= MAX_STATED else f"{text[:MAX_STATED]} … ({len(text)} characters)"
+        raise UnsupportedSource(f"its coordinate reference system is not understood: {stated!r}") from error
     ellipsoid = crs.definition.ellipsoid
     if ellipsoid is not None and not EARTH_RADII_M[0] <= ellipsoid.semi_major_metre <= EARTH_RADII_M[1]:
         raise UnsupportedSource(
@@ -95,9 +102,7 @@ def _likely_codes(definition: CRS) -> Iterator[str]:
 
 
 def _parameters(definition: CRS) -> dict[str, object]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # PROJ text loses the datum's name, as intended here
-        parameters = dict(definition.to_dict())
+    parameters = dict(definition.to_dict())
     ellipsoid = definition.ellipsoid
     parameters.pop("datum", None)
     parameters["ellps"] = (ellipsoid.semi_major_metre, round(ellipsoid.inverse_flattening, 6)) if ellipsoid else None
