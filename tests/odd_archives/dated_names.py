@@ -120,6 +120,13 @@ FAMILIES: Mapping[str, Family] = {
         n=lambda s, _r: "ab"[_number(s, 15) - 1],
     ),
     "GIMMS half years": _f("half year", "ndvi3g_geo_v1_2_{s:%Y}_{s:%m}{l:%m}"),
+    "GIMMS half years of NetCDF": _f("half year", "ndvi3g_geo_v1_1_{s:%Y}_{s:%m}{l:%m}.nc4"),
+    "GIMMS halves of NetCDF": _f(
+        "half month",
+        "geo{s:%y}{m}15{n}.n19-VI3g.nc4",
+        m=lambda s, _r: MONTHS[s[0].month - 1],
+        n=lambda s, _r: "ab"[_number(s, 15) - 1],
+    ),
     "TAMSAT dekads": _f("dekad", "rfe{s:%Y_%m}-dk{n}.v3.1", n=lambda s, _r: _number(s, 10)),
     "TAMSAT pentads": _f("pentad", "rfe{s:%Y_%m}-pt{n}.v3.1", n=lambda s, _r: _number(s, 5)),
     "weeks of VHP": _f("week", "VHP.G04.C07.npp.P{s:%Y}{n:03}.VH", n=lambda s, _r: s[0].timetuple().tm_yday // 7 + 1),
