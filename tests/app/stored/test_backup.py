@@ -38,6 +38,16 @@ def backed_up(archive, name="backup.tar"):
     return file, lines
 
 
+def test_backup_into_a_missing_folder_is_refused(local):
+    local.fill()
+
+    lines, code = local.run("backup", "--to", local.folder / "missing")
+
+    assert code == 1
+    assert f"there is no folder {local.folder / 'missing'}: make it" in " ".join(lines)
+    assert not (local.folder / "missing").exists()
+
+
 def lose(archive):
     """The disk of the state is lost."""
     shutil.rmtree(archive.jobs)

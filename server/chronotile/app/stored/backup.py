@@ -51,6 +51,8 @@ def back_up(place: Place, to: Path, *, configuration: Path, has_bucket: bool) ->
     now = datetime.now(UTC)
     if to.is_dir():
         to /= f"chronotile-{place.archive}-{now:%Y%m%dT%H%M%SZ}.tar"
+    elif not to.suffix:
+        raise UnsupportedSource(f"there is no folder {to}: make it, or name a file, such as {to.name}.tar")
     if to.exists():
         raise UnsupportedSource(f"{to} is there already: name another file, or a folder")
     versions = {tables.name: version for tables, version in found_versions(place) if version is not None}
