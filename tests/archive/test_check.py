@@ -78,6 +78,24 @@ def test_damaged_pixels_are_an_error(check, tmp_path):
     assert message.startswith("its pixels cannot be read: a.tif: ")
 
 
+@pytest.mark.parametrize("is_named", [True, False], ids=["configured", "discovered"])
+@pytest.mark.parametrize("nodata", ["", "<NoDataValue>0</NoDataValue>"], ids=["plain", "nodata"])
+def test_file_that_a_vrt_lacks_is_named_in_the_finding(open_at, tmp_path, nodata, is_named):
+    source = '<SimpleSource><SourceFilename relativeToVRT="1">sub/gone.tif</SourceFilename></SimpleSource>'
+    band = f'<VRTRasterBand dataType="Byte" band="1">{nodata}{source}</VRTRasterBand>'
+    place = "<SRS>EPSG:4326</SRS><GeoTransform>4, 0.1, 0, 51, 0, -0.1</GeoTransform>"
+    (tmp_path / "a.vrt").write_text(f'<VRTDataset rasterXSize="9" rasterYSize="9">{place}{band}</VRTDataset>')
+    write_tif(tmp_path / "b.tif", np.full((30, 40), 7, dtype="uint8"), SCENE)
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text("collections: {a: {source: {kind: cog, href: a.vrt}}}")
+
+    archive = open_at(configuration if is_named else tmp_path)
+    messages = [each.message for each in (*archive.findings, *check_archive(archive))]
+
+    assert any("a.vrt names sub/gone.tif, which is missing" in each for each in messages), messages
+    assert not any(str(tmp_path) in each for each in messages)
+
+
 @pytest.fixture
 def newest_damaged(tmp_path):
     """The scene's files, with zeros in place of the first compressed pixels of the newest; and its name."""

@@ -22,6 +22,7 @@ from chronotile.core.model.time.instants import DAY, DEKAD, TimeDomain, TimeSpan
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import time_of_name
 from chronotile.readers.kinds import open_source
+from chronotile.readers.library_errors import one_line, origin_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.sample import observed_range, sampled_level
@@ -177,15 +178,16 @@ def _with_ranges(draft: Draft, reader: Reader, findings: list[Finding]) -> dict[
             continue
         try:
             infos[name] = replace(info, observed_range=observed_range(reader, name, is_brief=number >= MAX_SAMPLED))
-        except SourceUnavailable:
+        except SourceUnavailable as error:
             if len(info.times) > 1:
                 infos[name] = info
-            findings.append(_placed(draft, Finding("error", name, "its pixels cannot be read: a file is damaged")))
+            reason = f"its pixels cannot be read: {one_line(origin_of(error))}"
+            findings.append(_placed(draft, Finding("error", name, reason)))
     if unseen:
         message = "their values were not looked at: their ranges are those of others in the same units; set range:"
         findings.append(_placed(draft, Finding("note", counted(unseen, "variable"), message)))
     if not infos:
-        raise UnsupportedSource("its pixels cannot be read: the file is damaged")
+        raise UnsupportedSource(reason)
     return infos
 
 

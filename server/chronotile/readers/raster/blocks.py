@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCa
 from chronotile.readers.deflate import inflate
 from chronotile.readers.hrefs import SETTLED_NS, FileState, file_state, state_or_none
 from chronotile.readers.raster.formats import VRT
+from chronotile.readers.raster.overview_facts import listed_files
 from chronotile.readers.raster.overviews.implied import GDAL_TYPES
 
 DRIVERS = {"GTiff", "JP2OpenJPEG"}
@@ -54,24 +56,36 @@ class Plane(NamedTuple):
     def _read(self, bands: int | list[int], window: Window) -> Numbers:
         read = self.dataset.read_masks if self.is_mask else self.dataset.read
         place = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
-        numbers: Numbers = read(bands, window=place)
-        if self.dataset.driver == VRT and not self.is_mask:
-            self._require_sources(bands if isinstance(bands, list) else [bands], place, numbers)
+        try:
+            numbers: Numbers = read(bands, window=place)
+            if self.dataset.driver == VRT and not self.is_mask:
+                self._require_sources(bands if isinstance(bands, list) else [bands], place, numbers)
+        except RasterioIOError:
+            missing = None if self.dataset.driver != VRT else _missing_file(self.dataset.name)
+            if missing is None:
+                raise
+            raise OSError(missing) from None  # GDAL's words have the whole path, or none
         return numbers
 
     def _require_sources(self, bands: Sequence[int], place: RasterioWindow, numbers: Numbers) -> None:
         """Check that a VRT has no fill where a file is missing: GDAL tells of it once, and fails without words then.
 
         Raises:
-            OSError: One cannot be read.
+            RasterioIOError: One cannot be read.
         """
         for band in bands:
             fill = self.dataset.nodatavals[band - 1]
             if fill is None or math.isnan(fill) or (numbers == fill).any():
-                try:
-                    self.dataset.checksum(band, window=place)
-                except RasterioIOError as error:
-                    raise OSError("a file that the VRT names cannot be read") from error
+                self.dataset.checksum(band, window=place)
+
+
+def _missing_file(vrt: str) -> str | None:
+    """Return which file on this machine a VRT lacks, as the VRT's folder has it."""
+    folder = Path(vrt).parent
+    for path in () if vrt.startswith("/vsi") else listed_files(vrt, ".//SourceFilename"):
+        if not path.startswith("/vsi") and not (folder / path).exists():
+            return f"{Path(vrt).name} names {os.path.relpath(path, folder)}, which is missing"
+    return None
 
 
 CHECKED = {Compression.deflate, Compression.jpeg}

@@ -113,17 +113,17 @@ def _fault_of_files(dataset: Dataset, path: str, *, is_external: bool) -> str | 
         return _fault_of_copy(f"{path}.ovr", dataset)
     if not path.lower().endswith(VRT_END):
         return None
-    listed = list(_listed_overviews(path))
+    listed = list(listed_files(path, ".//Overview/SourceFilename"))
     found = (_fault_of_copy(each, dataset, is_band=True) for each in listed)
     return next(filter(None, found), None) or (None if listed else _fault_of_sources(path, dataset))
 
 
-def _listed_overviews(path: str) -> Iterator[str]:
-    """Yield the files that a VRT, here or elsewhere, names as overviews of its bands."""
+def listed_files(path: str, elements: str) -> Iterator[str]:
+    """Yield the files that elements of a VRT, here or elsewhere, name."""
     with rasterio.open(path) as native:
         (text,) = native.tags(ns="xml:VRT").values()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    for source in etree.fromstring(text, parser).iterfind(".//Overview/SourceFilename"):
+    for source in etree.fromstring(text, parser).iterfind(elements):
         is_relative = source.get("relativeToVRT") == "1"
         yield str(Path(path).parent / (source.text or "")) if is_relative else source.text or ""
 
