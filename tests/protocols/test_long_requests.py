@@ -38,6 +38,8 @@ XML = {
     "wms": f"/wms?{MAP}&FORMAT=image/png&TIME=2020-05-01/2020-06-30",
     "wmts": "/wmts?SERVICE=WMTS&VERSION=1.0.0&LAYER=NDVI&STYLE=steps&FORMAT=image/png&REQUEST=GetTile&TIME=2020-06"
     "&TILEMATRIXSET=WebMercatorQuad&TILEMATRIX=11&TILEROW=687&TILECOL=1052",
+    "feature info": f"/wms?{MAP.replace('GetMap', 'GetFeatureInfo')}&QUERY_LAYERS=NDVI&I=16&J=16"
+    "&INFO_FORMAT=application/json&TIME=2020-05-01/2020-06-30",
     "wcs": "/wcs?SERVICE=WCS&VERSION=2.0.1&REQUEST=GetCoverage&COVERAGEID=NDVI&FORMAT=image/tiff"
     "&SUBSET=x(600000,610000)&SUBSET=y(5625000,5635000)",
 }

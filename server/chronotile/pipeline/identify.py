@@ -17,6 +17,7 @@ from chronotile.core.model.request import IdentifyRequest, PictureReducer
 from chronotile.core.model.style import Colour, Style
 from chronotile.core.model.time.instants import Instant, InstantArray, TimeSelection
 from chronotile.core.stats.over_time import anomaly, difference, over_time
+from chronotile.pipeline.estimate import require_seconds, window_seconds
 from chronotile.pipeline.maps.render import painted_style
 from chronotile.pipeline.maps.resolve import MapTarget, requested_style, resolve_map
 from chronotile.pipeline.maps.times import ShownTimes, UsualDates, shown_times
@@ -116,7 +117,23 @@ def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) ->
     count = sum((len(target.times.indexes) + len(target.time_used.base)) * len(target.cells) for target in targets)
     alternative = "request a shorter interval, or use the time series"
     require_at_most("values of a place", count, MAX_VALUES, alternative=alternative, locator="time")
+    require_seconds(
+        sum(_seconds(target, services) for target in targets), services, alternative=alternative, locator="time"
+    )
     return targets
+
+
+def _seconds(target: IdentifyTarget, services: Services) -> float:
+    """The processor time of reading several times; a single one is not estimated."""
+    indexes = _stored_indexes(target)
+    if len(indexes) < 2 or not target.cells:
+        return 0.0
+    return len(target.cells) * window_seconds(target.layer, indexes, Window.of_cell(*target.cells[0]), services)
+
+
+def _stored_indexes(target: IdentifyTarget) -> tuple[int, ...]:
+    times = target.layer.times.instants
+    return (*target.times.indexes, *(time_index(times, instant) for instant in target.time_used.base))
 
 
 def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
@@ -163,7 +180,7 @@ def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Unrea
     first = layer.main_variable
     if not target.cells or not (base or len(layer.variables) > 1 or first.is_derived or first.is_mosaic):
         return read()
-    indexes = (*target.times.indexes, *(time_index(layer.times.instants, instant) for instant in base))
+    indexes = _stored_indexes(target)
     places = (tuple(Window.of_cell(*cell) for cell in target.cells),)
     return read_of_one_state(read, layer, indexes or (0,), services, places=places)
 
