@@ -16,10 +16,10 @@ from chronotile.catalog.default_styles import GREYS, default_style, is_temperatu
 from chronotile.catalog.load import Configuration
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo
+from chronotile.core.model.raster import DEFAULT_FILLS
 from chronotile.core.model.style import Style
 from chronotile.core.printable import is_unicode
 from chronotile.core.yaml_source import Place, list_names
-from chronotile.readers.encoding import DEFAULT_FILLS
 from chronotile.readers.files import NOT_UNICODE, find_skipped, find_unnamed
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_path, kind_of_spec

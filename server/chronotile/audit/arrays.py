@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chronotile.audit.truth import Axis, Cells, FloatArray, Meaning, Numbers, StoredTruth, found_paths, meant, time_in
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
-from chronotile.readers.encoding import DEFAULT_FILLS
+from chronotile.core.model.raster import DEFAULT_FILLS
 from chronotile.readers.kinds import kind_of_spec
 
 if TYPE_CHECKING:

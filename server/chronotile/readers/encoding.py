@@ -17,12 +17,6 @@ REAL_KINDS = "iufb"
 NO_UNITS = "1"
 """Units of an encoding if none are stated."""
 
-DEFAULT_FILLS: Mapping[str, float] = {
-    "i2": -(2**15) + 1, "i4": -(2**31) + 1, "i8": -(2**63) + 2, "u2": 2**16 - 1, "u4": 2**32 - 1, "u8": 2**64 - 2,
-    "f4": 9.969209968386869e36, "f8": 9.969209968386869e36,
-}  # fmt: skip
-"""Numbers of cells that a writer of NetCDF left out, by type (netcdf.h, `NC_FILL_…`); bytes have none."""
-
 CIRCLE = "circular"
 """Attribute of an array that has the length of a full turn, in units of the values; `optimise` writes it."""
 TRUE_NORTH = ("degree_true", "degrees_true", "degree_t", "degrees_t", "degree true", "degrees true", "deg true")

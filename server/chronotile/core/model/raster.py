@@ -1,7 +1,7 @@
 """Pixels: digital numbers with their meaning, and pictures with their colours."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -24,6 +24,12 @@ NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, UNREADABLE_CODE, FIRST_FLAG_CODE = 1, 2,
 """Codes of reasons; 0 is that of a value, and flags follow."""
 MOST_TABLED = 1 << 16
 """Numbers of a type for which a table has the state of each."""
+
+DEFAULT_FILLS: Mapping[str, float] = {
+    "i2": -(2**15) + 1, "i4": -(2**31) + 1, "i8": -(2**63) + 2, "u2": 2**16 - 1, "u4": 2**32 - 1, "u8": 2**64 - 2,
+    "f4": 9.969209968386869e36, "f8": 9.969209968386869e36,
+}  # fmt: skip
+"""Numbers of cells that a writer of NetCDF left out, by type (netcdf.h, `NC_FILL_…`); bytes have none."""
 
 
 _key_of = attrgetter("dtype", "scale", "offset", "nodata", "valid_range", "flags", "units", "text_step", "circle")

@@ -10,10 +10,9 @@ import numpy as np
 
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.raster import DEFAULT_FILLS, Numbers
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet, Group
-from chronotile.readers.encoding import DEFAULT_FILLS
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.netcdf.hdf5 import OPTIONS
 
