@@ -27,7 +27,9 @@ _TYPES = {
     1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "V8", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "V8", 11: "f4", 12: "f8",
     13: "u4", 16: "u8", 17: "i8", 18: "u8",
 }  # fmt: skip
-"""numpy's types by the number of the type (TIFF 6.0, section 2; BigTIFF); fractions are pairs of numbers."""
+"""numpy's types by the number of the type (TIFF 6.0, section 2; BigTIFF)."""
+_FRACTION = "V8"
+"""A fraction of two numbers, of which only the size is used."""
 
 
 class UnsupportedCog(UnsupportedSource):
@@ -66,21 +68,17 @@ class Directory:
     """The tags of one directory; the data of a tag are read when they are first needed.
 
     Args:
-        entries: Type, number of values and offset of the data by tag.
+        entries: Type, number of values and offset of the data by tag; no fractions.
         pages: The file.
         order: Byte order, `<` or `>`.
+        end: The offset behind the last data of a tag.
     """
 
-    def __init__(self, entries: dict[int, tuple[str, int, int]], pages: "Pages", order: str) -> None:
-        self._entries, self._pages, self.order = entries, pages, order
+    def __init__(self, entries: dict[int, tuple[str, int, int]], pages: "Pages", *, order: str, end: int) -> None:
+        self._entries, self._pages, self.order, self.end = entries, pages, order, end
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
-
-    @property
-    def end(self) -> int:
-        """The offset behind the last data of a tag."""
-        return max((place + count * int(dtype[2:]) for dtype, count, place in self._entries.values()), default=0)
 
     def count(self, tag: int) -> int:
         """Return the number of values of a tag; 0 if it is missing."""
@@ -183,16 +181,19 @@ def directories(read: Read, size: int, *, max_page_bytes: int = MOST_PAGE_BYTES)
             raise UnsupportedCog(f"a directory of it has more than {MOST_TAGS} tags")
         begin = place + struct.calcsize(form.entries)
         entry_bytes = struct.calcsize("=" + form.entry) + struct.calcsize(form.place)
-        yield Directory(_entries(pages, begin, count, order=order, form=form), pages, order)
+        entries, end = _entries(pages, begin, count, order=order, form=form)
+        yield Directory(entries, pages, order=order, end=end)
         place = _number(pages, begin + count * entry_bytes, place_format)
 
 
-def _entries(pages: Pages, begin: int, count: int, *, order: str, form: _Form) -> dict[int, tuple[str, int, int]]:
-    """Type, number of values and place of the data of each tag of a directory."""
+def _entries(
+    pages: Pages, begin: int, count: int, *, order: str, form: _Form
+) -> tuple[dict[int, tuple[str, int, int]], int]:
+    """Return type, number of values and offset of the data of each tag of a directory, and the end of all data."""
     entry, data = struct.Struct(order + form.entry), struct.Struct(order + form.place)
     entry_bytes = entry.size + data.size
     table = pages.read(begin, count * entry_bytes)
-    found = {}
+    found, end = dict[int, tuple[str, int, int]](), 0
     for start in range(0, len(table), entry_bytes):
         tag, kind, values = entry.unpack_from(table, start)
         dtype = _TYPES.get(kind)
@@ -200,8 +201,10 @@ def _entries(pages: Pages, begin: int, count: int, *, order: str, form: _Form) -
             continue
         is_inside = values * int(dtype[1]) <= data.size
         place = begin + start + entry.size if is_inside else data.unpack_from(table, start + entry.size)[0]
-        found[tag] = order + dtype, values, place
-    return found
+        end = max(end, place + values * int(dtype[1]))
+        if dtype != _FRACTION:
+            found[tag] = order + dtype, values, place
+    return found, end
 
 
 def _number(pages: Pages, place: int, form: str) -> int:

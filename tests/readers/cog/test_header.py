@@ -225,6 +225,16 @@ def test_damaged_header_is_left_to_gdal_or_is_one(place, tmp_path):
         assert read_header(Counting(bytes(content)), len(content)).count >= 1
 
 
+@pytest.mark.parametrize("tag", [257, 258, 322, 324, 325])
+def test_header_with_fractions_is_left_to_gdal(tag, tmp_path):
+    content = write_made(tmp_path).read_bytes()
+    at = content.index(struct.pack("<H", tag), 8)
+    content = content[: at + 2] + struct.pack("<H", 5) + content[at + 4 :]
+
+    with pytest.raises(UnsupportedCog):
+        read_header(Counting(content), len(content))
+
+
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.9])
 def test_cut_file_is_left_to_gdal(part, tmp_path):
     content = write_made(tmp_path).read_bytes()
