@@ -96,7 +96,7 @@ def _collection_findings(archive: Archive, collection: Collection, known: Abstra
     yield from files
     damaged = [each.place for each in files if each.severity == "error"]
     found = _variable_findings(collection, services.readers[collection.id], archive, damaged)
-    yield from _merged(collection.id, found)
+    yield from _merge(collection.id, found)
 
 
 def _variable_findings(
@@ -153,7 +153,7 @@ def _flag_findings(archive: Archive) -> Iterator[Finding]:
             yield Finding("warning", f"style {style.id}", message)
 
 
-def _merged(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+def _merge(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     """The findings, those that are true of several variables once."""
     places: dict[Finding, list[str]] = {}
     for finding in findings:

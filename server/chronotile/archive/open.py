@@ -106,13 +106,13 @@ def open_archive(
     """
     caches = caches or ReaderCaches()
     if is_configuration(place):
-        return _opened(*_loaded(place, environment), clock, patience_s=patience_s, caches=caches)
+        return _open(*_loaded(place, environment), clock, patience_s=patience_s, caches=caches)
     styles = dict(shipped_styles())
     folder = refresh.folder_state(place)
     discovery = discover(place, styles, caches, progress=progress)
     file = discovery.root / "chronotile.yaml"
     configuration = configuration_of(discovery.values(discovery.root), file=file, kinds=kind_options())
-    archive = _opened(configuration, styles, clock, discovery=discovery, caches=caches)
+    archive = _open(configuration, styles, clock, discovery=discovery, caches=caches)
     return _with_discovery(archive, discovery, folder=folder)
 
 
@@ -150,7 +150,7 @@ def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, 
         before, now = (with_places(each.passed_over, archive.configuration) for each in (archive.state, state))
         findings = (*(each for each in archive.findings if each not in before), *now)
         return replace(archive, services=replace(archive.services, findings=findings), state=state)
-    return _with_caches_of(archive, _opened(configuration, styles, clock, before=archive, caches=caches))
+    return _with_caches_of(archive, _open(configuration, styles, clock, before=archive, caches=caches))
 
 
 def _opens_now(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> bool:
@@ -167,7 +167,7 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
     Raises:
         ConfigurationError: Nothing of it can be served any more.
     """
-    newer = _opened(
+    newer = _open(
         archive.configuration,
         archive.state.styles,
         clock,
@@ -212,7 +212,7 @@ def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, 
     return configuration, styles
 
 
-def _opened(  # noqa: PLR0913 -- of which four are named
+def _open(  # noqa: PLR0913 -- of which four are named
     configuration: Configuration,
     styles: Mapping[str, Style],
     clock: Clock,

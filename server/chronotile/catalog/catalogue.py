@@ -192,7 +192,7 @@ class Catalogue:
 
     def granted(self, subjects: frozenset[str], right: Right) -> "Catalogue":
         """Return what a user has a right to: to them there is nothing else; itself where that is all."""
-        collections = tuple(filter(None, (_granted(each, subjects, right) for each in self.collections)))
+        collections = tuple(filter(None, (_collection_for(each, subjects, right) for each in self.collections)))
         names = {name for name, rule in self.rules_of_away.items() if rule.allows(subjects, right)}
         places = {name for name in self.places if self.rules_of_places[name].allows(subjects, right)}
         of_styles = all(any(rule.allows(subjects, right) for rule in each) for each in self.rules_of_styles.values())
@@ -311,7 +311,7 @@ class Catalogue:
         if layer is None:
             self.require_not_away(name)
             raise errors.UnknownLayer(
-                f"layer {name[:80]!r} is not known{_known(name, self._layers_by_name)}", locator="layer"
+                f"layer {name[:80]!r} is not known{_known_names(name, self._layers_by_name)}", locator="layer"
             )
         return layer
 
@@ -330,7 +330,7 @@ class Catalogue:
         collection = self.collections_by_id.get(collection_id)
         if collection is None:
             self.require_not_away(collection_id)
-            known = _known(collection_id, self.collections_by_id)
+            known = _known_names(collection_id, self.collections_by_id)
             raise errors.UnknownLayer(f"collection {collection_id[:80]!r} is not known{known}", locator="collection")
         return collection
 
@@ -354,7 +354,7 @@ class Catalogue:
         """
         found = self.places.get(name)
         if found is None:
-            hint = _known(name, self.places) if self.places else "; the configuration has none"
+            hint = _known_names(name, self.places) if self.places else "; the configuration has none"
             raise errors.UnknownPlace(f"set of places {name[:80]!r} is not known{hint}", locator="place")
         return found
 
@@ -368,7 +368,7 @@ class Catalogue:
         found = self.place_set(set_id)
         number = found.numbers.get(place_id)
         if number is None:
-            hint = _known(place_id, found.numbers)
+            hint = _known_names(place_id, found.numbers)
             raise errors.UnknownPlace(f"place {place_id[:80]!r} is not known in {set_id}{hint}", locator="place")
         return found.areas_of([number])[0]
 
@@ -381,7 +381,7 @@ class Catalogue:
         style = self.styles.get(name)
         if style is None or style.is_categorical:
             ramps = [style.id for style in self.ramps]
-            raise errors.UnknownStyle(f"ramp {name[:80]!r} is not known{_known(name, ramps)}", locator="ramp")
+            raise errors.UnknownStyle(f"ramp {name[:80]!r} is not known{_known_names(name, ramps)}", locator="ramp")
         return style
 
     @property
@@ -470,7 +470,7 @@ def extent_of(layers: Iterable[Layer]) -> BBox:
     return box_of_all([layer.main_variable.grid.bbox_in(CRS84) for layer in layers])
 
 
-def _granted(collection: Collection, subjects: frozenset[str], right: Right) -> Collection | None:
+def _collection_for(collection: Collection, subjects: frozenset[str], right: Right) -> Collection | None:
     """The collection with the layers that a user has a right to, described as if there were no others."""
     layers = tuple(layer for layer in collection.layers if layer.access.allows(subjects, right))
     if len(layers) == len(collection.layers):
@@ -494,7 +494,7 @@ def _code(name: str) -> str:
     return _OTHER_CODES.get(code, code)
 
 
-def _known(name: str, known: Names[str]) -> str:
+def _known_names(name: str, known: Names[str]) -> str:
     """What is accepted in place of an unknown name: the nearest, whatever its case, or the first few."""
     name = name[:80].lower()
     compared = heapq.nlargest(MAX_COMPARED, known, key=lambda each: _letters_in_common(name, each.lower()))

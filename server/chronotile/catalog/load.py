@@ -131,7 +131,7 @@ def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[Node, list[Mi
         node, wrong = _read(path, named_at, key, environment=environment)
         included, missing = _included(node, path)
         waiting += included
-        merged, repeated = _merged(merged, node)
+        merged, repeated = _merge(merged, node)
         mistakes += [*wrong, *missing, *repeated]
     return merged, mistakes
 
@@ -164,7 +164,7 @@ def _included(node: Node, path: Path) -> tuple[list[tuple[Path, Place, KeyPath]]
     return found, mistakes
 
 
-def _merged(first: Node, second: Node) -> tuple[Node, list[Mistake]]:
+def _merge(first: Node, second: Node) -> tuple[Node, list[Mistake]]:
     """Return the top-level keys of both, and the sections and collections under them."""
     together, mistakes = dict(first.entries), list[Mistake]()
     for key, node in second.entries.items():
@@ -240,11 +240,11 @@ def load_tile_matrix_set(name: str, *, folder: Path) -> TileMatrixSet:
             f"tile matrix set {name[:60]!r} is not known{nearest(name, known)}; accepted are "
             f"{list_names([*known, *names])} and paths to JSON files"
         )
-    return _known(identifier)
+    return _scheme(identifier)
 
 
 @cache
-def _known(identifier: str) -> TileMatrixSet:
+def _scheme(identifier: str) -> TileMatrixSet:
     return _converted(morecantile.tms.get(identifier))
 
 

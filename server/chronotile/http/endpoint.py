@@ -270,7 +270,7 @@ async def body_of(request: Request, *, at_most: int | None = None, is_file: bool
     check_size(size, limit, allowed)
     room = request.scope.setdefault(ROOM, state_of(request).bodies.room())
     room.reserve(size)
-    whole = request.scope[BODY] = await _received(request, room, limit, allowed, is_file=is_file)
+    whole = request.scope[BODY] = await _receive(request, room, limit, allowed, is_file=is_file)
     return whole
 
 
@@ -306,7 +306,7 @@ def forget_body(scope: Scope) -> None:
         room.free()
 
 
-async def _received(request: Request, room: BodyRoom, limit: str, allowed: int, *, is_file: bool) -> bytes:
+async def _receive(request: Request, room: BodyRoom, limit: str, allowed: int, *, is_file: bool) -> bytes:
     body, parsed = bytearray(), 0
     with errors.raised_instead(ClientDisconnect, errors.ClientGone("the client aborted the upload")):
         async for part in request.stream():

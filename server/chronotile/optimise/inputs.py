@@ -110,7 +110,7 @@ def find_inputs(
     Raises:
         UnsupportedSource: They are not sources of one grid with times; the message gives the reason.
     """
-    specs = tuple(_specs(_found(sources, target), _chosen(variable, select), time_pattern))
+    specs = tuple(_specs(_find(sources, target), _chosen(variable, select), time_pattern))
     caches = ReaderCaches()
     readers = [open_source(spec, caches) for spec in specs]
     try:
@@ -277,7 +277,7 @@ def _bounds(spans: Iterable[TimeSpan]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([span.start for span in spans]), np.array([span.end for span in spans])
 
 
-def _found(sources: Sequence[str], target: Path | None) -> WalkResult:
+def _find(sources: Sequence[str], target: Path | None) -> WalkResult:
     """What is named, and what lies in folders that are; a named file may be a raster whatever it is called."""
     places: dict[str, list[Path]] = {}
     folders = []

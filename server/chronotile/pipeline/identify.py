@@ -305,17 +305,17 @@ def _changes(target: IdentifyTarget, shown: Sequence[Pixels], found: UnreadableD
             found.require_all(indexes)
         reason, along = cell_reasons(pixels, variable.encoding)[-1], _row(variable, pixels)
     if usual is not None:  # each date less the usual value of its part of the year
-        means = [_reduced(along, _places(instants, group), "mean") for group in usual.groups]
-        values = _less(values, target.layer.times.instants[list(target.times.indexes)], means, usual)
-        along = _less(along, instants, means, usual) if groups else along
+        means = [_reduce(along, _places(instants, group), "mean") for group in usual.groups]
+        values = _subtract_usual(values, target.layer.times.instants[list(target.times.indexes)], means, usual)
+        along = _subtract_usual(along, instants, means, usual) if groups else along
         matched = int(values.valid.sum())
-    held = [_reduced(along, _places(instants, group), target.request.reducer) for group in groups]
+    held = [_reduce(along, _places(instants, group), target.request.reducer) for group in groups]
     reasons = cell_reasons(shown[0], variable.encoding)
     if kind is None:
         why = None if held[0].valid.all() else reason
         return Changes(difference(values, held[0]), tuple(each or why for each in reasons))
     last = values.numbers.shape[1] - 1
-    row = _reduced(values, range(last, -1, -1), target.request.reducer)
+    row = _reduce(values, range(last, -1, -1), target.request.reducer)
     if matched is None or kind.kind != "abs":
         row = anomaly(row, held, kind.kind)
     return Changes(row, (None if row.valid.all() else reasons[last] or REASON_NODATA,), matched)
@@ -326,14 +326,14 @@ def _places(instants: InstantArray, group: Sequence[Instant]) -> Sequence[int]:
     return places
 
 
-def _less(along: Raster, instants: InstantArray, means: Sequence[Raster], usual: UsualDates) -> Raster:
+def _subtract_usual(along: Raster, instants: InstantArray, means: Sequence[Raster], usual: UsualDates) -> Raster:
     """The times of a cell, each less the usual value of its part of the year; absent without one."""
     numbers = [usual.group_of.get(instant) for instant in instants]
     taken = [np.nan if number is None else means[number].values()[0, 0] for number in numbers]
     return difference(along, Raster(np.array([taken]), means[0].encoding if means else along.encoding))
 
 
-def _reduced(along: Raster, places: Sequence[int], reducer: PictureReducer) -> Raster:
+def _reduce(along: Raster, places: Sequence[int], reducer: PictureReducer) -> Raster:
     """Some times of a cell as one pixel; their places newest first."""
     rasters = (
         Raster(along.numbers[:, [at]], along.encoding, None if along.present is None else along.present[:, [at]])

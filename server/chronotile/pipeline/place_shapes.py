@@ -97,14 +97,14 @@ def _projected(places: PlaceSet, own: Shapes, crs: Crs) -> Shapes:
     if crs.is_geographic:
         for number in np.flatnonzero(np.ptp(shapely.bounds(shapes)[:, ::2], axis=1) > WHOLE_CIRCLE / 2).tolist():
             parts = zip(shapely.get_parts(shapes[number]), shapely.get_parts(own[number]), strict=True)
-            shapes[number] = shapely.multipolygons([_unwound(part, drawn, turn) for part, drawn in parts])
+            shapes[number] = shapely.multipolygons([_unwind(part, drawn, turn) for part, drawn in parts])
     return shapes
 
 
 Turn = Callable[[Any, Any], tuple[Any, Any]]
 
 
-def _unwound(polygon: Any, drawn: Any, turn: Turn) -> Any:  # noqa: ANN401 -- shapely's
+def _unwind(polygon: Any, drawn: Any, turn: Turn) -> Any:  # noqa: ANN401 -- shapely's
     """A polygon in degrees, of one `drawn` in another CRS, beyond 180 degrees where it crosses the antimeridian."""
     pairs = zip(shapely.get_rings(polygon), shapely.get_rings(drawn), strict=True)
     rings = [_unwound_ring(shapely.get_coordinates(ring), shapely.get_coordinates(own), turn) for ring, own in pairs]

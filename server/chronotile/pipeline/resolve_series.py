@@ -237,10 +237,10 @@ def read_cell(
             some = indexes[start : start + step]
             parts.append(cell_around_damage(read, some, variable.encoding, found.teller(variable)))
         found.require_source(variable, indexes, cell)
-        return parts[0] if len(parts) == 1 else _joined(parts, variable.encoding)
+        return parts[0] if len(parts) == 1 else _join(parts, variable.encoding)
 
 
-def _joined(parts: Sequence[Pixels], encoding: Encoding) -> Pixels:
+def _join(parts: Sequence[Pixels], encoding: Encoding) -> Pixels:
     """(time,) pixels of a cell, with the reasons of all parts."""
     numbers = np.concatenate([each.numbers for each in parts])
     valid = np.concatenate([valid_pixels(each, encoding) for each in parts])

@@ -33,11 +33,11 @@ def date_findings(collections: Sequence[DiscoveredCollection], root: Path) -> It
     """Yield findings on dates that were guessed or may be wrong, and on numbers in names that may be part of a date."""
     for each in collections:
         if each.draft.time_pattern is not None:
-            yield from _of_collection(each.draft)
+            yield from _findings_on(each.draft)
     groups: dict[tuple[object, str], list[DiscoveredCollection]] = {}
     for each in collections:
         if each.draft.kind.options.has_bands:
-            groups.setdefault((each.grid, _masked(each.draft)), []).append(each)
+            groups.setdefault((each.grid, _mask_numbers(each.draft)), []).append(each)
     for group in groups.values():
         if len(group) > 1 and not all(each.is_undated for each in group):
             drafts = [each.draft for each in group]
@@ -59,7 +59,7 @@ def masked_href(names: Sequence[str]) -> str:
     return "".join(escape_pattern(column[0]) if len(set(column)) == 1 else "*" for column in columns)
 
 
-def _masked(draft: Draft) -> str:
+def _mask_numbers(draft: Draft) -> str:
     """Return a file name of the collection without its satellite's letter and numbers that may be part of a date."""
 
     def mask(word: re.Match[str]) -> str:
@@ -68,7 +68,7 @@ def _masked(draft: Draft) -> str:
     return _WITH_DIGIT.sub(mask, with_one_satellite(without_suffix(draft.files[0].as_posix())))
 
 
-def _of_collection(draft: Draft) -> Iterator[Finding]:
+def _findings_on(draft: Draft) -> Iterator[Finding]:
     """Findings on one collection, each with the first file that it is true of."""
     spans = {Path(path).name: span for path, _text, span in times_in_names(_paths(draft), draft.time_pattern)}
     for name, span in spans.items():

@@ -81,7 +81,7 @@ def discover(
     if not place.exists():
         raise ConfigurationError([f"{place} does not exist; {HINT}"])
     place = place.absolute()
-    found, root = _found(place)
+    found, root = _find(place)
     drafts = drafts_of(found, root, looks_below(root))
     looked = list(_look(drafts, partial(found_collection, styles=styles, caches=caches), progress))
     collections = tuple(each for each in looked if isinstance(each, DiscoveredCollection))
@@ -98,7 +98,7 @@ def discover(
     return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
 
 
-def _found(place: Path) -> tuple[WalkResult, Path]:
+def _find(place: Path) -> tuple[WalkResult, Path]:
     """What there is, and the folder it is in; a file that is named is looked into whatever it is called."""
     if place.is_dir() and kind_of_path(place) is None:
         return walk(place), place

@@ -129,7 +129,7 @@ class _Columns:
         import pyarrow as pa
 
         metadata = {"geo": orjson.dumps(_GEO), "stac-geoparquet": b'{"version": "1.0.0"}'}
-        return pa.schema([(name, _known(type_)) for name, type_ in self._types.items()], metadata=metadata)
+        return pa.schema([(name, _known_type(type_)) for name, type_ in self._types.items()], metadata=metadata)
 
 
 def _text(value: object) -> str:
@@ -190,14 +190,14 @@ def _pruned(value: Any) -> Any:  # noqa: ANN401 -- JSON
     return value
 
 
-def _known(type_: Any) -> Any:  # noqa: ANN401 -- pyarrow's types
+def _known_type(type_: Any) -> Any:  # noqa: ANN401 -- pyarrow's types
     """The type without nulls alone, which few readers know."""
     import pyarrow as pa
 
     if pa.types.is_null(type_):
         return pa.string()
     if pa.types.is_struct(type_):
-        return pa.struct([field.with_type(_known(field.type)) for field in type_])
+        return pa.struct([field.with_type(_known_type(field.type)) for field in type_])
     if pa.types.is_list(type_):
-        return pa.list_(_known(type_.value_type))
+        return pa.list_(_known_type(type_.value_type))
     return type_

@@ -111,7 +111,7 @@ class FilesSource:
             states.setdefault(key, []).append(state)
         if not paths and not self.scan.failures:
             raise SourceUnavailable(f"no file matches {self._spec.href}; is its disk mounted?")
-        return {key: FileGroup(paths=paths[key], state=_joined(states[key])) for key in sorted(paths)}
+        return {key: FileGroup(paths=paths[key], state=_join(states[key])) for key in sorted(paths)}
 
     def _patterns(self) -> Iterator[tuple[str, str]]:
         """The text that stands for `{variable}`, empty for any, and the pattern of its files."""
@@ -137,7 +137,7 @@ class FilesSource:
         return ReadEntry(items=(item,), state=group.state)
 
 
-def _joined(states: list[str]) -> str:
+def _join(states: list[str]) -> str:
     return states[0] if len(states) == 1 else blake2b(" ".join(states).encode(), digest_size=12).hexdigest()
 
 

@@ -107,7 +107,7 @@ class Groups:
         given = sorted(groups)
         return [
             group
-            for group, document in zip(given, in_order(self._read, given), strict=True)
+            for group, document in zip(given, in_order(self._read_group, given), strict=True)
             if document is not None and not self._drop_moved_of(group, document)
         ]
 
@@ -117,7 +117,7 @@ class Groups:
             self._target.remove(f"{group}/{CATALOGUE}")
 
     def _add(self, group: str, *, children: set[str] | None = None, items: dict[str, str] | None = None) -> None:
-        before = self._read(group) or {}
+        before = self._read_group(group) or {}
         all_children = {*linked(before, "child"), *(children or ())}
         document = self._document(group, all_children, {**linked(before, "item"), **(items or {})})
         if document != before:
@@ -144,7 +144,7 @@ class Groups:
     def _document(self, group: str, children: Collection[str], items: dict[str, str]) -> Json:
         return group_of(self._publication, group, children=sorted(children), items=sorted(items.items()))
 
-    def _read(self, group: str) -> Json | None:
+    def _read_group(self, group: str) -> Json | None:
         return read_document(self._target, f"{group}/{CATALOGUE}")
 
     def _write(self, group: str, document: Json) -> None:

@@ -237,7 +237,7 @@ class SourcePasses:
         """Return what is stored of entries, by key."""
         return {
             key: KnownEntry(state.removesuffix(REFUSED), seen, problem)
-            for key, state, seen, problem in self._of_values(_known, collection, keys)
+            for key, state, seen, problem in self._of_values(_rows_of_keys, collection, keys)
         }
 
     def holders(self, collection: str, ids: Sequence[str]) -> dict[str, str]:
@@ -577,7 +577,7 @@ def _doubt(connection: sa.Connection, scope: str, doubtful: Sequence[str] | None
         connection.execute(sa.update(ENTRIES).where(is_of_source, ENTRIES.c.key.in_(holding)).values(state=""))
 
 
-def _known(keys: Sequence[sa.BindParameter[str]]) -> sa.Select[Any]:
+def _rows_of_keys(keys: Sequence[sa.BindParameter[str]]) -> sa.Select[Any]:
     # Rows of entries that have one of these keys.
     columns = ENTRIES.c.key, ENTRIES.c.state, ENTRIES.c.seen, ENTRIES.c.problem
     return sa.select(*columns).where(ENTRIES.c.collection == sa.bindparam("collection"), ENTRIES.c.key.in_(keys))

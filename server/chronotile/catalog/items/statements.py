@@ -53,13 +53,13 @@ class Statement:
 
     def run(self, cursor: DriverCursor, values: Mapping[str, Value]) -> list[Any]:
         """Return the rows of the statement."""
-        cursor.execute(self._sql, self._filled(values))
+        cursor.execute(self._sql, self._fill(values))
         rows: list[Any] = cursor.fetchall()
         return rows
 
     def change(self, connection: Connection, values: Mapping[str, Value]) -> None:
         """Run a statement that changes rows."""
-        connection.exec_driver_sql(self._sql, self._filled(values))
+        connection.exec_driver_sql(self._sql, self._fill(values))
 
     def change_each(self, connection: Connection, rows: Sequence[Mapping[str, Value]]) -> None:
         """Run a statement that inserts rows, each of which has all columns."""
@@ -67,7 +67,7 @@ class Statement:
         filled: Any = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
         connection.exec_driver_sql(self._sql, filled)
 
-    def _filled(self, values: Mapping[str, Value]) -> Any:  # noqa: ANN401 -- as the driver takes them
+    def _fill(self, values: Mapping[str, Value]) -> Any:  # noqa: ANN401 -- as the driver takes them
         filled = {**self._constants, **values}
         return filled if self._order is None else tuple([filled[name] for name in self._order])
 

@@ -331,7 +331,7 @@ class NativeGrid:
         is_projected = not self.crs.is_geographic
         longitudes = x[np.isfinite(x)]
         if is_projected and np.ptp(longitudes) > half:
-            longitudes = _unwound(x)
+            longitudes = _unwind(x)
             longitudes = longitudes[np.isfinite(longitudes)]
         west, east = float(longitudes.min()), float(longitudes.max())
         if is_projected and east - west > WHOLE_CIRCLE - WORLD_TOLERANCE_PX * (east - west) / self.width:
@@ -345,7 +345,7 @@ class NativeGrid:
         return self.cell_at(*_pole_in(self.crs, latitude)) is not None
 
 
-def _unwound(longitudes: FloatArray) -> FloatArray:
+def _unwind(longitudes: FloatArray) -> FloatArray:
     """Return longitudes (21, 21) of a lattice without jumps of 360 degrees from one point to the next.
 
     Each point is compared with its neighbour towards the middle, along the middle column first, then along each row.

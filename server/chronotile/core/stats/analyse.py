@@ -57,7 +57,7 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
         reference, _ = period_means(reference, periods_of(reference.times, analysis.step.period))
     observations = observations_of(series.times)
     observed = merge_twins(series, observations)
-    curve = None if analysis.smoothing is None else _smoothed(observed, analysis.smoothing)
+    curve = None if analysis.smoothing is None else _smooth(observed, analysis.smoothing)
     normals = find_normals(reference, series.times, analysis.climatology) if analysis.needs_normals else None
     anomalies, anomaly_counts = None, None
     if analysis.anomaly is not None and normals is not None and analysis.step is None:
@@ -77,7 +77,7 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
         curves=series,
         counts=counts,
         smoothed=None if curve is None else curve[:, observations.of_time],
-        filled=_filled(series, normals, analysis),
+        filled=_fill(series, normals, analysis),
         normals=normals,
         anomalies=anomalies,
         anomaly_counts=anomaly_counts,
@@ -132,10 +132,10 @@ def analyse_in_parts(series: Curves, reference: Curves, analysis: Analysis, *, i
         rows = slice(first, first + PART_SERIES)
         some, against = (replace(each, values=each.values[rows]) for each in (series, reference))
         parts.append(analyse(some, against, analysis))
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    return parts[0] if len(parts) == 1 else _join(parts)
 
 
-def _joined(parts: Sequence[Findings]) -> Findings:
+def _join(parts: Sequence[Findings]) -> Findings:
     """Findings about the series of all parts, in their order."""
     first = parts[0]
 
@@ -156,11 +156,11 @@ def _joined(parts: Sequence[Findings]) -> Findings:
     )
 
 
-def _smoothed(observed: Curves, how: Smoothing) -> FloatArray:
+def _smooth(observed: Curves, how: Smoothing) -> FloatArray:
     return smooth_whittaker(observed, how) if isinstance(how, Whittaker) else smooth_savitzky_golay(observed, how)
 
 
-def _filled(series: Curves, normals: Normals | None, analysis: Analysis) -> FloatArray | None:
+def _fill(series: Curves, normals: Normals | None, analysis: Analysis) -> FloatArray | None:
     if analysis.fill == "linear":
         return fill_linear(series)
     return fill_from_normals(series, normals) if analysis.fill == "climatology" and normals is not None else None

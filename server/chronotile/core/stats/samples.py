@@ -138,7 +138,7 @@ def reduce_samples(
             rest -= counts
         for code in list(causes)[:1]:  # what has no value for no other reason
             causes[code][target] = rest
-        for name, each in _reduced(part, own_share, reducers, edges, circle=encoding.circle).items():
+        for name, each in _reduce(part, own_share, reducers, edges, circle=encoding.circle).items():
             values[name][target] = each
 
     for _ in in_order(reduce_place, _places(samples)):
@@ -200,7 +200,7 @@ def _share(part: _Part, cells: IntArray) -> FloatArray:
     return np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
 
 
-def _reduced(
+def _reduce(
     part: _Part,
     share: FloatArray,
     reducers: Sequence[Reducer],

@@ -73,7 +73,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     coverage = window_of(inputs, task, work)
-    return store_partial_maps(_reduced(coverage, _reducer(inputs), work)[np.newaxis], task, work)
+    return store_partial_maps(_reduce(coverage, _reducer(inputs), work)[np.newaxis], task, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -115,7 +115,7 @@ def _window_of(maps: Coverage, window: Window) -> Numbers:
     return numbers
 
 
-def _reduced(coverage: Coverage, reducer: PictureReducer, work: Work) -> Numbers:
+def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> Numbers:
     """(y, x), as `_band` says they are written."""
     if reducer == "median":  # which needs all values of a cell at once
         return _written(over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)

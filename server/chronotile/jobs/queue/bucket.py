@@ -72,7 +72,7 @@ class Bucket:
             SourceUnavailable: The store does not accept it, or the file is gone.
         """
         disposition = f'attachment; filename="{file.name}"'
-        with _opened(file) as opened, _store_faults():
+        with _open(file) as opened, _store_faults():
             size = os.fstat(opened.fileno()).st_size
             self._store_of_parts.put(
                 key,
@@ -164,7 +164,7 @@ def _store(url: str, patience: timedelta, *, timeout: timedelta) -> "S3Store":
         raise ConfigurationError([f"the result store: {_words(error)}"]) from error
 
 
-def _opened(file: Path) -> BinaryIO:
+def _open(file: Path) -> BinaryIO:
     try:
         return file.open("rb")
     except OSError as error:

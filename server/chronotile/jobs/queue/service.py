@@ -64,7 +64,7 @@ class JobService:
         """
         with self._lock:
             if self._store is None:
-                self._store = _opened(self._database_url, _needed(self._folder), archive=self._archive)
+                self._store = _open_store(self._database_url, _needed(self._folder), archive=self._archive)
             return self._store
 
     @property
@@ -265,7 +265,7 @@ def _needed(folder: Path | None) -> Path:
     return folder
 
 
-def _opened(url: str | None, folder: Path, *, archive: str) -> "JobStore":
+def _open_store(url: str | None, folder: Path, *, archive: str) -> "JobStore":
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 -- only where there are jobs
 
     from chronotile.jobs.queue.table import open_store  # noqa: PLC0415 -- as above

@@ -216,7 +216,7 @@ def find_animation(
     Raises:
         ChronotileError: As `render_animation`, of what is known before frames are made.
     """
-    return _found(_resolved(request, services), services, known=known, with_body=with_body)
+    return _find_animation(_resolved(request, services), services, known=known, with_body=with_body)
 
 
 def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, each by its name
@@ -251,7 +251,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         ChronotileError: A name, time or parameter is not accepted, or the layer has no times.
     """
     resolved = _resolved(request, services)
-    found = _found(resolved, services, known=known, with_body=True)
+    found = _find_animation(resolved, services, known=known, with_body=True)
     if found is not None:
         return found
     shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
@@ -345,7 +345,7 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
     return _Resolved(shots=shots, lettering=lettering, delivery=delivery)
 
 
-def _found(
+def _find_animation(
     resolved: _Resolved, services: Services, *, known: Collection[str], with_body: bool
 ) -> AnimationDelivery | None:
     delivery = resolved.delivery

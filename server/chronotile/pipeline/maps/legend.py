@@ -79,7 +79,7 @@ def draw_legends(
         sizes = [_size(legend, own) for legend, _etag in legends]
         check_pixels(max(width for width, _height in sizes), sum(height for _width, height in sizes))
     bodies = [_draw(extension, legend, own) for legend, _etag in legends]
-    return Payload(body=_joined(extension, bodies, shape), media_type=LEGEND_TYPES[extension], etag=etag)
+    return Payload(body=_join(extension, bodies, shape), media_type=LEGEND_TYPES[extension], etag=etag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _resolved(
     return legend, fingerprint("legend", layer.id, title, legend.units, style, extension, shape)
 
 
-def _joined(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape) -> bytes:
+def _join(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape) -> bytes:
     if extension == "json":
         return orjson.dumps({"legends": [orjson.Fragment(body) for body in bodies]})
     if extension == "svg":

@@ -69,7 +69,7 @@ def overlay_maps(
         try:
             size = map_bytes(requests, targets)
             with memory_for_map(requests[0].grid, size, services.memory, is_active):
-                body = _encoded(requests, [replace(target, is_active=is_active) for target in targets])
+                body = _encode(requests, [replace(target, is_active=is_active) for target in targets])
             return complete(body, *(target.found for target in targets))
         finally:  # what went wrong with a file that changed is no matter
             for target in targets:
@@ -165,7 +165,7 @@ def _check_size_of_all(grid: Grid, targets: Sequence[MapTarget], services: Servi
     require_at_most("max_cube_values", needed, allowed, alternative=fewer, locator="layer")
 
 
-def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> bytes:
+def _encode(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> bytes:
     """The values of a layer, or the pictures of one or more laid over one another, in the requested format."""
     request, target = requests[0], targets[0]
     grid, background = request.grid, request.background

@@ -237,11 +237,11 @@ def analyse_points_series(
     found = []
     for series, wide in zip(read, times, strict=True):
         with memory_for(analysis, wide.requested, services, is_active):
-            found.append(_analysed_points(series, wide, analysis, is_active))
+            found.append(_analyse_points(series, wide, analysis, is_active))
     return found
 
 
-def _analysed_points(read: PointsSeries, wide: WidenedTimes, analysis: Analysis, is_active: IsActive) -> PointsSeries:
+def _analyse_points(read: PointsSeries, wide: WidenedTimes, analysis: Analysis, is_active: IsActive) -> PointsSeries:
     findings = analyse_in_parts(*wide.curves_of(read.times, read.values), analysis, is_active=is_active)
     codes, period_times = read.codes[:, wide.indexes_of_answer(read.times)], None
     if analysis.step is not None:

@@ -191,7 +191,7 @@ def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is
     for how in target.readings:
         totals = np.diff(how.plan.bounds).tolist()
         cells = AreaCells(how, found, is_active)
-        parts = _reduced(how, cells, request, target.edges)
+        parts = _reduce(how, cells, request, target.edges)
         cells.require_source()
         read += _series(tuple(islice(areas, len(totals))), totals, parts, request, names=cells.names)
     return AreasSeries(
@@ -367,7 +367,7 @@ def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray
     return edges
 
 
-def _reduced(
+def _reduce(
     how: AreaReading, cells: AreaCells, request: AreaSeriesRequest, edges: Mapping[str, FloatArray]
 ) -> list[Reduced]:
     """The results of areas that are read at once, for runs of times."""

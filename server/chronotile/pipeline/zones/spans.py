@@ -111,10 +111,10 @@ def require_few(crossings: int, most: int) -> None:
 
 def unite_spans(spans: Spans, grid: NativeGrid) -> Spans:
     """Return spans of which no two of an area share a cell, within the grid's columns."""
-    spans = _joined(spans.chosen(spans.starts < spans.stops))
+    spans = _join(spans.chosen(spans.starts < spans.stops))
     if not grid.is_circular or not spans.areas.size:
         return spans
-    return _joined(wrap_spans(spans, grid.width))
+    return _join(wrap_spans(spans, grid.width))
 
 
 def wrap_spans(spans: Spans, width: int) -> Spans:
@@ -139,7 +139,7 @@ def in_order(parts: Sequence[Spans]) -> Spans:
     return both.chosen(np.lexsort((both.starts, both.rows, both.areas)))
 
 
-def _joined(spans: Spans) -> Spans:
+def _join(spans: Spans) -> Spans:
     """Spans in order, those that overlap or touch as one."""
     if not spans.areas.size:
         return spans

@@ -192,12 +192,12 @@ def _resolved(operation: Json, entry: Json, document: Json) -> Json:
     parameters = [*entry.get("parameters", ()), *operation.get("parameters", ())]
     return {
         **operation,
-        "parameters": [_found(each, document) for each in parameters],
-        "responses": {status: _found(each, document) for status, each in operation["responses"].items()},
+        "parameters": [_resolve(each, document) for each in parameters],
+        "responses": {status: _resolve(each, document) for status, each in operation["responses"].items()},
     }
 
 
-def _found(member: Json, document: Json) -> Json:
+def _resolve(member: Json, document: Json) -> Json:
     if "$ref" not in member:
         return member
     found = document

@@ -37,7 +37,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import choice
 
 
-def _encoded(  # noqa: PLR0911 -- one of each format
+def _encode(  # noqa: PLR0911 -- one of each format
     table: SeriesTable, format: TableFormat, options: CsvOptions
 ) -> bytes | Iterable[bytes]:
     """A table of points or areas, whole, or part by part where it may be long; formats but CSV have no options."""
@@ -100,7 +100,7 @@ def point_format(name: TableFormat, layer: Layer, options: CsvOptions) -> Series
     def encode(series: Series) -> bytes:
         if name == TableFormat.CSV:
             return encode_series_csv(series, options=options, credits=named)
-        body = _encoded(table_of_point(series, named), name, options)
+        body = _encode(table_of_point(series, named), name, options)
         return body if isinstance(body, bytes) else b"".join(body)
 
     written = encode_series_json if name == TableFormat.JSON else encode
@@ -119,7 +119,7 @@ def encode_areas(
 ) -> bytes | Iterable[bytes]:
     """Return series of areas in a format, whole or part by part; `reducers` are those that were requested."""
     table = table_of_areas(series, Credits.of([layer]), reducers=[each.name for each in reducers])
-    return _encoded(table, name, options)
+    return _encode(table, name, options)
 
 
 def encode_points(
@@ -131,7 +131,7 @@ def encode_points(
         return b"".join(encode_points_json(tables))
     if len(tables) > 1:
         return chain.from_iterable(map(encode_series_ndjson, tables))
-    return _encoded(tables[0], name, options)
+    return _encode(tables[0], name, options)
 
 
 def respond_in(

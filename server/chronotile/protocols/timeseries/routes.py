@@ -73,7 +73,7 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
     has_parsed = body_parsed(request)
 
     def work(is_active: IsActive) -> _Answer:
-        series_request, following = _paged(parse(layer, query, body, services.catalogue), query, services)
+        series_request, following = _page(parse(layer, query, body, services.catalogue), query, services)
         options = formats.series_csv_options(query, [layer], name, series_request.analysis)
         has_parsed()
         is_open = has_open_times(layer, series_request.time, series_request.analysis)
@@ -119,7 +119,7 @@ def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
         return 0.0
 
 
-def _paged(
+def _page(
     series_request: AreaSeriesRequest, query: Kvp, services: Services
 ) -> tuple[AreaSeriesRequest, Instant | None]:
     """The request for one page of its times, and where the next begins."""

@@ -162,12 +162,12 @@ def _packed(block: CubeBlock, predictor: Predictor, statistics: _BlockStatistics
     has_gaps = bool(block.gaps.any())
     if has_gaps:
         yield np.packbits(block.gaps.reshape(count, -1), axis=1, bitorder="little")
-    filled = _filled(block.numbers, block.gaps) if has_gaps else block.numbers
+    filled = _fill(block.numbers, block.gaps) if has_gaps else block.numbers
     statistics.blocks.append({"n": count, "mask": int(has_gaps), "pred": predictor})
     yield _by_time(filled) if predictor == BY_TIME else _by_gradient(filled)
 
 
-def _filled(numbers: CubeNumbers, gaps: BoolArray) -> CubeNumbers:
+def _fill(numbers: CubeNumbers, gaps: BoolArray) -> CubeNumbers:
     """(time, y, x) with each gap as the number before it, at the start the one after, where there is none the left one.
 
     What costs twice is the edge of a gap in the residuals: this leaves none.

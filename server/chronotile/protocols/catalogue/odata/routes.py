@@ -100,7 +100,7 @@ async def get_members(name: str, request: Request) -> Response:
 
 async def get_value(request: Request) -> Response:
     """Lead to the download of a product."""
-    return _redirect(request, product_path((await _found(request)).product))
+    return _redirect(request, product_path((await _find_product(request)).product))
 
 
 async def get_root_node(request: Request) -> Response:
@@ -113,7 +113,7 @@ async def get_nodes(request: Request) -> Response:
     query = documents.node_query(request.path_params["nodes"])
     if not query.is_value:
         return await _nodes(request, lambda product, base: documents.nodes_in(product, query.names, base))
-    services, found = services_of(request), await _found(request)
+    services, found = services_of(request), await _find_product(request)
 
     def address() -> str:
         return documents.download_path(product_of(found, services), query.names)
@@ -122,7 +122,7 @@ async def get_nodes(request: Request) -> Response:
 
 
 async def _nodes(request: Request, make: Callable[[Product, str], list[Json]]) -> Response:
-    services, base, found = services_of(request), base_url(request), await _found(request)
+    services, base, found = services_of(request), base_url(request), await _find_product(request)
     result = await run(request, DOWNLOADS, lambda: make(product_of(found, services), base))
     return _answer({"result": result}, request)
 
@@ -162,11 +162,11 @@ async def get_attributes_of(request: Request) -> Response:
 
 
 async def _product(request: Request, document_of: Callable[[Json, UUID], Json]) -> Json:
-    found, services = await _found(request), services_of(request)
+    found, services = await _find_product(request), services_of(request)
     return document_of(await run(request, LOOKUPS, partial(shown_item, found, services)), found.product)
 
 
-async def _found(request: Request) -> FoundItem:
+async def _find_product(request: Request) -> FoundItem:
     product = params.product_id_of(request.path_params["id"])
     return await run(request, LOOKUPS, partial(find_product, product, services_of(request)))
 

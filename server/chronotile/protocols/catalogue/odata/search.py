@@ -330,7 +330,7 @@ def find_products(query: ProductQuery, services: Services) -> ItemPage:
     """
 
     def item_of(product: UUID) -> tuple[str, str] | None:
-        return next(((found.collection, found.ref.id) for found in _known((product,), services)), None)
+        return next(((found.collection, found.ref.id) for found in _known_products((product,), services)), None)
 
     asked = search_of(query.condition, item_of)
     if asked.cql2 is False:
@@ -369,7 +369,7 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
     require_filled((), services)
     found, size = list[FoundItem](), 0
     unanswered = list(unanswered_by(ItemSearch(), services))
-    for each in chain(_named(names, services, unanswered), _known(products, services)):
+    for each in chain(_named(names, services, unanswered), _known_products(products, services)):
         size += len(each.document) + ADDED_BYTES
         if found and size > MOST_BYTES:
             raise LimitExceeded(
@@ -394,7 +394,7 @@ def _named(names: tuple[str, ...], services: Services, unanswered: list[Unanswer
         search = None if page.next is None else replace(search, cursor=page.next)
 
 
-def _known(products: tuple[UUID, ...], services: Services) -> Iterator[FoundItem]:
+def _known_products(products: tuple[UUID, ...], services: Services) -> Iterator[FoundItem]:
     for product in products:
         try:
             yield find_product(product, services)

@@ -47,7 +47,7 @@ def _compared(operator: str, value: object, name: str) -> Json:
     return {"op": operator, "args": [{"property": name}, value]}
 
 
-def _joined(operator: str, nodes: Sequence[Json]) -> Json:
+def _join(operator: str, nodes: Sequence[Json]) -> Json:
     return nodes[0] if len(nodes) == 1 else {"op": operator, "args": list(nodes)}
 
 
@@ -66,7 +66,7 @@ def _words(name: str, given: str) -> str:
 def _condition(attribute: Attribute, given: str) -> Json:
     """What an attribute has to be, as CQL2 JSON; numbers and times may be sets and intervals (OGC 13-026r9 §8.3)."""
     if attribute.type == "String":
-        return _joined("or", [_equal(form, _words(attribute.name, given)) for form in attribute.forms])
+        return _join("or", [_equal(form, _words(attribute.name, given)) for form in attribute.forms])
     found = RANGE.fullmatch(given)
     if found is None:
         raise InvalidParameter(f"{attribute.name} {given[:MAX_SHOWN]!r} is no {FORMS}", locator=attribute.name)
@@ -78,7 +78,7 @@ def _condition(attribute: Attribute, given: str) -> Json:
         ends = [(ABOVE, found["after"], found["low"]), (BELOW, found["before"], found["high"])]
         bounds = [(operators[mark], _value(attribute, text)) for operators, mark, text in ends if mark]
     names = [form.property for form in attribute.forms]
-    return _joined("or", [_joined("and", [_compared(*each, name) for each in bounds]) for name in names])
+    return _join("or", [_join("and", [_compared(*each, name) for each in bounds]) for name in names])
 
 
 def _value(attribute: Attribute, given: str) -> Any:  # noqa: ANN401 -- of CQL2 JSON
@@ -112,7 +112,7 @@ COMPARED: Sequence[Parameter[Json]] = (
     custom(
         "title",
         "Title of a product, or the id of its item",
-        lambda title: _joined("or", [_compared("=", _words("title", title), name) for name in ("title", "id")]),
+        lambda title: _join("or", [_compared("=", _words("title", title), name) for name in ("title", "id")]),
     ),
     *(
         custom(each.name, "A text" if each.type == "String" else FORMS, partial(_condition, each))
@@ -189,7 +189,7 @@ def search_query(query: Kvp, known: Sequence[Parameter[Any]]) -> SearchQuery:
         bbox=BBOX.given(query),
         geometry=GEOMETRY.given(query),
         span=TimeSpan(*span) if first or last else None,
-        filter=_joined("and", conditions) if conditions else None,
+        filter=_join("and", conditions) if conditions else None,
         limit=max(count, 1),
         skip=0 if cursor else start - 1,
         cursor=cursor,

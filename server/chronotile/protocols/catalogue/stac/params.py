@@ -139,7 +139,7 @@ class Fields:
         again = _chosen(chosen, kept)
         for path in excluded:
             _remove(chosen, path)
-        return _merged(chosen, again)
+        return _merge(chosen, again)
 
 
 def fields_of_text(text: str) -> Fields:
@@ -202,7 +202,7 @@ def _choose(document: Json, path: str, chosen: Json) -> None:
     within: Json = {}
     _choose(inner, rest, within)
     if within:
-        chosen[name] = _merged(chosen.get(name, {}), within)
+        chosen[name] = _merge(chosen.get(name, {}), within)
 
 
 def _remove(document: Json, path: str) -> None:
@@ -216,11 +216,11 @@ def _remove(document: Json, path: str) -> None:
         _remove(inner, rest)
 
 
-def _merged(first: Json, second: Json) -> Json:
+def _merge(first: Json, second: Json) -> Json:
     merged = dict(first)
     for name, value in second.items():
         known = merged.get(name)
-        merged[name] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        merged[name] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
     return merged
 
 

@@ -72,7 +72,7 @@ async def patch_item(request: Request) -> Response:
         patch = _object(parsed(body))
         for _attempt in range(ATTEMPTS):
             found = transaction.found(id_)
-            document = _of_id(_merged(orjson.loads(found.document), patch, depth=0), id_)
+            document = _of_id(_merge(orjson.loads(found.document), patch, depth=0), id_)
             if transaction.replace(document, found=found.ref):
                 return
         raise ItemChanged(f"item {id_[:MAX_SHOWN]!r} is changed by others at the same time; try again")
@@ -134,7 +134,7 @@ def _of_id(document: Json, id_: str) -> Json:
     return document
 
 
-def _merged(target: object, patch: Mapping[str, Any], *, depth: int) -> Json:
+def _merge(target: object, patch: Mapping[str, Any], *, depth: int) -> Json:
     if depth > DEEPEST:
         raise InvalidParameter(f"the patch has more than {DEEPEST} objects within one another")
     merged = dict(target) if isinstance(target, dict) else {}
@@ -142,7 +142,7 @@ def _merged(target: object, patch: Mapping[str, Any], *, depth: int) -> Json:
         if value is None:
             merged.pop(name, None)
         elif isinstance(value, dict):
-            merged[name] = _merged(merged.get(name), value, depth=depth + 1)
+            merged[name] = _merge(merged.get(name), value, depth=depth + 1)
         else:
             merged[name] = value
     return merged

@@ -130,12 +130,12 @@ def _part(query: Kvp, services: Services) -> Part:
     crs = CRS84 if name is None else services.catalogue.tile_matrix_set(name).crs
     extent = layer.main_variable.grid.bbox_in(crs)
     given = BOX.given(query)
-    box = extent if given is None else _shared(extent, given)
+    box = extent if given is None else _intersection(extent, given)
     indexes = matching_times(layer, parse_time(TIME.given(query)), now=services.clock()).indexes
     return Part(layer=layer, indexes=indexes if box is not None else (), box=box, crs=crs)
 
 
-def _shared(first: BBox, second: BBox) -> BBox | None:
+def _intersection(first: BBox, second: BBox) -> BBox | None:
     box = BBox(
         max(first.xmin, second.xmin),
         max(first.ymin, second.ymin),

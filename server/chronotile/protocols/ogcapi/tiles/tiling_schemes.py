@@ -99,7 +99,7 @@ Limits = dict[str, TileRange]
 
 def limits_of_grids(natives: Sequence[NativeGrid], tile_matrix_set: TileMatrixSet) -> Limits:
     """Return the tiles that any of some grids touches, from the coarsest matrix to the last that shows more."""
-    limits = _joined((matrix, held) for native in natives for matrix, held in shown_matrices(native, tile_matrix_set))
+    limits = _join((matrix, held) for native in natives for matrix, held in shown_matrices(native, tile_matrix_set))
     return {matrix.id: limits[matrix.id] for matrix in tile_matrix_set.matrices if matrix.id in limits}
 
 
@@ -110,10 +110,10 @@ def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Li
         with suppress(InvalidParameter):
             inside.append(box_to(box, CRS84, tile_matrix_set.crs))
     found = ((each, tile_matrix_set.tiles_over(each, box)) for box in inside for each in tile_matrix_set.matrices)
-    return _joined((matrix, held) for matrix, held in found if held is not None)
+    return _join((matrix, held) for matrix, held in found if held is not None)
 
 
-def _joined(found: Iterable[tuple[TileMatrix, TileRange]]) -> Limits:
+def _join(found: Iterable[tuple[TileMatrix, TileRange]]) -> Limits:
     limits: Limits = {}
     for matrix, held in found:
         known = limits.get(matrix.id)
