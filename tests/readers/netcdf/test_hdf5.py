@@ -145,6 +145,19 @@ def test_chunks_that_a_filter_does_not_undo_name_the_filter(tmp_path):
     assert finding.message.startswith("its chunks are not those of Zstandard (HDF5 filter 32015); write the file again")
 
 
+def test_chunk_smaller_than_its_checksum_is_damage(tmp_path):
+    write_netcdf(tmp_path, SCENE)
+    path = with_filter(tmp_path / "made.nc", h5py.h5z.FILTER_FLETCHER32)
+    with h5py.File(path, "a") as file:
+        for time in range(2):
+            file["LAI"].id.write_direct_chunk((time, 0, 0), b"ab")
+
+    reader = open_source(make_spec("netcdf", path, variables={}))
+
+    (finding,) = (finding for finding in reader.info.findings if finding.place == "LAI")
+    assert finding.message.startswith("it is damaged: a chunk is smaller than its checksum")
+
+
 def test_file_of_very_many_arrays_is_refused(tmp_path):
     with h5py.File(tmp_path / "many.nc", "w") as file:
         for number in range(MAX_ARRAYS + 1):

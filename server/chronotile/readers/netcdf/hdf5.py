@@ -20,6 +20,7 @@ HEAP = b"GCOL"
 HEAP_BYTES, MAX_HEAP_BYTES = 1 << 20, 1 << 20
 """Inspected at each end of a file, and of a heap."""
 
+CHECKSUM_BYTES = 4
 MAX_ARRAYS = 1000
 _PLUGIN_FILTERS = {
     307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "Bitshuffle", 32013: "ZFP", 32015: "Zstandard", 32017: "SZ",
@@ -121,7 +122,14 @@ def _fault_of(array: "h5py.Dataset") -> str | None:
             return _missing_filter(number, stored_name.decode(errors="replace"))
         if number in _PLUGIN_FILTERS and not _is_decoded(array):
             return f"its chunks are not those of {_PLUGIN_FILTERS[number]} (HDF5 filter {number}); {_REWRITE}"
+        if number == h5py.h5z.FILTER_FLETCHER32 and _has_chunk_below(array, CHECKSUM_BYTES):
+            return "it is damaged: a chunk is smaller than its checksum; copy the file again"
     return None
+
+
+def _has_chunk_below(array: "h5py.Dataset", size: int) -> bool:
+    # HDF5 reads beyond the memory of a chunk that has no room for its checksum (H5Z__filter_fletcher32).
+    return array.id.chunk_iter(lambda chunk: chunk.size < size or None) is not None
 
 
 def _is_decoded(array: "h5py.Dataset") -> bool:

@@ -182,15 +182,15 @@ def _require_values_of_first_edition(grid: bytes, bitmap: bytes, head: bytes, si
     if bitmap:
         if bitmap[4:6] != b"\0\0":
             raise _Contradiction("its bitmap is named by a number alone, and GDAL has no list of them")
-        values = _number_of_bits(bitmap[6:], points)
+        values = _number_of_bits(bitmap[6:], points, unused=bitmap[3])
     if values * head[10] > (size - 11) * 8 - (head[3] & 0x0F):
         raise _Contradiction(f"its data of {size} bytes are too short for {values} values")
 
 
-def _number_of_bits(bitmap: bytes, points: int) -> int:
-    """Return the number of cells with a value."""
-    if len(bitmap) * 8 < points:
-        raise _Contradiction(f"its bitmap of {len(bitmap)} bytes is too short for {points} cells")
+def _number_of_bits(bitmap: bytes, points: int, *, unused: int = 0) -> int:
+    """Return the number of cells with a value; `unused` bits at the end of the bitmap are stated to be padding."""
+    if len(bitmap) * 8 - unused < points:
+        raise _Contradiction(f"its bitmap of {len(bitmap) * 8 - unused} bits is too short for {points} cells")
     bits = int.from_bytes(bitmap[: -(-points // 8)], "big")
     return (bits >> (-points % 8)).bit_count()
 
