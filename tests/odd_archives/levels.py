@@ -31,6 +31,7 @@ POISON = 250
 DAYS = ("2020-01-01", "2020-01-11")
 LAYER = "V"
 FACTORS = (2, 4, 8)
+RESAMPLINGS = (Resampling.nearest, Resampling.average, Resampling.bilinear, Resampling.mode, Resampling.rms)
 RANGE = "range: [0, 255], styles: [greys]"
 
 
@@ -237,7 +238,7 @@ def make_raster(folder: Path, kind: str, odd: str, rng: np.random.Generator) -> 
     odd_days = set(DAYS) if rng.random() < 0.5 else {str(rng.choice(DAYS))}
     if odd.startswith(("alpha", "nodata of")):
         odd_days = set(DAYS)
-    resampling = [Resampling.nearest, Resampling.average, Resampling.bilinear][int(rng.integers(3))]
+    resampling = RESAMPLINGS[int(rng.integers(len(RESAMPLINGS)))]
     for number, day in enumerate(DAYS):
         shown = _shown(height, width, rng)
         whole = _quarters(height, width, number, rng)

@@ -24,6 +24,8 @@ COPYING = frozenset({"NEAREST", "MODE"})
 """Resamplings of GDAL, as it notes them in overviews, whose numbers are native ones; those of all others are means."""
 
 
+_OF_BLOCKS = {"NEAREST", "AVERAGE", "RMS"}
+"""Resampling that takes one or all cells of a block."""
 FIRST_FACTOR = 2
 """Of the finest overview; its mask is sampled from that of the image."""
 
@@ -48,20 +50,25 @@ def means_fault(
     return None
 
 
-def is_mask_of_other_cells(resampling: str | None, height: int, width: int, *, native: tuple[int, int]) -> bool:
-    """Return whether the mask of an overview may be that of other cells than its numbers are.
+def is_mask_of_other_cells(
+    resampling: str | None, height: int, width: int, *, native: tuple[int, int], is_external: bool = False
+) -> bool:
+    """Return whether the mask of an overview may be that of other cells than its numbers.
 
-    GDAL samples nearest numbers from the image, but the mask from the level before: where sizes are rounded, from other
-    cells.
+    GDAL makes each level of a mask from the level before, but samples nearest numbers from the image. It resamples a
+    mask in a separate file (`.msk`) like numbers, so that only means over whole blocks of cells have the same cells.
 
     Args:
-        resampling: The one that made it; `None` if it is unknown.
+        resampling: In GDAL's words; `None` if it is unknown.
         height: Of the overview, in cells.
-        width: The same.
+        width: Of the overview, in cells.
         native: Height and width of the image.
+        is_external: Whether the mask is in a separate file.
     """
     factor = round(native[1] / width)
-    return resampling == "NEAREST" and factor > FIRST_FACTOR and (height * factor, width * factor) != native
+    is_rounded = (height * factor, width * factor) != native
+    is_other = is_rounded or resampling not in _OF_BLOCKS if is_external else is_rounded and resampling == "NEAREST"
+    return factor > FIRST_FACTOR and is_other
 
 
 def is_same_nodata(one: float | None, other: float | None) -> bool:

@@ -28,7 +28,10 @@ Dataset = Any
 
 REMEDY = "build the overviews again (gdaladdo -clean FILE, then gdaladdo FILE)"
 
-SHIFTED = "its mask is of other cells than its numbers (gdaladdo -r nearest; take -r mode or -r average)"
+SHIFTED = (
+    "its mask is of other cells than its numbers (take gdaladdo -r average, for classes -r mode, and store the mask in "
+    "the file: gdal_translate --config GDAL_TIFF_INTERNAL_MASK YES IN OUT)"
+)
 
 MAX_SOURCES = 16
 """Files of a VRT whose overviews are compared; overviews of a VRT with more are skipped."""
@@ -73,8 +76,10 @@ def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
     own_mask_of = native if native and _is_mask_stored(dataset, path, native) else None
     resampling = dataset.tags(1).get("RESAMPLING")
     fault = _fault_of_files(dataset, path, is_external=is_external)
-    if fault is None and own_mask_of and is_mask_of_other_cells(resampling, *dataset.shape, native=own_mask_of):
-        fault = SHIFTED
+    if fault is None and own_mask_of:
+        is_beside = Path(f"{path}.msk").is_file()
+        if is_mask_of_other_cells(resampling, *dataset.shape, native=own_mask_of, is_external=is_beside):
+            fault = SHIFTED
     return OverviewFacts(
         stated=Stated.of(dataset),
         resampling=resampling,
