@@ -214,6 +214,19 @@ def parts_along_one(random: Random) -> TimedFile:
     return TimedFile(made, tuple((at, step) for step, at in enumerate(times)))
 
 
+DATE_TEXTS = ("%Y-%m-%d_%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%Y%m%dT%H%M%S", "%Y-%m-%dT%H:%M+00:00")
+
+
+def texts(random: Random) -> TimedFile:
+    """Return a file whose times are texts, such as `Times` of WRF along `Time`."""
+    start, step, form = _start(random), random.choice((HOUR, DAY)), random.choice(DATE_TEXTS)
+    times = [start + n * step for n in range(4)]
+    dim, name = random.choice((("Time", "Times"), ("time", "time"), ("nt", "datetime")))
+    dates = np.array([f"{at:{form}}" for at in times], dtype=object)
+    made = dataset_of({dim: 4}, {name: (dim, dates)})
+    return TimedFile(made, tuple((at, n) for n, at in enumerate(times)))
+
+
 KINDS: Mapping[str, Callable[[Random], TimedFile]] = {
     "one axis": one_axis,
     "calendar months": calendar_months,
@@ -221,6 +234,7 @@ KINDS: Mapping[str, Callable[[Random], TimedFile]] = {
     "one run": one_run,
     "years and parts": years_and_parts,
     "parts along one": parts_along_one,
+    "texts": texts,
 }
 
 

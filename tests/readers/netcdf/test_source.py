@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.grid import Window
+from chronotile.readers.netcdf.files import open_netcdf_source
 from chronotile.readers.netcdf.source import NetcdfFile, OpenFiles, open_netcdf
 from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf
 
@@ -93,6 +95,55 @@ def test_a_fill_value_replaces_the_default(tmp_path):
     dataset["NDVI"] = (("time", "y", "x"), numbers, {"grid_mapping": "spatial_ref", "_FillValue": np.int16(-1)})
 
     assert netcdf_without_fill(dataset, tmp_path).info.variables["NDVI"].encoding.valid(numbers).all()
+
+
+def test_fixed_texts_are_times(tmp_path, version):
+    dataset = make_dataset(SCENE).rename(time="Time").drop_vars("Time")
+    dataset["NDVI"] = dataset["NDVI"].astype("int16").assign_attrs(_FillValue=np.int16(255))
+    dataset["Times"] = ("Time", np.array([f"{day}_06:00:00" for day in SCENE.days], "S19"))
+
+    times = open_netcdf(make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc", version=version)))
+
+    assert times.info.variables["NDVI"].times.starts.tolist() == (SCENE.times + np.timedelta64(6, "h")).tolist()
+
+
+def test_texts_that_are_no_dates_are_named(tmp_path):
+    dataset = make_dataset(SCENE).rename(time="Time").drop_vars("Time")
+    dataset["Times"] = ("Time", np.array(["DJF", "MAM", "JJA", "SON", "DJF"], "S3"))
+
+    with pytest.raises(UnsupportedSource, match="its times Times are 'DJF', which is not a date of ISO 8601"):
+        open_netcdf(make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc")))
+
+
+def one_raster(folder, start, end, name="made.nc"):
+    attrs = {"time_coverage_start": start, "time_coverage_end": end}
+    dataset = make_dataset(SCENE).isel(time=0, drop=True).assign_attrs(attrs)
+    return make_spec("netcdf", save_netcdf(dataset, folder / name))
+
+
+def test_time_of_global_attributes_is_the_time_of_one_raster(tmp_path):
+    reader = open_netcdf(one_raster(tmp_path, "2019-01-01T00:00:00Z", "2019-01-31T23:59:59Z"))
+
+    times = reader.info.variables["NDVI"].times
+    assert [str(each)[:19] for each in (*times.starts, *times.ends)] == ["2019-01-01T00:00:00", "2019-02-01T00:00:00"]
+    np.testing.assert_array_equal(reader.read_window("NDVI", index=0, level=0, window=ALL).numbers, SCENE.numbers(0))
+
+
+def test_global_attributes_that_are_no_dates_are_noted(tmp_path):
+    info = open_netcdf(one_raster(tmp_path, "winter", "spring")).info
+
+    assert len(info.variables["NDVI"].times) == 0
+    assert any("time_coverage_start and time_coverage_end are 'winter'" in each.message for each in info.findings)
+
+
+def test_date_in_a_name_precedes_global_attributes(tmp_path):
+    for day in ("20190101", "20190109"):
+        spec = one_raster(tmp_path, "2018-12-31T22:10:00Z", "2019-01-10T01:00:00Z", f"made_{day}.nc")
+    spec = replace(spec, href=str(tmp_path / "made_*.nc"), time_pattern=r"made_(?P<time>\d{8})")
+
+    starts = open_netcdf_source(spec).info.variables["NDVI"].times.starts
+
+    assert [str(each)[:10] for each in starts] == ["2019-01-01", "2019-01-09"]
 
 
 def netcdf_without_fill(dataset, folder):

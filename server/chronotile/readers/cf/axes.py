@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 from typing import Any, Literal
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Step, VariableSpec
+from chronotile.core.model.time.instants import InstantArray
 from chronotile.readers.cf.encoding import decode
-from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.fields import Attributes, Field, FieldSet
 from chronotile.readers.cf.time import numbers_of_year
-from chronotile.readers.cf.time_numbers import YEARS, IntArray, is_of_years, is_since
+from chronotile.readers.cf.time_numbers import TEXT_KINDS, YEARS, IntArray, is_of_years, is_since, parse_dates
 
 Role = Literal["x", "y", "time"]
 
@@ -157,6 +158,31 @@ def is_time(field: Field) -> bool:
     return _role_by_attributes(field) == "time"
 
 
+COVERAGE = ("time_coverage_start", "time_coverage_end")
+LAST_SECOND = np.timedelta64(1, "s")
+"""Added to an end such as 23:59:59."""
+
+
+def with_stated_time(fields: FieldSet) -> FieldSet:
+    """Return fields with the time that only global attributes state (ACDD).
+
+    Raises:
+        UnsupportedSource: The attributes are no dates.
+    """
+    stated = [fields.attrs[name] for name in COVERAGE if name in fields.attrs]
+    if not stated or "time" in fields.fields or any(map(is_time, fields.fields.values())):
+        return fields
+    times = parse_dates(" and ".join(COVERAGE), [stated[0], stated[-1]])
+    times[1] += LAST_SECOND * (times[1].astype("datetime64[s]").astype(int) % 60 == 59)
+    start = _field_of("time", times[0], {"standard_name": "time", "bounds": COVERAGE[0]})
+    return replace(fields, fields={**fields.fields, "time": start, COVERAGE[0]: _field_of(COVERAGE[0], times, {})})
+
+
+def _field_of(name: str, times: InstantArray, attrs: Attributes) -> Field:
+    dims = (COVERAGE[0],)[: times.ndim]
+    return Field(name=name, dims=dims, shape=times.shape, dtype=times.dtype, attrs=attrs, load=lambda: times)
+
+
 def _role_of(dim: str, field: Field, fields: FieldSet) -> tuple[Role | None, Field | None]:
     """What a dimension is, and the coordinates along it; attributes go before names."""
     candidates = _along(dim, field, fields)
@@ -249,8 +275,6 @@ def _is_cell_coordinate(other: Field, field: Field) -> bool:
 MOST_LISTED = 12
 """Values of a coordinate up to which all are named; of more the first and the last are."""
 FIRST_LISTED = 6
-
-TEXT_KINDS = "SUO"
 
 
 def selected_steps(field: Field, fields: FieldSet, steps: Iterable[Step]) -> Mapping[str, int]:

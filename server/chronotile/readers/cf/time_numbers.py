@@ -1,7 +1,8 @@
 """Numbers of a time coordinate as instants of the standard calendar (CF §4.4), and units that other writers use."""
 
 import re
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import cftime
@@ -64,6 +65,10 @@ _MAX_NAMED_MONTHS = 12
 _NAT = -(2**63)
 """NaT as an integer, as numpy writes it."""
 
+TEXT_KINDS = "SUO"
+_TEXT_NAMES = ("time", "times", "datetime", "date", "dates")
+"""Arrays of texts that are dates, such as `Times` of WRF."""
+
 IntArray = NDArray[np.int64]
 
 MAX_YEARS = 100_000
@@ -82,7 +87,8 @@ class Instants(NamedTuple):
 
 def is_since(field: Field) -> bool:
     """Return whether the numbers of a field count from a date, or are dates."""
-    return field.dtype.kind == "M" or _UNITS.fullmatch(field.text("units")) is not None
+    is_text = field.dtype.kind in TEXT_KINDS and field.name.lower() in _TEXT_NAMES
+    return is_text or field.dtype.kind == "M" or _UNITS.fullmatch(field.text("units")) is not None
 
 
 def add_durations(starts: InstantArray, numbers: NDArray[np.float64], field: Field) -> InstantArray:
@@ -139,6 +145,8 @@ def instants_of(time: Field) -> Instants:
 def _decode_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
     if numbers.dtype.kind == "M":
         return Instants(_drop_far_years(numbers.astype("datetime64[ns]")))
+    if numbers.dtype.kind in TEXT_KINDS:
+        return Instants(parse_dates(time.name, numbers.tolist()))
     if numbers.dtype.kind not in REAL_KINDS:
         raise UnsupportedSource(f"its times {time.name} are not numbers; set times: for the source")
     digits = _named_part(time, numbers)
@@ -166,6 +174,25 @@ def _decode_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
     instants[is_near] = (_standard if is_standard else _convert_dates)(numbers[is_near], length, reference)
     note = Finding("note", time.name, f"its calendar {calendar} is converted to the standard one")
     return Instants(instants, findings=() if is_standard else (note,))
+
+
+def parse_dates(name: str, dates: Sequence[object]) -> InstantArray:
+    """Return (time,) the instants of dates of ISO 8601, in UTC; NaT of empty texts.
+
+    Raises:
+        UnsupportedSource: A text is another one.
+    """
+    instants = np.full(len(dates), "NaT", dtype="datetime64[us]")
+    for position, date in enumerate(dates):
+        text = (date.decode(errors="replace") if isinstance(date, bytes) else str(date)).strip("\0 ")
+        try:
+            parsed = datetime.fromisoformat(text) if text else None
+        except ValueError as error:
+            what = f"{text[:40]!r}, which is not a date of ISO 8601"
+            raise UnsupportedSource(f"its times {name} are {what}; set times: for the source") from error
+        if parsed is not None:
+            instants[position] = parsed if parsed.tzinfo is None else parsed.astimezone(UTC).replace(tzinfo=None)
+    return _drop_far_years(instants)
 
 
 def _named_part(time: Field, numbers: NDArray[Any]) -> str | None:

@@ -38,7 +38,7 @@ class JoinedNetcdf:
 
     def open(self) -> Reader:
         """Return a reader of the variables that it has."""
-        return open_netcdf(replace(self.spec, href=self.path), may_lack=True)
+        return open_netcdf(replace(self.spec, href=self.path), may_lack=True, is_dated=self.span is not None)
 
 
 def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:

@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceInfo, SourceSpec
+from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec
 from chronotile.core.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
+from chronotile.readers.cf.axes import with_stated_time
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import FieldSet, about, group_findings
 from chronotile.readers.hrefs import FileState, base_name, file_state, fingerprint_of, local_path
@@ -31,12 +32,13 @@ MAX_OPEN_FILES = 64
 """In a process. Past 128 xarray closes the longest unused itself, even while another thread reads it."""
 
 
-def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
+def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = False) -> Reader:
     """Return a reader of the NetCDF file that `spec` names, classic or NetCDF-4.
 
     Args:
         spec: The source.
         may_lack: Whether the file may lack some of the variables, as one of several may.
+        is_dated: Whether its name has a date, which precedes the time in its global attributes.
 
     Raises:
         UnsupportedSource: It cannot be served; the message gives the reason.
@@ -52,7 +54,12 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         if not spec.variables and _is_hdf5(path):
             require_few_arrays(path)
         file = _open_file(path)
-        fields = file.fields()
+        fields, notes = file.fields(), tuple[Finding, ...]()
+        if not is_dated and spec.times is None:
+            try:
+                fields = with_stated_time(fields)
+            except UnsupportedSource as error:
+                notes = (Finding("note", "/", error.message),)
         if may_lack:
             there = {name: each for name, each in spec.variables.items() if (each.name or each.id) in fields.fields}
             spec = replace(spec, variables=there or spec.variables)
@@ -68,7 +75,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
         **about(fields.attrs),
-        findings=found.findings,
+        findings=(*found.findings, *notes),
         is_of_files=True,
     )
     return Cube(spec.collection, variables, info, file=str(path))

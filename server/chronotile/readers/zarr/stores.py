@@ -17,8 +17,8 @@ from chronotile.core.model.raster import Numbers
 from chronotile.core.web.item_places import SETTING
 from chronotile.core.web.places import Places
 from chronotile.readers.cf.array_source import ArraySource
-from chronotile.readers.cf.axes import TEXT_KINDS
 from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.time_numbers import TEXT_KINDS
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader_caches import ReaderCaches
