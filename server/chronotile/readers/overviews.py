@@ -66,9 +66,10 @@ def is_mask_of_other_cells(
         is_external: Whether the mask is in a separate file.
     """
     factor = round(native[1] / width)
-    is_rounded = (height * factor, width * factor) != native
-    is_other = is_rounded or resampling not in _OF_BLOCKS if is_external else is_rounded and resampling == "NEAREST"
-    return factor > FIRST_FACTOR and is_other
+    if is_external and resampling not in _OF_BLOCKS:
+        return True
+    is_rounded = factor > FIRST_FACTOR and (height * factor, width * factor) != native
+    return is_rounded and (is_external or resampling == "NEAREST")
 
 
 def is_same_nodata(one: float | None, other: float | None) -> bool:
