@@ -80,6 +80,8 @@ def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
         is_beside = Path(f"{path}.msk").is_file()
         if is_mask_of_other_cells(resampling, *dataset.shape, native=own_mask_of, is_external=is_beside):
             fault = SHIFTED
+    if fault is None and has_alpha and resampling == "MODE":
+        fault = "its numbers are the most frequent ones of transparent cells too (gdaladdo -r mode; take -r nearest)"
     return OverviewFacts(
         stated=Stated.of(dataset),
         resampling=resampling,
