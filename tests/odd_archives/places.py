@@ -92,7 +92,7 @@ SPELLINGS: Mapping[str, Callable[[Frame], Mapping[str, Any]]] = {
 OF_CODES: Mapping[str, Callable[[Frame], Mapping[str, Any]]] = {
     "proj4": lambda frame: {"proj4": f"+init=epsg:{_code_of(frame)}"},
     "epsg_code": lambda frame: {"epsg_code": f"EPSG:{_code_of(frame)}"},
-    "EPSG": lambda frame: {"EPSG": np.int32(_code_of(frame))},
+    "EPSG": lambda frame: {"EPSG": _code_of(frame)},
     "esri_pe_string": lambda frame: {"esri_pe_string": frame.crs.to_wkt("WKT1_ESRI")},
     "_CRS url": lambda frame: {"_CRS": json.dumps({"url": f"http://www.opengis.net/def/crs/EPSG/0/{_code_of(frame)}"})},
     "proj:code": lambda frame: {"proj:code": f"EPSG:{_code_of(frame)}"},

@@ -102,12 +102,22 @@ def test_samples_of_classes_are_read_from_overviews(tmp_path):
         assert overview.tags(1)["RESAMPLING"] == "MODE"
 
 
-@pytest.mark.parametrize(("side", "skipped"), [(160, 0), (162, 1)])
-def test_nearest_mask_of_other_cells_is_skipped(tmp_path, side, skipped):
+@pytest.mark.parametrize(
+    ("side", "mask", "resampling", "skipped"),
+    [
+        (160, "internal", "nearest", 0),
+        (162, "internal", "nearest", 1),
+        (160, "external", "average", 0),
+        (186, "external", "average", 1),
+        (186, "external", "bilinear", 1),
+        (160, "external", "cubic", 1),
+    ],
+)
+def test_mask_of_other_cells_is_skipped(tmp_path, side, mask, resampling, skipped):
     shown = np.random.default_rng(1).random((side, side)) > 0.4
     numbers = np.where(shown, 100, 250).astype("uint8")
-    raster = Raster(numbers=numbers, shown=shown, resampling=Resampling.nearest)
-    RASTERS["internal mask before internal overviews"](tmp_path / "a.tif", raster)
+    raster = Raster(numbers=numbers, shown=shown, resampling=Resampling[resampling])
+    RASTERS[f"{mask} mask before {mask} overviews"](tmp_path / "a.tif", raster)
     reader = open_raster_stack(make_spec("cog", tmp_path / "a.tif"))
     levels = reader.info.variables["NDVI"].levels
 
