@@ -22,7 +22,7 @@ from tests.walk.serving import served
 
 TOLERANCE = 1.01
 """Of a value that is read from a colour of 256."""
-SHARE_CELLS, SHARE_TOLERANCE = 17, 0.03
+SHARE_CELLS, SHARE_TOLERANCE = 9, 0.01
 WORLD_M = math.pi * 6_378_137
 TO_METRES = pyproj.Transformer.from_crs(CRS, "EPSG:3857", always_xy=True)
 TO_DEGREES = pyproj.Transformer.from_crs(CRS, "OGC:CRS84", always_xy=True)

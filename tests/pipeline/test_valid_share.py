@@ -91,7 +91,7 @@ def test_areas_across_the_seam_of_a_grid_round_the_earth_have_their_cells(west, 
     assert share == pytest.approx(is_valid(served.WORLD_4326, 2)[inside].mean(), abs=0.02)
 
 
-def test_coarse_levels_are_looked_at_where_they_have_cells_enough():
+def test_finest_level_with_few_enough_cells_is_counted():
     fine = NativeGrid(crs=UTM, transform=Affine(10, 0, 600_000, 0, -10, 5_650_000), width=4096, height=4096)
     levels = (fine, fine.coarser(4), fine.coarser(16))
     layer = served.make_layer(variable=replace(served.make_variable(grid=fine), levels=levels))
@@ -100,8 +100,15 @@ def test_coarse_levels_are_looked_at_where_they_have_cells_enough():
     boxes = [BBox(600_000, 5_650_000 - side / part, 600_000 + side / part, 5_650_000) for part in (1, 4, 16, 64)]
     plans = [share_plans(layer, LayerArea(box, UTM))[0] for box in boxes]
 
-    assert [plan.level for plan in plans] == [2, 2, 1, 0]
+    assert [plan.level for plan in plans] == [2, 1, 0, 0]
     assert share_plans(layer)[0].level == 2
+
+
+def test_share_of_a_small_layer_is_that_of_native_cells():
+    grid = served.WORLD_4326
+    layer = served.make_layer(variable=replace(served.make_variable(grid=grid), levels=(grid, grid.coarser(8))))
+
+    assert [plan.level for plan in share_plans(layer)] == [0]
 
 
 def test_a_level_that_is_made_is_not_read():

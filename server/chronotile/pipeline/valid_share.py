@@ -30,8 +30,8 @@ from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.hrefs import one_look
 from chronotile.readers.reader import Reader
 
-LEAST_CELLS = 4096
-"""Of an area: the coarsest level that has so many of them is fine enough."""
+ENOUGH_CELLS = 1 << 16
+"""The finest level with up to so many is counted: coarser ones have a value where any of their native cells has."""
 COUNTED_CELLS = 1 << 18
 """Of a window that is read whole; of a larger one only some rows and columns are counted."""
 READ_CELLS = 1 << 22
@@ -86,7 +86,7 @@ class SharePlan:
 
 
 def share_plans(layer: Layer, area: LayerArea | None = None) -> tuple[SharePlan, ...]:
-    """Return which cells of each of a layer's variables are counted: few, from the coarsest stored level that will do.
+    """Return which cells of each of a layer's variables are counted: few, from a stored level.
 
     Args:
         layer: Whose cells.
@@ -151,14 +151,12 @@ def newest_filled(reader: Reader, plans: Sequence[SharePlan], instants: InstantA
 
 def _plan(variable: VariableInfo, area: LayerArea | None) -> SharePlan:
     stored = variable.stored_levels
-    if area is None:
-        level = max(stored)
-        grid = stored[level]
-        return SharePlan(variable, level, tuple(_parts(Window(0, grid.height, 0, grid.width), grid, None)))
-    for level in sorted(stored, reverse=True):
-        window = _window(stored[level], area)
-        if window is not None and (window.height * window.width >= LEAST_CELLS or level == min(stored)):
-            return SharePlan(variable, level, tuple(_parts(window, stored[level], area)))
+    for level, grid in sorted(stored.items()):
+        window = Window(0, grid.height, 0, grid.width) if area is None else _window(grid, area)
+        if window is None:
+            break
+        if window.height * window.width <= ENOUGH_CELLS or level == max(stored):
+            return SharePlan(variable, level, tuple(_parts(window, grid, area)))
     return SharePlan(variable, min(stored), ())
 
 
@@ -326,7 +324,7 @@ def clearest_of(layer: Layer, indexes: Sequence[int], services: Services) -> int
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of the format of the files, and of how shares are counted."""
 MAX_TABLES = 128
 """Layers and areas whose shares are cached in memory; those requested longest ago are forgotten."""
