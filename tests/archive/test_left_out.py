@@ -74,6 +74,23 @@ def test_bands_that_no_variable_names_are_noted(write, configure, open_at):
     ]
 
 
+def test_further_images_of_a_file_are_a_warning_whose_remedy_works(write, configure, open_at, tmp_path):
+    path = write("a_20200101.tif")
+    numbers = SCENE.numbers(1)[np.newaxis]
+    with rasterio.open(path) as first:
+        profile = first.profile
+    with rasterio.open(path, "w", **profile | {"APPEND_SUBDATASET": "YES"}) as dataset:
+        dataset.write(numbers)
+
+    ((severity, place, message),) = found(open_at(configure("kind: cog, href: 'a_*.tif'")))
+
+    assert (severity, place) == ("warning", "made")
+    assert message.startswith("of its 2 images (pages) only the first is served")
+    assert "gdal_translate GTIFF_DIR:2:IN OUT" in message
+    with rasterio.open(f"GTIFF_DIR:2:{path}") as second:
+        np.testing.assert_array_equal(second.read(), numbers)
+
+
 def test_files_that_no_pattern_matches_are_noted(write, configure, open_at, tmp_path):
     write("NDVI_20200101.tif")
     write("ndvi-20200111.tif")

@@ -147,7 +147,7 @@ def unlike_findings(spec: SourceSpec) -> Iterator[Finding]:
 
 
 def left_out_bands(spec: SourceSpec) -> Iterator[Finding]:
-    """Yield a finding for each group of files with bands that are in no variable."""
+    """Yield a finding for each group of files with bands that are in no variable, or with further images."""
     if spec.times is not None:
         return
     try:
@@ -159,9 +159,16 @@ def left_out_bands(spec: SourceSpec) -> Iterator[Finding]:
             with opening("it"), HandlePool(max_idle=0).lend(paths[0]) as handle:
                 if band_times_of(handle).series:
                     continue  # whose reader reports what it leaves out
-                bands = bands_of(handle.dataset)
+                bands, images = bands_of(handle.dataset), len(handle.dataset.subdatasets)
         except UnsupportedSource:
             continue  # which its reader reports
+        if images > 1:
+            yield Finding(
+                "warning",
+                f"{spec.collection}: {word}" if word else spec.collection,
+                f"of its {images} images (pages) only the first is served; store each in its own file (gdal_translate "
+                "GTIFF_DIR:2:IN OUT)",
+            )
         yield from _band_findings(spec, word, bands)
 
 
