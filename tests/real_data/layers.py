@@ -38,7 +38,7 @@ LAYERS: dict[str, tuple[Path, Callable[[], Truth]]] = {
         )
         for name in ("B3", "B4", "B8A", "B11", "SCL")
     },
-    "tree-cover-density-2018-romania.band1": (
+    "tree-cover-density-romania.band1": (
         DATA / "s2_romania",
         _rasters("s2_romania/tree_cover_density_2018_romania.tif"),
     ),

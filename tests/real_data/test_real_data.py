@@ -42,7 +42,7 @@ KNOWN = {
     "ndvi-north-america-2001.ndvi": ((12, "2001-01-01T00:00:00Z", "2001-12-01T00:00:00Z"), "EPSG:4326"),
     "ndvi-scl-romania-10m": ((140, "2015-08-01T00:00:00Z", "2021-01-01T00:00:00Z"), "EPSG:3035"),
     "sentinel2-cube-subset-romania-20m": ((140, "2015-08-01T00:00:00Z", "2021-01-01T00:00:00Z"), "EPSG:3035"),
-    "tree-cover-density-2018-romania.band1": ((0, "", ""), LAEA),
+    "tree-cover-density-romania.band1": ((1, "2018-01-01T00:00:00Z", "2018-01-01T00:00:00Z"), LAEA),
     "sinop.NDVI": ((23, "2013-09-14T00:00:00Z", "2014-08-29T00:00:00Z"), SINUSOIDAL),
     "terra-modis-h12v10-ndvi.NDVI": ((23, "2013-09-14T00:00:00Z", "2014-08-29T00:00:00Z"), SINUSOIDAL),
     "slovenia.EVI": ((365, "2000-02-18T00:00:00Z", "2015-12-19T00:00:00Z"), "EPSG:32633"),
