@@ -24,7 +24,7 @@ The forms, each bounded by something that is not a digit:
 | month by its name | `04Jun2019`, `2019-Jun-04`, `Jun2019`, `june_2019` | the day or the month |
 | run and lead of a forecast | `2019060400_f024`, `20190604_00_step24`, `20190604000000-24h-oper-fc` | the valid time |
 | pentad of a month | `rfe2019_06-pt2` | five days; the sixth to the month's end |
-| halves of GIMMS | `geo_v1_1982_0106`, `geo82jan15b` | half a year; half a month |
+| halves of GIMMS | `geo_v1_1982_0106`, `geo82jan15b`, `geo2000jan15a` | half a year; half a month |
 
 Forms that only several names together explain are in `readers/name_parts.py`.
 
@@ -108,7 +108,6 @@ _DAYS = (
 _DEKADS = (
     re.compile(f"{_YEAR}[-_.]?(?P<month>\\d\\d)[-_.]?(?:pt|pen|pentad)(?P<pentad>[1-6]){_END}"),
     re.compile(f"(?:(?<=geo_v1_)|(?<=geo_v1_\\d_)|^)(?P<year>\\d{{4}})_(?P<month>0[17])(?P<last_month>06|12){_END}"),
-    re.compile(f"(?:(?<=geo)|^)(?P<year>\\d\\d){_NAME}15(?P<half>[ab])"),
     re.compile(f"{_YEAR}[-_.]?(?P<month>\\d\\d)[-_]?{_DEKAD}(?P<dekad>[1-3]){_END}"),
     re.compile(f"{_YEAR}[-_]?{_DEKAD}(?P<dekad>\\d{{1,2}}){_END}"),
     re.compile(f"{_ALONE}(?P<year>\\d{{4}})[-_]?[Ww](?P<week>\\d\\d){_APART}"),
@@ -130,8 +129,9 @@ _BY_PRODUCT = (
     re.compile(r"(?<=_)E(?P<text>(?P<year>\d{4}))(?=_GLOBE_R)"),
     re.compile(r"(?<=_CLC)(?P<text>(?P<year>\d{4}))(?=_V\d{4})"),
     re.compile(r"(?<![A-Za-z])VPP_(?P<text>(?P<year>\d{4}))(?=_S2)"),
+    re.compile(f"(?:(?<=geo)|^)(?P<year>(?:19|20)?\\d\\d){_NAME}15(?P<half>[ab])"),
 )
-"""Months of IMERG, weeks of VHP (NOAA), and years of GHSL, CORINE and HR-VPP.
+"""Months of IMERG, weeks of VHP (NOAA), years of GHSL, CORINE and HR-VPP, and half-months of GIMMS.
 
 Their names have other dates, or numbers like dates.
 """

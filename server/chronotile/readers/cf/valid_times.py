@@ -232,14 +232,15 @@ def _newest(valid: InstantArray, runs: InstantArray | None, dims: str) -> tuple[
     """Return the steps that are served: the one of the newest run for each valid time."""
     order = np.argsort(valid if runs is None else -runs.astype(np.int64), kind="stable")
     order = order[~np.isnat(valid[order])]
-    _times, first = np.unique(valid[order], return_index=True)
+    _times, first, counts = np.unique(valid[order], return_index=True, return_counts=True)
     kept = np.sort(first)
     if not kept.size:
         raise UnsupportedSource(f"no step of {dims} makes a date")
     findings = []
     if kept.size < order.size:
-        newest = "is of the newest run; to serve one run, set select: {run: latest} or {run: 2021-10-01}"
-        message = f"{order.size - kept.size} of {order.size} valid times occur in several runs: each {newest}"
+        example = "" if runs is None else f" or {{run: {format_instant(runs[order].max())}}}"
+        newest = f"is of the newest run; to serve one run, set select: {{run: latest}}{example}"
+        message = f"{np.count_nonzero(counts > 1)} of {kept.size} valid times occur in several runs: each {newest}"
         findings.append(Finding("note", dims, message))
     if order.size < valid.size:
         findings.append(Finding("note", dims, f"{valid.size - order.size} of {valid.size} steps make no date: skipped"))
