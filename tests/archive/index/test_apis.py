@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from chronotile.archive.index import fill as fill_module
@@ -192,7 +194,10 @@ def test_pages_that_lead_to_one_another_end(store):
             fill(S2, source_of(api), store)
 
 
-@pytest.mark.parametrize("way", [{"id": None}, {"id": "b\0"}, {"links": [{"rel": "self", "href": "https://[a"}]}])
+DEEP = {"properties": {"datetime": "2020-01-01T00:00:00Z", "x": json.loads("[" * 900 + "]" * 900)}}
+
+
+@pytest.mark.parametrize("way", [{"id": None}, {"id": "b\0"}, {"links": [{"rel": "self", "href": "https://[a"}]}, DEEP])
 def test_item_that_cannot_be_listed_is_left_out_and_counted(store, way):
     api = StacApi(page=10)
     with serving(api.add(*scenes("a", "b", "c"))):

@@ -363,8 +363,12 @@ def _with_own_address(member: Any, base: str) -> Any:  # noqa: ANN401 -- JSON
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """Return what changes when a document that was read does."""
-    return blake2b(orjson.dumps(document, option=orjson.OPT_SORT_KEYS), digest_size=10).hexdigest()
+    """Return a digest of a document's content; the same for all that are nested too deeply to be stored."""
+    try:
+        content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        content = b""
+    return blake2b(content, digest_size=10).hexdigest()
 
 
 def key_of(document: Mapping[str, Any], state: str) -> str:
