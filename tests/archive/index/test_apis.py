@@ -4,7 +4,7 @@ import pytest
 
 from chronotile.archive.index import fill as fill_module
 from chronotile.archive.index.apis import ApiSource, is_api
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import Documents, MissingDocument, parse_document
 from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.source import ItemFilter, ItemRules
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
@@ -207,6 +207,14 @@ def test_item_that_cannot_be_listed_is_left_out_and_counted(store, way):
 
     assert store.items.ids() == ["a", "c"]
     assert [each.count for each in summary.problems] == [1]
+
+
+@pytest.mark.parametrize("member", ['{"a":1}', "[]"])
+def test_page_of_very_many_members_is_refused(member):
+    text = f'{{"type":"FeatureCollection","links":[],"features":[{",".join([member] * 2_000_001)}]}}'
+
+    with pytest.raises(MissingDocument, match="it has more than"):
+        parse_document("https://api.test/search", text.encode(), "")
 
 
 def test_links_to_other_servers_are_not_followed(store):

@@ -19,6 +19,8 @@ from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_o
 
 MOST_BYTES = 64 << 20
 """Of one document; of a page of items about 10 MB are usual."""
+MAX_OBJECTS, MAX_LISTS = 500_000, 2_000_000
+"""Of a document; in memory each takes 50 to 250 bytes, many times its text."""
 MOST_S = 60.0
 """How long one request may take: large pages of slow databases."""
 WAITS_S = (1.0, 4.0, 15.0)
@@ -106,7 +108,7 @@ class Documents:
                 )
             except InvalidParameter as error:
                 raise MissingDocument(error.message.removeprefix(f"{shown_href(href)} ")) from error
-            return None if answer is None else _document(href, answer.body, answer.tag, self._most_bytes)
+            return None if answer is None else parse_document(href, answer.body, answer.tag, self._most_bytes)
 
         return self._again(request) if is_patient else request()
 
@@ -142,7 +144,7 @@ def _read_file(path: Path, before: str) -> Document | None:
         raise MissingDocument("there is no such file") from error
     except OSError as error:
         raise SourceUnavailable(f"it cannot be read: {error.strerror}") from error
-    return _document(str(path), data, state)
+    return parse_document(str(path), data, state)
 
 
 def _read_object(href: str, before: str) -> Document | None:
@@ -172,7 +174,7 @@ def _read_object(href: str, before: str) -> Document | None:
         raise SourceUnavailable("its bucket refuses access: are credentials missing?") from error
     except Away as error:
         raise TryLater("its bucket does not answer") from error
-    return None if found is None else _document(href, *found)
+    return None if found is None else parse_document(href, *found)
 
 
 def _condition(before: str) -> dict[str, str]:
@@ -181,9 +183,17 @@ def _condition(before: str) -> dict[str, str]:
     return {"If-Modified-Since" if _DATE.match(before) else "If-None-Match": before}
 
 
-def _document(href: str, data: bytes, state: str, most_bytes: int = MOST_BYTES) -> Document:
+def parse_document(href: str, data: bytes, state: str, most_bytes: int = MOST_BYTES) -> Document:
+    """Return the document of a body.
+
+    Raises:
+        MissingDocument: It is too large, has too many members, or is not a JSON object.
+    """
     if len(data) > most_bytes:
         _refuse_size(most_bytes)
+    for sign, kind, limit in ((b"{", "objects", MAX_OBJECTS), (b"[", "lists", MAX_LISTS)):
+        if data.count(sign) > limit:
+            raise MissingDocument(f"it has more than {limit} {kind}")
     with raised_instead(orjson.JSONDecodeError, MissingDocument("it is not valid JSON")):
         body = orjson.loads(data)
     if not isinstance(body, dict):
