@@ -26,6 +26,7 @@ from chronotile.core.model.collection import VariableSpec
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.items import Asset, IndexSettings, ItemPage, ItemSearch, MosaicRule
 from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.python_syntax import parse_python
 
 PAGE = 1000
 """Items of one search."""
@@ -414,7 +415,7 @@ def computed(text: str, values: Mapping[str, FloatArray]) -> FloatArray:
         UnsupportedSource: It has more than arithmetic.
     """
     with np.errstate(all="ignore"):
-        result = np.asarray(_computed(ast.parse(text, mode="eval").body, values), dtype=np.float64)
+        result = np.asarray(_computed(parse_python(text), values), dtype=np.float64)
     return np.where(np.isfinite(result), result, np.nan)
 
 

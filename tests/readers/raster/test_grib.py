@@ -350,7 +350,7 @@ FIRST_EDITION = {
     "a data section too long": lambda found: with_bytes(found, DATA_AT, (90).to_bytes(3, "big")),
     "more cells than values": lambda found: with_bytes(found, GRID_AT + 8, (500).to_bytes(2, "big")),
     "fewer bytes than values": lambda found: with_bytes(found, DATA_AT + 10, b"\x20"),
-    "padding in place of cells": lambda found: with_bytes(found, BITMAP_AT + 3, b"\x0f"),
+    "padding instead of cells": lambda found: with_bytes(found, BITMAP_AT + 3, b"\x0f"),
 }
 
 

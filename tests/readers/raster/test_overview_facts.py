@@ -1,5 +1,7 @@
 """Overviews that contradict their file: each is skipped with a finding that has the file, the level and the reason."""
 
+import subprocess
+
 import numpy as np
 import pytest
 import rasterio
@@ -61,6 +63,34 @@ def test_overview_like_its_file_is_read(tmp_path, name):
     encoding = reader.info.variables["NDVI"].encoding
     valid = encoding.valid(pixels.numbers) & (True if pixels.valid is None else pixels.valid)
     np.testing.assert_array_equal(valid, SHOWN[::4, ::4])
+
+
+@pytest.mark.client
+@pytest.mark.parametrize(
+    ("name", "resampling", "commands"),
+    [
+        (
+            "external mask before external overviews",
+            Resampling.bilinear,
+            ("gdal_translate -q --config GDAL_TIFF_INTERNAL_MASK YES a.tif b.tif", "gdaladdo -q -r average b.tif 2 4"),
+        ),
+        (
+            "alpha in internal overviews",
+            Resampling.mode,
+            ("cp a.tif b.tif", "gdaladdo -q -clean b.tif", "gdaladdo -q -r nearest b.tif 2 4"),
+        ),
+    ],
+)
+def test_remedy_of_skipped_overviews_gives_overviews(tmp_path, name, resampling, commands):
+    RASTERS[name](tmp_path / "a.tif", Raster(numbers=RASTER.numbers, shown=SHOWN, resampling=resampling))
+    assert "are skipped" in open_raster_stack(make_spec("cog", tmp_path / "a.tif")).info.findings[0].message
+
+    for command in commands:
+        subprocess.run(command.split(), cwd=tmp_path, check=True)
+
+    info = open_raster_stack(make_spec("cog", tmp_path / "b.tif")).info
+    assert [finding for finding in info.findings if "skipped" in finding.message] == []
+    assert len(info.variables["NDVI"].stored_levels) > 1
 
 
 def test_overview_of_one_file_is_skipped_for_that_file(tmp_path):

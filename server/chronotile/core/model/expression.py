@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
+from chronotile.core.python_syntax import parse_python
 
 Values = NDArray[np.float64]
 Part = Values | np.float64
@@ -173,7 +174,7 @@ def parse_expression(text: str, names: Collection[str] | None = None) -> Express
         raise _refusal(f"the expression is longer than {MAX_TEXT} characters")
     _check_characters(plain)
     try:
-        tree = ast.parse(plain, mode="eval").body
+        tree = parse_python(plain)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = (
             f"{error.msg} (in a URL a + is written %2B)"

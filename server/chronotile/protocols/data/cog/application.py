@@ -21,6 +21,7 @@ from chronotile.core.errors import (
 )
 from chronotile.core.extras import require_configured
 from chronotile.core.model.expression import parse_expression
+from chronotile.core.python_syntax import parse_python
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.places import Places, is_local
 from chronotile.http.endpoint import problem_response, with_error_caching
@@ -236,7 +237,7 @@ def check_band_math(text: str) -> None:
     if len(parts) > MAX_PARTS:
         raise InvalidParameter(f"expression has {len(parts)} parts, at most {MAX_PARTS} are accepted")
     for part in parts:
-        for node in ast.walk(ast.parse(parse_expression(part).text, mode="eval")):
+        for node in ast.walk(parse_python(parse_expression(part).text)):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _is_plain_power(node):
                 raise InvalidParameter(
                     "** takes a band or an expression of bands, and a plain number up to 16", locator="expression"

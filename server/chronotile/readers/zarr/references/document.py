@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.python_syntax import parse_python
 
 # Text with expressions in double braces, as references use it for addresses: names, whole numbers, arithmetic.
 
@@ -56,7 +57,7 @@ def _evaluate(expression: str, names: Mapping[str, Value]) -> Value:
     if len(expression) > MAX_EXPRESSION:
         raise UnsupportedSource(f"an expression of a template has more than {MAX_EXPRESSION} characters")
     try:
-        return _value(ast.parse(expression, mode="eval").body, names)
+        return _value(parse_python(expression), names)
     except (SyntaxError, ValueError, TypeError, KeyError, ZeroDivisionError, RecursionError, MemoryError) as error:
         raise UnsupportedSource(
             f"the expression {expression!r} of a template is not supported; accepted are names, whole numbers, "
