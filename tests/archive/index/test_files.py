@@ -8,11 +8,13 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
+from chronotile.archive.index.file_items import outline_of
 from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import fill
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.core.model.crs import CRS84
+from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import PutSummary
 from chronotile.core.model.time.instants import format_instant
 from tests.archive.index.catalogues import S2
@@ -208,3 +210,10 @@ def test_patterns_match_as_glob_does(tmp_path, pattern, expected):
 def test_patterns_elsewhere_are_refused():
     with pytest.raises(UnsupportedSource, match="cannot be listed"):
         FilesSource(spec_of("https://example.test/*.tif"))
+
+
+@pytest.mark.parametrize(("north", "latitude"), [(91, 90), (90.125, 90), (51, 51)])
+def test_outline_of_cells_centred_on_the_pole_ends_at_it(north, latitude):
+    grid = NativeGrid(crs=CRS84, transform=Affine(2, 0, -1, 0, -2, north), width=72, height=20)
+
+    assert max(y for _x, y in outline_of(grid)) == latitude

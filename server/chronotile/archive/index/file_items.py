@@ -194,7 +194,8 @@ def outline_of(grid: NativeGrid) -> tuple[tuple[float, float], ...]:
         box = grid.unwound_box_in(CRS84)
     edges = grid.edges_in(CRS84)
     step = max(1, (len(edges[0]) - 1) // SIDE)
-    points = [(float(x), float(y)) for edge in edges for x, y in edge[:-1:step]]
+    # Half of the first row lies beyond the pole if its centres lie on it.
+    points = [(float(x), float(np.clip(y, -90, 90))) for edge in edges for x, y in edge[:-1:step]]
     is_plain = all(np.isfinite(point).all() for point in points) and box.xmax - box.xmin < 180
     if not is_plain or box.xmax > 180:
         points = [(box.xmin, box.ymin), (box.xmax, box.ymin), (box.xmax, box.ymax), (box.xmin, box.ymax)]
