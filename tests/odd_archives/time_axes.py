@@ -251,9 +251,13 @@ def write_timed(file: TimedFile, path: Path) -> None:
         file.dataset.to_netcdf(path, engine="h5netcdf")
 
 
+PAST_SEED = 3
+"""A seed whose times lie in the past for each kind: layers with future times alone have no default time."""
+
+
 def _maker(kind: str) -> Maker:
     def make(folder: Path) -> Path:
-        write_timed(timed_file(kind, 0), folder / "made.nc")
+        write_timed(timed_file(kind, PAST_SEED), folder / "made.nc")
         return folder
 
     return make

@@ -275,6 +275,11 @@ class NativeGrid:
         x, y = self.transform @ (column + 0.5, row + 0.5)
         return float(x), float(y)
 
+    def middle(self) -> tuple[float, float]:
+        """Return longitude (-360 to 360) and latitude of the centre of the cell in the middle."""
+        x, y = transformer(self.crs, CRS84).transform(*self.centre_of(self.height // 2, self.width // 2))
+        return math.fmod(x, 360), y
+
     def lattice_in(self, crs: Crs) -> tuple[FloatArray, FloatArray]:
         """Return x and y (21, 21) in another CRS of points over all pixels, edges included; infinite where none."""
         x, y = self.points_at(*_lattice_of(self.width, self.height))

@@ -187,6 +187,8 @@ class Examples:
     """The layer, if it has a Zarr store."""
     times: str | None
     """The year of the layer's last time; `None` for one without time."""
+    reducers: str
+    """Reducers that the values of the layer have; directions have no order."""
     longitude: float
     latitude: float
     ring: list[list[float]]
@@ -248,6 +250,7 @@ def examples_of(catalogue: Catalogue) -> Examples:
         item=None if layer is None else _last_item(layer),
         store=layer.id if layer is not None and has_store(layer) else None,
         times=None if layer is None or len(layer.times) == 0 else str(layer.times.instants[-1].astype("datetime64[Y]")),
+        reducers="mean,p10,p90" if layer is None or not layer.main_variable.encoding.circle else "mean,std",
         longitude=longitude,
         latitude=latitude,
         ring=ring,
@@ -278,12 +281,12 @@ def _tile(layer: Layer, catalogue: Catalogue) -> tuple[str, int, int]:
 
 
 def _middle(layer: Layer) -> tuple[float, float, list[list[float]]]:
-    """A cell in the middle of a layer, and a square around it."""
+    """Return longitude and latitude of a cell in the middle of a layer, and a square around it."""
     grid = layer.main_variable.grid
     row, column = grid.height // 2, grid.width // 2
-    to_degrees = transformer(grid.crs, CRS84).transform
-    longitude, latitude = to_degrees(*grid.centre_of(row, column))
+    longitude, latitude = grid.middle()
     right, down = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]).T * MARGIN_CELLS
-    corners = to_degrees(*grid.points_at(column + 0.5 + right, row + 0.5 + down))
-    ring = np.round(np.column_stack(corners), 6).tolist()
+    x, y = transformer(grid.crs, CRS84).transform(*grid.points_at(column + 0.5 + right, row + 0.5 + down))
+    turn = 360 * round((float(np.mean(x)) - longitude) / 360)
+    ring = np.round(np.column_stack((x - turn, y)), 6).tolist()
     return round(longitude, 6), round(latitude, 6), ring

@@ -204,7 +204,7 @@ def _in_all_formats(schema: Json) -> dict[str, Json]:
 
 
 LAYER = segment("layer", "Id or alias of a layer that has values", example=lambda of: of.layer)
-SHARED: Json = {"datetime": lambda of: of.times, "reducers": "mean,p10,p90"}
+SHARED: Json = {"datetime": lambda of: of.times, "reducers": lambda of: of.reducers}
 PLACE: Json = {
     "place": lambda of: f"{of.place_set}/{of.place}" if of.place else None,
     "bbox": lambda of: None if of.place else of.box,

@@ -6,8 +6,6 @@ from typing import Literal
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.core.model.crs import CRS84, transformer
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.links import preview_grid, preview_href
@@ -103,7 +101,7 @@ def _examples(offered: Offered, document: Json, context: CollectionContext) -> I
     if not offered.has_values:
         return
     grid = offered.main_field.main_variable.grid
-    x, y = _middle(grid)
+    x, y = grid.middle()
     if "position" in document.get("data_queries", {}):
         yield PageLink(title="Time series of a place", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
     if "coverage" in relations:
@@ -153,7 +151,7 @@ def explored_layers(offered: Offered, language: str) -> Iterator[Explored]:
     layers = {layer.id: layer for layer in (offered.drawn, *offered.fields.values())}
     for layer in layers.values():
         grid, picture = layer.main_variable.grid, preview_grid(layer, WIDTH)
-        lon, lat = _middle(grid)
+        lon, lat = grid.middle()
         units = "" if layer.is_composite else layer.main_variable.encoding.units or ""
         yield Explored(
             id=layer.id,
@@ -168,9 +166,3 @@ def explored_layers(offered: Offered, language: str) -> Iterator[Explored]:
             lat=f"{lat:.5f}",
             has_values=not layer.is_composite,
         )
-
-
-def _middle(grid: NativeGrid) -> tuple[float, float]:
-    # Longitude and latitude.
-    x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
-    return x, y

@@ -11,7 +11,6 @@ from chronotile import __version__
 from chronotile.catalog.catalogue import Contact
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Collection, Layer
-from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.cube import CUBE_TYPE
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.time.instants import TimeDomain, format_day, format_instant
@@ -190,10 +189,9 @@ def _layer_places(services: Services, base: str) -> Iterable[Place]:
 
 
 def _series_href(name: str, layer: Layer, base: str) -> str:
-    """The series of the place in the middle of a layer."""
-    grid = layer.main_variable.grid
-    x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
-    query = urlencode({"lon": f"{x:.6f}", "lat": f"{y:.6f}", "format": "csv"})
+    """Return the URL of the series at the middle of a layer."""
+    longitude, latitude = layer.main_variable.grid.middle()
+    query = urlencode({"lon": f"{longitude:.6f}", "lat": f"{latitude:.6f}", "format": "csv"})
     return f"{base}/timeseries/{quote(name)}/point?{query}"
 
 
