@@ -299,3 +299,22 @@ def test_swath_in_a_group_is_refused_as_one(tmp_path):
     assert "group PRODUCT is a swath: each of its pixels has its own latitude and longitude" in refused.value.message
     assert "resample its variables to regular latitudes and longitudes first" in refused.value.message
     assert "QA_STATISTICS" not in refused.value.message
+
+
+def test_valid_times_of_several_runs_are_counted(tmp_path):
+    runs = np.array(["2024-03-01T00", "2024-03-01T12", "2024-03-02T00"], "datetime64[ns]")
+    leads = ("lead", [0, 6, 12, 18], {"standard_name": "forecast_period", "units": "hours"})
+    coordinates = {
+        "run": ("run", runs, {"standard_name": "forecast_reference_time"}),
+        "lead": leads,
+        "lat": ("lat", 51 - np.arange(4) * 0.1, {"units": "degrees_north"}),
+        "lon": ("lon", 4 + np.arange(4) * 0.1, {"units": "degrees_east"}),
+    }
+    dataset = xarray.Dataset({"t": (("run", "lead", "lat", "lon"), np.zeros((3, 4, 4, 4), "f4"))}, coordinates)
+    dataset.to_netcdf(tmp_path / "f.nc", engine="h5netcdf")
+
+    findings = open_netcdf_source(make_spec("netcdf", tmp_path / "f.nc", variables={})).info.findings
+
+    (note,) = (finding.message for finding in findings if "several runs" in finding.message)
+    assert note.startswith("4 of 8 valid times occur in several runs")
+    assert note.endswith("{run: latest} or {run: 2024-03-02T00:00:00Z}")
