@@ -134,6 +134,7 @@ check: $(SERVER) $(TOOLS) $(VIEWER) ## format, lint, types, import layers, prose
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.prose
+	$(BIN)/python -m tools.names
 	$(BIN)/python -m tools.house
 	npm run lint
 	npm run types
