@@ -27,7 +27,7 @@ MAX_WORDS = 40
 """Words of a sentence in a document."""
 MAX_COMMIT_RATE = 8
 """Patterns per 1,000 words of the subjects of commits."""
-FIRST_COMMIT = "74beccae"
+FIRST_COMMIT = "c19386ff"
 """Subjects of later commits are checked."""
 RULE = "prose"
 
