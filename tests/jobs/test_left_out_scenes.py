@@ -156,7 +156,7 @@ def test_partial_results_of_two_encodings_never_meet(site):
     with site.opened() as before:
         plan, context = site.planned("export", {"layer": "country", "format": "GTiff"}, before)
     with site.opened() as another:
-        another.services.readers["c"].learn("NDVI")
+        another.services.readers["c"].learn_encodings("NDVI")
 
     with pytest.raises(PlanNeeded, match="country are encoded is known better by now"):
         do_task(context, plan.tasks[0])

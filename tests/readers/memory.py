@@ -75,7 +75,7 @@ class MemoryReader(Reader):
         at = (list(indexes), row, column)
         return Pixels(self.levels[variable][0][at], None if mask is None else mask[at])
 
-    def reads_cells(self, variable):
+    def has_fast_cells(self, variable):
         return True
 
     def read_cells(self, variable, *, indexes, rows, columns):
@@ -119,7 +119,7 @@ def assert_cells_are_those_of_blocks(reader, variable):
 
     cells = reader.read_cells(variable, indexes=[1, 0], rows=rows, columns=columns)
 
-    assert reader.reads_cells(variable)
+    assert reader.has_fast_cells(variable)
     np.testing.assert_array_equal(cells.numbers, block.numbers[:, rows, columns])
     assert told(cells) == np.array(told(block), dtype=object)[:, rows, columns].tolist()
 

@@ -97,7 +97,7 @@ def test_defaults_read_blocks_and_scattered_cells(source):
 
     np.testing.assert_array_equal(block.numbers, np.stack([numbers(2), numbers(0)])[:, 1:4, 2:9])
     np.testing.assert_array_equal(cells.numbers, np.stack([numbers(2), numbers(0)])[:, rows, columns])
-    assert [piece.info.grid.width for piece in reader.pieces("NDVI", 0)] == [16]
+    assert [piece.info.grid.width for piece in reader.sample_pieces("NDVI", 0)] == [16]
 
 
 def test_its_state_changes_with_its_files(source, tmp_path):

@@ -122,7 +122,7 @@ def prepare_overviews(services: Services) -> None:
         for variable in layer.variables:
             with suppress(ChronotileError):  # an index that is away is prepared at the next reload
                 for index in _indexes(layer, variable, services):
-                    reader.prepare(variable.name, index)
+                    reader.prepare_overviews(variable.name, index)
 
 
 def _indexes(layer: Layer, variable: VariableInfo, services: Services) -> Iterator[int]:

@@ -130,8 +130,7 @@ def _variable_findings(
                 yield from value_findings(seen, archive.state.styles)
         if failure is not None:
             # The name of the file that has all of the time, if there is one; messages of joined files name it.
-            paths = {piece.path for piece in reader.pieces(variable.name, newest)} - {None}
-            file = base_name(paths.pop() or "") if len(paths) == 1 else ""
+            file = base_name(reader.raster_file(variable.name, newest) or "")
             if not file or not any(place.endswith(file) for place in damaged):
                 message = f"{file and f'{file}: '}{one_line(origin_of(failure))}; replace the file"
                 yield Finding("error", variable.name, f"its pixels cannot be read: {message}")

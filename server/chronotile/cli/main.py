@@ -287,8 +287,8 @@ def audit(
         found = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
         print_lines(audit_archive(archive, found, samples=samples))
         for reader in archive.services.readers.values():
-            if reader.learnt:
-                typer.echo(f"{reader.learnt}; run the audit again")
+            if reader.reopen_reason:
+                typer.echo(f"{reader.reopen_reason}; run the audit again")
         typer.echo(found.summary())
         archive.close()
     if not found.is_right:

@@ -58,7 +58,7 @@ def optimise_collection(
     if document is None:  # one that is there stays as it is encoded
         with mosaic.opened() as learning:
             for name in names:
-                learning.learn(name)
+                learning.learn_encodings(name)
     inputs = mosaic_inputs(mosaic, names, _about(archive, request.collection), mosaic.notes)
     if options.verify:
         require_items_apart(mosaic, inputs.variables.values())

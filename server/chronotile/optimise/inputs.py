@@ -344,7 +344,7 @@ def _notes(readers: Sequence[Reader], times: JoinedTimes) -> tuple[str, ...]:
 
 
 def _files(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> tuple[Path, ...]:
-    paths = [piece.path for name in variables for piece in reader.pieces(name, index)]
+    paths = [reader.raster_file(name, index) for name in variables]
     return () if None in paths else tuple(Path(path) for path in paths if path is not None)
 
 

@@ -84,7 +84,7 @@ class Mosaic:
         index = self.open_index()
         try:
             caches = ReaderCaches(items=lambda: index, places=self.places)
-            yield open_source(self.spec, caches).on_grid(self.grid).at_times(self.times)
+            yield open_source(self.spec, caches).replace_grid(self.grid).replace_times(self.times)
         finally:
             index.close()
 
@@ -142,14 +142,16 @@ def read_mosaic(
             ) from error
         take(ref, reason)
 
-    telling = reader.telling(tell)
+    telling = reader.replace_report(tell)
     try:
         pixels = with_mask(telling.read_block(variable, indexes=[index], window=window, along="space"))
     except DateUnreadable:  # each of its items was told of
         numbers = np.zeros((1, window.height, window.width), dtype=reader.info.variables[variable].encoding.dtype)
         pixels = Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
-    if telling.learnt:
-        raise SourceUnavailable(f"{telling.learnt}; run it again, for another cube if this one cannot hold its values")
+    if telling.reopen_reason:
+        raise SourceUnavailable(
+            f"{telling.reopen_reason}; run it again, for another cube if this one cannot hold its values"
+        )
     return pixels
 
 
@@ -247,7 +249,7 @@ def _lattice(reader: Reader, names: Sequence[str], target: TargetGrid | None) ->
     if target is not None:
         return whole_lattice(grids, target)
     lattices = {name: lattice_of(grid) for name, grid in zip(names, grids, strict=True)}
-    if all(reader.has_own_grid(name) for name in names) and len(set(lattices.values())) == 1:
+    if all(reader.has_native_grid(name) for name in names) and len(set(lattices.values())) == 1:
         (found,) = set(lattices.values())
         assert found is not None  # noqa: S101 -- such a grid is north-up
         return found

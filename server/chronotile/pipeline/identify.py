@@ -242,7 +242,7 @@ def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, fou
     if variable.is_mosaic:
         index = max(_indexes(variable, _times(target)))
         with reading(target.layer):
-            native = found.reader.native_cell(variable.name, index, target.request.point)
+            native = found.reader.find_native_cell(variable.name, index, target.request.point)
         if native is not None:
             return native
     return NativeCell(grid=variable.grid, row=cell[0], column=cell[1])

@@ -81,7 +81,7 @@ def picture_sources(layer: Layer, instants: Sequence[Instant], grid: Grid, servi
         return ()
     reader = services.reader(layer)
     return tuple(
-        reader.picture_sources(variable.name, time_index(variable.times.instants, instant), grid)
+        reader.picture_inputs(variable.name, time_index(variable.times.instants, instant), grid)
         for variable in layer.variables
         for instant in instants
     )
@@ -105,7 +105,7 @@ def framed(layers: Sequence[Layer], services: Services, lattice: Lattice | None)
     native = layers[0].main_variable.grid
     grid = lattice.grid(reach_in(native.bbox, native.crs, lattice.crs))
     collection = layers[0].collection
-    readers = {**services.readers, collection: services.reader(layers[0]).on_grid(grid)}
+    readers = {**services.readers, collection: services.reader(layers[0]).replace_grid(grid)}
     return Framed(layers=tuple(_on_grid(layer, grid) for layer in layers), services=replace(services, readers=readers))
 
 
@@ -135,15 +135,15 @@ def coverage_lattice(layer: Layer, services: Services, crs: Crs | None) -> Latti
     if not layer.main_variable.is_mosaic:
         return None
     reader, name = services.reader(layer), layer.main_variable.name
-    lattices, has_own_grid = reader.lattices(name), reader.has_own_grid(name)
+    lattices, has_native_grid = reader.lattices(name), reader.has_native_grid(name)
     if crs is None:
-        if not has_own_grid:
+        if not has_native_grid:
             names = ", ".join(dict.fromkeys(lattice.crs.name for lattice in lattices))
             raise InvalidParameter(
                 f"layer {layer.id} has items in several CRSs ({names[:200]}); {NAME_CRS}", locator="crs"
             )
         return None
-    if has_own_grid and are_alike(crs, layer.main_variable.grid.crs):
+    if has_native_grid and are_alike(crs, layer.main_variable.grid.crs):
         return None
     alike = (lattice for lattice in lattices if are_alike(crs, lattice.crs))
     return next(alike, next(iter(lattices), None))

@@ -227,7 +227,7 @@ def read_cell(
 
         def read(some: Sequence[int]) -> Pixels:
             if variable.is_mosaic:
-                return reader.read_place(variable.name, indexes=some, place=place)
+                return reader.read_point(variable.name, indexes=some, point=place)
             return reader.read_cell(variable.name, indexes=some, row=row, column=column)
 
         step = FILES_AT_ONCE if reader.info.is_of_files else len(indexes)

@@ -155,7 +155,7 @@ def are_counted(
     """
     reader = services.reader(layer)
     return all(
-        reader.is_counted(variable.name, _time_indexes(variable, instants), window)
+        reader.are_files_indexed(variable.name, _time_indexes(variable, instants), window)
         for variable, window in zip(layer.variables, windows or (None,) * len(layer.variables), strict=True)
     )
 
@@ -248,7 +248,7 @@ def states_at(layer: Layer, instants: tuple[Instant, ...], services: Services) -
     reader, found = services.reader(layer), set[int]()
     for variable in layer.variables:
         for index in _time_indexes(variable, instants):
-            key = variable.name, reader.state_key(variable.name, index)
+            key = variable.name, reader.revision_key(variable.name, index)
             found.add(hash((key, _state(reader, variable, index))))
     return frozenset(found)
 
@@ -259,7 +259,7 @@ def _unknown(layer: Layer, services: Services) -> str:
 
 def _counter(layer: Layer, services: Services) -> str | None:
     try:
-        return services.reader(layer).counter()
+        return services.reader(layer).items_revision()
     except SourceUnavailable:
         return None
 
@@ -284,7 +284,7 @@ def _states(layer: Layer, services: Services) -> dict[Hashable, str]:
         return found
     for variable in layer.variables:
         for index in range(len(variable.times) or 1):
-            key = variable.name, reader.state_key(variable.name, index)
+            key = variable.name, reader.revision_key(variable.name, index)
             if key not in found:
                 found[key] = _state(reader, variable, index)
     return found

@@ -176,7 +176,7 @@ class CachedRevision:
     counter: str = ""
     """Of the items of a mosaic."""
     states: frozenset[int] = frozenset()
-    """Of files: hashes of variable, `state_key` and what each was."""
+    """Of files: hashes of variable, `revision_key` and what each was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,9 +273,9 @@ class Services:
         self.caches.files.close()
 
     def learnt(self, collections: Iterable[str]) -> Mapping[str, str]:
-        """Return what reading found of some collections that was not known when they were opened (`Reader.learnt`)."""
+        """Return why some collections have to be opened again (`Reader.reopen_reason`), by collection."""
         readers = {each: self.readers[each] for each in collections if each in self.readers}
-        return {each: reader.learnt for each, reader in readers.items() if reader.learnt}
+        return {each: reader.reopen_reason for each, reader in readers.items() if reader.reopen_reason}
 
     def require_nothing_learnt(self, collections: Iterable[str]) -> None:
         """Check that reading some collections left out no file for lack of its encoding.
@@ -304,7 +304,7 @@ class Services:
         if found is None or found[0] is not reader:
             held, name = reader.info.variables, layer.main_variable.name
             if layer.main_variable.is_mosaic:
-                masked: Reader = reader.with_mask(layer.main_variable, mask)
+                masked: Reader = reader.add_mask(layer.main_variable, mask)
             else:
                 masked = MaskReader(reader, {name: masked_by(held[name], mask, held[mask.variable])})
             found = self.masked_readers[layer.id] = reader, masked

@@ -39,7 +39,7 @@ class UnreadableDates:
         self.note = ""
         """What the answer has in place of what was requested."""
         reader = services.reader(layer)
-        self.reader = reader.telling(self.tell_item) if layer.main_variable.is_mosaic else reader
+        self.reader = reader.replace_report(self.tell_item) if layer.main_variable.is_mosaic else reader
         """Of the layer; of a mosaic it reports items that are left out."""
 
     @property

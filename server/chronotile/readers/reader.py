@@ -104,16 +104,16 @@ class Reader(Protocol):
     def revision(self, variable: str, index: int) -> str:
         """Return a short text that changes when the pixels of that time do; reads no pixels."""
 
-    def counter(self) -> str:
-        """Return what no state of the items of a mosaic has twice, of all its times; empty of other sources.
+    def items_revision(self) -> str:
+        """Return a text that changes with every change to the items of a mosaic; empty for other sources.
 
         Raises:
             SourceUnavailable: The index of items does not answer.
         """
         return ""
 
-    def is_counted(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
-        """Return whether `counter`, looked up again, counts files of some times in a window that were written over.
+    def are_files_indexed(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
+        """Return whether the item index has seen the current files of some times in a window; reload `items_revision`.
 
         Raises:
             SourceUnavailable: The index of items does not answer.
@@ -142,8 +142,8 @@ class Reader(Protocol):
         """Let go of open files; by default it has none open."""
         return
 
-    def telling(self, tell: "TellItem") -> "Reader":
-        """Return the reader of the same source that reports to `tell` items that are left out of what it gives."""
+    def replace_report(self, report: "ReportSkippedItem") -> "Reader":
+        """Return a reader of the same source that calls `report` for each skipped item."""
         return self
 
     def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
@@ -162,15 +162,15 @@ class Reader(Protocol):
         raster = plan.warp(plan.read(self, info, index), info.encoding)
         return Pixels(raster.numbers, raster.present)
 
-    def picture_sources(self, variable: str, index: int, grid: Grid) -> str:
+    def picture_inputs(self, variable: str, index: int, grid: Grid) -> str:
         """Return what a picture of a mosaic is composed of, by which its pixels may differ though no item changed."""
         return ""
 
-    def with_mask(self, masked: VariableInfo, mask: Mask) -> "Reader":
+    def add_mask(self, masked: VariableInfo, mask: Mask) -> "Reader":
         """Return the reader of the same mosaic, of which each item masks a variable."""
         raise ValueError("only mosaics are masked by their reader")
 
-    def with_formula(self, name: str, expression: Expression, over: Sequence[str]) -> "Reader":
+    def add_formula(self, name: str, expression: Expression, over: Sequence[str]) -> "Reader":
         """Return the reader of the same mosaic with a further variable, which is computed of each item.
 
         Args:
@@ -183,40 +183,37 @@ class Reader(Protocol):
         """
         raise ValueError("only formulas over a mosaic are computed by its reader")
 
-    def prepare(self, variable: str, index: int) -> None:
+    def prepare_overviews(self, variable: str, index: int) -> None:
         """Let what pictures of all of a mosaic at one time are drawn from be made in the background."""
         return
 
-    def read_place(self, variable: str, *, indexes: Sequence[int], place: Point) -> Pixels:
+    def read_point(self, variable: str, *, indexes: Sequence[int], point: Point) -> Pixels:
         """Return (time,) pixels of the native cell that holds a place of the source; of a mosaic, of its pieces there.
 
         Raises:
             DateUnreadable: None of the items of a time can be read.
             SourceUnavailable: The source is gone, or the index of items does not answer.
         """
-        cell = self.native_cell(variable, indexes[0], place)
+        cell = self.find_native_cell(variable, indexes[0], point)
         if cell is None:
             raise ValueError("a place outside the source has no cell")
         return self.read_cell(variable, indexes=indexes, row=cell.row, column=cell.column)
 
-    def native_cell(self, variable: str, index: int, place: Point) -> "Cell | None":
+    def find_native_cell(self, variable: str, index: int, point: Point) -> "Cell | None":
         """Return the native cell whose value is that of a place at one time; `None` where there is none.
 
         Raises:
             SourceUnavailable: The index of items does not answer.
         """
-        return cell_at(self.info.variables[variable].grid, place)
+        return cell_at(self.info.variables[variable].grid, point)
 
     @property
-    def learnt(self) -> str:
-        """Which file it found whose encoding it does not know, and will know once the source is opened again.
-
-        Empty: none.
-        """
+    def reopen_reason(self) -> str:
+        """Why the source has to be opened again: a file has an encoding that was unknown at opening. Empty if not."""
         return ""
 
-    def learn(self, variable: str) -> None:
-        """Find encodings of the files of a variable that are not known yet, for the reader that opens the source next.
+    def learn_encodings(self, variable: str) -> None:
+        """Read the unknown encodings of the files of a variable, for the reader that opens the source next.
 
         Raises:
             SourceUnavailable: The index of items does not answer.
@@ -227,47 +224,47 @@ class Reader(Protocol):
         """Return those of the native cells of a mosaic's pieces, of most pieces first."""
         return ()
 
-    def has_own_grid(self, variable: str) -> bool:
+    def has_native_grid(self, variable: str) -> bool:
         """Return whether the levels of a variable are native cells, or as the configuration has them."""
         return True
 
-    def lattice_at(self, variable: str, place: Point) -> "Lattice | None":
+    def lattice_at(self, variable: str, point: Point) -> "Lattice | None":
         """Return the lattice of a mosaic's native cells at a place; `None` where its levels have them."""
         return None
 
-    def on_grid(self, grid: NativeGrid) -> "Reader":
+    def replace_grid(self, grid: NativeGrid) -> "Reader":
         """Return the reader of the same mosaic whose windows, blocks and cells are those of a north-up grid."""
         return self
 
-    def rule(self, variable: str) -> MosaicRule | None:
+    def mosaic_rule(self, variable: str) -> MosaicRule | None:
         """Return how pieces of a variable of a mosaic are combined; `None` of other sources."""
         return None
 
-    def with_rule(self, rule: MosaicRule) -> "Reader":
+    def replace_rule(self, rule: MosaicRule) -> "Reader":
         """Return the reader of the same mosaic whose pieces, in their order, are combined by another rule."""
         return self
 
-    def at_times(self, times: TimeDomain) -> "Reader":
+    def replace_times(self, times: TimeDomain) -> "Reader":
         """Return the reader of the same mosaic whose indexes count these times, whatever its items have by now."""
         return self
 
-    def pieces(self, variable: str, index: int) -> "tuple[Piece, ...]":
-        """Return the parts of a variable at one time, each with a grid, an encoding and a state of its own."""
-        return (Piece(self, variable, index),)
+    def raster_file(self, variable: str, index: int) -> str | None:
+        """Return the path or URL of the raster file with all of a variable at one time, or `None` for other sources."""
+        return None
 
     def file_of(self, variable: str, index: int) -> str | None:
         """Return the path or URL of the file that holds all of a variable at one time; `None` where none does."""
         return None
 
-    def samples(self, variable: str, index: int) -> "tuple[Piece, ...]":
+    def sample_pieces(self, variable: str, index: int) -> "tuple[Piece, ...]":
         """Return parts of a variable at one time that show which values it has: few, however many it has."""
         return (Piece(self, variable, index),)
 
-    def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
+    def file_encodings(self, variable: str) -> frozenset[Encoding]:
         """Return the encodings that the files themselves tell, whatever the configuration says; none if not known."""
         return frozenset()
 
-    def state_key(self, variable: str, index: int) -> Hashable:
+    def revision_key(self, variable: str, index: int) -> Hashable:
         """Return a value that is equal for times whose `revision` is always the same; looks at no file."""
         return index
 
@@ -289,7 +286,7 @@ class Reader(Protocol):
             SourceUnavailable: The source is gone.
         """
         states = dict[Hashable, str]()
-        keys = [self.state_key(variable, index) for index in indexes]
+        keys = [self.revision_key(variable, index) for index in indexes]
         with one_look():
             for key, index in zip(keys, indexes, strict=True):
                 if key not in states:
@@ -326,7 +323,7 @@ class Reader(Protocol):
         """
         return stack_pixels([self.read_window(variable, index=index, level=0, window=window) for index in indexes])
 
-    def reads_cells(self, variable: str) -> bool:
+    def has_fast_cells(self, variable: str) -> bool:
         """Return whether `read_cells` reads each chunk of scattered cells once, without the blocks around them."""
         return False
 
@@ -335,8 +332,8 @@ class Reader(Protocol):
         return _cells_of_blocks(self, variable, indexes, rows=rows, columns=columns)
 
 
-TellItem = Callable[[ItemRef, Exception], None]
-"""Takes an item that is left out of an answer, and why."""
+ReportSkippedItem = Callable[[ItemRef, Exception], None]
+"""Called with an item that is skipped, and the error."""
 
 
 SHARE_OF_CELL = 1e-3
@@ -381,11 +378,11 @@ class Cell:
 
 
 @lru_cache(maxsize=4096)
-def cell_at(grid: NativeGrid, place: Point) -> Cell | None:
+def cell_at(grid: NativeGrid, point: Point) -> Cell | None:
     """Return the cell of a grid that holds a place; `None` outside. The files of a series mostly have one grid."""
-    x, y = place.x, place.y
-    if place.crs != grid.crs:
-        x, y = transformer(place.crs, grid.crs).transform(x, y)
+    x, y = point.x, point.y
+    if point.crs != grid.crs:
+        x, y = transformer(point.crs, grid.crs).transform(x, y)
     found = grid.cell_at(x, y)
     return None if found is None else Cell(grid=grid, row=found[0], column=found[1])
 
@@ -398,8 +395,6 @@ class Piece:
     """In which it has the grid and the encoding of its own."""
     variable: str
     index: int
-    path: str | None = None
-    """The file that holds all of it, with what that file says of the numbers, where it is known."""
 
     @property
     def info(self) -> VariableInfo:

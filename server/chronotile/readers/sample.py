@@ -53,7 +53,7 @@ def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> 
     info = reader.info.variables[variable]
     found: list[Values] = []
     failures: list[SourceUnavailable] = []
-    pieces = (piece for index in _spread(max(1, len(info.times))) for piece in reader.samples(variable, index))
+    pieces = (piece for index in _spread(max(1, len(info.times))) for piece in reader.sample_pieces(variable, index))
     for piece in pieces:
         try:
             found.append(_values(piece.reader, piece.info, piece.index, every=PATCHES + 1 if is_brief else 1))

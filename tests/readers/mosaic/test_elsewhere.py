@@ -95,7 +95,7 @@ def test_times_of_a_series_are_requested_together(rule, source, make_mosaic):
     mosaic = make_mosaic([tile], DAYS, rule)
     place = Point(x=tile.left + 555, y=tile.top - 555, crs=crs_of(f"EPSG:{tile.epsg}"))
 
-    series = read_while_held(source, lambda: mosaic.read_place("RED", indexes=range(DAYS), place=place), DAYS)
+    series = read_while_held(source, lambda: mosaic.read_point("RED", indexes=range(DAYS), point=place), DAYS)
 
     assert source.count() == DAYS
     assert len(np.unique(series.numbers)) == DAYS
@@ -111,8 +111,8 @@ def test_a_file_that_is_gone_is_no_fault_of_its_store(fault, is_of_date, source,
     source.switch(fault, newest)
 
     with pytest.raises(SourceUnavailable) as raised:
-        mosaic.read_place("RED", indexes=[1], place=place)
-    other = mosaic.read_place("RED", indexes=[0], place=place)
+        mosaic.read_point("RED", indexes=[1], point=place)
+    other = mosaic.read_point("RED", indexes=[0], point=place)
 
     assert isinstance(raised.value, DateUnreadable) is is_of_date
     assert other.valid.all()
@@ -142,7 +142,7 @@ def test_headers_that_the_index_lacks_are_requested_together(source, make_mosaic
     opened = source.count()  # one file tells the encoding of all
     place = Point(x=tile.left + 555, y=tile.top - 555, crs=crs_of(f"EPSG:{tile.epsg}"))
 
-    series = read_while_held(source, lambda: mosaic.read_place("RED", indexes=range(DAYS), place=place), DAYS)
+    series = read_while_held(source, lambda: mosaic.read_point("RED", indexes=range(DAYS), point=place), DAYS)
 
     assert source.count() == opened + 2 * DAYS  # a header of each file, as the index keeps none, and a block
     assert len(np.unique(series.numbers)) == DAYS
@@ -154,7 +154,7 @@ def test_long_series_requests_each_time_once(source, make_mosaic, monkeypatch):
     mosaic = make_mosaic([tile], DAYS)
     place = Point(x=tile.left + 555, y=tile.top - 555, crs=crs_of(f"EPSG:{tile.epsg}"))
 
-    series = read_while_held(source, lambda: mosaic.read_place("RED", indexes=range(DAYS), place=place), 4)
+    series = read_while_held(source, lambda: mosaic.read_point("RED", indexes=range(DAYS), point=place), 4)
 
     assert source.count() == DAYS
     assert len(np.unique(series.numbers)) == DAYS

@@ -47,10 +47,10 @@ def test_each_place_has_the_cell_that_holds_it(index, open_items):
         rng.uniform(AROUND.xmin, AROUND.xmax, 50), rng.uniform(AROUND.ymin, AROUND.ymax, 50), strict=True
     ):
         place = Point(x=longitude, y=latitude, crs=CRS84)
-        cell = reader.native_cell("RED", 0, place)
+        cell = reader.find_native_cell("RED", 0, place)
         x, y = cell.grid.centre_of(cell.row, cell.column)
         centre = Transformer.from_crs(cell.grid.crs.definition, "OGC:CRS84", always_xy=True).transform(x, y)
-        pixels = reader.read_place("RED", indexes=[0, 1], place=place)
+        pixels = reader.read_point("RED", indexes=[0, 1], point=place)
         assert pixels.numbers.tolist() == [int(ground(*centre, 0)), int(ground(*centre, 1))]
         assert pixels.valid.all()
 
@@ -60,10 +60,10 @@ def test_where_the_only_items_lack_the_asset_there_is_no_value_and_no_failure(in
         if item.id.endswith("_1"):
             index.put("s2", replace(item, assets=tuple(replace(each, name="B08") for each in item.assets)))
     told = []
-    reader = open_items(index).telling(lambda ref, error: told.append((ref.id, str(error))))
+    reader = open_items(index).replace_report(lambda ref, error: told.append((ref.id, str(error))))
     middle = Point(x=EAST - 0.002, y=50.0, crs=CRS84)
 
-    pixels = reader.read_place("RED", indexes=[0, 1], place=middle)
+    pixels = reader.read_point("RED", indexes=[0, 1], point=middle)
     blank = reader.compose("RED", index=1, grid=picture())
 
     assert (pixels.valid.tolist(), pixels.reasons) == ([True, False], (None, "nodata"))
@@ -104,7 +104,7 @@ def test_item_that_fails_for_each_part_of_a_picture_is_left_out_once(tmp_path, o
     paths[0].write_bytes(b"")
 
     whole = picture(box, crs_of(f"EPSG:{tile.epsg}"), side, side)
-    pixels = reader.telling(lambda ref, _error: told.append(ref.id)).compose("RED", index=0, grid=whole)
+    pixels = reader.replace_report(lambda ref, _error: told.append(ref.id)).compose("RED", index=0, grid=whole)
 
     assert told == [f"{tile.name}a"]
     assert (pixels.codes.numbers == 0).all()
@@ -124,12 +124,12 @@ def test_a_value_that_is_in_a_truncated_file_alone_is_unreadable_and_not_nodata(
     reader = open_items(index, mosaic=Mosaic(rule=rule))
     longitudes, latitudes = tile.lonlat()
     place = Point(x=longitudes[-2, -2], y=latitudes[-2, -2], crs=CRS84)
-    whole = reader.read_place("RED", indexes=[0], place=place)
+    whole = reader.read_point("RED", indexes=[0], point=place)
     full.write_bytes(full.read_bytes()[: full.stat().st_size // 3])
     reader = open_items(index, mosaic=Mosaic(rule=rule))
     told = []
 
-    lacking = reader.telling(lambda ref, _error: told.append(ref.id)).read_place("RED", indexes=[0], place=place)
+    lacking = reader.replace_report(lambda ref, _error: told.append(ref.id)).read_point("RED", indexes=[0], point=place)
 
     assert whole.valid.tolist() == [True]
     assert (lacking.valid.tolist(), lacking.reasons) == ([False], ("unreadable",))
@@ -140,8 +140,8 @@ def test_a_formula_of_a_request_is_computed_of_each_item(index, open_items):
     reader = open_items(index)
     doubled = parse_expression("RED * 2")
 
-    pixels = reader.with_formula("=", doubled, doubled.names).compose("=", index=0, grid=picture())
-    again = reader.with_formula("=", parse_expression("RED + 1"), ("RED",)).compose("=", index=0, grid=picture())
+    pixels = reader.add_formula("=", doubled, doubled.names).compose("=", index=0, grid=picture())
+    again = reader.add_formula("=", parse_expression("RED + 1"), ("RED",)).compose("=", index=0, grid=picture())
 
     plain = reader.compose("RED", index=0, grid=picture()).numbers
     assert np.array_equal(pixels.numbers, plain * 2.0)
@@ -176,7 +176,7 @@ def test_statistics_of_two_zones_are_of_the_same_cells_on_grids_and_at_places(in
             for row in range(grid.height)
             for column in range(grid.width)
         ]
-        at_places = [reader.read_place("RED", indexes=[0], place=place) for place in places]
+        at_places = [reader.read_point("RED", indexes=[0], point=place) for place in places]
         assert pixels.numbers.ravel().tolist() == [float(each.numbers[0]) for each in at_places]
 
 
@@ -213,7 +213,7 @@ def test_masked_cells_of_two_zones_are_the_same_on_grids_and_at_places(masked_it
         pixels = reader.compose("RED", index=0, grid=grid)
         columns, rows = np.meshgrid(grid.x_of(np.arange(15) + 0.5), grid.y_of(np.arange(15) + 0.5))
         places = [Point(x=float(x), y=float(y), crs=grid.crs) for x, y in zip(columns.flat, rows.flat, strict=True)]
-        at_places = [reader.read_place("RED", indexes=[0], place=place) for place in places]
+        at_places = [reader.read_point("RED", indexes=[0], point=place) for place in places]
 
         has_value = pixels.codes.numbers.ravel() == 0
         assert has_value.tolist() == [bool(each.valid[0]) for each in at_places]

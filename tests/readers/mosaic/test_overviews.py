@@ -91,13 +91,13 @@ def test_a_picture_of_many_items_is_drawn_from_overviews_once_they_are_there(ope
     reader = open_many(max_pieces=64)
 
     before = reader.compose("RED", index=0, grid=whole(48))
-    state = reader.picture_sources("RED", 0, whole(48))
+    state = reader.picture_inputs("RED", 0, whole(48))
     make_all(files)
     opened = []
     reader._parts.scenes.open = lambda *given: opened.append(given)
     after = reader.compose("RED", index=0, grid=whole(48))
 
-    assert (state, reader.picture_sources("RED", 0, whole(48))) == (PROVISIONAL, "overviews")
+    assert (state, reader.picture_inputs("RED", 0, whole(48))) == (PROVISIONAL, "overviews")
     assert not opened
     assert (before.numbers == expected(48)).all()
     assert (after.numbers == expected(48)).all()
@@ -170,10 +170,10 @@ def test_a_changed_item_is_in_the_next_overview(open_many, files, index, field_o
     path = write_tile(tmp_path, tile, numbers=np.full((SIDE, SIDE), 777, dtype="uint16"))
     index.put(COLLECTION, item_of(tile, {"B04": path}, start="2024-06-01T10:50:00"))
 
-    assert reader.picture_sources("RED", 0, whole(48)) == PROVISIONAL
+    assert reader.picture_inputs("RED", 0, whole(48)) == PROVISIONAL
     assert reader.compose("RED", index=0, grid=whole(48)).numbers[0, 0] == 777
     make_all(files)
-    assert reader.picture_sources("RED", 0, whole(48)) == "overviews"
+    assert reader.picture_inputs("RED", 0, whole(48)) == "overviews"
     assert reader.compose("RED", index=0, grid=whole(48)).numbers[0, 0] == 777
 
 
@@ -186,7 +186,7 @@ def test_an_item_without_the_asset_is_empty_in_overviews(open_many, files, index
 
     pixels = reader.compose("RED", index=0, grid=whole(48))
 
-    assert reader.picture_sources("RED", 0, whole(48)) == "overviews"
+    assert reader.picture_inputs("RED", 0, whole(48)) == "overviews"
     assert np.array_equal(pixels.codes.numbers == 0, expected(48) != 1)
 
 
@@ -202,7 +202,7 @@ def test_a_damaged_overview_is_made_again(open_many, files, tmp_path):
     make_all(files)
 
     assert (pixels.numbers == expected(48)).all()
-    assert reader.picture_sources("RED", 0, whole(48)) == "overviews"
+    assert reader.picture_inputs("RED", 0, whole(48)) == "overviews"
 
 
 def test_a_place_without_items_is_empty_in_overviews(open_many, files):
@@ -214,7 +214,7 @@ def test_a_place_without_items_is_empty_in_overviews(open_many, files):
 
     pixels = reader.compose("RED", index=0, grid=wide)
 
-    assert reader.picture_sources("RED", 0, wide) == "overviews"
+    assert reader.picture_inputs("RED", 0, wide) == "overviews"
     assert (pixels.numbers[:, :48] == expected(48)).all()
     assert (pixels.codes.numbers[:, 48:] != 0).all()
 
@@ -227,7 +227,7 @@ def test_no_overview_is_made_while_an_item_cannot_be_read(open_many, files, fiel
         path.write_bytes(content[:200])
         reader.compose("RED", index=0, grid=whole(48))
         make_all(files)
-        assert reader.picture_sources("RED", 0, whole(48)) == PROVISIONAL
+        assert reader.picture_inputs("RED", 0, whole(48)) == PROVISIONAL
     finally:
         path.write_bytes(content)
 

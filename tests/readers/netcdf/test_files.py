@@ -194,7 +194,7 @@ def test_of_two_files_of_one_time_the_first_counts_and_it_is_told(write, open_al
     reader = open_all()
 
     assert days(reader) == ["2020-01-01", "2020-02-01"]
-    assert [reader.state_key("t2m", index) for index in (0, 1)] == [0, 1]  # the number of the file
+    assert [reader.revision_key("t2m", index) for index in (0, 1)] == [0, 1]  # the number of the file
     assert any("1 of its 2 times" in message and "era5_a.nc" in message for _severity, _place, message in told(reader))
 
 

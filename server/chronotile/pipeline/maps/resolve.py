@@ -287,7 +287,7 @@ def with_expression(layer: Layer, text: str | None, services: Services) -> tuple
     variables = {of.name: of for each in seen.layers for of in each.variables if of.name not in hidden}
     if layer.main_variable.is_mosaic:
         expression = parse_expression(text, variables)
-        mosaic = services.reader(layer).with_formula(VARIABLE, expression, expression.names)
+        mosaic = services.reader(layer).add_formula(VARIABLE, expression, expression.names)
         return _shown_by(layer, mosaic, mosaic.info.variables[VARIABLE], services)
     formula = formula_of(VARIABLE, parse_expression(text, variables), variables)
     reader = FormulaReader(services.reader(layer), {VARIABLE: formula})

@@ -308,8 +308,8 @@ class AreaCells:
     def _fetches(self, times: int) -> list[_Fetch]:
         """What reads all cells at some times, each its own."""
         plan, variable = self._how.plan, self._how.layer.main_variable
-        reads_cells = self._how.along == "time" and self._reader.reads_cells(variable.name)
-        if not reads_cells or not plan.is_sparse.any():
+        has_fast_cells = self._how.along == "time" and self._reader.has_fast_cells(variable.name)
+        if not has_fast_cells or not plan.is_sparse.any():
             return [partial(self._in_window, number) for number in range(len(plan.windows))]
         runs = plan.runs(max(1, SCATTERED_VALUES // times))
         return [

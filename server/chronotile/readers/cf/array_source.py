@@ -240,7 +240,7 @@ class Cube(Reader):
         with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
             return level.revision(index, window)
 
-    def state_key(self, variable: str, index: int) -> int:
+    def revision_key(self, variable: str, index: int) -> int:
         """Return a number that is another where that time lies in another chunk of any level."""
         return self._state_keys[variable][index]
 

@@ -179,11 +179,11 @@ class MaskReader(Deriving[Masked]):
         return f"{own} {masked.quality.name} {masked.keep} {quality}"
 
     @for_derived
-    def state_key(self, masked: Masked, index: int) -> Hashable:
+    def revision_key(self, masked: Masked, index: int) -> Hashable:
         """Return those of the variable and of its mask at that time."""
         return (
-            self._reader.state_key(masked.info.name, masked.positions.at(index)),
-            self._reader.state_key(masked.quality.name, masked.quality_positions.at(index)),
+            self._reader.revision_key(masked.info.name, masked.positions.at(index)),
+            self._reader.revision_key(masked.quality.name, masked.quality_positions.at(index)),
         )
 
     @for_derived
@@ -259,9 +259,9 @@ class MaskReader(Deriving[Masked]):
         return _masked(own, masked, under.take(masked.valid(quality)))
 
     @for_derived
-    def reads_cells(self, masked: Masked) -> bool:
+    def has_fast_cells(self, masked: Masked) -> bool:
         """Return whether the variable and its mask are read so."""
-        return all(map(self._reader.reads_cells, (masked.info.name, masked.quality.name)))
+        return all(map(self._reader.has_fast_cells, (masked.info.name, masked.quality.name)))
 
     @for_derived
     def read_cells(self, masked: Masked, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:

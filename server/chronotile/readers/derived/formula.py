@@ -141,9 +141,9 @@ class FormulaReader(Deriving[Formula]):
         return " ".join((formula.expression.text, *states))
 
     @for_derived
-    def state_key(self, formula: Formula, index: int) -> Hashable:
+    def revision_key(self, formula: Formula, index: int) -> Hashable:
         """Return those of all that the formula takes at that time."""
-        return tuple(self.state_key(each.info.name, each.positions.at(index)) for each in formula.operands)
+        return tuple(self.revision_key(each.info.name, each.positions.at(index)) for each in formula.operands)
 
     def file_of(self, variable: str, index: int) -> str | None:
         """Return the file of the reader; a formula has none."""
@@ -204,9 +204,9 @@ class FormulaReader(Deriving[Formula]):
         return Pixels(numbers, codes=_codes(formula, operands, numbers))
 
     @for_derived
-    def reads_cells(self, formula: Formula) -> bool:
+    def has_fast_cells(self, formula: Formula) -> bool:
         """Return whether all that is read for a variable is read so."""
-        return all(self.reads_cells(each.info.name) for each in formula.operands)
+        return all(self.has_fast_cells(each.info.name) for each in formula.operands)
 
     @for_derived
     def read_cells(self, formula: Formula, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:

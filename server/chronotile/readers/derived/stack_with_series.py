@@ -111,7 +111,7 @@ class WithSeries(Wrapped):
             return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
         return self._from_both(Reader.read_block, variable, indexes, window=window, along=along)
 
-    def reads_cells(self, variable: str) -> bool:
+    def has_fast_cells(self, variable: str) -> bool:
         """Return whether the cube has the variable."""
         return self._twin(variable) is not None
 
@@ -223,7 +223,7 @@ def _require_raw(files: Reader, name: str, said: VariableSpec, held: VariableInf
     if all(each is None for each in encoding):
         return
     cube = held.encoding
-    for own in files.encodings_in_files(name):
+    for own in files.file_encodings(name):
         same_nodata = own.nodata == cube.nodata or (own.nodata is None) or (cube.nodata is None)
         if (own.dtype, own.scale, own.offset) != (cube.dtype, cube.scale, cube.offset) or not same_nodata:
             raise UnsupportedSource(

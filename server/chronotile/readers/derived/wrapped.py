@@ -16,7 +16,7 @@ from chronotile.core.model.collection import SourceInfo, VariableInfo
 from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.raster import BoolArray
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain, common_times
-from chronotile.readers.reader import Reader, TellItem
+from chronotile.readers.reader import Reader, ReportSkippedItem
 
 Method = TypeVar("Method", bound=Callable[..., object])
 
@@ -49,9 +49,9 @@ class Wrapped(Reader):
         return self._reader.info if self._own_info is None else self._own_info
 
     revision = _forward(Reader.revision)
-    counter = _forward(Reader.counter)
-    is_counted = _forward(Reader.is_counted)
-    state_key = _forward(Reader.state_key)
+    items_revision = _forward(Reader.items_revision)
+    are_files_indexed = _forward(Reader.are_files_indexed)
+    revision_key = _forward(Reader.revision_key)
     file_of = _forward(Reader.file_of)
     read_window = _forward(Reader.read_window)
     fetch_ahead = _forward(Reader.fetch_ahead)
@@ -59,18 +59,18 @@ class Wrapped(Reader):
     block_shape = _forward(Reader.block_shape)
     read_cost = _forward(Reader.read_cost)
     read_block = _forward(Reader.read_block)
-    reads_cells = _forward(Reader.reads_cells)
+    has_fast_cells = _forward(Reader.has_fast_cells)
     read_cells = _forward(Reader.read_cells)
     compose = _forward(Reader.compose)
-    picture_sources = _forward(Reader.picture_sources)
-    prepare = _forward(Reader.prepare)
-    read_place = _forward(Reader.read_place)
-    native_cell = _forward(Reader.native_cell)
+    picture_inputs = _forward(Reader.picture_inputs)
+    prepare_overviews = _forward(Reader.prepare_overviews)
+    read_point = _forward(Reader.read_point)
+    find_native_cell = _forward(Reader.find_native_cell)
     close = _forward(Reader.close)
 
-    def telling(self, tell: TellItem) -> Reader:
-        """Return a reader around that of the same source which reports left-out items to `tell`."""
-        reader = self._reader.telling(tell)
+    def replace_report(self, report: ReportSkippedItem) -> Reader:
+        """Return a reader around that of the same source which reports left-out items to `report`."""
+        reader = self._reader.replace_report(report)
         if reader is self._reader:
             return self
         changed = copy(self)

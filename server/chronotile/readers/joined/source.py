@@ -177,7 +177,7 @@ class Joined(Reader):
         with self._reading(variable, number):
             return file_state(self._files[number].path).text
 
-    def state_key(self, variable: str, index: int) -> int:
+    def revision_key(self, variable: str, index: int) -> int:
         """Return the number of the file of that time."""
         return self._variables[variable].slots[index]
 

@@ -61,7 +61,7 @@ class PiecesInfo:
     """Native ones of the pieces."""
     lattices: tuple[Lattice, ...]
     """Those of the north-up ones, of most pieces first."""
-    has_own_grid: bool
+    has_native_grid: bool
     """Whether the levels of the variable are native cells of all pieces, or configured."""
 
 
@@ -131,7 +131,7 @@ class _MosaicVariable:
             rule=rule_of(self.spec, self.sampled),
             grids=self.grids,
             lattices=lattices,
-            has_own_grid=items_of(self.spec).grid is not None or self.lattice in lattices,
+            has_native_grid=items_of(self.spec).grid is not None or self.lattice in lattices,
         )
 
     @property
@@ -364,15 +364,15 @@ def levels_of(grid: NativeGrid) -> tuple[NativeGrid, ...]:
     return tuple(levels)
 
 
-def lattice_at(grids: Iterable[NativeGrid], lattices: Sequence[Lattice], place: Point) -> Lattice | None:
+def lattice_at(grids: Iterable[NativeGrid], lattices: Sequence[Lattice], point: Point) -> Lattice | None:
     """Return the first of some lattices that a grid which holds a place is part of; the first of all where none does.
 
     Args:
         grids: Of the pieces.
         lattices: In order.
-        place: Anywhere.
+        point: Anywhere.
     """
-    there = {lattice_of(grid) for grid in grids if cell_at(grid, place) is not None}
+    there = {lattice_of(grid) for grid in grids if cell_at(grid, point) is not None}
     return next((each for each in lattices if each in there), next(iter(lattices), None))
 
 

@@ -77,20 +77,20 @@ class MosaicParts:
         """How the items are configured."""
         return items_of(self.spec)
 
-    def with_formula(self, name: str, expression: Expression) -> "MosaicParts":
+    def add_formula(self, name: str, expression: Expression) -> "MosaicParts":
         """Return those of the same items with a further variable."""
         spec = replace(self.spec, variables={**self.spec.variables, name: VariableSpec(id=name, formula=expression)})
         scenes = self.scenes.with_spec(spec, expression.text)
         return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
 
-    def with_mask(self, name: str, mask: Mask, others: Collection[str]) -> "MosaicParts":
+    def add_mask(self, name: str, mask: Mask, others: Collection[str]) -> "MosaicParts":
         """Return those of the same items, of which each masks a variable; `others` are all variables."""
         known = self.spec.variables or {each: VariableSpec(id=each) for each in others}
         spec = replace(self.spec, variables={**known, name: replace(known[name], mask=mask)})
         scenes = self.scenes.with_spec(spec, f"{name} {mask}")
         return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
 
-    def with_rule(self, rule: MosaicRule) -> "MosaicParts":
+    def replace_rule(self, rule: MosaicRule) -> "MosaicParts":
         """Return those of the same items, combined by another rule."""
         spec = replace(self.spec, items=replace(self.items, mosaic=replace(self.items.mosaic, rule=rule)))
         return replace(self, spec=spec, meaning=_meaning(spec), made={})

@@ -29,7 +29,7 @@ from chronotile.readers.joined.common_encoding import recoding_of
 from chronotile.readers.mosaic.info import lattice_of
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, PartOfGrid, Sheet, sheet_of
 from chronotile.readers.mosaic.scenes import Scene, Scenes
-from chronotile.readers.reader import Cell, Reader, TellItem, cell_at
+from chronotile.readers.reader import Cell, Reader, ReportSkippedItem, cell_at
 
 # Statistics of pieces whose cells differ: all are read at the centre of the cell that `first` would choose.
 
@@ -130,7 +130,7 @@ Plans = ByteCache[WarpPlan | None]
 class Failures:
     """The items that could not be read for one raster."""
 
-    tell: TellItem
+    tell: ReportSkippedItem
     errors: dict[int, Exception] = field(default_factory=dict)
     """Of each item the first, by its number: one is tried for each strip of a raster."""
     lacking: set[int] = field(default_factory=set)

@@ -11,7 +11,7 @@ from chronotile.core.model.request import Point
 from chronotile.readers.mosaic.overlap import STATISTICS, overlapped
 from chronotile.readers.mosaic.pieces import Failures, Pieces, PlaceInPiece
 from chronotile.readers.mosaic.scenes import Scene
-from chronotile.readers.reader import Cell, TellItem
+from chronotile.readers.reader import Cell, ReportSkippedItem
 
 TIMES_AHEAD = 16
 """Times of a series that are requested while as many before are read: what is not read yet is bounded."""
@@ -27,7 +27,7 @@ class PlacesInPieces:
         tell: Takes those that cannot be read.
     """
 
-    def __init__(self, pieces: Pieces, rule: MosaicRule, encoding: Encoding, tell: TellItem) -> None:
+    def __init__(self, pieces: Pieces, rule: MosaicRule, encoding: Encoding, tell: ReportSkippedItem) -> None:
         self._pieces, self._rule = pieces, rule
         self._is_combined = rule in STATISTICS
         self._encoding, self._tell = encoding, tell

@@ -84,7 +84,7 @@ class Scenes:
         self.left_out = left_out or LeftOutItems()
         self._meaning = ""
         self._noted: set[tuple[str, Encoding]] = set()
-        self.learnt = ""
+        self.reopen_reason = ""
         """What was first found whose encoding was not known when the mosaic was opened; empty: nothing."""
         self._open: ByteCache[Scene] = ByteCache(SCENES_BYTES, lambda _scene: SCENE_BYTES)
         self._attempts: dict[int, int] = {}
@@ -279,7 +279,7 @@ class Scenes:
             raise
         finally:
             if is_alike or own not in asset.layouts:
-                self.learnt = self.learnt or reason
+                self.reopen_reason = self.reopen_reason or reason
 
     def _reader(self, spec: SourceSpec, ref: ItemRef, assets: Sequence[Asset]) -> Reader:
         by_name = {asset.name: asset for asset in assets}

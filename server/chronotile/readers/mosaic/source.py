@@ -37,7 +37,7 @@ from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.pieces import Failures, Pieces
 from chronotile.readers.mosaic.places import PlacesInPieces, requested_ahead
 from chronotile.readers.mosaic.scenes import OpenAhead, OpenAsset, Scenes
-from chronotile.readers.reader import PROVISIONAL, Along, Cell, Lattice, Piece, Reader, TellItem
+from chronotile.readers.reader import PROVISIONAL, Along, Cell, Lattice, Piece, Reader, ReportSkippedItem
 
 MOST_DIRECT = 8
 """Items that a picture is drawn from; of more it is drawn from overviews where they are there."""
@@ -95,21 +95,21 @@ class MosaicReader(Reader):
     Args:
         parts: What it is read with.
         mosaic: What it holds.
-        tell: Takes items that are left out of an answer; otherwise they are counted and logged.
+        report: Called for each skipped item; by default skipped items are counted and logged.
     """
 
-    def __init__(self, parts: MosaicParts, mosaic: MosaicInfo, *, tell: TellItem | None = None) -> None:
+    def __init__(self, parts: MosaicParts, mosaic: MosaicInfo, *, report: ReportSkippedItem | None = None) -> None:
         self._parts = parts
         self._mosaic, self._info = mosaic, mosaic.info
         self._overviews = None if parts.far is None else self._overviews_in(parts.far)
-        self._tell = tell or self._log
+        self._report = report or self._log
 
     @property
-    def learnt(self) -> str:
+    def reopen_reason(self) -> str:
         """Which file was found whose encoding was not known when the mosaic was opened."""
-        return self._parts.scenes.learnt
+        return self._parts.scenes.reopen_reason
 
-    def learn(self, variable: str) -> None:
+    def learn_encodings(self, variable: str) -> None:
         """Open the files of items that do not state how they are encoded."""
         native = self.info.variables[variable].grid
         grid = grid_of_window(native, Window(0, native.height, 0, native.width))
@@ -122,46 +122,46 @@ class MosaicReader(Reader):
         """Return those of the pieces' native cells, of most pieces first."""
         return self._mosaic.variables[variable].lattices
 
-    def has_own_grid(self, variable: str) -> bool:
+    def has_native_grid(self, variable: str) -> bool:
         """Return whether the levels of a variable are native cells of all pieces, or configured."""
-        return self._mosaic.variables[variable].has_own_grid
+        return self._mosaic.variables[variable].has_native_grid
 
-    def lattice_at(self, variable: str, place: Point) -> Lattice | None:
+    def lattice_at(self, variable: str, point: Point) -> Lattice | None:
         """Return the lattice of native cells at a place, of most pieces; `None` where the levels have them."""
         pieces = self._mosaic.variables[variable]
         if len(pieces.lattices) == 1 and self._parts.items.grid is None:
             return None
-        return lattice_at(pieces.grids, pieces.lattices, place)
+        return lattice_at(pieces.grids, pieces.lattices, point)
 
-    def telling(self, tell: TellItem) -> "MosaicReader":
-        """Return the reader of the same source that reports to `tell` the items that are left out of its answers."""
-        return self._changed(self._mosaic, tell)
+    def replace_report(self, report: ReportSkippedItem) -> "MosaicReader":
+        """Return a reader of the same source that calls `report` for each skipped item."""
+        return self._changed(self._mosaic, report)
 
-    def on_grid(self, grid: NativeGrid) -> "MosaicReader":
+    def replace_grid(self, grid: NativeGrid) -> "MosaicReader":
         """Return the reader of the same source whose windows, blocks and cells are those of another grid."""
-        own = {name: replace(each, has_own_grid=True) for name, each in self._mosaic.variables.items()}
+        own = {name: replace(each, has_native_grid=True) for name, each in self._mosaic.variables.items()}
         levels = {name: replace(each, levels=(grid,)) for name, each in self.info.variables.items()}
         info = replace(self._mosaic.info, variables=levels)
-        return self._changed(replace(self._mosaic, info=info, variables=own), self._tell)
+        return self._changed(replace(self._mosaic, info=info, variables=own), self._report)
 
-    def rule(self, variable: str) -> MosaicRule | None:
+    def mosaic_rule(self, variable: str) -> MosaicRule | None:
         """Return how pieces of a variable are combined."""
         return self._mosaic.variables[variable].rule
 
-    def with_rule(self, rule: MosaicRule) -> "MosaicReader":
+    def replace_rule(self, rule: MosaicRule) -> "MosaicReader":
         """Return the reader of the same source whose pieces, in their order, are combined by another rule."""
-        return MosaicReader(self._parts.with_rule(rule), with_rule(self._mosaic, rule), tell=self._tell)
+        return MosaicReader(self._parts.replace_rule(rule), with_rule(self._mosaic, rule), report=self._report)
 
-    def at_times(self, times: TimeDomain) -> "MosaicReader":
+    def replace_times(self, times: TimeDomain) -> "MosaicReader":
         """Return the reader of the same source whose indexes count these times, whatever its items have by now."""
         variables = {name: replace(each, times=times) for name, each in self.info.variables.items()}
         info = replace(self._mosaic.info, variables=variables)
-        return self._changed(replace(self._mosaic, info=info), self._tell)
+        return self._changed(replace(self._mosaic, info=info), self._report)
 
-    def _changed(self, mosaic: MosaicInfo, tell: TellItem) -> "MosaicReader":
-        return MosaicReader(self._parts, mosaic, tell=tell)
+    def _changed(self, mosaic: MosaicInfo, report: ReportSkippedItem) -> "MosaicReader":
+        return MosaicReader(self._parts, mosaic, report=report)
 
-    def with_formula(self, name: str, expression: Expression, over: Sequence[str]) -> "MosaicReader":
+    def add_formula(self, name: str, expression: Expression, over: Sequence[str]) -> "MosaicReader":
         """Return the reader of the same items with a further variable, which is computed of each item.
 
         Args:
@@ -182,16 +182,16 @@ class MosaicReader(Reader):
         mosaic, info = self._mosaic, self.info
         pieces = replace(mosaic.variables[over[0]], encoding=encoding)
         return MosaicReader(
-            self._parts.with_formula(name, expression),
+            self._parts.add_formula(name, expression),
             replace(
                 mosaic,
                 info=replace(info, variables={**info.variables, name: made}),
                 variables={**mosaic.variables, name: pieces},
             ),
-            tell=self._tell,
+            report=self._report,
         )
 
-    def with_mask(self, masked: VariableInfo, mask: Mask) -> "MosaicReader":
+    def add_mask(self, masked: VariableInfo, mask: Mask) -> "MosaicReader":
         """Return the reader of the same items, of which each masks a variable: its unclear pixels have those below.
 
         Args:
@@ -199,8 +199,8 @@ class MosaicReader(Reader):
             mask: By which variable of the source.
         """
         info = replace(self.info, variables={**self.info.variables, masked.name: masked})
-        parts = self._parts.with_mask(masked.name, mask, self.info.variables)
-        return MosaicReader(parts, replace(self._mosaic, info=info), tell=self._tell)
+        parts = self._parts.add_mask(masked.name, mask, self.info.variables)
+        return MosaicReader(parts, replace(self._mosaic, info=info), report=self._report)
 
     def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
         """Return (y, x) pixels of a grid at one time, with codes.
@@ -224,7 +224,7 @@ class MosaicReader(Reader):
             raise TooManyPieces(boxes, allowed=mosaic.max_pieces, may_be_outlined=outlined)
         return self._from_pieces(variable, refs, grid, resampling)
 
-    def picture_sources(self, variable: str, index: int, grid: Grid) -> str:
+    def picture_inputs(self, variable: str, index: int, grid: Grid) -> str:
         """Return what a picture is composed of, by which its pixels may differ: pieces or overviews."""
         if len(self._refs_on(variable, index, grid)) <= MOST_DIRECT:
             return "pieces"
@@ -232,7 +232,7 @@ class MosaicReader(Reader):
             return PROVISIONAL
         return "overviews" if self._overviews.is_there(self.info.variables[variable], index, grid) else PROVISIONAL
 
-    def prepare(self, variable: str, index: int) -> None:
+    def prepare_overviews(self, variable: str, index: int) -> None:
         """Let the overviews of a time be made that show all of it."""
         if self._overviews is None:
             return
@@ -265,11 +265,11 @@ class MosaicReader(Reader):
         """
         failed = list[Exception]()
 
-        def tell(_ref: ItemRef, error: Exception) -> None:
+        def report(_ref: ItemRef, error: Exception) -> None:
             if not isinstance(error, VariableLacking):
                 failed.append(error)
 
-        reader = self.telling(tell)
+        reader = self.replace_report(report)
         refs = self._refs_on(variable, index, grid)
         pixels = reader._from_pieces(variable, refs, grid, "nearest")  # noqa: SLF001 -- of this class
         if failed:
@@ -277,7 +277,7 @@ class MosaicReader(Reader):
         return pixels
 
     def _from_pieces(self, variable: str, refs: Sequence[ItemRef], grid: Grid, resampling: Resampling) -> Pixels:
-        failures, pieces = Failures(self._tell), self._pieces(variable)
+        failures, pieces = Failures(self._report), self._pieces(variable)
         is_combined = self._mosaic.variables[variable].rule in STATISTICS
         is_of_cells = is_combined and resampling == "nearest" and pieces.is_native(refs, grid, failures)
 
@@ -333,7 +333,7 @@ class MosaicReader(Reader):
                 pieces.fetch_blocks_ahead([ref for of_time in some for ref in of_time], grid)
 
         for of_time in requested_ahead(refs, BLOCKS_AHEAD, request):
-            failures = Failures(self._tell)
+            failures = Failures(self._report)
             found = pieces.coded_sheets(of_time, grid, failures)
             if is_combined:
                 found = iter(pieces.sheets_at_centres(of_time, grid, failures))
@@ -345,9 +345,9 @@ class MosaicReader(Reader):
         """Return (time,) pixels: what the mosaic has at the centre of a cell of the native grid."""
         grid = self._levels(variable)[0]
         x, y = grid.centre_of(row, column)
-        return self.read_place(variable, indexes=indexes, place=Point(x=x, y=y, crs=grid.crs))
+        return self.read_point(variable, indexes=indexes, point=Point(x=x, y=y, crs=grid.crs))
 
-    def read_place(self, variable: str, *, indexes: Sequence[int], place: Point) -> Pixels:
+    def read_point(self, variable: str, *, indexes: Sequence[int], point: Point) -> Pixels:
         """Return (time,) pixels of the native cells of pieces that hold a place.
 
         With `first` that is the cell of the first piece, in order, that has a value or a flag there. With a statistic
@@ -357,37 +357,37 @@ class MosaicReader(Reader):
             DateUnreadable: None of the items of a time can be read.
             SourceUnavailable: The index does not answer.
         """
-        box = box_of_place(place.x, place.y, place.crs)
+        box = box_of_place(point.x, point.y, point.crs)
         pieces = self._mosaic.variables[variable]
         if pieces.rule in STATISTICS:  # the centre of a cell may lie in pieces that the place itself does not
             box = widened(box, max(grid.resolution * grid.crs.metres_per_unit for grid in pieces.grids))
         by_instant = self._by_instant(variable, indexes, box)
         refs = [by_instant.get(self._instant(variable, each), ()) for each in indexes]
-        return self._places(variable).read(refs, place)
+        return self._places(variable).read(refs, point)
 
-    def native_cell(self, variable: str, index: int, place: Point) -> Cell | None:
+    def find_native_cell(self, variable: str, index: int, point: Point) -> Cell | None:
         """Return the cell of the piece that `first` chooses at a place; `None` where no piece is.
 
         Raises:
             SourceUnavailable: The index does not answer.
         """
-        refs = self._refs(variable, [index], box_of_place(place.x, place.y, place.crs))
-        return self._places(variable).cell(refs, place)
+        refs = self._refs(variable, [index], box_of_place(point.x, point.y, point.crs))
+        return self._places(variable).cell(refs, point)
 
-    def samples(self, variable: str, index: int) -> tuple[Piece, ...]:
+    def sample_pieces(self, variable: str, index: int) -> tuple[Piece, ...]:
         """Return some of the items of a time, spread over it, that can be opened."""
         refs = self._refs(variable, [index], WHOLE)
         some = refs[:: max(1, len(refs) // SAMPLED)][:SAMPLED]
-        opened = self._pieces(variable).opened(some, Failures(self._tell))
+        opened = self._pieces(variable).opened(some, Failures(self._report))
         return tuple(Piece(scene.reader, variable, 0) for scene, _info in opened)
 
-    def counter(self) -> str:
+    def items_revision(self) -> str:
         """Return the counter of the items, and what is made of them."""
         parts = self._parts
         made = " ".join(parts.made_of(name, found.rule) for name, found in self._mosaic.variables.items())
         return f"{parts.index.state(parts.spec.collection).counter} {made}"
 
-    def is_counted(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
+    def are_files_indexed(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
         """Return whether the index has seen the files of this machine as they are, and looks its counter up again."""
         box = WHOLE if window is None else box_of_grid(grid_of_window(self._levels(variable)[0], window))
         return self._parts.are_counted(variable, self._instants(variable, indexes), box)
@@ -408,7 +408,7 @@ class MosaicReader(Reader):
         parts = self._parts
         made = parts.made_of(variable, self._mosaic.variables[variable].rule)
         if window is None and len(indexes) > MOST_DATED:
-            return self.counter()
+            return self.items_revision()
         if window is None:
             return f"{parts.dated(variable, self._instants(variable, indexes))} {made}"
         box = box_of_grid(grid_of_window(self._levels(variable)[0], window))
@@ -424,7 +424,7 @@ class MosaicReader(Reader):
 
     def _places(self, variable: str) -> PlacesInPieces:
         pieces = self._mosaic.variables[variable]
-        return PlacesInPieces(self._pieces(variable), pieces.rule, pieces.encoding, self._tell)
+        return PlacesInPieces(self._pieces(variable), pieces.rule, pieces.encoding, self._report)
 
     def _levels(self, variable: str) -> tuple[NativeGrid, ...]:
         return self.info.variables[variable].levels

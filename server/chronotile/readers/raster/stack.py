@@ -27,7 +27,6 @@ from chronotile.readers.reader import (
     PLAIN_BLOCK,
     Along,
     BlockShape,
-    Piece,
     Reader,
     concatenate_pixels,
     reading_dates,
@@ -93,19 +92,17 @@ class RasterStack(Reader):
         with self._reading(variable, path):
             return file_state(path).text
 
-    def state_key(self, variable: str, index: int) -> str:
+    def revision_key(self, variable: str, index: int) -> str:
         """Return the file of that time."""
         return self._variables[variable].planes[index].path
-
-    def pieces(self, variable: str, index: int) -> tuple[Piece, ...]:
-        """Return the file of that time."""
-        return (Piece(self, variable, index, self._variables[variable].planes[index].path),)
 
     def file_of(self, variable: str, index: int) -> str:
         """Return the file of that time."""
         return self._variables[variable].planes[index].path
 
-    def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
+    raster_file = file_of
+
+    def file_encodings(self, variable: str) -> frozenset[Encoding]:
         """Return the encodings that the files themselves tell, of those looked at; whatever the configuration says."""
         source = self._variables[variable]
         found = set()

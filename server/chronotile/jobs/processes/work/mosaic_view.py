@@ -64,19 +64,19 @@ def view_of(inputs: Inputs, services: Services) -> tuple[Inputs, Services]:
             return inputs, _with_reader(services, layer.collection, reader)
         grid = _grid(lattice, _extent(layer, services), inputs, services)
     own = {name: value for name, value in inputs.items() if name != "bbox"}
-    return own, _with_reader(services, layer.collection, reader.on_grid(grid))
+    return own, _with_reader(services, layer.collection, reader.replace_grid(grid))
 
 
 def _ruled(reader: Reader, layer: Layer, rule: MosaicRule | None) -> Reader:
     if rule is None:
         return reader
-    if rule in ORDERED_RULES and reader.rule(layer.main_variable.name) != rule:
+    if rule in ORDERED_RULES and reader.mosaic_rule(layer.main_variable.name) != rule:
         raise InvalidParameter(
             f"mosaic {rule} needs the items in another order than the index has; accepted are first, max, mean and "
             "median",
             locator="mosaic",
         )
-    return reader.with_rule(rule)
+    return reader.replace_rule(rule)
 
 
 def _lattice(inputs: Inputs, services: Services) -> Lattice | None:

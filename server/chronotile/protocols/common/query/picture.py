@@ -193,7 +193,7 @@ class NamedState:
         self._revision = revision
         self._is_expression = expression is not None
         self._layer, self._services = with_expression(services.catalogue.layer(layer), expression, services)
-        self._counter = "" if revision is None else self._services.reader(self._layer).counter()
+        self._counter = "" if revision is None else self._services.reader(self._layer).items_revision()
 
     def holds(self, *parts: tuple[TimeUsed, PixelStates]) -> bool:
         """Return whether the revision names the state of all parts of an answer: times, and the pixels read of each."""
@@ -209,7 +209,7 @@ class NamedState:
                         pixel_states(layer, instants, services, windows=states.windows) == states
                         for instants, states in read
                     )
-                    and services.reader(layer).counter() == self._counter
+                    and services.reader(layer).items_revision() == self._counter
                 )
         except ChronotileError:
             return False  # it was read, and is away now
