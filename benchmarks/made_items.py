@@ -39,7 +39,8 @@ from chronotile.core.database import POSTGRESQL, open_engine, write_transaction
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, IndexSettings, Item, ItemSearch
-from chronotile.core.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Instant
 
 ARCHIVE = "made"
 COLLECTION = "sentinel-2-l2a"

@@ -19,7 +19,8 @@ from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.items import Asset, ItemSearch
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import DAY, Instant, format_instant
+from chronotile.core.model.time.instants import DAY, format_instant
+from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.styling.load import find_styles

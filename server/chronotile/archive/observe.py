@@ -10,7 +10,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.core.errors import InvalidParameter, SourceUnavailable
 from chronotile.core.model.collection import Collection, Finding, Layer, SourceInfo
-from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
+from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_instant
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.valid_share import newest_filled, share_plans
 from chronotile.readers.derived.derive import masked_info

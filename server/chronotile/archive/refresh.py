@@ -11,7 +11,7 @@ from chronotile.archive.discovery.walk import walk
 from chronotile.core.errors import ChronotileError, SourceUnavailable
 from chronotile.core.machine import are_on_disks_here
 from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import Node
 from chronotile.readers.hrefs import DocumentState, FileState, file_state, local_path
 from chronotile.readers.kinds import kind_of_spec

@@ -22,8 +22,8 @@ from chronotile.core.model.collection import Collection, Finding, SourceSpec, St
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemPage, ItemSearch
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import Instant
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Instant, JsonMapping
 from chronotile.core.sections import validate
 from chronotile.core.web.fetch import ask
 from chronotile.core.web.inner_hosts import host_of, inner_hosts
@@ -34,7 +34,7 @@ from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.stac.collection import metadata_of
 from chronotile.readers.stac.drafts import Section, StacDraft, draft_of
-from chronotile.readers.stac.fields import Document, absolute_address, list_of, numbers_of, object_of, text_of
+from chronotile.readers.stac.fields import absolute_address, list_of, numbers_of, object_of, text_of
 
 KIND = "stac"
 MOST_ITEMS = 5
@@ -58,11 +58,11 @@ class SearchableItems(Protocol):
 class CollectionDocument:
     """The STAC document of a collection."""
 
-    body: Document = field(default_factory=dict)
+    body: JsonMapping = field(default_factory=dict)
     """Without members where the source has no such document, or it could not be read."""
     problem: str = ""
     """Why it could not be read."""
-    items: tuple[Document, ...] = ()
+    items: tuple[JsonMapping, ...] = ()
     """The newest items of the collection when the index last answered."""
 
 
@@ -153,7 +153,7 @@ def _document(href: str) -> CollectionDocument:
     return CollectionDocument(body=body if body.get("type", "Collection") == "Collection" else {})
 
 
-def _read(href: str) -> Document:
+def _read(href: str) -> JsonMapping:
     if not href.startswith(("http://", "https://")):
         found = Documents(wait=lambda _s: None).read(href)
         return {} if found is None else found.body
@@ -166,7 +166,7 @@ def _read(href: str) -> Document:
     return body if isinstance(body, dict) else {}
 
 
-def _items(index: PieceIndex | None, collection: str) -> tuple[Document, ...] | None:
+def _items(index: PieceIndex | None, collection: str) -> tuple[JsonMapping, ...] | None:
     """Return the newest items of a collection; `None` if the index does not answer."""
     if not isinstance(index, SearchableItems):
         return None
@@ -212,7 +212,7 @@ def _defaults(name: str, variable: Mapping[str, Any], drafted: Mapping[str, Sect
 
 
 def with_stated_extents(
-    catalogue: Catalogue, specs: Mapping[str, SourceSpec], documents: Mapping[str, Document]
+    catalogue: Catalogue, specs: Mapping[str, SourceSpec], documents: Mapping[str, JsonMapping]
 ) -> Catalogue:
     """Return a catalogue whose live collections reach as far as their documents say.
 
@@ -231,7 +231,7 @@ def with_stated_extents(
     return replace(catalogue, collections=tuple(map(stated, catalogue.collections)))
 
 
-def stated_extent(document: Document) -> StatedExtent | None:
+def stated_extent(document: JsonMapping) -> StatedExtent | None:
     """Return the extent of a STAC collection; `None` where it states none that is valid."""
     extent = object_of(document.get("extent"))
     boxes = list_of(object_of(extent.get("spatial")).get("bbox"))

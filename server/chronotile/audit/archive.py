@@ -6,17 +6,17 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.archive.open import Archive
 from chronotile.audit.sources import mosaic_truth_of, truth_of
-from chronotile.audit.truth import FloatArray, OtherPlace, Truth
+from chronotile.audit.truth import OtherPlace, Truth
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.number_text import cell_values, number_texts
 from chronotile.core.model.raster import Pixels, valid_pixels
 from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Float64Array, IndexArray
 from chronotile.readers.reader import Along, Reader
 
 ALL_CELLS = 30_000_000
@@ -255,7 +255,7 @@ def _compared(target: Target, sample: Sample) -> tuple[list[str], int, int]:
     return lines, served.size, max(len(wrong), len(lines))
 
 
-def _wrong_cells(target: Target, sample: Sample, served: FloatArray) -> list[str]:
+def _wrong_cells(target: Target, sample: Sample, served: Float64Array) -> list[str]:
     """A cell in the middle by itself, as a click reads it."""
     row, column = served.shape[1] // 2, served.shape[2] // 2
     where = {"row": sample.window.row_start + row, "column": sample.window.column_start + column}
@@ -268,12 +268,12 @@ def _wrong_cells(target: Target, sample: Sample, served: FloatArray) -> list[str
     return [_line(target, sample._replace(along="time"), place, served=one, source=served)]
 
 
-def _values(target: Target, pixels: Pixels) -> FloatArray:
+def _values(target: Target, pixels: Pixels) -> Float64Array:
     encoding = target.variable.encoding
     return np.where(valid_pixels(pixels, encoding), encoding.values(pixels.numbers), np.nan)
 
 
-def _centres(grid: NativeGrid, window: Window) -> tuple[FloatArray, FloatArray]:
+def _centres(grid: NativeGrid, window: Window) -> tuple[Float64Array, Float64Array]:
     """X and y (y, x) of the cells."""
     columns, rows = np.meshgrid(
         np.arange(window.column_start, window.column_stop) + 0.5, np.arange(window.row_start, window.row_stop) + 0.5
@@ -287,7 +287,7 @@ def _instant(target: Target, index: int) -> np.datetime64 | None:
     return times.instants[index] if len(times) else None
 
 
-def _line(target: Target, sample: Sample, place: NDArray[np.intp], *, served: FloatArray, source: FloatArray) -> str:
+def _line(target: Target, sample: Sample, place: IndexArray, *, served: Float64Array, source: Float64Array) -> str:
     time, row, column = place.tolist()
     instant = _instant(target, sample.indexes[time])
     date = "without time" if instant is None else format_instant(instant)

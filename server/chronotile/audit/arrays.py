@@ -5,19 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chronotile.audit.truth import Axis, Cells, FloatArray, Meaning, Numbers, StoredTruth, found_paths, meant, time_in
+from chronotile.audit.truth import Axis, Cells, Meaning, StoredTruth, found_paths, meant, time_in
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
 from chronotile.core.model.raster import DEFAULT_FILLS
+from chronotile.core.model.types import AnyArray, Float64Array, InstantArray, NumberArray
 from chronotile.readers.kinds import kind_of_spec
 
 if TYPE_CHECKING:
     import xarray
 
-
-Instants = NDArray[np.datetime64]
 
 SECOND = np.timedelta64(1, "s")
 DAY = np.timedelta64(1, "D")
@@ -28,9 +26,9 @@ PARTS_OF_YEAR = {"month": 12, "dayofyear": 366}
 class SliceTimes(NamedTuple):
     """What a file says of its slices, in the standard calendar."""
 
-    coordinates: Instants
+    coordinates: InstantArray
     """(time,)."""
-    bounds: Instants | None = None
+    bounds: InstantArray | None = None
     """(time, 2); `None` of a climatology."""
     overlaps: bool = False
     """Whether it says that its periods overlap."""
@@ -75,7 +73,7 @@ def times_of_year_parts(array: Any, dim: Any) -> SliceTimes | None:  # noqa: ANN
     return SliceTimes((np.datetime64("2000-01-01", "D") + steps).astype("datetime64[ns]"))
 
 
-def slice_names(slices: Sequence[SliceTimes]) -> Instants:
+def slice_names(slices: Sequence[SliceTimes]) -> InstantArray:
     """Return each slice's name: the start of its bounds if those of all follow one another, else its coordinate."""
     coordinates = np.concatenate([each.coordinates for each in slices])
     listed = [np.column_stack([each.bounds, each.coordinates]) for each in slices if each.bounds is not None]
@@ -89,7 +87,7 @@ def slice_names(slices: Sequence[SliceTimes]) -> Instants:
     return np.concatenate([each.coordinates if each.bounds is None else each.bounds[:, 0] for each in slices])
 
 
-def _standard(times: NDArray[Any]) -> Instants | None:
+def _standard(times: AnyArray) -> InstantArray | None:
     import xarray
 
     if times.dtype == object:
@@ -126,7 +124,7 @@ class ArrayTruth(StoredTruth):
         self.tells_dates = not bool(np.isnat(self._names).all())  # xarray decodes those of a file all or none
         self._tolerance = SECOND if all(each.is_standard for each in parts) else TWO_DAYS
 
-    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:
+    def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:
         """Return numbers (y, x) with what they mean."""
         part, position = self._slice(instant, index)
         return Cells(part.numbers(position, x, y), part.meaning, origin=part.name)
@@ -173,7 +171,7 @@ class Part:
         self.is_standard = time not in array.coords or decoded(dataset, time)[time].dtype != object
         self.times = _times_inside(dataset, array, time) or SliceTimes(_named(path, spec.time_pattern))
 
-    def numbers(self, position: int, x: FloatArray, y: FloatArray) -> Numbers:
+    def numbers(self, position: int, x: Float64Array, y: Float64Array) -> NumberArray:
         """Return digital numbers (y, x) of a slice."""
         if self._places is None or self._places[0] is not x:
             self._places = x, (self._x.places(x), self._y.places(y))
@@ -196,7 +194,7 @@ def _times_inside(dataset: Any, array: Any, time: Any) -> SliceTimes | None:  # 
     return None if single is None or np.isnat(single.coordinates[0]) else single
 
 
-def _named(path: Path, pattern: str | None) -> NDArray[np.datetime64]:
+def _named(path: Path, pattern: str | None) -> InstantArray:
     # The one time in a path, or none.
     time = time_in(str(path), pattern)
     return np.array(["NaT" if time is None else time], dtype="datetime64[ns]")

@@ -16,16 +16,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pyproj
 from affine import Affine
-from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 
 from chronotile.audit.rasters import cells_at, reading
-from chronotile.audit.truth import FloatArray, Meaning, Numbers, Truth, meant
+from chronotile.audit.truth import Meaning, Truth, meant
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import VariableSpec
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.items import Asset, IndexSettings, ItemPage, ItemSearch, MosaicRule
 from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.types import BoolArray, Float64Array, NumberArray
 from chronotile.core.python_syntax import parse_python
 
 PAGE = 1000
@@ -33,7 +33,7 @@ PAGE = 1000
 DAY, SECOND = np.timedelta64(1, "D"), np.timedelta64(1, "s")
 MOST_INSTANTS = 8
 """Of which items are cached."""
-COMBINED: Mapping[str, Callable[..., FloatArray]] = {"max": np.nanmax, "mean": np.nanmean, "median": np.nanmedian}
+COMBINED: Mapping[str, Callable[..., Float64Array]] = {"max": np.nanmax, "mean": np.nanmean, "median": np.nanmedian}
 ORDERED = {"first", "latest", "least_nodata"}
 """By which items differ in their order alone, which the settings have."""
 
@@ -58,15 +58,15 @@ class Found(NamedTuple):
 class Points(NamedTuple):
     """Points (y, x) or (point,)."""
 
-    x: FloatArray
-    y: FloatArray
+    x: Float64Array
+    y: Float64Array
     crs: str
 
 
 class Piece(NamedTuple):
     """What an item shows at some points."""
 
-    values: FloatArray
+    values: Float64Array
     """NaN where there is none."""
     is_flag: Any
     """Where a flag takes the place of a value, which is a finding."""
@@ -120,7 +120,7 @@ class MosaicTruth:
 
     tells_dates = True
 
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG002 -- as other sources have it
+    def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:  # noqa: ARG002 -- as other sources have it
         """Return values (y, x)."""
         points, opened = Points(x, y, self._served.crs), self._opened(instant, x, y)
         if self._served.rule in ORDERED:
@@ -137,7 +137,7 @@ class MosaicTruth:
         """Return whether an item is of that instant."""
         return bool(self._of_instant(instant))
 
-    def _opened(self, instant: np.datetime64 | None, x: FloatArray, y: FloatArray) -> Iterator[Opened]:
+    def _opened(self, instant: np.datetime64 | None, x: Float64Array, y: Float64Array) -> Iterator[Opened]:
         """Each item in order; not those far away."""
         if instant is None:
             raise UnsupportedSource("a mosaic has times")
@@ -190,7 +190,7 @@ class MosaicTruth:
             raise UnsupportedSource("the configuration overrides the type of its numbers")
         return variable
 
-    def _cells(self, variable: VariableSpec, item: Opened, points: Points) -> tuple[Numbers, Any, Meaning, Points]:
+    def _cells(self, variable: VariableSpec, item: Opened, points: Points) -> tuple[NumberArray, Any, Meaning, Points]:
         """Digital numbers, where there are any, what they mean, and the centres of their cells."""
         name = _asset_of(variable)
         stated = _bands(item.document, name)
@@ -253,7 +253,7 @@ def _rank(document: Mapping[str, Any], order_by: str | None, sign: float) -> tup
     return rank, document["id"]
 
 
-def _first(pieces: Iterator[Piece], shape: tuple[int, ...]) -> FloatArray:
+def _first(pieces: Iterator[Piece], shape: tuple[int, ...]) -> Float64Array:
     values, is_done = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     for piece in pieces:
         values = np.where(is_done, values, piece.values)
@@ -263,7 +263,7 @@ def _first(pieces: Iterator[Piece], shape: tuple[int, ...]) -> FloatArray:
     return values
 
 
-def _chosen(pieces: Iterator[Piece], points: Points) -> Iterator[tuple[NDArray[np.bool_], Points]]:
+def _chosen(pieces: Iterator[Piece], points: Points) -> Iterator[tuple[BoolArray, Points]]:
     """Yield where each piece is the first with a value or a flag, and the centres of its cells there."""
     is_done = np.zeros(points.x.shape, dtype=bool)
     for piece in pieces:
@@ -275,7 +275,7 @@ def _chosen(pieces: Iterator[Piece], points: Points) -> Iterator[tuple[NDArray[n
             break
 
 
-def _centres(transform: Affine, x: FloatArray, y: FloatArray, crs: str) -> Points:
+def _centres(transform: Affine, x: Float64Array, y: Float64Array, crs: str) -> Points:
     """The centres of the cells of a file that hold points of its CRS."""
     inverse = ~transform
     columns = np.floor(inverse.a * x + inverse.b * y + inverse.c) + 0.5
@@ -287,10 +287,10 @@ def _centres(transform: Affine, x: FloatArray, y: FloatArray, crs: str) -> Point
     )
 
 
-def _combined(rule: str, values: FloatArray) -> FloatArray:
+def _combined(rule: str, values: Float64Array) -> Float64Array:
     """Of (piece, …) values."""
     is_empty = np.isnan(values).all(axis=0)
-    found: FloatArray = COMBINED[rule](np.where(is_empty, 0.0, values), axis=0)
+    found: Float64Array = COMBINED[rule](np.where(is_empty, 0.0, values), axis=0)
     return np.where(is_empty, np.nan, found)
 
 
@@ -316,7 +316,7 @@ def _box(document: Mapping[str, Any]) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
-def _is_near(document: Mapping[str, Any], crs: str, x: FloatArray, y: FloatArray) -> bool:
+def _is_near(document: Mapping[str, Any], crs: str, x: Float64Array, y: Float64Array) -> bool:
     """Whether an item may hold one of the points; a pole or antimeridian may be anywhere."""
     west, south, east, north = _box(document)
     longitude, latitude = _between(crs, "OGC:CRS84").transform(x, y)
@@ -399,7 +399,7 @@ class ComputedTruth(NamedTuple):
         """Whether all operands do."""
         return all(truth.tells_dates for truth in self.operands.values())
 
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+    def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
         """Return values, NaN where an operand has none or the result is not finite."""
         return computed(self.text, {name: truth.values(instant, index, x, y) for name, truth in self.operands.items()})
 
@@ -408,7 +408,7 @@ class ComputedTruth(NamedTuple):
         return all(truth.has(instant) for truth in self.operands.values())
 
 
-def computed(text: str, values: Mapping[str, FloatArray]) -> FloatArray:
+def computed(text: str, values: Mapping[str, Float64Array]) -> Float64Array:
     """Return a formula of values, NaN where it has no finite result.
 
     Raises:
@@ -419,7 +419,7 @@ def computed(text: str, values: Mapping[str, FloatArray]) -> FloatArray:
     return np.where(np.isfinite(result), result, np.nan)
 
 
-def _computed(node: ast.expr, values: Mapping[str, FloatArray]) -> Any:  # noqa: ANN401 -- an array or a number
+def _computed(node: ast.expr, values: Mapping[str, Float64Array]) -> Any:  # noqa: ANN401 -- an array or a number
     match node:
         case ast.Constant(value=int() | float() as number):
             return np.float64(number)

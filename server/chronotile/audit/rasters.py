@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import rasterio
 from affine import Affine
-from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
@@ -22,9 +21,7 @@ from chronotile.audit.truth import (
     NEAR_PX,
     Axis,
     Cells,
-    FloatArray,
     Meaning,
-    Numbers,
     OtherPlace,
     StoredTruth,
     found_paths,
@@ -34,6 +31,7 @@ from chronotile.audit.truth import (
 )
 from chronotile.core.errors import UnsupportedSource, raised_instead
 from chronotile.core.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.types import Float64Array, InstantArray, NumberArray
 
 SUFFIXES = (
     *(".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".asc", ".bil", ".dat"),
@@ -72,7 +70,7 @@ class RasterTruth(StoredTruth):
     tells_dates = False
     """Names of files have dates in more ways than are understood here."""
 
-    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:
+    def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:
         """Return numbers (y, x) with what they mean."""
         with self._band(instant, index) as (dataset, band):
             require_centres(dataset.transform, x, y)
@@ -207,7 +205,7 @@ def _described_dates(descriptions: Sequence[str], variable: str) -> dict[int, np
     return own
 
 
-def _listed_bands(times: NDArray[np.datetime64], paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
+def _listed_bands(times: InstantArray, paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
     """The bands that are the configured times: those of the year in each file's name, else one file after another."""
     years = [tuple(YEAR.findall(Path(path).stem)) for path in paths]
     have_years = len(set(years)) == len(paths) and all(len(each) == 1 for each in years)
@@ -239,7 +237,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text.strip()).strip("-")
 
 
-def require_centres(transform: Affine, x: FloatArray, y: FloatArray) -> None:
+def require_centres(transform: Affine, x: Float64Array, y: Float64Array) -> None:
     """Check that points are the centres of cells.
 
     Raises:
@@ -259,11 +257,11 @@ def require_centres(transform: Affine, x: FloatArray, y: FloatArray) -> None:
 def cells_at(
     dataset: Any,  # noqa: ANN401 -- as above
     band: int,
-    x: FloatArray,
-    y: FloatArray,
+    x: Float64Array,
+    y: Float64Array,
     *,
     is_mask: bool = False,
-) -> tuple[Numbers, Any]:
+) -> tuple[NumberArray, Any]:
     """Return the pixels that hold points, and which points lie inside.
 
     Raises:
@@ -341,7 +339,7 @@ class GribTruth(StoredTruth):
             self._by_time.setdefault(each.time, each)
         self._opened = lru_cache(MOST_OPEN)(_read)
 
-    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:  # noqa: ARG002 -- as other sources have it
+    def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:  # noqa: ARG002 -- as other sources have it
         """Return numbers (y, x) with what they mean."""
         if instant not in self._by_time:
             raise UnsupportedSource(f"no message is of {instant}")
@@ -358,12 +356,12 @@ class GribTruth(StoredTruth):
 class _Read(NamedTuple):
     """The numbers of a field, and where they are."""
 
-    numbers: Numbers
+    numbers: NumberArray
     nodata: float | None
     x: Axis
     y: Axis
 
-    def at(self, x: FloatArray, y: FloatArray) -> Numbers:
+    def at(self, x: Float64Array, y: Float64Array) -> NumberArray:
         return self.numbers[self.y.places(y), self.x.places(x)]
 
 

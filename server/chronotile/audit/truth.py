@@ -11,12 +11,10 @@ from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, NumberArray, UInt32Array
 
-FloatArray = NDArray[np.float64]
-Numbers = NDArray[Any]
 MISSING = "missing"
 """Name of the flag of a further missing value, which has no name in CF."""
 
@@ -33,13 +31,13 @@ class Axis(NamedTuple):
     """Coordinates as an independent library decodes them, in the unit of the system."""
 
     name: str
-    centres: FloatArray
+    centres: Float64Array
     """In the order of the source."""
     rounding: float
     """What their type rounds off, as a share."""
     is_longitude: bool = False
 
-    def places(self, points: FloatArray) -> NDArray[np.intp]:
+    def places(self, points: Float64Array) -> IndexArray:
         """Return the index of the coordinate at each point.
 
         Raises:
@@ -71,7 +69,7 @@ class Truth(Protocol):
     def tells_dates(self) -> bool:
         """Whether all of its dates are understood here: one that it lacks is wrong, also where it lacks all."""
 
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+    def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
         """Return the values (y, x) of the cells that hold these points, NaN where there is none.
 
         Args:
@@ -100,7 +98,7 @@ class Meaning:
     """Numbers with names, which are no values."""
     valid_range: tuple[float, float] = (-np.inf, np.inf)
 
-    def values(self, numbers: Numbers) -> FloatArray:
+    def values(self, numbers: NumberArray) -> Float64Array:
         """Return values, NaN where there is none."""
         valid = np.isfinite(numbers) & ~self.is_flag(numbers)
         for each in self.nodata:
@@ -108,11 +106,11 @@ class Meaning:
         valid &= (numbers >= self.valid_range[0]) & (numbers <= self.valid_range[1])
         return np.where(valid, numbers.astype(np.float64) * self.scale + self.offset, np.nan)
 
-    def is_flag(self, numbers: Numbers) -> NDArray[np.bool_]:
+    def is_flag(self, numbers: NumberArray) -> BoolArray:
         """Return which numbers are flags."""
         return np.asarray(np.isin(numbers, [number for number, _name in self.flags]))
 
-    def flag_codes(self, numbers: Numbers) -> NDArray[np.uint32]:
+    def flag_codes(self, numbers: NumberArray) -> UInt32Array:
         """Return a number for the name of the flag that each is; 0 of others, and of missing ones."""
         codes = np.zeros(numbers.shape, dtype=np.uint32)
         for number, name in self.flags:
@@ -123,7 +121,7 @@ class Meaning:
 class Cells(NamedTuple):
     """What a source has at some points."""
 
-    numbers: Numbers
+    numbers: NumberArray
     """(y, x)."""
     meaning: Meaning
     is_there: Any = True
@@ -132,7 +130,7 @@ class Cells(NamedTuple):
     """The file, and the band of several."""
 
     @property
-    def values(self) -> FloatArray:
+    def values(self) -> Float64Array:
         """NaN where there is none."""
         return np.where(self.is_there, self.meaning.values(self.numbers), np.nan)
 
@@ -143,14 +141,14 @@ class StoredTruth(ABC):
     tells_dates = True
 
     @abstractmethod
-    def cells(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Cells:
+    def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:
         """Return numbers (y, x) with what they mean; arguments and errors are those of `Truth.values`."""
 
     @abstractmethod
     def has(self, instant: np.datetime64) -> bool:
         """As `Truth`."""
 
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+    def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
         """Return values (y, x)."""
         return self.cells(instant, index, x, y).values
 
@@ -178,7 +176,7 @@ class Masked(NamedTuple):
         """As the variable does."""
         return self.variable.tells_dates
 
-    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+    def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
         """Return values, NaN where there is none or it is masked."""
         is_valid = np.isin(self.quality.cells(instant, index, x, y).numbers, self.keep)
         return np.where(is_valid, self.variable.values(instant, index, x, y), np.nan)

@@ -42,7 +42,8 @@ from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.places import PlaceSet, PlacesSpec
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
+from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, TimeDomain, common_times, format_instant
+from chronotile.core.model.types import Instant
 from chronotile.core.sections import ID
 from chronotile.core.yaml_source import list_names, nearest, raise_mistakes
 

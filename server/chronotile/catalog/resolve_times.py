@@ -9,15 +9,8 @@ from chronotile.core.errors import MissingTime, TimeNotAvailable, UnknownStyle
 from chronotile.core.model.collection import Layer, TimeRules
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import (
-    DAY,
-    Instant,
-    TimeDomain,
-    TimeSelection,
-    TimeSpan,
-    format_instant,
-    gap_tolerance,
-)
+from chronotile.core.model.time.instants import DAY, TimeDomain, TimeSelection, TimeSpan, format_instant, gap_tolerance
+from chronotile.core.model.types import Instant
 
 AS_IT_IS = TimeRules(match="exact")
 

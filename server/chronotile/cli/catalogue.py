@@ -12,8 +12,9 @@ from chronotile.cli.opening import fail, print_lines
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
-    from chronotile.archive.discovery.catalogue import Json, SeenCatalogue
+    from chronotile.archive.discovery.catalogue import SeenCatalogue
     from chronotile.archive.index.documents import Documents
+    from chronotile.core.model.types import JsonMapping
 
 INDEXING_S = 30.0
 """How long the index is filled before the server starts; what is there by then is served at once."""
@@ -118,7 +119,7 @@ def _index_for_a_while(settings: "Settings") -> None:
             print_lines(with_rate(summary, monotonic() - begun_s))
 
 
-def _body(documents: "Documents", href: str) -> "Json":
+def _body(documents: "Documents", href: str) -> "JsonMapping":
     """The document at a path or URL.
 
     Raises:

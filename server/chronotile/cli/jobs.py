@@ -14,7 +14,8 @@ from chronotile.cli.stored import open_place, require_state, state_place
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
-    from chronotile.core.model.job import Job, Json, Result
+    from chronotile.core.model.job import Job, Result
+    from chronotile.core.model.types import Json
     from chronotile.jobs.queue.bucket import Bucket
     from chronotile.jobs.queue.job_folder import ResultFiles
     from chronotile.jobs.queue.table import JobStore

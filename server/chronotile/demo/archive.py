@@ -12,13 +12,13 @@ from typing import Any, Final
 import numpy as np
 import rasterio
 import shapely
-from numpy.typing import NDArray
 from rasterio.features import shapes as outlines
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.machine import this_machine
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import Grid
+from chronotile.core.model.types import ObjectArray, UInt16Array
 from chronotile.demo.cube import create_cube
 from chronotile.demo.plan import DemoPlan, affine_of
 from chronotile.demo.scene import FULL_SCALE, Scene, open_scene
@@ -139,7 +139,7 @@ def write_pictures(folder: Path, scene: Scene, day: str, *, overviews: int) -> N
         _write_cog(folder / f"{band}_{stamp}.tif", numbers, scene.grid, overviews=overviews)
 
 
-def _write_cog(path: Path, numbers: NDArray[np.uint16], grid: Grid, *, overviews: int) -> None:
+def _write_cog(path: Path, numbers: UInt16Array, grid: Grid, *, overviews: int) -> None:
     """Write digital numbers (height, width), nodata 0."""
     with rasterio.open(
         path,
@@ -197,7 +197,7 @@ def write_places(folder: Path, scene: Scene) -> None:
     _write(folder / FIELDS, *_fields(scene), grid=scene.grid)
 
 
-def _regions(grid: Grid) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
+def _regions(grid: Grid) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
     """The part of the grid that is nearest to each town; towns to which none is are left out."""
     ids, names, longitudes, latitudes = zip(*CENTRES, strict=True)
     towns = shapely.points(*transformer(CRS84, grid.crs).transform(longitudes, latitudes))
@@ -209,7 +209,7 @@ def _regions(grid: Grid) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
     return regions[inside], [{"id": ids[number], "name": names[number]} for number in inside.tolist()]
 
 
-def _fields(scene: Scene) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
+def _fields(scene: Scene) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
     """The largest fields under crops, from north to south."""
     parcel = scene.parts[0].astype(np.int32)
     is_arable = scene.arrays["is_arable"][parcel]
@@ -230,7 +230,7 @@ def _fields(scene: Scene) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]
     return shapes[ordered], said
 
 
-def _write(path: Path, shapes: NDArray[np.object_], properties: Sequence[Mapping[str, Any]], *, grid: Grid) -> None:
+def _write(path: Path, shapes: ObjectArray, properties: Sequence[Mapping[str, Any]], *, grid: Grid) -> None:
     """Write a FeatureCollection in longitude and latitude (RFC 7946)."""
     turn = transformer(grid.crs, CRS84).transform
     degrees = shapely.transform(shapes, lambda metres: np.column_stack(turn(*metres.T)).round(DECIMALS))

@@ -4,26 +4,25 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.machine import this_machine
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.types import AnyArray, Json, UInt8Array, UnsignedArray
 from chronotile.demo import variables
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
 from chronotile.demo.scene import Scene
-from chronotile.optimise.arrays import ArraySpec, Attributes, as_json, group_document, root_document
-from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
+from chronotile.optimise.arrays import ArraySpec, as_json, group_document, root_document
 
 CHUNK_PX: Final = 512
 SHARD_DEKADS: Final = 36
 """A year a file."""
 DOCUMENT: Final = "zarr.json"
 
-DekadNumbers = dict[str, list[variables.NumberArray]]
+DekadNumbers = dict[str, list[UInt8Array]]
 """For each variable its levels, each (y, x)."""
 
 
@@ -72,7 +71,7 @@ def create_cube(path: Path, plan: DemoPlan) -> CubeWriter:
 
     The root holds the native level, and a group each coarser one; each opens with one read.
     """
-    nodes = dict[str, JsonObject]()
+    nodes = dict[str, Json]()
     for level in range(plan.levels):
         grid = level_grid(plan.grid, level)
         folder = path / _path_of(level)
@@ -93,7 +92,7 @@ def _path_of(level: int, *names: str) -> str:
     return "/".join((str(level), *names) if level else names)
 
 
-def _create_coordinates(group: Path, grid: Grid, domain: TimeDomain) -> dict[str, JsonObject]:
+def _create_coordinates(group: Path, grid: Grid, domain: TimeDomain) -> dict[str, Json]:
     """Write the coordinates of a level; return their documents."""
     x, y = pixel_centres(grid)
     bounds = np.stack([variables.days_of(domain.starts), variables.days_of(domain.ends)], axis=1)
@@ -107,7 +106,7 @@ def _create_coordinates(group: Path, grid: Grid, domain: TimeDomain) -> dict[str
     }
 
 
-def _create_whole(folder: Path, data: NDArray[Any], dims: tuple[str, ...], attributes: Attributes) -> JsonObject:
+def _create_whole(folder: Path, data: AnyArray, dims: tuple[str, ...], attributes: Json) -> Json:
     """Write an array of one chunk; return its document."""
     spec = ArraySpec(dims=dims, shape=data.shape, dtype=data.dtype.name, file=data.shape, fill=0, attributes=attributes)
     document = _put_document(folder, spec.document(len(data) if "time" in dims else 0))
@@ -131,7 +130,7 @@ def _values_spec(name: str, grid: Grid, dekads: int) -> ArraySpec:
     )
 
 
-def _put_document(folder: Path, document: JsonObject) -> JsonObject:
+def _put_document(folder: Path, document: Json) -> Json:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DOCUMENT).write_bytes(as_json(document))
     return document
@@ -145,32 +144,29 @@ _BY_ID: Final[dict[str, variables.Variable]] = {each.id: each for each in variab
 _CODES: Final = np.array([variables.SNOW, variables.CLOUD, variables.WATER, variables.NODATA], dtype=np.uint8)
 """Of equally frequent codes the first here is taken, so that nodata never hides a reason."""
 
-CountArray = NDArray[np.unsignedinteger]
-"""Of the shortest type that holds what is counted: the bytes of memory that are moved take most of the time."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
     """What cells of one level hold of the cells of level 0, all (…, height, width)."""
 
-    total: CountArray
+    total: UnsignedArray
     """Sum of the valid digital numbers."""
-    valid: CountArray
-    codes: tuple[CountArray, ...]
+    valid: UnsignedArray
+    codes: tuple[UnsignedArray, ...]
     """Cells of each code."""
 
     def halve(self) -> "_Counts":
         """Return the counts of cells twice as large."""
         return _Counts(_halve(self.total), _halve(self.valid), tuple(_halve(code) for code in self.codes))
 
-    def numbers(self) -> variables.NumberArray:
+    def numbers(self) -> UInt8Array:
         """Return the mean of the valid numbers, half rounded up; where none is valid, the most frequent code."""
         mean = (2 * self.total + self.valid) // np.maximum(2 * self.valid, 1)
         code = _CODES[np.argmax(np.stack(self.codes), axis=0)]
         return np.where(self.valid > 0, mean, code).astype(np.uint8)
 
 
-def overviews_of(numbers: variables.NumberArray, count: int) -> Iterator[variables.NumberArray]:
+def overviews_of(numbers: UInt8Array, count: int) -> Iterator[UInt8Array]:
     """Give `count` overviews of digital numbers (…, height, width), each half the size of the one before, rounded up.
 
     Every cell is the mean of the valid cells of level 0 that it covers, not a mean of means.
@@ -188,7 +184,7 @@ def overviews_of(numbers: variables.NumberArray, count: int) -> Iterator[variabl
         yield counts.numbers()
 
 
-def _halve(cells: CountArray) -> CountArray:
+def _halve(cells: UnsignedArray) -> UnsignedArray:
     """Return the sums of 2 by 2 cells; past an odd edge there is nothing to add."""
     height, width = cells.shape[-2:]
     if height % 2 or width % 2:

@@ -5,12 +5,12 @@ from typing import Final
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.time.instants import DEKAD, TimeDomain, domain_of_periods
+from chronotile.core.model.types import Float64Array
 
 CRS_NAME: Final = "EPSG:3035"
 RESOLUTION_M: Final = 100.0
@@ -82,7 +82,7 @@ def affine_of(grid: Grid) -> Affine:
     return Affine(x_size, 0.0, grid.bbox.xmin, 0.0, -y_size, grid.bbox.ymax)
 
 
-def pixel_centres(grid: Grid, *, parts: int = 1) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def pixel_centres(grid: Grid, *, parts: int = 1) -> tuple[Float64Array, Float64Array]:
     """Return x, west to east, and y, north to south, of the centres of pixels cut into `parts` by `parts`."""
     columns = (np.arange(grid.width * parts) + 0.5) / parts
     rows = (np.arange(grid.height * parts) + 0.5) / parts

@@ -5,15 +5,23 @@ import lzma
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.grid import Grid
+from chronotile.core.model.types import (
+    AnyArray,
+    BoolArray,
+    Float32Array,
+    FloatArray,
+    IndexArray,
+    UInt8Array,
+    UInt16Array,
+)
 from chronotile.demo.plan import AREA, PICTURE_DAYS, RESOLUTION_M
-from chronotile.demo.variables import CLOUD, NODATA, SNOW, WATER, FloatArray, NumberArray, numbers_of
+from chronotile.demo.variables import CLOUD, NODATA, SNOW, WATER, numbers_of
 
 FILE: Final = Path(__file__).with_name("landscape.npz.xz")
 COARSE_PX: Final = 200
@@ -30,8 +38,7 @@ COLOUR_SCALE: Final = 400.0
 FULL_SCALE: Final = 10_000
 """Digital number of reflectance 1 in pictures; 0 is nodata."""
 
-BoolArray = NDArray[np.bool_]
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, AnyArray]
 
 _SEED: Final = 9600
 _LEAFINESS: Final = np.array([0, 0.9, 0.8, 1.3, 1.45, 0.9, 1.1, 1.0, 0.95, 0.95], dtype=np.float32)
@@ -44,13 +51,13 @@ class Scene:
     """A part of the landscape that can be dated."""
 
     grid: Grid
-    parts: NDArray[np.intp]
+    parts: IndexArray
     """(4, height, width): the parcels that the quarters of each pixel belong to."""
     water: BoolArray
     """(height, width): pixels that are mostly water."""
-    texture: FloatArray
+    texture: Float32Array
     """(height, width): what is better or worse inside parcels, mean 0, variance 1."""
-    vegetated: FloatArray
+    vegetated: Float32Array
     """(height, width): the share that is neither built nor water, 0 to 1."""
     rows: slice
     columns: slice
@@ -58,7 +65,7 @@ class Scene:
     arrays: Arrays
     """Of the data file: of parcels, dekads and days of pictures."""
 
-    def dekad_numbers(self, start: np.datetime64) -> dict[str, NumberArray]:
+    def dekad_numbers(self, start: np.datetime64) -> dict[str, UInt8Array]:
         """Return the digital numbers (height, width) of each variable for the dekad that starts on `start`."""
         day = start.astype("datetime64[D]")
         dekad = int(np.searchsorted(self.arrays["days"], day))
@@ -72,13 +79,13 @@ class Scene:
         leafy = _spread(_LEAFINESS[self.arrays["kinds"][year]], self.parts)
         return numbers_of(hazy, leafy, self._flags(dekad, cloud), random)
 
-    def ndvi(self, dekad: int) -> FloatArray:
+    def ndvi(self, dekad: int) -> Float32Array:
         """Return NDVI (height, width) of a dekad under a clear sky."""
         ndvi = _spread(self.arrays["ndvi"][dekad] * np.float32(NDVI_STEP) + np.float32(NDVI_OFFSET), self.parts)
         lively = ndvi * (1 - ndvi) * np.float32(0.06) * self.vegetated
         return np.asarray(ndvi + lively * self.texture, dtype=np.float32)
 
-    def true_colour(self, day: str) -> NDArray[np.uint16]:
+    def true_colour(self, day: str) -> UInt16Array:
         """Return reflectance times `FULL_SCALE` (band, height, width) in red, green and blue; 0 is nodata."""
         number = PICTURE_DAYS.index(day)
         colours = (self.arrays["colours"][:, :, number].T / np.float32(COLOUR_SCALE)).astype(np.float32) ** 2
@@ -97,7 +104,7 @@ class Scene:
         numbers[:, self._bits("unseen", number)] = 0
         return numbers
 
-    def _flags(self, dekad: int, cloud: FloatArray) -> NumberArray:
+    def _flags(self, dekad: int, cloud: Float32Array) -> UInt8Array:
         """(height, width): the code of each pixel that has no value, and 0 elsewhere."""
         flags = np.zeros(self.water.shape, dtype=np.uint8)
         flags[self._bits("snow", dekad) & (self.vegetated > 0.5)] = SNOW
@@ -109,7 +116,7 @@ class Scene:
     def _bits(self, name: str, number: int) -> BoolArray:
         return np.unpackbits(self.arrays[name][number][self.rows], axis=-1)[:, self.columns].astype(bool)
 
-    def _enlarged(self, coarse: NDArray[Any], step: float) -> FloatArray:
+    def _enlarged(self, coarse: AnyArray, step: float) -> Float32Array:
         """(height, width): linear between the centres of (COARSE_PX, COARSE_PX) numbers, in units of `step`."""
         rows, down = _between(self.rows)
         columns, right = _between(self.columns)
@@ -149,7 +156,7 @@ def open_scene(grid: Grid, path: Path = FILE) -> Scene:
     )
 
 
-def _spread(numbers: NDArray[np.floating], parts: NDArray[np.intp]) -> FloatArray:
+def _spread(numbers: FloatArray, parts: IndexArray) -> Float32Array:
     """(height, width): the mean over each pixel's quarters of `numbers` (parcel,)."""
     total = numbers[parts[0]]
     for part in parts[1:]:
@@ -157,7 +164,7 @@ def _spread(numbers: NDArray[np.floating], parts: NDArray[np.intp]) -> FloatArra
     return np.asarray(total / len(parts), dtype=np.float32)
 
 
-def _between(pixels: slice) -> tuple[NDArray[np.intp], FloatArray]:
+def _between(pixels: slice) -> tuple[IndexArray, Float32Array]:
     """(pixel,): the coarse pixel before each, and how far it is towards the next, 0 to 1."""
     size = round((AREA.xmax - AREA.xmin) / RESOLUTION_M)
     at = (np.arange(pixels.start, pixels.stop) + 0.5) * COARSE_PX / size - 0.5

@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.grid import Grid, NativeGrid
+from chronotile.core.model.types import Float32Array, InstantArray, Int64Array, Json, UInt8Array
 from chronotile.demo.plan import affine_of
-from chronotile.optimise.arrays import Attributes, grid_mapping_attributes, group_attributes, multiscale_attributes
-
-FloatArray = NDArray[np.float32]
-NumberArray = NDArray[np.uint8]
+from chronotile.optimise.arrays import grid_mapping_attributes, group_attributes, multiscale_attributes
 
 SNOW: Final = 251
 CLOUD: Final = 252
@@ -54,8 +51,8 @@ VARIABLES: Final = (
 
 
 def numbers_of(
-    ndvi: FloatArray, leafy: FloatArray, flags: NumberArray, random: np.random.Generator
-) -> dict[str, NumberArray]:
+    ndvi: Float32Array, leafy: Float32Array, flags: UInt8Array, random: np.random.Generator
+) -> dict[str, UInt8Array]:
     """Return the digital numbers (height, width) of each variable.
 
     FAPAR, FCOVER and LAI rise with NDVI, each by a curve and with noise of its own.
@@ -78,7 +75,7 @@ def numbers_of(
     return {each.id: np.where(flags > 0, flags, _encode(values[each.id], each)) for each in VARIABLES}
 
 
-def _encode(values: FloatArray, variable: Variable) -> NumberArray:
+def _encode(values: Float32Array, variable: Variable) -> UInt8Array:
     numbers = np.rint((values - np.float32(variable.offset)) / np.float32(variable.scale))
     return np.asarray(np.clip(numbers, 0, LAST_VALID), dtype=np.uint8)
 
@@ -95,18 +92,18 @@ _DESCRIPTION: Final = (
 )
 
 
-def root_attributes(grid: Grid, levels: int) -> Attributes:
+def root_attributes(grid: Grid, levels: int) -> Json:
     """Return the attributes of the root: what the cube is, and its levels (multiscales, spatial, proj)."""
     paths = [".", *map(str, range(1, levels))]
     return {**_about(), **multiscale_attributes(_native(grid), paths, resampling="average")}
 
 
-def level_attributes(grid: Grid) -> Attributes:
+def level_attributes(grid: Grid) -> Json:
     """Return the attributes of the group of the level whose pixels are `grid`."""
     return {**_about(), **group_attributes(_native(grid))}
 
 
-def mapping_attributes(grid: Grid) -> Attributes:
+def mapping_attributes(grid: Grid) -> Json:
     """Return the attributes of the grid mapping variable."""
     return grid_mapping_attributes(_native(grid))
 
@@ -115,7 +112,7 @@ def _native(grid: Grid) -> NativeGrid:
     return NativeGrid(crs=grid.crs, transform=affine_of(grid), width=grid.width, height=grid.height)
 
 
-def _about() -> Attributes:
+def _about() -> Json:
     return {
         "Conventions": "CF-1.11",
         "title": TITLE,
@@ -126,7 +123,7 @@ def _about() -> Attributes:
     }
 
 
-def variable_attributes(variable: Variable) -> Attributes:
+def variable_attributes(variable: Variable) -> Json:
     """Return the CF attributes of a variable's array: valid numbers, flags, and how numbers become values."""
     return {
         "long_name": variable.title,
@@ -144,7 +141,7 @@ def variable_attributes(variable: Variable) -> Attributes:
     }
 
 
-TIME_ATTRIBUTES: Final[Attributes] = {
+TIME_ATTRIBUTES: Final[Json] = {
     "standard_name": "time",
     "long_name": "first day of the dekad",
     "axis": "T",
@@ -154,7 +151,7 @@ TIME_ATTRIBUTES: Final[Attributes] = {
 }
 
 
-def axis_attributes(axis: str) -> Attributes:
+def axis_attributes(axis: str) -> Json:
     """Return the attributes of the coordinate array `x` or `y`."""
     return {
         "standard_name": f"projection_{axis}_coordinate",
@@ -164,6 +161,6 @@ def axis_attributes(axis: str) -> Attributes:
     }
 
 
-def days_of(instants: NDArray[np.datetime64]) -> NDArray[np.int64]:
+def days_of(instants: InstantArray) -> Int64Array:
     """Return the instants in the units of `TIME_ATTRIBUTES`."""
     return instants.astype("datetime64[D]").astype(np.int64)

@@ -19,7 +19,8 @@ from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.items import Unanswered
 from chronotile.core.model.payload import Document, Payload, PixelStates, TimeUsed
-from chronotile.core.model.time.instants import DAY, Instant, format_instant
+from chronotile.core.model.time.instants import DAY, format_instant
+from chronotile.core.model.types import Instant
 from chronotile.http.limiter import Limiter
 from chronotile.http.run import DOCUMENTS, GRANTS, REFUSED_BY, ServerState, run, services_of
 from chronotile.pipeline.revision import fingerprint, pixel_states

@@ -10,8 +10,8 @@ import tensorstore as ts
 
 from chronotile.core.model.crs import Crs, are_alike, crs_of
 from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Numbers
-from chronotile.pipeline.encoders.coverage.zarr3 import BYTES, JsonObject, compressor
+from chronotile.core.model.types import Json, NumberArray
+from chronotile.pipeline.encoders.coverage.zarr3 import BYTES, compressor
 from chronotile.readers.zarr.commit import ATTRIBUTE, NODES
 
 SEPARATOR = "."
@@ -32,7 +32,7 @@ class ArraySpec:
     fill: float
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
-    def document(self, times: int) -> JsonObject:
+    def document(self, times: int) -> Json:
         """Return the array's `zarr.json` with as many `times`."""
         shape = [times if dim == "time" else length for dim, length in zip(self.dims, self.shape, strict=True)]
         return {
@@ -48,7 +48,7 @@ class ArraySpec:
         """Return the name of a file by its numbers."""
         return SEPARATOR.join(("c", *map(str, numbers)))
 
-    def encode(self, numbers: Numbers) -> bytes:
+    def encode(self, numbers: NumberArray) -> bytes:
         """Return the bytes of the file whose first cells are `numbers`; the rest is the fill value."""
         origin = self.key(*(0 for _ in self.file))
         spec = {
@@ -63,7 +63,7 @@ class ArraySpec:
         target.write(numbers).result()
         return bytes(array.kvstore.read(origin).result().value)
 
-    def _metadata(self, shape: list[int]) -> JsonObject:
+    def _metadata(self, shape: list[int]) -> Json:
         return {
             "shape": shape,
             "data_type": self.dtype,
@@ -78,7 +78,7 @@ class ArraySpec:
             return int(self.fill)
         return "NaN" if np.isnan(self.fill) else float(self.fill)
 
-    def _codecs(self) -> list[JsonObject]:
+    def _codecs(self) -> list[Json]:
         codecs = [BYTES, compressor(np.dtype(self.dtype))]
         if self.chunk is None:
             return codecs
@@ -91,7 +91,7 @@ class ArraySpec:
         return [{"name": "sharding_indexed", "configuration": configuration}]
 
 
-def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject]) -> JsonObject:
+def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, Json]) -> Json:
     """Return a group's `zarr.json` with the metadata of all nodes below it, by path."""
     return {
         "zarr_format": 3,
@@ -101,7 +101,7 @@ def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject
     }
 
 
-def root_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject]) -> JsonObject:
+def root_document(attributes: Mapping[str, Any], nodes: Mapping[str, Json]) -> Json:
     """Return the root's `zarr.json` with the metadata of all nodes, by path.
 
     Where the root holds arrays, it lists these alone: to xarray's trees a coarser group below it is an error. The
@@ -119,8 +119,6 @@ def as_json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
-Attributes = dict[str, Any]
-
 _CONVENTIONS: Final = {
     "multiscales": ("d35379db-88df-4056-af3a-620245f8e347", "Multiscale layout of zarr datasets"),
     "proj": ("f17cb550-5864-4468-aeb7-f3180cfb622f", "Coordinate reference system information for geospatial data"),
@@ -129,7 +127,7 @@ _CONVENTIONS: Final = {
 """Zarr conventions that GeoZarr is made of: their ids and what they say of themselves at version 0.1."""
 
 
-def multiscale_attributes(grid: NativeGrid, paths: Sequence[str], *, resampling: str) -> Attributes:
+def multiscale_attributes(grid: NativeGrid, paths: Sequence[str], *, resampling: str) -> Json:
     """Return what the root of a store says of its levels.
 
     Args:
@@ -147,7 +145,7 @@ def multiscale_attributes(grid: NativeGrid, paths: Sequence[str], *, resampling:
     }
 
 
-def group_attributes(grid: NativeGrid) -> Attributes:
+def group_attributes(grid: NativeGrid) -> Json:
     """Return what a group says of the place of its arrays' pixels."""
     return {
         "zarr_conventions": [_convention(name) for name in ("proj", "spatial")],
@@ -157,7 +155,7 @@ def group_attributes(grid: NativeGrid) -> Attributes:
     }
 
 
-def grid_mapping_attributes(grid: NativeGrid) -> Attributes:
+def grid_mapping_attributes(grid: NativeGrid) -> Json:
     """Return the attributes of the grid mapping variable (CF 5.6), with the transform in GDAL's words."""
     numbers = " ".join(f"{number:.17g}" for number in grid.transform.to_gdal())
     return {**grid.crs.definition.to_cf(), "GeoTransform": numbers}
@@ -169,16 +167,16 @@ def is_in_crs(attributes: Mapping[str, Any], crs: Crs) -> bool:
     return named is None or are_alike(crs_of(named), crs)
 
 
-def _placed(grid: NativeGrid) -> Attributes:
+def _placed(grid: NativeGrid) -> Json:
     return {**_crs(grid.crs), "spatial:dimensions": ["y", "x"], "spatial:bbox": list(grid.bbox)}
 
 
-def _crs(crs: Crs) -> Attributes:
+def _crs(crs: Crs) -> Json:
     # A code where an authority has one.
     return {"proj:code": crs.name} if len(crs.name) <= 20 else {"proj:wkt2": crs.definition.to_wkt()}
 
 
-def _convention(name: str) -> Attributes:
+def _convention(name: str) -> Json:
     uuid, description = _CONVENTIONS[name]
     return {
         "uuid": uuid,
@@ -189,8 +187,8 @@ def _convention(name: str) -> Attributes:
     }
 
 
-def _level_layout(grid: NativeGrid, paths: Sequence[str], level: int) -> Attributes:
-    layout: Attributes = {"asset": paths[level], **_placement(grid.coarser(2**level))}
+def _level_layout(grid: NativeGrid, paths: Sequence[str], level: int) -> Json:
+    layout: Json = {"asset": paths[level], **_placement(grid.coarser(2**level))}
     scale = 1.0
     if level:
         layout["derived_from"] = paths[level - 1]
@@ -199,5 +197,5 @@ def _level_layout(grid: NativeGrid, paths: Sequence[str], level: int) -> Attribu
     return layout
 
 
-def _placement(grid: NativeGrid) -> Attributes:
+def _placement(grid: NativeGrid) -> Json:
     return {"spatial:shape": [grid.height, grid.width], "spatial:transform": list(grid.transform)[:6]}

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.raster import Encoding, Numbers, Pixels
+from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.joined.common_encoding import Recoding, float32_values, recoding_of
 
 
@@ -36,7 +37,7 @@ class Conversion:
     source: Encoding
     target: Encoding
 
-    def numbers(self, pixels: Pixels) -> Numbers:
+    def numbers(self, pixels: Pixels) -> NumberArray:
         """Return the cube's numbers of pixels.
 
         Raises:
@@ -58,7 +59,7 @@ class Conversion:
         """Whether each value stays what it is."""
         return recoding_of(self.source, self.target) is not None
 
-    def _packed(self, pixels: Pixels) -> Numbers:
+    def _packed(self, pixels: Pixels) -> NumberArray:
         valid = self.source.valid(pixels.numbers)
         if pixels.valid is not None:
             valid &= pixels.valid
@@ -74,7 +75,7 @@ class Conversion:
             )
         return np.where(valid, packed, self._nodata).astype(self.target.dtype)
 
-    def _unmasked(self, pixels: Pixels) -> Numbers:
+    def _unmasked(self, pixels: Pixels) -> NumberArray:
         """What the source's own mask takes away becomes nodata."""
         if pixels.valid is None:
             return pixels.numbers

@@ -14,14 +14,14 @@ from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.raster import Encoding
-from chronotile.optimise.arrays import Attributes, as_json
+from chronotile.core.model.types import Json
+from chronotile.optimise.arrays import as_json
 from chronotile.optimise.conversion import Conversion, Packing, conversion_into, conversion_of_files
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.options import Options
 from chronotile.optimise.plan import CLASS_OVERVIEWS, CubePlan, is_written_as, written_encoding
 from chronotile.optimise.store import History, variables_of
 from chronotile.optimise.tasks import TaskDate
-from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.zarr.commit import Commit, commit_of
@@ -38,7 +38,7 @@ def require_layout(shape: Commit, options: Options) -> None:
         raise UnsupportedSource(f"the existing cube has --layout {there}; name another cube for {options.layout}")
 
 
-def conversion_for(info: VariableInfo, options: Options, node: JsonObject | None) -> Conversion:
+def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> Conversion:
     """Return how a variable is written: into a cube that is there as that has its numbers, if it holds all values.
 
     Raises:
@@ -83,7 +83,7 @@ def require_nodata(plan: CubePlan) -> None:
             )
 
 
-def names_in_cube(inputs: Inputs, document: JsonObject | None) -> dict[str, str]:
+def names_in_cube(inputs: Inputs, document: Json | None) -> dict[str, str]:
     """Return the cube's names of the source's variables: of the only one of files whatever a cube calls its own.
 
     Raises:
@@ -190,7 +190,7 @@ class Journal:
             raise UnsupportedSource("the files of an interrupted run are damaged; delete the cube and start again")
         return begun
 
-    def begin(self, shape: Commit, grid: Attributes) -> None:
+    def begin(self, shape: Commit, grid: Json) -> None:
         """Remember the shape and the grid of the cube that this run begins.
 
         Raises:
@@ -266,7 +266,7 @@ def with_classes(
     return found
 
 
-def with_stored_overviews(info: VariableInfo, level: JsonObject | None, *, is_named: bool) -> VariableInfo:
+def with_stored_overviews(info: VariableInfo, level: Json | None, *, is_named: bool) -> VariableInfo:
     """Return a variable with overviews of the kind that a cube which is there has.
 
     Args:

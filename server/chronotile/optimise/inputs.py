@@ -16,7 +16,8 @@ from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
 from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.time.instants import InstantArray, TimeDomain, TimeSpan, format_instant
+from chronotile.core.model.time.instants import TimeDomain, TimeSpan, format_instant
+from chronotile.core.model.types import InstantArray
 from chronotile.optimise.mosaics import Mosaic
 from chronotile.readers.cf.time import JoinedTimes, join_times
 from chronotile.readers.joined.common_encoding import common_encoding

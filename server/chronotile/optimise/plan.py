@@ -12,13 +12,8 @@ from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import BoundsForm, TimeDomain
-from chronotile.optimise.arrays import (
-    ArraySpec,
-    Attributes,
-    grid_mapping_attributes,
-    group_attributes,
-    multiscale_attributes,
-)
+from chronotile.core.model.types import Json
+from chronotile.optimise.arrays import ArraySpec, grid_mapping_attributes, group_attributes, multiscale_attributes
 from chronotile.optimise.conversion import Conversion
 from chronotile.pipeline.encoders.coverage.zarr3 import fill_attribute
 from chronotile.readers.encoding import CIRCLE
@@ -136,7 +131,7 @@ class CubePlan:
 
     def time_arrays(self) -> dict[str, ArraySpec]:
         """Return the coordinates along time of every group."""
-        attributes: Attributes = {
+        attributes: Json = {
             "standard_name": "time",
             "axis": "T",
             "units": f"{self.time_unit} since 1970-01-01T00:00:00Z",
@@ -157,16 +152,16 @@ class CubePlan:
         count = len(self.variables)
         return replace(states, dims=("time", "variable"), shape=(0, count), file=(TIME_CHUNK, count))
 
-    def root_attributes(self) -> Attributes:
+    def root_attributes(self) -> Json:
         """Return the attributes of the whole cube, but for the commit."""
-        common: Attributes = {"Conventions": "CF-1.11", **self.about}
+        common: Json = {"Conventions": "CF-1.11", **self.about}
         if not self.shape.has_map:
             return common if self.shape.path_of(SERIES) else self.attributes_of(SERIES)
         paths = [self.shape.path_of(str(level)) or "." for level in range(self.shape.levels)]
         resampling = "mode" if all(each.info.is_categorical for each in self.variables.values()) else "average"
         return common | multiscale_attributes(self.grid, paths, resampling=resampling)
 
-    def attributes_of(self, group: str) -> Attributes:
+    def attributes_of(self, group: str) -> Json:
         """Return the attributes of a group."""
         return {"Conventions": "CF-1.11", **self.about, **group_attributes(self.grid_of(group))}
 
@@ -201,11 +196,11 @@ def time_unit(times: TimeDomain) -> str:
     return "nanoseconds" if (nanoseconds % 1_000_000_000).any() else "seconds"
 
 
-def _along_time(dtype: str, attributes: Attributes) -> ArraySpec:
+def _along_time(dtype: str, attributes: Json) -> ArraySpec:
     return ArraySpec(dims=("time",), shape=(0,), dtype=dtype, file=(TIME_CHUNK,), fill=0, attributes=attributes)
 
 
-def _axis_attributes(name: str, grid: NativeGrid) -> Attributes:
+def _axis_attributes(name: str, grid: NativeGrid) -> Json:
     if grid.crs.is_geographic:
         standard, unit = ("longitude", "degrees_east") if name == "x" else ("latitude", "degrees_north")
     else:
@@ -214,10 +209,10 @@ def _axis_attributes(name: str, grid: NativeGrid) -> Attributes:
     return {"standard_name": standard, "axis": name.upper(), "units": unit}
 
 
-def _variable_attributes(variable: PlannedVariable) -> Attributes:
+def _variable_attributes(variable: PlannedVariable) -> Json:
     """CF attributes; without scale and offset flags are classes, as every reader of CF has it."""
     info, encoding = variable.info, variable.encoding
-    attributes: Attributes = {"units": encoding.units, "grid_mapping": GRID_MAPPING, "coordinates": GRID_MAPPING}
+    attributes: Json = {"units": encoding.units, "grid_mapping": GRID_MAPPING, "coordinates": GRID_MAPPING}
     attributes |= {"long_name": info.title} if info.title else {}
     attributes |= {"standard_name": info.standard_name} if info.standard_name else {}
     attributes |= {} if encoding.circle is None else {CIRCLE: encoding.circle}
@@ -234,7 +229,7 @@ def _variable_attributes(variable: PlannedVariable) -> Attributes:
     return attributes
 
 
-def _class_attributes(info: VariableInfo) -> Attributes:
+def _class_attributes(info: VariableInfo) -> Json:
     colours = [f"#{each.colour.red:02x}{each.colour.green:02x}{each.colour.blue:02x}" for each in info.classes]
     if not info.classes:
         return {}
@@ -245,13 +240,13 @@ def _class_attributes(info: VariableInfo) -> Attributes:
     }
 
 
-def _range_attributes(encoding: Encoding) -> Attributes:
+def _range_attributes(encoding: Encoding) -> Json:
     """CF has the valid range in stored numbers, of the type that they have."""
     if encoding.valid_range is None:
         return {}
     low, high = encoding.valid_range
     is_float = np.dtype(encoding.dtype).kind == "f"
-    attributes: Attributes = {} if np.isinf(low) else {"valid_min": low if is_float else math.ceil(low)}
+    attributes: Json = {} if np.isinf(low) else {"valid_min": low if is_float else math.ceil(low)}
     return attributes if np.isinf(high) else attributes | {"valid_max": high if is_float else math.floor(high)}
 
 

@@ -23,6 +23,7 @@ from chronotile.core.model.time.instants import (
     are_periods,
     bounds_form,
 )
+from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import group_attributes
 from chronotile.optimise.conversion import conversion_of_files
 from chronotile.optimise.existing import (
@@ -47,7 +48,6 @@ from chronotile.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.optimise.tasks import Job, LeftOut, MapTask, OpenSources, SeriesTask, Task, TaskDate, task_name
 from chronotile.optimise.verify import differing, require_apart, verify
-from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
 from chronotile.readers.zarr.commit import Commit, commit_of, nodes_of
 
 Progress = Callable[[str, float], None]
@@ -177,7 +177,7 @@ def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
 
 
 def _plan(
-    inputs: Inputs, shape: Commit, options: Options, document: JsonObject | None, *, names: Mapping[str, str]
+    inputs: Inputs, shape: Commit, options: Options, document: Json | None, *, names: Mapping[str, str]
 ) -> CubePlan:
     nodes = {} if document is None else nodes_of(document)
     group = shape.groups[0]

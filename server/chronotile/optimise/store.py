@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from chronotile.core.durable_files import PARTIAL, Disk
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.types import InstantArray, Int64Array, Json, UInt64Array
 from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document, is_in_crs, root_document
 from chronotile.optimise.plan import TIME_CHUNK, CubePlan
-from chronotile.pipeline.encoders.coverage.zarr3 import JsonObject
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of, nodes_of
 from chronotile.readers.zarr.stores import PlainStore, load_all
@@ -30,7 +29,7 @@ class History:
     starts: InstantArray
     bounds: InstantArray
     """(position, 2): start and end of the period that the values are of."""
-    states: NDArray[np.uint64]
+    states: UInt64Array
     """(position, variable)."""
 
     def __len__(self) -> int:
@@ -69,7 +68,7 @@ class CubeFolder:
     path: Path
     disk: Disk
 
-    def root_document(self) -> JsonObject | None:
+    def root_document(self) -> Json | None:
         """Return the root's document, or `None` where nothing was committed yet.
 
         Raises:
@@ -127,7 +126,7 @@ class CubeFolder:
             history: All its positions.
             since: The first position whose time or state is another than was published.
         """
-        nodes: dict[str, JsonObject] = {}
+        nodes: dict[str, Json] = {}
         for group in plan.groups:
             self._put_times(plan, group, history, since)
             documents = {name: spec.document(commit.times) for name, spec in _arrays(plan, group).items()}
@@ -184,7 +183,7 @@ class CubeFolder:
             numbers = _in_units(history.starts if name == "time" else history.bounds, plan.time_unit)
             self._put_line(self.path / plan.shape.path_of(group, name), spec, numbers, since)
 
-    def _put_states(self, plan: CubePlan, history: History, since: int) -> dict[str, JsonObject]:
+    def _put_states(self, plan: CubePlan, history: History, since: int) -> dict[str, Json]:
         spec = plan.source_states()
         self._put_line(self.path / SOURCES / "state", spec, history.states, since)
         document = spec.document(len(history))
@@ -201,7 +200,7 @@ class CubeFolder:
             self.disk.put(folder / spec.key(number, *rest), spec.encode(part))
         self.disk.settle([folder])
 
-    def _put_document(self, folder: Path, document: JsonObject) -> None:
+    def _put_document(self, folder: Path, document: Json) -> None:
         self.disk.make_folder(folder)
         self.disk.put(folder / DOCUMENT, as_json(document))
         self.disk.settle([folder])
@@ -212,7 +211,7 @@ def _arrays(plan: CubePlan, group: str) -> dict[str, ArraySpec]:
     return plan.time_arrays() | coordinates | {name: plan.array(group, name) for name in plan.variables}
 
 
-def _in_units(instants: InstantArray, unit: str) -> NDArray[np.int64]:
+def _in_units(instants: InstantArray, unit: str) -> Int64Array:
     nanoseconds = instants.astype("datetime64[ns]").astype(np.int64)
     if unit == "nanoseconds":
         return nanoseconds
@@ -222,12 +221,12 @@ def _in_units(instants: InstantArray, unit: str) -> NDArray[np.int64]:
     return seconds
 
 
-def variables_of(document: JsonObject) -> list[str]:
+def variables_of(document: Json) -> list[str]:
     """Return the names of a cube's variables, in their order."""
     return list(nodes_of(document)[f"{SOURCES}/state"]["attributes"]["variables"])
 
 
-def require_same(document: JsonObject, plan: CubePlan, name: str) -> None:
+def require_same(document: Json, plan: CubePlan, name: str) -> None:
     """Check that a cube that is there has the place and the arrays that are planned.
 
     Raises:
@@ -244,7 +243,7 @@ def require_same(document: JsonObject, plan: CubePlan, name: str) -> None:
                 raise UnsupportedSource(f"{base_name(name)} has another {what} than the source; name another cube")
 
 
-def _is_same_place(attributes: JsonObject, plan: CubePlan) -> bool:
+def _is_same_place(attributes: Json, plan: CubePlan) -> bool:
     """Whether the root of a cube, as far as it tells, has the CRS and the box of a plan."""
     if not is_in_crs(attributes, plan.grid.crs):
         return False
@@ -255,7 +254,7 @@ def _is_same_place(attributes: JsonObject, plan: CubePlan) -> bool:
 _COMPARED = ("shape", "data_type", "chunk_grid", "fill_value", "codecs", "dimension_names")
 
 
-def _without_time(document: JsonObject, key: str) -> object:
+def _without_time(document: Json, key: str) -> object:
     if key != "shape":
         return document.get(key)
     return [length for length, dim in zip(document["shape"], document["dimension_names"], strict=True) if dim != "time"]

@@ -21,7 +21,8 @@ from chronotile.core.errors import DateUnreadable, SourceUnavailable
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.grid import Window, windows_over
 from chronotile.core.model.items import ItemRef
-from chronotile.core.model.raster import Numbers, Pixels
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.types import NumberArray
 from chronotile.core.yaml_source import list_names
 from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import Origin
@@ -44,7 +45,7 @@ SOURCE_WINDOW_PX = 512
 """Rows and columns read at once of a source that keeps many dates in a chunk."""
 
 
-ReadSource = Callable[[str, Sequence[Origin], Window], Iterable[Numbers]]
+ReadSource = Callable[[str, Sequence[Origin], Window], Iterable[NumberArray]]
 """Gives the (y, x) numbers of a variable's window at each of some dates, as the cube has them."""
 
 
@@ -173,7 +174,7 @@ class _Writer:
         self._files: list[Path] = []
         self._bytes = 0
 
-    def put(self, group: str, variable: str, spec: ArraySpec, *, place: tuple[int, ...], numbers: Numbers) -> None:
+    def put(self, group: str, variable: str, spec: ArraySpec, *, place: tuple[int, ...], numbers: NumberArray) -> None:
         """Write the file at a place along each dimension."""
         folder = self._root / self._shape.path_of(group, variable)
         if folder not in self._folders:
@@ -213,7 +214,7 @@ class _Drawer:
         self._counting = Counting(encoding=planned.encoding, is_categorical=planned.info.is_categorical)
         self._parts: dict[tuple[int, int], Summary] = {}
 
-    def draw_region(self, native: Numbers, window: Window) -> None:
+    def draw_region(self, native: NumberArray, window: Window) -> None:
         """Write what lies in one region, and keep a summary of it for the coarser levels."""
         self._put(0, (window.row_start, window.column_start), native)
         summary: Summary | None = None
@@ -237,7 +238,7 @@ class _Drawer:
             summary = summary if level == first else summary.halved()
             self._put(level, (0, 0), summary.numbers())
 
-    def _put(self, level: int, corner: tuple[int, int], numbers: Numbers) -> None:
+    def _put(self, level: int, corner: tuple[int, int], numbers: NumberArray) -> None:
         """Write the files that lie under numbers whose corner is at a row and column of a level."""
         spec = self._plan.array(str(level), self._variable)
         _, height, width = spec.file
@@ -269,13 +270,13 @@ def _series_window(plan: CubePlan, task: SeriesTask, file: tuple[int, int]) -> W
     )
 
 
-def _block_of_maps(job: Job, task: SeriesTask, window: Window) -> Numbers:
+def _block_of_maps(job: Job, task: SeriesTask, window: Window) -> NumberArray:
     """A block (time, y, x) as the map layout has it."""
     start = task.block * job.plan.shape.block
     rows, columns = slice(*window[:2]), slice(*window[2:])
     stored = stored_array(job, "0", task.variable)
     replaced = [position for position in range(start, start + task.count) if position in job.overlay]
-    numbers: Numbers = stored[start : start + task.count, rows, columns].read().result()
+    numbers: NumberArray = stored[start : start + task.count, rows, columns].read().result()
     if replaced:
         overlay = stored_array(job, "0", task.variable, in_overlay=True)
         for position in replaced:
@@ -283,13 +284,13 @@ def _block_of_maps(job: Job, task: SeriesTask, window: Window) -> Numbers:
     return numbers
 
 
-def _block_of_sources(job: Job, task: SeriesTask, window: Window) -> Numbers:
+def _block_of_sources(job: Job, task: SeriesTask, window: Window) -> NumberArray:
     """A block (time, y, x): what is stored of it already, and the new dates from their sources."""
     start = task.block * job.plan.shape.block
     new = {date.position: date for date in task.dates}
     unchanged = [position for position in range(start, start + task.count) if position not in new]
     spec = job.plan.array(SERIES, task.variable)
-    numbers: Numbers = np.empty((task.count, window.height, window.width), dtype=spec.dtype)
+    numbers: NumberArray = np.empty((task.count, window.height, window.width), dtype=spec.dtype)
     if unchanged:
         stored = stored_array(job, SERIES, task.variable)
         numbers[[position - start for position in unchanged]] = (
@@ -300,7 +301,7 @@ def _block_of_sources(job: Job, task: SeriesTask, window: Window) -> Numbers:
 
 
 def _fill_from_sources(
-    job: Job, variable: str, dates: Mapping[int, TaskDate], numbers: Numbers, *, window: Window, start: int
+    job: Job, variable: str, dates: Mapping[int, TaskDate], numbers: NumberArray, *, window: Window, start: int
 ) -> None:
     """Put dates, by their positions, into (time, y, x) numbers whose first position is `start`."""
     if not job.reads_ahead:
@@ -332,7 +333,7 @@ def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = Fals
     ).result()
 
 
-def _source_windows(job: Job, task: MapTask, window: Window) -> Iterator[Numbers]:
+def _source_windows(job: Job, task: MapTask, window: Window) -> Iterator[NumberArray]:
     """The numbers of a window at each of a task's dates, as the cube has them."""
     origins = [date.origin for date in task.dates]
     if not job.reads_ahead:
@@ -361,7 +362,7 @@ def _parts(window: Window, planned: PlannedVariable) -> Iterator[tuple[Window, s
         yield part, slice(top, bottom), slice(left, right)
 
 
-def source_numbers(job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[Numbers]:
+def source_numbers(job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[NumberArray]:
     """Return the (y, x) numbers of a window at each of some dates of the sources, as the cube has them."""
     if job.read is not None:
         return job.read(variable, origins, window)
@@ -377,7 +378,7 @@ class OpenSources:
         self._readers: tuple[Reader, ...] = ()
         self._stack = ExitStack()
 
-    def read(self, job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[Numbers]:
+    def read(self, job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[NumberArray]:
         """Yield the (y, x) numbers of a window at each of some dates, as the cube has them.
 
         Dates of one source are read together, so that a chunk which holds several of them is decoded once. They are

@@ -10,17 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
-from chronotile.audit.arrays import Instants, decoded, meaning_of, times_of_axis
+from chronotile.audit.arrays import decoded, meaning_of, times_of_axis
 from chronotile.audit.rasters import RasterTruth
 from chronotile.audit.sources import mosaic_truth_of, stored_truth
 from chronotile.audit.truth import OtherPlace, StoredTruth
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import SourceSpec, VariableInfo, VariableSpec
 from chronotile.core.model.grid import BBox, Window, windows_over
-from chronotile.core.model.raster import Numbers
-from chronotile.core.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import AnyArray, Float64Array, Instant, InstantArray, NumberArray, UInt32Array
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.mosaics import Mosaic
 from chronotile.optimise.plan import GRID_MAPPING, SERIES_FILE_PX, PlannedVariable
@@ -28,8 +27,6 @@ from chronotile.optimise.tasks import Job, TaskDate, source_numbers, stored_arra
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.zarr.commit import SERIES
 
-Values = NDArray[np.float64]
-"""(y, x), NaN where there is no value."""
 LAYOUTS = {"0": "maps", SERIES: "series"}
 SLACK = 1e-3
 """Of a cell, by which coordinates may differ from the transform."""
@@ -38,8 +35,8 @@ SLACK = 1e-3
 class Cells(NamedTuple):
     """Cells (y, x), by what they are."""
 
-    values: Values
-    flags: NDArray[np.uint32]
+    values: Float64Array
+    flags: UInt32Array
     """A number for the name of the flag that a cell is; 0 of all others."""
     origin: str = ""
     """Of a source, the file and the band of several."""
@@ -48,8 +45,8 @@ class Cells(NamedTuple):
 class Points(NamedTuple):
     """Centres of cells (y, x), in the CRS of the cube."""
 
-    x: Values
-    y: Values
+    x: Float64Array
+    y: Float64Array
 
 
 class StoredCube:
@@ -85,7 +82,7 @@ class StoredCube:
         }
         _require_one_place(name, places)
         self._place = next(iter(places.values()))
-        self._kept: tuple[object, NDArray[Any]] | None = None
+        self._kept: tuple[object, AnyArray] | None = None
         self._points: tuple[Window, Points] | None = None
 
     def close(self) -> None:
@@ -127,12 +124,12 @@ class _Place:
     """Where and when the cells of a layout are."""
 
     def __init__(self, dataset: Any, shape: tuple[int, int]) -> None:  # noqa: ANN401 -- xarray has no types here
-        self.times: Instants = times_of_axis(decoded(dataset, "time"), "time").coordinates
+        self.times: InstantArray = times_of_axis(decoded(dataset, "time"), "time").coordinates
         self.transform = Affine.from_gdal(*map(float, str(dataset[GRID_MAPPING].attrs["GeoTransform"]).split()))
         self._axes = {name: decoded(dataset, name)[name].values for name in ("x", "y") if name in dataset.variables}
         self._shape = shape
 
-    def coordinates(self, layout: str) -> Iterator[tuple[str, str, NDArray[Any]]]:
+    def coordinates(self, layout: str) -> Iterator[tuple[str, str, AnyArray]]:
         """Yield the coordinates of each axis: its name, their source, and the coordinates."""
         rows, columns = (np.arange(size) + 0.5 for size in self._shape)
         yield "time", f"the {layout}", self.times
@@ -142,7 +139,7 @@ class _Place:
 
 
 def _require_one_place(variable: str, places: Mapping[str, _Place]) -> None:
-    first = dict[str, tuple[str, NDArray[Any]]]()
+    first = dict[str, tuple[str, AnyArray]]()
     for axis, by, found in (each for layout, place in places.items() for each in place.coordinates(layout)):
         other, expected = first.setdefault(axis, (by, found))
         slack = np.timedelta64(0, "ns") if axis == "time" else SLACK * abs(float(np.diff(expected[:2]).sum()))
@@ -226,7 +223,7 @@ class SourceCells:
             if isinstance(truth, RasterTruth):
                 truth.date_by(dates)
 
-    def tolerance(self, values: Values) -> Values:
+    def tolerance(self, values: Float64Array) -> Float64Array:
         """Return how far stored values may lie from these: no farther than the last digits of their computation."""
         target = self._conversion.target
         size = np.abs(np.where(np.isfinite(values), values, 0))
@@ -429,7 +426,7 @@ def differing(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, i
             yield from zip(block, _differences(job, variable, block, window), strict=True)
 
 
-def _equal(numbers: Numbers, other: Numbers) -> np.ndarray:
+def _equal(numbers: NumberArray, other: NumberArray) -> np.ndarray:
     same: np.ndarray = numbers == other
     return same | ((numbers != numbers) & (other != other)) if numbers.dtype.kind == "f" else same  # noqa: PLR0124 -- NaN
 
@@ -507,7 +504,7 @@ class MosaicCells(SourceCells):
         values = self._truth.values(instant, date.origin.index, points.x, points.y)
         return Cells(values, np.zeros(values.shape, dtype=np.uint32), "the mosaic of its items")
 
-    def tolerance(self, values: Values) -> Values:
+    def tolerance(self, values: Float64Array) -> Float64Array:
         """Return how far stored values may lie from these: averages and formulas are rounded to their type first."""
         allowed = super().tolerance(values)
         source = self._info.encoding

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.core.errors import require_at_most
@@ -15,7 +14,8 @@ from chronotile.core.model.payload import CellSeries, Identified, LayeredPayload
 from chronotile.core.model.raster import REASON_NODATA, Pixels, Raster, cell_reasons
 from chronotile.core.model.request import IdentifyRequest, PictureReducer
 from chronotile.core.model.style import Colour, Style
-from chronotile.core.model.time.instants import Instant, InstantArray, TimeSelection
+from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.types import Float64Array, Instant, InstantArray
 from chronotile.core.stats.over_time import anomaly, difference, over_time
 from chronotile.pipeline.estimate import require_seconds, window_seconds
 from chronotile.pipeline.maps.render import painted_style
@@ -278,7 +278,7 @@ def _series(
     )
 
 
-def _labels(values: NDArray[np.float64], style: Style, variable: VariableInfo) -> list[str | None]:
+def _labels(values: Float64Array, style: Style, variable: VariableInfo) -> list[str | None]:
     """The style's classes, or under a ramp those of the file itself."""
     classes = style if style.is_categorical else replace(style, classes=variable.classes)
     if not classes.is_categorical:

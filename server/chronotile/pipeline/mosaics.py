@@ -10,7 +10,7 @@ from chronotile.core.model.crs import Crs, are_alike
 from chronotile.core.model.grid import Grid, NativeGrid, Window, reach_in
 from chronotile.core.model.raster import Encoding, Pixels, Raster, with_mask
 from chronotile.core.model.request import Point
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import level_for, place_of
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.affinity import translate
 
 from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.grid import WHOLE_CIRCLE, FloatArray
-from chronotile.core.model.places import ChosenPlaces, PlaceSet, ProjectedShapes, Shapes
+from chronotile.core.model.grid import WHOLE_CIRCLE
+from chronotile.core.model.places import ChosenPlaces, PlaceSet, ProjectedShapes
+from chronotile.core.model.types import BoolArray, FloatArray, Int64Array, ObjectArray
 from chronotile.pipeline.encoders.vector.mvt import MVT_VERSION
 from chronotile.pipeline.revision import fingerprint
 
@@ -38,7 +38,7 @@ def shapes_in(places: PlaceSet, crs: Crs) -> ProjectedShapes:
 
 def choose_places(
     places: PlaceSet,
-    numbers: NDArray[np.int64],
+    numbers: Int64Array,
     *,
     crs: Crs = CRS84,
     columns: Mapping[str, Sequence[float | None]] = {},
@@ -65,7 +65,7 @@ def related_places(
     crs: Crs,
     geometry: Any,  # noqa: ANN401 -- shapely's
     relation: Callable[[Any, Any], Any],
-) -> NDArray[np.bool_]:
+) -> BoolArray:
     """Return (place,): whether a geometry has a relation to each, which only those have whose boxes meet.
 
     Args:
@@ -83,7 +83,7 @@ def related_places(
     return found
 
 
-def _projected(places: PlaceSet, own: Shapes, crs: Crs) -> Shapes:
+def _projected(places: PlaceSet, own: ObjectArray, crs: Crs) -> ObjectArray:
     if places.crs == crs:
         return own
     turn = transformer(places.crs, crs).transform
@@ -92,7 +92,7 @@ def _projected(places: PlaceSet, own: Shapes, crs: Crs) -> Shapes:
     is_known = np.isfinite(vertices).all(axis=1)
     ends = np.cumsum(shapely.get_num_coordinates(own))
     lacking = np.diff(np.concatenate(([0], np.cumsum(~is_known)))[np.concatenate(([0], ends))]) > 0
-    shapes: Shapes = shapely.set_coordinates(own.copy(), np.where(is_known[:, None], vertices, 0.0))
+    shapes: ObjectArray = shapely.set_coordinates(own.copy(), np.where(is_known[:, None], vertices, 0.0))
     shapes[lacking] = shapely.Polygon()
     if crs.is_geographic:
         for number in np.flatnonzero(np.ptp(shapely.bounds(shapes)[:, ::2], axis=1) > WHOLE_CIRCLE / 2).tolist():

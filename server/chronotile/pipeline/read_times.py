@@ -9,7 +9,8 @@ import numpy as np
 
 from chronotile.core.errors import DateUnreadable
 from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
+from chronotile.core.model.raster import FIRST_FLAG_CODE, Pixels
+from chronotile.core.model.types import BoolArray
 from chronotile.core.warp.plan import Windows, side_by_side
 from chronotile.readers.bisect_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader

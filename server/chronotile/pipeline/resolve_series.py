@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.core.errors import InvalidParameter, require_at_most
@@ -15,16 +13,8 @@ from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.raster import Encoding, Pixels, cell_reasons, valid_pixels
 from chronotile.core.model.request import IsActive, Point, always_active, require_active
 from chronotile.core.model.series.analysis import Analysis
-from chronotile.core.model.time.instants import (
-    DISTANT_PAST,
-    ONE_NS,
-    Instant,
-    InstantArray,
-    TimeDomain,
-    TimePart,
-    TimeSelection,
-    TimeSpan,
-)
+from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, TimeDomain, TimePart, TimeSelection, TimeSpan
+from chronotile.core.model.types import BoolArray, Float64Array, FloatArray, Instant, InstantArray
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.bisect_damage import cell_around_damage
@@ -172,7 +162,7 @@ def outside_hint(point: Point, grid: NativeGrid) -> str:
     return f"; its numbers seem to be swapped, they are in the axis order of {point.crs.name[:MAX_NAME]}"
 
 
-def outside_hints(places: NDArray[np.float64], layer: Layer) -> list[str]:
+def outside_hints(places: Float64Array, layer: Layer) -> list[str]:
     """Return the same of each of (place, 2) longitudes and latitudes, by the box of a layer."""
     grid = layer.main_variable.grid
     west, south, east, north = grid.bbox_in(CRS84)
@@ -182,13 +172,13 @@ def outside_hints(places: NDArray[np.float64], layer: Layer) -> list[str]:
     return [str(each) for each in hints]
 
 
-def is_in_unfilled_box(places: NDArray[np.floating[Any]], grid: NativeGrid) -> NDArray[np.bool_]:
+def is_in_unfilled_box(places: FloatArray, grid: NativeGrid) -> BoolArray:
     """(place,): whether longitudes and latitudes (place, 2) lie in the box of a grid that is not that box itself."""
     if grid.wrap_columns is not None:
         return np.zeros(len(places), dtype=np.bool_)
     west, south, east, north = grid.bbox_in(CRS84)
     x, y = places.T
-    is_inside: NDArray[np.bool_] = (west <= x) & (x <= east) & (south <= y) & (y <= north)
+    is_inside: BoolArray = (west <= x) & (x <= east) & (south <= y) & (y <= north)
     return is_inside
 
 
@@ -247,6 +237,6 @@ def _join(parts: Sequence[Pixels], encoding: Encoding) -> Pixels:
     return Pixels(numbers, valid, tuple(reason for each in parts for reason in cell_reasons(each, encoding)))
 
 
-def cell_values(pixels: Pixels, encoding: Encoding) -> NDArray[np.float64]:
+def cell_values(pixels: Pixels, encoding: Encoding) -> Float64Array:
     """Return (time,) values of a cell in full precision, NaN where there is none."""
     return np.where(valid_pixels(pixels, encoding), encoding.values(pixels.numbers), np.nan)

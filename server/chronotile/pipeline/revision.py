@@ -12,7 +12,8 @@ from chronotile.core.errors import Overtaken, SourceChanged, SourceUnavailable
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.grid import Window
 from chronotile.core.model.payload import PixelStates
-from chronotile.core.model.time.instants import DAY, Instant, InstantArray
+from chronotile.core.model.time.instants import DAY
+from chronotile.core.model.types import Instant, InstantArray
 from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION
 from chronotile.pipeline.encoders.picture.picture import ENCODER_VERSION
 from chronotile.pipeline.services import CachedRevision, Services, reading

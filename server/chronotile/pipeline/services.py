@@ -14,7 +14,7 @@ from chronotile.core.errors import DateUnreadable, PlanStale, SourceUnavailable
 from chronotile.core.model.collection import Clock, Finding, Layer, Mask
 from chronotile.core.model.items import FoundItem, ItemSearch
 from chronotile.core.model.payload import Document
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import OVERHEAD_BYTES, WarpPlan
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory

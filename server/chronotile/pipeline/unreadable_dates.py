@@ -9,7 +9,8 @@ from chronotile.core.errors import DateUnreadable, SourceUnavailable, VariableLa
 from chronotile.core.model.collection import Layer, VariableInfo
 from chronotile.core.model.items import ItemRef
 from chronotile.core.model.payload import Payload, TimeUsed
-from chronotile.core.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.readers.bisect_damage import MOST_LEFT_OUT, FailingDate

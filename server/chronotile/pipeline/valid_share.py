@@ -15,15 +15,15 @@ from time import monotonic
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import default_index
 from chronotile.core.errors import ChronotileError, MissingTime, SourceUnavailable, TooManyPieces, require_at_most
 from chronotile.core.model.collection import Layer, VariableInfo
 from chronotile.core.model.crs import Crs, transformer
 from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
-from chronotile.core.model.raster import BoolArray, valid_pixels
-from chronotile.core.model.time.instants import ONE_NS, Instant, InstantArray, TimePart, TimeSelection, TimeSpan
+from chronotile.core.model.raster import valid_pixels
+from chronotile.core.model.time.instants import ONE_NS, TimePart, TimeSelection, TimeSpan
+from chronotile.core.model.types import BoolArray, FloatArray, Instant, InstantArray
 from chronotile.pipeline.revision import dated_revision, describe_part, layer_revision, pixel_revision, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.readers.caches.disk import DiskCache
@@ -204,11 +204,11 @@ def _window(grid: NativeGrid, area: LayerArea) -> Window | None:
     return Window(first_row, last_row, first_column, last_column)
 
 
-def _span(places: NDArray[np.floating], length: int) -> tuple[int, int]:
+def _span(places: FloatArray, length: int) -> tuple[int, int]:
     return max(0, math.floor(places.min())), min(length, math.ceil(places.max()))
 
 
-def _turned_span(columns: NDArray[np.floating], grid: NativeGrid) -> tuple[int, int]:
+def _turned_span(columns: FloatArray, grid: NativeGrid) -> tuple[int, int]:
     """Columns of a grid in degrees count modulo the whole circle; of what lies on both its ends, all are taken."""
     period = grid.wrap_columns
     if period is None or (columns.min() >= 0 and columns.max() <= grid.width):

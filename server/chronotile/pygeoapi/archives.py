@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from chronotile.app.settings import load_settings
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
 from chronotile.core.errors import ChronotileError, PlanStale, UnknownCollection
+from chronotile.core.model.types import Json
 from chronotile.pipeline.granted import EVERYBODY, granted
 from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
-from chronotile.pygeoapi.exchange import Json, chosen, fields_of, translate_errors
+from chronotile.pygeoapi.exchange import chosen, fields_of, translate_errors
 
 MAX_ARCHIVES = 16
 """Archives open at once; an evicted one is closed when its last read has ended."""

@@ -19,6 +19,7 @@ from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.request import AreasRequest, PositionsRequest
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
@@ -50,7 +51,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
     @asked
     def position(
         self, *, wkt: Geometry, select_properties: Names = (), datetime_: str | None = None, **others: object
-    ) -> exchange.Json:
+    ) -> Json:
         """Return the values of the native cells that hold points.
 
         Raises:
@@ -65,7 +66,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
     @asked
     def area(
         self, *, wkt: Geometry, select_properties: Names = (), datetime_: str | None = None, **others: object
-    ) -> exchange.Json:
+    ) -> Json:
         """Return the native cells whose centre lies inside polygons.
 
         Raises:
@@ -83,7 +84,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         select_properties: Names = (),
         datetime_: str | None = None,
         **others: object,
-    ) -> exchange.Json:
+    ) -> Json:
         """Return the native cells whose centre lies within a distance of a point, along the ellipsoid.
 
         Raises:
@@ -98,7 +99,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
     @asked
     def cube(
         self, *, bbox: Sequence[float], select_properties: Names = (), datetime_: str | None = None, **others: object
-    ) -> exchange.Json:
+    ) -> Json:
         """Return the native cells in a box.
 
         Raises:
@@ -123,7 +124,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         datetime_: str | None = None,
         limit: int | None = None,
         **_others: object,
-    ) -> exchange.Json:
+    ) -> Json:
         """Return the places that the configuration names, as GeoJSON, or what happened in one, `set:place`.
 
         Of a place it is the mean of the cells whose centre lies inside.
@@ -144,7 +145,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         has_places = bool(self._services.catalogue.places)
         return [name for name in super().get_query_types() if has_places or name != "locations"]
 
-    def _cells_in(self, area: Area, names: Names, datetime: str | None, others: Mapping[str, object]) -> exchange.Json:
+    def _cells_in(self, area: Area, names: Names, datetime: str | None, others: Mapping[str, object]) -> Json:
         layers, crs = self._layers(names), self._named_crs(others)
         time = parse_time(datetime)
         return self._cells(CoverageRequest(layers=layers, time=time, crs=crs, area=area, area_locator="coords"))
@@ -162,7 +163,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
     def _crs(self, others: Mapping[str, object]) -> Crs:
         return self._named_crs(others) or CRS84
 
-    def _series(self, target: FieldsTarget, crs: Crs) -> exchange.Json:
+    def _series(self, target: FieldsTarget, crs: Crs) -> Json:
         named = Credits.of([self._offered])
         written = FieldsFormat(
             name=crs.name,
@@ -171,7 +172,7 @@ class EDRProvider(Served, BaseEDRProvider):  # type: ignore[misc]  # pygeoapi ha
         )
         return json_of(deliver_fields(target, written).body)
 
-    def _cells(self, request: CoverageRequest) -> exchange.Json:
+    def _cells(self, request: CoverageRequest) -> Json:
         return json_of(deliver_coverage(request, COVERAGE_JSON, self._services).body)
 
 
@@ -185,7 +186,7 @@ BETWEEN = ":"
 """Set and place in the id of a location, as `/ogcapi` has them: a slash would end the segment of the path."""
 
 
-def places_document(catalogue: Catalogue, layer: Layer, *, box: BBox | None, limit: int | None) -> exchange.Json:
+def places_document(catalogue: Catalogue, layer: Layer, *, box: BBox | None, limit: int | None) -> Json:
     """Return the places whose boxes meet a layer, and which meet a box in CRS84, as GeoJSON: each a point inside it."""
     sets = catalogue.places.values()
     found = [(places, number) for places in sets for number in places_near(places, layer, box).tolist()]
@@ -196,7 +197,7 @@ def places_document(catalogue: Catalogue, layer: Layer, *, box: BBox | None, lim
     }
 
 
-def _feature(places: PlaceSet, number: int) -> exchange.Json:
+def _feature(places: PlaceSet, number: int) -> Json:
     shapes = shapes_in(places, CRS84)
     inside = shapely.point_on_surface(shapes.shapes[number])
     return {

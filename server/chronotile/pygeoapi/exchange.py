@@ -30,10 +30,11 @@ from chronotile.core.model.coverage import Trim
 from chronotile.core.model.crs import CRS84, Crs, is_north_first
 from chronotile.core.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
 from chronotile.core.model.geometry.json_text import is_number
-from chronotile.core.model.grid import BBox, FloatArray, NativeGrid
+from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, TimeSelection, format_instant, step_of
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.types import FloatArray, Json
 from chronotile.pipeline.services import Services
 
 # What pygeoapi hands to providers, turned into requests.
@@ -179,9 +180,6 @@ def _edge(value: object, open_edge: float, axis: str) -> float:
     if not (is_number(value) and math.isfinite(value)):
         raise InvalidParameter(f"subset of {axis} takes numbers, got {str(value)[:MAX_SHOWN]!r}", locator="subset")
     return float(value)
-
-
-Json = dict[str, Any]
 
 
 def chosen(services: Services, options: Mapping[str, Any] | None) -> Offered:

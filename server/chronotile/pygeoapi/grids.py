@@ -13,6 +13,7 @@ from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import MapRequest
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pipeline.encoders.file_parts import Body
 from chronotile.pipeline.maps.render import overlay_maps
@@ -50,7 +51,7 @@ class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi 
         datetime_: str | None = None,
         format_: str = COVERAGE_JSON,
         **_others: object,
-    ) -> exchange.Json | bytes:
+    ) -> Json | bytes:
         """Return native cells: CoverageJSON as a value, or a file.
 
         Args:
@@ -87,9 +88,9 @@ def whole(body: Body) -> bytes:
         body.close()
 
 
-def json_of(body: Body) -> exchange.Json:
+def json_of(body: Body) -> Json:
     """Return the document that a body is."""
-    document: exchange.Json = orjson.loads(whole(body))
+    document: Json = orjson.loads(whole(body))
     return document
 
 

@@ -19,7 +19,8 @@ from chronotile.core.model.raster import (
     pixel_codes,
     valid_pixels,
 )
-from chronotile.core.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Instant
 from chronotile.readers.caches.disk import Records, RecordsInMemory
 from chronotile.readers.left_out import is_passing
 from chronotile.readers.library_errors import one_line, origin_of

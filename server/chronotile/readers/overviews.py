@@ -5,13 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.raster import BoolArray, Encoding, Numbers
+from chronotile.core.model.raster import Encoding
 from chronotile.core.model.series.directions import mean_directions, vectors_of
-
-Plane = NDArray[Any]
+from chronotile.core.model.types import BoolArray, Float64Array, NumberArray
 
 MAX_CLASSES = 256
 """Numbers of a variable of classes that are distinguished."""
@@ -111,13 +109,13 @@ class Summary:
     """What the native cells below each cell hold; all planes (y, x)."""
 
     counting: Counting
-    total: Plane
+    total: NumberArray
     """Sum of the valid numbers, of directions of their unit vectors; of classes nothing."""
-    valid: Plane
+    valid: NumberArray
     """How many cells are valid."""
-    codes: Mapping[float, Plane]
+    codes: Mapping[float, NumberArray]
     """How many cells have each number: the codes that are no values and, of classes, each class."""
-    sample: Numbers
+    sample: NumberArray
     """The number of the cell in the corner, used if no other number gives the reason of a missing value."""
 
     def halved(self) -> "Summary":
@@ -137,7 +135,7 @@ class Summary:
             counted |= plane > 0
         return counted
 
-    def numbers(self) -> Numbers:
+    def numbers(self) -> NumberArray:
         """Return the mean of the valid cells, half to even, or the most frequent class; else the commonest code."""
         empty = self.valid == 0
         classes = [number for number in sorted(self.codes) if number not in self.counting.codes()]
@@ -146,18 +144,18 @@ class Summary:
             np.copyto(result, self._most_frequent(self.counting.codes()), where=empty)
         return result
 
-    def _mean(self) -> Numbers:
+    def _mean(self) -> NumberArray:
         dtype = np.dtype(self.counting.encoding.dtype)
         if self.total.dtype.kind == "c":
             return self._mean_direction()
         count = np.maximum(self.valid, 1).astype(self.total.dtype)
         if dtype.kind == "f":
-            mean: Plane = self.total / count
+            mean: NumberArray = self.total / count
             return mean.astype(dtype)
         if self.total.dtype.kind == "f" or dtype.itemsize < 4:
             # Sums of short numbers are so small that a quotient is a half only if it truly is one.
             kind = np.float32 if self.total.itemsize <= np.dtype(np.int16).itemsize else np.float64
-            means: Plane = np.divide(self.total, count, dtype=kind)
+            means: NumberArray = np.divide(self.total, count, dtype=kind)
             np.rint(means, out=means)
             return self._never_a_code(means.astype(dtype))
         quotient, rest = np.divmod(self.total, count)
@@ -165,7 +163,7 @@ class Summary:
         quotient += (twice > count) | ((twice == count) & (quotient % 2 == 1))
         return self._never_a_code(quotient.astype(dtype))
 
-    def _mean_direction(self) -> Numbers:
+    def _mean_direction(self) -> NumberArray:
         """The mean direction of the valid cells; of those that cancel out the number in the corner."""
         encoding, sample = self.counting.encoding, self.sample
         circle, dtype = encoding.circle or 1.0, np.dtype(encoding.dtype)
@@ -176,7 +174,7 @@ class Summary:
         chosen = [encoding.valid(each) & np.isfinite(values) for each in candidates]
         return np.select(chosen, candidates, default=sample)
 
-    def _never_a_code(self, numbers: Numbers) -> Numbers:
+    def _never_a_code(self, numbers: NumberArray) -> NumberArray:
         """A mean that falls on a number which is no value goes to one beside it, so that it stays one."""
         encoding = self.counting.encoding
         if not self.counting.may_be_lost():
@@ -189,7 +187,7 @@ class Summary:
             numbers = np.where(lost & encoding.valid(moved), moved, numbers)
         return numbers
 
-    def _most_frequent(self, candidates: Iterable[float]) -> Numbers:
+    def _most_frequent(self, candidates: Iterable[float]) -> NumberArray:
         """The first of the most frequent numbers; where none was counted, nodata or else the corner's."""
         nodata = self.counting.encoding.nodata
         best = self.sample.copy() if nodata is None else np.full_like(self.sample, nodata)
@@ -203,7 +201,7 @@ class Summary:
         return best
 
 
-def summary_of(numbers: Numbers, counting: Counting, present: BoolArray | None = None) -> Summary:
+def summary_of(numbers: NumberArray, counting: Counting, present: BoolArray | None = None) -> Summary:
     """Return the summary at half the resolution of (y, x) native numbers.
 
     Args:
@@ -228,7 +226,7 @@ def paste_summaries(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, 
     first = next(iter(parts.values()))
     numbers = sorted({number for part in parts.values() for number in part.codes})
 
-    def paste(plane_of: Callable[[Summary], Plane | None], kind: np.dtype[Any]) -> Plane:
+    def paste(plane_of: Callable[[Summary], NumberArray | None], kind: np.dtype[Any]) -> NumberArray:
         whole = np.zeros(shape, dtype=kind)
         for (row, column), part in parts.items():
             plane = plane_of(part)
@@ -245,7 +243,7 @@ def paste_summaries(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, 
     )
 
 
-def _native_summary(numbers: Numbers, counting: Counting, present: BoolArray | None) -> Summary:
+def _native_summary(numbers: NumberArray, counting: Counting, present: BoolArray | None) -> Summary:
     valid = counting.encoding.valid(numbers)
     codes = {number: numbers == number for number in counting.codes()}
     if present is not None:
@@ -263,14 +261,14 @@ def _native_summary(numbers: Numbers, counting: Counting, present: BoolArray | N
     )
 
 
-def _summed(valid: BoolArray, numbers: Numbers, counting: Counting) -> Plane:
+def _summed(valid: BoolArray, numbers: NumberArray, counting: Counting) -> NumberArray:
     circle = counting.encoding.circle
     if circle is None:
         return _numbers_where(valid, numbers)
     return np.where(valid, vectors_of(counting.encoding.values(numbers), circle), 0)
 
 
-def numbers_of(values: NDArray[np.float64], encoding: Encoding, dtype: np.dtype[Any]) -> Numbers:
+def numbers_of(values: Float64Array, encoding: Encoding, dtype: np.dtype[Any]) -> NumberArray:
     """Return the numbers of values, the nearest of integers; values beyond the type become its limits."""
     numbers = (values - encoding.offset) / encoding.scale
     if dtype.kind == "f":
@@ -279,7 +277,7 @@ def numbers_of(values: NDArray[np.float64], encoding: Encoding, dtype: np.dtype[
     return np.clip(np.rint(np.nan_to_num(numbers)), limits.min, limits.max).astype(dtype)
 
 
-def _numbers_where(valid: BoolArray, numbers: Numbers) -> Plane:
+def _numbers_where(valid: BoolArray, numbers: NumberArray) -> NumberArray:
     """The numbers, 0 where they are not valid, in a type that can be summed."""
     if numbers.dtype.kind == "f":
         return np.where(valid, numbers, 0).astype(np.float64)
@@ -287,7 +285,7 @@ def _numbers_where(valid: BoolArray, numbers: Numbers) -> Plane:
     return only_valid if only_valid.dtype in _SUMS else only_valid.astype(np.float64)
 
 
-def _classes(valid: Numbers) -> list[float]:
+def _classes(valid: NumberArray) -> list[float]:
     found = np.flatnonzero(np.bincount(valid.ravel())) if valid.dtype == np.uint8 else np.unique(valid)
     if found.size > MAX_CLASSES:
         raise UnsupportedSource(f"it has more than {MAX_CLASSES} classes; write only --layout series of it")
@@ -306,7 +304,7 @@ _SUMS = {
 """Which type holds the sums of four numbers of a type; sums of whole numbers are whole, of others floats."""
 
 
-def _halve(plane: Plane) -> Plane:
+def _halve(plane: NumberArray) -> NumberArray:
     """Return the sums of 2 by 2 cells."""
     height, width = plane.shape
     if height % 2 or width % 2:

@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
 from chronotile.core.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import Mask, Resampling, SourceInfo, VariableInfo
@@ -19,9 +18,10 @@ from chronotile.core.model.crs import Crs, transformer
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.items import ItemRef, MosaicRule
-from chronotile.core.model.raster import BoolArray, Encoding, Pixels
+from chronotile.core.model.raster import Encoding, Pixels
 from chronotile.core.model.request import Point
 from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.core.read_cost import ReadCost
 from chronotile.core.warp.plan import plan_warp
 from chronotile.readers.hrefs import one_look
@@ -41,8 +41,6 @@ GONE = "gone"
 
 Along = Literal["time", "space"]
 """Which layout blocks are read from, where a source has two: that of series, or that of maps."""
-
-IntArray = NDArray[np.int64]
 
 
 class BlockShape(NamedTuple):
@@ -327,7 +325,7 @@ class Reader(Protocol):
         """Return whether `read_cells` reads each chunk of scattered cells once, without the blocks around them."""
         return False
 
-    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
         """Return (time, cell) pixels of scattered native cells at the times of `indexes`, in that order."""
         return _cells_of_blocks(self, variable, indexes, rows=rows, columns=columns)
 
@@ -434,7 +432,7 @@ def _masks(parts: Sequence[Pixels]) -> list[BoolArray] | None:
 
 
 def _cells_of_blocks(
-    reader: Reader, variable: str, indexes: Sequence[int], *, rows: IntArray, columns: IntArray
+    reader: Reader, variable: str, indexes: Sequence[int], *, rows: Int64Array, columns: Int64Array
 ) -> Pixels:
     """(time, cell) pixels, read block by block: cells may lie far apart, and the box round them be all there is."""
     times, height, width = reader.block_shape(variable, "space")
@@ -459,7 +457,7 @@ def _cells_of_blocks(
     return Pixels(numbers, valid)
 
 
-def _window_round(rows: IntArray, columns: IntArray) -> Window:
+def _window_round(rows: Int64Array, columns: Int64Array) -> Window:
     return Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
 
 

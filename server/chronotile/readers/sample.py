@@ -3,16 +3,14 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
 from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.number_text import without_noise
 from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.types import Float64Array
 from chronotile.readers.reader import Reader
-
-Values = NDArray[np.float64]
 
 SAMPLE_SIDE_PX = 512
 """Pixels along each side of a sample."""
@@ -51,7 +49,7 @@ def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> 
         SourceUnavailable: The data cannot be read.
     """
     info = reader.info.variables[variable]
-    found: list[Values] = []
+    found: list[Float64Array] = []
     failures: list[SourceUnavailable] = []
     pieces = (piece for index in _spread(max(1, len(info.times))) for piece in reader.sample_pieces(variable, index))
     for piece in pieces:
@@ -87,7 +85,7 @@ def sampled_level(info: VariableInfo) -> int:
     )
 
 
-def _values(reader: Reader, info: VariableInfo, index: int, *, every: int) -> Values:
+def _values(reader: Reader, info: VariableInfo, index: int, *, every: int) -> Float64Array:
     """The valid values of one time; of patches, those of each `every`-th."""
     level = sampled_level(info)
     grid = info.levels[level]
@@ -107,7 +105,7 @@ def _patches(grid: NativeGrid) -> list[Window]:
     return [Window(row, row + height, column, column + width) for row in rows for column in columns]
 
 
-def _valid_values(pixels: Pixels, encoding: Encoding) -> Values:
+def _valid_values(pixels: Pixels, encoding: Encoding) -> Float64Array:
     valid = encoding.valid(pixels.numbers)
     if pixels.valid is not None:
         valid &= pixels.valid

@@ -2,17 +2,16 @@
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.types import NumberArray
 
 Read = Callable[[int, int], bytes]
 """Returns bytes of a file from an offset, fewer at its end."""
 
-Numbers = NDArray[Any]
 
 PAGE_BYTES = 32 << 10
 """Size of the first part: most headers of cloud-optimised files are smaller. Each further part is twice as long."""
@@ -84,7 +83,7 @@ class Directory:
         """Return the number of values of a tag; 0 if it is missing."""
         return self._entries[tag][1] if tag in self._entries else 0
 
-    def numbers(self, tag: int) -> Numbers:
+    def numbers(self, tag: int) -> NumberArray:
         """Return all values of a tag in the machine's byte order; none where there is no such tag.
 
         Raises:

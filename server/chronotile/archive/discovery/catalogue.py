@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from chronotile.core.errors import AddressRefused, ChronotileError, ConfigurationError, InvalidItem
+from chronotile.core.model.types import JsonMapping
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.item_places import ItemPlaces, prefix_of
 from chronotile.core.web.places import Places, is_local
@@ -15,8 +16,7 @@ from chronotile.core.yaml_source import list_names
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.stac.fields import absolute_address, is_raster
 
-Json = Mapping[str, Any]
-Read = Callable[[str], Json]
+Read = Callable[[str], JsonMapping]
 """Returns the JSON object at a path or URL that may be opened.
 
 Raises:
@@ -41,7 +41,7 @@ _Found = dict[tuple[str, bool], tuple[dict[str, None], set[int]]]
 class SeenItem:
     """An item, and the address of the document that has it."""
 
-    document: Json
+    document: JsonMapping
     base: str
 
 
@@ -51,7 +51,7 @@ class SeenCatalogue:
 
     href: str
     """Of the source, as the configuration is to name it."""
-    collection: Json
+    collection: JsonMapping
     """Without members where there is none."""
     items: tuple[SeenItem, ...]
     """Some of them, at least one."""
@@ -151,9 +151,9 @@ class _Look:
 
     def __init__(self, href: str, read: Read, places: ItemPlaces) -> None:
         self._href, self._read, self._places = href, read, places
-        self._documents: dict[str, Json] = {}
+        self._documents: dict[str, JsonMapping] = {}
         self._visited = {href}
-        self._collection: Json = {}
+        self._collection: JsonMapping = {}
         self._left_out: list[str] = []
 
     def seen(self) -> SeenCatalogue:
@@ -178,7 +178,7 @@ class _Look:
         left_out = tuple(self._left_out)
         return SeenCatalogue(href=self._href, collection=self._collection, items=items, left_out=left_out)
 
-    def _of_api(self, root: Json) -> SeenCatalogue:
+    def _of_api(self, root: JsonMapping) -> SeenCatalogue:
         links = self._links(root, self._href, "data")
         listed = self._document(next(links, f"{self._href.rstrip('/')}/collections")).get("collections")
         ids = [str(each.get("id")) for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
@@ -187,7 +187,7 @@ class _Look:
             self._refuse(f"it has {len(ids)} collections ({list_names(ids)}); name one: {shown_href(below)}/ID")
         return _Look(f"{below}/{ids[0]}", self._read, self._places).seen()
 
-    def _below(self, document: Json, href: str) -> Iterator[SeenItem]:
+    def _below(self, document: JsonMapping, href: str) -> Iterator[SeenItem]:
         """The items of a document and of those below it, depth first."""
         if document.get("type") == "Collection" and not self._collection:
             self._collection = document
@@ -205,7 +205,7 @@ class _Look:
                 self._visited.add(child)
                 yield from self._below(self._document_below(child), child)
 
-    def _features(self, document: Json, base: str) -> Iterator[SeenItem]:
+    def _features(self, document: JsonMapping, base: str) -> Iterator[SeenItem]:
         if document.get("type") == "Feature":
             yield SeenItem(document=document, base=base)
         features = document.get("features")
@@ -213,7 +213,7 @@ class _Look:
             if isinstance(each, Mapping):
                 yield SeenItem(document=each, base=base)
 
-    def _links(self, document: Json, base: str, relation: str) -> Iterator[str]:
+    def _links(self, document: JsonMapping, base: str, relation: str) -> Iterator[str]:
         """Addresses of links that may be opened; indexing reports the others."""
         links = document.get("links")
         for link in links if isinstance(links, list) else ():
@@ -221,13 +221,13 @@ class _Look:
                 with suppress(AddressRefused, InvalidItem):
                     yield self._places.allowed(absolute_address(link["href"], base))
 
-    def _document(self, href: str) -> Json:
+    def _document(self, href: str) -> JsonMapping:
         found = self._documents.get(href)
         if found is None:
             found = self._documents[href] = self._read(href)
         return found
 
-    def _document_below(self, href: str) -> Json:
+    def _document_below(self, href: str) -> JsonMapping:
         """A document to which another links; without members where it cannot be read, which is noted."""
         try:
             return self._document(href)

@@ -15,12 +15,13 @@ import shapely
 
 from chronotile.archive.index import source
 from chronotile.archive.index.catalogues import joined
-from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, required
+from chronotile.archive.index.documents import Document, Documents, MissingDocument, required
 from chronotile.catalog.items.cql2.tree import all_of
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource, raised_instead
-from chronotile.core.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Instant, Json
 from chronotile.readers.hrefs import shown_href
 
 log = logging.getLogger(__name__)

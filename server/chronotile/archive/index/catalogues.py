@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 
 from chronotile.archive.index import source
-from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, file_state, required
+from chronotile.archive.index.documents import Document, Documents, MissingDocument, file_state, required
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.statements import chunks
 from chronotile.core.errors import AddressRefused, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.types import Json
 from chronotile.core.web.item_places import PLAIN_NAME, absolute
 from chronotile.readers.hrefs import local_path, shown_href
 

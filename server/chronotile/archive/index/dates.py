@@ -11,7 +11,6 @@ import numpy as np
 import orjson
 
 from chronotile.archive.index import file_items
-from chronotile.archive.index.documents import Json
 from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Progress, fill
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread, any_address
 from chronotile.catalog.items.passes import SourcePass
@@ -21,7 +20,8 @@ from chronotile.core.model.formats import GEOTIFF_TYPE
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.items import Asset, IndexSettings, Item
 from chronotile.core.model.number_text import json_nodata, json_number
-from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_day, format_instant
+from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_day, format_instant
+from chronotile.core.model.types import Instant, Json
 from chronotile.readers.hrefs import file_state, without_query
 from chronotile.readers.reader import Reader
 from chronotile.readers.stac.footprints import Footprint, footprint_of

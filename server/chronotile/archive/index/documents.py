@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import orjson
 
 from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavailable, raised_instead
+from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import TryLater, ask
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
@@ -28,8 +29,6 @@ WAITS_S = (1.0, 4.0, 15.0)
 MOST_WAIT_S = 60.0
 _JSON = {"Accept": "application/geo+json, application/json"}
 _DATE = re.compile(r"[A-Z][a-z]{2}, \d\d ")
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

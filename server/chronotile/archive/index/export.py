@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import shapely
 
-from chronotile.archive.index.documents import Json
 from chronotile.archive.index.geoparquet import TOP_LEVEL
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.durable_files import PARTIAL, Disk
@@ -17,6 +16,7 @@ from chronotile.core.errors import InvalidParameter, UnsupportedSource, WriteFai
 from chronotile.core.extras import require_extra
 from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Json
 
 if TYPE_CHECKING:
     import pyarrow as pa

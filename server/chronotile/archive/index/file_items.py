@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from chronotile.archive.index.documents import Json
 from chronotile.core.errors import InvalidItem, InvalidParameter, UnsupportedSource, raised_instead
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import GEOTIFF_TYPE
@@ -16,7 +15,8 @@ from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, BandLayout, Item
 from chronotile.core.model.number_text import json_nodata, json_number
 from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import ONE_NS, Instant, TimeSpan, format_instant
+from chronotile.core.model.time.instants import ONE_NS, TimeSpan, format_instant
+from chronotile.core.model.types import Instant, Json
 from chronotile.readers.cog.files import open_cog, tag_of_path
 from chronotile.readers.encoding import with_stored_nodata
 from chronotile.readers.hrefs import base_name

@@ -35,7 +35,8 @@ from chronotile.catalog.items.preparing import Prepared
 from chronotile.catalog.items.properties import nanoseconds
 from chronotile.core.errors import AddressRefused
 from chronotile.core.model.items import IndexSettings, Item, ItemSearch, PutSummary
-from chronotile.core.model.time.instants import DAY, DISTANT_PAST, Instant, TimeSpan
+from chronotile.core.model.time.instants import DAY, DISTANT_PAST, TimeSpan
+from chronotile.core.model.types import Instant
 
 AHEAD = 3
 """Batches that processes read while one before them is stored."""

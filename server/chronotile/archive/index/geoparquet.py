@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.archive.index import source
-from chronotile.archive.index.documents import Json, file_state
+from chronotile.archive.index.documents import file_state
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.catalog.items.properties import is_text
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.extras import require_extra
+from chronotile.core.model.types import Int64Array, Json
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.files import RemoteFile, looks, state_tag
@@ -151,7 +151,7 @@ def _names(file: "ParquetFile", count: int, groups: Sequence[int] | None = None)
         yield list(zip(*columns, strict=True))
 
 
-def _losing(file: "ParquetFile") -> NDArray[np.int64]:
+def _losing(file: "ParquetFile") -> Int64Array:
     """Numbers of the rows after which another one has the same id and collection, in order.
 
     They are compared by hashes: 16 bytes for each row, while this lasts.

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from chronotile.archive.open import Archive
-from chronotile.archive.publish.documents import ITEMS, Json, renders_of
+from chronotile.archive.publish.documents import ITEMS, renders_of
 from chronotile.archive.publish.publication import Asset, Extent, Publication, PublishedItem, Variable
 from chronotile.archive.publish.sources import files_and_left_out, is_folder, shortened, source_at
 from chronotile.catalog.items.index import ItemIndex
@@ -18,6 +18,7 @@ from chronotile.core.model.items import FoundItem, ItemSearch
 from chronotile.core.model.number_text import json_nodata, json_number
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import last_of
+from chronotile.core.model.types import Json
 from chronotile.core.web.item_places import ItemPlaces
 from chronotile.core.web.places import Places
 from chronotile.pipeline.search.public_item import public_item

@@ -11,10 +11,10 @@ from hashlib import blake2b, sha256
 from itertools import islice
 from typing import TypeVar
 
-from chronotile.archive.publish.publication import Asset, Json, Source
+from chronotile.archive.publish.publication import Asset, Source
 from chronotile.archive.publish.target import Target
 from chronotile.core.durable_files import PARTIAL
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant, Json
 
 STATE = "chronotile:state"
 """Member of an asset: what changes when the file it was copied from does."""

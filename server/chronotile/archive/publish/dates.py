@@ -13,7 +13,7 @@ from chronotile.archive.index.file_items import PROJECTION, RASTER, band_json, d
 from chronotile.archive.index.source import ListedEntry, ReadEntry, Unread
 from chronotile.archive.open import Archive
 from chronotile.archive.publish.collections import about, band_of, extent_of, with_renders
-from chronotile.archive.publish.documents import CLASSIFICATION, DATA, ITEMS, Json
+from chronotile.archive.publish.documents import CLASSIFICATION, DATA, ITEMS
 from chronotile.archive.publish.publication import Asset, Publication, PublishedItem
 from chronotile.archive.publish.sources import files_below, is_folder, source_at
 from chronotile.catalog.items.passes import SourcePass
@@ -24,6 +24,7 @@ from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import AssetBand, Item
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import TimeDomain, format_instant
+from chronotile.core.model.types import Json
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.stac.fields import is_raster
 

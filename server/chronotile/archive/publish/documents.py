@@ -11,11 +11,11 @@ from chronotile.archive.publish.publication import CatalogueOptions, Extent, Pro
 from chronotile.core.model.collection import Composite, Layer, VariableSpec, licence_of, rights_of, with_licence
 from chronotile.core.model.grid import BBox, box_of_all, boxes_of
 from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Json
 from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
 
 # What several documents share: links, times, boxes, the extensions of STAC.
 
-Json = dict[str, Any]
 
 STAC_VERSION = "1.1.0"
 JSON, GEOJSON = "application/json", "application/geo+json"

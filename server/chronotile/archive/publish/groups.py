@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from chronotile.archive.publish.copying import CATALOGUE, Copier, in_order, item_place
-from chronotile.archive.publish.documents import JSON, Json, encode, group_of, linked
+from chronotile.archive.publish.documents import JSON, encode, group_of, linked
 from chronotile.archive.publish.publication import Publication
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import WriteFailed
+from chronotile.core.model.types import Json
 
 # Which items a run has, and in which folders, on disk: they may be millions.
 

@@ -20,8 +20,9 @@ from chronotile.archive.publish.sources import Document, LocalFile
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import ChronotileError, UnsupportedSource
 from chronotile.core.model.collection import Collection
-from chronotile.core.model.job import Job, Json, Result
+from chronotile.core.model.job import Job, Result
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Json
 
 MOST_TEXT = 2_000
 """Characters of an input that is shown."""

@@ -6,10 +6,7 @@ from typing import Any
 
 from chronotile.archive.publish.sources import Document, LocalFile, RemoteFile
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import Instant
-
-Json = dict[str, Any]
-
+from chronotile.core.model.types import Instant, Json
 
 Source = LocalFile | RemoteFile | Document
 """A file that is to be copied: its `name` without folders, its `state`, and `parts` of some MiB, all in one state."""

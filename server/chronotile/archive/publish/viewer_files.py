@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_plus
 
 import anyio
@@ -24,6 +23,7 @@ from chronotile.core.errors import ChronotileError, UnsupportedSource, require_a
 from chronotile.core.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Json
 
 MARK = "published-viewer.json"
 """Tells whose place it is, from the first file on."""
@@ -48,7 +48,6 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
 }
 START = b'<!doctype html>\n<meta charset="utf-8">\n<meta http-equiv="refresh" content="0; url=viewer/index.html">\n'
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from chronotile.archive.index.dates import FILE
 from chronotile.archive.publish import documents
 from chronotile.archive.publish.copying import CATALOGUE, Copier, group_path, in_order, item_name
 from chronotile.archive.publish.groups import Groups, Listing
-from chronotile.archive.publish.publication import CatalogueOptions, Extent, Json, Publication, PublishedItem
+from chronotile.archive.publish.publication import CatalogueOptions, Extent, Publication, PublishedItem
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import last_of
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Json
 from chronotile.readers.stac.items import span_of
 
 MARK = "publishing.json"

@@ -51,7 +51,8 @@ from chronotile.core.model.items import (
     ItemSearch,
     PutSummary,
 )
-from chronotile.core.model.time.instants import NO_TIME, Instant, InstantArray, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.model.types import Instant, InstantArray
 
 MOST_ITEMS = 100_000
 """Items that one call of `covering` returns."""

@@ -18,7 +18,8 @@ from chronotile.catalog.items.statements import DriverCursor, DriverRow, Value, 
 from chronotile.core.errors import ChronotileError, require_at_most
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, CollectionState, FoundItem, ItemRef
-from chronotile.core.model.time.instants import InstantArray, TimeSpan
+from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.types import InstantArray
 
 MOST_BYTES = 16 << 20
 """Of the documents of a page, each with `ADDED_BYTES`; one that is larger is a page of its own."""

@@ -17,12 +17,12 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, BandLayout, Item
-from chronotile.core.model.kept import kept
 from chronotile.core.model.raster import Encoding
+from chronotile.core.model.types import JsonValue
+from chronotile.core.size_cache import cache_by_size
 
 # Assets of items as bytes: what many items have in common (grid, bands, layouts) is stored once, as a form.
 
-Json = Any
 _Written = tuple[str, str | None, NativeGrid | None, tuple[AssetBand, ...], tuple[BandLayout, ...]]
 """What a form says of an asset."""
 
@@ -40,7 +40,7 @@ def form_of(assets: Sequence[Asset]) -> Form:
     return _known_form(tuple((each.name, each.media_type, each.grid, each.bands, each.layouts) for each in assets))
 
 
-@kept(lambda form, _assets: 1000 + 6 * len(form.body))
+@cache_by_size(lambda form, _assets: 1000 + 6 * len(form.body))
 def _known_form(assets: tuple[_Written, ...]) -> Form:
     """Write once what all items of a tile state."""
     body = orjson.dumps(
@@ -58,7 +58,7 @@ def _known_form(assets: tuple[_Written, ...]) -> Form:
     return Form(hashlib.blake2b(body, digest_size=8).hexdigest(), body)
 
 
-@kept(lambda _assets, body: 1000 + 6 * len(body))
+@cache_by_size(lambda _assets, body: 1000 + 6 * len(body))
 def assets_of_form(body: bytes) -> tuple[Asset, ...]:
     """Return assets of a form, without their addresses."""
     return tuple(
@@ -126,28 +126,28 @@ def unpack_assets(data: bytes, forms: Mapping[str, bytes]) -> tuple[Asset, ...]:
     )
 
 
-def _grid_json(grid: NativeGrid) -> Json:
+def _grid_json(grid: NativeGrid) -> JsonValue:
     affine = grid.transform
     numbers = (affine.a, affine.b, affine.c, affine.d, affine.e, affine.f)
     return [grid.crs.name, [float(number) for number in numbers], grid.width, grid.height]
 
 
-def _grid(told: Json) -> NativeGrid:
+def _grid(told: JsonValue) -> NativeGrid:
     crs, transform, width, height = told
     return NativeGrid(crs=crs_of(crs), transform=Affine(*transform), width=width, height=height)
 
 
-def _band_json(band: AssetBand) -> Json:
+def _band_json(band: AssetBand) -> JsonValue:
     return [band.name, band.dtype, *map(_number_json, (band.scale, band.offset, band.nodata)), band.unit]
 
 
-def _band(told: Json) -> AssetBand:
+def _band(told: JsonValue) -> AssetBand:
     name, dtype, scale, offset, nodata, unit = told
     scale, offset, nodata = map(_number, (scale, offset, nodata))
     return AssetBand(name=name, dtype=dtype, scale=scale, offset=offset, nodata=nodata, unit=unit)
 
 
-def _layout_json(layout: BandLayout) -> Json:
+def _layout_json(layout: BandLayout) -> JsonValue:
     encoding = layout.encoding
     assert encoding is not None  # noqa: S101 -- of a file that was opened
     return {
@@ -164,7 +164,7 @@ def _layout_json(layout: BandLayout) -> Json:
     }
 
 
-def _layout(told: Json) -> BandLayout:
+def _layout(told: JsonValue) -> BandLayout:
     scale, offset, nodata = map(_number, told["numbers"])
     low_high = told["valid_range"]
     return BandLayout(

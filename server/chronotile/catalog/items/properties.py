@@ -14,7 +14,7 @@ from chronotile.catalog.items.schema import VALUES
 from chronotile.catalog.items.statements import insert_rows
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings, solar_shift_s
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 
 INSTANT_MARK = "@"
 """Begins the name under which a property that is a time is stored once more, in nanoseconds since 1970."""

@@ -27,7 +27,7 @@ from chronotile.catalog.items.statements import DriverCursor, DriverRow, TimeLim
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemPage, ItemSearch
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 
 MOST_ITEMS = 10_000
 """Items of a page."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.crs import Crs
@@ -14,6 +13,7 @@ from chronotile.core.model.grid import BBox, Grid, require_place
 from chronotile.core.model.raster import Picture
 from chronotile.core.model.request import MapRequest
 from chronotile.core.model.time.instants import Period
+from chronotile.core.model.types import UInt8Array
 
 AnimationLabel = Literal["date", "legend", "attribution"]
 ANIMATION_LABELS: tuple[AnimationLabel, ...] = ("date", "legend", "attribution")
@@ -50,7 +50,7 @@ class Card:
     """Columns from the western edge."""
     y: int
     """Rows from the northern edge."""
-    pixels: NDArray[np.uint8]
+    pixels: UInt8Array
     """(y, x, 3), opaque; wholly inside the picture."""
 
 
@@ -61,11 +61,11 @@ class Frame:
     picture: Picture
     cards: tuple[Card, ...]
 
-    def rgb(self) -> NDArray[np.uint8]:
+    def rgb(self) -> UInt8Array:
         """Return (y, x, 3)."""
         return np.ascontiguousarray(self.rgba()[..., :3])
 
-    def rgba(self) -> NDArray[np.uint8]:
+    def rgba(self) -> UInt8Array:
         """Return (y, x, 4), opaque."""
         pixels = self.picture.rgba().copy()
         for card in self.cards:

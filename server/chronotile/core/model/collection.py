@@ -14,7 +14,8 @@ from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.items import IndexSettings, Mosaic
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.style import Style, StyleClass
-from chronotile.core.model.time.instants import NO_TIME, Instant, TimeDomain, TimeSpan
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain, TimeSpan
+from chronotile.core.model.types import Instant
 from chronotile.core.printable import printable
 
 Severity = Literal["error", "warning", "note"]

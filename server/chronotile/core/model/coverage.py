@@ -2,10 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Collection, Layer, Resampling
@@ -14,8 +11,7 @@ from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import ABSENT, TimeDomain, TimeSelection
-
-Numbers = NDArray[np.integer[Any] | np.floating[Any]]
+from chronotile.core.model.types import NumberArray
 
 RUN_BYTES = 32 << 20
 """Of what is best read at once; one row at one time may take more."""
@@ -137,7 +133,7 @@ class Coverage(CoverageShape, Protocol):
     def time_runs(self) -> tuple[range, ...]:
         """All times in such runs for `read_times`; a run of rows at a run of times has about `RUN_BYTES` at most."""
 
-    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+    def read_times(self, field: int, *, times: range, rows: range) -> NumberArray:
         """Return (time, y, x) numbers of a field, in the type and with the `nodata` of its encoding.
 
         They are read in one go where the source has blocks along time.

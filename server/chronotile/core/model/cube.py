@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from chronotile.core.model.grid import Grid
-from chronotile.core.model.raster import BoolArray, Numbers
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.types import BoolArray, Int32Array, NumberArray, UnsignedArray
 
 CUBE_TYPE = "application/vnd.chronotile.cube"
 BLOCK_DATES = 16
 """Dates of a block, which is decoded by itself."""
 
 CubeDtype = Literal["uint8", "uint16"]
-CubeNumbers = NDArray[np.unsignedinteger[Any]]
 Res = Literal[1, 2]
 """Pixels of the tile along each side of a cell: 1, or 2 for moving pictures."""
 
@@ -46,7 +42,7 @@ class CellPlaces:
     """Columns of cells."""
     height: int
     """Rows of cells."""
-    pixels: NDArray[np.int32]
+    pixels: Int32Array
     """(height, width): pixels of the tile whose centre lies in each cell."""
 
 
@@ -67,7 +63,7 @@ class CubeRequest:
 class CubeFrame:
     """A tile at one time, in the numbers of its source."""
 
-    numbers: Numbers
+    numbers: NumberArray
     """(y, x), meaningless in gaps."""
     valid: BoolArray
     """(y, x): where there is a value."""
@@ -79,7 +75,7 @@ class CubeFrame:
 class CubeBlock:
     """A tile at some times that follow one another, in the numbers of the cube."""
 
-    numbers: CubeNumbers
+    numbers: UnsignedArray
     """(time, y, x), meaningless in gaps."""
     valid: BoolArray
     """(time, y, x)."""

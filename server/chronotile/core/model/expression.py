@@ -14,13 +14,12 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.types import Float64Array
 from chronotile.core.python_syntax import parse_python
 
-Values = NDArray[np.float64]
-Part = Values | np.float64
+Part = Float64Array | np.float64
 Compute = Callable[..., Part]
 
 MAX_TEXT = 1000
@@ -132,7 +131,7 @@ ACCEPTED = (
 class _Step:
     """A part of an expression that can be computed."""
 
-    compute: Callable[[Mapping[str, Values]], Part]
+    compute: Callable[[Mapping[str, Float64Array]], Part]
     is_truth: bool = False
 
 
@@ -145,7 +144,7 @@ class Expression:
     """The variables it is of, at least one, in the order of the text."""
     _root: _Step = field(repr=False, compare=False)
 
-    def evaluate(self, values: Mapping[str, Values]) -> Values:
+    def evaluate(self, values: Mapping[str, Float64Array]) -> Float64Array:
         """Return the result in each cell, NaN where it has no finite value.
 
         A cell has a value where everything it takes has one: `where` takes only what its condition chooses, and
@@ -283,7 +282,7 @@ class _Reader:
             raise _refused(node)
         steps = [self.step(each).compute for each in (node.left, *node.comparators)]
 
-        def compute(values: Mapping[str, Values]) -> Part:
+        def compute(values: Mapping[str, Float64Array]) -> Part:
             sides = [step(values) for step in steps]
             pairs = zip(operators, sides, sides[1:], strict=False)
             return reduce(np.minimum, [each(first, second) for each, first, second in pairs])
@@ -327,7 +326,7 @@ def _refused(node: ast.AST) -> InvalidParameter:
     return _refusal(f"{ast.unparse(node)[:MAX_SHOWN]!r} is not allowed in an expression; {ACCEPTED}")
 
 
-def _calling(compute: Compute, steps: list[_Step]) -> Callable[[Mapping[str, Values]], Part]:
+def _calling(compute: Compute, steps: list[_Step]) -> Callable[[Mapping[str, Float64Array]], Part]:
     parts = [step.compute for step in steps]
     return lambda values: compute(*(part(values) for part in parts))
 

@@ -5,16 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.crs import CRS84, Crs, transformer
+from chronotile.core.model.types import BoolArray, FloatArray
 
-FloatArray = NDArray[np.floating[Any]]
 Coordinate = TypeVar("Coordinate", float, FloatArray)
 
 LATTICE = 21
@@ -319,7 +318,7 @@ class NativeGrid:
         x, y, usable = self._usable_lattice(crs)
         return self._unwound_box(x, y[usable])
 
-    def _usable_lattice(self, crs: Crs) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    def _usable_lattice(self, crs: Crs) -> tuple[FloatArray, FloatArray, BoolArray]:
         x, y = self.lattice_in(crs)
         usable = np.isfinite(x) & np.isfinite(y)
         if not usable.any():

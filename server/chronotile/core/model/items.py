@@ -9,7 +9,8 @@ import numpy as np
 
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import Instant, TimeSpan
+from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.types import Instant
 
 TimeGroup = Literal["exact", "solar_day"]
 """Which items are one instant: those of equal time, or of one day by the sun at their centre."""

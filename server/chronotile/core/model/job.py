@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, get_args
 
-Json = dict[str, Any]
+from chronotile.core.model.types import Json
+
 Status = Literal["accepted", "running", "successful", "failed", "dismissed"]
 """As OGC API - Processes 1.0 names them (Table 16, statusCode)."""
 ResponseType = Literal["raw", "document"]

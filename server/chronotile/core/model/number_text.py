@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.model.raster import Encoding
-
-FloatArray = NDArray[np.float64]
+from chronotile.core.model.types import AnyArray, Float64Array
 
 MOST_DIGITS = 10
 """Of an exact result; one with more is rounded."""
@@ -64,7 +62,7 @@ class _Line:
         return float(exact.quantize(Decimal((0, (1,), -self.rounded_decimals)), context=EXACT))
 
 
-def cell_values(values: FloatArray, encoding: Encoding) -> FloatArray:
+def cell_values(values: Float64Array, encoding: Encoding) -> Float64Array:
     """Return the values of cells as text has them, NaN where there is none.
 
     Of integers the exact decimal result of `number * scale + offset` with the shortest decimals of both, or, if that
@@ -87,7 +85,7 @@ def cell_values(values: FloatArray, encoding: Encoding) -> FloatArray:
     return _rounded(values, line.decimals)
 
 
-def statistics(values: FloatArray, *, reducer: str = "") -> FloatArray:
+def statistics(values: Float64Array, *, reducer: str = "") -> Float64Array:
     """Return values reduced, smoothed or computed from others as text has them: shortest decimals of their float32.
 
     Sums have those of float64.
@@ -118,24 +116,24 @@ def json_nodata(nodata: float | None) -> float | str | None:
     return "nan" if math.isnan(nodata) else "inf" if nodata > 0 else "-inf"
 
 
-def text_values(values: NDArray[Any], encoding: Encoding | None) -> NDArray[Any]:
+def text_values(values: AnyArray, encoding: Encoding | None) -> AnyArray:
     """Return values as text has them: of cells with their encoding, else (`None`) statistics; integers as they are."""
     if values.dtype.kind != "f":
         return values
     return statistics(values) if encoding is None else cell_values(values, encoding)
 
 
-def numbers_json(values: NDArray[Any]) -> orjson.Fragment:
+def numbers_json(values: AnyArray) -> orjson.Fragment:
     """Return an array of any shape as JSON: no zeros behind the point, `null` for what is not a number."""
     return orjson.Fragment(_json(values))
 
 
-def number_texts(values: NDArray[Any]) -> list[str]:
+def number_texts(values: AnyArray) -> list[str]:
     """Return the text of each of (n,) numbers, as JSON has it; empty for what is not a number."""
     return _json(values)[1:-1].replace(b"null", b"").decode().split(",") if values.size else []
 
 
-def _json(values: NDArray[Any]) -> bytes:
+def _json(values: AnyArray) -> bytes:
     if values.dtype.kind != "f":
         return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
     written = _shortest(values.astype(np.float64), values.dtype) if values.dtype == np.float16 else values
@@ -151,7 +149,7 @@ def _line(scale: float, offset: float) -> _Line | None:
     return _Line(Decimal(repr(float(scale))).normalize(), Decimal(repr(float(offset))).normalize())
 
 
-def _rounded(values: FloatArray, decimals: int) -> FloatArray:
+def _rounded(values: Float64Array, decimals: int) -> Float64Array:
     """The nearest results of so many decimals, where doubles tell them apart; else the values as they are.
 
     A whole number below 2**53 divided by an exact power of ten is the double nearest to that decimal.
@@ -164,7 +162,7 @@ def _rounded(values: FloatArray, decimals: int) -> FloatArray:
     return np.where(np.abs(counts) < MOST_COUNT, counts / power + 0.0, values)
 
 
-def _of_many_digits(values: FloatArray, line: _Line) -> FloatArray:
+def _of_many_digits(values: Float64Array, line: _Line) -> Float64Array:
     """Results that may have more than ten digits; those that may not, or lie in the middle of two, one by one."""
     found = _rounded(values, line.rounded_decimals)
     with np.errstate(all="ignore"):
@@ -182,7 +180,7 @@ def _of_many_digits(values: FloatArray, line: _Line) -> FloatArray:
     return found
 
 
-def _gathered(values: FloatArray, step: float) -> FloatArray:
+def _gathered(values: Float64Array, step: float) -> Float64Array:
     """Of values of several encodings: exact float32 as such, all others to a thousandth of the finest step."""
     with np.errstate(over="ignore"):
         is_single = values.astype(np.float32) == values
@@ -190,7 +188,7 @@ def _gathered(values: FloatArray, step: float) -> FloatArray:
     return np.where(is_single, _shortest(values, np.dtype(np.float32)), others)
 
 
-def _shortest(values: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+def _shortest(values: Float64Array, dtype: np.dtype[Any]) -> Float64Array:
     """The shortest decimals that read back as the same numbers of a type."""
     if dtype.itemsize >= np.dtype(np.float64).itemsize:
         return values

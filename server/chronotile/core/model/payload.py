@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Encoding, Numbers
+from chronotile.core.model.raster import Encoding
 from chronotile.core.model.style import Colour
-from chronotile.core.model.time.instants import Instant, InstantArray
+from chronotile.core.model.types import Float64Array, Instant, InstantArray, NumberArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +109,9 @@ class CellSeries:
     column: int
     centre: tuple[float, float]
     """Longitude and latitude of the cell's centre."""
-    numbers: Numbers
+    numbers: NumberArray
     """(time,): digital numbers as the source holds them."""
-    values: NDArray[np.float64]
+    values: Float64Array
     """(time,), NaN where there is none."""
     encoding: Encoding | None
     """Whose text the values have; `None` of differences."""

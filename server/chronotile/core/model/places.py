@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from types import NoneType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import Finding, LocalisedText
 from chronotile.core.model.crs import Crs
@@ -17,13 +16,19 @@ from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import Weights
 from chronotile.core.model.series.analysis import MEAN, Reducer
-from chronotile.core.model.time.instants import ABSENT, Instant, InstantArray, TimeSelection
+from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.types import (
+    AnyArray,
+    BoolArray,
+    Float64Array,
+    Instant,
+    InstantArray,
+    Int64Array,
+    ObjectArray,
+)
 
 Property = str | int | float | bool | None
 """What a feature may say of itself; `None` where it does not."""
-
-Shapes = NDArray[np.object_]
-"""Polygons and multipolygons, or rings, of shapely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +62,9 @@ class PropertyColumn:
     """What places say of themselves under one name, by its type."""
 
     type: PropertyType
-    values: NDArray[Any]
+    values: AnyArray
     """(place,): zero, `False` or no text where a place does not say it."""
-    is_known: NDArray[np.bool_]
+    is_known: BoolArray
     """(place,)."""
 
 
@@ -81,9 +86,9 @@ def property_column(values: Sequence[Property]) -> PropertyColumn:
 class ProjectedShapes:
     """The places of a set in another CRS."""
 
-    shapes: Shapes
+    shapes: ObjectArray
     """(place,): valid; empty for one that has no coordinates there."""
-    bounds: NDArray[np.float64]
+    bounds: Float64Array
     """(place, 4): NaN for an empty one."""
 
     @cached_property
@@ -98,7 +103,7 @@ class PlaceSet:
 
     spec: PlacesSpec
     crs: Crs
-    shapes: Shapes
+    shapes: ObjectArray
     """(place,): valid polygons and multipolygons."""
     ids: tuple[str, ...]
     """(place,): each once."""
@@ -145,14 +150,14 @@ class PlaceSet:
         """The same as arrays."""
         return {name: property_column(values) for name, values in self.columns.items()}
 
-    def areas_of(self, numbers: Sequence[int] | NDArray[np.int64]) -> tuple[Area, ...]:
+    def areas_of(self, numbers: Sequence[int] | Int64Array) -> tuple[Area, ...]:
         """Return (number,): some places as areas of a series."""
         listed = np.asarray(numbers, dtype=np.int64)
         polygons, places = shapely.get_parts(self.shapes[listed], return_index=True)
         rings, owners = shapely.get_rings(polygons, return_index=True)
         vertices, ends_of_rings = shapely.get_coordinates(rings), np.cumsum(shapely.get_num_coordinates(rings)).tolist()
         ring_arrays = [vertices[start:end] for start, end in pairwise((0, *ends_of_rings))]
-        grouped: list[list[tuple[NDArray[np.float64], ...]]] = [[] for _ in listed]
+        grouped: list[list[tuple[Float64Array, ...]]] = [[] for _ in listed]
         ends = np.searchsorted(owners, np.arange(len(polygons)), side="right").tolist()
         start = 0
         for place, end in zip(places.tolist(), ends, strict=True):
@@ -175,9 +180,9 @@ class ChosenPlaces:
     """Some places of a set as they are written."""
 
     places: PlaceSet
-    numbers: NDArray[np.int64]
+    numbers: Int64Array
     crs: Crs
-    shapes: Shapes
+    shapes: ObjectArray
     """(number,): in `crs`, x before y; empty for one that has no coordinates there."""
     columns: Mapping[str, Sequence[Property]]
     """(number,) by name: the properties of the set and further ones, which are numbers."""
@@ -215,7 +220,7 @@ class PlaceValuesRequest:
     """The first place of the document."""
     limit: int | None = None
     """The most places that are; `None` is all."""
-    numbers: NDArray[np.int64] | None = None
+    numbers: Int64Array | None = None
     """The places, ascending, in place of `offset` and `limit`."""
 
 
@@ -234,7 +239,7 @@ class PlaceValues:
     """(time,); not a time (NaT) for the one value of a layer without time."""
     ids: tuple[str, ...]
     """(place,)."""
-    values: NDArray[np.float64]
+    values: Float64Array
     """(place, time): NaN where too few cells have a value, or the place lies outside the layer."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending: times at which a place has a cell that could not be read."""

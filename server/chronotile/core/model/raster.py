@@ -5,15 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[Any]
-"""Digital numbers of any real dtype."""
-BoolArray = NDArray[np.bool_]
-IndexArray = NDArray[np.uint8]
+from chronotile.core.model.types import BoolArray, Float32Array, Float64Array, NumberArray, UInt8Array
 
 REASON_NODATA = "nodata"
 REASON_OUTSIDE = "outside_range"
@@ -72,7 +67,7 @@ class Encoding:
         """Hash what is compared."""
         return hash(_key_of(self))
 
-    def valid(self, numbers: Numbers) -> BoolArray:
+    def valid(self, numbers: NumberArray) -> BoolArray:
         """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""
         valid = np.isfinite(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
         if self.nodata is not None and not np.isnan(self.nodata):
@@ -84,22 +79,22 @@ class Encoding:
             valid &= (numbers >= _plain(low)) & (numbers <= _plain(high))
         return valid
 
-    def values(self, numbers: Numbers) -> NDArray[np.float64]:
+    def values(self, numbers: NumberArray) -> Float64Array:
         """Return physical values, of valid and invalid numbers alike."""
         return numbers.astype(np.float64) * self.scale + self.offset
 
-    def codes(self, numbers: Numbers) -> IndexArray:
+    def codes(self, numbers: NumberArray) -> UInt8Array:
         """Return why each number is no value, in the shape of `numbers`: 0 where it is one, else a code.
 
         A code counts the reasons of `code_names` from 1.
         """
         if not self.flags and self.valid_range is None:  # a comparison is fifty times as fast as a look-up
-            invalid: IndexArray = (~self.valid(numbers)).view(np.uint8)
+            invalid: UInt8Array = (~self.valid(numbers)).view(np.uint8)
             return invalid  # True is `NODATA_CODE`
         table = _code_table(self, numbers.dtype.str)
         if table is None:
             return self._codes(numbers)
-        codes: IndexArray = table[numbers.view(f"u{numbers.dtype.itemsize}")]
+        codes: UInt8Array = table[numbers.view(f"u{numbers.dtype.itemsize}")]
         return codes
 
     @property
@@ -107,7 +102,7 @@ class Encoding:
         """The reasons that codes stand for; two flags may have one name."""
         return (*PLAIN_REASONS, *(name for _number, name in self.flags))
 
-    def _codes(self, numbers: Numbers) -> IndexArray:
+    def _codes(self, numbers: NumberArray) -> UInt8Array:
         codes = np.where(self.valid(numbers), 0, NODATA_CODE).astype(np.uint8)
         if self.valid_range is not None:
             low, high = self.valid_range
@@ -120,7 +115,7 @@ class Encoding:
             codes[numbers == number] = code
         return codes
 
-    def reasons(self, numbers: Numbers, valid: BoolArray) -> list[str | None]:
+    def reasons(self, numbers: NumberArray, valid: BoolArray) -> list[str | None]:
         """Return for each of (n,) numbers why it is no value: `None`, `nodata`, a flag's name or `outside_range`."""
         names = dict(self.flags)
         reasons: list[str | None] = [None] * len(numbers)
@@ -142,7 +137,7 @@ class Encoding:
 
 
 @lru_cache(maxsize=256)
-def _code_table(encoding: Encoding, dtype: str) -> IndexArray | None:
+def _code_table(encoding: Encoding, dtype: str) -> UInt8Array | None:
     """(number,): codes of all numbers of a small type of integers, by their bits."""
     kind = np.dtype(dtype)
     if kind.kind not in "iu" or 256**kind.itemsize > MOST_TABLED:
@@ -159,7 +154,7 @@ def _plain(number: float) -> float:
 class Pixels:
     """Digital numbers as a source holds them, with its own mask where it has one."""
 
-    numbers: Numbers
+    numbers: NumberArray
     """(y, x) of a window, or (time,) of one cell."""
     valid: BoolArray | None = None
     """Same shape; `None` where the numbers alone tell."""
@@ -169,7 +164,7 @@ class Pixels:
     """Of a block: why each is no value; `None` where `pixel_codes` finds it from the rest."""
 
 
-def as_meant(numbers: Numbers, dtype: str) -> Numbers:
+def as_meant(numbers: NumberArray, dtype: str) -> NumberArray:
     """Return the numbers in the machine's byte order, their bits taken as `dtype` where that is another type."""
     if not numbers.dtype.isnative:
         numbers = numbers.astype(numbers.dtype.newbyteorder("="))
@@ -180,7 +175,7 @@ def as_meant(numbers: Numbers, dtype: str) -> Numbers:
 class Codes:
     """Why pixels are no values."""
 
-    numbers: IndexArray
+    numbers: UInt8Array
     """In the shape of the pixels: 0 where there is a value, else a count from 1 into `names`."""
     names: tuple[str, ...]
 
@@ -228,7 +223,7 @@ def cell_reasons(pixels: Pixels, encoding: Encoding) -> tuple[str | None, ...]:
 class Raster:
     """Digital numbers on a requested grid."""
 
-    numbers: Numbers
+    numbers: NumberArray
     """(y, x), row 0 in the north; meaningless where `present` is false."""
     encoding: Encoding
     present: BoolArray | None = None
@@ -244,11 +239,11 @@ class Raster:
         """Return some rows, in the same memory."""
         return Raster(self.numbers[rows], self.encoding, None if self.present is None else self.present[rows])
 
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> Float64Array:
         """Return physical values (y, x), NaN where there is none."""
         return np.where(self.valid, self.encoding.values(self.numbers), np.nan)
 
-    def values_for_files(self) -> NDArray[np.float32]:
+    def values_for_files(self) -> Float32Array:
         """Return physical values (y, x) as files have them, infinite where they are larger; NaN where there is none."""
         with np.errstate(over="ignore"):
             return self.values().astype(np.float32)
@@ -258,9 +253,9 @@ class Raster:
 class IndexPicture:
     """A picture of one band: an index a pixel, a colour an index."""
 
-    index: IndexArray
+    index: UInt8Array
     """(y, x)."""
-    palette: NDArray[np.uint8]
+    palette: UInt8Array
     """(256, 4), red, green, blue, alpha."""
 
     @property
@@ -273,7 +268,7 @@ class IndexPicture:
         """Return some rows, in the same memory."""
         return IndexPicture(self.index[rows], self.palette)
 
-    def rgba(self) -> NDArray[np.uint8]:
+    def rgba(self) -> UInt8Array:
         """Return (y, x, 4)."""
         colours = np.ascontiguousarray(self.palette).view(np.uint32)[:, 0]  # whole, four times as quick as by bands
         return colours.take(self.index)[..., np.newaxis].view(np.uint8)
@@ -283,7 +278,7 @@ class IndexPicture:
 class RgbaPicture:
     """A picture of several bands or more than 256 colours."""
 
-    pixels: NDArray[np.uint8]
+    pixels: UInt8Array
     """(y, x, 4)."""
 
     @property
@@ -296,7 +291,7 @@ class RgbaPicture:
         """Return some rows, in the same memory."""
         return RgbaPicture(self.pixels[rows])
 
-    def rgba(self) -> NDArray[np.uint8]:
+    def rgba(self) -> UInt8Array:
         """Return (y, x, 4)."""
         return self.pixels
 

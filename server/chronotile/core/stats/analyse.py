@@ -14,8 +14,6 @@ from chronotile.core.model.series.analysis import (
     Climatology,
     Curves,
     Findings,
-    FloatArray,
-    IntArray,
     Normals,
     SavitzkyGolay,
     Smoothing,
@@ -24,7 +22,8 @@ from chronotile.core.model.series.analysis import (
     Whittaker,
 )
 from chronotile.core.model.series.directions import require_directional
-from chronotile.core.model.time.instants import DAY, InstantArray
+from chronotile.core.model.time.instants import DAY
+from chronotile.core.model.types import Float64Array, InstantArray, Int64Array
 from chronotile.core.stats.climatology import (
     SLOT_COUNTS,
     fill_from_normals,
@@ -97,7 +96,7 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
 
 def _period_anomalies(
     series: Curves, reference: Curves, how: Climatology, *, step: Step, kind: AnomalyKind
-) -> tuple[FloatArray, IntArray]:
+) -> tuple[Float64Array, Int64Array]:
     """The anomalies of periods, and the dates (series, period) that each is the mean of.
 
     Each date is compared with the normal of its own part of the year, so that missing dates move no mean: a June of
@@ -105,7 +104,7 @@ def _period_anomalies(
     """
     how = replace(how, by=slot_kind(max(series.times, reference.times, key=len), how.by))
 
-    def differences(curves: Curves) -> tuple[Curves, IntArray]:
+    def differences(curves: Curves) -> tuple[Curves, Int64Array]:
         apart = find_anomalies(curves, reference, find_normals(reference, curves.times, how), "abs")
         return period_means(Curves(times=curves.times, values=apart), periods_of(curves.times, step.period))
 
@@ -156,17 +155,17 @@ def _join(parts: Sequence[Findings]) -> Findings:
     )
 
 
-def _smooth(observed: Curves, how: Smoothing) -> FloatArray:
+def _smooth(observed: Curves, how: Smoothing) -> Float64Array:
     return smooth_whittaker(observed, how) if isinstance(how, Whittaker) else smooth_savitzky_golay(observed, how)
 
 
-def _fill(series: Curves, normals: Normals | None, analysis: Analysis) -> FloatArray | None:
+def _fill(series: Curves, normals: Normals | None, analysis: Analysis) -> Float64Array | None:
     if analysis.fill == "linear":
         return fill_linear(series)
     return fill_from_normals(series, normals) if analysis.fill == "climatology" and normals is not None else None
 
 
-def _has_values(found: FloatArray | None) -> list[bool]:
+def _has_values(found: Float64Array | None) -> list[bool]:
     # Whether each series has any; empty where it was not requested.
     return [] if found is None else [bool(np.isfinite(each).any()) for each in found]
 

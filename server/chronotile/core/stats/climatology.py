@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chronotile.core.model.series.analysis import AnomalyKind, Climatology, Curves, FloatArray, Normals, SlotKind
+from chronotile.core.model.series.analysis import AnomalyKind, Climatology, Curves, Normals, SlotKind
 from chronotile.core.model.series.directions import mean_of_sums, shortest, summands
-from chronotile.core.model.time.instants import InstantArray, format_instant
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, InstantArray, Int64Array
 from chronotile.core.stats.percentiles import percentile_of_ordered
 from chronotile.core.stats.period_means import observations_of
 
@@ -21,8 +21,6 @@ SLOT_COUNTS: dict[SlotKind, int] = {"day": 365, "dekad": 36, "month": 12}
 HALF_WINDOW_DAYS = 5
 """A day's values are those of the eleven days around it: one day has one value a year at most."""
 MONTHLY = np.timedelta64(28, "D")
-
-SlotNumbers = NDArray[np.int64]
 
 
 def slot_kind(times: InstantArray, requested: SlotKind | None) -> SlotKind:
@@ -37,7 +35,7 @@ def slot_kind(times: InstantArray, requested: SlotKind | None) -> SlotKind:
     return "month" if observed.size > 1 and np.median(np.diff(observed)) >= MONTHLY else "dekad"
 
 
-def slot_numbers(times: InstantArray, by: SlotKind) -> SlotNumbers:
+def slot_numbers(times: InstantArray, by: SlotKind) -> Int64Array:
     """Return the slot of the year of each of the times (time,), from 0; 29 February counts as the 28th."""
     months = times.astype("datetime64[M]")
     month = months.astype(np.int64) % 12
@@ -47,7 +45,7 @@ def slot_numbers(times: InstantArray, by: SlotKind) -> SlotNumbers:
     if by == "dekad":
         return np.asarray(month * 3 + np.minimum(day // 10, 2))
     lengths = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
-    before: SlotNumbers = np.append(0, np.cumsum(lengths)[:-1])[month]
+    before: Int64Array = np.append(0, np.cumsum(lengths)[:-1])[month]
     return np.asarray(before + np.minimum(day, lengths[month] - 1))
 
 
@@ -80,7 +78,7 @@ def find_normals(reference: Curves, times: InstantArray, how: Climatology) -> No
     )
 
 
-def find_anomalies(curves: Curves, reference: Curves, normals: Normals, kind: AnomalyKind) -> FloatArray:
+def find_anomalies(curves: Curves, reference: Curves, normals: Normals, kind: AnomalyKind) -> Float64Array:
     """Return how the values lie to those of the same slot in the reference, (series, time).
 
     Args:
@@ -102,7 +100,7 @@ def find_anomalies(curves: Curves, reference: Curves, normals: Normals, kind: An
     return np.asarray(np.divide(curves.values - normals.at_times, deviations, out=anomalies, where=is_told))
 
 
-def deviates(deviations: FloatArray, means: FloatArray) -> NDArray[np.bool_]:
+def deviates(deviations: Float64Array, means: Float64Array) -> BoolArray:
     """Return where values differ at all: equal values leave a deviation of rounding only."""
     return np.asarray(deviations > 1e-12 * np.maximum(np.abs(means), np.finfo(np.float64).tiny))
 
@@ -113,12 +111,12 @@ def rank_count(times: InstantArray, reference: InstantArray, by: SlotKind) -> in
     return sum(int(own[slot]) * members.size for slot, members in _members(reference, by))
 
 
-def fill_from_normals(curves: Curves, normals: Normals) -> FloatArray:
+def fill_from_normals(curves: Curves, normals: Normals) -> Float64Array:
     """Return (series, time): values as they are, and in gaps what is normal for the slot."""
     return np.asarray(np.where(np.isfinite(curves.values), curves.values, normals.at_times))
 
 
-def _each_slot(reference: Curves, by: SlotKind, reduced: Callable[[FloatArray], FloatArray]) -> FloatArray:
+def _each_slot(reference: Curves, by: SlotKind, reduced: Callable[[Float64Array], Float64Array]) -> Float64Array:
     """How to reduce each slot's values (series, n), (series, slot); NaN without any."""
     found = np.full((len(reference.values), SLOT_COUNTS[by]), np.nan)
     for slot, members in _members(reference.times, by):
@@ -126,27 +124,27 @@ def _each_slot(reference: Curves, by: SlotKind, reduced: Callable[[FloatArray], 
     return found
 
 
-def _counts(values: FloatArray) -> FloatArray:
+def _counts(values: Float64Array) -> Float64Array:
     return np.asarray(np.isfinite(values).sum(axis=1), dtype=np.float64)
 
 
-def _means(values: FloatArray, circle: float | None = None) -> FloatArray:
+def _means(values: Float64Array, circle: float | None = None) -> Float64Array:
     total = np.nansum(summands(values, circle), axis=1)
     return mean_of_sums(total, _counts(values), circle, np.any(values < 0, axis=1))
 
 
-def _deviations(values: FloatArray) -> FloatArray:
+def _deviations(values: Float64Array) -> Float64Array:
     """Of samples: divided by one less than their count."""
     freedom = _counts(values) - 1
     squares = np.nansum((values - _means(values)[:, np.newaxis]) ** 2, axis=1)
     return np.asarray(np.sqrt(np.divide(squares, freedom, out=np.full(freedom.shape, np.nan), where=freedom > 0)))
 
 
-def _percentiles(values: FloatArray, *, percent: float) -> FloatArray:
+def _percentiles(values: Float64Array, *, percent: float) -> Float64Array:
     return percentile_of_ordered(np.sort(values, axis=1), percent)
 
 
-def _members(times: InstantArray, by: SlotKind) -> Iterator[tuple[int, NDArray[np.intp]]]:
+def _members(times: InstantArray, by: SlotKind) -> Iterator[tuple[int, IndexArray]]:
     """The slots that have any times, and which those are."""
     numbers, count = slot_numbers(times, by), SLOT_COUNTS[by]
     reach = HALF_WINDOW_DAYS if by == "day" else 0
@@ -157,7 +155,7 @@ def _members(times: InstantArray, by: SlotKind) -> Iterator[tuple[int, NDArray[n
             yield slot, members
 
 
-def _ranks(curves: Curves, reference: Curves, by: SlotKind) -> FloatArray:
+def _ranks(curves: Curves, reference: Curves, by: SlotKind) -> Float64Array:
     ranks = np.full(curves.values.shape, np.nan)
     numbers = slot_numbers(curves.times, by)
     for slot, members in _members(reference.times, by):

@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.raster import Encoding, Raster
 from chronotile.core.model.request import PictureReducer
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
 from chronotile.core.model.series.directions import mean_of_sums, shortest, vectors_of
+from chronotile.core.model.types import AnyArray, Float64Array
 from chronotile.core.stats.climatology import deviates
 
 BLOCK_VALUES = 1 << 20
@@ -114,7 +113,7 @@ def _extreme(first: Raster, others: Iterator[Raster], is_better: np.ufunc) -> Ra
 
 def _mean(first: Raster, others: Iterator[Raster]) -> Raster:
     circle = first.encoding.circle
-    total: NDArray[Any] = np.zeros(first.numbers.shape, dtype=np.float64 if circle is None else np.complex128)
+    total: AnyArray = np.zeros(first.numbers.shape, dtype=np.float64 if circle is None else np.complex128)
     count, is_signed = np.zeros(total.shape, dtype=np.int32), np.zeros(total.shape, dtype=bool)
     for raster in chain([first], others):
         for rows in _strips(raster):
@@ -140,12 +139,12 @@ def _median(rasters: list[Raster]) -> Raster:
     return Raster(medians, _of_values(rasters[0].encoding))
 
 
-def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _medians(values: Float64Array) -> Float64Array:
     """Along the first axis, of what is not NaN; sorting puts that first."""
     values.sort(axis=0)
     count = np.isfinite(values).sum(axis=0, keepdims=True)
     low, high = (np.take_along_axis(values, np.maximum(count - each, 0) // 2, axis=0)[0] for each in (1, 0))
-    middle: NDArray[np.float64] = (low + high) / 2
+    middle: Float64Array = (low + high) / 2
     return middle
 
 

@@ -5,26 +5,33 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.number_text import without_noise
-from chronotile.core.model.raster import BoolArray, Encoding, IndexArray, Numbers
-from chronotile.core.model.series.directions import Vectors, vectors_of
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.series.directions import vectors_of
+from chronotile.core.model.types import (
+    AnyArray,
+    BoolArray,
+    ComplexArray,
+    Float64Array,
+    FloatArray,
+    IndexArray,
+    Int64Array,
+    NumberArray,
+    UInt8Array,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sortable:
     """Numbers in the order of their values, NaN where there is none, which take less than values."""
 
-    numbers: NDArray[Any]
+    numbers: AnyArray
     """(time, cell) floats."""
-    values_of: Callable[[NDArray[Any]], FloatArray]
+    values_of: Callable[[AnyArray], Float64Array]
 
     @classmethod
-    def of(cls, numbers: Numbers, valid: BoolArray, values: FloatArray, encoding: Encoding) -> "Sortable":
+    def of(cls, numbers: NumberArray, valid: BoolArray, values: Float64Array, encoding: Encoding) -> "Sortable":
         """Return numbers that 32 bits hold as such floats, others as the values that they stand for."""
         is_small = numbers.dtype == np.float32 or (numbers.dtype.kind in "iu" and numbers.dtype.itemsize <= 2)
         if encoding.scale > 0 and is_small:
@@ -35,8 +42,8 @@ class Sortable:
 
 
 def percentiles(
-    sortable: Sortable, bounds: IntArray, percents: Sequence[float], *, weights: FloatArray | None = None
-) -> FloatArray:
+    sortable: Sortable, bounds: Int64Array, percents: Sequence[float], *, weights: Float64Array | None = None
+) -> Float64Array:
     """Return (percent, time, area) percentiles, NaN where there is no value.
 
     Without weights numpy's linear method (Hyndman and Fan 1996, definition 7); with weights its `inverted_cdf`
@@ -68,13 +75,13 @@ def percentiles(
 
 
 def percentiles_of_many(
-    numbers: Numbers,
+    numbers: NumberArray,
     valid: BoolArray,
     encoding: Encoding,
     percents: Sequence[float],
     *,
-    weights: FloatArray | None = None,
-) -> FloatArray:
+    weights: Float64Array | None = None,
+) -> Float64Array:
     """Return (percent,) percentiles, as `percentiles` does, of (cell,) numbers that are many; NaN without a value.
 
     They are sorted only as far as need be.
@@ -98,9 +105,7 @@ def percentiles_of_many(
     return lerp(low, high, np.array([last * share for share in shares]) - lower)
 
 
-def _linear(
-    rows: NDArray[Any], shares: list[float], values_of: Callable[[NDArray[Any]], FloatArray]
-) -> list[FloatArray]:
+def _linear(rows: AnyArray, shares: list[float], values_of: Callable[[AnyArray], Float64Array]) -> list[Float64Array]:
     """Between the two nearest of each row, which are sorted in place."""
     rows.sort(axis=-1)
     last = last_ranks(rows)
@@ -112,7 +117,7 @@ def _linear(
     return found
 
 
-def _inverted(rows: FloatArray, weights: FloatArray, shares: list[float]) -> list[FloatArray]:
+def _inverted(rows: Float64Array, weights: Float64Array, shares: list[float]) -> list[Float64Array]:
     """The first of the sorted values of each row at which the part of the weight is reached."""
     order = np.argsort(rows, axis=-1, kind="stable")
     rows = np.take_along_axis(rows, order, axis=-1)
@@ -142,7 +147,11 @@ class NumberCounts:
     """
 
     def __init__(
-        self, numbers: Numbers, codes: IndexArray, encoding: Encoding, weights: Callable[[int, int], FloatArray] | None
+        self,
+        numbers: NumberArray,
+        codes: UInt8Array,
+        encoding: Encoding,
+        weights: Callable[[int, int], Float64Array] | None,
     ) -> None:
         unsigned = np.dtype(f"u{numbers.dtype.itemsize}")
         every = np.arange(256**numbers.dtype.itemsize, dtype=unsigned)
@@ -163,36 +172,36 @@ class NumberCounts:
         self.weight = self._weighted.sum(axis=1, keepdims=True)
         self.whole = np.array([whole])
 
-    def count_code(self, code: int) -> IntArray:
+    def count_code(self, code: int) -> Int64Array:
         """Return how many cells have a code."""
-        counts: IntArray = np.count_nonzero(self._codes == code, axis=1)[:, None]
+        counts: Int64Array = np.count_nonzero(self._codes == code, axis=1)[:, None]
         return counts
 
-    def sums(self) -> FloatArray:
+    def sums(self) -> Float64Array:
         """Return the sum of values times weights."""
         return (self._weighted @ self._values)[:, None]
 
-    def squares(self, mean: FloatArray) -> FloatArray:
+    def squares(self, mean: Float64Array) -> Float64Array:
         """Return the sum of squared distances from a mean times weights."""
         distances = self._values - np.nan_to_num(mean)
-        squares: FloatArray = (self._weighted * distances * distances).sum(axis=1, keepdims=True)
+        squares: Float64Array = (self._weighted * distances * distances).sum(axis=1, keepdims=True)
         return squares
 
-    def vectors(self, circle: float) -> Vectors:
+    def vectors(self, circle: float) -> ComplexArray:
         """Return the sum of unit vectors times weights."""
         return np.asarray(self._weighted @ vectors_of(self._values, circle))[:, None]
 
-    def least(self) -> FloatArray:
+    def least(self) -> Float64Array:
         """Return the least value, any where there is none."""
-        least: FloatArray = self._values[np.argmax(self._counts > 0, axis=1)][:, None]
+        least: Float64Array = self._values[np.argmax(self._counts > 0, axis=1)][:, None]
         return least
 
-    def greatest(self) -> FloatArray:
+    def greatest(self) -> Float64Array:
         """Return the greatest value, any where there is none."""
-        greatest: FloatArray = self._values[::-1][np.argmax(self._counts[:, ::-1] > 0, axis=1)][:, None]
+        greatest: Float64Array = self._values[::-1][np.argmax(self._counts[:, ::-1] > 0, axis=1)][:, None]
         return greatest
 
-    def histogram(self, edges: FloatArray) -> FloatArray:
+    def histogram(self, edges: Float64Array) -> Float64Array:
         """Return (time, 1, bin) weights by bin; the last has its upper edge."""
         bins = edges.size - 1
         bin_of = bins_of(self._values, edges)
@@ -201,7 +210,7 @@ class NumberCounts:
         np.add.at(found, bin_of[is_own], self._weighted.T[is_own])
         return found.T[:, None]
 
-    def percentiles(self, percents: Sequence[float]) -> FloatArray:
+    def percentiles(self, percents: Sequence[float]) -> Float64Array:
         """Return (percent, time, 1) percentiles as `stats.percentiles` defines them; NaN where there is no value."""
         sums = np.cumsum(self._weighted, axis=1)
         find = self._inverted if self._is_weighted else self._linear
@@ -209,7 +218,7 @@ class NumberCounts:
         found[:, self.count[:, 0] == 0] = np.nan
         return found[..., None]
 
-    def _linear(self, sums: FloatArray, share: float) -> FloatArray:
+    def _linear(self, sums: Float64Array, share: float) -> Float64Array:
         last = np.maximum(sums[:, -1] - 1, 0)
         place = last * share
         lower = np.floor(place).astype(np.int64)
@@ -219,15 +228,15 @@ class NumberCounts:
         )
         return lerp(low, high, place - lower)
 
-    def _inverted(self, sums: FloatArray, share: float) -> FloatArray:
+    def _inverted(self, sums: Float64Array, share: float) -> Float64Array:
         is_reached = (sums >= share_needed(share) * sums[:, -1:]) & (sums > 0)
-        found: FloatArray = self._values[np.argmax(is_reached, axis=1)]
+        found: Float64Array = self._values[np.argmax(is_reached, axis=1)]
         return found
 
 
 def _counted(
-    numbers: Numbers, codes: IndexArray, bins: int, weights: Callable[[int, int], FloatArray] | None
-) -> tuple[IntArray, FloatArray | None, float]:
+    numbers: NumberArray, codes: UInt8Array, bins: int, weights: Callable[[int, int], Float64Array] | None
+) -> tuple[Int64Array, Float64Array | None, float]:
     """(time, number) counts of values, and their weights if they have some; and the weight of all cells."""
     times, cells = numbers.shape
     counts = np.zeros((times, bins + 1), dtype=np.int64)
@@ -256,7 +265,7 @@ ROUNDING = 1e-9
 """Of sums of weights, relative to all weight: half a weight and half but its rounding are the same percentile."""
 
 
-def percentile_of_ordered(ordered: FloatArray, percent: float) -> FloatArray:
+def percentile_of_ordered(ordered: Float64Array, percent: float) -> Float64Array:
     """Return a percentile of each row (…, n) in ascending order with NaN last; NaN of a row without values.
 
     Interpolated linearly between values (Hyndman and Fan 1996, definition 7); 50 is the median.
@@ -265,24 +274,24 @@ def percentile_of_ordered(ordered: FloatArray, percent: float) -> FloatArray:
     return value_between(ordered, last * (percent / 100), last)
 
 
-def last_ranks(ordered: FloatArray) -> IntArray:
+def last_ranks(ordered: Float64Array) -> Int64Array:
     """Return the rank, from 0, of the last value of each row (…, n) with NaN last; 0 of a row without values."""
     return np.asarray(np.maximum(np.count_nonzero(~np.isnan(ordered), axis=-1) - 1, 0))
 
 
-def value_between(ordered: FloatArray, place: NDArray[np.floating[Any]], last: IntArray) -> FloatArray:
+def value_between(ordered: Float64Array, place: FloatArray, last: Int64Array) -> Float64Array:
     """Return the value of each row (…, n) at a place between two ranks (…)."""
     lower = np.floor(place).astype(np.int64)
     low, high = (value_at(ordered, each) for each in (lower, np.minimum(lower + 1, last)))
     return lerp(low, high, place - lower)
 
 
-def lerp(low: FloatArray, high: FloatArray, part: NDArray[np.floating[Any]]) -> FloatArray:
+def lerp(low: Float64Array, high: Float64Array, part: FloatArray) -> Float64Array:
     """Return what lies a part of the way from one to the other, from the nearer end as numpy does."""
     return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
 
 
-def value_at(ordered: FloatArray, ranks: IntArray) -> FloatArray:
+def value_at(ordered: Float64Array, ranks: Int64Array) -> Float64Array:
     """Return the value of each row (…, n) at its rank (…); NaN where rows hold nothing."""
     if ordered.shape[-1] == 0:
         return np.full(ordered.shape[:-1], np.nan)
@@ -307,12 +316,12 @@ SLACK = 1e-12
 """Of the greatest edge: how far below an edge a value still counts as the edge."""
 
 
-def even_edges(low: float, high: float, bins: int) -> FloatArray:
+def even_edges(low: float, high: float, bins: int) -> Float64Array:
     """Return (bin + 1,) edges of bins of one width, as documents tell them."""
     return np.array([without_noise(edge) for edge in np.linspace(low, high, bins + 1).tolist()])
 
 
-def bins_of(values: FloatArray, edges: FloatArray) -> NDArray[np.intp]:
+def bins_of(values: Float64Array, edges: Float64Array) -> IndexArray:
     """Return the bin of each value: -1 below the first edge, as many as there are bins above the last.
 
     Each bin has its lower edge, the last its upper one too.

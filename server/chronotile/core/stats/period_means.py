@@ -6,9 +6,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.model.series.analysis import Curves, FloatArray, IntArray
+from chronotile.core.model.series.analysis import Curves
 from chronotile.core.model.series.directions import mean_of_sums, summands
-from chronotile.core.model.time.instants import InstantArray, Period
+from chronotile.core.model.time.instants import Period
+from chronotile.core.model.types import Float64Array, IndexArray, InstantArray, Int64Array
 
 Number = TypeVar("Number", np.float64, np.int64, np.complex128)
 
@@ -19,7 +20,7 @@ class Periods:
 
     starts: InstantArray
     """(period,), ascending."""
-    bounds: NDArray[np.intp]
+    bounds: IndexArray
     """(period,): the index of the first time of each."""
 
 
@@ -29,7 +30,7 @@ def periods_of(times: InstantArray, period: Period) -> Periods:
     return Periods(starts=starts, bounds=bounds)
 
 
-def period_means(curves: Curves, periods: Periods) -> tuple[Curves, IntArray]:
+def period_means(curves: Curves, periods: Periods) -> tuple[Curves, Int64Array]:
     """Return the mean of the values of each period, NaN without any, and their counts (series, period).
 
     Means of directions are circular.
@@ -49,7 +50,7 @@ def period_sums(values: NDArray[Number], periods: Periods) -> NDArray[Number]:
     return np.asarray(np.add.reduceat(values, periods.bounds, axis=0))
 
 
-def period_counts(times: InstantArray, periods: Periods) -> IntArray:
+def period_counts(times: InstantArray, periods: Periods) -> Int64Array:
     """Return how many of the times (time,) each period holds, (period,)."""
     return period_sums(np.ones(times.size, dtype=np.int64), periods)
 
@@ -94,9 +95,9 @@ class Observations(NamedTuple):
 
     times: InstantArray
     """(observation,): the day, or part of a day, of each: minutes between acquisitions do not change it."""
-    firsts: NDArray[np.intp]
+    firsts: IndexArray
     """(observation,): index of the first acquisition of each."""
-    of_time: NDArray[np.intp]
+    of_time: IndexArray
     """(time,): the observation that each acquisition is part of."""
 
 
@@ -115,7 +116,7 @@ def observations_of(times: InstantArray) -> Observations:
     return Observations(times=even[firsts].astype("datetime64[ns]"), firsts=firsts, of_time=np.cumsum(is_first) - 1)
 
 
-def _even(nanoseconds: IntArray) -> IntArray:
+def _even(nanoseconds: Int64Array) -> Int64Array:
     """The beginning of the span (of 1970's days, or parts of days) that each time counts to."""
     if not nanoseconds.size:
         return nanoseconds
@@ -128,11 +129,11 @@ def _even(nanoseconds: IntArray) -> IntArray:
     return even if _are_observations(even) else nanoseconds
 
 
-def _are_observations(even: IntArray) -> bool:
+def _are_observations(even: Int64Array) -> bool:
     return bool(even.size <= MOST_ACQUISITIONS * (1 + np.count_nonzero(np.diff(even))))
 
 
-def _middle(nanoseconds: IntArray, span: int) -> tuple[int, float]:
+def _middle(nanoseconds: Int64Array, span: int) -> tuple[int, float]:
     """The median time within the span, from just before its beginning on, and how far all agree on it, from 0 to 1.
 
     The median is that of the times around their mean direction: it stays where it is though some have twins.
@@ -154,5 +155,5 @@ def merge_twins(curves: Curves, observations: Observations) -> Curves:
         np.add.reduceat(each, observations.firsts, axis=1)
         for each in (np.where(valid, curves.values, 0.0), valid.astype(np.int64))
     )
-    means: FloatArray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    means: Float64Array = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     return Curves(times=observations.times, values=means)

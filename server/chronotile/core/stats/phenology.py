@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.core.model.series.analysis import Curves, FloatArray, Phenology, Seasons
+from chronotile.core.model.series.analysis import Curves, Phenology, Seasons
+from chronotile.core.model.types import Float64Array
 from chronotile.core.stats.smoothing import days_of, reaches
 
 LEAST_PROMINENCE = 0.25
@@ -68,7 +69,7 @@ def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
     return tuple(found)
 
 
-def daily_curves(days: FloatArray, values: FloatArray, daily: FloatArray) -> FloatArray:
+def daily_curves(days: Float64Array, values: Float64Array, daily: Float64Array) -> Float64Array:
     """Return curves (series, day) through values (series, time) that rise and fall as the values do.
 
     Cubic, with the slopes of the cubic spline, each held to three times the gentler of the two lines to its neighbours
@@ -83,11 +84,11 @@ def daily_curves(days: FloatArray, values: FloatArray, daily: FloatArray) -> Flo
     reach = 3 * np.minimum(np.abs(before), np.abs(after))
     rises, falls = (before > 0) & (after > 0), (before < 0) & (after < 0)
     slopes = np.clip(slopes, np.where(rises, 0.0, -reach), np.where(falls, 0.0, reach))
-    curves: FloatArray = CubicHermiteSpline(days, values, slopes, axis=1)(daily)
+    curves: Float64Array = CubicHermiteSpline(days, values, slopes, axis=1)(daily)
     return curves
 
 
-def _seasons_of(curve: FloatArray, how: Phenology) -> list[_Season]:
+def _seasons_of(curve: Float64Array, how: Phenology) -> list[_Season]:
     """Of one daily curve (day,)."""
     from scipy.signal import find_peaks
 
@@ -105,7 +106,7 @@ def _seasons_of(curve: FloatArray, how: Phenology) -> list[_Season]:
         peaks.remove(shortest.peak)
 
 
-def _between_troughs(curve: FloatArray, peaks: list[int], how: Phenology) -> list[_Season]:
+def _between_troughs(curve: Float64Array, peaks: list[int], how: Phenology) -> list[_Season]:
     """The seasons of these peaks that are whole."""
     last = curve.size - 1
     troughs = [start + int(curve[start : end + 1].argmin()) for start, end in pairwise([0, *peaks, last])]
@@ -116,14 +117,14 @@ def _between_troughs(curve: FloatArray, peaks: list[int], how: Phenology) -> lis
     ]
 
 
-def _begins_flat(rise: FloatArray) -> bool:
+def _begins_flat(rise: Float64Array) -> bool:
     """Whether the days up to a peak begin at the base of the rise."""
     low = rise.min()
     base = rise[:BASE_DAYS]
     return rise.size > BASE_DAYS and bool((base <= low + BASE_SHARE * (rise[-1] - low)).all())
 
 
-def _season(curve: FloatArray, shape: tuple[int, int, int], how: Phenology) -> _Season:
+def _season(curve: Float64Array, shape: tuple[int, int, int], how: Phenology) -> _Season:
     """Of the days of trough, peak and trough."""
     before, peak, after = shape
     rise, fall = curve[before : peak + 1], curve[peak : after + 1]
@@ -137,7 +138,7 @@ def _season(curve: FloatArray, shape: tuple[int, int, int], how: Phenology) -> _
     return _Season(start, peak, end, amplitude, float(curve[peak]))
 
 
-def _within(values: FloatArray, seasons: Seasons) -> Seasons:
+def _within(values: Float64Array, seasons: Seasons) -> Seasons:
     """With no more than the values of the curve: between two of them it may rise a little higher."""
     return replace(
         seasons,

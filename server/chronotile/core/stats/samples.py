@@ -6,11 +6,11 @@ from functools import partial
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chronotile.core.model.raster import Encoding, IndexArray, Numbers
+from chronotile.core.model.raster import Encoding
 from chronotile.core.model.series.analysis import Reducer
-from chronotile.core.model.series.directions import Vectors, circular_deviations, mean_directions, vectors_of
+from chronotile.core.model.series.directions import circular_deviations, mean_directions, vectors_of
+from chronotile.core.model.types import ComplexArray, Float64Array, Int64Array, NumberArray, UInt8Array
 from chronotile.core.stats.percentiles import (
     NumberCounts,
     Sortable,
@@ -20,9 +20,6 @@ from chronotile.core.stats.percentiles import (
     table_size,
 )
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
 PART_VALUES = 1 << 19
 """Values that are worked on at once."""
 
@@ -31,20 +28,20 @@ PART_VALUES = 1 << 19
 class CellWeights:
     """What each cell counts for, held by runs of cells that weigh the same."""
 
-    ends: IntArray
+    ends: Int64Array
     """(run + 1,): cells of run `k` stand from `ends[k]` to `ends[k + 1]`."""
-    weights: FloatArray
+    weights: Float64Array
     """(run,)."""
 
-    def part(self, origin: int, first: int, last: int) -> FloatArray:
+    def part(self, origin: int, first: int, last: int) -> Float64Array:
         """Return (cell,) as `of` does, of cells counted from an origin."""
         return self.of(origin + first, origin + last)
 
-    def of(self, first: int, last: int) -> FloatArray:
+    def of(self, first: int, last: int) -> Float64Array:
         """Return (cell,) of the cells from `first` to before `last`, at least one."""
         start = int(np.searchsorted(self.ends, first, side="right")) - 1
         stop = int(np.searchsorted(self.ends, last, side="left"))
-        ends: IntArray = np.clip(self.ends[start : stop + 1], first, last)
+        ends: Int64Array = np.clip(self.ends[start : stop + 1], first, last)
         return np.repeat(self.weights[start:stop], ends[1:] - ends[:-1])
 
 
@@ -52,11 +49,11 @@ class CellWeights:
 class Samples:
     """Digital numbers of the cells of areas, one area after the other."""
 
-    numbers: Numbers
+    numbers: NumberArray
     """(time, cell)."""
-    codes: IndexArray
+    codes: UInt8Array
     """(time, cell): 0 where there is a value, else that of the reason why there is none."""
-    bounds: IntArray
+    bounds: Int64Array
     """(area + 1,): cells of area `k` stand from `bounds[k]` to `bounds[k + 1]`."""
     weights: CellWeights | None = None
     """`None` of all the same."""
@@ -66,13 +63,13 @@ class Samples:
 class Reduced:
     """What became of samples."""
 
-    values: Mapping[str, FloatArray]
+    values: Mapping[str, Float64Array]
     """(time, area) by the reducer's name, of a histogram (time, area, bin); NaN where there is no value."""
-    valid: IntArray
+    valid: Int64Array
     """(time, area): cells with a value."""
-    valid_share: FloatArray
+    valid_share: Float64Array
     """(time, area): of the weight of all cells; NaN of an area without cells."""
-    causes: Mapping[int, IntArray]
+    causes: Mapping[int, Int64Array]
     """(time, area): cells without a value, by the code of the reason; only codes that occur."""
 
 
@@ -99,7 +96,7 @@ def reduce_samples(
     samples: Samples,
     encoding: Encoding,
     reducers: Sequence[Reducer],
-    edges: Mapping[str, FloatArray],
+    edges: Mapping[str, Float64Array],
     *,
     in_order: InOrder = map,
 ) -> Reduced:
@@ -178,36 +175,36 @@ def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: b
 class _Part(Protocol):
     """Some times of some areas, each of which has cells; arrays are (time, area)."""
 
-    count: IntArray
+    count: Int64Array
     """Cells with a value."""
-    weight: FloatArray
+    weight: Float64Array
     """Of those."""
-    whole: FloatArray
+    whole: Float64Array
     """(area,): the weight of all cells."""
 
-    def count_code(self, code: int) -> IntArray: ...
-    def sums(self) -> FloatArray: ...
-    def squares(self, mean: FloatArray) -> FloatArray: ...
-    def vectors(self, circle: float) -> Vectors: ...
-    def least(self) -> FloatArray: ...
-    def greatest(self) -> FloatArray: ...
-    def histogram(self, edges: FloatArray) -> FloatArray: ...
-    def percentiles(self, percents: Sequence[float]) -> FloatArray: ...
+    def count_code(self, code: int) -> Int64Array: ...
+    def sums(self) -> Float64Array: ...
+    def squares(self, mean: Float64Array) -> Float64Array: ...
+    def vectors(self, circle: float) -> ComplexArray: ...
+    def least(self) -> Float64Array: ...
+    def greatest(self) -> Float64Array: ...
+    def histogram(self, edges: Float64Array) -> Float64Array: ...
+    def percentiles(self, percents: Sequence[float]) -> Float64Array: ...
 
 
-def _share(part: _Part, cells: IntArray) -> FloatArray:
+def _share(part: _Part, cells: Int64Array) -> Float64Array:
     # (time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded.
     return np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
 
 
 def _reduce(
     part: _Part,
-    share: FloatArray,
+    share: Float64Array,
     reducers: Sequence[Reducer],
-    edges: Mapping[str, FloatArray],
+    edges: Mapping[str, Float64Array],
     *,
     circle: float | None,
-) -> dict[str, FloatArray]:
+) -> dict[str, Float64Array]:
     """What reducers make of a part; NaN where there is no value."""
     is_empty = part.count == 0
     kinds = {reducer.kind for reducer in reducers}
@@ -265,7 +262,13 @@ class _Small:
     """Some times of some areas at once; `numbers` are (time, cell)."""
 
     def __init__(
-        self, *, numbers: Numbers, codes: IndexArray, encoding: Encoding, bounds: IntArray, weights: FloatArray | None
+        self,
+        *,
+        numbers: NumberArray,
+        codes: UInt8Array,
+        encoding: Encoding,
+        bounds: Int64Array,
+        weights: Float64Array | None,
     ) -> None:
         self._numbers = numbers
         self._encoding = encoding
@@ -283,28 +286,28 @@ class _Small:
         else:
             self.weight, self.whole = (self._sum(weights * self._is_valid), np.add.reduceat(weights, self._starts))
 
-    def count_code(self, code: int) -> IntArray:
+    def count_code(self, code: int) -> Int64Array:
         return np.add.reduceat(self._codes == code, self._starts, axis=1, dtype=np.int64)
 
-    def sums(self) -> FloatArray:
+    def sums(self) -> Float64Array:
         return self._sum(self._weighted(self._values))
 
-    def squares(self, mean: FloatArray) -> FloatArray:
+    def squares(self, mean: Float64Array) -> Float64Array:
         distances = self._values - np.repeat(mean, np.diff(self._bounds), axis=1)
         distances[~self._is_valid] = 0.0
         return self._sum(self._weighted(distances * distances))
 
-    def vectors(self, circle: float) -> Vectors:
+    def vectors(self, circle: float) -> ComplexArray:
         vectors = np.where(self._is_valid, vectors_of(self._values, circle), 0)
         return np.add.reduceat(vectors if self._weights is None else vectors * self._weights, self._starts, axis=1)
 
-    def least(self) -> FloatArray:
+    def least(self) -> Float64Array:
         return np.minimum.reduceat(np.where(self._is_valid, self._values, np.inf), self._starts, axis=1)
 
-    def greatest(self) -> FloatArray:
+    def greatest(self) -> Float64Array:
         return np.maximum.reduceat(np.where(self._is_valid, self._values, -np.inf), self._starts, axis=1)
 
-    def histogram(self, edges: FloatArray) -> FloatArray:
+    def histogram(self, edges: Float64Array) -> Float64Array:
         """Counts of cells; of cells that weigh differently sums of weights."""
         bins = edges.size - 1
         bin_of = bins_of(self._values, edges)
@@ -315,14 +318,14 @@ class _Small:
         counts = np.bincount(slots, weights=weights, minlength=self.count.size * bins)
         return counts.reshape(*self.count.shape, bins).astype(np.float64)
 
-    def percentiles(self, percents: Sequence[float]) -> FloatArray:
+    def percentiles(self, percents: Sequence[float]) -> Float64Array:
         sortable = Sortable.of(self._numbers, self._is_valid, self._values, self._encoding)
         return percentiles(sortable, self._bounds, percents, weights=self._weights)
 
-    def _weighted(self, values: FloatArray) -> FloatArray:
+    def _weighted(self, values: Float64Array) -> Float64Array:
         return values if self._weights is None else values * self._weights
 
-    def _sum(self, each: FloatArray) -> FloatArray:
+    def _sum(self, each: Float64Array) -> Float64Array:
         return np.add.reduceat(each, self._starts, axis=1)
 
 
@@ -330,7 +333,7 @@ class _Large:
     """One area at one time that is too large to be worked on at once; arrays are (1, 1)."""
 
     def __init__(
-        self, *, numbers: Numbers, codes: IndexArray, first: int, weights: CellWeights | None, encoding: Encoding
+        self, *, numbers: NumberArray, codes: UInt8Array, first: int, weights: CellWeights | None, encoding: Encoding
     ) -> None:
         self._numbers = numbers
         self._codes = codes
@@ -341,36 +344,36 @@ class _Large:
         self.weight = self._added(lambda part: part.weight)
         self.whole = self._added(lambda part: part.whole[None])[0]
 
-    def count_code(self, code: int) -> IntArray:
+    def count_code(self, code: int) -> Int64Array:
         return np.array([[np.count_nonzero(self._codes == code)]])
 
-    def sums(self) -> FloatArray:
+    def sums(self) -> Float64Array:
         return self._added(lambda part: part.sums())
 
-    def squares(self, mean: FloatArray) -> FloatArray:
+    def squares(self, mean: Float64Array) -> Float64Array:
         return self._added(lambda part: part.squares(mean))
 
-    def vectors(self, circle: float) -> Vectors:
+    def vectors(self, circle: float) -> ComplexArray:
         return np.asarray(np.sum([part.vectors(circle) for part in self._parts()], axis=0))
 
-    def least(self) -> FloatArray:
-        least: FloatArray = np.min([part.least() for part in self._parts()], axis=0)
+    def least(self) -> Float64Array:
+        least: Float64Array = np.min([part.least() for part in self._parts()], axis=0)
         return least
 
-    def greatest(self) -> FloatArray:
-        greatest: FloatArray = np.max([part.greatest() for part in self._parts()], axis=0)
+    def greatest(self) -> Float64Array:
+        greatest: Float64Array = np.max([part.greatest() for part in self._parts()], axis=0)
         return greatest
 
-    def histogram(self, edges: FloatArray) -> FloatArray:
+    def histogram(self, edges: Float64Array) -> Float64Array:
         return self._added(lambda part: part.histogram(edges))
 
-    def percentiles(self, percents: Sequence[float]) -> FloatArray:
+    def percentiles(self, percents: Sequence[float]) -> Float64Array:
         weights = None if self._weights is None else self._weights.of(self._first, self._first + self._numbers.size)
         found = percentiles_of_many(self._numbers, self._codes == 0, self._encoding, percents, weights=weights)
         return found[:, None, None]
 
-    def _added(self, find: Callable[[_Small], FloatArray]) -> FloatArray:
-        added: FloatArray = np.sum([find(part) for part in self._parts()], axis=0)
+    def _added(self, find: Callable[[_Small], Float64Array]) -> Float64Array:
+        added: Float64Array = np.sum([find(part) for part in self._parts()], axis=0)
         return added
 
     def _parts(self) -> Iterator[_Small]:

@@ -5,9 +5,9 @@ from math import ceil
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from chronotile.core.model.series.analysis import Curves, FloatArray, SavitzkyGolay, Whittaker
+from chronotile.core.model.series.analysis import Curves, SavitzkyGolay, Whittaker
+from chronotile.core.model.types import Float64Array, IndexArray
 
 # Whittaker's smoother on uneven times, with weights against outliers.
 #
@@ -29,7 +29,7 @@ MAX_CONDITION = 1e14
 """Of lambda over the cube of the mean spacing: above it the values are lost to rounding beside the bending."""
 
 
-def smooth_whittaker(curves: Curves, how: Whittaker) -> FloatArray:
+def smooth_whittaker(curves: Curves, how: Whittaker) -> Float64Array:
     """Return the curves (series, time) that are near the values and bend little, in the values' units.
 
     Each minimises `sum(w (y - z)**2) + lambda * integral(z''**2 dt)`, t in days, z'' by divided differences at the
@@ -52,7 +52,7 @@ def smooth_whittaker(curves: Curves, how: Whittaker) -> FloatArray:
     return smoothed
 
 
-def _smooth(values: FloatArray, penalty: FloatArray, how: Whittaker) -> FloatArray:
+def _smooth(values: Float64Array, penalty: Float64Array, how: Whittaker) -> Float64Array:
     """One curve (time,)."""
     known = np.isfinite(values)
     targets = np.where(known, values, 0.0)
@@ -69,19 +69,19 @@ def _smooth(values: FloatArray, penalty: FloatArray, how: Whittaker) -> FloatArr
     return curve
 
 
-def _solve(targets: FloatArray, weights: FloatArray, penalty: FloatArray) -> FloatArray:
+def _solve(targets: Float64Array, weights: Float64Array, penalty: Float64Array) -> Float64Array:
     from scipy.linalg import LinAlgError, solveh_banded
 
     bands = penalty.copy()
     bands[2] += weights
     try:
-        curve: FloatArray = solveh_banded(bands, weights * targets, overwrite_ab=True, check_finite=False)
+        curve: Float64Array = solveh_banded(bands, weights * targets, overwrite_ab=True, check_finite=False)
     except LinAlgError:  # times so uneven, and so stiff a curve, that rounding leaves no solution
         return np.full(targets.shape, np.nan)
     return curve
 
 
-def _penalty(days: FloatArray) -> FloatArray:
+def _penalty(days: Float64Array) -> Float64Array:
     """Upper bands (3, time) of D'HD: D the second divided differences times two, H what of time each stands for."""
     spacing = np.diff(days)
     spacing = np.maximum(spacing, LEAST_SPACING * np.mean(spacing))
@@ -96,7 +96,7 @@ def _penalty(days: FloatArray) -> FloatArray:
     return bands
 
 
-def _weights_of_few(values: FloatArray) -> FloatArray:
+def _weights_of_few(values: Float64Array) -> Float64Array:
     """Weights (n,) of values without gaps: less the farther one lies from the median of five around it.
 
     Tukey's bisquare over six times the median distance of the values from the mean of their neighbours, which is noise
@@ -122,7 +122,7 @@ MAX_GRID = 10
 """Even times for each time of a series; where more were needed the times are too uneven for this filter."""
 
 
-def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> FloatArray:
+def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> Float64Array:
     """Return the filtered curves (series, time), in the values' units.
 
     Gaps are filled linearly; the filter runs over even times, as far apart as the median of the series' own, and its
@@ -158,7 +158,7 @@ def window_points(how: SavitzkyGolay, spacing_days: float) -> int:
     return 2 * half + 1
 
 
-def fill_linear(curves: Curves) -> FloatArray:
+def fill_linear(curves: Curves) -> Float64Array:
     """Return (series, time): values as they are, and in gaps those of the straight line between their neighbours.
 
     Before the first and after the last value NaN stays: there is no second neighbour.
@@ -172,12 +172,12 @@ def fill_linear(curves: Curves) -> FloatArray:
     return filled
 
 
-def days_of(curves: Curves) -> FloatArray:
+def days_of(curves: Curves) -> Float64Array:
     """Return the times as days since the first one, (time,)."""
     return (curves.times - curves.times[:1]).astype("timedelta64[ns]").astype(np.int64) / 86_400e9
 
 
-def reaches(values: FloatArray) -> Iterator[tuple[NDArray[np.intp], slice]]:
+def reaches(values: Float64Array) -> Iterator[tuple[IndexArray, slice]]:
     """Return which series (n,) have their first and last value at the same two times, and the slice of those times.
 
     Series without a value are left out. What is computed along time can so be computed for many series at once.

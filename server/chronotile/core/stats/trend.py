@@ -12,18 +12,9 @@ from math import erfc
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chronotile.core.model.series.analysis import (
-    CONFIDENCE,
-    Curves,
-    FloatArray,
-    IntArray,
-    SlotKind,
-    TrendMethod,
-    Trends,
-)
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.series.analysis import CONFIDENCE, Curves, SlotKind, TrendMethod, Trends
+from chronotile.core.model.types import Float64Array, IndexArray, InstantArray, Int64Array
 from chronotile.core.stats.climatology import slot_kind, slot_numbers
 from chronotile.core.stats.percentiles import percentile_of_ordered, value_at
 from chronotile.core.stats.smoothing import days_of
@@ -39,11 +30,8 @@ PAIR_BYTES = 9
 _ERFC = np.frompyfunc(erfc, 1, 1)
 """Element by element, which takes a hundredth of what the slopes take."""
 
-Group = NDArray[np.intp]
-"""Indexes of the times whose values are compared with one another."""
 
-
-def find_trends(curves: Curves, groups: Sequence[Group]) -> Trends:
+def find_trends(curves: Curves, groups: Sequence[IndexArray]) -> Trends:
     """Return the median slope over all pairs of values of each series, its interval and its significance.
 
     The slope and its interval are Sen's, the probability is that of the Mann-Kendall test: normal approximation with
@@ -61,7 +49,7 @@ def find_trends(curves: Curves, groups: Sequence[Group]) -> Trends:
     return Trends(slope=slope, low=low, high=high, intercept=intercept, p=p, count=count)
 
 
-def groups_of(times: InstantArray, method: TrendMethod, by: SlotKind | None) -> tuple[Group, ...]:
+def groups_of(times: InstantArray, method: TrendMethod, by: SlotKind | None) -> tuple[IndexArray, ...]:
     """Return which of the times (time,) are compared: all, or with `seasonal` those of each slot; one group of none."""
     if method == "theil_sen" or times.size == 0:
         return (np.arange(times.size),)
@@ -69,12 +57,12 @@ def groups_of(times: InstantArray, method: TrendMethod, by: SlotKind | None) -> 
     return tuple(np.flatnonzero(slots == slot) for slot in np.unique(slots))
 
 
-def pair_count(groups: Sequence[Group]) -> int:
+def pair_count(groups: Sequence[IndexArray]) -> int:
     """Return the number of pairs that are compared for each series."""
     return sum(group.size * (group.size - 1) // 2 for group in groups)
 
 
-def _trends_of_block(curves: Curves, groups: Sequence[Group]) -> tuple[FloatArray, ...]:
+def _trends_of_block(curves: Curves, groups: Sequence[IndexArray]) -> tuple[Float64Array, ...]:
     years = days_of(curves) / DAYS_A_YEAR
     slopes = np.empty((len(curves.values), pair_count(groups)))
     statistic, variance = np.zeros(len(curves.values)), np.zeros(len(curves.values))
@@ -94,7 +82,7 @@ def _trends_of_block(curves: Curves, groups: Sequence[Group]) -> tuple[FloatArra
     return slope, low, high, intercept, np.where(np.isnan(slope), np.nan, _probability(statistic, variance))
 
 
-def _interval(ordered: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _interval(ordered: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Median and interval of slopes (series, pair) in order, NaN last; ranks as in Sen (1968, equation 2.6)."""
     counts = np.isfinite(ordered).sum(axis=1)
     slope = np.where(counts >= LEAST_PAIRS, percentile_of_ordered(ordered, 50), np.nan)
@@ -106,23 +94,23 @@ def _interval(ordered: FloatArray, variance: FloatArray) -> tuple[FloatArray, Fl
     return slope, np.where(has_slope, low, np.nan), np.where(has_slope, high, np.nan)
 
 
-def _probability(statistic: FloatArray, variance: FloatArray) -> FloatArray:
+def _probability(statistic: Float64Array, variance: Float64Array) -> Float64Array:
     """Two-sided; 1 where all values are equal and nothing varies."""
     distance = np.maximum(np.abs(statistic) - 1, 0)
     deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
     return np.asarray(_ERFC(distance / (deviation * np.sqrt(2))), dtype=np.float64)
 
 
-def _variance(values: FloatArray) -> FloatArray:
+def _variance(values: Float64Array) -> Float64Array:
     # That of Kendall's statistic of each series (series, n), less what ties take from it (Kendall 1975).
     return (_spread(np.isfinite(values).sum(axis=1)) - _tied(values)) / 18
 
 
-def _spread(count: IntArray) -> IntArray:
+def _spread(count: Int64Array) -> Int64Array:
     return count * (count - 1) * (2 * count + 5)
 
 
-def _tied(values: FloatArray) -> FloatArray:
+def _tied(values: Float64Array) -> Float64Array:
     """The sum over the runs of equal values of each series; NaN equals nothing."""
     if values.size == 0:
         return np.zeros(len(values))

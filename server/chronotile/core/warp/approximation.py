@@ -8,16 +8,15 @@ edge of a projection) the check fails and every pixel is transformed.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.crs import Crs, transformer
-from chronotile.core.model.grid import FloatArray, Grid, NativeGrid
-from chronotile.core.model.kept import kept
+from chronotile.core.model.grid import Grid, NativeGrid
+from chronotile.core.model.types import FloatArray
+from chronotile.core.size_cache import cache_by_size
 
-Weights = NDArray[np.floating[Any]]
 Precision = Literal["float32", "float64"]
 
 ALL = slice(None)
@@ -91,7 +90,7 @@ class Lattice:
         near = OnPixels(down @ (rows - row).astype(np.float32), down @ (columns - column).astype(np.float32), across)
         return NearCells(int(row), int(column), near)
 
-    def _weights(self, grid: Grid, dtype: Precision) -> tuple[Weights, Weights]:
+    def _weights(self, grid: Grid, dtype: Precision) -> tuple[FloatArray, FloatArray]:
         # (y, nodes) and (nodes, x).
         down = _interpolation(self.rows.size, grid.height, dtype)
         return down.T, _interpolation(self.columns.size, grid.width, dtype)
@@ -109,14 +108,14 @@ def _leaves(coordinates: FloatArray, cells: int, least_px: int) -> bool:
 class OnPixels:
     """Coordinates of all pixels as products of small matrices, of which those of some rows are made at a time."""
 
-    rows: Weights
+    rows: FloatArray
     """(y, nodes)."""
-    columns: Weights
+    columns: FloatArray
     """(y, nodes)."""
-    across: Weights
+    across: FloatArray
     """(nodes, x)."""
 
-    def at(self, some: slice, columns: slice = ALL) -> tuple[Weights, Weights]:
+    def at(self, some: slice, columns: slice = ALL) -> tuple[FloatArray, FloatArray]:
         """Return fractional columns and rows of a level, (y, x), at pixel centres of some rows of the target grid.
 
         Args:
@@ -217,18 +216,18 @@ def _nodes(count: int) -> FloatArray:
     return 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / (count - 1))
 
 
-def _interpolation(count: int, size: int, dtype: Precision) -> Weights:
+def _interpolation(count: int, size: int, dtype: Precision) -> FloatArray:
     # (count, size) weights that take values at the nodes to the centres of `size` pixels.
     is_small = count * size <= KEPT_WEIGHTS
     return _cached_interpolation(count, size, dtype) if is_small else _to_centres(count, size, dtype)
 
 
-@kept(lambda weights, *_arguments: weights.nbytes, WEIGHTS_BYTES)
-def _cached_interpolation(count: int, size: int, dtype: Precision) -> Weights:
+@cache_by_size(lambda weights, *_arguments: weights.nbytes, WEIGHTS_BYTES)
+def _cached_interpolation(count: int, size: int, dtype: Precision) -> FloatArray:
     return _to_centres(count, size, dtype)
 
 
-def _to_centres(count: int, size: int, dtype: Precision) -> Weights:
+def _to_centres(count: int, size: int, dtype: Precision) -> FloatArray:
     return _weights(count, (np.arange(size) + 0.5) / size).astype(dtype)
 
 

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import Resampling
-from chronotile.core.model.grid import FloatArray, Grid, NativeGrid, Window
-from chronotile.core.model.raster import BoolArray, Encoding, Pixels
+from chronotile.core.model.grid import Grid, NativeGrid, Window
+from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.types import AnyArray, BoolArray, FloatArray, Int32Array
 from chronotile.core.warp.approximation import Exact, Lattice, Located
 
 
@@ -121,7 +121,6 @@ def span_of(reach: Reach, margin: int, size: int | None) -> tuple[int, int]:
     return (start, stop) if size is None else (max(0, start), min(size, stop))
 
 
-IntArray = NDArray[np.int32]
 Slices = tuple[slice, slice]
 """Rows and columns."""
 WHOLE: Slices = np.s_[:, :]
@@ -182,7 +181,7 @@ class Bilinear:
 class Cells:
     """Cells (y, x) of a window; rows and columns that vary along one axis only are taken one by one."""
 
-    def __init__(self, rows: IntArray, columns: IntArray, width: int) -> None:
+    def __init__(self, rows: Int32Array, columns: Int32Array, width: int) -> None:
         is_separable = rows.shape[1] == 1 and columns.shape[0] == 1
         self._cells = (rows[:, 0], columns[0]) if is_separable else rows * np.int32(width) + columns
 
@@ -191,11 +190,11 @@ class Cells:
         """Bytes of the indexes."""
         return sum(part.nbytes for part in self._cells) if isinstance(self._cells, tuple) else self._cells.nbytes
 
-    def of(self, window: NDArray[Any], only: Slices = WHOLE) -> NDArray[Any]:
+    def of(self, window: AnyArray, only: Slices = WHOLE) -> AnyArray:
         """Return a window's values (y, x) in some rows and columns of these cells."""
         if isinstance(self._cells, tuple):
             (rows, columns), (down, across) = self._cells, only
-            taken: NDArray[Any] = window.take(rows[down], axis=0).take(columns[across], axis=1)
+            taken: AnyArray = window.take(rows[down], axis=0).take(columns[across], axis=1)
         else:
             taken = window.take(self._cells[only])
         return taken
@@ -214,7 +213,7 @@ class Axis:
     is_inside: bool
     """Whether all coordinates lie in the window."""
 
-    def cells(self, coordinates: FloatArray) -> IntArray:
+    def cells(self, coordinates: FloatArray) -> Int32Array:
         """Return the cells that coordinates fall into; those outside, which are masked, become the nearest edge.
 
         Truncation is the floor of all that is not masked, and 20 times faster. Masked coordinates may be larger than
@@ -223,7 +222,7 @@ class Axis:
         inside = coordinates if self.is_inside else np.clip(coordinates, 0, self.size - 1)
         return inside.astype(np.int32)
 
-    def neighbours(self) -> Iterator[tuple[IntArray, FloatArray]]:
+    def neighbours(self) -> Iterator[tuple[Int32Array, FloatArray]]:
         """Give the two cells whose centres lie on either side, each with its weight."""
         first = np.floor(self.coordinates - 0.5)
         share = self.coordinates - 0.5 - first

@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.crs import transformer
 from chronotile.core.model.cube import CellPlaces
-from chronotile.core.model.grid import FloatArray, Grid, NativeGrid, Window
+from chronotile.core.model.grid import Grid, NativeGrid, Window
+from chronotile.core.model.types import FloatArray, Int32Array
 from chronotile.core.warp.level_windows import Reach, parts_of, span_of
 from chronotile.core.warp.plan import UnwarpedPlan
 
@@ -129,7 +129,7 @@ def _reached(coordinates: FloatArray, size: int | None) -> tuple[int, int]:
     return span_of(Reach(coordinates.min(), coordinates.max()), MARGIN_CELLS, size)
 
 
-def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape: tuple[int, int]) -> NDArray[np.int32]:
+def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape: tuple[int, int]) -> Int32Array:
     """(y, x) how many pixel centres of the tile lie in each cell."""
     height, width = shape
     across, down = (2 * (np.arange(size) + 0.5) / size - 1 for size in (grid.width, grid.height))

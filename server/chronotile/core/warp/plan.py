@@ -11,13 +11,13 @@ import numpy as np
 from chronotile.core.model.collection import Resampling, VariableInfo
 from chronotile.core.model.crs import Crs, transformer
 from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
-from chronotile.core.model.raster import BoolArray, Encoding, Pixels, Raster
+from chronotile.core.model.raster import Encoding, Pixels, Raster
+from chronotile.core.model.types import BoolArray, Int32Array
 from chronotile.core.warp.approximation import ALL, Lattice, Located, NearCells, locate
 from chronotile.core.warp.level_windows import (
     WHOLE,
     Bilinear,
     Cells,
-    IntArray,
     Nearest,
     Reach,
     Slices,
@@ -299,7 +299,7 @@ def _shifted(own: Slices, outer: Slices) -> Slices:
     return rows, columns
 
 
-def _reach_without(cells: IntArray, outside: BoolArray) -> Reach:
+def _reach_without(cells: Int32Array, outside: BoolArray) -> Reach:
     # How far cells reach but those that are outside, which become -1: as an unsigned number that is the largest.
     np.copyto(cells, -1, where=outside)
     return Reach(int(cells.view(np.uint32).min()), int(cells.max()))

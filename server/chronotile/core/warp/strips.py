@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from chronotile.core.model.collection import Resampling, VariableInfo
-from chronotile.core.model.grid import BBox, FloatArray, Grid, NativeGrid, Window
-from chronotile.core.model.raster import BoolArray, Encoding, Pixels, Raster
+from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
+from chronotile.core.model.raster import Encoding, Pixels, Raster
+from chronotile.core.model.types import BoolArray, FloatArray
 from chronotile.core.warp.approximation import Located, locate
 from chronotile.core.warp.level_windows import (
     Bilinear,

@@ -18,11 +18,12 @@ from chronotile.core.model.animation import (
 )
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import AnimationFormat
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture
 from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest, require_active
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.core.model.time.parser import parse_time, requested_period
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (
     BBOX,
     DATETIME,

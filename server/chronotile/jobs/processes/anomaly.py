@@ -9,9 +9,9 @@ from chronotile.core.model.series.analysis import (
     AnomalyKind,
     Climatology,
     Curves,
-    FloatArray,
 )
 from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Float64Array
 from chronotile.core.stats.climatology import find_anomalies, find_normals
 from chronotile.jobs.processes.inputs import DATETIME
 from chronotile.jobs.processes.process import Input, Inputs, choice, optional
@@ -30,7 +30,7 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     how = Climatology(by=inputs.get("by"))
     units = ANOMALY_UNITS.get(kind, coverage.fields[0].encoding.units)
 
-    def find(series: Curves, reference: Curves) -> FloatArray:
+    def find(series: Curves, reference: Curves) -> Float64Array:
         return find_anomalies(series, reference, find_normals(reference, series.times, how), kind)
 
     said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]

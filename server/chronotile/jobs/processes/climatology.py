@@ -1,7 +1,8 @@
 """What is normal for each time of the year."""
 
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.series.analysis import MEAN, Analysis, Climatology, Curves, FloatArray, parse_reducer
+from chronotile.core.model.series.analysis import MEAN, Analysis, Climatology, Curves, parse_reducer
+from chronotile.core.model.types import Float64Array
 from chronotile.core.stats.climatology import find_normals, slot_kind, slot_names
 from chronotile.jobs.processes.process import Inputs, optional
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
@@ -16,7 +17,7 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     units, span = coverage.fields[0].encoding.units, dates(coverage.times)
     slots = slot_names(slot_kind(coverage.times.instants, how.by))
 
-    def find(curves: Curves) -> FloatArray:
+    def find(curves: Curves) -> Float64Array:
         return find_normals(curves, curves.times, how).values
 
     return CellMaps(

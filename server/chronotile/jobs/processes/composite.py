@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.coverage import Coverage, CoverageField, Numbers
+from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.formats import GEOTIFF_TYPE
 from chronotile.core.model.grid import Window
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.raster import Raster
 from chronotile.core.model.request import PIXEL_REDUCERS, PictureReducer
 from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.types import Json, NumberArray
 from chronotile.core.stats.over_time import over_time
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, choice, optional
@@ -104,7 +105,7 @@ def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> Cube:
     return cube_of(coverage, [variable], times=period, layout="map", format_number=number)
 
 
-def _window_of(maps: Coverage, window: Window) -> Numbers:
+def _window_of(maps: Coverage, window: Window) -> NumberArray:
     """(y, x) of what tasks left."""
     numbers = np.empty((window.height, window.width), dtype=maps.fields[0].encoding.dtype)
     top, columns = window.row_start, slice(window.column_start, window.column_stop)
@@ -115,25 +116,25 @@ def _window_of(maps: Coverage, window: Window) -> Numbers:
     return numbers
 
 
-def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> Numbers:
+def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> NumberArray:
     """(y, x), as `_band` says they are written."""
     if reducer == "median":  # which needs all values of a cell at once
         return _written(over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
     return np.concatenate([_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs])
 
 
-def _reduced_rows(coverage: Coverage, rows: range, reducer: PictureReducer, work: Work) -> Numbers:
+def _reduced_rows(coverage: Coverage, rows: range, reducer: PictureReducer, work: Work) -> NumberArray:
     is_newest_first = reducer != "earliest"
     runs = read_runs(coverage, rows, work, newest_first=is_newest_first)
     rasters = (each for run in runs for each in _rasters(run[::-1] if is_newest_first else run, coverage))
     return _written(over_time(rasters, reducer), reducer)
 
 
-def _rasters(numbers: Numbers, coverage: Coverage) -> Iterator[Raster]:
+def _rasters(numbers: NumberArray, coverage: Coverage) -> Iterator[Raster]:
     return (Raster(each, coverage.fields[0].encoding) for each in numbers)
 
 
-def _written(raster: Raster, reducer: PictureReducer) -> Numbers:
+def _written(raster: Raster, reducer: PictureReducer) -> NumberArray:
     if reducer in COMPUTED:
         return raster.values_for_files()
     return np.where(raster.valid, raster.numbers, raster.numbers.dtype.type(nodata_of(raster.encoding)))

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from chronotile.core.errors import InvalidParameter, UnknownParameter
-from chronotile.core.model.job import Execution, Json, Result
+from chronotile.core.model.job import Execution, Result
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.input_schema import MAX_SHOWN, fault_in
 from chronotile.jobs.processes.process import (
     Inputs,

@@ -6,15 +6,15 @@ from itertools import product
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter, OutsideData
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area, area_of_box
 from chronotile.core.model.geometry.geojson import area_of
 from chronotile.core.model.grid import Window
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.series.analysis import Reducer
+from chronotile.core.model.types import Float64Array, Int64Array, Json
 from chronotile.core.stats.percentiles import even_edges
 from chronotile.core.stats.samples import reduce_samples
 from chronotile.jobs.processes.inputs import (
@@ -45,14 +45,13 @@ TASK_NUMBERS = 1 << 27
 
 NUMBER_S = 1e-7
 """What it takes to read and count a number."""
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counted:
     """How often values occur."""
 
-    counts: NDArray[np.int64]
+    counts: Int64Array
     """(bin,)."""
     outside: int
     """Values beyond the edges."""
@@ -113,7 +112,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     return {"histogram": Result(value=document)}
 
 
-def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: FloatArray, work: Work) -> _Counted:
+def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Float64Array, work: Work) -> _Counted:
     """Count the values of cells at some times."""
     reducer = Reducer(name="histogram", kind="histogram", bins=edges.size - 1)
     counts, valid = np.zeros(edges.size - 1), 0
@@ -133,7 +132,7 @@ def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Flo
     )
 
 
-def _edges(inputs: Inputs, layer: Layer) -> FloatArray:
+def _edges(inputs: Inputs, layer: Layer) -> Float64Array:
     """(bin + 1,), ascending."""
     if "edges" in inputs:
         if "bins" in inputs or "range" in inputs:

@@ -12,7 +12,7 @@ from operator import gt, lt
 from typing import Any
 
 from chronotile.core.model.geometry.json_text import is_number
-from chronotile.core.model.job import Json
+from chronotile.core.model.types import Json
 
 Check = Callable[[Any, Json], str | None]
 Beyond = Callable[[Any, Any], bool]

@@ -14,10 +14,10 @@ from chronotile.core.model.crs import CRS84_URI, is_north_first
 from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.geometry.geojson import GeometryRules
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.job import Json
 from chronotile.core.model.series.analysis import SLOT_KINDS
-from chronotile.core.model.time.instants import ABSENT, ONE_NS, InstantArray, TimePart, TimeSelection, TimeSpan
+from chronotile.core.model.time.instants import ABSENT, ONE_NS, TimePart, TimeSelection, TimeSpan
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.types import InstantArray, Json
 from chronotile.jobs.processes.process import Input, Inputs, Output, Source, choice, optional, source_of
 from chronotile.pipeline.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart
 from chronotile.pipeline.resolve_series import layer_with_values, selection_of, series_indexes

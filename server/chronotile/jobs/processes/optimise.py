@@ -9,9 +9,8 @@ from chronotile.core.errors import PlanOutdated
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.grid import Window
-from chronotile.core.model.job import Json, Result
-from chronotile.core.model.raster import Numbers
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.job import Result
+from chronotile.core.model.types import InstantArray, Json, NumberArray
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYERS, instants_to_json
 from chronotile.jobs.processes.process import (
     Inputs,
@@ -152,7 +151,7 @@ class _Windows:
         self._work = work
         self._held: tuple[Window, Coverage] | None = None
 
-    def read(self, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[Numbers]:
+    def read(self, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[NumberArray]:
         """Yield the (y, x) numbers of a variable at the time of each index."""
         if self._held is None or self._held[0] != window:
             self._held = window, window_of(self._inputs, self._task_of(window), self._work)

@@ -15,8 +15,9 @@ import numpy as np
 from chronotile.core.errors import PlanOutdated, PlanStale, SourceUnavailable, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.job import Json, Result
-from chronotile.core.model.time.instants import InstantArray, format_instant
+from chronotile.core.model.job import Result
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import InstantArray, Json
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
 

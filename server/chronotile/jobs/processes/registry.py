@@ -7,7 +7,7 @@ from importlib import import_module
 
 import chronotile.jobs.processes as package
 from chronotile.core.errors import UnknownPath
-from chronotile.core.model.job import Json
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import Process
 
 

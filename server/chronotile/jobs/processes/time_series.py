@@ -5,15 +5,14 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, Literal, assert_never, get_args
 
-from numpy.typing import NDArray
-
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.extras import require_extra
 from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.geometry.json_text import MAX_ID_LENGTH
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.request import Point, PointsSeriesRequest, place_in_degrees, require_active
 from chronotile.core.model.series.series import PointsSeries
+from chronotile.core.model.types import AnyArray, Json
 from chronotile.jobs.processes.inputs import (
     CSV_INPUTS,
     DATETIME,
@@ -99,7 +98,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
             layer=times.layer.id, points=_points(inputs, slice(task["first"], task["last"])), time=times.selection
         )
         (series,) = extract_points_series([request], without_limits(work.services), is_active=work.is_active)
-    arrays: dict[str, NDArray[Any]] = {"values": series.values, "codes": series.codes, "is_outside": series.is_outside}
+    arrays: dict[str, AnyArray] = {"values": series.values, "codes": series.codes, "is_outside": series.is_outside}
     metadata = {"reasons": series.reasons, "reach": series.reach, "hints": series.hints}
     partial = f"{task['layer']}-{task['first']}"
     write_partial_result(work, partial, PartialResult(arrays=arrays, metadata=metadata))

@@ -7,8 +7,9 @@ import numpy as np
 
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.series.analysis import CONFIDENCE, TREND_METHODS, Analysis, Curves, FloatArray
-from chronotile.core.stats.trend import Group, find_trends, groups_of, pair_count
+from chronotile.core.model.series.analysis import CONFIDENCE, TREND_METHODS, Analysis, Curves
+from chronotile.core.model.types import Float64Array, IndexArray
+from chronotile.core.stats.trend import find_trends, groups_of, pair_count
 from chronotile.jobs.processes.process import Inputs, choice, optional
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.jobs.processes.work.map_files import dates
@@ -43,7 +44,7 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     )
 
 
-def _trends(curves: Curves, *, groups: Sequence[Group]) -> FloatArray:
+def _trends(curves: Curves, *, groups: Sequence[IndexArray]) -> Float64Array:
     """(series, band)."""
     counts = np.isfinite(curves.values).sum(axis=1)
     found = np.full((len(counts), len(BANDS)), np.nan)

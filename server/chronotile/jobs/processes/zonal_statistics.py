@@ -12,10 +12,11 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.geojson import areas_of
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.request import WEIGHTS, AreaSeriesRequest, require_active
 from chronotile.core.model.series.analysis import MAX_REDUCERS, Reducer, parse_reducers
 from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (
     CSV_INPUTS,
     DATETIME,

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Row, String, Table, Text
 
-from chronotile.core.model.job import Excerpt, Execution, Job, JobFault, Json, Result
+from chronotile.core.model.job import Excerpt, Execution, Job, JobFault, Result
+from chronotile.core.model.types import Json
 
 VERSION = 4
 """Of the tables below, and of what lies in the folder and in the bucket of jobs.

@@ -12,19 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, del
 from chronotile.core.database import close_engine, newer_version
 from chronotile.core.durable_files import make_private
 from chronotile.core.errors import ConfigurationError, ServerBusy, UnknownPath
-from chronotile.core.model.job import (
-    ENDED,
-    ID,
-    Callback,
-    Excerpt,
-    Execution,
-    Job,
-    Json,
-    Message,
-    Result,
-    Status,
-    Subscriber,
-)
+from chronotile.core.model.job import ENDED, ID, Callback, Excerpt, Execution, Job, Message, Result, Status, Subscriber
+from chronotile.core.model.types import Json
 from chronotile.jobs.queue.database import database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.outbox import Callbacks, subscribe

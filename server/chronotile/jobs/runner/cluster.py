@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from chronotile.core.errors import ServerBusy
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
+from chronotile.core.model.types import Json
 from chronotile.jobs.queue.faults import ClusterLost, TemporaryFault, fault_of
 from chronotile.jobs.queue.notifier import SYSTEM, Runtime
 from chronotile.jobs.runner.connection import Connection

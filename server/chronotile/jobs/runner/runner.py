@@ -18,7 +18,8 @@ from chronotile.core.errors import (
     SourceUnavailable,
     UnknownPath,
 )
-from chronotile.core.model.job import ENDED, JobFault, Json, Result, Status
+from chronotile.core.model.job import ENDED, JobFault, Result, Status
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.execute import plan_execution, select_results
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.queue.bucket import Bucket

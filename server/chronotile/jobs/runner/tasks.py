@@ -21,7 +21,8 @@ from chronotile.core.errors import (
     SourceUnavailable,
     raised_instead,
 )
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.execute import finish_results
 from chronotile.jobs.processes.process import Inputs, JobPlan, Work, require_meaning, sources_from_json, sources_to_json
 from chronotile.jobs.processes.registry import process_of

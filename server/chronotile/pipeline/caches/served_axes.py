@@ -13,8 +13,8 @@ from time import time
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
+from chronotile.core.model.types import Int64Array
 from chronotile.readers.caches.disk import Records, RecordsInMemory
 
 MOST = 2000
@@ -29,7 +29,7 @@ class TimeAxis:
     """The dates that the indexes of a store mean, and all else that its metadata say."""
 
     layout: str
-    starts: NDArray[np.int64]
+    starts: Int64Array
     """(time,), in nanoseconds."""
 
     def continues(self, other: "TimeAxis") -> bool:

@@ -21,7 +21,8 @@ from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE, MapFormat
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.request import IsActive, always_active
-from chronotile.core.model.time.instants import Instant, TimeDomain, format_day
+from chronotile.core.model.time.instants import TimeDomain, format_day
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
 from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about, field_attributes

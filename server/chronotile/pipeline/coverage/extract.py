@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, TimeNotAvailable, require_at_most
 from chronotile.core.model.collection import Layer, Resampling, VariableInfo
-from chronotile.core.model.coverage import RUN_BYTES, CoverageField, CoverageRequest, Numbers
+from chronotile.core.model.coverage import RUN_BYTES, CoverageField, CoverageRequest
 from chronotile.core.model.crs import are_alike
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.payload import PixelStates
 from chronotile.core.model.raster import Pixels, with_mask
-from chronotile.core.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
+from chronotile.core.model.time.instants import NO_TIME, TimeDomain, TimeSelection, common_times
+from chronotile.core.model.types import InstantArray, Int64Array, NumberArray
 from chronotile.core.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
 from chronotile.pipeline.coverage.cells import CellRun, column_runs
 from chronotile.pipeline.coverage.grid import Place, place_of
@@ -43,8 +43,6 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.wrapped import are_same_cells
 from chronotile.readers.reader import Reader
-
-IntArray = NDArray[np.int64]
 
 
 def extract_coverage(
@@ -158,7 +156,7 @@ def coverage_field(layer: Layer) -> CoverageField:
 
 def _times(
     layers: Sequence[Layer], requested: TimeSelection | InstantArray, services: Services
-) -> tuple[TimeDomain, tuple[IntArray, ...]]:
+) -> tuple[TimeDomain, tuple[Int64Array, ...]]:
     """All times that any layer has of what is requested, and where each of its own is; one without time is at all."""
     dated = [layer for layer in layers if len(layer.times)]
     if not dated:
@@ -198,7 +196,7 @@ def _selected(dated: Sequence[Layer], selection: TimeSelection, services: Servic
     return np.unique(np.concatenate([instants_of(layer, indexes) for layer, indexes in resolved]))
 
 
-def _indexes(layer: Layer, starts: InstantArray) -> IntArray:
+def _indexes(layer: Layer, starts: InstantArray) -> Int64Array:
     if not len(layer.times):
         return np.zeros(starts.size, dtype=np.int64)
     own = np.searchsorted(layer.times.starts, starts)
@@ -214,7 +212,7 @@ def _check_size(requested: int, services: Services, *, locator: str) -> None:
     require_at_most("max_coverage_bytes", requested, allowed, alternative=alternative, locator=locator)
 
 
-def _state(layer: Layer, indexes: IntArray, services: Services, windows: tuple[Window | None, ...]) -> PixelStates:
+def _state(layer: Layer, indexes: Int64Array, services: Services, windows: tuple[Window | None, ...]) -> PixelStates:
     """Of the pixels of a layer at its own times of some indexes, in a window of native cells or in all."""
     there = tuple(indexes[indexes != ABSENT].tolist())
     instants = tuple(instants_of(layer, there)) if len(layer.times) else ()
@@ -283,7 +281,7 @@ class NativeCells:
         runs = tuple(range(height - run.stop, height - run.start) for run in reversed(read_runs.row_runs))
         return ReadRuns(row_runs=runs, time_runs=read_runs.time_runs)
 
-    def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
+    def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> NumberArray:
         """Return (time, y, x) numbers at some of the variable's times, as they are written.
 
         Raises:
@@ -305,7 +303,7 @@ class NativeCells:
         windows = self._windows(range(self.window.height))
         return sum(window_seconds(field.layer, indexes, window, services) for window in windows)
 
-    def _read(self, reader: Reader, field: CoverageField, indexes: Sequence[int], window: Window) -> Numbers:
+    def _read(self, reader: Reader, field: CoverageField, indexes: Sequence[int], window: Window) -> NumberArray:
         pixels = read_cheaply(reader, field.name, indexes=indexes, window=window)
         return output_numbers(pixels, field.layer.main_variable.encoding, field.encoding)
 
@@ -357,7 +355,7 @@ class WarpedCells:
         times = min(MAX_FILES, max(1, RUN_BYTES // (min(rows, height) * row_bytes)))
         return ReadRuns(row_runs=tuple(runs(height, rows)), time_runs=tuple(runs(len(indexes), times)))
 
-    def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
+    def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> NumberArray:
         """Return (time, y, x) numbers at some of the variable's times, as they are written.
 
         Raises:

@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter, OutsideData, raised_as, require_at_most
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window, require_place
-from chronotile.core.model.raster import BoolArray
 from chronotile.core.model.request import Point
+from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.coverage.cells import (
     POINTS_A_SIDE,
@@ -28,18 +27,16 @@ from chronotile.pipeline.coverage.cells import (
 from chronotile.pipeline.zones.outlines import outlines_of
 from chronotile.pipeline.zones.spans import Spans, centre_spans
 
-IntArray = NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inside:
     """Runs of cells along the rows of a coverage, in order of row."""
 
-    rows: IntArray
+    rows: Int64Array
     """(run,)."""
-    starts: IntArray
+    starts: Int64Array
     """(run,): the first column."""
-    stops: IntArray
+    stops: Int64Array
     """(run,): the column after the last."""
 
     def on(self, rows: range, width: int) -> BoolArray:
@@ -97,7 +94,7 @@ def inside_of(window: Window, spans: Spans, grid: NativeGrid) -> Inside:
     return Inside(rows[order], starts[order], stops[order])
 
 
-def _in_window(spans: Spans, window: Window, grid: NativeGrid) -> tuple[IntArray, IntArray, IntArray]:
+def _in_window(spans: Spans, window: Window, grid: NativeGrid) -> tuple[Int64Array, Int64Array, Int64Array]:
     """Rows, first and past the last columns of the parts of spans in a window, which may begin in another turn."""
     turn = columns_in_turn(grid)
     parts = []

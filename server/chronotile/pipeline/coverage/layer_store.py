@@ -9,11 +9,12 @@ import orjson
 
 from chronotile.core.errors import InvalidParameter, SourceChanged, StateGone, UnknownPath
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.coverage import ChunkRequest, Numbers, StoreRequest
+from chronotile.core.model.coverage import ChunkRequest, StoreRequest
 from chronotile.core.model.grid import Grid, Window
 from chronotile.core.model.payload import Payload, PixelStates, TimeUsed
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.request import IsActive, always_active
+from chronotile.core.model.types import Json, NumberArray
 from chronotile.pipeline.caches.served_axes import TimeAxis
 from chronotile.pipeline.coverage.cells import grid_of
 from chronotile.pipeline.coverage.extract import NativeCells, coverage_field
@@ -23,7 +24,6 @@ from chronotile.pipeline.encoders.coverage.strips import ChunkShape
 from chronotile.pipeline.encoders.coverage.zarr3 import (
     ENCODER_VERSION,
     KEY_ENCODINGS,
-    JsonObject,
     StoreShape,
     array_documents,
     chunks_of,
@@ -103,7 +103,7 @@ def _span(number: int, size: int, length: int, *, is_turned: bool) -> range:
     return range(length - stop, length - start) if is_turned else range(start, stop)
 
 
-def read_chunk(chunk: StoreChunk, lacking: UnreadableDates) -> Numbers:
+def read_chunk(chunk: StoreChunk, lacking: UnreadableDates) -> NumberArray:
     """Return the (time, y, x) numbers of a chunk, without what lies beyond the grid and the last time.
 
     Args:
@@ -137,8 +137,8 @@ NOTHING_TO_SPARE = "open another layer"
 class StoreDescription:
     """The documents of a store."""
 
-    group: JsonObject
-    arrays: Mapping[str, JsonObject]
+    group: Json
+    arrays: Mapping[str, Json]
     """By name."""
     revision: str
     """Of the state that it describes."""
@@ -168,7 +168,7 @@ def describe_store(request: StoreRequest, services: Services) -> StoreDescriptio
     return StoreDescription(group=group_document(attributes, arrays), arrays=arrays, revision=shape.revision)
 
 
-def encode_document(document: JsonObject, description: StoreDescription, *, known: Collection[str] = ()) -> Payload:
+def encode_document(document: Json, description: StoreDescription, *, known: Collection[str] = ()) -> Payload:
     """Return a document of a store as it is sent; without a body where the client holds it."""
     body = orjson.dumps(document)
     etag = fingerprint("zarr", body)

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from chronotile.core.model.raster import Encoding, Numbers, Pixels, valid_pixels
+from chronotile.core.model.raster import Encoding, Pixels, valid_pixels
+from chronotile.core.model.types import NumberArray
 
 LARGER = {
     "int8": "int16",
@@ -42,7 +43,7 @@ def output_encoding(encoding: Encoding) -> Encoding:
     return replace(encoding, nodata=float(last), flags=(), valid_range=None)
 
 
-def output_numbers(pixels: Pixels, source: Encoding, output: Encoding) -> Numbers:
+def output_numbers(pixels: Pixels, source: Encoding, output: Encoding) -> NumberArray:
     """Return numbers as they are written, in the shape of the pixels; they may be the pixels' own."""
     numbers = pixels.numbers
     is_plain = not source.flags and source.valid_range is None and pixels.valid is None and pixels.codes is None
@@ -56,7 +57,7 @@ def output_numbers(pixels: Pixels, source: Encoding, output: Encoding) -> Number
     return out
 
 
-def nothing(shape: tuple[int, ...], encoding: Encoding) -> Numbers:
+def nothing(shape: tuple[int, ...], encoding: Encoding) -> NumberArray:
     """Return numbers that are no values."""
     return np.full(shape, nodata_of(encoding), dtype=encoding.dtype)
 

@@ -7,14 +7,14 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import Collection
-from chronotile.core.model.coverage import RUN_BYTES, CoverageField, Numbers
+from chronotile.core.model.coverage import RUN_BYTES, CoverageField
 from chronotile.core.model.grid import Grid, Window
 from chronotile.core.model.payload import PixelStates
 from chronotile.core.model.raster import Pixels
-from chronotile.core.model.time.instants import Instant, TimeDomain
+from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.types import Instant, Int64Array, NumberArray
 from chronotile.core.read_cost import BLOCK_S, VALUE_S
 from chronotile.pipeline.coverage.grid import Inside
 from chronotile.pipeline.coverage.numbers import nodata_of, nothing
@@ -113,8 +113,6 @@ def _seconds(shape: BlockShape, indexes: Sequence[int], windows: Sequence[Window
     return times * blocks * (BLOCK_S + VALUE_S * shape.times * shape.height * shape.width)
 
 
-IntArray = NDArray[np.int64]
-
 ABSENT = -1
 """In place of the index of a time that a field does not have."""
 
@@ -125,7 +123,7 @@ class CellSource(Protocol):
     def read_runs(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> ReadRuns:
         """Return in which runs a field is best read at its times of some indexes; reads no pixels."""
 
-    def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
+    def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> NumberArray:
         """Return (time, y, x) numbers of rows, as they are written, at the field's times of some indexes."""
 
     def reading_seconds(self, field: CoverageField, grid: Grid, indexes: Sequence[int], services: Services) -> float:
@@ -141,7 +139,7 @@ class ReadCoverage:
     grid: Grid
     times: TimeDomain
     etag: str
-    indexes: tuple[IntArray, ...]
+    indexes: tuple[Int64Array, ...]
     """By field, (time,): where it is among the times of its variable, or `ABSENT`; one without time has 0."""
     cells: CellSource
     inside: Inside | None
@@ -169,7 +167,7 @@ class ReadCoverage:
         """All times, cut where blocks of the source end."""
         return self._read_runs.time_runs
 
-    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+    def read_times(self, field: int, *, times: range, rows: range) -> NumberArray:
         """Return (time, y, x) numbers of a field.
 
         Raises:
@@ -191,7 +189,7 @@ class ReadCoverage:
             return found
         return np.where(self.inside.on(rows, self.grid.width), found, found.dtype.type(nodata_of(whole.encoding)))
 
-    def _read_dates(self, field: int, indexes: list[int], rows: range) -> Numbers:
+    def _read_dates(self, field: int, indexes: list[int], rows: range) -> NumberArray:
         """(time, y, x) numbers of a field; dates that cannot be read have none where those may be lacking."""
         whole, lacking = self.fields[field], self.found[field]
 

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import Layer, LocalisedText
 from chronotile.core.model.crs import Crs, is_north_first
 from chronotile.core.model.geometry.area import Polygon
 from chronotile.core.model.number_text import json_number, numbers_json
 from chronotile.core.model.style import StyleClass
-from chronotile.core.model.time.instants import InstantArray, format_instant
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import AnyArray, InstantArray, Json
 
 LEAST_BYTES = 1 << 16
 """Of a part, unless it is the last."""
@@ -85,8 +85,6 @@ def format_instants(instants: InstantArray) -> list[str | None]:
     return [f"{text}Z" for text in np.datetime_as_string(seconds).tolist()]
 
 
-Json = dict[str, Any]
-
 UCUM = "http://www.opengis.net/def/uom/UCUM/"
 STANDARD_NAMES = "http://vocab.nerc.ac.uk/standard_name/"
 """Where CF's names have URIs."""
@@ -116,7 +114,7 @@ def polygons_domain_type(count: int, *, has_time: bool) -> str:
     return f"{'Polygon' if count == 1 else 'MultiPolygon'}{'Series' if has_time else ''}"
 
 
-def values_along_time(values: NDArray[Any], *, has_time: bool, polygons: int = 1, is_whole: bool = False) -> Json:
+def values_along_time(values: AnyArray, *, has_time: bool, polygons: int = 1, is_whole: bool = False) -> Json:
     """Return (time,) values as an array; of several polygons, which share them, one per time and polygon.
 
     The standard has no domain in which one value belongs to several polygons together.
@@ -135,7 +133,7 @@ def values_along_time(values: NDArray[Any], *, has_time: bool, polygons: int = 1
     return {"type": "NdArray", "dataType": kind, "axisNames": names, "shape": shape, "values": listed}
 
 
-def _whole_numbers(values: NDArray[Any]) -> list[int | None]:
+def _whole_numbers(values: AnyArray) -> list[int | None]:
     return [
         int(value) if is_known else None for value, is_known in zip(values.tolist(), np.isfinite(values), strict=True)
     ]

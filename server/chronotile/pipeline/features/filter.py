@@ -14,6 +14,7 @@ from chronotile.catalog.items.cql2.translate import COMPARISONS, MOST_PATTERN, M
 from chronotile.catalog.items.cql2.tree import Node, operands, refused, shown
 from chronotile.core.model.crs import Crs
 from chronotile.core.model.places import PlaceSet, PropertyColumn, PropertyType, property_column
+from chronotile.core.model.types import AnyArray
 from chronotile.pipeline.place_shapes import related_places
 
 Truths = NDArray[np.int8]
@@ -118,7 +119,7 @@ class PlaceFilter:
         return self._known(~found if operator == "s_disjoint" else found)
 
 
-def _values(column: PropertyColumn, type_: PropertyType) -> NDArray[Any]:
+def _values(column: PropertyColumn, type_: PropertyType) -> AnyArray:
     """Its values, which have to be comparable with those of a type."""
     if {column.type, type_} - {"integer", "number"} and column.type != type_:
         raise refused(f"has {NAMES[column.type]} where {NAMES[type_]} is accepted")

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import orjson
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.places import PlaceSet, PropertyType
+from chronotile.core.model.types import Int64Array, JsonMapping
 from chronotile.pipeline.place_shapes import related_places
 from chronotile.pipeline.series.places import near_layer
 
-Json = Mapping[str, Any]
 BOOLEANS = {"1": "true", "0": "false"}
 """As GDAL writes them."""
 
@@ -32,7 +31,7 @@ class PlaceSelection:
     box_crs: Crs = CRS84
     properties: Mapping[str, str] = field(default_factory=dict)
     """Texts that properties have to equal, by name."""
-    filter: Json | None = None
+    filter: JsonMapping | None = None
     """CQL2 JSON that `cql2.tree.checked` returned, in the axis order of `filter_crs` (OGC 19-079r2 §7.4)."""
     filter_crs: Crs = CRS84
 
@@ -42,7 +41,7 @@ def queryables_of(places: PlaceSet) -> dict[str, dict[str, PropertyType]]:
     return {name: {"type": column.type} for name, column in places.typed_columns.items()}
 
 
-def select_places(places: PlaceSet, selection: PlaceSelection) -> NDArray[np.int64]:
+def select_places(places: PlaceSet, selection: PlaceSelection) -> Int64Array:
     """Return the numbers of the places that a selection means, ascending.
 
     A place meets a box whose edge it touches (OGC 17-069r4 §7.15.3).
@@ -64,7 +63,7 @@ def select_places(places: PlaceSet, selection: PlaceSelection) -> NDArray[np.int
     return np.flatnonzero(is_chosen)
 
 
-def places_near(places: PlaceSet, layer: Layer, box: BBox | None) -> NDArray[np.int64]:
+def places_near(places: PlaceSet, layer: Layer, box: BBox | None) -> Int64Array:
     """Return the numbers of the places whose boxes meet that of a layer, and which meet a box in CRS84."""
     chosen = select_places(places, PlaceSelection(box=box))
     return chosen[near_layer(places, layer)[chosen]]
@@ -77,7 +76,7 @@ def _shape(box: BBox, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
     return shapely.union_all([shapely.convex_hull(shapely.multipoints(each)) for each in corners])
 
 
-def _equality(places: PlaceSet, name: str, text: str) -> Json:
+def _equality(places: PlaceSet, name: str, text: str) -> JsonMapping:
     column, value = places.typed_columns.get(name), text
     type_ = "string" if column is None else column.type
     if type_ != "string":

@@ -13,7 +13,8 @@ from chronotile.core.model.number_text import statistics
 from chronotile.core.model.payload import TimeUsed, time_of_all
 from chronotile.core.model.places import ChosenPlaces, PlaceValuesRequest
 from chronotile.core.model.request import IsActive, always_active
-from chronotile.core.model.time.instants import ABSENT, DEFAULT, Instant
+from chronotile.core.model.time.instants import ABSENT, DEFAULT
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.encoders.file_parts import FileParts, translate_storage_errors
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS, write_place_file
 from chronotile.pipeline.revision import fingerprint

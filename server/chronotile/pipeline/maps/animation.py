@@ -18,16 +18,8 @@ from chronotile.core.model.payload import PixelStates, TimeUsed
 from chronotile.core.model.raster import Picture
 from chronotile.core.model.request import IsActive, MapRequest, always_active, require_active
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import (
-    ABSENT,
-    DAY,
-    Instant,
-    Period,
-    TimePart,
-    TimeSelection,
-    TimeSpan,
-    format_day,
-)
+from chronotile.core.model.time.instants import ABSENT, DAY, Period, TimePart, TimeSelection, TimeSpan, format_day
+from chronotile.core.model.types import Instant
 from chronotile.core.stats.period_means import periods_of
 from chronotile.pipeline.encoders.animation.animation import encode_animation
 from chronotile.pipeline.encoders.animation.mp4 import LARGE_PIXELS

@@ -15,7 +15,7 @@ from chronotile.core.model.collection import Composite, VariableInfo
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.raster import Pixels, Raster
 from chronotile.core.model.request import Backdrop, IsActive, MapRequest, PictureReducer, require_active
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 from chronotile.core.stats.over_time import anomaly, difference, over_time
 from chronotile.core.warp.plan import UnwarpedPlan, plan_warp
 from chronotile.core.warp.strips import StripPlan, cells_of, plan_strips, strips_of, window_bytes

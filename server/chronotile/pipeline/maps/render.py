@@ -4,17 +4,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import SourceChanged, TooManyPieces, UnsupportedFormat, require_at_most
 from chronotile.core.model.collection import Composite
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
-from chronotile.core.model.grid import FloatArray, Grid
+from chronotile.core.model.grid import Grid
 from chronotile.core.model.payload import LayeredPayload, Payload, time_of_all
-from chronotile.core.model.raster import BoolArray, Picture, Raster, RgbaPicture
+from chronotile.core.model.raster import Picture, Raster, RgbaPicture
 from chronotile.core.model.request import Backdrop, IsActive, MapRequest, always_active
 from chronotile.core.model.style import Style
+from chronotile.core.model.types import BoolArray, Float32Array, Float64Array, FloatArray, IndexArray
 from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff
 from chronotile.pipeline.estimate import require_seconds
@@ -276,7 +276,7 @@ def _ends(raster: Raster) -> tuple[float, ...]:
     return (float(values.min()), float(values.max())) if values.size else ()
 
 
-def _values_for_files(grid: Grid, target: MapTarget) -> NDArray[np.float32]:
+def _values_for_files(grid: Grid, target: MapTarget) -> Float32Array:
     """(y, x), NaN where the layer has no pixel."""
     found = np.full((grid.height, grid.width), np.nan, dtype=np.float32)
     values = shown_values(grid, target)
@@ -312,7 +312,7 @@ def void_area(grid: Grid) -> BoolArray:
     return is_void[np.ix_(row_of, column_of)]
 
 
-def _looked_at(side: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def _looked_at(side: int) -> tuple[Float64Array, IndexArray]:
     """Fractional columns or rows that are looked at, and which of them stands for each pixel."""
     count = min(side, MOST_A_SIDE)
     nearest = ((np.arange(side) + 0.5) * count / side).astype(np.intp)

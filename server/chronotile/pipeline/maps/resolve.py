@@ -24,7 +24,7 @@ from chronotile.core.model.request import (
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
 from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import WarpPlan
 from chronotile.core.warp.strips import StripPlan, cells_of, plan_strips
 from chronotile.pipeline.maps.times import UsualDates, shown_times

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import TooManyPieces, require_at_most
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.formats import PictureFormat
 from chronotile.core.model.grid import BBox, Grid, boxes_of
 from chronotile.core.model.raster import IndexPicture
+from chronotile.core.model.types import Float64Array
 from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.glyphs import message_picture
@@ -37,7 +37,7 @@ def footprints_note(error: TooManyPieces) -> str:
     )
 
 
-def _rings(boxes: Sequence[BBox], grid: Grid) -> Iterator[NDArray[np.float64]]:
+def _rings(boxes: Sequence[BBox], grid: Grid) -> Iterator[Float64Array]:
     """(vertex, 2) pixels of the boxes that the grid's system can express."""
     to_grid = transformer(CRS84, grid.crs)
     size_x, size_y = grid.resolution

@@ -13,7 +13,8 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import LegendRequest, Shown
 from chronotile.core.model.series.analysis import AnomalyKind
-from chronotile.core.model.time.instants import DAY, Instant, TimeSelection, TimeSpan, add_months, words_of
+from chronotile.core.model.time.instants import DAY, TimeSelection, TimeSpan, add_months, words_of
+from chronotile.core.model.types import Instant
 from chronotile.core.stats.climatology import slot_kind, slot_numbers
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import clearest_of

@@ -21,7 +21,7 @@ from chronotile.core.errors import (
     UnknownItem,
 )
 from chronotile.core.model.items import ChangePage, FoundItem, ItemPage, ItemSearch, Unanswered
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.services import LivePage, Services
 
 

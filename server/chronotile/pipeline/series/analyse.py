@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.core.errors import InvalidParameter
@@ -19,9 +18,10 @@ from chronotile.core.model.request import (
     PointsSeriesRequest,
     always_active,
 )
-from chronotile.core.model.series.analysis import Analysis, Curves, Findings, FloatArray, Reducer
+from chronotile.core.model.series.analysis import Analysis, Curves, Findings, Reducer
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
-from chronotile.core.model.time.instants import Instant, InstantArray, Period, TimeSelection
+from chronotile.core.model.time.instants import Period, TimeSelection
+from chronotile.core.model.types import Float64Array, IndexArray, Instant, InstantArray, Int64Array, UInt8Array
 from chronotile.core.stats.analyse import (
     FEWER_PAIRS,
     analyse,
@@ -50,12 +50,12 @@ class WidenedTimes:
     circle: float | None
     """Of the layer's values, if they are directions."""
 
-    def indexes_of_answer(self, read: InstantArray) -> NDArray[np.intp]:
+    def indexes_of_answer(self, read: InstantArray) -> IndexArray:
         """Return where in the times that were read those of the answer stand."""
         return np.searchsorted(read, self.requested)
 
     def curves_of(
-        self, read: InstantArray, values: FloatArray, *, are_directions: bool = True
+        self, read: InstantArray, values: Float64Array, *, are_directions: bool = True
     ) -> tuple[Curves, Curves]:
         """Return the requested values and those of the reference, of the values (series, time) that were read.
 
@@ -172,7 +172,7 @@ def _findings(
     return analyse_in_parts(*curves, analysis, is_active=is_active)
 
 
-def _at(area: AreaSeries, positions: NDArray[np.intp]) -> AreaSeries:
+def _at(area: AreaSeries, positions: IndexArray) -> AreaSeries:
     """The series at some of its times."""
     return replace(
         area,
@@ -185,7 +185,7 @@ def _at(area: AreaSeries, positions: NDArray[np.intp]) -> AreaSeries:
 def _of_periods(series: AreasSeries, request: AreaSeriesRequest, period: Period) -> AreasSeries:
     periods = periods_of(series.times, period)
 
-    def column(number: int, reducer: Reducer) -> NDArray[np.float64]:
+    def column(number: int, reducer: Reducer) -> Float64Array:
         if reducer.name in series.findings:
             return np.asarray(series.findings[reducer.name].curves.values[number])
         values = series.areas[number].reduced[reducer.name]
@@ -207,7 +207,7 @@ def _of_periods(series: AreasSeries, request: AreaSeriesRequest, period: Period)
     return replace(series, times=periods.starts, areas=tuple(areas))
 
 
-def _occurring(reasons: Mapping[str, NDArray[np.int64]]) -> Mapping[str, NDArray[np.int64]]:
+def _occurring(reasons: Mapping[str, Int64Array]) -> Mapping[str, Int64Array]:
     return {name: counts for name, counts in reasons.items() if counts.any()}
 
 
@@ -260,13 +260,10 @@ def _analyse_points(read: PointsSeries, wide: WidenedTimes, analysis: Analysis, 
     )
 
 
-def _codes_of_periods(codes: NDArray[np.uint8], count: int, periods: Periods) -> NDArray[np.uint8]:
+def _codes_of_periods(codes: UInt8Array, count: int, periods: Periods) -> UInt8Array:
     # (point, period): the commonest of the codes from 1 to `count`.
     times = [period_sums((codes == code).astype(np.int64).T, periods).T for code in range(1, count + 1)]
     return np.asarray(np.argmax(times, axis=0) + 1, dtype=np.uint8)
-
-
-Positions = NDArray[np.intp]
 
 
 def reference_indexes(analysis: Analysis | None, layer: Layer, *, now: Instant) -> tuple[int, ...]:
@@ -330,7 +327,7 @@ def memory_for(
     return services.memory.taking(size, alternative=alternative, locator="trend", is_active=is_active)
 
 
-def analyse_series(read: Series, analysis: Analysis, *, requested: Positions, reference: Positions) -> Series:
+def analyse_series(read: Series, analysis: Analysis, *, requested: IndexArray, reference: IndexArray) -> Series:
     """Return the series with what was found; of periods, where there is a step.
 
     Args:

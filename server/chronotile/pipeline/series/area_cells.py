@@ -8,17 +8,17 @@ from functools import cached_property, partial
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.core.errors import ClientGone
 from chronotile.core.model.collection import Layer, VariableInfo
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Codes, Numbers, Pixels, pixel_codes
+from chronotile.core.model.raster import Codes, Pixels, pixel_codes
 from chronotile.core.model.request import IsActive, Weights
 from chronotile.core.model.series.series import SeriesCost
 from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.types import Float64Array, IndexArray, Int64Array, NumberArray
 from chronotile.core.read_cost import ReadCost
 from chronotile.core.stats.samples import CellWeights, Samples
 from chronotile.pipeline.services import Services, reading
@@ -203,7 +203,7 @@ def places_of_all(readings: Iterable[AreaReading]) -> tuple[tuple[Window], ...]:
     return tuple((each,) for each in _joined(np.concatenate([how.plan.windows for how in readings])))
 
 
-def _joined(windows: NDArray[np.int64]) -> Iterator[Window]:
+def _joined(windows: Int64Array) -> Iterator[Window]:
     """Give one window in place of some that lie close together, or those of each half of them."""
     if not len(windows):
         return
@@ -363,10 +363,10 @@ def _in_threads(work: Callable[[_Job], None], jobs: list[_Job], most: int) -> No
         threads.shutdown(cancel_futures=True)
 
 
-def _taken(pixels: Pixels, cells: NDArray[np.intp]) -> Pixels:
+def _taken(pixels: Pixels, cells: IndexArray) -> Pixels:
     """(time, cell) pixels of some cells of (time, y, x) ones."""
 
-    def of(each: Numbers) -> Numbers:
+    def of(each: NumberArray) -> NumberArray:
         return each.reshape(each.shape[0], -1).take(cells, axis=1)
 
     return Pixels(
@@ -411,7 +411,7 @@ def area_bytes(
     return size if most is None else min(size, most)
 
 
-def _length(along: NDArray[np.float64]) -> float:
+def _length(along: Float64Array) -> float:
     # How many whole numbers edges cross.
     return float(np.abs(along[:, 1] - along[:, 0]).sum())
 

@@ -6,10 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
@@ -20,9 +18,10 @@ from chronotile.core.model.request import AreaSeriesRequest, IsActive, Point, al
 from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, SeriesCost
+from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, Int64Array
 from chronotile.core.stats.analyse import analysis_seconds
 from chronotile.core.stats.percentiles import even_edges
-from chronotile.core.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
+from chronotile.core.stats.samples import Place, Reduced, reduce_samples
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.mosaics import framed, lattice_at
 from chronotile.pipeline.resolve_series import (
@@ -116,9 +115,6 @@ def sum_of_costs(costs: Sequence[SeriesCost]) -> SeriesCost:
     return SeriesCost(**sums)
 
 
-Flags = NDArray[np.bool_]
-"""(area,), or (area, time)."""
-
 SPANS = {"pixel": centre_spans, "area": covered_spans, "auto": auto_spans}
 ANSWER_VALUE_S = 1.2e-6
 """Processor time to reduce to a number of the answer, and to write it."""
@@ -143,7 +139,7 @@ class AreaTarget:
     readings: tuple[AreaReading, ...]
     """Of areas that follow one another."""
     areas: tuple[Area, ...]
-    edges: Mapping[str, FloatArray]
+    edges: Mapping[str, Float64Array]
     """(bin + 1,) by the name of each histogram."""
     cost: SeriesCost
 
@@ -296,7 +292,7 @@ def _outlines(request: AreaSeriesRequest, layer: Layer) -> Outlines:
     return outlines
 
 
-def _has_place(request: AreaSeriesRequest) -> Flags:
+def _has_place(request: AreaSeriesRequest) -> BoolArray:
     return np.array([bool(area.polygons) for area in request.areas], dtype=bool)
 
 
@@ -323,7 +319,7 @@ def _readings(
 
 
 def _noted(
-    areas: Sequence[Area], layer: Layer, *, is_outside: Flags, is_empty: Flags, is_beyond: Flags
+    areas: Sequence[Area], layer: Layer, *, is_outside: BoolArray, is_empty: BoolArray, is_beyond: BoolArray
 ) -> tuple[Area, ...]:
     """The areas, with a note where they have no cell or fewer than their outlines promise."""
     noted = list(areas)
@@ -357,9 +353,9 @@ def _checked_hint(area: Area, hint: str, layer: Layer) -> str:
     return hint
 
 
-def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray]:
+def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, Float64Array]:
     """(bin + 1,) edges of each histogram; without a range of its own over that of the first style."""
-    edges: dict[str, FloatArray] = {}
+    edges: dict[str, Float64Array] = {}
     for each in reducers:
         if each.bins is not None:
             low, high = each.range or layer.styles[0].range
@@ -368,7 +364,7 @@ def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray
 
 
 def _reduce(
-    how: AreaReading, cells: AreaCells, request: AreaSeriesRequest, edges: Mapping[str, FloatArray]
+    how: AreaReading, cells: AreaCells, request: AreaSeriesRequest, edges: Mapping[str, Float64Array]
 ) -> list[Reduced]:
     """The results of areas that are read at once, for runs of times."""
     encoding = how.layer.main_variable.encoding
@@ -419,13 +415,13 @@ def _series(
 
 
 def _reasons(
-    parts: Sequence[Reduced], names: Sequence[str], *, is_unreadable: Flags, totals: IntArray
-) -> dict[str, tuple[IntArray, list[bool]]]:
+    parts: Sequence[Reduced], names: Sequence[str], *, is_unreadable: BoolArray, totals: Int64Array
+) -> dict[str, tuple[Int64Array, list[bool]]]:
     """(area, time) counts by reason, and in which areas it occurs; two flags may have one name.
 
     Of an area of which some cells cannot be read at a time, all count as such.
     """
-    found: dict[str, IntArray] = {}
+    found: dict[str, Int64Array] = {}
     for code in sorted({code for part in parts for code in part.causes}):
         counts = _by_area([part.causes.get(code, np.zeros_like(part.valid)) for part in parts])
         counts = np.where(is_unreadable, totals[:, np.newaxis] if code == UNREADABLE_CODE else 0, counts)
@@ -433,7 +429,7 @@ def _reasons(
     return {name: (counts, [bool(each.any()) for each in counts]) for name, counts in found.items()}
 
 
-def _by_area(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def _by_area(parts: Sequence[AnyArray]) -> AnyArray:
     # (area, time, …) of parts (time, area, …) that follow one another.
     return np.ascontiguousarray(np.concatenate(parts).swapaxes(0, 1))
 

@@ -22,7 +22,8 @@ from chronotile.core.model.request import (
 )
 from chronotile.core.model.series.analysis import MEAN
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
-from chronotile.core.model.time.instants import Instant, InstantArray, TimeSelection
+from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.types import Instant, InstantArray
 from chronotile.pipeline.encoders.file_parts import Body, Whole, stream_parts, translate_storage_errors
 from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.pipeline.resolve_series import check_length, instants_of, layer_with_values, series_indexes

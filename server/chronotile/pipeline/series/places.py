@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
@@ -11,7 +11,7 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid
 from chronotile.core.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import AreaSeriesRequest, IsActive, always_active
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import BoolArray, Instant, Int64Array
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
@@ -27,7 +27,7 @@ class PlaceValuesTarget:
     layer: Layer
     indexes: tuple[int, ...]
     """Ascending, into the layer's times; of a layer without time, the one index 0."""
-    numbers: NDArray[np.int64]
+    numbers: Int64Array
     """Of the places, in their set."""
     etag: str
     is_open: bool
@@ -117,15 +117,15 @@ def extract_place_values(
     )
 
 
-def near_layer(places: PlaceSet, layer: Layer) -> NDArray[np.bool_]:
+def near_layer(places: PlaceSet, layer: Layer) -> BoolArray:
     """Return (place,): whether the box of a place meets that of a layer, in whichever turn of the globe."""
     return meets_grid(shapes_in(places, CRS84).bounds, layer.main_variable.grid)
 
 
-def meets_grid(boxes: ArrayLike, grid: NativeGrid) -> NDArray[np.bool_]:
+def meets_grid(boxes: ArrayLike, grid: NativeGrid) -> BoolArray:
     """Return (box,): whether (box, 4) boxes in CRS84 meet that of a grid, in whichever turn of the globe."""
     west, south, east, north = np.asarray(boxes, dtype=np.float64).T
     box = grid.bbox_in(CRS84)
     meets = [(west + turn < box.xmax) & (east + turn > box.xmin) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)]
-    near: NDArray[np.bool_] = np.logical_or.reduce(meets) & (south < box.ymax) & (north > box.ymin)
+    near: BoolArray = np.logical_or.reduce(meets) & (south < box.ymax) & (north > box.ymin)
     return near

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.collection import Layer
@@ -15,6 +14,7 @@ from chronotile.core.model.raster import cell_reasons
 from chronotile.core.model.request import IsActive, Point, PointsSeriesRequest, always_active, require_active
 from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import PointsSeries
+from chronotile.core.model.types import Float64Array, IndexArray, Int64Array, UInt8Array
 from chronotile.core.stats.analyse import analysis_seconds
 from chronotile.pipeline.resolve_series import (
     cell_of,
@@ -39,7 +39,7 @@ from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.spans import Spans
 
-_Read = tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]
+_Read = tuple[Float64Array, UInt8Array, tuple[str, ...]]
 """(time, point) values and codes, and what codes stand for."""
 
 OUTSIDE = "outside_extent"
@@ -51,7 +51,7 @@ class PointsTarget:
     """A request resolved to what exists."""
 
     points: tuple[Point, ...]
-    held: NDArray[np.intp]
+    held: IndexArray
     """Of the points, those inside the layer."""
     how: AreaReading
     """How to read the cells of those, each of which is an area of one cell."""
@@ -153,7 +153,7 @@ def _series(target: PointsTarget, services: Services, is_active: IsActive) -> Po
     )
 
 
-def cells_of(points: tuple[Point, ...], grid: NativeGrid) -> NDArray[np.int64]:
+def cells_of(points: tuple[Point, ...], grid: NativeGrid) -> Int64Array:
     """Return (point, 2) rows and columns of native cells, -1 outside."""
     if not points:
         return np.empty((0, 2), dtype=np.int64)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from chronotile.core.model.animation import Card
 from chronotile.core.model.style import TRANSPARENT, Style
+from chronotile.core.model.types import ColourArray
 from chronotile.pipeline.styling.glyphs import drawable, font_of, text_width, wrap_text
 from chronotile.pipeline.styling.legend_picture import NO_UNITS, LegendShape, legend_picture
 
@@ -23,8 +23,6 @@ SHADES = 8
 LEGEND_PART = 2 / 5
 """Of the picture's width that a legend takes, and of its height that it may take at most."""
 NARROWEST_LEGEND_PX, WIDEST_LEGEND_PX = 150, 320
-
-CardPixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def lay_cards(lettering: Lettering) -> tuple[tuple[Card, ...], tuple[Card, ...]]
     return (*fixed, *([] if legend is None else [legend])), dates
 
 
-def _legend_card(legend: CardPixels, lettering: Lettering, lowest: int, beside: Sequence[Card]) -> Card | None:
+def _legend_card(legend: ColourArray, lettering: Lettering, lowest: int, beside: Sequence[Card]) -> Card | None:
     """The legend in the south-west, if it has room between what lies there already."""
     space, foot = lettering.width, 0
     for card in beside:
@@ -89,11 +87,11 @@ def _legend_card(legend: CardPixels, lettering: Lettering, lowest: int, beside: 
     return _at_foot(legend, lettering, x=MARGIN_PX, above=foot) if _fits(legend, space, most) else None
 
 
-def _at_foot(pixels: CardPixels, lettering: Lettering, *, x: int, above: int = 0) -> Card:
+def _at_foot(pixels: ColourArray, lettering: Lettering, *, x: int, above: int = 0) -> Card:
     return Card(x, lettering.height - MARGIN_PX - above - pixels.shape[0], pixels)
 
 
-def _fits(pixels: CardPixels, width: int, height: int) -> bool:
+def _fits(pixels: ColourArray, width: int, height: int) -> bool:
     rows, columns = len(pixels), len(pixels[0])
     return columns + 2 * MARGIN_PX <= width and rows + 2 * MARGIN_PX <= height
 
@@ -107,14 +105,14 @@ def _dates(lettering: Lettering, size: int) -> tuple[Card, ...]:
     return tuple(Card(MARGIN_PX, MARGIN_PX, card) for card in cards)
 
 
-def _credit(lettering: Lettering, size: int) -> CardPixels | None:
+def _credit(lettering: Lettering, size: int) -> ColourArray | None:
     if not lettering.attribution:
         return None
     room = lettering.width - 2 * (MARGIN_PX + PADDING_PX)
     return _written(wrap_text(lettering.attribution, size, room), size)
 
 
-def _written(lines: Sequence[str], size: int, *, width: int = 0) -> CardPixels:
+def _written(lines: Sequence[str], size: int, *, width: int = 0) -> ColourArray:
     """Lines of text on white, in a few shades, with a frame round them."""
     line_px = size + size // 4
     inner = max(width, *(text_width(line, size) for line in lines))
@@ -126,12 +124,12 @@ def _written(lines: Sequence[str], size: int, *, width: int = 0) -> CardPixels:
     return _framed(np.asarray(_shaded(np.asarray(page)))[..., np.newaxis].repeat(3, axis=2))
 
 
-def _shaded(grey: CardPixels) -> CardPixels:
+def _shaded(grey: ColourArray) -> ColourArray:
     step = 256 // SHADES
     return np.minimum(np.round(grey.astype(np.float64) / step) * step, WHITE).astype(np.uint8)
 
 
-def _legends(lettering: Lettering) -> Iterator[CardPixels]:
+def _legends(lettering: Lettering) -> Iterator[ColourArray]:
     """The whole legend, and a smaller one for where that has no room: of a ramp, without what is no value."""
     style = lettering.legend
     if style is None:
@@ -143,7 +141,7 @@ def _legends(lettering: Lettering) -> Iterator[CardPixels]:
         yield _framed(legend_picture(shown, title=named, units="", shape=shape).pixels[..., :3].copy())
 
 
-def _framed(pixels: CardPixels) -> CardPixels:
+def _framed(pixels: ColourArray) -> ColourArray:
     for edge in (pixels[:1], pixels[-1:], pixels[:, :1], pixels[:, -1:]):
         edge[...] = FRAME
     return pixels

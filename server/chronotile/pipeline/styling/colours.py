@@ -3,19 +3,16 @@
 import re
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chronotile.core.model.raster import Encoding, Numbers
+from chronotile.core.model.raster import Encoding
 from chronotile.core.model.style import TRANSPARENT, Colour, Style
-
-ColourArray = NDArray[np.uint8]
-"""(n, 4), red, green, blue, alpha."""
+from chronotile.core.model.types import ColourArray, Float64Array, IndexArray, NumberArray
 
 TOLERANCE = 1e-6
 """Share of the range by which a value may miss an end, a stop or a class: `3 * 0.1` and a float32 0.3 are 0.3."""
 
 
-def colours_of_numbers(style: Style, encoding: Encoding, numbers: Numbers) -> ColourArray:
+def colours_of_numbers(style: Style, encoding: Encoding, numbers: NumberArray) -> ColourArray:
     """Return the colour of each of (n,) digital numbers: its flag's, else nodata's, else its value's."""
     valid = encoding.valid(numbers)
     values = encoding.values(np.where(valid, numbers, numbers.dtype.type(0)))
@@ -26,7 +23,7 @@ def colours_of_numbers(style: Style, encoding: Encoding, numbers: Numbers) -> Co
     return colours
 
 
-def colours_of_values(style: Style, values: NDArray[np.float64]) -> ColourArray:
+def colours_of_values(style: Style, values: Float64Array) -> ColourArray:
     """Return the colour of each of (n,) finite physical values."""
     return _class_colours(style, values) if style.is_categorical else _ramp_colours(style, values)
 
@@ -43,7 +40,7 @@ def slack(style: Style) -> float:
     return TOLERANCE * ((high - low) or abs(high) or 1.0)
 
 
-def class_indexes(style: Style, values: NDArray[np.float64]) -> NDArray[np.intp]:
+def class_indexes(style: Style, values: Float64Array) -> IndexArray:
     """Return the index into `style.classes` of each value, -1 where no class has it."""
     known = np.array([each.value for each in style.classes])
     order = np.argsort(known, kind="stable")
@@ -55,12 +52,12 @@ def class_indexes(style: Style, values: NDArray[np.float64]) -> NDArray[np.intp]
     return np.where(np.abs(values - known[nearest]) <= slack(style), order[nearest], -1)
 
 
-def _class_colours(style: Style, values: NDArray[np.float64]) -> ColourArray:
+def _class_colours(style: Style, values: Float64Array) -> ColourArray:
     table = np.array([*(each.colour for each in style.classes), style.nodata], dtype=np.uint8)
     return table.take(class_indexes(style, values), axis=0)
 
 
-def _ramp_colours(style: Style, values: NDArray[np.float64]) -> ColourArray:
+def _ramp_colours(style: Style, values: Float64Array) -> ColourArray:
     positions = np.array([stop.value for stop in style.ramp])
     stops = np.array([stop.colour for stop in style.ramp], dtype=np.float64)
     last = positions.size - 1

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from chronotile.core.model.raster import BoolArray, IndexPicture, Picture, RgbaPicture, picture_strips
+from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture, picture_strips
 from chronotile.core.model.request import Backdrop
+from chronotile.core.model.types import BoolArray, Float64Array, UInt8Array
 
 
 def overlay(pictures: Iterable[Picture]) -> RgbaPicture:
@@ -24,7 +24,7 @@ def overlay(pictures: Iterable[Picture]) -> RgbaPicture:
     return RgbaPicture(result)
 
 
-def _pixels_of(picture: Picture) -> NDArray[np.uint8]:
+def _pixels_of(picture: Picture) -> UInt8Array:
     """(y, x, 4) of its own."""
     pixels = np.empty((*picture.shape, 4), dtype=np.uint8)
     for rows in picture_strips(picture.shape):
@@ -32,7 +32,7 @@ def _pixels_of(picture: Picture) -> NDArray[np.uint8]:
     return pixels
 
 
-def _lay_over(result: NDArray[np.uint8], top: NDArray[np.uint8]) -> None:
+def _lay_over(result: UInt8Array, top: UInt8Array) -> None:
     alpha = top[..., 3]
     opaque = alpha == 255
     result[opaque] = top[opaque]
@@ -55,7 +55,7 @@ def on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None)
     return RgbaPicture(pixels)
 
 
-def _lay_under(pixels: NDArray[np.uint8], backdrop: Backdrop, is_void: BoolArray | None) -> None:
+def _lay_under(pixels: UInt8Array, backdrop: Backdrop, is_void: BoolArray | None) -> None:
     translucent = pixels[..., 3] < 255
     top = pixels[translucent]
     under = np.tile(np.array(backdrop.colour, dtype=np.uint8), (len(top), 1))
@@ -67,7 +67,7 @@ def _lay_under(pixels: NDArray[np.uint8], backdrop: Backdrop, is_void: BoolArray
     pixels[translucent] = mixed
 
 
-def _over(top: NDArray[np.uint8], under: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _over(top: UInt8Array, under: UInt8Array) -> UInt8Array:
     """Return (n, 4) colours over others, rounded to the nearest number; those on top are not transparent."""
     share = top[:, 3:].astype(np.float64)
     rest = under[:, 3:] * (255 - share) / 255
@@ -85,7 +85,7 @@ FILL = (90, 90, 90, 40)
 LINE, AREA = 1, 2
 
 
-def outline_picture(rings: Sequence[NDArray[np.float64]], *, width: int, height: int) -> IndexPicture:
+def outline_picture(rings: Sequence[Float64Array], *, width: int, height: int) -> IndexPicture:
     """Return rings drawn as grey lines about a pale area, on nothing.
 
     Args:

@@ -6,21 +6,12 @@ from functools import lru_cache
 from typing import Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import Composite
-from chronotile.core.model.kept import kept
-from chronotile.core.model.raster import (
-    BoolArray,
-    Encoding,
-    IndexArray,
-    IndexPicture,
-    Numbers,
-    Picture,
-    Raster,
-    RgbaPicture,
-)
+from chronotile.core.model.raster import Encoding, IndexPicture, Picture, Raster, RgbaPicture
 from chronotile.core.model.style import Colour, Style
+from chronotile.core.model.types import AnyArray, BoolArray, IndexArray, NumberArray, UInt8Array
+from chronotile.core.size_cache import cache_by_size
 from chronotile.pipeline.styling.colours import (
     TOLERANCE,
     class_indexes,
@@ -47,7 +38,7 @@ FEWEST_STEPS = 16
 class Indexer(Protocol):
     """Finds the index of valid numbers; for others it may give any."""
 
-    def __call__(self, numbers: Numbers) -> IndexArray:
+    def __call__(self, numbers: NumberArray) -> UInt8Array:
         """Return indexes of the same shape."""
 
 
@@ -56,13 +47,13 @@ class Quantiser:
     """Gives each number an index and each index a colour."""
 
     encoding: Encoding
-    palette: NDArray[np.uint8]
+    palette: UInt8Array
     """(256, 4)."""
     indexer: Indexer
     flags: tuple[tuple[int, int], ...]
     """Flag numbers with their indexes."""
 
-    def index(self, numbers: Numbers, present: BoolArray | None = None) -> IndexArray:
+    def index(self, numbers: NumberArray, present: BoolArray | None = None) -> UInt8Array:
         """Return the indexes of numbers of any shape; those not `present` have nodata's."""
         index = self.indexer(numbers)
         index *= self.encoding.valid(numbers)  # NODATA is 0
@@ -86,7 +77,7 @@ def quantiser_of(style: Style, encoding: Encoding) -> Quantiser | None:
     return Quantiser(encoding, palette_of([*colours, *extra]), indexer, tuple(own.items()))
 
 
-def palette_of(colours: Sequence[Colour] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+def palette_of(colours: Sequence[Colour] | UInt8Array) -> UInt8Array:
     """Return (256, 4) that begins with at most 256 colours."""
     palette = np.zeros((256, 4), dtype=np.uint8)
     palette[: len(colours)] = colours
@@ -113,7 +104,7 @@ class _Classes:
         self._encoding = encoding
         self._entries = np.array([*(entries[each.colour] for each in style.classes), NODATA]).astype(np.uint8)
 
-    def __call__(self, numbers: Numbers) -> IndexArray:
+    def __call__(self, numbers: NumberArray) -> UInt8Array:
         values = np.nan_to_num(self._encoding.values(numbers))
         return self._entries[class_indexes(self._style, values)]
 
@@ -127,7 +118,7 @@ class _Steps:
     base: float
     above: int
 
-    def __call__(self, numbers: Numbers) -> IndexArray:
+    def __call__(self, numbers: NumberArray) -> UInt8Array:
         dtype = np.float32 if numbers.dtype == np.float32 else np.float64
         with np.errstate(over="ignore", invalid="ignore"):
             position = np.subtract(numbers, dtype(self.pivot), dtype=dtype)
@@ -181,14 +172,14 @@ def paint_composite(rasters: tuple[Raster, Raster, Raster], composite: Composite
     return composite_picture(pixels)
 
 
-def blank_pixels(height: int, width: int) -> NDArray[np.uint8]:
+def blank_pixels(height: int, width: int) -> UInt8Array:
     """Return (y, x, 4) to paint the bands of a composite into; alpha is 255 where all bands so far have a value."""
     pixels = np.empty((height, width, 4), dtype=np.uint8)
     pixels[..., 3] = 255
     return pixels
 
 
-def paint_band(pixels: NDArray[np.uint8], band: int, raster: Raster, composite: Composite) -> None:
+def paint_band(pixels: UInt8Array, band: int, raster: Raster, composite: Composite) -> None:
     """Paint one of a composite's three rasters into `blank_pixels` of its size."""
     numbers = _native(raster.numbers)
     if numbers.dtype.itemsize > 2:
@@ -205,7 +196,7 @@ def paint_band(pixels: NDArray[np.uint8], band: int, raster: Raster, composite: 
         pixels[..., 3] *= raster.present
 
 
-def composite_picture(pixels: NDArray[np.uint8]) -> RgbaPicture:
+def composite_picture(pixels: UInt8Array) -> RgbaPicture:
     """Return the picture of all three bands, transparent black where any of them has no value."""
     for rows in _blocks(pixels.shape):
         part = pixels[rows]
@@ -236,9 +227,9 @@ def stack_strips(pictures: Iterable[tuple[slice, Picture]], height: int) -> Pict
 class _Table:
     """The look-up from the bit pattern of a number to its colour."""
 
-    entries: NDArray[Any] | None
+    entries: AnyArray | None
     """The index of each bit pattern; `None` where it is the pattern itself."""
-    colours: NDArray[np.uint8]
+    colours: UInt8Array
     """(256, 4), or more where the style takes more."""
     nodata: int
     """The index that has nodata's colour."""
@@ -248,28 +239,30 @@ class _Table:
 class _Intensities:
     """The look-up from the bit pattern of a number to the intensity of its band."""
 
-    intensity: NDArray[np.uint8]
-    valid: NDArray[np.bool_] | None
+    intensity: UInt8Array
+    valid: BoolArray | None
     """`None` where all are."""
 
 
-def _native(numbers: Numbers) -> Numbers:
+def _native(numbers: NumberArray) -> NumberArray:
     """Return numbers in the machine's byte order, and truth values as 0 and 1."""
     if numbers.dtype == np.bool_:
         return numbers.view(np.uint8)
     return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
 
 
-def _bits(numbers: Numbers) -> NDArray[Any]:
+def _bits(numbers: NumberArray) -> AnyArray:
     return numbers.view(f"u{numbers.dtype.itemsize}")
 
 
-def _all_numbers(dtype: np.dtype[Any]) -> Numbers:
+def _all_numbers(dtype: np.dtype[Any]) -> NumberArray:
     # Return every number of a type of 8 or 16 bits, in the order of their bit patterns.
     return np.arange(256**dtype.itemsize).astype(f"u{dtype.itemsize}").view(dtype)
 
 
-@kept(lambda table, *_key: KEY_BYTES + table.colours.nbytes + (0 if table.entries is None else table.entries.nbytes))
+@cache_by_size(
+    lambda table, *_key: KEY_BYTES + table.colours.nbytes + (0 if table.entries is None else table.entries.nbytes)
+)
 def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: bool) -> _Table:
     """Return the style composed with the encoding, over all numbers of a type of 8 or 16 bits.
 
@@ -296,7 +289,7 @@ def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: b
     return _Table(entries[1:].astype(np.uint8), palette_of(colours), int(entries[0]))
 
 
-def _index_of_absent(as_nodata: NDArray[np.intp], numbers: Numbers, encoding: Encoding) -> int:
+def _index_of_absent(as_nodata: IndexArray, numbers: NumberArray, encoding: Encoding) -> int:
     # Return the number that is nodata, so that a tile without data is of one index, else one that looks like it.
     is_nodata = numbers[as_nodata] == (np.nan if encoding.nodata is None else encoding.nodata)
     return int(next(iter(as_nodata[is_nodata].tolist() or as_nodata.tolist()), 0))
@@ -318,7 +311,7 @@ def _paint_wide(raster: Raster, style: Style) -> Picture:
     return IndexPicture(painted, quantiser.palette) if quantiser else RgbaPicture(painted)
 
 
-def _exact_colours(raster: Raster, style: Style) -> NDArray[np.uint8]:
+def _exact_colours(raster: Raster, style: Style) -> UInt8Array:
     shape = raster.numbers.shape
     colours = colours_of_numbers(style, raster.encoding, raster.numbers.ravel()).reshape(*shape, 4)
     if raster.present is not None:
@@ -332,14 +325,14 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
     return (slice(top, top + height) for top in range(0, shape[0], height))
 
 
-@kept(lambda table, *_key: KEY_BYTES + table.intensity.nbytes * (1 if table.valid is None else 2))
+@cache_by_size(lambda table, *_key: KEY_BYTES + table.intensity.nbytes * (1 if table.valid is None else 2))
 def _intensity_table(encoding: Encoding, span: tuple[float, float], gamma: float, dtype: np.dtype[Any]) -> _Intensities:
     numbers = _all_numbers(dtype)
     valid = encoding.valid(numbers)
     return _Intensities(_intensities(encoding, span, gamma, numbers), None if valid.all() else valid)
 
 
-def _intensities(encoding: Encoding, span: tuple[float, float], gamma: float, numbers: Numbers) -> NDArray[np.uint8]:
+def _intensities(encoding: Encoding, span: tuple[float, float], gamma: float, numbers: NumberArray) -> UInt8Array:
     low, high = span
     inside = np.nan_to_num(np.clip(encoding.values(numbers), low, high), nan=low)
     share = (inside - low) / ((high - low) or 1.0)

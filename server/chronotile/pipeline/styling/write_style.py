@@ -9,6 +9,7 @@ import numpy as np
 from chronotile.core.model.collection import Composite
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.style import TRANSPARENT, Colour, Stop, Style
+from chronotile.core.model.types import Json
 from chronotile.pipeline.styling.colours import colours_of_values
 
 
@@ -75,7 +76,6 @@ EXTENSION = "https://stac-extensions.github.io/render/v2.0.0/schema.json"
 TABLE = 256
 """Colours of a ramp: a shorter table gives TiTiler colours for the numbers that it names alone."""
 MOST_CLASSES = 256
-Json = dict[str, Any]
 
 
 def render_of_style(style: Style, encoding: Encoding) -> Json:

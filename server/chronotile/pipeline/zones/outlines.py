@@ -7,15 +7,13 @@ from functools import lru_cache
 from itertools import chain, pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.crs import Crs, are_alike, transformer
 from chronotile.core.model.geometry.area import Area, Polygon
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, FloatArray, NativeGrid
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
+from chronotile.core.model.types import BoolArray, Float64Array, FloatArray, Int64Array
 
-Float64Array = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 Extent = tuple[Float64Array, Float64Array, Float64Array, Float64Array]
 """(area,) each: least and greatest column, least and greatest row."""
 
@@ -36,17 +34,17 @@ class Outlines:
     """(edge, 2): where each begins and ends."""
     rows: Float64Array
     """(edge, 2)."""
-    rings: IntArray
+    rings: Int64Array
     """(edge,): which ring each belongs to; edges of a ring follow one another."""
-    polygons: IntArray
+    polygons: Int64Array
     """(ring,): counted over all areas."""
-    is_hole: NDArray[np.bool_]
+    is_hole: BoolArray
     """(ring,)."""
-    areas: IntArray
+    areas: Int64Array
     """(polygon,)."""
-    is_outside: NDArray[np.bool_]
+    is_outside: BoolArray
     """(area,): whether it shares no cell with the grid."""
-    is_beyond: NDArray[np.bool_]
+    is_beyond: BoolArray
     """(area,): whether a part of it lies farther outside than half a cell, and so beyond all centres."""
 
 
@@ -94,7 +92,7 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
     )
 
 
-def _cut(corners: Float64Array, rings: IntArray, unit_m: Float64Array) -> tuple[Float64Array, IntArray]:
+def _cut(corners: Float64Array, rings: Int64Array, unit_m: Float64Array) -> tuple[Float64Array, Int64Array]:
     """Corners (n, 2) and their rings, with more along the edges of areas in another CRS: what is straight curves.
 
     Metres in a unit of the CRS are 0 for areas in the CRS of the grid, whose edges stay whole.
@@ -109,7 +107,7 @@ def _cut(corners: Float64Array, rings: IntArray, unit_m: Float64Array) -> tuple[
 
 
 def _in_cells(
-    points: Float64Array, area_of_point: IntArray, areas: Sequence[Area], grid: NativeGrid
+    points: Float64Array, area_of_point: Int64Array, areas: Sequence[Area], grid: NativeGrid
 ) -> tuple[Float64Array, Float64Array]:
     systems: dict[Crs, list[int]] = {}
     for number, area in enumerate(areas):
@@ -143,19 +141,19 @@ def _turns(least: Float64Array, greatest: Float64Array, grid: NativeGrid) -> Flo
     return turns
 
 
-def _outside(extent: Extent, grid: NativeGrid) -> NDArray[np.bool_]:
+def _outside(extent: Extent, grid: NativeGrid) -> BoolArray:
     left, right, top, bottom = extent
-    is_outside: NDArray[np.bool_] = (bottom <= 0) | (top >= grid.height)
+    is_outside: BoolArray = (bottom <= 0) | (top >= grid.height)
     return is_outside if grid.is_circular else is_outside | (right <= 0) | (left >= grid.width)
 
 
-def _beyond(extent: Extent, grid: NativeGrid) -> NDArray[np.bool_]:
+def _beyond(extent: Extent, grid: NativeGrid) -> BoolArray:
     left, right, top, bottom = extent
-    is_beyond: NDArray[np.bool_] = (top < -HALF_CELL) | (bottom > grid.height + HALF_CELL)
+    is_beyond: BoolArray = (top < -HALF_CELL) | (bottom > grid.height + HALF_CELL)
     return is_beyond if grid.is_circular else is_beyond | (left < -HALF_CELL) | (right > grid.width + HALF_CELL)
 
 
-Extremes = tuple[NDArray[np.float64], NDArray[np.float64]]
+Extremes = tuple[Float64Array, Float64Array]
 
 MARGIN = 0.05
 """By which parts may reach beyond the data, as a share of their width and height: one step of the grid's lattice."""
@@ -191,7 +189,7 @@ def near_parts(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
     return near
 
 
-def extremes(values: FloatArray, area_of_point: IntArray, count: int) -> Extremes:
+def extremes(values: FloatArray, area_of_point: Int64Array, count: int) -> Extremes:
     """Return (area,) the least and the greatest value of each area's points; infinite where it has none."""
     least, greatest = np.full(count, np.inf), np.full(count, -np.inf)
     np.minimum.at(least, area_of_point, values)
@@ -199,7 +197,7 @@ def extremes(values: FloatArray, area_of_point: IntArray, count: int) -> Extreme
     return least, greatest
 
 
-def next_in_ring(rings: IntArray) -> IntArray:
+def next_in_ring(rings: Int64Array) -> Int64Array:
     """Return (corner,) for each corner, of which the ring is given, the one that follows it in its ring."""
     after = np.arange(1, rings.size + 1)
     is_first = np.diff(rings, prepend=-1) != 0
@@ -222,11 +220,11 @@ class _Rings:
 
     corners: FloatArray
     """(corner, 2), without the last of each ring, which is its first again."""
-    of_corner: IntArray
+    of_corner: Int64Array
     """(corner,): the ring of each."""
-    polygons: IntArray
+    polygons: Int64Array
     """(ring,): the polygon of each."""
-    outer: IntArray
+    outer: Int64Array
     """(polygon,): its first ring."""
 
 
@@ -267,10 +265,10 @@ def _shifts(rings: _Rings, box: BBox, circle: float) -> Iterator[FloatArray]:
         yield np.where(first + turn < last, circle * (first + turn), np.nan)
 
 
-def _are_in_one_turn(west: FloatArray, east: FloatArray, box: BBox) -> NDArray[np.bool_]:
+def _are_in_one_turn(west: FloatArray, east: FloatArray, box: BBox) -> BoolArray:
     """(area,): whether what reaches from west to east meets a box in one turn of the globe at most."""
     first, last = np.floor((west - box.xmax) / WHOLE_CIRCLE) + 1, np.ceil((east - box.xmin) / WHOLE_CIRCLE)
-    are_few: NDArray[np.bool_] = last - first < 2
+    are_few: BoolArray = last - first < 2
     return are_few
 
 
@@ -293,7 +291,7 @@ def _clipped(rings: _Rings, shifts: FloatArray, box: BBox) -> Iterator[tuple[int
     yield from _polygons_of(corners, of_corner, rings.polygons)
 
 
-def _polygons_of(corners: FloatArray, of_corner: IntArray, polygons: IntArray) -> Iterator[tuple[int, Polygon]]:
+def _polygons_of(corners: FloatArray, of_corner: Int64Array, polygons: Int64Array) -> Iterator[tuple[int, Polygon]]:
     """Polygons with their numbers, of corners (corner, 2), the ring of each, and the polygon (ring,) of each ring."""
     own, starts = np.unique(of_corner, return_index=True)
     stops = np.append(starts[1:], of_corner.size)[: own.size]
@@ -306,8 +304,8 @@ def _polygons_of(corners: FloatArray, of_corner: IntArray, polygons: IntArray) -
 
 
 def _half(
-    corners: FloatArray, of_corner: IntArray, *, axis: int, bound: float, side: int
-) -> tuple[FloatArray, IntArray]:
+    corners: FloatArray, of_corner: Int64Array, *, axis: int, bound: float, side: int
+) -> tuple[FloatArray, Int64Array]:
     """Corners (n, 2) and their rings, of the parts of rings above a bound of one axis, or below where `side` is -1."""
     after = next_in_ring(of_corner)
     heights = side * (corners[:, axis] - bound)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.grid import Window
-from chronotile.pipeline.zones.outlines import IntArray
+from chronotile.core.model.types import BoolArray, IndexArray, Int64Array
 from chronotile.pipeline.zones.spans import Spans
 from chronotile.readers.reader import BlockShape
 
@@ -25,7 +24,7 @@ class AreaWindow:
     window: Window
     blocks: int
     """Of the source, that the window touches."""
-    cells: NDArray[np.intp]
+    cells: IndexArray
     """(cell,): counted along the rows of the window, one area after the other."""
     takes: Takes
     """One for each area in the window."""
@@ -35,9 +34,9 @@ class AreaWindow:
 class AreaPlaces:
     """Cells here and there in the native grid, and where they go."""
 
-    rows: IntArray
+    rows: Int64Array
     """(cell,)."""
-    columns: IntArray
+    columns: Int64Array
     """(cell,)."""
     takes: Takes
 
@@ -48,19 +47,19 @@ class AreaPlan:
 
     spans: Spans
     """Cut where windows end; in order of area and window."""
-    firsts: IntArray
+    firsts: Int64Array
     """(span,): where its first cell goes."""
-    bounds: IntArray
+    bounds: Int64Array
     """(area + 1,): cells of area `k` go from `bounds[k]` to before `bounds[k + 1]`."""
-    windows: IntArray
+    windows: Int64Array
     """(window, 4): rows and columns, half-open."""
-    blocks: IntArray
+    blocks: Int64Array
     """(window,): blocks of the source that it touches."""
-    is_sparse: NDArray[np.bool_]
+    is_sparse: BoolArray
     """(window,): whether it lies apart from others, and most blocks around it are not needed."""
-    order: IntArray
+    order: Int64Array
     """(span,): spans by window."""
-    ends: IntArray
+    ends: Int64Array
     """(window + 1,): spans of window `k` stand from `ends[k]` to `ends[k + 1]` in `order`."""
 
     def window(self, number: int) -> AreaWindow:
@@ -149,14 +148,14 @@ def _cut(spans: Spans, width: int) -> Spans:
     return replace(parts, starts=starts, stops=stops)
 
 
-def _unique(rows: IntArray, columns: IntArray) -> tuple[IntArray, IntArray]:
+def _unique(rows: Int64Array, columns: Int64Array) -> tuple[Int64Array, Int64Array]:
     """Pairs (n, 2) that occur, in order, and which of them each is."""
     across = int(columns.max(initial=0)) + 1
     keys, places = np.unique(rows * across + columns, return_inverse=True)
     return np.column_stack(np.divmod(keys, across)), places
 
 
-def _groups(blocks: IntArray, shape: BlockShape) -> tuple[IntArray, NDArray[np.bool_]]:
+def _groups(blocks: Int64Array, shape: BlockShape) -> tuple[Int64Array, BoolArray]:
     """(block,): which window reads it, and (window,): whether that is sparse.
 
     Where half of a group of blocks is needed one window does, else one for each run of them.
@@ -185,7 +184,7 @@ def _groups(blocks: IntArray, shape: BlockShape) -> tuple[IntArray, NDArray[np.b
     return windows, ~is_dense[sorted_groups][is_first]
 
 
-def _boxes(spans: Spans, order: IntArray, ends: IntArray) -> IntArray:
+def _boxes(spans: Spans, order: Int64Array, ends: Int64Array) -> Int64Array:
     """(window, 4): the smallest that hold the cells."""
     if ends.size < 2:
         return np.zeros((0, 4), dtype=np.int64)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import NativeGrid
-from chronotile.pipeline.zones.outlines import Float64Array, IntArray, Outlines
+from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, Int64Array
+from chronotile.pipeline.zones.outlines import Outlines
 
 MAX_CROSSINGS = 1 << 21
 """Of edges with rows: each takes some 50 bytes. A country of 300 km at 10 m has 200,000, its 1,000 municipalities
@@ -21,19 +21,19 @@ together 1,400,000."""
 class Spans:
     """Runs of cells of areas, in order of area, row and column."""
 
-    areas: IntArray
+    areas: Int64Array
     """(span,)."""
-    rows: IntArray
+    rows: Int64Array
     """(span,)."""
-    starts: IntArray
+    starts: Int64Array
     """(span,): the first column."""
-    stops: IntArray
+    stops: Int64Array
     """(span,): the column after the last."""
     weights: Float64Array | None = None
     """(span,): what each of its cells counts for; `None` of all the same."""
 
     @property
-    def lengths(self) -> IntArray:
+    def lengths(self) -> Int64Array:
         """(span,): cells."""
         return self.stops - self.starts
 
@@ -48,7 +48,7 @@ class Spans:
         own = self.chosen(np.arange(start, stop))
         return replace(own, areas=own.areas - first)
 
-    def chosen(self, places: NDArray[np.intp] | NDArray[np.bool_]) -> "Spans":
+    def chosen(self, places: IndexArray | BoolArray) -> "Spans":
         """Return some of the spans."""
         return Spans(
             areas=self.areas[places],
@@ -247,7 +247,7 @@ def _covered(outlines: Outlines, grid: NativeGrid, reach: Reach) -> Spans:
 
 def _cut(
     along: Float64Array, across: Float64Array, low: int, high: int
-) -> tuple[IntArray, Float64Array, Float64Array, IntArray]:
+) -> tuple[Int64Array, Float64Array, Float64Array, Int64Array]:
     """Edges cut where one coordinate is a whole number from `low` to `high`, each bit in the direction of its edge.
 
     Returns:
@@ -317,9 +317,9 @@ def _added(spans: Spans, width: int) -> Spans:
     return in_order([spans.chosen(~is_own), _summed_where_shared(spans.chosen(is_own), width)])
 
 
-def _line_starts(spans: Spans) -> NDArray[np.bool_]:
+def _line_starts(spans: Spans) -> BoolArray:
     # (span,): whether it is the first of its row and area.
-    found: NDArray[np.bool_] = (np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0)
+    found: BoolArray = (np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0)
     return found
 
 
@@ -343,7 +343,7 @@ def _summed_where_shared(spans: Spans, width: int) -> Spans:
     return found.chosen(parts > NOTHING)
 
 
-def _cumulated(each: Float64Array, areas: IntArray) -> Float64Array:
+def _cumulated(each: Float64Array, areas: Int64Array) -> Float64Array:
     """Cumulative sums that begin again at each area, in order: another area's rounding must not change a weight."""
     sums = np.empty_like(each)
     ends = [*np.flatnonzero(np.diff(areas, prepend=-1)).tolist(), each.size]

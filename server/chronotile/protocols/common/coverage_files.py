@@ -13,13 +13,14 @@ from chronotile.core.model.crs import Crs
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE, MapFormat
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.types import Json
 from chronotile.http.bodies import BodyResponse, is_made_for_parts
 from chronotile.http.endpoint import JobOffer
 from chronotile.http.respond import caching, instants_text, is_compressible, known_etags
 from chronotile.jobs.processes.export import MOST_BYTES
 from chronotile.pipeline.coverage.deliver import Conditions, CoverageDelivery
 from chronotile.pipeline.estimate import LIMIT
-from chronotile.protocols.common.job_offer import Json, bbox_input, crs_input, datetime_input, format_input, names_input
+from chronotile.protocols.common.job_offer import bbox_input, crs_input, datetime_input, format_input, names_input
 from chronotile.protocols.common.query.place import in_axis_order
 
 HALF_CIRCLE = 180.0

@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
 
-from chronotile.protocols.common.openapi import Json
+from chronotile.core.model.types import Json
 
 COMMON = "protocols/common/templates"
 """What all pages share."""

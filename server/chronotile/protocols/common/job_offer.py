@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import UnsupportedCrs
@@ -12,12 +11,11 @@ from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.core.model.time.parser import selection_text
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
 from chronotile.jobs.processes.registry import process_of
 from chronotile.pipeline.estimate import LIMIT
 from chronotile.protocols.common.query.place import in_axis_order, requested_crs
-
-Json = dict[str, Any]
 
 OF_SERIES: Mapping[str, float] = {
     "max_series_values": math.inf,

@@ -13,9 +13,8 @@ from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.layer_store import has_store
-
-Json = dict[str, Any]
 
 TEXT: Json = {"type": "string"}
 ADDRESS: Json = {"type": "string", "format": "uri"}

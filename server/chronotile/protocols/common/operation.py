@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 import chronotile
 from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
 from chronotile.http.endpoint import Faults, Handler, endpoint
 from chronotile.protocols.common.localised_text import text_in
@@ -18,7 +19,6 @@ from chronotile.protocols.common.openapi import (
     STATUSES,
     TEXT,
     Examples,
-    Json,
     enum_of,
     in_path,
     in_query,

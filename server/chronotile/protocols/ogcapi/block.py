@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
+from chronotile.core.model.types import Json
 from chronotile.http.respond import SHORT, respond_with_content
 from chronotile.http.run import DOCUMENTS, Kind, ServerState, base_url, run, services_of
 from chronotile.protocols.common.html_page import PageLink, content_security_policy, render_page
@@ -20,8 +21,6 @@ from chronotile.protocols.common.operation import Described, OfExamples, Operati
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, format_of, name_list, names_of
 from chronotile.protocols.ogcapi.negotiate_format import NO_ALIASES, negotiate_format
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

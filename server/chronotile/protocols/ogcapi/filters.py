@@ -7,7 +7,7 @@ import orjson
 
 from chronotile.catalog.items.cql2.tree import checked, filter_from_text
 from chronotile.core.errors import InvalidParameter
-from chronotile.protocols.common.openapi import Json
+from chronotile.core.model.types import Json
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import choice, text
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from chronotile.core.model.types import Json
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.query.parameter import Parameter, clamped
-from chronotile.protocols.ogcapi.block import Json
 
 MAX_OFFSET = 10**9
 """Which no archive reaches."""

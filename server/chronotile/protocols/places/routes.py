@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import numpy as np
@@ -16,6 +15,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.places import PlaceSet, PlaceTileRequest, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import IsActive
+from chronotile.core.model.types import Json
 from chronotile.http.bodies import in_parts
 from chronotile.http.endpoint import TILED, body_of, discard_body, problem_response
 from chronotile.http.meter import OF_REQUEST, Meter, processes_time
@@ -313,10 +313,7 @@ operations = (
 routes = routes_of(operations)
 
 
-Document = dict[str, Any]
-
-
-def place_set(places: PlaceSet, context: CapabilitiesContext) -> Document:
+def place_set(places: PlaceSet, context: CapabilitiesContext) -> Json:
     """Return what a choice among sets needs."""
     return {
         "id": places.id,
@@ -354,7 +351,7 @@ def _path(places: PlaceSet, context: CapabilitiesContext) -> str:
     return f"{context.base}/places/{quote(places.id)}"
 
 
-def _links(places: PlaceSet, context: CapabilitiesContext) -> list[Document]:
+def _links(places: PlaceSet, context: CapabilitiesContext) -> list[Json]:
     path, revision = _path(places, context), places_revision(places)
     templates = {each.id: f"{path}/tiles/{quote(each.id)}" for each in context.services.catalogue.tile_matrix_sets}
     tiles = [

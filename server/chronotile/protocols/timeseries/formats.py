@@ -14,7 +14,7 @@ from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.request import SeriesRequest
 from chronotile.core.model.series.analysis import Analysis, Reducer
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 from chronotile.http.bodies import iterate_in_turns
 from chronotile.http.respond import caching, known_etags, preferred_type, respond
 from chronotile.http.run import SERIES, disconnect_check, run, services_of

@@ -1,7 +1,6 @@
 """Path, query and body of series of points turned into requests: their pages, and what is to be found out."""
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -13,8 +12,8 @@ from chronotile.core.model.geometry.geojson import document_of
 from chronotile.core.model.geometry.json_text import ID_FORM, containers_in, is_id, is_number
 from chronotile.core.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
 from chronotile.core.model.series import analysis as analyses
-from chronotile.core.model.time.instants import Instant
 from chronotile.core.model.time.parser import parse_time, requested_period
+from chronotile.core.model.types import Instant, JsonValue
 from chronotile.http.run import base_url
 from chronotile.pipeline.resolve_series import Page
 from chronotile.protocols.common.query import csv_options
@@ -216,9 +215,6 @@ IN_THE_BODY = {"layers": "layers", "layer": "layers", "points": "points", "point
 """Members by what a query may call them."""
 MAX_LAYERS = 100
 
-Json = Any
-"""What a client sent."""
-
 
 def check_points_query(query: Kvp) -> None:
     """Refuse what a query has no place for, rather than answer as if it were not there.
@@ -259,7 +255,7 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: s
     return tuple(PointsSeriesRequest(layer=layer, points=points, time=selection) for layer in layers)
 
 
-def requested_datetime(document: dict[str, Json], query: Kvp) -> str | None:
+def requested_datetime(document: dict[str, JsonValue], query: Kvp) -> str | None:
     """Return `datetime` of the body or of the query, if either has one.
 
     Raises:
@@ -276,7 +272,7 @@ def requested_datetime(document: dict[str, Json], query: Kvp) -> str | None:
     return inside or beside
 
 
-def _layer_names(document: dict[str, Json]) -> list[str]:
+def _layer_names(document: dict[str, JsonValue]) -> list[str]:
     names = _listed(document, "layers")
     if not all(isinstance(name, str) for name in names) or not names:
         raise InvalidParameter("layers must be a list of names, at least one", locator="layers")
@@ -285,13 +281,13 @@ def _layer_names(document: dict[str, Json]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _points(document: dict[str, Json], catalogue: Catalogue) -> tuple[Point, ...]:
+def _points(document: dict[str, JsonValue], catalogue: Catalogue) -> tuple[Point, ...]:
     listed, allowed = _listed(document, "points"), catalogue.limits.max_features
     require_at_most("max_features", len(listed), allowed, alternative="send fewer at once", locator="points")
     return tuple(_point(each, number) for number, each in enumerate(listed, 1))
 
 
-def _listed(document: dict[str, Json], name: str) -> list[Json]:
+def _listed(document: dict[str, JsonValue], name: str) -> list[JsonValue]:
     if name not in document:
         raise MissingParameter(f"{name} is missing", locator=name)
     listed = document[name]
@@ -300,7 +296,7 @@ def _listed(document: dict[str, Json], name: str) -> list[Json]:
     return listed
 
 
-def _point(given: Json, number: int) -> Point:
+def _point(given: JsonValue, number: int) -> Point:
     """`[lon, lat]`, or `{"id": …, "lon": …, "lat": …}`."""
     position, identity = given, None
     if isinstance(given, dict):

@@ -15,7 +15,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.request import AreaSeriesRequest, IsActive
 from chronotile.core.model.series.series import SeriesCost
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant, Json
 from chronotile.http.endpoint import body_of, body_parsed, offer_job, problem_response
 from chronotile.http.respond import refuse_alike, warned_of_live
 from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run, services_of
@@ -25,7 +25,7 @@ from chronotile.pipeline.series.area_cells import rough_seconds
 from chronotile.pipeline.series.areas import cost_of_area_series
 from chronotile.pipeline.series.fields import items_of_any
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.openapi import FILE, REFUSALS_OF_BODIES, TEXT, Json, body, ref
+from chronotile.protocols.common.openapi import FILE, REFUSALS_OF_BODIES, TEXT, body, ref
 from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.timeseries import area_params, formats, params, terrascope

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,7 +23,6 @@ from chronotile.core.model.time.instants import (
     ABSENT,
     DISTANT_FUTURE,
     DISTANT_PAST,
-    InstantArray,
     TimeDomain,
     TimePart,
     TimeSelection,
@@ -33,6 +31,7 @@ from chronotile.core.model.time.instants import (
     format_instant,
 )
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import InstantArray, Int64Array, Json
 from chronotile.http.endpoint import body_of, body_parsed, problem_response
 from chronotile.http.respond import caching, respond_with_content, warned_of_live
 from chronotile.http.run import AREAS, DOCUMENTS, refuse_if_busy, run, services_of
@@ -41,7 +40,7 @@ from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.point import SeriesFormat, extract_series
 from chronotile.protocols.common.extent import longitude_latitude_box
-from chronotile.protocols.common.openapi import REFUSALS_OF_BODIES, Json, body, ref
+from chronotile.protocols.common.openapi import REFUSALS_OF_BODIES, body, ref
 from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, custom, names_of, whole
@@ -268,7 +267,7 @@ class Column:
 
     total: int
     """Cells."""
-    valid: NDArray[np.int64]
+    valid: Int64Array
     """(time,) cells with a value."""
     averages: list[str]
     """(time,) as text; empty where no cell has one."""

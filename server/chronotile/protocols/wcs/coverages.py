@@ -12,7 +12,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageField, CoverageRequest
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.types import InstantArray
 from chronotile.core.xml_text import plain_name, xml_name
 from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import place_of

@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 from chronotile.core.model.crs import CRS84_URI
-from chronotile.core.model.job import Json
+from chronotile.core.model.types import Json
 from chronotile.core.xml_text import xml_characters
 from chronotile.jobs.processes.process import Input, Process
 from chronotile.protocols.common.processes import media_types as of

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from chronotile.core.errors import InvalidParameter, MissingParameter, OperationNotSupported, VersionNegotiationFailed
-from chronotile.core.model.job import Json
+from chronotile.core.model.types import Json
 from chronotile.core.xml_text import local_name, parse_xml
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.query.parameter import keyword

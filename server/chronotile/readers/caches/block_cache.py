@@ -10,8 +10,8 @@ from time import monotonic_ns
 
 import numpy as np
 from isal.isal_zlib import crc32
-from numpy.typing import NDArray
 
+from chronotile.core.model.types import UInt8Array
 from chronotile.readers.caches.byte_cache import CacheState
 from chronotile.readers.flights import Flights
 
@@ -34,8 +34,6 @@ _HEADER = Struct("<16sIIq")
 _USED = Struct("<q")
 _USED_AT = _HEADER.size - _USED.size
 _EMPTY = bytes(_HEADER.size)
-
-BytesPart = NDArray[np.uint8]
 
 
 class SharedBlockMemory:
@@ -71,7 +69,7 @@ class SharedBlockMemory:
         sizes = fields[:, : self._ways, KEY_BYTES // 4 + 1]
         return int(np.count_nonzero(sizes)), int(sizes.sum(dtype=np.int64))
 
-    def read(self, key: bytes, part: BytesPart) -> bool:
+    def read(self, key: bytes, part: UInt8Array) -> bool:
         """Copy a part of just that many bytes into `part`; return whether it was there, else anything is in it."""
         if not self._sets:
             return False
@@ -96,7 +94,7 @@ class SharedBlockMemory:
         at = self._row(key)[1].find(key)
         return at >= 0 and not at % _HEADER.size
 
-    def write(self, key: bytes, part: BytesPart) -> None:
+    def write(self, key: bytes, part: UInt8Array) -> None:
         """Keep a part of at most `SLOT_BYTES` in place of the one of its set that was not used for longest."""
         if not self._sets:
             return
@@ -169,7 +167,7 @@ class BlockCache:
 
     def __init__(self, memory: SharedBlockMemory, sharers: int = 1) -> None:
         self._memory, self._sharers = memory, sharers
-        self._flights = Flights[bytes, BytesPart]()
+        self._flights = Flights[bytes, UInt8Array]()
         self._lock = threading.Lock()
         self._hits = 0
         self._misses = 0
@@ -195,7 +193,7 @@ class BlockCache:
         """Take no more than that of each process's memory from now on."""
         self._memory.shrink(max_bytes * self._sharers)
 
-    def read(self, key: bytes, size: int, part: slice, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
+    def read(self, key: bytes, size: int, part: slice, decode: Callable[[], tuple[UInt8Array, bool]]) -> UInt8Array:
         """Return some bytes of a block.
 
         Args:
@@ -207,7 +205,7 @@ class BlockCache:
         found = self.get(key, size, part)
         return self._decoded(key, decode)[part] if found is None else found
 
-    def get(self, key: bytes, size: int, part: slice) -> BytesPart | None:
+    def get(self, key: bytes, size: int, part: slice) -> UInt8Array | None:
         """Return some bytes of a block that is cached.
 
         Args:
@@ -232,16 +230,16 @@ class BlockCache:
         """Return whether all of a block is probably cached, without reading it."""
         return all(self._memory.has(part_key(key, number)) for number in range(-(-size // SLOT_BYTES)))
 
-    def keep(self, key: bytes, block: BytesPart) -> None:
+    def keep(self, key: bytes, block: UInt8Array) -> None:
         """Cache a block that was decoded elsewhere."""
         for number, at in enumerate(range(0, block.size, SLOT_BYTES)):
             self._memory.write(part_key(key, number), block[at : at + SLOT_BYTES])
 
-    def _decoded(self, key: bytes, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
+    def _decoded(self, key: bytes, decode: Callable[[], tuple[UInt8Array, bool]]) -> UInt8Array:
         with self._lock:
             self._misses += 1
 
-        def work() -> BytesPart:
+        def work() -> UInt8Array:
             block, may_be_cached = decode()
             if may_be_cached:
                 self.keep(key, block)

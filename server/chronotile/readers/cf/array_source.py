@@ -12,7 +12,8 @@ import numpy as np
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import SourceInfo, VariableInfo
 from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Numbers, Pixels, as_meant
+from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.dataset import CfVariable
 from chronotile.readers.reader import (
     GONE,
@@ -32,7 +33,7 @@ Selection = tuple[int | slice | list[int], ...]
 class ArraySource(Protocol):
     """One stored array. Methods may be called by several threads at once."""
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order.
 
         Raises:
@@ -124,7 +125,7 @@ class FoldedArray(ArraySource):
         self._sorted = sorted(cells)
         self._ranks = np.array([bisect_left(self._sorted, cell) for cell in cells])
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order.
 
         Cells that differ along the last of the dimensions only are read together, in ascending order, as array
@@ -134,7 +135,7 @@ class FoldedArray(ArraySource):
         chosen = selection[first]
         if isinstance(chosen, int):
             return self._source.read(self._stored(selection, self._cells[chosen]))
-        axis, parts = _kept_before(selection, first), list[Numbers]()
+        axis, parts = _kept_before(selection, first), list[NumberArray]()
         ranks, places = np.unique(self._ranks[chosen], return_inverse=True)
         for _shared, members in groupby((self._sorted[rank] for rank in ranks), key=lambda cell: cell[:-1]):
             cells = list(members)
@@ -271,7 +272,7 @@ class Cube(Reader):
             numbers = np.repeat(numbers, len(positions))
         return Pixels(as_meant(numbers, source.info.encoding.dtype))
 
-    def _read(self, variable: str, level: CubeLevel, selection: Selection) -> Numbers:
+    def _read(self, variable: str, level: CubeLevel, selection: Selection) -> NumberArray:
         with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
             return level.source.read(selection)
 

@@ -5,18 +5,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Step, VariableSpec
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.types import AnyArray, Attributes, BoolArray, InstantArray, Int64Array
 from chronotile.readers.cf.encoding import decode
-from chronotile.readers.cf.fields import Attributes, Field, FieldSet
+from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time import numbers_of_year
-from chronotile.readers.cf.time_numbers import TEXT_KINDS, YEARS, IntArray, is_of_years, is_since, parse_dates
+from chronotile.readers.cf.time_numbers import TEXT_KINDS, YEARS, is_of_years, is_since, parse_dates
 
 Role = Literal["x", "y", "time"]
 
@@ -47,7 +46,7 @@ class Axes:
     x: str
     y: str
     time: str | None
-    numbers_of_year: IntArray | None = None
+    numbers_of_year: Int64Array | None = None
     """(time,): which part of the year each time is, where the dimension of time numbers months or days of any year."""
     x_field: Field | None
     """The coordinates along x, if there are any."""
@@ -94,7 +93,7 @@ def further_dimensions(field: Field, fields: FieldSet, *, time_count: int | None
 
 def _all_roles(
     field: Field, fields: FieldSet, *, time_count: int | None, selected: Collection[str] = ()
-) -> tuple[dict[Role, tuple[str, Field | None]], list[str], IntArray | None]:
+) -> tuple[dict[Role, tuple[str, Field | None]], list[str], Int64Array | None]:
     """The roles of dimensions, the long dimensions without one, and the numbers of the year if they are the times.
 
     Raises:
@@ -127,7 +126,7 @@ def _roles(field: Field, fields: FieldSet, selected: Collection[str]) -> dict[Ro
 
 def _numbered_time(
     dims: Sequence[str], field: Field, fields: FieldSet, time_count: int | None
-) -> tuple[str, Field | None, IntArray | None] | None:
+) -> tuple[str, Field | None, Int64Array | None] | None:
     """Which of some dimensions numbers parts of the year, with the numbers, or years, or is of configured times."""
     for dim in dims:
         numbers = numbers_of_year(dim, field.sizes[dim], fields.fields.get(dim))
@@ -354,7 +353,7 @@ def _position(step: Step, field: Field, fields: FieldSet) -> int:
     raise UnsupportedSource(f"select: {dim} {problem.format(_text(step.value))}; {_accepted(dim, size, values)}")
 
 
-def _values(dim: str, field: Field, fields: FieldSet) -> NDArray[Any] | None:
+def _values(dim: str, field: Field, fields: FieldSet) -> AnyArray | None:
     """(step,): the values along a dimension by the coordinate of its name, or the one that the array names.
 
     `None` where there is none whose values can be compared.
@@ -370,7 +369,7 @@ def _values(dim: str, field: Field, fields: FieldSet) -> NDArray[Any] | None:
     return np.where(is_missing, np.nan, values) if is_missing.any() else values
 
 
-def _labels(dim: str, fields: FieldSet) -> NDArray[Any] | None:
+def _labels(dim: str, fields: FieldSet) -> AnyArray | None:
     """(step,): different names of the steps of a dimension, in any array of texts along it."""
     for other in fields.fields.values():
         if other.dims == (dim,) and other.dtype.kind in TEXT_KINDS:
@@ -380,11 +379,11 @@ def _labels(dim: str, fields: FieldSet) -> NDArray[Any] | None:
     return None
 
 
-def _texts(values: NDArray[Any]) -> NDArray[Any]:
+def _texts(values: AnyArray) -> AnyArray:
     return np.array([each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in values])
 
 
-def _is_value(values: NDArray[Any], value: float | str | None) -> NDArray[np.bool_]:
+def _is_value(values: AnyArray, value: float | str | None) -> BoolArray:
     """(step,): where a coordinate has a value, as nearly as its type holds it."""
     if isinstance(value, str) or values.dtype.kind == "U":
         return np.asarray(values.astype(str) == str(value), dtype=bool)
@@ -395,7 +394,7 @@ def _is_value(values: NDArray[Any], value: float | str | None) -> NDArray[np.boo
     return np.asarray(np.abs(values.astype(np.float64) - requested) <= step, dtype=bool)
 
 
-def _accepted(dim: str, size: int, values: NDArray[Any] | None) -> str:
+def _accepted(dim: str, size: int, values: AnyArray | None) -> str:
     if values is None:
         return f"it has no values, accepted are {{{dim}: {{index: 0}}}} to {{{dim}: {{index: {size - 1}}}}}"
     if size <= MOST_LISTED:

@@ -16,9 +16,10 @@ from pyproj.exceptions import CRSError
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Finding
 from chronotile.core.model.crs import Crs, crs_of
+from chronotile.core.model.types import Attributes
 from chronotile.readers.cf.axes import CURVILINEAR, LATITUDE_UNITS, LONGITUDE_UNITS, Axes, cell_coordinates
 from chronotile.readers.cf.encoding import decode
-from chronotile.readers.cf.fields import Attributes, Field, FieldSet
+from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.native_crs import source_crs
 
 Kind = Literal["geographic", "rotated", "projected"]

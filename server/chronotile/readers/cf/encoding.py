@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Finding
-from chronotile.core.model.raster import BoolArray, Encoding, as_meant
+from chronotile.core.model.raster import Encoding, as_meant
 from chronotile.core.model.style import TRANSPARENT, Colour, StyleClass
+from chronotile.core.model.types import AnyArray, BoolArray
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.encoding import CIRCLE, REAL_KINDS, circle_of, fits, is_scaled, reinterpret
 
@@ -219,7 +219,7 @@ _ROUNDED = 1e-6
 class Decoded(NamedTuple):
     """The values of a coordinate, in its shape."""
 
-    values: NDArray[Any]
+    values: AnyArray
     """float64 where they were packed; else of the type that is meant, so that whole numbers are exact."""
     is_missing: BoolArray
     rounding: float

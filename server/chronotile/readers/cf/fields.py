@@ -5,13 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import Finding
+from chronotile.core.model.types import AnyArray, Attributes
 from chronotile.core.yaml_source import list_names
-
-Attributes = Mapping[str, Any]
-"""CF attributes; numbers may be Python's or numpy's, sequences lists or arrays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +21,11 @@ class Field:
     dtype: np.dtype[Any]
     """As stored."""
     attrs: Attributes
-    load: Callable[[], NDArray[Any]]
+    load: Callable[[], AnyArray]
     """Reads all of it, as stored; for coordinates."""
     fault: str | None = None
     """The reason if its numbers cannot be read."""
-    part: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None
+    part: Callable[[tuple[slice, ...]], AnyArray] | None = None
     """Reads part of it, as stored; `None`: all of it is in memory."""
     default_fill: float | None = None
     """The number of cells that were never written, if `_FillValue` does not state one."""
@@ -38,7 +35,7 @@ class Field:
         picks = tuple(slice(0, length, max(1, (length - 1) // (count - 1))) for length in self.shape)
         shape = tuple(len(range(length)[pick]) for pick, length in zip(picks, self.shape, strict=True))
 
-        def load() -> NDArray[Any]:
+        def load() -> AnyArray:
             return self.load()[picks] if self.part is None else self.part(picks)
 
         return replace(self, shape=shape, load=load, part=None)

@@ -6,16 +6,16 @@ from functools import lru_cache
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Finding
 from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.types import Attributes, Float64Array
 from chronotile.readers.cf.axes import CURVILINEAR, Axes, cell_coordinates, is_curvilinear
 from chronotile.readers.cf.crs import METRES, ArrayCrs, grid_mappings, resolve_crs
 from chronotile.readers.cf.encoding import bounds_of, decode, without_range
-from chronotile.readers.cf.fields import Attributes, Field, FieldSet
+from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.native_crs import require_on_earth, source_crs
 
 REGULARITY_PX = 0.05
@@ -110,7 +110,7 @@ def _edge_and_step(axis: Field, fields: FieldSet, crs: Crs, *, is_longitude: boo
     return (float(centres[0]) - step / 2) * factor, step * factor
 
 
-def _require_regular(centres: NDArray[np.float64], step: float, name: str, *, rounding: float) -> None:
+def _require_regular(centres: Float64Array, step: float, name: str, *, rounding: float) -> None:
     if step == 0:
         raise UnsupportedSource(f"its coordinates {name} do not advance")
     even = centres[0] + step * np.arange(centres.size)
@@ -278,7 +278,7 @@ def _distance_from_cells(grid: NativeGrid, axes: Axes, latitude: Field, longitud
 
 
 def _distance_m(
-    first: tuple[NDArray[np.float64], ...], second: tuple[NDArray[np.float64], ...], *, is_partial: bool = False
+    first: tuple[Float64Array, ...], second: tuple[Float64Array, ...], *, is_partial: bool = False
 ) -> float:
     """The greatest distance between longitudes and latitudes; infinite where only one of them is a place on earth."""
     with np.errstate(invalid="ignore"):

@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Finding
-from chronotile.core.model.raster import BoolArray
 from chronotile.core.model.time.instants import (
     CLIMATOLOGY,
     DAY,
@@ -17,7 +15,6 @@ from chronotile.core.model.time.instants import (
     ONE_NS,
     OVERLAPPING,
     TIME_KIND,
-    InstantArray,
     Period,
     TimeDomain,
     domain_of_bounds,
@@ -25,6 +22,7 @@ from chronotile.core.model.time.instants import (
     format_instant,
     step_instants,
 )
+from chronotile.core.model.types import BoolArray, IndexArray, InstantArray, Int64Array
 from chronotile.readers.cf.encoding import bounds_of, decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time_numbers import instants_of
@@ -138,7 +136,7 @@ def _are_periods(instants: InstantArray, bounds: InstantArray) -> BoolArray:
     return np.asarray((ends - starts >= DAY) & (starts <= instants) & (instants <= ends))
 
 
-def _rows(instants: InstantArray, bounds: InstantArray) -> NDArray[np.int64]:
+def _rows(instants: InstantArray, bounds: InstantArray) -> Int64Array:
     return np.column_stack([bounds, instants]).astype(np.int64)
 
 
@@ -187,9 +185,6 @@ def _domain(starts: InstantArray, ends: InstantArray, periods: InstantArray, *, 
     if np.array_equal(domain.periods, periods):
         return replace(domain, is_climatology=is_climatology)
     return replace(domain, bounds=periods, is_climatology=is_climatology)
-
-
-Positions = NDArray[np.intp]
 
 
 class Times(NamedTuple):
@@ -285,7 +280,7 @@ def _repeated(time: Field, instants: InstantArray, positions: tuple[int, ...]) -
     return (Finding("warning", time.name, message),)
 
 
-def _bounds(time: Field, fields: FieldSet, kept: Positions) -> InstantArray | None:
+def _bounds(time: Field, fields: FieldSet, kept: IndexArray) -> InstantArray | None:
     """(kept, 2): what the coordinate names as bounds, of a climatology too; `None` if there is none for each time.
 
     CF §7.1: bounds take their units and calendar from the coordinate, unless they have their own, as those of
@@ -302,7 +297,7 @@ def _bounds(time: Field, fields: FieldSet, kept: Positions) -> InstantArray | No
 
 
 def _climatology_bounds(
-    time: Field, fields: FieldSet, kept: Positions
+    time: Field, fields: FieldSet, kept: IndexArray
 ) -> tuple[InstantArray | None, tuple[Finding, ...]]:
     """The bounds of a climatology (CF §7.4), and a note where they do not tell its years."""
     bounds = _bounds(time, fields, kept)
@@ -324,7 +319,7 @@ STEPS: Mapping[str, tuple[Period, int]] = {"month": (Period(months=1), 12), "day
 DAYS_WITHOUT_LEAP_DAY, LEAP_DAY = 365, 60
 
 
-def numbers_of_year(dim: str, size: int, coordinate: Field | None) -> NDArray[np.int64] | None:
+def numbers_of_year(dim: str, size: int, coordinate: Field | None) -> Int64Array | None:
     """Return (time,) which parts of the year the steps of a dimension are, from 1; `None` of another dimension.
 
     Without a coordinate a dimension has to have all parts of the year.
@@ -343,7 +338,7 @@ def numbers_of_year(dim: str, size: int, coordinate: Field | None) -> NDArray[np
     return numbers if np.unique(numbers).size == size else None
 
 
-def times_of_year(dim: str, numbers: NDArray[np.int64]) -> Times:
+def times_of_year(dim: str, numbers: Int64Array) -> Times:
     """Return the times of a climatology: each part of the year spans itself in 2000."""
     period, most = STEPS[dim]
     edges = step_instants(YEAR_START, period, most + 1)

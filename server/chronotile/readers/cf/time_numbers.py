@@ -3,23 +3,16 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cftime
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.collection import Finding
-from chronotile.core.model.time.instants import (
-    DISTANT_FUTURE,
-    DISTANT_PAST,
-    FIRST_YEAR,
-    LAST_YEAR,
-    InstantArray,
-    add_months,
-)
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, FIRST_YEAR, LAST_YEAR, add_months
+from chronotile.core.model.types import AnyArray, Float64Array, InstantArray, Int64Array
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field
 from chronotile.readers.encoding import REAL_KINDS
@@ -69,7 +62,6 @@ TEXT_KINDS = "SUO"
 _TEXT_NAMES = ("time", "times", "datetime", "date", "dates")
 """Arrays of texts that are dates, such as `Times` of WRF."""
 
-IntArray = NDArray[np.int64]
 
 MAX_YEARS = 100_000
 """Largest distance of times from their reference; numbers beyond are fill values."""
@@ -91,7 +83,7 @@ def is_since(field: Field) -> bool:
     return is_text or field.dtype.kind == "M" or _UNITS.fullmatch(field.text("units")) is not None
 
 
-def add_durations(starts: InstantArray, numbers: NDArray[np.float64], field: Field) -> InstantArray:
+def add_durations(starts: InstantArray, numbers: Float64Array, field: Field) -> InstantArray:
     """Return (step,) instants plus the numbers of a field of durations, such as leads; NaN gives NaT.
 
     Raises:
@@ -142,7 +134,7 @@ def instants_of(time: Field) -> Instants:
     return Instants(instants, None if found.spans is None else spans, findings)
 
 
-def _decode_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
+def _decode_numbers(time: Field, numbers: AnyArray) -> Instants:
     if numbers.dtype.kind == "M":
         return Instants(_drop_far_years(numbers.astype("datetime64[ns]")))
     if numbers.dtype.kind in TEXT_KINDS:
@@ -195,7 +187,7 @@ def parse_dates(name: str, dates: Sequence[object]) -> InstantArray:
     return _drop_far_years(instants)
 
 
-def _named_part(time: Field, numbers: NDArray[Any]) -> str | None:
+def _named_part(time: Field, numbers: AnyArray) -> str | None:
     """Return the smallest part of a date in numbers such as 20190131, 201901 or 2019, by their units or digits."""
     units = time.text("units").strip().lower()
     found = _DIGITS.fullmatch(re.sub(r"\s", "", units))
@@ -217,7 +209,7 @@ def is_of_years(time: Field) -> bool:
     return values.dtype.kind in REAL_KINDS and _named_part(time, values[~is_missing]) == "year"
 
 
-def _parse_digits(numbers: NDArray[Any], part: str) -> Instants:
+def _parse_digits(numbers: AnyArray, part: str) -> Instants:
     """Instants of numbers whose digits are a year, a month and a day; a fraction is that share of the part."""
     whole = np.floor(np.clip(numbers.astype(np.float64), 0, 10**8)).astype(np.int64)
     dates = whole * {"year": 10_000, "month": 100, "day": 1}[part] + {"year": 101, "month": 1, "day": 0}[part]
@@ -233,7 +225,7 @@ def _parse_digits(numbers: NDArray[Any], part: str) -> Instants:
     return Instants(_between(starts, ends, fractions), np.stack([starts, ends], axis=1) if is_whole else None)
 
 
-def days_of(years: IntArray, months: IntArray, days: IntArray, *, are_of_year: bool = False) -> InstantArray:
+def days_of(years: Int64Array, months: Int64Array, days: Int64Array, *, are_of_year: bool = False) -> InstantArray:
     """Return (n,) the start of each day; NaT outside the years served, and where a month or year lacks the day.
 
     Args:
@@ -250,7 +242,7 @@ def days_of(years: IntArray, months: IntArray, days: IntArray, *, are_of_year: b
     return np.where(is_date, found, np.datetime64("NaT", "D")).astype("datetime64[ns]")
 
 
-def _count_months(numbers: NDArray[Any], length: int, reference: cftime.datetime, *, has_day: bool) -> Instants:
+def _count_months(numbers: AnyArray, length: int, reference: cftime.datetime, *, has_day: bool) -> Instants:
     """Instants of calendar months, or years of 12, since a date; a fraction is that share of the month or year.
 
     Whole numbers since a month or year without day are months or years.
@@ -269,14 +261,14 @@ def _count_months(numbers: NDArray[Any], length: int, reference: cftime.datetime
     return Instants(instants, spans if is_named else None)
 
 
-def _between(starts: InstantArray, ends: InstantArray, fractions: NDArray[np.float64]) -> InstantArray:
+def _between(starts: InstantArray, ends: InstantArray, fractions: Float64Array) -> InstantArray:
     """Shares of spans, to the second."""
     seconds = np.nan_to_num(np.round(fractions * ((ends - starts) / np.timedelta64(1, "s"))))
     instants: InstantArray = starts + seconds.astype("timedelta64[s]")
     return instants
 
 
-def _standard(numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
+def _standard(numbers: AnyArray, unit: int, reference: cftime.datetime) -> InstantArray:
     start = (reference - cftime.datetime(1970, 1, 1, calendar=reference.calendar)) // timedelta(microseconds=1) * 1000
     if not FIRST_YEAR <= reference.year <= LAST_YEAR:  # in which the calendars may differ: count from 1970
         units, start = divmod(start, unit)
@@ -314,7 +306,7 @@ def _reference_of(time: Field, text: str, calendar: str) -> tuple[cftime.datetim
     return date + seconds - (-zone if parts["sign"] == "-" else zone), bool(day)
 
 
-def _convert_dates(numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
+def _convert_dates(numbers: AnyArray, unit: int, reference: cftime.datetime) -> InstantArray:
     """Times of another calendar in the standard one.
 
     Dates of the Julian calendar are days of the real world, 13 days later in the standard calendar since 1900. In the
@@ -337,7 +329,7 @@ def _convert_dates(numbers: NDArray[Any], unit: int, reference: cftime.datetime)
     return instants[places]
 
 
-def _align_by_year(dates: NDArray[Any], calendar: str) -> InstantArray:
+def _align_by_year(dates: AnyArray, calendar: str) -> InstantArray:
     require_extra("netcdf", f"its calendar {calendar}", error=UnsupportedSource)
     import xarray
 

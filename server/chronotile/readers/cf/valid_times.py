@@ -7,15 +7,15 @@ run, so of forecasts for one time the one of the newest run is served.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.model.collection import Finding, Step
-from chronotile.core.model.time.instants import InstantArray, format_instant
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import AnyArray, IndexArray, InstantArray, Int64Array
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time_numbers import add_durations, days_of, instants_of, is_since
@@ -128,7 +128,7 @@ def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> F
 def _coordinate(valid: InstantArray, *, has_dimension: bool, is_monthly: bool) -> Field:
     """The valid times as a coordinate; months as numbers such as 202101, which name the whole month."""
     months = valid.astype("datetime64[M]").astype(np.int64) + 1970 * 12
-    numbers: NDArray[Any] = months // 12 * 100 + months % 12 + 1 if is_monthly else valid
+    numbers: AnyArray = months // 12 * 100 + months % 12 + 1 if is_monthly else valid
     numbers = numbers if has_dimension else numbers.reshape(())
     return Field(
         name=_DIMENSION,
@@ -152,7 +152,7 @@ class _Grid:
     def size(self) -> int:
         return int(np.prod(self.shape))
 
-    def spread(self, field: Field, values: NDArray[Any]) -> NDArray[Any]:
+    def spread(self, field: Field, values: AnyArray) -> AnyArray:
         """Return (step,): the values of a field over some of the dimensions, at each step of all."""
         values = values.reshape(field.shape)
         values = values[tuple(self.selected.get(dim, slice(None)) for dim in field.dims)]
@@ -223,12 +223,12 @@ def _combine(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _
     return np.where(hours < 0, np.datetime64("NaT", "ns"), starts + hours.astype("timedelta64[h]"))
 
 
-def _whole_numbers(field: Field) -> NDArray[np.int64]:
+def _whole_numbers(field: Field) -> Int64Array:
     decoded = decode(field)
     return np.where(decoded.is_missing, -1, decoded.values.astype(np.float64)).astype(np.int64).ravel()
 
 
-def _newest(valid: InstantArray, runs: InstantArray | None, dims: str) -> tuple[NDArray[np.intp], tuple[Finding, ...]]:
+def _newest(valid: InstantArray, runs: InstantArray | None, dims: str) -> tuple[IndexArray, tuple[Finding, ...]]:
     """Return the steps that are served: the one of the newest run for each valid time."""
     order = np.argsort(valid if runs is None else -runs.astype(np.int64), kind="stable")
     order = order[~np.isnat(valid[order])]

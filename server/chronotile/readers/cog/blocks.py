@@ -10,14 +10,11 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.types import Int64Array, NumberArray, UInt8Array
 from chronotile.readers.deflate import DamagedBlock, inflate
 
 # Where the blocks of a cloud-optimised GeoTIFF are, in memory and as it is stored.
-
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,9 +36,9 @@ class Blocks:
     """Whether a block holds all bands, pixel by pixel; else bands have blocks of their own, one band after another."""
     compression: int
     predictor: int
-    offsets: Places
+    offsets: Int64Array
     """(block,) where each block begins in the file; 0 of one that is not stored, which has no values."""
-    sizes: Places
+    sizes: Int64Array
     """(block,) bytes of each as it is stored."""
 
     @property
@@ -88,7 +85,7 @@ def shape_of(blocks: Blocks) -> list[Any]:
     return [getattr(blocks, name) for name in _SHAPE]
 
 
-def parts_of(shapes: Sequence[Sequence[Any]], tables: NDArray[np.uint8], at: int) -> tuple[tuple[Blocks, ...], int]:
+def parts_of(shapes: Sequence[Sequence[Any]], tables: UInt8Array, at: int) -> tuple[tuple[Blocks, ...], int]:
     """Return directories of their shapes and tables, which begin at a byte; and where these end."""
     found = []
     for shape in shapes:
@@ -108,30 +105,30 @@ def tables_of(blocks: Blocks) -> bytes:
     return _packed(_gaps(blocks)) + _packed(blocks.sizes)
 
 
-def _gaps(blocks: Blocks) -> Places:
+def _gaps(blocks: Blocks) -> Int64Array:
     """How far each block begins behind the end of the one before; a missing one begins there."""
     sizes, offsets = blocks.sizes, blocks.offsets.copy()
     missing = np.flatnonzero(sizes == 0)
     for number in missing:
         offsets[number] = offsets[number - 1] + sizes[number - 1] if number else 0
     ends = np.concatenate([[0], (offsets + sizes)[:-1]])
-    gaps: Places = offsets - ends
+    gaps: Int64Array = offsets - ends
     return gaps
 
 
-def _packed(numbers: Places) -> bytes:
+def _packed(numbers: Int64Array) -> bytes:
     """Whole numbers as planes of bytes: of most only the lowest ones differ, and the others take no room."""
     width = next(each for each in (1, 2, 4, 8) if _fits(numbers, each))
     short = numbers.astype(f"<i{width}")
     return bytes([width]) + short.view(np.uint8).reshape(-1, width).T.tobytes()
 
 
-def _fits(numbers: Places, width: int) -> bool:
+def _fits(numbers: Int64Array, width: int) -> bool:
     limits = np.iinfo(f"i{width}")
     return width == 8 or bool(((numbers >= limits.min) & (numbers <= limits.max)).all())
 
 
-def _unpacked(tables: NDArray[np.uint8], at: int, count: int) -> tuple[Places, int]:
+def _unpacked(tables: UInt8Array, at: int, count: int) -> tuple[Int64Array, int]:
     """So many whole numbers that begin at a byte, and where they end."""
     width = int(tables[at])
     planes = tables[at + 1 : at + 1 + count * width].reshape(width, count)
@@ -150,7 +147,7 @@ def is_decoded(compression: int) -> bool:
     return compression in {NONE, DEFLATE, OLD_DEFLATE} or (compression == ZSTD and find_spec("numcodecs") is not None)
 
 
-def decode_block(stored: bytes, blocks: Blocks, rows: slice = ALL_ROWS) -> Numbers:
+def decode_block(stored: bytes, blocks: Blocks, rows: slice = ALL_ROWS) -> NumberArray:
     """Return (band, y, x) numbers of a block, in the machine's byte order, with what lies beyond the level's edges.
 
     Where bands have blocks of their own, and of masks, there is one band. Numbers of single bits are 0 and 1.
@@ -206,18 +203,18 @@ def _of_zstd(stored: bytes, size: int) -> bytes:
     return output.tobytes()
 
 
-def _in_native_order(content: Numbers, dtype: np.dtype[Any], order: str) -> Numbers:
+def _in_native_order(content: NumberArray, dtype: np.dtype[Any], order: str) -> NumberArray:
     return content.view(dtype.newbyteorder(order)).astype(dtype, copy=False)  # type: ignore[arg-type]  # < or >
 
 
-def _running_sums(numbers: Numbers) -> Numbers:
+def _running_sums(numbers: NumberArray) -> NumberArray:
     """Sums along rows of (y, x, band) numbers without sign; numpy is thrice as fast with 32 bits as with 8 or 16."""
     wide = np.uint32 if numbers.itemsize < 4 else numbers.dtype
     lines = numbers[:, :, 0] if numbers.shape[2] == 1 else numbers
     return np.add.accumulate(lines, axis=1, dtype=wide).astype(numbers.dtype, copy=False).reshape(numbers.shape)
 
 
-def _of_floats(content: Numbers, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> Numbers:
+def _of_floats(content: NumberArray, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> NumberArray:
     """(y, x, band) floats of differences of bytes, each row with all first bytes first (Adobe, TIFF technote 3)."""
     height, width, bands = shape
     differences = content.reshape(height, width * dtype.itemsize, bands)

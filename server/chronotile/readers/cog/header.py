@@ -13,7 +13,6 @@ import numpy as np
 import orjson
 import rasterio.crs
 from affine import Affine
-from numpy.typing import NDArray
 from pyproj import CRS
 
 from chronotile.core.errors import UnsupportedSource
@@ -21,6 +20,7 @@ from chronotile.core.model.crs import Crs
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import BandLayout
 from chronotile.core.model.raster import Encoding
+from chronotile.core.model.types import Float64Array
 from chronotile.readers.cog.blocks import Blocks, parts_of, shape_of, tables_of
 from chronotile.readers.cog.image_tags import (
     CogBand,
@@ -363,7 +363,7 @@ def _transform(directory: Directory, *, is_point: bool) -> Affine:
     return _usable(Affine(a, b, c, d, e, f))
 
 
-def _with_corner(scale: NDArray[np.float64], ties: NDArray[np.float64], *, is_point: bool) -> Affine:
+def _with_corner(scale: Float64Array, ties: Float64Array, *, is_point: bool) -> Affine:
     a, e = float(scale[0]), -float(scale[1])
     c, f = float(ties[3]) - float(ties[0]) * a, float(ties[4]) - float(ties[1]) * e
     if is_point:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from lxml import etree
 
-from chronotile.readers.cog.blocks import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, Blocks, Places, is_decoded
+from chronotile.core.model.types import Int64Array
+from chronotile.readers.cog.blocks import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, Blocks, is_decoded
 from chronotile.readers.encoding import fits
 from chronotile.readers.tiff import Directory, UnsupportedCog
 
@@ -125,14 +126,14 @@ def _require_decodable(directory: Directory, dtype: str, predictor: int) -> None
         raise UnsupportedCog("it has a band of transparency")
 
 
-def _table(directory: Directory, tag: int) -> Places:
+def _table(directory: Directory, tag: int) -> Int64Array:
     """Offsets or sizes of all blocks."""
     found = directory.numbers(tag)
     if found.size > MOST_BLOCKS:
         raise UnsupportedCog(f"it has more than {MOST_BLOCKS} blocks")
     if found.dtype == np.uint64 and found.size and found.max() >= 1 << 62:
         raise UnsupportedCog("its block table is damaged")
-    table: Places = found.astype(np.int64)
+    table: Int64Array = found.astype(np.int64)
     return table
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Numbers
-from chronotile.readers.caches.block_cache import SLOT_BYTES, BlockCache, BytesPart
+from chronotile.core.model.types import NumberArray, UInt8Array
+from chronotile.readers.caches.block_cache import SLOT_BYTES, BlockCache
 from chronotile.readers.cog.blocks import Blocks, decode_block
 from chronotile.readers.cog.files import content_of
 from chronotile.readers.remote.files import FilePart, Found
@@ -102,7 +102,7 @@ class PlanePlan:
         """What has to be fetched."""
         return [part for _share, part in self._pending]
 
-    def numbers(self, found: Mapping[FilePart, Found]) -> Numbers:
+    def numbers(self, found: Mapping[FilePart, Found]) -> NumberArray:
         """Return (y, x) numbers, given at least what is needed.
 
         Raises:
@@ -132,14 +132,14 @@ class PlanePlan:
             return
         *_whole, cached = _cached_rows(blocks, self._plane, self._caching, share)
 
-        def decode() -> tuple[BytesPart, bool]:
+        def decode() -> tuple[UInt8Array, bool]:
             decoded = decode_block(stored, blocks, cached.rows)
             return (decoded if cached.plane is None else decoded[cached.plane]).reshape(-1).view(np.uint8), True
 
         lines = self._caching.cache.read(cached.key, cached.size, self._lines_of(share, cached), decode)
         self._paste_lines(share, lines)
 
-    def _paste_lines(self, share: Share, lines: BytesPart) -> None:
+    def _paste_lines(self, share: Share, lines: UInt8Array) -> None:
         # Paste out of the whole rows of a block, from the first that is needed to the last.
         rows = lines.view(self._numbers.dtype).reshape(-1, self._blocks.block_width)
         self._numbers[share.into] = rows[:: share.rows.step, share.columns]

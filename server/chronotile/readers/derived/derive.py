@@ -10,15 +10,8 @@ from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.model.collection import Finding, Mask, SourceSpec, VariableInfo
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import (
-    MASKED_CODE,
-    REASON_MASKED,
-    BoolArray,
-    Pixels,
-    cell_reasons,
-    pixel_codes,
-    valid_pixels,
-)
+from chronotile.core.model.raster import MASKED_CODE, REASON_MASKED, Pixels, cell_reasons, pixel_codes, valid_pixels
+from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.formula import Formula, FormulaReader, formula_of
 from chronotile.readers.derived.wrapped import (
@@ -31,7 +24,7 @@ from chronotile.readers.derived.wrapped import (
     positions_in,
     shared_times,
 )
-from chronotile.readers.reader import Along, IntArray, Reader
+from chronotile.readers.reader import Along, Reader
 
 OF_ONE_GRID = ": take bands of one resolution, or write the collection onto one grid (chronotile optimise --collection)"
 """What to do about bands of items whose cells differ."""
@@ -264,7 +257,7 @@ class MaskReader(Deriving[Masked]):
         return all(map(self._reader.has_fast_cells, (masked.info.name, masked.quality.name)))
 
     @for_derived
-    def read_cells(self, masked: Masked, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    def read_cells(self, masked: Masked, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
         """Return (time, cell) pixels of native cells; what the mask takes away is masked."""
         reader = self._reader
         own = reader.read_cells(masked.info.name, indexes=masked.positions.at_all(indexes), rows=rows, columns=columns)

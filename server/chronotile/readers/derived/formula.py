@@ -4,7 +4,6 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Finding, VariableInfo, VariableSpec
@@ -15,12 +14,12 @@ from chronotile.core.model.raster import (
     REASON_NODATA,
     Codes,
     Encoding,
-    Numbers,
     Pixels,
     cell_reasons,
     pixel_codes,
     valid_pixels,
 )
+from chronotile.core.model.types import Float64Array, Int64Array, NumberArray
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.wrapped import (
     Deriving,
@@ -31,7 +30,7 @@ from chronotile.readers.derived.wrapped import (
     shared_times,
 )
 from chronotile.readers.encoding import configured_circle
-from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
+from chronotile.readers.reader import Along, BlockShape, Reader
 
 BLOCK_CELLS = 1 << 16
 """Cells computed at once, so that what is half done stays small."""
@@ -209,7 +208,7 @@ class FormulaReader(Deriving[Formula]):
         return all(self.has_fast_cells(each.info.name) for each in formula.operands)
 
     @for_derived
-    def read_cells(self, formula: Formula, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    def read_cells(self, formula: Formula, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
         """Return (time, cell) pixels of native cells, with the reasons of what they are made of."""
         operands = _operands(
             formula, indexes, lambda name, some: self.read_cells(name, indexes=some, rows=rows, columns=columns)
@@ -223,7 +222,7 @@ def _operands(formula: Formula, indexes: Sequence[int], read: Callable[[str, lis
     return [read(each.info.name, each.positions.at_all(indexes)) for each in formula.operands]
 
 
-def _computed(formula: Formula, operands: list[Pixels]) -> Numbers:
+def _computed(formula: Formula, operands: list[Pixels]) -> NumberArray:
     """The formula's numbers, in the shape that all operands have."""
     shape = operands[0].numbers.shape
     numbers = np.empty(shape, dtype=np.float32)
@@ -239,7 +238,7 @@ def _computed(formula: Formula, operands: list[Pixels]) -> Numbers:
     return numbers
 
 
-def _values(pixels: Pixels, encoding: Encoding, part: slice) -> NDArray[np.float64]:
+def _values(pixels: Pixels, encoding: Encoding, part: slice) -> Float64Array:
     """Values of some rows or times of pixels, NaN where there is none."""
     some = Pixels(
         pixels.numbers[part],
@@ -249,7 +248,7 @@ def _values(pixels: Pixels, encoding: Encoding, part: slice) -> NDArray[np.float
     return np.where(valid_pixels(some, encoding), encoding.values(some.numbers), np.nan)
 
 
-def _codes(formula: Formula, operands: list[Pixels], numbers: Numbers) -> Codes:
+def _codes(formula: Formula, operands: list[Pixels], numbers: NumberArray) -> Codes:
     """As `_reasons`, of a block."""
     coded = [pixel_codes(pixels, each.info.encoding) for each, pixels in zip(formula.operands, operands, strict=True)]
     names = tuple(dict.fromkeys(name for each in coded for name in each.names))
@@ -260,7 +259,7 @@ def _codes(formula: Formula, operands: list[Pixels], numbers: Numbers) -> Codes:
     return Codes(codes, names)
 
 
-def _reasons(formula: Formula, operands: list[Pixels], numbers: Numbers) -> tuple[str | None, ...]:
+def _reasons(formula: Formula, operands: list[Pixels], numbers: NumberArray) -> tuple[str | None, ...]:
     """The reason of the first operand that has one; nodata where the arithmetic itself has no result."""
     each_reasons = [
         cell_reasons(pixels, each.info.encoding) for each, pixels in zip(formula.operands, operands, strict=True)

@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.core.model.grid import NativeGrid, Window
-from chronotile.core.model.raster import BoolArray, Pixels
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.types import BoolArray, Int64Array, UInt64Array
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.hrefs import base_name, one_look
 from chronotile.readers.joined.common_encoding import Recoding, recoding_of
-from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
+from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number
 from chronotile.readers.zarr.serving_cube import ServingCube, open_serving_cube
@@ -32,9 +32,9 @@ class Twin:
 
     info: SourceInfo
     """The cube's, by which another state is known."""
-    indexes: NDArray[np.int64]
+    indexes: Int64Array
     """For each date of the files its index in the cube, or `ABSENT`."""
-    made_from: NDArray[np.uint64]
+    made_from: UInt64Array
     """For each date of the cube."""
     fresh: dict[int, str] = field(default_factory=dict)
     """Revisions of files that were found to be those the cube was made from."""
@@ -115,7 +115,7 @@ class WithSeries(Wrapped):
         """Return whether the cube has the variable."""
         return self._twin(variable) is not None
 
-    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
         """Return (time, cell) pixels of native cells, from the cube where it is up to date, else from the files."""
         return self._from_both(Reader.read_cells, variable, indexes, rows=rows, columns=columns)
 

@@ -9,13 +9,12 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import SourceInfo, VariableInfo
 from chronotile.core.model.grid import NativeGrid, Window
-from chronotile.core.model.raster import BoolArray
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain, common_times
+from chronotile.core.model.types import BoolArray, IndexArray
 from chronotile.readers.reader import Reader, ReportSkippedItem
 
 Method = TypeVar("Method", bound=Callable[..., object])
@@ -114,8 +113,6 @@ def for_derived(
 
     return cast("Callable[Concatenate[Any, str, Options], Result]", call)
 
-
-IndexArray = NDArray[np.intp]
 
 TOLERANCE_CELLS = 0.01
 """By which corners of equal grids may differ, as stored coordinates are rounded."""

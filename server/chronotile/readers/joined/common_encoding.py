@@ -10,20 +10,11 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.kept import kept
-from chronotile.core.model.raster import (
-    FIRST_FLAG_CODE,
-    MOST_TABLED,
-    NODATA_CODE,
-    OUTSIDE_CODE,
-    BoolArray,
-    Encoding,
-    Numbers,
-    Pixels,
-)
+from chronotile.core.model.raster import FIRST_FLAG_CODE, MOST_TABLED, NODATA_CODE, OUTSIDE_CODE, Encoding, Pixels
+from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, NumberArray
+from chronotile.core.size_cache import cache_by_size
 
 # Numbers of one encoding written in another one, so that every value and every reason for none stays the same.
 #
@@ -76,17 +67,17 @@ class Recoding:
         """Return pixels in the target's numbers; what the source's own mask says of them stays."""
         return replace(pixels, numbers=self.numbers(pixels.numbers))
 
-    def numbers(self, numbers: Numbers) -> Numbers:
+    def numbers(self, numbers: NumberArray) -> NumberArray:
         """Return numbers, of the source's type, in those of the target, in the same shape."""
         if self.source == self.target or _is_the_same(self.source, self.target):
             return numbers
         table = _table(self, numbers.dtype.str)
         if table is None:
             return self._recoded(numbers)
-        recoded: Numbers = table.take(numbers.view(f"u{numbers.dtype.itemsize}"), mode="wrap")  # of all numbers
+        recoded: NumberArray = table.take(numbers.view(f"u{numbers.dtype.itemsize}"), mode="wrap")  # of all numbers
         return recoded
 
-    def _recoded(self, numbers: Numbers) -> Numbers:
+    def _recoded(self, numbers: NumberArray) -> NumberArray:
         codes = self.source.codes(numbers)
         with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values, which are replaced
             recoded = self._in_target(numbers)
@@ -95,7 +86,7 @@ class Recoding:
             recoded[is_lacking] = self.lacking()[codes[is_lacking]]
         return _never_a_reason(recoded, ~is_lacking, self.target) if recoded.dtype.kind == "f" else recoded
 
-    def _in_target(self, numbers: Numbers) -> Numbers:
+    def _in_target(self, numbers: NumberArray) -> NumberArray:
         """A new array with all numbers, of values and of none alike."""
         source, target = self.source, self.target
         if np.dtype(target.dtype).kind in "iu":
@@ -107,7 +98,7 @@ class Recoding:
         exact = _exact_values(source, numbers)
         return source.values(numbers) if exact is None else exact
 
-    def lacking(self) -> Numbers:
+    def lacking(self) -> NumberArray:
         """Return the target's numbers by the source's codes: those of reasons that cannot occur are 0."""
         target = self.target
         by_code = np.zeros(FIRST_FLAG_CODE + len(self.source.flags), dtype=target.dtype)
@@ -319,7 +310,7 @@ def _is_value(encoding: Encoding, number: float) -> bool:
     return bool(held[0] == number and encoding.valid(held)[0])
 
 
-def _exact_values(encoding: Encoding, numbers: Numbers) -> NDArray[np.float64] | None:
+def _exact_values(encoding: Encoding, numbers: NumberArray) -> Float64Array | None:
     """The floats nearest to the exact decimal values of whole numbers; `None` where there are too many digits."""
     scale, offset = exact(encoding.scale), exact(encoding.offset)
     if numbers.dtype.kind == "f" or scale is None or offset is None:
@@ -331,7 +322,7 @@ def _exact_values(encoding: Encoding, numbers: Numbers) -> NDArray[np.float64] |
     if max(map(abs, number_limits(encoding.dtype).mapped(Steps(factor, shift)))) >= MOST_EXACT:
         return None
     # Both parts are exact, and a quotient of such is rounded once.
-    values: NDArray[np.float64] = (numbers.astype(np.int64) * factor + shift) / float(10**power)
+    values: Float64Array = (numbers.astype(np.int64) * factor + shift) / float(10**power)
     return values
 
 
@@ -341,7 +332,7 @@ def _decimals(number: float) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def _never_a_reason(numbers: Numbers, valid: BoolArray, target: Encoding) -> Numbers:
+def _never_a_reason(numbers: NumberArray, valid: BoolArray, target: Encoding) -> NumberArray:
     """Values that fall on a number which means another thing go to the float beside it."""
     for number, _name in target.flags:
         hit = valid & (numbers == number)
@@ -350,13 +341,13 @@ def _never_a_reason(numbers: Numbers, valid: BoolArray, target: Encoding) -> Num
     return numbers
 
 
-@kept(lambda table, *_key: 1000 if table is None else table.nbytes)
-def _table(recoding: Recoding, dtype: str) -> Numbers | None:
+@cache_by_size(lambda table, *_key: 1000 if table is None else table.nbytes)
+def _table(recoding: Recoding, dtype: str) -> NumberArray | None:
     """(number,): all numbers of a small type of integers recoded, by their bits."""
     kind = np.dtype(dtype)
     if kind.kind not in "iu" or 256**kind.itemsize > MOST_TABLED:
         return None
-    every: NDArray[Any] = np.arange(256**kind.itemsize, dtype=f"u{kind.itemsize}").view(kind)
+    every: AnyArray = np.arange(256**kind.itemsize, dtype=f"u{kind.itemsize}").view(kind)
     return recoding._recoded(every)  # noqa: SLF001 -- the same module
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import LEFT_OUT, Finding, SourceInfo, VariableInfo
 from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.time.instants import Instant, TimeDomain, format_instant
+from chronotile.core.model.time.instants import TimeDomain, format_instant
+from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.time import JoinedTimes, Slice, join_times
 from chronotile.readers.files import APART

@@ -6,19 +6,10 @@ from types import EllipsisType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.items import MosaicRule
-from chronotile.core.model.raster import (
-    FIRST_FLAG_CODE,
-    NODATA_CODE,
-    BoolArray,
-    Codes,
-    Encoding,
-    IndexArray,
-    Numbers,
-    Pixels,
-)
+from chronotile.core.model.raster import FIRST_FLAG_CODE, NODATA_CODE, Codes, Encoding, Pixels
+from chronotile.core.model.types import BoolArray, NumberArray, UInt8Array, UInt16Array
 from chronotile.core.warp.level_windows import WHOLE, Slices
 from chronotile.core.warp.plan import number_for_absent
 from chronotile.readers.joined.common_encoding import far_exponent, recoding_of
@@ -31,17 +22,14 @@ OUTSIDE_CODE = 255
 MOST_COMPARED = 64
 """Planes that are ranked by comparisons, whose number rises with the square of theirs; more are sorted."""
 
-Counts = NDArray[np.uint16]
-"""How many pieces have a value, in the shape of a sheet."""
-
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A piece on the requested grid, in the encoding that all pieces have in common."""
 
-    numbers: Numbers
+    numbers: NumberArray
     """In any shape, the same for all sheets."""
-    codes: IndexArray
+    codes: UInt8Array
     """0: a value; `OUTSIDE_CODE`: the piece does not cover the pixel; else why there is none, by the common names."""
 
     @property
@@ -89,7 +77,7 @@ def _far_flags(encoding: Encoding, dtype: np.dtype[Any]) -> tuple[tuple[int, str
     return tuple((-(2**far) + place * 2 ** (far - 20), name) for place, (_, name) in enumerate(encoding.flags))
 
 
-def sheet_of(numbers: Numbers, codes: Codes, *, source: Encoding, target: Encoding) -> Sheet:
+def sheet_of(numbers: NumberArray, codes: Codes, *, source: Encoding, target: Encoding) -> Sheet:
     """Return pixels of a piece as a sheet.
 
     Args:
@@ -177,12 +165,12 @@ def _on_whole(sheet: Sheet, part: PartOfGrid, shape: tuple[int, ...]) -> Sheet:
     return Sheet(numbers, codes)
 
 
-def _coded(numbers: Numbers, codes: IndexArray, encoding: Encoding) -> Pixels:
+def _coded(numbers: NumberArray, codes: UInt8Array, encoding: Encoding) -> Pixels:
     np.copyto(codes, NODATA_CODE, where=codes == OUTSIDE_CODE)
     return Pixels(numbers, codes=Codes(codes, encoding.code_names))
 
 
-def _first(sheets: Iterable[Sheet], encoding: Encoding, shape: tuple[int, ...]) -> tuple[Numbers, IndexArray]:
+def _first(sheets: Iterable[Sheet], encoding: Encoding, shape: tuple[int, ...]) -> tuple[NumberArray, UInt8Array]:
     """In order: each pixel from the first sheet that has a value or a flag there."""
     found = _Filled(encoding, shape)
     for sheet in sheets:
@@ -202,8 +190,8 @@ class _Filled:
     def __init__(self, encoding: Encoding, shape: tuple[int, ...]) -> None:
         dtype = np.dtype(encoding.dtype)
         absent = number_for_absent(encoding, dtype)
-        self.numbers: Numbers = np.full(shape, 0 if absent is None else absent, dtype=dtype)
-        self.codes: IndexArray = np.full(shape, OUTSIDE_CODE, dtype=np.uint8)
+        self.numbers: NumberArray = np.full(shape, 0 if absent is None else absent, dtype=dtype)
+        self.codes: UInt8Array = np.full(shape, OUTSIDE_CODE, dtype=np.uint8)
         self._lacking: BoolArray | None = None
         """Where there is neither a value nor a flag; `None`: everywhere, no piece was taken."""
 
@@ -238,7 +226,7 @@ class _Filled:
         return not self._lacking.any()
 
 
-def _is_lacking(codes: IndexArray) -> BoolArray:
+def _is_lacking(codes: UInt8Array) -> BoolArray:
     """Where there is neither a value nor a flag."""
     lacking: BoolArray = (codes - np.uint8(1)) < FIRST_FLAG_CODE - 1  # 0 becomes the largest number
     lacking |= codes == OUTSIDE_CODE
@@ -247,7 +235,7 @@ def _is_lacking(codes: IndexArray) -> BoolArray:
 
 def _combined(
     sheets: list[Sheet], rule: MosaicRule, encoding: Encoding, shape: tuple[int, ...]
-) -> tuple[Numbers, IndexArray]:
+) -> tuple[NumberArray, UInt8Array]:
     target = mosaic_encoding(encoding, rule)
     dtype = np.dtype(target.dtype)
     valid = [sheet.codes == 0 for sheet in sheets]
@@ -270,26 +258,26 @@ def _combined(
     return np.where(has_value, combined, numbers), np.where(has_value, 0, codes)
 
 
-def _max(sheets: Sequence[Sheet], valid: Sequence[BoolArray], _count: Counts, is_rising: bool) -> Numbers:
+def _max(sheets: Sequence[Sheet], valid: Sequence[BoolArray], _count: UInt16Array, is_rising: bool) -> NumberArray:
     """The largest value: of numbers with a negative scale the least."""
     kind = sheets[0].numbers.dtype
     limits = np.iinfo(kind) if kind.kind in "iu" else np.finfo(kind)
     further, worst = (np.maximum, limits.min) if is_rising else (np.minimum, limits.max)
-    found: Numbers = np.full(sheets[0].numbers.shape, worst, dtype=kind)
+    found: NumberArray = np.full(sheets[0].numbers.shape, worst, dtype=kind)
     for sheet, is_valid in zip(sheets, valid, strict=True):
         further(found, sheet.numbers, out=found, where=True if is_valid.all() else is_valid)
     return found
 
 
-def _mean(sheets: Sequence[Sheet], valid: Sequence[BoolArray], count: Counts, _is_rising: bool) -> Numbers:
+def _mean(sheets: Sequence[Sheet], valid: Sequence[BoolArray], count: UInt16Array, _is_rising: bool) -> NumberArray:
     total = np.zeros(count.shape, dtype=np.float64)
     for sheet, is_valid in zip(sheets, valid, strict=True):
         np.add(total, sheet.numbers, out=total, where=True if is_valid.all() else is_valid)
-    found: Numbers = total / np.maximum(count, 1)
+    found: NumberArray = total / np.maximum(count, 1)
     return found
 
 
-def _median(sheets: Sequence[Sheet], valid: Sequence[BoolArray], count: Counts, _is_rising: bool) -> Numbers:
+def _median(sheets: Sequence[Sheet], valid: Sequence[BoolArray], count: UInt16Array, _is_rising: bool) -> NumberArray:
     """The middle value, or the mean of the two in the middle."""
     kind = sheets[0].numbers.dtype
     largest = np.iinfo(kind).max if kind.kind in "iu" else np.inf
@@ -301,7 +289,7 @@ def _median(sheets: Sequence[Sheet], valid: Sequence[BoolArray], count: Counts, 
     ranked = _ranked(planes)
     # Half the sum of two numbers of 16 bits is a float32.
     exact: np.dtype[Any] = np.dtype("float32" if kind.kind in "iu" and kind.itemsize <= 2 else "float64")
-    found: Numbers = np.zeros(count.shape, dtype=exact)
+    found: NumberArray = np.zeros(count.shape, dtype=exact)
     for own in np.flatnonzero(np.bincount(count.reshape(-1))).tolist():
         if own:
             middle = ranked[(own - 1) // 2].astype(exact)
@@ -311,7 +299,7 @@ def _median(sheets: Sequence[Sheet], valid: Sequence[BoolArray], count: Counts, 
     return found
 
 
-def _ranked(planes: Numbers) -> list[Numbers]:
+def _ranked(planes: NumberArray) -> list[NumberArray]:
     """The numbers of each pixel in ascending order: by a network of comparisons of whole planes (Knuth, TAOCP 5.3.4).
 
     Of ten planes it takes a seventh of the time of a sort of each pixel, of 256 up to five times as much. They are
@@ -330,7 +318,7 @@ def _ranked(planes: Numbers) -> list[Numbers]:
     return ranked
 
 
-_STATISTICS: dict[str, Callable[[Sequence[Sheet], Sequence[BoolArray], Counts, bool], Numbers]] = {
+_STATISTICS: dict[str, Callable[[Sequence[Sheet], Sequence[BoolArray], UInt16Array, bool], NumberArray]] = {
     "max": _max,
     "mean": _mean,
     "median": _median,

@@ -11,7 +11,8 @@ from affine import Affine
 from chronotile.core.model.collection import Resampling, VariableInfo
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.raster import Pixels, with_mask
-from chronotile.core.model.time.instants import NO_TIME, Instant
+from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import cells_per_pixel, place_of, plan_warp
 from chronotile.core.warp.strips import plan_strips, strips_of
 from chronotile.readers.cog.planes import spans

@@ -12,7 +12,7 @@ from chronotile.core.model.collection import ItemsSpec, Mask, SourceSpec, Variab
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemRef, MosaicRule
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.types import InstantArray
 from chronotile.core.warp.plan import OVERHEAD_BYTES
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.mosaic.info import items_of, place_around

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, BandLayout, CollectionState, IndexSettings, ItemRef
-from chronotile.core.model.time.instants import InstantArray, TimeDomain, TimeSpan
+from chronotile.core.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.model.types import InstantArray
 
 
 class NearItems(Protocol):

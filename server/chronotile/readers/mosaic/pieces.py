@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import (
     ChronotileError,
@@ -20,8 +19,9 @@ from chronotile.core.model.collection import Resampling, SourceInfo, VariableInf
 from chronotile.core.model.crs import transformer
 from chronotile.core.model.grid import Grid, NativeGrid, Window
 from chronotile.core.model.items import ItemRef
-from chronotile.core.model.raster import Codes, Encoding, Numbers, Pixels, cell_reasons, pixel_codes
+from chronotile.core.model.raster import Codes, Encoding, Pixels, cell_reasons, pixel_codes
 from chronotile.core.model.request import Point
+from chronotile.core.model.types import FloatArray, IndexArray, NumberArray
 from chronotile.core.warp.level_windows import Slices
 from chronotile.core.warp.plan import WarpPlan, level_for, plan_warp
 from chronotile.readers.caches.byte_cache import ByteCache
@@ -32,9 +32,6 @@ from chronotile.readers.mosaic.scenes import Scene, Scenes
 from chronotile.readers.reader import Cell, Reader, ReportSkippedItem, cell_at
 
 # Statistics of pieces whose cells differ: all are read at the centre of the cell that `first` would choose.
-
-Places = NDArray[np.floating[Any]]
-"""(place,): x or y in a CRS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +77,7 @@ def at_centres(pieces: Sequence[SheetOfPiece], grid: Grid) -> list[Sheet]:
     return moved
 
 
-def _chosen(pieces: Sequence[SheetOfPiece]) -> NDArray[np.intp]:
+def _chosen(pieces: Sequence[SheetOfPiece]) -> IndexArray:
     """(y, x): the first piece with a value or a flag; -1 where none has one, and nothing is combined."""
     chosen = np.full(pieces[0].sheet.codes.shape, -1, dtype=np.intp)
     for number, piece in enumerate(pieces):
@@ -88,13 +85,13 @@ def _chosen(pieces: Sequence[SheetOfPiece]) -> NDArray[np.intp]:
     return chosen
 
 
-def _centres(grid: NativeGrid, x: Places, y: Places) -> tuple[Places, Places]:
+def _centres(grid: NativeGrid, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     # The centres of the cells that hold places.
     columns, rows = grid.pixels_at(x, y)
     return grid.points_at(np.floor(columns) + 0.5, np.floor(rows) + 0.5)
 
 
-def _cells(piece: SheetOfPiece, x: Places, y: Places) -> Sheet:
+def _cells(piece: SheetOfPiece, x: FloatArray, y: FloatArray) -> Sheet:
     """(place,) cells of a piece that hold places; outside of it where it has none."""
     columns, rows = (np.floor(each) for each in piece.grid.pixels_at(x, y))
     is_inside = (columns >= 0) & (columns < piece.grid.width) & (rows >= 0) & (rows < piece.grid.height)
@@ -373,7 +370,7 @@ class Pieces:
         sheet = self._sheet(pixels.numbers, Codes(np.array([code], dtype=np.uint8), names), info)
         return PlaceInPiece(scene=scene, info=info, cell=cell, sheet=sheet)
 
-    def _sheet(self, numbers: Numbers, codes: Codes, info: VariableInfo) -> Sheet:
+    def _sheet(self, numbers: NumberArray, codes: Codes, info: VariableInfo) -> Sheet:
         return sheet_of(numbers, codes, source=info.encoding, target=self._encoding)
 
     def _plan(self, levels: tuple[NativeGrid, ...], grid: Grid, resampling: Resampling, level: int) -> WarpPlan | None:
@@ -405,7 +402,7 @@ def _block(reader: Reader, info: VariableInfo, plan: WarpPlan) -> Pixels:
     return Pixels(numbers, codes=Codes(codes, coded[0].names))
 
 
-def _placed_codes(plan: WarpPlan, block: Pixels, numbers: Numbers, encoding: Encoding) -> Codes:
+def _placed_codes(plan: WarpPlan, block: Pixels, numbers: NumberArray, encoding: Encoding) -> Codes:
     """Why native pixels of a block are no values, on the grid.
 
     Args:

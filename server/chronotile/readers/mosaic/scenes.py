@@ -13,13 +13,14 @@ from chronotile.core.model.grid import Window
 from chronotile.core.model.items import Asset, AssetBand, BandLayout, ItemRef
 from chronotile.core.model.raster import Encoding, Pixels
 from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.types import Int64Array
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.left_out import LeftOutItems
 from chronotile.readers.mosaic.local_files import LocalFiles, assets_of, tag_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
-from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
+from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.remote.requests import Replaced
 from chronotile.readers.stac.fields import is_zarr
 
@@ -358,7 +359,7 @@ class SceneReader(Reader):
         """Return (time, y, x) pixels of a window of the native grid."""
         return self._readers[variable].read_block(variable, indexes=indexes, window=window, along=along)
 
-    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
         """Return (time, cell) pixels of scattered native cells."""
         return self._readers[variable].read_cells(variable, indexes=indexes, rows=rows, columns=columns)
 

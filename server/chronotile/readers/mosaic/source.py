@@ -13,9 +13,10 @@ from chronotile.core.model.collection import Mask, Resampling, SourceSpec, Varia
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.items import ItemRef, MosaicRule
-from chronotile.core.model.raster import Codes, Encoding, Numbers, Pixels, with_mask
+from chronotile.core.model.raster import Codes, Encoding, Pixels, with_mask
 from chronotile.core.model.request import Point
-from chronotile.core.model.time.instants import Instant, InstantArray, TimeDomain
+from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.types import Instant, InstantArray, NumberArray
 from chronotile.core.read_cost import ReadCost
 from chronotile.core.warp.strips import rows_of, strips_of
 from chronotile.readers.derived.wrapped import shared_times
@@ -464,7 +465,7 @@ def grid_of_window(grid: NativeGrid, window: Window) -> Grid:
     )
 
 
-def _combine(parts: Sequence[Pixels], combine: Callable[[list[Numbers]], Numbers]) -> Pixels:
+def _combine(parts: Sequence[Pixels], combine: Callable[[list[NumberArray]], NumberArray]) -> Pixels:
     codes = [part.codes for part in parts if part.codes is not None]
     all_codes = Codes(combine([each.numbers for each in codes]), codes[0].names)
     return Pixels(combine([part.numbers for part in parts]), codes=all_codes)

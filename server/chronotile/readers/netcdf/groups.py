@@ -10,7 +10,8 @@ import numpy as np
 
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.raster import DEFAULT_FILLS, Numbers
+from chronotile.core.model.raster import DEFAULT_FILLS
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet, Group
 from chronotile.readers.library_errors import one_line
@@ -75,11 +76,16 @@ def _fault_of(path: Path, group: str, spec: SourceSpec) -> str:
     return ""
 
 
-def _part(variable: Any, picks: tuple[slice, ...]) -> Numbers:  # noqa: ANN401 -- xarray's
+def _part(variable: Any, picks: tuple[slice, ...]) -> NumberArray:  # noqa: ANN401 -- xarray's
     return np.asarray(variable[picks].values)
 
 
-def field_of(name: str, variable: Any, read: Callable[[tuple[slice, ...]], Numbers], fault: str | None = None) -> Field:  # noqa: ANN401 -- xarray's
+def field_of(
+    name: str,
+    variable: Any,  # noqa: ANN401 -- xarray's
+    read: Callable[[tuple[slice, ...]], NumberArray],
+    fault: str | None = None,
+) -> Field:
     """Return an array of a file.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.axes import with_stated_time
 from chronotile.readers.cf.dataset import understand
@@ -184,7 +184,7 @@ class NetcdfFile:
             }
             return FieldSet(fields, dict(dataset.attrs))
 
-    def read(self, name: str, selection: Selection, *, growing: str | None = None) -> Numbers:
+    def read(self, name: str, selection: Selection, *, growing: str | None = None) -> NumberArray:
         """Return the selected numbers of an array, in stored order.
 
         Args:
@@ -206,7 +206,7 @@ class NetcdfFile:
                 return numbers
             raise BeingWritten("the file is being written")
 
-    def _read(self, name: str, selection: Selection, growing: str | None) -> Numbers:
+    def _read(self, name: str, selection: Selection, growing: str | None) -> NumberArray:
         variable = self._current().variables[name]
         if name in self._faults:
             raise UnsupportedSource(f"{name}: {self._faults[name]}")
@@ -279,7 +279,7 @@ class NetcdfArray(ArraySource):
     def __init__(self, file: NetcdfFile, name: str, *, growing: str | None) -> None:
         self._file, self._name, self._growing = file, name, growing
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order."""
         return self._file.read(self._name, selection, growing=self._growing)
 

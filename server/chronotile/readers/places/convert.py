@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import orjson
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.core.errors import ChronotileError, LimitExceeded, UnsupportedSource, require_at_most
 from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.places import Shapes
+from chronotile.core.model.types import AnyArray, ObjectArray
 from chronotile.readers.places.crs_texts import crs_of_file
 from chronotile.readers.places.geopackage import read_geopackage
 from chronotile.readers.places.sandbox import limit_resources, refuse_system_calls
@@ -136,7 +135,7 @@ def _read_table(content: bytes, conversion: Conversion) -> Table:
     )
 
 
-def _values_of(column: NDArray[Any], type_: np.dtype[Any]) -> list[Any]:
+def _values_of(column: AnyArray, type_: np.dtype[Any]) -> list[Any]:
     """The values of a column, which is one of floats where whole numbers and truths have gaps."""
     values: list[Any] = column.tolist()
     if column.dtype.kind != "f" or type_.kind not in "iub":
@@ -144,16 +143,18 @@ def _values_of(column: NDArray[Any], type_: np.dtype[Any]) -> list[Any]:
     return [None if math.isnan(value) else type_.type(value).item() for value in values]
 
 
-def _output_shapes(crs: Crs, shapes: Shapes, conversion: Conversion) -> Shapes:
+def _output_shapes(crs: Crs, shapes: ObjectArray, conversion: Conversion) -> ObjectArray:
     """The geometries that are written, in two dimensions; of an upload in longitude and latitude."""
     check_range(crs, shapes)
-    flat: Shapes = shapely.force_2d(shapes)
+    flat: ObjectArray = shapely.force_2d(shapes)
     largest = LARGEST_TYPE_OF_UPLOADS if conversion.is_upload else LARGEST_TYPE
     flat[(shapely.get_type_id(flat) > largest) | shapely.is_empty(flat)] = None
     if not conversion.is_upload or crs == CRS84:
         return flat
     to_degrees = transformer(crs, CRS84)
-    degrees: Shapes = shapely.transform(flat, lambda xy: np.column_stack(to_degrees.transform(*xy.T)).round(DECIMALS))
+    degrees: ObjectArray = shapely.transform(
+        flat, lambda xy: np.column_stack(to_degrees.transform(*xy.T)).round(DECIMALS)
+    )
     if not np.isfinite(shapely.get_coordinates(degrees)).all():
         raise UnsupportedSource("some of its coordinates have no longitude and latitude in its CRS")
     return degrees

@@ -18,7 +18,8 @@ from chronotile.core.model.collection import Finding
 from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.geometry.repair import Checks
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.places import PlaceSet, PlacesSpec, Property, Shapes
+from chronotile.core.model.places import PlaceSet, PlacesSpec, Property
+from chronotile.core.model.types import ObjectArray
 from chronotile.readers.library_errors import opening
 from chronotile.readers.places.convert import Conversion
 from chronotile.readers.places.crs_texts import crs_of_file
@@ -65,7 +66,7 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
     return _place_set(spec, features, shapes, crs)
 
 
-def _place_set(spec: PlacesSpec, features: Sequence[Mapping[str, Any]], shapes: Shapes, crs: Crs) -> PlaceSet:
+def _place_set(spec: PlacesSpec, features: Sequence[Mapping[str, Any]], shapes: ObjectArray, crs: Crs) -> PlaceSet:
     all_ids, checks = _ids(features, spec.id_field), Checks(MAX_STEPS)
     repaired = [_repair(shape, checks) for shape in shapes]
     readable = [number for number, (shape, _reason) in enumerate(repaired) if shape is not None]
@@ -197,7 +198,7 @@ def _repair(shape: Any, checks: Checks) -> tuple[Any, str]:  # noqa: ANN401 -- o
     return (None if whole.is_empty else whole), reason
 
 
-def _bbox(shapes: Shapes, crs: Crs) -> BBox:
+def _bbox(shapes: ObjectArray, crs: Crs) -> BBox:
     vertices = shapely.get_coordinates(shapes)
     x, y = transformer(crs, CRS84).transform(vertices[:, 0], vertices[:, 1])
     usable = np.isfinite(x) & np.isfinite(y)

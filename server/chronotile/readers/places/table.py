@@ -9,7 +9,7 @@ import shapely
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.crs import Crs
-from chronotile.core.model.places import Shapes
+from chronotile.core.model.types import ObjectArray
 
 GEOPACKAGE, ZIP = b"SQLite format 3\0", b"PK"
 """First bytes of files."""
@@ -26,7 +26,7 @@ class Table:
 
     name: str
     crs: Crs
-    shapes: Shapes
+    shapes: ObjectArray
     """(feature,): of any kind; `None` where a feature has none, or one that cannot be read."""
     columns: Mapping[str, Sequence[object]]
     """(feature,) by name of the field."""
@@ -54,7 +54,7 @@ def choose_table(tables: Sequence[str], name: str | None, *, takes_first: bool) 
     return name or tables[0]
 
 
-def check_range(crs: Crs, shapes: Shapes) -> None:
+def check_range(crs: Crs, shapes: ObjectArray) -> None:
     """Check that coordinates are numbers, and degrees on earth.
 
     Raises:

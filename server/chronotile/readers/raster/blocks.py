@@ -15,8 +15,8 @@ from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
 from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Numbers
-from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache, BytesPart
+from chronotile.core.model.types import NumberArray, UInt8Array
+from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache
 from chronotile.readers.deflate import inflate
 from chronotile.readers.hrefs import SETTLED_NS, FileState, file_state, state_or_none
 from chronotile.readers.raster.formats import VRT
@@ -45,19 +45,19 @@ class Plane(NamedTuple):
     """Counted from 1."""
     is_mask: bool = False
 
-    def read(self, window: Window) -> Numbers:
+    def read(self, window: Window) -> NumberArray:
         """Return (y, x) numbers of a window."""
         return self._read(self.band, window)
 
-    def read_bands(self, bands: Sequence[int], window: Window) -> Numbers:
+    def read_bands(self, bands: Sequence[int], window: Window) -> NumberArray:
         """Return (band, y, x) numbers of several bands of the file, or of their masks."""
         return self._read(list(bands), window)
 
-    def _read(self, bands: int | list[int], window: Window) -> Numbers:
+    def _read(self, bands: int | list[int], window: Window) -> NumberArray:
         read = self.dataset.read_masks if self.is_mask else self.dataset.read
         place = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
         try:
-            numbers: Numbers = read(bands, window=place)
+            numbers: NumberArray = read(bands, window=place)
             if self.dataset.driver == VRT and not self.is_mask:
                 self._require_sources(bands if isinstance(bands, list) else [bands], place, numbers)
         except RasterioIOError:
@@ -67,7 +67,7 @@ class Plane(NamedTuple):
             raise OSError(missing) from None  # GDAL's words have the whole path, or none
         return numbers
 
-    def _require_sources(self, bands: Sequence[int], place: RasterioWindow, numbers: Numbers) -> None:
+    def _require_sources(self, bands: Sequence[int], place: RasterioWindow, numbers: NumberArray) -> None:
         """Check that a VRT has no fill where a file is missing: GDAL tells of it once, and fails without words then.
 
         Raises:
@@ -151,7 +151,7 @@ class FileBlocks:
         dtypes = set(dataset.dtypes)
         return dataset.driver in DRIVERS and len(dtypes) == 1 and dtypes <= set(GDAL_TYPES)
 
-    def read(self, plane: Plane, window: Window) -> Numbers:
+    def read(self, plane: Plane, window: Window) -> NumberArray:
         """Return (y, x) numbers of a window of a level; what lies beyond its edges is left out."""
         window = _common(window, self._extent)
         units = list(self._units_of(window))
@@ -164,7 +164,7 @@ class FileBlocks:
             numbers[_at(part, window)] = self._part(plane, unit, part) if is_cached else self._read(plane, part)
         return numbers
 
-    def read_bands(self, planes: Sequence[Plane], window: Window) -> Numbers:
+    def read_bands(self, planes: Sequence[Plane], window: Window) -> NumberArray:
         """Return (band, y, x) numbers of a window of several bands."""
         if self._bands > 1 and not self._is_cached(planes[0], len(list(self._units_of(window)))):
             numbers = planes[0].read_bands([plane.band for plane in planes], window)  # at once, as each takes all
@@ -172,7 +172,7 @@ class FileBlocks:
             return numbers
         return np.stack([self.read(plane, window) for plane in planes])
 
-    def _part(self, plane: Plane, unit: Window, part: Window) -> Numbers:
+    def _part(self, plane: Plane, unit: Window, part: Window) -> NumberArray:
         """(y, x) numbers of a part of a unit: of the whole rows, what of them is requested."""
         cache, dtype, bands = self._cache, self._dtype_of(plane), self._bands_of(plane)
         assert cache is not None  # noqa: S101 -- `_is_cached` says so
@@ -188,7 +188,7 @@ class FileBlocks:
         lines = cache.read(key.digest(), size, requested, lambda: self._decoded(plane, unit))
         return lines.view(dtype).reshape(part.height, unit.width)[:, _at(part, unit)[1]]
 
-    def _decoded(self, plane: Plane, unit: Window) -> tuple[BytesPart, bool]:
+    def _decoded(self, plane: Plane, unit: Window) -> tuple[UInt8Array, bool]:
         """The bytes of a unit, and whether the file is the expected one, and stays it."""
         bands = self._bands_of(plane)
         numbers = self._read(plane, unit) if bands == 1 else plane.read_bands(range(1, bands + 1), unit)
@@ -197,7 +197,7 @@ class FileBlocks:
         is_settled = abs(time.time_ns() - self._state.mtime_ns) > SETTLED_NS
         return numbers.reshape(-1).view(np.uint8), is_settled and file_state(self._path) == self._state
 
-    def _read(self, plane: Plane, window: Window) -> Numbers:
+    def _read(self, plane: Plane, window: Window) -> NumberArray:
         numbers = plane.read(window)
         self._require_whole_blocks(plane, window)
         return numbers

@@ -20,7 +20,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.grid import NativeGrid, Window
-from chronotile.core.model.raster import Numbers, Pixels
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.byte_cache import CacheSizes
 from chronotile.readers.hrefs import FileState, base_name, file_state, local_path
@@ -158,12 +159,12 @@ class Handle:
         """
         return native_grid(self.dataset, self.layout.transform, crs)
 
-    def read(self, band: int, window: Window, *, is_mask: bool = False) -> Numbers:
+    def read(self, band: int, window: Window, *, is_mask: bool = False) -> NumberArray:
         """Return (y, x) numbers of a window of a band, or of its mask, in which 0 says that there is no number."""
         plane = Plane(self.dataset, band, is_mask)
         return plane.read(window) if self.blocks is None else self.blocks.read(plane, window)
 
-    def read_bands(self, bands: Sequence[int], window: Window, *, is_mask: bool = False) -> Numbers:
+    def read_bands(self, bands: Sequence[int], window: Window, *, is_mask: bool = False) -> NumberArray:
         """Return (band, y, x) numbers of a window of several bands, or of their masks."""
         planes = [Plane(self.dataset, band, is_mask) for band in bands]
         return planes[0].read_bands(bands, window) if self.blocks is None else self.blocks.read_bands(planes, window)
@@ -489,7 +490,7 @@ def every(pixels: Pixels, step: int) -> Pixels:
     return Pixels(pixels.numbers[::step, ::step].copy(), valid)
 
 
-def _thinned(handle: Handle, band: int, window: Window, *, step: int, is_mask: bool = False) -> Numbers:
+def _thinned(handle: Handle, band: int, window: Window, *, step: int, is_mask: bool = False) -> NumberArray:
     """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is held whole."""
     if step == 1:
         return handle.read(band, window, is_mask=is_mask)

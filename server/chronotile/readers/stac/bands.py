@@ -10,7 +10,8 @@ import numpy as np
 
 from chronotile.core.model.items import AssetBand
 from chronotile.core.model.style import Colour, StyleClass
-from chronotile.readers.stac.fields import MAX_MEMBERS, Document, list_of, number_of, object_of, objects_of, text_of
+from chronotile.core.model.types import JsonMapping
+from chronotile.readers.stac.fields import MAX_MEMBERS, list_of, number_of, object_of, objects_of, text_of
 
 _DTYPES = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)) | {"float32", "float64"}
 _NAN = {"nan", "NaN"}
@@ -22,7 +23,7 @@ _FIRST_WITH_OFFSET = 4.0
 """The processing baseline of Sentinel-2 since which its reflectances have an offset."""
 
 
-def bands_of(asset: Document, properties: Document) -> tuple[AssetBand, ...]:
+def bands_of(asset: JsonMapping, properties: JsonMapping) -> tuple[AssetBand, ...]:
     """Return the bands of an asset, in order; none where nothing is stated.
 
     Of an asset that states something and lists no bands there is one.
@@ -40,7 +41,7 @@ def bands_of(asset: Document, properties: Document) -> tuple[AssetBand, ...]:
     return tuple(_without_applied_offset(band, properties) for band in merged)
 
 
-def eo_bands(asset: Document, properties: Document) -> Sequence[Document]:
+def eo_bands(asset: JsonMapping, properties: JsonMapping) -> Sequence[JsonMapping]:
     """Return the members of `eo:bands`; before STAC 1.0 they may be positions in those of the item."""
     of_item = list(list_of(properties.get("eo:bands")))
     found = []
@@ -50,7 +51,7 @@ def eo_bands(asset: Document, properties: Document) -> Sequence[Document]:
     return found[:MAX_MEMBERS]
 
 
-def _of_raster_band(band: Document) -> AssetBand:
+def _of_raster_band(band: JsonMapping) -> AssetBand:
     return AssetBand(
         dtype=_dtype(band.get("data_type")),
         scale=_scale(band.get("scale")),
@@ -60,7 +61,7 @@ def _of_raster_band(band: Document) -> AssetBand:
     )
 
 
-def _of_band(band: Document, common: AssetBand | None = None) -> AssetBand:
+def _of_band(band: JsonMapping, common: AssetBand | None = None) -> AssetBand:
     """Of STAC 1.1, where fields of an asset are those of all its bands."""
     own = AssetBand(
         name=text_of(band.get("name"), most=200),
@@ -79,7 +80,7 @@ def _filled(band: AssetBand, other: AssetBand) -> AssetBand:
     return replace(band, **{name: getattr(other, name) for name in lacking})
 
 
-def _without_applied_offset(band: AssetBand, properties: Document) -> AssetBand:
+def _without_applied_offset(band: AssetBand, properties: JsonMapping) -> AssetBand:
     """Earth Search states the offset of reflectances also in items whose files have it applied already."""
     flags = [properties[key] for key in _OFFSET_IS_APPLIED if isinstance(properties.get(key), bool)]
     if not flags or not band.offset:
@@ -140,7 +141,7 @@ class Classification:
     """Numbers of places without cloud, shadow or snow; empty if no class is about clouds."""
 
 
-def classification_of(band: Document) -> Classification:
+def classification_of(band: JsonMapping) -> Classification:
     """Return what `classification:classes`, or else `classification:bitfields`, say of a band or asset."""
     written = [(number, each) for each in objects_of(band.get("classification:classes")) for number in _number(each)]
     if not written:
@@ -157,19 +158,19 @@ def classification_of(band: Document) -> Classification:
     )
 
 
-def _number(each: Document) -> Iterator[int]:
+def _number(each: JsonMapping) -> Iterator[int]:
     number = number_of(each.get("value"))
     if number is not None and number == int(number):
         yield int(number)
 
 
-def _class(number: int, each: Document, index: int) -> StyleClass:
+def _class(number: int, each: JsonMapping, index: int) -> StyleClass:
     title = text_of(each.get("title"), most=100) or text_of(each.get("name"), most=100)
     label = title or text_of(each.get("description"), most=100) or str(number)
     return StyleClass(float(number), _hint(each) or _colour(_PALETTE[index % len(_PALETTE)]), label.replace("_", " "))
 
 
-def _hint(each: Document) -> Colour | None:
+def _hint(each: JsonMapping) -> Colour | None:
     found = _HINT.fullmatch(text_of(each.get("color_hint")) or text_of(each.get("color-hint")) or "")
     return None if found is None else _colour(found[1])
 
@@ -179,12 +180,12 @@ def _colour(digits: str) -> Colour:
     return Colour(red, green, blue)
 
 
-def _words(each: Document) -> list[str]:
+def _words(each: JsonMapping) -> list[str]:
     name = text_of(each.get("name")) or text_of(each.get("title")) or text_of(each.get("description")) or ""
     return _WORD.findall(name.lower().replace("no data", "nodata").replace("no_data", "nodata"))
 
 
-def _is_clear(each: Document) -> bool:
+def _is_clear(each: JsonMapping) -> bool:
     words = _words(each)
     return _is_without(words) and not _UNCLEAR.intersection(words)
 
@@ -194,7 +195,7 @@ def _is_without(words: list[str]) -> bool:
     return not _NOT_CLEAR.intersection(words) or bool(_NEGATIONS.intersection(words))
 
 
-def _clear_of_bits(band: Document) -> tuple[int, ...]:
+def _clear_of_bits(band: JsonMapping) -> tuple[int, ...]:
     """Return the numbers in which no field of bits has a class of clouds; none if there are too many."""
     refused = list[tuple[int, int, int]]()
     bits = 8

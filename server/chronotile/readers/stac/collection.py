@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chronotile.core.model.items import AssetBand
+from chronotile.core.model.types import JsonMapping
 from chronotile.readers.stac.bands import Classification, bands_of, classification_of, eo_bands
 from chronotile.readers.stac.fields import (
-    Document,
     is_raster,
     list_of,
     number_of,
@@ -80,7 +80,7 @@ class CollectionMetadata:
     """That items have."""
 
 
-def metadata_of(collection: Document, items: Sequence[Document]) -> CollectionMetadata:
+def metadata_of(collection: JsonMapping, items: Sequence[JsonMapping]) -> CollectionMetadata:
     """Return what a collection says of itself, and what it leaves to its items.
 
     Args:
@@ -105,10 +105,10 @@ def metadata_of(collection: Document, items: Sequence[Document]) -> CollectionMe
     )
 
 
-def _assets(collection: Document, items: Sequence[Document]) -> dict[str, Document]:
+def _assets(collection: JsonMapping, items: Sequence[JsonMapping]) -> dict[str, JsonMapping]:
     """What is said of each asset: by the collection, and by the first item that has it, which goes before."""
     found = {name: object_of(each) for name, each in object_of(collection.get("item_assets")).items()}
-    of_items: dict[str, Document] = {}
+    of_items: dict[str, JsonMapping] = {}
     for item in items:
         for name, each in object_of(item.get("assets")).items():
             of_items.setdefault(name, object_of(each))
@@ -116,12 +116,12 @@ def _assets(collection: Document, items: Sequence[Document]) -> dict[str, Docume
     return {name: {**found.get(name, {}), **of_items.get(name, {})} for name in common}
 
 
-def _is_of_data(asset: Document) -> bool:
+def _is_of_data(asset: JsonMapping) -> bool:
     roles = set(texts_of(asset.get("roles")))
     return is_raster(asset) and not _LEFT_OUT & roles and (not roles or bool(roles - _NOT_ALONE))
 
 
-def _variables(assets: Mapping[str, Document], properties: Sequence[Document]) -> Iterator[StacVariable]:
+def _variables(assets: Mapping[str, JsonMapping], properties: Sequence[JsonMapping]) -> Iterator[StacVariable]:
     first = properties[0] if properties else {}
     for name, asset in _best(assets).items():
         encodings = bands_of(asset, {}) or bands_of(asset, first) or (_NOTHING,)
@@ -144,7 +144,7 @@ def _variables(assets: Mapping[str, Document], properties: Sequence[Document]) -
             )
 
 
-def _best(assets: Mapping[str, Document]) -> dict[str, Document]:
+def _best(assets: Mapping[str, JsonMapping]) -> dict[str, JsonMapping]:
     """The assets without those that are others in another format or resolution; of those alike the finest stays."""
     chosen: dict[str, tuple[float, str]] = {}
     for name, asset in assets.items():
@@ -158,7 +158,7 @@ def _best(assets: Mapping[str, Document]) -> dict[str, Document]:
     return {name: assets[name] for _rank, name in chosen.values()}
 
 
-def _classification(levels: Sequence[Document], asset: Document) -> Classification:
+def _classification(levels: Sequence[JsonMapping], asset: JsonMapping) -> Classification:
     for each in (*levels, asset):
         found = classification_of(each)
         if found != _NO_CLASSES:
@@ -166,7 +166,9 @@ def _classification(levels: Sequence[Document], asset: Document) -> Classificati
     return _NO_CLASSES
 
 
-def _title(asset: Document, levels: Sequence[Document], number: int | None, common_name: str | None) -> str | None:
+def _title(
+    asset: JsonMapping, levels: Sequence[JsonMapping], number: int | None, common_name: str | None
+) -> str | None:
     title = text_of(asset.get("title"), most=200)
     described = [text_of(each.get(key), most=200) for each in levels for key in ("title", "description", "name")]
     of_band = next(filter(None, described), None)
@@ -175,7 +177,7 @@ def _title(asset: Document, levels: Sequence[Document], number: int | None, comm
     return f"{title}: {of_band or number}" if title else of_band
 
 
-def _resolution(asset: Document, levels: Sequence[Document]) -> float | None:
+def _resolution(asset: JsonMapping, levels: Sequence[JsonMapping]) -> float | None:
     stated = [asset.get("raster:spatial_resolution"), *(each.get("spatial_resolution") for each in levels)]
     stated += [asset.get("gsd"), *(each.get("gsd") for each in levels), *(each.get("eo:gsd") for each in levels)]
     transform = numbers_of(asset.get("proj:transform"), 6, 9)
@@ -213,7 +215,7 @@ def _identifier(text: str) -> str:
     return f"b{plain}" if plain[:1].isdigit() else plain
 
 
-def _formulas(assets: Mapping[str, Document]) -> Iterator[tuple[str, tuple[str, str | None]]]:
+def _formulas(assets: Mapping[str, JsonMapping]) -> Iterator[tuple[str, tuple[str, str | None]]]:
     for name, asset in assets.items():
         if asset.get("vrt:algorithm") == "band_arithmetic":
             expression = expression_of(object_of(asset.get("vrt:algorithm_opts")).get("expression"))
@@ -221,7 +223,7 @@ def _formulas(assets: Mapping[str, Document]) -> Iterator[tuple[str, tuple[str, 
                 yield _identifier(name), (expression, text_of(asset.get("title"), most=200))
 
 
-def _collection_of(items: Sequence[Document]) -> str | None:
+def _collection_of(items: Sequence[JsonMapping]) -> str | None:
     return next(filter(None, (text_of(item.get("collection")) for item in items)), None)
 
 
@@ -229,7 +231,7 @@ def _first_paragraph(text: str | None) -> str | None:
     return text.strip().partition("\n\n")[0][:2000] or None if text else None
 
 
-def _license(collection: Document) -> str | None:
+def _license(collection: JsonMapping) -> str | None:
     stated = text_of(collection.get("license"), most=200)
     if stated is not None and stated not in {"proprietary", "various", "other"}:
         return stated
@@ -238,7 +240,7 @@ def _license(collection: Document) -> str | None:
     return href if href is not None and href.startswith(("https://", "http://")) else None
 
 
-def _attribution(collection: Document, properties: Sequence[Document]) -> str | None:
+def _attribution(collection: JsonMapping, properties: Sequence[JsonMapping]) -> str | None:
     """The licensors, or else the producers, or else all providers, by name."""
     written = [each for level in (collection, *properties[:1]) for each in objects_of(level.get("providers"))]
     for role in ("licensor", "producer", None):

@@ -11,11 +11,9 @@ import orjson
 
 from chronotile.core.errors import InvalidItem
 from chronotile.core.model.items import Asset
+from chronotile.core.model.types import JsonMapping
 from chronotile.core.web.item_places import absolute
 from chronotile.core.web.places import is_local
-
-Document = Mapping[str, Any]
-"""A JSON object."""
 
 MAX_BYTES = 4 << 20
 """Of a document."""
@@ -29,7 +27,7 @@ MAX_MEMBERS = 1000
 """Of a list or object that is used, such as assets or bands."""
 
 
-def written_document(document: Document) -> bytes:
+def written_document(document: JsonMapping) -> bytes:
     """Return a JSON object as bytes.
 
     Raises:
@@ -87,7 +85,7 @@ def numbers_of(value: object, *counts: int) -> tuple[float, ...] | None:
     return numbers if len(numbers) == len(value) else None
 
 
-def object_of(value: object) -> Document:
+def object_of(value: object) -> JsonMapping:
     """Return a JSON object; without members where it is none."""
     return value if isinstance(value, Mapping) else {}
 
@@ -102,7 +100,7 @@ def texts_of(value: object) -> tuple[str, ...]:
     return tuple(text for text in map(text_of, list_of(value)) if text is not None)
 
 
-def objects_of(value: object) -> Iterator[Document]:
+def objects_of(value: object) -> Iterator[JsonMapping]:
     """Yield the JSON objects of a list."""
     return (each for each in list_of(value) if isinstance(each, Mapping))
 
@@ -152,7 +150,7 @@ _NOT_RASTERS = frozenset(("thumbnail", "virtual"))
 _STORE = re.compile(r"(.+?\.zarr)((?:/[^?#]*)?)$", re.IGNORECASE)
 
 
-def is_raster(asset: Document) -> bool:
+def is_raster(asset: JsonMapping) -> bool:
     """Return whether an asset is a raster by its media type, or without one by its name.
 
     Thumbnails are none, nor are virtual assets, which are computed from others.
@@ -181,6 +179,6 @@ def zarr_place(href: str) -> tuple[str, str] | None:
     return None if found is None else (found[1], found[2].strip("/"))
 
 
-def media_type_of(asset: Document) -> str | None:
+def media_type_of(asset: JsonMapping) -> str | None:
     """Return the media type of an asset."""
     return text_of(asset.get("type"), most=200)

@@ -13,16 +13,13 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidItem
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
-from chronotile.core.model.kept import kept
+from chronotile.core.model.types import Float64Array
+from chronotile.core.size_cache import cache_by_size
 from chronotile.readers.stac.fields import bytes_of_key, key_of_values, list_of, object_of, values_of_key
-
-Points = NDArray[np.float64]
-"""(n, 2): x, y."""
 
 MAX_VERTICES = 16
 """Of a ring, the closing one included."""
@@ -31,28 +28,28 @@ _LEAST_AREA = 1e-12
 _MANY = 64
 
 
-def convex_hull(points: Points) -> Points:
+def convex_hull(points: Float64Array) -> Float64Array:
     """Return the vertices of the convex hull, not closed; of points in one line, their box."""
     hull = shapely.convex_hull(shapely.linestrings(points))
     if isinstance(hull, shapely.Polygon) and hull.area > _LEAST_AREA:
-        vertices: Points = shapely.get_coordinates(hull)[:-1]
+        vertices: Float64Array = shapely.get_coordinates(hull)[:-1]
         return vertices
     (left, low), (right, high) = points.min(axis=0), points.max(axis=0)
     return np.array([(left, low), (right, low), (right, high), (left, high)])
 
 
-def has_area(points: Points) -> bool:
+def has_area(points: Float64Array) -> bool:
     """Return whether the hull of points is not a line or point."""
     return hull_area(points) > 0
 
 
-def hull_area(points: Points) -> float:
+def hull_area(points: Float64Array) -> float:
     """Return the area of the hull of points; 0 of a line or point."""
     area = float(shapely.convex_hull(shapely.linestrings(points)).area)
     return area if area > _LEAST_AREA else 0.0
 
 
-def widened(hull: Points, margin: float) -> Points:
+def widened(hull: Float64Array, margin: float) -> Float64Array:
     """Return an outline of at most 15 vertices around a convex hull, wider on all sides.
 
     Args:
@@ -70,16 +67,16 @@ def widened(hull: Points, margin: float) -> Points:
         ]
         if len(outline) >= MAX_VERTICES:
             outline = simplified(outline, MAX_VERTICES - 1)
-    degrees: Points = outline / np.array([shrink, 1.0])
+    degrees: Float64Array = outline / np.array([shrink, 1.0])
     return degrees
 
 
-def closed_ring(outline: Points) -> tuple[tuple[float, float], ...]:
+def closed_ring(outline: Float64Array) -> tuple[tuple[float, float], ...]:
     """Return an outline as a ring whose last position is the first one."""
     return tuple((float(x), float(y)) for x, y in (*outline, outline[0]))
 
 
-def simplified(outline: Points, most: int) -> Points:
+def simplified(outline: Float64Array, most: int) -> Float64Array:
     """Return an outline of at most so many vertices, 5 or more, around a convex one.
 
     Edges are left out one by one, that which adds least area first: its neighbours are made longer until they meet.
@@ -103,12 +100,12 @@ def simplified(outline: Points, most: int) -> Points:
     return outline
 
 
-def _cross(first: Points, second: Points) -> NDArray[np.float64]:
-    product: NDArray[np.float64] = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+def _cross(first: Float64Array, second: Float64Array) -> Float64Array:
+    product: Float64Array = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
     return product
 
 
-def _around(outline: Points, count: int = 64) -> Points:
+def _around(outline: Float64Array, count: int = 64) -> Float64Array:
     """Return where lines that touch an outline on all sides meet."""
     angles = np.arange(count) * (math.tau / count)
     directions = np.column_stack([np.cos(angles), np.sin(angles)])
@@ -160,7 +157,7 @@ def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
     return _known_footprint(key, grid) if key else _footprint(geometry, grid)
 
 
-@kept(bytes_of_key)
+@cache_by_size(bytes_of_key)
 def _known_footprint(key: bytes, grid: NativeGrid | None) -> Footprint:
     # Make once what all whole swaths over a tile share.
     return _footprint(values_of_key(key), grid)
@@ -182,7 +179,7 @@ def _footprint(geometry: object, grid: NativeGrid | None) -> Footprint:
     return Footprint(rings, _box(cut, margin), is_of_grid)
 
 
-def _rings(geometry: object) -> Iterator[Points]:
+def _rings(geometry: object) -> Iterator[Float64Array]:
     """Yield (n, 2) the closed outer rings of all polygons."""
     waiting, count, coordinates = [geometry], 0, 0
     while waiting:
@@ -212,7 +209,7 @@ def _members(coordinates: object) -> Sequence[object]:
     return coordinates if isinstance(coordinates, list | tuple) else ()
 
 
-def _ring(polygon: object) -> Points:
+def _ring(polygon: object) -> Float64Array:
     rings = _members(polygon)
     ring: Any = rings[0] if rings else ()
     if not isinstance(ring, list | tuple) or len(ring) > MAX_COORDINATES:
@@ -229,7 +226,7 @@ def _ring(polygon: object) -> Points:
     return np.concatenate([points, points[:1]])
 
 
-def _unwound(ring: Points, outline: Points | None) -> Points:
+def _unwound(ring: Float64Array, outline: Float64Array | None) -> Float64Array:
     """Make longitudes go on beyond 180 where neighbours are more than half a circle apart: they cross the antimeridian.
 
     If the ring agrees better with the outline of its raster, it really is that wide, and is returned as it is.
@@ -251,12 +248,12 @@ def _unwound(ring: Points, outline: Points | None) -> Points:
     return unwound
 
 
-def _width(points: Points) -> float:
+def _width(points: Float64Array) -> float:
     return float(np.ptp(points[:, 0]))
 
 
 @lru_cache(maxsize=4096)
-def _outline(grid: NativeGrid) -> Points | None:
+def _outline(grid: NativeGrid) -> Float64Array | None:
     """Return (n, 2) points around a grid, or `None` if they are not on one side of the pole and finite."""
     points = np.concatenate(grid.edges_in(CRS84)).astype(np.float64)
     if not np.isfinite(points).all() or np.abs(points[:, 1]).max() > 90:
@@ -272,7 +269,7 @@ def _outline(grid: NativeGrid) -> Points | None:
     return outline
 
 
-def _beside(parts: Sequence[Points], outline: Points) -> list[Points]:
+def _beside(parts: Sequence[Float64Array], outline: Float64Array) -> list[Float64Array]:
     """The parts, each moved by whole turns to where an outline is."""
     middle = (outline[:, 0].min() + outline[:, 0].max()) / 2
     moved = []
@@ -282,19 +279,19 @@ def _beside(parts: Sequence[Points], outline: Points) -> list[Points]:
     return moved
 
 
-def _is_inside(parts: Sequence[Points], outline: Points) -> bool:
+def _is_inside(parts: Sequence[Float64Array], outline: Float64Array) -> bool:
     points = np.concatenate(_beside(parts, outline))
     reach = _OUTSIDE * np.maximum(np.ptp(points, axis=0), np.ptp(outline, axis=0)) + _ROUNDING
     low, high = outline.min(axis=0) - reach, outline.max(axis=0) + reach
     return bool((points >= low).all() and (points <= high).all())
 
 
-def _fills(parts: Sequence[Points], outline: Points) -> bool:
+def _fills(parts: Sequence[Float64Array], outline: Float64Array) -> bool:
     whole = hull_area(outline)
     return whole > 0 and sum(map(hull_area, parts)) >= _FILLED * whole
 
 
-def _margin(part: Points) -> float:
+def _margin(part: Float64Array) -> float:
     """By how much an edge of a raster may lie beyond the longest edge, in degrees of latitude.
 
     The sag of a parallel of latitude under the straight line in a map is d² sin(2 latitude) / 16; meridians of UTM sag
@@ -306,7 +303,7 @@ def _margin(part: Points) -> float:
     return min(_MAX_MARGIN, _ROUNDING + math.radians(float(edges)) * float(edges) * bend / 16)
 
 
-def _cut(part: Points) -> Iterator[Points]:
+def _cut(part: Float64Array) -> Iterator[Float64Array]:
     """Yield a convex part within -180 ... 180, in two where it crosses the antimeridian."""
     west, east = float(part[:, 0].min()), float(part[:, 0].max())
     if east - west >= WHOLE_CIRCLE:
@@ -326,11 +323,11 @@ def _cut(part: Points) -> Iterator[Points]:
             yield convex_hull(points)
 
 
-def _box(parts: Sequence[Points], margin: float) -> BBox:
+def _box(parts: Sequence[Float64Array], margin: float) -> BBox:
     """Return the least box on the sphere: all but the widest gap between the parts."""
     south, north = min(part[:, 1].min() for part in parts), max(part[:, 1].max() for part in parts)
     across = margin / max(math.cos(math.radians(min(89.0, max(abs(south), abs(north))))), 0.05)
-    spans: NDArray[np.float64] = np.array(sorted((part[:, 0].min(), part[:, 0].max()) for part in parts))
+    spans: Float64Array = np.array(sorted((part[:, 0].min(), part[:, 0].max()) for part in parts))
     ends = np.maximum.accumulate(spans[:, 1])
     gaps = spans[1:, 0] - ends[:-1]
     around = spans[0, 0] + WHOLE_CIRCLE - ends[-1]

@@ -14,13 +14,13 @@ from chronotile.core.errors import InvalidItem, InvalidParameter, UnsupportedCrs
 from chronotile.core.model.crs import Crs, crs_of
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, Item
-from chronotile.core.model.kept import kept
-from chronotile.core.model.time.instants import DAY, ONE_NS, Instant, TimeSpan
+from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Instant, JsonMapping
+from chronotile.core.size_cache import cache_by_size
 from chronotile.readers.stac.bands import PROPERTIES_OF_BANDS, bands_of
 from chronotile.readers.stac.fields import (
     MAX_MEMBERS,
-    Document,
     absolute_address,
     bytes_of_key,
     is_raster,
@@ -51,7 +51,7 @@ _SQUARE_TOLERANCE = 0.01
 """Pixels made of a box and a shape are square, or the two are not of one raster."""
 
 
-def grid_of(asset: Document, properties: Document) -> NativeGrid | None:
+def grid_of(asset: JsonMapping, properties: JsonMapping) -> NativeGrid | None:
     """Return the grid of an asset; `None` where it is not stated, or fields contradict one another.
 
     Fields of the asset replace those of the item one by one. A transform and a shape belong together, however: those of
@@ -68,13 +68,13 @@ def grid_of(asset: Document, properties: Document) -> NativeGrid | None:
     return _known_grid(key) if key else _read_grid(*stated)
 
 
-@kept(bytes_of_key)
+@cache_by_size(bytes_of_key)
 def _known_grid(key: bytes) -> NativeGrid | None:
     # Read once what all items of a tile state of a grid.
     return _read_grid(*values_of_key(key))
 
 
-def _read_grid(asset: Document, properties: Document) -> NativeGrid | None:
+def _read_grid(asset: JsonMapping, properties: JsonMapping) -> NativeGrid | None:
     crs = _crs(asset, properties)
     level = asset if _has(asset, _SHAPE) or _has(asset, _TRANSFORM) else properties
     shape, transform = _shape(level), _transform(level)
@@ -88,11 +88,11 @@ def _read_grid(asset: Document, properties: Document) -> NativeGrid | None:
     return None if is_contradicted else grid
 
 
-def _has(fields: Document, key: str) -> bool:
+def _has(fields: JsonMapping, key: str) -> bool:
     return fields.get(key) is not None
 
 
-def _crs(asset: Document, properties: Document) -> Crs | None:
+def _crs(asset: JsonMapping, properties: JsonMapping) -> Crs | None:
     for level in (asset, properties):
         for key in _CRS_KEYS:
             if _has(level, key):
@@ -119,7 +119,7 @@ def _crs_of_field(key: str, value: object) -> Crs:
         raise InvalidItem(f"{key} is not known: {error.message}") from error
 
 
-def _shape(fields: Document) -> tuple[int, int] | None:
+def _shape(fields: JsonMapping) -> tuple[int, int] | None:
     if not _has(fields, _SHAPE):
         return None
     shape = numbers_of(fields[_SHAPE], 2)
@@ -128,7 +128,7 @@ def _shape(fields: Document) -> tuple[int, int] | None:
     return int(shape[0]), int(shape[1])
 
 
-def _transform(fields: Document) -> tuple[float, ...] | None:
+def _transform(fields: JsonMapping) -> tuple[float, ...] | None:
     """Of nine numbers the last three are the bottom row of a matrix."""
     if not _has(fields, _TRANSFORM):
         return None
@@ -138,7 +138,7 @@ def _transform(fields: Document) -> tuple[float, ...] | None:
     return numbers[:6]
 
 
-def _box(fields: Document) -> tuple[float, ...] | None:
+def _box(fields: JsonMapping) -> tuple[float, ...] | None:
     # Of six numbers the third and the last are heights.
     box = numbers_of(fields.get(_BBOX), 4, 6)
     return (*box[:2], *box[3:5]) if box is not None and len(box) == 6 else box
@@ -166,7 +166,7 @@ def _fits(grid: NativeGrid, box: tuple[float, ...]) -> bool:
     return all(abs(edge - stated) <= reach for edge, stated in zip(grid.bbox, box, strict=True))
 
 
-def _contradicts_resolution(grid: NativeGrid, asset: Document) -> bool:
+def _contradicts_resolution(grid: NativeGrid, asset: JsonMapping) -> bool:
     """Whether the asset states a size of its pixels, in metres, that is not the grid's."""
     stated = number_of(asset.get("raster:spatial_resolution"))
     for band in objects_of(asset.get("raster:bands")):
@@ -185,7 +185,7 @@ _LEAST_PERIOD = np.timedelta64(23, "h")
 """Items that last as long are products of a period, such as a dekad; shorter ones were taken at their `datetime`."""
 
 
-def item_of(document: Document, base: str) -> Item:
+def item_of(document: JsonMapping, base: str) -> Item:
     """Return the item that a STAC document describes, with all its rasters.
 
     Of rasters that may be read from several places (`alternate`), `href` alone counts. Whether hrefs may be opened is
@@ -224,7 +224,7 @@ def item_of(document: Document, base: str) -> Item:
     )
 
 
-def _assets(document: Document, properties: Document, base: str) -> Iterator[Asset]:
+def _assets(document: JsonMapping, properties: JsonMapping, base: str) -> Iterator[Asset]:
     written = object_of(document.get("assets"))
     if len(written) > MAX_MEMBERS:
         raise InvalidItem(f"it has {len(written)} assets; at most {MAX_MEMBERS} are accepted")
@@ -249,7 +249,7 @@ def _assets(document: Document, properties: Document, base: str) -> Iterator[Ass
         raise InvalidItem(reason)
 
 
-def _raster(asset: Document, stated: Document) -> tuple[AssetBand, ...] | None:
+def _raster(asset: JsonMapping, stated: JsonMapping) -> tuple[AssetBand, ...] | None:
     """The bands of an asset; `None` if it is no raster."""
     rest = {name: value for name, value in asset.items() if name != "href" and not name.startswith("proj:")}
     key = key_of_values((rest, {name: stated[name] for name in PROPERTIES_OF_BANDS if name in stated}))
@@ -258,7 +258,7 @@ def _raster(asset: Document, stated: Document) -> tuple[AssetBand, ...] | None:
     return _known_bands(key)
 
 
-@kept(bytes_of_key)
+@cache_by_size(bytes_of_key)
 def _known_bands(key: bytes) -> tuple[AssetBand, ...] | None:
     # Read once what many assets state of their bands.
     asset, stated = values_of_key(key)
@@ -286,7 +286,7 @@ def _size(grid: NativeGrid) -> float:
     return (grid.resolution * grid.crs.metres_per_unit) ** 2 * grid.width * grid.height
 
 
-def span_of(properties: Document) -> TimeSpan:
+def span_of(properties: JsonMapping) -> TimeSpan:
     """Return when an item was observed: at `datetime`, or from `start_datetime` to `end_datetime` of a period.
 
     Raises:
@@ -311,7 +311,7 @@ def _exclusive(end: TimeSpan) -> Instant:
     return end.start if is_midnight else end.end
 
 
-def _time(properties: Document, key: str) -> TimeSpan | None:
+def _time(properties: JsonMapping, key: str) -> TimeSpan | None:
     value = properties.get(key)
     if value is None:
         return None

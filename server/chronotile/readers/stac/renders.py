@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.style import Colour, Stop, StyleClass
-from chronotile.readers.stac.fields import Document, list_of, number_of, numbers_of, object_of, text_of, texts_of
+from chronotile.core.model.types import JsonMapping
+from chronotile.readers.stac.fields import list_of, number_of, numbers_of, object_of, text_of, texts_of
 
 MAX_RENDERS = 50
 _GAMMA = re.compile(r"gamma\s+rgb\s+([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE)
@@ -35,7 +36,7 @@ class Render:
     gamma: float = 1.0
 
 
-def renders_of(*documents: Document) -> tuple[Render, ...]:
+def renders_of(*documents: JsonMapping) -> tuple[Render, ...]:
     """Return the renders of a collection, and of the properties of items; of one name the first counts."""
     found: dict[str, Render] = {}
     for document in documents:
@@ -45,7 +46,7 @@ def renders_of(*documents: Document) -> tuple[Render, ...]:
     return tuple(found.values())
 
 
-def _render(name: str, written: Document) -> Render:
+def _render(name: str, written: JsonMapping) -> Render:
     rescale = tuple(_ranges(written.get("rescale")))
     stops, classes = _colours(written.get("colormap"), is_scaled=bool(rescale))
     gamma = _GAMMA.search(text_of(written.get("color_formula")) or "")
@@ -96,7 +97,7 @@ def _colours(value: object, *, is_scaled: bool) -> tuple[tuple[Stop, ...], tuple
     return tuple(_intervals(value)), ()
 
 
-def _entries(table: Document) -> Iterator[tuple[float, Colour]]:
+def _entries(table: JsonMapping) -> Iterator[tuple[float, Colour]]:
     for key, written in list(table.items())[:1024]:
         colour = _colour(written)
         try:

@@ -14,7 +14,7 @@ import tensorstore as ts
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import ArraySource, Selection
 from chronotile.readers.hrefs import SETTLED_NS, FileState, digest_of, kvstore, local_path, state_or_none
 from chronotile.readers.library_errors import one_line
@@ -140,14 +140,14 @@ class TensorStoreArray(_WatchedArray):
         self._watched = Watched(self._files, self._open)
         self._reads = None if self._remote is None else RemoteReads(href, node, self._remote, self._watched)
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order."""
         if self._reads is not None:
             return self._reads.read(selection)
         if self._zip is not None and self.chunks == self._node.files:  # a shard is never read whole
             files = itertools.product(*map(_chunks, selection, self._node.files))
             require_whole_members(self._zip, map(self._node.file_of, files))
-        numbers: Numbers = self._watched.for_reading(selection).array[selection].read().result()
+        numbers: NumberArray = self._watched.for_reading(selection).array[selection].read().result()
         return numbers
 
     @cached_property
@@ -174,7 +174,7 @@ class ZarrPythonArray(_WatchedArray):
         self._files = LocalFiles(href, node)
         self._watched = Watched(self._files, self._open)
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order."""
         return np.asarray(self._watched.for_reading(selection).array.oindex[selection])
 

@@ -17,6 +17,7 @@ import numpy as np
 import tensorstore as ts
 
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.types import Json
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.hrefs import base_name, kvstore, local_path
 from chronotile.readers.remote.files import read_whole
@@ -235,8 +236,6 @@ MAX_DEPTH = 6
 
 _NAME = re.compile(r"[\w.-]+")
 
-Document = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrayNode:
@@ -256,7 +255,7 @@ class ArrayNode:
     """Between the numbers in a chunk's name; `/` makes folders of them."""
     has_c: bool = False
     """Whether a `c` stands before the numbers, as the default of version 3 has it."""
-    attrs: Document
+    attrs: Json
     is_alone: bool = False
     """Whether its metadata are in no document but its own."""
 
@@ -292,7 +291,7 @@ class GroupNode:
     """One group: its attributes, arrays and groups."""
 
     path: str
-    attrs: Document
+    attrs: Json
     arrays: Mapping[str, ArrayNode] = field(default_factory=dict)
     groups: Mapping[str, "GroupNode"] = field(default_factory=dict)
 
@@ -373,7 +372,7 @@ def _read_node(store: Documents, path: str, depth: int) -> ArrayNode | GroupNode
     return None
 
 
-def _document(store: Documents, key: str) -> Document | None:
+def _document(store: Documents, key: str) -> Json | None:
     found = store.read(key)
     if found is None:
         return None
@@ -383,7 +382,7 @@ def _document(store: Documents, key: str) -> Document | None:
     return document
 
 
-def _group(store: Documents, path: str, attrs: Document, depth: int) -> GroupNode:
+def _group(store: Documents, path: str, attrs: Json, depth: int) -> GroupNode:
     arrays: dict[str, ArrayNode] = {}
     groups: dict[str, GroupNode] = {}
     names = store.children(path) if depth >= 0 else []
@@ -407,7 +406,7 @@ def _named_by(array: ArrayNode) -> set[str]:
     return {*array.dims, *(word for word in words.replace(":", " ").split() if _NAME.fullmatch(word))}
 
 
-def _array_2(path: str, document: Document, attrs: Document) -> ArrayNode:
+def _array_2(path: str, document: Json, attrs: Json) -> ArrayNode:
     shape = tuple(document["shape"])
     dtype = np.dtype(document["dtype"]) if isinstance(document["dtype"], str) else None
     attrs = dict(attrs)
@@ -427,7 +426,7 @@ def _array_2(path: str, document: Document, attrs: Document) -> ArrayNode:
     )
 
 
-def _array_3(path: str, document: Document) -> ArrayNode:
+def _array_3(path: str, document: Json) -> ArrayNode:
     shape = tuple(document["shape"])
     attrs = dict(document.get("attributes") or {})
     if "_FillValue" in attrs:

@@ -11,7 +11,7 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.gates import gates
@@ -41,7 +41,7 @@ class PaidArray(ZarrArray):
         """The shape of what is decoded at once: in a shard that of its parts."""
         return tuple(self._array.chunks)
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order; a chunk has the fill value only if S3 answers 404.
 
         Raises:

@@ -16,11 +16,12 @@ import numpy as np
 from chronotile.core.errors import InvalidItem, UnsupportedSource
 from chronotile.core.model.collection import Finding, SourceSpec, VariableSpec
 from chronotile.core.model.time.instants import TimeDomain, domain_of_bounds
+from chronotile.core.model.types import Json
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.dataset import CfVariables, understand
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.stac.items import span_of
-from chronotile.readers.zarr.metadata import Document, GroupNode
+from chronotile.readers.zarr.metadata import GroupNode
 
 MEASUREMENTS = "measurements"
 """The group of what the sensor has measured, by which such stores are known."""
@@ -173,7 +174,7 @@ def _adapted(fields: FieldSet, attrs: Mapping[str, Any]) -> FieldSet:
 
 def _adapted_field(field: Field) -> Field:
     own = field.attrs.get("_eopf_attrs")
-    attrs: Document = {**(own if isinstance(own, dict) else {}), **field.attrs}
+    attrs: Json = {**(own if isinstance(own, dict) else {}), **field.attrs}
     if "fill_value" in attrs and "_FillValue" not in attrs:
         attrs["_FillValue"] = attrs["fill_value"]
     if isinstance(attrs.get("flag_meanings"), list):
@@ -208,10 +209,10 @@ def _times(attrs: Mapping[str, Any]) -> TimeDomain | None:
     return domain_of_bounds(np.array([span.start]), np.array([span.end]))
 
 
-def _properties(attrs: Mapping[str, Any]) -> Document:
+def _properties(attrs: Mapping[str, Any]) -> Json:
     return _object(_object(attrs, "stac_discovery"), "properties")
 
 
-def _object(attrs: Mapping[str, Any], key: str) -> Document:
+def _object(attrs: Mapping[str, Any], key: str) -> Json:
     value = attrs.get(key)
     return value if isinstance(value, dict) else {}

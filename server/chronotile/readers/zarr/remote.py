@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.types import NumberArray
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.hrefs import FileState, digest_of
@@ -298,7 +298,7 @@ class RemoteReads:
     def __init__(self, href: str, node: ArrayNode, metadata: RemoteMetadata, handle: Handle) -> None:
         self._href, self._node, self._metadata, self._handle = href, node, metadata, handle
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers; the state of the store is looked at again if any was fetched.
 
         Raises:
@@ -322,14 +322,14 @@ class RemoteReads:
             self._metadata.look()
         return numbers
 
-    def _read(self, selection: Selection) -> Numbers:
+    def _read(self, selection: Selection) -> NumberArray:
         try:
-            numbers: Numbers = result_within(self._handle.for_reading(selection).array[selection].read())
+            numbers: NumberArray = result_within(self._handle.for_reading(selection).array[selection].read())
         except NoChunk:
             return self._read_around_gaps(selection)
         return numbers
 
-    def _read_again(self, selection: Selection) -> Numbers:
+    def _read_again(self, selection: Selection) -> NumberArray:
         try:
             return self._read(selection)
         except Refused as error:
@@ -339,14 +339,14 @@ class RemoteReads:
         self._metadata.look()  # raises what is wrong if it is wrong with all of the store
         raise Damaged(reason)
 
-    def _read_around_gaps(self, selection: Selection) -> Numbers:
+    def _read_around_gaps(self, selection: Selection) -> NumberArray:
         try:
             return self._read_parts(selection)
         except Exception:  # whatever it is: the array that failed is not used again
             self._handle.renew()
             raise
 
-    def _read_parts(self, selection: Selection) -> Numbers:
+    def _read_parts(self, selection: Selection) -> NumberArray:
         """The numbers, once it is certain that the chunks that were not found are not there."""
         for _ in range(ATTEMPTS):
             odd_answers = answers_without_content()
@@ -360,7 +360,7 @@ class RemoteReads:
             self._handle.renew()
         raise Away("its server sometimes sends a chunk and sometimes not")
 
-    def _found(self, array: Any, selection: Selection) -> tuple[Numbers, set[ChunkFile]]:  # noqa: ANN401 -- see above
+    def _found(self, array: Any, selection: Selection) -> tuple[NumberArray, set[ChunkFile]]:  # noqa: ANN401 -- see above
         """The numbers of all chunks that are found, else the fill value, and the files in which none was."""
         chunk = array.chunk_layout.read_chunk.shape
         fill = 0 if array.fill_value is None else array.fill_value

@@ -13,7 +13,7 @@ import orjson
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import Damaged
@@ -244,7 +244,7 @@ class IcechunkArray(ZarrArray):
         """The shape of what is decoded at once: in a shard that of its parts."""
         return tuple(self._array.chunks)
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order.
 
         Raises:

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import tensorstore as ts
-from numpy.typing import NDArray
 
 from chronotile.core.errors import ChronotileError, UnsupportedSource
 from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo
 from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Numbers, Pixels, as_meant
+from chronotile.core.model.raster import Pixels, as_meant
 from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.types import BoolArray, Int64Array, NumberArray, UInt64Array
 from chronotile.readers.cf.dataset import CfVariable, understand
 from chronotile.readers.cf.fields import about
 from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path, tensorstore_path
@@ -34,8 +34,7 @@ from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, com
 from chronotile.readers.zarr.metadata import GroupNode, group_of_document
 from chronotile.readers.zarr.stores import PlainStore, fields_of, load_all
 
-Positions = NDArray[np.int64]
-Cells = int | slice | Positions
+Cells = int | slice | Int64Array
 """Rows or columns; of single cells, as many of both."""
 
 
@@ -56,9 +55,9 @@ class StoredArray:
         }
         return ts.open(spec, open=True, read=True, context=self._caches.chunks).result()
 
-    def window(self, position: int, rows: slice, columns: slice) -> Numbers:
+    def window(self, position: int, rows: slice, columns: slice) -> NumberArray:
         """Return (y, x) numbers."""
-        numbers: Numbers = self._array[position, rows, columns].read().result()
+        numbers: NumberArray = self._array[position, rows, columns].read().result()
         return numbers
 
     @property
@@ -66,13 +65,13 @@ class StoredArray:
         """What is decoded at once."""
         return BlockShape(*self._array.chunk_layout.read_chunk.shape)
 
-    def read(self, positions: Positions, rows: Cells, columns: Cells) -> Numbers:
+    def read(self, positions: Int64Array, rows: Cells, columns: Cells) -> NumberArray:
         """Return (time, …) numbers of cells; where most of a run of times is requested, all of it is read."""
         first, last = int(positions.min()), int(positions.max())
         if last - first >= 2 * positions.size:
-            some: Numbers = self._array[positions.tolist()][:, rows, columns].read().result()
+            some: NumberArray = self._array[positions.tolist()][:, rows, columns].read().result()
             return some
-        run: Numbers = self._array[first : last + 1, rows, columns].read().result()
+        run: NumberArray = self._array[first : last + 1, rows, columns].read().result()
         is_whole = last - first + 1 == positions.size and (np.diff(positions) == 1).all()
         return run if is_whole else run[positions - first]
 
@@ -114,18 +113,18 @@ class State:
     """Of the document."""
     commit: Commit
     info: SourceInfo
-    positions: Positions
+    positions: Int64Array
     """For each index of the times its position along the stored time dimension."""
     stored: Mapping[str, StoredVariable]
     overlay: Mapping[str, StoredVariable]
 
-    def window(self, variable: str, index: int, level: int, window: tuple[slice, slice]) -> Numbers:
+    def window(self, variable: str, index: int, level: int, window: tuple[slice, slice]) -> NumberArray:
         """Return (y, x) numbers of a time."""
         position = int(self.positions[index])
         arrays = self.overlay if position in self.commit.overlay else self.stored
         return arrays[variable].level(level).window(position, *window)
 
-    def cells(self, variable: str, indexes: Sequence[int], cells: tuple[Cells, Cells], along: Along) -> Numbers:
+    def cells(self, variable: str, indexes: Sequence[int], cells: tuple[Cells, Cells], along: Along) -> NumberArray:
         """Return (time, …) numbers of native cells, by rows and columns: from the cube's own arrays or the overlay."""
         positions = self.positions[np.asarray(indexes, dtype=np.int64)]
         in_series = self.commit.has_series and (along == "time" or not self.commit.has_map)
@@ -139,7 +138,7 @@ class State:
         numbers[~moved], numbers[moved] = own, self.overlay[variable].along(along).read(positions[moved], *cells)
         return numbers
 
-    def _moved(self, positions: Positions, *, in_series: bool) -> NDArray[np.bool_]:
+    def _moved(self, positions: Int64Array, *, in_series: bool) -> BoolArray:
         """Which positions are read from the overlay: of series whole blocks are there."""
         if not self.commit.overlay:
             return np.zeros(positions.shape, dtype=bool)
@@ -187,7 +186,7 @@ class ServingCube(Reader):
         replaced = [(position, changed[position]) for position in positions.tolist() if position in changed]
         return f"{state.commit.id[:12]}-{positions.tobytes().hex()}-{replaced}"
 
-    def made_from(self, array: str) -> NDArray[np.uint64]:
+    def made_from(self, array: str) -> UInt64Array:
         """Return (time,) numbers that tell the states of the sources that an array's dates were made from.
 
         Raises:
@@ -196,8 +195,8 @@ class ServingCube(Reader):
         with reading(self._spec.collection, SERIES):
             state = self._current()
             node = _root(self._document)[0].groups[SOURCES].arrays["state"]
-            states: NDArray[np.uint64] = load_all(PlainStore(self._spec.href), node)
-            made_from: NDArray[np.uint64] = states[state.positions, node.attrs["variables"].index(array)]
+            states: UInt64Array = load_all(PlainStore(self._spec.href), node)
+            made_from: UInt64Array = states[state.positions, node.attrs["variables"].index(array)]
             return made_from
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
@@ -225,11 +224,11 @@ class ServingCube(Reader):
         """Return whether there is a layout of series."""
         return self._state.commit.has_series
 
-    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Positions, columns: Positions) -> Pixels:
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
         """Return (time, cell) pixels of native cells, from the layout of series."""
         return self._read(variable, lambda state, own: state.cells(variable, indexes, (rows, columns), own))
 
-    def _read(self, variable: str, read: Callable[[State, Along], Numbers], *, along: Along = "time") -> Pixels:
+    def _read(self, variable: str, read: Callable[[State, Along], NumberArray], *, along: Along = "time") -> Pixels:
         """What is read of one state: along time, from the maps where the series are damaged and there are both."""
         with reading_dates(self._spec.collection, variable, is_source_there=self._is_there):
             for _ in range(ATTEMPTS):
@@ -331,7 +330,7 @@ def _stored(folder: Path, array: str, commit: Commit, caches: ReaderCaches) -> S
     )
 
 
-def _in_order(variable: CfVariable, before: State | None) -> tuple[TimeDomain, Positions]:
+def _in_order(variable: CfVariable, before: State | None) -> tuple[TimeDomain, Int64Array]:
     """The times with their positions; indexes that were given out keep their meaning."""
     times, positions = variable.info.times, np.array(variable.positions, dtype=np.int64)
     if before is None:

@@ -5,15 +5,14 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import AddressRefused, UnsupportedSource
 from chronotile.core.extras import has_extra
 from chronotile.core.model.collection import Finding, SourceSpec
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.types import AnyArray, Json, NumberArray
 from chronotile.core.web.item_places import SETTING
 from chronotile.core.web.places import Places
 from chronotile.readers.cf.array_source import ArraySource
@@ -26,7 +25,7 @@ from chronotile.readers.remote.requests import Refused
 from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.damage import guard_blosc
 from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
-from chronotile.readers.zarr.metadata import ArrayNode, Document, GroupNode, open_documents, read_group
+from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, open_documents, read_group
 from chronotile.readers.zarr.references.files import places_of
 
 # Types of strings have no specification in version 3 yet. Filters are the process's: one that a thread changes for
@@ -101,7 +100,7 @@ def _read_linked(store: Path) -> GroupNode:
     return GroupNode(LINK, group.attrs, arrays)
 
 
-def load_all(store: Store, node: ArrayNode) -> Numbers:
+def load_all(store: Store, node: ArrayNode) -> NumberArray:
     """Return all of a (small) array as it was understood; where an append is under way it may be longer by now."""
     growing = node.dims[0] if node.dims else None
     return store.open_array(node, growing=growing).read(tuple(slice(0, length) for length in node.shape))
@@ -111,7 +110,7 @@ def _is_text(node: ArrayNode) -> bool:
     return node.dtype is not None and node.dtype.kind in TEXT_KINDS
 
 
-def load_texts(store: Store, node: ArrayNode) -> NDArray[Any]:
+def load_texts(store: Store, node: ArrayNode) -> AnyArray:
     """Return all of a small array of strings, which tensorstore does not read.
 
     Raises:
@@ -244,7 +243,7 @@ def _groups_above(group: GroupNode, root: GroupNode) -> list[GroupNode]:
     return [group, *reversed([each for each in chain if each is not group])]
 
 
-def levels_listed(attrs: Document) -> Iterator[tuple[str, Document]]:
+def levels_listed(attrs: Json) -> Iterator[tuple[str, Json]]:
     """Yield the path and the entry of each level in GeoZarr's `multiscales`: `datasets`, or a `layout`."""
     multiscales = attrs.get("multiscales")
     for layout in multiscales if isinstance(multiscales, list) else [multiscales]:
@@ -256,7 +255,7 @@ def levels_listed(attrs: Document) -> Iterator[tuple[str, Document]]:
                 yield str(path).strip("/"), level
 
 
-def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Document]:
+def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Json]:
     """Return the keys that `multiscales` states for the place of groups and arrays below, by path."""
     return {
         "/".join(filter(None, (parent.path, path.removeprefix(".")))): {

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 
 from chronotile.archive.index.apis import ApiSearch, Request, is_api, next_request, search_of
-from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, required
+from chronotile.archive.index.documents import Document, Documents, MissingDocument, required
 from chronotile.archive.index.live.requests import PAGES
 from chronotile.core.errors import AddressRefused, InvalidParameter, SourceUnavailable, UnsupportedSource
+from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import TryLater
 from chronotile.core.web.inner_hosts import host_of, inner_hosts
 from chronotile.core.web.item_places import split_query

@@ -10,7 +10,6 @@ import orjson
 import shapely
 
 from chronotile.archive.index.apis import ApiSearch, CoreSearch, Request, core_search
-from chronotile.archive.index.documents import Json
 from chronotile.archive.index.source import ItemRules, matches
 from chronotile.catalog.items.cql2.conditions import Columns
 from chronotile.catalog.items.cql2.translate import DocumentFilter, meeting, translate, with_cut_boxes
@@ -20,7 +19,8 @@ from chronotile.catalog.items.search import MOST_IDS
 from chronotile.core.errors import InvalidParameter, SearchNotSupported
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
-from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, Instant, TimeSpan, format_instant
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, TimeSpan, format_instant
+from chronotile.core.model.types import Instant, Json
 
 # Conditions of a search as the API of one collection takes them, which knows the collection by another id.
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chronotile.archive.index.apis import address_of
-from chronotile.archive.index.documents import Json
 from chronotile.archive.index.fill import FillSummary, IndexStore, clear
 from chronotile.archive.index.live.api import LiveApi, RefusedSearch
 from chronotile.archive.index.live.requests import live_request
@@ -18,6 +17,7 @@ from chronotile.catalog.items.statements import chunks
 from chronotile.core.errors import AddressRefused, InvalidItem, SourceUnavailable
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import FoundItem, IndexSettings, Item, ItemSearch, PutSummary
+from chronotile.core.model.types import Json
 
 # Puts the items that an API sends into the index, so that they have pictures and products.
 

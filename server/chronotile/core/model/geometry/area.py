@@ -8,7 +8,8 @@ import numpy as np
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, FloatArray, require_place
+from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, require_place
+from chronotile.core.model.types import FloatArray
 
 Polygon = tuple[FloatArray, ...]
 """Rings (vertex, 2) of x and y, closed; the first is the outer one, the others are holes."""

@@ -22,7 +22,8 @@ from chronotile.core.model.geometry.json_text import (
     positions_in,
 )
 from chronotile.core.model.geometry.repair import LOCATOR, Repaired, refusal, repair_polygons, unite_polygons
-from chronotile.core.model.grid import FARTHEST, FloatArray
+from chronotile.core.model.grid import FARTHEST
+from chronotile.core.model.types import FloatArray, JsonValue
 
 MAX_SHOWN = 60
 """Characters that a message has of what a client sent."""
@@ -46,9 +47,6 @@ MAX_DEPTH = 8
 
 MAX_PROPERTY_DEPTH = 128
 """Of nested lists and objects in properties, which answers repeat; orjson writes no more than 254."""
-
-Json = Any
-"""What a client sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +129,7 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     return _areas(drafts, document, rules)
 
 
-def listed_members(document: Mapping[str, Json], key: str) -> list[Json]:
+def listed_members(document: Mapping[str, JsonValue], key: str) -> list[JsonValue]:
     """Return the features or geometries of a collection.
 
     Raises:
@@ -173,14 +171,14 @@ def point_of(body: bytes) -> tuple[float, float] | None:
         InvalidParameter: It is not a JSON object, or the point has no position.
     """
     document = _geojson_of(body)
-    geometry: Json = document.get("geometry") if _kind(document) == "Feature" else document
+    geometry: JsonValue = document.get("geometry") if _kind(document) == "Feature" else document
     if _kind(geometry) != "Point":
         return None
     longitude, latitude = _positions([geometry.get("coordinates")], "the point")[0].tolist()
     return longitude, latitude
 
 
-def document_of(body: bytes) -> dict[str, Json]:
+def document_of(body: bytes) -> dict[str, JsonValue]:
     """Return the JSON object of a body.
 
     Raises:
@@ -190,12 +188,12 @@ def document_of(body: bytes) -> dict[str, Json]:
     return _document(body, partial(load_json, locator=LOCATOR))
 
 
-def _geojson_of(body: bytes) -> dict[str, Json]:
+def _geojson_of(body: bytes) -> dict[str, JsonValue]:
     # The JSON object of a body, of a large one with arrays in place of lists of positions.
     return _document(body, partial(parse_geojson, locator=LOCATOR))
 
 
-def _document(body: bytes, parse: Callable[[bytes], Json]) -> dict[str, Json]:
+def _document(body: bytes, parse: Callable[[bytes], JsonValue]) -> dict[str, JsonValue]:
     try:
         document = parse(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
@@ -214,7 +212,7 @@ def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
     return str(error)
 
 
-def _feature(document: Json, name: str) -> Draft:
+def _feature(document: JsonValue, name: str) -> Draft:
     if _kind(document) != "Feature":
         raise refusal(f"member{name} must be a Feature, got {_shown(_kind(document))}")
     identity = document.get("id")
@@ -232,9 +230,9 @@ def _feature(document: Json, name: str) -> Draft:
     return _bare(document.get("geometry"), name, id=identity, properties=properties)
 
 
-def _is_deep(properties: dict[str, Json]) -> bool:
+def _is_deep(properties: dict[str, JsonValue]) -> bool:
     """Whether lists and objects are nested too deeply."""
-    level: list[Json] = [properties]
+    level: list[JsonValue] = [properties]
     for _ in range(MAX_PROPERTY_DEPTH):
         members = (member for each in level for member in (each.values() if isinstance(each, dict) else each))
         level = [member for member in members if isinstance(member, dict | list)]
@@ -243,14 +241,14 @@ def _is_deep(properties: dict[str, Json]) -> bool:
     return True
 
 
-def _bare(geometry: Json, name: str, **given: Any) -> Draft:  # noqa: ANN401 -- members of Draft
+def _bare(geometry: JsonValue, name: str, **given: Any) -> Draft:  # noqa: ANN401 -- members of Draft
     closed: list[str] = []
     listed = list(_coordinates(geometry, name))
     polygons = tuple(_polygon(rings, f"polygon {place}{name}", closed) for place, rings in enumerate(listed, 1))
     return Draft(name=name, polygons=polygons, closed=tuple(closed), **given)
 
 
-def _coordinates(geometry: Json, name: str, depth: int = 0) -> Iterator[Json]:
+def _coordinates(geometry: JsonValue, name: str, depth: int = 0) -> Iterator[JsonValue]:
     """The rings of each polygon, as JSON."""
     kind = _kind(geometry)
     if kind == "GeometryCollection" and depth < MAX_DEPTH:
@@ -273,7 +271,7 @@ def _coordinates(geometry: Json, name: str, depth: int = 0) -> Iterator[Json]:
     yield from polygons
 
 
-def _polygon(rings: Json, name: str, closed: list[str]) -> Polygon:
+def _polygon(rings: JsonValue, name: str, closed: list[str]) -> Polygon:
     if isinstance(rings, np.ndarray):  # positions in the place of rings
         rings = rings[:1].tolist()
     if not isinstance(rings, list) or not rings:
@@ -281,7 +279,7 @@ def _polygon(rings: Json, name: str, closed: list[str]) -> Polygon:
     return tuple(_ring(ring, f"ring {place} of {name}", closed) for place, ring in enumerate(rings, 1))
 
 
-def _ring(listed: Json, name: str, closed: list[str]) -> FloatArray:
+def _ring(listed: JsonValue, name: str, closed: list[str]) -> FloatArray:
     positions = _positions(listed, name)
     if not np.isfinite(positions).all():
         raise refusal(f"{name} has a coordinate that is not a finite number")
@@ -294,7 +292,7 @@ def _ring(listed: Json, name: str, closed: list[str]) -> FloatArray:
     return np.vstack([positions, positions[:1]])
 
 
-def _positions(listed: Json, name: str) -> FloatArray:
+def _positions(listed: JsonValue, name: str) -> FloatArray:
     """(vertex, 2) of x and y."""
     if isinstance(listed, np.ndarray):
         return listed
@@ -306,7 +304,7 @@ def _positions(listed: Json, name: str) -> FloatArray:
     return positions
 
 
-def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: GeometryRules) -> tuple[Area, ...]:
+def _areas(drafts: Sequence[Draft], document: Mapping[str, JsonValue], rules: GeometryRules) -> tuple[Area, ...]:
     polygons = [polygon for draft in drafts for polygon in draft.polygons]
     _require_vertices("max_vertices", polygons, rules.max_vertices, alternative="simplify it")
     crs = _crs(document, rules)
@@ -352,7 +350,7 @@ def _check_reach(draft: Draft, crs: Crs) -> None:
                 raise refusal(f"ring {place} of polygon {number}{draft.name} must have {expected}")
 
 
-def _crs(document: Mapping[str, Json], rules: GeometryRules) -> Crs:
+def _crs(document: Mapping[str, JsonValue], rules: GeometryRules) -> Crs:
     """That of the request, or of the document (GeoJSON 2008 §3); x before y in both, whatever the CRS says."""
     member = document.get("crs")
     if member is None and isinstance(document.get("geometry"), dict):
@@ -371,7 +369,7 @@ def _named(text: str, rules: GeometryRules) -> Crs:
     return CRS84 if text.upper() in {"CRS:84", "OGC:CRS84", "URN:OGC:DEF:CRS:OGC:1.3:CRS84"} else rules.crs_named(text)
 
 
-def _member_name(member: Json) -> str:
+def _member_name(member: JsonValue) -> str:
     """The name in `{"type": "name", "properties": {"name": …}}`, or of the EPSG code in its elder form."""
     given = member.get("properties") if isinstance(member, dict) else None
     if isinstance(given, dict):
@@ -382,7 +380,7 @@ def _member_name(member: Json) -> str:
     raise InvalidParameter('the member crs must be {"type": "name", "properties": {"name": …}}', locator="crs")
 
 
-def _kind(document: Json) -> str:
+def _kind(document: JsonValue) -> str:
     kind = document.get("type") if isinstance(document, dict) else None
     return kind if isinstance(kind, str) else ""
 
@@ -391,7 +389,7 @@ def _shown(kind: str) -> str:
     return repr(kind[:40]) if kind else "something without a type"
 
 
-MEMBERS: Mapping[str, tuple[str, str, Callable[[Json, str], Draft]]] = {
+MEMBERS: Mapping[str, tuple[str, str, Callable[[JsonValue, str], Draft]]] = {
     "FeatureCollection": ("features", "feature", _feature),
     "GeometryCollection": ("geometries", "geometry", _bare),
 }

@@ -8,13 +8,12 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import orjson
 
 from chronotile.core.model.geometry.json_text import load_json, memory_of_json, require_room
-from chronotile.core.model.grid import FloatArray
+from chronotile.core.model.types import FloatArray, JsonValue
 
 WHOLE_BYTES = 1 << 16
 """A text that has no more is parsed at once."""
@@ -35,9 +34,6 @@ _RING = re.compile(rb"\[[ \t\n\r]*\[[ \t\n\r]*[-\d]")
 _END = re.compile(rb"\][ \t\n\r]*\]")
 _COMMA_OR_END = re.compile(rb"[ \t\n\r]*(,|\Z)")
 
-Json = Any
-"""What a client sent."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Ring:
@@ -48,7 +44,7 @@ class _Ring:
     positions: FloatArray
 
 
-def parse_geojson(text: bytes, *, locator: str) -> Json:
+def parse_geojson(text: bytes, *, locator: str) -> JsonValue:
     """Return what a GeoJSON text is as JSON, with arrays (vertex, 2) in place of lists of positions.
 
     Lists of positions that are not well formed are left as they are, and so are those among properties, and those that
@@ -94,7 +90,7 @@ def parse_geojson(text: bytes, *, locator: str) -> Json:
     return document
 
 
-def positions_of(listed: Json) -> FloatArray | None:
+def positions_of(listed: JsonValue) -> FloatArray | None:
     """Return (vertex, 2) of a list of positions, a third coordinate left out; `None` where it is none."""
     if not isinstance(listed, list) or not listed:
         return None
@@ -155,11 +151,11 @@ def _marker(mark: str, number: int) -> str:
     return f'["{mark}{number}"]'
 
 
-def _has_mark(member: Json, mark: str) -> bool:
+def _has_mark(member: JsonValue, mark: str) -> bool:
     return isinstance(member, str) and member.startswith(mark)
 
 
-def _marked(document: Json, rings: list[_Ring], mark: str) -> Iterator[tuple[Json, Json, _Ring, bool]]:
+def _marked(document: JsonValue, rings: list[_Ring], mark: str) -> Iterator[tuple[JsonValue, JsonValue, _Ring, bool]]:
     """Each ring with the list or object that has its mark, its place there, and whether that is among properties."""
     levels = [_members(document, is_property=False)]
     while levels:
@@ -174,7 +170,7 @@ def _marked(document: Json, rings: list[_Ring], mark: str) -> Iterator[tuple[Jso
             levels.append(_members(member, is_property=is_property or key == "properties"))
 
 
-def _members(container: Json, *, is_property: bool) -> Iterator[tuple[Json, Json, Json, bool]]:
+def _members(container: JsonValue, *, is_property: bool) -> Iterator[tuple[JsonValue, JsonValue, JsonValue, bool]]:
     if isinstance(container, dict | list):
         pairs = container.items() if isinstance(container, dict) else enumerate(container)
         yield from ((container, key, member, is_property) for key, member in pairs)

@@ -7,11 +7,10 @@ from math import isqrt
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.geometry.area import Polygon
-from chronotile.core.model.grid import FloatArray
+from chronotile.core.model.types import FloatArray, ObjectArray
 
 PAIRS_PER_EDGE = 6
 """Edges whose boxes overlap: of an outline each has itself and its two neighbours."""
@@ -207,18 +206,18 @@ def _nesting_steps(rings: Polygon, *, at_most: int) -> int:
     return steps
 
 
-def _boxes_overlap(shapes: NDArray[np.object_]) -> bool:
+def _boxes_overlap(shapes: ObjectArray) -> bool:
     """Whether any two boxes overlap; the tree is queried for some at once, each of which may overlap all."""
     tree = shapely.STRtree(shapes)
     some = (shapes[start : start + 16] for start in range(0, len(shapes), 16))
     return any(tree.query(each).shape[1] > len(each) for each in some)
 
 
-def _shapes(polygons: Sequence[Polygon]) -> NDArray[np.object_]:
+def _shapes(polygons: Sequence[Polygon]) -> ObjectArray:
     rings = [ring for polygon in polygons for ring in polygon]
     ring_ends = np.cumsum([0, *(len(ring) for ring in rings)])
     polygon_ends = np.cumsum([0, *(len(polygon) for polygon in polygons)])
-    shapes: NDArray[np.object_] = shapely.from_ragged_array(
+    shapes: ObjectArray = shapely.from_ragged_array(
         shapely.GeometryType.POLYGON, np.concatenate(rings), (ring_ends, polygon_ends)
     )
     return shapes
@@ -256,9 +255,9 @@ def _edge_boxes(polygon: Polygon) -> tuple[FloatArray, FloatArray]:
     return low[is_edge], high[is_edge]
 
 
-def _diagonals(low: FloatArray, high: FloatArray) -> NDArray[np.object_]:
+def _diagonals(low: FloatArray, high: FloatArray) -> ObjectArray:
     # (box,) lines that have the boxes.
-    lines: NDArray[np.object_] = shapely.linestrings(np.stack([low, high], axis=1))
+    lines: ObjectArray = shapely.linestrings(np.stack([low, high], axis=1))
     return lines
 
 

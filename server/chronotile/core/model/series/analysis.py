@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chronotile.core.errors import InvalidParameter, require_at_most
-from chronotile.core.model.time.instants import ABSENT, InstantArray, Period, TimeSelection
+from chronotile.core.model.time.instants import ABSENT, Period, TimeSelection
+from chronotile.core.model.types import Float64Array, InstantArray, Int64Array
 
 ReducerKind = Literal["mean", "min", "max", "std", "median", "percentile", "count", "valid_share", "sum", "histogram"]
 PLAIN: tuple[ReducerKind, ...] = ("mean", "min", "max", "std", "median", "count", "valid_share", "sum")
@@ -100,9 +98,6 @@ def _histogram(bins: int, low: str | None, high: str | None) -> Reducer:
     return Reducer(name=name, kind="histogram", bins=bins, range=ends)
 
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
 Outliers = Literal["hampel", "upper", "keep"]
 FillMethod = Literal["linear", "climatology"]
 SlotKind = Literal["day", "dekad", "month"]
@@ -129,7 +124,7 @@ class Curves:
 
     times: InstantArray
     """(time,), ascending."""
-    values: FloatArray
+    values: Float64Array
     """(series, time), NaN where there is none."""
     circle: float | None = None
     """Length of a full turn if the values are directions, as `Encoding.circle`."""
@@ -230,11 +225,11 @@ class Normals:
     """(slot,): month and day each begins with, `MM-DD`."""
     reference: tuple[str, str] | None
     """First and last time they are taken from; `None` without any."""
-    values: FloatArray
+    values: Float64Array
     """(series, slot), NaN where the reference has no value."""
-    counts: IntArray
+    counts: Int64Array
     """(series, slot): values of the reference."""
-    at_times: FloatArray
+    at_times: Float64Array
     """(series, time): those of the times of the series."""
 
 
@@ -242,16 +237,16 @@ class Normals:
 class Trends:
     """Straight lines through series, NaN where there are too few values."""
 
-    slope: FloatArray
+    slope: Float64Array
     """(series,), per year of 365.25 days."""
-    low: FloatArray
+    low: Float64Array
     """(series,): lower end of the slope's interval of `CONFIDENCE`."""
-    high: FloatArray
-    intercept: FloatArray
+    high: Float64Array
+    intercept: Float64Array
     """(series,): the line's value at the first time."""
-    p: FloatArray
+    p: Float64Array
     """(series,): probability of so much rise or fall where there is no trend; two-sided."""
-    count: IntArray
+    count: Int64Array
     """(series,): values."""
 
 
@@ -263,11 +258,11 @@ class Seasons:
     """(season,), as all others; whole days."""
     peak: InstantArray
     end: InstantArray
-    length_days: IntArray
+    length_days: Int64Array
     """From start to end."""
-    amplitude: FloatArray
+    amplitude: Float64Array
     """The peak less the mean of the troughs before and after it."""
-    peak_value: FloatArray
+    peak_value: Float64Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,14 +273,14 @@ class Findings:
     """The analysis."""
     curves: Curves
     """What it was found from: the values, or with a step the means of the periods."""
-    counts: IntArray | None = None
+    counts: Int64Array | None = None
     """(series, period): values of each period, where there is a step."""
-    smoothed: FloatArray | None = None
+    smoothed: Float64Array | None = None
     """(series, time), as all others with NaN where there is none."""
-    filled: FloatArray | None = None
+    filled: Float64Array | None = None
     normals: Normals | None = None
-    anomalies: FloatArray | None = None
-    anomaly_counts: IntArray | None = None
+    anomalies: Float64Array | None = None
+    anomaly_counts: Int64Array | None = None
     """(series, period): dates of each period that were compared with their normals, where there is a step."""
     trends: Trends | None = None
     seasons: tuple[Seasons, ...] | None = None

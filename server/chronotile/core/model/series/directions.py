@@ -4,16 +4,10 @@ Fisher, N. I. (1993): Statistical analysis of circular data. Each direction is a
 is the direction of the sum, and is undefined if the vectors cancel out.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.raster import BoolArray
-
-FloatArray = NDArray[np.float64]
-Vectors = NDArray[np.complex128]
+from chronotile.core.model.types import AnyArray, BoolArray, ComplexArray, Float64Array
 
 MIN_LENGTH = 1e-9
 """Length of a mean vector below which its direction is rounding only."""
@@ -35,27 +29,25 @@ def require_directional(is_meant: bool, what: str, layer: str, circle: float | N
         )
 
 
-def vectors_of(values: FloatArray, circle: float) -> Vectors:
+def vectors_of(values: Float64Array, circle: float) -> ComplexArray:
     """Return the unit vectors of directions, of which a full turn is `circle`; NaN of values that are not finite."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(np.exp(2j * np.pi / circle * values))
 
 
-def summands(values: FloatArray, circle: float | None) -> NDArray[Any]:
+def summands(values: Float64Array, circle: float | None) -> AnyArray:
     """Return what is added up for means: unit vectors of directions, other values unchanged."""
     return values if circle is None else vectors_of(values, circle)
 
 
-def mean_of_sums(
-    total: NDArray[Any], weight: NDArray[Any], circle: float | None, is_signed: BoolArray
-) -> NDArray[np.float64]:
+def mean_of_sums(total: AnyArray, weight: AnyArray, circle: float | None, is_signed: BoolArray) -> Float64Array:
     """Return the means of sums of `summands`, NaN without any; of directions as `mean_directions`."""
     if circle is None:
         return np.asarray(np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0))
     return mean_directions(total, weight.astype(np.float64), circle, is_signed)
 
 
-def mean_directions(total: Vectors, weight: FloatArray, circle: float, is_signed: BoolArray) -> FloatArray:
+def mean_directions(total: ComplexArray, weight: Float64Array, circle: float, is_signed: BoolArray) -> Float64Array:
     """Return the directions of sums of vectors, NaN without any and where they cancel out.
 
     Args:
@@ -71,7 +63,7 @@ def mean_directions(total: Vectors, weight: FloatArray, circle: float, is_signed
     return np.asarray(np.where((weight > 0) & (np.abs(total) > MIN_LENGTH * weight), turned, np.nan))
 
 
-def circular_deviations(total: Vectors, weight: FloatArray, circle: float) -> FloatArray:
+def circular_deviations(total: ComplexArray, weight: Float64Array, circle: float) -> Float64Array:
     """Return the circular standard deviation (Fisher, 2.12) of sums of vectors; NaN as `mean_directions`."""
     lengths = np.minimum(np.divide(np.abs(total), weight, out=np.zeros(total.shape), where=weight > 0), 1.0)
     with np.errstate(divide="ignore"):
@@ -79,6 +71,6 @@ def circular_deviations(total: Vectors, weight: FloatArray, circle: float) -> Fl
     return np.asarray(np.where(lengths > MIN_LENGTH, deviations, np.nan))
 
 
-def shortest(differences: FloatArray, circle: float | None) -> FloatArray:
+def shortest(differences: Float64Array, circle: float | None) -> Float64Array:
     """Return differences the shorter way round, from `-circle / 2` to `circle / 2`; unchanged without a circle."""
     return differences if circle is None else np.asarray((differences + circle / 2) % circle - circle / 2)

@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Findings
-from chronotile.core.model.time.instants import Instant, InstantArray
+from chronotile.core.model.types import BoolArray, Float64Array, Instant, InstantArray, Int64Array, UInt8Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +21,7 @@ class Series:
     """The requested place, in CRS84."""
     times: InstantArray
     """(time,); not a time (NaT) for the one value of a layer without time."""
-    values: NDArray[np.float64]
+    values: Float64Array
     """(time,), NaN where there is none."""
     reasons: tuple[str | None, ...]
     """(time,): why there is no value; `None` where there is one."""
@@ -43,15 +40,15 @@ class AreaSeries:
     """Reduced values per instant of the cells of one area."""
 
     area: Area
-    reduced: Mapping[str, NDArray[np.float64]]
+    reduced: Mapping[str, Float64Array]
     """(time,) by the reducer's name, of a histogram (time, bin); NaN where too few cells have a value, or none."""
-    valid: NDArray[np.int64]
+    valid: Int64Array
     """(time,): cells with a value."""
     total: int
     """Cells of the area."""
-    reasons: Mapping[str, NDArray[np.int64]]
+    reasons: Mapping[str, Int64Array]
     """(time,): cells without a value, by the reason; only reasons that occur."""
-    totals: NDArray[np.int64] | None = None
+    totals: Int64Array | None = None
     """(period,): the cells of all times of each period, of which `valid` is a part; `None` without a step."""
 
 
@@ -64,7 +61,7 @@ class AreasSeries:
     times: InstantArray
     """(time,); not a time (NaT) for the one value of a layer without time."""
     areas: tuple[AreaSeries, ...]
-    edges: Mapping[str, NDArray[np.float64]]
+    edges: Mapping[str, Float64Array]
     """(bin + 1,) by the name of each histogram."""
     encoding: Encoding | None = None
     """Of areas that are single cells, whose text their values have; `None` of statistics."""
@@ -86,11 +83,11 @@ class PointsSeries:
     """(time,); not a time (NaT) for the one value of a layer without time."""
     points: tuple[Point, ...]
     """In CRS84."""
-    is_outside: NDArray[np.bool_]
+    is_outside: BoolArray
     """(point,): whether it lies outside the layer."""
-    values: NDArray[np.float64]
+    values: Float64Array
     """(point, time), NaN where there is none."""
-    codes: NDArray[np.uint8]
+    codes: UInt8Array
     """(point, time): 0 where there is a value, else the number, from 1, of the reason why there is none."""
     reasons: tuple[str, ...]
     """That codes stand for."""
@@ -102,7 +99,7 @@ class PointsSeries:
     """(point,): what else to say of it if it lies outside, to follow `reach`, or nothing."""
     findings: Findings | None = None
     """Of all points, where an analysis was requested."""
-    period_times: NDArray[np.int64] | None = None
+    period_times: Int64Array | None = None
     """(period,): how many times each holds; `None` without a step."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending, of all times that were read: those at which a point's cell could not be."""

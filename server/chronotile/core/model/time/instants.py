@@ -4,22 +4,12 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import InvalidParameter
-
-if TYPE_CHECKING:  # numpy's stubs are generic in the item, numpy itself is not
-    Instant: TypeAlias = np.datetime64[Any]
-    Duration: TypeAlias = np.timedelta64[Any]
-    InstantArray: TypeAlias = NDArray[np.datetime64[Any]]
-else:
-    Instant = np.datetime64
-    Duration = np.timedelta64
-    InstantArray = NDArray[np.datetime64]
-"""An instant is `datetime64[ns]` in UTC, a duration `timedelta64[ns]`."""
+from chronotile.core.model.types import AnyArray, Duration, Instant, InstantArray, Int64Array
 
 ONE_NS = np.timedelta64(1, "ns")
 BEFORE_END = np.timedelta64(-1_000_000_000, "ns")
@@ -255,7 +245,7 @@ class TimeDomain:
             return None
         return TimeSpan(self.bounds[:, 0].min(), self.bounds[:, 1].max())
 
-    def at(self, indexes: Iterable[int] | NDArray[Any]) -> "TimeDomain":
+    def at(self, indexes: Iterable[int] | AnyArray) -> "TimeDomain":
         """Return the times of these indexes, which ascend, or of a boolean array."""
         chosen = np.asarray(indexes if isinstance(indexes, np.ndarray) else list(indexes))
         chosen = chosen if chosen.size else chosen.astype(np.int64)
@@ -421,7 +411,7 @@ class Stepped:
     """Instants with the steps between them."""
 
     instants: InstantArray
-    steps: NDArray[np.int64]
+    steps: Int64Array
     """(time - 1,): months, or nanoseconds."""
     is_monthly: bool
 
@@ -467,14 +457,14 @@ def gap_tolerance(domain: TimeDomain) -> Duration | None:
     return np.timedelta64(int(min(tolerance, LONGEST_NS)), "ns")
 
 
-def of_month(instants: InstantArray) -> NDArray[np.int64]:
+def of_month(instants: InstantArray) -> Int64Array:
     """(time,): nanoseconds since the month began."""
     return instants.astype(np.int64) - instants.astype("datetime64[M]").astype("datetime64[ns]").astype(np.int64)
 
 
-def differences(along: InstantArray | NDArray[np.int64]) -> NDArray[np.int64]:
+def differences(along: InstantArray | Int64Array) -> Int64Array:
     """(time - 1,): from each to the next."""
-    numbers: NDArray[np.int64] = along.astype(np.int64)
+    numbers: Int64Array = along.astype(np.int64)
     return numbers[1:] - numbers[:-1]
 
 

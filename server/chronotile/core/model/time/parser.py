@@ -24,8 +24,6 @@ from chronotile.core.model.time.instants import (
     LATEST,
     MAX_PARTS,
     ONE_NS,
-    Duration,
-    Instant,
     Period,
     TimePart,
     TimeSelection,
@@ -33,6 +31,7 @@ from chronotile.core.model.time.instants import (
     add_months,
     format_instant,
 )
+from chronotile.core.model.types import Duration, Instant
 
 MAX_TEXT = 20_000
 MAX_KNOWN_TEXT = 100

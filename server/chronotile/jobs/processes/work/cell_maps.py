@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.job import Json, Result
-from chronotile.core.model.series.analysis import Analysis, FloatArray
+from chronotile.core.model.job import Result
+from chronotile.core.model.series.analysis import Analysis
+from chronotile.core.model.types import Float64Array, Json
 from chronotile.core.stats.analyse import check_directions
 from chronotile.jobs.processes.inputs import BBOX, BY, DATETIME, LAYER, locate_errors
 from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work
@@ -34,7 +35,7 @@ class CellMaps:
 
     bands: Sequence[tuple[str, str]]
     """What each is, after the name of the layer's variable, and its units."""
-    find: Callable[..., FloatArray]
+    find: Callable[..., Float64Array]
     """Is given the `Curves` of some cells, those of `others` after it, and returns (series, band)."""
     value_s: float
     """What it takes to make something of a number."""

@@ -17,9 +17,10 @@ from chronotile.core.errors import ChronotileError, InvalidParameter, Unsupporte
 from chronotile.core.model.collection import VariableInfo
 from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.request import require_active
 from chronotile.core.model.time.instants import TimeDomain, are_periods, bounds_form
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import Inputs, Work, binary
 from chronotile.jobs.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
 from chronotile.jobs.processes.work.published_cubes import is_put, put

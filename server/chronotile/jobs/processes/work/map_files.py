@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from chronotile.core.model.collection import Collection
-from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageField, Numbers
+from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageField
 from chronotile.core.model.formats import GEOTIFF_TYPE
 from chronotile.core.model.grid import Grid
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import NO_TIME, TimeDomain, format_day
+from chronotile.core.model.types import Json, NumberArray
 from chronotile.jobs.processes.inputs import locate_errors
 from chronotile.jobs.processes.process import Work, binary
 from chronotile.jobs.processes.work.partial_results import new_file, translate_missing_files
@@ -35,7 +36,7 @@ def require_geotiff(coverage: Coverage) -> None:
         geo_tags(coverage.grid)
 
 
-def store_partial_maps(numbers: Numbers, task: Json, work: Work) -> Json:
+def store_partial_maps(numbers: NumberArray, task: Json, work: Work) -> Json:
     """Leave (band, y, x) numbers of a task for the end, and return what is remembered of it.
 
     Raises:
@@ -129,7 +130,7 @@ class _PartialMaps:
             for start in range(rows.start, rows.stop, step)
         )
 
-    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+    def read_times(self, field: int, *, times: range, rows: range) -> NumberArray:
         """Return (1, y, x) numbers of a field."""
         numbers = np.empty((len(times), len(rows), self.grid.width), dtype=self.fields[field].encoding.dtype)
         own = next(each for each in self._rows_of_tasks if each.start <= rows.start < each.stop)
@@ -146,9 +147,9 @@ class _PartialMaps:
             found.setdefault(range(*task["rows"]), []).append(task)
         return found
 
-    def _partial(self, task: Json) -> Numbers:
+    def _partial(self, task: Json) -> NumberArray:
         with translate_missing_files():
-            partial: Numbers = np.load(self.folder / _partial_name(task), mmap_mode="r")
+            partial: NumberArray = np.load(self.folder / _partial_name(task), mmap_mode="r")
         return partial
 
     def _row_bytes(self, field: int) -> int:

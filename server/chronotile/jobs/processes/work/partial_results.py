@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from uuid import uuid4
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.durable_files import Disk, open_private
 from chronotile.core.errors import ClientGone, raised_instead
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.request import require_active
+from chronotile.core.model.types import AnyArray, Json
 from chronotile.jobs.processes.inputs import UNBOUNDED
 from chronotile.jobs.processes.process import Inputs, Process, Work
 from chronotile.pipeline.encoders.file_parts import Body, Room, Scratch, translate_storage_errors
@@ -28,7 +28,7 @@ METADATA = "told"
 class PartialResult:
     """What one task found."""
 
-    arrays: Mapping[str, NDArray[Any]]
+    arrays: Mapping[str, AnyArray]
     metadata: Json
     """JSON beside the arrays."""
 

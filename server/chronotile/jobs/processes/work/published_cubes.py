@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from chronotile.core.durable_files import PARTIAL, Disk
 from chronotile.core.errors import InvalidParameter, UnsupportedSource, require_at_most
-from chronotile.core.model.job import Json
 from chronotile.core.model.request import require_active
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import Inputs, Work, optional
 from chronotile.jobs.queue.faults import storing_results
 from chronotile.optimise.store import CubeFolder

@@ -13,10 +13,11 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from chronotile.core.model.coverage import Coverage, Numbers
+from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.grid import Grid
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
 from chronotile.core.model.request import require_active
+from chronotile.core.model.types import Json, NumberArray
 from chronotile.jobs.processes.process import Work, require_few_tasks
 from chronotile.jobs.processes.work.partial_results import (
     keep,
@@ -128,7 +129,7 @@ class StoredCoverage:
             return tuple(range(time, time + 1) for time in range(times_of(self)))
         return tuple(times for edges in self._times.values() for times in _ranges(edges))
 
-    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+    def read_times(self, field: int, *, times: range, rows: range) -> NumberArray:
         """Return (time, y, x) numbers of a field, of one of the runs of rows.
 
         Raises:

@@ -10,12 +10,12 @@ from itertools import product
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter, PlanOutdated
-from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest, Numbers, Trim
+from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest, Trim
 from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.job import Json
 from chronotile.core.model.request import require_active
-from chronotile.core.model.series.analysis import Curves, FloatArray
+from chronotile.core.model.series.analysis import Curves
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.types import Float64Array, Json, NumberArray
 from chronotile.jobs.processes.inputs import (
     instants_from_json,
     instants_to_json,
@@ -133,7 +133,7 @@ def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Cov
     return coverage
 
 
-def read_runs(coverage: Coverage, rows: range, work: Work, *, newest_first: bool = False) -> Iterator[Numbers]:
+def read_runs(coverage: Coverage, rows: range, work: Work, *, newest_first: bool = False) -> Iterator[NumberArray]:
     """Give (time, y, x) numbers of rows, some times after the others, each block of the source once.
 
     Raises:
@@ -145,7 +145,7 @@ def read_runs(coverage: Coverage, rows: range, work: Work, *, newest_first: bool
         yield coverage.read_times(0, times=times, rows=rows)
 
 
-def read_all(coverage: Coverage, work: Work) -> Numbers:
+def read_all(coverage: Coverage, work: Work) -> NumberArray:
     """Return all numbers (time, y, x) of a window that is held.
 
     Raises:
@@ -162,7 +162,9 @@ def read_all(coverage: Coverage, work: Work) -> Numbers:
     return numbers
 
 
-def found_by_cell(windows: Sequence[Coverage], bands: int, find: Callable[..., FloatArray], work: Work) -> Numbers:
+def found_by_cell(
+    windows: Sequence[Coverage], bands: int, find: Callable[..., Float64Array], work: Work
+) -> NumberArray:
     """Return what is found of the values of each cell along time, (band, y, x), float32.
 
     Args:
@@ -213,7 +215,7 @@ def _request(inputs: Inputs, services: Services) -> CoverageRequest:
     return CoverageRequest(layers=layers_of(inputs), trims=trims_of(inputs, services))
 
 
-def _curves(coverage: Coverage, numbers: Numbers) -> Curves:
+def _curves(coverage: Coverage, numbers: NumberArray) -> Curves:
     encoding = coverage.fields[0].encoding
     values = np.where(encoding.valid(numbers), encoding.values(numbers), np.nan)
     series = np.ascontiguousarray(values.reshape(len(numbers), -1).T)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import NamedTuple, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
@@ -13,6 +12,7 @@ from chronotile.core.errors import require_at_most
 from chronotile.core.model.animation import Film, Frame
 from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.raster import IndexPicture
+from chronotile.core.model.types import ColourArray, IndexArray, Int64Array, UInt8Array
 from chronotile.pipeline.encoders.animation.mp4 import write_mp4
 from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, ScratchFile
 from chronotile.pipeline.encoders.picture.picture import END, WEBP_LOSSLESS, WEBP_LOSSY, gif_start, index_colours
@@ -23,17 +23,15 @@ CARD_COLOURS = 24
 FOR_EVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 """The extension by which all viewers repeat a GIF without end."""
 
-ColourArray = NDArray[np.uint8]
-
 
 class Distinct(NamedTuple):
     """The different ones of some colours."""
 
     colours: ColourArray
     """(n, 3)."""
-    places: NDArray[np.intp]
+    places: IndexArray
     """Where each of the colours stands among them."""
-    counts: NDArray[np.int64]
+    counts: Int64Array
     """How many of the colours each stands for."""
 
 
@@ -81,13 +79,13 @@ def _distinct(colours: ColourArray) -> Distinct:
     return Distinct(found.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:], places, counts)
 
 
-def _distances(colours: ColourArray, table: ColourArray) -> NDArray[np.int64]:
+def _distances(colours: ColourArray, table: ColourArray) -> Int64Array:
     # (colour, entry): how unlike they are.
     apart = colours[:, np.newaxis].astype(np.int64) - table[np.newaxis]
     return np.asarray((apart**2).sum(axis=2))
 
 
-def _nearest(colours: ColourArray, table: ColourArray) -> NDArray[np.uint8]:
+def _nearest(colours: ColourArray, table: ColourArray) -> UInt8Array:
     return np.asarray(_distances(colours, table).argmin(axis=1).astype(np.uint8))
 
 
@@ -103,7 +101,7 @@ def _fewer(table: ColourArray, most: int) -> ColourArray:
     return table
 
 
-def _with_most_missed(table: ColourArray, colours: ColourArray, counts: NDArray[np.int64]) -> ColourArray:
+def _with_most_missed(table: ColourArray, colours: ColourArray, counts: Int64Array) -> ColourArray:
     """The table with as many of the missing colours as it has room for: those of many pixels, and unlike all in it."""
     missed = _distances(colours, table).min(axis=1) * counts
     for _ in range(min(MAX_COLOURS - len(table), len(colours))):

@@ -5,9 +5,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.animation import Film, Frame
+from chronotile.core.model.types import UInt8Array
 from chronotile.pipeline.encoders.file_parts import ScratchFile, UnfailingFile
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _video_frame(frame: Frame, number: int, rate: Fraction) -> "VideoFrame":
     return found
 
 
-def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _even(pixels: UInt8Array) -> UInt8Array:
     height, width, _bands = pixels.shape
     if height % 2 == width % 2 == 0:
         return pixels

@@ -1,12 +1,11 @@
 """What files of coverages tell of themselves, whatever their format, and in the words of the CF conventions."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyproj import CRS
 
 from chronotile import __version__
@@ -14,7 +13,8 @@ from chronotile.core.model.collection import Layer, LocalisedText
 from chronotile.core.model.coverage import CoverageField, CoverageShape
 from chronotile.core.model.crs import CRS84, Crs, crs_of
 from chronotile.core.model.grid import Grid
-from chronotile.core.model.time.instants import ONE_NS, InstantArray, TimeDomain, bounds_form, format_instant
+from chronotile.core.model.time.instants import ONE_NS, TimeDomain, bounds_form, format_instant
+from chronotile.core.model.types import AnyArray, Attributes, InstantArray
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape
 from chronotile.pipeline.encoders.document_parts import Credits, categories_of, distinct_names, name_of
 
@@ -93,8 +93,6 @@ CONVENTIONS = "CF-1.11"
 GRID_MAPPING = "spatial_ref"
 TIME, BOUNDS = "time", "bnds"
 
-Attributes = Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CfVariable:
@@ -102,7 +100,7 @@ class CfVariable:
 
     name: str
     dimensions: tuple[str, ...]
-    numbers: NDArray[Any]
+    numbers: AnyArray
     attributes: Attributes = field(default_factory=dict)
 
 

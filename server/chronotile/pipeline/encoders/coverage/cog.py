@@ -13,19 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
 from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.crs import Crs
 from chronotile.core.model.grid import Grid
+from chronotile.core.model.types import BoolArray, NumberArray, UInt8Array
 from chronotile.pipeline.encoders.coverage.attributes import definition_of
 from chronotile.pipeline.encoders.coverage.strips import CHUNK_SIDE, chunk_rows
 from chronotile.pipeline.encoders.deflated import deflate
 from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, ScratchFile
-
-Numbers = NDArray[Any]
 
 TILE_UNIT = 16
 """Of which sides of tiles are multiples (TIFF 6.0, TileWidth)."""
@@ -124,7 +122,7 @@ class CogWriter:
             ]
             self._opened = opened.pop_all()
 
-    def write(self, band: int, numbers: Numbers, *, is_last: bool, has_means: bool) -> None:
+    def write(self, band: int, numbers: NumberArray, *, is_last: bool, has_means: bool) -> None:
         """Take the next rows of a band.
 
         Args:
@@ -135,7 +133,7 @@ class CogWriter:
         """
         self._write(0, band, numbers, is_last=is_last, has_means=has_means)
 
-    def _write(self, number: int, band: int, numbers: Numbers, *, is_last: bool, has_means: bool) -> None:
+    def _write(self, number: int, band: int, numbers: NumberArray, *, is_last: bool, has_means: bool) -> None:
         level = self._levels[number]
         strips = level.cut(numbers, is_last=is_last)
         for strip in strips:
@@ -183,10 +181,10 @@ class _Level:
         tiles = -(-rows // tile_rows) * self._across
         self._offsets = np.zeros((profile.bands, tiles), dtype=np.uint64)
         self._counts = np.zeros((profile.bands, tiles), dtype=np.uint32)
-        self._held: Numbers | None = None
+        self._held: NumberArray | None = None
         self._next_tile = 0
 
-    def cut(self, numbers: Numbers, *, is_last: bool) -> list[Numbers]:
+    def cut(self, numbers: NumberArray, *, is_last: bool) -> list[NumberArray]:
         """Return what there is now of strips as high as tiles, and hold the rest."""
         if self._held is not None and len(self._held):
             numbers = np.concatenate([self._held, numbers])
@@ -195,7 +193,7 @@ class _Level:
         self._held = None if is_last else numbers[whole:].copy()  # a view would hold all
         return [numbers[start : min(start + rows, whole)] for start in range(0, whole, rows)]
 
-    def write(self, band: int, strip: Numbers) -> None:
+    def write(self, band: int, strip: NumberArray) -> None:
         """Write a row of tiles."""
         rows, columns = self._profile.tile
         for start in range(0, self._columns, columns):
@@ -282,7 +280,7 @@ def _packed(kind: int, values: Any) -> bytes:  # noqa: ANN401 -- a number or man
     return np.asarray(values).astype(NUMPY_TYPES[kind]).tobytes()
 
 
-def _predicted(tile: Numbers, predictor: int) -> bytes:
+def _predicted(tile: NumberArray, predictor: int) -> bytes:
     """Return the bytes of a tile as differences between neighbours in a row (TIFF 6.0 §14; Technical Note 3)."""
     if predictor == HORIZONTAL:
         whole = tile.astype(f"<u{tile.itemsize}") if tile.dtype.kind == "u" else tile.view(f"<u{tile.itemsize}")
@@ -360,12 +358,12 @@ def _tags_of(body: bytes) -> Iterator[Tag]:
         yield Tag(number, kind, body[begin : begin + size])
 
 
-def pick_cells(numbers: Numbers) -> Numbers:
+def pick_cells(numbers: NumberArray) -> NumberArray:
     """Return of (y, x) the north-western one of each four cells, for numbers of which there is no mean."""
     return numbers[::2, ::2]
 
 
-def average_cells(numbers: Numbers, nodata: float | None) -> Numbers:
+def average_cells(numbers: NumberArray, nodata: float | None) -> NumberArray:
     """Return of (y, x) the means of those of each four cells that are values, `nodata` where none is.
 
     Integers are rounded half up; a mean that happens to be `nodata` becomes its neighbour. At an odd edge two cells, or
@@ -393,20 +391,20 @@ def average_cells(numbers: Numbers, nodata: float | None) -> Numbers:
     return mean
 
 
-def _valid(part: Numbers, nodata: float | None) -> NDArray[np.bool_]:
+def _valid(part: NumberArray, nodata: float | None) -> BoolArray:
     valid = np.isfinite(part) if part.dtype.kind == "f" else np.ones(part.shape, dtype=np.bool_)
     if nodata is not None and not np.isnan(nodata):
         valid &= part != (nodata if part.dtype.kind == "f" else int(nodata))
     return valid
 
 
-def _quotient(total: Numbers, count: NDArray[np.uint8], dtype: np.dtype[Any]) -> Numbers:
+def _quotient(total: NumberArray, count: UInt8Array, dtype: np.dtype[Any]) -> NumberArray:
     """NaN, or 0 of integers, where nothing is counted. Of 16 bits `float32` separates thirds and quarters."""
     if dtype.kind == "f":
         with np.errstate(invalid="ignore"):
-            mean: Numbers = (total / count).astype(dtype)
+            mean: NumberArray = (total / count).astype(dtype)
         return mean
     real = np.float32 if dtype.itemsize <= 2 else np.float64
     rounded = np.floor(total.astype(real) / np.maximum(count, 1).astype(real) + real(0.5))
-    whole: Numbers = rounded.astype(dtype)
+    whole: NumberArray = rounded.astype(dtype)
     return whole

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.number_text import numbers_json, text_values
 from chronotile.core.model.request import IsActive, always_active
+from chronotile.core.model.types import AnyArray, Float64Array
 from chronotile.pipeline.encoders.coverage.attributes import about, is_scaled
 from chronotile.pipeline.encoders.coverage.strips import coverage_values
 from chronotile.pipeline.encoders.document_parts import format_instants, layer_parameter, referencing
@@ -53,11 +53,11 @@ def _domain(coverage: Coverage) -> dict[str, Any]:
     }
 
 
-def _regular(ends: NDArray[Any], count: int) -> dict[str, Any]:
+def _regular(ends: AnyArray, count: int) -> dict[str, Any]:
     return {"start": float(ends[0]), "stop": float(ends[1]), "num": count}
 
 
-def _range(coverage: Coverage, field: CoverageField, values: NDArray[np.float64]) -> dict[str, Any]:
+def _range(coverage: Coverage, field: CoverageField, values: Float64Array) -> dict[str, Any]:
     has_time = len(coverage.times) > 0
     is_whole = np.dtype(field.encoding.dtype).kind in "iu" and not is_scaled(field)
     return {

@@ -9,9 +9,10 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from chronotile.core.errors import UnsupportedFormat, require_at_most
-from chronotile.core.model.coverage import Coverage, CoverageField, Numbers
+from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import IsActive, always_active
+from chronotile.core.model.types import NumberArray
 from chronotile.pipeline.encoders.coverage import cog
 from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about
 from chronotile.pipeline.encoders.coverage.strips import Strip, strips, times_of
@@ -28,7 +29,7 @@ class CommonType:
     dtype: np.dtype[Any]
     nodata: float | None
 
-    def taking(self, numbers: Numbers, encoding: Encoding) -> Numbers:
+    def taking(self, numbers: NumberArray, encoding: Encoding) -> NumberArray:
         """Return numbers of a field in this type."""
         if encoding.nodata is None or _are_same(encoding.nodata, self.nodata):
             return numbers.astype(self.dtype, copy=False)

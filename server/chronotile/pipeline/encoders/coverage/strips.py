@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chronotile.core.model.coverage import Coverage, Numbers
+from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.request import IsActive, always_active, require_active
+from chronotile.core.model.types import AnyArray, Float64Array, NumberArray
 from chronotile.pipeline.encoders.file_parts import ScratchFile
 
 CHUNK_SIDE = 512
@@ -25,7 +25,7 @@ class Strip(NamedTuple):
 
     times: range
     rows: range
-    numbers: Numbers
+    numbers: NumberArray
     """(time, y, x)."""
 
 
@@ -96,7 +96,7 @@ def strips(
                 yield from _picture(time, _spread_picture(coverage, field, time, file), shape.y)
 
 
-def coverage_values(coverage: Coverage, field: int, *, is_active: IsActive = always_active) -> NDArray[np.float64]:
+def coverage_values(coverage: Coverage, field: int, *, is_active: IsActive = always_active) -> Float64Array:
     """Return all values (time, y, x) of a field, NaN where there is none; for documents, whose size is bounded.
 
     Raises:
@@ -120,7 +120,7 @@ def _whole_pictures(coverage: Coverage, field: int, step: int, is_active: IsActi
         del numbers
 
 
-def _picture(time: int, parts: Iterable[Numbers], step: int) -> Iterator[Strip]:
+def _picture(time: int, parts: Iterable[NumberArray], step: int) -> Iterator[Strip]:
     stop = 0
     for numbers in _in_steps(parts, step):
         start, stop = stop, stop + len(numbers)
@@ -128,12 +128,12 @@ def _picture(time: int, parts: Iterable[Numbers], step: int) -> Iterator[Strip]:
         del numbers
 
 
-def _in_steps(parts: Iterable[Numbers], step: int) -> Iterator[Numbers]:
+def _in_steps(parts: Iterable[NumberArray], step: int) -> Iterator[NumberArray]:
     """Cut what follows one another along the first axis again: each but the last has a multiple of `step`.
 
     Nothing of a part that was given is held while the next one is read: each takes as much memory as may be taken.
     """
-    held: Numbers | None = None
+    held: NumberArray | None = None
     for part in parts:
         joined = part if held is None else np.concatenate([held, part])
         whole = len(joined) // step * step
@@ -145,14 +145,14 @@ def _in_steps(parts: Iterable[Numbers], step: int) -> Iterator[Numbers]:
         yield held
 
 
-def _read_runs(coverage: Coverage, field: int, rows: range, is_active: IsActive) -> Iterator[Numbers]:
+def _read_runs(coverage: Coverage, field: int, rows: range, is_active: IsActive) -> Iterator[NumberArray]:
     """(time, y, x): all times."""
     for times in coverage.time_runs:
         require_active(is_active)
         yield coverage.read_times(field, times=times, rows=rows)
 
 
-def _read_picture(coverage: Coverage, field: int, time: int, is_active: IsActive) -> Iterator[Numbers]:
+def _read_picture(coverage: Coverage, field: int, time: int, is_active: IsActive) -> Iterator[NumberArray]:
     """(y, x): all rows of one time."""
     for rows in coverage.row_runs:
         require_active(is_active)
@@ -168,7 +168,7 @@ def _spread(coverage: Coverage, field: int, file: ScratchFile, is_active: IsActi
             file.write(np.ascontiguousarray(picture).data, at=(time * height + rows.start) * picture[0].nbytes)
 
 
-def _spread_picture(coverage: Coverage, field: int, time: int, file: ScratchFile) -> Iterator[Numbers]:
+def _spread_picture(coverage: Coverage, field: int, time: int, file: ScratchFile) -> Iterator[NumberArray]:
     """(y, x): all rows of one time, as `_spread` wrote them."""
     grid, dtype = coverage.grid, np.dtype(coverage.fields[field].encoding.dtype)
     row_bytes = grid.width * dtype.itemsize
@@ -185,7 +185,7 @@ class Chunk(NamedTuple):
 
     place: tuple[int, int, int]
     """Its first time, row and column, in cells."""
-    numbers: NDArray[Any]
+    numbers: AnyArray
     """(time, y, x), contiguous."""
 
 

@@ -11,12 +11,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.coverage import CoverageField
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.types import AnyArray, Int64Array, Json
 from chronotile.pipeline.encoders.coverage.attributes import (
     GRID_MAPPING,
     TIME,
@@ -29,14 +29,13 @@ from chronotile.pipeline.encoders.coverage.attributes import (
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape
 from chronotile.pipeline.encoders.deflated import deflate
 
-JsonObject = dict[str, Any]
 ENCODER_VERSION = "1"
 """Part of every chunk's ETag: raise it when the same numbers give other bytes."""
 LEVEL = 1
 LINE_CHUNK = 16_384
 """Positions in a chunk of a coordinate along time: one that grows has the same chunks as before, and a few more."""
-BYTES: JsonObject = {"name": "bytes", "configuration": {"endian": "little"}}
-GZIP: JsonObject = {"name": "gzip", "configuration": {"level": LEVEL}}
+BYTES: Json = {"name": "bytes", "configuration": {"endian": "little"}}
+GZIP: Json = {"name": "gzip", "configuration": {"level": LEVEL}}
 """Of the chunks that are served: every client reads it, and it needs no further library here."""
 GZIP_BITS = 31
 """The window of 32 KiB with the header of gzip (zlib.h, deflateInit2)."""
@@ -50,7 +49,7 @@ class KeyEncoding(NamedTuple):
     separator: Literal["/", "."]
 
     @property
-    def document(self) -> JsonObject:
+    def document(self) -> Json:
         """The encoding as metadata have it."""
         return {"name": self.name, "configuration": {"separator": self.separator}}
 
@@ -59,7 +58,7 @@ KEY_ENCODINGS = (KeyEncoding("default", "/"), KeyEncoding("default", "."), KeyEn
 """Those under which the name of a chunk along time tells its encoding."""
 
 
-def compressor(dtype: np.dtype[Any]) -> JsonObject:
+def compressor(dtype: np.dtype[Any]) -> Json:
     """Return the codec of numbers of a type: zstd; the bytes of longer numbers are shuffled first."""
     if dtype.itemsize == 1:
         return {"name": "zstd", "configuration": {"level": LEVEL, "checksum": False}}
@@ -74,13 +73,13 @@ def fill_attribute(number: float, dtype: np.dtype[Any] | str) -> float | int | s
     return base64.standard_b64encode(struct.pack("<d", number)).decode()
 
 
-def array_documents(dataset: CfDataset, keys: KeyEncoding) -> dict[str, JsonObject]:
+def array_documents(dataset: CfDataset, keys: KeyEncoding) -> dict[str, Json]:
     """Return the `zarr.json` of each array by its name."""
     documents = {each.name: _variable_document(each, keys) for each in dataset.variables}
     return documents | {each.name: _field_document(each, keys) for each in dataset.fields}
 
 
-def group_document(attributes: Mapping[str, Any], arrays: Mapping[str, JsonObject]) -> JsonObject:
+def group_document(attributes: Mapping[str, Any], arrays: Mapping[str, Json]) -> Json:
     """Return a group's `zarr.json`, with the metadata of its arrays as zarr-python consolidates them."""
     return {
         "zarr_format": 3,
@@ -110,16 +109,16 @@ def encode_variable_chunk(variable: CfVariable, number: int) -> bytes:
     return _compressed(_whole_chunk(part, shape, 0))
 
 
-def encode_field_chunk(numbers: NDArray[Any], shape: ChunkShape, field: CfField) -> bytes:
+def encode_field_chunk(numbers: AnyArray, shape: ChunkShape, field: CfField) -> bytes:
     """Return a chunk of a field: its (time, y, x) numbers, and the fill value beyond them."""
     return _compressed(_whole_chunk(numbers.astype(field.dtype, copy=False), shape, field.fill or 0))
 
 
-def _variable_document(variable: CfVariable, keys: KeyEncoding) -> JsonObject:
+def _variable_document(variable: CfVariable, keys: KeyEncoding) -> Json:
     return _document(variable, "NaN" if variable.numbers.dtype.kind == "f" else 0, keys)
 
 
-def _field_document(field: CfField, keys: KeyEncoding) -> JsonObject:
+def _field_document(field: CfField, keys: KeyEncoding) -> Json:
     fill = 0 if field.fill is None else field.fill
     document = _document(field, "NaN" if math.isnan(fill) else fill, keys)
     # xarray makes the grid mapping a coordinate, so that each array brings its CRS along.
@@ -127,7 +126,7 @@ def _field_document(field: CfField, keys: KeyEncoding) -> JsonObject:
     return document
 
 
-def _document(node: CfVariable | CfField, fill: float | str, keys: KeyEncoding) -> JsonObject:
+def _document(node: CfVariable | CfField, fill: float | str, keys: KeyEncoding) -> Json:
     dtype = node.dtype if isinstance(node, CfField) else node.numbers.dtype
     return {
         "zarr_format": 3,
@@ -144,7 +143,7 @@ def _document(node: CfVariable | CfField, fill: float | str, keys: KeyEncoding) 
     }
 
 
-def _whole_chunk(numbers: NDArray[Any], shape: tuple[int, ...], fill: float) -> NDArray[Any]:
+def _whole_chunk(numbers: AnyArray, shape: tuple[int, ...], fill: float) -> AnyArray:
     if numbers.shape == shape:
         whole = np.ascontiguousarray(numbers)
     else:
@@ -153,7 +152,7 @@ def _whole_chunk(numbers: NDArray[Any], shape: tuple[int, ...], fill: float) -> 
     return whole.astype(whole.dtype.newbyteorder("<"), copy=False)
 
 
-def _compressed(numbers: NDArray[Any]) -> bytes:
+def _compressed(numbers: AnyArray) -> bytes:
     return deflate.compress(np.ascontiguousarray(numbers), LEVEL, GZIP_BITS)
 
 
@@ -188,7 +187,7 @@ class StoreShape:
         return variables | {each.name: each for each in self.dataset.fields}
 
     @property
-    def starts(self) -> NDArray[np.int64]:
+    def starts(self) -> Int64Array:
         """(time,): its instants, in nanoseconds; which date an index of the time axis means."""
         return self.times.starts.astype("datetime64[ns]").astype(np.int64)
 
@@ -212,7 +211,7 @@ class StoreShape:
         return 8 * (self.grid.width + self.grid.height + 8 * len(self.times)) + 16_384
 
 
-def _without_times(document: JsonObject) -> JsonObject:
+def _without_times(document: Json) -> Json:
     sides = zip(document["shape"], document["dimension_names"], strict=True)
     return {**document, "shape": [length for length, dimension in sides if dimension != TIME]}
 

@@ -9,8 +9,8 @@ import orjson
 from isal import igzip_lib
 from numpy.typing import NDArray
 
-from chronotile.core.model.cube import CubeAbout, CubeBlock, CubeNumbers
-from chronotile.core.model.raster import BoolArray
+from chronotile.core.model.cube import CubeAbout, CubeBlock
+from chronotile.core.model.types import BoolArray, Int32Array, UInt8Array, UnsignedArray
 
 ENCODER_VERSION = "6"
 """Part of every cube's ETag: raise it when the same cube gives other bytes."""
@@ -29,7 +29,6 @@ BY_TIME: Predictor = 1
 BY_GRADIENT: Predictor = 2
 
 Wide = NDArray[np.signedinteger[Any]]
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(slots=True)
@@ -37,7 +36,7 @@ class _BlockStatistics:
     """Statistics collected from the blocks while they are written."""
 
     tile_pixels: int
-    pixels: NDArray[np.int32] | None
+    pixels: Int32Array | None
     """(y, x): pixels of the tile that each number stands for; `None` where all stand for as many."""
     shares: list[float] = field(default_factory=list)
     blocks: list[dict[str, int]] = field(default_factory=list)
@@ -82,7 +81,7 @@ def encode_cube(
     """
     grid = about.tile.grid
     statistics = _BlockStatistics(grid.width * grid.height, None if about.places is None else about.places.pixels)
-    parts = list[Bytes]()
+    parts = list[UInt8Array]()
     predictor = BY_TIME if about.is_categorical else BY_GRADIENT
     for block in blocks:
         statistics.look_at(block)
@@ -156,7 +155,7 @@ def _header(
     return header
 
 
-def _packed(block: CubeBlock, predictor: Predictor, statistics: _BlockStatistics) -> Iterator[Bytes]:
+def _packed(block: CubeBlock, predictor: Predictor, statistics: _BlockStatistics) -> Iterator[UInt8Array]:
     """The mask of a block, if it has gaps, and its residuals."""
     count = len(block.numbers)
     has_gaps = bool(block.gaps.any())
@@ -167,7 +166,7 @@ def _packed(block: CubeBlock, predictor: Predictor, statistics: _BlockStatistics
     yield _by_time(filled) if predictor == BY_TIME else _by_gradient(filled)
 
 
-def _fill(numbers: CubeNumbers, gaps: BoolArray) -> CubeNumbers:
+def _fill(numbers: UnsignedArray, gaps: BoolArray) -> UnsignedArray:
     """(time, y, x) with each gap as the number before it, at the start the one after, where there is none the left one.
 
     What costs twice is the edge of a gap in the residuals: this leaves none.
@@ -186,18 +185,18 @@ def _fill(numbers: CubeNumbers, gaps: BoolArray) -> CubeNumbers:
     return filled
 
 
-def _put(numbers: CubeNumbers, into: CubeNumbers, *, where: BoolArray) -> None:
+def _put(numbers: UnsignedArray, into: UnsignedArray, *, where: BoolArray) -> None:
     # Put (y, x) numbers over others in some places: without a jump for each pixel, which is what masks cost numpy.
     into ^= (into ^ numbers) & _bits(where, numbers.dtype)
 
 
-def _bits(mask: BoolArray, dtype: np.dtype[Any]) -> CubeNumbers:
+def _bits(mask: BoolArray, dtype: np.dtype[Any]) -> UnsignedArray:
     # Numbers whose bits are all 1 where a mask is set, else all 0.
-    bits: CubeNumbers = np.negative(mask.view(np.uint8), dtype=dtype)
+    bits: UnsignedArray = np.negative(mask.view(np.uint8), dtype=dtype)
     return bits
 
 
-def _fill_from_left(frame: CubeNumbers, gaps: BoolArray) -> None:
+def _fill_from_left(frame: UnsignedArray, gaps: BoolArray) -> None:
     """Give gaps of (y, x) the nearest number to their left in the row, or 0."""
     columns = np.where(gaps, -1, np.arange(frame.shape[1], dtype=np.int32))
     nearest = np.maximum.accumulate(columns, axis=1)
@@ -205,7 +204,7 @@ def _fill_from_left(frame: CubeNumbers, gaps: BoolArray) -> None:
     np.copyto(frame, np.where(nearest < 0, 0, left), where=gaps)
 
 
-def _by_time(filled: CubeNumbers) -> Bytes:
+def _by_time(filled: UnsignedArray) -> UInt8Array:
     """(time, byte, y, x) residuals against the frame before."""
     residuals = np.empty_like(filled)
     residuals[0] = filled[0]
@@ -213,7 +212,7 @@ def _by_time(filled: CubeNumbers) -> Bytes:
     return _planes(residuals)
 
 
-def _by_gradient(filled: CubeNumbers) -> Bytes:
+def _by_gradient(filled: UnsignedArray) -> UInt8Array:
     """(time, byte, y, x) residuals against the frame before plus the mean of its change on the left and above.
 
     Frame by frame, since that stays in the processor's cache.
@@ -245,7 +244,7 @@ def _mean_of_neighbours(numbers: Wide, out: Wide) -> None:
     out[0, 1:], out[1:, 0], out[0, 0] = numbers[0, :-1], numbers[:-1, 0], 0
 
 
-def _planes(residuals: CubeNumbers) -> Bytes:
+def _planes(residuals: UnsignedArray) -> UInt8Array:
     """(time, byte, y, x): of each frame all low bytes, then all high ones."""
     count, height, width = residuals.shape
     little = residuals.astype(residuals.dtype.newbyteorder("<"), copy=False)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.cube import CubeBlock, CubeDtype, CubeFrame, CubeNumbering, Res
-from chronotile.core.model.raster import BoolArray, Encoding, Numbers
+from chronotile.core.model.raster import Encoding
+from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, NumberArray
 
 MOST = {"uint8": 0xFF, "uint16": 0xFFFF}
 SAME_SIZE: dict[int, CubeDtype] = {1: "uint8", 2: "uint16"}
@@ -24,7 +24,6 @@ LARGEST_COLOURS = 1e300
 PRECISION = 8
 """Steps are at least so many times as large as the spacing of numbers of their size."""
 
-Floats = NDArray[np.float64]
 Ends = tuple[float, float]
 """The least and the most."""
 
@@ -124,7 +123,7 @@ def number_frames(frames: Sequence[CubeFrame], numbering: CubeNumbering) -> Cube
     )
 
 
-def is_flag(numbers: Numbers, encoding: Encoding) -> BoolArray:
+def is_flag(numbers: NumberArray, encoding: Encoding) -> BoolArray:
     """Return where numbers are flags."""
     found = np.zeros(numbers.shape, dtype=bool)
     for number, _name in encoding.flags:
@@ -287,15 +286,15 @@ def _steps(
     )
 
 
-def _numbered(frame: CubeFrame, numbering: CubeNumbering) -> Numbers:
+def _numbered(frame: CubeFrame, numbering: CubeNumbering) -> NumberArray:
     if not numbering.is_quantised:
         # Modulo the type's size, as casts are too: signed and wide numbers need no wider type in between.
         shift = np.array(int(numbering.base) % (MOST[numbering.dtype] + 1), dtype=numbering.dtype)
-        shifted: Numbers = frame.numbers.astype(numbering.dtype, copy=False) - shift
+        shifted: NumberArray = frame.numbers.astype(numbering.dtype, copy=False) - shift
         return shifted
     if frame.numbers.itemsize == 1:
         each = np.arange(256, dtype=np.uint8).view(frame.numbers.dtype)
-        numbers: Numbers = np.take(_in_steps(each.astype(np.float64), numbering), frame.numbers.view(np.uint8))
+        numbers: NumberArray = np.take(_in_steps(each.astype(np.float64), numbering), frame.numbers.view(np.uint8))
     else:
         numbers = _in_steps(np.where(frame.valid, frame.numbers.astype(np.float64), numbering.base), numbering)
     for number, (source, _name) in numbering.flags.items():
@@ -303,19 +302,18 @@ def _numbered(frame: CubeFrame, numbering: CubeNumbering) -> Numbers:
     return numbers
 
 
-def _in_steps(values: Floats, numbering: CubeNumbering) -> Numbers:
+def _in_steps(values: Float64Array, numbering: CubeNumbering) -> NumberArray:
     """The numbers of values, all of them finite, which are changed."""
     last = MOST[numbering.dtype] - 1 - len(numbering.flags)
     # Before they are subtracted, since the difference of two that are huge is not finite.
     np.clip(values, numbering.base, numbering.base + last * numbering.step, out=values)
     # Halves upwards: to even, steps of two whole numbers would take three and one in turn.
-    numbers: Numbers = np.floor((values - numbering.base) / numbering.step + 0.5).astype(numbering.dtype)
+    numbers: NumberArray = np.floor((values - numbering.base) / numbering.step + 0.5).astype(numbering.dtype)
     return numbers
 
 
 # Half the resolution of a tile: means of two by two pixels, or the class that most of them have.
 
-Array = NDArray[Any]
 
 WIDE: dict[int, type[np.number[Any]]] = {1: np.int16, 2: np.int32, 4: np.int64}
 """What holds four whole numbers of so many bytes together."""
@@ -341,20 +339,20 @@ def halve_frame(frame: CubeFrame, *, is_categorical: bool) -> CubeFrame:
     )
 
 
-def _even(pixels: Array) -> Array:
+def _even(pixels: AnyArray) -> AnyArray:
     # (y, x) with an even number of rows and columns: beyond odd edges zeros.
     height, width = pixels.shape
     return np.pad(pixels, ((0, height % 2), (0, width % 2))) if height % 2 or width % 2 else pixels
 
 
-def _sums(pixels: Array, dtype: type[np.number[Any]]) -> Array:
+def _sums(pixels: AnyArray, dtype: type[np.number[Any]]) -> AnyArray:
     """(y, x) sums of two by two pixels."""
     rows = np.add(pixels[0::2], pixels[1::2], dtype=dtype)
-    sums: Array = rows[:, 0::2] + rows[:, 1::2]
+    sums: AnyArray = rows[:, 0::2] + rows[:, 1::2]
     return sums
 
 
-def _mean(numbers: Numbers, valid: BoolArray, counts: Array) -> Numbers:
+def _mean(numbers: NumberArray, valid: BoolArray, counts: AnyArray) -> NumberArray:
     """(y, x) means of the values of two by two pixels, of which there are `counts`; 0 where there are none."""
     counts = np.maximum(counts, 1)
     if numbers.dtype.kind == "f":
@@ -367,21 +365,21 @@ def _mean(numbers: Numbers, valid: BoolArray, counts: Array) -> Numbers:
     return np.asarray(np.floor(quotients + 0.5), dtype=numbers.dtype)
 
 
-def _quarters(pixels: Array) -> Array:
+def _quarters(pixels: AnyArray) -> AnyArray:
     # (4, y, x): upper left, upper right, lower left and lower right pixels.
     return np.stack([pixels[row::2, column::2] for row in (0, 1) for column in (0, 1)])
 
 
-def _first(numbers: Numbers, present: BoolArray) -> Numbers:
+def _first(numbers: NumberArray, present: BoolArray) -> NumberArray:
     """(y, x): of two by two pixels the first that is present."""
     place = _quarters(present).argmax(axis=0)
-    first: Numbers = np.take_along_axis(_quarters(numbers), place[np.newaxis], axis=0)[0]
+    first: NumberArray = np.take_along_axis(_quarters(numbers), place[np.newaxis], axis=0)[0]
     return first
 
 
-def _most_frequent(numbers: Numbers, valid: BoolArray) -> Numbers:
+def _most_frequent(numbers: NumberArray, valid: BoolArray) -> NumberArray:
     """(y, x): the number that most of two by two pixels have, of several the first."""
     four, sure = _quarters(numbers), _quarters(valid)
     counts = np.stack([((four == one) & sure & known).sum(axis=0) for one, known in zip(four, sure, strict=True)])
-    found: Numbers = np.take_along_axis(four, counts.argmax(axis=0)[np.newaxis], axis=0)[0]
+    found: NumberArray = np.take_along_axis(four, counts.argmax(axis=0)[np.newaxis], axis=0)[0]
     return found

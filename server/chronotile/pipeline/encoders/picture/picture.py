@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
 from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.formats import MapFormat, PictureFormat
 from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture, picture_strips
+from chronotile.core.model.types import UInt8Array, UInt16Array, UInt32Array
 from chronotile.pipeline.encoders.deflated import deflate
 
 ENCODER_VERSION = "2"
@@ -84,7 +84,7 @@ def on_background(picture: Picture, background: Background) -> Picture:
     return RgbaPicture(blended)
 
 
-def _blend(colours: NDArray[np.uint8], background: Background) -> NDArray[np.uint8]:
+def _blend(colours: UInt8Array, background: Background) -> UInt8Array:
     """Return (…, 4) colours laid over an opaque one, rounded to the nearest number."""
     alpha = colours[..., 3:].astype(np.uint16)
     under = np.array(background, dtype=np.uint16)
@@ -114,7 +114,7 @@ def index_colours(picture: Picture, colours: int = 256) -> IndexPicture:
     return IndexPicture(np.asarray(fewer), palette)
 
 
-def _own_colours(numbers: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
+def _own_colours(numbers: UInt32Array) -> UInt32Array | None:
     """Which colours (y, x) has, ascending; `None` of more than 256."""
     own = np.empty(0, dtype=np.uint32)
     height, width = numbers.shape
@@ -206,7 +206,7 @@ def encode_index_png(picture: IndexPicture) -> bytes:
     return _png(width, height, [each for each in chunks if each[1]], depth=8, colour_type=PALETTE)
 
 
-def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
+def encode_rgba_png(pixels: UInt8Array) -> bytes:
     """Return a PNG of (y, x, 4); without its alpha where all is opaque, the shared one where all is transparent black.
 
     Colours that are not seen stay.
@@ -227,7 +227,7 @@ def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
     return _png(width, height, chunks, depth=8, colour_type=RGB if is_opaque else RGBA)
 
 
-def _filtered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _filtered(pixels: UInt8Array) -> UInt8Array:
     """(y, bytes): rows of (y, x, band) as `FILTER_SUB` has them, each with its filter first."""
     height, width, bands = pixels.shape
     flat = np.ascontiguousarray(pixels).reshape(height, width * bands)
@@ -238,7 +238,7 @@ def _filtered(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return rows
 
 
-def encode_grey_png(numbers: NDArray[np.uint8] | NDArray[np.uint16], transparent: int | None) -> bytes:
+def encode_grey_png(numbers: UInt8Array | UInt16Array, transparent: int | None) -> bytes:
     """Return a PNG of (y, x), as deep as the numbers, whose greys are the numbers; one of them may be transparent."""
     height, width = numbers.shape
     size = numbers.itemsize

@@ -2,25 +2,24 @@
 
 import io
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from affine import Affine
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.raster import Picture, picture_strips
+from chronotile.core.model.types import AnyArray, Float32Array, UInt8Array
 from chronotile.pipeline.encoders.picture.picture import Background, on_background
 
 FLOAT_PREDICTOR = 3
 INTEGER_PREDICTOR = 2
 
 
-def encode_geotiff(values: NDArray[np.float32], grid: Grid, *, units: str) -> bytes:
+def encode_geotiff(values: Float32Array, grid: Grid, *, units: str) -> bytes:
     """Return one band of (y, x) physical values on `grid`, NaN (also its nodata) where there is none."""
     profile = {"dtype": "float32", "nodata": np.nan, "predictor": FLOAT_PREDICTOR}
     return _encode(lambda rows: values[np.newaxis, rows], 1, grid, profile, units=units)
@@ -29,7 +28,7 @@ def encode_geotiff(values: NDArray[np.float32], grid: Grid, *, units: str) -> by
 def encode_picture_geotiff(picture: Picture, grid: Grid, background: Background | None = None) -> bytes:
     """Return a picture with its place on earth: bands red, green and blue, and alpha unless it lies on a background."""
 
-    def bands(rows: slice) -> NDArray[np.uint8]:
+    def bands(rows: slice) -> UInt8Array:
         strip = picture.part(rows)
         pixels = strip.rgba() if background is None else on_background(strip, background).rgba()[..., :3]
         return np.moveaxis(pixels, -1, 0)
@@ -41,7 +40,7 @@ def encode_picture_geotiff(picture: Picture, grid: Grid, background: Background 
 
 
 def _encode(
-    bands_of: Callable[[slice], NDArray[Any]],
+    bands_of: Callable[[slice], AnyArray],
     count: int,
     grid: Grid,
     profile: dict[str, object],
@@ -69,7 +68,7 @@ def _encode(
     return body
 
 
-def encode_npy(values: NDArray[np.float32]) -> bytes:
+def encode_npy(values: Float32Array) -> bytes:
     """Return what `numpy.load` reads as (y, x): values, row 0 in the north, NaN where there is none."""
     header = io.BytesIO()
     npy.write_array_header_1_0(header, npy.header_data_from_array_1_0(values))

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.model.number_text import number_texts, numbers_json, statistics, text_values
 from chronotile.core.model.series.analysis import CONFIDENCE, Findings, Normals, Seasons, Trends, Whittaker
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.types import AnyArray, InstantArray
 
 UNITS = {"z": "1", "percentile": "%"}
 """Of anomalies that have others than the values."""
@@ -44,7 +43,7 @@ def findings_document(findings: Findings, row: int) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None and not (name == "reasons" and not value)}
 
 
-def findings_columns(findings: Findings) -> dict[str, NDArray[Any]]:
+def findings_columns(findings: Findings) -> dict[str, AnyArray]:
     """Return the results of each series at each time (series, time), by their names."""
     columns = {name: np.ascontiguousarray(each) for name, each in _columns(findings).items()}
     kind = findings.analysis.anomaly
@@ -56,7 +55,7 @@ def units_of_column(name: str, units: str) -> str:
     return "1" if name in {"count", "anomaly_count"} else UNITS.get(name.removeprefix("anomaly_"), units)
 
 
-def _columns(findings: Findings) -> dict[str, NDArray[Any]]:
+def _columns(findings: Findings) -> dict[str, AnyArray]:
     columns = {
         "count": findings.counts,
         "smooth": findings.smoothed,

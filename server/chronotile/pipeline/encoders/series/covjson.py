@@ -10,6 +10,7 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.number_text import text_values
 from chronotile.core.model.request import Point
+from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders import document_parts as parts
 from chronotile.pipeline.encoders.series.outlines import outline
 from chronotile.pipeline.encoders.series.table import VALUE, Column, SeriesTable
@@ -39,7 +40,7 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
     yield from parts.with_list(parts.dump_json(head), "coverages", map(parts.dump_json, coverages))
 
 
-def column_parameter(column: Column, table: SeriesTable) -> parts.Json:
+def column_parameter(column: Column, table: SeriesTable) -> Json:
     """Return the parameter of a column; for points of one layer it is described by the layer alone."""
     if column.layer is not None:
         return parts.layer_parameter(column.layer, method=table.method)
@@ -47,7 +48,7 @@ def column_parameter(column: Column, table: SeriesTable) -> parts.Json:
     return parts.parameter({parts.ANY_LANGUAGE: label}, column.units)
 
 
-def _parameters(table: SeriesTable) -> parts.Json:
+def _parameters(table: SeriesTable) -> Json:
     parameters = {column.name: column_parameter(column, table) for column in table.flat_columns}
     return parameters | (
         {"valid": parts.parameter({parts.ANY_LANGUAGE: "cells with a value"}, "1")} if table.has_counts else {}
@@ -63,7 +64,7 @@ def _groups(table: SeriesTable) -> list[list[Column]]:
     return list(groups.values())
 
 
-def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[parts.Json]:
+def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[Json]:
     is_whole = {
         column.name: not table.has_areas and column.layer is not None and bool(parts.categories_of(column.layer))
         for column in table.flat_columns
@@ -89,9 +90,9 @@ def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs)
                 yield {"type": "Coverage", **identity, "domain": domain, "ranges": ranges}
 
 
-def _domain(place: Point | Area, times: orjson.Fragment | None, crs: Crs) -> parts.Json:
+def _domain(place: Point | Area, times: orjson.Fragment | None, crs: Crs) -> Json:
     has_time = times is not None
-    axes: parts.Json = {"t": {"values": times}} if has_time else {}
+    axes: Json = {"t": {"values": times}} if has_time else {}
     if isinstance(place, Point):
         domain_type = "PointSeries" if has_time else "Point"
         axes |= {"x": {"values": [place.x]}, "y": {"values": [place.y]}}

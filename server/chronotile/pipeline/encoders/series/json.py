@@ -14,7 +14,8 @@ from chronotile.core.model.places import PlaceValues
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import MEAN
 from chronotile.core.model.series.series import Series
-from chronotile.core.model.time.instants import InstantArray, format_instant
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import InstantArray, Json
 from chronotile.pipeline.encoders import document_parts as parts
 from chronotile.pipeline.encoders.series.analysis import findings_document, methods_document
 from chronotile.pipeline.encoders.series.covjson import column_parameter
@@ -165,19 +166,19 @@ def interval_text(times: InstantArray) -> str:
     return f"{format_instant(times[0])}/{format_instant(times[-1])}" if times.size > 1 else format_instant(times[0])
 
 
-def _shared(table: SeriesTable) -> parts.Json:
-    shared: parts.Json = {"layer": table.title, "units": table.units, "times": parts.json_instants(table.times)}
+def _shared(table: SeriesTable) -> Json:
+    shared: Json = {"layer": table.title, "units": table.units, "times": parts.json_instants(table.times)}
     if table.edges:
         shared["edges"] = edges_json(table)
     return shared | table.credits.texts
 
 
-def _geojson_features(table: SeriesTable, rows: Rows, shared: parts.Json) -> Iterable[bytes]:
+def _geojson_features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[bytes]:
     """Properties that the client sent come first, so that none of them hides a series."""
     reasons = None if rows.codes is None else rows.reasons(None)
     columns = {column.name: column.json(rows.values[column.name]) for column in table.columns}
     for row, place in enumerate(rows.places):
-        properties: parts.Json = {**((place.properties if isinstance(place, Area) else None) or {}), **shared}
+        properties: Json = {**((place.properties if isinstance(place, Area) else None) or {}), **shared}
         properties["series"] = {name: each[row] for name, each in columns.items()}
         if reasons is not None:
             properties["reasons"] = reasons[row].tolist()
@@ -189,7 +190,7 @@ def _geojson_features(table: SeriesTable, rows: Rows, shared: parts.Json) -> Ite
 
 
 def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area], str]) -> Iterable[bytes]:
-    shared: parts.Json = {"parameter-name": [column.name for column in table.columns]}
+    shared: Json = {"parameter-name": [column.name for column in table.columns]}
     if table.has_time:
         shared = {"datetime": interval_text(table.times), **shared, "times": parts.json_instants(table.times)}
     else:
@@ -207,7 +208,7 @@ def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area]
             yield _feature(_without_turns(place), {**shared, **own, "values": series})
 
 
-def _feature(place: Point | Area, properties: parts.Json) -> bytes:
+def _feature(place: Point | Area, properties: Json) -> bytes:
     identity = {} if place.id is None else {"id": place.id}
     return parts.dump_json({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
 
@@ -221,7 +222,7 @@ def _without_turns(place: Point | Area) -> Point | Area:
     return Point(x=longitude - turns * WHOLE_CIRCLE, y=latitude)
 
 
-def _parameter(column: Column, table: SeriesTable) -> parts.Json:
+def _parameter(column: Column, table: SeriesTable) -> Json:
     """A parameter of CoverageJSON with plain texts, as the descriptions of collections have them (§8.1.4)."""
     parameter = {"id": column.name, **column_parameter(column, table)}
     observed = parameter["observedProperty"]

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.request import Point
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.types import InstantArray, UInt8Array
 from chronotile.pipeline.encoders.document_parts import distinct_names, name_of
 from chronotile.pipeline.encoders.series.outlines import outline
 from chronotile.pipeline.encoders.series.table import Rows, SeriesTable
@@ -144,7 +143,7 @@ def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None
         _write_reasons(file, rows, rows.codes, shared)
 
 
-def _write_reasons(file: "h5netcdf.File", rows: Rows, codes: NDArray[np.uint8], shared: dict[str, str]) -> None:
+def _write_reasons(file: "h5netcdf.File", rows: Rows, codes: UInt8Array, shared: dict[str, str]) -> None:
     """Why there is no value, as flags; 0 where there is one."""
     found = sorted({rows.labels[code - 1] for code in np.unique(codes).tolist() if code})
     flags = np.array([0, *(found.index(label) + 1 if label in found else 0 for label in rows.labels)], dtype=np.int16)

@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.request import Point
+from chronotile.core.model.types import AnyArray, Float64Array
 
 
 def outline(area: Area, crs: Crs = CRS84) -> tuple[Polygon, ...]:
@@ -37,7 +37,7 @@ def geometry_json(place: Point | Area) -> dict[str, Any] | None:
     return {"type": "MultiPolygon", "coordinates": polygons}
 
 
-def _turned(ring: NDArray[Any], *, is_hole: bool) -> NDArray[np.float64]:
+def _turned(ring: AnyArray, *, is_hole: bool) -> Float64Array:
     """The ring in the order that it should have."""
     x, y = (ring - ring[0]).T
     is_anticlockwise = bool((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() > 0)

@@ -3,12 +3,12 @@
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.model.request import Point
+from chronotile.core.model.types import AnyArray
 from chronotile.pipeline.encoders.series.table import Rows, SeriesTable
 
 ROWS_A_GROUP = 262_144
@@ -50,10 +50,10 @@ def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
             writer.write_table(group, row_group_size=ROWS_A_GROUP)
 
 
-def _groups(table: SeriesTable, ids: NDArray[Any]) -> Iterator[dict[str, NDArray[Any]]]:
+def _groups(table: SeriesTable, ids: AnyArray) -> Iterator[dict[str, AnyArray]]:
     """Columns of each group of rows, which holds whole places; at least one."""
     places, has_notes = max(1, ROWS_A_GROUP // max(1, len(table.times))), table.has_notes
-    most, held = places * len(table.times), dict[str, NDArray[Any]]()
+    most, held = places * len(table.times), dict[str, AnyArray]()
     for rows in table.batches(ROWS_A_GROUP):
         own = _columns(table, rows, ids, has_notes=has_notes)
         held = {name: np.concatenate([held[name], values]) for name, values in own.items()} if held else own
@@ -66,10 +66,10 @@ def _groups(table: SeriesTable, ids: NDArray[Any]) -> Iterator[dict[str, NDArray
         yield from (_columns(table, rows, ids, has_notes=has_notes) for rows in table.parts())
 
 
-def _columns(table: SeriesTable, rows: Rows, ids: NDArray[Any], *, has_notes: bool) -> dict[str, NDArray[Any]]:
+def _columns(table: SeriesTable, rows: Rows, ids: AnyArray, *, has_notes: bool) -> dict[str, AnyArray]:
     """(place * time,) by name; NaN and `None` are no value."""
     count, own = len(table.times), ids[rows.first : rows.first + len(rows.places)]
-    columns: dict[str, NDArray[Any]] = {"id": np.repeat(own, count), "time": np.tile(table.times, len(rows.places))}
+    columns: dict[str, AnyArray] = {"id": np.repeat(own, count), "time": np.tile(table.times, len(rows.places))}
     if rows.places and not table.has_areas:
         degrees = np.array([each.degrees for each in rows.places if isinstance(each, Point)])
         columns |= {name: np.repeat(degrees[:, axis], count) for axis, name in enumerate(("longitude", "latitude"))}

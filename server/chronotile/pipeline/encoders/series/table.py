@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area
@@ -16,14 +14,17 @@ from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Findings
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
-from chronotile.core.model.time.instants import Instant, InstantArray
+from chronotile.core.model.types import (
+    AnyArray,
+    Float64Array,
+    Instant,
+    InstantArray,
+    Int64Array,
+    ObjectArray,
+    UInt8Array,
+)
 from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.analysis import findings_columns, units_of_column
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Values = NDArray[Any]
-"""Numbers in 64 bits: integers, or floats with NaN where there is none."""
 
 Name = str | int | float
 """What a client called a place, or the number of the place."""
@@ -67,11 +68,11 @@ class Column:
             return (self,)
         return tuple(replace(self, name=f"{self.name}.{number}", bins=0) for number in range(self.bins))
 
-    def texts(self, values: Values) -> list[str]:
+    def texts(self, values: AnyArray) -> list[str]:
         """Return the text of each of some values, row by row; empty where there is none."""
         return number_texts(text_values(values, self.encoding).ravel())
 
-    def json(self, values: Values) -> list[orjson.Fragment]:
+    def json(self, values: AnyArray) -> list[orjson.Fragment]:
         """Return the values of each place as JSON: numbers of cells as integers, where all of a place are whole."""
         if values.dtype.kind == "f" and self.layer is None and self.name.partition(":")[0] in WHOLE_KINDS:
             counts = (own.astype(np.int64) if (own == np.floor(own)).all() else own for own in values)
@@ -79,7 +80,7 @@ class Column:
         return [numbers_json(own) for own in text_values(values, self.encoding)]
 
 
-def _no_counts() -> IntArray:
+def _no_counts() -> Int64Array:
     return np.empty((0, 0), dtype=np.int64)
 
 
@@ -88,21 +89,21 @@ class Rows:
     """Places that follow one another, and what there is of each along time."""
 
     places: Sequence[Point | Area]
-    values: Mapping[str, Values]
+    values: Mapping[str, AnyArray]
     """(place, time) by column, of a histogram (place, time, bin); NaN where there is no value."""
     first: int = 0
     """Number of the first place in the table."""
-    codes: NDArray[np.uint8] | None = None
+    codes: UInt8Array | None = None
     """(place, time): 0 where a point has a value, else the number, from 1, of the reason why it has none."""
     labels: tuple[str, ...] = ()
     """The reasons that codes stand for."""
-    valid: IntArray = field(default_factory=_no_counts)
+    valid: Int64Array = field(default_factory=_no_counts)
     """(place, time): cells with a value; a point has one cell."""
-    total: IntArray = field(default_factory=_no_counts)
+    total: Int64Array = field(default_factory=_no_counts)
     """(place,): cells; of periods (place, period) those of all times of each."""
     notes: Sequence[str | None] = ()
     """(place,): how an area was repaired, or why a point has no cell, in words."""
-    causes: Sequence[Mapping[str, IntArray]] = ()
+    causes: Sequence[Mapping[str, Int64Array]] = ()
     """(place,): cells of an area without a value (time,) by the reason."""
 
     @property
@@ -116,15 +117,15 @@ class Rows:
         return any(note is not None for note in self.notes)
 
     @property
-    def totals(self) -> IntArray:
+    def totals(self) -> Int64Array:
         """(place, time): `total` at each time."""
         return np.broadcast_to(self.total if self.total.ndim > 1 else self.total[:, np.newaxis], self.valid.shape)
 
-    def reasons(self, none: str | None) -> NDArray[np.object_]:
+    def reasons(self, none: str | None) -> ObjectArray:
         """Return (place, time) why there is no value; `none` where there is one."""
         return np.array([none, *self.labels], dtype=object)[self.codes]
 
-    def cells_without(self, row: int) -> Mapping[str, IntArray]:
+    def cells_without(self, row: int) -> Mapping[str, Int64Array]:
         """Return how many cells of a place have no value (time,) by the reason, of reasons that occur."""
         if self.codes is None:
             return self.causes[row] if self.causes else {}
@@ -167,7 +168,7 @@ class SeriesTable:
     """Whether the places are areas, or would be if there were any."""
     has_notes: bool = False
     """Whether any area has a note."""
-    edges: Mapping[str, FloatArray] = field(default_factory=dict)
+    edges: Mapping[str, Float64Array] = field(default_factory=dict)
     """(bin + 1,) by the name of each histogram."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
     """Of all places, by the name of the column that was analysed."""
@@ -206,21 +207,21 @@ class SeriesTable:
             for start in range(0, len(rows.places), size):
                 yield rows.part(start, start + size)
 
-    def flat(self, rows: Rows) -> dict[str, Values]:
+    def flat(self, rows: Rows) -> dict[str, AnyArray]:
         """Return (place, time) by flat column, at its own times."""
-        found: dict[str, Values] = {}
+        found: dict[str, AnyArray] = {}
         for column in self.columns:
             values = rows.values[column.name]
             bins = np.moveaxis(values, -1, 0) if column.bins else [values]
             found |= {each.name: own for each, own in zip(column.flat, bins, strict=True)}
         return found
 
-    def at_all_times(self, rows: Rows) -> dict[str, Values]:
+    def at_all_times(self, rows: Rows) -> dict[str, AnyArray]:
         """Return (place, time) by flat column: NaN where it has no such time; one without time has all."""
         flat = self.flat(rows)
         return {column.name: self._at_all_times(column, flat[column.name]) for column in self.flat_columns}
 
-    def _at_all_times(self, column: Column, values: Values) -> Values:
+    def _at_all_times(self, column: Column, values: AnyArray) -> AnyArray:
         if len(column.times) == len(self.times):
             return values
         shape = len(values), len(self.times)
@@ -287,7 +288,7 @@ def table_of_areas(series: AreasSeries, credits: Credits, *, reducers: Iterable[
 
 def table_of_layers(
     places: Sequence[Point | Area],
-    series: Iterable[tuple[Layer, InstantArray, FloatArray]],
+    series: Iterable[tuple[Layer, InstantArray, Float64Array]],
     *,
     method: str | None = None,
     unreadable: tuple[Instant, ...] = (),
@@ -303,7 +304,7 @@ def table_of_layers(
         unreadable: Times at which a cell could not be read.
         left_out: Ids of items of mosaics that could not be read.
     """
-    columns, values = list[Column](), dict[str, Values]()
+    columns, values = list[Column](), dict[str, AnyArray]()
     for layer, own_times, own_values in series:
         name, encoding = layer.main_variable.name, layer.main_variable.encoding
         cells = encoding if method is None else None
@@ -339,7 +340,7 @@ SUMS = Encoding(dtype="float64")
 
 
 def reducer_columns(
-    names: Iterable[str], units: str, times: InstantArray, edges: Mapping[str, FloatArray]
+    names: Iterable[str], units: str, times: InstantArray, edges: Mapping[str, Float64Array]
 ) -> tuple[Column, ...]:
     """Return the columns of reducers of values in some units; those with edges are histograms."""
     return tuple(
@@ -354,7 +355,7 @@ def reducer_columns(
     )
 
 
-def table_values(name: str, values: FloatArray) -> Values:
+def table_values(name: str, values: Float64Array) -> AnyArray:
     """Return what a reducer made of values (place, time, …) as tables have it: numbers of cells as integers."""
     return values.astype(np.int64) if name == "count" and len(values) else values
 
@@ -395,7 +396,7 @@ def _table(
     )
 
 
-def _stacked(values: Sequence[NDArray[Any]], series: AreasSeries, bins: int = 0) -> NDArray[Any]:
+def _stacked(values: Sequence[AnyArray], series: AreasSeries, bins: int = 0) -> AnyArray:
     # (area, time, …), also without any area.
     return np.stack(values) if values else np.empty((0, len(series.times), *([bins] if bins else [])))
 

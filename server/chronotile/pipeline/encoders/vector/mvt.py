@@ -7,10 +7,10 @@ from struct import pack
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.places import Property, Shapes
+from chronotile.core.model.places import Property
+from chronotile.core.model.types import Float64Array, Int64Array, ObjectArray, UInt32Array
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 MVT_VERSION = "1"
@@ -19,7 +19,6 @@ MVT_VERSION = "1"
 EXTENT = 4096
 """Units along each side of a tile."""
 
-Integers = NDArray[np.int64]
 
 _LAYER_VERSION = 2
 _POLYGON = 3
@@ -34,9 +33,9 @@ _VARINT_BYTES = 5
 class TilePolygons:
     """The polygons of one tile, as its layer holds them."""
 
-    polygons: Shapes
+    polygons: ObjectArray
     """(polygon,): in units of the tile, x to the east and y to the south, all whole numbers; none is empty."""
-    owners: Integers
+    owners: Int64Array
     """(polygon,): ascending; the feature each belongs to, whose number becomes its id."""
 
 
@@ -122,7 +121,7 @@ def _varint(value: int) -> bytes:
     return bytes(written)
 
 
-def _geometry(cut: TilePolygons, starts: Integers) -> tuple[bytes, Integers]:
+def _geometry(cut: TilePolygons, starts: Int64Array) -> tuple[bytes, Int64Array]:
     """The command integers of all features as varints one after another (§4.3), and how many bytes each feature has.
 
     Seen with y to the south, exterior rings have a positive area by the surveyor's formula and interior ones a negative
@@ -158,7 +157,7 @@ def _geometry(cut: TilePolygons, starts: Integers) -> tuple[bytes, Integers]:
     return written, np.add.reduceat(lengths, first_integer[first_ring])
 
 
-def _varints(integers: NDArray[np.uint32]) -> tuple[bytes, Integers]:
+def _varints(integers: UInt32Array) -> tuple[bytes, Int64Array]:
     """Numbers as varints one after another, and the bytes that each takes."""
     lengths = np.ones(integers.shape, dtype=np.int64)
     for byte in range(1, _VARINT_BYTES):
@@ -184,7 +183,7 @@ _POLYGON_ID = 3
 _COLLECTION_ID = 7
 
 
-def cut_to_tile(shapes: Shapes, bounds: NDArray[np.float64], tile: BBox) -> TilePolygons:
+def cut_to_tile(shapes: ObjectArray, bounds: Float64Array, tile: BBox) -> TilePolygons:
     """Return what a tile shows of polygons: valid ones, without what is smaller than its units.
 
     Args:
@@ -208,7 +207,7 @@ def cut_to_tile(shapes: Shapes, bounds: NDArray[np.float64], tile: BBox) -> Tile
     return TilePolygons(polygons=polygons[is_polygon], owners=near[sources[is_polygon]])
 
 
-def _inside(shapes: Shapes, bounds: NDArray[np.float64], box: BBox) -> Shapes:
+def _inside(shapes: ObjectArray, bounds: Float64Array, box: BBox) -> ObjectArray:
     """What of each shape is inside the box; points and lines where it only touches."""
     west, south, east, north = bounds.T
     crosses = (west < box.xmin) | (east > box.xmax) | (south < box.ymin) | (north > box.ymax)
@@ -221,14 +220,14 @@ def _inside(shapes: Shapes, bounds: NDArray[np.float64], box: BBox) -> Shapes:
     return cut
 
 
-def _in_whole_units(shapes: Shapes) -> Shapes:
+def _in_whole_units(shapes: ObjectArray) -> ObjectArray:
     """The shapes on whole units, simplified and valid; empty where nothing is left of one.
 
     Rounding and simplifying make few of them invalid; those are snapped by GEOS, which minds validity at ten times the
     cost.
     """
     rounded = shapely.transform(shapely.simplify(shapes, TOLERANCE, preserve_topology=False), np.rint)
-    quick: Shapes = shapely.remove_repeated_points(rounded)
+    quick: ObjectArray = shapely.remove_repeated_points(rounded)
     wrong = ~shapely.is_valid(quick)
     quick[wrong] = shapely.set_precision(shapes[wrong], 1.0)
     return quick

@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.archive.index.write import WrittenItems
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import body_of
 from chronotile.http.job_access import parsed, writer_of, written_problem
 from chronotile.http.run import ITEM_WRITES, run, services_of
-from chronotile.protocols.common.openapi import OBJECT, TEXT, WHOLE, Json, body, in_path, list_of, object_of, scene
+from chronotile.protocols.common.openapi import OBJECT, TEXT, WHOLE, body, in_path, list_of, object_of, scene
 from chronotile.protocols.common.operation import WITH_TOKEN, Operation, routes_of, segment
 
 CREATED, OK, NO_CONTENT = 201, 200, 204

@@ -12,6 +12,7 @@ from chronotile.catalog.items.properties import instant_in
 from chronotile.core.errors import MAX_SHOWN, UnknownPath
 from chronotile.core.model.geometry.json_text import is_number
 from chronotile.core.model.items import checksum_of
+from chronotile.core.model.types import Json
 from chronotile.pipeline.products import (
     FoundNode,
     Product,
@@ -33,7 +34,6 @@ from chronotile.protocols.common.openapi import (
     TEXT,
     TRUTH,
     UNANSWERED,
-    Json,
     enum_of,
     list_of,
     object_of,

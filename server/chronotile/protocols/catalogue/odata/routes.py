@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from chronotile.core.errors import MAX_SHOWN, UnknownCollection
 from chronotile.core.model.items import FoundItem, ItemPage, product_id
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import body_of
 from chronotile.http.respond import CURRENT, SHORT, respond_with_content, unanswered_members, warned
 from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, base_url, run, services_of
@@ -26,7 +27,6 @@ from chronotile.protocols.common.openapi import (
     OBJECT,
     TEXT,
     Examples,
-    Json,
     body,
     in_path,
     list_of,

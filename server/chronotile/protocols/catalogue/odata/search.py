@@ -12,7 +12,8 @@ from chronotile.catalog.items.cql2.tree import joined, negated
 from chronotile.catalog.items.lookups import ADDED_BYTES, MOST_BYTES
 from chronotile.core.errors import MAX_SHOWN, LimitExceeded, UnknownItem
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
-from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST, Instant, TimeSpan
+from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST, TimeSpan
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import (
     find_product,

@@ -10,6 +10,7 @@ from chronotile.catalog.offered import Offered
 from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Json
 from chronotile.http.respond import unanswered_members
 from chronotile.pipeline.products import is_picture, shown_item
 from chronotile.pipeline.search.search_items import search_index
@@ -19,7 +20,7 @@ from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesC
 from chronotile.protocols.common.extent import box_of, interval_of
 from chronotile.protocols.common.links import ATOM, OSDD, asset_path, collection_path, item_path, opensearch_path
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import Json, without_empty
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.xml import render_xml
 
 TEMPLATES = "catalogue/opensearch/templates"

@@ -13,9 +13,10 @@ from chronotile.core.model.geometry.wkt import geometry_of_wkt
 from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan, format_instant
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Json
 from chronotile.protocols.common.attributes import BY_NAME, Attribute, Form
 from chronotile.protocols.common.links import ATOM
-from chronotile.protocols.common.openapi import Json, enum_of
+from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.box import BBOX
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.kvp import choice as one_of

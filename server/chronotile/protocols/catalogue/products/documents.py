@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 from uuid import UUID
 
+from chronotile.core.model.types import Json
 from chronotile.pipeline.products import BINARY, FoundNode, Product, ProductAsset, media_type_of
 from chronotile.protocols.common.links import asset_path, link, product_path
-from chronotile.protocols.common.openapi import Json, without_empty
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.readers.products.folders import ProductFolder
 
 JSON = "application/json"

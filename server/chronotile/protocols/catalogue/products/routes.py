@@ -23,6 +23,7 @@ from chronotile.core.errors import (
     SourceUnavailable,
     TooManyDownloads,
 )
+from chronotile.core.model.types import Json
 from chronotile.http.bodies import ACCEPT_RANGES, not_satisfiable, requested_part
 from chronotile.http.body_memory import DownloadSlots
 from chronotile.http.endpoint import problem_response, with_error_caching
@@ -55,7 +56,7 @@ from chronotile.protocols.catalogue.products.documents import (
     node_document,
     product_document,
 )
-from chronotile.protocols.common.openapi import FILE, OBJECT, TEXT, Json, in_path, ref
+from chronotile.protocols.common.openapi import FILE, OBJECT, TEXT, in_path, ref
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, choice, names_of, truth

@@ -17,6 +17,7 @@ from chronotile.core.model.formats import COG_TYPE, MapFormat
 from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.search.search_items import search_index
 from chronotile.pipeline.styling.write_style import EXTENSION as RENDER
@@ -40,7 +41,7 @@ from chronotile.protocols.common.extent import box_of, interval_of
 from chronotile.protocols.common.item_collections import item_collections
 from chronotile.protocols.common.links import ATOM, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import Json, without_empty
+from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.box import BBOX
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, clamped, names_of, text

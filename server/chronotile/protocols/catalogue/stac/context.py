@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.core.errors import UnknownCollection, UnknownLayer
+from chronotile.core.model.types import Json
 from chronotile.http.run import base_url, services_of
 from chronotile.pipeline.search.search_items import listed_collections
 from chronotile.pipeline.services import Services
@@ -20,7 +21,6 @@ from chronotile.protocols.common.openapi import (
     TEXT,
     UNANSWERED,
     WHOLE,
-    Json,
     list_of,
     object_of,
     security_schemes,

@@ -18,17 +18,16 @@ from chronotile.core.model.time.instants import (
     DEKAD_STEP,
     DISTANT_FUTURE,
     DISTANT_PAST,
-    Instant,
     TimeDomain,
     TimeSpan,
     format_instant,
     step_of,
 )
+from chronotile.core.model.types import Instant, Json
 from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
 from chronotile.protocols.catalogue.stac.context import JSON_TYPE, StacContext
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import Json
 
 # Styles as other renderers take them (render extension).
 

@@ -11,7 +11,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import COG_TYPE, MapFormat
 from chronotile.core.model.geometry.json_text import without_garbage_collection
 from chronotile.core.model.items import FoundItem, ItemPage, Unanswered
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant, Json
 from chronotile.http.respond import unanswered_members
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
@@ -37,7 +37,7 @@ from chronotile.protocols.catalogue.stac.extensions import (
 )
 from chronotile.protocols.catalogue.stac.params import StacSearch
 from chronotile.protocols.common.links import asset_path, link, quoted
-from chronotile.protocols.common.openapi import Json, without_empty
+from chronotile.protocols.common.openapi import without_empty
 
 MOST_LAYERS = 8
 """Layers of a collection that each item links to; the collection has all."""

@@ -17,8 +17,9 @@ from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import problem_response
-from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, Json, enum_of
+from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, enum_of
 from chronotile.protocols.common.query.box import BBOX, box_of
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import Parameter, choice, custom, names_of, text

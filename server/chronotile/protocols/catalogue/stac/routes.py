@@ -7,6 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.core.model.types import Json
 from chronotile.http.respond import respond_with_content, respond_with_document
 from chronotile.http.run import DOCUMENTS, SEARCHES, run, state_of
 from chronotile.protocols.catalogue.stac import search_routes, writing_routes
@@ -32,7 +33,7 @@ from chronotile.protocols.catalogue.stac.context import (
     stac_context,
 )
 from chronotile.protocols.catalogue.stac.params import stac_problem
-from chronotile.protocols.common.openapi import ADDRESS, OBJECT, Json, list_of, object_of
+from chronotile.protocols.common.openapi import ADDRESS, OBJECT, list_of, object_of
 from chronotile.protocols.common.operation import Operation, language, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.items import ItemSearch, Unanswered
 from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import body_of
 from chronotile.http.respond import respond_with_content, unanswered_members, warned
 from chronotile.http.run import LOOKUPS, SEARCHES, run
@@ -38,7 +39,7 @@ from chronotile.protocols.catalogue.stac.context import (
 )
 from chronotile.protocols.catalogue.stac.items import ItemDocuments, PageLinks, PostedPageLinks, page_of
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import REFUSALS, TEXT, Json, body, list_of, without_empty
+from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of, without_empty
 from chronotile.protocols.common.operation import Described, Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection
 from chronotile.core.model.items import FoundItem, ItemRef
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import Handler, body_of
 from chronotile.http.job_access import parsed, writer_of, written_problem
 from chronotile.http.run import ITEM_WRITES, run, services_of
@@ -27,7 +28,6 @@ DEEPEST = 64
 ATTEMPTS = 5
 """How often a patch is made of an item that others change meanwhile."""
 
-Json = dict[str, Any]
 Result = TypeVar("Result")
 
 

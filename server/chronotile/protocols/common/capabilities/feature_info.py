@@ -4,11 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
 from chronotile.core.model.grid import Grid
@@ -16,6 +14,7 @@ from chronotile.core.model.number_text import number_texts, text_values
 from chronotile.core.model.payload import CellSeries, Identified
 from chronotile.core.model.raster import REASON_UNREADABLE
 from chronotile.core.model.request import Point
+from chronotile.core.model.types import AnyArray
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.identify import InfoFormat
 from chronotile.protocols.common.query.kvp import integer
@@ -119,7 +118,7 @@ def _columns(found: Identified) -> Iterator[tuple[str, list[Scalar]]]:
     yield "colour", [colour.hex if colour.alpha else "transparent" for colour in found.colours]
 
 
-def _numbers(numbers: NDArray[Any]) -> list[Scalar]:
+def _numbers(numbers: AnyArray) -> list[Scalar]:
     return [NumberText(text) if text else None for text in number_texts(numbers)]
 
 

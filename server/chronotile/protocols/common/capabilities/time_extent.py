@@ -14,8 +14,6 @@ from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.time.instants import (
     ABSENT,
     LATEST,
-    Instant,
-    InstantArray,
     Stepped,
     TimeDomain,
     TimeSelection,
@@ -26,6 +24,7 @@ from chronotile.core.model.time.instants import (
     of_month,
     period_text,
 )
+from chronotile.core.model.types import Instant, InstantArray
 from chronotile.pipeline.encoders.document_parts import format_instants
 
 MAX_LISTED = 1000

@@ -14,7 +14,8 @@ import orjson
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownParameter, require_at_most
 from chronotile.core.model.geometry.json_text import containers_in, load_json
-from chronotile.core.model.job import Execution, Json, ResponseType
+from chronotile.core.model.job import Execution, ResponseType
+from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched, fetch
 from chronotile.core.web.places import Places
 from chronotile.http.endpoint import UNSUPPORTED, JobOffer

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from chronotile.core.model.job import Json, Result
+from chronotile.core.model.job import Result
+from chronotile.core.model.types import Json
 
 JSON = "application/json"
 HTML = "text/html"

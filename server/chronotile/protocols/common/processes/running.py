@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.errors import PlanOutdated
-from chronotile.core.model.job import Execution, Job, Json, Result, Subscriber
+from chronotile.core.model.job import Execution, Job, Result, Subscriber
 from chronotile.core.model.request import IsActive
+from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched
 from chronotile.http.endpoint import offer_job
 from chronotile.http.job_access import client_of, require_job_access

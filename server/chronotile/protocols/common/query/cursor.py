@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
-from chronotile.core.model.time.instants import Instant, format_instant
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import Instant
 from chronotile.protocols.common.query.parameter import custom
 
 

@@ -11,7 +11,8 @@ from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter,
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
 from chronotile.core.model.time.parser import parse_time
-from chronotile.protocols.common.openapi import NUMBER, TEXT, WHOLE, Json, enum_of, in_query
+from chronotile.core.model.types import Json
+from chronotile.protocols.common.openapi import NUMBER, TEXT, WHOLE, enum_of, in_query
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
 

@@ -19,7 +19,8 @@ from chronotile.core.model.request import (
     Shown,
 )
 from chronotile.core.model.series.analysis import ANOMALY_KINDS, AnomalyKind
-from chronotile.core.model.time.instants import ABSENT, Instant, TimeSelection, format_instant
+from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.maps.resolve import with_expression
 from chronotile.pipeline.maps.times import shown_times
 from chronotile.pipeline.revision import are_counted, dated_revision, found_revision, pixel_states, states_at

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from chronotile.protocols.common.openapi import Json
+from chronotile.core.model.types import Json
 
 ITEM_FIELDS = ("id", "title", "description")
 """Properties of items in the index that are texts."""

@@ -24,8 +24,9 @@ from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.core.model.series.analysis import ANOMALY_KINDS
 from chronotile.core.model.style import Colour
-from chronotile.core.model.time.instants import ABSENT, DAY, Instant, TimeDomain, TimeSelection, TimeSpan
+from chronotile.core.model.time.instants import ABSENT, DAY, TimeDomain, TimeSelection, TimeSpan
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.styling.read_sld import SheetLayer
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query import kvp, picture

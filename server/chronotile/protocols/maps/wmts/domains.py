@@ -15,8 +15,9 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import ONE_NS, Instant
+from chronotile.core.model.time.instants import ONE_NS
 from chronotile.core.model.time.parser import parse_instant, parse_time
+from chronotile.core.model.types import Instant
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import wms_name
 from chronotile.protocols.common.capabilities.time_extent import time_text

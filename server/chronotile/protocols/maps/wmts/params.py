@@ -18,8 +18,9 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TILE_FORMATS, TileFormat
 from chronotile.core.model.request import MapRequest
 from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
-from chronotile.core.model.time.instants import ABSENT, Instant, TimeSelection, format_instant
+from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.types import Instant
 from chronotile.http.respond import parse_weights
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import box_in_set, check_in_range, shown_matrices, shown_range

@@ -1,6 +1,6 @@
 """The documents of a coverage, as bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +14,8 @@ from chronotile.core.model.crs import Crs, is_north_first
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.number_text import json_number
 from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import InstantArray, format_instant
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import InstantArray, JsonMapping
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.coverage.numbers import output_encoding
 from chronotile.pipeline.encoders.document_parts import categories_of, standard_name_uri
@@ -44,7 +45,6 @@ def schema_document(offered: Offered, base: str, language: str) -> bytes:
 
 # Where and when a coverage has values, as CIS 1.1 (OGC 09-146r8) writes it in JSON, in the types of OGC 19-087.
 
-Json = Mapping[str, Any]
 
 INDEX_CRS = "http://www.opengis.net/def/crs/OGC/0/Index{count}D"
 TIME_CRS = "http://www.opengis.net/def/crs/OGC/0/GregorianDateTime"
@@ -52,7 +52,7 @@ COMPOUND_CRS = "http://www.opengis.net/def/crs-compound?1={first}&2={second}"
 INDEX_LABELS = "ijk"
 
 
-def domain_set(grid: Grid, instants: InstantArray) -> Json:
+def domain_set(grid: Grid, instants: InstantArray) -> JsonMapping:
     """Return the domain set of a coverage: axes in the order of its CRS, then time.
 
     Bounds are the edges of the outermost cells, since values are of areas (OGC 19-087 §7): between them lie as many
@@ -84,7 +84,7 @@ def instants_of_all(layers: Sequence[Layer]) -> InstantArray:
     return np.unique(np.concatenate([layer.times.instants for layer in layers]))
 
 
-def _axis(grid: Grid, axis: str) -> Json:
+def _axis(grid: Grid, axis: str) -> JsonMapping:
     """CIS has bounds of any type, OGC 19-087's schema texts alone."""
     number = "xy".index(axis)
     return {
@@ -108,14 +108,14 @@ def _unit(crs: Crs) -> str:
     return "m" if name == "metre" else str(name)
 
 
-def _srs_name(crs: Crs, *, has_time: bool) -> Json:
+def _srs_name(crs: Crs, *, has_time: bool) -> JsonMapping:
     """A CRS that no authority names has none."""
     if crs.uri is None:
         return {}
     return {"srsName": COMPOUND_CRS.format(first=crs.uri, second=TIME_CRS) if has_time else crs.uri}
 
 
-def _grid_limits(sizes: Sequence[int]) -> Json:
+def _grid_limits(sizes: Sequence[int]) -> JsonMapping:
     labels = list(INDEX_LABELS[: len(sizes)])
     return {
         "type": "GridLimits",
@@ -146,7 +146,7 @@ DATA_TYPES = {
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
-def range_type(layers: Sequence[Layer], language: str) -> Json:
+def range_type(layers: Sequence[Layer], language: str) -> JsonMapping:
     """Return the range type (CIS 1.1 §7.3, a SWE Common data record): one field per layer, in order.
 
     Numbers are the source's own; `encodingInfo` describes how they become values, which are in the unit.
@@ -154,7 +154,7 @@ def range_type(layers: Sequence[Layer], language: str) -> Json:
     return {"type": "DataRecord", "field": [_field(layer, language) for layer in layers]}
 
 
-def field_schema(layers: Sequence[Layer], *, url: str, title: str, language: str) -> Json:
+def field_schema(layers: Sequence[Layer], *, url: str, title: str, language: str) -> JsonMapping:
     """Return the schema of the fields (OGC 23-058r2): what stands for each in an answer of values."""
     return {
         "$schema": JSON_SCHEMA,
@@ -167,7 +167,7 @@ def field_schema(layers: Sequence[Layer], *, url: str, title: str, language: str
     }
 
 
-def _field(layer: Layer, language: str) -> Json:
+def _field(layer: Layer, language: str) -> JsonMapping:
     variable = layer.main_variable
     encoding = output_encoding(variable.encoding)
     data_type = DATA_TYPES.get(encoding.dtype, encoding.dtype)
@@ -194,7 +194,7 @@ def _number(encoding: Encoding) -> str:
     return f"{encoding.nodata:.0f}" if float(encoding.nodata).is_integer() else repr(encoding.nodata)
 
 
-def _property(layer: Layer, number: int, language: str) -> Json:
+def _property(layer: Layer, number: int, language: str) -> JsonMapping:
     """The names of extensions are those of OGC 23-058r2, and of its drafts, which had hyphens."""
     variable = layer.main_variable
     classes = categories_of(layer)

@@ -17,6 +17,7 @@ from chronotile.core.model.crs import CRS84, are_alike
 from chronotile.core.model.grid import WHOLE_CIRCLE, Grid
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.time.instants import ABSENT, DISTANT_FUTURE, TimePart, TimeSelection, TimeSpan, format_day
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import offer_job, problem_response
 from chronotile.http.respond import respond_with_document
 from chronotile.http.run import COVERAGES, base_url, run, services_of
@@ -36,7 +37,6 @@ from chronotile.protocols.common.openapi import (
     OBJECT,
     TEXT,
     Examples,
-    Json,
     enum_of,
     list_of,
     object_of,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
 from chronotile.protocols.common.openapi import (
     ADDRESS,
@@ -22,7 +23,7 @@ from chronotile.protocols.common.openapi import (
     security_schemes,
 )
 from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal
-from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Json
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 
 VERSION = "3.0.3"
 

@@ -10,22 +10,15 @@ from chronotile.catalog.offered import Offered
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, is_north_first
 from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.time.instants import (
-    DAY,
-    DEKAD_DAYS,
-    DEKAD_STEP,
-    Instant,
-    TimeDomain,
-    format_instant,
-    step_of,
-)
+from chronotile.core.model.time.instants import DAY, DEKAD_DAYS, DEKAD_STEP, TimeDomain, format_instant, step_of
+from chronotile.core.model.types import Instant, Json
 from chronotile.core.xml_text import xml_name
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.links import ATOM, feed_path, link
 from chronotile.protocols.common.query.place import in_axis_order
-from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.block import DocumentContext
 
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 

@@ -9,12 +9,13 @@ import orjson
 
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.core.model.time.instants import TimeDomain, format_day
+from chronotile.core.model.types import Json
 from chronotile.protocols.common.capabilities.time_extent import most_listed_times
 from chronotile.protocols.common.extent import climatology_member
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.crs import accepted_crs
-from chronotile.protocols.ogcapi.block import NO_QUERIES, Json, document_page
+from chronotile.protocols.ogcapi.block import NO_QUERIES, document_page
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.collection_parts import (
     CollectionContext,

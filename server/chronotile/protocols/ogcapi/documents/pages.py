@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
+from chronotile.core.model.types import Json
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.links import preview_grid, preview_href
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.ogcapi.block import Json, document_page
+from chronotile.protocols.ogcapi.block import document_page
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 
 Page = Literal["landing", "conformance", "collection", "openapi"]

@@ -9,8 +9,9 @@ from chronotile.catalog.offered import Offered
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.types import Json
 from chronotile.protocols.common.extent import box_of_offered
-from chronotile.protocols.common.openapi import BOX, Json
+from chronotile.protocols.common.openapi import BOX
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, datetime, text, whole
 from chronotile.protocols.ogcapi.block import check_names

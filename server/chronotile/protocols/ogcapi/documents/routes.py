@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from chronotile.catalog.catalogue import PostalAddress, ServiceInfo
 from chronotile.catalog.offered import offered_collection
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import dated_problem, endpoint
 from chronotile.http.respond import CURRENT, SHORT, respond_with_document
 from chronotile.http.run import ServerState, services_of, state_of
@@ -20,7 +21,7 @@ from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, ref, without_empty
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.block import COLLECTION, JSON_OR_HTML, Json, context_for, document_query, with_policy
+from chronotile.protocols.ogcapi.block import COLLECTION, JSON_OR_HTML, context_for, document_query, with_policy
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.api_definition import openapi_document
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext

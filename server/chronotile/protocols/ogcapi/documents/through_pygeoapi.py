@@ -15,10 +15,10 @@ from pygeoapi.api import API, APIRequest, describe_collections, landing_page
 from chronotile.catalog.offered import Offered
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant, Json
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.pygeoapi.archives import Live
 

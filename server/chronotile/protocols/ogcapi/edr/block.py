@@ -10,6 +10,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import LENGTHS_M
 from chronotile.core.model.number_text import json_number
 from chronotile.core.model.time.instants import ONE_NS, TimeDomain, period_text
+from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.document_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
@@ -18,7 +19,6 @@ from chronotile.protocols.common.openapi import (
     NUMBER,
     OBJECT,
     TEXT,
-    Json,
     enum_of,
     list_of,
     object_of,

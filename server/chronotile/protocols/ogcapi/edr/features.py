@@ -18,8 +18,9 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet
-from chronotile.core.model.time.instants import InstantArray, TimeSelection, format_instant
+from chronotile.core.model.time.instants import TimeSelection, format_instant
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.types import InstantArray, Json
 from chronotile.pipeline.encoders.document_parts import dump_json
 from chronotile.pipeline.encoders.series.json import UNBOUNDED, interval_text
 from chronotile.pipeline.features.select import places_near
@@ -31,7 +32,6 @@ from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.crs import box_in_degrees
 from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.params import check_query, crs_of_query, requested_layers

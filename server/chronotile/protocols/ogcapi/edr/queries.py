@@ -11,8 +11,9 @@ from chronotile.core.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE
 from chronotile.core.model.geometry.area import LENGTHS_M
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.types import Json
 from chronotile.pipeline.series.places import meets_grid
-from chronotile.protocols.common.openapi import BOX, INDEX, Json, enum_of
+from chronotile.protocols.common.openapi import BOX, INDEX, enum_of
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import F, Parameter, clamped, datetime, number, text, whole

@@ -14,6 +14,7 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.circle import MOST_M
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import Faults, Handler, JobOffer, discard_body, offer_job
 from chronotile.http.respond import known_etags, respond_with_content, warned_of_live
 from chronotile.http.run import COVERAGES, DOCUMENTS, SERIES_OF_MANY, base_url, run
@@ -29,7 +30,7 @@ from chronotile.protocols.common.coverage_files import export_offer, file_condit
 from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, names_input, places_input
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json, enum_of, ref
+from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, enum_of, ref
 from chronotile.protocols.common.operation import Operation, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, NO_EXAMPLES, F, Parameter, documents

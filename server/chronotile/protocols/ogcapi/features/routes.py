@@ -17,6 +17,7 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.request import IsActive
+from chronotile.core.model.types import Json
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.endpoint import discard_body, endpoint, problem_response
 from chronotile.http.respond import known_etags, respond
@@ -27,7 +28,7 @@ from chronotile.pipeline.features.values import extract_place_columns, note_on_c
 from chronotile.pipeline.place_shapes import choose_places, places_revision
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.unreadable_dates import etag_without
-from chronotile.protocols.common.openapi import BINARY, OBJECT, REFUSALS_OF_TREE, TEXT, Json, ref
+from chronotile.protocols.common.openapi import BINARY, OBJECT, REFUSALS_OF_TREE, TEXT, ref
 from chronotile.protocols.common.operation import Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of, names_of

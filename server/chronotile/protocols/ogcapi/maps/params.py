@@ -12,8 +12,9 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.grid import BBox, Grid, NativeGrid, box_in, box_of_all
+from chronotile.core.model.types import Json
 from chronotile.pipeline.tile_ranges import is_cylindrical
-from chronotile.protocols.common.openapi import NUMBER, PAIR, Json
+from chronotile.protocols.common.openapi import NUMBER, PAIR
 from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp, numbers
 from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, number, text, whole

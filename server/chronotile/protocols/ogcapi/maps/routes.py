@@ -13,12 +13,13 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import box_of_all
 from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Json
 from chronotile.http.respond import respond
 from chronotile.http.run import services_of
 from chronotile.protocols.common.coverage_files import grid_headers
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.map_responses import draw_maps
-from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, Json
+from chronotile.protocols.common.openapi import BINARY, TEXT, Examples
 from chronotile.protocols.common.operation import Described
 from chronotile.protocols.common.query.axes import query_of
 from chronotile.protocols.common.query.parameter import format_of

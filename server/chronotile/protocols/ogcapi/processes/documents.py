@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from chronotile.core.errors import ChronotileError, UnknownPath
 from chronotile.core.model.job import ENDED, Job
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import MEDIA_TYPE, Handler, endpoint, problem_response
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
 from chronotile.http.job_access import require_job_access
@@ -25,7 +26,7 @@ from chronotile.protocols.common.processes.jobs import NOT_READY, moment_text
 from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.common.processes.results import REL_RESULTS, job_address, result_address
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.block import DocumentContext, Json, in_language, with_policy
+from chronotile.protocols.ogcapi.block import DocumentContext, in_language, with_policy
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.paging import Paging, own_links
 from chronotile.protocols.ogcapi.processes.params import TYPE, JobsQuery, merge_lists

@@ -7,6 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.core.model.types import Json
 from chronotile.http.run import services_of, state_of
 from chronotile.jobs.processes.process import MOST_TASKS, JobPlan, Source
 from chronotile.jobs.queue.service import JobService
@@ -14,7 +15,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import COUNT, INDEX, TEXT, body, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.operation import language
 from chronotile.protocols.common.processes.media_types import JSON
-from chronotile.protocols.ogcapi.block import Json, context_for, document_query, in_language
+from chronotile.protocols.ogcapi.block import context_for, document_query, in_language
 from chronotile.protocols.ogcapi.processes.documents import (
     ASYNC,
     OF_JOB,

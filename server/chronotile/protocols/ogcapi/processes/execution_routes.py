@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.job import Execution, Subscriber
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import body_of
 from chronotile.http.job_access import require_job_access
 from chronotile.http.run import (
@@ -31,7 +32,7 @@ from chronotile.protocols.common.processes.results import (
     results_response,
 )
 from chronotile.protocols.common.processes.running import do_now, plan_of, read_execution, submit
-from chronotile.protocols.ogcapi.block import Json, context_for, document_query
+from chronotile.protocols.ogcapi.block import context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,

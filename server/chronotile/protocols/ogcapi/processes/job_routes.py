@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import ENDED, Execution, Job, JobDetails, Result
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
 from chronotile.http.run import JOBS, SHARE, run, services_of, state_of, url_without_key, user_of
 from chronotile.jobs.processes.registry import output_schema, processes
@@ -28,14 +29,7 @@ from chronotile.protocols.common.processes.results import (
     results_response,
 )
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.block import (
-    JSON_OR_HTML,
-    DocumentContext,
-    Json,
-    context_for,
-    document_page,
-    document_query,
-)
+from chronotile.protocols.ogcapi.block import JSON_OR_HTML, DocumentContext, context_for, document_page, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,

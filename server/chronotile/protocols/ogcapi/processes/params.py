@@ -7,7 +7,7 @@ import numpy as np
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.job import STATUSES, Status
-from chronotile.core.model.time.instants import Instant
+from chronotile.core.model.types import Instant
 from chronotile.protocols.common.openapi import TEXT, enum_of, list_of
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, datetime, names_of, number, whole

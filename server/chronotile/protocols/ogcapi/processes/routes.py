@@ -7,20 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.model.job import STATUSES
+from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import MOST_TIMES
 from chronotile.jobs.processes.registry import process_of, processes
-from chronotile.protocols.common.openapi import (
-    ADDRESS,
-    COUNT,
-    INDEX,
-    OBJECT,
-    TEXT,
-    Json,
-    enum_of,
-    list_of,
-    object_of,
-    ref,
-)
+from chronotile.protocols.common.openapi import ADDRESS, COUNT, INDEX, OBJECT, TEXT, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.processes.execution import TRANSMISSIONS
 from chronotile.protocols.common.processes.media_types import BASE64, HTML, JSON
 from chronotile.protocols.ogcapi.block import JSON_OR_HTML, BuildingBlock, context_for, document_query

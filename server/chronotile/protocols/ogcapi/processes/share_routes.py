@@ -5,13 +5,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.errors import UnknownPath
+from chronotile.core.model.types import Json
 from chronotile.http.run import GRANTS, JOBS, run, state_of, url_without_key, user_of
 from chronotile.jobs.queue.shares import NewShare
 from chronotile.protocols.common.openapi import ref
 from chronotile.protocols.common.processes.jobs import granted_job, moment_text
 from chronotile.protocols.common.processes.media_types import JSON
 from chronotile.protocols.common.query.parameter import whole
-from chronotile.protocols.ogcapi.block import Json, document_query
+from chronotile.protocols.ogcapi.block import document_query
 from chronotile.protocols.ogcapi.processes.documents import OF_JOB, describe, live_job
 from chronotile.protocols.ogcapi.processes.job_routes import JOB
 

@@ -9,12 +9,13 @@ import orjson
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
 from chronotile.core.model.job import Callback, Execution, Job, Message, Status, Subscriber
+from chronotile.core.model.types import Json
 from chronotile.core.web.places import Places
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
 from chronotile.protocols.common.processes.media_types import JSON
 from chronotile.protocols.common.processes.results import job_address, results_document, results_of
-from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.processes.documents import status_document
 
 MEMBER = "subscriber"

@@ -10,12 +10,12 @@ from chronotile.core.model.collection import licence_of, rights_of
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_instant, step_of
+from chronotile.core.model.types import Json
 from chronotile.pipeline.search.search_items import items_of
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.links import ATOM, collection_path, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import without_empty
-from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, lacking_formats
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext, access_links
 from chronotile.protocols.ogcapi.documents.params import CollectionsQuery

@@ -12,6 +12,7 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownItem
 from chronotile.core.model.collection import licence_of, rights_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.core.model.time.instants import TimeSelection, TimeSpan
+from chronotile.core.model.types import Json
 from chronotile.pipeline.products import is_picture
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import find_product, listed_collections, search_items
@@ -20,7 +21,6 @@ from chronotile.protocols.common.attributes import moment_in, text_of
 from chronotile.protocols.common.links import asset_path, item_path, link, product_path
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.terms import terms_filter
-from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.filters import FILTER
 from chronotile.protocols.ogcapi.records.params import DATETIME, MAX_IDS, Q, RecordsQuery

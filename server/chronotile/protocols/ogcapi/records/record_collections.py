@@ -13,9 +13,10 @@ import orjson
 
 from chronotile.catalog.catalogue import Catalogue, Contact
 from chronotile.core.model.items import Unanswered
+from chronotile.core.model.types import Json
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import NUMBER, TEXT, Json, enum_of, list_of, without_empty
+from chronotile.protocols.common.openapi import NUMBER, TEXT, enum_of, list_of, without_empty
 from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.filters import GEOMETRY
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.items import Unanswered, product_id
 from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import CURRENT, unanswered_members, warned
 from chronotile.http.run import DOCUMENTS, LOOKUPS, SEARCHES, services_of, state_of
@@ -26,7 +27,6 @@ from chronotile.protocols.common.openapi import (
     TEXT,
     UNANSWERED,
     Examples,
-    Json,
     enum_of,
     list_of,
     object_of,

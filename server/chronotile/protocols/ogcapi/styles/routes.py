@@ -17,24 +17,14 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.request import LegendRequest
 from chronotile.core.model.style import Style
+from chronotile.core.model.types import Json
 from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.http.run import DOCUMENTS, run, services_of
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, LegendFormat, draw_legend
 from chronotile.pipeline.styling.legend_picture import LegendShape
 from chronotile.pipeline.styling.write_style import style_members, style_yaml
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import (
-    BINARY,
-    NUMBER,
-    PAIR,
-    TEXT,
-    TRUTH,
-    Json,
-    enum_of,
-    list_of,
-    object_of,
-    ref,
-)
+from chronotile.protocols.common.openapi import BINARY, NUMBER, PAIR, TEXT, TRUTH, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.operation import Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, format_of, names_of, whole

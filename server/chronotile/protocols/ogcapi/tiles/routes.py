@@ -15,6 +15,7 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.tiles import TileMatrixSet
 from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import Handler
 from chronotile.http.respond import CURRENT, SHORT, known_etags, remember, respond
 from chronotile.http.run import PICTURES, run, services_of
@@ -32,7 +33,6 @@ from chronotile.protocols.common.openapi import (
     PAIR,
     TEXT,
     Examples,
-    Json,
     enum_of,
     in_path,
     list_of,

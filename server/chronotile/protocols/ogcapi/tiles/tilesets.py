@@ -13,6 +13,7 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox, box_in, box_of_all
 from chronotile.core.model.places import PlaceSet, Property
 from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.pipeline.tile_ranges import box_in_set
 from chronotile.protocols.common.links import link
@@ -20,7 +21,7 @@ from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of, text
-from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.maps.drawing import BACKGROUND, COLLECTIONS, COLOURING, DATETIME, MEDIA_TYPES, SUBSET
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     JSON,

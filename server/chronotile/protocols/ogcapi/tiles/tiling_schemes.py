@@ -10,11 +10,12 @@ from chronotile.core.errors import InvalidParameter, TileOutOfRange
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.model.types import Json
 from chronotile.pipeline.tile_ranges import check_in_range, shown_matrices, shown_range
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.place import TileAddress, in_axis_order
-from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.maps.params import box_to
 
 JSON = "application/json"

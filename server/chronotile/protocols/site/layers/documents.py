@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import numpy as np
@@ -16,7 +15,8 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import CUBE_TYPE
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import ONE_NS, Instant, InstantArray, TimeDomain, format_instant
+from chronotile.core.model.time.instants import ONE_NS, TimeDomain, format_instant
+from chronotile.core.model.types import Instant, InstantArray, Json
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.maps.animation import usual_format
@@ -30,10 +30,8 @@ from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.cursor import url_of_page
 from chronotile.protocols.common.xml import render_xml
 
-Document = dict[str, Any]
 
-
-def layer_list(context: CapabilitiesContext) -> Document:
+def layer_list(context: CapabilitiesContext) -> Json:
     """Return all layers, each with the little that a choice among them needs; advertised aliases are listed too."""
     catalogue = context.services.catalogue
     offered = catalogue.offered_layers
@@ -44,7 +42,7 @@ def layer_list(context: CapabilitiesContext) -> Document:
     }
 
 
-def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Document:
+def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Json:
     """Return a layer as the list has it, under one of its names; its revision is the last that was found."""
     return {
         "id": name,
@@ -65,7 +63,7 @@ def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Docu
     }
 
 
-def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Document:
+def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Json:
     """Return all that is known of a layer."""
     grid, services = layer.main_variable.grid, context.services
     collection = services.catalogue.collection(layer.collection)
@@ -88,12 +86,12 @@ def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Docume
     }
 
 
-def _full_turn(layer: Layer) -> Document:
+def _full_turn(layer: Layer) -> Json:
     circle = None if layer.is_composite else layer.main_variable.encoding.circle
     return {} if circle is None else {"full_turn": circle}
 
 
-def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Document:
+def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Json:
     """The layer and classes that say which pixels are clear, and id and revision of the layer without all others."""
     services = context.services
     clear = services.catalogue.clear.get(layer.id)
@@ -105,7 +103,7 @@ def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Document:
     return {"clear": {"layer": quality, "values": list(clear.mask.keep), "masked": clear.id, "revision": revision}}
 
 
-def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Document:
+def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Json:
     """Return one page of a layer's times, with the shares of valid pixels as far as they are known.
 
     The end of a day or period is the first instant after it; exact instants have none.
@@ -140,7 +138,7 @@ def next_page(
     return page, url_of_page(path, query, rest[0])
 
 
-def _times_in_short(layer: Layer, now: Instant) -> Document:
+def _times_in_short(layer: Layer, now: Instant) -> Json:
     instants = layer.times.instants
     if len(instants) == 0:
         return {"first": None, "last": None, "count": 0, "default": None}
@@ -152,7 +150,7 @@ def _times_in_short(layer: Layer, now: Instant) -> Document:
     return {"first": first, "last": last, "count": len(instants), "default": default}
 
 
-def _style(style: Style, tiles: str) -> Document:
+def _style(style: Style, tiles: str) -> Json:
     legends = {kind: f"{tiles}/legend.{kind}?style={quote(style.id)}" for kind in ("png", "svg", "json")}
     low, high = style.range
     return {
@@ -163,7 +161,7 @@ def _style(style: Style, tiles: str) -> Document:
     }
 
 
-def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Document]:
+def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Json]:
     base, path = context.base, quote(name)
     catalogue: Catalogue = context.services.catalogue
     links = [
@@ -195,7 +193,7 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Docume
     return links
 
 
-def _capabilities(service: str, where: str, base: str, media_type: str) -> Document:
+def _capabilities(service: str, where: str, base: str, media_type: str) -> Json:
     query = urlencode({"SERVICE": service.upper(), "REQUEST": "GetCapabilities"})
     return link(service, f"{base}{where}?{query}", media_type, f"capabilities of {service.upper()}")
 

@@ -15,7 +15,8 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import MapRequest
-from chronotile.core.model.time.instants import ABSENT, Instant, TimeSelection
+from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.types import Instant
 from chronotile.http.endpoint import dated_problem
 from chronotile.http.respond import known_etags, respond, respond_with_content, respond_with_document
 from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of, state_of

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.model.types import Json
 from chronotile.http.endpoint import problem_response
 from chronotile.http.respond import respond_with_document
 from chronotile.http.run import base_url, services_of, state_of
@@ -27,7 +28,6 @@ from chronotile.protocols.common.openapi import (
     TEXT,
     TRUTH,
     WHOLE,
-    Json,
     examples_of,
     list_of,
     object_of,

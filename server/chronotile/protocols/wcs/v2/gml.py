@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chronotile.core.model.coverage import Coverage, Numbers
+from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.crs import Crs, crs_of, is_north_first
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.request import IsActive
-from chronotile.core.model.time.instants import InstantArray
+from chronotile.core.model.types import InstantArray, NumberArray
 from chronotile.core.xml_text import xml_name
 from chronotile.pipeline.encoders.coverage.attributes import is_scaled
 from chronotile.pipeline.encoders.coverage.strips import strips
@@ -163,6 +163,8 @@ def tuple_list(coverage: Coverage, is_active: IsActive) -> str:
 
 
 def _texts(coverage: Coverage, field: int, is_active: IsActive) -> list[str]:
-    numbers: Numbers = np.concatenate([each.numbers.ravel() for each in strips(coverage, field, is_active=is_active)])
+    numbers: NumberArray = np.concatenate(
+        [each.numbers.ravel() for each in strips(coverage, field, is_active=is_active)]
+    )
     texts: list[str] = numbers.astype(str).tolist()
     return texts if numbers.dtype.kind in "iu" else ["NaN" if text == "nan" else text for text in texts]

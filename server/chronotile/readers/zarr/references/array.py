@@ -15,7 +15,7 @@ from isal import isal_zlib
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
-from chronotile.core.model.raster import Numbers
+from chronotile.core.model.types import NumberArray
 from chronotile.readers.caches.block_cache import KEY_BYTES, BlockCache
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.library_errors import Damaged, one_line
@@ -58,7 +58,7 @@ class ChunkDecoder:
         """The bytes of a decoded chunk."""
         return math.prod(self.shape) * self.dtype.itemsize
 
-    def decode(self, data: bytes) -> Numbers:
+    def decode(self, data: bytes) -> NumberArray:
         """Return the numbers of a whole chunk.
 
         Raises:
@@ -166,7 +166,7 @@ class ReferenceArray(ZarrArray):
         self._files, self._state, self._cache = files, state, cache
         self._counts = chunk_counts(node)
         self._key = f"{state()} {node.path}"
-        self._fetching: dict[int, Future[Numbers | None]] = {}
+        self._fetching: dict[int, Future[NumberArray | None]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -178,7 +178,7 @@ class ReferenceArray(ZarrArray):
         """Return a text that changes with the references."""
         return self._state()
 
-    def read(self, selection: Selection) -> Numbers:
+    def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order.
 
         Raises:
@@ -198,9 +198,9 @@ class ReferenceArray(ZarrArray):
     def _number(self, first: Sequence[int]) -> int:
         return number_of([index // length for index, length in zip(first, self.chunks, strict=True)], self._counts)
 
-    def _chunks(self, numbers: Iterable[int]) -> dict[int, Numbers]:
+    def _chunks(self, numbers: Iterable[int]) -> dict[int, NumberArray]:
         """The chunks that are not missing, by number."""
-        found: dict[int, Numbers] = {}
+        found: dict[int, NumberArray] = {}
         ranges: dict[int, ByteRange] = {}
         for number in numbers:
             cached = self._cached(number)
@@ -213,11 +213,11 @@ class ReferenceArray(ZarrArray):
                 ranges[number] = entry
         return found | self._fetched(ranges)
 
-    def _fetched(self, ranges: Mapping[int, ByteRange]) -> dict[int, Numbers]:
+    def _fetched(self, ranges: Mapping[int, ByteRange]) -> dict[int, NumberArray]:
         """The chunks of these ranges; what another thread is fetching is waited for."""
         with self._lock:
             others = {number: self._fetching[number] for number in ranges if number in self._fetching}
-            mine = {number: Future[Numbers | None]() for number in ranges if number not in others}
+            mine = {number: Future[NumberArray | None]() for number in ranges if number not in others}
             self._fetching.update(mine)
         try:
             found = self._fetch({number: ranges[number] for number in mine})
@@ -235,20 +235,20 @@ class ReferenceArray(ZarrArray):
         again = self._fetch({number: ranges[number] for number, chunk in waited.items() if chunk is None})
         return found | {number: chunk for number, chunk in waited.items() if chunk is not None} | again
 
-    def _fetch(self, ranges: Mapping[int, ByteRange]) -> dict[int, Numbers]:
+    def _fetch(self, ranges: Mapping[int, ByteRange]) -> dict[int, NumberArray]:
         if not ranges:
             return {}
         data = self._files.read(list(ranges.values()))
         return {number: self._decode(number, each) for number, each in zip(ranges, data, strict=True)}
 
-    def _decode(self, number: int, data: bytes) -> Numbers:
+    def _decode(self, number: int, data: bytes) -> NumberArray:
         """The chunk, which is cached."""
         chunk = np.ascontiguousarray(self._decoder.decode(data))
         if self._cache is not None and chunk.nbytes <= self._cache.largest_window_bytes:
             self._cache.keep(self._key_of(number), chunk.reshape(-1).view(np.uint8))
         return chunk
 
-    def _cached(self, number: int) -> Numbers | None:
+    def _cached(self, number: int) -> NumberArray | None:
         size = self._decoder.size
         if self._cache is None or size > self._cache.largest_window_bytes:
             return None
@@ -259,7 +259,7 @@ class ReferenceArray(ZarrArray):
         return blake2b(f"{self._key} {number}".encode(), digest_size=KEY_BYTES).digest()
 
 
-def _selected(chunk: Numbers, own: Selection) -> Numbers:
+def _selected(chunk: NumberArray, own: Selection) -> NumberArray:
     """What a selection takes of a chunk; entries that are integers fall away."""
     selected = chunk
     for axis, (part, length) in reversed(list(enumerate(zip(own, chunk.shape, strict=True)))):

@@ -7,10 +7,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
+from chronotile.core.model.types import Int64Array
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.zarr.metadata import ArrayNode
@@ -94,7 +94,7 @@ class ReferenceTable:
         return ByteRange(self._addresses[self._file[row]], int(self._offset[row]), None if size == _WHOLE else size)
 
 
-def _numbers(names: Sequence[str], node: ArrayNode) -> NDArray[np.int64]:
+def _numbers(names: Sequence[str], node: ArrayNode) -> Int64Array:
     """The number of each chunk, by names such as `0.3.1`.
 
     Raises:

@@ -12,8 +12,8 @@ from chronotile.catalog.items.preparing import assets_of_form, form_of
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand
-from chronotile.core.model.kept import MOST_BYTES, kept
 from chronotile.core.model.raster import Encoding
+from chronotile.core.size_cache import MAX_BYTES, cache_by_size
 from chronotile.readers.joined.common_encoding import Recoding
 
 
@@ -21,7 +21,7 @@ def counted(max_bytes):
     """A function whose results take as many bytes as its argument says, and what it was called with."""
     calls = []
 
-    @kept(lambda _result, size, *_others: size, max_bytes)
+    @cache_by_size(lambda _result, size, *_others: size, max_bytes)
     def make(size, name=""):
         calls.append((size, name))
         return f"{size} {name}"
@@ -49,7 +49,7 @@ def test_threads_that_make_the_same_at_once_count_it_once():
     calls = []
     at_once = threading.Barrier(2)
 
-    @kept(lambda _result, _name: 40, 100)
+    @cache_by_size(lambda _result, _name: 40, 100)
     def slow(name):
         if name == "a":
             at_once.wait(60)
@@ -84,6 +84,6 @@ def test_what_many_sources_differ_in_takes_no_more_than_its_bytes(make):
     try:
         for number in range(400):
             make(number)
-        assert tracemalloc.get_traced_memory()[0] <= MOST_BYTES + (2 << 20)
+        assert tracemalloc.get_traced_memory()[0] <= MAX_BYTES + (2 << 20)
     finally:
         tracemalloc.stop()

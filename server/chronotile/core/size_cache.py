@@ -1,4 +1,4 @@
-"""Results of functions kept up to so many bytes: `functools.lru_cache` counts results, however large they are."""
+"""Function cache with a limit in bytes; `functools.lru_cache` limits the number of results, however large they are."""
 
 import threading
 from collections import OrderedDict
@@ -9,31 +9,31 @@ from typing import TypeVar, TypeVarTuple
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 
 
-def kept(
-    size_of: Callable[..., int], max_bytes: int = MOST_BYTES
+def cache_by_size(
+    size_of: Callable[..., int], max_bytes: int = MAX_BYTES
 ) -> Callable[[Callable[[*Arguments], Result]], Callable[[*Arguments], Result]]:
-    """Return a decorator of functions with hashable positional arguments; those used last are kept, by any thread.
+    """Return a decorator for functions with hashable positional arguments: a thread-safe LRU cache of results.
 
     Args:
-        size_of: Is given a result and the arguments; returns about how many bytes they take.
-        max_bytes: Of all results of the function.
+        size_of: Called with a result and the arguments; returns their approximate size in bytes.
+        max_bytes: Limit for all results of the function. A larger single result is not cached.
     """
 
-    def decorate(make: Callable[[*Arguments], Result]) -> Callable[[*Arguments], Result]:
+    def decorate(compute: Callable[[*Arguments], Result]) -> Callable[[*Arguments], Result]:
         results: OrderedDict[Hashable, tuple[Result, int]] = OrderedDict()
         lock, total = threading.Lock(), 0
 
-        @wraps(make)
-        def get(*arguments: *Arguments) -> Result:
+        @wraps(compute)
+        def get_or_compute(*arguments: *Arguments) -> Result:
             nonlocal total
             with lock:
-                if (found := results.get(arguments)) is not None:
+                if (entry := results.get(arguments)) is not None:
                     results.move_to_end(arguments)
-                    return found[0]
-            result = make(*arguments)
+                    return entry[0]
+            result = compute(*arguments)
             size = size_of(result, *arguments)
             with lock:
                 if arguments not in results and size <= max_bytes:
@@ -43,6 +43,6 @@ def kept(
                     total -= results.popitem(last=False)[1][1]
             return result
 
-        return get
+        return get_or_compute
 
     return decorate
