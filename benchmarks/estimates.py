@@ -182,7 +182,7 @@ def of_scenes(services: Services) -> Iterator[Asked]:
 def with_limit(services: Services, seconds: float) -> Services:
     """Return services with another limit, whose other limits refuse nothing."""
     most = dict.fromkeys(("max_series_values", "max_area_values", "max_animation_pixels", "max_cube_values"), 1 << 40)
-    limits = replace(services.catalogue.limits, max_seconds=seconds, **most)
+    limits = services.catalogue.limits.model_copy(update={"max_seconds": seconds, **most})
     return replace(services, catalogue=replace(services.catalogue, limits=limits))
 
 

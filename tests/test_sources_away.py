@@ -480,7 +480,7 @@ def test_server_waits_no_longer_for_ten_that_hang_than_for_one(source, configure
     )
     archive = open_configured(Settings(config=place), patience_s=elsewhere.START_S)
 
-    assert archive.away == {*names, "far"}
+    assert archive.unavailable == {*names, "far"}
     archive.close()
 
 

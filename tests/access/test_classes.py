@@ -5,7 +5,7 @@ import random
 import pytest
 
 from chronotile.access.classes import kind_of
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.protocols.common.query.kvp import Kvp
 
 ITEMS = "/ogcapi/collections/fields/items"

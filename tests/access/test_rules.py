@@ -14,7 +14,7 @@ from chronotile.core.model.access import EVERYONE, AccessRules, Rule
 from chronotile.core.model.collection import Collection
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, NativeGrid
-from chronotile.pipeline.granted import granted
+from chronotile.pipeline.granted import restrict
 from chronotile.pipeline.maps.resolve import with_expression
 from chronotile.readers.kinds import kind_options
 from tests.protocols import served
@@ -113,21 +113,21 @@ def mixed() -> Collection:
 def test_a_collection_is_described_as_if_there_was_no_hidden_layer() -> None:
     catalogue = served.make_services(mixed()).catalogue
 
-    (seen,) = catalogue.granted(PUBLIC, "see").collections
+    (seen,) = catalogue.restrict(PUBLIC, "see").collections
 
     assert [layer.id for layer in seen.layers] == ["SHOWN"]
     assert seen.bbox == seen.layers[0].main_variable.grid.bbox_in(crs_of("CRS:84"))
     assert seen.attribution == "of 2020"
     assert seen.is_partial
-    assert catalogue.granted(ANN, "see") is catalogue
+    assert catalogue.restrict(ANN, "see") is catalogue
 
 
 def test_names_of_sources_that_are_away_are_hidden_too() -> None:
     catalogue = replace(
         served.make_services().catalogue,
-        away={"gone": "gone", "GONE": "gone", "open": "open"},
-        rules_of_away={"gone": HIDDEN, "GONE": HIDDEN, "open": EVERYONE},
-    ).granted(PUBLIC, "see")
+        unavailable={"gone": "gone", "GONE": "gone", "open": "open"},
+        rules_of_unavailable={"gone": HIDDEN, "GONE": HIDDEN, "open": EVERYONE},
+    ).restrict(PUBLIC, "see")
 
     with pytest.raises(UnknownLayer):
         catalogue.layer("GONE")
@@ -140,12 +140,12 @@ def test_names_of_sources_that_are_away_are_hidden_too() -> None:
 def test_a_collection_that_is_away_has_no_items_for_users_who_may_not_see_all_of_it() -> None:
     catalogue = replace(
         served.make_services().catalogue,
-        away={"scenes": "scenes", "PUBLIC": "scenes", "SECRET": "scenes", "open": "open"},
-        rules_of_away={"scenes": EVERYONE, "PUBLIC": EVERYONE, "SECRET": HIDDEN, "open": EVERYONE},
+        unavailable={"scenes": "scenes", "PUBLIC": "scenes", "SECRET": "scenes", "open": "open"},
+        rules_of_unavailable={"scenes": EVERYONE, "PUBLIC": EVERYONE, "SECRET": HIDDEN, "open": EVERYONE},
     )
 
-    assert catalogue.granted(PUBLIC, "see").whole_away == {"open"}
-    assert catalogue.granted(ANN, "see").whole_away == {"open", "scenes"}
+    assert catalogue.restrict(PUBLIC, "see").wholly_unavailable == {"open"}
+    assert catalogue.restrict(ANN, "see").wholly_unavailable == {"open", "scenes"}
 
 
 def test_a_granted_composite_gives_no_values_of_hidden_variables() -> None:
@@ -153,7 +153,7 @@ def test_a_granted_composite_gives_no_values_of_hidden_variables() -> None:
     composite = served.make_composite()
     services = served.make_services(served.make_collection(red, shown, composite))
     services = replace(services, catalogue=replace(services.catalogue, access=AccessRules()))
-    seen = granted(services, PUBLIC)
+    seen = restrict(services, PUBLIC)
 
     assert not seen.catalogue.layer(composite.id).queryable
     with pytest.raises(InvalidParameter, match="NDVI"):

@@ -352,9 +352,9 @@ def test_a_session_that_is_held_needs_no_database(provider: Provider, tmp_path: 
         assert server.client.get(PRIVATE).status_code == 200
         server.client.cookies.clear()
         assert server.client.get("/layers").status_code == 200
-        away = server.client.get("/layers", headers={"Cookie": f"chronotile_session={'x' * 43}"})
-        assert away.status_code == 503
-        assert "sessions of users cannot be read" in away.text
+        unavailable = server.client.get("/layers", headers={"Cookie": f"chronotile_session={'x' * 43}"})
+        assert unavailable.status_code == 503
+        assert "sessions of users cannot be read" in unavailable.text
 
 
 def test_a_user_has_so_many_sessions_and_the_oldest_end(serve: Serve, database: str | None) -> None:

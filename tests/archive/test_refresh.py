@@ -93,12 +93,12 @@ def test_a_configuration_with_mistakes_leaves_the_archive_as_it_is(open_at, plac
 
 def test_a_store_that_is_gone_is_told_fails_and_comes_back(open_at, place, tmp_path):
     archive = open_at(place)
-    (tmp_path / "made.zarr").rename(tmp_path / "away.zarr")
+    (tmp_path / "made.zarr").rename(tmp_path / "unavailable.zarr")
 
     without = again(archive, place)
     with pytest.raises(SourceUnavailable):
         value_of(without)
-    (tmp_path / "away.zarr").rename(tmp_path / "made.zarr")
+    (tmp_path / "unavailable.zarr").rename(tmp_path / "made.zarr")
     back = again(without, place)
 
     assert [len(list(each.services.catalogue.layers)) for each in (archive, without, back)] == [2, 2, 2]

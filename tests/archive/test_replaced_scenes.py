@@ -120,12 +120,12 @@ def test_the_index_has_a_replaced_file_once_it_was_read(client, files, tmp_path)
 
 def test_a_file_that_is_gone_is_left_out_and_named(client, files, tmp_path):
     before = client.get(SERIES)
-    files[0].rename(tmp_path / "away.tif")
+    files[0].rename(tmp_path / "unavailable.tif")
 
     without = client.get(SERIES, headers={"If-None-Match": before.headers["ETag"]})
     assert (without.status_code, values_of(without)) == (200, [None, 50, 50])
 
-    (tmp_path / "away.tif").rename(files[0])
+    (tmp_path / "unavailable.tif").rename(files[0])
     assert values_of(client.get(SERIES)) == [50, 50, 50]
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from chronotile.catalog.build import absolute_href, build_catalogue, source_specs
+from chronotile.catalog.build import build_catalogue
 from chronotile.catalog.offered import offered_places
+from chronotile.catalog.source_specs import absolute_href, source_specs
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.collection import Alias, Composite, Finding
 from chronotile.core.model.grid import BBox

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.catalog.build import source_specs
-from chronotile.catalog.catalogue import Contact, Limits, PostalAddress
-from chronotile.catalog.load import configuration_of, load_configuration
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.load import load_configuration, parse_configuration
+from chronotile.catalog.service_info import Contact, PostalAddress
 from chronotile.catalog.source_section import RegularTimes
+from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.collection import Mask, TimeRules
 from chronotile.core.model.expression import parse_expression
@@ -249,7 +250,7 @@ def test_values_without_a_file_are_checked_alike(tmp_path):
     values = {"collections": {"c": {"source": {"kind": "cog", "hreff": "a.tif"}}}}
 
     with pytest.raises(ConfigurationError) as caught:
-        configuration_of(values, file=Path("data/found"), kinds=kind_options())
+        parse_configuration(values, file=Path("data/found"), kinds=kind_options())
 
     assert caught.value.mistakes == (
         "data/found: collections.c.source.href: the key is missing",
@@ -657,7 +658,7 @@ def test_any_value_of_a_key_gives_a_configuration_or_mistakes(values):
 def mistakes_in(values):
     """The lines that values are refused with; any other exception fails the test."""
     try:
-        configuration_of(values, file=Path("x.yaml"), kinds=kind_options())
+        parse_configuration(values, file=Path("x.yaml"), kinds=kind_options())
     except ConfigurationError as error:
         return error.mistakes
     return ()
@@ -673,7 +674,7 @@ def test_regular_times_are_refused_or_ascend(start, step, count):
     values = {"start": str(start), "step": step, "count": count}
     source = {"kind": "cog", "href": "a", "times": values}
     try:
-        configuration = configuration_of(
+        configuration = parse_configuration(
             {"collections": {"c": {"source": source}}}, file=Path("x.yaml"), kinds=kind_options()
         )
     except ConfigurationError:

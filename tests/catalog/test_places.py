@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.catalog.build import places_specs
+from chronotile.catalog.source_specs import places_specs
 from chronotile.core.errors import UnknownPlace
 from chronotile.core.model.places import PlacesSpec
 from chronotile.readers.places.place_files import read_places

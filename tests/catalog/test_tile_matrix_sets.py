@@ -5,7 +5,7 @@ import json
 import morecantile
 import pytest
 
-from chronotile.catalog.load import MAX_FILE_BYTES, load_tile_matrix_set
+from chronotile.catalog.tile_matrix_sets import MAX_FILE_BYTES, load_tile_matrix_set
 from chronotile.core.errors import InvalidParameter
 
 SERVED = [name for name in morecantile.tms.list() if not morecantile.tms.get(name).is_variable]

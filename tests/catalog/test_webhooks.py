@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.catalog.load import configuration_of, load_configuration
+from chronotile.catalog.load import load_configuration, parse_configuration
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.web.places import web_places
 from chronotile.jobs.queue.webhooks.allowed import webhook_findings
@@ -21,7 +21,7 @@ def configured(*webhooks, **service):
         "service": {"webhooks": list(webhooks), **service},
         "collections": {"s2": {"source": {"kind": "zarr", "href": "a.zarr"}, "variables": {"NDVI": {}}}},
     }
-    return configuration_of(values, file=Path("/nowhere/chronotile.yaml"), kinds=kind_options())
+    return parse_configuration(values, file=Path("/nowhere/chronotile.yaml"), kinds=kind_options())
 
 
 def mistakes_of(*webhooks):

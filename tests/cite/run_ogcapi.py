@@ -26,8 +26,8 @@ from lxml import etree
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.archive.live import LiveArchive
-from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.limits import Limits
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.connection import connect

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from chronotile.app.application import ServerOptions, application
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.http import guard
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import FixedServices

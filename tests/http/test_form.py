@@ -5,7 +5,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import InvalidParameter, LimitExceeded
 from chronotile.http.endpoint import body_of
 from chronotile.http.limiter import Limiter

@@ -278,7 +278,7 @@ def test_files_of_another_grid_are_written_again(write, services, tmp_path):
 
 
 def test_a_year_of_more_values_than_a_cube_may_have_is_left_out_with_a_note(services, tmp_path):
-    limits = dataclasses.replace(services.catalogue.limits, max_cube_values=65_536)
+    limits = services.catalogue.limits.model_copy(update={"max_cube_values": 65_536})
     small = dataclasses.replace(services, catalogue=dataclasses.replace(services.catalogue, limits=limits))
 
     report = write_cubes(small, tmp_path / "cubes", OPTIONS, progress=lambda _what, _share: None)

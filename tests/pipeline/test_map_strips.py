@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from rasterio.io import MemoryFile
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import ClientGone, LimitExceeded
 from chronotile.core.model import raster
 from chronotile.core.model.crs import crs_of

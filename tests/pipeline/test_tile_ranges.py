@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from affine import Affine
 
-from chronotile.catalog.load import load_tile_matrix_set
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid
 from chronotile.pipeline.tile_ranges import native_matrix

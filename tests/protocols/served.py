@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from chronotile.catalog.catalogue import Catalogue, Limits, ServiceInfo
-from chronotile.catalog.load import load_tile_matrix_set
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.service_info import ServiceInfo
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.collection import Alias, Collection, Composite, Layer, SourceInfo, TimeRules, VariableInfo
 from chronotile.core.model.crs import CRS84, crs_of, transformer

@@ -10,7 +10,7 @@ from lxml import etree, html
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
+from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
 from chronotile.core.model.style import Style
 from tests.protocols import served
 

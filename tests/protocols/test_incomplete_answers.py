@@ -44,7 +44,9 @@ def client(tmp_path_factory):
         put(index, "s2", [])
         passes.give_up(passes.begin("s2", source="x", holder="me"))
         services = services_over(index)
-        services = replace(services, catalogue=replace(services.catalogue, away={"far": "far", "far.NDVI": "far"}))
+        services = replace(
+            services, catalogue=replace(services.catalogue, unavailable={"far": "far", "far.NDVI": "far"})
+        )
         with TestClient(application(services)) as client:
             yield client
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import MapRequest

@@ -1,14 +1,13 @@
 """A request whose estimate exceeds `max_seconds` is refused in the words of its protocol, with the job that does it."""
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.time.instants import domain_of_instants
 from tests.protocols import served
 
@@ -47,7 +46,7 @@ XML = {
 
 @pytest.fixture(scope="module")
 def client():
-    limits = replace(Limits(), max_seconds=LEAST_S)
+    limits = Limits(max_seconds=LEAST_S)
     days = np.datetime64("2020-04-01", "ns") + np.arange(90) * np.timedelta64(1, "D")
     layer = served.make_layer(variable=served.make_variable(times=domain_of_instants(days)))
     with TestClient(application(served.make_services(served.make_collection(layer), limits=limits))) as one:

@@ -3,7 +3,7 @@
 import pytest
 from lxml import etree, html
 
-from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
+from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
 from tests.protocols import served
 
 ADDRESS = PostalAddress(street="Wetstraat 1", city="Brussels", region="BRU", postcode="1000", country="Belgium")

@@ -19,7 +19,7 @@ from chronotile.access.classes import Kind, kind_of
 from chronotile.access.quotas import LEASE, Lease, LeaseKey, Quotas, QuotaTable
 from chronotile.access.tables import AWAY, DAY_S, OpenedLater
 from chronotile.access.usage import USAGE, By, UsageTable, day_of
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.database import SQLITE, open_engine
 from chronotile.core.model.access import AccessRules, Amounts
 from chronotile.http.job_access import network_of
@@ -194,7 +194,7 @@ class Accounts:
         catalogue = services_of(HTTPConnection(scope)).catalogue
         user, organisation = (_host(scope), None) if principal is None else (principal.name, principal.organisation)
         name = layer_of(scope) if layer is None else layer
-        known = catalogue.known_name(name) or catalogue.known_name(name.partition(",")[0])
+        known = catalogue.canonical_name(name) or catalogue.canonical_name(name.partition(",")[0])
         kind = kind_of(route, scope, catalogue.service)
         return int(self._clock() // DAY_S), user, organisation, known, kind
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from starlette.datastructures import QueryParams
 from starlette.types import Scope
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.access import RequestClass
 from chronotile.http.respond import header_value, parse_weights
 

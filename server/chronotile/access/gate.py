@@ -35,7 +35,7 @@ from chronotile.http.meter import COUNTER
 from chronotile.http.respond import RawHeader, header_value, join_values, set_headers
 from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SERVICES, SESSION_EXPIRED, SHARE, Principal, ServerState
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
-from chronotile.pipeline.granted import EVERYBODY, granted
+from chronotile.pipeline.granted import EVERYBODY, restrict
 from chronotile.pipeline.services import Services
 
 CHALLENGES = ('Bearer realm="chronotile"', 'Basic realm="chronotile", charset="UTF-8"')
@@ -203,7 +203,7 @@ class _NarrowedServices:
                 self._kept.clear()
             found = self._kept.get(key)
             if found is None:
-                found = self._kept[key] = granted(origin, subjects, right)
+                found = self._kept[key] = restrict(origin, subjects, right)
                 if len(self._kept) > MOST_NARROWED:
                     self._kept.popitem(last=False)
             else:

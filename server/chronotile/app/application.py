@@ -38,10 +38,10 @@ from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.index.write import ItemWriter
 from chronotile.archive.live import LiveArchive, archive_id_at, id_of_open
 from chronotile.archive.open import Archive, open_archive
-from chronotile.catalog.build import source_specs
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
+from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.core.machine import this_machine
 from chronotile.core.model.collection import SourceSpec

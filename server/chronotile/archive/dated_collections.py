@@ -17,7 +17,7 @@ def _dated(archive: Archive) -> Iterator[DatedCollection]:
     for collection in services.catalogue.collections:
         id_ = collection.id
         reader = services.readers.get(id_)
-        if reader is None or id_ in archive.away or archive.specs[id_].items is not None:
+        if reader is None or id_ in archive.unavailable or archive.specs[id_].items is not None:
             continue
         # What is found in a folder has one state in all.
         state = archive.state.sources.get(id_) or archive.state.sources.get("", "")

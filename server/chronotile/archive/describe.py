@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import years_text
+from chronotile.catalog.climatology_texts import years_text
 from chronotile.core.model.collection import Finding, Layer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, NativeGrid

@@ -12,7 +12,7 @@ import numpy as np
 
 from chronotile.archive.describe import counted
 from chronotile.catalog.checks import default_id
-from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, named_style, widened
+from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, style_for_name, widen_range
 from chronotile.catalog.load import Configuration
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo
@@ -68,7 +68,7 @@ def _what_is_odd(info: VariableInfo, seen: tuple[float, float], styles: Mapping[
     stored = [(value - encoding.offset) / (encoding.scale or 1.0) for value in seen]
     if fill is not None and any(math.isclose(fill, number, rel_tol=1e-6) for number in stored):
         return f"it has {fill}, the default fill of NetCDF, as values; if they stand for no value, set nodata: {fill}"
-    if widened(*seen) != seen and abs(seen[0]) > MOST_TOLD:
+    if widen_range(*seen) != seen and abs(seen[0]) > MOST_TOLD:
         return f"all values seen are about {seen[0]:g}; if that stands for no value, set nodata: in a configuration"
     values = f"values from {seen[0]:g} to {seen[1]:g}"
     landsat = _LANDSAT.get(info.name[:4])
@@ -85,7 +85,7 @@ def _what_is_odd(info: VariableInfo, seen: tuple[float, float], styles: Mapping[
         width = style.range[1] - style.range[0]
         is_far = seen[1] > style.range[1] + 2 * width or seen[0] < style.range[0] - 2 * width
         is_beyond = style.id not in PLAIN_STYLES and is_far
-        is_beyond = is_beyond or (named_style(info.name, styles) is None and _is_reflectance(info, seen))
+        is_beyond = is_beyond or (style_for_name(info.name, styles) is None and _is_reflectance(info, seen))
     return _unscaled(info, values) if is_beyond else None
 
 

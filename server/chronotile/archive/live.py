@@ -19,7 +19,7 @@ from chronotile.archive.discovery.names import slug
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.open import Archive, grown, is_configuration, open_archive, refresh_archive
 from chronotile.catalog.items.opening import read_items
-from chronotile.catalog.load import written_id
+from chronotile.catalog.load import read_configured_id
 from chronotile.catalog.resolve_times import fills_gaps_on_maps
 from chronotile.core.errors import ChronotileError, ConfigurationError
 from chronotile.core.model.collection import Layer
@@ -271,7 +271,7 @@ MOST_NAMES = 6
 
 def changes_line(before: Archive, after: Archive) -> str:
     """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
-    opened = before.away & after.specs.keys() - after.away - before.services.readers.keys()
+    opened = before.unavailable & after.specs.keys() - after.unavailable - before.services.readers.keys()
     changes = _away_changes, _layer_changes, _left_out
     parts = [text for change in changes for text in change(before, after, opened)]
     if not parts:  # collections whose files were rewritten, with the same dates
@@ -287,9 +287,9 @@ def changes_line(before: Archive, after: Archive) -> str:
 
 def _away_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
     """`opened` are collections that are served now for the first time, which says all of their layers and findings."""
-    yield from _named("source of collection", "away", sorted(after.away - before.away))
+    yield from _named("source of collection", "away", sorted(after.unavailable - before.unavailable))
     yield from _named("collection", "served now", sorted(opened))
-    back = (before.away - after.away) & before.services.readers.keys() & after.specs.keys()
+    back = (before.unavailable - after.unavailable) & before.services.readers.keys() & after.specs.keys()
     yield from _named("source of collection", "back", sorted(back))
 
 
@@ -390,4 +390,4 @@ def archive_id_at(place: Path, *, environment: Mapping[str, str]) -> str:
     if not place.exists():
         remedy = "name the configuration, or the folder or file of data"
         raise ConfigurationError([f"{place} cannot be read: there is no such file; {remedy}"])
-    return archive_id(place, written_id(place, environment=environment) if is_configuration(place) else None)
+    return archive_id(place, read_configured_id(place, environment=environment) if is_configuration(place) else None)

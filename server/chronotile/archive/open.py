@@ -11,8 +11,9 @@ from chronotile.archive.findings import files_passed_over, value_findings, with_
 from chronotile.archive.observe import observed_infos, styled_variables, with_clear_layers, with_valid_defaults
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
 from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metadata, with_stated_extents
-from chronotile.catalog.build import build_catalogue, places_specs, source_specs
-from chronotile.catalog.load import Configuration, configuration_of, load_configuration
+from chronotile.catalog.build import build_catalogue
+from chronotile.catalog.load import Configuration, load_configuration, parse_configuration
+from chronotile.catalog.source_specs import places_specs, source_specs
 from chronotile.core.errors import ChronotileError, ConfigurationError, SourceUnavailable
 from chronotile.core.model.collection import LEFT_OUT, Clock, Finding, SourceInfo, SourceSpec
 from chronotile.core.model.places import PlaceSet, PlacesSpec
@@ -59,7 +60,7 @@ class Archive:
     """By collection, of stores that tell in one document what they hold."""
     discovery: Discovery | None = None
     """Where the configuration was made from what a folder or file of data holds."""
-    away: frozenset[str] = frozenset()
+    unavailable: frozenset[str] = frozenset()
     """Collections whose source is elsewhere and could not be read when this archive was made."""
     collection_documents: Mapping[str, CollectionDocument] = field(default_factory=dict)
     """STAC documents of collections, by id."""
@@ -72,8 +73,8 @@ class Archive:
     @property
     def unopened(self) -> dict[str, SourceSpec]:
         """The collections of items of which no item could be opened, by id."""
-        away = self.away - self.services.readers.keys()
-        return {name: spec for name, spec in self.specs.items() if name in away and spec.items is not None}
+        unavailable = self.unavailable - self.services.readers.keys()
+        return {name: spec for name, spec in self.specs.items() if name in unavailable and spec.items is not None}
 
     def close(self) -> None:
         """Let go of the sources."""
@@ -111,7 +112,7 @@ def open_archive(
     folder = refresh.folder_state(place)
     discovery = discover(place, styles, caches, progress=progress)
     file = discovery.root / "chronotile.yaml"
-    configuration = configuration_of(discovery.values(discovery.root), file=file, kinds=kind_options())
+    configuration = parse_configuration(discovery.values(discovery.root), file=file, kinds=kind_options())
     archive = _open(configuration, styles, clock, discovery=discovery, caches=caches)
     return _with_discovery(archive, discovery, folder=folder)
 
@@ -246,15 +247,20 @@ def _open(  # noqa: PLR0913 -- of which four are named
     infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: each.info for name, each in found.opened.items()}
     readers |= {name: each.reader for name, each in found.opened.items()}
-    away = (found.away.keys() - found.opened.keys()) | _without_items(here, index, readers) | unopened
+    unavailable = (found.unavailable.keys() - found.opened.keys()) | _without_items(here, index, readers) | unopened
     catalogue, findings = build_catalogue(
-        completed.configuration, infos, completed.styles, places=places, away=away, shipped=shipped_styles()
+        completed.configuration,
+        infos,
+        completed.styles,
+        places=places,
+        unavailable=unavailable,
+        shipped=shipped_styles(),
     )
     catalogue = with_stated_extents(catalogue, specs, {name: each.body for name, each in completed.documents.items()})
     catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
     catalogue = with_clear_layers(catalogue)
     of_sources = (*of_readers, *elsewhere_findings(found, specs), *reader_findings(readers))
-    if not catalogue.collections and not (away or found.wrong):
+    if not catalogue.collections and not (unavailable or found.wrong):
         raise _nothing_served((*of_sources, *findings), configuration)
     left_out = [each for spec in here.values() for each in kind_of_spec(spec.stored).left_out(spec.stored)]
     if discovery is None:  # else a walk through the folder reports files
@@ -277,7 +283,7 @@ def _open(  # noqa: PLR0913 -- of which four are named
         specs=specs,
         state=replace(state, elsewhere=found.changes),
         documents=documents,
-        away=frozenset(found.away) | away,
+        unavailable=frozenset(found.unavailable) | unavailable,
         collection_documents=completed.documents,
     )
 
@@ -319,7 +325,7 @@ def _opened_here(
     opened = open_sources({name: spec for name, spec in specs.items() if name not in unchanged}, caches)
     failing = {} if before is None else _failing_cubes(before, specs, {*unchanged, *opened.readers})
     readers = {**unchanged, **opened.readers, **failing}
-    return readers, _source_findings(opened.findings, failing), opened.away - readers.keys()
+    return readers, _source_findings(opened.findings, failing), opened.unavailable - readers.keys()
 
 
 def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:
@@ -333,7 +339,7 @@ def _revision(state: ArchiveState, found: SourcesSnapshot) -> str:
         state.written.plain(),
         sorted(state.styles.items()),
         *(sorted(states.items()) for states in (state.sources, state.places)),
-        sorted(found.away),
+        sorted(found.unavailable),
         sorted((name, each.state) for name, each in found.opened.items()),
     )
 

@@ -32,20 +32,20 @@ class OpenSources:
 
     readers: Mapping[str, Reader]
     findings: tuple[Finding, ...]
-    away: frozenset[str]
+    unavailable: frozenset[str]
     """Collections of items whose index, or of whose items all files that were tried, cannot be read now."""
 
 
 def open_sources(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> OpenSources:
     """Return the sources of `specs`; one that does not open is left out and becomes a finding."""
-    away = set[str]()
+    unavailable = set[str]()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="open") as pool:
-        opened = list(pool.map(partial(_open, caches, away), specs.values()))
+        opened = list(pool.map(partial(_open, caches, unavailable), specs.values()))
     found = {spec.collection: each for spec, each in zip(specs.values(), opened, strict=True)}
     return OpenSources(
         readers={name: each for name, each in found.items() if not isinstance(each, Finding)},
         findings=tuple(each for each in opened if isinstance(each, Finding)),
-        away=frozenset(away),
+        unavailable=frozenset(unavailable),
     )
 
 
@@ -66,9 +66,13 @@ def open_elsewhere(caches: ReaderCaches, source: PendingSource) -> Opened:
 def elsewhere_findings(found: SourcesSnapshot, specs: Mapping[str, SourceSpec]) -> list[Finding]:
     """Return a finding for each source elsewhere that is away or wrong, and what was found of those that opened."""
     fails = "its layers fail until it can be read again: "
-    away = [(name, f"{fails if name in found.opened else LEFT_OUT}{reason}") for name, reason in found.away.items()]
+    unavailable = [
+        (name, f"{fails if name in found.opened else LEFT_OUT}{reason}") for name, reason in found.unavailable.items()
+    ]
     wrong = [(name, f"{LEFT_OUT}{reason}; {WRONG}") for name, reason in found.wrong.items()]
-    failures = [Finding("error", name, text, path=shown_href(specs[name].href)) for name, text in (*away, *wrong)]
+    failures = [
+        Finding("error", name, text, path=shown_href(specs[name].href)) for name, text in (*unavailable, *wrong)
+    ]
     return [*failures, *(finding for each in found.opened.values() for finding in each.findings)]
 
 
@@ -81,13 +85,13 @@ def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
     ]
 
 
-def _open(caches: ReaderCaches, away: set[str], spec: SourceSpec) -> Reader | Finding:
+def _open(caches: ReaderCaches, unavailable: set[str], spec: SourceSpec) -> Reader | Finding:
     try:
         with opening("it"):
             return open_source(spec, caches)
     except ChronotileError as error:
         if spec.items is not None and isinstance(error, SourceUnavailable):
-            away.add(spec.collection)
+            unavailable.add(spec.collection)
         # A server fills the index of files after its start, and a live collection has no items before its first search.
         is_filled_later = error.message == NONE_FOUND or (error.message == NONE_INDEXED and spec.kind != "stac")
         severity: Severity = "note" if is_filled_later else "error"

@@ -14,13 +14,13 @@ _SUBJECT = re.compile(r"(group|user|key):[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,1
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-def _subject(text: str) -> str:
+def _check_subject(text: str) -> str:
     if text != PUBLIC and not _SUBJECT.fullmatch(text):
         raise ValueError(f"{text[:60]!r} is not accepted; accepted are public, group:NAME, user:NAME and key:NAME")
     return text
 
 
-def _issuer(text: str) -> str:
+def _check_issuer(text: str) -> str:
     parts = urlsplit(text)
     is_local = parts.scheme == "http" and (parts.hostname in _LOOPBACK or f"{parts.hostname}".endswith(".localhost"))
     if not parts.hostname or not (parts.scheme == "https" or is_local) or parts.query or parts.fragment:
@@ -28,20 +28,20 @@ def _issuer(text: str) -> str:
     return text
 
 
-Subject = Annotated[Text, AfterValidator(_subject)]
-Subjects = tuple[Subject, ...]
+SubjectName = Annotated[Text, AfterValidator(_check_subject)]
+SubjectNames = tuple[SubjectName, ...]
 
 
 class RuleSection(Section):
     """Who may do what: lists of public, group:NAME, user:NAME and key:NAME. For everyone else it does not exist."""
 
-    see: Subjects | None = None
+    see: SubjectNames | None = None
     """Who gets maps, values, series and descriptions; default: as the collection, which is as `access.default`."""
-    download: Subjects | None = None
+    download: SubjectNames | None = None
     """Who of them gets whole files, coverages and Zarr stores; default: all of them."""
-    process: Subjects | None = None
+    process: SubjectNames | None = None
     """Who of them runs processes and jobs; default: all of them."""
-    publish: Subjects | None = None
+    publish: SubjectNames | None = None
     """Who may write items."""
 
     def rule(self, inherited: Rule) -> Rule:
@@ -84,7 +84,7 @@ class QuotaSection(Section):
 class AccessSection(Section):
     """Users and rights. Without this key everyone may see everything."""
 
-    issuer: Annotated[Text, AfterValidator(_issuer)] | None = None
+    issuer: Annotated[Text, AfterValidator(_check_issuer)] | None = None
     """The OpenID Connect provider whose tokens are accepted, as its discovery document names it."""
     audience: Text | None = None
     """What the claim `aud` of tokens must have."""
@@ -96,13 +96,13 @@ class AccessSection(Section):
     """What the viewer requests of the provider: openid, and the scope that gives tokens their audience if one does."""
     organisation_claim: Text = "organization"
     """The claim that names the organisation of a user, for reports of usage."""
-    operate: Subjects = ()
+    operate: SubjectNames = ()
     """Who may see metrics and usage."""
-    cog: Subjects = ()
+    cog: SubjectNames = ()
     """Who may open files at /cog: all files that CHRONOTILE_COG_PREFIXES allows, whatever collections they are of."""
     default: RuleSection = RuleSection()
     """Of collections and sets of places without `access`; by default public."""
-    quotas: dict[Subject, QuotaSection] = Field(default_factory=dict)
+    quotas: dict[SubjectName, QuotaSection] = Field(default_factory=dict)
     """By subject: what each user of it may take in a day. The largest amount of all subjects of a user holds."""
     usage_days: Annotated[int, Field(ge=1, le=36_500)] = 800
     """After how many days counts of usage are deleted."""

@@ -1,46 +1,38 @@
 """From a configuration and what its sources hold to the catalogue."""
 
-import glob
 import logging
-import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import reduce
-from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from chronotile.catalog.access_section import RuleSection, rule_of
-from chronotile.catalog.catalogue import Catalogue, Limits, extent_of
+from chronotile.catalog.catalogue import Catalogue, extent_of
 from chronotile.catalog.checks import default_id, style_mistakes
-from chronotile.catalog.configuration import CollectionSection, CompositeSection, MaskSection, VariableSection
-from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretch_style
+from chronotile.catalog.clear_mask import clear_mask
+from chronotile.catalog.climatology_texts import add_climatology_keyword, add_climatology_sentence
+from chronotile.catalog.configuration import CollectionSection
+from chronotile.catalog.default_styles import composite_style, default_style, stretch_style, style_for_name
 from chronotile.catalog.load import Configuration
-from chronotile.catalog.offered import clear_mask, offered_places, with_climatology, with_keyword
+from chronotile.catalog.offered import offered_places
+from chronotile.catalog.variable_sections import CompositeSection, MaskSection, VariableSection
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
 from chronotile.core.model.access import Rule
 from chronotile.core.model.collection import (
-    DATA,
     Collection,
     Composite,
     Finding,
-    ItemsSpec,
-    KindOptions,
     Layer,
     Mask,
     Resampling,
     SourceInfo,
-    SourceSpec,
     VariableInfo,
-    VariableSpec,
 )
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.items import IndexSettings
-from chronotile.core.model.places import PlaceSet, PlacesSpec
+from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, TimeDomain, common_times, format_instant
 from chronotile.core.model.types import Instant
@@ -50,38 +42,13 @@ from chronotile.core.yaml_source import list_names, nearest, raise_mistakes
 log = logging.getLogger(__name__)
 
 
-def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> dict[str, SourceSpec]:
-    """Return what is to be opened, by collection; relative paths are taken from the file they are written in.
-
-    Args:
-        configuration: What is to be served.
-        styles: All styles by id, which tell variables of classes from others.
-    """
-    specs = {}
-    for collection_id, section in configuration.collections.items():
-        folder, kind = configuration.folder_of("collections", collection_id), configuration.kinds[section.source.kind]
-        spec = _source_spec(collection_id, section, folder, kind)
-        specs[collection_id] = replace(spec, variables=_with_classes(spec.variables, section, styles))
-    return specs
-
-
-def places_specs(configuration: Configuration) -> dict[str, PlacesSpec]:
-    """Return the sets of places that are to be read, by id."""
-    limits = _limits(configuration)
-    folders = {name: configuration.folder_of("places", name) for name in configuration.places}
-    return {
-        name: section.spec(name, path=absolute_href(section.href, folders[name]), limits=limits)
-        for name, section in configuration.places.items()
-    }
-
-
 def build_catalogue(
     configuration: Configuration,
     infos: Mapping[str, SourceInfo],
     styles: Mapping[str, Style],
     *,
     places: Mapping[str, PlaceSet] | None = None,
-    away: AbstractSet[str] = frozenset(),
+    unavailable: AbstractSet[str] = frozenset(),
     shipped: Mapping[str, Style] = MappingProxyType({}),
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
     """Return the catalogue of the collections whose sources opened, and what could not be served of them.
@@ -91,7 +58,7 @@ def build_catalogue(
         infos: What the sources hold, by collection; a collection that is not here is left out without a word.
         styles: All styles by id.
         places: The sets that could be read, by id.
-        away: Collections that are not in `infos` as their source is away for now.
+        unavailable: Collections that are missing in `infos` because their source cannot be read now.
         shipped: Styles that come with chronotile, by id: no rule hides them.
 
     Raises:
@@ -103,24 +70,24 @@ def build_catalogue(
     default = None if configuration.access is None else configuration.access.default
     for collection_id, section in configuration.collections.items():
         if collection_id in infos:
-            offer = _Offer(collection_id, section, infos[collection_id], default)
-            collections += _built(offer, styles, findings)
-    collections = _without_repeated_names(collections, findings)
+            offer = _OpenedCollection(collection_id, section, infos[collection_id], default)
+            collections += _build_collection(offer, styles, findings)
+    collections = _drop_repeated_names(collections, findings)
     made = {style.id: style for each in collections for layer in each.layers for style in layer.styles}
-    named = {each: dict(_configured_names(each, configuration.collections[each], default)) for each in away}
+    named = {each: dict(_configured_names(each, configuration.collections[each], default)) for each in unavailable}
     catalogue = Catalogue(
         service=configuration.service.info(configuration.folder_of("service")),
         collections=tuple(collections),
         styles={**{key: style for key, style in made.items() if style.is_categorical}, **styles},
         crs=configuration.crs,
         tile_matrix_sets=configuration.tile_matrix_sets,
-        limits=_limits(configuration),
+        limits=configuration.service.limits,
         places=places or {},
-        away={name: each for each, names in named.items() for name in names},
-        unopened={each: _unopened(each, configuration.collections[each], default) for each in away},
+        unavailable={name: each for each, names in named.items() for name in names},
+        unopened={each: _unopened_collection(each, configuration.collections[each], default) for each in unavailable},
         access=None if configuration.access is None else configuration.access.rules(),
         rules_of_places={name: rule_of(default, each.access) for name, each in configuration.places.items()},
-        rules_of_away={name: rule for names in named.values() for name, rule in names.items()},
+        rules_of_unavailable={name: rule for names in named.values() for name, rule in names.items()},
         rules_of_styles=_rules_of_styles(configuration, styles, default),
         shipped_styles=shipped,
     )
@@ -128,7 +95,7 @@ def build_catalogue(
     return catalogue, tuple(findings)
 
 
-def _unopened(collection_id: str, section: CollectionSection, default: RuleSection | None) -> Collection:
+def _unopened_collection(collection_id: str, section: CollectionSection, default: RuleSection | None) -> Collection:
     return Collection(
         id=collection_id,
         title=section.title or {"": collection_id},
@@ -161,32 +128,10 @@ def _rules_of_styles(
     found = dict[str, list[Rule]]()
     for section in configuration.collections.values():
         for name, each in section.variables.items():
-            style = named_style(name, styles)
+            style = style_for_name(name, styles)
             for used in each.styles or ([] if style is None else [style.id]):
                 found.setdefault(used, []).append(rule_of(default, section.access, each.access))
     return found
-
-
-def absolute_href(href: str, folder: Path, kind: KindOptions | None = None) -> str:
-    """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
-
-    Before a pattern, which sources of files may have, characters of the folder that have a meaning in patterns become
-    `?`.
-    """
-    parts = urlsplit(href)
-    if parts.scheme == "file":
-        return unquote(parts.path)
-    if "://" in href:
-        return href
-    is_pattern = kind is not None and _is_pattern(href, folder, kind)
-    start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
-    return os.path.normpath(Path(start, href))
-
-
-def _is_pattern(href: str, folder: Path, kind: KindOptions) -> bool:
-    if kind.has_bands and kind.is_of_files:
-        return glob.has_magic(href) or "{variable}" in href
-    return kind.is_of_files and bool(re.search(r"[*?]", href)) and not Path(folder, href).is_file()
 
 
 def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
@@ -217,76 +162,25 @@ def _places_findings(catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding("warning", f"places.{name}", message)
 
 
-def _limits(configuration: Configuration) -> Limits:
-    return Limits(**configuration.service.limits.model_dump())
-
-
-def _source_spec(collection_id: str, section: CollectionSection, folder: Path, kind: KindOptions) -> SourceSpec:
-    source = section.source
-    return SourceSpec(
-        collection=collection_id,
-        kind=source.kind,
-        href=absolute_href(source.href, folder, kind),
-        crs=source.crs,
-        time_pattern=source.time_pattern,
-        times=source.time_domain(),
-        variables={name: _variable_spec(name, section) for name in section.variables},
-        series=None if source.series is None else absolute_href(source.series, folder),
-        left_out=frozenset(absolute_href(each, folder) for each in source.without),
-        items=_items_spec(section) if kind.has_items or source.tiles else None,
-    )
-
-
-def _variable_spec(name: str, section: CollectionSection) -> VariableSpec:
-    """A variable; where files are items, what stands for `{variable}` in their names is the name of the asset."""
-    spec = section.variables[name].spec(name)
-    if not section.source.tiles:
-        return spec
-    return replace(spec, asset=(spec.name or name) if "{variable}" in section.source.href else DATA)
-
-
-def _items_spec(section: CollectionSection) -> ItemsSpec:
-    order_by, is_descending = section.mosaic.order()
-    return ItemsSpec(
-        settings=IndexSettings(
-            group=section.time.group, order_by=order_by, is_descending=is_descending, searched=section.search.properties
-        ),
-        mosaic=section.mosaic.mosaic(),
-        grid=None if section.grid is None else section.grid.grid(),
-        filter=section.source.filter,
-        keep_days=section.search.keep_days,
-        mode=section.source.mode,
-    )
-
-
-def _with_classes(
-    variables: Mapping[str, VariableSpec], section: CollectionSection, styles: Mapping[str, Style]
-) -> dict[str, VariableSpec]:
-    """The variables, those that are drawn by classes, or mask others, said to have them."""
-    masks = {variable.mask.variable for variable in variables.values() if variable.mask is not None}
-    found = dict[str, VariableSpec]()
-    for name, variable in variables.items():
-        named = section.variables[name].styles
-        style = styles.get(named[0]) if named else named_style(name, styles)
-        found[name] = replace(variable, has_classes=name in masks or (style is not None and style.is_categorical))
-    return found
-
-
-def _built(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]) -> list[Collection]:
+def _build_collection(
+    offer: "_OpenedCollection", styles: Mapping[str, Style], findings: list[Finding]
+) -> list[Collection]:
     """The collection; none of one in which something is as nothing here foresees, and the others are served."""
     try:
-        return list(_collection(offer, styles, findings))
+        return list(_describe_collection(offer, styles, findings))
     except Exception as error:  # PROJ and numpy have errors of their own for numbers of no sense
         log.debug("a collection cannot be described", exc_info=error)
         findings.append(Finding("error", offer.id, f"left out: it cannot be described: {type(error).__name__}"))
         return []
 
 
-def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Collection]:
+def _describe_collection(
+    offer: "_OpenedCollection", styles: Mapping[str, Style], findings: list[Finding]
+) -> Iterator[Collection]:
     """Yield the collection, unless nothing of it can be drawn."""
     layers = list[Layer]()
     for layer in (*_variable_layers(offer, styles, findings), *_composite_layers(offer, findings)):
-        if _has_place(layer, findings):
+        if _has_extent(layer, findings):
             layers.append(layer)
             findings += _default_findings(layer)
     if not layers:
@@ -299,18 +193,18 @@ def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Fin
         id=offer.id,
         title=offer.section.title or {"": offer.info.title or offer.id},
         abstract=offer.section.abstract,
-        attribution=offer.attribution(max((layer.times for layer in layers), key=_last)),
+        attribution=offer.attribution(max((layer.times for layer in layers), key=_last_start)),
         license=offer.license,
         keywords=offer.section.keywords,
         metadata=tuple(record.link() for record in offer.section.metadata),
         layers=tuple(layers),
         bbox=extent_of(layers),
         access=rule_of(offer.default, offer.section.access),
-        clear=_clear(offer.section, layers),
+        clear=_clear_mask_of(offer.section, layers),
     )
 
 
-def _clear(section: CollectionSection, layers: Sequence[Layer]) -> Mask | None:
+def _clear_mask_of(section: CollectionSection, layers: Sequence[Layer]) -> Mask | None:
     """What is clear: as configured, else guessed; what is masked already is."""
     if isinstance(section.clear, MaskSection):
         return Mask(section.clear.variable, section.clear.keep)
@@ -319,7 +213,7 @@ def _clear(section: CollectionSection, layers: Sequence[Layer]) -> Mask | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Offer:
+class _OpenedCollection:
     """A collection as configured, and what its source holds."""
 
     id: str
@@ -339,18 +233,18 @@ class _Offer:
             return text
         return " ".join(text.replace("{year}", _years(times)).split())
 
-    def layer(self, layer_id: str, section: VariableSection | CompositeSection, drawing: "_Drawing") -> Layer:
+    def layer(self, layer_id: str, section: VariableSection | CompositeSection, drawing: "_LayerParts") -> Layer:
         return Layer(
             id=layer_id,
             collection=self.id,
             title=section.title or {"": drawing.title},
-            abstract=with_climatology(section.abstract, drawing.times),
+            abstract=add_climatology_sentence(section.abstract, drawing.times),
             content=drawing.content,
             times=drawing.times,
             styles=drawing.styles,
             time_rules=self.section.time.rules(),
             aliases=tuple(alias.alias() for alias in section.aliases),
-            keywords=with_keyword(self.section.keywords, drawing.times),
+            keywords=add_climatology_keyword(self.section.keywords, drawing.times),
             attribution=self.attribution(drawing.times),
             license=self.license,
             resampling=drawing.resampling,
@@ -360,7 +254,7 @@ class _Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Drawing:
+class _LayerParts:
     """What a layer has of its source."""
 
     title: str
@@ -371,7 +265,7 @@ class _Drawing:
     resampling: Resampling
 
 
-def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Layer]:
+def _variable_layers(offer: _OpenedCollection, styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Layer]:
     """Yield the layers of the configured variables; where none are, of all that the source holds."""
     held = offer.info.variables
     reported = {finding.place for finding in offer.info.findings if finding.severity == "error"}
@@ -392,7 +286,7 @@ def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[
                 findings.append(Finding("note", layer_id, message))
             chosen = [styles[each] for each in section.styles or ()]
             chosen = chosen or [default_style(variable, styles, layer=layer_id)]
-            drawing = _Drawing(
+            drawing = _LayerParts(
                 title=variable.title or name,
                 content=variable,
                 times=variable.times,
@@ -402,7 +296,7 @@ def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[
             yield offer.layer(layer_id, section, drawing)
 
 
-def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]:
+def _composite_layers(offer: _OpenedCollection, findings: list[Finding]) -> Iterator[Layer]:
     for name, section in offer.section.composites.items():
         layer_id = section.layer or default_id(offer.id, name)
         lacking = [variable for variable in section.variables if variable not in offer.info.variables]
@@ -415,7 +309,7 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
         if not len(times) and max(len(red.times), len(green.times), len(blue.times)):
             findings.append(Finding("error", layer_id, "left out: its three variables have no time in common"))
             continue
-        drawing = _Drawing(
+        drawing = _LayerParts(
             title=name,
             content=Composite(variables=(red, green, blue), range=section.range, gamma=section.gamma),
             times=times,
@@ -427,7 +321,7 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
         yield offer.layer(layer_id, section, drawing)
 
 
-def _has_place(layer: Layer, findings: list[Finding]) -> bool:
+def _has_extent(layer: Layer, findings: list[Finding]) -> bool:
     """Return whether the layer has an extent in CRS84."""
     try:
         extent_of((layer,))
@@ -448,7 +342,7 @@ def _default_findings(layer: Layer) -> list[Finding]:
     return [Finding("warning", layer.id, message)]
 
 
-def _last(times: TimeDomain) -> Instant:
+def _last_start(times: TimeDomain) -> Instant:
     return times.starts[-1] if len(times) else DISTANT_PAST
 
 
@@ -459,7 +353,7 @@ def _years(times: TimeDomain) -> str:
     return first if first == last else f"{first}-{last}"
 
 
-def _without_repeated_names(collections: Sequence[Collection], findings: list[Finding]) -> list[Collection]:
+def _drop_repeated_names(collections: Sequence[Collection], findings: list[Finding]) -> list[Collection]:
     """Layers of variables that no configuration lists may have the id of something else."""
     taken = {collection.id for collection in collections}
     taken |= {alias.name for collection in collections for layer in collection.layers for alias in layer.aliases}

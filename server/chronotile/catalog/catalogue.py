@@ -8,20 +8,19 @@ from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
 
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core import errors
 from chronotile.core.model.access import AccessRules, Right, Rule
-from chronotile.core.model.collection import Collection, Layer, LocalisedText, MetadataLink
+from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.crs import CRS84, Crs, HasCrs, epsg_crs_for_maps, is_crs_for_maps_known
-from chronotile.core.model.formats import TILE_FORMATS, TileFormat
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import BBox, box_of_all
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.style import Style
 from chronotile.core.model.tiles import TileMatrixSet
 from chronotile.core.model.time.instants import DISTANT_PAST
-from chronotile.core.model.webhook import Webhook
 
 _CRS_CODE = re.compile(
     r"(?:urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?"
@@ -41,124 +40,6 @@ _OTHER_CODES = {
 _EPSG_CODE = re.compile(r"EPSG:(\d{4,5})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Limits of one request."""
-
-    max_pixels: int = 16_777_216
-    max_cube_values: int = 33_554_432
-    max_animation_pixels: int = 134_217_728
-    max_series_values: int = 5_000_000
-    max_area_values: int = 4_294_967_296
-    max_coverage_bytes: int = 4_294_967_296
-    max_seconds: float = 20.0
-    max_body_bytes: int = 33_554_432
-    max_features: int = 20_000
-    max_vertices: int = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostalAddress:
-    """Where letters are sent; any part may be missing."""
-
-    street: str | None = None
-    city: str | None = None
-    region: str | None = None
-    postcode: str | None = None
-    country: str | None = None
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The parts that there are, as an envelope has them."""
-        town = " ".join(part for part in (self.postcode, self.city) if part)
-        return tuple(part for part in (self.street, town, self.region, self.country) if part)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """Whom users of the service may write to or call."""
-
-    name: str | None = None
-    email: str | None = None
-    telephone: str | None = None
-    address: PostalAddress | None = None
-    """`None` where no part of it is configured."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is configured."""
-        return self == Contact()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseMap:
-    """A map of another provider, on which the viewer lays layers."""
-
-    id: str
-    title: LocalisedText
-    kind: Literal["tiles", "wms", "pmtiles"]
-    href: str
-    """Template of its tiles in Web Mercator, with `{z}`, `{x}` and `{y}`: a URL, or a path of this server; the address
-    of a WMS; or the path of a file."""
-    layers: str | None
-    """Of a WMS."""
-    attribution: str
-    max_zoom: int
-    opacity: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Geocoder:
-    """What finds addresses for the viewer's search."""
-
-    href: str
-    """With `{query}`."""
-    attribution: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewerInfo:
-    """Settings of the viewer."""
-
-    default_layer: str | None = None
-    """Id or alias; `None` for the first."""
-    base_maps: tuple[BaseMap, ...] = ()
-    overlays: tuple[BaseMap, ...] = ()
-    default_base_map: str | None = None
-    geocoder: Geocoder | None = None
-
-    @property
-    def maps(self) -> tuple[BaseMap, ...]:
-        """Those below and above the layers."""
-        return (*self.base_maps, *self.overlays)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceInfo:
-    """What the service says of itself."""
-
-    title: LocalisedText = field(default_factory=lambda: {"": "chronotile"})
-    abstract: LocalisedText = field(default_factory=dict)
-    keywords: tuple[str, ...] = ()
-    url: str | None = None
-    """Public base URL without a slash at the end; `None` takes it from the request."""
-    contact: Contact = Contact()
-    hosts: tuple[str, ...] = ()
-    """Names of hosts, in lower case, under which jobs may be used, beside that of `url`, localhost and IP addresses."""
-    origins: tuple[str, ...] = ()
-    """Web origins, as browsers write them, whose pages may use jobs, beside the server's own."""
-    languages: tuple[str, ...] = ("en",)
-    wms_paths: tuple[str, ...] = ("/wms",)
-    wmts_paths: tuple[str, ...] = ("/wmts",)
-    wms_exception_status: int = 200
-    wmts_formats: tuple[TileFormat, ...] = TILE_FORMATS
-    inspire: MetadataLink | None = None
-    """The service's metadata record, where WMS is an INSPIRE view service."""
-    viewer: ViewerInfo = ViewerInfo()
-    webhooks: tuple[Webhook, ...] = ()
-    """Subscribers of changes of items, which no document shows."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """Everything that is served, as one value; a new configuration makes a new one."""
@@ -169,34 +50,34 @@ class Catalogue:
     """All styles by id, also as named ramps."""
     crs: tuple[Crs, ...]
     tile_matrix_sets: tuple[TileMatrixSet, ...]
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     places: Mapping[str, PlaceSet] = field(default_factory=dict)
     """Sets of places by id."""
-    away: Mapping[str, str] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
     """Names that are configured for collections whose source was never open, since it is away: the collection."""
     unopened: Mapping[str, Collection] = field(default_factory=dict)
     """Those collections as they are configured, by id: without layers, and with an extent that is not known."""
     access: AccessRules | None = None
     """`None`: everyone may see everything."""
     rules_of_places: Mapping[str, Rule] = field(default_factory=dict)
-    rules_of_away: Mapping[str, Rule] = field(default_factory=dict)
-    """By the names of `away`."""
+    rules_of_unavailable: Mapping[str, Rule] = field(default_factory=dict)
+    """By the names of `unavailable`."""
     rules_of_styles: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
     """Rules of the configured variables that use a style, by its id."""
     shipped_styles: Mapping[str, Style] = field(default_factory=dict)
     """Styles that come with chronotile, by id; a style of the same id in `styles` replaces one."""
     clear: Mapping[str, Layer] = field(default_factory=dict)
     """By id of a layer: the same without pixels that are not clear, which answers under an id that is not listed."""
-    partly_away: frozenset[str] = frozenset()
-    """Collections of `away` of which some names are hidden."""
+    partly_unavailable: frozenset[str] = frozenset()
+    """Collections of `unavailable` of which some names are hidden."""
 
-    def granted(self, subjects: frozenset[str], right: Right) -> "Catalogue":
+    def restrict(self, subjects: frozenset[str], right: Right) -> "Catalogue":
         """Return what a user has a right to: to them there is nothing else; itself where that is all."""
-        collections = tuple(filter(None, (_collection_for(each, subjects, right) for each in self.collections)))
-        names = {name for name, rule in self.rules_of_away.items() if rule.allows(subjects, right)}
+        collections = tuple(filter(None, (_restrict_collection(each, subjects, right) for each in self.collections)))
+        names = {name for name, rule in self.rules_of_unavailable.items() if rule.allows(subjects, right)}
         places = {name for name in self.places if self.rules_of_places[name].allows(subjects, right)}
         of_styles = all(any(rule.allows(subjects, right) for rule in each) for each in self.rules_of_styles.values())
-        is_whole = collections == self.collections and names == self.away.keys() and places == self.places.keys()
+        is_whole = collections == self.collections and names == self.unavailable.keys() and places == self.places.keys()
         if is_whole and of_styles:
             return self
         variables = {each.id: each.variables for each in collections}
@@ -206,22 +87,22 @@ class Catalogue:
             for name, each in self.clear.items()
             if name in shown and each.mask is not None and each.mask.variable in variables[each.collection]
         }
-        partly_away = frozenset(each for name, each in self.away.items() if name not in names)
+        partly_unavailable = frozenset(each for name, each in self.unavailable.items() if name not in names)
         viewer, seen = self.service.viewer, replace(self, collections=collections)
         if viewer.default_layer not in seen._layers_by_name:  # noqa: SLF001 -- its own class
-            viewer = replace(viewer, default_layer=None)
+            viewer = viewer.model_copy(update={"default_layer": None})
         return replace(
             seen,
             service=replace(self.service, viewer=viewer),
             styles=self._granted_styles(seen, subjects, right),
             places={name: each for name, each in self.places.items() if name in places},
-            away={name: each for name, each in self.away.items() if name in names},
-            partly_away=partly_away,
+            unavailable={name: each for name, each in self.unavailable.items() if name in names},
+            partly_unavailable=partly_unavailable,
             clear=clear,
             unopened={
                 name: each
                 for name, each in self.unopened.items()
-                if name not in partly_away and each.access.allows(subjects, right)
+                if name not in partly_unavailable and each.access.allows(subjects, right)
             },
         )
 
@@ -271,25 +152,25 @@ class Catalogue:
         """All that rules name: of other subjects it does not matter whether a user is one."""
         collections = (*self.collections, *self.unopened.values())
         rules = [rule for each in collections for rule in (each.access, *(layer.access for layer in each.layers))]
-        rules += [*self.rules_of_places.values(), *self.rules_of_away.values()]
+        rules += [*self.rules_of_places.values(), *self.rules_of_unavailable.values()]
         rules += itertools.chain.from_iterable(self.rules_of_styles.values())
         return frozenset[str]().union(*(rule.subjects for rule in rules))
 
     @cached_property
-    def whole_away(self) -> frozenset[str]:
+    def wholly_unavailable(self) -> frozenset[str]:
         """Those whose source is away and of which no name is hidden from the client."""
-        return frozenset(self.away.values()) - self.partly_away
+        return frozenset(self.unavailable.values()) - self.partly_unavailable
 
     def has_name(self, name: str) -> bool:
         """Return whether a layer or a collection has that name."""
-        return name in self._layers_by_name or name in self.away or name in self.collections_by_id
+        return name in self._layers_by_name or name in self.unavailable or name in self.collections_by_id
 
-    def known_name(self, name: str) -> str:
+    def canonical_name(self, name: str) -> str:
         """Return the id of the layer of that id or alias, or the name of a collection or of places; else nothing."""
         layer = self._layers_by_name.get(name)
         if layer is not None:
             return layer.id
-        return name if name in self.collections_by_id or name in self.places or name in self.away else ""
+        return name if name in self.collections_by_id or name in self.places or name in self.unavailable else ""
 
     @cached_property
     def offered_layers(self) -> tuple[tuple[str, Layer], ...]:
@@ -309,9 +190,9 @@ class Catalogue:
         """
         layer = self._layers_by_name.get(name)
         if layer is None:
-            self.require_not_away(name)
+            self.require_available(name)
             raise errors.UnknownLayer(
-                f"layer {name[:80]!r} is not known{_known_names(name, self._layers_by_name)}", locator="layer"
+                f"layer {name[:80]!r} is not known{_accepted_names(name, self._layers_by_name)}", locator="layer"
             )
         return layer
 
@@ -329,20 +210,20 @@ class Catalogue:
         """
         collection = self.collections_by_id.get(collection_id)
         if collection is None:
-            self.require_not_away(collection_id)
-            known = _known_names(collection_id, self.collections_by_id)
+            self.require_available(collection_id)
+            known = _accepted_names(collection_id, self.collections_by_id)
             raise errors.UnknownLayer(f"collection {collection_id[:80]!r} is not known{known}", locator="collection")
         return collection
 
-    def require_not_away(self, name: str) -> None:
+    def require_available(self, name: str) -> None:
         """Raise an error if a missing name may be served later.
 
         Raises:
             SourceAway: The name is that of a collection whose source is unavailable, or of a layer of it.
         """
-        owner = self.away.get(name)
+        owner = self.unavailable.get(name)
         if owner is None:  # the layers of a collection without variables are not known: `collection.variable`
-            owner = next((each for each in set(self.away.values()) if name.startswith(f"{each}.")), None)
+            owner = next((each for each in set(self.unavailable.values()) if name.startswith(f"{each}.")), None)
         if owner is not None:
             raise errors.SourceAway(f"the source of collection {owner} cannot be read now; try again later")
 
@@ -354,7 +235,7 @@ class Catalogue:
         """
         found = self.places.get(name)
         if found is None:
-            hint = _known_names(name, self.places) if self.places else "; the configuration has none"
+            hint = _accepted_names(name, self.places) if self.places else "; the configuration has none"
             raise errors.UnknownPlace(f"set of places {name[:80]!r} is not known{hint}", locator="place")
         return found
 
@@ -368,7 +249,7 @@ class Catalogue:
         found = self.place_set(set_id)
         number = found.numbers.get(place_id)
         if number is None:
-            hint = _known_names(place_id, found.numbers)
+            hint = _accepted_names(place_id, found.numbers)
             raise errors.UnknownPlace(f"place {place_id[:80]!r} is not known in {set_id}{hint}", locator="place")
         return found.areas_of([number])[0]
 
@@ -381,7 +262,7 @@ class Catalogue:
         style = self.styles.get(name)
         if style is None or style.is_categorical:
             ramps = [style.id for style in self.ramps]
-            raise errors.UnknownStyle(f"ramp {name[:80]!r} is not known{_known_names(name, ramps)}", locator="ramp")
+            raise errors.UnknownStyle(f"ramp {name[:80]!r} is not known{_accepted_names(name, ramps)}", locator="ramp")
         return style
 
     @property
@@ -416,7 +297,7 @@ class Catalogue:
         Raises:
             UnsupportedCrs: It is unknown or not offered.
         """
-        code, own = _code(name), () if owner is None else owner.own_crs
+        code, own = _normalise_code(name), () if owner is None else owner.own_crs
         same = (each for each in own if each.name == code or each.name.upper() == name.upper())
         crs = self._crs_of_code(code) or next(same, None)
         if crs is None:
@@ -432,7 +313,7 @@ class Catalogue:
 
     def is_crs_for_map_known(self, name: str) -> bool:
         """Return whether `crs_for_map` answers without PROJ: the code is offered, or was looked up before."""
-        code = _code(name)
+        code = _normalise_code(name)
         found = _EPSG_CODE.fullmatch(code)
         return found is None or self._crs_of_code(code) is not None or is_crs_for_maps_known(int(found[1]))
 
@@ -444,7 +325,7 @@ class Catalogue:
         Raises:
             UnsupportedCrs: It is unknown, or its axes do not point east and north.
         """
-        code = _code(name)
+        code = _normalise_code(name)
         crs = self._crs_of_code(code) or (CRS84 if code == CRS84.name else None)
         found = _EPSG_CODE.fullmatch(code)
         if crs is None and found is not None:
@@ -470,7 +351,7 @@ def extent_of(layers: Iterable[Layer]) -> BBox:
     return box_of_all([layer.main_variable.grid.bbox_in(CRS84) for layer in layers])
 
 
-def _collection_for(collection: Collection, subjects: frozenset[str], right: Right) -> Collection | None:
+def _restrict_collection(collection: Collection, subjects: frozenset[str], right: Right) -> Collection | None:
     """The collection with the layers that a user has a right to, described as if there were no others."""
     layers = tuple(layer for layer in collection.layers if layer.access.allows(subjects, right))
     if len(layers) == len(collection.layers):
@@ -487,17 +368,17 @@ def _collection_for(collection: Collection, subjects: frozenset[str], right: Rig
     return replace(collection, layers=layers, bbox=extent_of(layers), attribution=newest.attribution, is_partial=True)
 
 
-def _code(name: str) -> str:
+def _normalise_code(name: str) -> str:
     """The name that a CRS of that code goes by here; nothing where it is no code."""
     found = _CRS_CODE.fullmatch(name)
     code = f"{found['authority']}:{found['code']}".upper() if found else ""
     return _OTHER_CODES.get(code, code)
 
 
-def _known_names(name: str, known: Names[str]) -> str:
+def _accepted_names(name: str, known: Names[str]) -> str:
     """What is accepted in place of an unknown name: the nearest, whatever its case, or the first few."""
     name = name[:80].lower()
-    compared = heapq.nlargest(MAX_COMPARED, known, key=lambda each: _letters_in_common(name, each.lower()))
+    compared = heapq.nlargest(MAX_COMPARED, known, key=lambda each: _common_prefix_length(name, each.lower()))
     spelled = {each.lower(): each for each in compared}
     close = [spelled[each] for each in difflib.get_close_matches(name, spelled, n=3, cutoff=0.5)]
     if close:
@@ -506,6 +387,6 @@ def _known_names(name: str, known: Names[str]) -> str:
     return f"; accepted are {first}{' and others' if len(known) > MAX_LISTED else ''}"
 
 
-def _letters_in_common(first: str, second: str) -> int:
+def _common_prefix_length(first: str, second: str) -> int:
     # How many letters two names begin with alike.
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))

@@ -26,12 +26,12 @@ _CANDIDATES = {
 GREYS = "greys"
 _CELSIUS = frozenset(("degc", "deg_c", "°c", "celsius", "degree_celsius", "degrees_celsius", "degreesc", "degree_c"))
 _KELVIN = frozenset(("k", "kelvin", "kelvins", "degk", "degree_kelvin", "degrees_kelvin", "degree_k"))
-ZERO_CELSIUS = 273.15
+ZERO_CELSIUS_K = 273.15
 """In kelvin."""
 _FALLBACK_RANGE = (0.0, 1.0)
-_LEAST_HALF = 1e-6
+_MIN_RELATIVE_HALF_WIDTH = 1e-6
 """Half the width of the range of a single value, as a share of that."""
-_FEWEST_SHARE = 0.05
+_MIN_RANGE_FRACTION = 0.05
 """Values that fill less of a style's range than this would show one colour."""
 
 
@@ -41,13 +41,13 @@ def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer:
     A style of classes that has all those of the file has more in it than they; a named ramp whose range the values do
     not fit is stretched over the values. Units of temperature go before the name; kelvin have a range in kelvin.
     """
-    named = temperature_style(variable, styles) or named_style(variable.name, styles)
+    named = temperature_style(variable, styles) or style_for_name(variable.name, styles)
     if variable.classes:
         return named if named is not None and _has_all_classes(named, variable) else class_style(variable, layer=layer)
     if named is None:
         return _greys(styles, variable.observed_range or _FALLBACK_RANGE)
     seen = variable.observed_range
-    if named.is_categorical or seen is None or _fits(seen, named.range):
+    if named.is_categorical or seen is None or _is_suitable_range(seen, named.range):
         return named
     return stretch_style(named, seen)
 
@@ -57,7 +57,7 @@ def is_temperature(variable: VariableInfo) -> bool:
     units = variable.encoding.units.lower().replace(" ", "_")
     if units not in {"", "1"}:
         return units in _CELSIUS | _KELVIN
-    return any(_CANDIDATES.get(word) == _TEMPERATURE for word in _words(variable.name))
+    return any(_CANDIDATES.get(word) == _TEMPERATURE for word in _split_words(variable.name))
 
 
 def temperature_style(variable: VariableInfo, styles: Mapping[str, Style]) -> Style | None:
@@ -67,7 +67,7 @@ def temperature_style(variable: VariableInfo, styles: Mapping[str, Style]) -> St
         return None
     if variable.encoding.units.lower() not in _KELVIN or found.id != _TEMPERATURE[0]:
         return found
-    return stretch_style(found, (found.range[0] + ZERO_CELSIUS, found.range[1] + ZERO_CELSIUS))
+    return stretch_style(found, (found.range[0] + ZERO_CELSIUS_K, found.range[1] + ZERO_CELSIUS_K))
 
 
 def class_style(variable: VariableInfo, *, layer: str) -> Style:
@@ -91,25 +91,25 @@ def stretch_style(style: Style, bounds: tuple[float, float]) -> Style:
     low, high = bounds
     if style.is_categorical or style.range == bounds:
         return style
-    low, high = widened(low, high)
+    low, high = widen_range(low, high)
     return replace(style, range=(low, high), ramp=style.stops_over(low, high), labels=())
 
 
-def widened(low: float, high: float) -> tuple[float, float]:
+def widen_range(low: float, high: float) -> tuple[float, float]:
     """Return a range of values, one of a single value with what doubles of its size can tell from it on either side."""
     if low < high:
         return low, high
-    half = max(0.5, abs(low) * _LEAST_HALF)
+    half = max(0.5, abs(low) * _MIN_RELATIVE_HALF_WIDTH)
     return low - half, high + half
 
 
-def named_style(variable: str, styles: Mapping[str, Style]) -> Style | None:
+def style_for_name(variable: str, styles: Mapping[str, Style]) -> Style | None:
     """Return the style that suits a variable's name: a word of it is the style's id, or one known to go with it."""
-    candidates = [style for word in _words(variable) for style in _CANDIDATES.get(word, (word,))]
+    candidates = [style for word in _split_words(variable) for style in _CANDIDATES.get(word, (word,))]
     return next((styles[style] for style in candidates if style in styles), None)
 
 
-def _words(name: str) -> list[str]:
+def _split_words(name: str) -> list[str]:
     return [name.lower(), *filter(None, re.split(r"[^a-z0-9]+", name.lower()))]
 
 
@@ -117,12 +117,12 @@ def _has_all_classes(style: Style, variable: VariableInfo) -> bool:
     return {each.value for each in style.classes} >= {each.value for each in variable.classes}
 
 
-def _fits(seen: tuple[float, float], bounds: tuple[float, float]) -> bool:
+def _is_suitable_range(seen: tuple[float, float], bounds: tuple[float, float]) -> bool:
     """Whether the values lie in or near the range and fill more than a sliver of it."""
     low, high = bounds
     slack = 0.5 * (high - low)
     lies_in = low - slack <= seen[0] and seen[1] <= high + slack
-    return lies_in and seen[1] - seen[0] >= _FEWEST_SHARE * (high - low)
+    return lies_in and seen[1] - seen[0] >= _MIN_RANGE_FRACTION * (high - low)
 
 
 def _greys(styles: Mapping[str, Style], bounds: tuple[float, float]) -> Style:

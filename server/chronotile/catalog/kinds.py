@@ -3,8 +3,13 @@
 import re
 from collections.abc import Iterable
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+)
 
 from chronotile.core.errors import InvalidParameter, UnsupportedCrs, raised_instead
 from chronotile.core.model.crs import crs_of
@@ -15,13 +20,13 @@ PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
-def in_words(names: Iterable[str], last: str) -> str:
+def join_words(names: Iterable[str], last: str) -> str:
     """Return names as a sentence has them: `a, b and c`; empty without names."""
     *first, end = [*names] or [""]
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
-def _localised(given: object) -> object:
+def _wrap_text(given: object) -> object:
     return {"": given} if isinstance(given, str) else given
 
 
@@ -32,7 +37,7 @@ def language(tag: str) -> str:
     return tag
 
 
-def _crs(name: str) -> str:
+def _check_crs(name: str) -> str:
     try:
         crs_of(name)
     except UnsupportedCrs as error:
@@ -47,18 +52,29 @@ def as_time_text(given: object) -> object:
     return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
-def _time(text: str) -> str:
+def _check_time(text: str) -> str:
     accepted = "2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"
     with raised_instead(InvalidParameter, ValueError(f"{text[:40]!r} is not a valid time; accepted are {accepted}")):
         parse_instant(text)
     return text
 
 
-CrsName = Annotated[str, AfterValidator(_crs)]
-TimeText = Annotated[str, AfterValidator(_time), BeforeValidator(as_time_text, json_schema_input_type=str)]
+CrsName = Annotated[str, AfterValidator(_check_crs)]
+TimeText = Annotated[str, AfterValidator(_check_time), BeforeValidator(as_time_text, json_schema_input_type=str)]
 Localised = Annotated[
     dict[Annotated[str, AfterValidator(language)], Text],
     Field(min_length=1),
-    BeforeValidator(_localised, json_schema_input_type=str | dict[str, str]),
+    BeforeValidator(_wrap_text, json_schema_input_type=str | dict[str, str]),
 ]
 """A text, or one for each language."""
+
+
+def _check_link(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable():
+        raise ValueError(f"{url[:80]!r} is not an http(s) URL")
+    return url
+
+
+Link = Annotated[Text, AfterValidator(_check_link)]
+"""An address that clients follow."""

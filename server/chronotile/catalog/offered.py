@@ -1,21 +1,20 @@
 """Collections as OGC API has them: every one that is configured, and every layer."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.climatology_texts import add_climatology_keyword
 from chronotile.core.errors import UnknownCollection, UnknownLayer
-from chronotile.core.model.collection import Collection, Layer, LocalisedText, Mask
+from chronotile.core.model.collection import Collection, Layer, LocalisedText
 from chronotile.core.model.places import PlaceSet
-from chronotile.core.model.time.instants import ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.model.time.instants import TimeDomain, TimeSpan, domain_of_bounds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offered:
+class OfferedCollection:
     """A collection of OGC API."""
 
     id: str
@@ -31,7 +30,7 @@ class Offered:
     is_layer: bool
 
     @property
-    def drawn(self) -> Layer:
+    def drawn_layer(self) -> Layer:
         """The layer that maps and tiles show."""
         return self.layers[0]
 
@@ -77,18 +76,18 @@ class Offered:
         return TimeSpan(min(span.start for span in known), max(span.end for span in known))
 
 
-def offered_collections(catalogue: Catalogue) -> tuple[Offered, ...]:
+def offered_collections(catalogue: Catalogue) -> tuple[OfferedCollection, ...]:
     """Return all, each configured collection before its layers; under `serve FOLDER` a layer may bear its name."""
-    listed: dict[str, Offered] = {}
+    listed: dict[str, OfferedCollection] = {}
     for collection in catalogue.collections:
         if collection.layers:
-            listed[collection.id] = offered_whole(collection)
+            listed[collection.id] = offer_collection(collection)
         for layer in collection.layers:
-            listed.setdefault(layer.id, _of_layer(layer, collection))
+            listed.setdefault(layer.id, _offer_layer(layer, collection))
     return tuple(listed.values())
 
 
-def offered_collection(catalogue: Catalogue, name: str) -> Offered:
+def offered_collection(catalogue: Catalogue, name: str) -> OfferedCollection:
     """Return the collection of that id, or the layer of that id or alias.
 
     Raises:
@@ -96,12 +95,12 @@ def offered_collection(catalogue: Catalogue, name: str) -> Offered:
     """
     collection = catalogue.collections_by_id.get(name)
     if collection is not None and collection.layers:
-        return offered_whole(collection)
+        return offer_collection(collection)
     try:
         layer = catalogue.layer(name)
     except UnknownLayer as error:
         raise UnknownCollection(error.message.replace("layer", "collection", 1), locator="collectionId") from error
-    return _of_layer(layer, catalogue.collection(layer.collection))
+    return _offer_layer(layer, catalogue.collection(layer.collection))
 
 
 def is_offered_place_set(catalogue: Catalogue, name: str) -> bool:
@@ -114,16 +113,16 @@ def offered_places(catalogue: Catalogue) -> dict[str, PlaceSet]:
     return {name: each for name, each in catalogue.places.items() if is_offered_place_set(catalogue, name)}
 
 
-def offered_whole(collection: Collection) -> Offered:
+def offer_collection(collection: Collection) -> OfferedCollection:
     """Return a collection with all its layers; there may be none."""
     domains = [layer.times for layer in collection.layers]
     is_climatology = bool(domains) and all(times.is_climatology for times in domains)
-    return Offered(
+    return OfferedCollection(
         id=collection.id,
         title=collection.title,
         abstract=collection.abstract,
         # With that of a climatology where all its layers are one.
-        keywords=with_keyword(collection.keywords, domains[0]) if is_climatology else collection.keywords,
+        keywords=add_climatology_keyword(collection.keywords, domains[0]) if is_climatology else collection.keywords,
         attribution=collection.attribution,
         license=collection.license,
         collection=collection,
@@ -132,8 +131,8 @@ def offered_whole(collection: Collection) -> Offered:
     )
 
 
-def _of_layer(layer: Layer, collection: Collection) -> Offered:
-    return Offered(
+def _offer_layer(layer: Layer, collection: Collection) -> OfferedCollection:
+    return OfferedCollection(
         id=layer.id,
         title=layer.title,
         abstract=layer.abstract or collection.abstract,
@@ -147,64 +146,3 @@ def _of_layer(layer: Layer, collection: Collection) -> Offered:
 
 
 # What capabilities say of a layer whose times stand for times of the year, of many years.
-
-KEYWORD = "climatology"
-
-_SENTENCES = {
-    "": ("Climatology of the years {}.", "Climatology; the data do not say of which years."),
-    "fr": ("Climatologie des années {}.", "Climatologie ; les données ne disent pas de quelles années."),
-    "nl": ("Klimatologie van de jaren {}.", "Klimatologie; de gegevens vermelden niet van welke jaren."),
-}
-
-
-def with_climatology(abstract: LocalisedText, times: TimeDomain) -> LocalisedText:
-    """Return the abstract of a layer, which says of a climatology that it is one, and of which years."""
-    if not times.is_climatology:
-        return abstract
-    texts = abstract or dict.fromkeys(_SENTENCES, "")
-    return {language: f"{text} {_sentence(language, times)}".strip() for language, text in texts.items()}
-
-
-def with_keyword(keywords: tuple[str, ...], times: TimeDomain) -> tuple[str, ...]:
-    """Return the keywords of a layer, among them that it is a climatology."""
-    return (*keywords, KEYWORD) if times.is_climatology and KEYWORD not in keywords else keywords
-
-
-def years_text(times: TimeDomain) -> str | None:
-    """Return the first and last year of a climatology; `None` where they are not known."""
-    span = times.climatology_span
-    if span is None:
-        return None
-    first, last = (str(instant.astype("datetime64[Y]")) for instant in (span.start, span.end + -ONE_NS))
-    return first if first == last else f"{first}-{last}"
-
-
-def _sentence(language: str, times: TimeDomain) -> str:
-    known, unknown = _SENTENCES.get(language, _SENTENCES[""])
-    years = years_text(times)
-    return unknown if years is None else known.format(years)
-
-
-_CLEAR = re.compile(r"clear( (land|water|sky|pixels?))?|((not|non|un)[ -]?)?vegetat(ed|ion)|bare( soils?)?|water")
-_CLOUD = re.compile(r"\bclouds?\b")
-
-
-def clear_mask(layers: Iterable[Layer]) -> Mask | None:
-    """Return the clear classes of the first layer of classes that has clouds among them, by their names.
-
-    Land cover has vegetation but no clouds, and does not state what a date shows.
-    """
-    for layer in layers:
-        variable, style = layer.main_variable, layer.styles[0]
-        if (
-            layer.is_composite
-            or not style.is_categorical
-            or (variable.encoding.scale, variable.encoding.offset) != (1, 0)
-        ):
-            continue
-        classes = variable.classes or style.classes  # the file's own words before those of a style for its name
-        words = {each.value: each.label.lower().replace("_", " ").strip() for each in classes}
-        keep = tuple(int(value) for value, label in words.items() if _CLEAR.fullmatch(label) and value == int(value))
-        if keep and any(map(_CLOUD.search, words.values())):
-            return Mask(variable.name, keep)
-    return None

@@ -5,14 +5,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.core.errors import MissingTime, TimeNotAvailable, UnknownStyle
+from chronotile.core.errors import MissingTime, TimeNotAvailable
 from chronotile.core.model.collection import Layer, TimeRules
 from chronotile.core.model.payload import TimeUsed
-from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import DAY, TimeDomain, TimeSelection, TimeSpan, format_instant, gap_tolerance
+from chronotile.core.model.time.instants import (
+    DAY,
+    TimeDomain,
+    TimeSelection,
+    TimeSpan,
+    format_instant,
+    gap_tolerance,
+)
 from chronotile.core.model.types import Instant
 
-AS_IT_IS = TimeRules(match="exact")
+EXACT_RULES = TimeRules(match="exact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def matching_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> R
     if selection.keyword == "absent":
         return ResolvedTimes(tuple(range(len(layer.times))), is_open=True)
     if selection.keyword == "parts":
-        return _resolve_parts(layer, AS_IT_IS, selection, now=now)
+        return _resolve_parts(layer, EXACT_RULES, selection, now=now)
     return resolve_picture_times(layer, selection, now=now)
 
 
@@ -191,20 +197,3 @@ def _substitutes(
 
 
 # Names in a request turned into the layer and style that exist.
-
-DEFAULT_STYLE = "default"
-
-
-def resolve_style(layer: Layer, name: str) -> Style:
-    """Return the layer's style of that id; nothing and `default` name its first.
-
-    Raises:
-        UnknownStyle: The layer has no such style.
-    """
-    if name in {"", DEFAULT_STYLE}:
-        return layer.styles[0]
-    for style in layer.styles:
-        if style.id == name:
-            return style
-    accepted = ", ".join(style.id for style in layer.styles)
-    raise UnknownStyle(f"style {name[:80]!r} is not one of layer {layer.id}; accepted are {accepted}", locator="style")

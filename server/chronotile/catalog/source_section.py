@@ -20,12 +20,12 @@ from chronotile.core.model.time.instants import (
 from chronotile.core.model.time.parser import parse_instant, parse_period
 from chronotile.core.sections import Section, Text
 
-_MAX_FILTER = 4096
+_MAX_FILTER_LENGTH = 4096
 
 
-def _filter(text: str) -> str:
-    if len(text) > _MAX_FILTER:
-        raise ValueError(f"at most {_MAX_FILTER} characters, got {len(text)}")
+def _check_filter(text: str) -> str:
+    if len(text) > _MAX_FILTER_LENGTH:
+        raise ValueError(f"at most {_MAX_FILTER_LENGTH} characters, got {len(text)}")
     from chronotile.catalog.items.cql2.translate import require_accepted  # noqa: PLC0415 -- SQLAlchemy, with the first
 
     try:
@@ -38,16 +38,16 @@ def _filter(text: str) -> str:
     return text
 
 
-FilterText = Annotated[Text, AfterValidator(_filter)]
+FilterText = Annotated[Text, AfterValidator(_check_filter)]
 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ONE_SLASH = re.compile("(s3|https?):/(?!/)", re.IGNORECASE)
 _SCHEMES = ("file", "s3", "http", "https")
-_LONGEST_MONTH_NS = 31 * 86_400_000_000_000
+_MAX_MONTH_NS = 31 * 86_400_000_000_000
 
 
-def _period(text: str) -> str:
+def _check_period(text: str) -> str:
     accepted = "dekad, or a period such as P1D, P1M or PT1H"
     with raised_instead(InvalidParameter, ValueError(f"{text[:40]!r} is not a valid step; accepted are {accepted}")):
         parse_period(text)
@@ -59,7 +59,7 @@ class RegularTimes(Section):
 
     start: TimeText
     """First instant."""
-    step: Annotated[str, AfterValidator(_period)]
+    step: Annotated[str, AfterValidator(_check_period)]
     """dekad, or an ISO 8601 period such as P16D or P1M."""
     count: Annotated[int, Field(ge=1, le=1_000_000)]
     """Number of periods."""
@@ -70,7 +70,7 @@ class RegularTimes(Section):
         if period.is_dekad and period.step(start, 0) != start:
             raise ValueError(f"start {self.start} is not the first day of a dekad (1, 11 or 21 of a month)")
         months = self.count // 3 + 1 if period.is_dekad else self.count * period.months
-        length_ns = self.count * int(period.fixed.astype(int)) + months * _LONGEST_MONTH_NS
+        length_ns = self.count * int(period.fixed.astype(int)) + months * _MAX_MONTH_NS
         if int(start.astype(int)) + length_ns > int(DISTANT_FUTURE.astype(int)):
             raise ValueError("the times reach beyond the year 2261")
         return self
@@ -80,7 +80,7 @@ class RegularTimes(Section):
         return domain_of_periods(parse_instant(self.start).start, parse_period(self.step), self.count)
 
 
-def _ascending(texts: tuple[str, ...]) -> tuple[str, ...]:
+def _check_order(texts: tuple[str, ...]) -> tuple[str, ...]:
     starts = [parse_instant(text).start for text in texts]
     for earlier, later, text in zip(starts, starts[1:], texts[1:], strict=False):
         if later <= earlier:
@@ -88,14 +88,14 @@ def _ascending(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-ListedTimes = Annotated[tuple[TimeText, ...], Field(min_length=1), AfterValidator(_ascending)]
+ListedTimes = Annotated[tuple[TimeText, ...], Field(min_length=1), AfterValidator(_check_order)]
 
 
 def _kind_of_times(given: object) -> str:
     return "<steps>" if isinstance(given, dict | RegularTimes) else "<list>"
 
 
-Times = Annotated[
+ConfiguredTimes = Annotated[
     Annotated[RegularTimes, Tag("<steps>")] | Annotated[ListedTimes, Tag("<list>")], Discriminator(_kind_of_times)
 ]
 
@@ -108,7 +108,7 @@ def _listed_domain(texts: tuple[str, ...]) -> TimeDomain:
     return domain_of_bounds(starts, ends)
 
 
-def _href(href: str) -> str:
+def _check_href(href: str) -> str:
     one_slash = _ONE_SLASH.match(href)
     if one_slash is not None:
         raise ValueError(f"{one_slash[0]} has one slash; write {one_slash[0]}/ with two")
@@ -132,7 +132,7 @@ def kind_of_word(word: str) -> str:
     return KIND_ALIASES.get(word, word)
 
 
-def _time_pattern(pattern: str) -> str:
+def _check_time_pattern(pattern: str) -> str:
     try:
         groups = re.compile(pattern).groupindex
     except re.error as error:
@@ -148,7 +148,7 @@ class SourceSection(Section):
     kind: Annotated[Text, AfterValidator(kind_of_word)]
     """cog, or raster, is a raster file (GeoTIFF, JPEG 2000, VRT, GRIB, HFA, ENVI, EHdr, ASCII grid, PNG, JPEG), stac a
     collection of scenes, whose metadata gives most options below."""
-    href: Annotated[Text, AfterValidator(_href)]
+    href: Annotated[Text, AfterValidator(_check_href)]
     """Path from this file's folder, file://, s3:// or https://; of kind cog and netcdf with * for many files, of kind
     cog with {variable} too; of kind zarr a store, a .json or .parquet of references, or an Icechunk repository; of kind
     stac a collection of a STAC API, a static catalogue or collection, or a stac-geoparquet file."""
@@ -160,7 +160,7 @@ class SourceSection(Section):
     mode: Literal["index", "live"] = "index"
     """Of kind stac: index stores what is known of all items before requests need it; live passes searches to the STAC
     API of `href`, and stores the items that they find."""
-    time_pattern: Annotated[Text, AfterValidator(_time_pattern)] | None = None
+    time_pattern: Annotated[Text, AfterValidator(_check_time_pattern)] | None = None
     r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`
     (`_(?P<time>\d{8})`), or in the groups `year`, `month`, `day`, `day_of_year`, `hour`, `minute`, `second`, `dekad`,
     `pentad`, `half`, `week` and `lead`; the times inside a NetCDF file override it."""
@@ -168,7 +168,7 @@ class SourceSection(Section):
     """Of kind cog and netcdf: paths, from this file's folder, of files that `href` matches and that are left out."""
     crs: CrsName | None = None
     """CRS, if it is missing or wrong in the files; not of kind stac."""
-    times: Times | None = None
+    times: ConfiguredTimes | None = None
     """Times of the bands (of all files) or of the time axis, in order, if the files lack them."""
 
     series: Text | None = None

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from chronotile.archive.index.write import TRIES_S, ItemWriter
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core import errors
 from chronotile.http.endpoint import TOO_LARGE, problem_response
 from chronotile.http.respond import RawHeader

@@ -217,8 +217,8 @@ async def respond_with_document(
 
     document = await run(request, DOCUMENTS, cached)
     headers = {"ETag": f'"{document.etag}"', "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
-    if cache_control == CURRENT and services.catalogue.whole_away:
-        missing = [Unanswered(collection=each, reason="") for each in sorted(services.catalogue.whole_away)]
+    if cache_control == CURRENT and services.catalogue.wholly_unavailable:
+        missing = [Unanswered(collection=each, reason="") for each in sorted(services.catalogue.wholly_unavailable)]
         headers |= {"Warning": unanswered_warning(missing), "Cache-Control": INCOMPLETE}
     if document.etag in known_etags(request):
         return Response(status_code=304, headers=headers)

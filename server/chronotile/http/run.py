@@ -22,7 +22,7 @@ from chronotile.http.modified import ModifiedTimes
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts
-from chronotile.pipeline.granted import EVERYBODY, granted
+from chronotile.pipeline.granted import EVERYBODY, restrict
 from chronotile.pipeline.revision import Attempts
 from chronotile.pipeline.services import AsksElsewhere, LiveServices, Services, without_asking
 from chronotile.pipeline.valid_share import ValidShares
@@ -192,7 +192,7 @@ def services_of(connection: HTTPConnection) -> Services:
         if grants is not None:
             services = grants.of(services)
         elif services.catalogue.access is not None:  # rules that came with a reload while the request was under way
-            services = granted(services, EVERYBODY)
+            services = restrict(services, EVERYBODY)
         connection.scope[SERVICES] = services
     return services
 
@@ -204,7 +204,7 @@ def services_with(connection: HTTPConnection, right: Right) -> Services:
     """
     grants: Grants | None = connection.scope.get(GRANTS)
     services = services_of(connection)
-    return granted(services, EVERYBODY, right) if grants is None else grants.of(services, right)
+    return restrict(services, EVERYBODY, right) if grants is None else grants.of(services, right)
 
 
 def user_of(connection: HTTPConnection) -> str | None:

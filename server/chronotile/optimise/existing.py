@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.catalog.default_styles import named_style
+from chronotile.catalog.default_styles import style_for_name
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.collection import VariableInfo
@@ -257,7 +257,7 @@ def with_classes(
     styles = load_styles(style_folders(None))
     found = dict(variables)
     for name, info in variables.items():
-        style = named_style(name, styles)
+        style = style_for_name(name, styles)
         is_named_so = style is not None and style.is_categorical and _may_have_classes(info.encoding)
         if name in named or is_named_so:
             found[name] = replace(info, is_categorical=True)

@@ -13,7 +13,7 @@ from chronotile.pipeline.services import LiveItems, LivePage, Services
 EVERYBODY = frozenset({PUBLIC})
 
 
-def granted(services: Services, subjects: frozenset[str], right: Right = "see") -> Services:
+def restrict(services: Services, subjects: frozenset[str], right: Right = "see") -> Services:
     """Return the part of services that a user has a right to; all readers, caches and pixels are shared.
 
     Args:
@@ -23,14 +23,14 @@ def granted(services: Services, subjects: frozenset[str], right: Right = "see") 
     """
     if services.catalogue.access is None:
         return services
-    catalogue = services.catalogue.granted(subjects, right)
+    catalogue = services.catalogue.restrict(subjects, right)
     if catalogue is services.catalogue:
         return services
-    known = catalogue.collections_by_id.keys() | set(catalogue.away.values())
+    known = catalogue.collections_by_id.keys() | set(catalogue.unavailable.values())
     live = services.live_items
     names = (
         *(layer.id for layer in catalogue.layers),
-        *sorted(catalogue.away),
+        *sorted(catalogue.unavailable),
         "",
         *catalogue.places,
         "",
@@ -51,7 +51,7 @@ def granted(services: Services, subjects: frozenset[str], right: Right = "see") 
 
 def _live_names(live: LiveItems, catalogue: Catalogue) -> tuple[str, ...]:
     # Of which all layers are granted.
-    known = catalogue.whole_collections | catalogue.whole_away
+    known = catalogue.whole_collections | catalogue.wholly_unavailable
     return tuple(name for name in live.names if name in known)
 
 

@@ -116,9 +116,9 @@ def _unwind(polygon: Any, drawn: Any, turn: Turn) -> Any:  # noqa: ANN401 -- sha
 def _unwound_ring(ring: FloatArray, drawn: FloatArray, turn: Turn) -> FloatArray:
     # A long step crosses the antimeridian if the middle of the edge is on the other side of the globe.
     middles = np.asarray(turn(*((drawn[1:] + drawn[:-1]) / 2).T)[0])
-    away = np.abs(np.mod(middles - (ring[1:, 0] + ring[:-1, 0]) / 2 + 180, WHOLE_CIRCLE) - 180)
+    unavailable = np.abs(np.mod(middles - (ring[1:, 0] + ring[:-1, 0]) / 2 + 180, WHOLE_CIRCLE) - 180)
     steps = np.diff(ring[:, 0])
-    is_across = (np.abs(steps) > WHOLE_CIRCLE / 2) & (away > WHOLE_CIRCLE / 4)
+    is_across = (np.abs(steps) > WHOLE_CIRCLE / 2) & (unavailable > WHOLE_CIRCLE / 4)
     turns = np.where(is_across, -np.sign(steps) * WHOLE_CIRCLE, 0.0)
     ring[1:, 0] += np.cumsum(turns)
     if turns.sum() == 0:

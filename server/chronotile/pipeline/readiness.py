@@ -48,16 +48,19 @@ def check_readiness(services: Services) -> Readiness:
     """Return whether the newest pixels of each layer are there, and all faults that are known; reads no pixels."""
     readable = {layer: _is_readable(layer, services) for layer in services.catalogue.layers}
     found = services.elsewhere.found
-    away = [each for each in found.away if services.may_name(each)]
-    gone = [layer for layer, is_readable in readable.items() if not is_readable and layer.collection not in away]
-    closed = [collection for collection in _closed(services) if collection not in away]
+    unavailable = [each for each in found.unavailable if services.may_name(each)]
+    gone = [layer for layer, is_readable in readable.items() if not is_readable and layer.collection not in unavailable]
+    closed = [collection for collection in _closed(services) if collection not in unavailable]
     dates = failing_dates(services)
     damaged = (layer.collection for layer in services.catalogue.layers if _is_newest_among(dates, layer))
-    failing = dict.fromkeys((*closed, *away, *(layer.collection for layer in gone), *damaged))
+    failing = dict.fromkeys((*closed, *unavailable, *(layer.collection for layer in gone), *damaged))
     silent = {} if services.live_items is None else services.live_items.failing
     faults = (
         *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed),
-        *(Fault(reason=": ".join(filter(None, (AWAY, found.causes.get(each)))), collection=each) for each in away),
+        *(
+            Fault(reason=": ".join(filter(None, (AWAY, found.causes.get(each)))), collection=each)
+            for each in unavailable
+        ),
         *(Fault(reason=NEWEST_GONE, collection=layer.collection, layer=layer.id) for layer in gone),
         *_left_out(services),
         *(Fault(reason=f"searches leave it out: {reason}", collection=each) for each, reason in silent.items()),
@@ -90,7 +93,7 @@ def _closed(services: Services) -> list[str]:
 
 def _left_out(services: Services) -> Iterator[Fault]:
     """How much of each collection that is served, and of what is in none, is left out, with some names of files."""
-    closed = {*_closed(services), *services.elsewhere.found.away}
+    closed = {*_closed(services), *services.elsewhere.found.unavailable}
     places: dict[str, list[str]] = {}
     for finding in services.findings:
         if finding.is_left_out and finding.severity != "note" and finding.collection not in closed:

@@ -263,7 +263,7 @@ class Services:
     def may_name(self, collection: str) -> bool:
         """Return whether the client may know of a collection, which may be away."""
         catalogue = self.catalogue
-        known = collection in catalogue.collections_by_id or collection in catalogue.away.values()
+        known = collection in catalogue.collections_by_id or collection in catalogue.unavailable.values()
         return known or self.narrowed_from is None
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from chronotile.app.settings import load_settings
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
 from chronotile.core.errors import ChronotileError, PlanStale, UnknownCollection
 from chronotile.core.model.types import Json
-from chronotile.pipeline.granted import EVERYBODY, granted
+from chronotile.pipeline.granted import EVERYBODY, restrict
 from chronotile.pipeline.revision import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pygeoapi.exchange import chosen, fields_of, translate_errors
@@ -114,7 +114,7 @@ def current(live: LiveArchive) -> Services:
     """
     live.follow(None)
     live.refresh(after_s=LOOK_S)
-    return granted(live.services, EVERYBODY, "download")
+    return restrict(live.services, EVERYBODY, "download")
 
 
 _archives = LiveArchives(most=MAX_ARCHIVES)

@@ -17,7 +17,7 @@ from pygeoapi.provider.base import (
 )
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered, offered_collection, offered_collections
+from chronotile.catalog.offered import OfferedCollection, offered_collection, offered_collections
 from chronotile.core.errors import (
     ChronotileError,
     ConfigurationError,
@@ -49,7 +49,7 @@ Ends = Sequence[Any]
 """The one or two values of a subset, as pygeoapi has parsed them: numbers or text."""
 
 
-def named_layers(offered: Offered, names: Iterable[str], *, locator: str) -> tuple[str, ...]:
+def named_layers(offered: OfferedCollection, names: Iterable[str], *, locator: str) -> tuple[str, ...]:
     """Return the ids of the layers of fields, all of the collection without names.
 
     Raises:
@@ -67,7 +67,7 @@ def named_layers(offered: Offered, names: Iterable[str], *, locator: str) -> tup
     return tuple(layers) or tuple(layer.id for layer in fields.values())
 
 
-def named_crs(text: str | None, offered: Offered, catalogue: Catalogue, *, locator: str) -> Crs:
+def named_crs(text: str | None, offered: OfferedCollection, catalogue: Catalogue, *, locator: str) -> Crs:
     """Return one of the CRS offered, or that of the data, by its URI, URN or code; CRS84 where none is named.
 
     Raises:
@@ -182,7 +182,7 @@ def _edge(value: object, open_edge: float, axis: str) -> float:
     return float(value)
 
 
-def chosen(services: Services, options: Mapping[str, Any] | None) -> Offered:
+def chosen(services: Services, options: Mapping[str, Any] | None) -> OfferedCollection:
     """Return the collection that a provider's `options` name, or else the first one.
 
     Raises:
@@ -194,7 +194,7 @@ def chosen(services: Services, options: Mapping[str, Any] | None) -> Offered:
     return offered_collection(services.catalogue, str(name))
 
 
-def fields_of(offered: Offered) -> dict[str, Json]:
+def fields_of(offered: OfferedCollection) -> dict[str, Json]:
     """Return the schema of each field by its name, as pygeoapi has it of providers."""
     return {
         name: {

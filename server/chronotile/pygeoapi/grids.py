@@ -137,7 +137,7 @@ class MapProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has n
         system = crs_of("CRS84") if crs == "CRS84" else self._services.catalogue.offered_crs(crs)
         is_opaque = str(transparent).lower() == "false"
         request = MapRequest(
-            layer=self._offered.drawn.id,
+            layer=self._offered.drawn_layer.id,
             grid=Grid(crs=system, bbox=BBox(*bbox), width=width, height=height),
             time=parse_time(datetime_),
             style=style or "",

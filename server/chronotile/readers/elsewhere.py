@@ -76,7 +76,7 @@ class SourcesSnapshot:
 
     opened: Mapping[str, Opened]
     """By collection; one that was open once and is away now is here too."""
-    away: Mapping[str, str]
+    unavailable: Mapping[str, str]
     """Why a source cannot be read now, by collection."""
     causes: Mapping[str, str]
     """Of those that are away, what its server did, without the name of the source, where that is known."""
@@ -224,7 +224,9 @@ class Elsewhere:
         with self._changed:
             return SourcesSnapshot(
                 opened={name: each.opened for name, each in self._sources.items() if each.opened is not None},
-                away={name: each.reason for name, each in self._sources.items() if each.reason and not each.is_wrong},
+                unavailable={
+                    name: each.reason for name, each in self._sources.items() if each.reason and not each.is_wrong
+                },
                 causes={
                     name: str(away)
                     for name, each in self._sources.items()

@@ -100,8 +100,8 @@ def test_what_was_interrupted_goes_on(catalogue, opened):
 
 def test_a_source_that_is_away_is_tried_again_ever_later(catalogue, opened, caplog):
     file = catalogue.folder / "catalog.json"
-    file.rename(catalogue.folder / "away.json")
-    turns = Turns(8, at={20.0: lambda: (catalogue.folder / "away.json").rename(file)})
+    file.rename(catalogue.folder / "unavailable.json")
+    turns = Turns(8, at={20.0: lambda: (catalogue.folder / "unavailable.json").rename(file)})
 
     run(filling_of([spec_of(catalogue)], opened, turns))
 

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application, create_app
 from chronotile.app.settings import Settings
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.collection import TimeRules
 from chronotile.demo import DemoPlan, make_demo
 from chronotile.jobs.queue.service import JobService

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownStyle
 from chronotile.core.model.animation import AnimationRequest
 from chronotile.core.model.crs import CRS84

@@ -13,7 +13,7 @@ import xarray
 import zarr
 from rasterio.windows import Window
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import (
     ClientGone,
     InvalidParameter,

@@ -14,7 +14,7 @@ import xarray as xr
 import zarr
 from PIL import Image
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import (
     ClientGone,
     InvalidParameter,

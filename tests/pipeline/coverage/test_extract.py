@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import (
     InvalidParameter,
     LimitExceeded,

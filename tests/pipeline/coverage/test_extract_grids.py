@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import InvalidParameter, LimitExceeded, OutsideData
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.crs import CRS84, crs_of

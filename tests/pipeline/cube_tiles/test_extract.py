@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chronotile.catalog.catalogue import Limits
-from chronotile.catalog.load import load_tile_matrix_set
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
 from chronotile.core.model.collection import Mask
 from chronotile.core.model.cube import CubeRequest, CubeTile

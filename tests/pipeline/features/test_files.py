@@ -147,9 +147,11 @@ def test_a_file_of_no_places_can_be_opened(read, name):
 @pytest.mark.parametrize("name", PLACE_FORMATS)
 def test_a_place_without_coordinates_in_the_crs_has_no_geometry(read, name):
     """A quarter of the globe away from its meridian, transverse Mercator has none."""
-    away = dataclasses.replace(make_places(4), shapes=np.array([shapely.box(92, 0, 95, 1), *make_places(3).shapes]))
+    unavailable = dataclasses.replace(
+        make_places(4), shapes=np.array([shapely.box(92, 0, 95, 1), *make_places(3).shapes])
+    )
 
-    frame = read(name, places=away, crs=crs_of("EPSG:32631"))
+    frame = read(name, places=unavailable, crs=crs_of("EPSG:32631"))
 
     is_there = frame.geometry.notna() & ~frame.geometry.is_empty
     assert is_there.tolist() == [False, True, True]

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import NativeGrid

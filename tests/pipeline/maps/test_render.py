@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import (
     InvalidParameter,
     LimitExceeded,

@@ -191,7 +191,7 @@ def test_the_index_alone_has_what_was_found_of_others(services):
 
 def test_a_collection_is_searched_before_it_has_layers(services, index, catalogues):
     catalogues.items["new"] = found_in(index, "new", "n1")
-    services = replace(services, catalogue=replace(services.catalogue, away={"new": "new"}))
+    services = replace(services, catalogue=replace(services.catalogue, unavailable={"new": "new"}))
 
     page = search_items(ItemSearch(limit=9), services)
 

@@ -80,8 +80,8 @@ def test_changes_are_those_of_collections_that_are_served(index, services, colle
 
 def test_a_collection_that_is_away_is_named(index, services, collection):
     index.configure(collection, IndexSettings())
-    away = {"far": "far", "far.NDVI": "far", "other": "other"}
-    services = replace(services, catalogue=replace(services.catalogue, away=away))
+    unavailable = {"far": "far", "far.NDVI": "far", "other": "other"}
+    services = replace(services, catalogue=replace(services.catalogue, unavailable=unavailable))
     reason = "its source cannot be read now"
 
     assert search_items(ItemSearch(collections=("far",)), services).unanswered == (

@@ -6,7 +6,7 @@ from affine import Affine
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.request import AreaSeriesRequest

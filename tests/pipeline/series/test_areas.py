@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.geometry.area import Area

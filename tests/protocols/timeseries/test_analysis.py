@@ -11,7 +11,7 @@ from scipy import stats
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.time.instants import NO_TIME, domain_of_instants
 from tests.core.stats.curves import dekads
 from tests.protocols import served

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from tests.protocols import served
 
 PATHS = [

@@ -6,7 +6,7 @@ import json
 import pytest
 from affine import Affine
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import NativeGrid
 from tests.protocols import served

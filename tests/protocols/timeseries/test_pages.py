@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from tests.protocols import served
 
 PATH = "/timeseries/points"

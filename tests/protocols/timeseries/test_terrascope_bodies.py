@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.collection import Alias
 from chronotile.core.model.time.instants import NO_TIME
 from tests.protocols import served

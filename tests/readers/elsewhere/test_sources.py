@@ -131,7 +131,7 @@ def test_what_answers_is_open_though_others_hang(elsewhere, hosts, monkeypatch):
     found = elsewhere.open(wanted("hangs", "good"), patience_s=1.0)
 
     assert set(found.opened) == {"good"}
-    assert found.away == {"hangs": "not open yet after 1 s; a server serves it as soon as it opens"}
+    assert found.unavailable == {"hangs": "not open yet after 1 s; a server serves it as soon as it opens"}
 
 
 def test_nobody_waits_once_all_have_opened_or_failed(elsewhere, hosts):
@@ -139,7 +139,7 @@ def test_nobody_waits_once_all_have_opened_or_failed(elsewhere, hosts):
 
     found = elsewhere.open(wanted("bad", "good"), patience_s=10 * PATIENCE_S)
 
-    assert (set(found.opened), found.away) == ({"good"}, {"bad": "it is no store"})
+    assert (set(found.opened), found.unavailable) == ({"good"}, {"bad": "it is no store"})
 
 
 def test_late_one_is_there_as_soon_as_it_answers(elsewhere, hosts):
@@ -243,11 +243,11 @@ def test_one_that_is_wrong_is_not_away_and_tried_again(elsewhere, hosts):
     hosts.wait_for("bad", 3)
 
     assert elsewhere.found.wrong == {"bad": "no raster", "off": "no raster"}
-    assert elsewhere.found.away == {}
+    assert elsewhere.found.unavailable == {}
     assert not elsewhere.is_away("bad")
     assert elsewhere.found.changes == before.changes
     hosts.cause = Away("its server did not respond")
-    until(lambda: set(elsewhere.found.away) == {"bad", "off"})
+    until(lambda: set(elsewhere.found.unavailable) == {"bad", "off"})
     hosts.failures = {}
     until(lambda: set(elsewhere.found.opened) == {"bad", "off"})
 
@@ -267,9 +267,9 @@ def test_reason_is_news_once_one_that_was_not_open_in_time_fails(elsewhere, host
     before = elsewhere.open(wanted("late"), patience_s=AWHILE_S)
     hosts.doors["late"].set()
 
-    until(lambda: elsewhere.found.away == {"late": "it does not work"})
+    until(lambda: elsewhere.found.unavailable == {"late": "it does not work"})
     assert elsewhere.found.changes != before.changes
-    assert before.away["late"].startswith("not open yet")
+    assert before.unavailable["late"].startswith("not open yet")
 
 
 def test_one_that_is_known_to_be_away_is_not_waited_for(elsewhere, hosts):
@@ -279,7 +279,7 @@ def test_one_that_is_known_to_be_away_is_not_waited_for(elsewhere, hosts):
 
     found = elsewhere.open(wanted("hangs", "new"), patience_s=10 * PATIENCE_S)
 
-    assert (set(found.opened), set(found.away)) == ({"new"}, {"hangs"})
+    assert (set(found.opened), set(found.unavailable)) == ({"new"}, {"hangs"})
     assert hosts.begun["hangs"] == 1
 
 
@@ -317,7 +317,7 @@ def test_open_one_of_which_a_read_failed_is_away_when_it_does_not_open(elsewhere
 
     until(lambda: elsewhere.is_away("good"))
     assert elsewhere.found.opened == before.opened
-    assert elsewhere.found.away == {"good": "refused"}
+    assert elsewhere.found.unavailable == {"good": "refused"}
     hosts.failures.clear()
     until(lambda: not elsewhere.is_away("good"))
     assert elsewhere.found.opened["good"] is not before.opened["good"]
@@ -396,7 +396,7 @@ def test_one_in_another_state_is_opened_again(elsewhere, hosts, looked_at_often)
 
     until(lambda: elsewhere.found.changes == before.changes + 1)
     assert elsewhere.found.opened["good"] is not before.opened["good"]
-    assert elsewhere.found.away == {}
+    assert elsewhere.found.unavailable == {}
     until(lambda: hosts.looks > 10)
     assert hosts.begun["good"] == 2
 
@@ -418,7 +418,7 @@ def test_one_that_is_written_again_soon_is_opened_again_without_another_failure(
 
         until(lambda: elsewhere.found.opened["good"].revisions == (hosts.state,))
         assert hosts.begun["good"] == number
-    assert elsewhere.found.away == {}
+    assert elsewhere.found.unavailable == {}
 
 
 def test_one_of_which_a_part_cannot_be_read_is_opened_again_once_it_is_written(elsewhere, hosts):

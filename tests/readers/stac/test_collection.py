@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.catalog.load import configuration_of
+from chronotile.catalog.load import parse_configuration
 from chronotile.core.model.collection import KindOptions
 from chronotile.core.model.style import Colour
 from chronotile.pipeline.styling.load import load_styles, style_folders
@@ -33,7 +33,7 @@ BANDS = {
 def draft(collection=None, items=()):
     """What documents make, which is a valid configuration."""
     made = draft_of(metadata_of(collection or {}, items), HREF, STYLES)
-    configuration_of(
+    parse_configuration(
         {"collections": {made.id: made.section}}, file=Path("stac.yaml"), kinds=KINDS, styles={**STYLES, **made.styles}
     )
     return made

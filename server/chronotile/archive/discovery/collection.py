@@ -13,7 +13,7 @@ from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import as_id, as_title, without_suffix
 from chronotile.archive.discovery.variables import distinct, holds_dated_bands, raster_variables, true_colour_of
 from chronotile.archive.findings import value_findings
-from chronotile.catalog.default_styles import default_style, widened
+from chronotile.catalog.default_styles import default_style, widen_range
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.collection import LEFT_OUT, Finding, VariableInfo, VariableSpec
 from chronotile.core.model.grid import NativeGrid
@@ -225,7 +225,7 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
         return {TRUE_COLOUR: {"variables": list(names), "range": [0, 255]}}
     ranges = [band.observed_range or (0.0, 1.0) for band in bands]
     low, high = min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges)
-    return {TRUE_COLOUR: {"variables": list(names), "range": _rounded(*widened(low, high))}}
+    return {TRUE_COLOUR: {"variables": list(names), "range": _rounded(*widen_range(low, high))}}
 
 
 def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:

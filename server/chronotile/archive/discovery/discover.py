@@ -16,7 +16,7 @@ from chronotile.archive.discovery.names import ANY, TIME, as_title, is_known, na
 from chronotile.archive.discovery.variables import looks_below
 from chronotile.archive.discovery.walk import WalkResult, reason_by_content, walk
 from chronotile.archive.open_sources import THREADS
-from chronotile.catalog.load import configuration_of
+from chronotile.catalog.load import parse_configuration
 from chronotile.core.errors import ChronotileError, ConfigurationError, UnsupportedSource
 from chronotile.core.model.collection import LEFT_OUT, Finding, Severity
 from chronotile.core.model.grid import NativeGrid
@@ -120,7 +120,7 @@ def _look(
                 found = find(draft)
                 # Of one that no configuration may have, the configuration of all would be refused.
                 values = {"collections": {found.draft.id: _section(found, found.draft.root)}}
-                configuration_of(values, file=Path("configuration"), kinds=kind_options())
+                parse_configuration(values, file=Path("configuration"), kinds=kind_options())
                 return found
         except ChronotileError as error:
             place = str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"

@@ -12,8 +12,8 @@ from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import IndexedCollection
 from chronotile.archive.index.geoparquet import GeoparquetSource, is_geoparquet
 from chronotile.archive.index.source import ItemFilter, ItemRules, ItemSource
-from chronotile.catalog.build import source_specs
 from chronotile.catalog.load import load_configuration
+from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ConfigurationError, UnsupportedSource
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.web.inner_hosts import inner_hosts

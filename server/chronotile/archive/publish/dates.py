@@ -78,7 +78,7 @@ def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publ
 
 def _files_of(archive: Archive, collection: Collection) -> _Files:
     reader, spec = archive.services.readers.get(collection.id), archive.specs[collection.id]
-    if reader is None or collection.id in archive.away:
+    if reader is None or collection.id in archive.unavailable:
         raise SourceUnavailable(f"the source of {collection.id} is away; try again later")
     starts, variables = dict[str, set[Any]](), dict[str, dict[str, None]]()
     for name, variable in collection.variables.items():

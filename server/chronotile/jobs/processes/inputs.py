@@ -119,14 +119,8 @@ def instants_from_json(nanoseconds: Sequence[int]) -> InstantArray:
 
 def without_limits(services: Services) -> Services:
     """Return services for what is read and written in parts, not answered at once; each picture keeps its limits."""
-    limits = replace(
-        services.catalogue.limits,
-        max_series_values=UNBOUNDED,
-        max_area_values=UNBOUNDED,
-        max_coverage_bytes=UNBOUNDED,
-        max_animation_pixels=UNBOUNDED,
-        max_seconds=UNBOUNDED,
-    )
+    unlimited = ("max_series_values", "max_area_values", "max_coverage_bytes", "max_animation_pixels", "max_seconds")
+    limits = services.catalogue.limits.model_copy(update=dict.fromkeys(unlimited, UNBOUNDED))
     return replace(services, catalogue=replace(services.catalogue, limits=limits))
 
 

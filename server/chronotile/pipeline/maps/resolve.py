@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from chronotile.catalog.resolve_times import ResolvedTimes, resolve_style
+from chronotile.catalog.resolve_style import resolve_style
+from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.core.errors import InvalidParameter, LimitExceeded, UnsupportedFormat, require_at_most
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.expression import parse_expression

@@ -47,8 +47,8 @@ def live_names(services: Services) -> tuple[str, ...]:
 
 def listed_collections(services: Services) -> frozenset[str]:
     """Return the collections whose items are listed: those that are served, and those whose files are away."""
-    away = services.catalogue.whole_away.difference(services.elsewhere)
-    return frozenset(away.union(services.catalogue.whole_collections))
+    unavailable = services.catalogue.wholly_unavailable.difference(services.elsewhere)
+    return frozenset(unavailable.union(services.catalogue.whole_collections))
 
 
 def being_filled(names: Collection[str], services: Services) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ def collections_being_filled(services: Services, *, collections: Collection[str]
 def _followed(services: Services, collections: Collection[str]) -> set[str]:
     """The collections whose changes are told: whoever follows them misses none while a source is away."""
     catalogue = services.catalogue
-    served = catalogue.whole_collections | catalogue.whole_away
+    served = catalogue.whole_collections | catalogue.wholly_unavailable
     return set(served & set(collections) if collections else served)
 
 
@@ -247,9 +247,9 @@ def unanswered_by(search: ItemSearch, services: Services) -> tuple[Unanswered, .
     Raises:
         SourceUnavailable: The index does not answer.
     """
-    away = _away(search, services)
-    named = {each.collection for each in away}
-    return (*away, *(each for each in not_whole(search.collections, services) if each.collection not in named))
+    unavailable = _away(search, services)
+    named = {each.collection for each in unavailable}
+    return (*unavailable, *(each for each in not_whole(search.collections, services) if each.collection not in named))
 
 
 def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instant, int], ...]:
@@ -304,10 +304,10 @@ def not_whole(names: Collection[str], services: Services) -> tuple[Unanswered, .
 
 def _away(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
     """The collections that are configured and of which the index has nothing, as their source was never open."""
-    index, away = items_of(services), sorted(services.catalogue.whole_away - set(live_names(services)))
+    index, unavailable = items_of(services), sorted(services.catalogue.wholly_unavailable - set(live_names(services)))
     return tuple(
         Unanswered(collection=each, reason="its source cannot be read now")
-        for each in away
+        for each in unavailable
         if (not search.collections or each in search.collections) and index.extent(each) is None
     )
 

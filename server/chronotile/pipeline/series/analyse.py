@@ -127,16 +127,18 @@ def analyse_area_series(
         ClientGone: The client left.
         ChronotileError: As `extract_area_series`.
     """
-    widened = widen_request(request, services)
-    read = extract_area_series(widened.request, services, is_active=is_active)
-    if request.analysis is None or widened.times is None:
+    wide_request = widen_request(request, services)
+    read = extract_area_series(wide_request.request, services, is_active=is_active)
+    if request.analysis is None or wide_request.times is None:
         return read
     findings = {}
     for reducer in _analysed(request.reducers):
-        with memory_for(request.analysis, widened.times.requested, services, is_active):
-            findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis, is_active=is_active)
-    areas = tuple(_at(area, widened.times.indexes_of_answer(read.times)) for area in read.areas)
-    series = replace(read, times=widened.times.requested, areas=areas, findings=findings)
+        with memory_for(request.analysis, wide_request.times.requested, services, is_active):
+            findings[reducer.name] = _findings(
+                read, reducer.name, wide_request.times, request.analysis, is_active=is_active
+            )
+    areas = tuple(_at(area, wide_request.times.indexes_of_answer(read.times)) for area in read.areas)
+    series = replace(read, times=wide_request.times.requested, areas=areas, findings=findings)
     return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
 
 
@@ -232,8 +234,8 @@ def analyse_points_series(
         widen_times(analysis, each.layer, each.time, series=len(each.points) * len(requests), services=services)
         for each in requests
     ]
-    widened = [replace(each, time=wide.time) for each, wide in zip(requests, times, strict=True)]
-    read = extract_points_series(widened, services, analysis=analysis, is_active=is_active)
+    wide_requests = [replace(each, time=wide.time) for each, wide in zip(requests, times, strict=True)]
+    read = extract_points_series(wide_requests, services, analysis=analysis, is_active=is_active)
     found = []
     for series, wide in zip(read, times, strict=True):
         with memory_for(analysis, wide.requested, services, is_active):

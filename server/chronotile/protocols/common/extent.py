@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84
@@ -47,7 +47,7 @@ def round_box(box: BBox) -> BBox:
     return BBox(*(round(edge, DECIMALS) for edge in box))
 
 
-def box_of_offered(offered: Offered) -> BBox:
+def box_of_offered(offered: OfferedCollection) -> BBox:
     """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
     grids = {layer.main_variable.grid for layer in offered.layers}
     box = crossing_box(grids.pop()) if len(grids) == 1 else None
@@ -69,13 +69,13 @@ def climatology_member(span: TimeSpan | None, *, is_climatology: bool) -> dict[s
 # How far a collection reaches: as its items tell, or as the catalogue of others says in which they are.
 
 
-def box_of(offered: Offered) -> BBox:
+def box_of(offered: OfferedCollection) -> BBox:
     """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
     stated = offered.collection.stated
     return box_of_offered(offered) if stated is None else round_box(stated.bbox)
 
 
-def interval_of(offered: Offered) -> list[str | None]:
+def interval_of(offered: OfferedCollection) -> list[str | None]:
     """Return the first and the last instant; `None` where it is open, or there are no times."""
     stated = offered.collection.stated
     if stated is not None:

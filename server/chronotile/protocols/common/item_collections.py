@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from chronotile.catalog.offered import Offered, offered_collections, offered_whole
+from chronotile.catalog.offered import OfferedCollection, offer_collection, offered_collections
 from chronotile.core.model.collection import StatedExtent
 from chronotile.core.model.time.instants import last_of
 from chronotile.pipeline.search.search_items import items_of, listed_collections
 from chronotile.pipeline.services import Services
 
 
-def item_collections(services: Services) -> tuple[Offered, ...]:
+def item_collections(services: Services) -> tuple[OfferedCollection, ...]:
     """Return all configured collections, including those whose files are unavailable.
 
     Raises:
@@ -19,7 +19,7 @@ def item_collections(services: Services) -> tuple[Offered, ...]:
     return (*(each for each in offered_collections(services.catalogue) if not each.is_layer), *filter(None, found))
 
 
-def unopened_collection(name: str, services: Services) -> Offered | None:
+def unopened_collection(name: str, services: Services) -> OfferedCollection | None:
     """Return a collection whose files were away since the start, as configured, as far as its indexed items reach."""
     collection = services.catalogue.unopened.get(name)
     if collection is None or name not in listed_collections(services):
@@ -28,4 +28,4 @@ def unopened_collection(name: str, services: Services) -> Offered | None:
     if box is None or len(times) == 0:
         return None
     last = last_of(times.starts[-1], times.ends[-1])
-    return offered_whole(replace(collection, stated=StatedExtent(bbox=box, first=times.starts[0], last=last)))
+    return offer_collection(replace(collection, stated=StatedExtent(bbox=box, first=times.starts[0], last=last)))

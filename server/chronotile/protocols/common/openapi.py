@@ -9,7 +9,7 @@ import numpy as np
 
 from chronotile.archive.index.dates import date_id
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered, offered_collections
+from chronotile.catalog.offered import OfferedCollection, offered_collections
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.time.instants import TimeSpan
@@ -200,12 +200,12 @@ class Examples:
     languages: tuple[str, ...]
 
     @cached_property
-    def offered(self) -> Sequence[Offered]:
+    def offered(self) -> Sequence[OfferedCollection]:
         """What OGC API serves."""
         return list(offered_collections(self.catalogue))
 
     @cached_property
-    def with_values(self) -> Sequence[Offered]:
+    def with_values(self) -> Sequence[OfferedCollection]:
         """What of that has values, not colours alone."""
         return [each for each in self.offered if each.has_values]
 

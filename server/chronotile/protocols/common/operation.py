@@ -8,7 +8,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Route
 
 import chronotile
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.types import Json
 from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
 from chronotile.http.endpoint import Faults, Handler, endpoint

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.types import Json
 from chronotile.http.respond import SHORT, respond_with_content
 from chronotile.http.run import DOCUMENTS, Kind, ServerState, base_url, run, services_of
@@ -57,8 +57,10 @@ class BuildingBlock:
     landing_links: Callable[[DocumentContext], Sequence[Json]] = field(default=lambda _told: ())
     landing_members: Callable[[DocumentContext], Mapping[str, Any]] = field(default=lambda _told: {})
     """More members of the landing page."""
-    collection_links: Callable[[Offered, DocumentContext], Sequence[Json]] = field(default=lambda _offered, _told: ())
-    collection_members: Callable[[Offered, DocumentContext], Mapping[str, Any]] = field(
+    collection_links: Callable[[OfferedCollection, DocumentContext], Sequence[Json]] = field(
+        default=lambda _offered, _told: ()
+    )
+    collection_members: Callable[[OfferedCollection, DocumentContext], Mapping[str, Any]] = field(
         default=lambda _offered, _told: {}
     )
     """More members of a collection's description, such as `data_queries`."""
@@ -80,7 +82,7 @@ has_values: OfExamples = attrgetter("with_values")
 """What of it has values, not colours alone."""
 
 
-def collection_in_path(description: str, collections: Callable[[Examples], Sequence[Offered]]) -> OfExamples:
+def collection_in_path(description: str, collections: Callable[[Examples], Sequence[OfferedCollection]]) -> OfExamples:
     """Return the segment `{collectionId}` of a path, with the ids of collections."""
 
     def described(examples: Examples) -> Json:
@@ -94,7 +96,7 @@ NO_QUERIES: Mapping[str, Any] = {"data_queries": {}, "parameter_names": {}, "out
 """Of a collection without values: OGC 19-086r6 wants them of every one in a list."""
 
 COLLECTION = collection_in_path("Id of a collection, or id or alias of a layer", lambda of: of.offered)
-STYLE = segment("styleId", "Id of a style of what is shown", example=lambda of: of.offered[0].drawn.styles[0].id)
+STYLE = segment("styleId", "Id of a style of what is shown", example=lambda of: of.offered[0].drawn_layer.styles[0].id)
 
 
 def segments_in(path: str) -> list[Described]:

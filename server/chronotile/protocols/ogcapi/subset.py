@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from chronotile.catalog.catalogue import MAX_LISTED, Catalogue
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import Trim
@@ -155,7 +155,7 @@ def _unquoted(text: str) -> str:
 
 
 def named_fields(
-    query: Kvp, parameter: Parameter[str], offered: Offered, *, of_any_grid: bool = False
+    query: Kvp, parameter: Parameter[str], offered: OfferedCollection, *, of_any_grid: bool = False
 ) -> tuple[Layer, ...]:
     """Return the layers that a list names, each once, by the names of fields or the ids of layers; none without a list.
 

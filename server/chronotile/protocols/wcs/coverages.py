@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from chronotile.catalog.offered import Offered, offered_collection, offered_collections
+from chronotile.catalog.offered import OfferedCollection, offered_collection, offered_collections
 from chronotile.core.errors import UnknownCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageField, CoverageRequest
@@ -26,7 +26,7 @@ from chronotile.protocols.common.query.crs import accepted_crs
 class WcsCoverage:
     """A coverage that WCS offers."""
 
-    offered: Offered
+    offered: OfferedCollection
     services: Services
 
     @property

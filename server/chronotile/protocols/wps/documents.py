@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.crs import CRS84_URI
 from chronotile.core.model.job import Execution, Job
 from chronotile.jobs.processes.registry import output_schema, process_of, processes

@@ -417,7 +417,7 @@ def box_of_place(x: float, y: float, crs: Crs) -> BBox:
     return BBox(longitude, latitude, longitude, latitude)
 
 
-def widened(box: BBox, metres: float) -> BBox:
+def widen_box(box: BBox, metres: float) -> BBox:
     """Return a CRS84 box with so many metres more on each side; all longitudes near a pole."""
     up = metres / METRES_A_DEGREE
     narrowest = math.cos(math.radians(min(HALF / 2, max(abs(box.ymin), abs(box.ymax)) + up)))

@@ -28,7 +28,7 @@ from chronotile.readers.mosaic.info import (
     lattice_at,
     mosaic_info,
     require_same_cells,
-    widened,
+    widen_box,
     with_rule,
 )
 from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped, overlapped_parts
@@ -361,7 +361,7 @@ class MosaicReader(Reader):
         box = box_of_place(point.x, point.y, point.crs)
         pieces = self._mosaic.variables[variable]
         if pieces.rule in STATISTICS:  # the centre of a cell may lie in pieces that the place itself does not
-            box = widened(box, max(grid.resolution * grid.crs.metres_per_unit for grid in pieces.grids))
+            box = widen_box(box, max(grid.resolution * grid.crs.metres_per_unit for grid in pieces.grids))
         by_instant = self._by_instant(variable, indexes, box)
         refs = [by_instant.get(self._instant(variable, each), ()) for each in indexes]
         return self._places(variable).read(refs, point)

@@ -49,7 +49,7 @@ def hull_area(points: Float64Array) -> float:
     return area if area > _LEAST_AREA else 0.0
 
 
-def widened(hull: Float64Array, margin: float) -> Float64Array:
+def widen_hull(hull: Float64Array, margin: float) -> Float64Array:
     """Return an outline of at most 15 vertices around a convex hull, wider on all sides.
 
     Args:
@@ -175,7 +175,7 @@ def _footprint(geometry: object, grid: NativeGrid | None) -> Footprint:
     if len(parts) > MAX_OUTLINES:
         parts = [convex_hull(np.concatenate(_beside(parts, parts[0])))]
     cut = [piece for part in parts for piece in _cut(part)]
-    rings = tuple(closed_ring(widened(piece, margin)) for piece in cut)
+    rings = tuple(closed_ring(widen_hull(piece, margin)) for piece in cut)
     return Footprint(rings, _box(cut, margin), is_of_grid)
 
 

@@ -4,10 +4,10 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.catalog.items.schema import INDEX
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.database import open_engine
 from chronotile.core.model.webhook import Webhook
 from chronotile.jobs.queue.notifier import Notifier

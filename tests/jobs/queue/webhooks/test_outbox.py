@@ -149,7 +149,7 @@ def test_the_filter_is_that_of_searches_and_what_is_removed_is_told(make_notifie
 
 def test_the_filter_selects_items_of_a_collection_whose_source_is_away(make_notifier, tell, index, web, services):
     away = {"far": "far"}
-    services = replace(services, catalogue=replace(services.catalogue, away=away))
+    services = replace(services, catalogue=replace(services.catalogue, unavailable=away))
     notifier = make_notifier(web.hook(filter=CLEAR), services=services)
     tell(notifier)
 

@@ -76,9 +76,9 @@ def test_outer_rings_are_anticlockwise_on_the_map(crs):
 
 
 def test_a_place_without_coordinates_in_the_crs_has_no_geometry():
-    away = dataclasses.replace(SQUARES, shapes=np.array([shapely.box(92, 0, 95, 1), *SQUARES.shapes[1:]]))
+    unavailable = dataclasses.replace(SQUARES, shapes=np.array([shapely.box(92, 0, 95, 1), *SQUARES.shapes[1:]]))
 
-    features = written(away, crs=crs_of("EPSG:32631"))["features"]
+    features = written(unavailable, crs=crs_of("EPSG:32631"))["features"]
 
     assert [each["geometry"] is None for each in features] == [False, True]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from chronotile.catalog.load import load_tile_matrix_set
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlacesSpec
 from chronotile.pipeline.encoders.vector.mvt import BUFFER, EXTENT, cut_to_tile, encode_mvt

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from chronotile.catalog.catalogue import Contact, ServiceInfo
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.service_info import Contact, ServiceInfo
 from chronotile.core.model.items import IndexSettings
 from tests.changing import services_over
 from tests.protocols.served import TEST_HOST

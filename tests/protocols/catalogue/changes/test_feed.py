@@ -14,7 +14,7 @@ from lxml import html as lxml_html
 from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.items import product_id
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.time.instants import domain_of_instants

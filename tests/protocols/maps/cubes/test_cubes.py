@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from chronotile.app.application import application
-from chronotile.catalog.catalogue import Limits
-from chronotile.catalog.load import load_tile_matrix_set
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from tests.ctc1 import Decoded, decode_cube
 from tests.protocols import served
 from tests.running import PATIENCE_S

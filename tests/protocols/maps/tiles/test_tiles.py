@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from chronotile.catalog.catalogue import Limits, ServiceInfo
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.style import Colour

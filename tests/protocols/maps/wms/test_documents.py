@@ -11,7 +11,8 @@ from lxml import etree
 from PIL import Image
 from pyproj import Transformer
 
-from chronotile.catalog.catalogue import Contact, Limits, PostalAddress, ServiceInfo
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
 from chronotile.core.model.collection import Alias, TimeRules
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid

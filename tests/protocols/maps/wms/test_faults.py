@@ -3,7 +3,8 @@
 import pytest
 from lxml import etree
 
-from chronotile.catalog.catalogue import Limits, ServiceInfo
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.service_info import ServiceInfo
 from tests.protocols import served
 from tests.protocols.maps.wms.exceptions import fault_of
 

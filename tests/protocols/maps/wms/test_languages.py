@@ -3,7 +3,7 @@
 import pytest
 from lxml import etree
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.collection import MetadataLink
 from tests.protocols import served
 

@@ -9,7 +9,7 @@ import rasterio
 from PIL import Image
 from rasterio.enums import ColorInterp
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.style import Colour, Stop, Style
 from tests.protocols import served

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid
 from tests.protocols import served

@@ -11,7 +11,7 @@ from affine import Affine
 from lxml import etree
 from PIL import Image
 
-from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
+from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.style import Style

@@ -3,7 +3,7 @@
 import pytest
 from lxml import etree
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from tests.protocols import served
 
 OWS = "{http://www.opengis.net/ows/1.1}"

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from lxml import etree
 
-from chronotile.catalog.load import load_tile_matrix_set
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.protocols.maps.wmts.feature_info import EXTENSIONS
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of

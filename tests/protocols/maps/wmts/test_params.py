@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of, share_differing
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE
 from tests.protocols import served

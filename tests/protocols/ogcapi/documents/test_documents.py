@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
+from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
 from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 

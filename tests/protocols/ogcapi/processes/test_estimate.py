@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application, create_app
 from chronotile.app.settings import Settings
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.jobs.processes.process import MOST_TASKS
 from tests.agreement.doors import kinds
 from tests.protocols.fuzzing.site import made_services

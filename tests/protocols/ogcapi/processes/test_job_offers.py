@@ -8,7 +8,7 @@ import pytest
 import shapely
 from affine import Affine
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid
 from chronotile.protocols.common.job_offer import OF_SERIES

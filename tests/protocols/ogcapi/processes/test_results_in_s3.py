@@ -169,7 +169,7 @@ def test_what_is_kept_while_a_client_waits_goes_to_the_bucket(client, s3_server,
 
 
 @pytest.fixture
-def away(desk, monkeypatch):
+def unavailable(desk, monkeypatch):
     """A store that does not answer any more."""
     store = Server()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", store.address)
@@ -177,7 +177,7 @@ def away(desk, monkeypatch):
     return store
 
 
-def test_nothing_is_kept_where_the_store_is_away(client, away, desk, tmp_path, monkeypatch):
+def test_nothing_is_kept_where_the_store_is_away(client, unavailable, desk, tmp_path, monkeypatch):
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
@@ -199,7 +199,7 @@ def test_a_job_whose_results_cannot_be_removed_is_still_there(client, stored, re
     assert client.get(url).json()["status"] == "successful"
 
 
-def test_a_job_that_has_not_ended_is_dismissed_though_the_store_is_away(client, submitted, desk, away):
+def test_a_job_that_has_not_ended_is_dismissed_though_the_store_is_away(client, submitted, desk, unavailable):
     url = submitted({"inputs": {"string": "a"}})
     desk.table.claim("test", lease_s=60)
 
@@ -207,7 +207,7 @@ def test_a_job_that_has_not_ended_is_dismissed_though_the_store_is_away(client, 
     assert client.delete(url).status_code == 503
 
 
-def test_for_a_job_that_was_never_begun_the_store_is_not_asked(client, submitted, away, caplog):
+def test_for_a_job_that_was_never_begun_the_store_is_not_asked(client, submitted, unavailable, caplog):
     url = submitted({"inputs": {"string": "a"}})
 
     assert [client.delete(url).status_code for _ in range(2)] == [200, 200]

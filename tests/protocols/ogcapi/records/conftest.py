@@ -6,8 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.catalog.catalogue import Contact, PostalAddress
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.service_info import Contact, PostalAddress
 from chronotile.core.model.collection import Alias
 from tests.protocols import served
 from tests.protocols.catalogue.stac.conftest import put, services_over

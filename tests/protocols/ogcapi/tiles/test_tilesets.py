@@ -7,7 +7,7 @@ import numpy as np
 import pyproj
 import pytest
 
-from chronotile.catalog.load import load_tile_matrix_set
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from tests.protocols import served
 
 NDVI = "/ogcapi/collections/NDVI/map/tiles"

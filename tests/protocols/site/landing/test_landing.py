@@ -21,8 +21,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.archive.open import open_archive
-from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
 from chronotile.http.shipped_files import find_viewer
 from chronotile.jobs.queue.service import JobService
 from chronotile.readers.reader_caches import ReaderCaches

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.time.instants import domain_of_instants
 from tests.protocols import served
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.collection import TimeRules
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid

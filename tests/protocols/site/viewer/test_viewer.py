@@ -11,7 +11,8 @@ import requests
 from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
-from chronotile.catalog.catalogue import BaseMap, Geocoder, ServiceInfo, ViewerInfo
+from chronotile.catalog.service_info import ServiceInfo
+from chronotile.catalog.viewer_section import BaseMap, Geocoder, ViewerInfo
 from chronotile.http.shipped_files import find_viewer
 from chronotile.pipeline.services import Services
 from tests.protocols import served

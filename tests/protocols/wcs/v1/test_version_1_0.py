@@ -9,7 +9,8 @@ import xarray
 from affine import Affine
 from lxml import etree
 
-from chronotile.catalog.catalogue import Limits, ServiceInfo
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid, NativeGrid
 from chronotile.core.model.time.instants import TimeDomain

@@ -8,7 +8,7 @@ import rasterio
 import xarray
 from lxml import etree
 
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.limits import Limits
 from tests.protocols import served
 from tests.protocols.ogcapi.coverages.reading import geotiff_of
 from tests.protocols.wcs.asking import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.collection import Finding
 from chronotile.core.model.webhook import Webhook
 from chronotile.core.web.places import Outside, Places, remote_place

@@ -60,7 +60,7 @@ def changes_query(query: Kvp, catalogue: Catalogue) -> ChangesQuery:
     """
     query.check_names(names_of(OF_CHANGES))
     collections = tuple(dict.fromkeys(COLLECTIONS.given(query) or ()))
-    known = {*catalogue.whole_collections, *catalogue.whole_away}
+    known = {*catalogue.whole_collections, *catalogue.wholly_unavailable}
     for name in collections:
         if name not in known:
             raise InvalidParameter(f"there is no collection {name[:MAX_SHOWN]!r}", locator=COLLECTIONS.name)

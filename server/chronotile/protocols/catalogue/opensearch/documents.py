@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.core.model.time.instants import format_instant
@@ -90,7 +90,7 @@ def _links(found: FoundItem, assets: Mapping[str, Any], base: str) -> Json:
     return {**without_empty(links), "alternates": stac}
 
 
-def collection_feature(offered: Offered, context: CapabilitiesContext) -> Json:
+def collection_feature(offered: OfferedCollection, context: CapabilitiesContext) -> Json:
     """Return a collection."""
     first, last = interval_of(offered)
     abstract, date = text_in(offered.abstract, context.language), f"{first or ''}/{last or ''}"
@@ -182,7 +182,9 @@ def _pages(page: ItemPage, query: params.SearchQuery, shown: int) -> Iterator[tu
         yield "last", at(last - last % query.count + 1)
 
 
-def description_document(name: str | None, collections: Mapping[str, Offered], context: CapabilitiesContext) -> bytes:
+def description_document(
+    name: str | None, collections: Mapping[str, OfferedCollection], context: CapabilitiesContext
+) -> bytes:
     """Return what describes the search of collections and products, or of the products of one collection."""
     names, interval = set(TOKENS), [None, None] if name is None else interval_of(collections[name])
     if name is not None:

@@ -10,7 +10,7 @@ import orjson
 from chronotile.archive.index.file_items import PROJECTION
 from chronotile.catalog.items.footprints import search_boxes
 from chronotile.catalog.items.properties import instant_in
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import licence_of, with_licence
 from chronotile.core.model.formats import COG_TYPE, MapFormat
@@ -188,7 +188,7 @@ NETCDF_TYPE = "application/x-netcdf"
 """Of coverages, which are written with tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
 
 
-def collection_document(offered: Offered, context: StacContext) -> Json:
+def collection_document(offered: OfferedCollection, context: StacContext) -> Json:
     """Return a collection."""
     language, title = context.language, text_in(offered.title, context.language) or offered.id
     cube, drawn = extensions.cube_of(offered, language), extensions.renders_of(offered.layers, language)
@@ -228,14 +228,14 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
     }
 
 
-def _summaries(offered: Offered) -> Json:
+def _summaries(offered: OfferedCollection) -> Json:
     grids = {layer.main_variable.grid: None for layer in offered.layers if not layer.main_variable.is_mosaic}
     codes = {grid.crs.name: None for grid in grids if grid.crs.uri is not None}
     sizes = sorted({ground_resolution(grid) for grid in grids})
     return without_empty({"proj:code": list(codes), "gsd": sizes})
 
 
-def _item_assets(offered: Offered, language: str) -> Json:
+def _item_assets(offered: OfferedCollection, language: str) -> Json:
     return {
         name: {
             "title": text_in(layer.title, language) or layer.id,
@@ -247,12 +247,12 @@ def _item_assets(offered: Offered, language: str) -> Json:
     }
 
 
-def _assets(offered: Offered, context: StacContext) -> Json:
+def _assets(offered: OfferedCollection, context: StacContext) -> Json:
     if not offered.layers:
         return {}
     assets: Json = {
         "thumbnail": {
-            "href": f"{context.base}/layers/{quote(offered.drawn.id, safe='')}/preview.png",
+            "href": f"{context.base}/layers/{quote(offered.drawn_layer.id, safe='')}/preview.png",
             "type": MapFormat.PNG,
             "roles": ["thumbnail"],
             "title": "Picture of the newest clear time",
@@ -264,7 +264,7 @@ def _assets(offered: Offered, context: StacContext) -> Json:
     return assets
 
 
-def _links(offered: Offered, context: StacContext) -> Iterator[Json]:
+def _links(offered: OfferedCollection, context: StacContext) -> Iterator[Json]:
     url = context.collection_url(offered.id)
     yield link("self", url, JSON_TYPE, "This collection")
     yield context.root_link
@@ -308,18 +308,18 @@ class CollectionSearch:
     cursor: str | None
     """The id of the last collection of the page before."""
 
-    def takes(self, offered: Offered) -> bool:
+    def takes(self, offered: OfferedCollection) -> bool:
         """Return whether a collection is one of them."""
         is_then = self.span is None or is_within(offered, self.span)
         return is_then and self._is_there(offered) and self._says(offered)
 
-    def _is_there(self, offered: Offered) -> bool:
+    def _is_there(self, offered: OfferedCollection) -> bool:
         if self.box is None:
             return True
         own = list(boxes_of(box_of(offered)))
         return any(_meet(one, other) for one in search_boxes(self.box) for other in own)
 
-    def _says(self, offered: Offered) -> bool:
+    def _says(self, offered: OfferedCollection) -> bool:
         texts = (offered.id, *offered.title.values(), *offered.abstract.values(), *offered.keywords)
         return not self.terms or any(term in each.lower() for each in texts for term in self.terms)
 
@@ -362,7 +362,7 @@ def collections_document(search: CollectionSearch, query: dict[str, str], contex
     }
 
 
-def _start(found: list[Offered], cursor: str | None) -> int:
+def _start(found: list[OfferedCollection], cursor: str | None) -> int:
     if cursor is None:
         return 0
     ids = [each.id for each in found]

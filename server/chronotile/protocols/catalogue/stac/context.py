@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from chronotile.catalog.offered import Offered, offered_collection
+from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.core.errors import UnknownCollection, UnknownLayer
 from chronotile.core.model.types import Json
 from chronotile.http.run import base_url, services_of
@@ -146,7 +146,7 @@ def collection_id(name: str, context: StacContext) -> str:
     return name if name in listed_collections(context.services) else stac_collection(name, context).id
 
 
-def stac_collection(name: str, context: StacContext) -> Offered:
+def stac_collection(name: str, context: StacContext) -> OfferedCollection:
     """Return the collection of that id; the index is read for one whose files are away.
 
     Raises:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Composite, Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
@@ -66,7 +66,7 @@ DATA_TYPES = frozenset(
 )
 
 
-def cube_of(offered: Offered, language: str) -> Json:
+def cube_of(offered: OfferedCollection, language: str) -> Json:
     """Return the dimensions and variables of a collection; `{}` of one of scenes, or of colours alone."""
     fields = own_fields(offered)
     if not fields:
@@ -88,7 +88,7 @@ def cube_of(offered: Offered, language: str) -> Json:
     }
 
 
-def own_fields(offered: Offered) -> Mapping[str, Layer]:
+def own_fields(offered: OfferedCollection) -> Mapping[str, Layer]:
     """Return the layers with values that share one grid, by the names of their variables; none of a mosaic."""
     return {name: layer for name, layer in offered.fields.items() if not layer.main_variable.is_mosaic}
 
@@ -139,7 +139,7 @@ def _time(times: TimeDomain) -> Json:
     return {"time": {"type": "temporal", "extent": [first, last], "step": None if step == DEKAD_STEP else step}}
 
 
-def is_within(offered: Offered, span: TimeSpan) -> bool:
+def is_within(offered: OfferedCollection, span: TimeSpan) -> bool:
     """Return whether a collection may have something of a span; one without times has."""
     stated = offered.collection.stated
     if stated is not None:

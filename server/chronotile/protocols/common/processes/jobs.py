@@ -40,7 +40,7 @@ def granted_job(id_: str, request: Request) -> Job:
         job, subjects = desk.shared_job(id_, share.digest)
         if not share.is_valid(job.user):
             raise no_job(id_)
-        catalogue = all_.granted(subjects, "process")
+        catalogue = all_.restrict(subjects, "process")
     if catalogue is not all_:
         inputs = desk.table.execution(job.id).inputs
         names = (*_names_in(inputs), *_names_read(job))

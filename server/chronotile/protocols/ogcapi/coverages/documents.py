@@ -7,7 +7,7 @@ from urllib.parse import quote
 import numpy as np
 import orjson
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest
 from chronotile.core.model.crs import Crs, is_north_first
@@ -24,19 +24,19 @@ from chronotile.protocols.ogcapi.coverages.params import layers_of
 from chronotile.protocols.ogcapi.subset import axis_names
 
 
-def domain_set_document(offered: Offered, _base: str, _language: str) -> bytes:
+def domain_set_document(offered: OfferedCollection, _base: str, _language: str) -> bytes:
     """Return the domain set of the whole coverage, which needs no words."""
     layers = layers_of(offered)
     whole = place_of(CoverageRequest(layers=(layers[0].id,)), layers[0].main_variable.grid)
     return orjson.dumps(domain_set(whole.grid, instants_of_all(layers)))
 
 
-def range_type_document(offered: Offered, _base: str, language: str) -> bytes:
+def range_type_document(offered: OfferedCollection, _base: str, language: str) -> bytes:
     """Return the range type of all fields."""
     return orjson.dumps(range_type(layers_of(offered), language))
 
 
-def schema_document(offered: Offered, base: str, language: str) -> bytes:
+def schema_document(offered: OfferedCollection, base: str, language: str) -> bytes:
     """Return the schema of all fields; `base` is the public address of the tree."""
     url = f"{base}/collections/{quote(offered.id)}/schema"
     title = text_in(offered.title, language) or offered.id

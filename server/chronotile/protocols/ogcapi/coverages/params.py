@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownPath
 from chronotile.core.model.collection import Layer, Resampling
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
@@ -30,7 +30,7 @@ PROPERTIES = text("properties", "Fields, separated by commas, in order; default:
 EXCLUDE_PROPERTIES = text("exclude-properties", "Fields that are left out")
 
 
-def layers_of(offered: Offered) -> tuple[Layer, ...]:
+def layers_of(offered: OfferedCollection) -> tuple[Layer, ...]:
     """Return the layers of all fields.
 
     Raises:
@@ -42,7 +42,7 @@ def layers_of(offered: Offered) -> tuple[Layer, ...]:
     return tuple(offered.fields.values())
 
 
-def requested_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
+def requested_layers(query: Kvp, offered: OfferedCollection) -> tuple[Layer, ...]:
     """Return the layers of the fields that `properties` and `exclude-properties` leave, in the requested order.
 
     Raises:
@@ -221,7 +221,7 @@ def coverage_query(pairs: Iterable[tuple[str, str]]) -> Kvp:
     return query
 
 
-def parse_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> CoverageQuery:
+def parse_coverage(query: Kvp, offered: OfferedCollection, catalogue: Catalogue) -> CoverageQuery:
     """Return the numbers of a request.
 
     Raises:

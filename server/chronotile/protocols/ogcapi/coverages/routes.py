@@ -10,7 +10,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.catalog.offered import Offered, offered_collection
+from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.core.errors import ChronotileError, OutsideData
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.core.model.crs import CRS84, are_alike
@@ -80,7 +80,7 @@ def coverage_fault(error: ChronotileError, request: Request) -> Response:
     return problem_response(error, request, spelling=spelling, status=status)
 
 
-Make = Callable[[Offered, str, str], bytes]
+Make = Callable[[OfferedCollection, str, str], bytes]
 """A document of a collection, the tree's address and a language."""
 
 
@@ -257,7 +257,7 @@ TITLES = {
 }
 
 
-def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
+def coverage_links(offered: OfferedCollection, context: DocumentContext) -> Sequence[Json]:
     """Return the links of a collection, one a format that can hold the whole; none of one that has colours alone.
 
     The newer draft lists the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
@@ -278,13 +278,13 @@ def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Json]
     ]
 
 
-def _is_one_picture(offered: Offered) -> bool:
+def _is_one_picture(offered: OfferedCollection) -> bool:
     # Whether the whole of it is one field of greys at one time: the address of a PNG of more has to say which.
     dtypes = [np.dtype(each.main_variable.encoding.dtype) for each in offered.fields.values()]
     return len(offered.times) <= 1 and len(dtypes) == 1 and is_grey(dtypes[0])
 
 
-def _values(offered: Offered) -> int:
+def _values(offered: OfferedCollection) -> int:
     """How many the whole of it has."""
     fields = offered.fields.values()
     grid = next(iter(fields)).main_variable.grid

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, is_north_first
 from chronotile.core.model.grid import NativeGrid
@@ -23,7 +23,7 @@ from chronotile.protocols.ogcapi.block import DocumentContext
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 
 
-def spatial_extent(offered: Offered) -> Json:
+def spatial_extent(offered: OfferedCollection) -> Json:
     """Return the box in CRS84 and, of a coverage, the box and the cells of its own grid."""
     extent: Json = {"bbox": [list(box_of_offered(offered))], "crs": CRS84.uri}
     return (
@@ -115,7 +115,7 @@ JSON = "application/json"
 HTML = "text/html"
 
 
-def service_links(offered: Offered, context: CollectionContext) -> Iterator[Json]:
+def service_links(offered: OfferedCollection, context: CollectionContext) -> Iterator[Json]:
     """Yield the links of one collection; of a layer those to it, of a configured collection those to its layers."""
     document_context = context.document
     up = f"{document_context.base}/collections"
@@ -128,7 +128,7 @@ def service_links(offered: Offered, context: CollectionContext) -> Iterator[Json
         yield link("alternate", feed, ATOM, "The newest items as an Atom feed")
 
 
-def access_links(offered: Offered, context: CollectionContext) -> Iterator[Json]:
+def access_links(offered: OfferedCollection, context: CollectionContext) -> Iterator[Json]:
     """Yield the links to services, layers, licence and metadata alone."""
     yield from _services(offered, context)
     for layer in offered.layers:
@@ -139,7 +139,7 @@ def access_links(offered: Offered, context: CollectionContext) -> Iterator[Json]
         yield link("describedby", record.url, record.format, "Metadata record")
 
 
-def _services(offered: Offered, context: CollectionContext) -> Iterator[Json]:
+def _services(offered: OfferedCollection, context: CollectionContext) -> Iterator[Json]:
     service, root = context.document.catalogue.service, context.document.root
     names = ",".join(quote(layer.id) for layer in offered.layers)
     for kind, paths, media_type in (("WMS", service.wms_paths, WMS_XML), ("WMTS", service.wmts_paths, WMTS_XML)):

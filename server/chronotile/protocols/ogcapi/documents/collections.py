@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from chronotile.catalog.offered import Offered, offered_collections
+from chronotile.catalog.offered import OfferedCollection, offered_collections
 from chronotile.core.model.time.instants import TimeDomain, format_day
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.capabilities.time_extent import most_listed_times
@@ -32,7 +32,7 @@ JSON_LD = "application/ld+json"
 TellTimes = Callable[[TimeDomain], Json | None]
 
 
-def collection_documents(context: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
+def collection_documents(context: CollectionContext, offered: Sequence[OfferedCollection]) -> Iterator[Json]:
     """Yield the description of each collection; in `/collections` it is the same as at its own address."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_collections  # noqa: PLC0415 -- its 70 MB
 
@@ -42,7 +42,7 @@ def collection_documents(context: CollectionContext, offered: Sequence[Offered])
         yield _completed(said, each, context, temporal)
 
 
-def _completed(said: Json, offered: Offered, context: CollectionContext, temporal: TellTimes) -> Json:
+def _completed(said: Json, offered: OfferedCollection, context: CollectionContext, temporal: TellTimes) -> Json:
     language = context.document.language
     members: dict[str, Any] = dict(NO_QUERIES)
     for block in BLOCKS:
@@ -66,9 +66,9 @@ def _completed(said: Json, offered: Offered, context: CollectionContext, tempora
     }
 
 
-def _systems(offered: Offered, context: CollectionContext) -> Json:
+def _systems(offered: OfferedCollection, context: CollectionContext) -> Json:
     """CRS by their URIs, CRS84 first; one without a code has none."""
-    layer = offered.main_field if offered.has_values else offered.drawn
+    layer = offered.main_field if offered.has_values else offered.drawn_layer
     accepted = [crs.uri for crs in accepted_crs(layer, context.document.catalogue)]
     own = layer.main_variable.grid.crs.uri
     return {"crs": [uri for uri in accepted if uri], **({"storageCrs": own} if own else {})}
@@ -91,7 +91,7 @@ class Listing:
 
     query: CollectionsQuery
     matched: int
-    listed: tuple[Offered, ...]
+    listed: tuple[OfferedCollection, ...]
     further: tuple[Json, ...]
     """Descriptions of collections that building blocks bring, which come after all others."""
 
@@ -142,7 +142,7 @@ def listing_page(listing: Listing, context: CollectionContext) -> bytes:
     )
 
 
-def _entry(offered: Offered, language: str) -> Entry:
+def _entry(offered: OfferedCollection, language: str) -> Entry:
     instants = offered.times.instants
     ends = [format_day(instants[index]) for index in (0, -1)] if len(instants) else []
     return Entry(

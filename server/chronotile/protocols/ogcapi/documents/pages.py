@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from chronotile.catalog.offered import Offered, offered_collection
+from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
@@ -87,13 +87,13 @@ def _times(times: TimeDomain) -> str:
     return f"{first} to {last}, {counted}{'' if step in {None, DEKAD_STEP} else f', every {step}'}"
 
 
-def _fields(offered: Offered, language: str) -> Iterator[dict[str, str]]:
+def _fields(offered: OfferedCollection, language: str) -> Iterator[dict[str, str]]:
     for name, layer in offered.fields.items():
         units = layer.main_variable.encoding.units or ""
         yield {"name": name, "title": text_in(layer.title, language) or name, "units": units, "layer": layer.id}
 
 
-def _examples(offered: Offered, document: Json, context: CollectionContext) -> Iterator[PageLink]:
+def _examples(offered: OfferedCollection, document: Json, context: CollectionContext) -> Iterator[PageLink]:
     """Addresses about the middle of the data, of what the building blocks say is there."""
     base = f"{context.document.base}/collections/{quote(offered.id)}"
     relations = {link["rel"].rpartition("/")[2] for link in document["links"]}
@@ -147,9 +147,9 @@ class Explored:
     """Whether it has a chart; a composite has none."""
 
 
-def explored_layers(offered: Offered, language: str) -> Iterator[Explored]:
+def explored_layers(offered: OfferedCollection, language: str) -> Iterator[Explored]:
     """Yield the layer that is drawn, then the others with values, each once."""
-    layers = {layer.id: layer for layer in (offered.drawn, *offered.fields.values())}
+    layers = {layer.id: layer for layer in (offered.drawn_layer, *offered.fields.values())}
     for layer in layers.values():
         grid, picture = layer.main_variable.grid, preview_grid(layer, WIDTH)
         lon, lat = grid.middle()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chronotile.catalog.items.footprints import search_boxes
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import TimeSelection
@@ -41,7 +41,7 @@ class CollectionsQuery:
     time: TimeSelection
     paging: Paging
 
-    def takes(self, offered: Offered) -> bool:
+    def takes(self, offered: OfferedCollection) -> bool:
         """Whether the extent of a collection shares something with the query; one without time always does."""
         return self._takes_box(box_of_offered(offered)) and self._takes_times(offered)
 
@@ -63,7 +63,7 @@ class CollectionsQuery:
             return True
         return any(one.intersects(other) for one in search_boxes(own) for other in _halves(box))
 
-    def _takes_times(self, offered: Offered) -> bool:
+    def _takes_times(self, offered: OfferedCollection) -> bool:
         times = offered.times
         if not self.time.parts or len(times) == 0:
             return True

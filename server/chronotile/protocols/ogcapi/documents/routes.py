@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.catalog.catalogue import PostalAddress, ServiceInfo
 from chronotile.catalog.offered import offered_collection
+from chronotile.catalog.service_info import PostalAddress, ServiceInfo
 from chronotile.core.model.types import Json
 from chronotile.http.endpoint import dated_problem, endpoint
 from chronotile.http.respond import CURRENT, SHORT, respond_with_document

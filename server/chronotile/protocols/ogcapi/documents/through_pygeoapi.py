@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from pygeoapi.api import API, APIRequest, describe_collections, landing_page
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
 from chronotile.core.model.types import Instant, Json
@@ -43,7 +43,7 @@ def pygeoapi_landing(context: CollectionContext) -> Json:
     return _pygeoapi_document(API(_configuration(context), {}), landing_page)
 
 
-def pygeoapi_collections(context: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
+def pygeoapi_collections(context: CollectionContext, offered: Sequence[OfferedCollection]) -> Iterator[Json]:
     """Yield pygeoapi's description of each collection."""
     api = API(_configuration(context), {})
     live = Live(context.services)
@@ -79,7 +79,7 @@ def _configuration(context: CollectionContext) -> Json:
     }
 
 
-def _resource(offered: Offered, context: DocumentContext, live: Live) -> Json:
+def _resource(offered: OfferedCollection, context: DocumentContext, live: Live) -> Json:
     times = offered.times.instants
     spatial = {"bbox": list(box_of_offered(offered)), "crs": CRS84.uri}
     temporal = {"temporal": {"begin": _datetime(times[0]), "end": _datetime(times[-1])}} if len(times) else {}
@@ -94,7 +94,7 @@ def _resource(offered: Offered, context: DocumentContext, live: Live) -> Json:
     }
 
 
-def _providers(offered: Offered, live: Live) -> list[Json]:
+def _providers(offered: OfferedCollection, live: Live) -> list[Json]:
     # Which CRS it is stored in nobody asks here; from its name 0.24 would look it up for every provider.
     shared = {"data": live, "options": {"collection": offered.id}, "storage_crs": CRS84.definition}
     picture = {"type": "map", "name": f"{PROVIDERS}.MapProvider", "format": MAP_FORMAT, **shared}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import LENGTHS_M
 from chronotile.core.model.number_text import json_number
@@ -65,7 +65,7 @@ SCHEMAS: Mapping[str, Json] = {
 }
 
 
-def collection_members(offered: Offered, context: DocumentContext) -> dict[str, Any]:
+def collection_members(offered: OfferedCollection, context: DocumentContext) -> dict[str, Any]:
     """Return `data_queries`, `parameter_names` and `output_formats`; nothing of what has colours alone."""
     answered = queries.queries_of(offered, context.catalogue)
     if not answered:
@@ -81,7 +81,7 @@ def collection_members(offered: Offered, context: DocumentContext) -> dict[str, 
     }
 
 
-def collection_links(offered: Offered, context: DocumentContext) -> list[Json]:
+def collection_links(offered: OfferedCollection, context: DocumentContext) -> list[Json]:
     """Return links to the queries (§8.1.3): `data`, templates where parameters are needed, and `items` for times."""
     links = []
     for query in queries.queries_of(offered, context.catalogue):
@@ -114,7 +114,9 @@ def parameter(layer: Layer, language: str) -> Json:
     }
 
 
-def _query_link(query: queries.DataQuery, offered: Offered, context: DocumentContext, details: list[Json]) -> Json:
+def _query_link(
+    query: queries.DataQuery, offered: OfferedCollection, context: DocumentContext, details: list[Json]
+) -> Json:
     variables: Json = {"title": query.title, "description": query.description, "query_type": query.name}
     if query is not queries.ITEMS:
         variables |= {
@@ -135,7 +137,7 @@ def _query_link(query: queries.DataQuery, offered: Offered, context: DocumentCon
     }
 
 
-def _address(query: queries.DataQuery, offered: Offered, context: DocumentContext) -> str:
+def _address(query: queries.DataQuery, offered: OfferedCollection, context: DocumentContext) -> str:
     return f"{context.base}/collections/{offered.id}/{query.name}"
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.catalog.catalogue import Limits
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.limits import Limits
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.crs import Crs
@@ -49,7 +49,7 @@ class DataRequest:
     """A request for data of a collection."""
 
     services: Services
-    offered: Offered
+    offered: OfferedCollection
     query: Kvp
     accept: str
     address: str

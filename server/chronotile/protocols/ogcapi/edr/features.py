@@ -10,7 +10,7 @@ import orjson
 import shapely
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownPath, UnknownPlace, require_at_most
 from chronotile.core.model.collection import Clock, Layer
@@ -50,7 +50,7 @@ class FeaturesQuery:
     paging: Paging
 
 
-def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> FeaturesQuery:
+def features_query(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> FeaturesQuery:
     """Return which features of a collection are requested; `crs` is looked at, but GeoJSON is in CRS84.
 
     Raises:
@@ -113,7 +113,7 @@ TIMELESS = "all"
 class Items:
     """The items of some parameters of a collection: what has no time, then the times that any has."""
 
-    offered: Offered
+    offered: OfferedCollection
     layers: Sequence[Layer]
     address: str
     """Public URL of the collection."""
@@ -237,7 +237,7 @@ BETWEEN = ":"
 class Locations:
     """The locations of a collection: those places of all sets whose boxes meet it."""
 
-    offered: Offered
+    offered: OfferedCollection
     sets: tuple[PlaceSet, ...]
     root: str
     """Public URL of the server."""
@@ -303,7 +303,7 @@ def location_address(address: str, name: str) -> str:
     return f"{address}/locations/{quote(name, safe=BETWEEN)}"
 
 
-def require_sets(offered: Offered, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
+def require_sets(offered: OfferedCollection, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
     """Return the sets of places that a collection has locations of.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered, offered_collection
+from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest, ScaleSize, Trim
@@ -32,7 +32,7 @@ _LEVEL = r"[+-]?\d{1,20}(?:\.\d{0,20})?"
 _LEVELS = re.compile(rf"{_LEVEL}(?:/{_LEVEL})?|{_LEVEL}(?:,{_LEVEL}){{1,99}}|R\d{{1,6}}/{_LEVEL}/{_LEVEL}", re.ASCII)
 
 
-def valued_collection(catalogue: Catalogue, name: str) -> Offered:
+def valued_collection(catalogue: Catalogue, name: str) -> OfferedCollection:
     """Return the collection of that id, or of the layer of that id or alias, if it has values.
 
     Raises:
@@ -45,7 +45,7 @@ def valued_collection(catalogue: Catalogue, name: str) -> Offered:
     return offered
 
 
-def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> PositionsRequest:
+def position_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> PositionsRequest:
     """Return what a position query requests (§8.2.1).
 
     Raises:
@@ -60,7 +60,7 @@ def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> Posi
     )
 
 
-def areas_request(offered: Offered, areas: tuple[Area, ...], query: Kvp) -> AreasRequest:
+def areas_request(offered: OfferedCollection, areas: tuple[Area, ...], query: Kvp) -> AreasRequest:
     """Return what the data of named places request (§8.2.7).
 
     Raises:
@@ -86,7 +86,7 @@ def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
         raise InvalidParameter(message, locator="z")
 
 
-def requested_layers(offered: Offered, query: Kvp) -> tuple[Layer, ...]:
+def requested_layers(offered: OfferedCollection, query: Kvp) -> tuple[Layer, ...]:
     """Return the layers of `parameter-name`, all of the collection without it.
 
     Raises:
@@ -155,7 +155,7 @@ class CellsRequest:
         return replace(self.coverage, scale=size)
 
 
-def area_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
+def area_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> CellsRequest:
     """Return what an area query requests.
 
     Raises:
@@ -167,7 +167,7 @@ def area_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
     return CellsRequest(coverage=_cells(offered, query, catalogue, area))
 
 
-def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
+def radius_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> CellsRequest:
     """Return what a radius query requests: the cells in a geodesic circle.
 
     Raises:
@@ -183,7 +183,7 @@ def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsR
     return CellsRequest(coverage=_cells(offered, query, catalogue, circle_of(points[0], within * LENGTHS_M[units])))
 
 
-def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
+def cube_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> CellsRequest:
     """Return what a cube query requests; `bbox` is in `crs`, in its axis order.
 
     Raises:
@@ -199,7 +199,7 @@ def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
     return CellsRequest(coverage=coverage, columns=columns, rows=rows)
 
 
-def _cells(offered: Offered, query: Kvp, catalogue: Catalogue, area: Area | None = None) -> CoverageRequest:
+def _cells(offered: OfferedCollection, query: Kvp, catalogue: Catalogue, area: Area | None = None) -> CoverageRequest:
     return CoverageRequest(
         layers=tuple(layer.id for layer in requested_layers(offered, query)),
         time=queries.DATETIME.of(query),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.extras import has_extra, require_extra
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE
 from chronotile.core.model.geometry.area import LENGTHS_M
@@ -189,7 +189,7 @@ ITEMS = DataQuery(
 )
 
 
-def queries_of(offered: Offered, catalogue: Catalogue) -> tuple[DataQuery, ...]:
+def queries_of(offered: OfferedCollection, catalogue: Catalogue) -> tuple[DataQuery, ...]:
     """Return the queries that a collection answers: locations only where there are places, none without values."""
     if not offered.has_values:
         return ()
@@ -197,7 +197,7 @@ def queries_of(offered: Offered, catalogue: Catalogue) -> tuple[DataQuery, ...]:
     return (POSITION, AREA, CUBE, RADIUS, *places, ITEMS)
 
 
-def sets_of(offered: Offered, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
+def sets_of(offered: OfferedCollection, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
     """Return the sets of places whose boxes meet a collection with values."""
     grid = offered.main_field.main_variable.grid
     return tuple(each for each in catalogue.places.values() if _meets(grid, each.bbox))

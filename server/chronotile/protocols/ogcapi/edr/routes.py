@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.circle import MOST_M
@@ -173,7 +173,9 @@ async def get_series(
     return warned_of_live(data_response(payload, name, data_request), [layer], data_request.services)
 
 
-async def get_cells(requested: Callable[[Offered, Kvp, Catalogue], CellsRequest], request: Request) -> Response:
+async def get_cells(
+    requested: Callable[[OfferedCollection, Kvp, Catalogue], CellsRequest], request: Request
+) -> Response:
     """Return the cells of an area, a cube or a circle."""
     data_request = parse_data_query(request)
     name, services = data_request.format_among(queries.OF_CELLS), data_request.services
@@ -243,7 +245,7 @@ class _Place:
     """In km."""
 
     @classmethod
-    def of(cls, offered: Offered) -> "_Place":
+    def of(cls, offered: OfferedCollection) -> "_Place":
         grid = offered.main_field.main_variable.grid
         west, south, east, north = crossing_box(grid) or longitude_latitude_box(offered.main_field)
         if west > east:  # the larger part of what the antimeridian divides
@@ -262,7 +264,7 @@ class _Place:
         )
 
 
-def _examples(offered: Sequence[Offered]) -> Mapping[str, object]:
+def _examples(offered: Sequence[OfferedCollection]) -> Mapping[str, object]:
     instants = offered[0].main_field.times.instants
     return {
         "datetime": f"{format_instant(instants[-1])}/.." if len(instants) else None,
@@ -284,7 +286,7 @@ def _query(
     return [{"required": False, **each, "style": "form", "explode": False} for each in documented]
 
 
-def _placed(examples: Examples) -> list[Offered]:
+def _placed(examples: Examples) -> list[OfferedCollection]:
     return [each for each in examples.with_values if queries.sets_of(each, examples.catalogue)]
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import MAX_LISTED, Catalogue
 from chronotile.catalog.offered import offered_collection
-from chronotile.catalog.resolve_times import resolve_style
+from chronotile.catalog.resolve_style import resolve_style
 from chronotile.core.errors import (
     MAX_SHOWN,
     ChronotileError,
@@ -243,14 +243,14 @@ def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> t
     """
     style = path.get("styleId", "")
     if "collectionId" in path:
-        layers: tuple[Layer, ...] = (offered_collection(catalogue, path["collectionId"]).drawn,)
+        layers: tuple[Layer, ...] = (offered_collection(catalogue, path["collectionId"]).drawn_layer,)
     elif (named := COLLECTIONS.given(query)) is not None:
         names = named.split(",")
         if len(names) > LAYER_LIMIT:
             message = f"collections names {len(names)}, at most {LAYER_LIMIT} are shown"
             raise InvalidParameter(message, locator="collections")
         with raised_as(UnknownCollection, InvalidParameter, locator="collections"):
-            layers = tuple(offered_collection(catalogue, name.strip()).drawn for name in names)
+            layers = tuple(offered_collection(catalogue, name.strip()).drawn_layer for name in names)
     else:
         layers = _default_layers(style, catalogue)
     for layer in layers:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import box_of_all
@@ -52,7 +52,7 @@ async def get_map(request: Request) -> Response:
 
 
 def _newest(examples: Examples) -> str | None:
-    instants = examples.offered[0].drawn.times.instants
+    instants = examples.offered[0].drawn_layer.times.instants
     return format_instant(instants[-1]) if len(instants) else None
 
 
@@ -120,12 +120,12 @@ def landing_members(context: DocumentContext) -> Mapping[str, Any]:
     return {**({} if extent is None else {"extent": extent}), "crs": [uri for uri in systems if uri is not None]}
 
 
-def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
+def collection_links(offered: OfferedCollection, context: DocumentContext) -> Sequence[Json]:
     """Return the map of a collection, and in each of its styles, the default last: GDAL takes the last."""
     base = f"{context.base}/collections/{quote(offered.id)}"
     styled = [
         link(REL_MAP, f"{base}/styles/{quote(style.id)}/map", MapFormat.PNG, f"map, {style.title}")
-        for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1])
+        for style in (*offered.drawn_layer.styles[1:], *offered.drawn_layer.styles[:1])
     ]
     return [link(REL_MAP, f"{base}/map", MapFormat.PNG, "map"), *styled]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from chronotile.catalog.offered import Offered, offered_collections
+from chronotile.catalog.offered import OfferedCollection, offered_collections
 from chronotile.core.errors import MAX_SHOWN, UnknownItem
 from chronotile.core.model.collection import licence_of, rights_of
 from chronotile.core.model.formats import MapFormat
@@ -76,12 +76,12 @@ def find_collection(id_: str, context: CollectionContext) -> Json:
     """
     found = next((each for each in _configured(context) if each.id == id_), None)
     if found is None:
-        context.services.catalogue.require_not_away(id_)
+        context.services.catalogue.require_available(id_)
         raise UnknownItem(f"record {id_[:MAX_SHOWN]!r} is not known", locator="recordId")
     return collection_record(found, context)
 
 
-def collection_record(offered: Offered, context: CollectionContext) -> Json:
+def collection_record(offered: OfferedCollection, context: CollectionContext) -> Json:
     """Return a collection as a record."""
     document, changed = context.document, context.services.changed
     box, when = box_of_offered(offered), _time(offered.times)
@@ -113,7 +113,7 @@ def collection_record(offered: Offered, context: CollectionContext) -> Json:
     }
 
 
-def _configured(context: CollectionContext) -> Iterator[Offered]:
+def _configured(context: CollectionContext) -> Iterator[OfferedCollection]:
     return (each for each in offered_collections(context.document.catalogue) if not each.is_layer)
 
 
@@ -137,12 +137,12 @@ def _time(times: TimeDomain) -> Json | None:
     return {"interval": ends, **({} if step in {None, DEKAD_STEP} else {"resolution": step})}
 
 
-def _aliases(offered: Offered) -> Sequence[str]:
+def _aliases(offered: OfferedCollection) -> Sequence[str]:
     # The names under which other servers have its layers.
     return list(dict.fromkeys(alias.name for layer in offered.layers for alias in layer.aliases))
 
 
-def _formats(offered: Offered) -> Iterator[Json]:
+def _formats(offered: OfferedCollection) -> Iterator[Json]:
     lacking = lacking_formats()
     if offered.has_values:
         known = {*PICTURES.values()}
@@ -154,7 +154,7 @@ def _formats(offered: Offered) -> Iterator[Json]:
     yield from ({"name": name, "mediaType": type_} for name, type_ in PICTURES.items())
 
 
-def _links(offered: Offered, context: CollectionContext) -> list[Json]:
+def _links(offered: OfferedCollection, context: CollectionContext) -> list[Json]:
     document = context.document
     about = f"{document.base}/collections/{quote(offered.id)}"
     stac = f"{document.root}{collection_path(offered.id)}"
@@ -170,7 +170,7 @@ def _links(offered: Offered, context: CollectionContext) -> list[Json]:
     ]
 
 
-def _takes(query: RecordsQuery, offered: Offered) -> bool:
+def _takes(query: RecordsQuery, offered: OfferedCollection) -> bool:
     """Whether id, type, place and time of a collection are as requested."""
     place = CollectionsQuery(box=query.box, time=query.time, paging=Paging(limit=query.limit))
     return (

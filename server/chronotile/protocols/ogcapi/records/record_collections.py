@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import orjson
 
-from chronotile.catalog.catalogue import Catalogue, Contact
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.service_info import Contact
 from chronotile.core.model.items import Unanswered
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.links import link

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.catalog.resolve_times import resolve_style
+from chronotile.catalog.offered import OfferedCollection, offered_collection
+from chronotile.catalog.resolve_style import resolve_style
 from chronotile.core.errors import UnknownPath, UnknownStyle, raised_as
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import MapFormat
@@ -83,7 +83,7 @@ def styles_of(path: Mapping[str, str], catalogue: Catalogue) -> list[KnownStyle]
     """
     if "collectionId" not in path:
         return known_styles(catalogue)
-    layer = offered_collection(catalogue, path["collectionId"]).drawn
+    layer = offered_collection(catalogue, path["collectionId"]).drawn_layer
     return [KnownStyle(style, layer) for style in layer.styles]
 
 
@@ -96,7 +96,7 @@ def style_of(path: Mapping[str, str], catalogue: Catalogue) -> KnownStyle:
     """
     name = path["styleId"]
     if "collectionId" in path:
-        layer = offered_collection(catalogue, path["collectionId"]).drawn
+        layer = offered_collection(catalogue, path["collectionId"]).drawn_layer
         with raised_as(UnknownStyle, UnknownPath, locator="styleId"):
             return KnownStyle(resolve_style(layer, name), layer)
     layer = layer_with_style(name, catalogue)
@@ -241,7 +241,7 @@ def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
         known = style_of(path, catalogue)
         layer, style = known.layer, known.style.id
     else:
-        layer, style = offered_collection(catalogue, path["collectionId"]).drawn, ""
+        layer, style = offered_collection(catalogue, path["collectionId"]).drawn_layer, ""
     name = negotiate_format(query, accept, {str(each): media_type for each, media_type in LEGEND_TYPES.items()})
     return LegendQuery(
         request=replace(legend_request(layer.id, query), style=style),
@@ -344,7 +344,7 @@ def landing_links(context: DocumentContext) -> Sequence[Json]:
     return [link(REL_STYLES, f"{context.base}/styles", JSON, "styles")]
 
 
-def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
+def collection_links(offered: OfferedCollection, context: DocumentContext) -> Sequence[Json]:
     """Return the styles and the legend of a collection."""
     base = f"{context.base}/collections/{quote(offered.id)}"
     return [

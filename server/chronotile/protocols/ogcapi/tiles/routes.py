@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.catalog.offered import Offered
+from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceSet
@@ -296,7 +296,7 @@ def _set_in_path(examples: Examples) -> Json:
 
 
 def _map_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> Limits:
-    return limits_of_grids([examples.offered[0].drawn.main_variable.grid], tile_matrix_set)
+    return limits_of_grids([examples.offered[0].drawn_layer.main_variable.grid], tile_matrix_set)
 
 
 def _place_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> Limits:
@@ -422,12 +422,12 @@ def landing_links(context: DocumentContext) -> Sequence[Json]:
     ]
 
 
-def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Json]:
+def collection_links(offered: OfferedCollection, context: DocumentContext) -> Sequence[Json]:
     """Return the tilesets of a collection, and in each of its styles, the default last: GDAL takes the last."""
     base = f"{context.base}/collections/{quote(offered.id)}"
     styled = [
         link(REL_MAP, f"{base}/styles/{quote(style.id)}/map/tiles?f=json", JSON, f"map tiles, {style.title}")
-        for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1])
+        for style in (*offered.drawn_layer.styles[1:], *offered.drawn_layer.styles[:1])
     ]
     return [link(REL_MAP, f"{base}/map/tiles?f=json", JSON, "map tiles"), *styled]
 

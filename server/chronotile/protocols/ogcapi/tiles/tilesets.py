@@ -6,7 +6,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.catalog.resolve_times import resolve_style
+from chronotile.catalog.resolve_style import resolve_style
 from chronotile.core.errors import InvalidParameter, UnknownPlace, raised_as
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chronotile import __version__
-from chronotile.catalog.catalogue import Contact
+from chronotile.catalog.service_info import Contact
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.cube import CUBE_TYPE

@@ -160,9 +160,12 @@ def _faults(services: Services) -> Iterable[Metric]:
     dates = {collection.id: unreadable[collection.id] for collection in services.catalogue.collections}
     meaning = "Dates that could not be read, of all processes"
     yield _family(Gauge, "chronotile_unreadable_dates", meaning, collection=dates)
-    away = {name: services.elsewhere.is_away(name) for name in sorted(services.elsewhere)}
+    unavailable = {name: services.elsewhere.is_away(name) for name in sorted(services.elsewhere)}
     yield _family(
-        Gauge, "chronotile_source_away", "Whether a source on another machine cannot be read now", collection=away
+        Gauge,
+        "chronotile_source_away",
+        "Whether a source on another machine cannot be read now",
+        collection=unavailable,
     )
     meaning, labels = "Items that answers lacked, once per state of an item", ["collection", "reason"]
     left_out, counts_of_items = (

@@ -4,7 +4,7 @@ import gzip
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from chronotile.catalog.catalogue import BaseMap, Catalogue, ViewerInfo
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.viewer_section import BaseMap, ViewerInfo
 from chronotile.core.errors import SourceUnavailable, UnknownLayer, UnknownPath
 from chronotile.http.endpoint import endpoint, problem_response
 from chronotile.http.respond import IMMUTABLE, known_etags, respond_with_content, takes_gzip
@@ -173,13 +174,13 @@ def viewer_document(catalogue: Catalogue, language: str) -> dict[str, Any]:
         "default_base_map": service.viewer.default_base_map,
         "base_maps": [_base_map(each, language) for each in service.viewer.base_maps],
         "overlays": [_base_map(each, language) for each in service.viewer.overlays],
-        "geocoder": None if service.viewer.geocoder is None else asdict(service.viewer.geocoder),
+        "geocoder": None if service.viewer.geocoder is None else service.viewer.geocoder.model_dump(),
     }
 
 
 def _base_map(each: BaseMap, language: str) -> dict[str, Any]:
     href = f"viewer/maps/{each.id}.pmtiles" if each.kind == "pmtiles" else each.href
-    return {**asdict(each), "title": text_in(each.title, language), "href": href}
+    return {**each.model_dump(), "title": text_in(each.title, language), "href": href}
 
 
 def _default_layer(catalogue: Catalogue) -> str | None:

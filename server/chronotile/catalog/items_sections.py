@@ -1,0 +1,102 @@
+"""The sections `mosaic`, `search` and `grid` of collections of items."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from chronotile.catalog.kinds import CrsName
+from chronotile.core.model.collection import (
+    TargetGrid,
+)
+from chronotile.core.model.items import Mosaic, MosaicRule
+from chronotile.core.sections import Section, Text
+
+_PROPERTY = re.compile(r"-?[A-Za-z_][A-Za-z0-9_:.-]{0,99}")
+_ORDER_BY_START = "datetime"
+_ORDER_BY_NODATA = "s2:nodata_pixel_percentage"
+"""What Sentinel-2's catalogues call it; others have a property of their own, or none."""
+
+
+def _check_order(text: str) -> str:
+    if not _PROPERTY.fullmatch(text):
+        raise ValueError(
+            f"{text[:40]!r} is not a property; accepted are names such as eo:cloud_cover, and -eo:cloud_cover for "
+            "descending order"
+        )
+    return text
+
+
+class MosaicSection(Section):
+    """How the items of one time become one raster. Where an item has no value, the next one is used."""
+
+    rule: MosaicRule = "first"
+    """The value where items overlap: of the first in the order of order_by, of the latest, of the one with the fewest
+    missing values, or the max, mean or median of all."""
+    order_by: Annotated[Text, AfterValidator(_check_order)] | None = None
+    """Property by which items are ordered, ascending, with - before it descending: eo:cloud_cover; equal values by item
+    id. Not with rule latest, which orders by time; with least_nodata the property that has the share of missing values,
+    by default s2:nodata_pixel_percentage. The first item of a place is also its native grid."""
+    too_many: Literal["footprints", "refuse"] = "footprints"
+    """What a map gets that needs more than max_pieces files: the outlines of the items, or an error."""
+    max_pieces: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Maximum number of files that are opened for one picture."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "MosaicSection":
+        if self.rule == "latest" and self.order_by is not None:
+            raise ValueError("rule latest orders by time; remove order_by, or use rule first")
+        return self
+
+    def mosaic(self) -> Mosaic:
+        """Return how items are composed."""
+        order_by, is_descending = self.order()
+        return Mosaic(**{**dict(self), "order_by": order_by, "is_descending": is_descending})
+
+    def order(self) -> tuple[str | None, bool]:
+        """Return the property by which items are ordered, and whether descending."""
+        if self.rule == "latest":
+            return _ORDER_BY_START, True
+        if self.rule == "least_nodata" and self.order_by is None:
+            return _ORDER_BY_NODATA, False
+        if self.order_by is None:
+            return None, False
+        return self.order_by.removeprefix("-"), self.order_by.startswith("-")
+
+
+_INDEXED_NAMES = {*("id", "collection", "datetime", "start_datetime", "end_datetime", "updated", "geometry", "bbox")}
+
+
+def _check_search_property(name: str) -> str:
+    if name.startswith("-") or not _PROPERTY.fullmatch(name) or name in _INDEXED_NAMES:
+        raise ValueError(
+            f"{name[:40]!r} is not a property with values of its own; accepted are names such as grid:code"
+        )
+    return name
+
+
+class SearchSection(Section):
+    """How items of a collection are found."""
+
+    properties: Annotated[
+        tuple[Annotated[Text, AfterValidator(_check_search_property)], ...],
+        AfterValidator(lambda names: tuple(dict.fromkeys(names))),
+    ] = Field(default=(), max_length=8)
+    """Properties whose values = and IN of filters find by an index: grid:code, platform; at most 8. A change needs no
+    source: the index has them after the next chronotile index or serve."""
+    keep_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    """Items whose time began longer ago are removed from the index by chronotile index, and their files stay; default:
+    none are. Not of mode live."""
+
+
+class TargetGridSection(Section):
+    """Cells of one size, from the origin of a CRS on."""
+
+    crs: CrsName
+    """Their CRS."""
+    resolution: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    """Side of a cell, in units of the CRS."""
+
+    def grid(self) -> TargetGrid:
+        """Return the cells."""
+        return TargetGrid(crs=self.crs, resolution=self.resolution)

@@ -1,0 +1,70 @@
+"""The section `places`: files of named polygons."""
+
+from pathlib import PurePath
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from chronotile.catalog.access_section import RuleSection
+from chronotile.catalog.kinds import Localised
+from chronotile.catalog.limits import Limits
+from chronotile.core.model.places import PlacesSpec
+from chronotile.core.sections import Section, Text, unique
+
+FORMATS = (".geojson", ".json", ".gpkg", ".fgb")
+PLACE_FIELDS = ("id", "label")
+"""What every place says of itself."""
+
+
+def _check_href(href: str) -> str:
+    if "://" in href and urlsplit(href).scheme != "file":
+        raise ValueError("places must be in a local file; accepted are a path and file:///path")
+    if PurePath(href).suffix.lower() not in FORMATS:
+        raise ValueError(f"{href[-40:]!r} has an unknown format; accepted are {', '.join(FORMATS)}")
+    return href
+
+
+def _check_fields(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name in PLACE_FIELDS:
+            raise ValueError(f"every place has a field {name} already; name the file's with {name}: FIELD")
+    return names
+
+
+class PlacesSection(Section):
+    """Named polygons, such as provinces or fields: their series by name, their vector tiles."""
+
+    title: Localised | None = None
+    """Title; default: the id."""
+    href: Annotated[Text, AfterValidator(_check_href)]
+    """A GeoJSON, GeoPackage, shapefile or FlatGeobuf file, from the folder of this file; the last two need an extra."""
+    table: Text | None = None
+    """The feature table, of a GeoPackage that has several."""
+    id: Text | None = None
+    """The field with a unique id of each place; default: the ids of the GeoJSON features."""
+    label: Text | None = None
+    """The field with the names for people; default: the ids."""
+    fields: Annotated[
+        tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_check_fields)
+    ] = ()
+    """Other fields that documents and tiles carry."""
+    attribution: Text | None = None
+    """Creator of the data, published with them."""
+    access: RuleSection | None = None
+    """Who may see and download them."""
+
+    def spec(self, set_id: str, *, path: str, limits: Limits) -> PlacesSpec:
+        """Return what is to be read."""
+        return PlacesSpec(
+            id=set_id,
+            title=self.title or {"": set_id},
+            attribution=self.attribution,
+            path=path,
+            table=self.table,
+            id_field=self.id,
+            label_field=self.label,
+            fields=self.fields,
+            max_features=limits.max_features,
+            max_vertices=limits.max_vertices,
+        )

@@ -1,0 +1,121 @@
+"""The sources of a configuration, as readers open them."""
+
+import glob
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from chronotile.catalog.configuration import CollectionSection
+from chronotile.catalog.default_styles import style_for_name
+from chronotile.catalog.load import Configuration
+from chronotile.core.model.collection import (
+    DATA,
+    ItemsSpec,
+    KindOptions,
+    SourceSpec,
+    VariableSpec,
+)
+from chronotile.core.model.items import IndexSettings
+from chronotile.core.model.places import PlacesSpec
+from chronotile.core.model.style import Style
+
+
+def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> dict[str, SourceSpec]:
+    """Return what is to be opened, by collection; relative paths are taken from the file they are written in.
+
+    Args:
+        configuration: What is to be served.
+        styles: All styles by id, which tell variables of classes from others.
+    """
+    specs = {}
+    for collection_id, section in configuration.collections.items():
+        folder, kind = configuration.folder_of("collections", collection_id), configuration.kinds[section.source.kind]
+        spec = _source_spec(collection_id, section, folder, kind)
+        specs[collection_id] = replace(spec, variables=_mark_classes(spec.variables, section, styles))
+    return specs
+
+
+def places_specs(configuration: Configuration) -> dict[str, PlacesSpec]:
+    """Return the sets of places that are to be read, by id."""
+    limits = configuration.service.limits
+    folders = {name: configuration.folder_of("places", name) for name in configuration.places}
+    return {
+        name: section.spec(name, path=absolute_href(section.href, folders[name]), limits=limits)
+        for name, section in configuration.places.items()
+    }
+
+
+def absolute_href(href: str, folder: Path, kind: KindOptions | None = None) -> str:
+    """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
+
+    Before a pattern, which sources of files may have, characters of the folder that have a meaning in patterns become
+    `?`.
+    """
+    parts = urlsplit(href)
+    if parts.scheme == "file":
+        return unquote(parts.path)
+    if "://" in href:
+        return href
+    is_pattern = kind is not None and _is_pattern(href, folder, kind)
+    start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
+    return os.path.normpath(Path(start, href))
+
+
+def _is_pattern(href: str, folder: Path, kind: KindOptions) -> bool:
+    if kind.has_bands and kind.is_of_files:
+        return glob.has_magic(href) or "{variable}" in href
+    return kind.is_of_files and bool(re.search(r"[*?]", href)) and not Path(folder, href).is_file()
+
+
+def _source_spec(collection_id: str, section: CollectionSection, folder: Path, kind: KindOptions) -> SourceSpec:
+    source = section.source
+    return SourceSpec(
+        collection=collection_id,
+        kind=source.kind,
+        href=absolute_href(source.href, folder, kind),
+        crs=source.crs,
+        time_pattern=source.time_pattern,
+        times=source.time_domain(),
+        variables={name: _variable_spec(name, section) for name in section.variables},
+        series=None if source.series is None else absolute_href(source.series, folder),
+        left_out=frozenset(absolute_href(each, folder) for each in source.without),
+        items=_items_spec(section) if kind.has_items or source.tiles else None,
+    )
+
+
+def _variable_spec(name: str, section: CollectionSection) -> VariableSpec:
+    """A variable; where files are items, what stands for `{variable}` in their names is the name of the asset."""
+    spec = section.variables[name].spec(name)
+    if not section.source.tiles:
+        return spec
+    return replace(spec, asset=(spec.name or name) if "{variable}" in section.source.href else DATA)
+
+
+def _items_spec(section: CollectionSection) -> ItemsSpec:
+    order_by, is_descending = section.mosaic.order()
+    return ItemsSpec(
+        settings=IndexSettings(
+            group=section.time.group, order_by=order_by, is_descending=is_descending, searched=section.search.properties
+        ),
+        mosaic=section.mosaic.mosaic(),
+        grid=None if section.grid is None else section.grid.grid(),
+        filter=section.source.filter,
+        keep_days=section.search.keep_days,
+        mode=section.source.mode,
+    )
+
+
+def _mark_classes(
+    variables: Mapping[str, VariableSpec], section: CollectionSection, styles: Mapping[str, Style]
+) -> dict[str, VariableSpec]:
+    """The variables, those that are drawn by classes, or mask others, said to have them."""
+    masks = {variable.mask.variable for variable in variables.values() if variable.mask is not None}
+    found = dict[str, VariableSpec]()
+    for name, variable in variables.items():
+        named = section.variables[name].styles
+        style = styles.get(named[0]) if named else style_for_name(name, styles)
+        found[name] = replace(variable, has_classes=name in masks or (style is not None and style.is_categorical))
+    return found

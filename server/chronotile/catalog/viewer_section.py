@@ -1,0 +1,148 @@
+"""The section `service.viewer`: base maps, overlays and address search of the viewer."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from chronotile.catalog.kinds import Localised
+from chronotile.core.sections import Id, Section, Text
+
+BUILT_IN_MAPS = ("None", "NaturalEarth", "NaturalEarth_Dark")
+"""Ids of the viewer's own."""
+MAX_ZOOM = 24
+_WMTS_PLACEHOLDERS = {"{tilematrix}": "{z}", "{tilerow}": "{y}", "{tilecol}": "{x}"}
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_VIEWER_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
+
+
+def _check_template(href: str) -> str:
+    template = _PLACEHOLDER.sub(lambda found: _WMTS_PLACEHOLDERS.get(found[0].lower(), found[0]), href)
+    try:
+        _check_browser_url(template)
+    except ValueError as error:
+        raise ValueError(
+            f"{href[:80]!r} is not a URL of tiles; accepted are URLs such as https://host/{{z}}/{{x}}/{{y}}.png"
+        ) from error
+    found = sorted(_PLACEHOLDER.findall(template))
+    if found != ["{x}", "{y}", "{z}"]:
+        raise ValueError(
+            f"{href[:80]!r} must have each of {{z}}, {{x}} and {{y}} once, or of {{TileMatrix}}, {{TileCol}} and "
+            "{TileRow} (WMTS), and no other"
+        )
+    return template
+
+
+def _check_pmtiles(path: str) -> str:
+    if not path.endswith(".pmtiles") or "://" in path:
+        raise ValueError(f"{path[:80]!r} is not the path of a .pmtiles file")
+    return path
+
+
+def _check_browser_url(href: str) -> str:
+    parts = urlsplit(href)
+    is_here = href.startswith("/") and not href.startswith("//")
+    is_elsewhere = parts.scheme in {"http", "https"} and _VIEWER_HOST.fullmatch(parts.netloc) is not None
+    if not (is_here or is_elsewhere) or not href.isprintable() or " " in href:
+        raise ValueError(f"{href[:80]!r} is not a URL that browsers request; accepted is https://host/path")
+    return href
+
+
+class BaseMap(Section):
+    """A map of another provider, or of a file, below or above the layers."""
+
+    id: Id
+    """Id in links of the viewer (`bgLayer`, `overlays`)."""
+    title: Localised
+    """Title in the list of backgrounds or overlays."""
+    kind: Literal["tiles", "wms", "pmtiles"] = "tiles"
+    """`tiles` (XYZ, or WMTS by its template), `wms`, or `pmtiles`, a file of Protomaps' vector tiles."""
+    href: Text
+    """Tiles in Web Mercator, with `{z}`, `{x}`, `{y}`, or WMTS's `{TileMatrix}`, `{TileCol}`, `{TileRow}`; address of
+    the WMS; or path of the `.pmtiles` file, from the folder of this file, which this server gives to browsers."""
+    layers: Text | None = None
+    """Layers of the WMS, separated by commas."""
+    attribution: Text
+    """Text that is always shown with it."""
+    max_zoom: Annotated[int, Field(ge=0, le=MAX_ZOOM)] = 19
+    """Its finest zoom; at finer ones its tiles are enlarged."""
+    opacity: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """How dense it is drawn, from 0 to 1."""
+
+    @field_validator("href")
+    @classmethod
+    def _address(cls, href: str, info: ValidationInfo) -> str:
+        check = {"tiles": _check_template, "wms": _check_browser_url, "pmtiles": _check_pmtiles}.get(
+            info.data.get("kind", "")
+        )
+        return check(href) if check else href
+
+    @model_validator(mode="after")
+    def _layers_of_wms(self) -> "BaseMap":
+        if (self.kind == "wms") != (self.layers is not None):
+            raise ValueError("layers are needed with kind wms, and with no other")
+        return self
+
+    def resolve_href(self, folder: Path) -> "BaseMap":
+        """Return the map with the absolute path of its file; relative paths start at `folder`."""
+        return self.model_copy(update={"href": str(folder / self.href)}) if self.kind == "pmtiles" else self
+
+
+def _check_geocoder(href: str) -> str:
+    if _PLACEHOLDER.findall(href) != ["{query}"]:
+        raise ValueError(f"{href[:80]!r} must have {{query}} once")
+    return _check_browser_url(href)
+
+
+class Geocoder(Section):
+    """What finds addresses for the viewer's search: Nominatim, Photon, Pelias, or what answers as they do."""
+
+    href: Annotated[Text, AfterValidator(_check_geocoder)]
+    """Address with `{query}`: `https://host/search?format=jsonv2&q={query}`. Browsers request it while users type."""
+    attribution: Text
+    """Text that is shown with what it finds."""
+
+
+class ViewerInfo(Section):
+    """Settings of the viewer."""
+
+    default_layer: Text | None = None
+    """Id or alias of the layer shown first; default: the first of the configuration."""
+    base_maps: tuple[BaseMap, ...] = ()
+    """Additional backgrounds; browsers load their tiles from those hosts."""
+    default_base_map: Id | None = None
+    """Id of the background shown first, or None for none; default: Natural Earth in the colours of the page."""
+    overlays: tuple[BaseMap, ...] = ()
+    """Maps that users may lay above the layers, such as labels or borders."""
+    geocoder: Geocoder | None = None
+    """What finds addresses for the search."""
+
+    @model_validator(mode="after")
+    def _differ(self) -> "ViewerInfo":
+        known = list(BUILT_IN_MAPS)
+        for each in (*self.base_maps, *self.overlays):
+            if each.id in known:
+                raise ValueError(f"base map {each.id} is there already; others are {', '.join(known)}")
+            known.append(each.id)
+        first = [*BUILT_IN_MAPS, *(each.id for each in self.base_maps)]
+        if self.default_base_map is not None and self.default_base_map not in first:
+            raise ValueError(f"default_base_map: there is no {self.default_base_map}; there are {', '.join(first)}")
+        return self
+
+    @property
+    def maps(self) -> tuple[BaseMap, ...]:
+        """Base maps and overlays."""
+        return (*self.base_maps, *self.overlays)
+
+    def resolve_hrefs(self, folder: Path) -> "ViewerInfo":
+        """Return the settings with absolute paths of files; relative paths start at `folder`."""
+        maps = {name: tuple(m.resolve_href(folder) for m in getattr(self, name)) for name in ("base_maps", "overlays")}
+        return self.model_copy(update=maps)
