@@ -20,7 +20,7 @@ from chronotile.archive.index.write import ItemWriter
 from chronotile.core.database import open_engine, write_transaction
 from chronotile.core.model.access import IssuerSettings
 from chronotile.core.web.places import Places
-from chronotile.http.run import Principal
+from chronotile.http.principal import Principal
 from chronotile.pipeline.granted import EVERYBODY
 from chronotile.pipeline.services import FixedServices, Services
 from tests.access.provider import AUDIENCE, CLIENT, Provider, serving_provider

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.catalog.service_info import ServiceInfo
-from chronotile.http import guard
+from chronotile.http import forwarded
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import FixedServices
 from tests.clients.test_nginx import listens
@@ -609,7 +609,7 @@ def test_the_file_names_every_header_that_is_tried():
     named = {line.split()[1].lower() for line in lines if line.strip().startswith("proxy_set_header")}
 
     assert {claim.lower() for claim in CLAIMS} <= named
-    own = Path(guard.__file__).read_text().partition("class Forwarded")[2]
+    own = Path(forwarded.__file__).read_text().partition("class Forwarded")[2]
     read = {word for word in own.split('"') if word.startswith("x-") and " " not in word}
     assert "x-forwarded-host" in read
     assert read <= named

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.http.respond import preferred_language, preferred_type
+from chronotile.http.negotiation import preferred_language, preferred_type
 
 TYPES = ("application/json", "text/html")
 LANGUAGES = ("en", "nl", "pt-BR")

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from chronotile.app.application import application
-from chronotile.http.body_memory import STATE as UNSENT
-from chronotile.http.body_memory import UnsentAnswers
 from chronotile.http.bounded_http import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, BoundedHttp, required_rate
+from chronotile.http.unsent_answers import UNSENT_KEY as UNSENT
+from chronotile.http.unsent_answers import UnsentAnswers
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from tests.protocols import served
 from tests.protocols.listening import listening

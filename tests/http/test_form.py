@@ -7,9 +7,9 @@ from starlette.requests import Request
 
 from chronotile.catalog.limits import Limits
 from chronotile.core.errors import InvalidParameter, LimitExceeded
-from chronotile.http.endpoint import body_of
 from chronotile.http.limiter import Limiter
-from chronotile.http.run import Limiters, ServerState
+from chronotile.http.request_bodies import read_body
+from chronotile.http.server_state import Limiters, ServerState
 from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 
@@ -37,7 +37,7 @@ def make_request():
 def test_a_body_within_the_limit_is_whole(make_request):
     request = make_request([b"a" * 60, b"b" * 40], [])
 
-    assert anyio.run(body_of, request) == b"a" * 60 + b"b" * 40
+    assert anyio.run(read_body, request) == b"a" * 60 + b"b" * 40
 
 
 def test_reading_ends_where_the_limit_is_passed(make_request):
@@ -45,7 +45,7 @@ def test_reading_ends_where_the_limit_is_passed(make_request):
     request = make_request([b"a" * 60] * 10, read)
 
     with pytest.raises(LimitExceeded) as caught:
-        anyio.run(body_of, request)
+        anyio.run(read_body, request)
     assert (caught.value.status, len(read)) == (413, 2)
 
 
@@ -54,7 +54,7 @@ def test_nothing_is_read_where_the_length_says_too_much(make_request):
     request = make_request([b"a"], read, headers=[(b"content-length", b"101")])
 
     with pytest.raises(LimitExceeded) as caught:
-        anyio.run(body_of, request)
+        anyio.run(read_body, request)
     assert (caught.value.status, caught.value.needed, read) == (413, 101, [])
 
 
@@ -64,5 +64,5 @@ def test_a_compressed_body_is_415_with_a_reason(make_request, encoding):
     request = make_request([b"a"], read, headers=[(b"content-encoding", encoding)])
 
     with pytest.raises(InvalidParameter, match="Content-Encoding") as caught:
-        anyio.run(body_of, request)
+        anyio.run(read_body, request)
     assert (caught.value.status, read) == (415, [])

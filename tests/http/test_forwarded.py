@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
-from chronotile.http.guard import Forwarded
+from chronotile.http.forwarded import Forwarded
 from tests.protocols import served
 
 HEADERS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "maps.example.org", "X-Forwarded-Prefix": "/veg"}

@@ -12,7 +12,7 @@ import pytest
 
 from chronotile.core.errors import ServerBusy
 from chronotile.core.turns import CLIENT
-from chronotile.http.limiter import MOST_SOURCES, MOST_WAITING, Limiter
+from chronotile.http.limiter import MAX_SOURCES, MAX_WAITING, Limiter
 from chronotile.http.limiter import PATIENCE_S as PATIENCE_OF_GATE_S
 from tests.clock import Clock
 from tests.running import PATIENCE_S
@@ -257,7 +257,7 @@ async def test_of_a_burst_of_long_work_that_comes_first_what_would_wait_too_long
 
 
 async def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
-    monkeypatch.setattr("chronotile.http.limiter.LOOK_S", 60)  # all of the slow work is measured
+    monkeypatch.setattr("chronotile.http.limiter.CHECK_S", 60)  # all of the slow work is measured
 
     clock = Clock(1000.0)
     limiter, first, last = Limiter("series", 1, patience_s=5, usual_s=0.01, clock=clock), Door(), Door()
@@ -441,7 +441,7 @@ async def test_a_request_that_was_let_in_is_not_said_to_be_refused():
 async def test_past_the_queue_work_is_refused_however_quick_it_is():
     limiter, door = Limiter("pictures", 1, usual_s=0.0001, clock=Clock(1000.0)), Door()
     async with anyio.create_task_group() as tasks:
-        await fill(tasks, limiter, door, MOST_WAITING)
+        await fill(tasks, limiter, door, MAX_WAITING)
         try:
             with pytest.raises(ServerBusy, match="would wait too long"):
                 await limiter.run(door.work)
@@ -466,7 +466,7 @@ async def test_a_gate_tells_whether_it_refuses_and_counts_that():
 async def test_one_source_fills_only_half_of_the_queue():
     limiter, door = Limiter("pictures", 4, usual_s=0.0001, clock=Clock(1000.0)), Door()
     async with anyio.create_task_group() as tasks:
-        await fill(tasks, limiter, door, MOST_WAITING // 2, sources=["hanging"])
+        await fill(tasks, limiter, door, MAX_WAITING // 2, sources=["hanging"])
         refused = await is_refused(limiter, door, sources=["hanging"])
         other = await limiter.run(lambda: "quick", sources=["other"])
         door.open.set()
@@ -508,7 +508,7 @@ async def test_sources_that_are_not_read_any_more_are_forgotten():
     for number in range(3000):
         await limiter.run(lambda: None, sources=[f"host {number}"])
 
-    assert len(limiter._sources) <= MOST_SOURCES
+    assert len(limiter._sources) <= MAX_SOURCES
 
 
 async def test_what_nobody_wants_after_a_wait_is_not_run():

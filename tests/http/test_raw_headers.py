@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.http.respond import declared_bytes
+from chronotile.http.asgi_headers import declared_bytes
 
 
 @pytest.mark.parametrize(

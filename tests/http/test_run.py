@@ -7,13 +7,14 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from chronotile.core.errors import ServicesRenewed
-from chronotile.http import run
-from chronotile.http.endpoint import endpoint, problem_response
-from chronotile.http.run import Limiters
+from chronotile.http import work_kinds
+from chronotile.http.endpoint import endpoint
+from chronotile.http.problems import problem_response
+from chronotile.http.server_state import Limiters
 
 
 def test_each_kind_of_work_has_a_limiter():
-    kinds = {name: each for name, each in vars(run).items() if isinstance(each, run.Kind)}
+    kinds = {name: each for name, each in vars(work_kinds).items() if isinstance(each, work_kinds.WorkKind)}
 
     assert len(kinds) > 20
     assert {each.limiter for each in kinds.values()} <= set(Limiters._fields)

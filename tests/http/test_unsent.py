@@ -2,7 +2,8 @@
 
 import pytest
 
-from chronotile.http.body_memory import FREE_UNSENT_BYTES, MAX_BYTES, SETTLED_S, UnsentAnswers
+from chronotile.http.body_memory import MAX_BYTES
+from chronotile.http.unsent_answers import FREE_UNSENT_BYTES, SETTLED_S, UnsentAnswers
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 
 SIXTH = MAX_BYTES // 6

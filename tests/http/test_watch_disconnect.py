@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from chronotile.app.application import application
-from chronotile.http.run import watch_disconnect
+from chronotile.http.disconnects import watch_disconnect
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from tests.protocols import served

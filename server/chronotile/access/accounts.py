@@ -22,11 +22,13 @@ from chronotile.access.usage import USAGE, By, UsageTable, day_of
 from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.database import SQLITE, open_engine
 from chronotile.core.model.access import AccessRules, Amounts
-from chronotile.http.job_access import network_of
+from chronotile.http.asgi_headers import RawHeader, header_value
+from chronotile.http.client_addresses import network_of
 from chronotile.http.meter import METER, Meter
+from chronotile.http.principal import PRINCIPAL, Principal
 from chronotile.http.request_log import layer_of
-from chronotile.http.respond import RawHeader, header_value
-from chronotile.http.run import PRINCIPAL, Principal, ServerState, services_of
+from chronotile.http.request_services import services_of
+from chronotile.http.server_state import ServerState
 from chronotile.pipeline.granted import EVERYBODY
 
 WRITTEN_S = 10.0

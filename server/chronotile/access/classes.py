@@ -10,7 +10,8 @@ from starlette.types import Scope
 
 from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.access import RequestClass
-from chronotile.http.respond import header_value, parse_weights
+from chronotile.http.asgi_headers import header_value
+from chronotile.http.negotiation import parse_quality_values
 
 _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
     (r"/tiles(/[^/]+){5}", "xyz", "pictures"),
@@ -118,7 +119,7 @@ def _kind_of_items(path: str, scope: Scope) -> Kind:
 
 def _may_choose_file(accepted: str) -> bool:
     """Return whether a header names a type of files, or a page type that it wants less than any other type."""
-    weights = parse_weights(accepted)
+    weights = parse_quality_values(accepted)
     best = max((weight for name, weight in weights if "*" in name), default=0.0)
     return any(
         weight < best if name in _PAGE_TYPES else "geopackage" in name or "flatgeobuf" in name

@@ -7,8 +7,8 @@ from starlette.types import Scope
 
 from chronotile.access.keys import digest_of
 from chronotile.core.model.access import IssuerSettings
-from chronotile.http.respond import header_value, join_values
-from chronotile.http.run import ServerState
+from chronotile.http.asgi_headers import header_value, join_values
+from chronotile.http.server_state import ServerState
 
 SESSION = "chronotile_session"
 STARTED = "chronotile_signin"

@@ -14,9 +14,10 @@ from chronotile.access.tokens import MOST_TOKEN_BYTES, NOT_ACCEPTED, Issuer
 from chronotile.archive.index.write import FailedTokens
 from chronotile.core.errors import Unauthenticated, raised_instead
 from chronotile.core.model.access import AccessRules
-from chronotile.http.job_access import client_of
-from chronotile.http.respond import header_value
-from chronotile.http.run import KEY_PATH, Principal, Share
+from chronotile.http.asgi_headers import header_value
+from chronotile.http.base_urls import KEY_PATH
+from chronotile.http.client_addresses import client_of
+from chronotile.http.principal import JobLink, Principal
 
 MOST_TOKENS = 4096
 """Verified tokens that are known by their digest."""
@@ -79,7 +80,7 @@ class Credentials:
         self._of_tokens = OrderedDict[bytes, Principal]()
         self._failed = FailedTokens()
 
-    async def share(self, secret: str) -> Share:
+    async def share(self, secret: str) -> JobLink:
         """Return what a link to a job shows; the keys are read again, of which one may be that of the job's owner.
 
         Raises:
@@ -87,7 +88,7 @@ class Credentials:
         """
         digest = digest_of(secret)
         await self._keys.find(digest)
-        return Share(digest=digest, is_valid=self._keys.is_valid)
+        return JobLink(digest=digest, is_valid=self._keys.is_valid)
 
     async def identify(self, credential: str, rules: AccessRules, scope: Scope) -> Principal:
         """Return the user of a credential; errors are those of `Gate`."""

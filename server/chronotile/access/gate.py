@@ -21,19 +21,21 @@ from chronotile.access.sessions import HeldSessions
 from chronotile.archive.index.write import TRIES_S
 from chronotile.core.errors import (
     ChronotileError,
-    QuotaExceeded,
     SourceUnavailable,
-    TooManyTries,
     Unauthenticated,
     UnknownPath,
 )
 from chronotile.core.model.access import AccessRules, IssuerSettings, Right
 from chronotile.core.turns import CLIENT
-from chronotile.http.endpoint import problem_response, with_error_caching
+from chronotile.http.asgi_headers import RawHeader, header_value, join_values, replace_headers
+from chronotile.http.base_urls import KEY_PATH
 from chronotile.http.guard import Guard
 from chronotile.http.meter import COUNTER
-from chronotile.http.respond import RawHeader, header_value, join_values, set_headers
-from chronotile.http.run import GRANTS, KEY_PATH, PRINCIPAL, SERVICES, SESSION_EXPIRED, SHARE, Principal, ServerState
+from chronotile.http.principal import GRANTS, JOB_LINK, PRINCIPAL, SESSION_EXPIRED, Principal
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import SERVICES
+from chronotile.http.retry_after import add_error_caching, add_retry_after
+from chronotile.http.server_state import ServerState
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
 from chronotile.pipeline.granted import EVERYBODY, restrict
 from chronotile.pipeline.services import Services
@@ -100,7 +102,7 @@ class Gate:
         else:
             principal = await self._principal(scope, state, rules)
         path = path_of(scope)
-        if SHARE in scope and not (scope["method"] in {"GET", "HEAD"} and _SHARED.fullmatch(path)):
+        if JOB_LINK in scope and not (scope["method"] in {"GET", "HEAD"} and _SHARED.fullmatch(path)):
             raise UnknownPath(f"there is nothing at {path[:200]!r}")
         if principal is not None:
             scope[PRINCIPAL] = principal
@@ -130,7 +132,7 @@ class Gate:
         if credential is None or (state.items is not None and state.items.is_token(credential)):
             return None  # what writes items verifies the operator's token; to read it grants nothing
         if KEY_PATH in scope and credential.startswith(SHARE_PREFIX):
-            scope[SHARE] = await self._credentials.share(credential)
+            scope[JOB_LINK] = await self._credentials.share(credential)
             return None
         return await self._credentials.identify(credential, rules, scope)
 
@@ -214,16 +216,14 @@ class _NarrowedServices:
 def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
     response = problem_response(error, Request(scope))
     if isinstance(error, UnknownPath):
-        return with_error_caching(response)
+        return add_error_caching(response)
     response.headers["Cache-Control"] = "no-store"
     if isinstance(error, Unauthenticated):
         for each in CHALLENGES:
             response.headers.append("WWW-Authenticate", each)
-    if isinstance(error, TooManyTries | SourceUnavailable):
+    if isinstance(error, SourceUnavailable):
         response.headers["Retry-After"] = f"{TRIES_S:.0f}"
-    if isinstance(error, QuotaExceeded):
-        response.headers["Retry-After"] = str(error.retry_s)
-    return response
+    return add_retry_after(response, error)
 
 
 def _is_private(scope: Scope) -> bool:
@@ -245,11 +245,11 @@ def _with_privacy(send: Send, scope: Scope, varies: bytes, fields: Collection[Ra
             added = [(b"vary", vary), *fields]
             if KEY_PATH in scope:
                 added.append((b"referrer-policy", b"no-referrer"))
-            if SHARE in scope:
+            if JOB_LINK in scope:
                 added.append((b"cache-control", b"private, no-store"))
             elif (is_private or _is_private(scope)) and b"no-store" not in header_value(headers, b"cache-control"):
                 added.append((b"cache-control", b"private, no-cache"))
-            set_headers(message, added)
+            replace_headers(message, added)
         await send(message)
 
     return send_private

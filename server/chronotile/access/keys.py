@@ -18,7 +18,7 @@ from chronotile.access.tables import AWAY, DAY_S, OpenedLater
 from chronotile.core.database import ArchiveTables, Usage
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownItem
 from chronotile.core.model.access import AccessRules
-from chronotile.http.run import Principal
+from chronotile.http.principal import Principal
 
 PREFIX = "ctk_"
 """Prefix by which a key differs from a token."""

@@ -16,7 +16,7 @@ from chronotile.core.database import ArchiveTables, write_transaction
 from chronotile.core.errors import QuotaExceeded
 from chronotile.core.model.access import AMOUNTS, AccessRules, Amount, Amounts, Quota, RequestClass
 from chronotile.core.turns import FairThreads
-from chronotile.http.respond import RawHeader
+from chronotile.http.asgi_headers import RawHeader
 
 METADATA = MetaData(info={"name": "quotas", "version": 1})
 TABLE = Table(

@@ -21,7 +21,7 @@ from chronotile.access.tables import AWAY, OpenedLater
 from chronotile.core.database import ArchiveTables
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.turns import FairThreads
-from chronotile.http.run import Principal
+from chronotile.http.principal import Principal
 
 METADATA = sa.MetaData(info={"name": "sessions", "version": 1})
 TABLE = sa.Table(

@@ -25,8 +25,13 @@ from chronotile.access.sessions import IDENTITY, REFRESH, HeldSessions, Session,
 from chronotile.access.tokens import Issuer
 from chronotile.core import errors
 from chronotile.core.web.fetch import fetch
-from chronotile.http.endpoint import endpoint, problem_response
-from chronotile.http.run import FETCHES, KEY_PATH, Principal, run, services_of
+from chronotile.http.base_urls import KEY_PATH
+from chronotile.http.endpoint import endpoint
+from chronotile.http.principal import Principal
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import FETCHES
 
 VIEWER = "/viewer/"
 MOST_ANSWER_BYTES = 1 << 17

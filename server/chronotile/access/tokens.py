@@ -15,7 +15,7 @@ import orjson
 from chronotile.core.errors import ChronotileError, SourceUnavailable, Unauthenticated
 from chronotile.core.model.access import AccessRules, IssuerSettings
 from chronotile.core.web.fetch import fetch
-from chronotile.http.run import Principal
+from chronotile.http.principal import Principal
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "Ed25519")
 TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})

@@ -19,8 +19,9 @@ from starlette.routing import Route
 from chronotile.access.accounts import Accounts
 from chronotile.access.usage import BY, COUNTS, By
 from chronotile.core.errors import InvalidParameter, UnknownPath
-from chronotile.http.endpoint import endpoint, problem_response
-from chronotile.http.run import services_of
+from chronotile.http.endpoint import endpoint
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
 from chronotile.pipeline.encoders.series.csv import safe_cell
 
 Rows = Sequence[Mapping[str, Any]]

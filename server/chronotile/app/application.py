@@ -48,17 +48,22 @@ from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.time.instants import system_clock
 from chronotile.core.web.item_places import SETTING as SOURCE_SETTING
 from chronotile.core.web.places import Places, web_places
-from chronotile.http.body_memory import MOST as MOST_DOWNLOADS
-from chronotile.http.body_memory import MOST_OF_CLIENT, BodyMemory, DownloadSlots, UnsentAnswers
-from chronotile.http.body_memory import STATE as UNSENT
-from chronotile.http.endpoint import PathRouter, problem_response, with_error_caching
-from chronotile.http.guard import Forwarded, Guard
+from chronotile.http.body_memory import BodyMemory
+from chronotile.http.download_slots import MAX_CLIENT_DOWNLOADS, DownloadSlots
+from chronotile.http.download_slots import MAX_DOWNLOADS as MOST_DOWNLOADS
+from chronotile.http.forwarded import Forwarded
+from chronotile.http.guard import Guard
 from chronotile.http.limiter import Limiter
 from chronotile.http.meter import Metering
+from chronotile.http.path_router import PathRouter
+from chronotile.http.problems import problem_response
+from chronotile.http.replay import ReplayMiddleware
 from chronotile.http.request_log import RequestLog
-from chronotile.http.respond import ResponseCache
-from chronotile.http.run import Limiters, ServerState
+from chronotile.http.retry_after import add_error_caching
+from chronotile.http.server_state import Limiters, ServerState
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
+from chronotile.http.unsent_answers import UNSENT_KEY as UNSENT
+from chronotile.http.unsent_answers import UnsentAnswers
 from chronotile.jobs.queue.bucket import PATIENCE_S, open_bucket
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.queue.webhooks.allowed import SETTING as SUBSCRIBER_SETTING
@@ -204,7 +209,7 @@ class ServerOptions:
     """URLs below which subscribers may be notified of jobs; without any they are refused."""
     downloads: int = MOST_DOWNLOADS
     """Of products that run at once."""
-    client_downloads: int = MOST_OF_CLIENT
+    client_downloads: int = MAX_CLIENT_DOWNLOADS
     """Of these, of one address."""
     items: ItemWriter | None = None
     """Writes items for programs that show the token; without it none may."""
@@ -304,7 +309,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         middleware=[
             Middleware(Forwarded, trusted=options.trusted_proxies),
             Middleware(RequestLog, registry=registry),
-            Middleware(ResponseCache, gate=partial(Gate, keys=keys, sessions=sessions, accounts=accounts)),
+            Middleware(ReplayMiddleware, gate=partial(Gate, keys=keys, sessions=sessions, accounts=accounts)),
             Middleware(Metering),
             Middleware(Guard),
         ],
@@ -574,7 +579,7 @@ async def _http_fault(request: Request, error: Exception) -> Response:
         fault = ChronotileError(f"{request.method} is not accepted here{f'; use {accepted}' if accepted else ''}")
         fault.status = status
     is_odata = path == ODATA or path.startswith(f"{ODATA}/")
-    response = with_error_caching((odata_fault if is_odata else problem_response)(fault, request))
+    response = add_error_caching((odata_fault if is_odata else problem_response)(fault, request))
     response.headers.update(headers)
     return response
 

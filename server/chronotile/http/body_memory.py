@@ -1,25 +1,24 @@
-"""Bounds of what a process holds for clients: bodies of requests, answers not yet fetched, downloads."""
+"""Memory for the bodies of requests, limited for all clients of a process."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from time import monotonic
 
-from chronotile.core.errors import ServerBusy, TooManyDownloads
+from chronotile.core.errors import ServerBusy
 from chronotile.core.model.geometry.json_text import MAX_PARSED_BYTES
 from chronotile.core.turns import CLIENT
 from chronotile.pipeline.caches.answer_memory import AnswerMemory, HeldBytes
 
 SMALL_BYTES = 65_536
 """Bodies of at most this size are not counted: the server reads as much before a handler reads the body."""
+
 COPIES = 3
 """Bytes counted per byte of a body before it is read: usually what it takes once it is parsed."""
+
 MAX_BYTES = 96 << 20
 """Limit for all bodies of a process before they are read: what is counted for one of 32 MiB. Once parsed, all of them
 may take `MAX_PARSED_BYTES`: the memory of large answers and `FREE_BYTES`."""
+
 BUSY = "other requests use all memory for bodies; try again in a few seconds"
+
 FREE_BYTES = 16 << 20
 """The part reserved for bodies, so that some uploads are read even if large answers take all other memory."""
 
@@ -114,108 +113,3 @@ class BodyRoom:
         if not self._reserved[self._client]:
             del self._reserved[self._client]
         self._promised = size
-
-
-MOST = 64
-"""Of a process; each holds a part of its file of at most a MiB, and as much that is not sent yet."""
-MOST_OF_CLIENT = 8
-"""Programs that download by several connections use 4 to 16."""
-
-
-class DownloadSlots:
-    """Counts downloads; belongs to one event loop.
-
-    Args:
-        most: At once.
-        most_of_client: Of one address.
-    """
-
-    def __init__(self, most: int = MOST, most_of_client: int = MOST_OF_CLIENT) -> None:
-        self._most, self._most_of_client = most, most_of_client
-        self._running = Counter[str]()
-
-    @property
-    def taken(self) -> int:
-        """How many run now."""
-        return self._running.total()
-
-    @contextmanager
-    def one(self, client: str) -> Iterator[None]:
-        """Count one more for a client until the block ends.
-
-        Raises:
-            TooManyDownloads: It has as many as it may, or all together have.
-        """
-        if self._running[client] >= self._most_of_client:
-            raise TooManyDownloads(
-                f"{self._most_of_client} downloads of this address are running, which is the most; try again when one "
-                "has ended"
-            )
-        if self.taken >= self._most:
-            raise TooManyDownloads(f"{self._most} downloads are running, which is the most; try again in a few seconds")
-        self._running[client] += 1
-        try:
-            yield
-        finally:
-            self._running[client] -= 1
-            if not self._running[client]:
-                del self._running[client]
-
-
-STATE = "chronotile.unsent"
-"""Key of the lifespan state by which the application shares it with the server."""
-FREE_UNSENT_BYTES = 8 << 20
-"""Of these, what is not taken from the memory of large answers."""
-SETTLED_S = 2.0
-"""Time after which a connection's rate is measured; a younger one is closed only if all others are as young."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    size: int
-    since_s: float
-
-
-class UnsentAnswers:
-    """Counts answers that wait in transports: each in full until all of it is sent, as no memory is freed before.
-
-    Belongs to one event loop.
-
-    Args:
-        memory: Of large answers; the next ones wait for what is not fetched.
-        clock: Seconds of a clock that never goes back.
-    """
-
-    def __init__(self, memory: AnswerMemory, *, clock: Callable[[], float] = monotonic) -> None:
-        self._held = HeldBytes(memory, free_bytes=FREE_UNSENT_BYTES)
-        self._waiting: dict[asyncio.Transport, _Waiting] = {}
-        self._clock = clock
-
-    @property
-    def taken_bytes(self) -> int:
-        """By what waits now."""
-        return self._held.total
-
-    def add(self, transport: asyncio.Transport) -> None:
-        """Count what waits in a transport from now on, and close the slowest connections if it is too much."""
-        self.remove(transport)
-        waiting = _Waiting(transport.get_write_buffer_size(), self._clock())
-        self._waiting[transport] = waiting
-        self._held.add(waiting.size)
-        while self._held.total > MAX_BYTES and len(self._waiting) > 1:
-            slowest = min(self._waiting, key=self._speed)
-            self.remove(slowest)
-            slowest.abort()
-
-    def remove(self, transport: asyncio.Transport) -> None:
-        """Count it no longer: what waited is sent, or dropped."""
-        waiting = self._waiting.pop(transport, None)
-        if waiting is not None:
-            self._held.remove(waiting.size)
-
-    def _speed(self, transport: asyncio.Transport) -> tuple[bool, float, float]:
-        """How fast a client fetches its answer, for comparison; the older of two that fetch nothing is slower."""
-        waiting = self._waiting[transport]
-        age_s = self._clock() - waiting.since_s
-        fetched = waiting.size - transport.get_write_buffer_size()
-        return age_s < SETTLED_S, fetched / max(age_s, 0.001), -age_s

@@ -14,11 +14,12 @@ from urllib.parse import unquote
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from chronotile.http.body_memory import STATE as UNSENT
-from chronotile.http.body_memory import UnsentAnswers
-from chronotile.http.endpoint import MEDIA_TYPE
+from chronotile.http.asgi_headers import declared_bytes
 from chronotile.http.job_access import may_be_of_jobs
-from chronotile.http.respond import declared_bytes
+from chronotile.http.problems import PROBLEM_TYPE
+from chronotile.http.retry_after import RETRY_AFTER_S
+from chronotile.http.unsent_answers import UNSENT_KEY as UNSENT
+from chronotile.http.unsent_answers import UnsentAnswers
 
 MAX_HEAD_BYTES = 65_536
 """Of the request line and all headers; and of what frames a body without being part of it (chunk sizes, trailers)."""
@@ -41,7 +42,6 @@ MOST_CONNECTIONS = 4096
 LINGER_S = 1.0
 """How long input after a refusal is discarded, so that the client reads the refusal before the connection closes."""
 
-RETRY_AFTER_S = 5
 SHARED = "access-control-allow-origin: *\r\naccess-control-expose-headers: Retry-After\r\n"
 
 WITHOUT_HOST = ("0.9", "1.0")
@@ -67,7 +67,7 @@ class Refusal:
         busy = f"cache-control: no-store\r\nretry-after: {RETRY_AFTER_S}\r\n" if self.status == 503 else ""
         head = (
             f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
-            f"content-type: {MEDIA_TYPE}\r\n"
+            f"content-type: {PROBLEM_TYPE}\r\n"
             f"content-length: {len(body)}\r\n"
             f"{busy}{SHARED if is_for_all_pages else ''}"
             "connection: close\r\n\r\n"

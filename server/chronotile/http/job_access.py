@@ -8,31 +8,30 @@ proxy, but never `Host` and `Origin`: so the received `Host` is checked, not onl
 
 import ipaddress
 import re
-from functools import lru_cache
-from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from chronotile.archive.index.write import TRIES_S, ItemWriter
 from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core import errors
-from chronotile.http.endpoint import TOO_LARGE, problem_response
-from chronotile.http.respond import RawHeader
-from chronotile.http.run import PRINCIPAL, RECEIVED_HOSTS, Principal, services_of, state_of
+from chronotile.http.asgi_headers import RawHeader
+from chronotile.http.forwarded import RECEIVED_HOSTS
+from chronotile.http.request_services import services_of
 
 LOCALHOST = "localhost"
-MAX_CLIENT = 100
-"""Characters of what a proxy gives as the address of its client."""
+
 _JOBS = re.compile(r"/ogcapi/jobs(/.*)?", re.DOTALL)
+
 _BELOW_PREFIX = re.compile(r"/ogcapi/jobs(/|$)")
+
 _HOST = re.compile(r"(?P<name>[^:\[\]/@\s]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?", re.ASCII)
+
 _ORIGIN = re.compile(r"https?://[^/?#@\\\s]+", re.ASCII)
+
 _PORTS = {"http": 80, "https": 443}
+
 IS_OF_JOBS = "chronotile.is_of_jobs"
 """Marks a request whose answer is about jobs."""
 
@@ -59,28 +58,6 @@ def require_job_access(request: HTTPConnection) -> None:
                 "own and those in `service: {origins: […]}` of the server's configuration",
                 locator="Origin",
             )
-
-
-def client_of(request: HTTPConnection) -> str | None:
-    """Return the address that quotas of jobs count for, if it is known.
-
-    The forwarded one behind a trusted proxy. Of an IPv6 address the network (/64), in which a client has any number.
-    """
-    return network_of(request.client.host if request.client else "") or None
-
-
-@lru_cache(maxsize=4096)
-def network_of(host: str) -> str:
-    """Return the address of a client, of an IPv6 address the network (/64); of what is none at most `MAX_CLIENT`."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host[:MAX_CLIENT]
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def is_path_of_jobs(scope: Scope) -> bool:
@@ -116,10 +93,10 @@ def _is_host(host: str, service: ServiceInfo) -> bool:
     if found is None:
         return False
     name = found["name"]
-    return name == LOCALHOST or name in _configured(service) or _is_address(name.strip("[]"))
+    return name == LOCALHOST or name in _host_names(service) or _is_address(name.strip("[]"))
 
 
-def _configured(service: ServiceInfo) -> set[str | None]:
+def _host_names(service: ServiceInfo) -> set[str | None]:
     # The names of hosts in the configuration.
     return {*service.hosts, urlsplit(service.url or "").hostname}
 
@@ -144,12 +121,12 @@ def _is_origin(origin: str, scope: Scope, service: ServiceInfo) -> bool:
     scheme = origin.partition(":")[0]
     addresses = [service.url or ""]
     if scope["scheme"] in {scheme, "http"}:
-        addresses.append(f"{scheme}://{_own_host(scope, service)}")
-    written = _normal(origin)
-    return written is not None and written in map(_normal, addresses)
+        addresses.append(f"{scheme}://{_page_host(scope, service)}")
+    written = _split_origin(origin)
+    return written is not None and written in map(_split_origin, addresses)
 
 
-def _own_host(scope: Scope, service: ServiceInfo) -> str:
+def _page_host(scope: Scope, service: ServiceInfo) -> str:
     """The host of the server's own pages; empty where only a forwarded header names it.
 
     A proxy passes `Host` on, perhaps without the port, or forwards a name of the configuration.
@@ -159,11 +136,11 @@ def _own_host(scope: Scope, service: ServiceInfo) -> str:
     if found is None:
         return ""
     received = [each.lower() for each in scope.get(RECEIVED_HOSTS, (host,))]
-    is_certain = received in ([host], [found["name"]]) or found["name"] in _configured(service)
+    is_certain = received in ([host], [found["name"]]) or found["name"] in _host_names(service)
     return host if is_certain else ""
 
 
-def _normal(url: str) -> tuple[str, str, int] | None:
+def _split_origin(url: str) -> tuple[str, str, int] | None:
     """The scheme, host and port of an address, if a browser can have loaded a page from it."""
     try:
         parts = urlsplit(url)
@@ -172,63 +149,3 @@ def _normal(url: str) -> tuple[str, str, int] | None:
         return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
     except ValueError:
         return None
-
-
-# What protocols share that write items: who may, and the errors of those who may not.
-
-
-def writer_of(request: Request) -> ItemWriter:
-    """Return what writes items, for a request that may: by the operator's token, or as one whom `publish` names.
-
-    Raises:
-        AccessRefused: None may.
-        Unauthenticated: It does not show the token.
-        TooManyTries: Neither, and its address has shown too many wrong ones.
-    """
-    writer = state_of(request).items
-    if writer is None:
-        raise errors.AccessRefused("items cannot be written here")
-    if _may_publish(request):
-        return writer
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if not writer.allows(token.strip() if scheme.lower() == "bearer" else None, client_of(request) or ""):
-        raise errors.Unauthenticated("writing items needs the header Authorization: Bearer with the operator's token")
-    return writer
-
-
-def _may_publish(request: Request) -> bool:
-    """Whether the user may write items of the collection, or of the layer's collection, that the path names.
-
-    By a password they may not: browsers send it by themselves, for pages of other sites too.
-    """
-    principal: Principal | None = request.scope.get(PRINCIPAL)
-    is_password = request.headers.get("authorization", "").lower().startswith("basic")
-    if principal is None or is_password or not (principal.rights is None or "publish" in principal.rights):
-        return False
-    catalogue, path = services_of(request).origin.catalogue, request.path_params
-    written = path.get("collection") or path.get("layer", "")
-    named = next(iter(catalogue.collections_of((written,))), written)
-    collection = catalogue.collections_by_id.get(named) or catalogue.unopened.get(named)
-    return collection is not None and collection.access.allows(principal.subjects, "publish")
-
-
-def parsed(body: bytes) -> Any:  # noqa: ANN401 -- JSON
-    """Return a body as JSON.
-
-    Raises:
-        InvalidParameter: It is none.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise errors.InvalidParameter(f"the body is not valid JSON: {error}") from error
-
-
-def written_problem(error: errors.ChronotileError, request: Request) -> Response:
-    """Return the problem document of a request that writes items."""
-    response = problem_response(error, request, status=TOO_LARGE if isinstance(error, errors.LimitExceeded) else None)
-    if isinstance(error, errors.Unauthenticated):
-        response.headers["WWW-Authenticate"] = 'Bearer realm="chronotile"'
-    if isinstance(error, errors.TooManyTries):
-        response.headers.update({"Retry-After": f"{TRIES_S:.0f}", "Cache-Control": "no-store"})
-    return response

@@ -1,4 +1,4 @@
-"""How much work of one kind runs at once, and how much may wait for it."""
+"""Limiters: how many calls of one kind run at once in threads, in which order, and which requests are refused."""
 
 import asyncio
 import logging
@@ -17,56 +17,40 @@ from typing import Any, TypeVar
 from chronotile.core.errors import ServerBusy
 from chronotile.core.turns import CLIENT, FairSemaphore
 from chronotile.http.meter import OF_REQUEST
+from chronotile.http.source_quotas import SourceQuota, acquire_all
 from chronotile.http.waiting_line import Place, WaitingLine
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-SOURCE_SHARE = 4
-"""One source holds at most this part of the threads, so that a store that hangs does not stop the others."""
-
-MOST_WAITING = 1024
+MAX_WAITING = 1024
 """Requests that may wait at one limiter, however fast it works; half of them may be for one source."""
 
 PATIENCE_S = 5.0
 """Requests that would wait longer are refused, where the kind of work is not a slow one."""
 
-GIVE_UP = 2
+GIVE_UP_FACTOR = 2
 """A request that has waited this many times its limit is refused too; the last in line as soon as that is certain."""
 
-LOOK_S = 0.05
+CHECK_S = 0.05
 """Time between two checks whether the last in line must be refused."""
 
 USUAL_S = 0.01
 """Between the starts of two calls, until it is measured."""
 
-MOST_SOURCES = 1024
+MAX_SOURCES = 1024
 """Sources whose pace a limiter remembers, beside those that are being read."""
 
 STALLED_S = 0.05
 """Work that takes longer waits for a disk or a store, or is large: another may begin beside it."""
 
-MOST_NICE = 19
+MAX_NICENESS = 19
 
 LOG_S = 10.0
 """Least time between two log lines of a limiter that refuses requests."""
 
 TOO_LONG = "the server is busy and this request would wait too long; try again in a few seconds"
-
-
-class Source:
-    """A source that requests at a limiter read: its share of the threads, and the requests that wait for it."""
-
-    def __init__(self, threads: int, usual_s: float, clock: Callable[[], float]) -> None:
-        share = max(1, threads // SOURCE_SHARE)
-        self.share = FairSemaphore(share)
-        self.line = WaitingLine(usual_s, clock, threads=share)
-
-    @property
-    def is_used(self) -> bool:
-        """Whether requests wait for it or read it."""
-        return len(self.line) > 0 or self.share.is_taken
 
 
 class Limiter:
@@ -107,7 +91,7 @@ class Limiter:
     ) -> None:
         self.name = name
         self.threads = threads
-        self.max_waiting = MOST_WAITING
+        self.max_waiting = MAX_WAITING
         self.running = 0
         """Threads at work."""
         self.waiting = 0
@@ -124,12 +108,14 @@ class Limiter:
         self._turns = FairSemaphore(quick_slots or threads)
         self._line = WaitingLine(usual_s, clock, threads=threads)
         """Requests that have a share of all their sources and wait for a thread and a turn."""
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, SourceQuota] = {}
         self._admitted = weakref.WeakSet[Any]()
         """Tasks of admitted requests; some come again with the next part of their work."""
         self._looking: asyncio.TimerHandle | None = None
         """The next check of waiting requests; `None` while none waits."""
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,))
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix=name, initializer=_lower_priority, initargs=(niceness,)
+        )
 
     async def run(
         self,
@@ -180,14 +166,14 @@ class Limiter:
             self._refusal()
         return is_refused
 
-    def _source(self, name: str) -> Source:
+    def _source(self, name: str) -> SourceQuota:
         if name not in self._sources:
-            if len(self._sources) >= MOST_SOURCES:
+            if len(self._sources) >= MAX_SOURCES:
                 self._sources = {name: each for name, each in self._sources.items() if each.is_used}
-            self._sources[name] = Source(self.threads, self._usual_s, self._clock)
+            self._sources[name] = SourceQuota(self.threads, self._usual_s, self._clock)
         return self._sources[name]
 
-    def _admit(self, sources: Sequence[Source]) -> bool:
+    def _admit(self, sources: Sequence[SourceQuota]) -> bool:
         """Refuse a request that would wait too long, unless it was let in before and comes with more work.
 
         Returns:
@@ -201,10 +187,10 @@ class Limiter:
             line.refuse(line.refusable_for(CLIENT.get()))
         return True
 
-    def _must_wait(self, sources: Iterable[Source]) -> bool:
+    def _must_wait(self, sources: Iterable[SourceQuota]) -> bool:
         return self._free.locked() or self._turns.locked() or any(each.share.locked() for each in sources)
 
-    def _is_too_long(self, sources: Sequence[Source]) -> bool:
+    def _is_too_long(self, sources: Sequence[SourceQuota]) -> bool:
         """Whether a newcomer would wait too long, or with too many requests of which none makes room for it."""
         client = CLIENT.get()
         of_sources = max((each.line.expected_s(client) for each in sources), default=0.0)
@@ -212,7 +198,7 @@ class Limiter:
             return True
         return any(each.refusable_for(client) is None for each in self._full_lines(sources))
 
-    def _full_lines(self, sources: Sequence[Source]) -> list[WaitingLine]:
+    def _full_lines(self, sources: Sequence[SourceQuota]) -> list[WaitingLine]:
         full = [each.line for each in sources if len(each.line) >= self.max_waiting // 2]
         if not full and self.waiting >= self.max_waiting:
             full = [max((self._line, *(each.line for each in self._sources.values())), key=len)]
@@ -227,7 +213,7 @@ class Limiter:
         return ServerBusy(TOO_LONG)
 
     async def _wait(
-        self, sources: Sequence[Source], taken: ExitStack, turn: ExitStack, *, is_new: bool, usual_s: float
+        self, sources: Sequence[SourceQuota], taken: ExitStack, turn: ExitStack, *, is_new: bool, usual_s: float
     ) -> None:
         """Wait for a share of each source, a thread, and a turn; a new one may be refused where it waits first.
 
@@ -244,7 +230,7 @@ class Limiter:
         shares, lines = [each.share for each in sources], [each.line for each in sources]
         is_full = any(each.locked() for each in shares)
         async with self._waiting(lines, is_new=is_new, usual_s=usual_s) if is_full else nullcontext():
-            await _take(shares)
+            await acquire_all(shares)
             for share in shares:
                 taken.callback(share.release)
         is_new = is_new and not is_full
@@ -258,8 +244,8 @@ class Limiter:
     @asynccontextmanager
     async def _waiting(self, lines: Sequence[WaitingLine], *, is_new: bool, usual_s: float) -> AsyncIterator[None]:
         """Wait in lines until the semaphores that are acquired inside are free, or until it takes too long."""
-        wait = asyncio.timeout(GIVE_UP * self._patience_s)
-        refuse = partial(_end, wait) if is_new else None
+        wait = asyncio.timeout(GIVE_UP_FACTOR * self._patience_s)
+        refuse = partial(_end_wait, wait) if is_new else None
         places = [(line, line.join(refuse, usual_s=usual_s, client=CLIENT.get())) for line in lines]
         self.waiting += 1
         self._look_soon()
@@ -278,39 +264,24 @@ class Limiter:
 
     def _look_soon(self) -> None:
         if self._looking is None:
-            self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+            self._looking = asyncio.get_running_loop().call_later(CHECK_S, self._look)
 
     def _look(self) -> None:
         """Refuse the last requests in line if they would reach their time limit anyway."""
         self._looking = None
         for line in (self._line, *(each.line for each in self._sources.values() if each.is_used)):
-            line.refuse_last(GIVE_UP * self._patience_s)
+            line.refuse_last(GIVE_UP_FACTOR * self._patience_s)
         if self.waiting:
             self._look_soon()
 
 
-def _end(wait: asyncio.Timeout) -> None:
+def _end_wait(wait: asyncio.Timeout) -> None:
     # Let a wait be over at once.
     if not wait.expired():
         wait.reschedule(asyncio.get_running_loop().time())
 
 
-def _give_way(niceness: int) -> None:
+def _lower_priority(niceness: int) -> None:
     if niceness and sys.platform == "linux":  # where a thread has a niceness of its own
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + niceness, MOST_NICE))
-
-
-async def _take(shares: Sequence[FairSemaphore]) -> None:
-    """Take one of each, none while another is waited for: one that hangs would hold up all its requests."""
-    awaited = next(iter(shares), None)
-    while awaited is not None:
-        await awaited.acquire()
-        others = [share for share in shares if share is not awaited]
-        taken = next((share for share in others if share.locked()), None)
-        if taken is None:
-            for share in others:
-                await share.acquire()  # at once, as it is free
-        else:
-            awaited.release()
-        awaited = taken
+        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + niceness, MAX_NICENESS))

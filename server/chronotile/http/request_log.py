@@ -18,11 +18,13 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.core.logs import REQUEST_ID
+from chronotile.http.asgi_headers import header_value
 from chronotile.http.meter import COUNTER, Counter
-from chronotile.http.respond import header_value
-from chronotile.http.run import FAULT_STATUS
 
 log = logging.getLogger(__name__)
+
+FAULT_STATUS = "chronotile.fault_status"
+"""ASGI scope key of the status of an error that is answered with another status, for the log and the metrics."""
 
 _NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,@-]{0,199}")
 _IDS = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.:/+=@-]{0,127}")

@@ -14,9 +14,12 @@ from chronotile.core.model.formats import COVERAGE_JSON_TYPE, MapFormat
 from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.types import Json
-from chronotile.http.bodies import BodyResponse, is_made_for_parts
-from chronotile.http.endpoint import JobOffer
-from chronotile.http.respond import caching, instants_text, is_compressible, known_etags
+from chronotile.http.bodies import BodyResponse
+from chronotile.http.byte_ranges import expects_ranges
+from chronotile.http.cache_headers import cache_headers, format_times_used
+from chronotile.http.compression import is_compressible
+from chronotile.http.etags import client_etags
+from chronotile.http.job_offers import JobOffer
 from chronotile.jobs.processes.export import MOST_BYTES
 from chronotile.pipeline.coverage.deliver import Conditions, CoverageDelivery
 from chronotile.pipeline.estimate import LIMIT
@@ -49,23 +52,23 @@ SHOWN = {
 
 def file_conditions(request: Request) -> Conditions:
     """Return the part of a file that a request needs."""
-    return Conditions(known=known_etags(request), with_body=request.method != "HEAD", keep=is_made_for_parts(request))
+    return Conditions(known=client_etags(request), with_body=request.method != "HEAD", keep=expects_ranges(request))
 
 
 def respond_with_file(delivery: CoverageDelivery) -> Response:
     """Return the answer that carries a file, or a part of it; 304 where the client holds it already."""
     vary = "Accept, Accept-Encoding" if is_compressible(delivery.media_type) else "Accept"
     headers = {"ETag": f'"{delivery.etag}"', "Vary": vary, **grid_headers(delivery.grid)}
-    headers |= caching(delivery.unreadable, is_open=delivery.is_open, left_out=delivery.left_out)
+    headers |= cache_headers(delivery.unreadable, is_open=delivery.is_open, left_out=delivery.left_out)
     instants = tuple(reversed(delivery.times.instants))
     if instants:
-        headers["Chronotile-Time"] = instants_text(TimeUsed(instants=instants))
+        headers["Chronotile-Time"] = format_times_used(TimeUsed(instants=instants))
     if delivery.unchanged:
         return Response(status_code=304, headers=headers)
     shown = "inline" if delivery.media_type in SHOWN else "attachment"
     headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
-    in_parts = delivery.is_cached_for_parts
-    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, in_parts=in_parts)
+    has_ranges = delivery.is_cached_for_parts
+    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, has_ranges=has_ranges)
 
 
 # The job that writes a coverage which is too large for a request.

@@ -4,8 +4,8 @@ from starlette.requests import Request
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import LocalisedText
-from chronotile.http.respond import offered_language, preferred_language
-from chronotile.http.run import services_of
+from chronotile.http.negotiation import offered_language, preferred_language
+from chronotile.http.request_services import services_of
 from chronotile.protocols.common.query.kvp import Kvp
 
 

@@ -9,8 +9,11 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.payload import LayeredPayload
 from chronotile.core.model.request import MapRequest
 from chronotile.core.warp.approximation import is_separable
-from chronotile.http.respond import known_etags
-from chronotile.http.run import LARGE_PICTURES, PICTURES, disconnect_check, run, services_of
+from chronotile.http.disconnects import disconnect_check
+from chronotile.http.etags import client_etags
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import LARGE_PICTURES, PICTURES
 from chronotile.pipeline.maps.render import find_overlay, overlay_maps
 
 Maps = Sequence[MapRequest]
@@ -32,7 +35,7 @@ async def draw_maps(
         ChronotileError: As `run` and `overlay_maps`.
     """
     services = services_of(request)
-    known, is_active = known_etags(request), disconnect_check(request)
+    known, is_active = client_etags(request), disconnect_check(request)
 
     def draw_unless_large() -> tuple[Maps, LayeredPayload | None]:
         maps = maps_of_layer()

@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute, Route
 import chronotile
 from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
-from chronotile.http.endpoint import Faults, Handler, endpoint
+from chronotile.http.endpoint import Endpoint, Faults, endpoint
+from chronotile.http.problems import PROBLEM_TYPE
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import (
     INDEX,
@@ -43,7 +43,7 @@ class Operation:
 
     path: str
     """As Starlette has it, below the address of the document."""
-    handler: Handler
+    handler: Endpoint
     name: str
     """Its id, unique in the document."""
     summary: str

@@ -12,8 +12,13 @@ from starlette.responses import Response
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.types import Json
-from chronotile.http.respond import SHORT, respond_with_content
-from chronotile.http.run import DOCUMENTS, Kind, ServerState, base_url, run, services_of
+from chronotile.http.answers import answer_content
+from chronotile.http.base_urls import base_url
+from chronotile.http.cache_headers import CACHE_STABLE
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import ServerState
+from chronotile.http.work_kinds import DOCUMENTS, WorkKind
 from chronotile.protocols.common.html_page import PageLink, content_security_policy, render_page
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.openapi import REFUSALS_OF_TREE, Examples, enum_of_few, in_path
@@ -159,8 +164,8 @@ async def respond_with(  # noqa: PLR0913 -- all that tells documents apart
     formats: Mapping[str, str],
     *,
     aliases: Mapping[str, str] = NO_ALIASES,
-    cache_control: str = SHORT,
-    kind: Kind[[]] = DOCUMENTS,
+    cache_control: str = CACHE_STABLE,
+    kind: WorkKind[[]] = DOCUMENTS,
 ) -> Response:
     """Return a document in the format and the language of a request.
 
@@ -180,7 +185,7 @@ async def respond_with(  # noqa: PLR0913 -- all that tells documents apart
     context = context_for(request, query)
 
     def make() -> Response:
-        return respond_with_content(write(context, name), formats[name], request, cache_control=cache_control)
+        return answer_content(write(context, name), formats[name], request, cache_control=cache_control)
 
     response = in_language(await run(request, kind, make), context)
     return with_policy(response) if name == "html" else response

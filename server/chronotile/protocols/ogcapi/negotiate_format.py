@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, NotAcceptable
-from chronotile.http.respond import MAX_MEMBERS, parse_weights
+from chronotile.http.negotiation import MAX_MEMBERS, parse_quality_values
 from chronotile.protocols.common.query.kvp import Kvp
 
 NO_ALIASES: Mapping[str, str] = {}
@@ -81,7 +81,7 @@ def _named(named: str, offered: Mapping[str, str], aliases: Mapping[str, str]) -
 def _ranges(accept: str) -> Iterator[tuple[MediaType, float]]:
     """The ranges of a header with their weights."""
     for member in accept.split(",", MAX_MEMBERS)[:MAX_MEMBERS]:
-        for _name, weight in parse_weights(member):
+        for _name, weight in parse_quality_values(member):
             yield _media_type(member), weight
 
 

@@ -16,11 +16,17 @@ from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.places import PlaceSet, PlaceTileRequest, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.types import Json
-from chronotile.http.bodies import in_parts
-from chronotile.http.endpoint import TILED, body_of, discard_body, problem_response
+from chronotile.http.answers import answer_content, answer_payload
+from chronotile.http.base_urls import base_url
+from chronotile.http.byte_ranges import accept_ranges
+from chronotile.http.cache_headers import CACHE_STABLE
+from chronotile.http.etags import client_etags
 from chronotile.http.meter import OF_REQUEST, Meter, processes_time
-from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES_OF_MANY, UPLOADS, base_url, run, services_of
+from chronotile.http.problems import TILED_SPELLING, problem_response
+from chronotile.http.request_bodies import discard_body, read_body
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import DOCUMENTS, PICTURES, SERIES_OF_MANY, UPLOADS
 from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
 from chronotile.pipeline.encoders.series.json import encode_place_values_json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
@@ -111,7 +117,7 @@ def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) ->
 
 # Errors of `/places` in its own words.
 
-place_fault = partial(problem_response, spelling={**TILED, "place": "set", "reducers": "reducer"})
+place_fault = partial(problem_response, spelling={**TILED_SPELLING, "place": "set", "reducers": "reducer"})
 """Problem documents whose parameters are named as the path and query do."""
 
 
@@ -127,7 +133,7 @@ async def get_sets(request: Request) -> Response:
     context = _context(request, query)
     sets = context.services.catalogue.places.values()
     body = await run(request, DOCUMENTS, lambda: orjson.dumps({"places": [place_set(each, context) for each in sets]}))
-    return _with_language(respond_with_content(body, JSON, request, cache_control=SHORT), context)
+    return _with_language(answer_content(body, JSON, request, cache_control=CACHE_STABLE), context)
 
 
 async def get_set(request: Request) -> Response:
@@ -137,18 +143,18 @@ async def get_set(request: Request) -> Response:
     selection, context = places_query(query), _context(request, query)
     write, media_type = (_geojson, GEOJSON) if selection.format == "geojson" else (place_page, JSON)
     body = await run(request, DOCUMENTS, partial(write, places, selection, context))
-    response = _with_language(respond_with_content(body, media_type, request, cache_control=SHORT), context)
+    response = _with_language(answer_content(body, media_type, request, cache_control=CACHE_STABLE), context)
     if media_type == GEOJSON:
         response.headers.update(_geojson_headers(places, selection, context))
-    return in_parts(response)
+    return accept_ranges(response)
 
 
 async def post_shapes(request: Request) -> Response:
     """Return the shapes of a file that a client sends as GeoJSON."""
     Kvp(request.query_params.multi_items()).check_names(())
-    content = await body_of(request, at_most=MAX_FILE_BYTES, is_file=True)
+    content = await read_body(request, at_most=MAX_FILE_BYTES, is_file=True)
     body = await run(request, UPLOADS, partial(_shapes, content, services_of(request)))
-    return respond_with_content(body, GEOJSON, request, cache_control="no-store")
+    return answer_content(body, GEOJSON, request, cache_control="no-store")
 
 
 async def get_tile(request: Request) -> Response:
@@ -158,8 +164,8 @@ async def get_tile(request: Request) -> Response:
     query.check_names((REV.name,))
     places, path = services.catalogue.place_set(request.path_params["set"]), request.path_params
     tile = PlaceTileRequest(places=places.id, grid=tile_grid_of(path, services.catalogue))
-    payload = await run(request, PICTURES, partial(render_place_tile, tile, services, known=known_etags(request)))
-    return in_parts(respond(payload, is_immutable=REV.given(query) == payload.revision))
+    payload = await run(request, PICTURES, partial(render_place_tile, tile, services, known=client_etags(request)))
+    return accept_ranges(answer_payload(payload, is_immutable=REV.given(query) == payload.revision))
 
 
 async def get_values(request: Request) -> Response:
@@ -169,10 +175,10 @@ async def get_values(request: Request) -> Response:
     series_request = values_request(request.path_params, query, services.catalogue)
     written = _matrix_format(query, services.catalogue.layer(series_request.layer))
     await discard_body(request)
-    work = partial(_values, series_request, services, written=written, known=known_etags(request))
-    response = respond(await run(request, SERIES_OF_MANY, work, layers=[series_request.layer]))
+    work = partial(_values, series_request, services, written=written, known=client_etags(request))
+    response = answer_payload(await run(request, SERIES_OF_MANY, work, layers=[series_request.layer]))
     response.headers.update(written.headers(series_request))
-    return in_parts(response)
+    return accept_ranges(response)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from chronotile.core.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.core.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.core.model.series.analysis import MEAN, Reducer, parse_reducers
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import JobOffer
+from chronotile.http.job_offers import JobOffer
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, format_input, places_input
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.csv_options import OF_SERIES as OF_SERIES_CSV

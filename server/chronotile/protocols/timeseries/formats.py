@@ -15,9 +15,15 @@ from chronotile.core.model.request import SeriesRequest
 from chronotile.core.model.series.analysis import Analysis, Reducer
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.core.model.types import Instant
+from chronotile.http.answers import answer_payload
 from chronotile.http.bodies import iterate_in_turns
-from chronotile.http.respond import caching, known_etags, preferred_type, respond
-from chronotile.http.run import SERIES, disconnect_check, run, services_of
+from chronotile.http.cache_headers import cache_headers
+from chronotile.http.disconnects import disconnect_check
+from chronotile.http.etags import client_etags
+from chronotile.http.negotiation import preferred_type
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import SERIES
 from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.encoders.series.csv import CsvOptions, encode_places_csv, encode_series_csv
@@ -109,9 +115,9 @@ def point_format(name: TableFormat, layer: Layer, options: CsvOptions) -> Series
 
 async def answer_series(request: Request, series_request: SeriesRequest, format: SeriesFormat) -> Response:
     """Return the series of a point; one that the client still holds is not read again."""
-    known, is_active = known_etags(request), disconnect_check(request)
+    known, is_active = client_etags(request), disconnect_check(request)
     work = partial(deliver_series, series_request, format, services_of(request), known=known, is_active=is_active)
-    return respond(await run(request, SERIES, work, layers=[series_request.layer]))
+    return answer_payload(await run(request, SERIES, work, layers=[series_request.layer]))
 
 
 def encode_areas(
@@ -153,7 +159,7 @@ def respond_in(
         left_out: Ids of items of mosaics that they lack.
         is_open: Whether their times may be others soon (`has_open_times`).
     """
-    of_cache = caching(unreadable, is_open=is_open, left_out=left_out)
+    of_cache = cache_headers(unreadable, is_open=is_open, left_out=left_out)
     headers = {"Vary": "Accept", **file_headers(name, layer), **of_cache}
     if isinstance(body, bytes):
         return Response(body, media_type=name.media_type, headers=headers)

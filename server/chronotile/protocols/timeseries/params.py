@@ -14,7 +14,7 @@ from chronotile.core.model.request import Point, PointsSeriesRequest, SeriesRequ
 from chronotile.core.model.series import analysis as analyses
 from chronotile.core.model.time.parser import parse_time, requested_period
 from chronotile.core.model.types import Instant, JsonValue
-from chronotile.http.run import base_url
+from chronotile.http.base_urls import base_url
 from chronotile.pipeline.resolve_series import Page
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.cursor import CURSOR, url_of_page

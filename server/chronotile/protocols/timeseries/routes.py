@@ -16,9 +16,14 @@ from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.request import AreaSeriesRequest, IsActive
 from chronotile.core.model.series.series import SeriesCost
 from chronotile.core.model.types import Instant, Json
-from chronotile.http.endpoint import body_of, body_parsed, offer_job, problem_response
-from chronotile.http.respond import refuse_alike, warned_of_live
-from chronotile.http.run import AREAS, SERIES, SERIES_OF_MANY, USUAL_S, refuse_if_busy, run, services_of
+from chronotile.http.cache_headers import add_live_warning
+from chronotile.http.job_offers import offer_job
+from chronotile.http.problems import problem_response
+from chronotile.http.replay import share_refusal
+from chronotile.http.request_bodies import parsed_body_callback, read_body
+from chronotile.http.request_services import services_of
+from chronotile.http.run import EXPECTED_WORK_S, refuse_if_busy, run
+from chronotile.http.work_kinds import AREAS, SERIES, SERIES_OF_MANY
 from chronotile.pipeline.resolve_series import has_open_times, page_times
 from chronotile.pipeline.series.analyse import analyse_area_series, analyse_points_series, widen_request
 from chronotile.pipeline.series.area_cells import rough_seconds
@@ -65,12 +70,12 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
     layer = services.catalogue.layer(request.path_params["layer"])
     if request.method == "POST":
         refuse_if_busy(request, AREAS, layer.id)
-    body = await body_of(request)
+    body = await read_body(request)
     query = Kvp(request.query_params.multi_items())
     name = formats.negotiate_format(query, request.headers.get("accept", ""))
     is_dry = area_params.DRY_RUN.of(query)
     offer_job(request, lambda: area_params.statistics_offer(layer, query, body, services.catalogue, name=name))
-    has_parsed = body_parsed(request)
+    has_parsed = parsed_body_callback(request)
 
     def work(is_active: IsActive) -> _Answer:
         series_request, following = _page(parse(layer, query, body, services.catalogue), query, services)
@@ -86,9 +91,9 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
         encoded = formats.encode_areas(series, name, layer, reducers=series_request.reducers, options=options)
         return _Answer(encoded, following, is_open, series.unreadable, series.left_out)
 
-    refuse_alike(request)
+    share_refusal(request)
     if not body and not is_dry:
-        request.scope[USUAL_S] = _rough_seconds(layer, query, services)
+        request.scope[EXPECTED_WORK_S] = _rough_seconds(layer, query, services)
     answer = await run(request, AREAS, work, layers=[layer.id])
     response = formats.respond_in(
         TableFormat.JSON if is_dry else name,
@@ -99,7 +104,7 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
         is_open=answer.is_open,
     )
     response.headers.update(params.link_to_next(request, answer.following))
-    warned_of_live(response, () if is_dry else [layer], services)
+    add_live_warning(response, () if is_dry else [layer], services)
     if request.method != "POST" and body.strip():  # caches know it by its address alone
         response.headers["Cache-Control"] = "no-store"
     return response
@@ -163,7 +168,7 @@ async def get_point(request: Request) -> Response:
     response.headers.update(
         {"Vary": "Accept", **formats.file_headers(name, layer), **params.link_to_next(request, following)}
     )
-    return warned_of_live(response, [layer], services)
+    return add_live_warning(response, [layer], services)
 
 
 async def post_points(request: Request) -> Response:
@@ -174,7 +179,7 @@ async def post_points(request: Request) -> Response:
     name, analysis = formats.negotiate_format(query, request.headers.get("accept", "")), params.analysis_of(query)
     if name != TableFormat.JSON:
         params.refuse_in_columns(analysis)
-    sent = await body_of(request)
+    sent = await read_body(request)
     offer_job(request, lambda: area_params.points_offer(query, name=name))
     parse = partial(params.points_requests, query, sent, services.catalogue, format_=name)
     series_requests = await run(request, SERIES, parse)
@@ -192,7 +197,7 @@ async def post_points(request: Request) -> Response:
         has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
     )
     response = formats.respond_in(name, body, layers[0], unreadable=unreadable, left_out=left_out, is_open=is_open)
-    return warned_of_live(response, layers, services)
+    return add_live_warning(response, layers, services)
 
 
 def _in_all_formats(schema: Json) -> dict[str, Json]:

@@ -32,9 +32,13 @@ from chronotile.core.model.time.instants import (
 )
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import InstantArray, Int64Array, Json
-from chronotile.http.endpoint import body_of, body_parsed, problem_response
-from chronotile.http.respond import caching, respond_with_content, warned_of_live
-from chronotile.http.run import AREAS, DOCUMENTS, refuse_if_busy, run, services_of
+from chronotile.http.answers import answer_content
+from chronotile.http.cache_headers import add_live_warning, cache_headers
+from chronotile.http.problems import problem_response
+from chronotile.http.request_bodies import parsed_body_callback, read_body
+from chronotile.http.request_services import services_of
+from chronotile.http.run import refuse_if_busy, run
+from chronotile.http.work_kinds import AREAS, DOCUMENTS
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.areas import extract_area_series
@@ -162,7 +166,7 @@ async def get_layers(request: Request) -> Response:
     """Return Terrascope's list of layers."""
     catalogue = services_of(request).catalogue
     body = await run(request, DOCUMENTS, lambda: orjson.dumps(layer_list(catalogue)))
-    return respond_with_content(body, MEDIA_TYPE, request)
+    return answer_content(body, MEDIA_TYPE, request)
 
 
 async def get_point(request: Request) -> Response:
@@ -183,9 +187,9 @@ async def post_body(
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     refuse_if_busy(request, AREAS, layer.id)
-    body = await body_of(request)
+    body = await read_body(request)
     query = Kvp(request.query_params.multi_items())
-    has_parsed = body_parsed(request)
+    has_parsed = parsed_body_callback(request)
 
     def work(is_active: IsActive) -> tuple[bytes, dict[str, str]]:
         series_request, options = read(layer, query, body, services.catalogue), entry_options(query)
@@ -193,14 +197,14 @@ async def post_body(
         is_open = has_open_times(layer, series_request.time)
         if isinstance(series_request, SeriesRequest):
             series = extract_series(series_request, services, is_active=is_active)
-            headers = caching(series.unreadable, is_open=is_open, left_out=series.left_out)
+            headers = cache_headers(series.unreadable, is_open=is_open, left_out=series.left_out)
             return encode_point_series(series, layer.times, options), headers
         found = extract_area_series(series_request, services, is_active=is_active)
-        headers = caching(found.unreadable, is_open=is_open, left_out=found.left_out)
+        headers = cache_headers(found.unreadable, is_open=is_open, left_out=found.left_out)
         return encode(found, layer.times, options), headers
 
     document, headers = await run(request, AREAS, work, layers=[layer.id])
-    return warned_of_live(Response(document, media_type=MEDIA_TYPE, headers=headers), [layer], services)
+    return add_live_warning(Response(document, media_type=MEDIA_TYPE, headers=headers), [layer], services)
 
 
 LAYER = segment("layer", "Product: id or alias of a layer", example=lambda of: of.layer)

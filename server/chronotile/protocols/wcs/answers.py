@@ -14,9 +14,12 @@ from chronotile.core.model.coverage import Trim
 from chronotile.core.model.crs import are_alike
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.time.instants import DEFAULT
-from chronotile.http.endpoint import JobOffer, offer_job
-from chronotile.http.respond import respond_with_document
-from chronotile.http.run import COVERAGES, TEXTS, base_url, run, services_of
+from chronotile.http.base_urls import base_url
+from chronotile.http.document_answers import answer_document
+from chronotile.http.job_offers import JobOffer, offer_job
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import COVERAGES, TEXTS
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import requested_language, update_sequence
@@ -55,7 +58,7 @@ async def answer(version: Version, request: Request, pairs: Pairs) -> Response:
     template = version.template(name)
     make = partial(document, template, find, services, language, **told, **version.values)
     key = (template, language, given, *told.values())
-    return await respond_with_document(request, services, make, key=key, media_type=version.media_type)
+    return await answer_document(request, services, make, key=key, media_type=version.media_type)
 
 
 def _described(given: str | None, parameter: str, services: Services) -> Iterable[WcsCoverage]:

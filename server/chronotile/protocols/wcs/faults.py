@@ -7,7 +7,7 @@ import orjson
 from starlette.requests import Request
 
 from chronotile.core import errors
-from chronotile.http.endpoint import job_document
+from chronotile.http.job_offers import job_document
 
 STATUSES: Mapping[str, int] = {
     # OGC 09-110r4 §8, 11-053r1 (CRS), 12-039 (scaling), 12-040 (range subsetting), 12-049 (interpolation).

@@ -9,7 +9,8 @@ from starlette.routing import Route
 
 from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter, VersionNegotiationFailed
 from chronotile.core.xml_text import MAX_BYTES, parse_xml
-from chronotile.http.endpoint import FORM, body_of, endpoint, pairs_of
+from chronotile.http.endpoint import endpoint
+from chronotile.http.request_bodies import FORM, read_body, read_pairs
 from chronotile.protocols.common.query.kvp import last_of_each
 from chronotile.protocols.wcs import answers
 from chronotile.protocols.wcs.faults import refusal, refusing
@@ -47,9 +48,9 @@ async def _pairs(request: Request) -> Pairs:
     """
     media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
     if request.method != "POST" or media_type == FORM:
-        return await pairs_of(request)
+        return await read_pairs(request)
     with refusing("InvalidEncodingSyntax", locator="request"):
-        root = parse_xml(await body_of(request, at_most=MAX_BYTES), what="the body")
+        root = parse_xml(await read_body(request, at_most=MAX_BYTES), what="the body")
     namespace = etree.QName(root).namespace
     version = next((each for each in VERSIONS if each.namespace == namespace), None)
     if version is None:

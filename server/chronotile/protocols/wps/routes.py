@@ -11,10 +11,15 @@ from starlette.routing import Route
 from chronotile.core.errors import AccessRefused, ChronotileError, InvalidParameter, OperationNotSupported
 from chronotile.core.model.job import Job
 from chronotile.core.model.time.instants import format_instant
-from chronotile.http.endpoint import body_of, endpoint
+from chronotile.http.base_urls import base_url
+from chronotile.http.document_answers import answer_document
+from chronotile.http.endpoint import endpoint
 from chronotile.http.job_access import require_job_access
-from chronotile.http.respond import respond_with_document
-from chronotile.http.run import JOBS, TEXTS, base_url, run, services_of, state_of
+from chronotile.http.request_bodies import read_body
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import JOBS, TEXTS
 from chronotile.jobs.processes.registry import process_of
 from chronotile.protocols.common.ows import MEDIA_TYPE
 from chronotile.protocols.common.processes import jobs
@@ -41,7 +46,7 @@ async def answer(request: Request) -> Response:
     """
     request.scope[SPOKEN] = request.url.query
     if request.method == "POST":
-        body = await body_of(request)
+        body = await read_body(request)
         request.scope[SPOKEN] = body[:MAX_LOOKED_AT].decode("latin-1")
         wanted = await run(request, TEXTS, partial(request_in_xml, body))
     else:
@@ -56,7 +61,7 @@ async def answer(request: Request) -> Response:
     if wanted.names:
         make = partial(documents.descriptions, context, wanted.names)
     key = ("WPS", context, tuple(wanted.names))
-    return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
+    return await answer_document(request, services, make, key=key, media_type=MEDIA_TYPE)
 
 
 async def _of_jobs(request: Request, wanted: WpsRequest, context: WpsContext) -> Response:

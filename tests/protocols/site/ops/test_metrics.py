@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application
 from chronotile.core.errors import ServerBusy
 from chronotile.core.model.collection import Finding
-from chronotile.http.run import Limiters
+from chronotile.http.server_state import Limiters
 from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.unreadable_dates import tell_failing_date
 from chronotile.protocols.site.ops.siblings import Siblings, folder_for_sockets, merge_metrics

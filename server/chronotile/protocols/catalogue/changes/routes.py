@@ -7,10 +7,16 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.http.endpoint import problem_response
+from chronotile.http.answers import answer_content
+from chronotile.http.base_urls import base_url
+from chronotile.http.cache_headers import CACHE_CHANGING, unanswered_members
+from chronotile.http.etags import client_etags
 from chronotile.http.modified import is_modified_since
-from chronotile.http.respond import CURRENT, known_etags, respond_with_content, unanswered_members
-from chronotile.http.run import DOCUMENTS, base_url, run, services_of, state_of
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import DOCUMENTS
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.search_items import changes_since, newest_items, not_whole
 from chronotile.protocols.catalogue.changes.documents import (
@@ -56,7 +62,7 @@ async def get_changes(request: Request) -> Response:
         return orjson.dumps(document | without_empty({"unanswered": unanswered_members(unanswered)}))
 
     body = await run(request, DOCUMENTS, find)
-    return respond_with_content(body, "application/json", request, cache_control=NOT_KEPT)
+    return answer_content(body, "application/json", request, cache_control=NOT_KEPT)
 
 
 async def get_feed(request: Request) -> Response:
@@ -74,13 +80,18 @@ async def get_feed(request: Request) -> Response:
     body = await run(request, DOCUMENTS, make)
     etag = fingerprint(body)
     modified_s = state_of(request).modified.of((services.grant, name, base, language), etag)
-    headers = {"ETag": f'"{etag}"', "Cache-Control": CURRENT, "Content-Language": language, "Vary": "Accept-Language"}
+    headers = {
+        "ETag": f'"{etag}"',
+        "Cache-Control": CACHE_CHANGING,
+        "Content-Language": language,
+        "Vary": "Accept-Language",
+    }
     if modified_s is not None:
         headers["Last-Modified"] = formatdate(modified_s, usegmt=True)
     # The time counts only without ETags (RFC 9110 §13.2.2).
     has_etags = "if-none-match" in request.headers
     is_modified = is_modified_since(request.headers.get("if-modified-since"), modified_s)
-    if etag in known_etags(request) if has_etags else not is_modified:
+    if etag in client_etags(request) if has_etags else not is_modified:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=ATOM, headers=headers)
 

@@ -8,9 +8,11 @@ from starlette.responses import Response
 
 from chronotile.archive.index.write import WrittenItems
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import body_of
-from chronotile.http.job_access import parsed, writer_of, written_problem
-from chronotile.http.run import ITEM_WRITES, run, services_of
+from chronotile.http.item_publishing import parse_json, publishing_problem, require_writer
+from chronotile.http.request_bodies import read_body
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import ITEM_WRITES
 from chronotile.protocols.common.openapi import OBJECT, TEXT, WHOLE, body, in_path, list_of, object_of, scene
 from chronotile.protocols.common.operation import WITH_TOKEN, Operation, routes_of, segment
 
@@ -19,12 +21,12 @@ CREATED, OK, NO_CONTENT = 201, 200, 204
 
 async def post_items(request: Request) -> Response:
     """Add the items of the body, or replace those of the same id."""
-    writer = writer_of(request)
-    body = await body_of(request)
+    writer = require_writer(request)
+    body = await read_body(request)
     name, catalogue = request.path_params["layer"], services_of(request).origin.catalogue
 
     def write() -> WrittenItems:
-        return writer.put(name, parsed(body), catalogue)
+        return writer.put(name, parse_json(body), catalogue)
 
     written = await run(request, ITEM_WRITES, write)
     document = {
@@ -39,7 +41,7 @@ async def post_items(request: Request) -> Response:
 
 async def delete_item(request: Request) -> Response:
     """Remove an item."""
-    writer, catalogue = writer_of(request), services_of(request).origin.catalogue
+    writer, catalogue = require_writer(request), services_of(request).origin.catalogue
     name, id_ = request.path_params["layer"], request.path_params["item"]
     await run(request, ITEM_WRITES, partial(writer.remove, name, id_, catalogue))
     return Response(status_code=NO_CONTENT)
@@ -53,7 +55,7 @@ NEW: Json = {
     "description": "At least one item is new",
     "content": {name: {"schema": schema} for name, schema in WRITTEN.items()},
 }
-describe = partial(Operation, tag="Items", faults=written_problem, members=WITH_TOKEN)
+describe = partial(Operation, tag="Items", faults=publishing_problem, members=WITH_TOKEN)
 operations = (
     describe(
         "/layers/{layer}/items",

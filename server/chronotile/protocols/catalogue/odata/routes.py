@@ -11,9 +11,13 @@ from starlette.responses import RedirectResponse, Response
 from chronotile.core.errors import MAX_SHOWN, UnknownCollection
 from chronotile.core.model.items import FoundItem, ItemPage, product_id
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import body_of
-from chronotile.http.respond import CURRENT, SHORT, respond_with_content, unanswered_members, warned
-from chronotile.http.run import DOWNLOADS, LOOKUPS, SEARCHES, base_url, run, services_of
+from chronotile.http.answers import answer_content
+from chronotile.http.base_urls import base_url
+from chronotile.http.cache_headers import CACHE_CHANGING, CACHE_STABLE, add_missing_warning, unanswered_members
+from chronotile.http.request_bodies import read_body
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import DOWNLOADS, LOOKUPS, SEARCHES
 from chronotile.pipeline.products import Product, product_of, shown_item
 from chronotile.pipeline.search.search_items import find_product, listed_collections
 from chronotile.pipeline.services import Services
@@ -50,13 +54,13 @@ PLAIN = "text/plain"
 async def get_service(request: Request) -> Response:
     """Return the service document."""
     params.options_of(request.query_params.multi_items())
-    return _answer(documents.service_document(), request, cache_control=SHORT)
+    return _answer(documents.service_document(), request, cache_control=CACHE_STABLE)
 
 
 async def get_metadata(request: Request) -> Response:
     """Return the description of types and sets (CSDL XML)."""
     body = render_xml("catalogue/odata/templates/metadata.xml", attribute_types=EDM_TYPES.items())
-    response = respond_with_content(body, "application/xml", request, cache_control=SHORT)
+    response = answer_content(body, "application/xml", request, cache_control=CACHE_STABLE)
     response.headers.update(documents.HEADERS)
     return response
 
@@ -68,7 +72,7 @@ async def get_products(request: Request) -> Response:
 
     def find() -> Response:
         page = find_products(query, services)
-        return warned(_answer(_list(page, query, services, base=base), request), page.unanswered)
+        return add_missing_warning(_answer(_list(page, query, services, base=base), request), page.unanswered)
 
     return await run(request, SEARCHES, find)
 
@@ -80,8 +84,10 @@ async def count_products(request: Request) -> Response:
         params.options_of([*request.query_params.multi_items(), ("$count", "true"), ("$top", "0")])
     )
     page = await run(request, SEARCHES, partial(find_products, query, services))
-    response = Response(str(page.matched), media_type=PLAIN, headers={**documents.HEADERS, "Cache-Control": CURRENT})
-    return warned(response, page.unanswered)
+    response = Response(
+        str(page.matched), media_type=PLAIN, headers={**documents.HEADERS, "Cache-Control": CACHE_CHANGING}
+    )
+    return add_missing_warning(response, page.unanswered)
 
 
 async def get_product(request: Request) -> Response:
@@ -132,12 +138,12 @@ async def post_list(request: Request) -> Response:
     services, base = services_of(request), base_url(request)
     options = params.options_of(request.query_params.multi_items())
     query = params.ProductQuery(expand=params.EXPAND.given(options) or (), select=params.SELECT.given(options) or ())
-    body = await body_of(request, at_most=params.MOST_BYTES)
+    body = await read_body(request, at_most=params.MOST_BYTES)
 
     def find() -> Response:
         names, products = params.listed_products(body)
         page = find_by_names(names, products, services)
-        return warned(_answer(_list(page, query, services, base=base), request), page.unanswered)
+        return add_missing_warning(_answer(_list(page, query, services, base=base), request), page.unanswered)
 
     return await run(request, SEARCHES, find)
 
@@ -189,14 +195,14 @@ def _typed(types: Mapping[str, str]) -> list[Json]:
     return [{"Name": name, "ValueType": types[name]} for name in sorted(types)]
 
 
-def _answer(document: object, request: Request, *, cache_control: str = CURRENT) -> Response:
-    response = respond_with_content(orjson.dumps(document), documents.MEDIA_TYPE, request, cache_control=cache_control)
+def _answer(document: object, request: Request, *, cache_control: str = CACHE_CHANGING) -> Response:
+    response = answer_content(orjson.dumps(document), documents.MEDIA_TYPE, request, cache_control=cache_control)
     response.headers.update(documents.HEADERS)
     return response
 
 
 def _redirect(request: Request, path: str) -> Response:
-    headers = {**documents.HEADERS, "Cache-Control": CURRENT}
+    headers = {**documents.HEADERS, "Cache-Control": CACHE_CHANGING}
     return RedirectResponse(f"{base_url(request)}{path}", status_code=302, headers=headers)
 
 

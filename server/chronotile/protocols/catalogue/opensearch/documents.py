@@ -11,7 +11,7 @@ from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
-from chronotile.http.respond import unanswered_members
+from chronotile.http.cache_headers import unanswered_members
 from chronotile.pipeline.products import is_picture, shown_item
 from chronotile.pipeline.search.search_items import search_index
 from chronotile.protocols.catalogue.opensearch import params

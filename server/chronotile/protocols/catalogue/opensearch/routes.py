@@ -11,9 +11,13 @@ from starlette.responses import Response
 
 from chronotile.core.errors import MAX_SHOWN, ChronotileError, UnknownCollection
 from chronotile.core.model.items import ItemPage, ItemSearch
-from chronotile.http.endpoint import problem_response
-from chronotile.http.respond import respond_with_content, warned
-from chronotile.http.run import SEARCHES, base_url, run, services_of
+from chronotile.http.answers import answer_content
+from chronotile.http.base_urls import base_url
+from chronotile.http.cache_headers import add_missing_warning
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import SEARCHES
 from chronotile.pipeline.search import search_items as items
 from chronotile.protocols.catalogue.opensearch import documents, params
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
@@ -40,7 +44,7 @@ async def get_description(request: Request) -> Response:
             raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}", locator="collection")
         return documents.description_document(name, collections, context)
 
-    return respond_with_content(await run(request, SEARCHES, make), OSDD, request)
+    return answer_content(await run(request, SEARCHES, make), OSDD, request)
 
 
 def _asked(request: Request) -> tuple[Kvp, CapabilitiesContext]:
@@ -58,9 +62,9 @@ async def _get_page(find: Find, known: Sequence[Parameter[Any]], request: Reques
 
     def make() -> Response:
         found = find(query, context)
-        response = respond_with_content(document(found, query, context), media_type, request)
+        response = answer_content(document(found, query, context), media_type, request)
         response.headers.add_vary_header("Accept")
-        return warned(response, found[0].unanswered)
+        return add_missing_warning(response, found[0].unanswered)
 
     return await run(request, SEARCHES, make)
 

@@ -21,15 +21,21 @@ from chronotile.core.errors import (
     NoFiles,
     RangeNotSatisfiable,
     SourceUnavailable,
-    TooManyDownloads,
 )
 from chronotile.core.model.types import Json
-from chronotile.http.bodies import ACCEPT_RANGES, not_satisfiable, requested_part
-from chronotile.http.body_memory import DownloadSlots
-from chronotile.http.endpoint import problem_response, with_error_caching
-from chronotile.http.job_access import client_of
-from chronotile.http.respond import known_etags, left_out_warning, respond_with_content
-from chronotile.http.run import DOWNLOADS, LOOKUPS, ServerState, base_url, run, services_of, state_of
+from chronotile.http.answers import answer_content
+from chronotile.http.base_urls import base_url
+from chronotile.http.byte_ranges import ACCEPT_RANGES, refuse_range, requested_range
+from chronotile.http.cache_headers import format_skipped_warning
+from chronotile.http.client_addresses import client_of
+from chronotile.http.download_slots import DownloadSlots
+from chronotile.http.etags import client_etags
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.retry_after import add_error_caching, add_retry_after
+from chronotile.http.run import run
+from chronotile.http.server_state import ServerState, state_of
+from chronotile.http.work_kinds import DOWNLOADS, LOOKUPS
 from chronotile.pipeline.products import (
     Delivery,
     Download,
@@ -114,14 +120,10 @@ class Turns:
         return cast("Result", await self._limiter.run(work, sources=self._hosts))
 
 
-RETRY_AFTER_S = "5"
-
-
 def product_problem(error: ChronotileError, request: Request) -> Response:
     """Return the problem document of an error; of an item without files with the address of its values."""
     response = problem_response(error, request)
-    if isinstance(error, TooManyDownloads):
-        response.headers.update({"Retry-After": RETRY_AFTER_S, "Cache-Control": "no-store"})
+    add_retry_after(response, error)
     if isinstance(error, NoFiles) and response.body:
         members = orjson.loads(response.body)
         url = coverage_url(base_url(request), error.collection, error.when)
@@ -140,7 +142,7 @@ ANEW = "no-store"
 
 async def get_landing(request: Request) -> Response:
     """Return how products are addressed."""
-    return respond_with_content(orjson.dumps(landing_document(base_url(request))), JSON, request)
+    return answer_content(orjson.dumps(landing_document(base_url(request))), JSON, request)
 
 
 async def get_product(request: Request) -> Response:
@@ -193,7 +195,7 @@ async def _listed(request: Request, product: Product) -> Response:
         known = [{} if found is None else known_checksums(found, services) for _asset, found in assets]
         return orjson.dumps(product_document(product, assets, known, base))
 
-    return respond_with_content(await run(request, DOWNLOADS, make), JSON, request)
+    return answer_content(await run(request, DOWNLOADS, make), JSON, request)
 
 
 async def _described(request: Request, product: Product, path: str, turns: Turns, *, with_checksum: bool) -> Response:
@@ -208,7 +210,7 @@ async def _described(request: Request, product: Product, path: str, turns: Turns
         document = node_document(product.id, found, children=children, checksums=checksums, base=base)
         return orjson.dumps(document)
 
-    return respond_with_content(await turns.run(make), JSON, request)
+    return answer_content(await turns.run(make), JSON, request)
 
 
 async def _checksums(request: Request, found: FoundNode, services: Services, turns: Turns) -> Mapping[str, str]:
@@ -321,16 +323,16 @@ class DownloadResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, or the part that is requested; where it cannot be sent to its end the connection is broken off."""
         request, body = Request(scope, receive), self._download.body
-        if body.etag is not None and body.etag in known_etags(request):
+        if body.etag is not None and body.etag in client_etags(request):
             self.status_code = HTTPStatus.NOT_MODIFIED
             for name in ("Content-Length", "Content-Type"):
                 del self.headers[name]
             await self._send_head(send)
             return
         try:
-            part = None if body.etag is None else requested_part(scope, size=body.size, etag=self.headers["ETag"])
+            part = None if body.etag is None else requested_range(scope, size=body.size, etag=self.headers["ETag"])
         except RangeNotSatisfiable as error:
-            await not_satisfiable(error, scope)(scope, receive, send)
+            await refuse_range(error, scope)(scope, receive, send)
             return
         if part is not None:
             self.status_code = HTTPStatus.PARTIAL_CONTENT
@@ -360,7 +362,7 @@ class DownloadResponse(Response):
                 return
             if isinstance(error, SourceUnavailable):
                 log.warning("%s: %s", request.scope["path"], error.message)
-            await with_error_caching(product_problem(error, request))(request.scope, request.receive, send)
+            await add_error_caching(product_problem(error, request))(request.scope, request.receive, send)
 
     async def _next(self, parts: Iterator[bytes], request: Request) -> bytes | None:
         """The next bytes, `None` at the end and once the client has left."""
@@ -399,7 +401,7 @@ def headers_of(download: Download) -> dict[str, str]:
 
 def warning_of(left_out: Sequence[str]) -> dict[str, str]:
     """Return the header that names the assets that a product lacks; none without any."""
-    return {"Warning": left_out_warning(left_out)} if left_out else {}
+    return {"Warning": format_skipped_warning(left_out)} if left_out else {}
 
 
 def disposition(name: str) -> str:

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.core.errors import UnknownCollection, UnknownLayer
 from chronotile.core.model.types import Json
-from chronotile.http.run import base_url, services_of
+from chronotile.http.base_urls import base_url
+from chronotile.http.request_services import services_of
 from chronotile.pipeline.search.search_items import listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.item_collections import unopened_collection

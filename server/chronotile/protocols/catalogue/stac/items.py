@@ -12,7 +12,7 @@ from chronotile.core.model.formats import COG_TYPE, MapFormat
 from chronotile.core.model.geometry.json_text import without_garbage_collection
 from chronotile.core.model.items import FoundItem, ItemPage, Unanswered
 from chronotile.core.model.types import Instant, Json
-from chronotile.http.respond import unanswered_members
+from chronotile.http.cache_headers import unanswered_members
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
 from chronotile.pipeline.search.public_item import public_item

@@ -18,7 +18,7 @@ from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import problem_response
+from chronotile.http.problems import problem_response
 from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, enum_of
 from chronotile.protocols.common.query.box import BBOX, box_of
 from chronotile.protocols.common.query.kvp import Kvp, integer

@@ -8,8 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.model.types import Json
-from chronotile.http.respond import respond_with_content, respond_with_document
-from chronotile.http.run import DOCUMENTS, SEARCHES, run, state_of
+from chronotile.http.answers import answer_content
+from chronotile.http.document_answers import answer_document
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import DOCUMENTS, SEARCHES
 from chronotile.protocols.catalogue.stac import search_routes, writing_routes
 from chronotile.protocols.catalogue.stac.collections import (
     OF_COLLECTIONS,
@@ -47,7 +50,7 @@ async def get_landing(request: Request) -> Response:
 
 async def get_conformance(request: Request) -> Response:
     """Return the classes of standards that hold."""
-    return respond_with_content(orjson.dumps({"conformsTo": _classes(request)}), JSON_TYPE, request)
+    return answer_content(orjson.dumps({"conformsTo": _classes(request)}), JSON_TYPE, request)
 
 
 async def get_collections(request: Request) -> Response:
@@ -59,7 +62,7 @@ async def get_collections(request: Request) -> Response:
     if not pairs:
         return await _described(request, context, make, key=("collections",))
     body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
-    return _in_language(respond_with_content(body, JSON_TYPE, request), context)
+    return _in_language(answer_content(body, JSON_TYPE, request), context)
 
 
 async def get_collection(request: Request) -> Response:
@@ -75,7 +78,7 @@ async def get_queryables(request: Request) -> Response:
     context, name = _context(request), request.path_params.get("collection")
     collection = None if name is None else collection_id(name, context)
     document = await run(request, SEARCHES, partial(queryables_document, collection, context))
-    return respond_with_content(orjson.dumps(document), SCHEMA_TYPE, request)
+    return answer_content(orjson.dumps(document), SCHEMA_TYPE, request)
 
 
 def _context(request: Request) -> StacContext:
@@ -95,8 +98,8 @@ async def _described(
     """The answer with a document of the catalogue, which is made once all collections are open."""
     if context.services.catalogue.unopened:  # whose items are being added to the index, perhaps
         body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
-        return _in_language(respond_with_content(body, JSON_TYPE, request), context)
-    response = await respond_with_document(
+        return _in_language(answer_content(body, JSON_TYPE, request), context)
+    response = await answer_document(
         request,
         context.services,
         lambda: orjson.dumps(make()),

@@ -12,9 +12,11 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.items import ItemSearch, Unanswered
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import body_of
-from chronotile.http.respond import respond_with_content, unanswered_members, warned
-from chronotile.http.run import LOOKUPS, SEARCHES, run
+from chronotile.http.answers import answer_content
+from chronotile.http.cache_headers import add_missing_warning, unanswered_members
+from chronotile.http.request_bodies import read_body
+from chronotile.http.run import run
+from chronotile.http.work_kinds import LOOKUPS, SEARCHES
 from chronotile.pipeline.search.search_items import (
     count_by_month,
     counted_collections,
@@ -58,14 +60,14 @@ async def get_items(request: Request) -> Response:
     def find() -> Response:
         links = PageLinks(context, path, pairs, collection=collection)
         content, unanswered = page_of(params.search_of_query(query, collection=collection), context, links)
-        return warned(respond_with_content(content, GEOJSON_TYPE, request), unanswered)
+        return add_missing_warning(answer_content(content, GEOJSON_TYPE, request), unanswered)
 
     return await run(request, SEARCHES, find)
 
 
 async def post_search(request: Request) -> Response:
     """Return a page of items that a body describes."""
-    context, body = stac_context(request, Kvp(())), await body_of(request)
+    context, body = stac_context(request, Kvp(())), await read_body(request)
 
     def find() -> Answer:
         return page_of(
@@ -75,7 +77,7 @@ async def post_search(request: Request) -> Response:
         )
 
     content, unanswered = await run(request, SEARCHES, find)
-    return warned(Response(content, media_type=GEOJSON_TYPE), unanswered)
+    return add_missing_warning(Response(content, media_type=GEOJSON_TYPE), unanswered)
 
 
 async def get_item(request: Request) -> Response:
@@ -87,14 +89,14 @@ async def get_item(request: Request) -> Response:
         found = find_item(collection, request.path_params["item"], context.services)
         return orjson.dumps(ItemDocuments(context).document(found))
 
-    return respond_with_content(await run(request, LOOKUPS, find), GEOJSON_TYPE, request)
+    return answer_content(await run(request, LOOKUPS, find), GEOJSON_TYPE, request)
 
 
 async def get_aggregations(request: Request) -> Response:
     """Return which counts there are."""
     context = stac_context(request, Kvp(request.query_params.multi_items()))
     url, _collection = _subject(request, context)
-    return respond_with_content(orjson.dumps(aggregations_document(url, context)), JSON_TYPE, request)
+    return answer_content(orjson.dumps(aggregations_document(url, context)), JSON_TYPE, request)
 
 
 async def get_aggregate(request: Request) -> Response:
@@ -108,12 +110,12 @@ async def get_aggregate(request: Request) -> Response:
         return aggregate(search, check_names(names), url, context)
 
     content, unanswered = await run(request, SEARCHES, count)
-    return warned(respond_with_content(content, JSON_TYPE, request), unanswered)
+    return add_missing_warning(answer_content(content, JSON_TYPE, request), unanswered)
 
 
 async def post_aggregate(request: Request) -> Response:
     """Return counts of the items that a body describes."""
-    context, body = stac_context(request, Kvp(())), await body_of(request)
+    context, body = stac_context(request, Kvp(())), await read_body(request)
     url, collection = _subject(request, context)
 
     def count() -> Answer:
@@ -121,7 +123,7 @@ async def post_aggregate(request: Request) -> Response:
         return aggregate(search, check_names(names), url, context)
 
     content, unanswered = await run(request, SEARCHES, count)
-    return warned(Response(content, media_type=JSON_TYPE), unanswered)
+    return add_missing_warning(Response(content, media_type=JSON_TYPE), unanswered)
 
 
 def _counted_of(body: bytes, collection: str | None) -> tuple[ItemSearch, Sequence[str]]:

@@ -11,9 +11,12 @@ from starlette.responses import Response
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection
 from chronotile.core.model.items import FoundItem, ItemRef
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import Handler, body_of
-from chronotile.http.job_access import parsed, writer_of, written_problem
-from chronotile.http.run import ITEM_WRITES, run, services_of
+from chronotile.http.endpoint import Endpoint
+from chronotile.http.item_publishing import parse_json, publishing_problem, require_writer
+from chronotile.http.request_bodies import read_body
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import ITEM_WRITES
 from chronotile.pipeline.search.search_items import indexed_item, unknown_item
 from chronotile.protocols.catalogue.stac.context import GEOJSON_TYPE, IN_COLLECTION, IN_ITEM, stac_context
 from chronotile.protocols.catalogue.stac.items import ItemDocuments
@@ -34,10 +37,10 @@ Result = TypeVar("Result")
 async def post_items(request: Request) -> Response:
     """Add an item, or all of a FeatureCollection, none of which may be there; return what was added."""
     transaction, context = _Transaction(request), stac_context(request, Kvp(()))
-    body = await body_of(request)
+    body = await read_body(request)
 
     def write() -> tuple[tuple[str, ...], bytes]:
-        ids, documents = transaction.add(parsed(body)), ItemDocuments(context)
+        ids, documents = transaction.add(parse_json(body)), ItemDocuments(context)
         items = [documents.document(transaction.found(each)) for each in ids]
         if len(items) == 1:
             return ids, orjson.dumps(items[0])
@@ -53,10 +56,10 @@ async def post_items(request: Request) -> Response:
 async def put_item(request: Request) -> Response:
     """Replace an item."""
     transaction, id_ = _Transaction(request), request.path_params["item"]
-    body = await body_of(request)
+    body = await read_body(request)
 
     def write() -> None:
-        if not transaction.replace(_of_id(_object(parsed(body)), id_), found=None):
+        if not transaction.replace(_of_id(_object(parse_json(body)), id_), found=None):
             raise unknown_item(transaction.collection, id_)
 
     await transaction.run(write)
@@ -66,10 +69,10 @@ async def put_item(request: Request) -> Response:
 async def patch_item(request: Request) -> Response:
     """Change members of an item, as a merge patch says (RFC 7396)."""
     transaction, id_ = _Transaction(request), request.path_params["item"]
-    body = await body_of(request)
+    body = await read_body(request)
 
     def write() -> None:
-        patch = _object(parsed(body))
+        patch = _object(parse_json(body))
         for _attempt in range(ATTEMPTS):
             found = transaction.found(id_)
             document = _of_id(_merge(orjson.loads(found.document), patch, depth=0), id_)
@@ -99,7 +102,7 @@ class _Transaction:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._writer = writer_of(request)
+        self._writer = require_writer(request)
         self._services = services_of(request)
         self.collection: str = request.path_params["collection"]
         if self.collection not in self._writer.specs():
@@ -152,10 +155,10 @@ SCENE = scene("1.1.0", {"datetime": "2020-06-01T10:50:31Z", "eo:cloud_cover": 12
 REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooLarge", "TooMany", "Unavailable")
 WITH_CONFLICT = (*REFUSALS, "Conflict")
 ADDED: Json = {"description": "Adds items", "content": {GEOJSON_TYPE: {"schema": OBJECT}}}
-describe = partial(Operation, tag="STAC transactions", faults=written_problem, refusals=REFUSALS, members=WITH_TOKEN)
+describe = partial(Operation, tag="STAC transactions", faults=publishing_problem, refusals=REFUSALS, members=WITH_TOKEN)
 
 
-def _change(handler: Handler, name: str, summary: str, method: str, **more: Any) -> Operation:  # noqa: ANN401 -- of operations
+def _change(handler: Endpoint, name: str, summary: str, method: str, **more: Any) -> Operation:  # noqa: ANN401 -- of operations
     return describe(
         "/stac/collections/{collection}/items/{item:names}",
         handler,

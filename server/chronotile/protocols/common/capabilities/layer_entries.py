@@ -17,8 +17,9 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
 from chronotile.core.model.time.parser import parse_time, selection_text
-from chronotile.http.respond import offered_language
-from chronotile.http.run import base_url, services_of
+from chronotile.http.base_urls import base_url
+from chronotile.http.negotiation import offered_language
+from chronotile.http.request_services import services_of
 from chronotile.pipeline.maps.legend import legend_pixels
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.time_extent import MAX_LISTED, TimeExtent, time_extent

@@ -18,7 +18,8 @@ from chronotile.core.model.job import Execution, ResponseType
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched, fetch
 from chronotile.core.web.places import Places
-from chronotile.http.endpoint import UNSUPPORTED, JobOffer
+from chronotile.http.job_offers import JobOffer
+from chronotile.http.request_bodies import UNSUPPORTED
 from chronotile.jobs.processes.execute import require_known
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS
 from chronotile.jobs.processes.process import Process

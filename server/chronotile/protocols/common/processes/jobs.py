@@ -10,7 +10,11 @@ from starlette.requests import Request
 from chronotile.core.errors import UnknownPath
 from chronotile.core.model.job import ENDED, Job
 from chronotile.core.model.time.instants import format_instant
-from chronotile.http.run import JOBS, RESULTS, SHARE, Share, run, services_of, state_of, user_of
+from chronotile.http.principal import JOB_LINK, JobLink, user_of
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import JOBS, RESULTS
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.service import JobService
 
@@ -32,7 +36,7 @@ def granted_job(id_: str, request: Request) -> Job:
         SourceUnavailable: No jobs can be stored.
     """
     desk, services = state_of(request).jobs, services_of(request)
-    share: Share | None = request.scope.get(SHARE)
+    share: JobLink | None = request.scope.get(JOB_LINK)
     catalogue, all_ = services.catalogue, services.origin.catalogue
     if share is None:
         job = desk.job(id_, user=user_of(request))

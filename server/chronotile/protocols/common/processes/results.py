@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from chronotile.core.errors import SourceUnavailable, require_at_most
 from chronotile.core.model.job import Execution, Job, Result
 from chronotile.http.bodies import BodyResponse
-from chronotile.http.respond import known_etags
+from chronotile.http.etags import client_etags
 from chronotile.jobs.processes.registry import output_schema, process_of
 from chronotile.jobs.queue.bucket import RESULT_GONE
 from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
@@ -142,7 +142,7 @@ class OpenFile(FileResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, or say that the client holds it already."""
         with self._file:
-            if self.headers["etag"].strip('"') in known_etags(Request(scope)):
+            if self.headers["etag"].strip('"') in client_etags(Request(scope)):
                 unchanged = {name: self.headers[name] for name in OF_UNCHANGED if name in self.headers}
                 await Response(status_code=304, headers=unchanged)(scope, receive, send)
                 return

@@ -14,10 +14,15 @@ from chronotile.core.model.job import Execution, Job, Result, Subscriber
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched
-from chronotile.http.endpoint import offer_job
-from chronotile.http.job_access import client_of, require_job_access
-from chronotile.http.respond import caching
-from chronotile.http.run import EXECUTIONS, FETCHES, JOBS, PLANS, RESULTS, run, services_of, state_of, user_of
+from chronotile.http.cache_headers import cache_headers
+from chronotile.http.client_addresses import client_of
+from chronotile.http.job_access import require_job_access
+from chronotile.http.job_offers import offer_job
+from chronotile.http.principal import user_of
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import EXECUTIONS, FETCHES, JOBS, PLANS, RESULTS
 from chronotile.jobs.processes.execute import execute, plan_execution
 from chronotile.jobs.processes.inputs import layer_names_in
 from chronotile.jobs.processes.process import JobPlan, Process
@@ -195,5 +200,5 @@ def _with_warning(response: Response, done: SyncResults) -> Response:
     left_out = sorted({item for metadata in known for item in metadata.get(LEFT_OUT, ())})
     if unreadable or left_out:
         instants = np.array([when.removesuffix("Z") for when in unreadable], "datetime64[ns]")
-        response.headers.update(caching(tuple(instants), is_open=False, left_out=left_out))
+        response.headers.update(cache_headers(tuple(instants), is_open=False, left_out=left_out))
     return response

@@ -9,9 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chronotile.core.errors import LimitExceeded, ServerBusy
 from chronotile.core.turns import FairSemaphore
-from chronotile.http.endpoint import check_size, problem_response, with_error_caching
-from chronotile.http.respond import declared_bytes, with_headers
-from chronotile.http.run import state_of
+from chronotile.http.asgi_headers import declared_bytes, replace_headers_on_send
+from chronotile.http.problems import problem_response
+from chronotile.http.request_bodies import check_body_size
+from chronotile.http.retry_after import add_error_caching
+from chronotile.http.server_state import state_of
 
 PATH = "/cog"
 POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"
@@ -60,13 +62,13 @@ class _Rooted:
             scope = {**scope, "path": root.removesuffix(PATH) + scope["path"]}
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
-        send = with_headers(send, ((b"content-security-policy", POLICY),))
+        send = replace_headers_on_send(send, ((b"content-security-policy", POLICY),))
         # Whether the file of a request may be on another machine: its name has a colon, as all URLs.
         urls = QueryParams(scope.get("query_string", b"")).getlist("url")
         turns = self._elsewhere if any(":" in url for url in urls) else self._here
         if turns.is_full(MOST_WAITING):
             fault = ServerBusy("too many requests are waiting for files; try again in a few seconds")
-            await with_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
+            await add_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
             return
         async with turns:
             await answer_bounded(self.app, scope, receive, send)
@@ -88,10 +90,10 @@ async def answer_bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
     try:
         size = declared_bytes(request.headers.raw)
         size = MAX_BODY_BYTES + 1 if size is None else size
-        check_size(size, "max_body_bytes", MAX_BODY_BYTES, alternative="send a simpler geometry")
+        check_body_size(size, "max_body_bytes", MAX_BODY_BYTES, alternative="send a simpler geometry")
         room.require(size)
     except (LimitExceeded, ServerBusy) as fault:
-        await with_error_caching(problem_response(fault, request))(scope, receive, send)
+        await add_error_caching(problem_response(fault, request))(scope, receive, send)
         return
     try:
         await app(scope, receive, send)

@@ -11,10 +11,13 @@ from starlette.responses import Response
 from chronotile.core.errors import ChronotileError, StateGone, UnknownPath
 from chronotile.core.model.coverage import ChunkRequest, StoreRequest
 from chronotile.core.model.payload import Payload
-from chronotile.http.bodies import in_parts
-from chronotile.http.endpoint import problem_response
-from chronotile.http.respond import known_etags, respond
-from chronotile.http.run import CHUNKS, STORES, run, services_of
+from chronotile.http.answers import answer_payload
+from chronotile.http.byte_ranges import accept_ranges
+from chronotile.http.etags import client_etags
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import CHUNKS, STORES
 from chronotile.pipeline.coverage.layer_store import (
     CHUNK_TYPE,
     DOCUMENT_TYPE,
@@ -60,7 +63,7 @@ async def get_array(request: Request) -> Response:
 
 async def _document(request: Request, choose: Callable[[StoreDescription], dict[str, object]]) -> Response:
     _check(request)
-    services, known, store = services_of(request), known_etags(request), store_request(request.path_params)
+    services, known, store = services_of(request), client_etags(request), store_request(request.path_params)
 
     def describe() -> Payload:
         description = describe_store(store, services)
@@ -72,14 +75,14 @@ async def _document(request: Request, choose: Callable[[StoreDescription], dict[
 async def get_chunk(request: Request) -> Response:
     """Return a chunk of an array, compressed as the metadata say."""
     _check(request)
-    services, known, chunk = services_of(request), known_etags(request), chunk_request(request.path_params)
+    services, known, chunk = services_of(request), client_etags(request), chunk_request(request.path_params)
     payload = await run(
         request,
         CHUNKS,
         lambda is_active: deliver_chunk(chunk, services, known=known, is_active=is_active),
         layers=[chunk.store.layer],
     )
-    return in_parts(_response(payload, chunk.store))
+    return accept_ranges(_response(payload, chunk.store))
 
 
 def _check(request: Request) -> None:
@@ -89,7 +92,7 @@ def _check(request: Request) -> None:
 
 def _response(payload: Payload, store: StoreRequest) -> Response:
     # What is of now may be another answer soon; what names its state is the same until dates are processed again.
-    return respond(replace(payload, time=replace(payload.time, is_open=store.revision is None)))
+    return answer_payload(replace(payload, time=replace(payload.time, is_open=store.revision is None)))
 
 
 LAYER = segment("layer", "Id or alias of a layer with values, or `id@revision`", example=lambda of: of.store)

@@ -26,9 +26,13 @@ from chronotile.core.model.request import IsActive, MapRequest
 from chronotile.core.model.time.instants import Period
 from chronotile.core.model.time.parser import requested_period
 from chronotile.http.bodies import BodyResponse
-from chronotile.http.endpoint import JobOffer, dated_problem, offer_job
-from chronotile.http.respond import caching, instants_text, known_etags
-from chronotile.http.run import ANIMATIONS, PICTURES, run, services_of
+from chronotile.http.cache_headers import cache_headers, format_times_used
+from chronotile.http.etags import client_etags
+from chronotile.http.job_offers import JobOffer, offer_job
+from chronotile.http.problems import dated_problem
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import ANIMATIONS, PICTURES
 from chronotile.jobs.processes.animation import MOST_PIXELS
 from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
 from chronotile.pipeline.estimate import LIMIT
@@ -127,7 +131,7 @@ async def get_animation(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     animation = animation_request(request.path_params, query, services.catalogue)
     offer_job(request, lambda: animation_offer(animation, query, services.catalogue))
-    known, with_body, revision = known_etags(request), request.method != "HEAD", REV.given(query)
+    known, with_body, revision = client_etags(request), request.method != "HEAD", REV.given(query)
 
     def named() -> NamedState:
         return NamedState(revision, animation.shown.layer, services, expression=animation.shown.expression)
@@ -152,14 +156,14 @@ async def get_animation(request: Request) -> Response:
 def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool) -> Response:
     headers = {
         "ETag": f'"{delivery.etag}"',
-        **caching(
+        **cache_headers(
             delivery.unreadable,
             is_immutable=is_immutable,
             is_open=delivery.time.is_open,
             left_out=delivery.left_out,
             note=delivery.note,
         ),
-        "Chronotile-Time": instants_text(delivery.time),
+        "Chronotile-Time": format_times_used(delivery.time),
     }
     if delivery.frames < delivery.requested_frames:
         number, every = delivery.frames, delivery.requested_frames

@@ -12,9 +12,13 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.cube import CUBE_TYPE, CubeRequest, CubeTile, Res
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import IsActive
-from chronotile.http.endpoint import tile_problem
-from chronotile.http.respond import known_etags, respond, takes_gzip
-from chronotile.http.run import CUBE_BODIES, CUBES, CUBES_OF_ONE_TIME, PICTURES, run, services_of
+from chronotile.http.answers import answer_payload
+from chronotile.http.etags import client_etags
+from chronotile.http.negotiation import accepts_gzip
+from chronotile.http.problems import tile_problem
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import CUBE_BODIES, CUBES, CUBES_OF_ONE_TIME, PICTURES
 from chronotile.pipeline.cube_tiles import CubeTarget, find_cube, make_cube
 from chronotile.protocols.common.openapi import FILE
 from chronotile.protocols.common.operation import TILE, Operation, routes_of, segment
@@ -64,7 +68,7 @@ async def get_cube(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     cube = cube_request(request.path_params, query, services.catalogue)
-    known, revision = known_etags(request), REV.given(query)
+    known, revision = client_etags(request), REV.given(query)
 
     def find() -> tuple[Payload | CubeTarget, NamedState, bool]:
         named = NamedState(revision, cube.layer, services)
@@ -83,17 +87,17 @@ async def get_cube(request: Request) -> Response:
         kind = CUBES_OF_ONE_TIME if len(target.times.indexes) == 1 else CUBES
         found, is_current = await run(request, kind, make, layers=[cube.layer])
     if not found.body and not found.unchanged:
-        whole = respond(found, is_immutable=is_current)
+        whole = answer_payload(found, is_immutable=is_current)
         headers = {name: value for name, value in whole.headers.items() if not name.startswith("content-")}
         return Response(status_code=204, headers={**headers, "Vary": "Accept-Encoding"})
-    if takes_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:
-        response = respond(found, is_immutable=is_current)
+    if accepts_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:
+        response = answer_payload(found, is_immutable=is_current)
         response.headers["Vary"] = "Accept-Encoding"
         if found.body:
             response.headers["Content-Encoding"] = "gzip"
         return response
     body = await run(request, CUBE_BODIES, partial(zlib.decompress, found.body, GZIP_WRAPPER))
-    return respond(replace(found, body=body), is_immutable=is_current)
+    return answer_payload(replace(found, body=body), is_immutable=is_current)
 
 
 operations = (

@@ -13,10 +13,17 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.formats import TILE_FORMATS, VALUE_FORMATS, MapFormat
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import LegendRequest, MapRequest
-from chronotile.http.bodies import in_parts
-from chronotile.http.endpoint import tile_problem
-from chronotile.http.respond import SHORT, known_etags, remember, respond, respond_with_content, respond_with_document
-from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of
+from chronotile.http.answers import answer_content, answer_payload
+from chronotile.http.base_urls import base_url
+from chronotile.http.byte_ranges import accept_ranges
+from chronotile.http.cache_headers import CACHE_STABLE
+from chronotile.http.document_answers import answer_document
+from chronotile.http.etags import client_etags
+from chronotile.http.problems import tile_problem
+from chronotile.http.replay import allow_replay
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import DOCUMENTS, PICTURES
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.maps.resolve import requested_style, with_expression
@@ -88,7 +95,7 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     query = Kvp(request.query_params.multi_items())
     tile = tile_request(request.path_params, query, services.catalogue, scale=scale)
     revision = picture.REV.given(query)
-    known = known_etags(request)
+    known = client_etags(request)
 
     def draw() -> tuple[Payload, bool]:
         named = picture.NamedState(revision, tile.layer, services, expression=tile.expression)
@@ -97,15 +104,15 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
 
     payload, is_current = await run(request, PICTURES, draw, layers=[tile.layer])
     if tile.expression is None and is_current == (revision is not None):
-        remember(request, payload, layer=tile.layer)
-    response = respond(payload, is_immutable=is_current)
-    return in_parts(response) if tile.format in VALUE_FORMATS else response
+        allow_replay(request, payload, layer=tile.layer)
+    response = answer_payload(payload, is_immutable=is_current)
+    return accept_ranges(response) if tile.format in VALUE_FORMATS else response
 
 
 async def get_tilejson(request: Request) -> Response:
     """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
     body = await run(request, DOCUMENTS, partial(_tilejson, request, services_of(request)))
-    return respond_with_content(body, "application/json", request)
+    return answer_content(body, "application/json", request)
 
 
 async def get_legend(request: Request) -> Response:
@@ -113,8 +120,8 @@ async def get_legend(request: Request) -> Response:
     services = services_of(request)
     extension = picture.by_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
     style = style_request(request.path_params, Kvp(request.query_params.multi_items()))
-    return respond(
-        await run(request, DOCUMENTS, partial(draw_legend, style, extension, services, known=known_etags(request)))
+    return answer_payload(
+        await run(request, DOCUMENTS, partial(draw_legend, style, extension, services, known=client_etags(request)))
     )
 
 
@@ -126,8 +133,8 @@ async def get_ramps(request: Request) -> Response:
     def make() -> bytes:
         return orjson.dumps({"ramps": [ramp_document(style) for style in services.catalogue.ramps]})
 
-    return await respond_with_document(
-        request, services, make, key="ramps", media_type="application/json", cache_control=SHORT
+    return await answer_document(
+        request, services, make, key="ramps", media_type="application/json", cache_control=CACHE_STABLE
     )
 
 

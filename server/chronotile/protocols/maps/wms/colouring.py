@@ -16,7 +16,8 @@ from chronotile.core.model.style import TRANSPARENT, Colour, Style
 from chronotile.core.web.fetch import fetch
 from chronotile.core.web.places import Places
 from chronotile.core.xml_text import MAX_BYTES
-from chronotile.http.run import FETCHES, run
+from chronotile.http.run import run
+from chronotile.http.work_kinds import FETCHES
 from chronotile.pipeline.styling.read_sld import SheetLayer, SheetStyle, read_sld
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, value_range

@@ -17,7 +17,10 @@ from chronotile.core.model.grid import BBox, NativeGrid, box_in
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import IdentifyRequest, MapRequest
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
-from chronotile.http.run import FAULT_STATUS, TEXTS, run, services_of
+from chronotile.http.request_log import FAULT_STATUS
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import TEXTS
 from chronotile.pipeline.maps.stand_ins import MessageRequest, draw_message
 from chronotile.protocols.common.capabilities.layer_entries import wms_name
 from chronotile.protocols.common.capabilities.time_extent import value_warning

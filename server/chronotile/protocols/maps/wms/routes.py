@@ -18,9 +18,16 @@ from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.core.web.places import Places, web_places
 from chronotile.core.xml_text import xml_name
-from chronotile.http.endpoint import endpoint, pairs_of
-from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content, respond_with_document
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, base_url, run, services_of
+from chronotile.http.answers import answer_content, answer_payload
+from chronotile.http.base_urls import base_url
+from chronotile.http.cache_headers import CACHE_STABLE
+from chronotile.http.document_answers import answer_document
+from chronotile.http.endpoint import endpoint
+from chronotile.http.etags import client_etags
+from chronotile.http.request_bodies import read_pairs
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import DOCUMENTS, PICTURES, SERIES
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.protocols.common.capabilities import layer_entries as entries
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
@@ -46,7 +53,7 @@ WITH_OWN_STYLES: tuple[params.Operation, ...] = ("GetMap", "GetFeatureInfo", "Ge
 
 async def answer(request: Request, *, path: str, places: Places) -> Response:
     """Return what REQUEST requests."""
-    request.state.pairs = await pairs_of(request)
+    request.state.pairs = await read_pairs(request)
     query = last_of_each(request.state.pairs)
     requested = params.operation(query)
     if requested in WITH_OWN_STYLES:
@@ -75,7 +82,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     context = entries.capabilities_context(request, query)
     key = ("WMS", version, path, context.base, context.language, context.layers, context.time_text)
     make = partial(capabilities, context, version, path=path)
-    return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
+    return await answer_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
 
 
 async def get_map(request: Request, query: Kvp) -> Response:
@@ -83,7 +90,7 @@ async def get_map(request: Request, query: Kvp) -> Response:
     services = services_of(request)
     maps = await _parsed(request, query, params.wms_map)
     _maps, found = await draw_maps(request, [each.layer for each in maps.layers], lambda: maps.layers)
-    response = respond(replace(found.payload, media_type=maps.media_type))
+    response = answer_payload(replace(found.payload, media_type=maps.media_type))
     axes = axes_warning(maps.layers, params.VERSION.of(query), services.catalogue)
     beside = [*query.slip_warnings(OF_GET_MAP), *([] if axes is None else [axes])]
     return _with_warnings(response, maps.layers, found.times, services.catalogue, beside=beside)
@@ -93,9 +100,9 @@ async def get_feature_info(request: Request, query: Kvp) -> Response:
     """Return what layers show at a pixel of a map, with the warnings of that map."""
     services = services_of(request)
     info = await _parsed(request, query, info_query)
-    work = partial(deliver_identified, info.requests, info.format, services, known=known_etags(request))
+    work = partial(deliver_identified, info.requests, info.format, services, known=client_etags(request))
     found = await run(request, SERIES, work, layers=[each.layer for each in info.requests])
-    return _with_warnings(respond(found.payload), info.requests, found.times, services.catalogue)
+    return _with_warnings(answer_payload(found.payload), info.requests, found.times, services.catalogue)
 
 
 def _with_warnings(
@@ -115,7 +122,9 @@ async def get_legend_graphic(request: Request, query: Kvp) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
     legend = await _parsed(request, query, legend_query)
-    return respond(await run(request, DOCUMENTS, partial(answer_legend, legend, services, known=known_etags(request))))
+    return answer_payload(
+        await run(request, DOCUMENTS, partial(answer_legend, legend, services, known=client_etags(request)))
+    )
 
 
 async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:
@@ -130,7 +139,7 @@ async def _document(
     request: Request, query: Kvp, write: Callable[[Kvp, Catalogue], bytes], *, media_type: str
 ) -> Response:
     body = await run(request, DOCUMENTS, partial(write, query, services_of(request).catalogue))
-    return respond_with_content(body, media_type, request, cache_control=SHORT)
+    return answer_content(body, media_type, request, cache_control=CACHE_STABLE)
 
 
 def routes(paths: Sequence[str], *, sld_prefixes: Sequence[str] = ()) -> list[Route]:

@@ -21,7 +21,7 @@ from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Instant
-from chronotile.http.respond import parse_weights
+from chronotile.http.negotiation import parse_quality_values
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import box_in_set, check_in_range, shown_matrices, shown_range
 from chronotile.protocols.common.capabilities.layer_entries import urn
@@ -131,7 +131,7 @@ def check_accepted(header: str) -> None:
         ChronotileError: With status 406.
     """
     offered = {MEDIA_TYPE, "text/xml", "application/*", "text/*", "*/*", "*"}
-    members = parse_weights(header)
+    members = parse_quality_values(header)
     if members and not any(media_type in offered and weight > 0 for media_type, weight in members):
         error = ChronotileError(f"the capabilities are {MEDIA_TYPE}, which the Accept header does not take")
         error.status = 406

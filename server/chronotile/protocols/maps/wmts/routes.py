@@ -10,9 +10,14 @@ from starlette.routing import Route
 from chronotile.core.errors import ChronotileError, LimitExceeded, MissingParameter, OperationNotSupported
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import Payload
+from chronotile.http.answers import answer_content, answer_payload
+from chronotile.http.document_answers import answer_document
 from chronotile.http.endpoint import endpoint
-from chronotile.http.respond import known_etags, remember, respond, respond_with_content, respond_with_document
-from chronotile.http.run import DOCUMENTS, PICTURES, SERIES, run, services_of
+from chronotile.http.etags import client_etags
+from chronotile.http.replay import allow_replay
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import DOCUMENTS, PICTURES, SERIES
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
@@ -77,16 +82,16 @@ async def get_tile(request: Request) -> Response:
 
 
 async def _tile(request: Request, services: Services, names: params.TileNames) -> Response:
-    work = partial(_draw, names, services, known=known_etags(request))
+    work = partial(_draw, names, services, known=client_etags(request))
     payload = await run(request, PICTURES, work, layers=[names.layer])
-    remember(request, payload, layer=names.layer)
-    return _with_warnings(respond(payload), payload, services.catalogue.layer(names.layer))
+    allow_replay(request, payload, layer=names.layer)
+    return _with_warnings(answer_payload(payload), payload, services.catalogue.layer(names.layer))
 
 
 async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
-    work = partial(answer_info, names, services, known=known_etags(request))
+    work = partial(answer_info, names, services, known=client_etags(request))
     payload = await run(request, SERIES, work, layers=[names.tile.layer])
-    return _with_warnings(respond(payload), payload, services.catalogue.layer(names.tile.layer))
+    return _with_warnings(answer_payload(payload), payload, services.catalogue.layer(names.tile.layer))
 
 
 def _with_warnings(response: Response, payload: Payload, layer: Layer) -> Response:
@@ -98,7 +103,7 @@ def _with_warnings(response: Response, payload: Payload, layer: Layer) -> Respon
 
 async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Response:
     body = await run(request, DOCUMENTS, partial(tell, services_of(request)))
-    return respond_with_content(body, MEDIA_TYPE, request)
+    return answer_content(body, MEDIA_TYPE, request)
 
 
 def _draw(names: params.TileNames, services: Services, *, known: Collection[str]) -> Payload:
@@ -111,7 +116,7 @@ async def _capabilities(request: Request, query: Kvp, sections: frozenset[params
     context = capabilities_context(request, query)
     key = ("WMTS", path, sections, context.base, context.language, context.layers, context.time_text)
     make = partial(capabilities, context, sections, path=path)
-    return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
+    return await answer_document(request, services, make, key=key, media_type=MEDIA_TYPE)
 
 
 def routes(paths: Sequence[str]) -> list[Route]:

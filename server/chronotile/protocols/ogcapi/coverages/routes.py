@@ -18,9 +18,13 @@ from chronotile.core.model.grid import WHOLE_CIRCLE, Grid
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.time.instants import ABSENT, DISTANT_FUTURE, TimePart, TimeSelection, TimeSpan, format_day
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import offer_job, problem_response
-from chronotile.http.respond import respond_with_document
-from chronotile.http.run import COVERAGES, base_url, run, services_of
+from chronotile.http.base_urls import base_url
+from chronotile.http.document_answers import answer_document
+from chronotile.http.job_offers import offer_job
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import COVERAGES
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import place_of
@@ -117,7 +121,7 @@ async def get_document(make: Make, media_type: str, request: Request) -> Respons
     base = f"{base_url(request)}/ogcapi"
     key = (make.__name__, offered.id, offered.is_layer, base, language)
     made = partial(make, offered, base, language)
-    response = await respond_with_document(request, services, made, key=key, media_type=media_type)
+    response = await answer_document(request, services, made, key=key, media_type=media_type)
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
     return response
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM_TYPE
+from chronotile.http.problems import PROBLEM_TYPE
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     BOX,

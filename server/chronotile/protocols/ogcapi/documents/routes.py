@@ -12,9 +12,12 @@ from starlette.routing import Route
 from chronotile.catalog.offered import offered_collection
 from chronotile.catalog.service_info import PostalAddress, ServiceInfo
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import dated_problem, endpoint
-from chronotile.http.respond import CURRENT, SHORT, respond_with_document
-from chronotile.http.run import ServerState, services_of, state_of
+from chronotile.http.cache_headers import CACHE_CHANGING, CACHE_STABLE
+from chronotile.http.document_answers import answer_document
+from chronotile.http.endpoint import endpoint
+from chronotile.http.problems import dated_problem
+from chronotile.http.request_services import services_of
+from chronotile.http.server_state import ServerState, state_of
 from chronotile.protocols.common.html_page import with_operations_policy
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
@@ -52,7 +55,7 @@ class Document(NamedTuple):
     as_page: Write
     media_type: str = "application/json"
     """Of the JSON."""
-    cache_control: str = CURRENT
+    cache_control: str = CACHE_CHANGING
     has_scripts: bool = False
     """Whether the page runs scripts of the viewer's folder."""
 
@@ -65,7 +68,9 @@ async def get_landing(request: Request) -> Response:
 async def get_conformance(request: Request) -> Response:
     """Return the conformance classes."""
     state = state_of(request)
-    document = _document("conformance", lambda _telling: conformance_document(state))._replace(cache_control=SHORT)
+    document = _document("conformance", lambda _telling: conformance_document(state))._replace(
+        cache_control=CACHE_STABLE
+    )
     return await _answer(request, document_query(request), document)
 
 
@@ -116,7 +121,7 @@ async def _answer(request: Request, query: Kvp, document: Document, *, aliases: 
     context = CollectionContext(services=services, document=told, has_viewer=has_viewer)
     write = partial(document.as_page if form == "html" else document.as_json, context)
     key = ("ogcapi", document.key, told.root, told.language, has_viewer)
-    response = await respond_with_document(
+    response = await answer_document(
         request, services, write, key=key, media_type=formats[form], cache_control=document.cache_control
     )
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": told.language})

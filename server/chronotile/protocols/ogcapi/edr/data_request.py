@@ -15,10 +15,11 @@ from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.crs import Crs
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.request import IsActive, Point
+from chronotile.http.base_urls import base_url
 from chronotile.http.bodies import BodyResponse
-from chronotile.http.endpoint import problem_response
-from chronotile.http.respond import caching, instants_text
-from chronotile.http.run import base_url, services_of
+from chronotile.http.cache_headers import cache_headers, format_times_used
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.encoders.coverage.attributes import layer_attributes
 from chronotile.pipeline.encoders.coverage.cells import table_of_cells
@@ -104,10 +105,10 @@ def data_response(payload: FieldsPayload, name: str, data_request: DataRequest) 
         name: Of the format.
         data_request: As requested.
     """
-    cache_headers = caching(payload.unreadable, is_open=payload.time.is_open, left_out=payload.left_out)
-    headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **cache_headers}
+    caching = cache_headers(payload.unreadable, is_open=payload.time.is_open, left_out=payload.left_out)
+    headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **caching}
     if payload.time.instants:
-        headers["Chronotile-Time"] = instants_text(payload.time)
+        headers["Chronotile-Time"] = format_times_used(payload.time)
     if payload.unchanged:
         return Response(status_code=304, headers=headers)
     if name in queries.EXTENSIONS:

@@ -15,9 +15,15 @@ from chronotile.core.model.geometry.circle import MOST_M
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import Faults, Handler, JobOffer, discard_body, offer_job
-from chronotile.http.respond import known_etags, respond_with_content, warned_of_live
-from chronotile.http.run import COVERAGES, DOCUMENTS, SERIES_OF_MANY, base_url, run
+from chronotile.http.answers import answer_content
+from chronotile.http.base_urls import base_url
+from chronotile.http.cache_headers import add_live_warning
+from chronotile.http.endpoint import Endpoint, Faults
+from chronotile.http.etags import client_etags
+from chronotile.http.job_offers import JobOffer, offer_job
+from chronotile.http.request_bodies import discard_body
+from chronotile.http.run import run
+from chronotile.http.work_kinds import COVERAGES, DOCUMENTS, SERIES_OF_MANY
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.series.fields import (
     FieldsPayload,
@@ -140,7 +146,7 @@ def _items(request: Request, data_request: DataRequest, layers: tuple[Layer, ...
 
 async def _features(request: Request, make: Callable[[], bytes]) -> Response:
     body = await run(request, DOCUMENTS, make)
-    response = respond_with_content(body, queries.MEDIA_TYPES[queries.GEOJSON], request)
+    response = answer_content(body, queries.MEDIA_TYPES[queries.GEOJSON], request)
     response.headers["Vary"] = "Accept, Accept-Language"
     return response
 
@@ -161,7 +167,7 @@ async def get_series(
     """Return series of points or places."""
     data_request = parse_data_query(request)
     offer_job(request, partial(offer, data_request))
-    name, known = data_request.format_among(query.formats), known_etags(request)
+    name, known = data_request.format_among(query.formats), client_etags(request)
 
     def work(is_active: IsActive) -> FieldsPayload:
         target, crs = resolve(data_request, is_active)
@@ -170,7 +176,7 @@ async def get_series(
     layer = data_request.offered.main_field
     await discard_body(request)
     payload = await run(request, SERIES_OF_MANY, work, layers=[layer.id])
-    return warned_of_live(data_response(payload, name, data_request), [layer], data_request.services)
+    return add_live_warning(data_response(payload, name, data_request), [layer], data_request.services)
 
 
 async def get_cells(
@@ -312,7 +318,7 @@ def _answers(query: queries.DataQuery) -> dict[str, Json]:
 
 def _data(
     query: queries.DataQuery,
-    handler: Handler,
+    handler: Endpoint,
     name: str,
     given: Callable[[_Place], Mapping[str, object]],
     *,

@@ -18,10 +18,15 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.types import Json
+from chronotile.http.answers import answer_payload
 from chronotile.http.bodies import BodyResponse
-from chronotile.http.endpoint import discard_body, endpoint, problem_response
-from chronotile.http.respond import known_etags, respond
-from chronotile.http.run import COVERAGES, SERIES_OF_MANY, run, services_of, services_with
+from chronotile.http.endpoint import endpoint
+from chronotile.http.etags import client_etags
+from chronotile.http.problems import problem_response
+from chronotile.http.request_bodies import discard_body
+from chronotile.http.request_services import services_of, services_with
+from chronotile.http.run import run
+from chronotile.http.work_kinds import COVERAGES, SERIES_OF_MANY
 from chronotile.pipeline.encoders.file_parts import FileParts
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.values import extract_place_columns, note_on_cells, place_file, resolve_place_columns
@@ -99,7 +104,7 @@ async def get_feature(request: Request) -> Response:
 async def _answer(
     request: Request, query: Kvp, content: params.FeatureContent, *, formats: Mapping[str, str], find: Find
 ) -> Response:
-    places, services, known = _set_of(request), services_of(request), known_etags(request)
+    places, services, known = _set_of(request), services_of(request), client_etags(request)
     lacking = () if has_extra("places") else tuple(PLACE_FORMATS)
     name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=ALIASES, lacking=lacking)
     context = context_for(request, query)
@@ -136,7 +141,7 @@ async def _answer(
 
     layers, kind = [each.layer for each in content.values], COVERAGES if is_file else SERIES_OF_MANY
     payload = await run(request, kind, work, layers=layers)
-    response = in_language(respond(payload), context)
+    response = in_language(answer_payload(payload), context)
     if crs.uri is not None and name == "json":  # OGC 18-058r1 §7.6
         response.headers["Content-Crs"] = f"<{crs.uri}>"
     for warning in warnings:

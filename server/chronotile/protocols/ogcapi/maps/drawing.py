@@ -29,7 +29,7 @@ from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import Backdrop, MapRequest
 from chronotile.core.model.style import Colour
 from chronotile.core.model.time.instants import TimeSelection, format_instant
-from chronotile.http.endpoint import problem_response
+from chronotile.http.problems import problem_response
 from chronotile.protocols.common.openapi import PAIR, TEXT, TRUTH, list_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code, custom, datetime, text

@@ -14,8 +14,8 @@ from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.grid import box_of_all
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
-from chronotile.http.respond import respond
-from chronotile.http.run import services_of
+from chronotile.http.answers import answer_payload
+from chronotile.http.request_services import services_of
 from chronotile.protocols.common.coverage_files import grid_headers
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.map_responses import draw_maps
@@ -46,7 +46,7 @@ async def get_map(request: Request) -> Response:
     drawing = map_query.drawing
     layers = [layer.id for layer in drawing.layers]
     maps, found = await draw_maps(request, layers, lambda: drawing.requests(map_query.grid()))
-    response = respond(replace(found.payload, media_type=drawing.media_type))
+    response = answer_payload(replace(found.payload, media_type=drawing.media_type))
     response.headers.update({**grid_headers(maps[0].grid), **time_headers(found.payload.time), "Vary": "Accept"})
     return response
 

@@ -12,11 +12,14 @@ from starlette.responses import Response
 from chronotile.core.errors import ChronotileError, UnknownPath
 from chronotile.core.model.job import ENDED, Job
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import MEDIA_TYPE, Handler, endpoint, problem_response
-from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
+from chronotile.http.answers import answer_content
+from chronotile.http.endpoint import Endpoint, endpoint
 from chronotile.http.job_access import require_job_access
-from chronotile.http.respond import parse_weights, respond_with_content
-from chronotile.http.run import TEXTS, run
+from chronotile.http.negotiation import parse_quality_values
+from chronotile.http.problems import PROBLEM_TYPE, problem_response
+from chronotile.http.problems import PROBLEM_TYPE as PROBLEM
+from chronotile.http.run import run
+from chronotile.http.work_kinds import TEXTS
 from chronotile.jobs.processes.process import Input, Output, Process
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.protocols.common.links import link
@@ -192,11 +195,11 @@ async def document_in(
     form = form_of(request)
     write = page if form == "html" else partial(orjson.dumps, document)
     body = await run(request, TEXTS, write)
-    response = in_language(respond_with_content(body, FORMATS[form], request), context)
+    response = in_language(answer_content(body, FORMATS[form], request), context)
     return with_policy(response) if form == "html" else response
 
 
-def live(handler: Handler) -> Handler:
+def live(handler: Endpoint) -> Endpoint:
     """Return a handler whose answers and errors are not cached: they may change at any time."""
     answer_now = endpoint(handler, process_fault)
 
@@ -208,7 +211,7 @@ def live(handler: Handler) -> Handler:
     return answer
 
 
-def live_job(handler: Handler) -> Handler:
+def live_job(handler: Endpoint) -> Endpoint:
     """Return a handler of jobs as `live` does, which refuses pages of origins that may not use them."""
 
     async def answer(request: Request) -> Response:
@@ -240,8 +243,8 @@ def problem_type(request: Request) -> str:
 
     The standard's own OpenAPI knows no other (OGC 18-062r2 Table 10), and OGC's suite reads the type.
     """
-    accepted = {name for name, weight in parse_weights(request.headers.get("accept", "")) if weight > 0}
-    return JSON if JSON in accepted and MEDIA_TYPE not in accepted else MEDIA_TYPE
+    accepted = {name for name, weight in parse_quality_values(request.headers.get("accept", "")) if weight > 0}
+    return JSON if JSON in accepted and PROBLEM_TYPE not in accepted else PROBLEM_TYPE
 
 
 # What operations of processes and jobs have alike; their ids are those of the standard's own document.

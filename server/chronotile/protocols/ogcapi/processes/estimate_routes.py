@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.model.types import Json
-from chronotile.http.run import services_of, state_of
+from chronotile.http.request_services import services_of
+from chronotile.http.server_state import state_of
 from chronotile.jobs.processes.process import MOST_TASKS, JobPlan, Source
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services

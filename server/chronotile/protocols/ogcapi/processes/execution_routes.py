@@ -11,13 +11,11 @@ from starlette.responses import Response
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.job import Execution, Subscriber
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import body_of
+from chronotile.http.base_urls import url_without_key
 from chronotile.http.job_access import require_job_access
-from chronotile.http.run import (
-    services_of,
-    state_of,
-    url_without_key,
-)
+from chronotile.http.request_bodies import read_body
+from chronotile.http.request_services import services_of
+from chronotile.http.server_state import state_of
 from chronotile.jobs.processes.execute import ASK_FOR_A_JOB
 from chronotile.jobs.processes.process import JobPlan
 from chronotile.jobs.processes.registry import process_of
@@ -107,7 +105,7 @@ async def planned_execution(request: Request) -> PlannedExecution:
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async or "origin" in request.headers:  # a page that may use no jobs may not make work here either
         require_job_access(request)
-    process, body = process_of(request.path_params["processID"]), await body_of(request)
+    process, body = process_of(request.path_params["processID"]), await read_body(request)
 
     def read() -> Json:
         members = members_of(process, body, media_type=request.headers.get("content-type", JSON))

@@ -13,8 +13,13 @@ from starlette.responses import Response
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import ENDED, Execution, Job, JobDetails, Result
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import MEDIA_TYPE as PROBLEM
-from chronotile.http.run import JOBS, SHARE, run, services_of, state_of, url_without_key, user_of
+from chronotile.http.base_urls import url_without_key
+from chronotile.http.principal import JOB_LINK, user_of
+from chronotile.http.problems import PROBLEM_TYPE as PROBLEM
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import JOBS
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.protocols.common.html_page import PageLink
@@ -83,7 +88,7 @@ async def get_job(request: Request) -> Response:
     context = context_for(request, query)
     is_page = form_of(request) == "html"
 
-    is_shared = SHARE in request.scope
+    is_shared = JOB_LINK in request.scope
     site = replace(context, root=url_without_key(request)) if is_shared else context
 
     def find() -> tuple[Job, JobDetails | None, Sequence[Download]]:

@@ -6,7 +6,11 @@ from starlette.responses import Response
 
 from chronotile.core.errors import UnknownPath
 from chronotile.core.model.types import Json
-from chronotile.http.run import GRANTS, JOBS, run, state_of, url_without_key, user_of
+from chronotile.http.base_urls import url_without_key
+from chronotile.http.principal import GRANTS, user_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import JOBS
 from chronotile.jobs.queue.shares import NewShare
 from chronotile.protocols.common.openapi import ref
 from chronotile.protocols.common.processes.jobs import granted_job, moment_text

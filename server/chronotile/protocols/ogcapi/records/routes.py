@@ -13,9 +13,11 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.items import Unanswered, product_id
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import problem_response
-from chronotile.http.respond import CURRENT, unanswered_members, warned
-from chronotile.http.run import DOCUMENTS, LOOKUPS, SEARCHES, services_of, state_of
+from chronotile.http.cache_headers import CACHE_CHANGING, add_missing_warning, unanswered_members
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import DOCUMENTS, LOOKUPS, SEARCHES
 from chronotile.protocols.common.extent import round_box
 from chronotile.protocols.common.html_page import PageLink
 from chronotile.protocols.common.links import link
@@ -233,9 +235,9 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
     # Collections are found in memory, and documented beside layers.
     kind = SEARCHES if collection is ITEM_RECORDS else DOCUMENTS
     response = await respond_with(
-        request, query, write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CURRENT, kind=kind
+        request, query, write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CACHE_CHANGING, kind=kind
     )
-    return warned(response, unanswered)
+    return add_missing_warning(response, unanswered)
 
 
 async def get_record(collection: RecordCollection, request: Request) -> Response:
@@ -249,7 +251,13 @@ async def get_record(collection: RecordCollection, request: Request) -> Response
 
     kind = LOOKUPS if collection is ITEM_RECORDS else DOCUMENTS
     return await respond_with(
-        request, document_query(request), write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CURRENT, kind=kind
+        request,
+        document_query(request),
+        write,
+        OF_RECORDS,
+        aliases=RECORD_ALIASES,
+        cache_control=CACHE_CHANGING,
+        kind=kind,
     )
 
 

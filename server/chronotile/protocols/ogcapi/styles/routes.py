@@ -18,8 +18,12 @@ from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.request import LegendRequest
 from chronotile.core.model.style import Style
 from chronotile.core.model.types import Json
-from chronotile.http.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.http.run import DOCUMENTS, run, services_of
+from chronotile.http.answers import answer_content, answer_payload
+from chronotile.http.cache_headers import CACHE_STABLE
+from chronotile.http.etags import client_etags
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import DOCUMENTS
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, LegendFormat, draw_legend
 from chronotile.pipeline.styling.legend_picture import LegendShape
 from chronotile.pipeline.styling.write_style import style_members, style_yaml
@@ -256,7 +260,7 @@ async def get_sheet(request: Request) -> Response:
     name = negotiate_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
     catalogue = services_of(request).catalogue
     body = await run(request, DOCUMENTS, partial(style_sheet, request.path_params, name, catalogue))
-    response = respond_with_content(body, SHEETS[name], request, cache_control=SHORT)
+    response = answer_content(body, SHEETS[name], request, cache_control=CACHE_STABLE)
     response.headers["Vary"] = "Accept"
     return response
 
@@ -266,8 +270,10 @@ async def get_legend(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     legend = parse_legend(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
-    draw = partial(draw_legend, legend.request, legend.format, services, shape=legend.shape, known=known_etags(request))
-    response = respond(await run(request, DOCUMENTS, draw))
+    draw = partial(
+        draw_legend, legend.request, legend.format, services, shape=legend.shape, known=client_etags(request)
+    )
+    response = answer_payload(await run(request, DOCUMENTS, draw))
     response.headers["Vary"] = "Accept"
     return response
 

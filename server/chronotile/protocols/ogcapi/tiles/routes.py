@@ -16,9 +16,14 @@ from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.tiles import TileMatrixSet
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import Handler
-from chronotile.http.respond import CURRENT, SHORT, known_etags, remember, respond
-from chronotile.http.run import PICTURES, run, services_of
+from chronotile.http.answers import answer_payload
+from chronotile.http.cache_headers import CACHE_CHANGING, CACHE_STABLE
+from chronotile.http.endpoint import Endpoint
+from chronotile.http.etags import client_etags
+from chronotile.http.replay import allow_replay
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.work_kinds import PICTURES
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.place_tiles import overlay_place_tiles
 from chronotile.pipeline.services import Services
@@ -106,7 +111,7 @@ async def get_map_tile(request: Request) -> Response:
     services = services_of(request)
     query = query_of(request.query_params.multi_items())
     tile_query = parse_tile(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
-    work = partial(_map_tile, tile_query, services, known=known_etags(request))
+    work = partial(_map_tile, tile_query, services, known=client_etags(request))
     layers = [layer.id for layer in tile_query.drawing.layers]
     payload, is_current = await run(request, PICTURES, work, layers=layers)
     if (
@@ -115,15 +120,15 @@ async def get_map_tile(request: Request) -> Response:
         and tile_query.drawing.expression is None
         and is_current == (tile_query.revision is not None)
     ):
-        remember(request, payload, layer=layers[0])
-    response = respond(replace(payload, media_type=tile_query.drawing.media_type), is_immutable=is_current)
+        allow_replay(request, payload, layer=layers[0])
+    response = answer_payload(replace(payload, media_type=tile_query.drawing.media_type), is_immutable=is_current)
     response.headers.update({**grid_headers(tile_query.grid()), **time_headers(payload.time), "Vary": "Accept"})
     return response
 
 
 async def get_place_tile(request: Request) -> Response:
     """Return one vector tile, the same as at `/places` where it is of one set."""
-    services, known = services_of(request), known_etags(request)
+    services, known = services_of(request), client_etags(request)
     query, accept = Kvp(request.query_params.multi_items()), request.headers.get("accept", "")
 
     def draw() -> tuple[Payload, bool]:
@@ -132,7 +137,7 @@ async def get_place_tile(request: Request) -> Response:
         return payload, revision == payload.revision
 
     payload, is_current = await run(request, PICTURES, draw)
-    return respond(payload, is_immutable=is_current)
+    return answer_payload(payload, is_immutable=is_current)
 
 
 async def get_tiling_schemes(request: Request) -> Response:
@@ -144,7 +149,7 @@ async def get_tiling_schemes(request: Request) -> Response:
             return tiling_scheme(context.catalogue.tile_matrix_set(path["tileMatrixSetId"]), context)
         return tiling_schemes(context)
 
-    return await get_document(write, request, cache_control=SHORT)
+    return await get_document(write, request, cache_control=CACHE_STABLE)
 
 
 def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
@@ -156,7 +161,7 @@ def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[st
     return payload, named.holds((payload.time, payload.states))
 
 
-async def get_document(write: Write, request: Request, *, cache_control: str = CURRENT) -> Response:
+async def get_document(write: Write, request: Request, *, cache_control: str = CACHE_CHANGING) -> Response:
     """Return a document that a path and a query request."""
     query, path = query_of(request.query_params.multi_items()), request.path_params
 
@@ -175,7 +180,7 @@ async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Req
         document = write(path, query, context) if name == "json" else write_tilejson(path, query, context, services)
         return orjson.dumps(document)
 
-    return await respond_with(request, query, written, METADATA, cache_control=CURRENT)
+    return await respond_with(request, query, written, METADATA, cache_control=CACHE_CHANGING)
 
 
 XYZ = "{z}/{y}/{x}"
@@ -327,7 +332,12 @@ scheme = partial(described, is_offered=_has_sets)
 
 
 def _tilesets(
-    path: str, given: Sequence[Described], of: Callable[..., Operation], *, name: str, handlers: tuple[Handler, Handler]
+    path: str,
+    given: Sequence[Described],
+    of: Callable[..., Operation],
+    *,
+    name: str,
+    handlers: tuple[Endpoint, Endpoint],
 ) -> Iterator[Operation]:
     yield of(
         path,

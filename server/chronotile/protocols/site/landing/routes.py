@@ -9,10 +9,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chronotile.core.errors import MAX_SHOWN, UnknownPath
-from chronotile.http.endpoint import endpoint, problem_response
-from chronotile.http.respond import SHORT, preferred_type, respond_with_content, respond_with_document
-from chronotile.http.run import FILES, base_url, run, services_of, state_of
+from chronotile.http.answers import answer_content
+from chronotile.http.base_urls import base_url
+from chronotile.http.cache_headers import CACHE_STABLE
+from chronotile.http.document_answers import answer_document
+from chronotile.http.endpoint import endpoint
+from chronotile.http.negotiation import preferred_type
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
 from chronotile.http.shipped_files import ARCHIVE, CLIENTS, WHEEL
+from chronotile.http.work_kinds import FILES
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.html_page import content_security_policy, render_page
 from chronotile.protocols.common.localised_text import language_of
@@ -38,7 +46,7 @@ async def get_landing(request: Request) -> Response:
     shown = card_query(query) if media_type == MEDIA_TYPES["html"] else None
     make = partial(_render, services, base, shown, language, wheel=wheel, has_viewer=is_there)
     key = ("landing", base, language, is_there, shown)
-    response = await respond_with_document(request, services, make, key=key, media_type=media_type)
+    response = await answer_document(request, services, make, key=key, media_type=media_type)
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
     if media_type == MEDIA_TYPES["html"]:
         response.headers["Content-Security-Policy"] = content_security_policy(
@@ -79,7 +87,7 @@ async def get_clients(request: Request) -> Response:
         wheel=packages.address(WHEEL, base),
         archive=packages.address(ARCHIVE, base),
     )
-    response = respond_with_content(body, "text/html", request, cache_control=SHORT)
+    response = answer_content(body, "text/html", request, cache_control=CACHE_STABLE)
     response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES)
     return response
 
@@ -91,7 +99,7 @@ async def get_client(request: Request) -> Response:
         raise UnknownPath(f"there is no package {name[:MAX_SHOWN]!r}; {CLIENTS} lists those that there are")
     path = state.clients.files[name]
     body = await run(request, FILES, path.read_bytes)
-    return respond_with_content(body, OF_PACKAGES[path.suffix], request, cache_control=SHORT)
+    return answer_content(body, OF_PACKAGES[path.suffix], request, cache_control=CACHE_STABLE)
 
 
 operations = (

@@ -17,9 +17,15 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import MapRequest
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
 from chronotile.core.model.types import Instant
-from chronotile.http.endpoint import dated_problem
-from chronotile.http.respond import known_etags, respond, respond_with_content, respond_with_document
-from chronotile.http.run import DOCUMENTS, PICTURES, base_url, run, services_of, state_of
+from chronotile.http.answers import answer_content, answer_payload
+from chronotile.http.base_urls import base_url
+from chronotile.http.document_answers import answer_document
+from chronotile.http.etags import client_etags
+from chronotile.http.problems import dated_problem
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
+from chronotile.http.work_kinds import DOCUMENTS, PICTURES
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import Services
@@ -92,7 +98,7 @@ async def get_layers(request: Request) -> Response:
     def make() -> bytes:
         return orjson.dumps(documents.layer_list(context))
 
-    response = await respond_with_document(request, context.services, make, key=key, media_type=JSON)
+    response = await answer_document(request, context.services, make, key=key, media_type=JSON)
     response.headers.update({"Content-Language": context.language, "Vary": "Accept-Encoding, Accept-Language"})
     return response
 
@@ -104,7 +110,7 @@ async def get_layer(request: Request) -> Response:
     name = requested if any(alias.name == requested and alias.advertise for alias in layer.aliases) else layer.id
     context = _telling(request)
     body = await run(request, DOCUMENTS, partial(_whole, name, layer, context))
-    response = respond_with_content(body, JSON, request)
+    response = answer_content(body, JSON, request)
     response.headers.update({"Content-Language": context.language, "Vary": "Accept-Language"})
     return response
 
@@ -114,7 +120,7 @@ async def get_layer_definition(request: Request) -> Response:
     name = request.path_params["layer"]
     layer = services_of(request).catalogue.layer(name)
     body = await run(request, DOCUMENTS, partial(documents.layer_definition, name, layer, _telling(request)))
-    response = respond_with_content(body, documents.MEDIA_TYPE, request)
+    response = answer_content(body, documents.MEDIA_TYPE, request)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.qlr"'
     response.headers.update({"Content-Language": _telling(request).language, "Vary": "Accept-Language"})
     return response
@@ -124,12 +130,12 @@ async def get_preview(request: Request) -> Response:
     """Return a small picture of all of a layer, at its newest clear time unless another is requested."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    layer, known = services.catalogue.layer(request.path_params["layer"]), known_etags(request)
+    layer, known = services.catalogue.layer(request.path_params["layer"]), client_etags(request)
 
     def draw() -> Payload:
         return overlay_maps([preview_request(layer, query, services)], services, known=known).payload
 
-    return respond(await run(request, PICTURES, draw, layers=[layer.id]))
+    return answer_payload(await run(request, PICTURES, draw, layers=[layer.id]))
 
 
 async def get_times(request: Request) -> Response:
@@ -138,7 +144,7 @@ async def get_times(request: Request) -> Response:
     layer = services.catalogue.layer(request.path_params["layer"])
     selection = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
     body, is_whole = await run(request, DOCUMENTS, partial(_times, request, layer, selection, now=services.clock()))
-    response = respond_with_content(body, JSON, request)
+    response = answer_content(body, JSON, request)
     if not is_whole:
         response.headers["Cache-Control"] = "no-cache"  # in a second more is known
     return response

@@ -8,9 +8,11 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.types import Json
-from chronotile.http.endpoint import problem_response
-from chronotile.http.respond import respond_with_document
-from chronotile.http.run import base_url, services_of, state_of
+from chronotile.http.base_urls import base_url
+from chronotile.http.document_answers import answer_document
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.server_state import state_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.changes.routes import operations as changes
 from chronotile.protocols.catalogue.items.routes import operations as items
@@ -213,7 +215,7 @@ async def get_document(request: Request) -> Response:
     def make() -> bytes:
         return orjson.dumps(openapi_document(services.catalogue, base=base))
 
-    return await respond_with_document(request, services, make, key=("openapi", base), media_type=MEDIA_TYPE)
+    return await answer_document(request, services, make, key=("openapi", base), media_type=MEDIA_TYPE)
 
 
 async def get_page(request: Request) -> Response:
@@ -221,7 +223,7 @@ async def get_page(request: Request) -> Response:
     services, base, has_viewer = services_of(request), base_url(request), state_of(request).viewer.is_complete
     make = partial(_render, services, base, has_viewer=has_viewer)
     key = ("docs", base, has_viewer)
-    response = await respond_with_document(request, services, make, key=key, media_type="text/html")
+    response = await answer_document(request, services, make, key=key, media_type="text/html")
     return with_operations_policy(response, has_forms=has_viewer)
 
 

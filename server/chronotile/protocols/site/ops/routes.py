@@ -19,8 +19,12 @@ from starlette.responses import Response
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Layer, Severity
 from chronotile.core.model.time.instants import DAY
-from chronotile.http.endpoint import RETRY_AFTER_S, problem_response
-from chronotile.http.run import METRICS, READINESS, ServerState, run, services_of, state_of
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.retry_after import RETRY_AFTER_S
+from chronotile.http.run import run
+from chronotile.http.server_state import ServerState, state_of
+from chronotile.http.work_kinds import METRICS, READINESS
 from chronotile.jobs.queue.webhooks.outbox import OUTCOMES
 from chronotile.pipeline.readiness import Fault, check_readiness
 from chronotile.pipeline.search.search_items import being_filled
@@ -70,7 +74,7 @@ def _filling(services: Services) -> list[str]:
 
 
 def _respond(status: int, document: dict[str, object]) -> Response:
-    headers = {"Cache-Control": "no-store"} | ({"Retry-After": RETRY_AFTER_S} if status == 503 else {})
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {})
     return Response(orjson.dumps(document), status_code=status, media_type="application/json", headers=headers)
 
 

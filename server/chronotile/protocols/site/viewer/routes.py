@@ -18,10 +18,19 @@ from starlette.routing import Route
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.viewer_section import BaseMap, ViewerInfo
 from chronotile.core.errors import SourceUnavailable, UnknownLayer, UnknownPath
-from chronotile.http.endpoint import endpoint, problem_response
-from chronotile.http.respond import IMMUTABLE, known_etags, respond_with_content, takes_gzip
-from chronotile.http.run import FILES, KEY_PATH, SESSION_EXPIRED, run, services_of, state_of
+from chronotile.http.answers import answer_content
+from chronotile.http.base_urls import KEY_PATH
+from chronotile.http.cache_headers import CACHE_IMMUTABLE
+from chronotile.http.endpoint import endpoint
+from chronotile.http.etags import client_etags
+from chronotile.http.negotiation import accepts_gzip
+from chronotile.http.principal import SESSION_EXPIRED
+from chronotile.http.problems import problem_response
+from chronotile.http.request_services import services_of
+from chronotile.http.run import run
+from chronotile.http.server_state import state_of
 from chronotile.http.shipped_files import INDEX
+from chronotile.http.work_kinds import FILES
 from chronotile.pipeline.revision import fingerprint
 from chronotile.protocols.common.localised_text import language_of, text_in
 from chronotile.protocols.common.query.kvp import Kvp
@@ -65,7 +74,7 @@ async def get_config(request: Request) -> Response:
     query.check_names(("lang",))
     language = language_of(request, query)
     body = orjson.dumps({**viewer_document(services_of(request).catalogue, language), **_sign_in(request)})
-    response = respond_with_content(body, "application/json", request)
+    response = answer_content(body, "application/json", request)
     response.headers.update({"Cache-Control": "no-cache", "Content-Language": language, "Vary": "Accept-Language"})
     return response
 
@@ -85,15 +94,15 @@ def _file(request: Request, folder: Path, path: str) -> Response:
     )
     headers = {
         "ETag": f'"{file.etag}"',
-        "Cache-Control": IMMUTABLE if file.is_immutable else "no-cache",
+        "Cache-Control": CACHE_IMMUTABLE if file.is_immutable else "no-cache",
         "Content-Security-Policy": policy,
         "Vary": "Accept-Encoding",
     }
     if path == "":
         headers |= {"Vary": "Accept-Encoding, Accept-Language", **_first_questions(request, folder, file.version)}
-    if file.etag in known_etags(request):
+    if file.etag in client_etags(request):
         return Response(status_code=304, headers=headers)
-    gzipped = file.gzipped if takes_gzip(request.headers.get("accept-encoding", "")) else None
+    gzipped = file.gzipped if accepts_gzip(request.headers.get("accept-encoding", "")) else None
     if gzipped is None:
         return Response(file.body, media_type=file.media_type, headers=headers)
     return Response(gzipped, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})

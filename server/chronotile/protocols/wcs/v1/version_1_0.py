@@ -7,7 +7,8 @@ from chronotile.core import errors
 from chronotile.core.model.coverage import CoverageRequest
 from chronotile.core.model.grid import Grid, box_in
 from chronotile.core.model.time.instants import DEFAULT
-from chronotile.http.run import FAULT_STATUS, services_of
+from chronotile.http.request_log import FAULT_STATUS
+from chronotile.http.request_services import services_of
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import check_update_sequence

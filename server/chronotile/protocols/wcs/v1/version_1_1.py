@@ -12,7 +12,7 @@ from chronotile.core.model.collection import Layer, Resampling
 from chronotile.core.model.coverage import Coverage, CoverageRequest
 from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, box_in
 from chronotile.core.model.time.instants import DEFAULT
-from chronotile.http.run import FAULT_STATUS
+from chronotile.http.request_log import FAULT_STATUS
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.sections import requested_sections

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core import errors
-from chronotile.http.run import FAULT_STATUS
+from chronotile.http.request_log import FAULT_STATUS
 from chronotile.protocols.common.capabilities.layer_entries import DECIMALS
 from chronotile.protocols.common.capabilities.sections import requested_sections
 from chronotile.protocols.common.ows import MEDIA_TYPE, exception_report

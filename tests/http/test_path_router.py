@@ -5,7 +5,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
 from starlette.testclient import TestClient
 
-from chronotile.http.endpoint import PathRouter
+from chronotile.http.path_router import PathRouter
 
 
 def route(path, *methods):

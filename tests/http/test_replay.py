@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
-from chronotile.http.respond import MAX_LOOKS
+from chronotile.http.replay import MAX_FILE_CHECKS
 from chronotile.pipeline.services import FixedServices
 from tests.looked_at import looked_at, settle
 from tests.scenes import Scene, make_dataset, save_zarr, write_cogs, write_tif
@@ -164,7 +164,7 @@ def test_files_that_may_hang_are_looked_at_in_a_thread_each_time(client, is_at_h
     assert len(state.live.looked) == looks
 
 
-@pytest.mark.parametrize(("folders", "is_remembered"), [(MAX_LOOKS - 1, True), (MAX_LOOKS, False)])
+@pytest.mark.parametrize(("folders", "is_remembered"), [(MAX_FILE_CHECKS - 1, True), (MAX_FILE_CHECKS, False)])
 def test_state_that_takes_many_looks_is_not_found_in_the_event_loop(tmp_path, folders, is_remembered):
     """Each row of cells is in a folder of its own; the file of the array's metadata is looked at too."""
     scene = replace(SCENE, height=folders)

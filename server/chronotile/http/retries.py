@@ -1,0 +1,87 @@
+"""Retries of requests whose services were replaced while they ran, because a file or the configuration changed.
+
+A request keeps the services that it started with. Work in a thread first calls `require_current_services`: if a store
+was written to, its source is opened again, the services are replaced, and `ServicesRenewed` is raised. The endpoint
+function then runs again with the current services (`answer_when_indexed`); the client notices nothing.
+
+Files that change while they are read are noticed by the pipeline (`SourceChanged`), which repeats the operation once
+(`pipeline.revision.retry_overtaken`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.core import errors
+from chronotile.http.request_services import SERVICES
+from chronotile.http.server_state import ServerState, state_of
+from chronotile.pipeline.revision import Attempts
+from chronotile.pipeline.services import Services
+
+INDEX_WAIT_S = 1.0
+"""How long a request waits for the index of a collection; after the start, small collections need less."""
+INDEX_RETRY_S = 0.1
+ENCODING_RETRIES = "chronotile.learnt"
+"""ASGI scope key of the retries of a request after reading found a file in an unknown encoding."""
+
+
+async def answer_when_indexed(handler: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """Return the answer of an endpoint function, with retries while services are replaced or an index is incomplete.
+
+    Raises:
+        IndexIncomplete: The index of a collection is still incomplete after `INDEX_WAIT_S`, or the request writes.
+    """
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + INDEX_WAIT_S
+    while True:
+        try:
+            return await _answer_with_current_services(handler, request)
+        except errors.IndexIncomplete:
+            if request.method not in {"GET", "HEAD"} or loop.time() >= end_s:
+                raise
+        await asyncio.sleep(INDEX_RETRY_S)
+
+
+async def _answer_with_current_services(
+    handler: Callable[[Request], Awaitable[Response]], request: Request
+) -> Response:
+    for _attempt in range(errors.ServicesRenewed.most_again):
+        with suppress(errors.ServicesRenewed):
+            return await handler(request)
+        request.scope.pop(SERVICES, None)  # `services_of` then takes the current services
+    raise errors.SourceUnavailable(
+        "what is served was replaced again and again while this was answered; try again later"
+    )
+
+
+def require_current_services(state: ServerState, services: Services, collection: str | None) -> None:
+    """Reload a collection (`None`: all) whose store was written to, and check that `services` are still in use.
+
+    Call it in a thread: it reads files, which may block.
+
+    Raises:
+        ServicesRenewed: The services were replaced.
+    """
+    state.live.follow(collection)
+    if services.origin is not state.services:
+        raise errors.ServicesRenewed("what is served was replaced")
+
+
+def renew_learnt_encodings(request: Request, services: Services, sources: Iterable[str]) -> None:
+    """Open collections again if work skipped files because of an unknown encoding; call it in a thread.
+
+    The number of retries of a request is limited, and the same file counts once.
+
+    Raises:
+        ServicesRenewed: A collection was opened again; the request must be repeated.
+    """
+    learnt = services.learnt(sources)
+    if not learnt:
+        return
+    attempts: Attempts = request.scope.setdefault(ENCODING_RETRIES, Attempts(errors.PlanStale.most_again))
+    if attempts.are_worthwhile(*learnt.values()):
+        for collection in learnt:
+            require_current_services(state_of(request), services, collection)

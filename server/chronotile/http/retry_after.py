@@ -1,0 +1,36 @@
+"""Cache-Control and Retry-After of errors: how long an error may be cached, and when a client may try again."""
+
+from starlette.responses import Response
+
+from chronotile.archive.index.write import TRIES_S
+from chronotile.core.errors import ChronotileError, QuotaExceeded, TooManyDownloads, TooManyTries
+
+RETRY_AFTER_S = 5
+"""For 503 (a busy server or an unavailable source), and for 429 after too many downloads."""
+
+
+def add_error_caching(response: Response) -> Response:
+    """Set the caching of an error by its status: a minute for 404, none for 5xx; 503 gets `Retry-After`."""
+    if response.status_code == 404:
+        response.headers["Cache-Control"] = "max-age=60"
+    elif response.status_code >= 500:
+        response.headers["Cache-Control"] = "no-store"
+        if response.status_code == 503:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def add_retry_after(response: Response, error: ChronotileError) -> Response:
+    """Add `Retry-After` and forbid caching if the status of the error is 429; other answers stay unchanged."""
+    retry_s = _retry_s(error)
+    if retry_s is not None:
+        response.headers.update({"Retry-After": str(retry_s), "Cache-Control": "no-store"})
+    return response
+
+
+def _retry_s(error: ChronotileError) -> int | None:
+    if isinstance(error, TooManyTries):
+        return round(TRIES_S)
+    if isinstance(error, TooManyDownloads):
+        return RETRY_AFTER_S
+    return error.retry_s if isinstance(error, QuotaExceeded) else None
