@@ -75,7 +75,7 @@ def test_grib_is_a_raster(tmp_path):
     ("name", "reason"),
     [
         (".a.tif", "begins with a dot"),
-        ("a.tif.ovr", "a raster that is not beside it"),
+        ("a.tif.ovr", "a raster that is missing here"),
         ("a.csv", "a table"),
         ("a.geojson", "features"),
         ("a.shp", "shapefile"),

@@ -18,7 +18,8 @@ from chronotile.core.model.grid import Window
 from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.hrefs import SETTLED_NS
 from chronotile.readers.raster import blocks as file_blocks
-from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool
+from chronotile.readers.raster.handle import NATIVE_LEVEL
+from chronotile.readers.raster.pool import HandlePool
 from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_tif
 

@@ -4,7 +4,7 @@ import gc
 
 from rasterio.env import get_gdal_config
 
-from chronotile.readers.raster.pool import set_part
+from chronotile.readers.raster.gdal_cache import reserve_gdal_cache
 
 MB = 1 << 20
 
@@ -16,13 +16,13 @@ class Pool:
 def test_parts_of_pools_add_up_as_long_as_they_are_there():
     gc.collect()  # of pools of other tests
     first, second = Pool(), Pool()
-    set_part(first, 5 * MB)
+    reserve_gdal_cache(first, 5 * MB)
     alone = get_gdal_config("GDAL_CACHEMAX")
 
-    set_part(second, 3 * MB)
+    reserve_gdal_cache(second, 3 * MB)
     both = get_gdal_config("GDAL_CACHEMAX")
     del second
-    set_part(first, 6 * MB)
+    reserve_gdal_cache(first, 6 * MB)
     after = get_gdal_config("GDAL_CACHEMAX")
 
     assert (both - alone, after - alone) == (3 * MB, 1 * MB)

@@ -15,7 +15,7 @@ from chronotile.core.model.collection import VariableSpec
 from chronotile.core.model.grid import Window
 from chronotile.core.model.time.instants import DEKAD, domain_of_periods
 from chronotile.readers.raster.open_stack import open_raster_stack
-from chronotile.readers.raster.pool import STRIP_VALUES
+from chronotile.readers.raster.thinning import STRIP_VALUES
 from tests.scenes import NODATA, Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene()
@@ -386,7 +386,7 @@ def test_files_are_kept_open_a_few_times_more_than_once(tmp_path):
 def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
     from rasterio.env import get_gdal_config
 
-    from chronotile.readers.raster import pool as gdal_cache
+    from chronotile.readers.raster import gdal_cache
     from chronotile.readers.raster.pool import HANDLE_BYTES
     from chronotile.readers.reader_caches import ReaderCaches
 
@@ -396,11 +396,11 @@ def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
     for path in paths:
         with caches.files.lend(path):
             handles = caches.files.idle_count + 1
-    left = gdal_cache._parts[caches.files] + caches.blocks.state.max_bytes
+    left = gdal_cache._reserved[caches.files] + caches.blocks.state.max_bytes
     caches.files.close(paths)
 
     assert left <= caches.sizes.raster_bytes - handles * HANDLE_BYTES
-    assert get_gdal_config("GDAL_CACHEMAX") >= gdal_cache._parts[caches.files]
+    assert get_gdal_config("GDAL_CACHEMAX") >= gdal_cache._reserved[caches.files]
 
 
 def test_however_many_files_are_open_some_blocks_are_kept():

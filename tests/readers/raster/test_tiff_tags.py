@@ -9,7 +9,7 @@ import rasterio
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.kinds import open_source
-from chronotile.readers.raster.formats import require_whole_tags
+from chronotile.readers.raster.tiff_tags import require_whole_tags
 from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene(days=("2020-01-01",))

@@ -17,9 +17,10 @@ from chronotile.core.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.cf.axes import FIRST_LISTED, MOST_LISTED
 from chronotile.readers.dates import find_time
 from chronotile.readers.library_errors import opening
-from chronotile.readers.raster.band_decoding import Band, bands_of
+from chronotile.readers.raster.bands import Band, bands_of
 from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
-from chronotile.readers.raster.pool import Handle, HandlePool, Layout
+from chronotile.readers.raster.handle import FileLayout, RasterHandle
+from chronotile.readers.raster.pool import HandlePool
 
 _Seen = TypeVar("_Seen")
 
@@ -83,7 +84,7 @@ def holds_dated_bands(path: Path) -> bool:
     return bool(_looked_into(path, lambda handle: band_times_of(handle).series))
 
 
-def _looked_into(path: Path, look: Callable[[Handle], _Seen]) -> _Seen | None:
+def _looked_into(path: Path, look: Callable[[RasterHandle], _Seen]) -> _Seen | None:
     """What is seen in a raster file; `None` where it cannot be opened."""
     try:
         with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
@@ -108,9 +109,9 @@ def _are_of_one_place(paths: Sequence[Path]) -> bool:
     )
 
 
-def _layouts(paths: Sequence[Path]) -> list[tuple[Layout, tuple[str | None, ...]]]:
+def _layouts(paths: Sequence[Path]) -> list[tuple[FileLayout, tuple[str | None, ...]]]:
     """The grid and the descriptions of each file; nothing where one cannot be opened."""
-    found = list[tuple[Layout, tuple[str | None, ...]]]()
+    found = list[tuple[FileLayout, tuple[str | None, ...]]]()
     for path in paths:
         seen = _looked_into(path, lambda handle: (handle.layout, handle.dataset.descriptions))
         if seen is None:
@@ -122,7 +123,7 @@ def _layouts(paths: Sequence[Path]) -> list[tuple[Layout, tuple[str | None, ...]
 def sole_series(path: Path) -> TimeDomain | None:
     """Return the times of the bands of a file, in order, if all are times of one variable; else nothing."""
 
-    def look(handle: Handle) -> TimeDomain | None:
+    def look(handle: RasterHandle) -> TimeDomain | None:
         series = band_times_of(handle).series
         is_sole = len(series) == 1 and series[0].bands == tuple(range(1, handle.dataset.count + 1))
         return series[0].times if is_sole else None

@@ -118,7 +118,7 @@ def _gaps(blocks: Blocks) -> Int64Array:
 
 def _packed(numbers: Int64Array) -> bytes:
     """Whole numbers as planes of bytes: of most only the lowest ones differ, and the others take no room."""
-    width = next(each for each in (1, 2, 4, 8) if _fits(numbers, each))
+    width = next(x for x in (1, 2, 4, 8) if _fits(numbers, x))
     short = numbers.astype(f"<i{width}")
     return bytes([width]) + short.view(np.uint8).reshape(-1, width).T.tobytes()
 

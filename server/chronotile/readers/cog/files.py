@@ -182,7 +182,7 @@ def fetch_ahead(parts: Iterable[FilePart], stored: ByteBlocks | None = None) -> 
 
 def finish(started: Mapping[FilePart, "Found | Future[bytes]"]) -> dict[FilePart, Found]:
     """Return what was started, once all of it is there."""
-    return {part: wait_for(each) if isinstance(each, Future) else each for part, each in started.items()}
+    return {part: wait_for(s) if isinstance(s, Future) else s for part, s in started.items()}
 
 
 def _store(part: FilePart, future: "Future[bytes]", stored: ByteBlocks) -> None:

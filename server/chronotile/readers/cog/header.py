@@ -37,7 +37,7 @@ from chronotile.readers.cog.image_tags import (
 from chronotile.readers.encoding import circle_of, with_stored_nodata
 from chronotile.readers.native_crs import source_crs
 from chronotile.readers.overviews import COPYING, is_mask_of_other_cells, is_same_nodata
-from chronotile.readers.tiff import Directory, Read, UnsupportedCog, directories
+from chronotile.readers.tiff import Directory, ReadBytes, UnsupportedCog, directories
 
 VERSION = b"C3"
 """Of the stored form; a header of another one is read again from its file."""
@@ -164,7 +164,7 @@ class CogHeader:
             raise ValueError("the stored header is damaged") from error
 
 
-def read_header(read: Read, size: int) -> CogHeader:
+def read_header(read: ReadBytes, size: int) -> CogHeader:
     """Return the header of a file; mostly one read of 32 KiB.
 
     Args:
@@ -179,7 +179,7 @@ def read_header(read: Read, size: int) -> CogHeader:
         raise UnsupportedCog("it has no image")
     native, overviews, masks = kinds_of(found)
     epsg, transform = georeference(native)
-    images = tuple(blocks_of(each, size) for each in (native, *overviews))
+    images = tuple(blocks_of(x, size) for x in (native, *overviews))
     count, dtype = images[0].samples, images[0].dtype
     said = nodata_text(native)
     nodata = None if said is None else nodata_of(said, dtype)
@@ -193,15 +193,15 @@ def read_header(read: Read, size: int) -> CogHeader:
             *(None if text is None else nodata_of(text, dtype) for text in (said, nodata_text(each)))
         ):
             raise UnsupportedCog("its overviews have another nodata than the image")
-        if any(own not in (CogBand(), band) for own, band in zip(bands_of(each, count), bands, strict=True)):
+        if any(b not in (CogBand(), band) for b, band in zip(bands_of(each, count), bands, strict=True)):
             raise UnsupportedCog("the bands of its overviews have other metadata than those of the image")
     shape = images[0].height, images[0].width
     if masks and any(
-        is_mask_of_other_cells(resampling_of(each), image.height, image.width, native=shape)
-        for each, image in zip(overviews, images[1:], strict=True)
+        is_mask_of_other_cells(resampling_of(i), image.height, image.width, native=shape)
+        for i, image in zip(overviews, images[1:], strict=True)
     ):
         raise UnsupportedCog("masks of its overviews are of other cells than their numbers")
-    means = {resampling_of(each) for each in overviews} - {None, *COPYING}
+    means = {resampling_of(o) for o in overviews} - {None, *COPYING}
     if means and has_palette(native):
         raise UnsupportedCog("its overviews are means of the numbers of colours")
     if any(larger.width <= smaller.width or larger.height < smaller.height for larger, smaller in pairwise(images)):
@@ -213,7 +213,7 @@ def read_header(read: Read, size: int) -> CogHeader:
         bands=bands,
         images=images,
         resampling=next(iter(means), None),
-        masks=masks_of([blocks_of(each, size) for each in masks], images),
+        masks=masks_of([blocks_of(m, size) for m in masks], images),
     )
 
 

@@ -48,11 +48,11 @@ class CogBand:
 
 def kinds_of(found: Sequence[Directory]) -> tuple[Directory, list[Directory], list[Directory]]:
     """Return the native image, the overviews, and the masks of all."""
-    kinds = [each.number(_SUBFILE, 0) for each in found]
+    kinds = [f.number(_SUBFILE, 0) for f in found]
     if kinds[0] & (_REDUCED | _MASK) or any(kind & ~(_REDUCED | _PAGE | _MASK) for kind in kinds):
         raise UnsupportedCog("its directories are of unusual kinds")
-    overviews = [each for each, kind in zip(found, kinds, strict=True) if kind & _REDUCED and not kind & _MASK]
-    masks = [each for each, kind in zip(found, kinds, strict=True) if kind & _MASK]
+    overviews = [k for k, kind in zip(found, kinds, strict=True) if kind & _REDUCED and not kind & _MASK]
+    masks = [k for k, kind in zip(found, kinds, strict=True) if kind & _MASK]
     if 1 + len(overviews) + len(masks) != len(found):
         raise UnsupportedCog("it holds several images")
     return found[0], overviews, masks
@@ -183,12 +183,12 @@ def bands_of(directory: Directory, count: int) -> tuple[CogBand, ...]:
     try:
         return tuple(
             CogBand(
-                scale=float(each.get("scale", 1.0)),
-                offset=float(each.get("offset", 0.0)),
-                units=each.get("unittype") or "1",
-                title=each.get("description") or None,
+                scale=float(s.get("scale", 1.0)),
+                offset=float(s.get("offset", 0.0)),
+                units=s.get("unittype") or "1",
+                title=s.get("description") or None,
             )
-            for each in said
+            for s in said
         )
     except ValueError:
         raise UnsupportedCog("its scale or offset is not a number") from None

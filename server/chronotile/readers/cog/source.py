@@ -82,7 +82,7 @@ class CogReader(Reader):
         self._variables = dict(variables)
         self._caches = caches or ReaderCaches()
         self._info = SourceInfo(
-            variables={name: _info(name, each, file) for name, each in variables.items()}, findings=(), is_of_files=True
+            variables={name: _info(name, v, file) for name, v in variables.items()}, findings=(), is_of_files=True
         )
         self._fill = 0 if header.nodata is None else header.nodata
         self._digest = blake2b(repr((file.href, file.tag, file.size)).encode(), digest_size=KEY_BYTES)

@@ -12,8 +12,11 @@ from chronotile.core.model.raster import Pixels
 from chronotile.readers.caches.disk import DiskCache, FilledFolder
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.overviews import Counting
-from chronotile.readers.raster.overviews.implied import make_pixels, preview_file
-from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool, read_made
+from chronotile.readers.raster.handle import NATIVE_LEVEL
+from chronotile.readers.raster.overviews.implied import make_pixels
+from chronotile.readers.raster.overviews.preview_files import preview_file
+from chronotile.readers.raster.pool import HandlePool
+from chronotile.readers.raster.thinning import read_made
 from chronotile.readers.reader import Reader
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""What `check` finds in raster files: blocks, damaged files, files and bands that are not served."""
+"""Findings of `check` about raster files: blocks, damage, and files and bands that are not served."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -11,49 +11,54 @@ from chronotile.core.yaml_source import list_names
 from chronotile.readers.files import find_files
 from chronotile.readers.hrefs import common_folder
 from chronotile.readers.library_errors import one_line, opening, origin_of
-from chronotile.readers.raster.band_decoding import Band, bands_of
+from chronotile.readers.raster.bands import Band, bands_of
 from chronotile.readers.raster.dated_bands import band_times_of
-from chronotile.readers.raster.pool import Handle, HandlePool
+from chronotile.readers.raster.handle import RasterHandle
+from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.raster.source import open_rasters
 from chronotile.readers.raster.stack import RasterStack
 
 LARGE_BYTES = 16 << 20
-"""What one picture should not have to decode for a single block."""
+"""Decoded bytes of a block that are too many for one picture."""
 
 SMALL_SIDE_PX = 1024
-"""Of a raster smaller than this any layout will do."""
+"""For a smaller raster any layout is fast enough."""
 
 MAX_FILES = 2000
-"""Files of a collection looked into (about 2 ms each): the last by name, which mostly are the newest."""
+"""Inspected files of a collection (about 2 ms each): the last by name, usually the newest."""
 
 MAX_OPACITY_FILES, MAX_OPACITY_BLOCKS = 20, 64
-"""Files of a source, and blocks of a file, of which opacities are read."""
+"""Inspected files of a source, and blocks per file, for opacities."""
 
 OPAQUE = 255
-"""Of a mask, and of an alpha band of any type as GDAL scales it."""
+"""Opaque value of a mask, and of an alpha band of any type as GDAL scales it."""
 
 _NAMED = 3
-"""Bands that are named; of more only the number is given."""
+"""Bands that a message lists."""
 
 
 def block_findings(spec: SourceSpec) -> Iterator[Finding]:
     """Yield a warning for files whose blocks are whole rows, so that each tile reads far more than it shows."""
     for name, paths in find_files(spec).items():
         place = f"{spec.collection}: {name}" if name else spec.collection
-        message = _of_first(paths, spec.collection)
+        message = _first_block_warning(paths, spec.collection)
         if message:
             yield Finding("warning", place, message)
 
 
-def _of_first(paths: Sequence[str], collection: str) -> str:
-    """What is to be said of the blocks of the first file that opens, empty if nothing is; the error if none does."""
+def _first_block_warning(paths: Sequence[str], collection: str) -> str:
+    """Return the warning about the first file that opens, or an empty text.
+
+    Raises:
+        UnsupportedSource: No file opens.
+    """
     for path in paths[:-1]:
         with suppress(UnsupportedSource):
-            return _of_blocks(path, collection)
-    return _of_blocks(paths[-1], collection)
+            return _block_warning(path, collection)
+    return _block_warning(paths[-1], collection)
 
 
-def _of_blocks(path: str, collection: str) -> str:
+def _block_warning(path: str, collection: str) -> str:
     with opening(collection), HandlePool(max_idle=0).lend(path) as handle:
         dataset = handle.dataset
         height, width = dataset.block_shapes[0]
@@ -67,12 +72,12 @@ def _of_blocks(path: str, collection: str) -> str:
     return ""
 
 
-def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
-    """Yield an error for each file of a stack that does not open or lacks its first or last block of a band.
+def damage_findings(spec: SourceSpec, reported: Collection[str]) -> Iterator[Finding]:
+    """Yield an error for each file of a stack that does not open, or whose first or last block of a band is damaged.
 
     Args:
-        spec: A source; one of a single file is looked into as a variable, by other windows.
-        known: Places of findings there are already, which are not reported again.
+        spec: A source. A single file is skipped; it is checked like any variable.
+        reported: Places of existing findings, which are not repeated.
     """
     paths = sorted(path for group in find_files(spec).values() for path in group)
     if len(paths) < 2:
@@ -81,7 +86,7 @@ def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Findin
     for path in paths[-MAX_FILES:]:
         place = f"{spec.collection}: {path.removeprefix(folder)}"
         reason = _damage(path)
-        if reason is not None and place not in known:
+        if reason is not None and place not in reported:
             yield Finding("error", place, f"the file is damaged: {reason}; copy it or make it again")
     if len(paths) > MAX_FILES:
         message = f"of {len(paths)} files the first {len(paths) - MAX_FILES} by name were not inspected"
@@ -89,7 +94,7 @@ def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Findin
 
 
 def _damage(path: str) -> str | None:
-    """What keeps the ends of a file from being read."""
+    """Return why the first or last blocks of a file cannot be read; `None` if they can."""
     try:
         with opening("it"), HandlePool(max_idle=0).lend(path) as handle:
             dataset = handle.dataset
@@ -103,7 +108,7 @@ def _damage(path: str) -> str | None:
 
 
 def opacity_findings(spec: SourceSpec) -> Iterator[Finding]:
-    """Yield a warning if cells of a source's files are neither transparent nor opaque, which no picture shows."""
+    """Yield a warning if cells are partly transparent; pictures show them opaque."""
     for name, paths in find_files(spec).items():
         for path in paths[:: max(1, len(paths) // MAX_OPACITY_FILES)]:
             message = None
@@ -114,16 +119,16 @@ def opacity_findings(spec: SourceSpec) -> Iterator[Finding]:
                 break
 
 
-def _partial_opacity(handle: Handle, spec: SourceSpec) -> str | None:
+def _partial_opacity(handle: RasterHandle, spec: SourceSpec) -> str | None:
     bands = handle.bands.bands if handle.bands is not None else ()
-    band = next((each.number for each in bands if each.has_mask), None)
-    alpha = next((each.number for each in bands if each.is_alpha), None)
-    if band is None or alpha in {each.band for each in spec.variables.values()} - {None}:
+    band = next((b.number for b in bands if b.has_mask), None)
+    alpha = next((b.number for b in bands if b.is_alpha), None)
+    if band is None or alpha in {v.band for v in spec.variables.values()} - {None}:
         return None
     blocks = [block for _place, block in handle.dataset.block_windows(band)]
     for block in blocks[:: max(1, len(blocks) // MAX_OPACITY_BLOCKS)]:
-        (top, bottom), (left, right) = block.toranges()
-        opacity = handle.read(band, Window(top, bottom, left, right), is_mask=True)
+        (first_row, row_stop), (first_column, column_stop) = block.toranges()
+        opacity = handle.read(band, Window(first_row, row_stop, first_column, column_stop), is_mask=True)
         partial = opacity[(opacity > 0) & (opacity < OPAQUE)]
         if partial.size:
             kind = "mask" if alpha is None else "alpha band"
@@ -136,32 +141,32 @@ def _partial_opacity(handle: Handle, spec: SourceSpec) -> str | None:
 
 
 def unlike_findings(spec: SourceSpec) -> Iterator[Finding]:
-    """Yield an error for each file that cannot be read as what it is; each not looked at yet is opened (1 ms)."""
+    """Yield an error for each file that cannot be decoded; files that were not inspected yet are opened (1 ms)."""
     try:
         reader = open_rasters(spec)
     except UnsupportedSource:
-        return  # which opening it has reported already
+        return  # reported when the source is opened
     if isinstance(reader, RasterStack):
         for finding in reader.unlike_files():
             yield replace(finding, place=f"{spec.collection}: {finding.place}")
 
 
-def left_out_bands(spec: SourceSpec) -> Iterator[Finding]:
-    """Yield a finding for each group of files with bands that are in no variable, or with further images."""
+def skipped_band_findings(spec: SourceSpec) -> Iterator[Finding]:
+    """Yield a finding for each group of files with bands that no variable reads, or with several images."""
     if spec.times is not None:
         return
     try:
-        found = find_files(spec)
+        files = find_files(spec)
     except (ChronotileError, OSError):
-        return  # which its reader reports
-    for word, paths in found.items():
+        return  # reported by the reader
+    for word, paths in files.items():
         try:
             with opening("it"), HandlePool(max_idle=0).lend(paths[0]) as handle:
                 if band_times_of(handle).series:
-                    continue  # whose reader reports what it leaves out
+                    continue  # the reader reports skipped bands
                 bands, images = bands_of(handle.dataset), len(handle.dataset.subdatasets)
         except UnsupportedSource:
-            continue  # which its reader reports
+            continue  # reported by the reader
         if images > 1:
             yield Finding(
                 "warning",
@@ -173,12 +178,12 @@ def left_out_bands(spec: SourceSpec) -> Iterator[Finding]:
 
 
 def _band_findings(spec: SourceSpec, word: str | None, bands: Sequence[Band]) -> Iterator[Finding]:
-    selected = [each for each in spec.variables.values() if word is None or (each.name or each.id) == word]
+    selected = [v for v in spec.variables.values() if word is None or (v.name or v.id) == word]
     if not selected and word is None:
         return
     plain = [band for band in bands if not band.is_alpha]
-    served = {each.band for each in selected if each.band is not None}
-    names = {each.name or each.id for each in selected if each.band is None}
+    served = {s.band for s in selected if s.band is not None}
+    names = {s.name or s.id for s in selected if s.band is None}
     served |= {band.number for band in bands if band.name in names}
     if not served or (word is not None and names):
         served.add(bands[0].number)
@@ -197,6 +202,6 @@ def _band_findings(spec: SourceSpec, word: str | None, bands: Sequence[Band]) ->
         )
     else:
         example = f"{word}_{rest[0].split()[0]}: {{name: {word}, band: {rest[0].split()[0]}}}"
-        shown = list_names(rest, most=_NAMED)
-        message = f"of its {len(plain)} bands {shown} are not served; name them as variables, such as {example}"
+        listed = list_names(rest, most=_NAMED)
+        message = f"of its {len(plain)} bands {listed} are not served; name them as variables, such as {example}"
         yield Finding("warning", f"{spec.collection}: {word}", message)

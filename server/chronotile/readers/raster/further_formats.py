@@ -1,10 +1,10 @@
-"""Formats of raster files whose names other files have too: known by their content and by the files beside them."""
+"""Raster formats whose file names are shared with other formats; content and side files decide."""
 
 import re
 from pathlib import Path
 
 RAW_ENDS = (".img", ".bil", ".bip", ".bsq", ".dat", ".raw", ".envi")
-"""Ends of files of plain numbers, which a header beside them describes."""
+"""Ends of the names of raw numbers, which a header file describes."""
 _FORMATS = {
     "HFA": ((".img",), b"EHFA_HEADER_TAG"),
     "DTED": ((".dt0", ".dt1", ".dt2"), b"UHL"),
@@ -15,21 +15,21 @@ _FORMATS = {
     "JPEG": ((".jpg", ".jpeg"), rb"\xff\xd8\xff"),
     "WEBP": ((".webp",), b"RIFF"),
 }
-"""Ends of names and how the content starts, by GDAL's name of the format."""
+"""Ends of names, and a pattern for the start of the content, by GDAL's name of the format."""
 WORLD_ENDS = (".wld", ".pgw", ".pngw", ".jgw", ".jpgw", ".jpegw")
 _HEADER_ENDS = (".hdr", ".HDR")
 _SRTM = re.compile(r"[ns]\d\d[ew]\d\d\d.*\.hgt", re.IGNORECASE)
 _PICTURES = ("PNG", "JPEG", "WEBP")
-"""Formats of files that are rasters only if a file beside them places them."""
+"""Formats that are rasters only if a side file gives their georeference."""
 _BIL = re.compile(rb"^\s*(nrows|ncols)\s", re.IGNORECASE | re.MULTILINE)
 _GEOREFERENCE = (b"<SRS", b"<GeoTransform")
 
 SHARED_ENDS = (*RAW_ENDS, *(end for ends, _start in list(_FORMATS.values())[1:] for end in ends))
-"""Ends of names that may be those of rasters."""
+"""Ends of the names of files that may be rasters."""
 
 
 def further_format(path: Path, head: bytes) -> str | None:
-    """Return GDAL's name of the format of a file that is not known by its name alone; `None` of any other file.
+    """Return GDAL's name of the format of a file, or `None` if it is not a raster of these formats.
 
     Args:
         path: The file.
@@ -37,29 +37,29 @@ def further_format(path: Path, head: bytes) -> str | None:
     """
     name = path.name.lower()
     starts = (format_ for format_, (ends, start) in _FORMATS.items() if name.endswith(ends) and re.match(start, head))
-    found = next(starts, None)
-    if found is None:
+    name_of_format = next(starts, None)
+    if name_of_format is None:
         return _raw_format(path) if name.endswith(RAW_ENDS) else None
-    if found == "SRTMHGT":
-        is_found = _SRTM.fullmatch(name) is not None
-    elif found == "RST":
-        is_found = path.with_suffix(".rdc").is_file()
+    if name_of_format == "SRTMHGT":
+        is_raster = _SRTM.fullmatch(name) is not None
+    elif name_of_format == "RST":
+        is_raster = path.with_suffix(".rdc").is_file()
     else:
-        is_found = found not in _PICTURES or _is_georeferenced(path)
-    return found if is_found else None
+        is_raster = name_of_format not in _PICTURES or _is_georeferenced(path)
+    return name_of_format if is_raster else None
 
 
 def _raw_format(path: Path) -> str | None:
-    for beside in (each for end in _HEADER_ENDS for each in (path.with_suffix(end), path.with_name(path.name + end))):
-        if beside.is_file():
-            with beside.open("rb") as file:
+    for header_path in (x for end in _HEADER_ENDS for x in (path.with_suffix(end), path.with_name(path.name + end))):
+        if header_path.is_file():
+            with header_path.open("rb") as file:
                 header = file.read(4096)
             return "ENVI" if header.startswith(b"ENVI") else "EHdr" if _BIL.search(header) else None
     return None
 
 
 def _is_georeferenced(path: Path) -> bool:
-    """Return whether a picture has a world file, or metadata of GDAL that place it."""
+    """Return whether a picture has a world file, or GDAL metadata with a georeference."""
     if any(path.with_suffix(end).is_file() for end in (*WORLD_ENDS, *map(str.upper, WORLD_ENDS))):
         return True
     metadata = path.with_name(f"{path.name}.aux.xml")
@@ -67,4 +67,4 @@ def _is_georeferenced(path: Path) -> bool:
         return False
     with metadata.open("rb") as file:
         text = file.read(1 << 20)
-    return any(each in text for each in _GEOREFERENCE)
+    return any(g in text for g in _GEOREFERENCE)

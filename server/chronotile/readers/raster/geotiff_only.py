@@ -1,4 +1,4 @@
-"""rio-tiler's reader, which TiTiler reads with, limited to GeoTIFF."""
+"""The rio-tiler reader that TiTiler uses, limited to GeoTIFF."""
 
 import sys
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from chronotile.readers.remote.requests import Away, Refused, Replaced
 
 
 @contextmanager
-def without_xarray() -> Iterator[None]:
-    """Let rio-tiler, imported in the block, find no xarray: for a reader unused here it costs 30 MB, with pandas."""
+def hide_xarray() -> Iterator[None]:
+    """Hide xarray from rio-tiler while it is imported in this block: its unused xarray reader costs 30 MB."""
     if "xarray" in sys.modules:
         yield
         return
-    sys.modules["xarray"] = None  # type: ignore[assignment]  # what importlib documents for a module that is absent
+    sys.modules["xarray"] = None  # type: ignore[assignment]  # documented by importlib for a missing module
     try:
         yield
     finally:
@@ -28,10 +28,10 @@ def without_xarray() -> Iterator[None]:
 
 
 def geotiff_reader() -> Any:  # noqa: ANN401 -- rio-tiler is imported only where it is needed
-    """Return the class of a rio-tiler reader that opens only GeoTIFF.
+    """Return a rio-tiler reader class that opens only GeoTIFF.
 
-    Formats that lead to other files, such as VRT, or are written inside the name, are so no way out of an allow-list.
-    GDAL_SKIP would take them from all readers of the process.
+    Other formats may lead to more files, such as VRT, or be written inside the name, which would bypass the
+    allow-list. GDAL_SKIP would disable them for all readers of the process.
     """
     from attrs import define
     from rio_tiler.io import Reader
@@ -44,9 +44,9 @@ def geotiff_reader() -> Any:  # noqa: ANN401 -- rio-tiler is imported only where
             """Open the file."""
             try:
                 if self.dataset is None:
-                    self.dataset = self._ctx_stack.enter_context(_opened(str(self.input)))
+                    self.dataset = self._ctx_stack.enter_context(_open(str(self.input)))
                 super().__attrs_post_init__()  # type: ignore[no-untyped-call, unused-ignore]  # the same
-            except BaseException:  # whatever it is: nobody else closes the file
+            except BaseException:  # no other code closes the file
                 self._ctx_stack.close()
                 raise
 
@@ -54,12 +54,12 @@ def geotiff_reader() -> Any:  # noqa: ANN401 -- rio-tiler is imported only where
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[Any]:
-    """Give rasterio's dataset of a GeoTIFF; one elsewhere is read by our own requests, as GDAL follows redirects.
+def _open(path: str) -> Iterator[Any]:
+    """Yield rasterio's dataset of a GeoTIFF; a remote file is read by the server, because GDAL follows redirects.
 
     Raises:
-        UnknownPath: Its server refuses it, or redirects.
-        SourceUnavailable: Its server does not answer, or it was replaced meanwhile.
+        UnknownPath: The remote server refuses the file, or redirects.
+        SourceUnavailable: The remote server does not answer, or the file was replaced during the read.
     """
     if local_path(path) is not None:
         with rasterio.open(path, driver="GTiff") as dataset:

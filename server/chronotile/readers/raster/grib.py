@@ -1,7 +1,7 @@
-"""What the headers of GRIB messages tell that GDAL does not: the grid of each, and what kind of field it is.
+"""The grid and the kind of field of each GRIB message, read from its header because GDAL reports them wrongly.
 
-GDAL gives all bands the size and the place of the first message, and the rows of Gaussian grids distances that are not
-theirs. Octets are those of WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
+GDAL gives all bands the size and the georeference of the first message, and places the rows of Gaussian grids wrongly.
+Octets are numbered as in WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,27 +12,27 @@ from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.raster.grib_structure import LOOK_BYTES, SPECTRAL_TYPES, MessageSpan, find_messages
-from chronotile.readers.tiff import Read
+from chronotile.readers.tiff import ReadBytes
 
 GRIB = "GRIB"
-"""GDAL's name of the format, and how a message begins."""
-LEAST_BYTES = 80
-"""Of a section, which the octets that are looked at are among."""
+"""GDAL's name of the format, and the first bytes of a message."""
+MIN_SECTION_BYTES = 80
+"""Short sections are padded to this size, so that all octets exist."""
 
 _MISSING = 0xFFFFFFFF
 _PROCESSES = ("average", "accumulation", "maximum", "minimum", "difference", "rms", "deviation")
-"""By WMO's code table 4.10."""
+"""Names of statistical processes (WMO code table 4.10)."""
 _PROCESS_OCTETS = {8: 47, 9: 60, 10: 48, 11: 50, 12: 49}
-"""By product definition template: where the statistical process of a period stands."""
+"""Octet of the statistical process, by product definition template."""
 _DERIVED = {0: "mean", 1: "weighted mean", 2: "deviation", 3: "normalised deviation", 4: "spread"}
-"""By WMO's code table 4.7."""
+"""Names of derived forecasts of an ensemble (WMO code table 4.7)."""
 _RANGES = {
     **dict.fromkeys((3, 113, 123), "average"),
     **dict.fromkeys((4, 114, 124), "accumulation"),
     2: "interval",
     5: "difference",
 }
-"""By code table 5 of GRIB 1."""
+"""Names of statistical processes in edition 1 (code table 5)."""
 _ECMWF, _NCEP = 98, 7
 
 SPLIT = "cdo splitgrid IN OUT writes a file for each grid"
@@ -43,10 +43,10 @@ _UNPLACED = "GDAL places {} wrongly; convert it first (cdo -f nc copy IN OUT.nc)
 
 
 class Family(NamedTuple):
-    """Grids of one template."""
+    """Grid templates with the same octets."""
 
     flags: int
-    """Octet of the directions of vectors, which do not concern the cells."""
+    """Octet with the directions of vectors, which are ignored."""
     scan: int
     """Octet of the scanning mode."""
 
@@ -59,13 +59,13 @@ _TEMPLATES = {
     90: Family(47, 64),
     140: Family(55, 64),
 }
-"""Of the templates that GDAL places."""
+"""Octets of the grid templates that GDAL places correctly."""
 _SPECTRAL_TEMPLATES, _UNSTRUCTURED_TEMPLATES = range(50, 54), (100, 101)
 _GAUSSIAN, _POLAR, _SPACE_VIEW = 40, 20, 90
 _FROM_SOUTH_ONLY = {10, 20, 30, 31}
-"""Templates whose rows GDAL takes to begin in the south, whatever the scanning mode."""
+"""Templates whose rows GDAL always reads from the south, ignoring the scanning mode."""
 _LATLON_TYPES, _TYPES = {0, 4, 10}, {0, 1, 3, 4, 5, 10, 90}
-"""Of GRIB 1: the types that GDAL places."""
+"""Grid types of edition 1 that GDAL places correctly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,22 +73,22 @@ class MessageGrid:
     """The grid section of a message."""
 
     identity: tuple[object, ...]
-    """Equal for grids of the same cells."""
+    """Equal for grids with the same cells."""
     columns: int
     rows: int
     kind: int = 0
-    """Number of the template of edition 2, of the type of edition 1."""
+    """Template of edition 2 or grid type of edition 1."""
     corners: tuple[float, ...] = ()
-    """Latitude and longitude of the first and, of some kinds, the last cell in degrees; empty where not read."""
+    """Latitude and longitude of the first and, in some templates, the last cell in degrees; empty if not read."""
     latitudes: tuple[float, float] | None = None
-    """Of the first and last row of a Gaussian grid, in degrees."""
+    """Latitudes of the first and last row of a Gaussian grid in degrees; `None` for other grids."""
     fault: str | None = None
-    """Why its cells are not where GDAL puts them."""
+    """Why GDAL places its cells wrongly; `None` if it places them correctly."""
 
-    def placed(self, transform: Affine, *, height: int) -> Affine:
-        """Return GDAL's transform of `height` rows, with the rows of a Gaussian grid where they are.
+    def correct_transform(self, transform: Affine, *, height: int) -> Affine:
+        """Return GDAL's transform for `height` rows, corrected for a Gaussian grid.
 
-        They are served as evenly spaced between the first and the last, which misses none by more than 0.015 rows.
+        The rows are served evenly spaced between the first and the last, which is wrong by at most 0.015 rows.
         """
         if self.latitudes is None or self.rows < 2:
             return transform
@@ -98,44 +98,44 @@ class MessageGrid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class GribMessage:
     """One field of a file."""
 
     grid: MessageGrid
     process: str | None
-    """What the values are of a period, such as its average; `None` of values at an instant."""
+    """How values of a period were made, such as average; `None` for values at an instant."""
     member: str | None
-    """Which of an ensemble it is."""
+    """Member of an ensemble; `None` for a single forecast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileMessages:
     """The messages of a file."""
 
-    fields: tuple[Message, ...] = ()
-    """Of the messages that can be read."""
+    fields: tuple[GribMessage, ...] = ()
+    """Fields of the readable messages."""
     parts: tuple[range, ...] = ()
-    """The bytes of those messages."""
+    """Bytes of the readable messages, as offsets in the file."""
     faults: tuple[str, ...] = ()
-    """The numbers of the other messages, which GDAL is not given, and why."""
+    """Number and fault of each unreadable message; they are hidden from GDAL."""
 
     @property
     def fault_text(self) -> str | None:
-        """The number of messages that cannot be read, with one example; `None` without any."""
+        """Number of unreadable messages with one example; `None` if all are readable."""
         if len(self.faults) < 2:
             return next(iter(self.faults), None)
         return f"{len(self.faults)} messages cannot be read, such as {self.faults[0]}"
 
 
-def read_messages(read: Read) -> FileMessages:
+def read_messages(read: ReadBytes) -> FileMessages:
     """Return the messages of a file.
 
     Raises:
-        OSError: None can be read.
+        OSError: No message can be read.
     """
     spans = list(find_messages(read))
     messages = FileMessages(
-        fields=tuple(each for span in spans if span.fault is None for each in _fields(read, span)),
+        fields=tuple(f for span in spans if span.fault is None for f in _fields(read, span)),
         parts=tuple(range(span.start, span.stop) for span in spans if span.fault is None),
         faults=tuple(f"message {n}: {span.fault}" for n, span in enumerate(spans, start=1) if span.fault is not None),
     )
@@ -144,28 +144,32 @@ def read_messages(read: Read) -> FileMessages:
     return messages
 
 
-def require_placed(messages: Sequence[Message], count: int) -> None:
-    """Check the fields of a file of which GDAL finds `count`.
+def require_placed(messages: Sequence[GribMessage], count: int) -> None:
+    """Check that GDAL finds the fields of a file and places them correctly.
+
+    Args:
+        messages: Fields of the file.
+        count: Number of bands that GDAL finds.
 
     Raises:
-        UnsupportedSource: They are others, or the first, by which GDAL places all, is not where GDAL puts it.
+        UnsupportedSource: The numbers differ, or GDAL places the fields wrongly.
     """
     if len(messages) != count:
         raise UnsupportedSource(
-            f"its headers tell of {len(messages)} messages, GDAL finds {count}; write it again (grib_copy IN OUT)"
+            f"its headers list {len(messages)} messages, GDAL finds {count}; write it again (grib_copy IN OUT)"
         )
     if messages[0].grid.fault is not None:
         raise UnsupportedSource(messages[0].grid.fault)
 
 
-def bands_elsewhere(messages: Sequence[Message]) -> frozenset[int]:
-    """Return the numbers of the bands on another grid than the first, as which GDAL reads all."""
+def bands_on_other_grids(messages: Sequence[GribMessage]) -> frozenset[int]:
+    """Return the numbers of the bands on another grid than the first; GDAL reads all bands on the grid of the first."""
     first = messages[0].grid.identity if messages else ()
-    return frozenset(number for number, each in enumerate(messages, start=1) if each.grid.identity != first)
+    return frozenset(number for number, m in enumerate(messages, start=1) if m.grid.identity != first)
 
 
 def grid_difference(grid: MessageGrid, first: MessageGrid) -> str:
-    """Return in words how a grid differs from another one."""
+    """Return how a grid differs from the first one, for messages."""
     pairs = (
         (f"{grid.columns} x {grid.rows} cells", f"{first.columns} x {first.rows} cells"),
         (f"grid type {grid.kind}", f"grid type {first.kind}"),
@@ -179,8 +183,8 @@ def _corners_text(grid: MessageGrid) -> str:
     return f"from latitude and longitude {' to '.join(places)}"
 
 
-def _fields(read: Read, span: MessageSpan) -> Iterator[Message]:
-    """Yield the fields of a message; in edition 2 each section counts until the next of its number."""
+def _fields(read: ReadBytes, span: MessageSpan) -> Iterator[GribMessage]:
+    """Yield the fields of a message; in edition 2 a section is valid until its number occurs again."""
     if span.edition == 1:
         yield _field_of_first_edition(read, span.start)
         return
@@ -190,12 +194,12 @@ def _fields(read: Read, span: MessageSpan) -> Iterator[Message]:
             grid = _grid(_section(read, start, size))
         elif number == 4 and grid is not None:
             process, member = _kind(_section(read, start, size))
-            yield Message(grid=grid, process=process, member=member)
+            yield GribMessage(grid=grid, process=process, member=member)
 
 
-def _section(read: Read, at: int, size: int) -> bytes:
-    # The beginning of a section; of one that is cut short with zeros for the octets that are looked at.
-    return read(at, min(size, LOOK_BYTES)).ljust(LEAST_BYTES, b"\0")
+def _section(read: ReadBytes, at: int, size: int) -> bytes:
+    # The start of a section, padded with zeros if it is short.
+    return read(at, min(size, LOOK_BYTES)).ljust(MIN_SECTION_BYTES, b"\0")
 
 
 def _grid(octets: bytes) -> MessageGrid:
@@ -212,7 +216,7 @@ def _grid(octets: bytes) -> MessageGrid:
         return MessageGrid(identity=(octets,), columns=columns, rows=rows, fault=fault)
     identity: tuple[object, ...] = (octets[12 : family.flags - 1], octets[family.flags :])
     if family is _LATLON:
-        # In whatever order the rows are stored, GDAL's begin in the north.
+        # GDAL's rows start in the north for any stored order.
         sides = frozenset((octets[46:50], octets[55:59]))
         identity = (octets[12:46], sides, octets[50:54], octets[59:63], octets[72:])
     return MessageGrid(
@@ -234,28 +238,31 @@ def _fault(octets: bytes, template: int, scan: int) -> str | None:
         return _UNPLACED.format("rows from east to west")
     if template in _FROM_SOUTH_ONLY and not scan & 0x40:
         return _UNPLACED.format("rows from north to south on a plane")
-    if template == _POLAR and octets[63] & 0x80 and _signed(octets[47:51]) > 0:
+    if template == _POLAR and octets[63] & 0x80 and _signed_number(octets[47:51]) > 0:
         return _UNPLACED.format("a plane at the south pole with a latitude in the north")
     return None
 
 
 def _latitudes(octets: bytes) -> tuple[float, float]:
-    return _signed(octets[46:50]) * _unit(octets), _signed(octets[55:59]) * _unit(octets)
+    return _signed_number(octets[46:50]) * _unit(octets), _signed_number(octets[55:59]) * _unit(octets)
 
 
 def _corners(octets: bytes) -> tuple[float, ...]:
-    latitudes, (west, east) = _latitudes(octets), (_signed(octets[at : at + 4]) * _unit(octets) for at in (50, 59))
+    latitudes, (west, east) = (
+        _latitudes(octets),
+        (_signed_number(octets[at : at + 4]) * _unit(octets) for at in (50, 59)),
+    )
     return max(latitudes), west, min(latitudes), east
 
 
 def _unit(octets: bytes) -> float:
-    # Of angles, in degrees.
+    # Degrees per unit of stored angles.
     basic, parts = (int.from_bytes(octets[at : at + 4], "big") for at in (38, 42))
     return 1e-6 if basic in (0, _MISSING) or parts in (0, _MISSING) else basic / parts
 
 
 def _kind(octets: bytes) -> tuple[str | None, str | None]:
-    """The statistical process and the member of a product definition."""
+    """Return the statistical process and the ensemble member of a product definition."""
     template = int.from_bytes(octets[7:9], "big")
     process = member = None
     octet = _PROCESS_OCTETS.get(template, 0)
@@ -263,19 +270,19 @@ def _kind(octets: bytes) -> tuple[str | None, str | None]:
         code = octets[octet - 1]
         process = _PROCESSES[code] if code < len(_PROCESSES) else f"process {code}"
     if template in (1, 11):
-        sign = "-" if octets[34] == 2 else ""  # of the pair that is perturbed both ways
+        sign = "-" if octets[34] == 2 else ""  # negative member of a pair that is perturbed in both directions
         member = f"member {sign}{octets[35]}"
     elif template in (2, 12):
         member = f"ensemble {_DERIVED.get(octets[34], octets[34])}"
     return process, member
 
 
-def _field_of_first_edition(read: Read, start: int) -> Message:
+def _field_of_first_edition(read: ReadBytes, start: int) -> GribMessage:
     at = start + 8
     product = read(at, int.from_bytes(read(at, 3), "big"))
     at += len(product)
     section = read(at, int.from_bytes(read(at, 3), "big")) if product[7] & 0x80 else b""
-    return Message(
+    return GribMessage(
         grid=_grid_of_first_edition(section), process=_RANGES.get(product[20]), member=_member_of_first_edition(product)
     )
 
@@ -285,7 +292,7 @@ def _grid_of_first_edition(octets: bytes) -> MessageGrid:
         return MessageGrid(identity=(octets,), columns=0, rows=0, fault=_UNPLACED.format("grids by their number alone"))
     kind, list_at = octets[5], octets[4]
     columns, rows = int.from_bytes(octets[6:8], "big"), int.from_bytes(octets[8:10], "big")
-    end = list_at - 1 if list_at not in (0, 255) else len(octets)  # then follow levels, which do not concern the cells
+    end = list_at - 1 if list_at not in (0, 255) else len(octets)  # vertical levels follow, which are ignored
     identity: tuple[object, ...] = (octets[5:16], octets[17:end])
     if kind in _LATLON_TYPES:
         identity = (
@@ -301,13 +308,13 @@ def _grid_of_first_edition(octets: bytes) -> MessageGrid:
         rows=rows,
         kind=kind,
         corners=_corners_of_first_edition(octets) if kind in _LATLON_TYPES else (),
-        latitudes=(_signed(octets[10:13]) / 1000, _signed(octets[17:20]) / 1000) if kind == 4 else None,
+        latitudes=(_signed_number(octets[10:13]) / 1000, _signed_number(octets[17:20]) / 1000) if kind == 4 else None,
         fault=_fault_of_first_edition(octets, kind, columns),
     )
 
 
 def _corners_of_first_edition(octets: bytes) -> tuple[float, ...]:
-    north, west, south, east = (_signed(octets[at : at + 3]) / 1000 for at in (10, 13, 17, 20))
+    north, west, south, east = (_signed_number(octets[at : at + 3]) / 1000 for at in (10, 13, 17, 20))
     return max(north, south), west, min(north, south), east
 
 
@@ -324,20 +331,20 @@ def _fault_of_first_edition(octets: bytes, kind: int, columns: int) -> str | Non
 
 
 def _member_of_first_edition(product: bytes) -> str | None:
-    """The member that the extension of a product definition by its centre names."""
-    centre, own = product[4], product[40:]
-    if centre == _NCEP and len(own) >= 4 and own[0] == 1 and own[1] in (1, 2, 3):
-        sign = "-" if own[1] == 2 else ""
-        return f"member {sign}{own[2] if own[1] > 1 else 0}"
-    is_ecmwf = _ECMWF in (centre, product[25]) and len(own) >= 11
-    if is_ecmwf and own[0] in (12, 15, 16):
-        return f"member {int.from_bytes(own[9:11], 'big')}"
-    if is_ecmwf and own[0] in (1, 26, 30, 36) and own[10]:
-        return f"member {own[9]}"
+    """Return the ensemble member, from the local extension of ECMWF or NCEP in a product definition."""
+    centre, extension = product[4], product[40:]
+    if centre == _NCEP and len(extension) >= 4 and extension[0] == 1 and extension[1] in (1, 2, 3):
+        sign = "-" if extension[1] == 2 else ""
+        return f"member {sign}{extension[2] if extension[1] > 1 else 0}"
+    is_ecmwf = _ECMWF in (centre, product[25]) and len(extension) >= 11
+    if is_ecmwf and extension[0] in (12, 15, 16):
+        return f"member {int.from_bytes(extension[9:11], 'big')}"
+    if is_ecmwf and extension[0] in (1, 26, 30, 36) and extension[10]:
+        return f"member {extension[9]}"
     return None
 
 
-def _signed(octets: bytes) -> int:
-    # A number whose first bit is its sign.
+def _signed_number(octets: bytes) -> int:
+    # The first bit is the sign.
     number, sign = int.from_bytes(octets, "big"), 1 << (8 * len(octets) - 1)
     return sign - number if number & sign else number

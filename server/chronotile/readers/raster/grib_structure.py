@@ -1,37 +1,37 @@
 """Structure of GRIB messages: stated length, chain of sections, end mark, and the size of packed values.
 
-GDAL decodes a message whose sections contradict its length from memory that nothing has written, and reports success.
-Octets are those of WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
+If the sections of a message contradict its length, GDAL decodes uninitialised memory and reports success. Octets are
+numbered as in WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from chronotile.readers.raster.png import is_whole_png
-from chronotile.readers.tiff import Read
+from chronotile.readers.tiff import ReadBytes
 
 START, END = b"GRIB", b"7777"
 LOOK_BYTES = 4096
-"""Read together when the next message is searched for."""
+"""Bytes that are read together to search for the next message."""
 MAX_SECTIONS = 100_000
-"""Sections of a message; a file of edition 2 may hold all of its fields in one message."""
+"""Maximum of sections of a message; a file of edition 2 may have all fields in one message."""
 
 _NEXT_SECTIONS = {0: {1}, 1: {2, 3}, 2: {3}, 3: {4}, 4: {5}, 5: {6}, 6: {7}, 7: {2, 3, 4, 8}}
-"""Edition 2: the numbers that may follow a section; 8 is the end of the message."""
+"""Edition 2: section numbers that may follow a section; 8 is the end of the message."""
 _SIMPLE, _FLOATS, _PNG = 0, 4, (41, 40010)
-"""Templates of packing, of edition 2."""
+"""Packing templates of edition 2."""
 _FLOAT_BITS = {1: 32, 2: 64}
 _NO_BITMAP = 255
 _COPY = "copy the file again"
 _HARMONICS, _NOT_SIMPLE = 0x80, 0x50
-"""Flags of a data section of edition 1: spherical harmonics; packing of second order, or with further flags."""
+"""Flags of a data section of edition 1: spherical harmonics; packing of second order, or with additional flags."""
 SPECTRAL_TYPES = (50, 60, 70, 80)
-"""Grids of edition 1."""
+"""Grid types of edition 1 that are spherical harmonics."""
 _PACKED = "GDAL does not read its packing; pack it simply (grib_set -r -s packingType=grid_simple IN OUT)"
 _LARGE = "GDAL does not read its length, of more than 16 MB; write it in edition 2 (grib_set -s edition=2 IN OUT)"
 
 
-class Section(NamedTuple):
+class MessageSection(NamedTuple):
     """A section of a message of edition 2."""
 
     number: int
@@ -48,19 +48,19 @@ class MessageSpan(NamedTuple):
     start: int
     """Offset in the file."""
     stop: int
-    """Offset behind the message; of a damaged one, the offset from which the next is searched for."""
-    sections: tuple[Section, ...] = ()
+    """Offset behind the message; after a damaged one, where the search continues."""
+    sections: tuple[MessageSection, ...] = ()
     """Sections of a message of edition 2."""
     fault: str | None = None
-    """The reason if it cannot be read."""
+    """Why the message cannot be read; `None` if it can."""
 
 
 class _Contradiction(Exception):
     """The structure of a message contradicts itself."""
 
 
-def find_messages(read: Read) -> Iterator[MessageSpan]:
-    """Yield the messages of a file in their order, damaged ones too; bytes between messages are skipped."""
+def find_messages(read: ReadBytes) -> Iterator[MessageSpan]:
+    """Yield the messages of a file in their order, including damaged ones; bytes between messages are skipped."""
     at = 0
     while (at := _next_start(read, at)) >= 0:
         edition = read(at + 7, 1)
@@ -75,23 +75,23 @@ def find_messages(read: Read) -> Iterator[MessageSpan]:
         at = span.stop
 
 
-def _next_start(read: Read, at: int) -> int:
-    """Return where the next message begins, -1 if there is none; heads of bulletins may lie between messages."""
+def _next_start(read: ReadBytes, at: int) -> int:
+    """Return the offset of the next message, or -1; bulletin headers may lie between messages."""
     while True:
         block = read(at, LOOK_BYTES)
-        found = block.find(START)
-        if found >= 0:
-            return at + found
+        index = block.find(START)
+        if index >= 0:
+            return at + index
         if len(block) < LOOK_BYTES:
             return -1
         at += len(block) - len(START) + 1
 
 
-def _second_edition(read: Read, start: int) -> MessageSpan:
+def _second_edition(read: ReadBytes, start: int) -> MessageSpan:
     length = _number(read, start + 8, 8)
     stop = start + length
     _require_end(read, start, length)
-    at, sections = start + 16, list[Section]()
+    at, sections = start + 16, list[MessageSection]()
     points = values = 0
     while at < stop - len(END):
         size, number = _number(read, at, 4), _number(read, at + 4, 1)
@@ -100,7 +100,7 @@ def _second_edition(read: Read, start: int) -> MessageSpan:
             raise _Contradiction(f"section {number} of {size} bytes after section {before} does not fit its length")
         if len(sections) >= MAX_SECTIONS:
             raise _Contradiction(f"it has more than {MAX_SECTIONS} sections")
-        sections.append(Section(number, at, size))
+        sections.append(MessageSection(number, at, size))
         if number == 3:
             points = _number(read, at + 6, 4)
         elif number == 5:
@@ -113,23 +113,23 @@ def _second_edition(read: Read, start: int) -> MessageSpan:
     return MessageSpan(2, start, stop, tuple(sections))
 
 
-def _require_values(read: Read, sections: list[Section], *, points: int, values: int) -> None:
-    """Check that the bitmap and the packed values of a field of edition 2 have the size that its numbers require.
+def _require_values(read: ReadBytes, sections: list[MessageSection], *, points: int, values: int) -> None:
+    """Check that the bitmap and the packed values of a field of edition 2 have the required size.
 
     Args:
         read: Reads the file.
-        sections: 5, 6 and 7 of the field.
-        points: Of its grid.
-        values: That its data section is stated to hold.
+        sections: Sections 5, 6 and 7 of the field.
+        points: Number of cells of its grid.
+        values: Number of values that section 5 states.
     """
     packing, bitmap, data = sections
     indicator = _number(read, bitmap.start + 5, 1)
     if indicator == _NO_BITMAP and values != points:
         raise _Contradiction(f"it states {values} values for {points} cells without a bitmap")
     if indicator == 0:
-        held = _number_of_bits(read(bitmap.start + 6, bitmap.size - 6), points)
-        if held != values:
-            raise _Contradiction(f"it states {values} values, its bitmap {held}")
+        count = _number_of_bits(read(bitmap.start + 6, bitmap.size - 6), points)
+        if count != values:
+            raise _Contradiction(f"it states {values} values, its bitmap {count}")
     template = _number(read, packing.start + 9, 2)
     if template in _PNG and not is_whole_png(read, data.start + 5):
         raise _Contradiction("the PNG of its values is damaged")
@@ -144,7 +144,7 @@ def _require_values(read: Read, sections: list[Section], *, points: int, values:
         raise _Contradiction(f"its data of {data.size} bytes are too short for {values} values")
 
 
-def _first_edition(read: Read, start: int) -> MessageSpan:
+def _first_edition(read: ReadBytes, start: int) -> MessageSpan:
     length = _number(read, start + 4, 3)
     at = start + 8
     product = _octets(read, at)
@@ -158,7 +158,7 @@ def _first_edition(read: Read, start: int) -> MessageSpan:
     size = _number(read, at, 3)
     is_large = bool(length & 0x800000) and size < 120
     if is_large:
-        # ECMWF's way to more than 16 MB: in units of 120 bytes; the size of the last section corrects the length.
+        # ECMWF's messages above 16 MB: the length is in units of 120 bytes, minus the size of the last section.
         length = (length & 0x7FFFFF) * 120 - size + 4
         size = start + length - len(END) - at
     _require_end(read, start, length)
@@ -171,7 +171,7 @@ def _first_edition(read: Read, start: int) -> MessageSpan:
 
 
 def _require_values_of_first_edition(grid: bytes, bitmap: bytes, head: bytes, size: int) -> None:
-    """Check that the data section is long enough for the cells of a regular grid, packed simply."""
+    """Check that the data section is long enough for the cells of a regular grid with simple packing."""
     is_spectral = len(grid) > 5 and grid[5] in SPECTRAL_TYPES
     if bool(head[3] & _HARMONICS) != is_spectral:
         raise _Contradiction("its data section and its grid contradict each other: only one has spherical harmonics")
@@ -188,29 +188,29 @@ def _require_values_of_first_edition(grid: bytes, bitmap: bytes, head: bytes, si
 
 
 def _number_of_bits(bitmap: bytes, points: int, *, unused: int = 0) -> int:
-    """Return the number of cells with a value; `unused` bits at the end of the bitmap are stated to be padding."""
+    """Return the number of cells with a value; the last `unused` bits of the bitmap are padding."""
     if len(bitmap) * 8 - unused < points:
         raise _Contradiction(f"its bitmap of {len(bitmap) * 8 - unused} bits is too short for {points} cells")
     bits = int.from_bytes(bitmap[: -(-points // 8)], "big")
     return (bits >> (-points % 8)).bit_count()
 
 
-def _require_end(read: Read, start: int, length: int) -> None:
+def _require_end(read: ReadBytes, start: int, length: int) -> None:
     if length < 16 + len(END) or read(start + length - len(END), len(END)) != END:
         raise _Contradiction(f"no end of message stands at its stated length of {length} bytes")
 
 
-def _octets(read: Read, at: int) -> bytes:
+def _octets(read: ReadBytes, at: int) -> bytes:
     """Return a section of edition 1."""
     size = _number(read, at, 3)
-    found = read(at, size)
-    if size < 6 or len(found) < size:
+    octets = read(at, size)
+    if size < 6 or len(octets) < size:
         raise _Contradiction("a section of it is cut off")
-    return found
+    return octets
 
 
-def _number(read: Read, at: int, size: int) -> int:
-    found = read(at, size)
-    if len(found) < size:
+def _number(read: ReadBytes, at: int, size: int) -> int:
+    octets = read(at, size)
+    if len(octets) < size:
         raise _Contradiction("it is cut off")
-    return int.from_bytes(found, "big")
+    return int.from_bytes(octets, "big")

@@ -17,24 +17,24 @@ SIDE_ENDS = (
     ".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".vat.dbf", ".hdr", ".rdc", ".stx", ".clr", ".ige",
     *WORLD_ENDS,
 )  # fmt: skip
-"""Ends of the names of files that belong to a raster beside them."""
+"""Ends of the names of side files, which belong to a raster of the same name."""
 
-_BOTH_CASES = tuple(each for end in (*FILE_ENDS, *SHARED_ENDS) for each in (end, end.upper()))
-_LONE = "it belongs to a raster that is not beside it"
+_BOTH_CASES = tuple(x for end in (*FILE_ENDS, *SHARED_ENDS) for x in (end, end.upper()))
+_LONE = "it belongs to a raster that is missing here"
 
 MAX_BLOCK_PX = 1024
-"""The longest side of a tile of a file that need not be written again for maps."""
+"""Longest side of a tile of a file that is suitable for maps without rewriting it."""
 
 
 class RasterKind(SourceKind):
-    """Raster files: one per date, or with many dates each in their bands."""
+    """Raster files: one per date, or files whose bands are dates."""
 
     options = KindOptions(name="cog", is_of_files=True, has_bands=True, may_have_items=True)
     file_ends = FILE_ENDS
     shared_ends = SHARED_ENDS
 
     def has_content(self, path: Path, head: bytes) -> bool:
-        """Return whether a file is a raster of one of the formats that are served."""
+        """Return whether a file with one of `shared_ends` is a raster in a supported format."""
         return further_format(path, head) is not None
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
@@ -44,17 +44,17 @@ class RasterKind(SourceKind):
         return open_rasters(spec, caches)
 
     def side_reason(self, path: Path) -> str | None:
-        """Return why a side file is skipped: it is one of no raster here."""
+        """Return why a side file is skipped: its raster is missing. `None` for other files."""
         name = path.name.lower()
         end = next((end for end in SIDE_ENDS if name.endswith(end)), None)
         if end is not None:
-            whole = path.name[: -len(end)]
-            return "" if any((path.parent / f"{whole}{each}").exists() for each in ("", *_BOTH_CASES)) else _LONE
-        is_beside = name.endswith(".prj") and any(path.with_suffix(each).exists() for each in _BOTH_CASES)
-        return "" if is_beside else None
+            base = path.name[: -len(end)]
+            return "" if any((path.parent / f"{base}{x}").exists() for x in ("", *_BOTH_CASES)) else _LONE
+        is_side_file = name.endswith(".prj") and any(path.with_suffix(b).exists() for b in _BOTH_CASES)
+        return "" if is_side_file else None
 
     def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
-        """Yield blocks that are whole rows, damaged files, files that differ, and opacities."""
+        """Yield findings about blocks of whole rows, damaged files, files that differ, and opacities."""
         from chronotile.readers.raster.findings import (
             block_findings,
             damage_findings,
@@ -68,10 +68,10 @@ class RasterKind(SourceKind):
         yield from opacity_findings(spec)
 
     def left_out(self, spec: SourceSpec) -> Iterator[Finding]:
-        """Yield a finding for each group of files with bands that are in no variable."""
-        from chronotile.readers.raster.findings import left_out_bands
+        """Yield a finding for each group of files with bands that no variable reads."""
+        from chronotile.readers.raster.findings import skipped_band_findings
 
-        yield from left_out_bands(spec)
+        yield from skipped_band_findings(spec)
 
     def has_map_layout(self, spec: SourceSpec) -> bool:
         """Return whether the first file is tiled."""

@@ -1,4 +1,4 @@
-"""Raster files, one per date or one band per date, opened as a stack: which variables they hold, in which bands."""
+"""Opens raster files as a stack: selects the variables and the bands that contain them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,12 @@ from chronotile.core.yaml_source import list_names
 from chronotile.readers.files import DatedFiles, date_files, find_files
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.name_parts import time_of_text
-from chronotile.readers.raster.band_decoding import Band, BandRule
+from chronotile.readers.raster.band_rules import BandRule
+from chronotile.readers.raster.bands import Band
 from chronotile.readers.raster.dated_bands import BandSeries
 from chronotile.readers.raster.stack import RasterStack
-from chronotile.readers.raster.survey import FileSurvey, Sample, survey
-from chronotile.readers.raster.variable import Plane, StackVariable, stack_variable
+from chronotile.readers.raster.survey import FileSurvey, StackSample, survey
+from chronotile.readers.raster.variable import StackPlane, StackVariable, stack_variable
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -24,7 +25,7 @@ _SHOWN = 12
 """Variables or bands that a message lists."""
 
 TIME_TAGS = ("time", "datetime", "date")
-"""Metadata of a single file with its time."""
+"""Metadata keys of a single file that may contain its time."""
 
 
 def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
@@ -35,16 +36,16 @@ def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> R
     """
     variables: dict[str, StackVariable] = {}
     findings: list[Finding] = []
-    looked: dict[str, FileSurvey] = {}
+    surveys: dict[str, FileSurvey] = {}
     for name, paths in sorted(find_files(spec).items(), key=lambda entry: entry[0] or ""):
         opened = _open_files(spec, name, paths)
         variables |= opened.variables
         findings += opened.findings
-        looked |= opened.looked
+        surveys |= opened.surveys
     if not variables:
         raise UnsupportedSource(f"{base_name(spec.href)} matches no file that holds a variable")
     ordered = {name: variables[name] for name in (spec.variables or variables) if name in variables}
-    return RasterStack(spec.collection, ordered, tuple(dict.fromkeys(findings)), looked, caches=caches)
+    return RasterStack(spec.collection, ordered, tuple(dict.fromkeys(findings)), surveys, caches=caches)
 
 
 def open_band_stack(
@@ -60,33 +61,33 @@ def open_band_stack(
     rule = BandRule(number=None, count=len(sample.bands))
     variables: dict[str, StackVariable] = {}
     findings = list(files.findings)
-    for variable, own in series:
-        said = (
+    for variable, band_series in series:
+        described = (
             variable
             if variable.units is not None
-            else replace(variable, units=own.units, title=variable.title or own.title)
+            else replace(variable, units=band_series.units, title=variable.title or band_series.title)
         )
-        band = replace(by_number[own.bands[0]], title=own.title)
-        planes = tuple(Plane(path, number) for number in own.bands)
+        band = replace(by_number[band_series.bands[0]], title=band_series.title)
+        planes = tuple(StackPlane(path, number) for number in band_series.bands)
         variables[variable.id], notes = stack_variable(
-            said, band, sample=sample, planes=planes, times=own.times, rule=rule
+            described, band, sample=sample, planes=planes, times=band_series.times, rule=rule
         )
         findings += notes
-    return RasterStack(spec.collection, variables, tuple(findings), sample.looked, caches=caches)
+    return RasterStack(spec.collection, variables, tuple(findings), sample.surveys, caches=caches)
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """A set of files."""
+class _FileSet:
+    """The variables of a set of files."""
 
     variables: Mapping[str, StackVariable]
     findings: tuple[Finding, ...]
-    looked: Mapping[str, FileSurvey]
-    """By path, of those that were looked at."""
+    surveys: Mapping[str, FileSurvey]
+    """Surveys of the inspected files, by path."""
 
 
-def _open_files(spec: SourceSpec, name: str | None, paths: tuple[str, ...]) -> _Opened:
-    """The variables of one set of files: of all, or of those whose href has `name` for `{variable}`."""
+def _open_files(spec: SourceSpec, name: str | None, paths: tuple[str, ...]) -> _FileSet:
+    """Return the variables of a set of files; `name` replaces `{variable}` in their names, if that is configured."""
     if spec.times is not None and len(paths) != 1:
         raise UnsupportedSource(
             f"times: is for the bands of one file, and {len(paths)} files match; leave it out, and set "
@@ -94,31 +95,31 @@ def _open_files(spec: SourceSpec, name: str | None, paths: tuple[str, ...]) -> _
         )
     sample, files = survey(date_files(paths, spec), spec)
     if spec.times is not None:
-        sole, told = _one_band_a_time(spec, name, files=files, sample=sample)
-        return _Opened({sole.info.name: sole}, files.findings + told, sample.looked)
+        sole, notes_of_bands = _one_band_a_time(spec, name, files=files, sample=sample)
+        return _FileSet({sole.info.name: sole}, files.findings + notes_of_bands, sample.surveys)
     times = files.times if len(files.times) else _time_in_tags(sample)
     variables: dict[str, StackVariable] = {}
     notes: dict[Finding, list[str]] = {}
     for variable, band in _select_bands(spec, name, sample.bands):
-        planes = tuple(Plane(path, band.number) for path in files.paths)
-        variables[variable.id], found = stack_variable(variable, band, sample=sample, planes=planes, times=times)
-        for each in found:
-            notes.setdefault(each, []).append(variable.id)
-    return _Opened(variables, (*files.findings, *_with_variables(notes, len(variables))), sample.looked)
+        planes = tuple(StackPlane(path, band.number) for path in files.paths)
+        variables[variable.id], findings = stack_variable(variable, band, sample=sample, planes=planes, times=times)
+        for finding in findings:
+            notes.setdefault(finding, []).append(variable.id)
+    return _FileSet(variables, (*files.findings, *_add_variable_names(notes, len(variables))), sample.surveys)
 
 
-def _with_variables(notes: Mapping[Finding, Sequence[str]], count: int) -> Iterator[Finding]:
-    """Yield what was found with each variable; where not all of them are left out of a file, with their names."""
-    for each, names in notes.items():
-        if each.is_left_out and len(names) < count:
-            reason = each.message.removeprefix(LEFT_OUT)
-            yield replace(each, message=f"{LEFT_OUT}{list_names(names, most=_SHOWN)} of it, as {reason}")
+def _add_variable_names(notes: Mapping[Finding, Sequence[str]], count: int) -> Iterator[Finding]:
+    """Yield the findings; if a file is skipped only for some variables, the finding lists them."""
+    for note, names in notes.items():
+        if note.is_left_out and len(names) < count:
+            reason = note.message.removeprefix(LEFT_OUT)
+            yield replace(note, message=f"{LEFT_OUT}{list_names(names, most=_SHOWN)} of it, as {reason}")
         else:
-            yield each
+            yield note
 
 
 def _one_band_a_time(
-    spec: SourceSpec, name: str | None, *, files: DatedFiles, sample: Sample
+    spec: SourceSpec, name: str | None, *, files: DatedFiles, sample: StackSample
 ) -> tuple[StackVariable, tuple[Finding, ...]]:
     times = spec.times or NO_TIME
     if len(sample.bands) != len(times):
@@ -127,37 +128,37 @@ def _one_band_a_time(
     variables = [variable for variable, _band in _select_bands(spec, name, (band,))]
     if len(variables) != 1:
         raise UnsupportedSource("a file with one band per time holds one variable; name only one")
-    planes = tuple(Plane(files.paths[0], each.number) for each in sample.bands)
+    planes = tuple(StackPlane(files.paths[0], b.number) for b in sample.bands)
     rule = BandRule(number=None, count=len(planes))
     return stack_variable(variables[0], band, sample=sample, planes=planes, times=times, rule=rule)
 
 
 def _select_bands(spec: SourceSpec, name: str | None, bands: tuple[Band, ...]) -> list[tuple[VariableSpec, Band]]:
-    """The variables that are to be read, each with its band."""
+    """Return the variables to read and their bands."""
     if spec.variables:
-        variables = [each for each in spec.variables.values() if name is None or (each.name or each.id) == name]
-        return [(each, _band_of(each, bands, in_name=name is not None)) for each in variables]
+        variables = [v for v in spec.variables.values() if name is None or (v.name or v.id) == name]
+        return [(v, _band_of(v, bands, in_name=name is not None)) for v in variables]
     if name is not None:
         return [(VariableSpec(id=name), bands[0])]
     return [(VariableSpec(id=band.name), band) for band in bands if not band.is_alpha]
 
 
 def _band_of(variable: VariableSpec, bands: tuple[Band, ...], *, in_name: bool) -> Band:
-    """The band of a configured variable: by number, by name, or the only one."""
+    """Return the band of a configured variable: by number, by name, or the only one."""
     if variable.band is not None:
-        found = [band for band in bands if band.number == variable.band]
+        matches = [band for band in bands if band.number == variable.band]
     else:
-        found = [band for band in bands if band.name == (variable.name or variable.id)]
-    if found:
-        return found[0]
+        matches = [band for band in bands if band.name == (variable.name or variable.id)]
+    if matches:
+        return matches[0]
     if variable.band is None and (in_name or sum(not band.is_alpha for band in bands) == 1):
         return bands[0]
     names = ", ".join(f"{band.number} ({band.name})" for band in bands[:_SHOWN])
     raise UnsupportedSource(f"no band for {variable.id}; set band: to one of {names}")
 
 
-def _time_in_tags(sample: Sample) -> TimeDomain:
-    """The time in a single file's own metadata."""
+def _time_in_tags(sample: StackSample) -> TimeDomain:
+    """Return the time in the metadata of a single file."""
     for tag in TIME_TAGS:
         span = time_of_text(sample.tags.get(tag, ""))
         if span is not None:

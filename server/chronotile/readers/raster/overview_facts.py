@@ -1,8 +1,8 @@
-"""Metadata of the overviews of raster files, and what in them contradicts the native level.
+"""Metadata of the overviews of raster files, and contradictions to the native level.
 
-The native level decides what a file holds. An overview is read only if it states the same; its numbers may be averages,
-and averages over cells that are masked, missing or classes are wrong in a way that no mask repairs afterwards. GDAL
-answers for an overview with the mask flags of the image, so its mask is looked for separately.
+The native level decides: an overview is read only if its metadata agree. Overviews may be averages, and averages over
+masked or missing cells or over classes are wrong in a way that no mask repairs. For an overview GDAL reports the mask
+flags of the image, so its mask is searched for separately.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from rasterio.enums import MaskFlags
 
 from chronotile.readers.encoding import encoding_fault, is_scaled
 from chronotile.readers.overviews import COPYING, is_mask_of_other_cells
-from chronotile.readers.raster.band_decoding import Band, FileBands, Stated, file_bands
+from chronotile.readers.raster.bands import Band, BandMetadata, FileBands, file_bands
 from chronotile.readers.raster.formats import VRT_END
 
 Dataset = Any
@@ -34,7 +34,7 @@ SHIFTED = (
 )
 
 MAX_SOURCES = 16
-"""Files of a VRT whose overviews are compared; overviews of a VRT with more are skipped."""
+"""Overviews of a VRT with more source files than this are skipped."""
 
 ENLARGED = 256
 
@@ -49,17 +49,17 @@ class UnlikeOverview(OSError):
 class OverviewFacts:
     """The metadata of an overview."""
 
-    stated: Stated
+    stated: BandMetadata
     resampling: str | None
-    """The resampling that made it, in GDAL's words; `None` if it is unknown."""
+    """Resampling that made it, in GDAL's words; `None` if unknown."""
     has_mask: bool
     """Whether a mask or an alpha band is stored at this level."""
     states_mask: bool
-    """Whether there is a mask, but no alpha band, by its flags or those of the image."""
+    """Whether flags of the overview or the image state a mask that is not an alpha band."""
     is_of_codestream: bool
-    """Whether it is a resolution of the image itself, as in JPEG 2000, and has no metadata."""
+    """Whether it is a resolution of the codestream, as in JPEG 2000, without metadata."""
     fault: str | None
-    """Contradictions of the files that hold it."""
+    """Contradiction in the files that contain it; `None` without any."""
 
 
 def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
@@ -73,19 +73,19 @@ def overview_facts(dataset: Dataset, path: str) -> OverviewFacts:
     has_alpha, is_masked = MaskFlags.alpha in flags, MaskFlags.per_dataset in flags
     is_external = Path(f"{path}.ovr").is_file()
     native = _native_shape(path) if is_masked and not has_alpha else None
-    own_mask_of = native if native and _is_mask_stored(dataset, path, native) else None
+    mask_shape = native if native and _is_mask_stored(dataset, path, native) else None
     resampling = dataset.tags(1).get("RESAMPLING")
     fault = _fault_of_files(dataset, path, is_external=is_external)
-    if fault is None and own_mask_of:
+    if fault is None and mask_shape:
         is_beside = Path(f"{path}.msk").is_file()
-        if is_mask_of_other_cells(resampling, *dataset.shape, native=own_mask_of, is_external=is_beside):
+        if is_mask_of_other_cells(resampling, *dataset.shape, native=mask_shape, is_external=is_beside):
             fault = SHIFTED
     if fault is None and has_alpha and resampling == "MODE":
         fault = "its numbers are the most frequent ones of transparent cells too (gdaladdo -r mode; take -r nearest)"
     return OverviewFacts(
-        stated=Stated.of(dataset),
+        stated=BandMetadata.from_dataset(dataset),
         resampling=resampling,
-        has_mask=has_alpha or own_mask_of is not None,
+        has_mask=has_alpha or mask_shape is not None,
         states_mask=is_masked and not has_alpha,
         is_of_codestream=dataset.driver == "JP2OpenJPEG" and not is_external,
         fault=fault,
@@ -98,7 +98,7 @@ def _native_shape(path: str) -> tuple[int, int]:
 
 
 def _is_mask_stored(dataset: Dataset, path: str, native: tuple[int, int]) -> bool:
-    """Return whether the mask of a file has an overview of this size.
+    """Return whether the mask of a file is stored at the size of the overview.
 
     GDAL lists the overviews of a mask only as those of a VRT over it, and none of less than 128 pixels: this VRT is
     `ENLARGED` times as large as the mask.
@@ -121,12 +121,12 @@ def _fault_of_files(dataset: Dataset, path: str, *, is_external: bool) -> str | 
     if not path.lower().endswith(VRT_END):
         return None
     listed = list(listed_files(path, ".//Overview/SourceFilename"))
-    found = (_fault_of_copy(each, dataset, is_band=True) for each in listed)
-    return next(filter(None, found), None) or (None if listed else _fault_of_sources(path, dataset))
+    faults = (_fault_of_copy(i, dataset, is_band=True) for i in listed)
+    return next(filter(None, faults), None) or (None if listed else _fault_of_sources(path, dataset))
 
 
 def listed_files(path: str, elements: str) -> Iterator[str]:
-    """Yield the files that elements of a VRT, here or elsewhere, name."""
+    """Yield the paths and URLs that the elements of a VRT name."""
     with rasterio.open(path) as native:
         (text,) = native.tags(ns="xml:VRT").values()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
@@ -136,7 +136,7 @@ def listed_files(path: str, elements: str) -> Iterator[str]:
 
 
 def _fault_of_copy(path: str, dataset: Dataset, *, is_band: bool = False) -> str | None:
-    """Return in what the bands or the place of a file of overviews contradict the image.
+    """Return how the bands or the georeference of a file with overviews contradict the image.
 
     Args:
         path: The file.
@@ -151,19 +151,18 @@ def _fault_of_copy(path: str, dataset: Dataset, *, is_band: bool = False) -> str
         if file.transform == Affine.identity():
             return None
         corners = ((0, 0), (1, 0), (1, 1))
-        own, image = (
-            np.array([each.transform @ (x * each.width, y * each.height) for x, y in corners])
-            for each in (file, dataset)
+        corners_of_file, image = (
+            np.array([z.transform @ (x * z.width, y * z.height) for x, y in corners]) for z in (file, dataset)
         )
         cell = np.abs(file.transform[:6]).reshape(2, 3)[:, :2].max()
-        is_there = np.abs(own - image).max() <= cell
-        return None if is_there else "its file places it elsewhere than the image, or the other way round"
+        is_aligned = np.abs(corners_of_file - image).max() <= cell
+        return None if is_aligned else "its file places it elsewhere than the image, or the other way round"
 
 
 def _fault_of_sources(path: str, dataset: Dataset) -> str | None:
-    """Return why overviews that GDAL derives from the sources of a VRT do not have its numbers."""
+    """Return why overviews that GDAL derives from the sources of a VRT may have other numbers than the VRT."""
     with rasterio.open(path) as vrt:
-        sources = [each for each in vrt.files if each != path and not each.endswith(_BESIDE)]
+        sources = [f for f in vrt.files if f != path and not f.endswith(_BESIDE)]
     if len(sources) > MAX_SOURCES:
         return f"it is made of overviews of {len(sources)} files, of which at most {MAX_SOURCES} are compared"
     for source in sources:
@@ -183,7 +182,7 @@ def _fault_of_sources(path: str, dataset: Dataset) -> str | None:
 
 @lru_cache(maxsize=4096)
 def overview_fault(bands: FileBands, facts: OverviewFacts) -> str | None:
-    """Return in what an overview contradicts the native bands of its file; `None` if it can be read like them."""
+    """Return how an overview contradicts the native bands of its file; `None` if it can be read like them."""
     if facts.fault is not None or facts.is_of_codestream:
         return facts.fault
     count = len(facts.stated.dtypes)

@@ -1,15 +1,15 @@
-"""Checksums of PNG pictures, which GDAL does not need: of a damaged one it returns memory that nothing has written."""
+"""Checksums of PNG files. GDAL does not check them, and returns uninitialised memory for a damaged file."""
 
 from zlib import crc32
 
-from chronotile.readers.tiff import Read
+from chronotile.readers.tiff import ReadBytes
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNK_BYTES = 1 << 30
 
 
-def is_whole_png(read: Read, start: int = 0) -> bool:
-    """Return whether each part of a picture, up to its end, has the checksum that it states.
+def is_whole_png(read: ReadBytes, start: int = 0) -> bool:
+    """Return whether each chunk of a PNG, up to its end, has the checksum that it states.
 
     Args:
         read: Returns bytes of a file from an offset, fewer at its end.
@@ -26,3 +26,16 @@ def is_whole_png(read: Read, start: int = 0) -> bool:
             return False
         at += size + 12
     return True
+
+
+def require_whole_png(read: ReadBytes) -> None:
+    """Check the checksums of a PNG file; other files pass.
+
+    Args:
+        read: Returns bytes of the file from an offset, fewer at its end.
+
+    Raises:
+        OSError: A chunk is missing or has another checksum.
+    """
+    if read(0, len(SIGNATURE)) == SIGNATURE and not is_whole_png(read):
+        raise OSError("the file is damaged: a part of it is missing or has another checksum; copy it again")

@@ -83,7 +83,7 @@ class ZarrKind(SourceKind):
             return [str(root)]
         linked = linked_store(root)
         stores = [root] if linked is None or not linked.is_dir() else [root, linked]
-        return [str(each) for store in stores for each in self._metadata(store)]
+        return [str(m) for store in stores for m in self._metadata(store)]
 
     def root_document(self, spec: SourceSpec) -> Path | None:
         """Return the root document of Zarr v3, which each commit replaces."""

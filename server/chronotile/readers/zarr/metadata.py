@@ -108,7 +108,7 @@ class Folder:
 
     def children(self, path: str) -> list[str]:
         """Return the names of all folders under a path."""
-        return sorted(each.name for each in (self._root / path).iterdir() if each.is_dir())
+        return sorted(i.name for i in (self._root / path).iterdir() if i.is_dir())
 
 
 class KeyValues:

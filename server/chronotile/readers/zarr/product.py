@@ -92,14 +92,14 @@ def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tup
         raise UnsupportedSource(
             f"none of its arrays can be served: {findings[0].message if findings else 'it has none'}"
         )
-    findings += [finding for _group, found in understood for finding in found.findings]
+    findings += [finding for _group, u in understood for finding in u.findings]
     return understood, list(dict.fromkeys(findings))
 
 
 def _variables(root: GroupNode, spec: SourceSpec) -> list[tuple[VariableSpec, list[_Place]]]:
     places = list(_places(root))
     if not spec.variables:
-        return [(VariableSpec(id=name), found) for name, found in _named(places).items()]
+        return [(VariableSpec(id=name), n) for name, n in _named(places).items()]
     variables = []
     for variable in spec.variables.values():
         found = _places_of(variable.name or variable.id, places)
@@ -178,7 +178,7 @@ def _adapted_field(field: Field) -> Field:
     if "fill_value" in attrs and "_FillValue" not in attrs:
         attrs["_FillValue"] = attrs["fill_value"]
     if isinstance(attrs.get("flag_meanings"), list):
-        attrs["flag_meanings"] = " ".join(str(each).replace(" ", "_") for each in attrs["flag_meanings"])
+        attrs["flag_meanings"] = " ".join(str(a).replace(" ", "_") for a in attrs["flag_meanings"])
     if attrs.get("units") == _COUNTS and "scale_factor" in attrs:
         attrs["units"] = "1"  # of the values
     if isinstance(attrs.get("proj:epsg"), int):

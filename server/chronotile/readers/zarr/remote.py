@@ -84,11 +84,11 @@ class Gaps:
         """
         now_s = monotonic()
         with self._lock:
-            known = {each: self._known[each] for each in files if each in self._known}
-        due = [each for each in files if each not in known or now_s - known[each].asked_s >= KEPT_S]
+            known = {f: self._known[f] for f in files if f in self._known}
+        due = [f for f in files if f not in known or now_s - known[f].asked_s >= KEPT_S]
         known |= self._ask(due, read_deadline())
-        there = [(file, each) for file, each in known.items() if each.state is not None]
-        if any(each.since_s >= opened_s for _file, each in there):
+        there = [(file, k) for file, k in known.items() if k.state is not None]
+        if any(t.since_s >= opened_s for _file, t in there):
             return True
         if any(not file.is_shard for file, _each in there):
             raise Away("its server answers without content for a chunk that is there")
@@ -103,8 +103,8 @@ class Gaps:
             self._looked_s = now_s
             due = (
                 file
-                for file, each in self._known.items()
-                if now_s - each.asked_s >= KEPT_S and (file.is_shard or each.state is None)
+                for file, k in self._known.items()
+                if now_s - k.asked_s >= KEPT_S and (file.is_shard or k.state is None)
             )
             files = list(islice(due, LOOKED_AT_ONCE))
         with suppress(OSError):  # a read reports it
@@ -170,7 +170,7 @@ def parts_of(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Part]:
     """
     for splits in product(*(_splits(part, length) for part, length in zip(selection, chunk, strict=True))):
         target = tuple(target for target, _own, _first in splits if target is not None)
-        yield Part(target, tuple(own for _, own, _first in splits), tuple(first for *_, first in splits))
+        yield Part(target, tuple(s for _, s, _first in splits), tuple(first for *_, first in splits))
 
 
 def _splits(part: int | slice | list[int], length: int) -> list[tuple[slice | None, int | slice | list[int], int]]:

@@ -143,7 +143,7 @@ def _failure(said: str) -> Exception:
         return UnsupportedSource(
             "it is of Icechunk's format 2, which needs icechunk 2 and Python 3.12; the installed one reads format 1"
         )
-    is_missing = any(each in said for each in ("not found", "NotFound", "No such file", "NoSuchKey"))
+    is_missing = any(x in said for x in ("not found", "NotFound", "No such file", "NoSuchKey"))
     if is_missing and "branch" not in said:
         return Damaged("objects of the repository are missing")
     if is_missing:
@@ -214,7 +214,7 @@ async def _documents(store: Any) -> list[tuple[str, bytes]]:  # noqa: ANN401 -- 
     from zarr.api.asynchronous import open_group
 
     root = await open_group(store=store, mode="r", zarr_format=3)
-    nodes = [("", root), *[each async for each in root.members(max_depth=MAX_DEPTH)]]
+    nodes = [("", root), *[m async for m in root.members(max_depth=MAX_DEPTH)]]
     return [
         (
             f"{path}/zarr.json".lstrip("/"),

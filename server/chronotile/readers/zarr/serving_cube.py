@@ -208,7 +208,7 @@ class ServingCube(Reader):
         """Return (time,) pixels of one native cell."""
         if not indexes:
             return Pixels(np.empty(0, dtype=self._state.info.variables[variable].encoding.dtype))
-        return self._read(variable, lambda state, own: state.cells(variable, indexes, (row, column), own))
+        return self._read(variable, lambda state, x: state.cells(variable, indexes, (row, column), x))
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of blocks of a layout."""
@@ -218,7 +218,7 @@ class ServingCube(Reader):
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid."""
         part = (slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop))
-        return self._read(variable, lambda state, own: state.cells(variable, indexes, part, own), along=along)
+        return self._read(variable, lambda state, x: state.cells(variable, indexes, part, x), along=along)
 
     def has_fast_cells(self, variable: str) -> bool:  # noqa: ARG002 -- all are laid out alike
         """Return whether there is a layout of series."""
@@ -226,7 +226,7 @@ class ServingCube(Reader):
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
         """Return (time, cell) pixels of native cells, from the layout of series."""
-        return self._read(variable, lambda state, own: state.cells(variable, indexes, (rows, columns), own))
+        return self._read(variable, lambda state, x: state.cells(variable, indexes, (rows, columns), x))
 
     def _read(self, variable: str, read: Callable[[State, Along], NumberArray], *, along: Along = "time") -> Pixels:
         """What is read of one state: along time, from the maps where the series are damaged and there are both."""
@@ -295,8 +295,8 @@ class ServingCube(Reader):
             commit=commit,
             info=info,
             positions=positions,
-            stored={name: stored(self._folder, each.array) for name, each in found.variables.items()},
-            overlay={name: stored(self._folder / OVERLAY, each.array) for name, each in found.variables.items()},
+            stored={name: stored(self._folder, v.array) for name, v in found.variables.items()},
+            overlay={name: stored(self._folder / OVERLAY, v.array) for name, v in found.variables.items()},
         )
 
 

@@ -64,7 +64,7 @@ def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches
     if node is None:
         return _cube(root, store, spec, caches)  # which says what is wrong
     nodes = root.all_arrays() if node.is_alone else [node]
-    metadata = [RemoteMetadata(spec.href, each, is_now=True) for each in nodes]
+    metadata = [RemoteMetadata(spec.href, n, is_now=True) for n in nodes]
     cube = _cube(store.read_group(), store, spec, caches)  # what was read before the look may be of another state
     for each in metadata:
         each.look()
@@ -74,7 +74,7 @@ def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches
 def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches) -> Cube:
     groups = _level_groups(root)
     below = () if spec.variables or is_product(root) else _unserved(root, groups)
-    others = group_findings([_group(each, store, spec) for each in below], REMEDY)
+    others = group_findings([_group(b, store, spec) for b in below], REMEDY)
     understood, findings = _understand_all(groups, root, store, spec, others=others)
     variables: dict[str, CubeVariable] = {}
     for name, levels in _by_variable(understood).items():
@@ -153,8 +153,7 @@ def _by_variable(understood: list[tuple[GroupNode, CfVariables]]) -> dict[str, l
         for name, variable in found.variables.items():
             levels.setdefault(name, []).append((group, variable))
     return {
-        name: sorted(each, key=lambda level: -level[1].grid.width * level[1].grid.height)
-        for name, each in levels.items()
+        name: sorted(e, key=lambda level: -level[1].grid.width * level[1].grid.height) for name, e in levels.items()
     }
 
 
@@ -187,7 +186,7 @@ def _unlike(level: _Level, native: CfVariable) -> str | None:
         "its times are not those of the native level": len(times) != len(whole.times)
         or bool((np.abs(times.starts - whole.times.starts) > SAME_TIME).any()),
         "its flags or classes are not those of the native level": encoding.flags != whole.encoding.flags
-        or [each.value for each in own.classes] != [each.value for each in whole.classes],
+        or [c.value for c in own.classes] != [c.value for c in whole.classes],
         fault: fault is not None,
         "its values are directions, of which it may have plain means; chronotile optimise writes circular ones": (
             whole.encoding.circle is not None and CIRCLE not in level[0].arrays[level[1].array].attrs
@@ -204,5 +203,5 @@ def _unlike(level: _Level, native: CfVariable) -> str | None:
 def _is_coarser(grid: NativeGrid, native: NativeGrid) -> bool:
     """Return whether a grid has fewer cells over the same place; overviews may omit parts of cells at the edge."""
     most = EDGE_CELLS * grid.resolution
-    is_same_place = all(abs(own - other) <= most for own, other in zip(grid.bbox, native.bbox, strict=True))
+    is_same_place = all(abs(b - other) <= most for b, other in zip(grid.bbox, native.bbox, strict=True))
     return grid.width * grid.height < native.width * native.height and is_same_place

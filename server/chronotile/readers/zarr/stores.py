@@ -124,13 +124,13 @@ def load_texts(store: Store, node: ArrayNode) -> AnyArray:
     guard_blosc()
     documents, _root = open_documents(store.href)
     chunks = range(-(-node.shape[0] // node.files[0]))
-    names = [f"{node.path}/{name}" for name in (node.document, ".zattrs")] + [node.file_of([each]) for each in chunks]
+    names = [f"{node.path}/{name}" for name in (node.document, ".zattrs")] + [node.file_of([c]) for c in chunks]
     found = {name.lstrip("/"): documents.read(name.lstrip("/")) for name in names}
     prototype = default_buffer_prototype()
     copy = {name: prototype.buffer.from_bytes(body) for name, body in found.items() if body is not None}
     array = zarr.open_array(zarr.storage.MemoryStore(copy), path=node.path, mode="r")
     values = np.asarray(array[:]).tolist()
-    return np.array([each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in values])
+    return np.array([v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values])
 
 
 def open_group(href: str, allowed: Places | None = None, *, names: Iterable[str] = ()) -> tuple[Store, GroupNode]:
@@ -229,7 +229,7 @@ def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
     stated = _stated_by_layouts(groups)
     nodes = {name: replace(node, attrs=stated.get(node.path, {}) | node.attrs) for name, node in nodes.items()}
     fields = {name: _field(name, _drop_fill(node, name in of_coordinates), store) for name, node in nodes.items()}
-    levels = tuple(attributes for each in groups for attributes in (stated.get(each.path, {}) | each.attrs,))
+    levels = tuple(attributes for g in groups for attributes in (stated.get(g.path, {}) | g.attrs,))
     return FieldSet(fields, {**root.attrs, **group.attrs}, levels)
 
 
@@ -240,7 +240,7 @@ def _groups_above(group: GroupNode, root: GroupNode) -> list[GroupNode]:
     for name in below.split("/") if below and group is not root else ():
         if name in chain[-1].groups:
             chain.append(chain[-1].groups[name])
-    return [group, *reversed([each for each in chain if each is not group])]
+    return [group, *reversed([c for c in chain if c is not group])]
 
 
 def levels_listed(attrs: Json) -> Iterator[tuple[str, Json]]:

@@ -27,7 +27,7 @@ from chronotile.core.web.places import Places, is_local
 from chronotile.http.problems import problem_response
 from chronotile.http.retry_after import add_error_caching
 from chronotile.protocols.common.query.kvp import integer, number
-from chronotile.readers.raster.geotiff_only import geotiff_reader, without_xarray
+from chronotile.readers.raster.geotiff_only import geotiff_reader, hide_xarray
 from chronotile.readers.remote.gdal_plugin import gdal_files
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     if places.remotes:
         require_configured("s3", f"a URL in {SETTING}")
         gdal_files()  # before the first file is opened
-    with without_xarray():
+    with hide_xarray():
         from fastapi import Depends, FastAPI, Query
         from titiler.core.dependencies import PartFeatureParams
         from titiler.core.factory import TilerFactory

@@ -1,1 +1,1 @@
-"""Coarser copies of raster files that have none: previews in files, and what their blocks imply."""
+"""Coarser levels of raster files without overviews: previews on disk, and levels made while reading."""

@@ -1,4 +1,4 @@
-"""Previews of raster files without overviews: built in the background, stored on disk, read in place of the files."""
+"""Previews of raster files without overviews: built in the background, stored on disk, read instead of the files."""
 
 import logging
 from dataclasses import dataclass
@@ -15,50 +15,53 @@ from chronotile.readers.caches.disk import DiskCache, FilledFolder
 from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.library_errors import one_line, opening
 from chronotile.readers.overviews import Counting
-from chronotile.readers.raster.overviews.implied import make_pixels, preview_file
-from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout, read_made, read_pixels
+from chronotile.readers.raster.handle import NATIVE_LEVEL, FileLayout, RasterHandle
+from chronotile.readers.raster.overviews.implied import make_pixels
+from chronotile.readers.raster.overviews.preview_files import preview_file
+from chronotile.readers.raster.pool import HandlePool
+from chronotile.readers.raster.thinning import read_made, read_pixels
 
 _log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-"""Of previews and of how they are made; those of other versions are not found, and make room in time."""
+"""Version of previews and how they are made; previews of other versions are ignored, and evicted in time."""
 
 END = ".preview"
-"""Of the names of files."""
+"""End of the names of preview files."""
 
-LEAST_FACTOR = 8
-"""Cells along a side that a previewed cell stands for at least: what is finer takes few reads, and much room."""
+MIN_FACTOR = 8
+"""Finest previewed level, in native cells along a side of a cell: finer levels need few reads and much space."""
 
 MAX_WAITING = 256
-"""Previews that wait to be built; others are queued when they are requested again."""
+"""Previews in the queue; others are queued when they are requested again."""
 
 MAX_HOPELESS = 10_000
-"""Previews known not to be of use, so that they are not tried again and again."""
+"""Previews that failed and are not tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a preview is of: one band of a file, at the levels made of one that is stored."""
+    """The identity of a preview: one band of a file, at the levels made from one stored level."""
 
     path: str
     band: int
     stored: int
-    layout: Layout
-    """Of the stored level."""
+    layout: FileLayout
+    """Layout of the stored level."""
     factors: tuple[int, ...]
     """Ascending, each twice the one before."""
     counting: Counting
     has_mask: bool
 
     def name(self, state: FileState) -> str:
-        """Return the name under which it is stored, another for each state of the file."""
+        """Return the name of the stored preview, which depends on the fingerprint of the file."""
         parts = (FORMAT_VERSION, self.path, *state, self.band, self.stored, self.factors, self.counting, self.has_mask)
         return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewsState:
-    """The state of the cache and what was done, for metrics."""
+    """Size of the cache and number of built previews, for metrics."""
 
     bytes: int
     max_bytes: int
@@ -69,7 +72,7 @@ class PreviewsState:
 
 
 class Previews(FilledFolder[tuple[Preview, FileState]]):
-    """The previews of this machine, of which this process builds some.
+    """The previews on this machine. Each process builds the previews that it misses.
 
     Args:
         folder: Of the files.
@@ -83,23 +86,23 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
     def read(self, preview: Preview, factor: int, window: Window, *, step: int = 1, files: HandlePool) -> Pixels | None:
         """Return (y, x) pixels of a window of the level of that factor, of every `step`-th row and column.
 
-        `None` where there is no preview of the file as it is now: one will be built. `files` opens previews.
+        `None` if the current file has no preview; one is queued. `files` opens previews.
 
         Raises:
-            OSError: The file itself is gone.
+            OSError: The file is missing.
         """
         if local_path(preview.path) is None:
-            return None  # all of a file elsewhere would have to be fetched
+            return None  # building it would read the whole remote file
         state = file_state(preview.path)
         name = preview.name(state)
         try:
             pixels = self._read(name, preview, factor, window, step=step, files=files)
-        except (RasterioError, _Misfit) as error:
+        except (RasterioError, _MisfitPreview) as error:
             _log.warning("a preview is damaged and will be recreated: %s", one_line(error))
             self._folder.remove(name)
             pixels = None
         except OSError:
-            pixels = None  # it is not there
+            pixels = None  # the preview is missing
         if pixels is not None:
             self._folder.touch(name)
         else:
@@ -108,7 +111,7 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
 
     @property
     def state(self) -> PreviewsState:
-        """The state of the cache now, of all processes, and what this one has done since it began."""
+        """Size of the cache of all processes, and the work of this process since it started."""
         count, size = self._folder.usage()
         with self._changed:
             return PreviewsState(
@@ -128,10 +131,10 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
             _require_shape(handle, preview, factor)
             return read_made(handle, window, step=step)
 
-    def _make(self, name: str, wanted: tuple[Preview, FileState]) -> bool:
+    def _make(self, name: str, request: tuple[Preview, FileState]) -> bool:
         try:
             with opening("a file"):
-                data = self._made(*wanted)
+                data = self._build(*request)
         except ChronotileError as error:
             if not self._closing.is_set():
                 _log.info("a preview was not made: %s", error.message)
@@ -145,15 +148,15 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
             self._give_up(name)
         return True
 
-    def _made(self, preview: Preview, state: FileState) -> bytes:
-        """The bytes of a preview of a file that is in this state, before and after."""
+    def _build(self, preview: Preview, state: FileState) -> bytes:
+        """Return the bytes of a preview of a file that has this fingerprint before and after."""
         layout = preview.layout
-        # Of its own, so that what is read here stays open, and in GDAL's cache, no longer than it takes.
+        # In a separate pool, so that the file stays open and in GDAL's cache no longer than necessary.
         with HandlePool(max_idle=0).lend(preview.path, preview.stored + NATIVE_LEVEL) as handle:
             if handle.state != state or not handle.layout.matches(layout):
                 raise ChronotileError("the file was replaced")
             levels = make_pixels(
-                lambda region: self._stored(handle, preview, region),
+                lambda region: self._read_stored(handle, preview, region),
                 Window(0, layout.height, 0, layout.width),
                 preview.factors,
                 preview.counting,
@@ -164,14 +167,14 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
         finest = layout.transform @ Affine.scale(preview.factors[0])
         return preview_file([levels[factor] for factor in preview.factors], finest)
 
-    def _stored(self, handle: Handle, preview: Preview, region: Window) -> Pixels:
+    def _read_stored(self, handle: RasterHandle, preview: Preview, region: Window) -> Pixels:
         if self._closing.is_set():
             raise ChronotileError("the server is shutting down")
         pixels = read_pixels(handle, preview.band, region, has_mask=preview.has_mask)
         return Pixels(as_meant(pixels.numbers, preview.counting.encoding.dtype), pixels.valid)
 
     def _give_up(self, name: str) -> None:
-        """Never try that one again, which is of one state of one file."""
+        """Never try this preview again; its name contains the fingerprint of the file."""
         with self._changed:
             self._failed += 1
             if len(self._hopeless) >= MAX_HOPELESS:
@@ -184,12 +187,12 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
             self._failed += 1
 
 
-class _Misfit(Exception):
-    """A preview is not what its name says."""
+class _MisfitPreview(Exception):
+    """A preview does not have the expected size or type."""
 
 
-def _require_shape(handle: Handle, preview: Preview, factor: int) -> None:
+def _require_shape(handle: RasterHandle, preview: Preview, factor: int) -> None:
     shape = -(-preview.layout.height // factor), -(-preview.layout.width // factor)
     kinds = (preview.counting.encoding.dtype,) * (2 if preview.has_mask else 1)
     if handle.dataset.shape != shape or handle.dataset.dtypes != kinds:
-        raise _Misfit(f"it has {handle.dataset.shape} pixels of {handle.dataset.dtypes}")
+        raise _MisfitPreview(f"it has {handle.dataset.shape} pixels of {handle.dataset.dtypes}")

@@ -239,7 +239,7 @@ class ReferenceArray(ZarrArray):
         if not ranges:
             return {}
         data = self._files.read(list(ranges.values()))
-        return {number: self._decode(number, each) for number, each in zip(ranges, data, strict=True)}
+        return {number: self._decode(number, d) for number, d in zip(ranges, data, strict=True)}
 
     def _decode(self, number: int, data: bytes) -> NumberArray:
         """The chunk, which is cached."""

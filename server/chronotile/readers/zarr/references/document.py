@@ -47,7 +47,7 @@ def render(text: str, names: Mapping[str, Value]) -> str:
         return text
     if len(text) > MAX_TEXT:
         raise UnsupportedSource(f"a template has more than {MAX_TEXT} characters")
-    rendered = _BRACES.sub(lambda found: str(_evaluate(found[1].strip(), names)), text)
+    rendered = _BRACES.sub(lambda x: str(_evaluate(x[1].strip(), names)), text)
     if len(rendered) > MAX_TEXT:
         raise UnsupportedSource(f"a rendered template has more than {MAX_TEXT} characters")
     return rendered
@@ -75,7 +75,7 @@ def _value(node: ast.expr, names: Mapping[str, Value]) -> Value:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_operand(node.operand, names)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
-        arguments = {str(each.arg): _value(each.value, names) for each in node.keywords}
+        arguments = {str(k.arg): _value(k.value, names) for k in node.keywords}
         # A template sees its arguments alone, so none can call another.
         return render(str(names[node.func.id]), arguments)
     raise ValueError
@@ -143,11 +143,11 @@ def _entries(document: Mapping[str, Any]) -> dict[str, Entry]:
     templates: dict[str, Value] = {str(name): str(text) for name, text in (document.get("templates") or {}).items()}
     written = document.get("refs") or {}
     generators = document.get("gen") or []
-    count = len(written) + sum(math.prod(len(_values(of)) for of in each["dimensions"].values()) for each in generators)
+    count = len(written) + sum(math.prod(len(_values(of)) for of in g["dimensions"].values()) for g in generators)
     if count > MAX_REFERENCES:
         raise UnsupportedSource(f"at most {MAX_REFERENCES} references in a JSON document, {count} found; {REMEDY}")
     rendered: dict[str, str] = {}
-    entries = {key: _entry(each, templates, rendered) for key, each in written.items()}
+    entries = {key: _entry(w, templates, rendered) for key, w in written.items()}
     for each in generators:
         entries.update(_generated(each, templates))
     return entries
@@ -185,7 +185,7 @@ def _range(address: str, offset: int = 0, size: int | None = None) -> ByteRange:
 def _values(values: Sequence[Value] | Mapping[str, int]) -> Sequence[Value]:
     if isinstance(values, Mapping):
         return range(values.get("start", 0), values["stop"], values.get("step", 1))
-    if not isinstance(values, list) or not all(isinstance(each, str | int) for each in values):
+    if not isinstance(values, list) or not all(isinstance(v, str | int) for v in values):
         raise ValueError
     return values
 

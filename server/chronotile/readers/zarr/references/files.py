@@ -63,14 +63,14 @@ class ReferencedFiles:
             Away: Its server does not answer.
         """
         try:
-            places = {address: self._resolve(address) for address in {each.address for each in ranges}}
+            places = {address: self._resolve(address) for address in {r.address for r in ranges}}
         except UnsupportedSource as error:  # of references that are read as they are needed
             raise Damaged(error.message) from None
-        whole = [self._with_size(each._replace(address=places[each.address])) for each in ranges]
+        whole = [self._with_size(r._replace(address=places[r.address])) for r in ranges]
         by_address: dict[str, list[tuple[int, int]]] = {}
         for place, offset, size in whole:
             by_address.setdefault(place, []).append((offset, size))
-        parts = [_Part(place, span) for place, wanted in by_address.items() for span in joined(wanted)]
+        parts = [_Part(place, span) for place, b in by_address.items() for span in joined(b)]
         found = self._fetch(parts)
         return [cut(offset, size, *found[place]) for place, offset, size in whole]
 

@@ -132,7 +132,7 @@ def tables_of(
         if path is not None:
             by_path[path].append((name, entry))
     files: dict[str, int] = {}
-    tables = {path: ReferenceTable(arrays[path], found, files) for path, found in by_path.items()}
+    tables = {path: ReferenceTable(arrays[path], b, files) for path, b in by_path.items()}
     return tables, tuple(files)
 
 
@@ -170,7 +170,7 @@ def metadata_of(document: bytes) -> tuple[Mapping[str, bytes], int]:
     try:
         found = json.loads(document)
         size = found["record_size"]
-        documents = {key: json.dumps(each).encode() for key, each in found["metadata"].items()}
+        documents = {key: json.dumps(f).encode() for key, f in found["metadata"].items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnsupportedSource("its .zmetadata is not that of references: it has no record_size") from error
     if type(size) is not int or not 1 <= size <= MAX_RECORD_SIZE:
