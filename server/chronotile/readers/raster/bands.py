@@ -69,7 +69,7 @@ def file_bands(
 
     Args:
         dataset: An open rasterio dataset.
-        other_grid_bands: NumberArray of the bands on another grid than the first.
+        other_grid_bands: Numbers of the bands on another grid than the first.
         fault: Unreadable messages of the file, which have no band.
 
     Raises:
