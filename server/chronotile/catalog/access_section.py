@@ -1,4 +1,4 @@
-"""The sections `access` of the configuration: who may do what."""
+"""The sections `access` of the configuration: users, rights and quotas."""
 
 import re
 from dataclasses import fields
@@ -33,29 +33,29 @@ SubjectNames = tuple[SubjectName, ...]
 
 
 class RuleSection(Section):
-    """Who may do what: lists of public, group:NAME, user:NAME and key:NAME. For everyone else it does not exist."""
+    """Rights as lists of public, group:NAME, user:NAME and key:NAME. It is hidden from everyone else."""
 
     see: SubjectNames | None = None
-    """Who gets maps, values, series and descriptions; default: as the collection, which is as `access.default`."""
+    """Access to maps, values, series and descriptions; default: as for the collection, or else `access.default`."""
     download: SubjectNames | None = None
-    """Who of them gets whole files, coverages and Zarr stores; default: all of them."""
+    """Access to whole files, coverages and Zarr stores; default: as `see`."""
     process: SubjectNames | None = None
-    """Who of them runs processes and jobs; default: all of them."""
+    """Permission to run processes and jobs; default: as `see`."""
     publish: SubjectNames | None = None
-    """Who may write items."""
+    """Permission to write items."""
 
     def rule(self, inherited: Rule) -> Rule:
-        """Return the rule, with what is not written here as `inherited` has it."""
+        """Return the rule; rights without a list are those of `inherited`."""
         written = {name: getattr(self, name) for name in RIGHTS}
-        given = {name: frozenset(subjects) for name, subjects in written.items() if subjects is not None}
-        return Rule(**{**{name: getattr(inherited, name) for name in written}, **given})
+        subjects_by_right = {name: frozenset(subjects) for name, subjects in written.items() if subjects is not None}
+        return Rule(**{**{name: getattr(inherited, name) for name in written}, **subjects_by_right})
 
 
 class AmountsSection(Section):
-    """What each user may take in a day (UTC); what is not named has no limit."""
+    """Daily quota (UTC) of each user; amounts that are missing have no limit."""
 
     requests: Annotated[int, Field(ge=0)] | None = None
-    """Requests, whatever their answer."""
+    """Requests, including those that fail."""
     bytes: Annotated[int, Field(ge=0)] | None = None
     """Bytes of answers."""
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -77,7 +77,7 @@ class QuotaSection(Section):
     """Executions of processes, and estimates of them."""
 
     def quota(self) -> Quota:
-        """Return the amounts that are named."""
+        """Return the configured amounts by class of requests."""
         return {name: amounts.model_dump(exclude_none=True) for name, amounts in self}  # type: ignore[misc]
 
 
@@ -87,25 +87,25 @@ class AccessSection(Section):
     issuer: Annotated[Text, AfterValidator(_check_issuer)] | None = None
     """The OpenID Connect provider whose tokens are accepted, as its discovery document names it."""
     audience: Text | None = None
-    """What the claim `aud` of tokens must have."""
+    """Value that the claim `aud` of tokens must contain."""
     groups_claim: Text = "groups"
     """The claim that lists the groups of a user."""
     client_id: Text | None = None
-    """The client at the provider by which users sign in to the viewer; default: they cannot."""
+    """Client at the provider for signing in to the viewer; default: users cannot sign in there."""
     scope: Text = "openid"
-    """What the viewer requests of the provider: openid, and the scope that gives tokens their audience if one does."""
+    """Scopes that the viewer requests: openid, and the scope that adds the audience to tokens if one is needed."""
     organisation_claim: Text = "organization"
     """The claim that names the organisation of a user, for reports of usage."""
     operate: SubjectNames = ()
-    """Who may see metrics and usage."""
+    """Access to metrics and usage."""
     cog: SubjectNames = ()
-    """Who may open files at /cog: all files that CHRONOTILE_COG_PREFIXES allows, whatever collections they are of."""
+    """Access to files at /cog: all that CHRONOTILE_COG_PREFIXES allows, regardless of the rules of collections."""
     default: RuleSection = RuleSection()
-    """Of collections and sets of places without `access`; by default public."""
+    """Rule of collections and place sets without `access`; default: public."""
     quotas: dict[SubjectName, QuotaSection] = Field(default_factory=dict)
-    """By subject: what each user of it may take in a day. The largest amount of all subjects of a user holds."""
+    """Daily quotas by subject, for each of its users. A user with several subjects gets the largest amount."""
     usage_days: Annotated[int, Field(ge=1, le=36_500)] = 800
-    """After how many days counts of usage are deleted."""
+    """Days after which counts of usage are deleted."""
 
     @model_validator(mode="after")
     def _fit(self) -> "AccessSection":
@@ -116,22 +116,22 @@ class AccessSection(Section):
         return self
 
     def rules(self) -> AccessRules:
-        """Return what holds for all."""
+        """Return the settings that are independent of collections."""
         issuer = None
         if self.issuer is not None and self.audience is not None:
-            written = {each.name: getattr(self, each.name) for each in fields(IssuerSettings)}
+            written = {quota.name: getattr(self, quota.name) for quota in fields(IssuerSettings)}
             issuer = IssuerSettings(**written)
         return AccessRules(
             issuer=issuer,
             operate=frozenset(self.operate),
             cog=frozenset(self.cog),
-            quotas={subject: each.quota() for subject, each in self.quotas.items()},
+            quotas={subject: quota.quota() for subject, quota in self.quotas.items()},
             usage_days=self.usage_days,
         )
 
 
 def rule_of(*sections: RuleSection | None) -> Rule:
-    """Return the rule that sections make, each of which inherits from the one before."""
+    """Return the rule of nested sections, outermost first; each section inherits from the previous one."""
     rule = EVERYONE
     for section in sections:
         rule = rule if section is None else section.rule(rule)

@@ -1,4 +1,4 @@
-"""From a configuration and what its sources hold to the catalogue."""
+"""Builds the catalogue from a configuration and the metadata of its sources."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,18 +51,18 @@ def build_catalogue(
     unavailable: AbstractSet[str] = frozenset(),
     shipped: Mapping[str, Style] = MappingProxyType({}),
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
-    """Return the catalogue of the collections whose sources opened, and what could not be served of them.
+    """Return the catalogue of the collections whose sources opened, and findings about skipped parts.
 
     Args:
-        configuration: What is to be served.
-        infos: What the sources hold, by collection; a collection that is not here is left out without a word.
+        configuration: The checked configuration.
+        infos: Metadata of the sources by collection; collections that are missing here are skipped without a finding.
         styles: All styles by id.
-        places: The sets that could be read, by id.
+        places: The readable place sets by id.
         unavailable: Collections that are missing in `infos` because their source cannot be read now.
-        shipped: Styles that come with chronotile, by id: no rule hides them.
+        shipped: Styles that come with chronotile, by id; no rule hides them.
 
     Raises:
-        ConfigurationError: The configuration names styles that are not there.
+        ConfigurationError: The configuration names unknown styles.
     """
     raise_mistakes(style_mistakes(configuration.root, styles))
     findings = list[Finding]()
@@ -73,21 +73,27 @@ def build_catalogue(
             offer = _OpenedCollection(collection_id, section, infos[collection_id], default)
             collections += _build_collection(offer, styles, findings)
     collections = _drop_repeated_names(collections, findings)
-    made = {style.id: style for each in collections for layer in each.layers for style in layer.styles}
-    named = {each: dict(_configured_names(each, configuration.collections[each], default)) for each in unavailable}
+    styles_of_layers = {style.id: style for c in collections for layer in c.layers for style in layer.styles}
+    rules = {
+        missing_id: dict(_configured_names(missing_id, configuration.collections[missing_id], default))
+        for missing_id in unavailable
+    }
     catalogue = Catalogue(
         service=configuration.service.info(configuration.folder_of("service")),
         collections=tuple(collections),
-        styles={**{key: style for key, style in made.items() if style.is_categorical}, **styles},
+        styles={**{key: style for key, style in styles_of_layers.items() if style.is_categorical}, **styles},
         crs=configuration.crs,
         tile_matrix_sets=configuration.tile_matrix_sets,
         limits=configuration.service.limits,
         places=places or {},
-        unavailable={name: each for each, names in named.items() for name in names},
-        unopened={each: _unopened_collection(each, configuration.collections[each], default) for each in unavailable},
+        unavailable={name: missing_id for missing_id, names in rules.items() for name in names},
+        unopened={
+            missing_id: _unopened_collection(missing_id, configuration.collections[missing_id], default)
+            for missing_id in unavailable
+        },
         access=None if configuration.access is None else configuration.access.rules(),
-        rules_of_places={name: rule_of(default, each.access) for name, each in configuration.places.items()},
-        rules_of_unavailable={name: rule for names in named.values() for name, rule in names.items()},
+        rules_of_places={name: rule_of(default, p.access) for name, p in configuration.places.items()},
+        rules_of_unavailable={name: rule for names in rules.values() for name, rule in names.items()},
         rules_of_styles=_rules_of_styles(configuration, styles, default),
         shipped_styles=shipped,
     )
@@ -112,26 +118,26 @@ def _unopened_collection(collection_id: str, section: CollectionSection, default
 def _configured_names(
     collection_id: str, section: CollectionSection, default: RuleSection | None
 ) -> Iterator[tuple[str, Rule]]:
-    """Yield the names of a collection and of what its configuration says is in it, each with its rule."""
+    """Yield the configured names of a collection and its layers, each with its rule."""
     yield collection_id, rule_of(default, section.access)
     sections: Mapping[str, VariableSection | CompositeSection] = {**section.variables, **section.composites}
-    for name, each in sections.items():
-        rule = rule_of(default, section.access, each.access)
-        yield each.layer or default_id(collection_id, name), rule
-        yield from ((alias.name, rule) for alias in each.aliases)
+    for name, part in sections.items():
+        rule = rule_of(default, section.access, part.access)
+        yield part.layer or default_id(collection_id, name), rule
+        yield from ((alias.name, rule) for alias in part.aliases)
 
 
 def _rules_of_styles(
     configuration: Configuration, styles: Mapping[str, Style], default: RuleSection | None
 ) -> dict[str, list[Rule]]:
-    """Return the rules of the configured variables that use a style, by its id."""
-    found = dict[str, list[Rule]]()
+    """Return the rules of the configured variables that use a style, by id of the style."""
+    rules = dict[str, list[Rule]]()
     for section in configuration.collections.values():
-        for name, each in section.variables.items():
+        for name, variable in section.variables.items():
             style = style_for_name(name, styles)
-            for used in each.styles or ([] if style is None else [style.id]):
-                found.setdefault(used, []).append(rule_of(default, section.access, each.access))
-    return found
+            for style_id in variable.styles or ([] if style is None else [style.id]):
+                rules.setdefault(style_id, []).append(rule_of(default, section.access, variable.access))
+    return rules
 
 
 def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
@@ -147,7 +153,7 @@ def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
 
 
 def _search_findings(configuration: Configuration) -> Iterator[Finding]:
-    """Warnings of properties to search by that no item has, as items of files have times alone."""
+    """Yield warnings about `search.properties` of items made from files, which have no properties."""
     for name, section in configuration.collections.items():
         properties = section.search.properties
         if section.source.tiles and properties:
@@ -156,7 +162,7 @@ def _search_findings(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _places_findings(catalogue: Catalogue) -> Iterator[Finding]:
-    """Warnings of sets that are no collection of OGC API."""
+    """Yield warnings about place sets that OGC API cannot list, because their name is already used."""
     for name in catalogue.places.keys() - offered_places(catalogue).keys():
         message = "a layer or collection has the same name, so that OGC API Features lacks these places; rename them"
         yield Finding("warning", f"places.{name}", message)
@@ -165,10 +171,10 @@ def _places_findings(catalogue: Catalogue) -> Iterator[Finding]:
 def _build_collection(
     offer: "_OpenedCollection", styles: Mapping[str, Style], findings: list[Finding]
 ) -> list[Collection]:
-    """The collection; none of one in which something is as nothing here foresees, and the others are served."""
+    """Return the collection in a list; an empty list and a finding if describing it fails in an unexpected way."""
     try:
         return list(_describe_collection(offer, styles, findings))
-    except Exception as error:  # PROJ and numpy have errors of their own for numbers of no sense
+    except Exception as error:  # PROJ and numpy raise various errors for absurd numbers; serve the other collections
         log.debug("a collection cannot be described", exc_info=error)
         findings.append(Finding("error", offer.id, f"left out: it cannot be described: {type(error).__name__}"))
         return []
@@ -177,7 +183,7 @@ def _build_collection(
 def _describe_collection(
     offer: "_OpenedCollection", styles: Mapping[str, Style], findings: list[Finding]
 ) -> Iterator[Collection]:
-    """Yield the collection, unless nothing of it can be drawn."""
+    """Yield the collection, unless it has no layer that can be drawn."""
     layers = list[Layer]()
     for layer in (*_variable_layers(offer, styles, findings), *_composite_layers(offer, findings)):
         if _has_extent(layer, findings):
@@ -205,29 +211,29 @@ def _describe_collection(
 
 
 def _clear_mask_of(section: CollectionSection, layers: Sequence[Layer]) -> Mask | None:
-    """What is clear: as configured, else guessed; what is masked already is."""
+    """Return the configured or guessed mask of clear pixels; `None` if variables are masked already."""
     if isinstance(section.clear, MaskSection):
         return Mask(section.clear.variable, section.clear.keep)
-    is_masked = any(each.mask is not None for each in section.variables.values())
+    is_masked = any(variable.mask is not None for variable in section.variables.values())
     return None if section.clear == "none" or is_masked else clear_mask(layers)
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenedCollection:
-    """A collection as configured, and what its source holds."""
+    """A configured collection and the metadata of its opened source."""
 
     id: str
     section: CollectionSection
     info: SourceInfo
     default: RuleSection | None
-    """The rule of collections without one."""
+    """Rule of collections without `access`."""
 
     @property
     def license(self) -> str | None:
         return self.section.license or self.info.license
 
     def attribution(self, times: TimeDomain) -> str | None:
-        """`{year}` is the year in which the last time lies, or its first and last; nothing without times."""
+        """Return the text; `{year}` becomes the year of the last time, or its first and last year, or nothing."""
         text = self.section.attribution or self.info.attribution
         if text is None or "{year}" not in text:
             return text
@@ -255,10 +261,10 @@ class _OpenedCollection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LayerParts:
-    """What a layer has of its source."""
+    """Properties of a layer that follow from its source."""
 
     title: str
-    """Where the configuration gives none."""
+    """Default if the configuration has no title."""
     content: VariableInfo | Composite
     times: TimeDomain
     styles: tuple[Style, ...]
@@ -266,31 +272,35 @@ class _LayerParts:
 
 
 def _variable_layers(offer: _OpenedCollection, styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Layer]:
-    """Yield the layers of the configured variables; where none are, of all that the source holds."""
-    held = offer.info.variables
+    """Yield the layers of the configured variables; of all variables in the source if none are configured."""
+    variables = offer.info.variables
     reported = {finding.place for finding in offer.info.findings if finding.severity == "error"}
-    for name, section in (offer.section.variables or {name: VariableSection() for name in held}).items():
+    for name, section in (offer.section.variables or {name: VariableSection() for name in variables}).items():
         layer_id = section.layer or default_id(offer.id, name)
-        if name not in held and name in reported:
-            continue  # a formula or a mask that cannot be; the reader says why
-        if name not in held:
-            message = f"left out: the source has no such variable{nearest(name, held)}; it has {list_names(held)}"
+        if name not in variables and name in reported:
+            continue  # an impossible formula or mask: the finding of the reader has the reason
+        if name not in variables:
+            message = (
+                f"left out: the source has no such variable{nearest(name, variables)}; it has {list_names(variables)}"
+            )
             findings.append(Finding("error", layer_id, message))
         elif not ID.fullmatch(layer_id):
             message = "left out: the name cannot be an id; configure the variable under another id, with name: its name"
             findings.append(Finding("warning", layer_id[:200], message))
         else:
-            variable, bounds = held[name], section.range
+            variable, bounds = variables[name], section.range
             if variable.encoding.circle is not None and section.resampling != "nearest":
                 message = "it has directions, of which resampling bilinear has no meaning; it is drawn with nearest"
                 findings.append(Finding("note", layer_id, message))
-            chosen = [styles[each] for each in section.styles or ()]
+            chosen = [styles[chosen_style] for chosen_style in section.styles or ()]
             chosen = chosen or [default_style(variable, styles, layer=layer_id)]
             drawing = _LayerParts(
                 title=variable.title or name,
                 content=variable,
                 times=variable.times,
-                styles=tuple(each if bounds is None else stretch_style(each, bounds) for each in chosen),
+                styles=tuple(
+                    chosen_style if bounds is None else stretch_style(chosen_style, bounds) for chosen_style in chosen
+                ),
                 resampling=section.resampling if variable.encoding.circle is None else "nearest",
             )
             yield offer.layer(layer_id, section, drawing)
@@ -315,7 +325,7 @@ def _composite_layers(offer: _OpenedCollection, findings: list[Finding]) -> Iter
             times=times,
             styles=(composite_style(section.range),),
             resampling="nearest"
-            if any(each.encoding.circle for each in (red, green, blue))
+            if any(channel.encoding.circle for channel in (red, green, blue))
             else offer.section.variables.get(section.variables[0], VariableSection()).resampling,
         )
         yield offer.layer(layer_id, section, drawing)
@@ -333,7 +343,7 @@ def _has_extent(layer: Layer, findings: list[Finding]) -> bool:
 
 
 def _default_findings(layer: Layer) -> list[Finding]:
-    """A time that the layer does not have cannot be its default."""
+    """Return a warning if the layer has no time in its configured default."""
     default = layer.time_rules.default
     if isinstance(default, str) or not len(layer.times) or layer.times.within(default):
         return []
@@ -354,14 +364,14 @@ def _years(times: TimeDomain) -> str:
 
 
 def _drop_repeated_names(collections: Sequence[Collection], findings: list[Finding]) -> list[Collection]:
-    """Layers of variables that no configuration lists may have the id of something else."""
-    taken = {collection.id for collection in collections}
-    taken |= {alias.name for collection in collections for layer in collection.layers for alias in layer.aliases}
+    """Drop layers whose id is used already; this concerns variables that the configuration does not list."""
+    names = {collection.id for collection in collections}
+    names |= {alias.name for collection in collections for layer in collection.layers for alias in layer.aliases}
     unique = list[Collection]()
     for collection in collections:
-        layers = [layer for layer in collection.layers if layer.id not in taken]
+        layers = [layer for layer in collection.layers if layer.id not in names]
         message = "left out: this name is in use already; set another one with layer: NAME"
-        findings += [Finding("error", layer.id, message) for layer in collection.layers if layer.id in taken]
-        taken |= {layer.id for layer in layers}
+        findings += [Finding("error", layer.id, message) for layer in collection.layers if layer.id in names]
+        names |= {layer.id for layer in layers}
         unique.append(replace(collection, layers=tuple(layers)))
     return [collection for collection in unique if collection.layers]

@@ -1,4 +1,4 @@
-"""The catalogue: all that is served, and the one place where names are looked up."""
+"""The catalogue: everything that the server offers, and all lookups of names."""
 
 import difflib
 import heapq
@@ -27,91 +27,97 @@ _CRS_CODE = re.compile(
     r"(?P<authority>[A-Za-z]{2,10})(?:[:/][0-9.]{0,10})?[:/](?P<code>[A-Za-z0-9]{1,12})"
 )
 MAX_LISTED = 12
-"""Names given in place of an unknown one that resembles none."""
+"""Accepted names that an error lists if the unknown name resembles none of them."""
 
 MAX_COMPARED = 500
-"""Names that an unknown one is compared with: those that begin most like it."""
+"""Names that an unknown name is compared with: the ones with the longest common prefix."""
 
 _OTHER_CODES = {
     **dict.fromkeys(("CRS:84", "CRS:CRS84", "OGC:84"), "OGC:CRS84"),
     **dict.fromkeys(("EPSG:900913", "EPSG:102100", "ESRI:102100", "EPSG:102113"), "EPSG:3857"),
 }
-"""Codes that clients write for others; those of Web Mercator are older than its own."""
+"""Synonyms of CRS codes that clients use; the ones of Web Mercator are older than EPSG:3857."""
 _EPSG_CODE = re.compile(r"EPSG:(\d{4,5})", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """Everything that is served, as one value; a new configuration makes a new one."""
+    """The collections, layers, styles and places of an archive; a new configuration makes a new catalogue."""
 
     service: ServiceInfo
     collections: tuple[Collection, ...]
     styles: Mapping[str, Style]
-    """All styles by id, also as named ramps."""
+    """Styles by id."""
     crs: tuple[Crs, ...]
     tile_matrix_sets: tuple[TileMatrixSet, ...]
     limits: Limits = field(default_factory=Limits)
     places: Mapping[str, PlaceSet] = field(default_factory=dict)
-    """Sets of places by id."""
+    """Place sets by id."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
-    """Names that are configured for collections whose source was never open, since it is away: the collection."""
+    """Configured names (collections, layers, aliases) whose source could not be opened yet, with their collection."""
     unopened: Mapping[str, Collection] = field(default_factory=dict)
-    """Those collections as they are configured, by id: without layers, and with an extent that is not known."""
+    """Collections of `unavailable` by id, as configured: without layers, with the whole earth as extent."""
     access: AccessRules | None = None
-    """`None`: everyone may see everything."""
+    """`None`: everything is public."""
     rules_of_places: Mapping[str, Rule] = field(default_factory=dict)
     rules_of_unavailable: Mapping[str, Rule] = field(default_factory=dict)
-    """By the names of `unavailable`."""
+    """Rules by name in `unavailable`."""
     rules_of_styles: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
-    """Rules of the configured variables that use a style, by its id."""
+    """Rules of the configured variables that use a style, by id of the style."""
     shipped_styles: Mapping[str, Style] = field(default_factory=dict)
-    """Styles that come with chronotile, by id; a style of the same id in `styles` replaces one."""
+    """Styles that come with chronotile, by id; `styles` may override them."""
     clear: Mapping[str, Layer] = field(default_factory=dict)
-    """By id of a layer: the same without pixels that are not clear, which answers under an id that is not listed."""
+    """Layers that show only clear pixels, by id of the full layer; their own ids are not listed in documents."""
     partly_unavailable: frozenset[str] = frozenset()
-    """Collections of `unavailable` of which some names are hidden."""
+    """Collections in `unavailable` with names that are hidden from the client."""
 
     def restrict(self, subjects: frozenset[str], right: Right) -> "Catalogue":
-        """Return what a user has a right to: to them there is nothing else; itself where that is all."""
-        collections = tuple(filter(None, (_restrict_collection(each, subjects, right) for each in self.collections)))
+        """Return the catalogue as the subjects may see it; the same object if nothing is hidden from them."""
+        collections = tuple(
+            filter(None, (_restrict_collection(member, subjects, right) for member in self.collections))
+        )
         names = {name for name, rule in self.rules_of_unavailable.items() if rule.allows(subjects, right)}
         places = {name for name in self.places if self.rules_of_places[name].allows(subjects, right)}
-        of_styles = all(any(rule.allows(subjects, right) for rule in each) for each in self.rules_of_styles.values())
+        of_styles = all(
+            any(rule.allows(subjects, right) for rule in member) for member in self.rules_of_styles.values()
+        )
         is_whole = collections == self.collections and names == self.unavailable.keys() and places == self.places.keys()
         if is_whole and of_styles:
             return self
-        variables = {each.id: each.variables for each in collections}
-        shown = {layer.id for each in collections for layer in each.layers}
+        variables = {member.id: member.variables for member in collections}
+        visible_layers = {layer.id for member in collections for layer in member.layers}
         clear = {
-            name: each
-            for name, each in self.clear.items()
-            if name in shown and each.mask is not None and each.mask.variable in variables[each.collection]
+            name: member
+            for name, member in self.clear.items()
+            if name in visible_layers
+            and member.mask is not None
+            and member.mask.variable in variables[member.collection]
         }
-        partly_unavailable = frozenset(each for name, each in self.unavailable.items() if name not in names)
-        viewer, seen = self.service.viewer, replace(self, collections=collections)
-        if viewer.default_layer not in seen._layers_by_name:  # noqa: SLF001 -- its own class
+        partly_unavailable = frozenset(member for name, member in self.unavailable.items() if name not in names)
+        viewer, visible = self.service.viewer, replace(self, collections=collections)
+        if viewer.default_layer not in visible._layers_by_name:  # noqa: SLF001 -- its own class
             viewer = viewer.model_copy(update={"default_layer": None})
         return replace(
-            seen,
+            visible,
             service=replace(self.service, viewer=viewer),
-            styles=self._granted_styles(seen, subjects, right),
-            places={name: each for name, each in self.places.items() if name in places},
-            unavailable={name: each for name, each in self.unavailable.items() if name in names},
+            styles=self._granted_styles(visible, subjects, right),
+            places={name: member for name, member in self.places.items() if name in places},
+            unavailable={name: member for name, member in self.unavailable.items() if name in names},
             partly_unavailable=partly_unavailable,
             clear=clear,
             unopened={
-                name: each
-                for name, each in self.unopened.items()
-                if name not in partly_unavailable and each.access.allows(subjects, right)
+                name: member
+                for name, member in self.unopened.items()
+                if name not in partly_unavailable and member.access.allows(subjects, right)
             },
         )
 
-    def _granted_styles(self, seen: "Catalogue", subjects: frozenset[str], right: Right) -> dict[str, Style]:
-        """Return the styles without those that only hidden layers use, among them layers whose source is away."""
-        shown, used = seen._used_styles(), self._used_styles()  # noqa: SLF001 -- its own class
+    def _granted_styles(self, visible: "Catalogue", subjects: frozenset[str], right: Right) -> dict[str, Style]:
+        """Return the styles without those that only hidden layers use, including layers whose source is unavailable."""
+        visible_styles, hidden_or_used = visible._used_styles(), self._used_styles()  # noqa: SLF001 -- its own class
         for name, rules in self.rules_of_styles.items():
-            (shown if any(rule.allows(subjects, right) for rule in rules) else used).add(name)
-        hidden, shipped = used - shown, self.shipped_styles
+            (visible_styles if any(rule.allows(subjects, right) for rule in rules) else hidden_or_used).add(name)
+        hidden, shipped = hidden_or_used - visible_styles, self.shipped_styles
         return {
             name: shipped[name] if name in hidden else style
             for name, style in self.styles.items()
@@ -128,45 +134,45 @@ class Catalogue:
 
     @property
     def answering_layers(self) -> Iterator[Layer]:
-        """All layers, and those without pixels that are not clear, which are not listed."""
+        """All layers that clients may request, including the unlisted layers of `clear`."""
         return itertools.chain(self.layers, self.clear.values())
 
     @cached_property
     def _layers_by_name(self) -> dict[str, Layer]:
-        named = {layer.id: layer for layer in self.layers}
-        named |= {alias.name: layer for layer in self.layers for alias in layer.aliases}
-        return named | {layer.id: layer for layer in self.clear.values()}
+        layers = {layer.id: layer for layer in self.layers}
+        layers |= {alias.name: layer for layer in self.layers for alias in layer.aliases}
+        return layers | {layer.id: layer for layer in self.clear.values()}
 
     @cached_property
     def collections_by_id(self) -> Mapping[str, Collection]:
-        """The collections, each by its id."""
+        """The collections by id."""
         return {collection.id: collection for collection in self.collections}
 
     @cached_property
     def whole_collections(self) -> frozenset[str]:
-        """Those of which no layer is hidden from the client: they alone have items, which name all variables."""
-        return frozenset(each.id for each in self.collections if not each.is_partial)
+        """Collections without hidden layers. Only they offer items, because items list all variables."""
+        return frozenset(collection.id for collection in self.collections if not collection.is_partial)
 
     @cached_property
     def named_subjects(self) -> frozenset[str]:
-        """All that rules name: of other subjects it does not matter whether a user is one."""
+        """All subjects that appear in rules; other subjects of a user do not change the catalogue."""
         collections = (*self.collections, *self.unopened.values())
-        rules = [rule for each in collections for rule in (each.access, *(layer.access for layer in each.layers))]
+        rules = [rule for c in collections for rule in (c.access, *(layer.access for layer in c.layers))]
         rules += [*self.rules_of_places.values(), *self.rules_of_unavailable.values()]
         rules += itertools.chain.from_iterable(self.rules_of_styles.values())
         return frozenset[str]().union(*(rule.subjects for rule in rules))
 
     @cached_property
     def wholly_unavailable(self) -> frozenset[str]:
-        """Those whose source is away and of which no name is hidden from the client."""
+        """Collections in `unavailable` without hidden names."""
         return frozenset(self.unavailable.values()) - self.partly_unavailable
 
     def has_name(self, name: str) -> bool:
-        """Return whether a layer or a collection has that name."""
+        """Return whether a layer or collection has that name, even if its source is unavailable."""
         return name in self._layers_by_name or name in self.unavailable or name in self.collections_by_id
 
     def canonical_name(self, name: str) -> str:
-        """Return the id of the layer of that id or alias, or the name of a collection or of places; else nothing."""
+        """Return the id of the layer with that id or alias, or the name if it is a collection or place set, else ""."""
         layer = self._layers_by_name.get(name)
         if layer is not None:
             return layer.id
@@ -174,7 +180,7 @@ class Catalogue:
 
     @cached_property
     def offered_layers(self) -> tuple[tuple[str, Layer], ...]:
-        """Every name that documents list, with its layer: each layer's id, then its advertised aliases."""
+        """Names that documents list, with their layers: the id of each layer, then its advertised aliases."""
         return tuple(
             (name, layer)
             for layer in self.layers
@@ -182,11 +188,11 @@ class Catalogue:
         )
 
     def layer(self, name: str) -> Layer:
-        """Return the layer of that id or alias.
+        """Return the layer with that id or alias.
 
         Raises:
-            UnknownLayer: There is none; the message names the nearest.
-            SourceUnavailable: There may be one when its source is back.
+            UnknownLayer: No layer has the name; the message lists similar names.
+            SourceUnavailable: It may exist, but the source of its collection is unavailable.
         """
         layer = self._layers_by_name.get(name)
         if layer is None:
@@ -197,22 +203,22 @@ class Catalogue:
         return layer
 
     def collections_of(self, names: Iterable[str]) -> frozenset[str]:
-        """Return the ids of the collections of the layers that have these ids or aliases; other names are ignored."""
-        found = (self._layers_by_name.get(name) for name in names)
-        return frozenset(layer.collection for layer in found if layer is not None)
+        """Return the collections of the layers with these ids or aliases; other names are ignored."""
+        layers = (self._layers_by_name.get(name) for name in names)
+        return frozenset(layer.collection for layer in layers if layer is not None)
 
     def collection(self, collection_id: str) -> Collection:
-        """Return the collection of that id.
+        """Return the collection with that id.
 
         Raises:
-            UnknownLayer: There is none.
-            SourceUnavailable: Its source is away.
+            UnknownLayer: No collection has the id.
+            SourceUnavailable: Its source is unavailable.
         """
         collection = self.collections_by_id.get(collection_id)
         if collection is None:
             self.require_available(collection_id)
-            known = _accepted_names(collection_id, self.collections_by_id)
-            raise errors.UnknownLayer(f"collection {collection_id[:80]!r} is not known{known}", locator="collection")
+            hint = _accepted_names(collection_id, self.collections_by_id)
+            raise errors.UnknownLayer(f"collection {collection_id[:80]!r} is not known{hint}", locator="collection")
         return collection
 
     def require_available(self, name: str) -> None:
@@ -223,41 +229,41 @@ class Catalogue:
         """
         owner = self.unavailable.get(name)
         if owner is None:  # the layers of a collection without variables are not known: `collection.variable`
-            owner = next((each for each in set(self.unavailable.values()) if name.startswith(f"{each}.")), None)
+            owner = next((c for c in set(self.unavailable.values()) if name.startswith(f"{c}.")), None)
         if owner is not None:
             raise errors.SourceAway(f"the source of collection {owner} cannot be read now; try again later")
 
     def place_set(self, name: str) -> PlaceSet:
-        """Return the set of places of that id.
+        """Return the place set with that id.
 
         Raises:
-            UnknownPlace: There is none.
+            UnknownPlace: No place set has the id.
         """
-        found = self.places.get(name)
-        if found is None:
+        places = self.places.get(name)
+        if places is None:
             hint = _accepted_names(name, self.places) if self.places else "; the configuration has none"
             raise errors.UnknownPlace(f"set of places {name[:80]!r} is not known{hint}", locator="place")
-        return found
+        return places
 
     def place(self, name: str) -> Area:
-        """Return the place that `set/id` names.
+        """Return the polygon of the place `set/id`.
 
         Raises:
-            UnknownPlace: There is no such set, or no such place in it; the message names the nearest.
+            UnknownPlace: The set or the place in it is unknown; the message lists similar names.
         """
         set_id, _slash, place_id = name.partition("/")
-        found = self.place_set(set_id)
-        number = found.numbers.get(place_id)
+        place_set = self.place_set(set_id)
+        number = place_set.numbers.get(place_id)
         if number is None:
-            hint = _accepted_names(place_id, found.numbers)
+            hint = _accepted_names(place_id, place_set.numbers)
             raise errors.UnknownPlace(f"place {place_id[:80]!r} is not known in {set_id}{hint}", locator="place")
-        return found.areas_of([number])[0]
+        return place_set.areas_of([number])[0]
 
     def ramp(self, name: str) -> Style:
-        """Return the style whose colours a request wants stretched over another range.
+        """Return the style with that id, to be stretched over the range of a request.
 
         Raises:
-            UnknownStyle: There is not one of that name, or it has classes instead of a ramp.
+            UnknownStyle: No style has the id, or it has classes instead of a ramp.
         """
         style = self.styles.get(name)
         if style is None or style.is_categorical:
@@ -267,17 +273,17 @@ class Catalogue:
 
     @property
     def ramps(self) -> tuple[Style, ...]:
-        """The styles that `ramp` gives."""
+        """The styles that `ramp` accepts."""
         return tuple(style for style in self.styles.values() if not style.is_categorical)
 
     def tile_matrix_set(self, name: str) -> TileMatrixSet:
-        """Return the tile matrix set of that id, or else alias.
+        """Return the tile matrix set with that id or, if there is none, that alias.
 
         Raises:
             UnknownTileMatrixSet: It is not offered.
         """
-        by_id = [each for each in self.tile_matrix_sets if each.id == name]
-        by_alias = [each for each in self.tile_matrix_sets if name in each.aliases]
+        by_id = [s for s in self.tile_matrix_sets if s.id == name]
+        by_alias = [s for s in self.tile_matrix_sets if name in s.aliases]
         if by_id or by_alias:
             return (by_id or by_alias)[0]
         offered = ", ".join(tile_matrix_set.id for tile_matrix_set in self.tile_matrix_sets)
@@ -286,23 +292,23 @@ class Catalogue:
         )
 
     def offered_crs(self, name: str, owner: HasCrs | None = None) -> Crs:
-        """Return the CRS of that code (`EPSG:3857`, `CRS:84`, or OGC's URN or URI of it) if maps are offered in it.
+        """Return the CRS with that code (`EPSG:3857`, `CRS:84`, or its OGC URN or URI) if maps are offered in it.
 
-        The text never reaches PROJ, which would look a quarter of a second for a name it does not know.
+        The text never reaches PROJ, which searches a quarter of a second for an unknown name.
 
         Args:
             name: The code, or the name of a CRS of the owner.
-            owner: Whose own CRS, of a layer also those of its scenes, are accepted too.
+            owner: Layer or place set; the CRSs of its data (including items) are accepted too.
 
         Raises:
             UnsupportedCrs: It is unknown or not offered.
         """
-        code, own = _normalise_code(name), () if owner is None else owner.own_crs
-        same = (each for each in own if each.name == code or each.name.upper() == name.upper())
+        code, owner_crs = _normalise_code(name), () if owner is None else owner.own_crs
+        same = (c for c in owner_crs if c.name == code or c.name.upper() == name.upper())
         crs = self._crs_of_code(code) or next(same, None)
         if crs is None:
             offered = ", ".join(crs.name for crs in self.crs)
-            further = [each.name[: errors.MAX_SHOWN] for each in own if each not in self.crs]
+            further = [c.name[: errors.MAX_SHOWN] for c in owner_crs if c not in self.crs]
             more = " and others" if len(further) > MAX_LISTED else ""
             owned = "this layer" if isinstance(owner, Layer) else "these places"
             of_owner = f", and {', '.join(further[:MAX_LISTED])}{more} of {owned}" if further else ""
@@ -312,24 +318,24 @@ class Catalogue:
         return crs
 
     def is_crs_for_map_known(self, name: str) -> bool:
-        """Return whether `crs_for_map` answers without PROJ: the code is offered, or was looked up before."""
+        """Return whether `crs_for_map` needs no call of PROJ: the code is offered, or was looked up before."""
         code = _normalise_code(name)
-        found = _EPSG_CODE.fullmatch(code)
-        return found is None or self._crs_of_code(code) is not None or is_crs_for_maps_known(int(found[1]))
+        match = _EPSG_CODE.fullmatch(code)
+        return match is None or self._crs_of_code(code) is not None or is_crs_for_maps_known(int(match[1]))
 
     def crs_for_map(self, name: str) -> Crs:
-        """Return the CRS of that code if a map can be drawn in it: one that is offered, CRS84 or any other of EPSG.
+        """Return the CRS with that code if maps can be drawn in it: an offered CRS, CRS84 or any EPSG code.
 
-        One that is not known yet (`is_crs_for_map_known`) is looked up by PROJ: call it in a thread.
+        Call this in a thread unless `is_crs_for_map_known`: PROJ looks up other codes.
 
         Raises:
             UnsupportedCrs: It is unknown, or its axes do not point east and north.
         """
         code = _normalise_code(name)
         crs = self._crs_of_code(code) or (CRS84 if code == CRS84.name else None)
-        found = _EPSG_CODE.fullmatch(code)
-        if crs is None and found is not None:
-            crs = epsg_crs_for_maps(int(found[1]))
+        match = _EPSG_CODE.fullmatch(code)
+        if crs is None and match is not None:
+            crs = epsg_crs_for_maps(int(match[1]))
         if crs is None:
             offered = ", ".join(crs.name for crs in self.crs)
             problem = f"CRS {name[:80]!r} is not known, or maps cannot be drawn in it"
@@ -343,7 +349,7 @@ class Catalogue:
 
 
 def extent_of(layers: Iterable[Layer]) -> BBox:
-    """Return the box in CRS84 around layers, of which there is at least one.
+    """Return the bbox in CRS84 around at least one layer.
 
     Raises:
         InvalidParameter, UnsupportedCrs: A grid has no longitudes and latitudes.
@@ -352,41 +358,39 @@ def extent_of(layers: Iterable[Layer]) -> BBox:
 
 
 def _restrict_collection(collection: Collection, subjects: frozenset[str], right: Right) -> Collection | None:
-    """The collection with the layers that a user has a right to, described as if there were no others."""
+    """Return the collection with the visible layers only, described accordingly; `None` if all are hidden."""
     layers = tuple(layer for layer in collection.layers if layer.access.allows(subjects, right))
     if len(layers) == len(collection.layers):
         return collection
     if not layers:
         return None
-    hidden = {each.main_variable.name for each in collection.layers if each not in layers and not each.is_composite}
-    # A composite of hidden variables is granted as a picture: it has no values of theirs.
+    hidden = {f.main_variable.name for f in collection.layers if f not in layers and not f.is_composite}
+    # A composite of hidden variables is offered as a picture, but its values cannot be queried.
     layers = tuple(
-        replace(each, queryable=False) if hidden.intersection(of.name for of in each.variables) else each
-        for each in layers
+        replace(f, queryable=False) if hidden.intersection(of.name for of in f.variables) else f for f in layers
     )
     newest = max(layers, key=lambda layer: layer.times.starts[-1] if len(layer.times) else DISTANT_PAST)
     return replace(collection, layers=layers, bbox=extent_of(layers), attribution=newest.attribution, is_partial=True)
 
 
 def _normalise_code(name: str) -> str:
-    """The name that a CRS of that code goes by here; nothing where it is no code."""
-    found = _CRS_CODE.fullmatch(name)
-    code = f"{found['authority']}:{found['code']}".upper() if found else ""
+    """Return `AUTHORITY:CODE` with synonyms replaced; empty if the name is not a code."""
+    match = _CRS_CODE.fullmatch(name)
+    code = f"{match['authority']}:{match['code']}".upper() if match else ""
     return _OTHER_CODES.get(code, code)
 
 
-def _accepted_names(name: str, known: Names[str]) -> str:
-    """What is accepted in place of an unknown name: the nearest, whatever its case, or the first few."""
+def _accepted_names(name: str, names: Names[str]) -> str:
+    """Return the end of a message: the most similar accepted names, ignoring case, or else the first ones."""
     name = name[:80].lower()
-    compared = heapq.nlargest(MAX_COMPARED, known, key=lambda each: _common_prefix_length(name, each.lower()))
-    spelled = {each.lower(): each for each in compared}
-    close = [spelled[each] for each in difflib.get_close_matches(name, spelled, n=3, cutoff=0.5)]
+    compared = heapq.nlargest(MAX_COMPARED, names, key=lambda accepted: _common_prefix_length(name, accepted.lower()))
+    spelled = {accepted.lower(): accepted for accepted in compared}
+    close = [spelled[accepted] for accepted in difflib.get_close_matches(name, spelled, n=3, cutoff=0.5)]
     if close:
         return f"; the nearest {'is' if len(close) == 1 else 'are'} {', '.join(close)}"
-    first = ", ".join(itertools.islice(known, MAX_LISTED))
-    return f"; accepted are {first}{' and others' if len(known) > MAX_LISTED else ''}"
+    first = ", ".join(itertools.islice(names, MAX_LISTED))
+    return f"; accepted are {first}{' and others' if len(names) > MAX_LISTED else ''}"
 
 
 def _common_prefix_length(first: str, second: str) -> int:
-    # How many letters two names begin with alike.
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))

@@ -1,4 +1,4 @@
-"""Mistakes between parts of a configuration, found in what is written, whether or not each part is right by itself."""
+"""Mistakes between parts of a configuration, found in its YAML even if a part is invalid itself."""
 
 from collections.abc import Collection, Iterator
 
@@ -8,16 +8,16 @@ from chronotile.core.extras import missing_extra
 from chronotile.core.yaml_source import KeyPath, Mistake, Node, list_names, nearest
 
 NamePosition = tuple[str, KeyPath, Node]
-"""A name, where it stands, and its place."""
+"""A name, its key and its node."""
 
 
 def cross_mistakes(root: Node, kinds: Kinds) -> list[Mistake]:
-    """Return names given twice, variables that are not there, keys that the source's kind lacks, circles, languages."""
+    """Return repeated names, unknown variables, keys that the kind of source lacks, circles and unknown languages."""
     return [
         *_list_repeated_names(root),
-        *(mistake for found in _list_collections(root) for mistake in _composite_mistakes(*found)),
-        *(mistake for found in _list_collections(root) for mistake in kind_mistakes(*found, kinds)),
-        *(mistake for found in _list_collections(root) for mistake in derived_mistakes(*found)),
+        *(mistake for collection in _list_collections(root) for mistake in _composite_mistakes(*collection)),
+        *(mistake for collection in _list_collections(root) for mistake in kind_mistakes(*collection, kinds)),
+        *(mistake for collection in _list_collections(root) for mistake in derived_mistakes(*collection)),
         *_language_mistakes(root),
         *_webhook_mistakes(root),
         *_access_mistakes(root),
@@ -25,7 +25,7 @@ def cross_mistakes(root: Node, kinds: Kinds) -> list[Mistake]:
 
 
 def _access_mistakes(root: Node) -> Iterator[Mistake]:
-    """Yield rules without `access` at the top, which would hold for nobody, and a provider without its library."""
+    """Yield rules without `access` at the top, which would have no effect, and a provider without its library."""
     issuer = root.child("access", "issuer")
     missing = missing_extra("access", "issuer") if issuer.text else None
     if missing is not None:
@@ -43,15 +43,15 @@ def _access_mistakes(root: Node) -> Iterator[Mistake]:
     top = root.entries["access"]
     if "default" in top.entries:
         rules.append((top.entries["default"], ("access", "default")))
-    # What is left empty would be inherited, or public: of rules that is hardly meant.
+    # An empty value would be inherited or public, which is hardly intended in a rule.
     for rule, path in [(top, ("access",)), *rules]:
-        for each, where in [(rule, path), *((each, (*path, name)) for name, each in rule.entries.items())]:
-            if each.content is None:
-                yield Mistake(each.place, where, "is empty; write what it is, or remove it")
+        for value, where in [(rule, path), *((value, (*path, name)) for name, value in rule.entries.items())]:
+            if value.content is None:
+                yield Mistake(value.place, where, "is empty; write what it is, or remove it")
 
 
 def style_mistakes(root: Node, styles: Collection[str]) -> list[Mistake]:
-    """Return the styles that variables name and that are not there."""
+    """Return mistakes for unknown styles of variables."""
     return [
         Mistake(node.place, path, f"style {node.text!r} is not known{nearest(node.text, styles)}")
         for collection, _path in _list_collections(root)
@@ -109,15 +109,15 @@ def _list_layer_names(collection: str, path: KeyPath, content: Node) -> Iterator
 
 
 def _composite_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
-    """A name may be that of a variable and a composite only if their layers have ids of their own."""
-    known = collection.child("variables").entries
-    if not known:
+    """Yield unknown variables in composites."""
+    variables = collection.child("variables").entries
+    if not variables:
         return
     for name, composite in collection.child("composites").entries.items():
         for index, node in enumerate(composite.child("variables").items):
-            if node.text is not None and node.text not in known:
+            if node.text is not None and node.text not in variables:
                 yield Mistake(
-                    node.place, (*path, "composites", name, "variables", index), unknown_variable(node.text, known)
+                    node.place, (*path, "composites", name, "variables", index), unknown_variable(node.text, variables)
                 )
 
 
@@ -132,20 +132,20 @@ def _language_mistakes(root: Node) -> Iterator[Mistake]:
 
 
 def _webhook_mistakes(root: Node) -> Iterator[Mistake]:
-    known = root.child("collections").entries
+    collections = root.child("collections").entries
     for index, webhook in enumerate(root.child("service", "webhooks").items):
         node = webhook.child("collection")
-        if node.text is not None and node.text not in known:
-            problem = f"collection {node.text[:40]!r} is not configured{nearest(node.text, known)}"
+        if node.text is not None and node.text not in collections:
+            problem = f"collection {node.text[:40]!r} is not configured{nearest(node.text, collections)}"
             yield Mistake(node.place, ("service", "webhooks", index, "collection"), problem)
 
 
 def _list_titled(root: Node) -> Iterator[tuple[KeyPath, Node]]:
-    """Everything that has a title."""
+    """Yield every section that has a title."""
     yield ("service",), root.child("service")
     for key in ("base_maps", "overlays"):
-        for index, each in enumerate(root.child("service", "viewer", key).items):
-            yield ("service", "viewer", key, index), each
+        for index, section in enumerate(root.child("service", "viewer", key).items):
+            yield ("service", "viewer", key, index), section
     for name, places in root.child("places").entries.items():
         yield ("places", name), places
     for collection, path in _list_collections(root):
@@ -153,6 +153,3 @@ def _list_titled(root: Node) -> Iterator[tuple[KeyPath, Node]]:
         for kind in ("variables", "composites"):
             for name, content in collection.child(kind).entries.items():
                 yield (*path, kind, name), content
-
-
-# Mistakes in formulas and masks: what they name, and what cannot stand beside them.

@@ -10,9 +10,9 @@ _CLOUD = re.compile(r"\bclouds?\b")
 
 
 def clear_mask(layers: Iterable[Layer]) -> Mask | None:
-    """Return the clear classes of the first layer of classes that has clouds among them, by their names.
+    """Return the clear classes of the first layer whose class names include clouds; `None` if there is no such layer.
 
-    Land cover has vegetation but no clouds, and does not state what a date shows.
+    Land cover has no class for clouds and does not describe the quality of a date.
     """
     for layer in layers:
         variable, style = layer.main_variable, layer.styles[0]
@@ -22,8 +22,8 @@ def clear_mask(layers: Iterable[Layer]) -> Mask | None:
             or (variable.encoding.scale, variable.encoding.offset) != (1, 0)
         ):
             continue
-        classes = variable.classes or style.classes  # the file's own words before those of a style for its name
-        words = {each.value: each.label.lower().replace("_", " ").strip() for each in classes}
+        classes = variable.classes or style.classes  # names in the file are more reliable than names in a style
+        words = {c.value: c.label.lower().replace("_", " ").strip() for c in classes}
         keep = tuple(int(value) for value, label in words.items() if _CLEAR.fullmatch(label) and value == int(value))
         if keep and any(map(_CLOUD.search, words.values())):
             return Mask(variable.name, keep)

@@ -13,7 +13,7 @@ _SENTENCES = {
 
 
 def add_climatology_sentence(abstract: LocalisedText, times: TimeDomain) -> LocalisedText:
-    """Return the abstract of a layer, which says of a climatology that it is one, and of which years."""
+    """Return the abstract; for a climatology, with a sentence about its years in each language."""
     if not times.is_climatology:
         return abstract
     texts = abstract or dict.fromkeys(_SENTENCES, "")
@@ -21,14 +21,14 @@ def add_climatology_sentence(abstract: LocalisedText, times: TimeDomain) -> Loca
 
 
 def add_climatology_keyword(keywords: tuple[str, ...], times: TimeDomain) -> tuple[str, ...]:
-    """Return the keywords of a layer, among them that it is a climatology."""
+    """Return the keywords, with `climatology` if the layer is one."""
     return (
         (*keywords, CLIMATOLOGY_KEYWORD) if times.is_climatology and CLIMATOLOGY_KEYWORD not in keywords else keywords
     )
 
 
 def years_text(times: TimeDomain) -> str | None:
-    """Return the first and last year of a climatology; `None` where they are not known."""
+    """Return the years of a climatology, such as `1991-2020`; `None` if unknown."""
     span = times.climatology_span
     if span is None:
         return None
@@ -37,6 +37,6 @@ def years_text(times: TimeDomain) -> str | None:
 
 
 def _climatology_sentence(language: str, times: TimeDomain) -> str:
-    known, unknown = _SENTENCES.get(language, _SENTENCES[""])
+    with_years, without_years = _SENTENCES.get(language, _SENTENCES[""])
     years = years_text(times)
-    return unknown if years is None else known.format(years)
+    return without_years if years is None else with_years.format(years)

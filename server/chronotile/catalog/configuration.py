@@ -1,6 +1,6 @@
-"""The form of the configuration (docs/reference/configuration.md). What it says ends in values of the model.
+"""The top-level keys and collections of the configuration.
 
-The attribute docstrings are the reference: `docs/generate.py` makes `docs/reference/configuration.md` of them.
+`docs/generate.py` writes `docs/reference/configuration.md` from the attribute docstrings of all sections.
 """
 
 from typing import Annotated, Literal
@@ -20,15 +20,13 @@ from chronotile.core.model.collection import (
 )
 from chronotile.core.sections import Id, Section, Text
 
-# The key `select` of a variable: one step of each further dimension, such as depth.
 
-
-def _replace_none(given: object) -> object:
-    return {} if given is None else given
+def _replace_none(value: object) -> object:
+    return {} if value is None else value
 
 
 def _check_attribution(text: str) -> str:
-    unknown = [found for found in PLACEHOLDER.findall(text) if found != "{year}"]
+    unknown = [name for name in PLACEHOLDER.findall(text) if name != "{year}"]
     if unknown:
         raise ValueError(f"{unknown[0][:40]} is not valid; accepted is {{year}}")
     return text
@@ -53,13 +51,13 @@ class CollectionSection(Section):
     """One published product."""
 
     title: Localised | None = None
-    """Title; default: the source's own, or the id."""
+    """Title; default: the title in the source, or the id."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about it."""
     attribution: Annotated[Text, AfterValidator(_check_attribution)] | None = None
     """Included in every document and export; {year} becomes the year of the layer's last time."""
     license: Text | None = None
-    """SPDX identifier or URL; STAC and Records have other words, such as SPDX expressions, as text."""
+    """SPDX identifier or URL; STAC and Records write any other value as text."""
     keywords: tuple[Text, ...] = ()
     """Keywords for searches."""
     metadata: tuple[MetadataSection, ...] = ()
@@ -67,27 +65,27 @@ class CollectionSection(Section):
     source: SourceSection
     """Its files."""
     time: TimeSection = TimeSection()
-    """How times of requests are resolved."""
+    """Rules for resolving the times of requests."""
     mosaic: MosaicSection = MosaicSection()
-    """Of collections of items: how those of one time become one raster."""
+    """For collections of items: composition of the items of one time."""
     search: SearchSection = SearchSection()
-    """Of collections of items: what filters find by an index."""
+    """For collections of items: search and retention."""
     grid: TargetGridSection | None = None
-    """Of collections of items: the cells of coverages and cubes whose request names no CRS; maps and series need
-    none."""
+    """For collections of items: cells of coverages and cubes if the request names no CRS; maps and series do not need
+    it."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_replace_none)]] = Field(default_factory=dict)
     """Variables by id; default: all of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
     clear: MaskSection | Literal["none"] | None = None
-    """Pixels that the viewer shows as clear, `{variable: SCL, keep: [4, 5, 6]}`, or none; default: by the names
-    of the classes of a layer that has clouds among them, unless a variable has a mask."""
+    """Pixels that the viewer shows as clear, `{variable: SCL, keep: [4, 5, 6]}`, or none; default: from the class names
+    of the first layer with a class for clouds, unless a variable has a mask."""
     access: RuleSection | None = None
-    """Who may do what with its layers and items; needs `access` at the top."""
+    """Rights to its layers and items; needs `access` at the top."""
 
 
-def _wrap_pattern(given: object) -> object:
-    return (given,) if isinstance(given, str) else given
+def _wrap_pattern(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
 
 class RootSection(Section):
@@ -96,7 +94,7 @@ class RootSection(Section):
     include: Annotated[
         tuple[Text, ...], BeforeValidator(_wrap_pattern, json_schema_input_type=str | tuple[str, ...])
     ] = ()
-    """Other files with the same top-level keys, as patterns from the folder of this file."""
+    """Additional files with the same top-level keys, as patterns from the folder of this file."""
     service: ServiceSection = ServiceSection()
     """Settings of the whole service."""
     access: AccessSection | None = None
@@ -104,4 +102,4 @@ class RootSection(Section):
     collections: Annotated[dict[Id, CollectionSection], Field(min_length=1)]
     """Collections by id."""
     places: dict[Id, PlacesSection] = Field(default_factory=dict)
-    """Sets of named polygons by id."""
+    """Place sets by id."""

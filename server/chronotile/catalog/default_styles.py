@@ -1,4 +1,4 @@
-"""Which style a layer has whose configuration names none."""
+"""Styles of layers without configured styles."""
 
 import re
 from collections.abc import Mapping
@@ -21,39 +21,38 @@ _CANDIDATES = {
     "qa_pixel": ("landsat-qa",),
     **dict.fromkeys(("lst", "sst", "skt", "t2m", "d2m", "tas", "tmp", "temp", "temperature"), _TEMPERATURE),
 }
-"""Styles that suit a variable's name or a word of it, the best first."""
+"""Styles for the name of a variable or a word in it, best first."""
 
 GREYS = "greys"
 _CELSIUS = frozenset(("degc", "deg_c", "°c", "celsius", "degree_celsius", "degrees_celsius", "degreesc", "degree_c"))
 _KELVIN = frozenset(("k", "kelvin", "kelvins", "degk", "degree_kelvin", "degrees_kelvin", "degree_k"))
 ZERO_CELSIUS_K = 273.15
-"""In kelvin."""
 _FALLBACK_RANGE = (0.0, 1.0)
 _MIN_RELATIVE_HALF_WIDTH = 1e-6
 """Half the width of the range of a single value, as a share of that."""
 _MIN_RANGE_FRACTION = 0.05
-"""Values that fill less of a style's range than this would show one colour."""
+"""Values that cover a smaller fraction of a style's range would all have the same colour."""
 
 
 def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer: str) -> Style:
-    """Return the file's own classes, else the style that suits the variable's name, else greys over its values.
+    """Return the classes of the file, or the style for the variable's units or name, or greys over its values.
 
-    A style of classes that has all those of the file has more in it than they; a named ramp whose range the values do
-    not fit is stretched over the values. Units of temperature go before the name; kelvin have a range in kelvin.
+    A style that contains all classes of the file is preferred to the classes themselves. A ramp that does not suit the
+    observed values is stretched over them. Units of temperature take precedence over the name.
     """
-    named = temperature_style(variable, styles) or style_for_name(variable.name, styles)
+    style = temperature_style(variable, styles) or style_for_name(variable.name, styles)
     if variable.classes:
-        return named if named is not None and _has_all_classes(named, variable) else class_style(variable, layer=layer)
-    if named is None:
+        return style if style is not None and _has_all_classes(style, variable) else class_style(variable, layer=layer)
+    if style is None:
         return _greys(styles, variable.observed_range or _FALLBACK_RANGE)
-    seen = variable.observed_range
-    if named.is_categorical or seen is None or _is_suitable_range(seen, named.range):
-        return named
-    return stretch_style(named, seen)
+    observed = variable.observed_range
+    if style.is_categorical or observed is None or _is_suitable_range(observed, style.range):
+        return style
+    return stretch_style(style, observed)
 
 
 def is_temperature(variable: VariableInfo) -> bool:
-    """Return whether units, or without any the name, say that a variable is a temperature."""
+    """Return whether a variable is a temperature according to its units or, without units, its name."""
     units = variable.encoding.units.lower().replace(" ", "_")
     if units not in {"", "1"}:
         return units in _CELSIUS | _KELVIN
@@ -61,18 +60,18 @@ def is_temperature(variable: VariableInfo) -> bool:
 
 
 def temperature_style(variable: VariableInfo, styles: Mapping[str, Style]) -> Style | None:
-    """Return the style of a temperature, over kelvin if that is what it is in; nothing of another quantity."""
-    found = next((styles[name] for name in _TEMPERATURE if name in styles), None)
-    if found is None or found.is_categorical or variable.classes or not is_temperature(variable):
+    """Return the style of a temperature, with a range in kelvin if its units are; `None` for other quantities."""
+    style = next((styles[name] for name in _TEMPERATURE if name in styles), None)
+    if style is None or style.is_categorical or variable.classes or not is_temperature(variable):
         return None
-    if variable.encoding.units.lower() not in _KELVIN or found.id != _TEMPERATURE[0]:
-        return found
-    return stretch_style(found, (found.range[0] + ZERO_CELSIUS_K, found.range[1] + ZERO_CELSIUS_K))
+    if variable.encoding.units.lower() not in _KELVIN or style.id != _TEMPERATURE[0]:
+        return style
+    return stretch_style(style, (style.range[0] + ZERO_CELSIUS_K, style.range[1] + ZERO_CELSIUS_K))
 
 
 def class_style(variable: VariableInfo, *, layer: str) -> Style:
-    """Return the style of the classes that the file itself carries."""
-    values = [each.value for each in variable.classes]
+    """Return a style made of the classes in the file."""
+    values = [c.value for c in variable.classes]
     return Style(
         id=f"{layer}-classes",
         title=f"{variable.title or variable.name}, classes of the file",
@@ -82,12 +81,12 @@ def class_style(variable: VariableInfo, *, layer: str) -> Style:
 
 
 def composite_style(bounds: tuple[float, float]) -> Style:
-    """Return the one style of a composite, which paints each of its three variables from nothing to full."""
+    """Return the style of a composite: each of its three variables from black to full colour over `bounds`."""
     return stretch_style(replace(_GREYS, id="rgb", title="Red, green and blue"), bounds)
 
 
 def stretch_style(style: Style, bounds: tuple[float, float]) -> Style:
-    """Return a ramp's style over another range; one of classes as it is."""
+    """Return a ramp stretched over another range; a style with classes unchanged."""
     low, high = bounds
     if style.is_categorical or style.range == bounds:
         return style
@@ -96,7 +95,7 @@ def stretch_style(style: Style, bounds: tuple[float, float]) -> Style:
 
 
 def widen_range(low: float, high: float) -> tuple[float, float]:
-    """Return a range of values, one of a single value with what doubles of its size can tell from it on either side."""
+    """Return a range with low < high; a single value gets a margin that float64 can represent on both sides."""
     if low < high:
         return low, high
     half = max(0.5, abs(low) * _MIN_RELATIVE_HALF_WIDTH)
@@ -104,7 +103,7 @@ def widen_range(low: float, high: float) -> tuple[float, float]:
 
 
 def style_for_name(variable: str, styles: Mapping[str, Style]) -> Style | None:
-    """Return the style that suits a variable's name: a word of it is the style's id, or one known to go with it."""
+    """Return the style whose id is the name or a word in it, or that `_CANDIDATES` lists for that word."""
     candidates = [style for word in _split_words(variable) for style in _CANDIDATES.get(word, (word,))]
     return next((styles[style] for style in candidates if style in styles), None)
 
@@ -114,15 +113,15 @@ def _split_words(name: str) -> list[str]:
 
 
 def _has_all_classes(style: Style, variable: VariableInfo) -> bool:
-    return {each.value for each in style.classes} >= {each.value for each in variable.classes}
+    return {c.value for c in style.classes} >= {c.value for c in variable.classes}
 
 
-def _is_suitable_range(seen: tuple[float, float], bounds: tuple[float, float]) -> bool:
-    """Whether the values lie in or near the range and fill more than a sliver of it."""
+def _is_suitable_range(observed: tuple[float, float], bounds: tuple[float, float]) -> bool:
+    """Return whether the observed values lie in or near the range and cover enough of it."""
     low, high = bounds
     slack = 0.5 * (high - low)
-    lies_in = low - slack <= seen[0] and seen[1] <= high + slack
-    return lies_in and seen[1] - seen[0] >= _MIN_RANGE_FRACTION * (high - low)
+    lies_in = low - slack <= observed[0] and observed[1] <= high + slack
+    return lies_in and observed[1] - observed[0] >= _MIN_RANGE_FRACTION * (high - low)
 
 
 def _greys(styles: Mapping[str, Style], bounds: tuple[float, float]) -> Style:

@@ -8,19 +8,19 @@ from chronotile.core.model.expression import can_be_named, parse_expression
 from chronotile.core.yaml_source import KeyPath, Mistake, Node, list_names, nearest
 
 
-def unknown_variable(name: str, known: Collection[str]) -> str:
+def unknown_variable(name: str, accepted: Collection[str]) -> str:
     """Return the message about a variable that the collection does not have."""
-    problem = f"variable {name!r} is not one of the collection{nearest(name, known)}"
-    has = f"it has {list_names(known)}" if known else f"list {name!r} under its variables"
+    problem = f"variable {name!r} is not one of the collection{nearest(name, accepted)}"
+    has = f"it has {list_names(accepted)}" if accepted else f"list {name!r} under its variables"
     return f"{problem}; {has}"
 
 
 NUMBER_KEYS = ("name", "asset", "band", "select", "scale", "offset", "nodata", "valid_range", "dtype", "flags")
-"""Keys that describe stored numbers; a formula has none."""
+"""Keys that describe stored numbers; formulas cannot have them."""
 
 
 def derived_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
-    """Yield the mistakes of a collection's formulas and masks that no variable shows by itself."""
+    """Yield mistakes in formulas and masks that involve several variables of a collection."""
     variables = collection.child("variables").entries
     names = {name: _formula_names(variable) for name, variable in variables.items()}
     for name, variable in variables.items():
@@ -31,7 +31,7 @@ def derived_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
 
 
 def _formula_names(variable: Node) -> tuple[str, ...]:
-    """The variables that a formula takes; none where it is no formula, which another check reports."""
+    """Return the variables in a formula; none if it is invalid, which another check reports."""
     try:
         return parse_expression(variable.child("formula").text or "").names
     except InvalidParameter:
@@ -44,26 +44,26 @@ def _formula_mistakes(
     for key in NUMBER_KEYS:
         yield from refuse_key(variable, (key,), path, "a formula is not stored in a file; remove it")
     place, where = variable.entries["formula"].place, (*path, "formula")
-    for each in names[name]:
-        if each not in names:
+    for variable_name in names[name]:
+        if variable_name not in names:
             usable = [other for other in names if other != name and can_be_named(other)]
-            yield Mistake(place, where, unknown_variable(each, usable))
+            yield Mistake(place, where, unknown_variable(variable_name, usable))
     circle = _find_circle(name, names)
     if circle:
         yield Mistake(place, where, f"the formula takes itself: {' takes '.join(circle)}")
 
 
 def _find_circle(name: str, names: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The way from a formula back to itself, or nothing."""
-    ways, seen = [[name]], set[str]()
+    """Return the chain of variables from a formula back to itself, or an empty list."""
+    ways, visited = [[name]], set[str]()
     while ways:
         way = ways.pop()
-        for each in names.get(way[-1], ()):
-            if each == name:
+        for variable in names.get(way[-1], ()):
+            if variable == name:
                 return [*way, name]
-            if each not in seen:
-                seen.add(each)
-                ways.append([*way, each])
+            if variable not in visited:
+                visited.add(variable)
+                ways.append([*way, variable])
     return []
 
 
@@ -74,7 +74,7 @@ def _mask_mistakes(name: str, quality: Node, path: KeyPath, variables: Mapping[s
     if quality.text == name:
         yield Mistake(quality.place, where, "a variable cannot mask itself; use valid_range and flags")
     elif quality.text not in variables:
-        known = [other for other in variables if other != name]
-        yield Mistake(quality.place, where, unknown_variable(quality.text, known))
+        accepted = [other for other in variables if other != name]
+        yield Mistake(quality.place, where, unknown_variable(quality.text, accepted))
     elif "formula" in variables[quality.text].entries:
         yield Mistake(quality.place, where, f"{quality.text} is a formula; a mask must be a variable stored in a file")

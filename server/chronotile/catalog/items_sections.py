@@ -15,7 +15,7 @@ from chronotile.core.sections import Section, Text
 _PROPERTY = re.compile(r"-?[A-Za-z_][A-Za-z0-9_:.-]{0,99}")
 _ORDER_BY_START = "datetime"
 _ORDER_BY_NODATA = "s2:nodata_pixel_percentage"
-"""What Sentinel-2's catalogues call it; others have a property of their own, or none."""
+"""Fraction of missing pixels in catalogues of Sentinel-2; other catalogues have another property or none."""
 
 
 def _check_order(text: str) -> str:
@@ -28,17 +28,17 @@ def _check_order(text: str) -> str:
 
 
 class MosaicSection(Section):
-    """How the items of one time become one raster. Where an item has no value, the next one is used."""
+    """Composition of the items of one time. Pixels without a value are taken from the next item."""
 
     rule: MosaicRule = "first"
-    """The value where items overlap: of the first in the order of order_by, of the latest, of the one with the fewest
-    missing values, or the max, mean or median of all."""
+    """Value of pixels that several items cover: from the first item in the order of order_by, the latest, the one with
+    the fewest missing values, or the max, mean or median of all."""
     order_by: Annotated[Text, AfterValidator(_check_order)] | None = None
     """Property by which items are ordered, ascending, with - before it descending: eo:cloud_cover; equal values by item
-    id. Not with rule latest, which orders by time; with least_nodata the property that has the share of missing values,
-    by default s2:nodata_pixel_percentage. The first item of a place is also its native grid."""
+    id. Not with rule latest, which orders by time; with least_nodata the property with the fraction of missing values,
+    by default s2:nodata_pixel_percentage. The first item at a point also defines the native grid there."""
     too_many: Literal["footprints", "refuse"] = "footprints"
-    """What a map gets that needs more than max_pieces files: the outlines of the items, or an error."""
+    """Answer to maps that need more than max_pieces files: the footprints of the items, or an error."""
     max_pieces: Annotated[int, Field(ge=1, le=4096)] = 64
     """Maximum number of files that are opened for one picture."""
 
@@ -49,12 +49,12 @@ class MosaicSection(Section):
         return self
 
     def mosaic(self) -> Mosaic:
-        """Return how items are composed."""
+        """Return the rules for composing items."""
         order_by, is_descending = self.order()
         return Mosaic(**{**dict(self), "order_by": order_by, "is_descending": is_descending})
 
     def order(self) -> tuple[str | None, bool]:
-        """Return the property by which items are ordered, and whether descending."""
+        """Return the property that orders items (`None`: by id), and whether it is descending."""
         if self.rule == "latest":
             return _ORDER_BY_START, True
         if self.rule == "least_nodata" and self.order_by is None:
@@ -76,27 +76,27 @@ def _check_search_property(name: str) -> str:
 
 
 class SearchSection(Section):
-    """How items of a collection are found."""
+    """Search and retention of items."""
 
     properties: Annotated[
         tuple[Annotated[Text, AfterValidator(_check_search_property)], ...],
         AfterValidator(lambda names: tuple(dict.fromkeys(names))),
     ] = Field(default=(), max_length=8)
-    """Properties whose values = and IN of filters find by an index: grid:code, platform; at most 8. A change needs no
-    source: the index has them after the next chronotile index or serve."""
+    """Properties with a database index for = and IN in filters: grid:code, platform; at most 8. A change takes effect
+    after the next chronotile index or serve, without reading the source again."""
     keep_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
-    """Items whose time began longer ago are removed from the index by chronotile index, and their files stay; default:
-    none are. Not of mode live."""
+    """chronotile index removes items that started longer ago from the index; their files stay. Default: no limit. Not
+    for mode live."""
 
 
 class TargetGridSection(Section):
-    """Cells of one size, from the origin of a CRS on."""
+    """A lattice of square cells that starts at the origin of a CRS."""
 
     crs: CrsName
-    """Their CRS."""
+    """CRS of the cells."""
     resolution: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     """Side of a cell, in units of the CRS."""
 
     def grid(self) -> TargetGrid:
-        """Return the cells."""
+        """Return the lattice."""
         return TargetGrid(crs=self.crs, resolution=self.resolution)

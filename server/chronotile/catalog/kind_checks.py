@@ -15,7 +15,7 @@ _TIMES_OF_STORE = "for a store without times use times: [2020-06-01]"
 
 
 def kind_mistakes(collection: Node, path: KeyPath, kinds: Kinds) -> Iterator[Mistake]:
-    """Yield a kind that is not known, and keys of the source or of a variable that its kind does not have."""
+    """Yield an unknown kind, and keys of the source and its variables that the kind does not have."""
     written = collection.child("source", "kind")
     kind = kinds.get(kind_of_word(written.text or ""))
     if kind is not None:
@@ -29,8 +29,8 @@ def kind_mistakes(collection: Node, path: KeyPath, kinds: Kinds) -> Iterator[Mis
 
 
 def _source_mistakes(source: Node, path: KeyPath, kind: KindOptions, kinds: Kinds) -> Iterator[Mistake]:
-    of_files = join_words([name for name, each in kinds.items() if each.is_of_files], "and")
-    of_bands = join_words([name for name, each in kinds.items() if each.is_of_files and each.has_bands], "and")
+    of_files = join_words([name for name, k in kinds.items() if k.is_of_files], "and")
+    of_bands = join_words([name for name, k in kinds.items() if k.is_of_files and k.has_bands], "and")
     has_rasters = kind.is_of_files and kind.has_bands
     if not has_rasters and "{variable}" in (source.child("href").text or ""):
         yield Mistake(source.place, path, f"{{variable}} in href belongs to kind {of_bands}")
@@ -45,11 +45,11 @@ def _source_mistakes(source: Node, path: KeyPath, kind: KindOptions, kinds: Kind
 
 
 def _variable_mistakes(collection: Node, path: KeyPath, kind: KindOptions, kinds: Kinds) -> Iterator[Mistake]:
-    others = join_words([name for name, each in kinds.items() if each.has_bands != kind.has_bands], "or")
+    other_kinds = join_words([name for name, k in kinds.items() if k.has_bands != kind.has_bands], "or")
     for name, variable in collection.child("variables").entries.items():
         where = (*path, "variables", name)
         key, remedy = ("select", "choose a band") if kind.has_bands else ("band", "name the array with name")
-        problem = f"{key} belongs to sources of kind {others}; in kind {kind.name} {remedy}"
+        problem = f"{key} belongs to sources of kind {other_kinds}; in kind {kind.name} {remedy}"
         yield from refuse_key(variable, (key,), where, problem)
 
 
@@ -66,7 +66,7 @@ _CRS_PROBLEM = "items have CRSs of their own; remove it, and write it into files
 def items_mistakes(
     collection: Node, path: KeyPath, kind: KindOptions, kinds: Mapping[str, KindOptions]
 ) -> Iterator[Mistake]:
-    """Yield the keys of a collection and its variables that do not suit a source with, or without, items."""
+    """Yield keys of a collection and its variables that do not fit a source with items, or without them."""
     source = collection.child("source")
     has_items = kind.has_items or (kind.may_have_items and source.child("tiles").content is True)
     yield from _items_source_mistakes(source, (*path, "source"), kind, kinds)
@@ -88,7 +88,7 @@ def _items_source_mistakes(
     source: Node, path: KeyPath, kind: KindOptions, kinds: Mapping[str, KindOptions]
 ) -> Iterator[Mistake]:
     if not kind.may_have_items:
-        of_tiles = join_words([name for name, each in kinds.items() if each.may_have_items], "and")
+        of_tiles = join_words([name for name, k in kinds.items() if k.may_have_items], "and")
         yield from refuse_key(source, ("tiles",), path, f"tiles belongs to kind {of_tiles}")
     if not kind.has_items:
         for key in _STAC_KEYS:
@@ -103,15 +103,15 @@ def _items_source_mistakes(
 
 def refuse_key(node: Node, keys: KeyPath, path: KeyPath, problem: str) -> Iterator[Mistake]:
     """Yield one mistake if `node` has the key at `keys`, even if its value is empty."""
-    found = node.follow(keys)
-    if len(found) == len(keys) + 1:
-        yield Mistake(found[-1].place, (*path, *keys), problem)
+    nodes = node.follow(keys)
+    if len(nodes) == len(keys) + 1:
+        yield Mistake(nodes[-1].place, (*path, *keys), problem)
 
 
 def _kind_names(kinds: Mapping[str, KindOptions]) -> str:
-    return join_words([name for name, each in kinds.items() if each.has_items], "and")
+    return join_words([name for name, k in kinds.items() if k.has_items], "and")
 
 
 def _kinds_with_items(kinds: Mapping[str, KindOptions]) -> str:
-    tiled = [f"{name} with tiles: true" for name, each in kinds.items() if each.may_have_items]
-    return f"kind {join_words([*(name for name, each in kinds.items() if each.has_items), *tiled], 'and')}"
+    tiled = [f"{name} with tiles: true" for name, k in kinds.items() if k.may_have_items]
+    return f"kind {join_words([*(name for name, k in kinds.items() if k.has_items), *tiled], 'and')}"

@@ -1,4 +1,4 @@
-"""Kinds of values that several sections of the configuration hold."""
+"""Types of values that several sections of the configuration use."""
 
 import re
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 def join_words(names: Iterable[str], last: str) -> str:
-    """Return names as a sentence has them: `a, b and c`; empty without names."""
+    """Return names as `a, b and c`, with `last` before the last one; empty without names."""
     *first, end = [*names] or [""]
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
-def _wrap_text(given: object) -> object:
-    return {"": given} if isinstance(given, str) else given
+def _wrap_text(text: object) -> object:
+    return {"": text} if isinstance(text, str) else text
 
 
 def language(tag: str) -> str:
-    """Return a language tag, or the empty one that stands for any language."""
+    """Return the tag, or raise `ValueError`; the empty tag stands for any language."""
     if tag and not _LANGUAGE.fullmatch(tag):
         raise ValueError(f"{tag[:20]!r} is not a language; accepted are tags such as en, nl or pt-BR")
     return tag
@@ -47,9 +47,9 @@ def _check_crs(name: str) -> str:
     return name
 
 
-def as_time_text(given: object) -> object:
+def as_time_text(value: object) -> object:
     """Return a bare year, which is a number in YAML, as text."""
-    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _check_time(text: str) -> str:

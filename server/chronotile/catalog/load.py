@@ -1,4 +1,4 @@
-"""Configuration files read, put together and checked; every mistake is reported at once."""
+"""Reads, merges and checks configuration files; all mistakes are reported together."""
 
 import glob
 from collections.abc import Collection, Mapping
@@ -22,20 +22,20 @@ from chronotile.core.yaml_source import KeyPath, Mistake, Node, Place, raise_mis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """What is served, as the configuration says it."""
+    """The checked configuration of an archive."""
 
     service: ServiceSection
     access: AccessSection | None
     collections: Mapping[str, CollectionSection]
-    """By id."""
+    """Collections by id."""
     places: Mapping[str, PlacesSection]
-    """By id of the set."""
+    """Place sets by id."""
     crs: tuple[Crs, ...]
     tile_matrix_sets: tuple[TileMatrixSet, ...]
     root: Node
-    """What was written, and where."""
+    """The merged YAML with the position of each value."""
     kinds: Kinds
-    """Of its sources."""
+    """Options of the kinds of its sources, by name of the kind."""
 
     def folder_of(self, *path: str) -> Path:
         """Return the folder from which relative paths at that key count: the one of its file."""
@@ -45,16 +45,16 @@ class Configuration:
 def load_configuration(
     file: Path, *, kinds: Kinds, environment: Mapping[str, str], styles: Collection[str] | None = None
 ) -> Configuration:
-    """Return the configuration that a file and those it includes hold.
+    """Return the configuration in a file and the files that it includes.
 
     Args:
-        file: The file; messages name it as it is given here.
-        kinds: Of the sources that can be read.
-        environment: Where `${NAME}` takes its value from.
-        styles: Ids of the styles there are; `None` leaves unknown ones to `build_catalogue`.
+        file: The main file; messages repeat this path unchanged.
+        kinds: Options of the kinds of sources.
+        environment: Values of `${NAME}`.
+        styles: Ids of existing styles; `None` leaves this check to `build_catalogue`.
 
     Raises:
-        ConfigurationError: With all mistakes, those of unreadable files included.
+        ConfigurationError: Lists all mistakes, including unreadable files.
     """
     root, mistakes = _read_all(file, environment)
     if not root.entries:
@@ -63,7 +63,7 @@ def load_configuration(
 
 
 def read_configured_id(file: Path, *, environment: Mapping[str, str]) -> str | None:
-    """Return `service.id` of a configuration, if it has one; nothing else of it is checked.
+    """Return `service.id` of a configuration, or `None`, without checking anything else.
 
     Raises:
         ConfigurationError: A file cannot be read, or the id is not valid.
@@ -83,10 +83,10 @@ def read_configured_id(file: Path, *, environment: Mapping[str, str]) -> str | N
 def parse_configuration(
     values: Mapping[str, object], *, file: Path, kinds: Kinds, styles: Collection[str] | None = None
 ) -> Configuration:
-    """Return the configuration of values that no file holds, as if `file` held them.
+    """Return the configuration made of `values`, as if they were written in `file`.
 
     Raises:
-        ConfigurationError: With all mistakes.
+        ConfigurationError: Lists all mistakes.
     """
     return _validate(yaml_source.node_of(values, str(file)), [], styles, kinds)
 
@@ -112,16 +112,16 @@ def _validate(root: Node, mistakes: list[Mistake], styles: Collection[str] | Non
 
 
 def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[Node, list[Mistake]]:
-    """Return all files as one; each is read once, however many include it."""
+    """Return the merged files; each is read once, even if several files include it."""
     start = Place(str(file), 1)
     waiting: list[tuple[Path, Place, KeyPath]] = [(file, start, ())]
-    seen: set[Path] = set()
+    read_paths: set[Path] = set()
     merged, mistakes = Node(start, {}), list[Mistake]()
     while waiting:
         path, named_at, key = waiting.pop(0)
-        if path.resolve() in seen:
+        if path.resolve() in read_paths:
             continue
-        seen.add(path.resolve())
+        read_paths.add(path.resolve())
         node, wrong = _read(path, named_at, key, environment=environment)
         included, missing = _list_included(node, path)
         waiting += included
@@ -146,7 +146,7 @@ def _read(path: Path, named_at: Place, key: KeyPath, *, environment: Mapping[str
 
 def _list_included(node: Node, path: Path) -> tuple[list[tuple[Path, Place, KeyPath]], list[Mistake]]:
     written = node.child("include")
-    found, mistakes = list[tuple[Path, Place, KeyPath]](), list[Mistake]()
+    files, mistakes = list[tuple[Path, Place, KeyPath]](), list[Mistake]()
     for index, pattern in enumerate([written] if written.text else written.items):
         if not pattern.text:
             continue
@@ -154,12 +154,12 @@ def _list_included(node: Node, path: Path) -> tuple[list[tuple[Path, Place, KeyP
         matches = sorted(glob.glob(str(path.parent / pattern.text), recursive=True))  # noqa: PTH207 -- may be absolute
         if not matches and not glob.has_magic(pattern.text):
             mistakes.append(Mistake(pattern.place, key, f"{pattern.text} matches no file"))
-        found += [(Path(match), pattern.place, key) for match in matches]
-    return found, mistakes
+        files += [(Path(match), pattern.place, key) for match in matches]
+    return files, mistakes
 
 
 def _merge(first: Node, second: Node) -> tuple[Node, list[Mistake]]:
-    """Return the top-level keys of both, and the sections and collections under them."""
+    """Merge the top-level keys of two files, and the keys directly below them."""
     together, mistakes = dict(first.entries), list[Mistake]()
     for key, node in second.entries.items():
         present = together.get(key)
@@ -192,13 +192,13 @@ def _tile_matrix_sets(root: Node) -> tuple[tuple[TileMatrixSet, ...], list[Mista
         if not node.text:
             continue
         try:
-            found = load_tile_matrix_set(node.text, folder=_folder_of(node.place))
+            matrix_set = load_tile_matrix_set(node.text, folder=_folder_of(node.place))
         except InvalidParameter as error:
             mistakes.append(Mistake(node.place, path, error.message))
             continue
-        if found.id in sets:
-            mistakes.append(Mistake(node.place, path, f"tile matrix set {found.id} is listed twice"))
-        sets.setdefault(found.id, found)
+        if matrix_set.id in sets:
+            mistakes.append(Mistake(node.place, path, f"tile matrix set {matrix_set.id} is listed twice"))
+        sets.setdefault(matrix_set.id, matrix_set)
     return tuple(sets.values()), mistakes
 
 

@@ -1,4 +1,4 @@
-"""Collections as OGC API has them: every one that is configured, and every layer."""
+"""Collections in OGC API: every configured collection, and every layer on its own."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,9 +24,9 @@ class OfferedCollection:
     attribution: str | None
     license: str | None
     collection: Collection
-    """That it is, or that its layer is of."""
+    """The configured collection, also if this is one of its layers."""
     layers: tuple[Layer, ...]
-    """The first is the one that is drawn."""
+    """Maps show the first."""
     is_layer: bool
 
     @property
@@ -36,48 +36,50 @@ class OfferedCollection:
 
     @cached_property
     def fields(self) -> dict[str, Layer]:
-        """Layers with values, by the name of their variable: those on the grid of the first of them."""
+        """Layers with values (no composites) on the grid of the first one, by variable."""
         variables = [(layer.main_variable, layer) for layer in self.layers if not layer.is_composite]
         return {variable.name: layer for variable, layer in variables if variable.grid == variables[0][0].grid}
 
     @property
     def main_field(self) -> Layer:
-        """The first of the fields, on whose grid all are; there is none without values."""
+        """The first of `fields`; call it only if `has_values`."""
         return next(iter(self.fields.values()))
 
     @property
     def has_values(self) -> bool:
-        """Whether it is a coverage: composites have colours alone."""
+        """Whether it is a coverage; composites are not."""
         return bool(self.fields)
 
     @cached_property
     def times(self) -> TimeDomain:
-        """All times that any of its layers has; of two that begin at once, the shorter."""
+        """The union of the times of its layers; of two with the same start, the shorter."""
         domains = list({id(layer.times): layer.times for layer in self.layers}.values())
         if len(domains) == 1:
             return domains[0]
-        starts, ends = (np.concatenate(each) for each in zip(*((it.starts, it.ends) for it in domains), strict=True))
+        starts, ends = (
+            np.concatenate(bounds) for bounds in zip(*((domain.starts, domain.ends) for domain in domains), strict=True)
+        )
         shortest = np.argsort(ends)
         merged = domain_of_bounds(starts[shortest], ends[shortest])
         return replace(merged, is_climatology=self.is_climatology)
 
     @property
     def is_climatology(self) -> bool:
-        """Whether the times of all its layers are of climatologies."""
+        """Whether all its layers are climatologies."""
         return all(layer.times.is_climatology for layer in self.layers)
 
     @property
     def climatology_span(self) -> TimeSpan | None:
-        """From when to when its climatologies reach; `None` where that is not known of all."""
+        """The years of all its climatologies; `None` if unknown for one of them."""
         spans = [layer.times.climatology_span for layer in self.layers]
-        known = [span for span in spans if span is not None]
-        if len(known) < len(spans):
+        known_spans = [span for span in spans if span is not None]
+        if len(known_spans) < len(spans):
             return None
-        return TimeSpan(min(span.start for span in known), max(span.end for span in known))
+        return TimeSpan(min(span.start for span in known_spans), max(span.end for span in known_spans))
 
 
 def offered_collections(catalogue: Catalogue) -> tuple[OfferedCollection, ...]:
-    """Return all, each configured collection before its layers; under `serve FOLDER` a layer may bear its name."""
+    """Return each configured collection before its layers; a layer with the name of its collection is not repeated."""
     listed: dict[str, OfferedCollection] = {}
     for collection in catalogue.collections:
         if collection.layers:
@@ -88,10 +90,10 @@ def offered_collections(catalogue: Catalogue) -> tuple[OfferedCollection, ...]:
 
 
 def offered_collection(catalogue: Catalogue, name: str) -> OfferedCollection:
-    """Return the collection of that id, or the layer of that id or alias.
+    """Return the collection with that id, or the layer with that id or alias.
 
     Raises:
-        UnknownCollection: There is none; the message names the nearest.
+        UnknownCollection: No collection or layer has the name; the message lists similar names.
     """
     collection = catalogue.collections_by_id.get(name)
     if collection is not None and collection.layers:
@@ -104,24 +106,23 @@ def offered_collection(catalogue: Catalogue, name: str) -> OfferedCollection:
 
 
 def is_offered_place_set(catalogue: Catalogue, name: str) -> bool:
-    """Return whether a set of places of that name is a collection; not if a layer or collection has the name."""
+    """Return whether OGC API lists the place set as a collection: no layer or collection has the same name."""
     return name in catalogue.places and not catalogue.has_name(name)
 
 
 def offered_places(catalogue: Catalogue) -> dict[str, PlaceSet]:
-    """Return the sets of places that are collections, by id."""
-    return {name: each for name, each in catalogue.places.items() if is_offered_place_set(catalogue, name)}
+    """Return the place sets that OGC API lists as collections, by id."""
+    return {name: place_set for name, place_set in catalogue.places.items() if is_offered_place_set(catalogue, name)}
 
 
 def offer_collection(collection: Collection) -> OfferedCollection:
-    """Return a collection with all its layers; there may be none."""
+    """Return a configured collection with all its layers, possibly none."""
     domains = [layer.times for layer in collection.layers]
     is_climatology = bool(domains) and all(times.is_climatology for times in domains)
     return OfferedCollection(
         id=collection.id,
         title=collection.title,
         abstract=collection.abstract,
-        # With that of a climatology where all its layers are one.
         keywords=add_climatology_keyword(collection.keywords, domains[0]) if is_climatology else collection.keywords,
         attribution=collection.attribution,
         license=collection.license,
@@ -143,6 +144,3 @@ def _offer_layer(layer: Layer, collection: Collection) -> OfferedCollection:
         layers=(layer,),
         is_layer=True,
     )
-
-
-# What capabilities say of a layer whose times stand for times of the year, of many years.

@@ -14,7 +14,7 @@ from chronotile.core.sections import Section, Text, unique
 
 FORMATS = (".geojson", ".json", ".gpkg", ".fgb")
 PLACE_FIELDS = ("id", "label")
-"""What every place says of itself."""
+"""Fields that every place has; fields of the file cannot have these names."""
 
 
 def _check_href(href: str) -> str:
@@ -33,18 +33,18 @@ def _check_fields(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class PlacesSection(Section):
-    """Named polygons, such as provinces or fields: their series by name, their vector tiles."""
+    """A place set: named polygons, such as provinces or fields, for series by name and vector tiles."""
 
     title: Localised | None = None
     """Title; default: the id."""
     href: Annotated[Text, AfterValidator(_check_href)]
     """A GeoJSON, GeoPackage, shapefile or FlatGeobuf file, from the folder of this file; the last two need an extra."""
     table: Text | None = None
-    """The feature table, of a GeoPackage that has several."""
+    """Feature table, if a GeoPackage has several."""
     id: Text | None = None
-    """The field with a unique id of each place; default: the ids of the GeoJSON features."""
+    """Field with the unique ids of places; default: the ids of the GeoJSON features."""
     label: Text | None = None
-    """The field with the names for people; default: the ids."""
+    """Field with the names that users read; default: the ids."""
     fields: Annotated[
         tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_check_fields)
     ] = ()
@@ -52,10 +52,10 @@ class PlacesSection(Section):
     attribution: Text | None = None
     """Creator of the data, published with them."""
     access: RuleSection | None = None
-    """Who may see and download them."""
+    """Users who may see and download them."""
 
     def spec(self, set_id: str, *, path: str, limits: Limits) -> PlacesSpec:
-        """Return what is to be read."""
+        """Return the description that readers of place sets take; `path` is absolute."""
         return PlacesSpec(
             id=set_id,
             title=self.title or {"": set_id},

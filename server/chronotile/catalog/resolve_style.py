@@ -8,7 +8,7 @@ DEFAULT_STYLE = "default"
 
 
 def resolve_style(layer: Layer, name: str) -> Style:
-    """Return the layer's style of that id; nothing and `default` name its first.
+    """Return the style of the layer with that id; an empty name and `default` mean its first style.
 
     Raises:
         UnknownStyle: The layer has no such style.

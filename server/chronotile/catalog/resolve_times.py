@@ -1,4 +1,4 @@
-"""A requested time, resolved to the times that a layer has; decided here alone (docs/design/time.md)."""
+"""Resolves requested times to times of a layer, for all protocols (docs/design/time.md)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,9 +26,9 @@ class ResolvedTimes:
     """Indexes into a layer's time domain."""
 
     indexes: tuple[int, ...]
-    """Ascending; of a layer without time, the one index 0."""
+    """Ascending; (0,) for a layer without time."""
     substitution: str | None = None
-    """`default` or `nearest` where the client did not name the instant itself."""
+    """`default` or `nearest` if the instants differ from the request; `None` if they are exact."""
     is_open: bool = False
     """Whether the selection was open (`TimeSelection.is_open`)."""
 
@@ -46,18 +46,19 @@ class ResolvedTimes:
 def resolve_picture_times(
     layer: Layer, selection: TimeSelection, *, now: Instant, fills_gaps: bool = False
 ) -> ResolvedTimes:
-    """Return the times one picture is made of; for a layer without time, the selection is ignored.
+    """Return the times of one picture; for a layer without time, the selection is ignored.
 
     Args:
-        layer: That is drawn.
+        layer: The layer.
         selection: The requested times.
-        now: Beyond which no time is shown that was not named.
-        fills_gaps: Whether a value between two of a layer's irregular times (`fills_gaps_on_maps`) is answered by the
-            one before it, within `gap_tolerance`.
+        now: Times later than tomorrow are used only if the request names them.
+        fills_gaps: Whether a requested time between irregular times of the layer (`fills_gaps_on_maps`) is replaced by
+            the previous one, within `gap_tolerance`.
 
     Raises:
-        MissingTime: None is requested and the layer has no default, or `current` and it has no newest time.
-        TimeNotAvailable: The layer has nothing at the requested time and its rules allow no other.
+        MissingTime: No time is requested and the layer has no default, or `current` and all its times are in the
+            future.
+        TimeNotAvailable: The layer has no data at the requested time, and its rules allow no substitute.
     """
     if len(layer.times) == 0:
         return ResolvedTimes((0,))
@@ -72,11 +73,11 @@ def resolve_picture_times(
 
 
 def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> ResolvedTimes:
-    """Return the times of a series: all where none is requested; an interval without any gives an empty series.
+    """Return the times of a series: all if no time is requested, none if an interval contains none.
 
     Raises:
         MissingTime: `default` or `current` is requested and the layer has none.
-        TimeNotAvailable: One instant is requested that the layer does not have and its rules allow no other.
+        TimeNotAvailable: Only instants are requested, the layer has none of them, and its rules allow no substitute.
     """
     if len(layer.times) == 0:
         return ResolvedTimes((0,))
@@ -91,7 +92,7 @@ def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant
 
 
 def matching_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> ResolvedTimes:
-    """Return the times that share an instant with the selection, for lists of what is there; nothing is substituted.
+    """Return the times that overlap the selection, without substitutes, for lists of available times.
 
     Raises:
         MissingTime: `default` or `current` is requested and the layer has none.
@@ -106,17 +107,17 @@ def matching_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> R
 
 
 def default_index(layer: Layer, now: Instant) -> int:
-    """Return the index of the time shown when none is requested.
+    """Return the index of the time that is shown if the request names none.
 
     Raises:
         MissingTime: The layer has no default.
     """
     default = layer.time_rules.default
     if isinstance(default, TimeSpan):
-        found = layer.times.within(default)
+        indexes = layer.times.within(default)
         newest = layer.times.at_or_before(now + DAY)
-        if found and newest is not None and found[0] <= newest:
-            return min(found[-1], newest)
+        if indexes and newest is not None and indexes[0] <= newest:
+            return min(indexes[-1], newest)
     elif default == "latest":
         return _newest(layer, now)
     elif default == "earliest" and layer.times.instants[0] <= now + DAY:
@@ -125,17 +126,17 @@ def default_index(layer: Layer, now: Instant) -> int:
 
 
 def time_not_available(layer: Layer, selection: TimeSelection) -> TimeNotAvailable:
-    """Return the error that names the nearest times the layer has."""
+    """Return the error; it names the nearest times of the layer."""
     before = layer.times.at_or_before(selection.parts[0].span.start)
     after = 0 if before is None else before + 1
     indexes = [index for index in (before, after) if index is not None and index < len(layer.times)]
     nearest = [format_instant(layer.times.instants[index]) for index in indexes]
-    named = f"the nearest {'is' if len(nearest) == 1 else 'are'} {' and '.join(nearest)}"
-    return TimeNotAvailable(f"layer {layer.id} has no data at the requested time; {named}", nearest=nearest)
+    hint = f"the nearest {'is' if len(nearest) == 1 else 'are'} {' and '.join(nearest)}"
+    return TimeNotAvailable(f"layer {layer.id} has no data at the requested time; {hint}", nearest=nearest)
 
 
 def _newest(layer: Layer, now: Instant) -> int:
-    """An instant later than tomorrow is a mistake in the archive, and never shown unasked."""
+    """Return the index of the newest time. Times later than tomorrow are mistakes in the archive and are ignored."""
     index = layer.times.at_or_before(now + DAY)
     if index is None:
         problem = f"all times of layer {layer.id} lie in the future; name one, such as {_example(layer)}"
@@ -148,7 +149,7 @@ def _example(layer: Layer) -> str:
 
 
 def fills_gaps_on_maps(layer: Layer) -> bool:
-    """Return whether maps may show the latest time before the requested one though no `match` is configured."""
+    """Return whether maps may show the previous time, because no `match` is configured and the times are irregular."""
     rules = layer.time_rules
     return rules.match == "exact" and not rules.is_always_exact and gap_tolerance(layer.times) is not None
 
@@ -163,9 +164,9 @@ def _resolve_parts(
         last = _newest(layer, now) if part.ends_at_newest else len(domain) - 1
         ends_now = part.ends_at_newest and part.period is not None  # steps to `current` end with the newest time
         for span in (replace(part, end=domain.ends[last]) if ends_now else part).spans():
-            found = domain.within(span)
-            is_selected[found.start : min(found.stop, last + 1)] = True
-            if not found and (not part.is_interval or part.period is not None):
+            indexes_of_span = domain.within(span)
+            is_selected[indexes_of_span.start : min(indexes_of_span.stop, last + 1)] = True
+            if not indexes_of_span and (not part.is_interval or part.period is not None):
                 missing.append((span.start, last))
     substitutes = _substitutes(domain, rules, missing, now=now, fills_gaps=fills_gaps)
     is_selected[substitutes] = True
@@ -176,24 +177,29 @@ def _resolve_parts(
 def _substitutes(
     domain: TimeDomain, rules: TimeRules, missing: Sequence[tuple[Instant, int]], *, now: Instant, fills_gaps: bool
 ) -> list[int]:
-    """The times, by the layer's rules, in place of those it does not have, each with the last that may be taken."""
+    """Return the indexes of times that replace missing ones according to the rules.
+
+    Args:
+        domain: Times of the layer.
+        rules: Rules of the layer.
+        missing: Requested instants without data, each with the last index that may replace it.
+        now: The current instant.
+        fills_gaps: See `resolve_picture_times`.
+    """
     if not missing or (rules.match == "exact" and (rules.is_always_exact or not fills_gaps)):
         return []
     newest = domain.at_or_before(now + DAY)
     if newest is None:
         newest = -1
-    # Of all gaps of the layer but those before dates that are mistakes, once for all steps of an interval.
-    settled = domain if newest == len(domain) - 1 else domain.at(range(newest + 1))
-    tolerance = gap_tolerance(settled) if rules.match == "exact" else rules.tolerance
+    # Times in the future are mistakes: their gaps do not count.
+    past = domain if newest == len(domain) - 1 else domain.at(range(newest + 1))
+    tolerance = gap_tolerance(past) if rules.match == "exact" else rules.tolerance
     if tolerance is None:
         return []
-    found = []
+    substitutes = []
     for instant, last in missing:
         index = domain.nearest(instant) if rules.match == "nearest" else domain.at_or_before(instant)
         is_in_gap = rules.match != "exact" or (index is not None and index < newest)
         if index is not None and index <= last and is_in_gap and abs(domain.instants[index] - instant) <= tolerance:
-            found.append(index)
-    return found
-
-
-# Names in a request turned into the layer and style that exist.
+            substitutes.append(index)
+    return substitutes

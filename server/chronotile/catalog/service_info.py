@@ -10,7 +10,7 @@ from chronotile.core.model.webhook import Webhook
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostalAddress:
-    """Where letters are sent; any part may be missing."""
+    """A postal address; any part may be missing."""
 
     street: str | None = None
     city: str | None = None
@@ -20,20 +20,20 @@ class PostalAddress:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The parts that there are, as an envelope has them."""
+        """The configured parts in the order of an envelope."""
         town = " ".join(part for part in (self.postcode, self.city) if part)
         return tuple(part for part in (self.street, town, self.region, self.country) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Whom users of the service may write to or call."""
+    """Contact for users of the service."""
 
     name: str | None = None
     email: str | None = None
     telephone: str | None = None
     address: PostalAddress | None = None
-    """`None` where no part of it is configured."""
+    """`None` if no part of it is configured."""
 
     @property
     def is_empty(self) -> bool:
@@ -43,7 +43,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
-    """What the service says of itself."""
+    """Description and public addresses of the service."""
 
     title: LocalisedText = field(default_factory=lambda: {"": "chronotile"})
     abstract: LocalisedText = field(default_factory=dict)
@@ -52,16 +52,16 @@ class ServiceInfo:
     """Public base URL without a slash at the end; `None` takes it from the request."""
     contact: Contact = Contact()
     hosts: tuple[str, ...] = ()
-    """Names of hosts, in lower case, under which jobs may be used, beside that of `url`, localhost and IP addresses."""
+    """Host names in lower case that may be used for jobs, in addition to `url`, localhost and IP addresses."""
     origins: tuple[str, ...] = ()
-    """Web origins, as browsers write them, whose pages may use jobs, beside the server's own."""
+    """Web origins, as browsers write them, whose pages may use jobs, in addition to the server's origin."""
     languages: tuple[str, ...] = ("en",)
     wms_paths: tuple[str, ...] = ("/wms",)
     wmts_paths: tuple[str, ...] = ("/wmts",)
     wms_exception_status: int = 200
     wmts_formats: tuple[TileFormat, ...] = TILE_FORMATS
     inspire: MetadataLink | None = None
-    """The service's metadata record, where WMS is an INSPIRE view service."""
+    """Metadata record of the service, if WMS is an INSPIRE view service."""
     viewer: ViewerInfo = field(default_factory=ViewerInfo)
     webhooks: tuple[Webhook, ...] = ()
-    """Subscribers of changes of items, which no document shows."""
+    """Subscribers of changes of items; no document shows them."""

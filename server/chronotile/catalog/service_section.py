@@ -1,4 +1,4 @@
-"""The section `service` of the configuration: what holds for all that is served."""
+"""The section `service` of the configuration: settings of the whole service."""
 
 import re
 from pathlib import Path
@@ -24,9 +24,6 @@ from chronotile.core.sections import Id, Section, Text, unique
 MAX_WEBHOOKS = 32
 
 
-# The section `service.viewer` of the configuration: what the viewer shows beside the layers.
-
-
 _CODE = re.compile(r"[A-Z]{2,10}:[A-Z0-9]{1,12}")
 _URL_PATH = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,30}", re.ASCII)
@@ -36,7 +33,7 @@ _RESERVED_SEGMENTS = (
     *("viewer", "tiles", "cubes", "layers", "timeseries", "places", "animations", "ogcapi", "cog", "health", "metrics"),
     *("wcs", "catalogue", "stac", "zarr"),
 )
-"""What the server's own paths begin with."""
+"""First segments of the server's paths."""
 
 
 class AddressSection(Section):
@@ -67,7 +64,7 @@ class ContactSection(Section):
     """Postal address."""
 
     def info(self) -> Contact:
-        """Return the contact as the catalogue has it."""
+        """Return the contact, without an address if no part of it is configured."""
         address = PostalAddress(**dict(self.address))
         return Contact(**{**dict(self), "address": None if address == PostalAddress() else address})
 
@@ -88,7 +85,7 @@ UrlPaths = Annotated[
 
 
 class PathsSection(Section):
-    """Paths of the services, for example those of a server that chronotile replaces."""
+    """Paths of the services, for example the paths of a server that chronotile replaces."""
 
     wms: UrlPaths = ("/wms",)
     """Paths of WMS."""
@@ -107,7 +104,7 @@ class InspireSection(Section):
     """Options of WMS as an INSPIRE view service."""
 
     metadata_url: Link
-    """The service's own metadata record."""
+    """Metadata record of the service."""
     metadata_format: Text = "application/vnd.iso.19139+xml"
     """Media type of that record."""
 
@@ -161,7 +158,7 @@ def _check_origin(text: str) -> str:
 
 
 _UNCHANGED = {"title", "abstract", "keywords", "url", "hosts", "origins", "languages"}
-"""Keys that the service says of itself as they are."""
+"""Keys that are copied to `ServiceInfo` unchanged."""
 
 
 class ServiceSection(Section):
@@ -174,13 +171,14 @@ class ServiceSection(Section):
     keywords: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
     """Keywords of the service as a whole; INSPIRE requires infoMapAccessService for a view service."""
     url: Annotated[Text, AfterValidator(_check_base_url)] | None = None
-    """Public base URL; default: that of the request."""
+    """Public base URL; default: taken from the request."""
     contact: ContactSection = ContactSection()
     """Contact for users."""
     hosts: Annotated[tuple[Annotated[Text, AfterValidator(_check_host)], ...], AfterValidator(unique)] = ()
-    """Further host names under which jobs may be used; the host of `url`, localhost and IP addresses always may."""
+    """Additional host names that may be used for jobs; the host of `url`, localhost and IP addresses always may."""
     origins: Annotated[tuple[Annotated[Text, AfterValidator(_check_origin)], ...], AfterValidator(unique)] = ()
-    """Further web origins whose pages may use jobs, such as https://maps.example.org; the server's own always may."""
+    """Additional web origins whose pages may use jobs, such as https://maps.example.org; the server's origin always
+    may."""
     id: Id | None = None
     """Id of this archive, to which its jobs are bound; default: made of the absolute path of the configuration."""
     languages: Annotated[
@@ -214,7 +212,7 @@ class ServiceSection(Section):
     """Subscribers of changes of items, at most 32."""
 
     def info(self, folder: Path = Path()) -> ServiceInfo:
-        """Return what the service says of itself; files of the viewer are looked for from `folder`."""
+        """Return the description of the service; relative paths of the viewer's files start at `folder`."""
         return ServiceInfo(
             **{name: getattr(self, name) for name in _UNCHANGED},
             contact=self.contact.info(),
@@ -224,5 +222,7 @@ class ServiceSection(Section):
             wmts_formats=self.wmts.formats,
             inspire=self.inspire.link() if self.inspire else None,
             viewer=self.viewer.resolve_hrefs(folder),
-            webhooks=tuple(each.webhook(f"service.webhooks[{index}]") for index, each in enumerate(self.webhooks)),
+            webhooks=tuple(
+                webhook.webhook(f"service.webhooks[{index}]") for index, webhook in enumerate(self.webhooks)
+            ),
         )

@@ -1,4 +1,4 @@
-"""The section `source` of a collection: its files, and what they do not tell themselves."""
+"""The section `source` of a collection: its files, and facts that the files lack."""
 
 import re
 from typing import Annotated, Literal
@@ -91,8 +91,8 @@ def _check_order(texts: tuple[str, ...]) -> tuple[str, ...]:
 ListedTimes = Annotated[tuple[TimeText, ...], Field(min_length=1), AfterValidator(_check_order)]
 
 
-def _kind_of_times(given: object) -> str:
-    return "<steps>" if isinstance(given, dict | RegularTimes) else "<list>"
+def _kind_of_times(value: object) -> str:
+    return "<steps>" if isinstance(value, dict | RegularTimes) else "<list>"
 
 
 ConfiguredTimes = Annotated[
@@ -101,7 +101,7 @@ ConfiguredTimes = Annotated[
 
 
 def _listed_domain(texts: tuple[str, ...]) -> TimeDomain:
-    """A day or a coarser value spans itself; a finer one is an exact instant."""
+    """Return the times; a day or a longer period is an interval, anything finer an exact instant."""
     spans = [parse_instant(text) for text in texts]
     starts = np.array([span.start for span in spans])
     ends = np.array([span.end if span.end - span.start >= DAY else span.start + ONE_NS for span in spans])
@@ -117,18 +117,18 @@ def _check_href(href: str) -> str:
         raise ValueError(f"{scheme[0]} cannot be read; accepted are a path, file://, s3://, http:// and https://")
     if scheme is not None and scheme[1].lower() == "file" and urlsplit(href).netloc not in {"", "localhost"}:
         raise ValueError("a file URL has three slashes: file:///path")
-    unknown = [found for found in PLACEHOLDER.findall(href) if found != "{variable}"]
+    unknown = [name for name in PLACEHOLDER.findall(href) if name != "{variable}"]
     if unknown:
         raise ValueError(f"{unknown[0][:40]} is not valid; accepted is {{variable}}")
     return href
 
 
 KIND_ALIASES = {"raster": "cog"}
-"""Other names of kinds in a configuration."""
+"""Names that the configuration accepts for a kind, in addition to its own."""
 
 
 def kind_of_word(word: str) -> str:
-    """Return the name of a kind for a word of a configuration."""
+    """Return the name of the kind, which `word` may be an alias of."""
     return KIND_ALIASES.get(word, word)
 
 
@@ -149,30 +149,30 @@ class SourceSection(Section):
     """cog, or raster, is a raster file (GeoTIFF, JPEG 2000, VRT, GRIB, HFA, ENVI, EHdr, ASCII grid, PNG, JPEG), stac a
     collection of scenes, whose metadata gives most options below."""
     href: Annotated[Text, AfterValidator(_check_href)]
-    """Path from this file's folder, file://, s3:// or https://; of kind cog and netcdf with * for many files, of kind
-    cog with {variable} too; of kind zarr a store, a .json or .parquet of references, or an Icechunk repository; of kind
-    stac a collection of a STAC API, a static catalogue or collection, or a stac-geoparquet file."""
+    """Path from this file's folder, file://, s3:// or https://. Kinds cog and netcdf accept * for many files, kind cog
+    also {variable}; kind zarr is a store, a .json or .parquet of references, or an Icechunk repository; kind stac a
+    collection of a STAC API, a static catalogue or collection, or a stac-geoparquet file."""
     tiles: bool = False
-    """Of kind cog: whether files of the same time lie beside one another or overlap, in any CRS. Those that differ only
-    in {variable} are an item; `mosaic`, `grid` and `time.group` of the collection define one raster of all items."""
+    """For kind cog: files of the same time are pieces of a mosaic, in any CRS. Files that differ only in {variable} are
+    one item; `mosaic`, `grid` and `time.group` of the collection define how items become one raster."""
     filter: FilterText | None = None
-    """Of kind stac: CQL2 text; items that do not match are left out: `eo:cloud_cover < 60`."""
+    """For kind stac: CQL2 text; items that do not match are skipped: `eo:cloud_cover < 60`."""
     mode: Literal["index", "live"] = "index"
-    """Of kind stac: index stores what is known of all items before requests need it; live passes searches to the STAC
-    API of `href`, and stores the items that they find."""
+    """For kind stac: index reads all items in advance; live passes searches to the STAC API of `href`, and stores the
+    items that they return."""
     time_pattern: Annotated[Text, AfterValidator(_check_time_pattern)] | None = None
-    r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`
+    r"""For kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`
     (`_(?P<time>\d{8})`), or in the groups `year`, `month`, `day`, `day_of_year`, `hour`, `minute`, `second`, `dekad`,
     `pentad`, `half`, `week` and `lead`; the times inside a NetCDF file override it."""
     without: tuple[Text, ...] = ()
-    """Of kind cog and netcdf: paths, from this file's folder, of files that `href` matches and that are left out."""
+    """For kind cog and netcdf: paths, from this file's folder, of files to skip although `href` matches them."""
     crs: CrsName | None = None
     """CRS, if it is missing or wrong in the files; not of kind stac."""
     times: ConfiguredTimes | None = None
     """Times of the bands (of all files) or of the time axis, in order, if the files lack them."""
 
     series: Text | None = None
-    """Of kind cog: path of the cube that `chronotile optimise --layout series` made of these files."""
+    """For kind cog: path of the cube that `chronotile optimise --layout series` made from these files."""
 
     @model_validator(mode="after")
     def _fit(self) -> "SourceSection":
@@ -181,7 +181,7 @@ class SourceSection(Section):
         return self
 
     def time_domain(self) -> TimeDomain | None:
-        """Return the times that are configured."""
+        """Return the configured times; `None` if the files have them."""
         if self.times is None:
             return None
         return self.times.domain() if isinstance(self.times, RegularTimes) else _listed_domain(self.times)

@@ -1,4 +1,4 @@
-"""The sources of a configuration, as readers open them."""
+"""Descriptions of the configured sources and place sets, as readers open them."""
 
 import glob
 import os
@@ -24,11 +24,11 @@ from chronotile.core.model.style import Style
 
 
 def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> dict[str, SourceSpec]:
-    """Return what is to be opened, by collection; relative paths are taken from the file they are written in.
+    """Return the sources by collection; relative paths start at the folder of the file that contains them.
 
     Args:
-        configuration: What is to be served.
-        styles: All styles by id, which tell variables of classes from others.
+        configuration: The checked configuration.
+        styles: All styles by id; a variable with a style of classes has classes.
     """
     specs = {}
     for collection_id, section in configuration.collections.items():
@@ -39,7 +39,7 @@ def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> d
 
 
 def places_specs(configuration: Configuration) -> dict[str, PlacesSpec]:
-    """Return the sets of places that are to be read, by id."""
+    """Return the place sets by id."""
     limits = configuration.service.limits
     folders = {name: configuration.folder_of("places", name) for name in configuration.places}
     return {
@@ -49,10 +49,9 @@ def places_specs(configuration: Configuration) -> dict[str, PlacesSpec]:
 
 
 def absolute_href(href: str, folder: Path, kind: KindOptions | None = None) -> str:
-    """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
+    """Return a URL unchanged, a `file://` URL as a path, and a path relative to `folder` as an absolute path.
 
-    Before a pattern, which sources of files may have, characters of the folder that have a meaning in patterns become
-    `?`.
+    If `href` is a pattern, wildcards in the name of the folder itself are replaced by `?`.
     """
     parts = urlsplit(href)
     if parts.scheme == "file":
@@ -81,13 +80,13 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path, k
         times=source.time_domain(),
         variables={name: _variable_spec(name, section) for name in section.variables},
         series=None if source.series is None else absolute_href(source.series, folder),
-        left_out=frozenset(absolute_href(each, folder) for each in source.without),
+        left_out=frozenset(absolute_href(path, folder) for path in source.without),
         items=_items_spec(section) if kind.has_items or source.tiles else None,
     )
 
 
 def _variable_spec(name: str, section: CollectionSection) -> VariableSpec:
-    """A variable; where files are items, what stands for `{variable}` in their names is the name of the asset."""
+    """Return the variable; if files are items, the text for `{variable}` in their names is the name of the asset."""
     spec = section.variables[name].spec(name)
     if not section.source.tiles:
         return spec
@@ -111,11 +110,11 @@ def _items_spec(section: CollectionSection) -> ItemsSpec:
 def _mark_classes(
     variables: Mapping[str, VariableSpec], section: CollectionSection, styles: Mapping[str, Style]
 ) -> dict[str, VariableSpec]:
-    """The variables, those that are drawn by classes, or mask others, said to have them."""
+    """Return the variables with `has_classes` set if they are drawn by classes or mask other variables."""
     masks = {variable.mask.variable for variable in variables.values() if variable.mask is not None}
-    found = dict[str, VariableSpec]()
+    marked = dict[str, VariableSpec]()
     for name, variable in variables.items():
-        named = section.variables[name].styles
-        style = styles.get(named[0]) if named else style_for_name(name, styles)
-        found[name] = replace(variable, has_classes=name in masks or (style is not None and style.is_categorical))
-    return found
+        style_ids = section.variables[name].styles
+        style = styles.get(style_ids[0]) if style_ids else style_for_name(name, styles)
+        marked[name] = replace(variable, has_classes=name in masks or (style is not None and style.is_categorical))
+    return marked

@@ -17,7 +17,7 @@ from chronotile.core.model.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
 from chronotile.core.yaml_source import list_names, nearest
 
 SET_ALIASES = {"WebMercatorQuad": ("EPSG:3857", "EPSG:900913", "GoogleMapsCompatible")}
-"""What other servers call a set."""
+"""Names of a set in other servers."""
 MAX_FILE_BYTES = 1_000_000
 
 _FIRST_SCALE = 559082264.0287178
@@ -25,24 +25,24 @@ _SCALE_SETS = {
     "EPSG:3857": "urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible",
     "OGC:CRS84": "urn:ogc:def:wkss:OGC:1.0:GoogleCRS84Quad",
 }
-"""Scale sets of WMTS 1.0.0 Annex E that halve from the same first scale, by CRS."""
+"""Scale sets of WMTS 1.0.0 Annex E by CRS; their scales start at `_FIRST_SCALE` and halve at each level."""
 
 
 def load_tile_matrix_set(name: str, *, folder: Path) -> TileMatrixSet:
-    """Return the set of a name, or of the JSON file at a path from `folder`.
+    """Return the set with that name, or from the JSON file at that path, relative to `folder`.
 
     Raises:
-        InvalidParameter: There is none, or it cannot be served; the message gives the reason in one line.
+        InvalidParameter: It does not exist or cannot be served; the message has the reason in one line.
     """
     if "/" in name or name.lower().endswith(".json"):
         return _convert_set(_read_json_file(folder / name, name))
-    known = morecantile.tms.list()
+    identifiers = morecantile.tms.list()
     names = {alias: identifier for identifier, aliases in SET_ALIASES.items() for alias in aliases}
     identifier = names.get(name, name)
-    if identifier not in known:
+    if identifier not in identifiers:
         raise InvalidParameter(
-            f"tile matrix set {name[:60]!r} is not known{nearest(name, known)}; accepted are "
-            f"{list_names([*known, *names])} and paths to JSON files"
+            f"tile matrix set {name[:60]!r} is not known{nearest(name, identifiers)}; accepted are "
+            f"{list_names([*identifiers, *names])} and paths to JSON files"
         )
     return _load_morecantile_set(identifier)
 
@@ -95,14 +95,14 @@ def _convert_set(source: morecantile.TileMatrixSet) -> TileMatrixSet:
 
 
 def _convert_matrix(source: morecantile.models.TileMatrix, crs: Crs, *, is_y_first: bool) -> TileMatrix:
-    """The scale follows from the cell: some sets count with pixels of another size (CanadianNAD83_LCC)."""
+    """Convert a matrix; the scale follows from the cell size: CanadianNAD83_LCC assumes pixels of another size."""
     first, second = source.pointOfOrigin
-    left, top = (second, first) if is_y_first else (first, second)
+    min_x, top = (second, first) if is_y_first else (first, second)
     return TileMatrix(
         id=source.id,
         cell_size=source.cellSize,
         scale_denominator=source.cellSize * crs.metres_per_unit / PIXEL_SIZE_M,
-        left=float(left),
+        left=float(min_x),
         top=float(top),
         tile_width=source.tileWidth,
         tile_height=source.tileHeight,
@@ -122,9 +122,9 @@ def _check_cells(identifier: str, matrices: tuple[TileMatrix, ...]) -> None:
 
 
 def _well_known_scale_set(crs: Crs, matrices: tuple[TileMatrix, ...]) -> str | None:
-    """WMTS 1.0.0 Annex E: only where the scales begin with the set's first and skip none.
+    """Return the scale set of WMTS 1.0.0 Annex E if the scales start at its first one and skip none.
 
-    WorldCRS84Quad begins with the second scale of GoogleCRS84Quad (OGC 17-083r4 Annex D.2 names it nevertheless).
+    WorldCRS84Quad starts at the second scale of GoogleCRS84Quad, although OGC 17-083r4 Annex D.2 assigns that set.
     """
     scales = (matrix.scale_denominator for matrix in matrices)
     is_whole = all(math.isclose(scale, _FIRST_SCALE / 2**level, rel_tol=1e-9) for level, scale in enumerate(scales))
@@ -132,15 +132,15 @@ def _well_known_scale_set(crs: Crs, matrices: tuple[TileMatrix, ...]) -> str | N
 
 
 def _registered_uri(source: morecantile.TileMatrixSet) -> str | None:
-    # The set's own; WGS1984Quad, whose corners are written the other way, has that of WorldCRS84Quad.
+    # Ignore the URI of another set: WGS1984Quad, with swapped corners, has the URI of WorldCRS84Quad.
     uri = "" if source.uri is None else str(source.uri)
     return uri if source.id and uri.endswith(f"/{source.id}") else None
 
 
 def _is_y_first(axes: list[str] | None, crs: Crs) -> bool:
-    """Whether corners in the document are written y before x: named axes that are the CRS's own follow its order."""
-    own = [axis.abbrev.lower() for axis in crs.definition.axis_info]
-    named = [axis.lower() for axis in axes or ()]
-    if not named or named == own:
+    """Return whether corners in the document have y first: the order of the CRS, unless `axes` differ from its axes."""
+    crs_axes = [axis.abbrev.lower() for axis in crs.definition.axis_info]
+    document_axes = [axis.lower() for axis in axes or ()]
+    if not document_axes or document_axes == crs_axes:
         return is_north_first(crs)
-    return named[0] in {"y", "n", "lat", "northing", "latitude"}
+    return document_axes[0] in {"y", "n", "lat", "northing", "latitude"}

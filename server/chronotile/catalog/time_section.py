@@ -22,7 +22,7 @@ class MinValid(Section):
     """A condition on the newest time."""
 
     min_valid: Annotated[float, Field(gt=0, le=1)]
-    """Least share of valid pixels."""
+    """Minimum fraction of valid pixels."""
 
 
 class LatestValid(Section):
@@ -48,8 +48,8 @@ def _check_default(text: str) -> str:
     return text
 
 
-def _kind_of_default(given: object) -> str:
-    return "<rule>" if isinstance(given, dict | LatestValid) else "<text>"
+def _kind_of_default(value: object) -> str:
+    return "<rule>" if isinstance(value, dict | LatestValid) else "<text>"
 
 
 DefaultTime = Annotated[
@@ -63,18 +63,18 @@ DefaultTime = Annotated[
 
 
 class TimeSection(Section):
-    """The time of requests without one, and the substitute of a time that does not exist."""
+    """Default time of requests, and substitutes of missing times."""
 
     default: DefaultTime = "latest"
-    """latest, earliest, none, an instant (of a period such as 2020-06 its newest time), or {latest: {min_valid: 0.3}};
-    never later than tomorrow."""
+    """latest, earliest, none, an instant (a period such as 2020-06 means its newest time), or
+    {latest: {min_valid: 0.3}}; never later than tomorrow."""
     match: Match = "exact"
     """nearest and before need tolerance_days. If match is absent, all answers are exact, except maps of WMS and WMTS of
     layers with irregular times: they show the latest time before, within 1.5 times the 95th percentile of the gaps."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
     """Maximum distance between the substitute and the requested time."""
     group: TimeGroup = "exact"
-    """Of collections of items: which of them are one time: those of the same time, or of the same day by the sun."""
+    """For collections of items: one time has all items of the same instant, or of the same solar day."""
 
     @model_validator(mode="after")
     def _fit(self) -> "TimeSection":

@@ -24,13 +24,13 @@ class StepSection(Section):
     """A step of a dimension by its position."""
 
     index: Annotated[int, Field(ge=0)]
-    """Counted from 0."""
+    """Position from 0."""
 
 
-def _kind_of_step(given: object) -> str:
-    if isinstance(given, dict | StepSection):
+def _kind_of_step(step: object) -> str:
+    if isinstance(step, dict | StepSection):
         return "<position>"
-    return "<text>" if isinstance(given, str) else "<number>"
+    return "<text>" if isinstance(step, str) else "<number>"
 
 
 SelectedStep = Annotated[
@@ -42,15 +42,15 @@ SelectedSteps = dict[Text, SelectedStep]
 
 
 def steps_of(select: Mapping[str, float | str | StepSection]) -> tuple[Step, ...]:
-    """Return the steps as readers take them."""
+    """Return one step per dimension, as readers take them."""
     return tuple(
         Step(dimension=name, index=step.index) if isinstance(step, StepSection) else Step(dimension=name, value=step)
         for name, step in select.items()
     )
 
 
-def _wrap_alias(given: object) -> object:
-    return {"name": given} if isinstance(given, str) else given
+def _wrap_alias(alias: object) -> object:
+    return {"name": alias} if isinstance(alias, str) else alias
 
 
 class AliasSection(Section):
@@ -69,12 +69,12 @@ class AliasSection(Section):
 Aliases = tuple[Annotated[AliasSection, BeforeValidator(_wrap_alias, json_schema_input_type=str | AliasSection)], ...]
 
 
-def _parse_nodata(given: object) -> object:
-    return float("nan") if isinstance(given, str) and given.lower() == "nan" else given
+def _parse_nodata(number: object) -> object:
+    return float("nan") if isinstance(number, str) and number.lower() == "nan" else number
 
 
-def _parse_flag_number(given: object) -> object:
-    return int(given) if isinstance(given, str) and re.fullmatch(r"-?[0-9]{1,18}", given) else given
+def _parse_flag_number(number: object) -> object:
+    return int(number) if isinstance(number, str) and re.fullmatch(r"-?[0-9]{1,18}", number) else number
 
 
 def _check_scale(scale: float) -> float:
@@ -95,16 +95,16 @@ def _check_formula(text: str) -> str:
 
 
 class MaskSection(Section):
-    """The valid cells of a variable: those where a quality variable has one of some numbers."""
+    """Restricts the valid cells of a variable to certain digital numbers of a quality variable."""
 
     variable: Id
-    """The quality variable of the same collection, on the same grid or with cells a whole number of times as large."""
+    """Quality variable of the same collection, on the same grid or with cells larger by a whole factor."""
     keep: Annotated[tuple[int, ...], Field(min_length=1)]
-    """The digital numbers of the quality variable at which a value is valid."""
+    """Digital numbers of the quality variable that mark valid cells."""
 
 
 _UNCHANGED = {"name", "asset", "band", "units", "scale", "offset", "nodata", "valid_range", "dtype", "circular"}
-"""Keys of a variable that are what a reader knows of it."""
+"""Keys that are copied to `VariableSpec` unchanged."""
 
 
 class VariableSection(Section):
@@ -115,19 +115,19 @@ class VariableSection(Section):
     """
 
     name: Text | None = None
-    """The array's name in the file, or the text for {variable} in href; default: the id. Of kind stac: the name of a
-    band of the asset, or the path of an array in a Zarr store."""
+    """Name of the array in the file, or the text for {variable} in href; default: the id. For kind stac: name of a band
+    of the asset, or path of an array in a Zarr store."""
     band: Annotated[int, Field(ge=1)] | None = None
     """Band of a raster file, counted from 1."""
     asset: Text | None = None
-    """Of kind stac: key of the asset in the items; default: the id."""
+    """For kind stac: key of the asset in the items; default: the id."""
     select: SelectedSteps = Field(default_factory=dict)
-    """Of kind zarr and netcdf: one step of each further dimension, by value ({depth: 10}) or {depth: {index: 0}};
-    `run` is the run of a forecast, by its time or `latest`."""
+    """For kind zarr and netcdf: one step of each additional dimension, by value ({depth: 10}) or {depth: {index: 0}};
+    `run` selects the run of a forecast, by its time or `latest`."""
     layer: Id | None = None
     """Id of the layer; default: collection.variable."""
     title: Localised | None = None
-    """Title of the layer; default: the file's own, or the id."""
+    """Title of the layer; default: the title in the file, or the id."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about the layer."""
     units: Text | None = None
@@ -139,35 +139,35 @@ class VariableSection(Section):
     nodata: Annotated[float, BeforeValidator(_parse_nodata, json_schema_input_type=float | Literal["nan"])] | None = (
         None
     )
-    """The number of missing values, or nan."""
+    """Digital number of missing values, or nan."""
     valid_range: Range | None = None
-    """Range of valid digital numbers, both ends included."""
+    """Smallest and largest valid digital number."""
     dtype: Dtype | None = None
-    """The actual type of the numbers, if the file declares another one of the same size."""
+    """Actual type of the numbers, if the file declares a wrong one of the same size."""
     flags: dict[Annotated[int, BeforeValidator(_parse_flag_number)], Text] = Field(default_factory=dict)
-    """Digital numbers that are reasons of missing values, with their names: {252: cloud}."""
+    """Digital numbers that state why a value is missing, with their names: {252: cloud}."""
     circular: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Whether values are directions or phases, so that 350 and 10 degrees have the mean 0; a number is the length of a
-    full turn, such as 24 for hours of the day. Default: by CF standard_name and units of the file."""
+    """Whether values are directions or phases: the mean of 350 and 10 degrees is 0. A number is the length of a full
+    turn, such as 24 for hours of the day. Default: from CF standard_name and units of the file."""
     range: Range | None = None
-    """Physical values over which ramps are stretched; default: those of the styles."""
+    """Values over which ramps are stretched; default: the ranges of the styles."""
     styles: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Ids of styles, the first is the default; if absent, one is chosen by the variable's name and values."""
+    """Ids of styles, the default first; if absent, one is chosen from the variable's name and values."""
     aliases: Aliases = ()
     """Other names of the layer in every protocol; {name: …, advertise: true} is also listed."""
     queryable: bool = True
-    """Whether GetFeatureInfo of WMS and WMTS returns values of places."""
+    """Whether GetFeatureInfo of WMS and WMTS returns values."""
     resampling: Resampling = "nearest"
-    """How pictures are resampled."""
+    """Resampling of pictures."""
     mask: MaskSection | None = None
     """Removes values by a quality variable: `{variable: SCL, keep: [4, 5, 6]}`."""
     formula: Annotated[Text, AfterValidator(_check_formula)] | None = None
-    """Arithmetic on other variables of the collection on one grid, instead of files: (NIR - RED) / (NIR + RED)."""
+    """Arithmetic on other variables of the collection on the same grid, instead of files: (NIR - RED) / (NIR + RED)."""
     access: RuleSection | None = None
-    """Who may use the layer, where others than of the collection; not the variables that it is made of."""
+    """Users of the layer, if they differ from the collection's; formulas do not inherit it from their variables."""
 
     def spec(self, variable: str) -> VariableSpec:
-        """Return what a reader must know of the variable of that id."""
+        """Return the facts that readers need about the variable with this id."""
         return VariableSpec(
             id=variable,
             select=steps_of(self.select),
@@ -185,7 +185,7 @@ class CompositeSection(Section):
     variables: tuple[Id, Id, Id]
     """Three variables of the collection: red, green, blue."""
     range: Range
-    """Physical values of black and white."""
+    """Values of black and white."""
     gamma: Annotated[float, Field(gt=0, le=10)] = 1.0
     """Above 1 brightens the middle."""
     layer: Id | None = None

@@ -17,7 +17,7 @@ from chronotile.catalog.kinds import Localised
 from chronotile.core.sections import Id, Section, Text
 
 BUILT_IN_MAPS = ("None", "NaturalEarth", "NaturalEarth_Dark")
-"""Ids of the viewer's own."""
+"""Ids of maps that come with the viewer."""
 MAX_ZOOM = 24
 _WMTS_PLACEHOLDERS = {"{tilematrix}": "{z}", "{tilerow}": "{y}", "{tilecol}": "{x}"}
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
@@ -25,15 +25,17 @@ _VIEWER_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 
 
 def _check_template(href: str) -> str:
-    template = _PLACEHOLDER.sub(lambda found: _WMTS_PLACEHOLDERS.get(found[0].lower(), found[0]), href)
+    template = _PLACEHOLDER.sub(
+        lambda placeholders: _WMTS_PLACEHOLDERS.get(placeholders[0].lower(), placeholders[0]), href
+    )
     try:
         _check_browser_url(template)
     except ValueError as error:
         raise ValueError(
             f"{href[:80]!r} is not a URL of tiles; accepted are URLs such as https://host/{{z}}/{{x}}/{{y}}.png"
         ) from error
-    found = sorted(_PLACEHOLDER.findall(template))
-    if found != ["{x}", "{y}", "{z}"]:
+    placeholders = sorted(_PLACEHOLDER.findall(template))
+    if placeholders != ["{x}", "{y}", "{z}"]:
         raise ValueError(
             f"{href[:80]!r} must have each of {{z}}, {{x}} and {{y}} once, or of {{TileMatrix}}, {{TileCol}} and "
             "{TileRow} (WMTS), and no other"
@@ -60,22 +62,22 @@ class BaseMap(Section):
     """A map of another provider, or of a file, below or above the layers."""
 
     id: Id
-    """Id in links of the viewer (`bgLayer`, `overlays`)."""
+    """Id, which appears in links of the viewer (`bgLayer`, `overlays`)."""
     title: Localised
     """Title in the list of backgrounds or overlays."""
     kind: Literal["tiles", "wms", "pmtiles"] = "tiles"
     """`tiles` (XYZ, or WMTS by its template), `wms`, or `pmtiles`, a file of Protomaps' vector tiles."""
     href: Text
     """Tiles in Web Mercator, with `{z}`, `{x}`, `{y}`, or WMTS's `{TileMatrix}`, `{TileCol}`, `{TileRow}`; address of
-    the WMS; or path of the `.pmtiles` file, from the folder of this file, which this server gives to browsers."""
+    the WMS; or path of the `.pmtiles` file, from the folder of this file; this server sends it to browsers."""
     layers: Text | None = None
     """Layers of the WMS, separated by commas."""
     attribution: Text
     """Text that is always shown with it."""
     max_zoom: Annotated[int, Field(ge=0, le=MAX_ZOOM)] = 19
-    """Its finest zoom; at finer ones its tiles are enlarged."""
+    """Its finest zoom; beyond it, tiles are enlarged."""
     opacity: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """How dense it is drawn, from 0 to 1."""
+    """Opacity, from 0 to 1."""
 
     @field_validator("href")
     @classmethod
@@ -103,12 +105,12 @@ def _check_geocoder(href: str) -> str:
 
 
 class Geocoder(Section):
-    """What finds addresses for the viewer's search: Nominatim, Photon, Pelias, or what answers as they do."""
+    """The service that finds addresses for the viewer's search: Nominatim, Photon, Pelias or a compatible one."""
 
     href: Annotated[Text, AfterValidator(_check_geocoder)]
     """Address with `{query}`: `https://host/search?format=jsonv2&q={query}`. Browsers request it while users type."""
     attribution: Text
-    """Text that is shown with what it finds."""
+    """Text that is shown with its results."""
 
 
 class ViewerInfo(Section):
@@ -117,22 +119,22 @@ class ViewerInfo(Section):
     default_layer: Text | None = None
     """Id or alias of the layer shown first; default: the first of the configuration."""
     base_maps: tuple[BaseMap, ...] = ()
-    """Additional backgrounds; browsers load their tiles from those hosts."""
+    """Additional backgrounds; browsers load their tiles directly from their hosts."""
     default_base_map: Id | None = None
     """Id of the background shown first, or None for none; default: Natural Earth in the colours of the page."""
     overlays: tuple[BaseMap, ...] = ()
     """Maps that users may lay above the layers, such as labels or borders."""
     geocoder: Geocoder | None = None
-    """What finds addresses for the search."""
+    """Service that finds addresses for the search."""
 
     @model_validator(mode="after")
     def _differ(self) -> "ViewerInfo":
-        known = list(BUILT_IN_MAPS)
-        for each in (*self.base_maps, *self.overlays):
-            if each.id in known:
-                raise ValueError(f"base map {each.id} is there already; others are {', '.join(known)}")
-            known.append(each.id)
-        first = [*BUILT_IN_MAPS, *(each.id for each in self.base_maps)]
+        ids = list(BUILT_IN_MAPS)
+        for base_map in (*self.base_maps, *self.overlays):
+            if base_map.id in ids:
+                raise ValueError(f"base map {base_map.id} is there already; others are {', '.join(ids)}")
+            ids.append(base_map.id)
+        first = [*BUILT_IN_MAPS, *(base_map.id for base_map in self.base_maps)]
         if self.default_base_map is not None and self.default_base_map not in first:
             raise ValueError(f"default_base_map: there is no {self.default_base_map}; there are {', '.join(first)}")
         return self

@@ -16,7 +16,7 @@ from chronotile.core.sections import Id, Section, Text
 from chronotile.core.web.places import remote_place
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 -- not a secret
-"""How secrets begin that are written as base64 (Standard Webhooks)."""
+"""Prefix of secrets in base64 (Standard Webhooks)."""
 MIN_SECRET_BYTES, MAX_SECRET_BYTES = 24, 256
 
 
@@ -30,18 +30,18 @@ def _check_url(text: str) -> str:
     return text
 
 
-def _check_secret(given: object) -> object:
-    """Check a secret; messages do not repeat it."""
-    if not isinstance(given, str):
+def _check_secret(secret: object) -> object:
+    """Check a secret without repeating it in messages."""
+    if not isinstance(secret, str):
         raise ValueError("must be text; put it in quotes")  # noqa: TRY004 -- pydantic's way to refuse
-    length = len(_decode_secret(given))
+    length = len(_decode_secret(secret))
     if not MIN_SECRET_BYTES <= length <= MAX_SECRET_BYTES:
         raise ValueError(f"a key of {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes is needed, got one of {length}")
-    return given
+    return secret
 
 
 def _decode_secret(text: str) -> bytes:
-    """The bytes of a secret: behind `whsec_` as base64, else those of the text."""
+    """Return the key of a secret: base64 after `whsec_`, otherwise the text in UTF-8."""
     if not text.startswith(SECRET_PREFIX):
         return text.encode()
     try:
@@ -57,15 +57,15 @@ class WebhookSection(Section):
     """https:// or http:// URL that events are sent to, without user and query; CHRONOTILE_SUBSCRIBER_PREFIXES must
     allow it. It appears in no document and no log."""
     secret: Annotated[SecretStr, BeforeValidator(_check_secret)]
-    """Key of the signatures: whsec_ and base64, or any text, of at least 24 bytes; best ${NAME}, which takes it from
-    the environment."""
+    """Key of the signatures: whsec_ and base64, or any text, at least 24 bytes; preferably ${NAME}, an environment
+    variable."""
     collection: Id | None = None
     """Collection whose changes are sent; default: all."""
     filter: FilterText | None = None
     """CQL2 text; new and replaced items are sent only if they match: `eo:cloud_cover < 20`."""
 
     def webhook(self, name: str) -> Webhook:
-        """Return the subscriber; `name` is its place in the configuration."""
+        """Return the subscriber; `name` is its key in the configuration."""
         from chronotile.catalog.items.cql2.tree import filter_from_text  # noqa: PLC0415 -- loaded with the first filter
 
         return Webhook(
@@ -78,11 +78,11 @@ class WebhookSection(Section):
 
 
 def require_unique_webhooks(webhooks: tuple[WebhookSection, ...]) -> tuple[WebhookSection, ...]:
-    """Return webhooks of which none is another with the same URL, collection and filter."""
-    seen = set[tuple[str, str | None, str | None]]()
-    for index, each in enumerate(webhooks):
-        key = each.url, each.collection, each.filter
-        if key in seen:
+    """Return the webhooks, or raise `ValueError` if two have the same URL, collection and filter."""
+    earlier = set[tuple[str, str | None, str | None]]()
+    for index, webhook in enumerate(webhooks):
+        key = webhook.url, webhook.collection, webhook.filter
+        if key in earlier:
             raise ValueError(f"entry {index} has the same url, collection and filter as one before it")
-        seen.add(key)
+        earlier.add(key)
     return webhooks
