@@ -10,7 +10,7 @@ Faults that exist are counted per package in `ceilings.txt`, and the number may 
     python -m tools.names             errors; 1 if there are any
     python -m tools.names --show P    all faults in the package P
     python -m tools.names --rates     share of variables with filler names, by package
-    python -m tools.names --lower     lower the ceilings to today's numbers
+    python -m tools.names --lower     lower the ceilings to today's numbers, then list errors
 """
 
 import ast
@@ -163,8 +163,11 @@ RULES = {"function name", "class defined twice", "filler name"}
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Run the command of the arguments; return the exit status."""
     match arguments:
-        case []:
-            errors = list(ceilings.compare(count_faults(root), ceilings.read_ceilings(root, RULES), COMMAND))
+        case [] | ["--lower"]:
+            counts = count_faults(root)
+            if arguments:
+                ceilings.lower(root, counts, RULES)
+            errors = list(ceilings.compare(counts, ceilings.read_ceilings(root, RULES), COMMAND))
             print("".join(f"{error}\n" for error in errors), end="")
             return 1 if errors else 0
         case ["--rates"]:
@@ -173,8 +176,6 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
             for fault in find_faults(root):
                 if fault.path.startswith(package):
                     print(f"{fault.path}:{fault.line}: {fault.rule}: {fault.name}")
-        case ["--lower"]:
-            ceilings.lower(root, count_faults(root), RULES)
         case _:
             print(__doc__)
             return 2

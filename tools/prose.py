@@ -7,7 +7,7 @@ of them now and then; `ceilings.txt` limits their number per package, and the nu
     python -m tools.prose             errors; 1 if there are any
     python -m tools.prose --rates     patterns per 1,000 words, by package and kind of text
     python -m tools.prose --show P    all matches in the package P
-    python -m tools.prose --lower     lower the ceilings to today's numbers
+    python -m tools.prose --lower     lower the ceilings to today's numbers, then list errors
 """
 
 import re
@@ -188,7 +188,9 @@ def list_errors(root: Path) -> list[str]:
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Run the command of the arguments; return the exit status."""
     match arguments:
-        case []:
+        case [] | ["--lower"]:
+            if arguments:
+                ceilings.lower(root, count_patterns(root), {RULE})
             errors = list_errors(root)
             print("".join(f"{error}\n" for error in errors), end="")
             return 1 if errors else 0
@@ -196,8 +198,6 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
             print_rates(root)
         case ["--show", package]:
             print_matches(root, package)
-        case ["--lower"]:
-            ceilings.lower(root, count_patterns(root), {RULE})
         case _:
             print(__doc__)
             return 2

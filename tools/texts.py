@@ -6,7 +6,8 @@ import json
 import re
 import subprocess
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -51,9 +52,14 @@ def list_files(root: Path) -> list[Path]:
     return sorted(path for path in paths if SKIPPED_FOLDERS.isdisjoint(path.relative_to(root).parts[:-1]))
 
 
-def read_texts(path: Path) -> Iterator[Text]:
-    """Yield the texts of a file."""
-    yield from READERS[path.suffix](path.read_text(encoding="utf-8"))
+def read_texts(path: Path) -> tuple[Text, ...]:
+    """Return the texts of a file."""
+    return _parse(path.suffix, path.read_text(encoding="utf-8"))
+
+
+@cache
+def _parse(suffix: str, text: str) -> tuple[Text, ...]:
+    return tuple(READERS[suffix](text))
 
 
 def read_markdown(text: str) -> Iterator[Text]:
@@ -92,22 +98,22 @@ def read_javascript(text: str) -> Iterator[Text]:
 
 def read_python(text: str) -> Iterator[Text]:
     """Yield docstrings, attribute docstrings, names of tests, messages of several words, and comments."""
-    tree = ast.parse(text)
-    constants = dict(_docstrings(tree))
+    nodes = list(ast.walk(ast.parse(text)))
+    constants = dict(_docstrings(nodes))
     for constant, kind in constants.items():
         yield Text(kind, constant.lineno, str(constant.value))
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield Text("test name", node.lineno, node.name.removeprefix("test_").replace("_", " "))
-    yield from _messages(tree, {id(constant) for constant in constants})
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    yield from _messages(nodes, {id(constant) for constant in constants})
+    for token in tokenize.generate_tokens(io.StringIO(text).readline) if "#" in text else ():
         if token.type == tokenize.COMMENT and not _LINTER_COMMENT.match(token.string):
             comment = re.split(r"#?\s*noqa:\s*[\w, ]+(?:--)?", token.string.lstrip("# "))[-1]
             yield Text("comment", token.start[0], comment)
 
 
-def _docstrings(tree: ast.Module) -> Iterator[tuple[ast.Constant, Kind]]:
-    for node in ast.walk(tree):
+def _docstrings(nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.Constant, Kind]]:
+    for node in nodes:
         body = getattr(node, "body", None)
         for position, statement in enumerate(body if isinstance(body, list) else ()):
             constant = statement.value if isinstance(statement, ast.Expr) else None
@@ -116,11 +122,11 @@ def _docstrings(tree: ast.Module) -> Iterator[tuple[ast.Constant, Kind]]:
                 yield constant, "attribute" if position else "private docstring" if is_private else "docstring"
 
 
-def _messages(tree: ast.Module, skipped: set[int]) -> Iterator[Text]:
-    for node in ast.walk(tree):
+def _messages(nodes: Sequence[ast.AST], skipped: set[int]) -> Iterator[Text]:
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             skipped |= {id(part) for part in ast.walk(node) if part is not node}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in skipped:
             parts = node.values if isinstance(node, ast.JoinedStr) else [node]
             message = "".join(_constant_text(part) for part in parts)

@@ -41,7 +41,8 @@ def test_a_set_of_places_as_it_is_written(load, tmp_path):
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("p: {href: a.shp}", "places.p.href: 'a.shp' has an unknown format; accepted are .geojson, .json, .gpkg, .fgb"),
+        ("p: {href: a.kml}", "places.p.href: 'a.kml' has an unknown format; "
+            "accepted are .geojson, .json, .gpkg, .shp, .zip, .fgb"),
         ("p: {href: 's3://b/a.gpkg'}", "places.p.href: places must be in a local file; "
             "accepted are a path and file:///path"),
         ("p: {id: A}", "places.p.href: the key is missing"),

@@ -12,7 +12,7 @@ from chronotile.catalog.limits import Limits
 from chronotile.core.model.places import PlacesSpec
 from chronotile.core.sections import Section, Text, unique
 
-FORMATS = (".geojson", ".json", ".gpkg", ".fgb")
+FORMATS = (".geojson", ".json", ".gpkg", ".shp", ".zip", ".fgb")
 PLACE_FIELDS = ("id", "label")
 """Fields that every place has; fields of the file cannot have these names."""
 

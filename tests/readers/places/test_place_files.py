@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from zipfile import ZipFile
 
 import geopandas
 import numpy as np
@@ -10,6 +11,7 @@ import pyogrio.raw
 import pytest
 import shapely
 
+from chronotile.catalog.places_section import FORMATS
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.places import PlacesSpec
@@ -76,13 +78,33 @@ def test_geojson_is_read_in_its_order(read):
     assert places.findings == ()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["squares.gpkg", "squares.fgb", "squares.shp", "squares.gml"])
-def test_files_of_gdal_are_read_in_their_own_crs(convert, name):
-    places = read_places(spec_of(convert(name), fields=("area_ha",)))
+@pytest.fixture
+def zip_shapefile(convert, tmp_path):
+    """Return the path of a ZIP with the shapefile of three squares."""
+    convert("squares.shp")
+    with ZipFile(tmp_path / "squares.zip", "w") as members:
+        for suffix in ("shp", "shx", "dbf", "prj"):
+            members.write(tmp_path / f"squares.{suffix}", f"squares.{suffix}")
+    return tmp_path / "squares.zip"
 
-    found = dict(zip(places.ids, places.fields["area_ha"], strict=True))
-    assert found == {"S0": 1.5, "S1": None, "S2": 4.5}
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", sorted({*FORMATS, ".gml"} - {".json", ".geojson", ".zip"}))
+def test_file_of_each_format_is_read_in_its_crs(convert, suffix):
+    places = read_places(spec_of(convert(f"squares{suffix}"), fields=("area_ha",)))
+
+    areas = dict(zip(places.ids, places.fields["area_ha"], strict=True))
+    assert areas == {"S0": 1.5, "S1": None, "S2": 4.5}
+    assert places.crs == crs_of("EPSG:3035")
+    assert places.bbox == pytest.approx((4.5, 50.8, 4.8, 50.9), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_zipped_shapefile_is_read_in_its_crs(zip_shapefile):
+    places = read_places(spec_of(zip_shapefile, fields=("area_ha",)))
+
+    areas = dict(zip(places.ids, places.fields["area_ha"], strict=True))
+    assert areas == {"S0": 1.5, "S1": None, "S2": 4.5}
     assert places.crs == crs_of("EPSG:3035")
     assert places.bbox == pytest.approx((4.5, 50.8, 4.8, 50.9), abs=1e-6)
 
