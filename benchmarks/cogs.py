@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from chronotile.core.model.collection import SourceSpec, VariableSpec
 from chronotile.core.model.grid import Window
-from chronotile.readers.cog.blocks import decode_block
+from chronotile.readers.cog.block_decoding import decode_block
 from chronotile.readers.cog.files import CogFile, open_cog
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.source import CogReader, CogVariable

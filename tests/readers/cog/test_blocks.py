@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from chronotile.readers.cog.blocks import decode_block
+from chronotile.readers.cog.block_decoding import decode_block
 from chronotile.readers.cog.header import read_header
 from chronotile.readers.deflate import DamagedBlock
 from tests.readers.cog.made_tifs import KINDS, Kind, numbers_of, write_made

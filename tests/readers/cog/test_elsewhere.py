@@ -12,7 +12,7 @@ from chronotile.core.model.grid import Window
 from chronotile.readers.caches import byte_blocks
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog import source as cog_source
-from chronotile.readers.cog.files import OPENED_OF_HOST, CogFile, open_ahead, open_cog
+from chronotile.readers.cog.files import MAX_OPENERS_PER_HOST, CogFile, open_ahead, open_cog
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.source import CogReader, CogVariable
 from chronotile.readers.library_errors import BeingWritten, origin_of
@@ -347,7 +347,7 @@ def test_formula_and_mask_over_files_elsewhere_are_requested_together(source, tm
     from chronotile.core.model.collection import SourceSpec, VariableSpec
     from chronotile.core.model.expression import parse_expression
     from chronotile.core.model.items import Asset
-    from chronotile.readers.cog.source import open_cog_asset
+    from chronotile.readers.cog.open_asset import open_cog_asset
     from chronotile.readers.derived.derive import with_derived
     from chronotile.readers.mosaic.scenes import SceneReader
 
@@ -378,18 +378,18 @@ def test_a_host_that_blocks_leaves_threads_to_open_files_of_others(source, tmp_p
     (tmp_path / "near").mkdir()
     write_made(tmp_path / "near", APART, "a.tif")
     write_made(source.folder, APART, "0.tif")
-    for number in range(1, 2 * OPENED_OF_HOST):
+    for number in range(1, 2 * MAX_OPENERS_PER_HOST):
         os.link(source.folder / "0.tif", source.folder / f"{number}.tif")
-    far = [source.url_of(f"{number}.tif") for number in range(2 * OPENED_OF_HOST)]
+    far = [source.url_of(f"{number}.tif") for number in range(2 * MAX_OPENERS_PER_HOST)]
     with faulty_source(tmp_path / "near") as near:
         source.switch(Fault.HOLD)
         open_ahead(far)
-        source.wait_until_hanging(count=OPENED_OF_HOST)
+        source.wait_until_hanging(count=MAX_OPENERS_PER_HOST)
 
         open_ahead([near.url_of("a.tif")])
         opened = open_cog(near.url_of("a.tif"))
 
-        assert source.count() == OPENED_OF_HOST
+        assert source.count() == MAX_OPENERS_PER_HOST
         source.release()
         assert {open_cog(href).size for href in far} == {opened.size}
         assert source.count() == len(far)

@@ -9,8 +9,8 @@ from chronotile.core.model.collection import SourceSpec, VariableSpec
 from chronotile.core.model.grid import Window
 from chronotile.core.model.items import Asset
 from chronotile.core.model.raster import Encoding
-from chronotile.readers.cog import source as module
-from chronotile.readers.cog.source import open_cog_asset
+from chronotile.readers.cog import open_asset as module
+from chronotile.readers.cog.open_asset import open_cog_asset
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.tiff import UnsupportedCog
 from tests.readers.cog.made_tifs import HEIGHT, WIDTH, Kind, write_made
@@ -81,7 +81,7 @@ def test_file_of_a_source_with_a_configured_crs_is_left_to_gdal(asset):
 
 
 def test_large_file_without_overviews_is_left_to_gdal(asset, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MOST_COARSE_PX", 150)
+    monkeypatch.setattr(module, "MAX_COARSEST_PX", 150)
     with_overviews = write_made(tmp_path, Kind(overviews=(2,)), "b.tif")
 
     with pytest.raises(UnsupportedCog, match="overviews"):

@@ -17,7 +17,8 @@ from chronotile.core.model.number_text import json_nodata, json_number
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.time.instants import ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant, Json
-from chronotile.readers.cog.files import open_cog, tag_of_path
+from chronotile.readers.cog.file_tags import tag_of_path
+from chronotile.readers.cog.files import open_cog
 from chronotile.readers.encoding import with_stored_nodata
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.library_errors import opening

@@ -1,4 +1,4 @@
-"""What the tags of a TIFF say of its blocks and bands, as far as they are decoded here."""
+"""Reads the blocks and bands of a TIFF from its tags, and refuses files that cannot be decoded without GDAL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ import numpy as np
 from lxml import etree
 
 from chronotile.core.model.types import Int64Array
-from chronotile.readers.cog.blocks import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, Blocks, is_decoded
+from chronotile.readers.cog.block_decoding import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, is_decoded
+from chronotile.readers.cog.blocks import Blocks
 from chronotile.readers.encoding import fits
 from chronotile.readers.tiff import Directory, UnsupportedCog
 
-MOST_BLOCK_BYTES = 1 << 28
-MOST_BLOCKS = 1 << 22
+MAX_BLOCK_BYTES = 1 << 28
+MAX_BLOCKS = 1 << 22
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
 _ORIENTATION, _SAMPLES, _PLANAR, _PREDICTOR = 274, 277, 284, 317
@@ -21,9 +22,9 @@ _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _SIZES, _EXTRA_SAMPLES, _FORMAT = 322, 323,
 _METADATA, _NODATA = 42112, 42113
 
 _REDUCED, _PAGE, _MASK = 1, 2, 4
-"""Bits of the kind of a directory."""
-_OF_MASK = 4
-"""How the numbers of a mask are to be seen."""
+"""Bits of the subfile type."""
+_MASK_PHOTOMETRIC = 4
+"""Photometric interpretation of a mask."""
 _PALETTE = 3
 _GREY_OR_COLOURS = {0, 1, 2, _PALETTE}
 _ALPHA = {1, 2}
@@ -32,30 +33,30 @@ _TYPES = {
     **{(2, bits): f"int{bits}" for bits in (8, 16, 32, 64)},
     **{(3, bits): f"float{bits}" for bits in (32, 64)},
 }
-"""numpy's names by the format of samples and their bits; without a format numbers have no sign."""
+"""numpy's names by sample format and bits; without a format, numbers are unsigned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CogBand:
-    """What a file says of one band beside its type."""
+    """The metadata of one band."""
 
     scale: float = 1.0
     offset: float = 0.0
     units: str = "1"
     title: str | None = None
-    """Its description."""
+    """Description of the band."""
 
 
-def kinds_of(found: Sequence[Directory]) -> tuple[Directory, list[Directory], list[Directory]]:
-    """Return the native image, the overviews, and the masks of all."""
-    kinds = [f.number(_SUBFILE, 0) for f in found]
+def kinds_of(tiff_directories: Sequence[Directory]) -> tuple[Directory, list[Directory], list[Directory]]:
+    """Return the native image, the overviews, and the masks of both."""
+    kinds = [f.number(_SUBFILE, 0) for f in tiff_directories]
     if kinds[0] & (_REDUCED | _MASK) or any(kind & ~(_REDUCED | _PAGE | _MASK) for kind in kinds):
         raise UnsupportedCog("its directories are of unusual kinds")
-    overviews = [k for k, kind in zip(found, kinds, strict=True) if kind & _REDUCED and not kind & _MASK]
-    masks = [k for k, kind in zip(found, kinds, strict=True) if kind & _MASK]
-    if 1 + len(overviews) + len(masks) != len(found):
+    overviews = [k for k, kind in zip(tiff_directories, kinds, strict=True) if kind & _REDUCED and not kind & _MASK]
+    masks = [k for k, kind in zip(tiff_directories, kinds, strict=True) if kind & _MASK]
+    if 1 + len(overviews) + len(masks) != len(tiff_directories):
         raise UnsupportedCog("it holds several images")
-    return found[0], overviews, masks
+    return tiff_directories[0], overviews, masks
 
 
 def blocks_of(directory: Directory, size: int) -> Blocks:
@@ -88,7 +89,7 @@ def blocks_of(directory: Directory, size: int) -> Blocks:
         offsets=offsets,
         sizes=sizes,
     )
-    return _checked(blocks, size)
+    return _require_valid_table(blocks, size)
 
 
 def _dtype(directory: Directory) -> str:
@@ -109,7 +110,7 @@ def _compression(directory: Directory) -> int:
 
 
 def _require_decodable(directory: Directory, dtype: str, predictor: int) -> None:
-    """Check what changes the numbers of blocks, or what bands are, in ways that are not read here."""
+    """Refuse bands and encodings of blocks that cannot be decoded."""
     is_mask = bool(directory.number(_SUBFILE, 0) & _MASK)
     is_predicted = predictor in {NO_PREDICTOR, HORIZONTAL} or (
         predictor == FLOATING_POINT and dtype.startswith("float")
@@ -119,7 +120,7 @@ def _require_decodable(directory: Directory, dtype: str, predictor: int) -> None
     if directory.number(_FILL_ORDER, 1) != 1 or directory.number(_ORIENTATION, 1) != 1:
         raise UnsupportedCog("its bits or rows are in another order than usual")
     photometric, samples = directory.number(_PHOTOMETRIC, 1), directory.number(_SAMPLES, 1)
-    if photometric not in ({_OF_MASK} if is_mask else _GREY_OR_COLOURS):
+    if photometric not in ({_MASK_PHOTOMETRIC} if is_mask else _GREY_OR_COLOURS):
         raise UnsupportedCog("its colours are stored in an unusual way")
     extra = directory.numbers(_EXTRA_SAMPLES)
     if _ALPHA & set(extra.tolist()) or (photometric == 2 and samples != 3 + extra.size):
@@ -127,22 +128,22 @@ def _require_decodable(directory: Directory, dtype: str, predictor: int) -> None
 
 
 def _table(directory: Directory, tag: int) -> Int64Array:
-    """Offsets or sizes of all blocks."""
-    found = directory.numbers(tag)
-    if found.size > MOST_BLOCKS:
-        raise UnsupportedCog(f"it has more than {MOST_BLOCKS} blocks")
-    if found.dtype == np.uint64 and found.size and found.max() >= 1 << 62:
+    """Return the offsets or sizes of all blocks."""
+    numbers = directory.numbers(tag)
+    if numbers.size > MAX_BLOCKS:
+        raise UnsupportedCog(f"it has more than {MAX_BLOCKS} blocks")
+    if numbers.dtype == np.uint64 and numbers.size and numbers.max() >= 1 << 62:
         raise UnsupportedCog("its block table is damaged")
-    table: Int64Array = found.astype(np.int64)
+    table: Int64Array = numbers.astype(np.int64)
     return table
 
 
-def _checked(blocks: Blocks, size: int) -> Blocks:
-    """Blocks whose table has a row for each, and that lie in the file; missing ones have neither place nor size."""
+def _require_valid_table(blocks: Blocks, size: int) -> Blocks:
+    """Return blocks after checking that the table is complete and lies in the file; missing blocks get offset 0."""
     if not blocks.offsets.size == blocks.sizes.size == blocks.rows * blocks.columns * blocks.planes:
         raise UnsupportedCog("its block table does not fit its size")
-    if blocks.decoded_bytes > MOST_BLOCK_BYTES:
-        raise UnsupportedCog(f"its blocks have more than {MOST_BLOCK_BYTES >> 20} MiB each")
+    if blocks.decoded_bytes > MAX_BLOCK_BYTES:
+        raise UnsupportedCog(f"its blocks have more than {MAX_BLOCK_BYTES >> 20} MiB each")
     is_missing = blocks.sizes == 0
     blocks.offsets[is_missing] = 0
     ends = blocks.offsets + blocks.sizes
@@ -156,30 +157,30 @@ def masks_of(masks: list[Blocks], images: tuple[Blocks, ...]) -> tuple[Blocks, .
     if not masks:
         return ()
     by_size = {(mask.width, mask.height): mask for mask in masks}
-    found = [by_size.get((image.width, image.height)) for image in images]
-    own = tuple(mask for mask in found if mask is not None)
-    if len(own) != len(images) or len(masks) != len(images):
+    by_level = [by_size.get((image.width, image.height)) for image in images]
+    present = tuple(mask for mask in by_level if mask is not None)
+    if len(present) != len(images) or len(masks) != len(images):
         raise UnsupportedCog("not all of its overviews have masks")
-    if any(mask.samples != 1 or mask.dtype not in {"bool", "uint8"} for mask in own):
+    if any(mask.samples != 1 or mask.dtype not in {"bool", "uint8"} for mask in present):
         raise UnsupportedCog("its mask is of an unusual type")
-    return own
+    return present
 
 
 def nodata_text(directory: Directory) -> str | None:
-    """Return the text for the number that stands for no value; `None` if a directory has none."""
+    """Return the text of the nodata tag; `None` if a directory has none."""
     return (directory.text(_NODATA) or "").strip() or None
 
 
 def bands_of(directory: Directory, count: int) -> tuple[CogBand, ...]:
-    """Return scale, offset, units and description of each band, by GDAL's own tag."""
+    """Return scale, offset, units and description of each band, from GDAL's metadata tag."""
     if any(item.get("name") == "NODATA_VALUES" for item in _elements(directory.text(_METADATA))):
         raise UnsupportedCog("its bands have a nodata together")
-    said: list[dict[str, str]] = [{} for _ in range(count)]
+    texts: list[dict[str, str]] = [{} for _ in range(count)]
     for sample, role, text in _items(directory.text(_METADATA)):
         if role == "colorinterp" and text.lower() == "alpha":
             raise UnsupportedCog("it has a band of transparency")
         if 0 <= sample < count:
-            said[sample][role] = text
+            texts[sample][role] = text
     try:
         return tuple(
             CogBand(
@@ -188,25 +189,25 @@ def bands_of(directory: Directory, count: int) -> tuple[CogBand, ...]:
                 units=s.get("unittype") or "1",
                 title=s.get("description") or None,
             )
-            for s in said
+            for s in texts
         )
     except ValueError:
         raise UnsupportedCog("its scale or offset is not a number") from None
 
 
 def resampling_of(directory: Directory) -> str | None:
-    """Return the resampling that made an overview, in GDAL's words; `None` if it is not stated."""
-    found = [item for item in _elements(directory.text(_METADATA)) if item.get("name") == "RESAMPLING"]
-    return "".join(found[0].itertext()) if found else None
+    """Return the resampling that made an overview, in GDAL's words; `None` if unknown."""
+    items = [item for item in _elements(directory.text(_METADATA)) if item.get("name") == "RESAMPLING"]
+    return "".join(items[0].itertext()) if items else None
 
 
 def has_palette(directory: Directory) -> bool:
-    """Return whether numbers stand for colours of a table."""
+    """Return whether the numbers are entries of a palette."""
     return directory.number(_PHOTOMETRIC, 1) == _PALETTE
 
 
 def _items(metadata: str | None) -> list[tuple[int, str, str]]:
-    """Sample, role and text of the items of GDAL's metadata that have a role."""
+    """Return sample, role and text of the items of GDAL's metadata that have a role."""
     try:
         return [
             (int(item.get("sample", "-1")), str(item.get("role")), "".join(item.itertext()))
@@ -218,7 +219,7 @@ def _items(metadata: str | None) -> list[tuple[int, str, str]]:
 
 
 def _elements(metadata: str | None) -> list[Any]:
-    """The items of GDAL's metadata."""
+    """Return the items of GDAL's metadata."""
     if not metadata:
         return []
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
@@ -229,7 +230,7 @@ def _elements(metadata: str | None) -> list[Any]:
 
 
 def nodata_of(text: str, dtype: str) -> float | None:
-    """Return the number that stands for no value, as GDAL gives it; `None` where the type has no such number.
+    """Return nodata as GDAL reports it; `None` if the dtype lacks that number.
 
     Raises:
         UnsupportedCog: The text is not a number.
@@ -241,17 +242,17 @@ def nodata_of(text: str, dtype: str) -> float | None:
         raise UnsupportedCog(f"its nodata {text[:20]!r} is not a number") from None
     if kind.kind in "iu":
         return number if fits(number, kind) else None
-    return _near_largest(number, kind) if kind.itemsize == 4 else number
+    return _round_to_float32(number, kind) if kind.itemsize == 4 else number
 
 
 def is_exact(text: str, dtype: str) -> bool:
-    """Return whether a type holds just the number that stands for no value; of floats each is rounded."""
+    """Return whether a dtype contains exactly this nodata; floats are rounded."""
     kind, number = np.dtype(dtype), float(text)
     return kind.kind == "f" or (number.is_integer() and fits(number, kind) and abs(number) <= 2**53)
 
 
-def _near_largest(number: float, kind: np.dtype[Any]) -> float:
-    """The number in its type; one that is only written as beyond the largest is that."""
+def _round_to_float32(number: float, kind: np.dtype[Any]) -> float:
+    """Return a number rounded to its dtype; one slightly beyond the largest value becomes that value."""
     largest = float(np.finfo(kind).max)
     for limit in (-largest, largest):
         if abs(number - limit) < 1e-10 * largest:

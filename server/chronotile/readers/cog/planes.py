@@ -1,4 +1,4 @@
-"""One band or mask of a level: which of its blocks a window needs, and the window's numbers out of them."""
+"""One band or mask of a level: selects the blocks that a window needs, and copies its numbers from them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,71 +9,72 @@ import numpy as np
 from chronotile.core.model.grid import Window
 from chronotile.core.model.types import NumberArray, UInt8Array
 from chronotile.readers.caches.block_cache import SLOT_BYTES, BlockCache
-from chronotile.readers.cog.blocks import Blocks, decode_block
-from chronotile.readers.cog.files import content_of
+from chronotile.readers.cog.block_decoding import decode_block
+from chronotile.readers.cog.blocks import Blocks
+from chronotile.readers.cog.parts import content_of
 from chronotile.readers.remote.files import FilePart, Found
 
 
-class Share(NamedTuple):
-    """What a window needs of one block."""
+class BlockPart(NamedTuple):
+    """The cells of one block that a window needs."""
 
     number: int
-    """Of the block."""
+    """Number of the block."""
     rows: slice
-    """Of the block; every `step`-th."""
+    """Rows of the block; every `step`-th."""
     columns: slice
     into: tuple[slice, slice]
-    """Where they are in the result."""
+    """Target in the result."""
 
 
-MOST_SCATTERED_ROWS = 8
-"""Rows of a block up to which a window is taken for a place: rows about it are decoded and cached, not all."""
+MAX_POINT_ROWS = 8
+"""Windows of up to this many rows of a block count as points: only rows around them are decoded and cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedRows:
-    """What is decoded and cached together: a block with all bands that it holds, or some rows of one of its bands."""
+    """Rows that are decoded and cached together: a block with all its bands, or some rows of one band."""
 
     key: bytes
     size: int
-    """In bytes, decoded."""
+    """Decoded bytes."""
     rows: slice
-    """Of the block."""
+    """Rows of the block."""
     plane: int | None
-    """Of the block; `None`: all of them, one after another."""
+    """Index of the band in the block; `None` for all bands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caching:
-    """Where decoded blocks of a file in a state are cached."""
+    """The cache for decoded blocks of one version of a file."""
 
     cache: BlockCache
     key_of: Callable[[int, tuple[int, int] | None], bytes]
-    """Of the number of a block; of some rows of it by their plane and first row, too."""
+    """Returns the key of a block; for some rows of it, also from their plane and first row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plane:
+class CogPlane:
     """A band of a level, or its mask."""
 
     blocks: Blocks
     band: int
     """Counted from 1."""
     fill: float
-    """The number of blocks that are not stored."""
+    """Number that fills blocks that are not stored."""
     part_of: Callable[[int, int], FilePart]
-    """Gives the stored bytes of the file from the first to before the last."""
+    """Returns a part of the file from its start and stop offset."""
     caching: Caching | None
-    """`None`: decoded blocks are not cached."""
+    """`None` to cache no decoded blocks."""
 
     @property
     def number(self) -> int:
-        """Of the band in a block."""
+        """Index of the band in a block."""
         return self.band - 1 if self.blocks.is_by_pixel else 0
 
 
 class PlanePlan:
-    """What a window of a band needs: what is cached is copied at once, the rest has to be fetched.
+    """Reads a window of a band: cached cells are copied immediately, the others must be fetched.
 
     Args:
         plane: The band.
@@ -81,118 +82,118 @@ class PlanePlan:
         step: Of every how many rows and columns there is one in the result.
     """
 
-    def __init__(self, plane: Plane, window: Window, step: int) -> None:
+    def __init__(self, plane: CogPlane, window: Window, step: int) -> None:
         blocks = self._blocks = plane.blocks
         self._plane = plane.number
         self._caching = plane.caching
         dtype = np.dtype(np.uint8) if blocks.dtype == "bool" else np.dtype(blocks.dtype)
         shape = -(-window.height // step), -(-window.width // step)
         self._numbers = np.empty(shape, dtype=dtype)
-        self._pending: list[tuple[Share, FilePart]] = []
-        for share in _shares(blocks, plane.band, window, step):
-            size = int(blocks.sizes[share.number])
+        self._pending: list[tuple[BlockPart, FilePart]] = []
+        for block_part in _block_parts(blocks, plane.band, window, step):
+            size = int(blocks.sizes[block_part.number])
             if not size:
-                self._numbers[share.into] = plane.fill
-            elif not self._is_pasted(share):
-                start = int(blocks.offsets[share.number])
-                self._pending.append((share, plane.part_of(start, start + size)))
+                self._numbers[block_part.into] = plane.fill
+            elif not self._is_pasted(block_part):
+                start = int(blocks.offsets[block_part.number])
+                self._pending.append((block_part, plane.part_of(start, start + size)))
 
     @property
     def needed(self) -> list[FilePart]:
-        """What has to be fetched."""
+        """The parts that must be fetched."""
         return [part for _share, part in self._pending]
 
-    def numbers(self, found: Mapping[FilePart, Found]) -> NumberArray:
-        """Return (y, x) numbers, given at least what is needed.
+    def numbers(self, results: Mapping[FilePart, Found]) -> NumberArray:
+        """Return (y, x) numbers, from at least the needed parts.
 
         Raises:
             Exception: Why a part that is needed cannot be read.
-            DamagedBlock: A block is not what the header says.
+            DamagedBlock: A block contradicts the header.
         """
-        for share, part in self._pending:
-            self._paste_decoded(share, content_of(found[part]))
+        for block_part, part in self._pending:
+            self._paste_decoded(block_part, content_of(results[part]))
         return self._numbers
 
-    def _is_pasted(self, share: Share) -> bool:
-        """Paste what is needed of a block if it is cached; return whether it was."""
+    def _is_pasted(self, block_part: BlockPart) -> bool:
+        """Copy the cells of a block if they are cached; return whether they were."""
         if self._caching is None:
             return False
-        for cached in _cached_rows(self._blocks, self._plane, self._caching, share):
-            lines = self._caching.cache.get(cached.key, cached.size, self._lines_of(share, cached))
+        for cached in _cached_rows(self._blocks, self._plane, self._caching, block_part):
+            lines = self._caching.cache.get(cached.key, cached.size, self._lines_of(block_part, cached))
             if lines is not None:
-                self._paste_lines(share, lines)
+                self._paste_lines(block_part, lines)
                 return True
         return False
 
-    def _paste_decoded(self, share: Share, stored: bytes) -> None:
+    def _paste_decoded(self, block_part: BlockPart, stored: bytes) -> None:
         blocks = self._blocks
         if self._caching is None:
-            lines = decode_block(stored, blocks, share.rows)[self._plane]
-            self._numbers[share.into] = lines[:: share.rows.step, share.columns]
+            lines = decode_block(stored, blocks, block_part.rows)[self._plane]
+            self._numbers[block_part.into] = lines[:: block_part.rows.step, block_part.columns]
             return
-        *_whole, cached = _cached_rows(blocks, self._plane, self._caching, share)
+        *_whole, cached = _cached_rows(blocks, self._plane, self._caching, block_part)
 
         def decode() -> tuple[UInt8Array, bool]:
             decoded = decode_block(stored, blocks, cached.rows)
             return (decoded if cached.plane is None else decoded[cached.plane]).reshape(-1).view(np.uint8), True
 
-        lines = self._caching.cache.read(cached.key, cached.size, self._lines_of(share, cached), decode)
-        self._paste_lines(share, lines)
+        lines = self._caching.cache.read(cached.key, cached.size, self._lines_of(block_part, cached), decode)
+        self._paste_lines(block_part, lines)
 
-    def _paste_lines(self, share: Share, lines: UInt8Array) -> None:
-        # Paste out of the whole rows of a block, from the first that is needed to the last.
+    def _paste_lines(self, block_part: BlockPart, lines: UInt8Array) -> None:
+        # Copy from whole rows of a block, which start at the first needed one.
         rows = lines.view(self._numbers.dtype).reshape(-1, self._blocks.block_width)
-        self._numbers[share.into] = rows[:: share.rows.step, share.columns]
+        self._numbers[block_part.into] = rows[:: block_part.rows.step, block_part.columns]
 
-    def _lines_of(self, share: Share, cached: CachedRows) -> slice:
-        """The bytes of the rows that are needed, in what is cached."""
+    def _lines_of(self, block_part: BlockPart, cached: CachedRows) -> slice:
+        """Return the bytes of the needed rows in the cached rows."""
         row_bytes = self._blocks.block_width * self._numbers.itemsize
         begin = (self._plane * self._blocks.block_height if cached.plane is None else 0) - cached.rows.start
-        return slice((begin + share.rows.start) * row_bytes, (begin + share.rows.stop) * row_bytes)
+        return slice((begin + block_part.rows.start) * row_bytes, (begin + block_part.rows.stop) * row_bytes)
 
 
-def _cached_rows(blocks: Blocks, plane: int, caching: Caching, share: Share) -> Iterator[CachedRows]:
-    """Where what is needed of a block may be cached; the last is what is decoded where it is not.
+def _cached_rows(blocks: Blocks, plane: int, caching: Caching, block_part: BlockPart) -> Iterator[CachedRows]:
+    """Yield the rows that may be cached; the last ones are decoded if none is cached.
 
     A place needs few rows of a block; of a long series all blocks would take the whole cache, and twice the time.
     """
     whole = slice(0, blocks.block_height)
-    yield CachedRows(caching.key_of(share.number, None), blocks.decoded_bytes, whole, None)
+    yield CachedRows(caching.key_of(block_part.number, None), blocks.decoded_bytes, whole, None)
     row_bytes = blocks.block_width * np.dtype(blocks.dtype).itemsize
     together = SLOT_BYTES // row_bytes
-    first, last = share.rows.start, share.rows.stop - 1
-    if last - first < MOST_SCATTERED_ROWS and together and first // together == last // together:
+    first, last = block_part.rows.start, block_part.rows.stop - 1
+    if last - first < MAX_POINT_ROWS and together and first // together == last // together:
         rows = slice(first // together * together, min((first // together + 1) * together, blocks.block_height))
         if rows != whole or blocks.is_by_pixel:
             size = (rows.stop - rows.start) * row_bytes
-            yield CachedRows(caching.key_of(share.number, (plane, rows.start)), size, rows, plane)
+            yield CachedRows(caching.key_of(block_part.number, (plane, rows.start)), size, rows, plane)
 
 
-def lacking_parts(plane: Plane, window: Window, step: int) -> Iterator[FilePart]:
-    """Yield the stored blocks that a window needs and that are not cached, without reading those that are."""
+def uncached_parts(plane: CogPlane, window: Window, step: int) -> Iterator[FilePart]:
+    """Yield the parts of blocks that a window needs and that are not cached; cached blocks are not read."""
     blocks, caching = plane.blocks, plane.caching
-    for share in _shares(blocks, plane.band, window, step):
-        size, start = int(blocks.sizes[share.number]), int(blocks.offsets[share.number])
-        if size and not (caching is not None and _is_cached(plane, caching, share)):
+    for block_part in _block_parts(blocks, plane.band, window, step):
+        size, start = int(blocks.sizes[block_part.number]), int(blocks.offsets[block_part.number])
+        if size and not (caching is not None and _is_cached(plane, caching, block_part)):
             yield plane.part_of(start, start + size)
 
 
-def _is_cached(plane: Plane, caching: Caching, share: Share) -> bool:
-    found = _cached_rows(plane.blocks, plane.number, caching, share)
-    return any(caching.cache.has(cached.key, cached.size) for cached in found)
+def _is_cached(plane: CogPlane, caching: Caching, block_part: BlockPart) -> bool:
+    candidates = _cached_rows(plane.blocks, plane.number, caching, block_part)
+    return any(caching.cache.has(cached.key, cached.size) for cached in candidates)
 
 
-def _shares(blocks: Blocks, band: int, window: Window, step: int) -> Iterator[Share]:
-    """What a window needs of each block; blocks between two steps are left out."""
+def _block_parts(blocks: Blocks, band: int, window: Window, step: int) -> Iterator[BlockPart]:
+    """Yield the cells of each block that a window needs; blocks between two steps are skipped."""
     down = list(spans(window.row_start, window.row_stop, blocks.block_height, step))
     across = list(spans(window.column_start, window.column_stop, blocks.block_width, step))
     for row, rows, into_rows in down:
         for column, columns, into_columns in across:
-            yield Share(blocks.number_of(row, column, band), rows, columns, (into_rows, into_columns))
+            yield BlockPart(blocks.number_of(row, column, band), rows, columns, (into_rows, into_columns))
 
 
 def spans(start: int, stop: int, size: int, step: int) -> Iterator[tuple[int, slice, slice]]:
-    """Yield along one axis the number of each block, what of it is needed, and where that is in the result."""
+    """Yield along one axis the number of each block, its needed cells, and their position in the result."""
     for block in range(start // size, -(-stop // size)):
         first = max(block * size, start)
         first += (start - first) % step

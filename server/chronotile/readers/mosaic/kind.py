@@ -63,7 +63,7 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
     Raises:
         UnsupportedSource: The file cannot be served.
     """
-    from chronotile.readers.cog.source import open_cog_asset
+    from chronotile.readers.cog.open_asset import open_cog_asset
     from chronotile.readers.mosaic.local_files import require_image
     from chronotile.readers.raster.open_stack import open_raster_stack
     from chronotile.readers.tiff import UnsupportedCog

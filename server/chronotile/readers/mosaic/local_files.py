@@ -9,7 +9,7 @@ from chronotile.core.errors import SourceChanged, UnsupportedSource
 from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import Asset, ItemRef
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.readers.cog.files import tag_of_state
+from chronotile.readers.cog.file_tags import tag_of_state
 from chronotile.readers.hrefs import base_name, file_state, local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.mosaic.piece_index import PieceIndex
