@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.catalog.items.preparing import assets_of_form, form_of
+from chronotile.catalog.items.asset_forms import assets_of_form, form_of
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand

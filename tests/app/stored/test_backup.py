@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import pytest
 
-from chronotile.catalog.items.altering import RESERVE
+from chronotile.catalog.items.reserve import RESERVE
 from chronotile.core.errors import CursorExpired
 from tests.app.stored.made import RESULTS, Archive, kill_when, result, rows
 from tests.catalog.items.conftest import make_item

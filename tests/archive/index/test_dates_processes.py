@@ -102,7 +102,7 @@ def test_what_a_killed_server_did_not_list_the_next_one_does(data, store, start)
         killed += len(store.items.times("made")) < len(DAYS)
     start()
 
-    until(lambda: store.passes.since("made") is not None)
+    until(lambda: store.passes.last_since("made") is not None)
 
     assert killed > 0
     assert listed(store) == list(DAYS)
@@ -114,7 +114,7 @@ def test_two_servers_list_each_date_once(data, store, start):
     start()
     start()
 
-    until(lambda: store.passes.since("made") is not None)
+    until(lambda: store.passes.last_since("made") is not None)
 
     assert listed(store) == list(DAYS)
     assert is_up_to_date(data, store)

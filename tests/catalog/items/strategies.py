@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from chronotile.catalog.items.footprints import WORLD
+from chronotile.catalog.items.cells import WORLD
 from chronotile.core.model.grid import BBox
 from tests.catalog.items.conftest import instant, make_item, rectangle
 

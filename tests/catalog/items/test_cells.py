@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from chronotile.catalog.items.footprints import FINEST, cell_boxes, cells_at, cells_meeting, level_of, search_boxes
+from chronotile.catalog.items.cells import FINEST, cell_boxes, cells_at, cells_meeting, level_of, search_boxes
 from chronotile.catalog.items.properties import group_start
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings, solar_day

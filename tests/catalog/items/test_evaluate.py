@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.catalog.items.cql2.translate import DocumentFilter
+from chronotile.catalog.items.cql2.document_filter import DocumentFilter
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.core.errors import InvalidParameter
 

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-from chronotile.catalog.items.lookups import States
+from chronotile.catalog.items.collection_states import CollectionStates
 from chronotile.core.model.items import CollectionState
 from tests.running import until
 
@@ -18,13 +18,13 @@ def test_counters_that_another_thread_forgets_meanwhile_are_not_zero():
         return 0.0
 
     meanwhile = []
-    states = States(
+    states = CollectionStates(
         lambda: {"scenes": CollectionState(counter=next(looked_up), times_counter=0, layouts_counter=0)}, clock
     )
-    states.of("scenes")
+    states.state_of("scenes")
     meanwhile.append(states.forget)
 
-    during, after = states.of("scenes"), states.of("scenes")
+    during, after = states.state_of("scenes"), states.state_of("scenes")
 
     assert (during.counter, after.counter) == (1, 2)
 
@@ -41,12 +41,12 @@ def test_threads_that_wait_for_a_look_up_take_the_next_one_together():
         ticks.append(None)
         return float(len(ticks))
 
-    states = States(look_up, clock)
+    states = CollectionStates(look_up, clock)
     with ThreadPoolExecutor(9) as threads:
-        first = threads.submit(states.of, "scenes", is_fresh=True)
+        first = threads.submit(states.state_of, "scenes", is_fresh=True)
         until(lambda: looked_up)
         before = len(ticks)
-        others = [threads.submit(states.of, "scenes", is_fresh=True) for _ in range(8)]
+        others = [threads.submit(states.state_of, "scenes", is_fresh=True) for _ in range(8)]
         until(lambda: len(ticks) == before + 8)
         held.set()
         counters = [each.result().counter for each in (first, *others)]

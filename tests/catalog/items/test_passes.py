@@ -46,7 +46,7 @@ def whole(passes, *names, **more):
 def test_a_whole_pass_finds_what_is_gone(passes):
     assert whole(passes, "a", "b", "c") == ([], 0)
     assert whole(passes, "b") == (["a", "c"], 0)
-    assert sorted(passes.known("s2", ["/a.json", "/b.json", "/c.json"])) == ["/b.json"]
+    assert sorted(passes.stored_entries("s2", ["/a.json", "/b.json", "/c.json"])) == ["/b.json"]
 
 
 def test_whether_anything_is_gone_is_known_without_looking_for_it(passes):
@@ -79,9 +79,9 @@ def test_a_pass_that_was_interrupted_in_another_state_of_its_source_is_not_conti
     assert (other.number, other.is_resumed, other.cursor) == (run.number + 1, False, None)
     passes.note(other, read=entries("b"))
     assert passes.unseen(other) == ("a",)  # though the pass before it had seen it
-    assert passes.unchanged("s2", source="x", since="2") is None
+    assert passes.count_unchanged("s2", source="x", since="2") is None
     passes.finish(other, since="2", has_gone=True)
-    assert passes.unchanged("s2", source="x", since="2") == 1
+    assert passes.count_unchanged("s2", source="x", since="2") == 1
 
 
 def test_an_entry_in_a_new_state_keeps_what_else_is_stored_of_it(passes):
@@ -89,12 +89,12 @@ def test_an_entry_in_a_new_state_keeps_what_else_is_stored_of_it(passes):
     passes.note(passes.begin("s2", source="x", holder="me"), read=[*entries("a"), refused])
     run = passes.begin("s2", source="x", holder="me")
     passes.note(run, restated={"/a.json": "2", "/r.json": "2"})
-    known = passes.known("s2", ["/a.json", "/r.json"])
+    known = passes.stored_entries("s2", ["/a.json", "/r.json"])
     assert [(each.state, each.problem) for each in known.values()] == [("2", None), ("2", "why")]
     assert not passes.has_gone(run)
     passes.release(run)
     passes.begin("s2", source="x\nplaces", holder="me")  # others are allowed: what was refused is read again
-    assert [each.state for each in passes.known("s2", ["/a.json", "/r.json"]).values()] == ["2", ""]
+    assert [each.state for each in passes.stored_entries("s2", ["/a.json", "/r.json"]).values()] == ["2", ""]
 
 
 def test_an_interrupted_pass_goes_on_at_its_cursor(passes, clock):
@@ -113,7 +113,7 @@ def test_another_source_is_read_anew(passes):
     whole(passes, "a")
     run = passes.begin("s2", source="y", holder="me", is_whole=False)
     assert (run.is_whole, run.is_resumed, run.since) == (True, False, None)
-    assert passes.known("s2", ["/a.json"])["/a.json"].state == ""
+    assert passes.stored_entries("s2", ["/a.json"])["/a.json"].state == ""
 
 
 def test_changes_alone_are_read_after_a_pass_that_said_from_when(passes):
@@ -157,7 +157,7 @@ def test_an_entry_that_is_left_takes_over_an_item(passes):
     passes.note(run, seen=["/2.json"])
     assert passes.unseen(run) == ()
     assert passes.finish(run) == 1
-    assert passes.known("s2", ["/2.json"])["/2.json"].state == ""
+    assert passes.stored_entries("s2", ["/2.json"])["/2.json"].state == ""
     assert passes.holders("s2", ["a"]) == {"a": "/2.json"}
 
 
@@ -165,9 +165,9 @@ def test_entries_that_are_gone_leave_what_others_hold(passes):
     run = passes.begin("s2", source="x", holder="me")
     shared = SourceEntry(key="/3.json", state="1", ids=("a",))
     passes.note(run, read=[*entries("a", "b"), shared])
-    assert passes.held_alone("s2", ["/a.json", "/b.json"]) == ("b",)
+    assert passes.items_only_in("s2", ["/a.json", "/b.json"]) == ("b",)
     assert passes.drop_entries(run, ["/a.json", "/b.json"]) == 1
-    assert passes.known("s2", ["/a.json", "/b.json"]) == {}
+    assert passes.stored_entries("s2", ["/a.json", "/b.json"]) == {}
 
 
 def test_an_incomplete_pass_ends_without_a_word_on_what_it_missed(passes):
@@ -177,7 +177,7 @@ def test_an_incomplete_pass_ends_without_a_word_on_what_it_missed(passes):
     passes.give_up(run)
     run = passes.begin("s2", source="x", holder="me")
     assert not run.is_resumed
-    assert sorted(passes.known("s2", ["/a.json", "/b.json"])) == ["/a.json", "/b.json"]
+    assert sorted(passes.stored_entries("s2", ["/a.json", "/b.json"])) == ["/a.json", "/b.json"]
 
 
 def test_problems_are_counted_by_reason(passes):
@@ -206,7 +206,7 @@ def test_when_all_was_seen_last_is_known(passes, clock):
 def test_many_entries_at_once(passes):
     names = [f"{number:05}" for number in range(3 * module.CHUNK + 7)]
     assert whole(passes, *names) == ([], 0)
-    assert len(passes.known("s2", [f"/{name}.json" for name in names])) == len(names)
+    assert len(passes.stored_entries("s2", [f"/{name}.json" for name in names])) == len(names)
     run = passes.begin("s2", source="x", holder="me")
     passes.note(run, seen=[f"/{name}.json" for name in names[10:]])
     assert sorted(passes.unseen(run)) == names[:10]

@@ -440,7 +440,7 @@ def test_a_cursor_that_is_none_is_refused(index, cursor):
 def test_a_cursor_with_a_right_checksum_over_values_of_no_page_is_refused(index, sort, body):
     index.put("s2", scenes())
     search = ItemSearch(sort=sort)
-    text = cursors.sealed(body, cursors.what_is_searched(search))
+    text = cursors.seal(body, cursors.what_is_searched(search))
 
     with pytest.raises(InvalidParameter, match="cursor is not that of a page of this search"):
         index.search(replace(search, cursor=text))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from chronotile.catalog.items.cql2.tree import checked, filter_from_text
+from chronotile.catalog.items.cql2.tree import check_filter, filter_from_text
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.grid import BBox
@@ -192,7 +192,7 @@ def truth(node, properties):
 def test_random_filters_hold_of_the_places_of_which_python_says_so(tree):
     rows = [{name: column[number] for name, column in FIELDS.items()} for number in range(6)]
 
-    assert chosen(filter=checked(tree)) == [number for number, row in enumerate(rows) if truth(tree, row)]
+    assert chosen(filter=check_filter(tree)) == [number for number, row in enumerate(rows) if truth(tree, row)]
 
 
 # What is refused.
@@ -230,7 +230,7 @@ def test_filters_that_are_refused_say_what_is_accepted(text, words, monkeypatch)
 )
 def test_trees_that_are_no_filter_are_refused(node):
     with pytest.raises(InvalidParameter):
-        chosen(filter=checked(node))
+        chosen(filter=check_filter(node))
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_spatial_operators_are_those_of_shapely(operator_name, is_first):
 
     tree = {"op": f"s_{operator_name}", "args": arguments[::-1] if is_first else arguments}
 
-    assert chosen(filter=checked(tree)) == np.flatnonzero(expected).tolist()
+    assert chosen(filter=check_filter(tree)) == np.flatnonzero(expected).tolist()
 
 
 @pytest.mark.parametrize("is_box", [False, True])
@@ -348,7 +348,7 @@ def test_geometries_of_a_filter_are_in_the_axis_order_of_its_crs(crs, is_box):
     geometry = {"bbox": list(own.bounds)} if is_box else orjson.loads(shapely.to_geojson(own))
     tree = {"op": "s_intersects", "args": [{"property": "geometry"}, geometry]}
 
-    found = chosen(many, filter=checked(tree), filter_crs=crs_of(crs))
+    found = chosen(many, filter=check_filter(tree), filter_crs=crs_of(crs))
 
     assert found == np.flatnonzero(shapely.intersects(projected, own)).tolist()
     assert 4 <= len(found) < 30

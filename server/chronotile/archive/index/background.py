@@ -12,7 +12,7 @@ from chronotile.archive.index.fill import FillSummary, IndexStore, Interrupted, 
 from chronotile.archive.index.live.touching import reason_to_seed, seed
 from chronotile.archive.index.source import ItemSource
 from chronotile.archive.index.sources import SourceAccess, identities_of, indexed, source_of
-from chronotile.catalog.items.passes import without_places
+from chronotile.catalog.items.passes import strip_allowed_locations
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import SourceSpec
 
@@ -47,7 +47,7 @@ def reason_to_fill(spec: SourceSpec, access: SourceAccess, store: IndexStore) ->
     if not store.passes.was_whole(spec.collection):
         return "its source was never read completely"
     source, identities = store.passes.source(spec.collection) or "", identities_of(spec, access)
-    if source not in identities and without_places(source) in map(without_places, identities):
+    if source not in identities and strip_allowed_locations(source) in map(strip_allowed_locations, identities):
         return "other addresses are allowed now"
     if source not in identities:
         return "its index was filled from another source, or with another filter or other variables"

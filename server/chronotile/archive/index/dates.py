@@ -400,7 +400,7 @@ def reason_to_list(dated: DatedCollection, store: IndexStore) -> str | None:
         return "its dates are not listed yet, as /stac needs them"
     if settings != DATED or store.passes.source(dated.id) != IDENTITY:
         return "its items are those of another source"
-    if store.passes.since(dated.id) != dated.digest:
+    if store.passes.last_since(dated.id) != dated.digest:
         return "its dates or files have changed"
     return None
 

@@ -29,7 +29,7 @@ from chronotile.catalog.items.passes import (
     SourcePass,
     SourcePasses,
     new_holder,
-    without_places,
+    strip_allowed_locations,
 )
 from chronotile.catalog.items.preparing import Prepared
 from chronotile.catalog.items.properties import nanoseconds
@@ -184,7 +184,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
     state = source.state
     unchanged = None
     if state and not is_whole:
-        unchanged = store.passes.unchanged(collection.id, source=source.identity, since=state)
+        unchanged = store.passes.count_unchanged(collection.id, source=source.identity, since=state)
     is_whole = is_whole or not source.knows_changes
     held = store.items.settings(collection.id)
     if held is not None and held.is_of_dates != collection.settings.is_of_dates:
@@ -231,7 +231,7 @@ def _of_passes(summary: FillSummary, store: IndexStore) -> FillSummary:
     passes, collection = store.passes, summary.collection
     problems = passes.problems(collection)
     has_items = not problems or passes.has_items(collection)
-    return replace(summary, problems=problems, filtered=passes.filtered(collection), has_items=has_items)
+    return replace(summary, problems=problems, filtered=passes.count_filtered(collection), has_items=has_items)
 
 
 def _remove_old(collection: IndexedCollection, store: IndexStore, is_stopped: Callable[[], bool]) -> int:
@@ -264,7 +264,11 @@ def _doubtful(collection: str, source: ItemSource, store: IndexStore) -> list[st
     """Ids of items with an address that is not allowed any more, if that has changed; `None`: too many of them."""
     before = store.passes.source(collection)
     found = list[str]()
-    if before is None or before == source.identity or without_places(before) != without_places(source.identity):
+    if (
+        before is None
+        or before == source.identity
+        or strip_allowed_locations(before) != strip_allowed_locations(source.identity)
+    ):
         return found
     for id_, hrefs in store.items.addresses(collection):
         try:
@@ -354,7 +358,7 @@ class _Filling:
     def _begin(self, batch: Sequence[Listed], readers: EntryReaders, replaced: Container[str]) -> _Batch:
         """Begin to read the entries of a batch that have changed, or that another of the same key replaces before."""
         entries = list({each.key: each for each in batch if isinstance(each, ListedEntry)}.values())
-        known = self._passes.known(self._run.collection, [each.key for each in entries])
+        known = self._passes.stored_entries(self._run.collection, [each.key for each in entries])
         seen, wanted, states = list[str](), list[ListedEntry](), dict[str, str]()
         for each in entries:
             stored = known.get(each.key)
@@ -449,7 +453,7 @@ class _Filling:
     def _drop(self, keys: Sequence[str]) -> None:
         """Remove the items of entries that are gone."""
         if keys:
-            ids = self._passes.held_alone(self._run.collection, keys)
+            ids = self._passes.items_only_in(self._run.collection, keys)
             self._removed += self._items.remove(self._run.collection, ids)
             self._again += self._passes.drop_entries(self._run, keys)
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, Protocol
 import cql2
 import orjson
 
-from chronotile.catalog.items.cql2.translate import with_cut_boxes
-from chronotile.catalog.items.passes import SourcePass, with_places
+from chronotile.catalog.items.cql2.document_filter import cut_boxes
+from chronotile.catalog.items.passes import SourcePass, add_allowed_locations
 from chronotile.catalog.items.preparing import Prepared, prepare
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.statements import chunks
@@ -240,7 +240,7 @@ class ItemFilter:
     def __init__(self, text: str) -> None:
         try:
             written = cql2.parse_text(text).to_json()
-            self._expression = cql2.parse_json(orjson.dumps(with_cut_boxes(written)).decode())
+            self._expression = cql2.parse_json(orjson.dumps(cut_boxes(written)).decode())
         except (cql2.ParseError, cql2.ValidationError) as error:
             raise ConfigurationError([f"filter {text[:80]!r} is not valid CQL2 text"]) from error
         self.text = text
@@ -281,7 +281,9 @@ class ItemRules:
     def identity(self) -> str:
         """What makes the same source give other items; what is allowed has its own line, as it concerns few of them."""
         assets = " ".join(sorted(self.assets))
-        return with_places(f"{self.filter.text if self.filter else ''} {assets}{kept(self.keep_days)}", self.places)
+        return add_allowed_locations(
+            f"{self.filter.text if self.filter else ''} {assets}{kept(self.keep_days)}", self.places
+        )
 
     def admit(
         self, document: Mapping[str, Any], base: str, refused: list[AddressRefused] | None = None

@@ -1,21 +1,18 @@
 """Changes of items that are in the index: removed, replaced, opened, grouped or ordered in another way."""
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from shutil import disk_usage
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from chronotile.catalog.items import writing
-from chronotile.catalog.items.preparing import Prepared, form_of, pack_assets, packed_digest, unpack_assets
-from chronotile.catalog.items.properties import group_start, rank_of, remove_some, write_values
-from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FILE, FORMS, HEADERS, ITEMS, REMOVED
+from chronotile.catalog.items.asset_forms import form_of, pack_assets, packed_digest, unpack_assets
+from chronotile.catalog.items.preparing import Prepared
+from chronotile.catalog.items.properties import group_start, rank_of
+from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, ITEMS, REMOVED
 from chronotile.catalog.items.statements import chunks, insert_rows
-from chronotile.core.durable_files import open_private
+from chronotile.catalog.items.value_rows import remove_some, write_values
 from chronotile.core.model.items import BandLayout, IndexSettings, ItemRef
 
 MOST_REMOVED = 100_000
@@ -35,7 +32,7 @@ def remove(connection: Connection, archive: str, collection: str, ids: Sequence[
         for item in connection.execute(select(ITEMS).where(ITEMS.c.collection == row.number, ITEMS.c.id.in_(part)))
     ]
     if items:
-        changes = writing.Changes()
+        changes = writing.CollectionChanges()
         writing.take_out(connection, row, items, changes)
         writing.finish(connection, row, changes)
         _list_removed(connection, row, items)
@@ -97,7 +94,7 @@ def note_header(
         row, item = found
         of_item = {"changed": row.counter + 1, "last_change": writing.take_change(connection)}
         connection.execute(update(ITEMS).where(ITEMS.c.number == number).values(of_item))
-        writing.finish(connection, row, writing.Changes(touched={item.instant}))
+        writing.finish(connection, row, writing.CollectionChanges(touched={item.instant}))
     return is_replaced
 
 
@@ -146,8 +143,8 @@ def reorder_some(connection: Connection, archive: str, collection: str) -> bool:
 
 
 def _reorder(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -> None:
-    settings, changes = writing.settings_of(row), writing.Changes()
-    new, moved, covers = list[writing.Record](), list[writing.Record](), list[writing.Record]()
+    settings, changes = writing.settings_of(row), writing.CollectionChanges()
+    new, moved, covers = list[writing.RowValues](), list[writing.RowValues](), list[writing.RowValues]()
     for item in items:
         instant = group_start(item.start, writing.box_of(item), settings)
         rank = rank_of(item.properties, item.start, settings)
@@ -194,7 +191,7 @@ def _state_layouts(
     form = form_of(assets)
     if form.digest == old:
         return
-    changes = writing.Changes(new_forms={form.digest: form})
+    changes = writing.CollectionChanges(new_forms={form.digest: form})
     changes.forms[old] -= 1
     changes.forms[form.digest] += 1
     values = {"assets": pack_assets(assets, form.digest)}
@@ -204,40 +201,3 @@ def _state_layouts(
 
 
 # Room on the disk for removing items: SQLite writes what changes before it frees anything.
-
-RESERVE = f"{FILE}.reserve"
-RESERVE_BYTES = 8 << 20
-"""Twice the log of changes that SQLite lets grow before it carries them into its file."""
-
-
-MARGIN_BYTES = 4 << 20
-"""What is left to others beside the room, where it is not made right after it was used."""
-
-
-def keep_reserve(folder: Path, *, margin_bytes: int = MARGIN_BYTES) -> None:
-    """Write the file that holds the room of an index, unless it is there or the disk has no such room.
-
-    Args:
-        folder: Of the index.
-        margin_bytes: What has to be free beside it.
-    """
-    file = folder / RESERVE
-    with suppress(OSError):
-        if file.exists() and file.stat().st_size == RESERVE_BYTES:
-            return
-        if disk_usage(folder).free < RESERVE_BYTES + margin_bytes:
-            return
-        try:
-            with open(file, "wb", opener=open_private) as written:
-                written.write(os.urandom(RESERVE_BYTES))  # a file system that compresses would keep no room by zeros
-        except OSError:
-            file.unlink(missing_ok=True)
-
-
-def release_reserve(folder: Path) -> bool:
-    """Free the room; return whether there was some."""
-    try:
-        (folder / RESERVE).unlink()
-    except FileNotFoundError:
-        return False
-    return True

@@ -10,12 +10,12 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, liter
 from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import statements
+from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting
 from chronotile.catalog.items.cql2.narrowing import Pair
-from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting
-from chronotile.catalog.items.properties import key_of
 from chronotile.catalog.items.schema import INSTANTS, ITEMS, VALUES
 from chronotile.catalog.items.search_query import FEW, SearchedCollection, Shape, numbers_of, query_of, rank_bounds
 from chronotile.catalog.items.statements import DriverCursor, Statement, TimeLimit, Value
+from chronotile.catalog.items.value_rows import key_of
 from chronotile.core.database import POSTGRESQL
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import BBox
@@ -60,10 +60,10 @@ class Candidates:
     def number(self) -> tuple[int, tuple[int, int]]:
         """How many there are, if not more than `MOST_COMPARED`, and their first and last instants."""
         first, last = self.instants
-        ((items, earliest, latest),) = self._run(_of_instants(self.dialect), first=first, last=last)
+        ((items, earliest, latest),) = self._run(_instants_query(self.dialect), first=first, last=last)
         return int(items or 0), (earliest or 0, latest or 0)
 
-    def with_pairs(self, pairs: Collection[Pair]) -> int:
+    def count_pairs(self, pairs: Collection[Pair]) -> int:
         """Return how many have one of some values of properties, if not more than `MOST_COMPARED`."""
         found = sum(each.name == "id" for each in pairs)
         keys = [key_of(each.name, each.value) for each in pairs if each.name != "id"]
@@ -81,7 +81,7 @@ class Candidates:
         found = set(numbers_of(ids, self.collection, self.cursor, dialect=self.dialect))
         for each in pairs:
             if each.name != "id":
-                rows = self._run(_of_value(self.dialect), value=key_of(each.name, each.value))
+                rows = self._run(_value_query(self.dialect), value=key_of(each.name, each.value))
                 found.update(number for (number,) in rows)
         return sorted(found)
 
@@ -97,7 +97,7 @@ class Candidates:
             InvalidParameter: It does, as it seems by a sample.
         """
         items, ends = self.number
-        found = min(items, self._found_by_index(shape, values, near))
+        found = min(items, self._count_by_index(shape, values, near))
         if found <= min(MOST_COMPARED, 2 * MOST_MATCHED):
             return False
         sample = self._sample(shape, values, ends)
@@ -128,7 +128,7 @@ class Candidates:
 
     def have_ranks(self) -> bool:
         """Return whether the property by which the collection is ordered is a number in any of its items."""
-        return bool(self._run(_with_rank(self.dialect)))
+        return bool(self._run(_rank_query(self.dialect)))
 
     def require_few_sorted(self) -> None:
         """Check that a sort without an index does not compare too many.
@@ -147,26 +147,26 @@ class Candidates:
             locator="sortby",
         )
 
-    def _found_by_index(self, shape: Shape, values: dict[str, Value], near: Sequence[BBox]) -> int:
+    def _count_by_index(self, shape: Shape, values: dict[str, Value], near: Sequence[BBox]) -> int:
         if shape.is_by_value:
             return self._count_of(values["value"])
         if _is_by_ranks(shape):
-            return int(self._run(_of_ranks(shape))[0][0])
+            return int(self._run(_ranks_query(shape))[0][0])
         cells = [cells_meeting(box, self.collection.levels, most=MOST_CELLS) for box in near]
         if not cells or None in cells:
             return MOST_COMPARED + 1
         found = 0
         for box, some in zip(near, cells, strict=True):
-            count, near_box = statements.near_values(box, some or [-1])
+            count, near_box = statements.box_parameters(box, some or [-1])
             given = {**near_box, "first": self.instants[0], "last": self.instants[1]}
-            rows = self._run(_of_cells(count, self.dialect), **given, most=ROWS_OF_ITEM * MOST_COMPARED + 1)
+            rows = self._run(_cells_query(count, self.dialect), **given, most=ROWS_OF_ITEM * MOST_COMPARED + 1)
             found += rows[0][0]
         return found // ROWS_OF_ITEM
 
     def _count_of(self, key: Value) -> int:
         """How many items have a value, if not more than `MOST_COMPARED`; counted once."""
         if key not in self.counts:
-            self.counts[key] = int(self._run(_of_value(self.dialect, is_count=True), value=key)[0][0])
+            self.counts[key] = int(self._run(_value_query(self.dialect, is_count=True), value=key)[0][0])
         return self.counts[key]
 
     def _sample(self, shape: Shape, values: dict[str, Value], ends: tuple[int, int]) -> Sequence[int]:
@@ -207,7 +207,7 @@ def _count(some: Select[Any]) -> Select[Any]:
 
 
 @lru_cache(maxsize=4)
-def _of_instants(dialect: Dialect) -> Statement:
+def _instants_query(dialect: Dialect) -> Statement:
     of_collection = INSTANTS.c.collection == bindparam("collection")
     within = INSTANTS.c.instant.between(bindparam("first"), bindparam("last"))
     some = select(INSTANTS.c["items"]).where(of_collection, within).limit(bindparam("most")).subquery()
@@ -217,7 +217,7 @@ def _of_instants(dialect: Dialect) -> Statement:
 
 
 @lru_cache(maxsize=4)
-def _of_value(dialect: Dialect, *, is_count: bool = False) -> Statement:
+def _value_query(dialect: Dialect, *, is_count: bool = False) -> Statement:
     found = statements.numbers_of_value()
     return Statement(_count(found) if is_count else found.limit(FEW + 1), dialect)
 
@@ -232,7 +232,7 @@ def _in_ranks(shape: Shape, column: ColumnElement[Any]) -> Select[Any]:
 
 
 @lru_cache(maxsize=128)
-def _of_ranks(shape: Shape) -> Statement:
+def _ranks_query(shape: Shape) -> Statement:
     return Statement(_count(_in_ranks(shape, literal_column("1"))), shape.dialect)
 
 
@@ -260,7 +260,7 @@ def _spread(shape: Shape) -> Statement:
 
 
 @lru_cache(maxsize=32)
-def _of_cells(cells: int, dialect: Dialect) -> Statement:
+def _cells_query(cells: int, dialect: Dialect) -> Statement:
     return Statement(select(func.count()).select_from(statements.numbers_in_cells(cells).subquery()), dialect)
 
 
@@ -272,6 +272,6 @@ def _next_ones(dialect: Dialect, *, is_by_value: bool) -> Statement:
 
 
 @lru_cache(maxsize=4)
-def _with_rank(dialect: Dialect) -> Statement:
+def _rank_query(dialect: Dialect) -> Statement:
     of_collection = ITEMS.c.collection == bindparam("collection")
     return Statement(select(literal_column("1")).where(of_collection, ITEMS.c.rank.is_not(None)).limit(1), dialect)

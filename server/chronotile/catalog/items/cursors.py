@@ -20,7 +20,7 @@ PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class ItemCursor:
     """After which item a page begins."""
 
     keys: tuple[Any, ...]
@@ -31,15 +31,15 @@ class Cursor:
 
     def text(self, search: ItemSearch) -> str:
         """Return the cursor of a search."""
-        return sealed(orjson.dumps([self.keys, self.number, self.matched]), what_is_searched(search))
+        return seal(orjson.dumps([self.keys, self.number, self.matched]), what_is_searched(search))
 
 
-def sealed(body: bytes, subject: bytes) -> str:
+def seal(body: bytes, subject: bytes) -> str:
     """Return text that holds a body, for one subject; `unsealed` finds out whether it was changed."""
     return base64.urlsafe_b64encode(_check(subject, body) + body).decode().rstrip("=")
 
 
-def unsealed(text: str, subject: bytes, refused: InvalidParameter) -> Any:  # noqa: ANN401 -- JSON
+def unseal(text: str, subject: bytes, refused: InvalidParameter) -> Any:  # noqa: ANN401 -- JSON
     """Return what a text holds, as JSON: anyone can compute its checksum, so that its values are still to be checked.
 
     Raises:
@@ -57,7 +57,7 @@ def unsealed(text: str, subject: bytes, refused: InvalidParameter) -> Any:  # no
         raise refused from error
 
 
-def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matched: int) -> Cursor | None:
+def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matched: int) -> ItemCursor | None:
     """Return the cursor that a search goes on from; `None`: it begins.
 
     Args:
@@ -72,7 +72,7 @@ def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matc
     if text is None:
         return None
     refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
-    found = unsealed(text, what_is_searched(search), refused)
+    found = unseal(text, what_is_searched(search), refused)
     if not (isinstance(found, list) and len(found) == PARTS):
         raise refused
     keys, number, matched = found
@@ -82,7 +82,7 @@ def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matc
         raise refused
     if are_texts is not None and (len(keys) != len(are_texts) or not all(map(_is_sorted_by, keys, are_texts))):
         raise refused
-    return Cursor(tuple(keys), number, matched)
+    return ItemCursor(tuple(keys), number, matched)
 
 
 def _is_sorted_by(value: object, is_text_wanted: bool) -> bool:

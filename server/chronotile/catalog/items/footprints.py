@@ -1,6 +1,5 @@
 """Where items are: footprints as bytes, and the cells of longitudes and latitudes by which items are found."""
 
-import math
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -18,7 +17,7 @@ def pack(rings: Sequence[Sequence[tuple[float, float]]], box: BBox) -> bytes:
     """Return the bytes of outer rings, from which `unpack` makes them again."""
     opened = [_open(ring) for ring in rings]
     if box.xmin > box.xmax:
-        opened = [_without_jumps(ring) for ring in opened]
+        opened = [_unwrap_ring(ring) for ring in opened]
     if not opened or any(len(ring) < 3 for ring in opened) or _is_box(opened, box):
         return THE_BOX
     parts = [struct.pack("<H", len(opened))]
@@ -86,7 +85,7 @@ def _open(ring: Sequence[tuple[float, float]]) -> Ring:
     return vertices[:-1] if len(vertices) > 1 and vertices[0] == vertices[-1] else vertices
 
 
-def _without_jumps(ring: Ring) -> Ring:
+def _unwrap_ring(ring: Ring) -> Ring:
     """Longitudes run on where a ring leaps from one side of the antimeridian to the other, unless they do already.
 
     Around a pole they do not come back to where they began: such a ring is left as it is.
@@ -118,92 +117,3 @@ def _box_ring(box: BBox) -> Ring:
 #
 # An item lies in cells of the finest level whose cells are at least as large as its box, so in four at most. A search
 # visits the cells of every level that occurs.
-
-FINEST = 20
-"""The level whose cells are 38 m at the equator; smaller items lie in cells of it."""
-MOST_CELLS = 256
-"""Cells that are visited one by one; items of a larger box are found by time."""
-MILLIONTHS = 1_000_000
-WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
-
-
-def level_of(box: BBox) -> int:
-    """Return the finest level whose cells are at least as large as a CRS84 box."""
-    size = max(box.unwound().xmax - box.xmin, box.ymax - box.ymin)
-    if size <= 360 / (1 << FINEST):
-        return FINEST
-    level = max(0, math.floor(math.log2(360 / size)))
-    return level if 360 / (1 << level) >= size else level - 1
-
-
-def cells_at(box: BBox, level: int) -> Iterator[int]:
-    """Yield the cells of a level that a box meets, edges included; west is not east of east."""
-    columns, rows = _ranges(box, level)
-    for column in columns:
-        first = level << 52 | column << 26
-        yield from range(first | rows.start, (first | rows.stop - 1) + 1)
-
-
-def cell_boxes(box: BBox) -> dict[int, BBox]:
-    """Return the cells in which an item of this CRS84 box lies, each with the part of the box on that side of 180°."""
-    level = level_of(box)
-    found = dict[int, BBox]()
-    for part in boxes_of(box):
-        for cell in cells_at(part, level):
-            other = found.get(cell)
-            found[cell] = part if other is None else BBox(WORLD.xmin, part.ymin, WORLD.xmax, part.ymax)
-    return found
-
-
-def cells_meeting(box: BBox, levels: int, *, most: int) -> Sequence[int] | None:
-    """Return the cells that a box meets, of all levels in a set of bits; `None` if there are more than `most`."""
-    cells = list[int]()
-    for level in range(FINEST + 1):
-        if not levels >> level & 1:
-            continue
-        columns, rows = _ranges(box, level)
-        if len(cells) + len(columns) * len(rows) > most:
-            return None
-        cells += cells_at(box, level)
-    return cells
-
-
-def outward(box: BBox) -> tuple[int, int, int, int]:
-    """Return west, south, east and north in millionths of a degree, rounded outwards."""
-    return (
-        math.floor(box.xmin * MILLIONTHS),
-        math.floor(box.ymin * MILLIONTHS),
-        math.ceil(box.xmax * MILLIONTHS),
-        math.ceil(box.ymax * MILLIONTHS),
-    )
-
-
-def search_boxes(box: BBox) -> tuple[BBox, ...]:
-    """Return a CRS84 box of a request as one or two within ±180 and ±90 degrees; empty where it is off the earth."""
-    south, north = max(box.ymin, WORLD.ymin), min(box.ymax, WORLD.ymax)
-    if south > north:
-        return ()
-    return tuple(boxes_of(within_180(BBox(box.xmin, south, box.xmax, north))))
-
-
-def within_180(box: BBox) -> BBox:
-    """Return a CRS84 box with longitudes within ±180; west > east where it crosses the antimeridian."""
-    west, east = box.xmin, box.xmax
-    if -180 <= west <= 180 and -180 <= east <= 180:
-        return box
-    if east - west >= 360:
-        return BBox(WORLD.xmin, box.ymin, WORLD.xmax, box.ymax)
-    return BBox(_wrapped(west), box.ymin, _wrapped(east), box.ymax)
-
-
-def _wrapped(longitude: float) -> float:
-    return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
-
-
-def _ranges(box: BBox, level: int) -> tuple[range, range]:
-    """Columns and rows; what lies on or beyond the last edge is in the last."""
-    size = 360 / (1 << level)
-    last_column, last_row = (1 << level) - 1, max(0, (1 << level) // 2 - 1)
-    west, east = (min(max(math.floor((x + 180) / size), 0), last_column) for x in (box.xmin, box.xmax))
-    south, north = (min(max(math.floor((y + 90) / size), 0), last_row) for y in (box.ymin, box.ymax))
-    return range(west, east + 1), range(south, north + 1)

@@ -11,9 +11,9 @@ from sqlalchemy import Select, bindparam, func, select, tuple_
 from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import statements
-from chronotile.catalog.items.cursors import is_number, sealed, unsealed
+from chronotile.catalog.items.cursors import is_number, seal, unseal
 from chronotile.catalog.items.lookups import found_items
-from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, PASSES, scope_of
+from chronotile.catalog.items.pass_tables import FIRST_PASSES, IS_FILLED, PASSES, scope_of
 from chronotile.catalog.items.schema import COLLECTIONS, ITEMS, REMOVED, SCHEMA
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import DriverCursor, Statement, Value
@@ -55,7 +55,7 @@ class ChangedCollection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Position:
+class _ChangePosition:
     """After which change a page begins."""
 
     known: int
@@ -64,12 +64,12 @@ class _Position:
     kind: int
     number: int
 
-    def not_before(self, change: int) -> "_Position":
+    def not_before(self, change: int) -> "_ChangePosition":
         """This position, or that after a later change."""
-        return self if self.change >= change else _Position(change, change, ITEM, LAST)
+        return self if self.change >= change else _ChangePosition(change, change, ITEM, LAST)
 
     def text(self, subject: bytes) -> str:
-        return sealed(orjson.dumps([self.known, self.change, self.kind, self.number]), subject)
+        return seal(orjson.dumps([self.known, self.change, self.kind, self.number]), subject)
 
 
 class HistoryReader:
@@ -112,7 +112,7 @@ class HistoryReader:
         if not 1 <= limit <= MOST_CHANGES:
             raise InvalidParameter(f"limit is {limit}; accepted: 1 to {MOST_CHANGES}", locator="limit")
         ((next_change, first_change),) = self._rows(select(SCHEMA.c.next_change, SCHEMA.c.first_change))
-        end = _Position(next_change - 1, next_change - 1, ITEM, LAST)
+        end = _ChangePosition(next_change - 1, next_change - 1, ITEM, LAST)
         if since is None:
             return ChangePage(changes=(), cursor=end.text(self._subject), is_last=True)
         position = self._position(since)
@@ -130,24 +130,26 @@ class HistoryReader:
         streams = [
             stream
             for each, start in zip(self._collections, starts, strict=True)
-            for stream in (self._after(start, kind, each, limit) for kind in (REMOVAL, ITEM))
+            for stream in (self._changes_after(start, kind, each, limit) for kind in (REMOVAL, ITEM))
         ]
         found = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
         changes = self._changes(found[:limit], position.known)
         is_last = len(changes) == len(found)
-        after = end if is_last else _Position(position.known, *found[len(changes) - 1][0])
+        after = end if is_last else _ChangePosition(position.known, *found[len(changes) - 1][0])
         return ChangePage(changes=changes, cursor=after.text(self._subject), is_last=is_last)
 
-    def _position(self, since: str) -> _Position:
-        parts = unsealed(since, self._subject, _REFUSED)
+    def _position(self, since: str) -> _ChangePosition:
+        parts = unseal(since, self._subject, _REFUSED)
         if not (isinstance(parts, list) and len(parts) == PARTS and all(map(is_number, parts))):
             raise _REFUSED
         known, change, kind, number = parts
         if not 0 <= known <= change or kind not in {REMOVAL, ITEM} or number < 0:
             raise _REFUSED
-        return _Position(known, change, kind, number)
+        return _ChangePosition(known, change, kind, number)
 
-    def _after(self, position: _Position, kind: int, collection: ChangedCollection, limit: int) -> list[Any]:
+    def _changes_after(
+        self, position: _ChangePosition, kind: int, collection: ChangedCollection, limit: int
+    ) -> list[Any]:
         """Changes of a kind in a collection after a position, in their order, one more than a page has."""
         # Of the same change, removals are before all items.
         number = position.number if position.kind == kind else {REMOVAL: LAST, ITEM: -1}[kind]
@@ -184,7 +186,7 @@ class HistoryReader:
                     id=row if item is None else item.ref.id,
                     item=item,
                     number=key[0],
-                    cursor=_Position(known, *key).text(self._subject),
+                    cursor=_ChangePosition(known, *key).text(self._subject),
                 )
             )
         return tuple(changes)

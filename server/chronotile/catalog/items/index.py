@@ -16,11 +16,14 @@ from isal import isal_zlib
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
 from chronotile.catalog.items import altering, damage, lookups, preparing, statements, writing
-from chronotile.catalog.items.altering import keep_reserve, release_reserve
-from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, search_boxes, unpack
+from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, packed_digest, packed_hrefs, unpack_assets
+from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, search_boxes
+from chronotile.catalog.items.collection_states import CollectionStates
+from chronotile.catalog.items.footprints import unpack
 from chronotile.catalog.items.history import HistoryReader
-from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, IS_WHOLE, PASSES, scope_of
+from chronotile.catalog.items.pass_tables import FIRST_PASSES, IS_FILLED, IS_WHOLE, PASSES, scope_of
 from chronotile.catalog.items.properties import is_text
+from chronotile.catalog.items.reserve import keep_reserve, release_reserve
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
@@ -30,8 +33,8 @@ from chronotile.catalog.items.statements import (
     Statement,
     Value,
     chunks,
-    listed,
-    padded,
+    list_parameters,
+    pad,
     reading,
 )
 from chronotile.core.database import close_engine, write_transaction
@@ -61,7 +64,7 @@ MOST_TRIMMED = 1_000
 MOST_FORMS = 20_000
 """Forms of assets that one call of `layouts` looks at."""
 
-_Write = Callable[[Connection, str, str], PutSummary | None]
+_WriteBatch = Callable[[Connection, str, str], PutSummary | None]
 """Of an archive and a collection in a transaction; `None`: the collection is not there."""
 
 
@@ -76,7 +79,7 @@ class ItemFaults:
 
 
 @dataclass(frozen=True, slots=True)
-class _Collection:
+class _CollectionLevels:
     """What finding items needs to know of their collection."""
 
     number: int
@@ -95,7 +98,7 @@ class ItemIndex:
     ) -> None:
         self._engine, self._folder, self._archive, self._clock = engine, folder, archive, clock
         self._marker = None if folder is None else damage.mark_open(folder)
-        self._states = lookups.States(self._look_up_states, clock)
+        self._states = CollectionStates(self._look_up_states, clock)
         self._levels = dict[str, int]()
         """Of cells of collections, when they were last looked up."""
         self._statement = lru_cache(maxsize=512)(lambda query: Statement(query, engine.dialect))
@@ -114,17 +117,17 @@ class ItemIndex:
         Raises:
             LimitExceeded: There are more than `MOST_ITEMS`.
         """
-        rows = self._covering(collection, box, lookups.When.of(span, instants), most=MOST_ITEMS)
+        rows = self._covering(collection, box, lookups.When.of_selection(span, instants), most=MOST_ITEMS)
         return tuple(map(lookups.ref_of, rows))
 
-    def near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.NearItems:
+    def items_near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.ItemsNearBox:
         """Return what finds the items of some instants that `covering` does, for a box and for boxes within it."""
         try:
-            rows = self._covering(collection, box, lookups.When.of(None, instants), most=lookups.MOST_NEAR)
+            rows = self._covering(collection, box, lookups.When.of_selection(None, instants), most=lookups.MOST_NEAR)
         except LimitExceeded:
-            return lookups.NearItems((), are_all=False)
+            return lookups.ItemsNearBox((), are_all=False)
         found = ((lookups.ref_of(row), unpack(bytes(row[8]), BBox(*row[4:8]))) for row in rows)
-        return lookups.NearItems(tuple(found), are_all=True)
+        return lookups.ItemsNearBox(tuple(found), are_all=True)
 
     def _covering(self, collection: str, box: BBox, when: lookups.When | None, *, most: int) -> list[Any]:
         """Rows of items whose footprints meet a box, in order.
@@ -151,14 +154,14 @@ class ItemIndex:
             return {}
         wanted = sorted(set(numbers))
         with self._reading() as cursor:
-            packed = dict[int, bytes](self._listed(cursor, statements.bodies, "item", wanted))
-            rows = self._listed(cursor, statements.headers, "item", wanted)
+            packed = dict[int, bytes](self._run_list(cursor, statements.bodies, "item", wanted))
+            rows = self._run_list(cursor, statements.headers, "item", wanted)
             headers = {(item, asset): header for item, asset, *header in rows}
-            digests = sorted({preparing.packed_digest(data) for data in packed.values()})
-            bodies = dict[str, bytes](self._listed(cursor, statements.forms, "digest", digests))
-        found = {number: preparing.unpack_assets(data, bodies) for number, data in packed.items()}
+            digests = sorted({packed_digest(data) for data in packed.values()})
+            bodies = dict[str, bytes](self._run_list(cursor, statements.forms, "digest", digests))
+        found = {number: unpack_assets(data, bodies) for number, data in packed.items()}
         return {
-            number: tuple(lookups.with_header(each, headers.get((number, each.name))) for each in assets)
+            number: tuple(lookups.add_header(each, headers.get((number, each.name))) for each in assets)
             for number, assets in found.items()
         }
 
@@ -170,7 +173,7 @@ class ItemIndex:
                 rows = self._run(cursor, _ADDRESSES, {"archive": self._archive, "id": collection, "after": after})
             if not rows:
                 return
-            yield from ((id_, preparing.packed_hrefs(assets)) for _number, id_, assets in rows)
+            yield from ((id_, packed_hrefs(assets)) for _number, id_, assets in rows)
             after = rows[-1][0]
 
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
@@ -178,7 +181,7 @@ class ItemIndex:
         if not numbers:
             return {}
         with self._reading() as cursor:
-            return dict(self._listed(cursor, statements.changes, "item", sorted(set(numbers))))
+            return dict(self._run_list(cursor, statements.changes, "item", sorted(set(numbers))))
 
     def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
         """Return the counter of a collection, and those at which items of some instants changed last; 0: no items.
@@ -188,7 +191,7 @@ class ItemIndex:
         numbers = instants.astype("datetime64[ns]").astype(np.int64).tolist()
         of_collection = {"archive": self._archive, "id": collection}
         with self._reading() as cursor:
-            rows = list(self._listed(cursor, statements.instants_changed, "instant", numbers, **of_collection))
+            rows = list(self._run_list(cursor, statements.instants_changed, "instant", numbers, **of_collection))
         counter = rows[0][0] if rows else 0
         found = {instant: changed or counter for _, instant, changed in rows if instant is not None}
         return counter, tuple(found.get(number, 0) for number in numbers)
@@ -243,9 +246,9 @@ class ItemIndex:
         lookups.require_few(len(rows), MOST_FORMS, "layouts")
         counts = dict[str, dict[BandLayout, int]]()
         for body, items in rows:
-            for asset in preparing.assets_of_form(bytes(body)):
+            for asset in assets_of_form(bytes(body)):
                 of_asset = counts.setdefault(asset.name, {})
-                for layout in preparing.layouts_of(asset):
+                for layout in layouts_of(asset):
                     of_asset[layout] = of_asset.get(layout, 0) + items
         ordered = {name: sorted(each, key=lambda layout: -each[layout]) for name, each in counts.items()}
         return {name: tuple(layouts) for name, layouts in ordered.items() if layouts}
@@ -255,7 +258,7 @@ class ItemIndex:
 
         They are looked up at most once a second, or now if they are to be fresh.
         """
-        return self._states.of(collection, is_fresh=is_fresh)
+        return self._states.state_of(collection, is_fresh=is_fresh)
 
     def settings(self, collection: str) -> IndexSettings | None:
         """Return how its items are grouped and ordered; `None` of a collection that is not there."""
@@ -279,7 +282,7 @@ class ItemIndex:
         """
         summary = PutSummary()
         for batch in preparing.batches(items):
-            summary += self._written(collection, partial(writing.put_batch, batch=batch))
+            summary += self._write(collection, partial(writing.put_batch, batch=batch))
         return summary
 
     def add(self, collection: str, items: Sequence[Item]) -> PutSummary:
@@ -290,7 +293,7 @@ class ItemIndex:
         """
         if self._folder is not None:
             keep_reserve(self._folder)
-        return self._written(collection, partial(writing.add_batch, batch=list(map(preparing.prepare, items))))
+        return self._write(collection, partial(writing.add_batch, batch=list(map(preparing.prepare, items))))
 
     def replace(self, collection: str, item: Item, *, found: ItemRef | None = None) -> bool:
         """Put an item in place of the one of its id; return whether one is there, and `found` if that is given.
@@ -308,11 +311,11 @@ class ItemIndex:
         count = 0
         for part in chunks(sorted(set(ids)), preparing.BATCH):
             try:
-                count += self._removed(collection, part)
+                count += self._remove_part(collection, part)
             except StorageFull:
                 if self._folder is None or not release_reserve(self._folder):
                     raise
-                count += self._removed(collection, part)
+                count += self._remove_part(collection, part)
                 # Carry SQLite's log of changes into its file, which frees the room of the log; it may go on without.
                 with suppress(StorageFull, SourceUnavailable), self._reading(is_single=True) as cursor:
                     cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -397,7 +400,7 @@ class ItemIndex:
             InvalidParameter: The filter is not accepted.
         """
         with self._searching(replace(search, sort=(), cursor=None), among) as searcher:
-            return searcher.by_month()
+            return searcher.count_by_month()
 
     def find(self, collection: str, id_: str) -> FoundItem | None:
         """Return the item of a collection that has an id; `None` if there is none."""
@@ -414,7 +417,7 @@ class ItemIndex:
         """
         values: dict[str, Value] = {"archive": self._archive, "product": lookups.product_key(product)}
         with self._reading(is_single=len(among) <= MOST_LISTED) as cursor:
-            found = _found_items(self._listed(cursor, _by_product, "collection", sorted(among), **values))
+            found = _found_items(self._run_list(cursor, _product_query, "collection", sorted(among), **values))
             return next((item for item in found if item.product == product), None)
 
     def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
@@ -474,7 +477,7 @@ class ItemIndex:
         message = f"has {items} items, and counts {counted} by time; delete it, {damage.FILLED_AGAIN}"
         return (*found, Finding("error", "item index", message))
 
-    def _written(self, collection: str, write: _Write) -> PutSummary:
+    def _write(self, collection: str, write: _WriteBatch) -> PutSummary:
         """What a transaction did to a collection, which is made if it is not there."""
         summary: PutSummary | None = None
         while summary is None:
@@ -485,7 +488,7 @@ class ItemIndex:
         self._states.forget()
         return summary
 
-    def _removed(self, collection: str, ids: Sequence[str]) -> int:
+    def _remove_part(self, collection: str, ids: Sequence[str]) -> int:
         with self._writing() as connection:
             return altering.remove(connection, self._archive, collection, ids)
 
@@ -526,7 +529,7 @@ class ItemIndex:
     def _run(self, cursor: DriverCursor, query: Select[Any], values: Mapping[str, Value]) -> list[Any]:
         return self._statement(query).run(cursor, values)
 
-    def _listed(
+    def _run_list(
         self,
         cursor: DriverCursor,
         query: Callable[[int], Select[Any]],
@@ -536,18 +539,18 @@ class ItemIndex:
     ) -> Iterator[Any]:
         """Yield the rows of a query with a list of values, of which some are looked up at a time."""
         for part in chunks(wanted):
-            some = padded(part)
-            yield from self._run(cursor, query(len(some)), {**values, **listed(prefix, some)})
+            some = pad(part)
+            yield from self._run(cursor, query(len(some)), {**values, **list_parameters(prefix, some)})
 
     def _collection_row(self, cursor: DriverCursor, collection: str) -> Mapping[str, Any] | None:
         rows = self._run(cursor, statements.COLLECTION, {"archive": self._archive, "id": collection})
         return dict(zip(COLLECTIONS.c.keys(), rows[0], strict=True)) if rows else None
 
-    def _collection(self, cursor: DriverCursor, collection: str) -> _Collection | None:
+    def _collection(self, cursor: DriverCursor, collection: str) -> _CollectionLevels | None:
         rows = self._run(cursor, _NUMBER, {"archive": self._archive, "id": collection})
         if not rows:
             return None
-        found = _Collection(*rows[0])
+        found = _CollectionLevels(*rows[0])
         self._levels[collection] = found.levels
         return found
 
@@ -557,7 +560,7 @@ class ItemIndex:
         cells = cells_meeting(box, levels, most=MOST_CELLS)
         if not cells:
             return None
-        count, near = statements.near_values(box, cells)
+        count, near = statements.box_parameters(box, cells)
         values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": most + 1, **when.values, **near}
         with self._reading(is_single=True) as cursor:
             rows = self._run(cursor, statements.levels_and_covering(count, len(when.listed)), values)
@@ -565,26 +568,28 @@ class ItemIndex:
             return None
         return [row[1:] for row in rows if row[1] is not None]
 
-    def _rows_meeting(self, cursor: DriverCursor, collection: _Collection, box: BBox, when: lookups.When) -> list[Any]:
+    def _rows_meeting(
+        self, cursor: DriverCursor, collection: _CollectionLevels, box: BBox, when: lookups.When
+    ) -> list[Any]:
         """Rows of items whose boxes meet a box, and perhaps of some that nearly do."""
         count = len(when.listed)
-        found = _by_cells_or_box(
+        found = _choose_near_query(
             box,
             collection,
             by_cells=lambda cells: statements.covering(cells, count),
-            by_box=lambda: statements.of_instants(count),
+            by_box=lambda: statements.items_of_instants(count),
         )
         if found is None:
             return []
         query, values = found
         return self._run(cursor, query, {**values, **when.values, "most": MOST_ITEMS + 1})
 
-    def _instants_near(self, cursor: DriverCursor, collection: _Collection, box: BBox) -> list[Any]:
+    def _instants_near(self, cursor: DriverCursor, collection: _CollectionLevels, box: BBox) -> list[Any]:
         """Instants with an item near a box, ascending, each with its end."""
         near = list[list[Any]]()
         for part in search_boxes(box):
             by_cells, by_box = statements.instants_in_cells, statements.instants_in_box
-            found = _by_cells_or_box(part, collection, by_cells=by_cells, by_box=by_box)
+            found = _choose_near_query(part, collection, by_cells=by_cells, by_box=by_box)
             if found is not None:
                 near.append(self._run(cursor, *found))
         return near[0] if len(near) == 1 else sorted({row for rows in near for row in rows})
@@ -608,8 +613,12 @@ def _domain_of(rows: Sequence[Any]) -> TimeDomain:
     return domain_of_bounds(pairs[::2], pairs[1::2])
 
 
-def _by_cells_or_box(
-    box: BBox, collection: _Collection, *, by_cells: Callable[[int], Select[Any]], by_box: Callable[[], Select[Any]]
+def _choose_near_query(
+    box: BBox,
+    collection: _CollectionLevels,
+    *,
+    by_cells: Callable[[int], Select[Any]],
+    by_box: Callable[[], Select[Any]],
 ) -> tuple[Select[Any], dict[str, Value]] | None:
     """What finds the rows near a box, with its values: by a number of cells, or by edges where these are too many.
 
@@ -621,7 +630,7 @@ def _by_cells_or_box(
         return by_box(), values | dict(zip(statements.EDGES, map(float, box), strict=True))
     if not cells:
         return None
-    count, near = statements.near_values(box, cells)
+    count, near = statements.box_parameters(box, cells)
     return by_cells(count), values | near
 
 
@@ -659,7 +668,7 @@ _BY_ID = _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"), ITEMS.c.id ==
 
 
 @cache
-def _by_product(collections: int) -> Select[Any]:
+def _product_query(collections: int) -> Select[Any]:
     among = COLLECTIONS.c.id.in_(statements.names("collection", collections))
     return _WHOLE.where(ITEMS.c.product == bindparam("product"), among)
 

@@ -1,8 +1,7 @@
 """What is looked up in the index: of which instants, and in which order what is found is returned."""
 
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -12,12 +11,13 @@ from isal import isal_zlib
 from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import statements
-from chronotile.catalog.items.footprints import Ring, meets, search_boxes, unpack
+from chronotile.catalog.items.cells import search_boxes
+from chronotile.catalog.items.footprints import Ring, meets, unpack
 from chronotile.catalog.items.properties import nanoseconds
-from chronotile.catalog.items.statements import DriverCursor, DriverRow, Value, chunks, listed, padded
-from chronotile.core.errors import ChronotileError, require_at_most
+from chronotile.catalog.items.statements import DriverCursor, DriverRow, Value, chunks, list_parameters, pad
+from chronotile.core.errors import require_at_most
 from chronotile.core.model.grid import BBox
-from chronotile.core.model.items import Asset, CollectionState, FoundItem, ItemRef
+from chronotile.core.model.items import Asset, FoundItem, ItemRef
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import InstantArray
 
@@ -51,7 +51,7 @@ class When:
     """Those of them that are wanted; `None`: all."""
 
     @classmethod
-    def of(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":
+    def of_selection(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":
         """Return it; `None` where no instant is."""
         first, last = -(1 << 63), (1 << 63) - 1
         if span is not None:
@@ -62,13 +62,13 @@ class When:
         if not wanted:
             return None
         if len(wanted) <= MOST_INSTANTS:
-            return cls(wanted[0], wanted[-1], tuple(padded(wanted)))
+            return cls(wanted[0], wanted[-1], tuple(pad(wanted)))
         return cls(wanted[0], wanted[-1], (), frozenset(wanted))
 
     @property
     def values(self) -> dict[str, Value]:
         """The parameters of a statement."""
-        return listed("instant", self.listed) if self.listed else {"first": self.first, "last": self.last}
+        return list_parameters("instant", self.listed) if self.listed else {"first": self.first, "last": self.last}
 
 
 def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any]:
@@ -89,7 +89,7 @@ def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any
 
 
 @dataclass(frozen=True, slots=True)
-class NearItems:
+class ItemsNearBox:
     """The items whose footprints meet a box, with these; it finds those of any box within it."""
 
     found: tuple[tuple[ItemRef, tuple[Ring, ...]], ...]
@@ -127,7 +127,7 @@ def product_key(product: UUID) -> int:
     return int.from_bytes(product.bytes[:8], signed=True)
 
 
-def with_header(asset: Asset, header: Sequence[Any] | None) -> Asset:
+def add_header(asset: Asset, header: Sequence[Any] | None) -> Asset:
     """Return an asset with its etag, size and header, if there is one."""
     if header is None:
         return asset
@@ -177,84 +177,10 @@ def found_items(
 
 def _documents(numbers: Sequence[int], cursor: DriverCursor, dialect: Dialect, *, most: int) -> dict[int, bytes]:
     """The compressed documents of items that have at most some bytes, by number."""
-    wanted = padded(numbers)
-    statement = statements.of_list(statements.documents, len(wanted), dialect)
-    rows = statement.run(cursor, {"most": most, **listed("item", wanted)})
+    wanted = pad(numbers)
+    statement = statements.list_statement(statements.documents, len(wanted), dialect)
+    rows = statement.run(cursor, {"most": most, **list_parameters("item", wanted)})
     return {item: bytes(data) for item, data in rows}
 
 
 # Counters of collections, looked up at most once a second however many ask.
-
-FRESH_S = 1.0
-NO_STATE = CollectionState(counter=0, times_counter=0, layouts_counter=0, is_whole=False, is_filled=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _LookUp:
-    """What a look-up found; one value, as threads use it while another replaces or forgets it."""
-
-    began_s: float
-    tried_s: float
-    states: Mapping[str, CollectionState]
-    error: ChronotileError | None = None
-
-
-class States:
-    """The counters of all collections of an archive, by id."""
-
-    def __init__(self, look_up: Callable[[], Mapping[str, CollectionState]], clock: Callable[[], float]) -> None:
-        self._look_up = look_up
-        self._clock = clock
-        self._looking = threading.Lock()
-        self._last: _LookUp | None = None
-        """`None`: there was none yet, or it is forgotten."""
-
-    def of(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
-        """Return the counters of a collection; while one thread looks them up, others use those from before.
-
-        Args:
-            collection: Its id.
-            is_fresh: Whether they are to be of a look-up that began after this call, by this thread or another.
-
-        Raises:
-            SourceUnavailable: The database did not answer, within the last second.
-        """
-        last = self._last
-        if is_fresh:
-            called_s = self._clock()
-            with self._looking:  # threads that wait for one look-up take the next together
-                last = self._last
-                last = self._look() if last is None or last.began_s <= called_s else last
-        elif last is None or self._is_due(last):
-            last = self._renewed(last)
-        if last.error is not None:
-            raise last.error
-        return last.states.get(collection, NO_STATE)
-
-    def forget(self) -> None:
-        """Look them up when they are next needed: this process has changed them."""
-        with self._looking:
-            self._last = None
-
-    def _renewed(self, before: _LookUp | None) -> _LookUp:
-        """What is looked up now, unless another thread has done it, or does and there are counters from before."""
-        if not self._looking.acquire(blocking=before is None or before.error is not None):
-            assert before is not None  # noqa: S101 -- otherwise it has waited
-            return before
-        try:
-            last = self._last
-            return self._look() if last is None or self._is_due(last) else last
-        finally:
-            self._looking.release()
-
-    def _is_due(self, last: _LookUp) -> bool:
-        return self._clock() - last.tried_s >= FRESH_S
-
-    def _look(self) -> _LookUp:
-        began_s = self._clock()
-        try:
-            states, error = self._look_up(), None
-        except ChronotileError as failure:
-            states, error = {}, failure
-        self._last = _LookUp(began_s, self._clock(), states, error)
-        return self._last

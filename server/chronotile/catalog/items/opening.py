@@ -12,8 +12,8 @@ from sqlalchemy.schema import CreateColumn
 
 from chronotile.catalog.items import damage
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.catalog.items.passes import MAKING
-from chronotile.catalog.items.passes import METADATA as PASSES
+from chronotile.catalog.items.pass_tables import MAKING
+from chronotile.catalog.items.pass_tables import METADATA as PASSES
 from chronotile.catalog.items.schema import COLLECTIONS, INDEX, INSTANTS, ITEMS, METADATA, SCHEMA, VALUES, VERSION
 from chronotile.catalog.items.writing import first_count
 from chronotile.core.database import SQLITE, hold, newer_version, open_engine, read_transaction, write_transaction

@@ -1,4 +1,29 @@
-"""What passes over the sources of items have seen: which entries, in which state, with which items."""
+"""Passes over the sources of items: a state machine in the database, so that any process can resume a pass.
+
+A pass lists the entries of a source, reads the changed ones and puts their items into the index. A whole pass lists
+all entries, so that entries it did not see are deleted ones. States of the pass of a collection (table `PASSES`):
+
+| state       | stored as                      | leaves it by                                                   |
+|-------------|--------------------------------|----------------------------------------------------------------|
+| none        | no row                         | `begin` (whole) → running                                      |
+| running     | not done, holder, lease ahead  | `note`, `expect` renew the lease; `finish`, `give_up` → done;  |
+|             |                                | `release`, the end of the lease or of the process → interrupted |
+| interrupted | not done, lease over           | `begin` → running; it resumes at the cursor if the source, its |
+|             |                                | state and the kind of pass are the same and within `RESUME_S`  |
+| done        | done                           | `begin` → running, with the next number                        |
+
+States of an entry (table `ENTRIES`) while pass n is running:
+
+| state    | stored as                    | meaning                                                            |
+|----------|------------------------------|--------------------------------------------------------------------|
+| expected | empty state, seen = `NEVER`  | its items are being put; after an interruption it is read again    |
+| seen     | its state, seen = n          | read or found unchanged by this pass                               |
+| unseen   | its state, seen < n          | not listed yet; deleted when a whole pass finishes                 |
+| outdated | empty state                  | the next pass that lists it reads it again                         |
+
+An item of an entry (table `ENTRY_ITEMS`) is current if it was found when the entry was last read: both have the same
+`read`.
+"""
 
 import os
 import secrets
@@ -14,78 +39,33 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items.damage import is_running
+from chronotile.catalog.items.pass_tables import ENTRIES, ENTRY_ITEMS, FIRST_PASSES, MAKING, METADATA, PASSES, scope_of
 from chronotile.catalog.items.schema import INDEX, SCHEMA
-from chronotile.catalog.items.statements import Statement, chunks, listed, padded, reading
+from chronotile.catalog.items.statements import Statement, chunks, list_parameters, pad, reading
 from chronotile.core import database
 from chronotile.core.database import Usage, database_time, hold, read_transaction, write_transaction
 from chronotile.core.errors import SourceUnavailable
 
 LEASE_S = 60.0
-"""How long a pass that stores nothing keeps others from beginning one over the same collection."""
+"""Lease of a pass: other processes cannot begin one over the same collection until then."""
 RESUME_S = 86_400.0
-"""How long after its last note an interrupted pass may continue: what it saw may have changed since."""
-MOST_NAMED = 3
-"""Entries that are named of those left out for one reason."""
+"""Maximum age of an interrupted pass that is resumed; entries it saw earlier may have changed since."""
+MAX_LISTED_KEYS = 3
+"""Skipped entries that are listed per reason."""
 NEVER = -1
-"""The number of no pass."""
+"""Less than the number of any pass."""
 CHUNK = 512
-"""Rows of one statement, below the bound of parameters of SQLite; a power of two, up to which lists are filled."""
+"""Rows per statement, below SQLite's limit of parameters; a power of two, because lists are padded to one."""
 
-METADATA = sa.MetaData()
-PASSES = sa.Table(
-    "chronotile_source_passes",
-    METADATA,
-    sa.Column("collection", sa.Text, primary_key=True),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("is_whole", sa.Boolean, nullable=False),
-    sa.Column("is_done", sa.Boolean, nullable=False),
-    sa.Column("cursor", sa.Text),
-    sa.Column("since", sa.Text),  # of the last pass that was done
-    sa.Column("whole_at", sa.Float(53)),  # when the last whole pass was done
-    sa.Column("holder", sa.String(80)),
-    sa.Column("held_until", sa.Float(53), nullable=False),
-)
-ENTRIES = sa.Table(
-    "chronotile_source_entries",
-    METADATA,
-    sa.Column("collection", sa.Text, primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("seen", sa.Integer, nullable=False),  # number of the pass
-    sa.Column("read", sa.Integer, nullable=False),  # number of the pass
-    sa.Column("problem", sa.Text),
-)
-ENTRY_ITEMS = sa.Table(
-    "chronotile_source_items",
-    METADATA,
-    sa.Column("collection", sa.Text, primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("read", sa.Integer, nullable=False),
-    sa.Index("ix_chronotile_source_items_id", "collection", "id"),
-)
-FIRST_PASSES = sa.Table(
-    "chronotile_source_first_passes",
-    METADATA,
-    sa.Column("collection", sa.Text, primary_key=True),
-    sa.Column("change", sa.BigInteger, nullable=False),  # the last one of the index when a first whole pass ended
-)
-IS_WHOLE = PASSES.c.collection.is_(None) | PASSES.c.whole_at.is_not(None)
-"""Of collections with their passes, if there are any: whether all of the source was ever read; else all was put."""
-IS_FILLED = IS_WHOLE | FIRST_PASSES.c.change.is_not(None)
-"""Whether a first whole pass ended, perhaps without what could not be read."""
 _WAS_READ = (
     ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
     ENTRIES.c.key == ENTRY_ITEMS.c.key,
     ENTRIES.c.read == ENTRY_ITEMS.c.read,
 )
-"""Whether an item was in an entry when that was read last."""
+"""Conditions: the item was in the entry when the entry was last read."""
 _IS_CURRENT = sa.exists().where(*_WAS_READ)
-MAKING = 7_105_201
-"""Whom PostgreSQL lets make the tables, and those of items."""
 REFUSED = " refused"
-"""Ends the stored state of an entry of which something is left out as its address is not allowed."""
+"""Suffix of the stored state of an entry with parts whose location is not allowed."""
 _Any = TypeVar("_Any")
 _NOW = sa.bindparam("now", type_=sa.Text)
 _RESTATED = (
@@ -99,39 +79,39 @@ _INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "p
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePass:
-    """One pass over the source of a collection, which may have been interrupted and gone on with."""
+    """One pass over the source of a collection, possibly resumed after an interruption."""
 
     collection: str
     scope: str
-    """The collection among those of all archives that share a database."""
+    """Key of the collection in the tables, unique for all archives that share a database."""
     number: int
     is_whole: bool
-    """Whether it sees all entries of the source; else only those that changed."""
+    """Whether it lists all entries of the source; otherwise only changed ones."""
     is_resumed: bool
     cursor: str | None
-    """Where the interrupted pass stopped, in the words of the source."""
+    """Position at which the interrupted pass stopped, in the format of the source."""
     since: str | None
-    """What the last pass that was done has stored for the next, in the words of the source."""
+    """Marker that the last finished pass stored for this one, in the format of the source."""
     holder: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEntry:
-    """A part of a source that is read at once: a document, the files of one date and tile, an item of an API."""
+    """The unit in which a source is read: a document, the files of one date and tile, an item of an API."""
 
     key: str
     state: str
-    """What changes when it is replaced; empty: not known."""
+    """Fingerprint that changes if the entry is replaced; empty if unknown."""
     ids: tuple[str, ...] = ()
-    """Of its items."""
+    """Ids of its items."""
     problem: str | None = None
-    """Why it has no items; empty: a filter leaves them out."""
+    """Reason why it has no items; empty if a filter excludes them, `None` if it has items."""
     is_refused: bool = False
-    """Whether something of it is left out since its address is not allowed."""
+    """Whether parts of it were skipped because their location is not allowed."""
 
 
 class KnownEntry(NamedTuple):
-    """What is stored of an entry."""
+    """The stored state of an entry."""
 
     state: str
     seen: int
@@ -140,12 +120,12 @@ class KnownEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Why some entries have no items."""
+    """A reason why entries have no items."""
 
     reason: str
     count: int
     keys: tuple[str, ...]
-    """The first of them."""
+    """The first of the entries."""
 
 
 def open_passes(url: str | None, folder: Path, *, archive: str = "") -> "SourcePasses":
@@ -154,16 +134,16 @@ def open_passes(url: str | None, folder: Path, *, archive: str = "") -> "SourceP
 
 
 class SourcePasses:
-    """Passes over the sources of all collections; any thread may use it.
+    """Passes over the sources of all collections of an archive. Thread-safe.
 
-    It lies in the database of the items, so that both are lost together. Entries are expected first, then their items
-    are put, then the entries are noted in their states: who is stopped before that reads them again.
+    The tables are in the database of the items, so that both are lost together. The order of calls is `expect` entries,
+    put their items, `note` the entries; a process that is stopped in between reads the entries again.
 
     Args:
-        engine: Of the database of items.
-        usage: How it is used, in the words of messages.
-        archive: Its id: archives that share a database do not see each other's passes.
-        clock: Seconds since 1970, as the database has them.
+        engine: Engine of the database of items.
+        usage: Use of the database, for messages.
+        archive: Id of the archive; archives that share a database do not see each other's passes.
+        clock: Returns the time of the database, in seconds since 1970.
     """
 
     def __init__(
@@ -200,20 +180,21 @@ class SourcePasses:
         doubtful: Sequence[str] | None = (),
         state: str = "",
     ) -> SourcePass:
-        """Begin a pass, or go on with the one that was interrupted.
+        """Begin a pass, or resume the interrupted one.
 
         Args:
-            collection: Its id.
-            source: What is looked at and how; of another source than before, everything is read again. If it differs in
-                its line of what is allowed alone, entries are of which something was left out, or is doubtful.
-            holder: Who begins it: no one else may for `LEASE_S` after its last note.
-            is_whole: Whether it sees all entries; else it does so only if it goes on with one that does.
-            is_empty: Whether the index has no items of the collection, so that what was seen before is forgotten.
-            doubtful: Ids of items with an address that is not allowed now; `None`: too many to be listed.
-            state: Of all of the source: a pass that was interrupted in another one is not continued; empty: not known.
+            collection: Id of the collection.
+            source: Identity of the source and of the way it is read. If it differs from the last pass, all entries are
+                read again; if only its line of allowed locations differs, entries with skipped parts or `doubtful`
+                items.
+            holder: Name of the process; no other may begin a pass for `LEASE_S` after the last `note`.
+            is_whole: Whether to list all entries; a resumed pass that lists all continues to do so.
+            is_empty: Whether the index has no items of the collection; earlier passes are then forgotten.
+            doubtful: Ids of items with a location that is not allowed now; `None` if there are too many to list.
+            state: Fingerprint of the whole source: a pass interrupted at another one is not resumed; empty if unknown.
 
         Raises:
-            SourceUnavailable: Another holder is at it.
+            SourceUnavailable: Another process is running a pass over the collection.
         """
         scope = self._scope(collection)
         with write_transaction(self._engine, self._usage) as connection:
@@ -225,34 +206,38 @@ class SourcePasses:
                 _drop(connection, scope)
             is_same = row is not None and not is_empty and row.source == source
             if not is_same:
-                has_other_places = row is not None and without_places(row.source) == without_places(source)
+                has_other_places = row is not None and strip_allowed_locations(row.source) == strip_allowed_locations(
+                    source
+                )
                 _doubt(connection, scope, doubtful if has_other_places else None)
-            begun = _begun(row, now, is_same=is_same, is_whole=is_whole, state=state)
+            plan = _plan_pass(row, now, is_same=is_same, is_whole=is_whole, state=state)
             stored = {"collection": scope, "source": source, "is_done": False, "holder": holder}
-            _upsert(connection, PASSES, [stored | {"held_until": now + LEASE_S} | begun.stored])
-        is_resumed = begun.is_resumed
-        return SourcePass(collection=collection, scope=scope, holder=holder, is_resumed=is_resumed, **begun.stored)
+            _upsert(connection, PASSES, [stored | {"held_until": now + LEASE_S} | plan.stored])
+        is_resumed = plan.is_resumed
+        return SourcePass(collection=collection, scope=scope, holder=holder, is_resumed=is_resumed, **plan.stored)
 
-    def known(self, collection: str, keys: Sequence[str]) -> dict[str, KnownEntry]:
-        """Return what is stored of entries, by key."""
+    def stored_entries(self, collection: str, keys: Sequence[str]) -> dict[str, KnownEntry]:
+        """Return the stored states of entries, by key; entries that were never read are missing."""
         return {
             key: KnownEntry(state.removesuffix(REFUSED), seen, problem)
-            for key, state, seen, problem in self._of_values(_rows_of_keys, collection, keys)
+            for key, state, seen, problem in self._rows_of_values(_rows_of_keys, collection, keys)
         }
 
     def holders(self, collection: str, ids: Sequence[str]) -> dict[str, str]:
-        """Return the least key of the entries that hold an item, by the item's id, of those that are held at all."""
-        return dict(self._of_values(_holders, collection, ids))
+        """Return the smallest key of the entries that contain an item, by id of the item; other items are missing."""
+        return dict(self._rows_of_values(_holders, collection, ids))
 
-    def _of_values(
+    def _rows_of_values(
         self, query: Callable[[Sequence[sa.BindParameter[str]]], sa.Select[Any]], collection: str, values: Sequence[str]
     ) -> Iterator[Any]:
-        """Yield the rows that a query finds of some values of a collection, all of one state of the database."""
+        """Yield the rows of a query with a list of values, in chunks within one transaction."""
         with reading(self._engine, self._usage) as cursor:
             for part in chunks(values, CHUNK):
-                wanted = padded(part)
-                statement = self._statement(query, len(wanted))
-                yield from statement.run(cursor, {"collection": self._scope(collection), **listed("value", wanted)})
+                keys = pad(part)
+                statement = self._statement(query, len(keys))
+                yield from statement.run(
+                    cursor, {"collection": self._scope(collection), **list_parameters("value", keys)}
+                )
 
     def note(
         self,
@@ -263,93 +248,93 @@ class SourcePasses:
         restated: Mapping[str, str] = {},
         cursor: str | None = None,
     ) -> None:
-        """Store what was seen, after its items were put.
+        """Store the entries that were processed, after their items were put.
 
         Args:
             run: The pass.
-            seen: Keys of entries that are as they were.
+            seen: Keys of unchanged entries.
             read: Entries that were read.
-            restated: The states of entries, by key, of which all else is as it was.
-            cursor: Where to go on from now; `None`: as before.
+            restated: New states by key of entries that are otherwise unchanged.
+            cursor: Position at which to resume; `None` leaves it unchanged.
 
         Raises:
-            SourceUnavailable: Another holder has begun a pass meanwhile.
+            SourceUnavailable: Another process has begun a pass meanwhile.
         """
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, {} if cursor is None else {"cursor": cursor})
             for part in chunks(seen, CHUNK):
-                wanted = padded(part)
-                self._statement(_seen, len(wanted)).change(
-                    connection, {"collection": run.scope, "number": run.number, **listed("value", wanted)}
+                keys = pad(part)
+                self._statement(_mark_seen, len(keys)).change(
+                    connection, {"collection": run.scope, "number": run.number, **list_parameters("value", keys)}
                 )
             if restated:
                 values = [{"of": run.scope, "at": key, "now": state} for key, state in restated.items()]
                 connection.execute(_RESTATED.values(seen=run.number), values)
             if read:
                 self._store(connection, run, read, seen=run.number)
-                # Those that have items were expected with these.
-                self._outdate(connection, run, [each.key for each in read if not each.ids])
+                # `expect` has done this for entries with items.
+                self._outdate(connection, run, [entry.key for entry in read if not entry.ids])
 
     def expect(self, run: SourcePass, entries: Sequence[SourceEntry]) -> None:
-        """Store entries whose items are about to be put, in no state: if that is interrupted, they are read again.
+        """Store entries without a state before their items are put, so that an interrupted pass reads them again.
 
-        What was put by then and is in none of them any more is `unseen`.
+        Items that such a pass has put, but that are no longer in any entry, are returned by `unseen`.
 
         Raises:
-            SourceUnavailable: Another holder has begun a pass meanwhile.
+            SourceUnavailable: Another process has begun a pass meanwhile.
         """
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, {})
-            self._outdate(connection, run, [each.key for each in entries])
-            self._store(connection, run, [replace(each, state="") for each in entries], seen=NEVER)
+            self._outdate(connection, run, [entry.key for entry in entries])
+            self._store(connection, run, [replace(entry, state="") for entry in entries], seen=NEVER)
 
     def has_gone(self, run: SourcePass) -> bool:
-        """Return whether a whole pass did not see an entry of an item, or the item in it."""
+        """Return whether a whole pass has missed an item or its entry."""
         gone = sa.select(ENTRY_ITEMS.c.id).where(ENTRY_ITEMS.c.collection == run.scope, ~_is_left(run)).limit(1)
         return self._scalar(gone) is not None
 
     def unseen(self, run: SourcePass, *, most: int = CHUNK) -> tuple[str, ...]:
-        """Return ids of items that a whole pass did not see, of which no entry is left; `forget` them when removed."""
+        """Return up to `most` ids of items that a whole pass found in no entry; `forget` them after removing them."""
         gone = ENTRY_ITEMS.alias()
         of_run = ENTRY_ITEMS.join(ENTRIES, sa.and_(*_WAS_READ, ENTRIES.c.seen == run.number))
-        left = sa.select(ENTRY_ITEMS.c.collection, ENTRY_ITEMS.c.id).select_from(of_run).subquery()
+        current = sa.select(ENTRY_ITEMS.c.collection, ENTRY_ITEMS.c.id).select_from(of_run).subquery()
         chosen = (
             sa.select(gone.c.id)
             .distinct()
             .where(gone.c.collection == run.scope)
-            .where(~sa.exists().where(left.c.collection == gone.c.collection, left.c.id == gone.c.id))
+            .where(~sa.exists().where(current.c.collection == gone.c.collection, current.c.id == gone.c.id))
             .limit(most)
         )
         with read_transaction(self._engine, self._usage) as connection:
             return tuple(connection.scalars(chosen))
 
     def forget(self, collection: str, ids: Sequence[str]) -> None:
-        """Forget items that were removed from the index."""
+        """Delete the rows of items that were removed from the index."""
         with write_transaction(self._engine, self._usage) as connection:
             for part in chunks(ids, CHUNK):
                 is_meant = ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.id.in_(part)
                 connection.execute(sa.delete(ENTRY_ITEMS).where(*is_meant))
 
-    def held_alone(self, collection: str, keys: Sequence[str]) -> tuple[str, ...]:
-        """Return ids of items that no entries hold but these."""
-        others = ENTRY_ITEMS.alias()
-        found = list[str]()
+    def items_only_in(self, collection: str, keys: Sequence[str]) -> tuple[str, ...]:
+        """Return ids of items that are in no other entries than these."""
+        other_rows = ENTRY_ITEMS.alias()
+        ids = list[str]()
         with read_transaction(self._engine, self._usage) as connection:
             for part in chunks(keys, CHUNK):
-                is_held = sa.exists().where(
-                    others.c.collection == self._scope(collection),
-                    others.c.id == ENTRY_ITEMS.c.id,
-                    others.c.key.not_in(part),
+                is_elsewhere = sa.exists().where(
+                    other_rows.c.collection == self._scope(collection),
+                    other_rows.c.id == ENTRY_ITEMS.c.id,
+                    other_rows.c.key.not_in(part),
                 )
-                is_own = ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.key.in_(part)
-                found += connection.scalars(sa.select(ENTRY_ITEMS.c.id).where(*is_own, ~is_held))
-        return tuple(found)
+                is_here = ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.key.in_(part)
+                ids += connection.scalars(sa.select(ENTRY_ITEMS.c.id).where(*is_here, ~is_elsewhere))
+        return tuple(ids)
 
     def drop_entries(self, run: SourcePass, keys: Sequence[str]) -> int:
-        """Forget entries that are gone, after items that they alone held were removed.
+        """Delete the rows of deleted entries, after removing the items that were only in them.
 
         Returns:
-            How many entries another pass has to read again, as they hold items of these too.
+            The number of other entries with items of these; another pass has to read them again.
         """
         count = 0
         with write_transaction(self._engine, self._usage) as connection:
@@ -366,14 +351,14 @@ class SourcePasses:
         return count
 
     def finish(self, run: SourcePass, *, since: str | None = None, has_gone: bool = True) -> int:
-        """End a pass that saw all it should; return how many entries another pass has to read again.
+        """End a complete pass; return the number of entries that another pass has to read again.
 
-        These are entries that hold an item which another entry held before, which is gone.
+        These entries contain an item of a deleted entry, whose version may differ.
 
         Args:
-            run: The pass; a whole one is finished when `unseen` gives nothing any more.
-            since: What the next pass over the same source is given.
-            has_gone: Whether the pass before had entries that this one has not seen.
+            run: The pass; for a whole pass, call this when `unseen` returns nothing any more.
+            since: Marker for the next pass over the same source.
+            has_gone: Whether entries of the previous pass are missing in this one.
         """
         with write_transaction(self._engine, self._usage) as connection:
             if not run.is_whole:
@@ -389,25 +374,25 @@ class SourcePasses:
             return count
 
     def give_up(self, run: SourcePass) -> None:
-        """End a pass that could not see all: nothing of what it missed is taken for gone, and the next one is new."""
+        """End an incomplete pass: entries that it missed are not treated as deleted, and the next pass starts anew."""
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, _DONE)
             if run.is_whole and connection.scalar(_whole_at(run)) is None:
                 _note_first_end(connection, run)
 
     def release(self, run: SourcePass) -> None:
-        """Let others go on with a pass that is not done."""
+        """End the lease, so that another process can resume the pass immediately."""
         with write_transaction(self._engine, self._usage) as connection:
             is_own = PASSES.c.collection == run.scope, PASSES.c.holder == run.holder
             connection.execute(sa.update(PASSES).where(*is_own).values(holder=None, held_until=self._clock(connection)))
 
     def drop(self, collection: str) -> None:
-        """Forget all passes over a collection: the next one reads everything."""
+        """Delete all passes over a collection; the next one reads everything."""
         with write_transaction(self._engine, self._usage) as connection:
             _drop(connection, self._scope(collection))
 
     def whole_age_s(self, collection: str, *, source: str | None = None) -> float | None:
-        """Return how long ago the last whole pass over a collection was done, of a source or any; `None`: never."""
+        """Return the age of the last whole pass over a collection (and source, if given); `None` if there was none."""
         chosen = sa.select(PASSES.c.whole_at).where(PASSES.c.collection == self._scope(collection))
         if source is not None:
             chosen = chosen.where(PASSES.c.source == source)
@@ -416,17 +401,17 @@ class SourcePasses:
             return None if at is None else max(0.0, self._clock(connection) - at)
 
     def was_whole(self, collection: str) -> bool:
-        """Whether a whole pass over a collection was ever done."""
-        return self._of_last(collection, PASSES.c.whole_at) is not None
+        """Return whether a whole pass over a collection has ever finished."""
+        return self._last_pass_value(collection, PASSES.c.whole_at) is not None
 
-    def since(self, collection: str) -> str | None:
-        """Return what the last pass over a collection that was done left for the next one; `None`: nothing."""
-        return self._of_last(collection, PASSES.c.since)
+    def last_since(self, collection: str) -> str | None:
+        """Return the marker that the last finished pass stored for the next one, or `None`."""
+        return self._last_pass_value(collection, PASSES.c.since)
 
-    def unchanged(self, collection: str, *, source: str, since: str) -> int | None:
-        """Return how many entries have items, if a whole pass over this source left this for the next one, and no more.
+    def count_unchanged(self, collection: str, *, source: str, since: str) -> int | None:
+        """Return the number of entries with items if the source is unchanged since the last finished pass.
 
-        `None`: another pass is needed.
+        `None` if another pass is needed: the source or marker differs, or an entry has to be read again.
         """
         scope = self._scope(collection)
         done = sa.select(PASSES.c.source).where(
@@ -438,21 +423,21 @@ class SourcePasses:
         with read_transaction(self._engine, self._usage) as connection:
             if connection.scalars(done).one_or_none() is None:
                 return None
-            count, left = connection.execute(counts).one()
-            return None if left else int(count)
+            count, open_entries = connection.execute(counts).one()
+            return None if open_entries else int(count)
 
     def forget_since(self, collection: str) -> None:
-        """Forget what the last pass over a collection left for the next one."""
+        """Delete the marker of the last pass over a collection."""
         with write_transaction(self._engine, self._usage) as connection:
             is_meant = PASSES.c.collection == self._scope(collection)
             connection.execute(sa.update(PASSES).where(is_meant).values(since=None))
 
     def source(self, collection: str) -> str | None:
-        """Return of which source the last pass over a collection was; `None`: there was none."""
-        return self._of_last(collection, PASSES.c.source)
+        """Return the identity of the source of the last pass over a collection; `None` if there was none."""
+        return self._last_pass_value(collection, PASSES.c.source)
 
-    def _of_last(self, collection: str, column: sa.Column[_Any]) -> _Any | None:
-        # What a column says of the last pass over a collection; `None`: nothing, or there was none.
+    def _last_pass_value(self, collection: str, column: sa.Column[_Any]) -> _Any | None:
+        # Value of a column in the row of a collection; `None` if NULL or without a row.
         return self._scalar(sa.select(column).where(PASSES.c.collection == self._scope(collection)))
 
     def _scalar(self, chosen: sa.Select[_Any]) -> _Any | None:
@@ -468,7 +453,7 @@ class SourcePasses:
         found = list[Problem]()
         with read_transaction(self._engine, self._usage) as connection:
             for text, number in connection.execute(counts).all():
-                first = sa.select(key).where(is_meant, reason == text).order_by(key).limit(MOST_NAMED)
+                first = sa.select(key).where(is_meant, reason == text).order_by(key).limit(MAX_LISTED_KEYS)
                 found.append(Problem(reason=text, count=number, keys=tuple(connection.scalars(first))))
         return tuple(found)
 
@@ -477,8 +462,8 @@ class SourcePasses:
         is_meant = ENTRY_ITEMS.c.collection == self._scope(collection), _IS_CURRENT
         return self._scalar(sa.select(ENTRY_ITEMS.c.id).where(*is_meant).limit(1)) is not None
 
-    def filtered(self, collection: str) -> int:
-        """Return how many entries have no items since a filter leaves them out."""
+    def count_filtered(self, collection: str) -> int:
+        """Return the number of entries whose items are excluded by a filter."""
         is_meant = ENTRIES.c.collection == self._scope(collection), ENTRIES.c.problem == ""
         return self._scalar(sa.select(sa.func.count()).select_from(ENTRIES).where(*is_meant)) or 0
 
@@ -487,75 +472,72 @@ class SourcePasses:
 
     def _hold(self, connection: sa.Connection, run: SourcePass, values: Mapping[str, Any]) -> None:
         is_own = PASSES.c.collection == run.scope, PASSES.c.holder == run.holder, PASSES.c.number == run.number
-        held = {"held_until": self._clock(connection) + LEASE_S, **values}
-        if connection.execute(sa.update(PASSES).where(*is_own).values(**held)).rowcount == 0:
+        lease = {"held_until": self._clock(connection) + LEASE_S, **values}
+        if connection.execute(sa.update(PASSES).where(*is_own).values(**lease)).rowcount == 0:
             raise SourceUnavailable(f"{run.collection} is being indexed by another process")
 
     def _store(self, connection: sa.Connection, run: SourcePass, read: Sequence[SourceEntry], *, seen: int) -> None:
         of_run = {"collection": run.scope, "read": run.number}
-        states = {each.key: each.state + REFUSED * each.is_refused for each in read}
+        states = {entry.key: entry.state + REFUSED * entry.is_refused for entry in read}
         entries = [
-            {"key": each.key, "state": states[each.key], "problem": each.problem, "seen": seen, **of_run}
-            for each in read
+            {"key": entry.key, "state": states[entry.key], "problem": entry.problem, "seen": seen, **of_run}
+            for entry in read
         ]
         _upsert(connection, ENTRIES, entries)
-        _upsert(connection, ENTRY_ITEMS, [{"key": each.key, "id": id_, **of_run} for each in read for id_ in each.ids])
+        _upsert(
+            connection, ENTRY_ITEMS, [{"key": entry.key, "id": id_, **of_run} for entry in read for id_ in entry.ids]
+        )
 
     def _outdate(self, connection: sa.Connection, run: SourcePass, keys: Sequence[str]) -> None:
-        # What this pass has read of entries before they changed once more is in them no longer.
+        # These entries changed again during the pass: discard the items read from them earlier.
         for part in chunks(keys, CHUNK):
-            wanted = padded(part)
-            values = {"collection": run.scope, "number": run.number, **listed("value", wanted)}
-            self._statement(_outdated, len(wanted)).change(connection, values)
+            padded = pad(part)
+            values = {"collection": run.scope, "number": run.number, **list_parameters("value", padded)}
+            self._statement(_outdate_items, len(padded)).change(connection, values)
 
 
-class _Begun(NamedTuple):
-    """How a pass begins."""
+class _PassPlan(NamedTuple):
+    """The start of a pass."""
 
     stored: dict[str, Any]
-    """Columns of its row, which are fields of `SourcePass` too."""
+    """Columns of its row; fields of `SourcePass` have the same names."""
     is_resumed: bool
 
 
-def _begun(row: sa.Row[Any] | None, now: float, *, is_same: bool, is_whole: bool, state: str) -> _Begun:
-    """How a pass begins after the one that is stored, over the same source or another."""
-    since = f"begun {state}" if state else None  # no state: a pass that does not end leaves nothing for the next one
+def _plan_pass(row: sa.Row[Any] | None, now: float, *, is_same: bool, is_whole: bool, state: str) -> _PassPlan:
+    """Decide whether to resume the stored pass or to begin the next one."""
+    since = f"begun {state}" if state else None  # with a state, an interrupted pass leaves a marker for the next one
     if row is None or not is_same:
         number = 1 if row is None else row.number + 1
-        return _Begun({"number": number, "is_whole": True, "cursor": None, "since": since}, is_resumed=False)
+        return _PassPlan({"number": number, "is_whole": True, "cursor": None, "since": since}, is_resumed=False)
     stored = {"number": row.number, "is_whole": row.is_whole, "cursor": row.cursor, "since": since or row.since}
     is_current = row.is_whole >= is_whole and now - row.held_until < RESUME_S and since in {None, row.since}
     if not row.is_done and is_current:
-        # Without a cursor all is listed again: with a number of its own, what went meanwhile is not taken for seen.
+        # Without a cursor, everything is listed again under a new number: deleted entries must not count as seen.
         number = row.number + (row.cursor is None)
-        return _Begun(stored | {"number": number}, is_resumed=True)
-    anew = {"number": row.number + 1, "is_whole": is_whole or row.since is None, "cursor": None}
-    return _Begun(stored | anew, is_resumed=False)
+        return _PassPlan(stored | {"number": number}, is_resumed=True)
+    following = {"number": row.number + 1, "is_whole": is_whole or row.since is None, "cursor": None}
+    return _PassPlan(stored | following, is_resumed=False)
 
 
-def with_places(source: str, places: str) -> str:
-    """Return what a source calls itself, with a digest of the addresses that are allowed."""
+def add_allowed_locations(source: str, places: str) -> str:
+    """Return the identity of a source with a line about allowed locations (a digest)."""
     return f"{source}\n{places}"
 
 
-def without_places(source: str) -> str:
-    """Return what a source calls itself, whatever is allowed."""
-    own, mark, _places = source.rpartition("\n")
-    return own if mark else source
-
-
-def scope_of(archive: Any, collection: Any) -> Any:  # noqa: ANN401 -- text, or SQLAlchemy's columns
-    """Return how a collection is named in the tables of passes, as text or, of columns, as their expression."""
-    return archive + "/" + collection
+def strip_allowed_locations(source: str) -> str:
+    """Return the identity of a source without the line about allowed locations."""
+    identity, mark, _places = source.rpartition("\n")
+    return identity if mark else source
 
 
 def new_holder() -> str:
-    """Return a name for this process, by which others on this host see whether it still runs."""
+    """Return a name of this process; other processes on this host can check whether it is still running."""
     return f"{socket.gethostname()[:40]} {os.getpid()} {secrets.token_hex(8)}"
 
 
 def _is_at_it(holder: str | None, other: str) -> bool:
-    """Whether a holder may still make its pass, while another wants to begin one."""
+    """Return whether the holder of the lease may still be running; a dead process of this host is not."""
     if holder is None or holder == other:
         return False
     host, _, rest = holder.partition(" ")
@@ -566,7 +548,7 @@ def _is_at_it(holder: str | None, other: str) -> bool:
 
 
 def _doubt(connection: sa.Connection, scope: str, doubtful: Sequence[str] | None) -> None:
-    """Let entries be read again: all, or those of which something was left out, and those that hold some items."""
+    """Mark entries to be read again: entries with skipped parts or doubtful items; all if `doubtful` is `None`."""
     is_of_source = ENTRIES.c.collection == scope
     if doubtful is None:
         connection.execute(sa.update(ENTRIES).where(is_of_source).values(state=""))
@@ -583,13 +565,13 @@ def _rows_of_keys(keys: Sequence[sa.BindParameter[str]]) -> sa.Select[Any]:
     return sa.select(*columns).where(ENTRIES.c.collection == sa.bindparam("collection"), ENTRIES.c.key.in_(keys))
 
 
-def _seen(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
+def _mark_seen(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
     # Notes that a pass has seen the entries that have one of these keys.
     is_meant = ENTRIES.c.collection == sa.bindparam("collection"), ENTRIES.c.key.in_(keys)
     return sa.update(ENTRIES).where(*is_meant).values(seen=sa.bindparam("number", type_=sa.Integer))
 
 
-def _outdated(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
+def _outdate_items(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
     """Items that a pass has found in the entries that have one of these keys are in them no longer."""
     is_read = ENTRY_ITEMS.c.read == sa.bindparam("number", type_=sa.Integer)
     is_meant = ENTRY_ITEMS.c.collection == sa.bindparam("collection"), ENTRY_ITEMS.c.key.in_(keys), is_read
@@ -597,7 +579,7 @@ def _outdated(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
 
 
 def _holders(ids: Sequence[sa.BindParameter[str]]) -> sa.Select[Any]:
-    """Items, each with the least key of the entries that hold it."""
+    """Return the query of items with the smallest key of the entries that contain them."""
     least = sa.select(ENTRY_ITEMS.c.id, sa.func.min(ENTRY_ITEMS.c.key))
     is_meant = ENTRY_ITEMS.c.collection == sa.bindparam("collection"), ENTRY_ITEMS.c.id.in_(ids)
     return least.where(*is_meant, _IS_CURRENT).group_by(ENTRY_ITEMS.c.id)
@@ -608,10 +590,10 @@ def _whole_at(run: SourcePass) -> sa.Select[Any]:
 
 
 def _note_first_end(connection: sa.Connection, run: SourcePass) -> None:
-    """Note after which change of the index the first pass over a source ended, unless one has ended before."""
+    """Store the last change of the index when the first pass over a source ended; later passes do nothing."""
     is_noted = sa.select(FIRST_PASSES.c.change).where(FIRST_PASSES.c.collection == run.scope)
     if connection.scalar(is_noted) is None:
-        # Held until the end, so that each change of an item is made before or after.
+        # The row stays locked until commit, so that every change of an item is before or after it.
         change = (connection.scalar(sa.select(SCHEMA.c.next_change).with_for_update()) or 1) - 1
         _upsert(connection, FIRST_PASSES, [{"collection": run.scope, "change": change}])
 
@@ -626,8 +608,8 @@ def _upsertion(table: sa.Table, dialect: Dialect, names: tuple[str, ...]) -> Sta
     """The statement that writes a row of some columns."""
     insertion = _INSERTS[dialect.name](table)
     keys = [column.name for column in table.primary_key]
-    others = {name: insertion.excluded[name] for name in names if name not in keys}
-    return Statement(insertion.on_conflict_do_update(index_elements=keys, set_=others), dialect, names)
+    values = {name: insertion.excluded[name] for name in names if name not in keys}
+    return Statement(insertion.on_conflict_do_update(index_elements=keys, set_=values), dialect, names)
 
 
 def _tidy(connection: sa.Connection, run: SourcePass) -> int:
@@ -642,7 +624,7 @@ def _tidy(connection: sa.Connection, run: SourcePass) -> int:
 
 
 def _is_left(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
-    # Whether an item was in its entry when that was read last, and a pass saw the entry.
+    # Condition: the item was in its entry when that was last read, and the pass saw the entry.
     return sa.exists().where(*_WAS_READ, ENTRIES.c.seen == run.number)
 
 

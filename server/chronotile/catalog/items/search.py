@@ -14,16 +14,28 @@ from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import search_query
 from chronotile.catalog.items.candidates import MOST_MATCHED, Candidates, numbers_text
-from chronotile.catalog.items.cql2.conditions import COLLECTION, Columns, holds
-from chronotile.catalog.items.cql2.narrowing import ALWAYS, Narrowed, narrowed, starts
+from chronotile.catalog.items.cells import search_boxes
+from chronotile.catalog.items.cql2.columns import COLLECTION, PropertyColumns
+from chronotile.catalog.items.cql2.conditions import holds
+from chronotile.catalog.items.cql2.narrowing import ALWAYS, NarrowedPart, narrow_filter, starts
 from chronotile.catalog.items.cql2.translate import meeting
-from chronotile.catalog.items.cql2.tree import all_of, checked
-from chronotile.catalog.items.cursors import Cursor, cursor_of
-from chronotile.catalog.items.footprints import meets, search_boxes, unpack
+from chronotile.catalog.items.cql2.tree import all_of, check_filter
+from chronotile.catalog.items.cursors import ItemCursor, cursor_of
+from chronotile.catalog.items.footprints import meets, unpack
 from chronotile.catalog.items.lookups import found_items
-from chronotile.catalog.items.properties import key_of, nanoseconds
-from chronotile.catalog.items.search_query import DAY_NS, FEW, REF_COUNT, Filter, Key, Query, SearchedCollection, Shape
+from chronotile.catalog.items.properties import nanoseconds
+from chronotile.catalog.items.search_query import (
+    DAY_NS,
+    FEW,
+    REF_COUNT,
+    Filter,
+    Query,
+    SearchedCollection,
+    Shape,
+    SortKey,
+)
 from chronotile.catalog.items.statements import DriverCursor, DriverRow, TimeLimit, Value
+from chronotile.catalog.items.value_rows import key_of
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemPage, ItemSearch
@@ -50,7 +62,7 @@ READ_OF_EACH = 16
 FEW_VALUES = 16
 """Of a property, for each of which it is looked whether too many items would be compared."""
 
-Found = tuple[SearchedCollection, Any]
+FoundRow = tuple[SearchedCollection, Any]
 """A row and its collection."""
 
 
@@ -69,7 +81,7 @@ class _Search:
     """Whether by a sample more match than are counted; it does not test footprints."""
 
     @property
-    def keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[SortKey, ...]:
         """What items are sorted by."""
         return self.query.keys
 
@@ -127,10 +139,10 @@ class ItemSearcher:
             are_texts = [key.is_text for key in planned[0].keys] if planned else None
             after = cursor_of(search, are_texts=are_texts, most_matched=MOST_MATCHED)
             wanted = search.skip + search.limit
-            streams = [self._found(query, after, wanted + 1, time_limit, among=len(planned)) for query in planned]
+            streams = [self._find_rows(query, after, wanted + 1, time_limit, among=len(planned)) for query in planned]
             merged = heapq.merge(*streams, key=lambda pair: pair[0])
             found = [row for _key, row in islice(merged, wanted + 1)]
-            matched = self._matched(planned, len(found), merged, time_limit) if after is None else after.matched
+            matched = self._count_matches(planned, len(found), merged, time_limit) if after is None else after.matched
             rows = [(collection.id, row) for collection, row in found[search.skip : wanted]]
             items = tuple(found_items(rows, self._cursor, self._dialect, before_reading=time_limit.renew))
         reached = search.skip + len(items)
@@ -138,9 +150,9 @@ class ItemSearcher:
             return ItemPage(items=items, next=None, matched=matched)
         last = found[reached - 1][1]
         keys = tuple(last[REF_COUNT : REF_COUNT + len(planned[0].keys)])
-        return ItemPage(items=items, next=Cursor(keys, last[0], matched).text(search), matched=matched)
+        return ItemPage(items=items, next=ItemCursor(keys, last[0], matched).text(search), matched=matched)
 
-    def by_month(self) -> tuple[tuple[Instant, int], ...]:
+    def count_by_month(self) -> tuple[tuple[Instant, int], ...]:
         """Return the months in which items begin and how many do, ascending.
 
         Raises:
@@ -153,7 +165,7 @@ class ItemSearcher:
                     time_limit.renew()
                     found = query.query.by_day.run(self._cursor, query.values)
                 else:
-                    rows = self._found(query, None, READ, time_limit, among=1)
+                    rows = self._find_rows(query, None, READ, time_limit, among=1)
                     found = [(row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in rows]
                 for number, count in found:
                     month: Instant = np.datetime64(int(number), "D").astype("datetime64[M]").astype("datetime64[ns]")
@@ -164,10 +176,10 @@ class ItemSearcher:
         filter_, planned = _whole_filter(self._search, self._dialect), list[_Search]()
         for collection in self._collections:
             time_limit.renew()
-            planned += self._planned(collection, filter_, time_limit)
+            planned += self._plan(collection, filter_, time_limit)
         return planned
 
-    def _matched(
+    def _count_matches(
         self, planned: Sequence[_Search], count: int, others: Iterator[object], time_limit: TimeLimit
     ) -> int | None:
         """How many items match in all.
@@ -194,9 +206,9 @@ class ItemSearcher:
                 return None
         return total
 
-    def _found(
-        self, query: _Search, after: Cursor | None, count: int, time_limit: TimeLimit, *, among: int
-    ) -> Iterator[tuple[Any, Found]]:
+    def _find_rows(
+        self, query: _Search, after: ItemCursor | None, count: int, time_limit: TimeLimit, *, among: int
+    ) -> Iterator[tuple[Any, FoundRow]]:
         """Yield items of a collection after a cursor, each with what it is sorted by.
 
         Some are read at a time, of `among` such searches together about as many as of one.
@@ -204,7 +216,7 @@ class ItemSearcher:
         size = max(count, READ_OF_FEW if query.are_few else READ) if query.is_tested else count
         size = max(min(size, READ_OF_EACH), size // among)
         while True:
-            values = {**query.values, **search_query.after_values(after), "most": size}
+            values = {**query.values, **search_query.cursor_values(after), "most": size}
             time_limit.renew()
             rows = query.query.page(after).run(self._cursor, values)
             for row in rows:
@@ -213,7 +225,7 @@ class ItemSearcher:
             if len(rows) < size:
                 return
             last = rows[-1]
-            after = Cursor(tuple(last[REF_COUNT : REF_COUNT + len(query.keys)]), last[0], None)
+            after = ItemCursor(tuple(last[REF_COUNT : REF_COUNT + len(query.keys)]), last[0], None)
 
     def _holds(self, query: _Search, row: DriverRow, time_limit: TimeLimit) -> bool:
         time_limit.check()
@@ -230,9 +242,7 @@ class ItemSearcher:
         condition = query.query.condition
         return condition is None or holds(condition, plain, footprint, box) is True
 
-    def _planned(
-        self, collection: SearchedCollection, filter_: Filter | None, time_limit: TimeLimit
-    ) -> Iterator[_Search]:
+    def _plan(self, collection: SearchedCollection, filter_: Filter | None, time_limit: TimeLimit) -> Iterator[_Search]:
         search, boxes = self._search, self._boxes
         shape = Shape(
             dialect=self._dialect,
@@ -255,7 +265,7 @@ class ItemSearcher:
         if search.span is not None:
             values["after"] = nanoseconds(search.span.start)
         candidates = Candidates(collection, starts, instants, self._cursor, self._dialect, time_limit)
-        parts = [] if filter_ is None else narrowed(filter_.node, collection.id, collection.names | {"id"})
+        parts = [] if filter_ is None else narrow_filter(filter_.node, collection.id, collection.names | {"id"})
         if not all(part.pairs for part in parts):
             return
         few: Sequence[int] | None = None
@@ -264,12 +274,12 @@ class ItemSearcher:
         elif near:
             few = search_query.numbers_near(near, collection, instants, self._cursor, dialect=self._dialect)
         if few is None and parts:
-            count, part = min(((candidates.with_pairs(each.pairs), each) for each in parts), key=itemgetter(0))
+            count, part = min(((candidates.count_pairs(each.pairs), each) for each in parts), key=itemgetter(0))
             is_checked = part.rest is None or candidates.are_few(count)
             is_by_start = not search.sort or (len(search.sort) == 1 and search.sort[0][0] == "datetime")
             if part.is_found_by_value and is_by_start and (is_checked or len(part.pairs) <= FEW_VALUES):
                 shape = replace(shape, is_by_value=True)
-                yield from self._by_value(part, shape, values, candidates, None if is_checked else near)
+                yield from self._plan_by_value(part, shape, values, candidates, None if is_checked else near)
                 return
             few = candidates.numbers(part.pairs) if count <= FEW else None
         if few is not None:
@@ -282,7 +292,7 @@ class ItemSearcher:
         if query.scans and not near:
             candidates.require_few_sorted()
         are_many = filter_ is not None and candidates.require_few(shape, values, near)
-        query = query.within(search_query.in_cells(near, collection, instants)) if near else query
+        query = query.add_condition(search_query.in_cells(near, collection, instants)) if near else query
         yield _Search(collection, query, values, boxes, are_few=False, are_many=are_many)
 
     def _do_ranks_fall(self, candidates: Candidates) -> bool | None:
@@ -291,9 +301,9 @@ class ItemSearcher:
         falls = collection.rank_order(self._search.sort) if len(self._collections) == 1 else None
         return None if falls is None or not candidates.have_ranks() else falls  # texts have none
 
-    def _by_value(  # noqa: PLR0917 -- parts of one search
+    def _plan_by_value(  # noqa: PLR0917 -- parts of one search
         self,
-        part: Narrowed,
+        part: NarrowedPart,
         shape: Shape,
         values: Mapping[str, Value],
         candidates: Candidates,
@@ -320,9 +330,9 @@ class ItemSearcher:
 
 def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:
     """The filter, with the geometry as a part of it; `None`: there is neither."""
-    parts = [] if search.filter is None else [checked(search.filter)]
+    parts = [] if search.filter is None else [check_filter(search.filter)]
     if search.geometry is not None:
-        parts.append(meeting(search.geometry, Columns(dialect.name)))
+        parts.append(meeting(search.geometry, PropertyColumns(dialect.name)))
     whole = all_of(parts)
     return None if whole is None else Filter(repr(whole), whole)
 
@@ -347,7 +357,7 @@ def check_numbers(search: ItemSearch) -> None:
         raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
 
 
-def _sort_key(keys: Sequence[Key], row: DriverRow) -> tuple[Any, ...]:
+def _sort_key(keys: Sequence[SortKey], row: DriverRow) -> tuple[Any, ...]:
     """By which items of several collections are merged, in the order in which the database sorts those of one."""
     parts = list[Any]()
     for key, value in zip(keys, row[REF_COUNT:], strict=False):

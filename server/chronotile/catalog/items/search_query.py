@@ -17,14 +17,21 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.visitors import iterate
 
 from chronotile.catalog.items import statements as queries
-from chronotile.catalog.items.cql2.conditions import EXACT, Columns, Condition, Plain, loosely, near_boxes, plain_parts
+from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward
+from chronotile.catalog.items.cql2.columns import EXACT, PropertyColumns
+from chronotile.catalog.items.cql2.conditions import (
+    FilterCondition,
+    PlainCondition,
+    boxes_of_condition,
+    loosely,
+    plain_parts,
+)
 from chronotile.catalog.items.cql2.narrowing import parts_of
 from chronotile.catalog.items.cql2.translate import COMPARISONS, TURNED, translate
-from chronotile.catalog.items.cursors import Cursor
-from chronotile.catalog.items.footprints import MOST_CELLS, cells_meeting, outward
+from chronotile.catalog.items.cursors import ItemCursor
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS, VALUES
-from chronotile.catalog.items.statements import DriverCursor, Statement, Value, listed, padded
+from chronotile.catalog.items.statements import DriverCursor, Statement, Value, list_parameters, pad
 from chronotile.core.database import POSTGRESQL
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.grid import BBox
@@ -121,7 +128,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class SortKey:
     """What items are sorted by; missing values come last."""
 
     column: ColumnElement[Any]
@@ -133,18 +140,18 @@ class Key:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """The statements of a shape; parameters are those of `parameters_of`, `most` and those of `after_values`."""
+    """The statements of a shape; parameters are those of `parameters_of`, `most` and those of `cursor_values`."""
 
     dialect: Dialect
     select: sa.Select[Any]
     """Items in no order."""
-    keys: tuple[Key, ...]
-    condition: Condition | None
+    keys: tuple[SortKey, ...]
+    condition: FilterCondition | None
     """Where footprints have to be tested for it."""
     pages: dict[tuple[bool, ...] | None, Statement] = field(default_factory=dict)
     """Made so far, for each set of values that a cursor misses."""
 
-    def page(self, after: Cursor | None) -> Statement:
+    def page(self, after: ItemCursor | None) -> Statement:
         """Return the statement of at most `most` items after a cursor, in their order."""
         missing = None if after is None else tuple(value is None for value in after.keys)
         if missing not in self.pages:
@@ -174,7 +181,7 @@ class Query:
         days: sa.Select[Any] = self.select.with_only_columns(day, sa.func.count()).group_by(day)
         return Statement(days, self.dialect)
 
-    def within(self, condition: ColumnElement[bool]) -> "Query":
+    def add_condition(self, condition: ColumnElement[bool]) -> "Query":
         """Return the same with one more condition."""
         return replace(self, select=self.select.where(condition), pages={})
 
@@ -200,8 +207,8 @@ def boxes_near(shape: Shape) -> tuple[BBox, ...]:
     Raises:
         InvalidParameter: The filter is not accepted.
     """
-    condition, _uses_bodies = _conditioned(shape)
-    return () if condition is None else near_boxes(condition)
+    condition, _uses_bodies = _condition_of(shape)
+    return () if condition is None else boxes_of_condition(condition)
 
 
 def box_values(boxes: Sequence[BBox]) -> dict[str, Value]:
@@ -210,7 +217,7 @@ def box_values(boxes: Sequence[BBox]) -> dict[str, Value]:
     return {f"{name}{number}": float(value) for number, box in edges for name, value in box}
 
 
-def after_values(after: Cursor | None) -> Mapping[str, Value]:
+def cursor_values(after: ItemCursor | None) -> Mapping[str, Value]:
     """Return the parameters of a cursor."""
     if after is None:
         return {}
@@ -219,13 +226,13 @@ def after_values(after: Cursor | None) -> Mapping[str, Value]:
 
 @lru_cache(maxsize=128)
 def _query_of(shape: Shape) -> Query:
-    condition, uses_bodies = _conditioned(shape)
-    columns = Columns(shape.dialect.name)
-    by_rank = (Key(ITEMS.c.rank, bool(shape.do_ranks_fall), may_miss=True, is_text=False),)
-    by_start = (Key(VALUES.c.start, not shape.sort or shape.sort[0][1], may_miss=False, is_text=False),)
+    condition, uses_bodies = _condition_of(shape)
+    columns = PropertyColumns(shape.dialect.name)
+    by_rank = (SortKey(ITEMS.c.rank, bool(shape.do_ranks_fall), may_miss=True, is_text=False),)
+    by_start = (SortKey(VALUES.c.start, not shape.sort or shape.sort[0][1], may_miss=False, is_text=False),)
     by_property = _keys(shape.sort, columns)
     keys = by_start if shape.is_by_value else by_property if shape.do_ranks_fall is None else by_rank
-    tested = None if condition is None or isinstance(condition, Plain) else condition
+    tested = None if condition is None or isinstance(condition, PlainCondition) else condition
     plain = () if tested is None else tuple(plain_parts(tested))
     wanted = sa.select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
     has_body = BODIES.c.item == ITEMS.c.number
@@ -238,22 +245,22 @@ def _query_of(shape: Shape) -> Query:
     return Query(shape.dialect, wanted.where(*where), keys, tested)
 
 
-def _conditioned(shape: Shape) -> tuple[Condition | None, bool]:
+def _condition_of(shape: Shape) -> tuple[FilterCondition | None, bool]:
     """The condition of the filter, and whether it looks at properties."""
     if shape.filter is None:
         return None, False
     if shape.filter.is_short:
-        return _translated(shape.filter, shape.dialect.name)
+        return _translate_filter(shape.filter, shape.dialect.name)
     made = shape.filter.made
     if shape.dialect.name not in made:
-        made[shape.dialect.name] = _translated.__wrapped__(shape.filter, shape.dialect.name)
+        made[shape.dialect.name] = _translate_filter.__wrapped__(shape.filter, shape.dialect.name)
     condition, uses_bodies = made[shape.dialect.name]
     return condition, uses_bodies
 
 
 @lru_cache(maxsize=128)
-def _translated(filter_: Filter, dialect: str) -> tuple[Condition, bool]:
-    columns = Columns(dialect)
+def _translate_filter(filter_: Filter, dialect: str) -> tuple[FilterCondition, bool]:
+    columns = PropertyColumns(dialect)
     condition = translate(filter_.node, columns)
     return condition, columns.are_bodies_used
 
@@ -304,9 +311,9 @@ def _is_listed(dialect: Dialect) -> ColumnElement[bool]:
     return ITEMS.c.number.in_(sa.select(listed.c.value))
 
 
-def _keys(sort: Sequence[tuple[str, bool]], columns: Columns) -> tuple[Key, ...]:
+def _keys(sort: Sequence[tuple[str, bool]], columns: PropertyColumns) -> tuple[SortKey, ...]:
     """The columns to sort by: of a property that of its numbers and that of its texts."""
-    keys = list[Key]()
+    keys = list[SortKey]()
     for name, is_descending in sort:
         try:
             found = columns.property(name)
@@ -315,19 +322,17 @@ def _keys(sort: Sequence[tuple[str, bool]], columns: Columns) -> tuple[Key, ...]
         number = found.time if found.is_time else sa.func.coalesce(found.number, found.time)
         may_miss = name not in {"datetime", "id", "collection"}
         if not isinstance(found.number, sa.Null) or found.is_time:
-            keys.append(Key(number, is_descending, may_miss, is_text=False))
+            keys.append(SortKey(number, is_descending, may_miss, is_text=False))
         if not isinstance(found.text, sa.Null):
             is_short = name in {"id", "collection"}
             text = (
-                found.text
-                if is_short
-                else columns.collated(sa.func.substr(found.text, 1, SORTED_TEXT, type_=sa.Text()))
+                found.text if is_short else columns.collate(sa.func.substr(found.text, 1, SORTED_TEXT, type_=sa.Text()))
             )
-            keys.append(Key(text, is_descending, may_miss, is_text=True))
-    return tuple(keys) or (Key(ITEMS.c.start, is_descending=True, may_miss=False, is_text=False),)
+            keys.append(SortKey(text, is_descending, may_miss, is_text=True))
+    return tuple(keys) or (SortKey(ITEMS.c.start, is_descending=True, may_miss=False, is_text=False),)
 
 
-def _order(key: Key) -> Iterator[ColumnElement[Any]]:
+def _order(key: SortKey) -> Iterator[ColumnElement[Any]]:
     if key.column is ITEMS.c.rank:  # of which there is an index
         yield (key.column.desc() if key.is_descending else key.column.asc()).nulls_last()
         return
@@ -336,7 +341,7 @@ def _order(key: Key) -> Iterator[ColumnElement[Any]]:
     yield key.column.desc() if key.is_descending else key.column.asc()
 
 
-def _is_after(keys: Sequence[Key], missing: Sequence[bool]) -> ColumnElement[bool]:
+def _is_after(keys: Sequence[SortKey], missing: Sequence[bool]) -> ColumnElement[bool]:
     """Whether an item comes after another: its first value that differs does, or its number.
 
     Args:
@@ -366,9 +371,9 @@ def numbers_of(
     texts = [each for each in ids if is_text(each)]
     if not texts:
         return ()
-    wanted = padded(texts)
-    statement = queries.of_list(queries.numbers_of_ids, len(wanted), dialect)
-    rows = statement.run(cursor, {"collection": collection.number, **listed("id", wanted)})
+    wanted = pad(texts)
+    statement = queries.list_statement(queries.numbers_of_ids, len(wanted), dialect)
+    rows = statement.run(cursor, {"collection": collection.number, **list_parameters("id", wanted)})
     return sorted(number for (number,) in rows)
 
 
@@ -388,9 +393,9 @@ def numbers_near(
             return None
         if not cells:  # of a collection without items
             continue
-        count, values = queries.near_values(box, cells)
+        count, values = queries.box_parameters(box, cells)
         values |= {"collection": collection.number, "first": instants[0], "last": instants[1], "most": MOST_COVERS + 1}
-        found = queries.of_list(queries.numbers_in_cells, count, dialect).run(cursor, values)
+        found = queries.list_statement(queries.numbers_in_cells, count, dialect).run(cursor, values)
         numbers.update(number for (number,) in found)
         if len(found) > MOST_COVERS or len(numbers) > FEW:
             return None

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Select, Table, Update, and_, bindpara
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement, Insert
 
-from chronotile.catalog.items.footprints import outward
+from chronotile.catalog.items.cells import outward
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, VALUES
 from chronotile.core.database import POSTGRESQL, Usage, fault_of, words_for_faults
 from chronotile.core.errors import ServerBusy
@@ -210,7 +210,7 @@ def reading(engine: Engine, usage: Usage, *, is_single: bool = False) -> Iterato
         connection.close()
 
 
-def padded(values: Sequence[_Any]) -> list[_Any]:
+def pad(values: Sequence[_Any]) -> list[_Any]:
     """Return values, the last repeated until there are as many as a power of two: few statements serve all lists."""
     size = 1 << (len(values) - 1).bit_length()
     return [*values, *[values[-1]] * (size - len(values))]
@@ -221,7 +221,7 @@ def chunks(values: Sequence[_Any], size: int = MOST_LISTED) -> Iterator[Sequence
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def listed(prefix: str, values: Sequence[Value]) -> dict[str, Value]:
+def list_parameters(prefix: str, values: Sequence[Value]) -> dict[str, Value]:
     """Return values by the names of the parameters of a list."""
     return {f"{prefix}{number}": value for number, value in enumerate(values)}
 
@@ -238,14 +238,14 @@ REF_COLUMNS = (
 EDGES = ("west", "south", "east", "north")
 
 
-def near_values(box: BBox, cells: Sequence[int]) -> tuple[int, dict[str, Value]]:
+def box_parameters(box: BBox, cells: Sequence[int]) -> tuple[int, dict[str, Value]]:
     """Return how many `cell…` a statement of some cells has, and these with the edges of the box."""
-    wanted = padded(cells)
-    return len(wanted), dict(zip(EDGES, outward(box), strict=True)) | listed("cell", wanted)
+    wanted = pad(cells)
+    return len(wanted), dict(zip(EDGES, outward(box), strict=True)) | list_parameters("cell", wanted)
 
 
 @lru_cache(maxsize=256)
-def of_list(query: Callable[[int], Select[Any]], count: int, dialect: Dialect) -> Statement:
+def list_statement(query: Callable[[int], Select[Any]], count: int, dialect: Dialect) -> Statement:
     """Return the statement of a query with a list of so many values."""
     return Statement(query(count), dialect)
 
@@ -300,7 +300,7 @@ def numbers_of_starts() -> Select[Any]:
 @cache
 def levels_and_covering(cells: int, instants: int) -> Select[Any]:
     """Levels of the collection of `archive` and `id`, with each row of `covering` in it, or with NULL if none is."""
-    found = and_(COVERS.c.collection == COLLECTIONS.c.number, *_near(cells), _at(COVERS.c.instant, instants))
+    found = and_(COVERS.c.collection == COLLECTIONS.c.number, *_near_conditions(cells), _at(COVERS.c.instant, instants))
     return (
         select(COLLECTIONS.c.levels, *REF_COLUMNS)
         .select_from(COLLECTIONS.outerjoin(COVERS, found).outerjoin(ITEMS, ITEMS.c.number == COVERS.c.item))
@@ -310,7 +310,7 @@ def levels_and_covering(cells: int, instants: int) -> Select[Any]:
 
 
 @cache
-def of_instants(instants: int) -> Select[Any]:
+def items_of_instants(instants: int) -> Select[Any]:
     """Items that may meet a box of many cells; of which instants, as `covering` has it."""
     return (
         select(*REF_COLUMNS)
@@ -394,10 +394,10 @@ UNRANKED = select(*_COUNTS).where(ITEMS.c.collection == bindparam("collection"))
 
 
 def _in_cells(cells: int) -> ColumnElement[bool]:
-    return and_(COVERS.c.collection == bindparam("collection"), *_near(cells))
+    return and_(COVERS.c.collection == bindparam("collection"), *_near_conditions(cells))
 
 
-def _near(cells: int) -> Iterator[ColumnElement[bool]]:
+def _near_conditions(cells: int) -> Iterator[ColumnElement[bool]]:
     yield COVERS.c.cell.in_(names("cell", cells))
     yield COVERS.c.west <= bindparam("east")
     yield COVERS.c.east >= bindparam("west")

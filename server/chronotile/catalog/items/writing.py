@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
-from chronotile.catalog.items.footprints import cell_boxes, level_of, outward
+from chronotile.catalog.items.asset_forms import AssetForm, packed_digest
+from chronotile.catalog.items.cells import cell_boxes, level_of, outward
 from chronotile.catalog.items.lookups import product_key
-from chronotile.catalog.items.preparing import Form, Prepared, packed_digest
-from chronotile.catalog.items.properties import group_start, rank_of, take_out_values, value_records
+from chronotile.catalog.items.preparing import Prepared
+from chronotile.catalog.items.properties import group_start, rank_of
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, SCHEMA, VALUES
 from chronotile.catalog.items.statements import EDGES, chunks, insert_rows
+from chronotile.catalog.items.value_rows import take_out_values, value_records
 from chronotile.core.database import database_time
 from chronotile.core.errors import MAX_SHOWN, ItemExists
 from chronotile.core.model.grid import BBox
@@ -22,11 +24,11 @@ from chronotile.core.model.items import IndexSettings, PutSummary, product_id
 from chronotile.core.model.time.instants import DAY
 
 DAY_NS = int(DAY.astype(int))
-Record = dict[str, Any]
+RowValues = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Changes:
+class CollectionChanges:
     """What a transaction does to what the items of a collection have in common."""
 
     items: Counter[int] = field(default_factory=Counter)
@@ -39,7 +41,7 @@ class Changes:
     """Instants of further items that are others now."""
     forms: Counter[str] = field(default_factory=Counter)
     """Items more or fewer whose assets have a form."""
-    new_forms: dict[str, Form] = field(default_factory=dict)
+    new_forms: dict[str, AssetForm] = field(default_factory=dict)
     boxes: list[BBox] = field(default_factory=list)
     """Of items that are new."""
     longest: int = 0
@@ -65,7 +67,7 @@ def settings_of(row: Row[Any] | SimpleNamespace) -> IndexSettings:
     )
 
 
-def columns_of(settings: IndexSettings) -> Record:
+def columns_of(settings: IndexSettings) -> RowValues:
     """Return the columns of a collection that have it."""
     return {
         "grouping": settings.group,
@@ -148,7 +150,7 @@ def put_into(
     summary = PutSummary(added=added, replaced=len(replaced), unchanged=unchanged)
     if not changed:
         return summary
-    changes, change = Changes(), take_change(connection)
+    changes, change = CollectionChanges(), take_change(connection)
     take_out(connection, row, replaced, changes)
     next_number = _take_numbers(connection, "next_item", summary.added)
     numbers = {old.id: old.number for old in replaced}
@@ -166,7 +168,7 @@ def put_into(
     return summary
 
 
-def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], changes: Changes) -> None:
+def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], changes: CollectionChanges) -> None:
     """Remove items with all that belongs to them.
 
     Args:
@@ -195,7 +197,7 @@ def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], c
             connection.execute(delete(table).where(column.in_(part)))
 
 
-def finish(connection: Connection, row: Row[Any], changes: Changes) -> None:
+def finish(connection: Connection, row: Row[Any], changes: CollectionChanges) -> None:
     """Write what items of a collection have in common, and raise its counters."""
     are_times_other = _write_instants(connection, row, changes)
     are_layouts_new = write_forms(connection, row.number, changes)
@@ -221,7 +223,7 @@ def set_columns(connection: Connection, collection: int, **values: Any) -> None:
     connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == collection).values(values))
 
 
-def cover_records(collection: int, number: int, instant: int, box: BBox) -> list[Record]:
+def cover_records(collection: int, number: int, instant: int, box: BBox) -> list[RowValues]:
     """Return the rows by which an item is found."""
     common = {"collection": collection, "instant": instant, "item": number}
     parts = cell_boxes(box).items()
@@ -238,11 +240,11 @@ def take_change(connection: Connection) -> int:
     return _take_numbers(connection, "next_change", 1)
 
 
-def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], changes: Changes) -> None:
+def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], changes: CollectionChanges) -> None:
     """Write items, each with its number, and the numbers of the changes that added and last replaced it."""
     settings, changed = settings_of(row), row.counter + 1
-    rows, bodies, covers, headers = list[Record](), list[Record](), list[Record](), list[Record]()
-    values = list[Record]()
+    rows, bodies, covers, headers = list[RowValues](), list[RowValues](), list[RowValues](), list[RowValues]()
+    values = list[RowValues]()
     for number, item, first_change, last_change in items:
         start, end, properties = item.start, item.end, item.properties
         instant = group_start(start, item.bbox, settings)
@@ -313,13 +315,13 @@ def is_cover() -> list[Any]:
     return [COVERS.c[name] == bindparam(f"the_{name}") for name in ("collection", "cell", "instant", "item")]
 
 
-def cover_keys(collection: int, item: Row[Any]) -> Iterable[Record]:
+def cover_keys(collection: int, item: Row[Any]) -> Iterable[RowValues]:
     """Return what these are for all rows of an item."""
     for cell in cell_boxes(box_of(item)):
         yield {"the_collection": collection, "the_cell": cell, "the_instant": item.instant, "the_item": item.number}
 
 
-def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> bool:
+def _write_instants(connection: Connection, row: Row[Any], changes: CollectionChanges) -> bool:
     """Whether instants appeared, vanished or are longer or shorter."""
     is_of_days = row.grouping == "solar_day"
     others = {instant for instant, count in changes.items.items() if count}
@@ -329,7 +331,7 @@ def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> 
     for part in chunks(touched):
         rows = connection.execute(before.where(INSTANTS.c.instant.in_(part)))
         known |= {instant: (items, end) for instant, items, end in rows}
-    new = list[Record]()
+    new = list[RowValues]()
     for instant in touched:
         items, end = known.get(instant, (0, 0))
         items += changes.items[instant]
@@ -350,7 +352,7 @@ def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> 
     return {(each["instant"], each["end"]) for each in new} != {(each, end) for each, (_, end) in known.items()}
 
 
-def write_forms(connection: Connection, collection: int, changes: Changes) -> bool:
+def write_forms(connection: Connection, collection: int, changes: CollectionChanges) -> bool:
     """Count forms of assets; return whether items have some that none had before."""
     digests = [digest for digest, count in changes.forms.items() if count]
     known = dict[str, int]()
@@ -359,7 +361,7 @@ def write_forms(connection: Connection, collection: int, changes: Changes) -> bo
             select(FORMS.c.digest, FORMS.c["items"]).where(FORMS.c.collection == collection, FORMS.c.digest.in_(part))
         )
         known.update(map(tuple, rows))
-    new, others, gone = list[Record](), list[Record](), list[str]()
+    new, others, gone = list[RowValues](), list[RowValues](), list[str]()
     for digest in digests:
         items = known.get(digest, 0) + changes.forms[digest]
         if digest not in known:

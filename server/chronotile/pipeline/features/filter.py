@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.catalog.items.cql2.conditions import TESTS, glob_of, spatial_test
-from chronotile.catalog.items.cql2.translate import COMPARISONS, MOST_PATTERN, MOST_WILDCARDS, between_operands
-from chronotile.catalog.items.cql2.tree import Node, operands, refused, shown
+from chronotile.catalog.items.cql2.columns import glob_of
+from chronotile.catalog.items.cql2.spatial import TESTS, spatial_test
+from chronotile.catalog.items.cql2.translate import COMPARISONS, MOST_PATTERN, MOST_WILDCARDS, operands_of_between
+from chronotile.catalog.items.cql2.tree import Node, filter_error, operands, quote_node
 from chronotile.core.model.crs import Crs
 from chronotile.core.model.places import PlaceSet, PropertyColumn, PropertyType, property_column
 from chronotile.core.model.types import AnyArray
@@ -53,14 +54,14 @@ class PlaceFilter:
             return -self.truths(operands(node, name, 1)[0])
         self._tests_left -= 1
         if self._tests_left < 0:
-            raise refused(f"has more than {self._most} conditions")
+            raise filter_error(f"has more than {self._most} conditions")
         return self._condition(name, node)
 
     def _condition(self, name: str, node: Node) -> Truths:
         if name == "property":
             return self._compared("=", node, True)
         if name == "between":
-            value, low, high = between_operands(node)
+            value, low, high = operands_of_between(node)
             return np.minimum(self._compared(">=", value, low), self._compared("<=", value, high))
         if name == "isNull":
             return self._known(~self._operand(operands(node, name, 1)[0]).is_known)
@@ -70,7 +71,7 @@ class PlaceFilter:
             return self._related(name, operands(node, name, 2))
         test = {"in": self._is_in, "like": self._like}.get(name)
         if test is None:
-            raise refused(f"has {shown(name or node)}, which is not accepted here; accepted: {ACCEPTED}")
+            raise filter_error(f"has {quote_node(name or node)}, which is not accepted here; accepted: {ACCEPTED}")
         return test(*operands(node, name, 2))
 
     def _known(self, holds: Any, is_known: Any = True) -> Truths:  # noqa: ANN401 -- numpy's, of all or of each
@@ -85,10 +86,12 @@ class PlaceFilter:
             texts = [text.casefold() for text in _values(inner, "string").tolist()]
             return replace(inner, values=np.array(texts, dtype=object))
         if not isinstance(node, Mapping) or "property" not in node:
-            raise refused(f"has {shown(node)}, where a property, number, text, true or false is accepted")
+            raise filter_error(f"has {quote_node(node)}, where a property, number, text, true or false is accepted")
         columns = self._places.typed_columns
         if node["property"] not in columns:
-            raise refused(f"names the property {node['property'][:60]!r}; accepted: {', '.join(columns)}, geometry")
+            raise filter_error(
+                f"names the property {node['property'][:60]!r}; accepted: {', '.join(columns)}, geometry"
+            )
         return columns[node["property"]]
 
     def _compared(self, name: str, first: Node, second: Node) -> Truths:
@@ -99,14 +102,16 @@ class PlaceFilter:
         one = self._operand(value)
         others = [_values(self._operand(each), one.type) for each in listed] if isinstance(listed, list | tuple) else []
         if {each.size for each in others} != {1}:
-            raise refused("has in without a list of values")
+            raise filter_error("has in without a list of values")
         wanted = {each.item() for each in others}
         return self._known([each in wanted for each in one.values.tolist()], one.is_known)
 
     def _like(self, value: Node, pattern: Node) -> Truths:
         one, other = self._operand(value), _values(self._operand(pattern), "string").tolist()
         if len(other) != 1 or len(other[0]) > MOST_PATTERN or other[0].count("%") > MOST_WILDCARDS:
-            raise refused(f"has like without a text of at most {MOST_PATTERN} characters and {MOST_WILDCARDS} of %")
+            raise filter_error(
+                f"has like without a text of at most {MOST_PATTERN} characters and {MOST_WILDCARDS} of %"
+            )
         # The expression does not go back behind what it has found: its time is that of the text times the pattern.
         matches = re.compile(fnmatch.translate(glob_of(other[0]))).match
         return self._known([matches(each) is not None for each in _values(one, "string")], one.is_known)
@@ -122,5 +127,5 @@ class PlaceFilter:
 def _values(column: PropertyColumn, type_: PropertyType) -> AnyArray:
     """Its values, which have to be comparable with those of a type."""
     if {column.type, type_} - {"integer", "number"} and column.type != type_:
-        raise refused(f"has {NAMES[column.type]} where {NAMES[type_]} is accepted")
+        raise filter_error(f"has {NAMES[column.type]} where {NAMES[type_]} is accepted")
     return column.values

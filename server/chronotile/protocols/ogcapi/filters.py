@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from chronotile.catalog.items.cql2.tree import checked, filter_from_text
+from chronotile.catalog.items.cql2.tree import check_filter, filter_from_text
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.query.kvp import Kvp
@@ -35,7 +35,7 @@ def filter_of(query: Kvp) -> Mapping[str, Any] | None:
     if language == CQL2_TEXT:
         return filter_from_text(given)
     try:
-        return checked(orjson.loads(given))
+        return check_filter(orjson.loads(given))
     except orjson.JSONDecodeError as error:
         raise InvalidParameter("filter is not JSON, which filter-lang says it is", locator=FILTER.name) from error
 

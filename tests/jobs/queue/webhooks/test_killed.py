@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import func, select, update
 
-from chronotile.catalog.items.passes import PASSES
+from chronotile.catalog.items.pass_tables import PASSES
 from chronotile.catalog.items.schema import INDEX
 from chronotile.core.database import open_engine, write_transaction
 from chronotile.jobs.queue.webhooks.positions import POSITIONS, Positions

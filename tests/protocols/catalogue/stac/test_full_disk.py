@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
-from chronotile.catalog.items.altering import RESERVE, RESERVE_BYTES
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.reserve import RESERVE, RESERVE_BYTES
 from chronotile.core.web.places import Places
 from tests.protocols.catalogue.stac.conftest import put, services_over
 from tests.protocols.catalogue.stac.documents import scene

@@ -11,10 +11,11 @@ import shapely
 
 from chronotile.archive.index.apis import ApiSearch, CoreSearch, Request, core_search
 from chronotile.archive.index.source import ItemRules, matches
-from chronotile.catalog.items.cql2.conditions import Columns
-from chronotile.catalog.items.cql2.translate import DocumentFilter, meeting, translate, with_cut_boxes
-from chronotile.catalog.items.cql2.tree import all_of, checked, joined, negated
-from chronotile.catalog.items.footprints import search_boxes
+from chronotile.catalog.items.cells import search_boxes
+from chronotile.catalog.items.cql2.columns import PropertyColumns
+from chronotile.catalog.items.cql2.document_filter import DocumentFilter, cut_boxes
+from chronotile.catalog.items.cql2.translate import meeting, translate
+from chronotile.catalog.items.cql2.tree import all_of, check_filter, join_filters, negate_filter
 from chronotile.catalog.items.search import MOST_IDS
 from chronotile.core.errors import InvalidParameter, SearchNotSupported
 from chronotile.core.model.grid import BBox
@@ -34,7 +35,7 @@ def of_collection(filter_: Mapping[str, Any], collection: str) -> Json | bool:
         InvalidParameter: It is none that searches of items accept.
         SearchNotSupported: It compares `collection` with another property.
     """
-    translate(checked(filter_), Columns("sqlite"))
+    translate(check_filter(filter_), PropertyColumns("sqlite"))
     return _decided(filter_, collection)
 
 
@@ -49,7 +50,7 @@ class DocumentCheck:
     """
 
     def __init__(self, filter_: Json) -> None:
-        self._expression = _parsed(with_cut_boxes(filter_))
+        self._expression = _parsed(cut_boxes(filter_))
 
     def __call__(self, document: Json) -> bool:
         """Return whether an item matches; one that lacks a property it is compared by does not."""
@@ -68,9 +69,9 @@ def _decided(node: Any, collection: str) -> Json | bool:  # noqa: ANN401 -- JSON
         return node
     name, arguments = node.get("op"), node.get("args", [node])  # a property alone is true or false
     if name in {"and", "or"}:
-        return joined(name, [_decided(each, collection) for each in arguments])
+        return join_filters(name, [_decided(each, collection) for each in arguments])
     if name == "not":
-        return negated(_decided(arguments[0], collection))
+        return negate_filter(_decided(arguments[0], collection))
     named = set(_properties(arguments))
     if COLLECTION not in named:
         return dict(node)
@@ -136,7 +137,7 @@ def live_request(
     own = [] if rules.filter is None else [rules.filter.to_json()]
     clauses = [wanted] if isinstance(wanted, dict) else []
     if search.geometry is not None:
-        place = meeting(dict(search.geometry), Columns("sqlite"))
+        place = meeting(dict(search.geometry), PropertyColumns("sqlite"))
         clauses += [dict(place)] if api.is_of_items else []
     whole = all_of([*own, *clauses])
     found = CoreSearch() if api.filters is not None else core_search(whole)

@@ -4,19 +4,23 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import cql2
-import orjson
-import shapely
 from sqlalchemy import Boolean, Null, and_, false, func, literal, not_, or_, true
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.sql import ColumnElement
 
-from chronotile.catalog.items.cql2 import conditions, narrowing
-from chronotile.catalog.items.cql2.conditions import Columns, Condition, Property, Truth
-from chronotile.catalog.items.cql2.narrowing import RELATIONS, Interval, interval_of_text, literal_interval
-from chronotile.catalog.items.cql2.tree import Node, checked, filter_from_text, operands, refused, shown
+from chronotile.catalog.items.cql2 import conditions
+from chronotile.catalog.items.cql2.columns import Property, PropertyColumns, lower
+from chronotile.catalog.items.cql2.conditions import FilterCondition
+from chronotile.catalog.items.cql2.spatial import TESTS, spatial_test
+from chronotile.catalog.items.cql2.times import (
+    RELATIONS,
+    TimeBounds,
+    interval_of_text,
+    literal_interval,
+    temporal_operand,
+)
+from chronotile.catalog.items.cql2.tree import Node, check_filter, filter_error, filter_from_text, operands, quote_node
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.grid import BBox, boxes_of
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -35,42 +39,42 @@ ACCEPTED = "and, or, not, = <> < <= > >=, between, in, like, isNull, casei, s_..
 Sql = ColumnElement[bool]
 
 
-def translate(node: Node, columns: Columns) -> Condition:
+def translate(node: Node, columns: PropertyColumns) -> FilterCondition:
     """Return the condition of a filter that `checked` returned.
 
     Raises:
         InvalidParameter: An operator, property or value in it is not accepted.
     """
     if isinstance(node, bool):
-        return conditions.Plain(true() if node else false())
+        return conditions.PlainCondition(true() if node else false())
     if not isinstance(node, Mapping):
-        raise refused(f"has {shown(node)} where a condition is accepted")
+        raise filter_error(f"has {quote_node(node)} where a condition is accepted")
     if "property" in node:
-        return conditions.Plain(_sql(columns.property(node["property"]).boolean == true()))
+        return conditions.PlainCondition(_sql(columns.property(node["property"]).boolean == true()))
     name = node.get("op")
     if not isinstance(name, str):
-        raise refused(f"has {shown(node)} where a condition is accepted")
+        raise filter_error(f"has {quote_node(node)} where a condition is accepted")
     if name in {"and", "or"}:
         parts = [translate(each, columns) for each in operands(node, name)]
         return conditions.join(parts, is_all=name == "and")
     if name == "not":
         return conditions.negate(translate(operands(node, name, 1)[0], columns))
-    if name in conditions.TESTS:
-        return conditions.Spatial(conditions.spatial_test(name, operands(node, name, 2)))
+    if name in TESTS:
+        return conditions.Spatial(spatial_test(name, operands(node, name, 2)))
     try:
-        return conditions.Plain(_plain(name, node, columns))
+        return conditions.PlainCondition(_plain(name, node, columns))
     except ArgumentError as error:  # of a property that never is true or false, say
-        raise refused(f"has {name} with {shown(node.get('args'))}, which cannot be compared") from error
+        raise filter_error(f"has {name} with {quote_node(node.get('args'))}, which cannot be compared") from error
 
 
-def meeting(geometry: Mapping[str, Any], columns: Columns) -> Mapping[str, Any]:
+def meeting(geometry: Mapping[str, Any], columns: PropertyColumns) -> Mapping[str, Any]:
     """Return the filter that the footprints of items meet a geometry.
 
     Raises:
         InvalidParameter: It is none.
     """
     try:
-        found = checked({"op": "s_intersects", "args": [{"property": "geometry"}, geometry]})
+        found = check_filter({"op": "s_intersects", "args": [{"property": "geometry"}, geometry]})
         translate(found, columns)
     except InvalidParameter as error:
         raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
@@ -83,28 +87,28 @@ def require_accepted(text: str) -> None:
     Raises:
         InvalidParameter: It is not.
     """
-    translate(filter_from_text(text), Columns("sqlite"))
+    translate(filter_from_text(text), PropertyColumns("sqlite"))
 
 
-def _plain(name: str, node: Node, columns: Columns) -> Sql:
+def _plain(name: str, node: Node, columns: PropertyColumns) -> Sql:
     if name in COMPARISONS:
         return _comparison(name, operands(node, name, 2), columns)
     if name in RELATIONS:
-        first, second = (narrowing.temporal_operand(each, columns) for each in operands(node, name, 2))
+        first, second = (temporal_operand(each, columns) for each in operands(node, name, 2))
         return RELATIONS[name](first, second)
     if name == "between":
-        value, low, high = between_operands(node)
+        value, low, high = operands_of_between(node)
         return and_(_comparison(">=", [value, low], columns), _comparison("<=", [value, high], columns))
     if name == "in":
         return _is_in(operands(node, "in", 2), columns)
     if name == "like":
-        return _like(operands(node, "like", 2), columns)
+        return _compile_like(operands(node, "like", 2), columns)
     if name == "isNull":
         return not_(_property(operands(node, "isNull", 1)[0], columns, "isNull").is_there)
-    raise refused(f"has the operator {shown(name)}, which is not accepted here; accepted: {ACCEPTED}")
+    raise filter_error(f"has the operator {quote_node(name)}, which is not accepted here; accepted: {ACCEPTED}")
 
 
-def between_operands(node: Node) -> list[Node]:
+def operands_of_between(node: Node) -> list[Node]:
     """Return the three arguments of between; drafts of CQL2, and clients of STAC, have the last two in a list."""
     arguments = operands(node, "between")
     if len(arguments) == 2 and isinstance(arguments[1], list | tuple):
@@ -112,7 +116,7 @@ def between_operands(node: Node) -> list[Node]:
     return operands(node, "between", 3)
 
 
-def _comparison(name: str, arguments: Sequence[Node], columns: Columns) -> Sql:
+def _comparison(name: str, arguments: Sequence[Node], columns: PropertyColumns) -> Sql:
     first, second = arguments
     if not _is_of_property(first) and _is_of_property(second):
         return _comparison(TURNED.get(name, name), [second, first], columns)
@@ -120,17 +124,19 @@ def _comparison(name: str, arguments: Sequence[Node], columns: Columns) -> Sql:
     is_without_case = _is_casei(first)
     found = _property(_inner(first), columns, name)
     if _is_of_property(second):
-        return _of_two(compare, found, _property(_inner(second), columns, name), is_without_case=is_without_case)
+        return _compare_properties(
+            compare, found, _property(_inner(second), columns, name), is_without_case=is_without_case
+        )
     if is_without_case or _is_casei(second):
-        return _sql(compare(func.lower(found.text), conditions.lower(_text(_inner(second), "casei"))))
-    return _compared_with_literal(name, found, second)
+        return _sql(compare(func.lower(found.text), lower(_text(_inner(second), "casei"))))
+    return _compare_literal(name, found, second)
 
 
-def _compared_with_literal(name: str, found: Property, second: Node) -> Sql:
+def _compare_literal(name: str, found: Property, second: Node) -> Sql:
     compare = COMPARISONS[name]
     interval = interval_of_text(second) if found.is_time and isinstance(second, str) else literal_interval(second)
     if interval is not None:
-        return _compared_with_time(name, found.time, interval)
+        return _compare_time(name, found.time, interval)
     if isinstance(second, bool):
         return _sql(compare(found.boolean, literal(second, Boolean())))
     if isinstance(second, int | float):
@@ -138,7 +144,7 @@ def _compared_with_literal(name: str, found: Property, second: Node) -> Sql:
     return _sql(compare(found.text, _text(second, name)))
 
 
-def _compared_with_time(name: str, time: ColumnElement[Any], interval: Interval) -> Sql:
+def _compare_time(name: str, time: ColumnElement[Any], interval: TimeBounds) -> Sql:
     """A date is all of its day."""
     if name in {"<", ">="}:
         return _sql(COMPARISONS[name](time, interval.first))
@@ -148,34 +154,36 @@ def _compared_with_time(name: str, time: ColumnElement[Any], interval: Interval)
     return is_within if name == "=" else not_(is_within)
 
 
-def _of_two(compare: Callable[[Any, Any], Any], one: Property, other: Property, *, is_without_case: bool) -> Sql:
+def _compare_properties(
+    compare: Callable[[Any, Any], Any], one: Property, other: Property, *, is_without_case: bool
+) -> Sql:
     if is_without_case:
         return _sql(compare(func.lower(one.text), func.lower(other.text)))
     pairs = ((one.time, other.time), (one.number, other.number), (one.text, other.text), (one.boolean, other.boolean))
     found = [compare(a, b) for a, b in pairs if not isinstance(a, Null) and not isinstance(b, Null)]
     if not found:
-        raise refused(f"compares {one.name} with {other.name}, which are never of one type")
+        raise filter_error(f"compares {one.name} with {other.name}, which are never of one type")
     return _sql(func.coalesce(*found) if len(found) > 1 else found[0])
 
 
-def _is_in(arguments: Sequence[Node], columns: Columns) -> Sql:
+def _is_in(arguments: Sequence[Node], columns: PropertyColumns) -> Sql:
     value, listed = arguments
     if not isinstance(listed, list | tuple) or not listed:
-        raise refused("has in without a list of values")
+        raise filter_error("has in without a list of values")
     # By the type of each value: of those of other types nothing is known.
     found = [_comparison("=", [value, each], columns) for each in listed]
     return or_(*(func.coalesce(each, false()) for each in found), and_(*found))
 
 
-def _like(arguments: Sequence[Node], columns: Columns) -> Sql:
+def _compile_like(arguments: Sequence[Node], columns: PropertyColumns) -> Sql:
     value, pattern = arguments
     is_without_case = _is_casei(value) or _is_casei(pattern)
     text = _text(_inner(pattern), "like")
     if len(text) > MOST_PATTERN or text.count("%") > MOST_WILDCARDS:
-        raise refused(f"has like with more than {MOST_PATTERN} characters or {MOST_WILDCARDS} of %")
+        raise filter_error(f"has like with more than {MOST_PATTERN} characters or {MOST_WILDCARDS} of %")
     found = _property(_inner(value), columns, "like").text
     if is_without_case:
-        found, text = func.lower(found), conditions.lower(text)
+        found, text = func.lower(found), lower(text)
     return _sql(columns.matching(found, text))
 
 
@@ -192,23 +200,25 @@ def _is_of_property(node: Node) -> bool:
     return isinstance(inner, Mapping) and "property" in inner
 
 
-def _property(node: Node, columns: Columns, name: str) -> Property:
+def _property(node: Node, columns: PropertyColumns, name: str) -> Property:
     if not isinstance(node, Mapping) or "property" not in node:
-        raise _refused(node, f"has {name} of {shown(node)}, where a property is accepted")
+        raise _operand_error(node, f"has {name} of {quote_node(node)}, where a property is accepted")
     return columns.property(node["property"])
 
 
 def _text(node: Node, name: str) -> str:
     if isinstance(node, str) and "\0" not in node:
         return node
-    raise _refused(node, f"has {name} with {shown(node)}, where a number, text, time, true or false is accepted")
+    raise _operand_error(
+        node, f"has {name} with {quote_node(node)}, where a number, text, time, true or false is accepted"
+    )
 
 
-def _refused(node: Node, why: str) -> InvalidParameter:
+def _operand_error(node: Node, why: str) -> InvalidParameter:
     # The error of an operand: of one that is an operator, that it is not accepted.
     if isinstance(node, Mapping) and "op" in node:
-        why = f"has the operator {shown(node['op'])}, which is not accepted here; accepted: {ACCEPTED}"
-    return refused(why)
+        why = f"has the operator {quote_node(node['op'])}, which is not accepted here; accepted: {ACCEPTED}"
+    return filter_error(why)
 
 
 def _sql(comparison: Any) -> Sql:  # noqa: ANN401 -- what operators of expressions return
@@ -217,62 +227,3 @@ def _sql(comparison: Any) -> Sql:  # noqa: ANN401 -- what operators of expressio
 
 
 # Filters of documents in memory, with the operators that the index has.
-
-
-_Test = Callable[[dict[str, Any]], Truth]
-
-
-class DocumentFilter:
-    """A filter in CQL2 that flat documents are held against one by one.
-
-    Args:
-        tree: CQL2 JSON.
-
-    Raises:
-        InvalidParameter: It is not a filter that a search of items accepts, too.
-    """
-
-    def __init__(self, tree: Node) -> None:
-        translate(checked(tree), Columns("sqlite"))
-        self._test = _test_of(with_cut_boxes(tree))
-
-    def holds(self, members: Mapping[str, Any]) -> bool:
-        """Return whether it holds of a document; a comparison with a member that is missing is unknown, as in SQL."""
-        return self._test(dict(members)) is True
-
-
-def with_cut_boxes(node: Node) -> Node:
-    """Return CQL2 JSON whose boxes across the antimeridian are two polygons; the library takes them for all others."""
-    if isinstance(node, list):
-        return [with_cut_boxes(each) for each in node]
-    if not isinstance(node, Mapping):
-        return node
-    box = node.get("bbox")
-    if isinstance(box, list) and len(box) == 4 and box[0] > box[2]:
-        parts = [shapely.box(*part) for part in boxes_of(BBox(*box))]
-        return orjson.loads(shapely.to_geojson(shapely.MultiPolygon(parts)))
-    return {name: with_cut_boxes(each) for name, each in node.items()}
-
-
-def _test_of(node: Node) -> _Test:
-    if isinstance(node, bool):
-        return lambda _members: node
-    name = node.get("op")
-    if name in {"and", "or"}:
-        parts = [_test_of(each) for each in node["args"]]
-        return lambda members: conditions.of_parts([part(members) for part in parts], is_all=name == "and")
-    if name == "not":
-        negated = _test_of(node["args"][0])
-        return lambda members: conditions.opposite(negated(members))
-    try:
-        expression = cql2.parse_json(orjson.dumps(node).decode())
-    except (cql2.ParseError, cql2.ValidationError, ValueError) as error:
-        raise refused("has a condition that is not valid CQL2") from error
-
-    def test(members: dict[str, Any]) -> Truth:
-        try:
-            return bool(expression.matches(members))
-        except Exception:  # noqa: BLE001 -- the library's one error of comparisons without a result
-            return None
-
-    return test

@@ -39,30 +39,30 @@ def filter_from_text(text: str) -> Mapping[str, Any]:
         InvalidParameter: It is none, too long, or too deep.
     """
     if len(text) > MOST_TEXT:
-        raise refused(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
+        raise filter_error(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
     from cql2 import parse_text  # noqa: PLC0415 -- loaded with the first filter as text
 
     plain = QUOTED.sub("''", text)
     if _depth(plain) > DEEPEST or len(CHAINED.findall(plain)) > MOST_CHAINED:
-        raise refused(f"has more than {DEEPEST} brackets within one another, or {MOST_CHAINED} signs and NOT")
+        raise filter_error(f"has more than {DEEPEST} brackets within one another, or {MOST_CHAINED} signs and NOT")
     # The parser has numbers with a point alone: integers that those do not hold are texts to it.
     marked = LONG_INTEGER.sub(lambda found: f"'{INTEGER_MARK}{found[1]}'" if found[1] else found[0], text)
     try:
         tree: Node = parse_text(marked).to_json()
     except Exception as error:  # the parser raises plain ones, such as for POINT EMPTY
-        raise refused(f"is not valid CQL2 text: {' '.join(str(error).split())[:200]}") from error
-    found = checked({"op": "and", "args": [tree]} if isinstance(tree, bool) else tree)
+        raise filter_error(f"is not valid CQL2 text: {' '.join(str(error).split())[:200]}") from error
+    found = check_filter({"op": "and", "args": [tree]} if isinstance(tree, bool) else tree)
     return found if marked == text else orjson.loads(MARKED_INTEGER.sub(rb"\1", orjson.dumps(found)))
 
 
-def checked(tree: Node) -> Mapping[str, Any]:
+def check_filter(tree: Node) -> Mapping[str, Any]:
     """Return a filter in CQL2 JSON, if it is an object within the bounds.
 
     Raises:
         InvalidParameter: It is not.
     """
     if not isinstance(tree, Mapping):
-        raise refused("is not a JSON object of CQL2")
+        raise filter_error("is not a JSON object of CQL2")
     nodes = vertices = 0
     waiting: list[tuple[Node, int, bool]] = [(tree, 1, False)]
     while waiting:
@@ -70,7 +70,7 @@ def checked(tree: Node) -> Mapping[str, Any]:
         if isinstance(node, Mapping):
             for name in NAMING:
                 if not isinstance(node.get(name, ""), str):
-                    raise refused(f"has {name} {shown(node[name])} where a text is accepted")
+                    raise filter_error(f"has {name} {quote_node(node[name])} where a text is accepted")
             children, is_geometry = list(node.values()), is_geometry or is_geometry_type(node.get("type"))
         elif isinstance(node, list | tuple):
             children = list(node)
@@ -78,9 +78,9 @@ def checked(tree: Node) -> Mapping[str, Any]:
             children = []
         nodes, vertices = nodes + (not is_geometry), vertices + is_geometry
         if isinstance(node, float) and not math.isfinite(node):
-            raise refused("has a number that is not finite")
+            raise filter_error("has a number that is not finite")
         if depth > DEEPEST or nodes > 4 * MOST_NODES or vertices > 4 * MOST_VERTICES:
-            raise refused(
+            raise filter_error(
                 f"is too large: at most {MOST_NODES} operators and values, {DEEPEST} within one another, and "
                 f"{MOST_VERTICES} vertices are accepted"
             )
@@ -98,7 +98,7 @@ def all_of(parts: Sequence[Node]) -> Node | None:
     return {"op": "and", "args": list(parts)} if len(parts) > 1 else next(iter(parts), None)
 
 
-def joined(operator: str, parts: Sequence[Node]) -> dict[str, Any] | bool:
+def join_filters(operator: str, parts: Sequence[Node]) -> dict[str, Any] | bool:
     """Return the filter that holds where all (`and`) or any (`or`) of some do; true or false where it always is."""
     decisive = operator == "or"
     if any(part is decisive for part in parts):
@@ -109,7 +109,7 @@ def joined(operator: str, parts: Sequence[Node]) -> dict[str, Any] | bool:
     return left[0] if len(left) == 1 else {"op": operator, "args": left}
 
 
-def negated(part: Node) -> dict[str, Any] | bool:
+def negate_filter(part: Node) -> dict[str, Any] | bool:
     """Return the filter that holds where another does not."""
     return not part if isinstance(part, bool) else {"op": "not", "args": [part]}
 
@@ -123,16 +123,16 @@ def operands(node: Node, name: str, count: int | None = None) -> list[Node]:
     found = node.get("args")
     if not isinstance(found, list | tuple) or (count is not None and len(found) != count) or not found:
         wanted = "its arguments" if count is None else f"{count} arguments" if count > 1 else "one argument"
-        raise refused(f"has {name} without {wanted}")
+        raise filter_error(f"has {name} without {wanted}")
     return list(found)
 
 
-def refused(why: str) -> InvalidParameter:
+def filter_error(why: str) -> InvalidParameter:
     """Return the error of a filter that is not accepted."""
     return InvalidParameter(f"filter {why}", locator="filter")
 
 
-def shown(node: Node) -> str:
+def quote_node(node: Node) -> str:
     """Return a part of a filter for a message."""
     try:
         return orjson.dumps(node, default=str).decode()[:MAX_SHOWN]

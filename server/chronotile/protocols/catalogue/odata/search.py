@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
-from chronotile.catalog.items.cql2.tree import joined, negated
+from chronotile.catalog.items.cql2.tree import join_filters, negate_filter
 from chronotile.catalog.items.lookups import ADDED_BYTES, MOST_BYTES
 from chronotile.core.errors import MAX_SHOWN, LimitExceeded, UnknownItem
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
@@ -90,7 +90,7 @@ def search_of(condition: Condition | None, lookup: Lookup) -> ProductFilter:
         if found is None or (collections and found[0] not in collections) or (names and found[1] not in names):
             return ProductFilter(cql2=False)
         narrowed, rest = [(found[1],), (found[0],)], ()
-    cql2 = joined("and", [translator.node(part) for part in rest])
+    cql2 = join_filters("and", [translator.node(part) for part in rest])
     return ProductFilter(ids=narrowed[0], collections=narrowed[1], span=_span(rest), cql2=cql2)
 
 
@@ -132,17 +132,17 @@ class _Translator:
 
     def node(self, condition: Condition) -> Node:
         if isinstance(condition, Joined):
-            return joined("and" if condition.is_all else "or", [self.node(each) for each in condition.parts])
+            return join_filters("and" if condition.is_all else "or", [self.node(each) for each in condition.parts])
         if isinstance(condition, Negated):
             self.negated += 1
             node = self.node(condition.part)
             self.negated -= 1
-            return negated(node)
+            return negate_filter(node)
         if isinstance(condition, Intersects):
             return _op("s_intersects", _property("geometry"), dict(condition.geometry))
         if isinstance(condition, AttributeTest):
             attribute = attribute_of(condition.name, condition.type)
-            return joined("or", [self._of_form(attribute, form, condition.condition) for form in attribute.forms])
+            return join_filters("or", [self._of_form(attribute, form, condition.condition) for form in attribute.forms])
         return self._of_product(condition)
 
     def _of_product(self, condition: Comparison | Membership | TextMatch) -> Node:
@@ -161,7 +161,7 @@ class _Translator:
             return _op("in", _property(known.properties[0]), texts)
         if isinstance(condition, Membership):
             equal = (Comparison(condition.path, "eq", each) for each in condition.values)
-            return joined("or", [self._compared(known, each) for each in equal])
+            return join_filters("or", [self._compared(known, each) for each in equal])
         return self._compared(known, condition)
 
     def _compared(self, known: ProductProperty, condition: Comparison) -> Node:
@@ -173,10 +173,10 @@ class _Translator:
         if known.kind == "id":
             _require_equality(path, operator)
             found = self.lookup(_uuid(value))
-            node = found is not None and joined(
+            node = found is not None and join_filters(
                 "and", [_op("=", _property(name), each) for name, each in zip(("collection", "id"), found, strict=True)]
             )
-            return node if operator == "eq" else negated(node)
+            return node if operator == "eq" else negate_filter(node)
         if known.kind == "text":
             return _op(OPERATORS[operator], _property(known.properties[0]), _text(path, value))
         if operator == "ne":
@@ -189,33 +189,37 @@ class _Translator:
         time = {"timestamp": moment.text}
         node = _op(OPERATORS[operator], _property(first), time)
         # The index knows an end of items that state none.
-        node = joined("and", [negated(_op("isNull", _property(first))), node]) if others else self._guarded(first, node)
+        node = (
+            join_filters("and", [negate_filter(_op("isNull", _property(first))), node])
+            if others
+            else self._guarded(first, node)
+        )
         for other in others:
             compared = self._guarded(other, _op(OPERATORS[operator], _property(other), time))
-            node = joined("or", [node, joined("and", [_op("isNull", _property(first)), compared])])
+            node = join_filters("or", [node, join_filters("and", [_op("isNull", _property(first)), compared])])
         return node
 
     def _of_form(self, attribute: Attribute, form: Form, condition: Condition) -> Node:
         """The condition of an attribute's value, of one of the properties that say it."""
         if isinstance(condition, Joined):
             nodes = [self._of_form(attribute, form, each) for each in condition.parts]
-            return joined("and" if condition.is_all else "or", nodes)
+            return join_filters("and" if condition.is_all else "or", nodes)
         if isinstance(condition, Negated):
             self.negated += 1
-            node = negated(self._of_form(attribute, form, condition.part))
+            node = negate_filter(self._of_form(attribute, form, condition.part))
             self.negated -= 1
             # Of an item without the attribute, any is false.
-            return joined("and", [negated(_op("isNull", _property(form.property))), node])
+            return join_filters("and", [negate_filter(_op("isNull", _property(form.property))), node])
         if isinstance(condition, Membership):
             equal = (Comparison(condition.path, "eq", each) for each in condition.values)
-            return joined("or", [self._of_form(attribute, form, each) for each in equal])
+            return join_filters("or", [self._of_form(attribute, form, each) for each in equal])
         assert isinstance(condition, Comparison | TextMatch)  # noqa: S101 -- the parser lets nothing else in
         return self._guarded(form.property, _value_node(attribute, form, condition))
 
     def _guarded(self, name: str, node: Node) -> Node:
         if not self.negated or name in ALWAYS_THERE:
             return node
-        return joined("and", [negated(_op("isNull", _property(name))), node])
+        return join_filters("and", [negate_filter(_op("isNull", _property(name))), node])
 
 
 def _value_node(attribute: Attribute, form: Form, condition: Comparison | TextMatch) -> Node:
@@ -234,7 +238,7 @@ def _value_node(attribute: Attribute, form: Form, condition: Comparison | TextMa
     if form.way == "serial":
         _require_equality(name, condition.operator)
         node = _serial(form, text)
-        return node if condition.operator == "eq" else negated(node)
+        return node if condition.operator == "eq" else negate_filter(node)
     is_upper = form.way == "upper"
     sides = (_casei(_property(form.property)), _casei(text)) if is_upper else (_property(form.property), text)
     return _op(OPERATORS[condition.operator], *sides)

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from chronotile.archive.index.file_items import PROJECTION
-from chronotile.catalog.items.footprints import search_boxes
+from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.items.properties import instant_in
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import InvalidParameter

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chronotile.catalog.items.footprints import search_boxes
+from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox

@@ -48,7 +48,7 @@ def find_collections(query: RecordsQuery, context: CollectionContext) -> Records
         items_of(context.services).extent(name)
     holds = None
     if query.filter is not None:
-        from chronotile.catalog.items.cql2.translate import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
+        from chronotile.catalog.items.cql2.document_filter import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
 
         holds = DocumentFilter(query.filter).holds
     search, paging = TextSearch(query.terms), Paging(limit=query.limit, offset=query.offset)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from chronotile.catalog.items.cql2.tree import all_of, joined, negated
+from chronotile.catalog.items.cql2.tree import all_of, join_filters, negate_filter
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownItem
 from chronotile.core.model.collection import licence_of, rights_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
@@ -213,7 +213,7 @@ def _of_items(node: Any, services: Services) -> Condition:  # noqa: ANN401 -- JS
     if node.get("op") in ("and", "or", "not"):
         return {**node, "args": [_of_items(each, services) for each in arguments]}
     if "type" in _names(arguments):
-        from chronotile.catalog.items.cql2.translate import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
+        from chronotile.catalog.items.cql2.document_filter import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
 
         return DocumentFilter(node).holds({"type": ITEM})
     return _of_ids(node, services) if "id" in _names(arguments) else dict(node)
@@ -225,7 +225,7 @@ def _of_ids(node: Mapping[str, Any], services: Services) -> Condition:
     if operator not in ("=", "<>", "in") or texts is None or len(arguments) != 2:
         raise InvalidParameter("filter compares id with =, <> and in alone", locator=FILTER.name)
     found = _is_one_of(_named(texts, services))
-    return negated(found) if operator == "<>" else found
+    return negate_filter(found) if operator == "<>" else found
 
 
 def _check_ids(tree: Mapping[str, Any]) -> None:
@@ -283,7 +283,7 @@ def product_of(text: str) -> UUID | None:
 
 def _is_one_of(named: Sequence[Named]) -> Condition:
     collections = dict.fromkeys(collection for collection, _id in named)
-    return joined(
+    return join_filters(
         "or", [_in_collection(each, [id_ for collection, id_ in named if collection == each]) for each in collections]
     )
 
