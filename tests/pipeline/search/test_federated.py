@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chronotile.catalog.items.cursors import sealed, what_is_searched
+from chronotile.catalog.items.cursors import seal, what_is_searched
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.errors import InvalidParameter, LimitExceeded, SearchNotSupported, SourceUnavailable, UnknownItem
 from chronotile.core.model.items import ItemSearch, Unanswered
@@ -152,7 +152,7 @@ def test_a_value_that_no_search_accepts_is_no_failure_of_a_source(services, cata
     ],
 )
 def test_a_cursor_that_was_made_up_is_refused(services, body):
-    text = sealed(body, what_is_searched(ItemSearch()))
+    text = seal(body, what_is_searched(ItemSearch()))
     with pytest.raises(InvalidParameter) as refused:
         search_items(ItemSearch(cursor=text), services)
     assert refused.value.locator == "cursor"

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from chronotile.catalog.items.candidates import MOST_MATCHED
-from chronotile.catalog.items.cursors import is_number, sealed, unsealed, what_is_searched
+from chronotile.catalog.items.cursors import is_number, seal, unseal, what_is_searched
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import (
     MAX_SHOWN,
@@ -335,7 +335,7 @@ class _Place:
 
     def text(self, search: ItemSearch) -> str:
         """Return it as the cursor of a search."""
-        return sealed(orjson.dumps([self.source, self.at, self.matched]), what_is_searched(search))
+        return seal(orjson.dumps([self.source, self.at, self.matched]), what_is_searched(search))
 
 
 def federated_page(search: ItemSearch, live: Sequence[str], services: Services) -> ItemPage:
@@ -446,7 +446,7 @@ def _place(search: ItemSearch, sources: Sequence[str]) -> _Place:
     if search.cursor is None:
         return _Place(source=sources[0], at=None, matched=0)
     refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
-    found = unsealed(search.cursor, what_is_searched(search), refused)
+    found = unseal(search.cursor, what_is_searched(search), refused)
     if not (isinstance(found, list) and len(found) == PARTS):
         raise refused
     source, at, matched = found
