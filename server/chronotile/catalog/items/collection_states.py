@@ -13,7 +13,7 @@ NO_STATE = CollectionState(counter=0, times_counter=0, layouts_counter=0, is_who
 
 @dataclass(frozen=True, slots=True)
 class _LookUp:
-    """What a look-up found; one value, as threads use it while another replaces or forgets it."""
+    """Result of a look-up. It is immutable, because threads use it while another thread replaces it."""
 
     began_s: float
     tried_s: float
@@ -29,17 +29,17 @@ class CollectionStates:
         self._clock = clock
         self._looking = threading.Lock()
         self._last: _LookUp | None = None
-        """`None`: there was none yet, or it is forgotten."""
+        """`None` before the first look-up and after `forget`."""
 
     def state_of(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
-        """Return the counters of a collection; while one thread looks them up, others use those from before.
+        """Return the counters of a collection; while one thread looks them up, others use the previous ones.
 
         Args:
-            collection: Its id.
-            is_fresh: Whether they are to be of a look-up that began after this call, by this thread or another.
+            collection: Id of the collection.
+            is_fresh: Whether to require a look-up (of any thread) that began after this call.
 
         Raises:
-            SourceUnavailable: The database did not answer, within the last second.
+            SourceUnavailable: The database did not answer within the last second.
         """
         last = self._last
         if is_fresh:
@@ -54,12 +54,12 @@ class CollectionStates:
         return last.states.get(collection, NO_STATE)
 
     def forget(self) -> None:
-        """Look them up when they are next needed: this process has changed them."""
+        """Discard the counters, because this process has changed the index."""
         with self._looking:
             self._last = None
 
     def _renew(self, before: _LookUp | None) -> _LookUp:
-        """What is looked up now, unless another thread has done it, or does and there are counters from before."""
+        """Look up the counters, unless another thread has just done so, or is doing so and older counters exist."""
         if not self._looking.acquire(blocking=before is None or before.error is not None):
             assert before is not None  # noqa: S101 -- otherwise it has waited
             return before

@@ -1,4 +1,4 @@
-"""Cursors of pages: where a search goes on, as opaque text that holds for the same search alone."""
+"""Cursors of pages: opaque texts that continue one search and are rejected by any other."""
 
 import base64
 import binascii
@@ -15,19 +15,19 @@ from chronotile.core.model.items import ItemSearch
 
 CHECK_BYTES = 9
 MOST_TEXT = 16_000
-"""Characters of a cursor: of four ids of which each character has six in JSON."""
+"""Maximum characters of a cursor: four ids whose characters are all escaped in JSON."""
 PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ItemCursor:
-    """After which item a page begins."""
+    """The last item of a page; the next page starts after it."""
 
     keys: tuple[Any, ...]
-    """What the item is sorted by."""
+    """Values of the item that the search is sorted by."""
     number: int
     matched: int | None
-    """How many match in all, counted for the first page; `None`: very many."""
+    """Number of matching items, counted for the first page; `None` if there are too many to count."""
 
     def text(self, search: ItemSearch) -> str:
         """Return the cursor of a search."""
@@ -35,15 +35,15 @@ class ItemCursor:
 
 
 def seal(body: bytes, subject: bytes) -> str:
-    """Return text that holds a body, for one subject; `unsealed` finds out whether it was changed."""
+    """Return the body as text with a checksum for one subject, which `unseal` verifies."""
     return base64.urlsafe_b64encode(_check(subject, body) + body).decode().rstrip("=")
 
 
 def unseal(text: str, subject: bytes, refused: InvalidParameter) -> Any:  # noqa: ANN401 -- JSON
-    """Return what a text holds, as JSON: anyone can compute its checksum, so that its values are still to be checked.
+    """Return the JSON value in a text. Clients can compute the checksum: the value must still be validated.
 
     Raises:
-        InvalidParameter: `refused`: it was changed, or belongs to another subject.
+        InvalidParameter: This is `refused`; the text was changed or belongs to another subject.
     """
     if len(text) > MOST_TEXT:
         raise refused
@@ -58,15 +58,15 @@ def unseal(text: str, subject: bytes, refused: InvalidParameter) -> Any:  # noqa
 
 
 def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matched: int) -> ItemCursor | None:
-    """Return the cursor that a search goes on from; `None`: it begins.
+    """Return the parsed cursor of a search; `None` for the first page.
 
     Args:
-        search: With the cursor as text.
-        are_texts: Whether each value that items are sorted by is a text, or else a number; `None`: any.
-        most_matched: Items that a first page counts.
+        search: The search, with the cursor as text.
+        are_texts: For each sort value, whether it is a text rather than a number; `None` skips this check.
+        most_matched: Largest count of matching items.
 
     Raises:
-        InvalidParameter: It is not one of this search.
+        InvalidParameter: The cursor does not belong to this search.
     """
     text = search.cursor
     if text is None:
@@ -94,12 +94,12 @@ def _is_sorted_by(value: object, is_text_wanted: bool) -> bool:
 
 
 def is_number(value: object) -> TypeGuard[int]:
-    """Return whether it is an integer that databases have."""
+    """Return whether it is an integer of at most 64 bits, and no boolean."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
 def what_is_searched(search: ItemSearch) -> bytes:
-    """Return what the pages of a search have in common: all but their limit and cursor."""
+    """Return the identity of a search: all its parameters except limit and cursor."""
 
     def as_json(value: Mapping[str, Any] | None) -> bytes | None:
         return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
@@ -112,7 +112,7 @@ def what_is_searched(search: ItemSearch) -> bytes:
 
 
 def _check(subject: bytes, body: bytes) -> bytes:
-    """Bytes by which a cursor that was changed, or is of another search, is found out."""
+    """Return the checksum of a body for one subject."""
     digest = hashlib.blake2b(subject, digest_size=CHECK_BYTES, person=b"items")
     digest.update(b"\0" + body)
     return digest.digest()

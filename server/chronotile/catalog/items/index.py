@@ -1,4 +1,4 @@
-"""The item index: two tables find the items of a place and time, others keep what is known of each."""
+"""The item index: a database that finds items by area and time, and stores their assets and documents."""
 
 import time
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -62,35 +62,35 @@ MOST_ITEMS = 100_000
 MOST_TRIMMED = 1_000
 """Items that one call of `trim` removes."""
 MOST_FORMS = 20_000
-"""Forms of assets that one call of `layouts` looks at."""
+"""Forms of assets that one call of `layouts` reads."""
 
 _WriteBatch = Callable[[Connection, str, str], PutSummary | None]
-"""Of an archive and a collection in a transaction; `None`: the collection is not there."""
+"""Writes to a collection of an archive in a transaction; returns `None` if the collection does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFaults:
-    """What is wrong with the items of a collection."""
+    """Faults of the items of a collection."""
 
     items: int = 0
-    """All of them."""
+    """Number of items."""
     unranked: int = 0
-    """Those without the property by which they are sorted; all, where they are sorted by id."""
+    """Items without the property that orders them; all items if they are ordered by id."""
 
 
 @dataclass(frozen=True, slots=True)
 class _CollectionLevels:
-    """What finding items needs to know of their collection."""
+    """Number of a collection, and the levels of cells that its items use."""
 
     number: int
     levels: int
 
 
 class ItemIndex:
-    """An index of items in a database, which any thread may use; `open_items` makes it.
+    """An index of items in a database, opened by `open_items`. Thread-safe.
 
-    Each call sees one state of the index: an item is there with all that belongs to it, or not at all. Methods raise
-    `SourceUnavailable` if the database does not answer, `StorageFull` if there is no room for what is written.
+    Each call sees one consistent version of the index: an item exists with all its parts or not at all. Methods raise
+    `SourceUnavailable` if the database does not answer, and `StorageFull` if the disk is full.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class ItemIndex:
         self._marker = None if folder is None else damage.mark_open(folder)
         self._states = CollectionStates(self._look_up_states, clock)
         self._levels = dict[str, int]()
-        """Of cells of collections, when they were last looked up."""
+        """Levels of cells by collection, when they were last read."""
         self._statement = lru_cache(maxsize=512)(lambda query: Statement(query, engine.dialect))
 
     def covering(
@@ -110,7 +110,7 @@ class ItemIndex:
 
         Args:
             collection: Its id.
-            box: CRS84; west > east where it crosses the antimeridian; of a point, a box without extent.
+            box: In CRS84; west > east if it crosses the antimeridian; a point is a box without extent.
             span: Only items of instants in it.
             instants: (time,), ascending: only items of these.
 
@@ -121,7 +121,7 @@ class ItemIndex:
         return tuple(map(lookups.ref_of, rows))
 
     def items_near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.ItemsNearBox:
-        """Return what finds the items of some instants that `covering` does, for a box and for boxes within it."""
+        """Return the items of some instants that meet a box, prepared for lookups of boxes within it."""
         try:
             rows = self._covering(collection, box, lookups.When.of_selection(None, instants), most=lookups.MOST_NEAR)
         except LimitExceeded:
@@ -149,7 +149,7 @@ class ItemIndex:
         return lookups.in_order({row[0]: row for row in found}.values(), boxes, when)
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
-        """Return the assets of items, by number; items that are gone are missing."""
+        """Return the assets of items by number; deleted items are missing."""
         if not numbers:
             return {}
         wanted = sorted(set(numbers))
@@ -166,7 +166,7 @@ class ItemIndex:
         }
 
     def addresses(self, collection: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield the id of each item, and where its assets are; items that are put meanwhile may be missing."""
+        """Yield the id of each item and the URLs of its assets; items added meanwhile may be missing."""
         after = -1
         while True:
             with self._reading(is_single=True) as cursor:
@@ -177,16 +177,16 @@ class ItemIndex:
             after = rows[-1][0]
 
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
-        """Return the counters at which items changed last, by number; items that are gone are missing."""
+        """Return the counters of the last changes of items, by number; deleted items are missing."""
         if not numbers:
             return {}
         with self._reading() as cursor:
             return dict(self._run_list(cursor, statements.changes, "item", sorted(set(numbers))))
 
     def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
-        """Return the counter of a collection, and those at which items of some instants changed last; 0: no items.
+        """Return the counter of a collection, and the counters of the last changes at some instants; 0 without items.
 
-        An instant that a process of version 2 wrote, which knows no such counter, may have changed with any change.
+        Processes of version 2 write no counter per instant; the counter of the collection is returned instead.
         """
         numbers = instants.astype("datetime64[ns]").astype(np.int64).tolist()
         of_collection = {"archive": self._archive, "id": collection}
@@ -197,10 +197,10 @@ class ItemIndex:
         return counter, tuple(found.get(number, 0) for number in numbers)
 
     def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
-        """Return the instants of items, of all or of those whose boxes meet a box; a solar day spans a day.
+        """Return the instants of all items, or of items whose boxes meet a box; a solar day is an interval of a day.
 
-        Boxes are compared in millionths of a degree; one across the antimeridian that is wider than half of the earth
-        counts as going all round.
+        Boxes are compared in millionths of a degree; a box across the antimeridian that is wider than half of the earth
+        counts as the whole circle of latitude.
         """
         with self._reading() as cursor:
             found = self._collection(cursor, collection)
@@ -211,7 +211,7 @@ class ItemIndex:
             return _domain_of(self._run(cursor, statements.ALL_INSTANTS, {"collection": found.number}))
 
     def ends(self, collection: str) -> TimeDomain:
-        """Return the first and the last instant of items, as `times` has them, without those between."""
+        """Return the first and the last instant of `times`."""
         with self._reading() as cursor:
             found = self._collection(cursor, collection)
             if found is None:
@@ -221,7 +221,7 @@ class ItemIndex:
         return _domain_of(list(dict.fromkeys(rows)))
 
     def extent(self, collection: str) -> BBox | None:
-        """Return a CRS84 box that holds all items; `None` without items."""
+        """Return a CRS84 box around all items; `None` without items."""
         with self._reading() as cursor:
             row = self._collection_row(cursor, collection)
         if row is None or row["west"] is None:
@@ -232,7 +232,7 @@ class ItemIndex:
         return BBox(west, row["south"], east, row["north"])
 
     def layouts(self, collection: str) -> Mapping[str, tuple[BandLayout, ...]]:
-        """Return the distinct layouts of items by asset name, those of most items first.
+        """Return the distinct layouts of assets by asset name, the most frequent first.
 
         Raises:
             LimitExceeded: The assets of the items have more than `MOST_FORMS` different forms.
@@ -254,20 +254,20 @@ class ItemIndex:
         return {name: tuple(layouts) for name, layouts in ordered.items() if layouts}
 
     def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
-        """Return the counters of a collection, and whether it is whole; all 0, and not whole, of one that is not there.
+        """Return the counters of a collection and whether it is complete; 0 and incomplete if it does not exist.
 
-        They are looked up at most once a second, or now if they are to be fresh.
+        The database is read at most once a second, or now if `is_fresh`.
         """
         return self._states.state_of(collection, is_fresh=is_fresh)
 
     def settings(self, collection: str) -> IndexSettings | None:
-        """Return how its items are grouped and ordered; `None` of a collection that is not there."""
+        """Return the grouping and order of its items; `None` if the collection does not exist."""
         with self._reading() as cursor:
             row = self._collection_row(cursor, collection)
         return None if row is None else writing.settings_of(SimpleNamespace(**row))
 
     def faults(self, collection: str) -> ItemFaults:
-        """Return what is wrong with the items of a collection, as far as the index knows it."""
+        """Return the faults of a collection that the index can count."""
         with self._reading() as cursor:
             found = self._collection(cursor, collection)
             if found is None:
@@ -276,30 +276,24 @@ class ItemIndex:
         return ItemFaults(items=items, unranked=unranked)
 
     def put(self, collection: str, items: Iterable[Item | preparing.Prepared]) -> PutSummary:
-        """Add items, or replace those of the same id; an item that is equal to the one that is there stays as it is.
-
-        Each `BATCH` of them is one transaction.
-        """
+        """Add items or replace items with the same id, in one transaction per `BATCH`; equal items stay unchanged."""
         summary = PutSummary()
         for batch in preparing.batches(items):
             summary += self._write(collection, partial(writing.put_batch, batch=batch))
         return summary
 
     def add(self, collection: str, items: Sequence[Item]) -> PutSummary:
-        """Add items of distinct ids, none of which may be there: all of them, in one transaction, or none.
+        """Add new items with distinct ids in one transaction.
 
         Raises:
-            ItemExists: One is there.
+            ItemExists: An item with one of the ids exists; nothing is added.
         """
         if self._folder is not None:
             keep_reserve(self._folder)
         return self._write(collection, partial(writing.add_batch, batch=list(map(preparing.prepare, items))))
 
     def replace(self, collection: str, item: Item, *, found: ItemRef | None = None) -> bool:
-        """Put an item in place of the one of its id; return whether one is there, and `found` if that is given.
-
-        It is as it was found if it has not changed since.
-        """
+        """Replace the item with the same id; return False if it does not exist or differs from `found`."""
         prepared = preparing.prepare(item)
         with self._writing() as connection:
             is_replaced = altering.replace_one(connection, self._archive, collection, prepared, found=found)
@@ -307,7 +301,7 @@ class ItemIndex:
         return is_replaced
 
     def remove(self, collection: str, ids: Iterable[str]) -> int:
-        """Remove items, on a full disk in room that was reserved for it; return how many were there."""
+        """Remove items and return the number of existing ones; on a full disk, the reserved space is used."""
         count = 0
         for part in chunks(sorted(set(ids)), preparing.BATCH):
             try:
@@ -373,7 +367,7 @@ class ItemIndex:
             self._states.forget()
 
     def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
-        """Keep what a file turned out to be; nothing happens if the item has gone or changed. It is not a change."""
+        """Store the layouts of a file, unless the item was deleted or has changed; this does not count as a change."""
         with self._writing() as connection:
             altering.note_layouts(connection, ref, asset, layouts)
         self._states.forget()
@@ -382,8 +376,8 @@ class ItemIndex:
         """Return a page of items.
 
         Args:
-            search: What is looked for.
-            among: Ids of the collections that are looked at, of those that it names; `None`: all.
+            search: The search.
+            among: Ids of the collections that may be searched; `None` for all.
 
         Raises:
             InvalidParameter: The filter, a property to sort by or the cursor is not accepted.
@@ -394,7 +388,7 @@ class ItemIndex:
     def count_by_month(
         self, search: ItemSearch, *, among: Container[str] | None = None
     ) -> tuple[tuple[Instant, int], ...]:
-        """Return how many items begin in which month, ascending; limit, order and cursor of the search do not matter.
+        """Return the number of items that start in each month, ascending; limit, order and cursor are ignored.
 
         Raises:
             InvalidParameter: The filter is not accepted.
@@ -403,7 +397,7 @@ class ItemIndex:
             return searcher.count_by_month()
 
     def find(self, collection: str, id_: str) -> FoundItem | None:
-        """Return the item of a collection that has an id; `None` if there is none."""
+        """Return the item with that id, or `None`."""
         if not is_text(id_):
             return None
         with self._reading(is_single=True) as cursor:
@@ -411,9 +405,9 @@ class ItemIndex:
         return next(_found_items(rows), None)
 
     def find_product(self, product: UUID, *, among: Collection[str]) -> FoundItem | None:
-        """Return the item of a product; `None` if none of the collections `among` has one.
+        """Return the item of a product in the collections `among`, or `None`.
 
-        The database skips items of other collections, so that the time of an answer does not show that they exist.
+        The database skips other collections, so that the response time does not reveal their items.
         """
         values: dict[str, Value] = {"archive": self._archive, "product": lookups.product_key(product)}
         with self._reading(is_single=len(among) <= MOST_LISTED) as cursor:
@@ -421,9 +415,9 @@ class ItemIndex:
             return next((item for item in found if item.product == product), None)
 
     def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
-        """Return the items of a collection that were added or replaced last; of those put together the latest first.
+        """Return the most recently added or replaced items of a collection; within one transaction, the latest first.
 
-        There are fewer than `limit` where documents are large, as in a page of a search.
+        Large documents reduce their number below `limit`, as in a page of a search.
         """
         with self._reading() as cursor:
             rows = self._run(cursor, _NEWEST, {"archive": self._archive, "id": collection, "most": limit})
@@ -440,14 +434,14 @@ class ItemIndex:
         """Return changes of items in the order in which they were made.
 
         Args:
-            since: The cursor of a page before; `None`: no changes, but the cursor of now.
-            limit: How many at most.
-            among: Ids of the collections that are looked at; `None`: all.
-            without_first_fill: Whether changes made before a first pass over a collection's source ended are left out.
+            since: Cursor of the previous page; `None` returns no changes and the current cursor.
+            limit: Maximum number of changes.
+            among: Ids of the collections to read; `None` for all.
+            without_first_fill: Whether to omit changes before the end of the first pass over a collection's source.
 
         Raises:
             InvalidParameter: The cursor or the limit is not accepted.
-            CursorExpired: Not everything that was removed since is known any more.
+            CursorExpired: Some items removed since then are no longer listed.
         """
         with self._reading() as cursor:
             dialect = self._engine.dialect
@@ -461,7 +455,7 @@ class ItemIndex:
             self._marker.unlink(missing_ok=True)
 
     def check(self) -> tuple[Finding, ...]:
-        """Return what is wrong with the index, all of which is read.
+        """Read the whole index and return its faults.
 
         Raises:
             SourceUnavailable: The database does not answer.
@@ -478,7 +472,7 @@ class ItemIndex:
         return (*found, Finding("error", "item index", message))
 
     def _write(self, collection: str, write: _WriteBatch) -> PutSummary:
-        """What a transaction did to a collection, which is made if it is not there."""
+        """Run a transaction on a collection, creating the collection if it does not exist."""
         summary: PutSummary | None = None
         while summary is None:
             with self._writing() as connection:
@@ -537,7 +531,7 @@ class ItemIndex:
         wanted: Sequence[Value],
         **values: Value,
     ) -> Iterator[Any]:
-        """Yield the rows of a query with a list of values, of which some are looked up at a time."""
+        """Yield the rows of a query with a list of values, in chunks."""
         for part in chunks(wanted):
             some = pad(part)
             yield from self._run(cursor, query(len(some)), {**values, **list_parameters(prefix, some)})
@@ -555,7 +549,7 @@ class ItemIndex:
         return found
 
     def _rows_of_known_levels(self, collection: str, box: BBox, when: lookups.When, most: int) -> list[Any] | None:
-        """Rows as `_rows_meeting` finds them, by one statement; `None`: the levels are others now, or not known."""
+        """Return the rows of `_rows_meeting` with a single statement; `None` if the levels changed or are unknown."""
         levels = self._levels.get(collection, 0)
         cells = cells_meeting(box, levels, most=MOST_CELLS)
         if not cells:
@@ -571,7 +565,7 @@ class ItemIndex:
     def _rows_meeting(
         self, cursor: DriverCursor, collection: _CollectionLevels, box: BBox, when: lookups.When
     ) -> list[Any]:
-        """Rows of items whose boxes meet a box, and perhaps of some that nearly do."""
+        """Return rows of items whose boxes meet a box; some may miss it narrowly."""
         count = len(when.listed)
         found = _choose_near_query(
             box,
@@ -585,7 +579,7 @@ class ItemIndex:
         return self._run(cursor, query, {**values, **when.values, "most": MOST_ITEMS + 1})
 
     def _instants_near(self, cursor: DriverCursor, collection: _CollectionLevels, box: BBox) -> list[Any]:
-        """Instants with an item near a box, ascending, each with its end."""
+        """Return the instants with an item near a box, ascending, with their ends."""
         near = list[list[Any]]()
         for part in search_boxes(box):
             by_cells, by_box = statements.instants_in_cells, statements.instants_in_box
@@ -620,9 +614,9 @@ def _choose_near_query(
     by_cells: Callable[[int], Select[Any]],
     by_box: Callable[[], Select[Any]],
 ) -> tuple[Select[Any], dict[str, Value]] | None:
-    """What finds the rows near a box, with its values: by a number of cells, or by edges where these are too many.
+    """Return a query for rows near a box, with its values: by cells, or by edges if there are too many cells.
 
-    `None` where the box meets no cell.
+    `None` if the box meets no cell.
     """
     cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
     values: dict[str, Value] = {"collection": collection.number}

@@ -1,4 +1,4 @@
-"""What is looked up in the index: of which instants, and in which order what is found is returned."""
+"""Instants of lookups, the order of their results, and reading of the items in a page."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,37 +22,37 @@ from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import InstantArray
 
 MOST_BYTES = 16 << 20
-"""Of the documents of a page, each with `ADDED_BYTES`; one that is larger is a page of its own."""
+"""Bytes of the documents of a page, each with `ADDED_BYTES`; a larger document is a page alone."""
 ADDED_BYTES = 4 << 10
-"""What answers add to a document, such as links; of an item with eight layers up to 5 kB."""
+"""Bytes that answers add to a document, such as links (up to 5 kB for an item with eight layers)."""
 READ_DOCUMENTS = 128
 """Documents read at a time."""
 SMALL_BYTES = 64 << 10
-"""Of a document as it is stored; larger ones are read one by one, as few fit in a page."""
+"""Stored bytes of a document; larger documents are read one by one, because few fit in a page."""
 MOST_INSTANTS = 64
-"""Instants that are looked up one by one; more are found among all from the first to the last."""
+"""Instants that a statement lists; for more, it reads all from the first to the last."""
 MOST_NEAR = 256
-"""Rows of items about a box out of which those of boxes within it are found in memory: an item has up to four."""
+"""Rows near a box that are cached for lookups of boxes within it; an item has up to four rows."""
 ITEM_BYTES, VERTEX_BYTES = 800, 120
-"""Of an item in memory with the boxes that it meets, and of a vertex of its footprint."""
+"""Memory of an item with the boxes that it meets, and of a vertex of its footprint."""
 MOST_MET = 16
-"""Boxes of which it is remembered which of those items they meet."""
+"""Boxes whose items are cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Of which instants items are looked for, in nanoseconds since 1970, both ends included."""
+    """The instants of a lookup, in nanoseconds since 1970, both ends included."""
 
     first: int
     last: int
     listed: tuple[int, ...] = ()
-    """One by one, as many as a power of two; empty: all from the first to the last."""
+    """The instants, padded to a power of two; empty means all from the first to the last."""
     only: frozenset[int] | None = None
-    """Those of them that are wanted; `None`: all."""
+    """The instants to keep from the result; `None` for all."""
 
     @classmethod
     def of_selection(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":
-        """Return it; `None` where no instant is."""
+        """Return the instants of a request; `None` if there are none."""
         first, last = -(1 << 63), (1 << 63) - 1
         if span is not None:
             first, last = nanoseconds(span.start), nanoseconds(span.end) - 1
@@ -72,7 +72,7 @@ class When:
 
 
 def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any]:
-    """Return rows whose footprints meet a box; those of half a swath may not, though their boxes do."""
+    """Return the rows whose footprints (not only bboxes) meet a box, in order."""
     known = dict[tuple[bytes, BBox], bool]()  # many items of one place have one footprint
     kept = []
     for row in rows:
@@ -90,22 +90,22 @@ def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any
 
 @dataclass(frozen=True, slots=True)
 class ItemsNearBox:
-    """The items whose footprints meet a box, with these; it finds those of any box within it."""
+    """Items whose footprints meet a box; `meeting` finds the items of any box within it."""
 
     found: tuple[tuple[ItemRef, tuple[Ring, ...]], ...]
-    """In order."""
+    """Items with their rings, in order."""
     are_all: bool
-    """Whether they have no more rows than `MOST_NEAR`; else none is known."""
+    """False if there were more than `MOST_NEAR` rows; `found` is then empty."""
     _met: dict[BBox, tuple[ItemRef, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that they take, about."""
+        """Approximate memory in bytes."""
         vertices = sum(len(ring) for _ref, rings in self.found for ring in rings)
         return ITEM_BYTES * (1 + len(self.found)) + VERTEX_BYTES * vertices
 
     def meeting(self, box: BBox) -> tuple[ItemRef, ...]:
-        """Return those whose footprints meet a box, in order."""
+        """Return the items whose footprints meet a box, in order."""
         met = self._met.get(box)
         if met is None:
             boxes = search_boxes(box)
@@ -123,12 +123,12 @@ def ref_of(row: DriverRow) -> ItemRef:
 
 
 def product_key(product: UUID) -> int:
-    """Return the number by which the index finds a product; few others have the same."""
+    """Return the number that the index stores for a product; collisions are rare."""
     return int.from_bytes(product.bytes[:8], signed=True)
 
 
 def add_header(asset: Asset, header: Sequence[Any] | None) -> Asset:
-    """Return an asset with its etag, size and header, if there is one."""
+    """Return the asset with its etag, size and header, or unchanged without a header."""
     if header is None:
         return asset
     etag, size, data = header
@@ -136,10 +136,10 @@ def add_header(asset: Asset, header: Sequence[Any] | None) -> Asset:
 
 
 def require_few(count: int, most: int, what: str) -> None:
-    """Check that there are not too many.
+    """Raise an error for too many results.
 
     Raises:
-        LimitExceeded: There are.
+        LimitExceeded: `count` is larger than `most`.
     """
     require_at_most(what, count, most, alternative="request a smaller area or time")
 
@@ -151,12 +151,12 @@ def found_items(
     *,
     before_reading: Callable[[], None] = lambda: None,
 ) -> Iterator[FoundItem]:
-    """Yield the items of the first rows, as many as a page may have bytes of documents, and at least one.
+    """Yield items with their documents until a page is full of bytes, but at least one.
 
     Args:
-        rows: The id of a collection, and a row that begins with `REF_COLUMNS`.
-        cursor: Of the driver, in a transaction.
-        dialect: Of the database.
+        rows: Pairs of collection id and row; rows start with `REF_COLUMNS`.
+        cursor: Cursor of the driver, in a transaction.
+        dialect: Dialect of the database.
         before_reading: Called before each statement.
     """
     size = 0
@@ -176,7 +176,7 @@ def found_items(
 
 
 def _documents(numbers: Sequence[int], cursor: DriverCursor, dialect: Dialect, *, most: int) -> dict[int, bytes]:
-    """The compressed documents of items that have at most some bytes, by number."""
+    """Return the compressed documents of at most `most` bytes, by number of the item."""
     wanted = pad(numbers)
     statement = statements.list_statement(statements.documents, len(wanted), dialect)
     rows = statement.run(cursor, {"most": most, **list_parameters("item", wanted)})

@@ -10,19 +10,19 @@ from chronotile.core.durable_files import open_private
 
 RESERVE = f"{FILE}.reserve"
 RESERVE_BYTES = 8 << 20
-"""Twice the log of changes that SQLite lets grow before it carries them into its file."""
+"""Twice the size at which SQLite moves its log of changes into the database file."""
 
 
 MARGIN_BYTES = 4 << 20
-"""What is left to others beside the room, where it is not made right after it was used."""
+"""Free space that must remain for other programs before the reserve is made again."""
 
 
 def keep_reserve(folder: Path, *, margin_bytes: int = MARGIN_BYTES) -> None:
-    """Write the file that holds the room of an index, unless it is there or the disk has no such room.
+    """Write the reserve file, unless it exists or the disk is too full.
 
     Args:
-        folder: Of the index.
-        margin_bytes: What has to be free beside it.
+        folder: Folder of the index.
+        margin_bytes: Space that must remain free in addition.
     """
     file = folder / RESERVE
     with suppress(OSError):
@@ -38,7 +38,7 @@ def keep_reserve(folder: Path, *, margin_bytes: int = MARGIN_BYTES) -> None:
 
 
 def release_reserve(folder: Path) -> bool:
-    """Free the room; return whether there was some."""
+    """Delete the reserve file; return whether it existed."""
     try:
         (folder / RESERVE).unlink()
     except FileNotFoundError:

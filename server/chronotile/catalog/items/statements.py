@@ -1,6 +1,6 @@
-"""Statements that are made once and run on a cursor of the driver.
+"""SQL statements that are compiled once and run on a cursor of the driver.
 
-Finding the items of a tile takes some ten microseconds in SQLite, and `Connection.execute` ten times that.
+Finding the items of a tile takes about ten microseconds in SQLite; `Connection.execute` takes ten times as long.
 """
 
 import time
@@ -22,15 +22,15 @@ from chronotile.core.errors import ServerBusy
 from chronotile.core.model.grid import BBox
 
 REPEATABLE_READ = 3
-"""What psycopg calls the isolation in which all statements of a transaction see one state."""
+"""Number in psycopg of the isolation level in which all statements of a transaction see the same version."""
 MOST_LISTED = 1024
-"""Values in one list of a statement."""
+"""Values per list of a statement."""
 STEPS = 20_000
-"""Steps of SQLite between two looks at the clock."""
+"""Steps of SQLite between two checks of the time limit."""
 MOST_INSERTED = 32
-"""Rows that PostgreSQL gets one by one; more are a stream, which takes another round trip."""
+"""Rows that PostgreSQL receives one by one; more are sent as a stream, which needs another round trip."""
 SLACK_S = 0.5
-"""By how much a statement of PostgreSQL may exceed the time that is left: to set that takes as long as a statement."""
+"""Tolerance of PostgreSQL's timeout: setting it takes as long as a statement, so small changes are skipped."""
 
 Value = int | float | str | bytes | bool | None
 DriverCursor = Any
@@ -41,7 +41,7 @@ _Any = TypeVar("_Any")
 
 
 class Statement:
-    """A statement in the words of one database."""
+    """A statement compiled for one database."""
 
     def __init__(
         self, words: Select[Any] | Insert | Update, dialect: Dialect, columns: Sequence[str] | None = None
@@ -62,7 +62,7 @@ class Statement:
         connection.exec_driver_sql(self._sql, self._fill(values))
 
     def change_each(self, connection: Connection, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Run a statement that inserts rows, each of which has all columns."""
+        """Run a statement that inserts rows; each row has all columns."""
         order = self._order
         filled: Any = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
         connection.exec_driver_sql(self._sql, filled)
@@ -73,13 +73,13 @@ class Statement:
 
 
 class TimeLimit:
-    """Ends what a cursor and this process do for a search once both together take too long; a context.
+    """Context that ends a search if the database and this process together take too long.
 
     Args:
-        seconds: How long they may take.
-        cursor: Of the driver, in a transaction.
-        dialect: Of the database.
-        clock: Seconds of a clock that never goes back.
+        seconds: Time limit of the search.
+        cursor: Cursor of the driver, in a transaction.
+        dialect: Dialect of the database.
+        clock: Returns seconds of a monotonic clock.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class TimeLimit:
         self._seconds, self._cursor, self._dialect, self._clock = seconds, cursor, dialect, clock
         self._deadline = clock() + seconds
         self._set = inf
-        """How long PostgreSQL lets a statement run."""
+        """Timeout in seconds that PostgreSQL was last given."""
 
     def __enter__(self) -> Self:
         """Begin: SQLite looks at the clock by itself."""
@@ -98,19 +98,19 @@ class TimeLimit:
         return self
 
     def check(self) -> None:
-        """Check that there is time left.
+        """Raise an error after the time limit.
 
         Raises:
-            ServerBusy: There is none.
+            ServerBusy: The time limit is exceeded.
         """
         if self._clock() > self._deadline:
             raise self._refusal()
 
     def renew(self) -> None:
-        """Check that there is time left, before a statement, which PostgreSQL lets run no longer than that.
+        """Check the time limit before a statement, and set PostgreSQL's timeout to the remaining time.
 
         Raises:
-            ServerBusy: There is none.
+            ServerBusy: The time limit is exceeded.
         """
         self.check()
         left = self._deadline - self._clock()
@@ -141,7 +141,7 @@ class TimeLimit:
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-    """Insert rows, whose values are as the driver takes them; each has all columns."""
+    """Insert rows with all columns; values have the types of the driver."""
     if len(rows) > MOST_INSERTED and connection.dialect.name == POSTGRESQL:
         _copy_rows(connection, table, rows)
     elif rows:
@@ -149,7 +149,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 
 def _copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
-    """Let PostgreSQL take rows as one stream, which is half of the work of both sides."""
+    """Send rows to PostgreSQL as one stream, which halves the work of both sides."""
     cursor: Any = connection.connection.cursor()
     quote = connection.dialect.identifier_preparer.quote
     names = list(table.c.keys())
@@ -167,12 +167,12 @@ def _insertion(table: Table, dialect: Dialect) -> Statement:
 
 @contextmanager
 def reading(engine: Engine, usage: Usage, *, is_single: bool = False) -> Iterator[Any]:
-    """Yield a cursor of the driver; all it reads is of one state of the database.
+    """Yield a cursor of the driver that sees one version of the database.
 
     Args:
-        engine: Of the database.
-        usage: What it is for.
-        is_single: Whether one statement is run, which sees one state without a transaction.
+        engine: Engine of the database.
+        usage: Use of the database, for messages.
+        is_single: Whether only one statement is run, which needs no transaction.
 
     Raises:
         SourceUnavailable: The database does not answer or is damaged.
@@ -211,7 +211,7 @@ def reading(engine: Engine, usage: Usage, *, is_single: bool = False) -> Iterato
 
 
 def pad(values: Sequence[_Any]) -> list[_Any]:
-    """Return values, the last repeated until there are as many as a power of two: few statements serve all lists."""
+    """Repeat the last value until the length is a power of two, so that few statements serve all lists."""
     size = 1 << (len(values) - 1).bit_length()
     return [*values, *[values[-1]] * (size - len(values))]
 
@@ -222,7 +222,7 @@ def chunks(values: Sequence[_Any], size: int = MOST_LISTED) -> Iterator[Sequence
 
 
 def list_parameters(prefix: str, values: Sequence[Value]) -> dict[str, Value]:
-    """Return values by the names of the parameters of a list."""
+    """Return the values of a list by parameter name (`prefix0`, `prefix1`, …)."""
     return {f"{prefix}{number}": value for number, value in enumerate(values)}
 
 
@@ -239,14 +239,14 @@ EDGES = ("west", "south", "east", "north")
 
 
 def box_parameters(box: BBox, cells: Sequence[int]) -> tuple[int, dict[str, Value]]:
-    """Return how many `cell…` a statement of some cells has, and these with the edges of the box."""
+    """Return the number of `cell…` parameters, and their values with the edges of the box."""
     wanted = pad(cells)
     return len(wanted), dict(zip(EDGES, outward(box), strict=True)) | list_parameters("cell", wanted)
 
 
 @lru_cache(maxsize=256)
 def list_statement(query: Callable[[int], Select[Any]], count: int, dialect: Dialect) -> Statement:
-    """Return the statement of a query with a list of so many values."""
+    """Return the compiled statement of a query with a list of `count` values."""
     return Statement(query(count), dialect)
 
 
