@@ -96,7 +96,7 @@ def _in_process(services: Services) -> Tile:
     def tile(day: np.datetime64, place: tuple[int, int]) -> bytes:
         grid = quad.tile_grid(quad.matrices[ZOOM], column=place[0], row=place[1])
         request = MapRequest(layer="STACK", grid=grid, time=parse_time(str(day)))
-        return overlay_maps([request], services).payload.body
+        return overlay_maps([request], services).body
 
     return tile
 

@@ -180,7 +180,7 @@ def _sizes(name: str, layer: str, services: Services, zooms: Sequence[int]) -> l
             continue
         shown = [parse_time(format_instant(instant)) for instant in instants[:MOST_PICTURES]]
         requests = [MapRequest(layer=layer, grid=tile.grid, time=time) for time in shown]
-        pictures = [overlay_maps([request], services).payload.body for request in requests]
+        pictures = [overlay_maps([request], services).body for request in requests]
         found["cube"].append(len(whole.body) / len(instants) / 1000)
         found["cube, res=2"].append(len(half.body) / len(instants) / 1000)
         found["palette PNG"].append(sum(map(len, pictures)) / len(pictures) / 1000)

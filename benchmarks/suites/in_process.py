@@ -98,7 +98,7 @@ def our_way(config: Path, layer: str) -> Way:
 
     def tile(column: int, row: int) -> bytes:
         grid = quad.tile_grid(quad.matrices[ZOOM], row=row, column=column)
-        return overlay_maps([MapRequest(layer=layer, grid=grid)], services).payload.body
+        return overlay_maps([MapRequest(layer=layer, grid=grid)], services).body
 
     return tile
 

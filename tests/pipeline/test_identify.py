@@ -170,10 +170,10 @@ def test_a_source_that_is_gone_is_told():
 def test_a_known_answer_is_not_read_again():
     services = served.make_services()
     request, form = IdentifyRequest(layer="NDVI", point=INSIDE), InfoFormat(media_type="text/plain", encode=repr)
-    first = deliver_identified([request], form, services).payload
+    first = deliver_identified([request], form, services)
     services.readers["s2"].cells_read.clear()
 
-    second = deliver_identified([request], form, services, known={first.etag}).payload
+    second = deliver_identified([request], form, services, client_etags={first.etag})
 
     assert second.unchanged
     assert services.readers["s2"].cells_read == []
@@ -182,7 +182,7 @@ def test_a_known_answer_is_not_read_again():
 def test_a_new_revision_is_another_answer():
     services = served.make_services()
     request, form = IdentifyRequest(layer="NDVI", point=INSIDE), InfoFormat(media_type="text/plain", encode=repr)
-    first = deliver_identified([request], form, services).payload
+    first = deliver_identified([request], form, services)
     services.readers["s2"].revisions["NDVI"] = "r2"
 
-    assert deliver_identified([request], form, services).payload.etag != first.etag
+    assert deliver_identified([request], form, services).etag != first.etag

@@ -127,7 +127,7 @@ def test_layers_over_one_another_have_the_same_pixels(monkeypatch):
         for module in (warp_strips, raster):
             monkeypatch.setattr(module, "STRIP_PIXELS", few)
         monkeypatch.setattr(warp_strips, "WHOLE_PIXELS", few)
-        bodies.append(decoded(overlay_maps(requests, served.make_services()).payload))
+        bodies.append(decoded(overlay_maps(requests, served.make_services())))
 
     np.testing.assert_array_equal(*bodies)
 

@@ -9,7 +9,8 @@ import pytest
 from chronotile.core.errors import Overtaken, PlanOutdated, PlanStale, SourceChanged
 from chronotile.pipeline import revision
 from chronotile.pipeline.bounded_wait import BoundedLooks
-from chronotile.pipeline.revision import Attempts, last_layer_revision, layer_revision, look_at_layers, retry_overtaken
+from chronotile.pipeline.retries import Attempts, retry_overtaken
+from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import CachedRevision
 from chronotile.readers.reader import Reader
 from tests.protocols import served

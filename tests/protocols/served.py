@@ -222,7 +222,7 @@ def make_services_of(reader: Reader, *, collection: str = "made", **members: obj
 
 def draw_map(request: MapRequest, services: Services, **members: object) -> Payload:
     """The picture of a single layer."""
-    return overlay_maps([request], services, **members).payload
+    return overlay_maps([request], services, **members)
 
 
 def make_reader(collection: Collection, *, broken: Sequence[str] = ()) -> FormulaReader:

@@ -28,8 +28,8 @@ from chronotile.core.web.item_places import SETTING
 from chronotile.core.web.places import Places
 from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.failing_dates import list_failing_dates
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.unreadable_dates import failing_dates
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -145,7 +145,7 @@ class LiveArchive:
                 newer = self._made(before, make, looked_at=EVERYTHING)
                 with self._replacing:
                     is_done = self._replace(before, newer)
-        failing_dates(self.services)  # forgets those that can be read again
+        list_failing_dates(self.services)  # forgets those that can be read again
 
     def _made(self, before: Archive, make: Callable[[], Archive], *, looked_at: str) -> Archive:
         """What `make` returns, or `before` if it fails."""

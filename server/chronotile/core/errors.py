@@ -286,7 +286,7 @@ class IndexIncomplete(SourceUnavailable):
 
 
 class Overtaken(Exception):
-    """What work reads was replaced meanwhile: it is begun again (`pipeline.revision.retry_overtaken`)."""
+    """What work reads was replaced meanwhile: it is begun again (`pipeline.retries.retry_overtaken`)."""
 
     most_again: ClassVar[int] = 100
     """How often."""

@@ -20,13 +20,7 @@ def answer_payload(payload: Payload, *, is_immutable: bool = False) -> Response:
     """
     headers = {
         "ETag": f'"{payload.etag}"',
-        **cache_headers(
-            payload.unreadable,
-            is_immutable=is_immutable,
-            is_open=payload.time.is_open,
-            left_out=payload.left_out,
-            note=payload.note,
-        ),
+        **cache_headers(payload.missing, is_immutable=is_immutable, is_open=payload.time.is_open),
     }
     if payload.time.instants:
         headers["Chronotile-Time"] = format_times_used(payload.time)

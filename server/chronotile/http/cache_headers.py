@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.items import Unanswered
-from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.payload import Missing, TimeUsed
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.search.search_items import live_names
@@ -31,28 +31,21 @@ MAX_LISTED = 16
 """Instants or items that one header lists; a Warning header counts the others."""
 
 
-def cache_headers(
-    unreadable: Sequence[Instant],
-    *,
-    is_immutable: bool = False,
-    is_open: bool,
-    left_out: Sequence[str] = (),
-    note: str = "",
-) -> dict[str, str]:
+def cache_headers(missing: Missing, *, is_immutable: bool = False, is_open: bool) -> dict[str, str]:
     """Return `Cache-Control`, and `Warning` if the answer is incomplete.
 
     Args:
-        unreadable: Dates that could not be read.
+        missing: Dates and items that could not be read.
         is_immutable: Whether the address of the request contains the revision of the layer.
         is_open: Whether the times follow the newest data (`TimeSelection.is_open`).
-        left_out: Ids of items that could not be read.
-        note: Text for clients if the answer replaces a part of the request by something else.
     """
-    if unreadable or left_out or note:
-        dates = [format_instant(instant) for instant in unreadable[:MAX_LISTED]]
-        warnings = [_warning("unreadable", dates, unreadable)] if unreadable else []
-        warnings += [format_skipped_warning(left_out)] if left_out else []
-        warnings += [f'199 - "{note}"'] if note else []
+    if missing:
+        times, items = missing.unreadable_times, missing.skipped_items
+        warnings = (
+            [_warning("unreadable", [format_instant(time) for time in times[:MAX_LISTED]], times)] if times else []
+        )
+        warnings += [format_skipped_warning(items)] if items else []
+        warnings += [f'199 - "{missing.note}"'] if missing.note else []
         return {"Cache-Control": CACHE_INCOMPLETE, "Warning": ", ".join(warnings)}
     if is_immutable:
         return {"Cache-Control": CACHE_IMMUTABLE}
@@ -74,9 +67,9 @@ def _format_instants(instants: tuple[Instant, ...]) -> str:
     return ",".join(format_instant(instant) for instant in instants)
 
 
-def format_skipped_warning(left_out: Sequence[str]) -> str:
+def format_skipped_warning(items: Sequence[str]) -> str:
     """Return the warning that lists items that could not be read."""
-    return _warning("left out", [quote(item, safe=" :()+,;=@!*") for item in left_out[:MAX_LISTED]], left_out)
+    return _warning("left out", [quote(item, safe=" :()+,;=@!*") for item in items[:MAX_LISTED]], items)
 
 
 def _warning(text: str, listed: Sequence[str], values: Sized) -> str:

@@ -112,7 +112,7 @@ def allow_replay(request: Request, payload: Payload, *, layer: str) -> None:
     answer_layer = services.catalogue.layer(layer)
     times = answer_layer.times
     instants = payload.time.instants + payload.time.base
-    if payload.unreadable or payload.left_out or payload.note or payload.states.is_provisional:
+    if payload.missing or payload.states.is_provisional:
         return
     is_small = len(instants) <= MAX_INSTANTS and payload.states.looks <= MAX_FILE_CHECKS
     if not is_small or answer_layer.collection not in services.is_local:

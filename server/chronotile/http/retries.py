@@ -5,7 +5,7 @@ was written to, its source is opened again, the services are replaced, and `Serv
 function then runs again with the current services (`answer_when_indexed`); the client notices nothing.
 
 Files that change while they are read are noticed by the pipeline (`SourceChanged`), which repeats the operation once
-(`pipeline.revision.retry_overtaken`).
+(`pipeline.retries.retry_overtaken`).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from chronotile.core import errors
 from chronotile.http.request_services import SERVICES
 from chronotile.http.server_state import ServerState, state_of
-from chronotile.pipeline.revision import Attempts
+from chronotile.pipeline.retries import Attempts
 from chronotile.pipeline.services import Services
 
 INDEX_WAIT_S = 1.0

@@ -332,13 +332,14 @@ def _tasks(work: Work, folder: CubeFolder, services: Services) -> Iterator[Calla
 
 def _body(request: CubeRequest, services: Services) -> bytes:
     made = extract_cube(request, services)
-    if made.unreadable:
+    if made.missing.unreadable_times:
         raise SourceUnavailable(
             f"layer {request.layer} has dates that cannot be read, and cube tiles must have all; replace their files"
         )
-    if made.unread:
+    unread_items = made.missing.unread_items
+    if unread_items:
         raise SourceUnavailable(
-            f"layer {request.layer} has items that cannot be read ({', '.join(made.unread[:MOST_NAMED])}), and cube "
+            f"layer {request.layer} has items that cannot be read ({', '.join(unread_items[:MOST_NAMED])}), and cube "
             "tiles must have all; replace their files"
         )
     return made.body

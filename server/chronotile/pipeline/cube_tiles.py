@@ -17,11 +17,12 @@ from chronotile.core.model.cube import (
     CubeRequest,
 )
 from chronotile.core.model.grid import divides
-from chronotile.core.model.payload import Payload, PixelStates, TimeUsed
+from chronotile.core.model.payload import NOTHING_MISSING, Missing, Payload, PixelStates, TimeUsed
 from chronotile.core.model.raster import Encoding, Raster
 from chronotile.core.model.request import IsActive, always_active, require_active
 from chronotile.core.warp.native_cells import CellPlan, plan_cells
 from chronotile.core.warp.plan import WarpPlan, plan_warp
+from chronotile.pipeline.answer import PixelTarget, find_answer, make_answer
 from chronotile.pipeline.caches.cube_tiles import CubePath, whole_year
 from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION, encode_cube
 from chronotile.pipeline.encoders.cube_tile.numbering import (
@@ -38,35 +39,28 @@ from chronotile.pipeline.estimate import grid_seconds, require_seconds
 from chronotile.pipeline.mosaics import ComposedPlan, composed_plan, native_windows, picture_sources
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
+from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.revision import (
     fingerprint,
     pixel_states,
-    require_state,
-    retry_overtaken,
     revision_of_states,
     time_index,
 )
 from chronotile.pipeline.services import Services, Stopwatch, reading
-from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.reader import PROVISIONAL
 
 SHORTER = "request a shorter interval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CubeTarget:
-    """A request resolved to what exists."""
+class CubeTarget(PixelTarget):
+    """A request for a cube tile, resolved."""
 
     request: CubeRequest
-    services: Services
-    layer: Layer
     times: ResolvedTimes
-    time_used: TimeUsed
-    states: PixelStates
     revision: str
-    """Of the pixels at these times, of their meaning, and of the numbers that stand for them; of all tiles alike."""
-    etag: str
-    watch: Stopwatch
+    """Version of the pixels at these times and of their numbering; the same for all tiles."""
 
 
 def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
@@ -154,13 +148,13 @@ def extract_cube(request: CubeRequest, services: Services, *, is_active: IsActiv
     return make_cube(target, is_active=is_active) if isinstance(target, CubeTarget) else target
 
 
-def find_cube(request: CubeRequest, services: Services, *, known: Collection[str] = ()) -> Payload | CubeTarget:
+def find_cube(request: CubeRequest, services: Services, *, client_etags: Collection[str] = ()) -> Payload | CubeTarget:
     """Return what can be answered at once, or what is to be made by `make_cube`; reads no pixels.
 
     Args:
         request: Which tile, and when.
         services: What to look with.
-        known: ETags of answers that the client holds.
+        client_etags: ETags of answers that the client has.
 
     Returns:
         The answer, where the client holds it, it is cached, or none of the requested times exists; else the target.
@@ -172,12 +166,12 @@ def find_cube(request: CubeRequest, services: Services, *, known: Collection[str
         ChronotileError: A name or time is not accepted.
     """
     target = resolve_cube(request, services)
-    if target.etag in known:
-        return replace(_payload(target, b""), unchanged=True)
+    payload = target.payload(CUBE_TYPE)
     if not target.times.indexes:
-        return _payload(target, b"")
-    body = _written(target) or services.caches.cubes.get(target.etag)
-    return target if body is None else _payload(target, body)
+        return replace(payload, unchanged=payload.etag in client_etags)
+    return (
+        find_answer(payload, client_etags, lambda etag: _written(target) or services.caches.cubes.get(etag)) or target
+    )
 
 
 def make_cube(target: CubeTarget, *, is_active: IsActive = always_active) -> Payload:
@@ -198,35 +192,24 @@ def make_cube(target: CubeTarget, *, is_active: IsActive = always_active) -> Pay
         SourceUnavailable: The source is away, or no date can be read.
     """
 
-    def resolve_anew(_error: SourceChanged) -> None:
+    def resolve_again(_error: SourceChanged) -> None:
         nonlocal target
         target = resolve_cube(target.request, target.services)
 
-    return retry_overtaken(lambda: _made(target, is_active), SourceChanged, resolve_anew)
+    return retry_overtaken(lambda: _make_from_target(target, is_active), SourceChanged, resolve_again)
 
 
-def _made(target: CubeTarget, is_active: IsActive) -> Payload:
-    """The cube.
-
-    Raises:
-        SourceChanged: Files that it is made of were written meanwhile.
-    """
-
-    def make() -> bytes:
+def _make_from_target(target: CubeTarget, is_active: IsActive) -> Payload:
+    def make() -> tuple[bytes, Missing]:
         _check_seconds(target)
-        try:
-            grid = target.request.tile.grid
-            size = min(MOST_BYTES, VALUE_BYTES * grid.width * grid.height * len(target.times.indexes))
-            with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_active=is_active):
-                return read_cube(target, is_active)
-        finally:  # what went wrong with a file that changed is no matter
-            require_state(target.layer, target.time_used.instants, target.states, target.services)
+        grid = target.request.tile.grid
+        size = min(MOST_BYTES, VALUE_BYTES * grid.width * grid.height * len(target.times.indexes))
+        with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_active=is_active):
+            return read_cube(target, is_active)
 
-    try:
-        body = target.services.caches.cubes.get_or_make(target.etag, make, is_active=is_active)
-    except IncompleteAnswer as answer:
-        return replace(answer.in_place_of(_payload(target, b"")), unread=answer.unread)
-    return _payload(target, body)
+    cubes = target.services.caches.cubes
+    payload = make_answer(target.payload(CUBE_TYPE), [target], make, cubes, is_active=is_active)
+    return replace(payload, timing=target.watch.steps)
 
 
 def _check_seconds(target: CubeTarget) -> None:
@@ -251,24 +234,13 @@ def _written(target: CubeTarget) -> bytes | None:
     return written.read(path, revision=target.revision, tile_matrix_set=tile_matrix_set)
 
 
-def _payload(target: CubeTarget, body: bytes) -> Payload:
-    return Payload(
-        body=body,
-        media_type=CUBE_TYPE,
-        etag=target.etag,
-        time=target.time_used,
-        states=target.states,
-        timing=target.watch.steps,
-    )
-
-
 CubePlan = WarpPlan | CellPlan | ComposedPlan
 
 MOST_READ = 64
 """Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
 
 
-def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
+def read_cube(target: CubeTarget, is_active: IsActive) -> tuple[bytes, Missing]:
     """Return the cube, encoded; one that does not fit the numbering that suits most cubes is read again for its own.
 
     Args:
@@ -276,14 +248,13 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
         is_active: Whether the client still waits; called between two times.
 
     Raises:
-        IncompleteAnswer: In place of a cube that lacks dates.
         LimitExceeded: Far more cells would have to be read than the cube has values.
         ClientGone: The client left.
         SourceUnavailable: The source is away, or no time can be read.
     """
     plan = _plan(target)
     if plan is None:
-        return b""
+        return b"", NOTHING_MISSING
     variable = target.layer.main_variable
     meaning = Meaning(
         encoding=variable.encoding,
@@ -294,10 +265,12 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
     lacking = set[int]()
     found = UnreadableDates(target.layer, target.services)
 
-    def encoded(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> bytes:
+    def encode(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> tuple[bytes, Missing]:
         blocks = _blocks(iter(frames), numbering)
-        body = encode_cube(_about(target, plan, numbering), blocks, lacking=lacking, left_out=found.unread_by_time)
-        return complete(body, found)
+        body = encode_cube(
+            _about(target, plan, numbering), blocks, lacking=lacking, left_out=found.unread_items_by_time
+        )
+        return body, found.missing
 
     def frames() -> Iterator[CubeFrame]:
         return _frames(target, plan, is_active, found=found, lacking=lacking)
@@ -306,11 +279,11 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
         usual = numbering_of(meaning)
         if usual is None:
             held = list(frames())  # of a quarter of the pixels
-            return encoded(held, numbering_of_frames(held, meaning))
+            return encode(held, numbering_of_frames(held, meaning))
         try:
-            return encoded(frames(), usual)
+            return encode(frames(), usual)
         except _Misfit:
-            return encoded(frames(), numbering_of_frames(frames(), meaning))
+            return encode(frames(), numbering_of_frames(frames(), meaning))
 
 
 def _plan(target: CubeTarget) -> CubePlan | None:
@@ -396,7 +369,7 @@ def _frames(
         SourceUnavailable: The source is away, or no time can be read.
     """
     variable, indexes = target.layer.main_variable, _indexes(target)
-    reader, tell = found.reader, found.teller(variable)
+    reader, tell = found.reader, found.reporter(variable)
     with reading(target.layer):
         for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
             require_active(is_active)

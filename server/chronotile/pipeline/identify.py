@@ -10,23 +10,33 @@ from chronotile.core.errors import require_at_most
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.grid import Window
-from chronotile.core.model.payload import CellSeries, Identified, LayeredPayload, Payload, TimeUsed, time_of_all
+from chronotile.core.model.payload import (
+    CellSeries,
+    Identified,
+    Missing,
+    Payload,
+    TimeUsed,
+    join_missing,
+    time_of_all,
+)
 from chronotile.core.model.raster import REASON_NODATA, Pixels, Raster, cell_reasons
 from chronotile.core.model.request import IdentifyRequest, PictureReducer
 from chronotile.core.model.style import Colour, Style
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.core.model.types import Float64Array, Instant, InstantArray
 from chronotile.core.stats.over_time import anomaly, difference, over_time
+from chronotile.pipeline.answer import mark_missing
+from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds
 from chronotile.pipeline.maps.render import painted_style
 from chronotile.pipeline.maps.resolve import MapTarget, requested_style, resolve_map
 from chronotile.pipeline.maps.times import ShownTimes, UsualDates, shown_times
 from chronotile.pipeline.resolve_series import cell_of, cell_values, read_cell
-from chronotile.pipeline.revision import fingerprint, pixel_revision, read_of_one_state, time_index
+from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.styling.colours import class_indexes
 from chronotile.pipeline.styling.paint import paint, paint_composite
-from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without, instants_of_all, items_of_all
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.reader import Cell as NativeCell
 
 MAX_VALUES = 10_000
@@ -79,8 +89,8 @@ class InfoFormat:
 
 
 def deliver_identified(
-    requests: Sequence[IdentifyRequest], format: InfoFormat, services: Services, *, known: Collection[str] = ()
-) -> LayeredPayload:
+    requests: Sequence[IdentifyRequest], format: InfoFormat, services: Services, *, client_etags: Collection[str] = ()
+) -> Payload:
     """Return what each layer shows at a point in full precision, in a format, and the times of each layer.
 
     The cells are those of `extract_series`.
@@ -89,7 +99,7 @@ def deliver_identified(
         requests: Layers, places and times; the answer keeps their order.
         format: How it is written.
         services: What to read it with.
-        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
 
     Raises:
         LimitExceeded: Together they have more than `MAX_VALUES` values.
@@ -99,16 +109,12 @@ def deliver_identified(
     targets = resolve_identify(requests, services)
     etag = fingerprint("identified", format.media_type, *(_state(target, services) for target in targets))
     times = tuple(target.time_used for target in targets)
-    payload = Payload(body=b"", media_type=format.media_type, etag=etag, time=time_of_all(times))
-    if etag in known:
-        return LayeredPayload(payload=replace(payload, unchanged=True), times=times)
+    payload = Payload(body=b"", media_type=format.media_type, etag=etag, time=time_of_all(times), layer_times=times)
+    if etag in client_etags:
+        return replace(payload, unchanged=True)
     read = [_read(target, services) for target in targets]
-    body = format.encode([found for found, _lacking in read])
-    unreadable = instants_of_all(lacking for _found, lacking in read)
-    left_out = items_of_all(lacking for _found, lacking in read)
-    etag = etag_without(etag, unreadable, left_out)
-    payload = replace(payload, body=body, etag=etag, unreadable=unreadable, left_out=left_out)
-    return LayeredPayload(payload=payload, times=times)
+    body = format.encode([identified for identified, _missing in read])
+    return mark_missing(replace(payload, body=body), join_missing(missing for _identified, missing in read))
 
 
 def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[IdentifyTarget, ...]:
@@ -168,12 +174,10 @@ def _window(cells: tuple[Cell, ...]) -> Window | None:
     return Window.of_cell(*cells[0]) if len(set(cells)) == 1 else None
 
 
-def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, UnreadableDates]:
-    """What a layer shows, of one state of its files, and the dates that could not be read."""
-
-    def read() -> tuple[Identified, UnreadableDates]:
+def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Missing]:
+    def read() -> tuple[Identified, Missing]:
         found = UnreadableDates(target.layer, services)
-        return _identified(target, found), found
+        return _identified(target, found), found.missing
 
     layer, base = target.layer, target.time_used.base
     # Of one stored variable that is no mosaic each file is read once, which its reader minds.
@@ -182,7 +186,7 @@ def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Unrea
         return read()
     indexes = _stored_indexes(target)
     places = (tuple(Window.of_cell(*cell) for cell in target.cells),)
-    return read_of_one_state(read, layer, indexes or (0,), services, places=places)
+    return read_unchanged_files(read, layer, indexes or (0,), services, places=places)
 
 
 def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:

@@ -11,7 +11,7 @@ from chronotile.pipeline.services import Services
 
 
 def overlay_place_tiles(
-    requests: Sequence[PlaceTileRequest], services: Services, *, known: Collection[str] = ()
+    requests: Sequence[PlaceTileRequest], services: Services, *, client_etags: Collection[str] = ()
 ) -> Payload:
     """Return one vector tile in which each set is a layer; of one set that of `render_place_tile`.
 
@@ -20,32 +20,32 @@ def overlay_place_tiles(
     Args:
         requests: One or more, all of one tile.
         services: What is served.
-        known: ETags of answers that the client holds.
+        client_etags: ETags of answers that the client has.
 
     Raises:
         UnknownPlace: There is no such set.
     """
     if len(requests) == 1:
-        return render_place_tile(requests[0], services, known=known)
+        return render_place_tile(requests[0], services, client_etags=client_etags)
     tiles = [render_place_tile(request, services) for request in requests]
     etag = fingerprint("place tiles", *(tile.etag for tile in tiles))
-    is_known = etag in known
+    is_unchanged = etag in client_etags
     return Payload(
-        body=b"" if is_known else b"".join(tile.body for tile in tiles),
+        body=b"" if is_unchanged else b"".join(tile.body for tile in tiles),
         media_type=tiles[0].media_type,
         etag=etag,
         revision=fingerprint(*(tile.revision for tile in tiles))[:12],
-        unchanged=is_known,
+        unchanged=is_unchanged,
     )
 
 
-def render_place_tile(request: PlaceTileRequest, services: Services, *, known: Collection[str] = ()) -> Payload:
+def render_place_tile(request: PlaceTileRequest, services: Services, *, client_etags: Collection[str] = ()) -> Payload:
     """Return the vector tile of a set of places; without a byte where the tile has none of them.
 
     Args:
         request: Which set and tile.
         services: What is served.
-        known: ETags of answers that the client holds; one that still holds is answered without cutting.
+        client_etags: ETags of answers that the client has; the tile is cut only if none of them is current.
 
     Raises:
         UnknownPlace: There is no such set.
@@ -54,7 +54,7 @@ def render_place_tile(request: PlaceTileRequest, services: Services, *, known: C
     grid = request.grid
     revision = places_revision(places)
     etag = fingerprint("place tile", revision, grid.crs.name, grid.bbox)
-    if etag in known:
+    if etag in client_etags:
         return Payload(body=b"", media_type=MEDIA_TYPE, etag=etag, revision=revision, unchanged=True)
 
     def make() -> bytes:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.collection import Layer
 from chronotile.core.yaml_source import list_names
+from chronotile.pipeline.failing_dates import list_failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.unreadable_dates import failing_dates
 from chronotile.readers.bisect_damage import FailingDate
 
 NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"
@@ -51,7 +51,7 @@ def check_readiness(services: Services) -> Readiness:
     unavailable = [each for each in found.unavailable if services.may_name(each)]
     gone = [layer for layer, is_readable in readable.items() if not is_readable and layer.collection not in unavailable]
     closed = [collection for collection in _closed(services) if collection not in unavailable]
-    dates = failing_dates(services)
+    dates = list_failing_dates(services)
     damaged = (layer.collection for layer in services.catalogue.layers if _is_newest_among(dates, layer))
     failing = dict.fromkeys((*closed, *unavailable, *(layer.collection for layer in gone), *damaged))
     silent = {} if services.live_items is None else services.live_items.failing

@@ -225,7 +225,7 @@ def read_cell(
         for start in range(0, len(indexes), step):
             require_active(is_active)
             some = indexes[start : start + step]
-            parts.append(cell_around_damage(read, some, variable.encoding, found.teller(variable)))
+            parts.append(cell_around_damage(read, some, variable.encoding, found.reporter(variable)))
         found.require_source(variable, indexes, cell)
         return parts[0] if len(parts) == 1 else _join(parts, variable.encoding)
 

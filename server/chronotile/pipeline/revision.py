@@ -1,14 +1,13 @@
-"""Short names for the state of what is served, for ETags and `rev=`; work begun again where that was replaced."""
+"""Revisions: short texts for the version of a layer or its pixels, for ETags and `rev=`."""
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable
 from functools import lru_cache
 from time import monotonic
-from typing import TypeVar
 
 import numpy as np
 
-from chronotile.core.errors import Overtaken, SourceChanged, SourceUnavailable
+from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.grid import Window
 from chronotile.core.model.payload import PixelStates
@@ -19,56 +18,6 @@ from chronotile.pipeline.encoders.picture.picture import ENCODER_VERSION
 from chronotile.pipeline.services import CachedRevision, Services, reading
 from chronotile.readers.hrefs import one_look
 from chronotile.readers.reader import GONE, Reader
-
-Answer = TypeVar("Answer")
-Kind = TypeVar("Kind", bound=Overtaken)
-
-
-class Attempts:
-    """Counts how often a piece of work was begun again.
-
-    Args:
-        most: How often it may be.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-        self._lacked = set[str]()
-
-    def are_worthwhile(self, *lacking: str) -> bool:
-        """Return whether the work is begun once more, for something that it lacked: for each such thing once."""
-        news = set(lacking) - self._lacked
-        if not self._left or (lacking and not news):
-            return False
-        self._left -= 1
-        self._lacked |= news
-        return True
-
-
-def retry_overtaken(
-    work: Callable[[], Answer], kind: type[Kind], before_next: Callable[[Kind], object] = lambda _error: None
-) -> Answer:
-    """Return what work gives, begun again as often as the kind of change allows.
-
-    Args:
-        work: Raises an error of that kind where it was overtaken.
-        kind: Of change; each has its bound.
-        before_next: Called before each further attempt.
-
-    Raises:
-        Overtaken: It was once more, or lacks what it lacked before.
-    """
-    attempts = Attempts(kind.most_again)
-    while True:
-        try:
-            return work()
-        except kind as error:
-            if not attempts.are_worthwhile(*error.lacking):
-                raise
-            before_next(error)
-
-
-# Short names for the state of what is served.
 
 KEPT_S = 60.0
 """How long the state of a layer is taken as found: there may be one file per date, and many tiles a second."""
@@ -296,61 +245,3 @@ def _state(reader: Reader, variable: VariableInfo, index: int) -> str:
         return reader.revision(variable.name, index)
     except SourceUnavailable:
         return GONE
-
-
-# Answers of one state of their files: those that are written over while they are read are read once more.
-#
-# A reader looks at each file before and after each of its reads (docs/design/reading.md). Here are the answers that
-# take several reads of a file: variables of a composite, operands of a formula, windows of an area.
-
-
-def require_state(layer: Layer, instants: Sequence[Instant], states: PixelStates, services: Services) -> None:
-    """Check that the files of a layer at some of its times are still in the states that they were found in.
-
-    Windows of files have no states of their own: those of a window are compared with those of all cells.
-
-    Raises:
-        SourceChanged: They are not.
-    """
-    if not services.reader(layer).info.is_of_files:
-        return
-    if pixel_states(layer, tuple(instants), services, windows=states.windows) != states:
-        raise SourceChanged(f"layer {layer.id} cannot be read now: its files are being written; try again later")
-
-
-def read_of_one_state(
-    read: Callable[[], Answer],
-    layer: Layer,
-    indexes: tuple[int, ...],
-    services: Services,
-    *,
-    places: tuple[tuple[Window | None, ...], ...] = ((),),
-) -> Answer:
-    """Return what is read of a layer at the times of some indexes; read once more if its files changed meanwhile.
-
-    Args:
-        read: Gives it.
-        layer: That is read.
-        indexes: Into its times.
-        services: What reads it.
-        places: The cells of a mosaic's grid that count: windows by variable, of each place. All of them by default:
-            where scenes come in all the time, that state is never the same twice.
-
-    Raises:
-        SourceChanged: They changed again.
-        Exception: Whatever `read` raised of files that stayed as they were.
-    """
-    if not indexes or not services.reader(layer).info.is_of_files:
-        return read()
-    instants = tuple(layer.times.instants[list(indexes)]) if len(layer.times) else ()
-    own = places if layer.main_variable.is_mosaic else ((),)
-
-    def checked() -> Answer:
-        states = [pixel_states(layer, instants, services, windows=each) for each in own]
-        try:
-            return read()
-        finally:  # what went wrong with a file that changed is no matter
-            for each in states:
-                require_state(layer, instants, each, services)
-
-    return retry_overtaken(checked, SourceChanged)

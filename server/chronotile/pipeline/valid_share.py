@@ -24,7 +24,13 @@ from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
 from chronotile.core.model.raster import valid_pixels
 from chronotile.core.model.time.instants import ONE_NS, TimePart, TimeSelection, TimeSpan
 from chronotile.core.model.types import BoolArray, FloatArray, Instant, InstantArray
-from chronotile.pipeline.revision import dated_revision, describe_part, layer_revision, pixel_revision, time_index
+from chronotile.pipeline.revision import (
+    dated_revision,
+    describe_part,
+    layer_revision,
+    pixel_revision,
+    time_index,
+)
 from chronotile.pipeline.services import Services, reading
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.hrefs import one_look

@@ -11,7 +11,7 @@ from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
 from chronotile.core.errors import ChronotileError, PlanStale, UnknownCollection
 from chronotile.core.model.types import Json
 from chronotile.pipeline.granted import EVERYBODY, restrict
-from chronotile.pipeline.revision import retry_overtaken
+from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pygeoapi.exchange import chosen, fields_of, translate_errors
 

@@ -144,4 +144,4 @@ class MapProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has n
             format=FORMATS[format_],
             background=WHITE if is_opaque else None,
         )
-        return overlay_maps([request], self._services).payload.body
+        return overlay_maps([request], self._services).body

@@ -117,7 +117,7 @@ def test_same_coverage_gives_the_same_bytes(name, services):
 def test_known_etag_reads_nothing(name, services):
     etag = delivered(ONE_DAY, name, served.make_services()).etag
 
-    delivery = deliver_coverage(ONE_DAY, name, services, conditions=Conditions(known=[etag]))
+    delivery = deliver_coverage(ONE_DAY, name, services, conditions=Conditions(client_etags=[etag]))
 
     assert (delivery.unchanged, delivery.etag, bytes_of(delivery)) == (True, etag, b"")
     assert services.readers["s2"].windows_read == []

@@ -137,4 +137,4 @@ def test_dates_that_cannot_be_read_are_told():
     found = extract_place_columns(resolve_place_columns([request_of()], damaged), damaged)
 
     assert found.columns["NDVI"] == (None, None)
-    assert [str(instant)[:10] for instant in found.unreadable] == [DAY]
+    assert [str(instant)[:10] for instant in found.missing.unreadable_times] == [DAY]

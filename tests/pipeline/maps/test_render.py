@@ -61,7 +61,7 @@ def test_a_known_etag_is_answered_without_reading_pixels():
     etag = served.draw_map(request(), services).etag
     services.readers["s2"].windows_read.clear()
 
-    payload = served.draw_map(request(), services, known={etag})
+    payload = served.draw_map(request(), services, client_etags={etag})
 
     assert payload.unchanged
     assert payload.body == b""

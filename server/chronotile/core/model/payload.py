@@ -1,6 +1,6 @@
-"""What a pipeline verb gives back, ready to be sent."""
+"""Payloads: encoded answers of operations, and the times and files that they were made from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chronotile.core.model.grid import Window
@@ -39,39 +39,68 @@ class PixelStates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payload:
-    """An encoded answer."""
+class Missing:
+    """Dates and items that an answer lacks because they could not be read. False if nothing is missing."""
 
-    body: bytes
-    media_type: str
-    etag: str
-    """Strong validator without quotes, made of the resolved target, revision and encoder version."""
-    time: TimeUsed = TimeUsed()
-    timing: tuple[tuple[str, float], ...] = ()
-    """Steps and how long each took, in seconds."""
-    revision: str = ""
-    """Of what it was made of; empty where it does not tell."""
-    states: PixelStates = PixelStates()
-    """Of the pixels it was made of; empty where it does not tell."""
-    unchanged: bool = False
-    """The client holds this answer already: the body is empty, nothing was read."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending: dates that the answer lacks, since they could not be read; clients may cache it briefly."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items that the answer lacks, since they could not be read or lack the variable; as briefly."""
-    unread: tuple[str, ...] = ()
-    """Those of the answer's cube that have the variable: later it may have their values."""
+    unreadable_times: tuple[Instant, ...] = ()
+    """Ascending. A layer without time has none."""
+    skipped_items: tuple[str, ...] = ()
+    """Ids, sorted, of items of mosaics that could not be read or do not have the variable."""
+    unread_items: tuple[str, ...] = ()
+    """The skipped items that have the variable: a later answer may contain their values."""
     note: str = ""
-    """What the answer has in place of what was requested, for its clients; as briefly."""
+    """Sentence for the client about a substitute in the answer, such as outlines instead of pixels."""
+
+    def __bool__(self) -> bool:
+        return bool(self.unreadable_times or self.skipped_items or self.note)
+
+
+NOTHING_MISSING = Missing()
+
+
+def join_missing(parts: Iterable[Missing]) -> Missing:
+    """Return the dates and items that any part lacks, with the first note."""
+    parts = tuple(parts)
+    return Missing(
+        unreadable_times=tuple(sorted({instant for part in parts for instant in part.unreadable_times})),
+        skipped_items=tuple(sorted({item for part in parts for item in part.skipped_items})),
+        unread_items=tuple(sorted({item for part in parts for item in part.unread_items})),
+        note=next((part.note for part in parts if part.note), ""),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayeredPayload:
-    """One answer about several layers."""
+class AnswerHead:
+    """An encoded answer without its body."""
 
-    payload: Payload
-    times: tuple[TimeUsed, ...]
-    """Of each layer."""
+    media_type: str
+    etag: str
+    """Strong validator without quotes, made of the resolved target, its fingerprints and the encoder version."""
+    time: TimeUsed = TimeUsed()
+    unchanged: bool = False
+    """Whether the client has this answer already. The body is empty then, and nothing was read."""
+    missing: Missing = NOTHING_MISSING
+    """An answer that lacks something may be cached for a short time only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload(AnswerHead):
+    """An encoded answer."""
+
+    body: bytes
+    layer_times: tuple[TimeUsed, ...] = ()
+    """Times of each layer, for an answer about several layers."""
+    timing: tuple[tuple[str, float], ...] = ()
+    """Steps with their duration in seconds."""
+    revision: str = ""
+    """Version of the data in the answer; empty if it is not published."""
+    states: PixelStates = PixelStates()
+    """Fingerprints of the files that the answer was made from; empty if they are not published."""
+
+    @property
+    def times(self) -> tuple[TimeUsed, ...]:
+        """The times of each layer."""
+        return self.layer_times or (self.time,)
 
 
 def time_of_all(times: Sequence[TimeUsed]) -> TimeUsed:

@@ -14,6 +14,7 @@ from chronotile.core.model.collection import Finding, LocalisedText
 from chronotile.core.model.crs import Crs
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.payload import NOTHING_MISSING, Missing
 from chronotile.core.model.request import Weights
 from chronotile.core.model.series.analysis import MEAN, Reducer
 from chronotile.core.model.time.instants import ABSENT, TimeSelection
@@ -21,7 +22,6 @@ from chronotile.core.model.types import (
     AnyArray,
     BoolArray,
     Float64Array,
-    Instant,
     InstantArray,
     Int64Array,
     ObjectArray,
@@ -241,10 +241,7 @@ class PlaceValues:
     """(place,)."""
     values: Float64Array
     """(place, time): NaN where too few cells have a value, or the place lies outside the layer."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending: times at which a place has a cell that could not be read."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items of a mosaic that could not be read."""
+    missing: Missing = NOTHING_MISSING
     without_cells: int = 0
     """Places in the layer that hold no cell's centre."""
     offset: int

@@ -54,7 +54,7 @@ from chronotile.jobs.runner.tasks import (
     store_task_results,
     stored_plan,
 )
-from chronotile.pipeline.revision import retry_overtaken
+from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.services import Services
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from chronotile.catalog.limits import Limits
 from chronotile.core.errors import (
     REPLACE_FILES,
     DateUnreadable,
-    SourceChanged,
     StorageFull,
     UnsupportedFormat,
     require_at_most,
@@ -20,9 +19,11 @@ from chronotile.core.extras import require_extra
 from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE, MapFormat
 from chronotile.core.model.grid import Grid
+from chronotile.core.model.payload import Missing, TimeUsed
 from chronotile.core.model.request import IsActive, always_active
 from chronotile.core.model.time.instants import TimeDomain, format_day
-from chronotile.core.model.types import Instant
+from chronotile.pipeline.answer import FilePayload, etag_without
+from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
 from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about, field_attributes
@@ -43,9 +44,8 @@ from chronotile.pipeline.encoders.file_parts import (
     translate_storage_errors,
 )
 from chronotile.pipeline.estimate import require_seconds
-from chronotile.pipeline.revision import fingerprint, retry_overtaken
+from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.unreadable_dates import etag_without
 
 Made = TypeVar("Made")
 
@@ -72,36 +72,25 @@ class CoverageFormat(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoverageDelivery:
-    """A file that is ready to be sent."""
+class CoveragePayload(FilePayload):
+    """A coverage as a file.
 
-    media_type: str
-    etag: str
-    """Strong validator without quotes, made of the resolved target and the format; then, unless the format is streamed,
-    of the bytes of the file, since two workers may compress the same numbers differently."""
-    file_name: str
+    Unless the format is streamed, the ETag contains a checksum of the file, since two workers may compress the same
+    numbers differently.
+    """
+
     grid: Grid
     times: TimeDomain
-    is_open: bool
-    """Whether the times may be others soon (`TimeSelection.is_open`)."""
-    body: Body
-    """To be closed by who takes it, whether all of it was sent or not."""
-    unchanged: bool = False
-    """The client holds this answer already: the body is empty, nothing was read."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending: dates that have no values at some cells, since those could not be read."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items of a mosaic that could not be read."""
     is_cached_for_parts: bool = False
-    """Whether the file is cached when a part of it is requested, so that it is not made again for each."""
+    """Whether the file is cached if a part of it is requested, so that it is not made again for each part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """The part of a file that a client needs."""
 
-    known: Collection[str] = ()
-    """ETags of answers that the client holds; one that still holds is answered without reading pixels."""
+    client_etags: Collection[str] = ()
+    """ETags of answers that the client has; pixels are read only if none of them is current."""
     with_body: bool = True
     """Otherwise it is empty where the format is streamed, and nothing is read: of other formats the body is made for
     its size."""
@@ -121,7 +110,7 @@ def deliver_coverage(
     formats: Mapping[str, CoverageFormat] | None = None,
     conditions: Conditions = WHOLE_FILE,
     is_active: IsActive = always_active,
-) -> CoverageDelivery:
+) -> CoveragePayload:
     """Return the coverage that `request` describes as a file.
 
     All but Zarr is written before this returns, into a file without a name that is gone with its body; of Zarr the
@@ -149,48 +138,48 @@ def deliver_coverage(
         raise UnsupportedFormat(f"f is one of {', '.join(formats)}, not {format_name[:40]!r}", locator="f")
     written = formats[format_name]
 
-    def deliver() -> CoverageDelivery:
+    def deliver() -> CoveragePayload:
         coverage = extract_coverage(request, services)
         described = (about(coverage), *map(field_attributes, coverage.fields))
         key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, described)
-        held = _held(key, conditions.known)
+        etag_of_client = _etag_of_client(key, conditions.client_etags)
         written.check(coverage, services.catalogue.limits)
         body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
-        if held is None and (conditions.with_body or not written.is_streamed):
+        if etag_of_client is None and (conditions.with_body or not written.is_streamed):
             body = _file(key, coverage, written, services, keep=conditions.keep, is_active=is_active)
-        return CoverageDelivery(
+        missing = coverage.missing
+        return CoveragePayload(
             media_type=written.media_type,
-            etag=held or _etag(key, body, written, coverage),
-            unreadable=coverage.unreadable,
-            left_out=coverage.left_out,
+            etag=etag_of_client or _etag(key, body, written, missing),
+            missing=missing,
             file_name=coverage_file_name(coverage, written.extension),
             grid=coverage.grid,
             times=coverage.times,
-            is_open=request.time.is_open and len(coverage.times) > 0,
+            time=TimeUsed(is_open=request.time.is_open and len(coverage.times) > 0),
             body=body,
-            unchanged=held is not None,
-            is_cached_for_parts=_is_cacheable(body, written, coverage, services),
+            unchanged=etag_of_client is not None,
+            is_cached_for_parts=_is_cacheable(body, written, missing, services),
         )
 
-    return retry_overtaken(deliver, SourceChanged)
+    return retry_if_files_change(deliver)
 
 
-def _held(key: str, known: Collection[str]) -> str | None:
-    """The ETag under which the client holds the file, in whichever bytes, if it does."""
-    if key in known:
+def _etag_of_client(key: str, client_etags: Collection[str]) -> str | None:
+    """The ETag under which the client has the file, with any checksum; `None` if it does not have it."""
+    if key in client_etags:
         return key
-    return min((etag for etag in known if etag.startswith(f"{key}-")), default=None)
+    return min((etag for etag in client_etags if etag.startswith(f"{key}-")), default=None)
 
 
-def _etag(key: str, body: Body, written: CoverageFormat, coverage: ReadCoverage) -> str:
-    etag = etag_without(key, coverage.unreadable, coverage.left_out)
+def _etag(key: str, body: Body, written: CoverageFormat, missing: Missing) -> str:
+    etag = etag_without(key, missing)
     if written.is_streamed or not isinstance(body, SizedBody):
         return etag
     return f"{etag}-{body.checksum()}"
 
 
-def _is_cacheable(body: Body, written: CoverageFormat, coverage: ReadCoverage, services: Services) -> bool:
-    is_whole = not (written.is_streamed or coverage.unreadable or coverage.left_out)
+def _is_cacheable(body: Body, written: CoverageFormat, missing: Missing, services: Services) -> bool:
+    is_whole = not (written.is_streamed or missing)
     return is_whole and body.size is not None and services.caches.files.has_room_for(body.size)
 
 
@@ -210,7 +199,7 @@ def _file(
 
     def make_and_keep() -> None:
         body = make()
-        own.append(_cached(key, body, services) if _is_cacheable(body, written, coverage, services) else body)
+        own.append(_cached(key, body, services) if _is_cacheable(body, written, coverage.missing, services) else body)
 
     services.caches.making.get_or_make(key, make_and_keep, is_active=is_active)
     return own[0] if own else make()
@@ -293,7 +282,9 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) 
             coverage.close_dates()
         else:
             coverage.require_states()
-        if coverage.unreadable and all(len(each.instants) == len(coverage.times) for each in coverage.found):
+        if coverage.missing.unreadable_times and all(
+            len(each.instants) == len(coverage.times) for each in coverage.found
+        ):
             raise DateUnreadable(
                 f"none of the requested dates of {coverage.collection.id} can be read; {REPLACE_FILES}"
             )

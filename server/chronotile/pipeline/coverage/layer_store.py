@@ -1,21 +1,23 @@
 """Give me this layer as a Zarr store: its metadata, and single chunks of its native grid."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import orjson
 
-from chronotile.core.errors import InvalidParameter, SourceChanged, StateGone, UnknownPath
+from chronotile.core.errors import InvalidParameter, StateGone, UnknownPath
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import ChunkRequest, StoreRequest
 from chronotile.core.model.grid import Grid, Window
-from chronotile.core.model.payload import Payload, PixelStates, TimeUsed
+from chronotile.core.model.payload import Missing, Payload, TimeUsed
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.request import IsActive, always_active
 from chronotile.core.model.types import Json, NumberArray
+from chronotile.pipeline.answer import PixelTarget, make_answer
 from chronotile.pipeline.caches.served_axes import TimeAxis
+from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.coverage.cells import grid_of
 from chronotile.pipeline.coverage.extract import NativeCells, coverage_field
 from chronotile.pipeline.coverage.grid import is_upright
@@ -33,9 +35,9 @@ from chronotile.pipeline.encoders.coverage.zarr3 import (
     shape_of,
 )
 from chronotile.pipeline.resolve_series import layer_with_values
-from chronotile.pipeline.revision import fingerprint, pixel_states, require_state, retry_overtaken, revision_of_states
+from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services, reading
-from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.bisect_damage import dates_around_damage
 from chronotile.readers.reader import BlockShape
 
@@ -122,7 +124,7 @@ def read_chunk(chunk: StoreChunk, lacking: UnreadableDates) -> NumberArray:
         return Pixels(cells.read(lacking.reader, field, indexes=some, rows=rows))
 
     with reading(layer):
-        parts = list(dates_around_damage(read, list(chunk.times), lacking.teller(layer.main_variable)))
+        parts = list(dates_around_damage(read, list(chunk.times), lacking.reporter(layer.main_variable)))
         lacking.require_all()
     # Several parts without a damaged date: all were read again, after a fault that had passed by then.
     return np.concatenate([pixels.numbers for _place, pixels in parts])
@@ -168,29 +170,33 @@ def describe_store(request: StoreRequest, services: Services) -> StoreDescriptio
     return StoreDescription(group=group_document(attributes, arrays), arrays=arrays, revision=shape.revision)
 
 
-def encode_document(document: Json, description: StoreDescription, *, known: Collection[str] = ()) -> Payload:
+def encode_document(document: Json, description: StoreDescription, *, client_etags: Collection[str] = ()) -> Payload:
     """Return a document of a store as it is sent; without a body where the client holds it."""
     body = orjson.dumps(document)
     etag = fingerprint("zarr", body)
-    is_held = etag in known
+    is_unchanged = etag in client_etags
     return Payload(
-        body=b"" if is_held else body,
+        body=b"" if is_unchanged else body,
         media_type=DOCUMENT_TYPE,
         etag=etag,
         revision=description.revision,
-        unchanged=is_held,
+        unchanged=is_unchanged,
     )
 
 
 def deliver_chunk(
-    request: ChunkRequest, services: Services, *, known: Collection[str] = (), is_active: IsActive = always_active
+    request: ChunkRequest,
+    services: Services,
+    *,
+    client_etags: Collection[str] = (),
+    is_active: IsActive = always_active,
 ) -> Payload:
     """Return a chunk of a store, compressed.
 
     Args:
         request: The store, the array and the chunk.
         services: What to read it with.
-        known: ETags of answers that the client holds; one that is still current is answered without reading pixels.
+        client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
         is_active: Whether the client still waits.
 
     Raises:
@@ -209,48 +215,42 @@ def deliver_chunk(
     if request.store.revision is None:  # a revision names all dates
         _require_meaning(request, shape, services, indexes=_times_of(node, numbers))
     if isinstance(node, CfVariable):
-        return _coordinate(node, numbers, shape, known=known)
+        return _coordinate(node, numbers, shape, client_etags)
     place = (0,) * (3 - len(numbers)) + numbers
     chunk = StoreChunk(shape=shape, field=node, place=ChunkShape(*place))
-    return retry_overtaken(lambda: _delivered(chunk, services, known=known, is_active=is_active), SourceChanged)
+    return retry_if_files_change(lambda: _deliver_pixels(chunk, services, client_etags, is_active))
 
 
-def _delivered(chunk: StoreChunk, services: Services, *, known: Collection[str], is_active: IsActive) -> Payload:
+def _deliver_pixels(
+    chunk: StoreChunk, services: Services, client_etags: Collection[str], is_active: IsActive
+) -> Payload:
     shape, layer = chunk.shape, chunk.shape.layer
     instants = tuple(shape.times.instants[chunk.times.start : chunk.times.stop]) if len(shape.times) else ()
     states = pixel_states(layer, instants, services, chunk.cells.enclosing)
     described = (shape.layout, field_attributes(shape.fields[0]))
     which = (*chunk.place, shape.starts[chunk.times.start : chunk.times.stop].tolist())
     etag = fingerprint("chunk", ENCODER_VERSION, revision_of_states(layer, states), described, which)
-    if etag in known:
-        return _payload(b"", etag, states, unchanged=True)
+    if etag in client_etags:
+        return Payload(body=b"", media_type=CHUNK_TYPE, etag=etag, states=states, unchanged=True)
+    time = TimeUsed(instants=instants[::-1])
+    target = PixelTarget(layer=layer, time_used=time, states=states, services=services, etag=etag)
 
-    def make() -> bytes:
+    def make() -> tuple[bytes, Missing]:
         size = 3 * chunk.nbytes
-        try:
-            with services.memory.taking(size, alternative=NOTHING_TO_SPARE, locator="chunk", is_active=is_active):
-                lacking = UnreadableDates(layer, services)
-                body = encode_field_chunk(read_chunk(chunk, lacking), shape.chunks, chunk.field)
-                return complete(body, lacking)
-        finally:  # what went wrong with a file that changed is no matter
-            require_state(layer, instants, states, services)
+        with services.memory.taking(size, alternative=NOTHING_TO_SPARE, locator="chunk", is_active=is_active):
+            lacking = UnreadableDates(layer, services)
+            return encode_field_chunk(read_chunk(chunk, lacking), shape.chunks, chunk.field), lacking.missing
 
-    payload = replace(_payload(b"", etag, states), time=TimeUsed(instants=instants[::-1]))
-    try:
-        return replace(payload, body=services.caches.payloads.get_or_make(etag, make, is_active=is_active))
-    except IncompleteAnswer as answer:
-        return answer.in_place_of(payload)
+    return make_answer(target.payload(CHUNK_TYPE), [target], make, services.caches.payloads, is_active=is_active)
 
 
-def _payload(body: bytes, etag: str, states: PixelStates, *, unchanged: bool = False) -> Payload:
-    return Payload(body=body, media_type=CHUNK_TYPE, etag=etag, states=states, unchanged=unchanged)
-
-
-def _coordinate(node: CfVariable, numbers: tuple[int, ...], shape: StoreShape, *, known: Collection[str]) -> Payload:
+def _coordinate(
+    node: CfVariable, numbers: tuple[int, ...], shape: StoreShape, client_etags: Collection[str]
+) -> Payload:
     etag = fingerprint("zarr", ENCODER_VERSION, shape.revision, node.name, numbers)
-    is_held = etag in known
-    body = b"" if is_held else encode_variable_chunk(node, numbers[0] if numbers else 0)
-    return _payload(body, etag, PixelStates(), unchanged=is_held)
+    is_unchanged = etag in client_etags
+    body = b"" if is_unchanged else encode_variable_chunk(node, numbers[0] if numbers else 0)
+    return Payload(body=body, media_type=CHUNK_TYPE, etag=etag, unchanged=is_unchanged)
 
 
 def _shape(request: StoreRequest, services: Services) -> StoreShape:

@@ -11,16 +11,16 @@ import numpy as np
 from chronotile.core.model.collection import Collection
 from chronotile.core.model.coverage import RUN_BYTES, CoverageField
 from chronotile.core.model.grid import Grid, Window
-from chronotile.core.model.payload import PixelStates
+from chronotile.core.model.payload import Missing, PixelStates, join_missing
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.time.instants import TimeDomain
-from chronotile.core.model.types import Instant, Int64Array, NumberArray
+from chronotile.core.model.types import Int64Array, NumberArray
 from chronotile.core.read_cost import BLOCK_S, VALUE_S
+from chronotile.pipeline.changed_files import require_unchanged_files
 from chronotile.pipeline.coverage.grid import Inside
 from chronotile.pipeline.coverage.numbers import nodata_of, nothing
-from chronotile.pipeline.revision import require_state
 from chronotile.pipeline.services import Services, reading
-from chronotile.pipeline.unreadable_dates import UnreadableDates, instants_of_all, items_of_all
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.bisect_damage import dates_around_damage
 from chronotile.readers.reader import Along, BlockShape, Reader
 
@@ -199,7 +199,7 @@ class ReadCoverage:
         if not self.is_lenient or lacking.is_closed:
             return read(indexes).numbers
         variable = whole.layer.main_variable
-        parts = list(dates_around_damage(read, indexes, lacking.teller(variable)))
+        parts = list(dates_around_damage(read, indexes, lacking.reporter(variable)))
         if not parts:
             lacking.require_source(variable, indexes, (0, 0))
         if len(parts) == 1 and len(parts[0][1].numbers) == len(indexes):
@@ -210,14 +210,9 @@ class ReadCoverage:
         return numbers
 
     @property
-    def unreadable(self) -> tuple[Instant, ...]:
-        """Ascending, of what was read so far: dates that have no values at some cells, since those cannot be read."""
-        return instants_of_all(self.found)
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Ids of items of a mosaic that could not be read so far."""
-        return items_of_all(self.found)
+    def missing(self) -> Missing:
+        """The dates and items that could not be read so far. An unreadable date has values at other cells."""
+        return join_missing(field_found.missing for field_found in self.found)
 
     def reading_seconds(self) -> float:
         """Return the processor time of reading all numbers.
@@ -241,7 +236,7 @@ class ReadCoverage:
         for each, indexes, states in zip(self.fields, self.indexes, self.states, strict=True):
             there = indexes[indexes != ABSENT].tolist()
             instants = each.layer.times.instants[there] if len(each.layer.times) else ()
-            require_state(each.layer, tuple(instants), states, self.services)
+            require_unchanged_files(each.layer, tuple(instants), states, self.services)
 
     def close_dates(self) -> None:
         """Let reading fail from now on where a date cannot be read: the headers of the answer are fixed already."""

@@ -10,11 +10,10 @@ from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.extras import require_extra
 from chronotile.core.model.number_text import statistics
-from chronotile.core.model.payload import TimeUsed, time_of_all
+from chronotile.core.model.payload import Missing, TimeUsed, join_missing, time_of_all
 from chronotile.core.model.places import ChosenPlaces, PlaceValuesRequest
 from chronotile.core.model.request import IsActive, always_active
 from chronotile.core.model.time.instants import ABSENT, DEFAULT
-from chronotile.core.model.types import Instant
 from chronotile.pipeline.encoders.file_parts import FileParts, translate_storage_errors
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS, write_place_file
 from chronotile.pipeline.revision import fingerprint
@@ -40,10 +39,7 @@ class PlaceColumns:
 
     columns: Mapping[str, tuple[float | None, ...]]
     """(place,) by the id of the layer, as text has them: `None` where there is no value."""
-    unreadable: tuple[Instant, ...]
-    """Ascending: times at which a place has a cell that could not be read."""
-    left_out: tuple[str, ...]
-    """Ids of items of mosaics that could not be read."""
+    missing: Missing
     without_cells: Mapping[str, int]
     """Places that hold no cell's centre, by the id of each layer that has some."""
 
@@ -88,8 +84,7 @@ def extract_place_columns(
     rows = ((each.layer, statistics(each.values[:, 0], reducer=each.reducer).tolist()) for each in found)
     return PlaceColumns(
         {layer: tuple(None if isnan(value) else value for value in row) for layer, row in rows},
-        tuple(sorted({instant for each in found for instant in each.unreadable})),
-        tuple(sorted({item for each in found for item in each.left_out})),
+        join_missing(values.missing for values in found),
         {each.layer: each.without_cells for each in found if each.without_cells},
     )
 

@@ -14,13 +14,15 @@ from chronotile.core.extras import has_extra, require_extra
 from chronotile.core.model.animation import AnimationRequest, Film, Frame
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import AnimationFormat
-from chronotile.core.model.payload import PixelStates, TimeUsed
+from chronotile.core.model.payload import PixelStates, TimeUsed, join_missing
 from chronotile.core.model.raster import Picture
 from chronotile.core.model.request import IsActive, MapRequest, always_active, require_active
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import ABSENT, DAY, Period, TimePart, TimeSelection, TimeSpan, format_day
 from chronotile.core.model.types import Instant
 from chronotile.core.stats.period_means import periods_of
+from chronotile.pipeline.answer import FilePayload, mark_missing, times_without
+from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.encoders.animation.animation import encode_animation
 from chronotile.pipeline.encoders.animation.mp4 import LARGE_PIXELS
 from chronotile.pipeline.encoders.file_parts import (
@@ -48,10 +50,9 @@ from chronotile.pipeline.maps.resolve import (
 from chronotile.pipeline.maps.times import anomaly_title
 from chronotile.pipeline.mosaics import native_windows
 from chronotile.pipeline.resolve_series import instants_of, selection_of
-from chronotile.pipeline.revision import fingerprint, read_of_one_state
+from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.cards import Lettering, lay_cards
-from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, items_of_all, time_without
 
 YEAR = 12
 """Months."""
@@ -142,31 +143,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnimationDelivery:
-    """A time-lapse that is ready to be sent."""
+class AnimationPayload(FilePayload):
+    """An animation as a file. Its times are those of all frames."""
 
-    media_type: AnimationFormat
-    etag: str
-    """Strong validator without quotes, made of the resolved frames."""
-    file_name: str
-    time: TimeUsed
-    """Of all frames."""
     frames: int
-    """How many there are."""
+    """Number of frames."""
     requested_frames: int
-    """How many there would be of all requested times."""
-    body: Body
-    """To be closed by who takes it, whether all of it was sent or not."""
-    states: tuple[tuple[TimeUsed, PixelStates], ...] = ()
-    """Of the pixels of each frame."""
-    unchanged: bool = False
-    """The client holds this answer already: the body is empty, nothing was read."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending: dates that are left out, as they cannot be read."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items of mosaics that frames lack, as they cannot be read."""
-    note: str = ""
-    """What frames have in place of what was requested."""
+    """Number of frames for all requested times; larger than `frames` if only the newest were requested."""
+    frame_states: tuple[tuple[TimeUsed, PixelStates], ...]
+    """Times and fingerprints of each frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +170,7 @@ class _Resolved:
 
     shots: tuple[_Shot, ...]
     lettering: Lettering
-    delivery: AnimationDelivery
+    payload: AnimationPayload
     """Without its body."""
 
 
@@ -195,38 +180,38 @@ def usual_format() -> AnimationFormat:
 
 
 def find_animation(
-    request: AnimationRequest, services: Services, *, known: Collection[str] = (), with_body: bool = True
-) -> AnimationDelivery | None:
+    request: AnimationRequest, services: Services, *, client_etags: Collection[str] = (), with_body: bool = True
+) -> AnimationPayload | None:
     """Return what can be answered at once, `None` where `render_animation` has frames to make; reads no pixels.
 
     Args:
         request: What to show.
         services: What to show it with.
-        known: ETags of answers that the client holds.
+        client_etags: ETags of answers that the client has.
         with_body: Otherwise it is empty: for who wants to know what it would be.
 
     Raises:
         ChronotileError: As `render_animation`, of what is known before frames are made.
     """
-    return _find_animation(_resolved(request, services), services, known=known, with_body=with_body)
+    return _find_animation(_resolved(request, services), services, client_etags=client_etags, with_body=with_body)
 
 
 def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, each by its name
     request: AnimationRequest,
     services: Services,
     *,
-    known: Collection[str] = (),
+    client_etags: Collection[str] = (),
     pictures: Iterable[Picture | None] | None = None,
     scratch: Scratch = TEMPORARY,
     most_bytes: int | None = None,
     is_active: IsActive = always_active,
-) -> AnimationDelivery:
+) -> AnimationPayload:
     """Read, paint, letter and encode the frames that `request` describes, one after the other, on white.
 
     Args:
         request: What to show.
         services: What to show it with.
-        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
         pictures: Of all frames, where `draw_frames` gave them before; else they are drawn. `None` is left out.
         scratch: Where the file is written.
         most_bytes: The most that it may have; by default what requests may.
@@ -243,10 +228,10 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         ChronotileError: A name, time or parameter is not accepted, or the layer has no times.
     """
     resolved = _resolved(request, services)
-    found = _find_animation(resolved, services, known=known, with_body=True)
+    found = _find_animation(resolved, services, client_etags=client_etags, with_body=True)
     if found is not None:
         return found
-    shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
+    shown, shots, payload = request.shown, resolved.shots, resolved.payload
     require_seconds(_seconds(shots), services, alternative=FEWER_FRAMES, locator="step")
     film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
     pixels = shown.grid.width * shown.grid.height
@@ -258,14 +243,11 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     with _memory(size, services, is_active), translate_storage_errors():
         frames = _frames(pictures, resolved.lettering)
         body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
-    found_of_shots = [shot.target.found for shot in shots]
-    unreadable, left_out = instants_of_all(found_of_shots), items_of_all(found_of_shots)
-    note = next((each.note for each in found_of_shots if each.note), "")
-    if unreadable or left_out or note:
-        etag = etag_without(delivery.etag, unreadable, (*left_out, *((note,) if note else ())))
-        time = time_without(delivery.time, unreadable)
-        return replace(delivery, body=body, etag=etag, time=time, unreadable=unreadable, left_out=left_out, note=note)
-    return replace(delivery, body=_cached(body, delivery.etag, services))
+    missing = join_missing(shot.target.unreadable.missing for shot in shots)
+    if missing:
+        time = times_without(payload.time, missing.unreadable_times)
+        return mark_missing(replace(payload, body=body, time=time), missing)
+    return replace(payload, body=_cache_if_small(body, payload.etag, services))
 
 
 def estimate_animation(request: AnimationRequest, services: Services) -> float:
@@ -324,7 +306,7 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
         _check_pixels(request, sum(len(each.instants + each.base) for each in used), services)
     lettering = _lettering(request, layer, style, shots)
     states = [shot.target.etag for shot in shots]
-    delivery = AnimationDelivery(
+    payload = AnimationPayload(
         media_type=request.format,
         etag=fingerprint("animation", FILE_VERSION, states, lettering, request.fps, request.format),
         file_name=_file_name(layer, shots, request.format),
@@ -332,21 +314,21 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
         frames=len(shots),
         requested_frames=len(requested_frames),
         body=Whole(b""),
-        states=tuple((shot.target.time_used, shot.target.states) for shot in shots),
+        frame_states=tuple((shot.target.time_used, shot.target.states) for shot in shots),
     )
-    return _Resolved(shots=shots, lettering=lettering, delivery=delivery)
+    return _Resolved(shots=shots, lettering=lettering, payload=payload)
 
 
 def _find_animation(
-    resolved: _Resolved, services: Services, *, known: Collection[str], with_body: bool
-) -> AnimationDelivery | None:
-    delivery = resolved.delivery
-    if delivery.etag in known:
-        return replace(delivery, unchanged=True)
+    resolved: _Resolved, services: Services, *, client_etags: Collection[str], with_body: bool
+) -> AnimationPayload | None:
+    payload = resolved.payload
+    if payload.etag in client_etags:
+        return replace(payload, unchanged=True)
     if not with_body:
-        return delivery
-    cached = services.caches.payloads.get(delivery.etag)
-    return None if cached is None else replace(delivery, body=Whole(cached))
+        return payload
+    cached = services.caches.payloads.get(payload.etag)
+    return None if cached is None else replace(payload, body=Whole(cached))
 
 
 def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
@@ -370,7 +352,7 @@ def _drawn_frame(shot: _Shot) -> Picture:
     target = shot.target
     draw = partial(draw_picture, shot.request, target)
     places = (native_windows(target.layer, shot.request.grid),)
-    return read_of_one_state(draw, target.layer, target.times.indexes, target.services, places=places)
+    return read_unchanged_files(draw, target.layer, target.times.indexes, target.services, places=places)
 
 
 def _memory(size: int, services: Services, is_active: IsActive) -> AbstractContextManager[None]:
@@ -427,7 +409,7 @@ def _date_text(shot: _Shot) -> str:
     return f"{text} minus {first if first == last else f'{first} to {last}'}"
 
 
-def _cached(body: FileParts, etag: str, services: Services) -> Body:
+def _cache_if_small(body: FileParts, etag: str, services: Services) -> Body:
     """The file; a small one is cached like a picture, since it took long and pages show it again."""
     if body.size > IN_MEMORY_BYTES:
         return body

@@ -44,17 +44,17 @@ def draw_legend(
     services: Services,
     *,
     shape: LegendShape = UPRIGHT,
-    known: Collection[str] = (),
+    client_etags: Collection[str] = (),
 ) -> Payload:
     """Return the legend of a style, of a shape unless it is a document for programs.
 
     Raises:
         ChronotileError: A name or parameter is not accepted.
     """
-    legend, etag = _resolved(request, extension, services, shape)
-    unchanged = etag in known
-    body = b"" if unchanged else _draw(extension, legend, shape)
-    return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag, unchanged=unchanged)
+    legend, etag = _resolve_legend(request, extension, services, shape)
+    is_unchanged = etag in client_etags
+    body = b"" if is_unchanged else _draw(extension, legend, shape)
+    return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag, unchanged=is_unchanged)
 
 
 def draw_legends(
@@ -63,7 +63,7 @@ def draw_legends(
     services: Services,
     *,
     shape: LegendShape = UPRIGHT,
-    known: Collection[str] = (),
+    client_etags: Collection[str] = (),
 ) -> Payload:
     """Return the legends of several layers as one, the first above; as JSON, `legends` lists them.
 
@@ -71,9 +71,9 @@ def draw_legends(
         ChronotileError: A name or parameter is not accepted, or the picture would be too large.
     """
     own = replace(shape, width=None, height=None)
-    legends = [_resolved(request, extension, services, own) for request in requests]
+    legends = [_resolve_legend(request, extension, services, own) for request in requests]
     etag = fingerprint("legends", shape, [etag for _legend, etag in legends])
-    if etag in known:
+    if etag in client_etags:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
     if extension == "png":
         sizes = [_size(legend, own) for legend, _etag in legends]
@@ -92,7 +92,7 @@ class _Legend:
     units: str
 
 
-def _resolved(
+def _resolve_legend(
     request: LegendRequest, extension: LegendFormat, services: Services, shape: LegendShape
 ) -> tuple[_Legend, str]:
     """The legend and its ETag."""

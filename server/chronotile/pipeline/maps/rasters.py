@@ -58,7 +58,7 @@ def drawing_seconds(grid: Grid, target: MapTarget) -> float:
         SourceUnavailable: The source is gone.
     """
     used = target.time_used
-    instants = (*used.instants, *used.base, *(each for group in target.held_against or () for each in group))
+    instants = (*used.instants, *used.base, *(each for group in target.reference_groups or () for each in group))
     indexes = {
         each.name: sorted({time_index(each.times.instants, instant) for instant in instants}) or [0]
         for each in target.layer.variables
@@ -96,7 +96,7 @@ def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
 
 def _values_or_changes(plan: MapPlan | UnwarpedPlan, target: MapTarget) -> MapValues:
     """Return the values over the shown times, or their difference or anomaly."""
-    against, kind, usual = target.held_against, target.anomaly, target.usual
+    against, kind, usual = target.reference_groups, target.anomaly, target.usual
     read: Callable[..., MapValues] = partial(_values, plan, target=target, variable=target.layer.main_variable)
     if usual is not None:
         read = _less_usual_values(read, usual)
@@ -179,7 +179,7 @@ def of_all_variables(
     if any(plan is None for plan in plans):
         return None
     while True:
-        lacking = target.found.instants
+        lacking = target.unreadable.instants
         instants = tuple(each for each in target.time_used.instants if each not in lacking)
         if lacking and not instants:
             raise DateUnreadable(
@@ -187,7 +187,7 @@ def of_all_variables(
             )
         planned = zip(plans, variables, strict=True)
         made = make(_values(plan, instants, target, variable) for plan, variable in planned if plan is not None)
-        if target.found.instants == lacking:
+        if target.unreadable.instants == lacking:
             return made
 
 
@@ -273,9 +273,9 @@ def _readable(
         try:
             with target.watch.step("read"), reading(target.layer):
                 try:
-                    pixels = plan.read(target.found.reader, variable, index)
+                    pixels = plan.read(target.unreadable.reader, variable, index)
                 except DateUnreadable as error:
-                    target.found.tell(variable, index, error)
+                    target.unreadable.report(variable, index, error)
                     raise
         except DateUnreadable as error:
             failure = error

@@ -2,19 +2,22 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from chronotile.core.errors import SourceChanged, TooManyPieces, UnsupportedFormat, require_at_most
+from chronotile.core.errors import TooManyPieces, UnsupportedFormat, require_at_most
 from chronotile.core.model.collection import Composite
 from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
 from chronotile.core.model.grid import Grid
-from chronotile.core.model.payload import LayeredPayload, Payload, time_of_all
+from chronotile.core.model.payload import Missing, Payload, join_missing, time_of_all
 from chronotile.core.model.raster import Picture, Raster, RgbaPicture
 from chronotile.core.model.request import Backdrop, IsActive, MapRequest, always_active
 from chronotile.core.model.style import Style
 from chronotile.core.model.types import BoolArray, Float32Array, Float64Array, FloatArray, IndexArray
+from chronotile.pipeline.answer import find_answer, make_answer
+from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff
 from chronotile.pipeline.estimate import require_seconds
@@ -28,73 +31,98 @@ from chronotile.pipeline.maps.rasters import (
 )
 from chronotile.pipeline.maps.resolve import MapTarget, resolve_map, shown_units
 from chronotile.pipeline.maps.stand_ins import footprints_note, footprints_picture
-from chronotile.pipeline.revision import fingerprint, require_state, retry_overtaken
+from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.overlay import on_backdrop, overlay
 from chronotile.pipeline.styling.paint import blank_pixels, composite_picture, paint, paint_band, stack_strips
 from chronotile.pipeline.styling.restyle import with_colouring, with_range
-from chronotile.pipeline.unreadable_dates import IncompleteAnswer, complete
 
 
 def overlay_maps(
     requests: Sequence[MapRequest],
     services: Services,
     *,
-    known: Collection[str] = (),
+    client_etags: Collection[str] = (),
     is_active: IsActive = always_active,
-) -> LayeredPayload:
-    """Read, paint, lay over one another and encode the pictures that `requests` describe, the first at the bottom.
+) -> Payload:
+    """Read, paint, overlay and encode the pictures of several requests; the first is at the bottom.
+
+    If a request selects several times, unreadable ones are skipped and listed in `missing`. If files change
+    meanwhile, everything is repeated.
 
     Args:
-        requests: One or more, all of one grid, format and background.
-        services: What to show them with.
-        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        requests: One or more, with the same grid, format and background.
+        services: The services that read the layers.
+        client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
         is_active: Whether the client still waits; called while a large picture waits for memory.
 
     Returns:
-        The picture; where the layers have no pixels, a transparent one. Of several times, one that is damaged while its
-        source is there is left out, and among `unreadable`.
+        The picture; transparent outside the layers.
 
     Raises:
-        LimitExceeded: The picture, or all layers and times it is made of, are more than `limits` allow, or take more
-            memory than there is for one answer.
+        LimitExceeded: The picture is too large, has too many times, or needs more memory than one answer may take.
         ServerBusy: Other large answers take the memory.
         ClientGone: The client disconnected.
-        SourceUnavailable: A source is away, or none of the times can be read.
+        SourceUnavailable: A source is unreachable, or none of the times can be read.
         ChronotileError: A name, time or parameter is not accepted.
     """
 
-    def draw(targets: Sequence[MapTarget]) -> bytes:
-        _check_seconds(requests[0].grid, targets, services)
-        try:
-            size = map_bytes(requests, targets)
-            with memory_for_map(requests[0].grid, size, services.memory, is_active):
-                body = _encode(requests, [replace(target, is_active=is_active) for target in targets])
-            return complete(body, *(target.found for target in targets))
-        finally:  # what went wrong with a file that changed is no matter
-            for target in targets:
-                used = target.time_used
-                require_state(target.layer, used.instants + used.base, target.states, target.services)
-
-    def answer() -> LayeredPayload:
-        targets, payload = _resolved_layers(requests, services)
-        found = _known_or_cached(payload, services, known)
-        if found is not None:
-            return _layered(found, targets)
+    def overlay_current_files() -> Payload:
+        targets, payload = _resolve_maps(requests, services)
         cache = services.caches.payloads
-        try:
-            body = cache.get_or_make(payload.etag, lambda: draw(targets), is_active=is_active)
-            payload = replace(payload, body=body)
-        except IncompleteAnswer as incomplete:
-            payload = incomplete.in_place_of(payload)
-        # The steps of several layers are not told apart.
-        return _layered(replace(payload, timing=targets[0].watch.steps) if len(targets) == 1 else payload, targets)
+        answer = find_answer(payload, client_etags, cache.get)
+        if answer is not None:
+            return replace(answer, timing=()) if answer.unchanged else answer
+        draw = partial(_draw, requests, [replace(target, is_active=is_active) for target in targets], services)
+        answer = make_answer(payload, targets, draw, cache, is_active=is_active)
+        # The steps of several layers are not measured separately.
+        return replace(answer, timing=targets[0].watch.steps) if len(targets) == 1 else answer
 
-    return retry_overtaken(answer, SourceChanged)
+    return retry_if_files_change(overlay_current_files)
+
+
+def find_overlay(
+    requests: Sequence[MapRequest], services: Services, *, client_etags: Collection[str] = ()
+) -> Payload | None:
+    """Return the answer of `overlay_maps` if the client or the cache has it, else `None`; reads no pixels.
+
+    Raises:
+        ChronotileError: As `overlay_maps`, for errors that are found before pixels are read.
+    """
+    _targets, payload = _resolve_maps(requests, services)
+    answer = find_answer(payload, client_etags, services.caches.payloads.get)
+    return None if answer is None else replace(answer, timing=() if answer.unchanged else answer.timing)
+
+
+def _resolve_maps(requests: Sequence[MapRequest], services: Services) -> tuple[list[MapTarget], Payload]:
+    """The targets, and the answer without its body. An answer about one layer has the ETag of its target."""
+    targets = [resolve_map(request, services) for request in requests]
+    media_type = requests[0].format
+    if len(targets) == 1:
+        return targets, targets[0].payload(media_type)
+    _check_size_of_all(requests[0].grid, targets, services)
+    if media_type in VALUE_FORMATS:
+        raise UnsupportedFormat("several layers together have no values", locator="format")
+    times = tuple(target.time_used for target in targets)
+    return targets, Payload(
+        body=b"",
+        media_type=media_type,
+        etag=fingerprint("overlay", *(target.etag for target in targets)),
+        time=time_of_all(times),
+        layer_times=times,
+    )
+
+
+def _draw(requests: Sequence[MapRequest], targets: Sequence[MapTarget], services: Services) -> tuple[bytes, Missing]:
+    grid = requests[0].grid
+    _check_seconds(grid, targets, services)
+    with memory_for_map(grid, map_bytes(requests, targets), services.memory, targets[0].is_active):
+        body = _encode(requests, targets)
+    return body, join_missing(target.unreadable.missing for target in targets)
 
 
 QUICK_TIMES, QUICK_PIXELS = 4, 1 << 22
-"""Maps of no more times, all layers together, and of no more pixels of them, take less than two seconds."""
+"""Maps of at most so many times and pixels times dates, all layers together, take less than two seconds."""
 
 
 def _check_seconds(grid: Grid, targets: Sequence[MapTarget], services: Services) -> None:
@@ -104,57 +132,6 @@ def _check_seconds(grid: Grid, targets: Sequence[MapTarget], services: Services)
     seconds = sum(drawing_seconds(grid, target) for target in targets)
     fewer = "request a smaller picture, fewer layers or fewer dates"
     require_seconds(seconds, services, alternative=fewer, locator="time")
-
-
-def find_overlay(
-    requests: Sequence[MapRequest], services: Services, *, known: Collection[str] = ()
-) -> LayeredPayload | None:
-    """Return what `overlay_maps` would if the client or the cache has it, `None` if it is to be drawn; reads no pixels.
-
-    Args:
-        requests: As for `overlay_maps`.
-        services: What to show them with.
-        known: ETags of answers that the client holds.
-
-    Raises:
-        ChronotileError: As `overlay_maps`, of what is known before pixels are read.
-    """
-    targets, payload = _resolved_layers(requests, services)
-    found = _known_or_cached(payload, services, known)
-    return None if found is None else _layered(found, targets)
-
-
-def _resolved_layers(requests: Sequence[MapRequest], services: Services) -> tuple[list[MapTarget], Payload]:
-    """What the layers show, and the answer without its body; that of one layer has the layer's own ETag."""
-    targets = [resolve_map(request, services) for request in requests]
-    target, media_type = targets[0], requests[0].format
-    if len(targets) == 1:
-        return targets, Payload(
-            body=b"",
-            media_type=media_type,
-            etag=target.etag,
-            time=target.time_used,
-            timing=target.watch.steps,
-            states=target.states,
-        )
-    _check_size_of_all(requests[0].grid, targets, services)
-    if media_type in VALUE_FORMATS:
-        raise UnsupportedFormat("several layers together have no values", locator="format")
-    etag = fingerprint("overlay", *(each.etag for each in targets))
-    time = time_of_all([each.time_used for each in targets])
-    return targets, Payload(body=b"", media_type=media_type, etag=etag, time=time)
-
-
-def _known_or_cached(payload: Payload, services: Services, known: Collection[str]) -> Payload | None:
-    if payload.etag in known:
-        return replace(payload, timing=(), unchanged=True)
-    body = services.caches.payloads.get(payload.etag)
-    return None if body is None else replace(payload, body=body)
-
-
-def _layered(payload: Payload, targets: Sequence[MapTarget]) -> LayeredPayload:
-    times = (payload.time,) if len(targets) == 1 else tuple(target.time_used for target in targets)
-    return LayeredPayload(payload=payload, times=times)
 
 
 def _check_size_of_all(grid: Grid, targets: Sequence[MapTarget], services: Services) -> None:
@@ -200,7 +177,7 @@ def draw_picture(request: MapRequest, target: MapTarget) -> Picture:
     except TooManyPieces as error:
         if not error.may_be_outlined:
             raise
-        target.found.note = footprints_note(error)
+        target.unreadable.note = footprints_note(error)
         return footprints_picture(error, request.grid)
 
 

@@ -10,7 +10,6 @@ from chronotile.core.model.collection import Composite, Layer, VariableInfo
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.formats import VALUE_FORMATS
 from chronotile.core.model.grid import Grid
-from chronotile.core.model.payload import PixelStates, TimeUsed
 from chronotile.core.model.request import (
     AS_STYLED,
     Colouring,
@@ -28,9 +27,15 @@ from chronotile.core.model.style import Style
 from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import WarpPlan
 from chronotile.core.warp.strips import StripPlan, cells_of, plan_strips
+from chronotile.pipeline.answer import PixelTarget
 from chronotile.pipeline.maps.times import UsualDates, shown_times
 from chronotile.pipeline.mosaics import ComposedPlan, native_windows, picture_sources
-from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
+from chronotile.pipeline.revision import (
+    describe_part,
+    fingerprint,
+    pixel_states,
+    revision_of_states,
+)
 from chronotile.pipeline.services import Services, Stopwatch
 from chronotile.pipeline.styling.restyle import with_colouring, with_difference, with_ramp, with_range
 from chronotile.pipeline.unreadable_dates import UnreadableDates
@@ -50,32 +55,23 @@ MapPlan = WarpPlan | StripPlan | ComposedPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MapTarget:
-    """A request resolved to what exists."""
+class MapTarget(PixelTarget):
+    """A request for a picture of one layer, resolved. Its dates and items that cannot be read are in `unreadable`."""
 
-    layer: Layer
     style: Style
     times: ResolvedTimes
-    time_used: TimeUsed
-    held_against: tuple[tuple[Instant, ...], ...] | None
-    """The times whose values are taken away, or are the usual ones (`ShownTimes`)."""
+    reference_groups: tuple[tuple[Instant, ...], ...] | None
+    """Times that are subtracted, or that the shown times are compared with (`ShownTimes`)."""
     usual: UsualDates | None
-    """Of the anomaly of a period."""
+    """For the anomaly of a period, else `None`."""
     anomaly: AnomalyKind | None
-    """If it is one, not a difference."""
+    """`None` for a difference, and for a map of the values."""
     reducer: PictureReducer
-    services: Services
-    """That can read the layer, if it shows an expression."""
-    states: PixelStates
-    etag: str
-    watch: Stopwatch
-    """Of the request that was resolved."""
-    found: UnreadableDates
-    """Dates of its intervals that are left out, as they cannot be read."""
+    unreadable: UnreadableDates
     is_active: IsActive = always_active
-    """Whether the client still waits; called now and then between two times."""
+    """Whether the client still waits; checked between some of the times."""
     plans: dict[str, MapPlan | None] = field(default_factory=dict)
-    """Of its variables by name, stored here when they are first made."""
+    """Plans by name of the variable, filled by `map_plan`."""
 
 
 def resolve_map(request: MapRequest, services: Services) -> MapTarget:
@@ -117,7 +113,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         style=style,
         times=times,
         time_used=used,
-        held_against=shown.held_against,
+        reference_groups=shown.held_against,
         usual=shown.usual,
         anomaly=None if request.anomaly is None else request.anomaly.kind,
         reducer=reducer,
@@ -125,7 +121,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         states=replace(states, is_provisional=shown.is_chosen or PROVISIONAL in drawn),
         etag=etag,
         watch=watch,
-        found=UnreadableDates(layer, services),
+        unreadable=UnreadableDates(layer, services),
     )
 
 

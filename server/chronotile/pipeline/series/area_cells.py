@@ -338,7 +338,7 @@ class AreaCells:
 
     def _around_damage(self, read: Read, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
         variable = self._how.layer.main_variable
-        return block_around_damage(read, part, variable.encoding, self._found.teller(variable), shape=shape)
+        return block_around_damage(read, part, variable.encoding, self._found.reporter(variable), shape=shape)
 
     def _window(self, number: int) -> AreaWindow:
         found = self._windows.get(number)

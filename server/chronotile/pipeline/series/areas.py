@@ -13,6 +13,7 @@ from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.payload import join_missing
 from chronotile.core.model.raster import UNREADABLE_CODE
 from chronotile.core.model.request import AreaSeriesRequest, IsActive, Point, always_active
 from chronotile.core.model.series.analysis import Reducer
@@ -22,6 +23,7 @@ from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, Int64
 from chronotile.core.stats.analyse import analysis_seconds
 from chronotile.core.stats.percentiles import even_edges
 from chronotile.core.stats.samples import Place, Reduced, reduce_samples
+from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.mosaics import framed, lattice_at
 from chronotile.pipeline.resolve_series import (
@@ -33,7 +35,6 @@ from chronotile.pipeline.resolve_series import (
     reach_of,
     series_indexes,
 )
-from chronotile.pipeline.revision import read_of_one_state
 from chronotile.pipeline.series.area_cells import (
     BODY_BYTES,
     THREADS,
@@ -104,8 +105,7 @@ def joined(parts: Sequence[tuple[FramedAreas, AreasSeries]]) -> AreasSeries:
     return replace(
         first,
         areas=tuple(by_place[place] for place in sorted(by_place)),
-        unreadable=tuple(sorted({instant for _framed, found in parts for instant in found.unreadable})),
-        left_out=tuple(sorted({item for _framed, found in parts for item in found.left_out})),
+        missing=join_missing(series.missing for _framed, series in parts),
     )
 
 
@@ -174,7 +174,7 @@ def _extracted(framed: FramedAreas, is_active: IsActive) -> AreasSeries:
         if not any(takes_several_reads(how) for how in target.readings):
             return reading_all()
         places = places_of_all(target.readings)
-        return read_of_one_state(reading_all, target.layer, target.indexes, services, places=places)
+        return read_unchanged_files(reading_all, target.layer, target.indexes, services, places=places)
 
 
 def _framed(request: AreaSeriesRequest, services: Services) -> list[FramedAreas]:
@@ -196,8 +196,7 @@ def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is
         times=instants_of(target.layer, target.indexes),
         areas=tuple(read),
         edges=target.edges,
-        unreadable=found.instants,
-        left_out=found.left_out,
+        missing=found.missing,
     )
 
 

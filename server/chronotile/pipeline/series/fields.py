@@ -1,7 +1,7 @@
 """What happened at these places, by several variables: the values of native cells, or their means, along time."""
 
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from chronotile.core.errors import InvalidParameter, TimeNotAvailable
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.grid import Window
-from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.payload import TimeUsed, join_missing
 from chronotile.core.model.request import (
     AreaSeriesRequest,
     AreasRequest,
@@ -21,10 +21,11 @@ from chronotile.core.model.request import (
     SeriesRequest,
 )
 from chronotile.core.model.series.analysis import MEAN
-from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
+from chronotile.core.model.series.series import PointsSeries
 from chronotile.core.model.time.instants import TimeSelection
-from chronotile.core.model.types import Instant, InstantArray
-from chronotile.pipeline.encoders.file_parts import Body, Whole, stream_parts, translate_storage_errors
+from chronotile.core.model.types import InstantArray
+from chronotile.pipeline.answer import FilePayload, mark_missing
+from chronotile.pipeline.encoders.file_parts import Whole, stream_parts, translate_storage_errors
 from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.pipeline.resolve_series import check_length, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
@@ -32,7 +33,6 @@ from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.point import SeriesTarget, read_series, resolve_series
 from chronotile.pipeline.series.points import cells_of, extract_points_series
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.unreadable_dates import etag_without
 
 Resolved = TypeVar("Resolved")
 SHORT = 1 << 16
@@ -61,31 +61,13 @@ class FieldsTarget:
     """Raises ChronotileError, such as SourceUnavailable."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldsPayload:
-    """An encoded answer."""
-
-    body: Body
-    """To be closed by who takes it, whether all of it was sent or not."""
-    media_type: str
-    etag: str
-    """Without quotes."""
-    time: TimeUsed
-    unchanged: bool = False
-    """The client holds this answer already: the body is empty, nothing was read."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending: times at which a cell could not be read, so that it has no value."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items of mosaics that could not be read."""
-
-
-def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collection[str] = ()) -> FieldsPayload:
+def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, client_etags: Collection[str] = ()) -> FilePayload:
     """Return the series, read and written.
 
     Args:
         target: The request, resolved.
         format: How it is written.
-        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
@@ -93,22 +75,19 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
         StorageFull: There is no room to write what is long while many others are sent.
         ClientGone: The client disconnected.
     """
-    etag = fingerprint("fields", target.etag, format.name)
-    if etag in known:
-        return FieldsPayload(body=Whole(b""), media_type=format.media_type, etag=etag, time=target.time, unchanged=True)
+    payload = FilePayload(
+        body=Whole(b""),
+        media_type=format.media_type,
+        etag=fingerprint("fields", target.etag, format.name),
+        time=target.time,
+    )
+    if payload.etag in client_etags:
+        return replace(payload, unchanged=True)
     table = target.read()
     parts = format.encode(table)
-    is_short = table.size <= SHORT
     with translate_storage_errors():
-        body = Whole(b"".join(parts)) if is_short else stream_parts(parts)
-    return FieldsPayload(
-        body=body,
-        media_type=format.media_type,
-        etag=etag_without(etag, table.unreadable, table.left_out),
-        time=target.time,
-        unreadable=table.unreadable,
-        left_out=table.left_out,
-    )
+        body = Whole(b"".join(parts)) if table.size <= SHORT else stream_parts(parts)
+    return mark_missing(replace(payload, body=body), table.missing)
 
 
 def resolve_positions(request: PositionsRequest, services: Services, *, is_active: IsActive) -> FieldsTarget:
@@ -165,8 +144,7 @@ def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], servic
     return table_of_layers(
         request.points,
         [(layer, series.times, series.values[None]) for layer, series in read],
-        unreadable=_of_any([series for _layer, series in read]),
-        left_out=items_of_any([series for _layer, series in read]),
+        missing=join_missing(series.missing for _layer, series in read),
     )
 
 
@@ -189,8 +167,7 @@ def _read_many(
     return table_of_layers(
         request.points,
         [(layer, each.times, each.values) for layer, each in zip(layers, read, strict=True)],
-        unreadable=_of_any(read),
-        left_out=items_of_any(read),
+        missing=join_missing(series.missing for series in read),
     )
 
 
@@ -203,15 +180,9 @@ def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Servic
             (layer, each.times, np.array([area.reduced[MEAN.name] for area in each.areas]))
             for layer, each in zip(layers, read, strict=True)
         ],
-        unreadable=_of_any(read),
-        left_out=items_of_any(read),
+        missing=join_missing(series.missing for series in read),
         method=MEAN.name,
     )
-
-
-def _of_any(read: Iterable[Series | PointsSeries | AreasSeries]) -> tuple[Instant, ...]:
-    # The times at which a cell of any could not be read.
-    return tuple(sorted({instant for each in read for instant in each.unreadable}))
 
 
 def _in_degrees(point: Point) -> Point:
@@ -289,8 +260,3 @@ def _with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> lis
     if not found:
         raise missing[0]
     return found
-
-
-def items_of_any(read: Iterable[Series | PointsSeries | AreasSeries]) -> tuple[str, ...]:
-    """Return the ids of items of mosaics that any of several series lacks, in order."""
-    return tuple(sorted({item for each in read for item in each.left_out}))

@@ -9,9 +9,10 @@ from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid
+from chronotile.core.model.payload import NOTHING_MISSING
 from chronotile.core.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.core.model.request import AreaSeriesRequest, IsActive, always_active
-from chronotile.core.model.types import BoolArray, Instant, Int64Array
+from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
@@ -84,7 +85,7 @@ def extract_place_values(
     """
     layer, numbers = target.layer, target.numbers
     values = np.full((len(numbers), len(target.indexes)), np.nan)
-    unreadable, left_out, without_cells = tuple[Instant, ...](), tuple[str, ...](), 0
+    missing, without_cells = NOTHING_MISSING, 0
     near = near_layer(target.places, layer)[numbers]
     if near.any():
         series_request = AreaSeriesRequest(
@@ -98,7 +99,7 @@ def extract_place_values(
         )
         series = extract_area_series(series_request, services, is_active=is_active)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]
-        unreadable, left_out = series.unreadable, series.left_out
+        missing = series.missing
         without_cells = sum(each.total == 0 for each in series.areas)
     return PlaceValues(
         places=target.places.id,
@@ -109,8 +110,7 @@ def extract_place_values(
         times=instants_of(layer, target.indexes),
         ids=tuple(target.places.ids[number] for number in numbers.tolist()),
         values=values,
-        unreadable=unreadable,
-        left_out=left_out,
+        missing=missing,
         without_cells=without_cells,
         offset=request.offset,
         total=len(target.places),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from chronotile.core.model.request import IsActive, Point, SeriesRequest, always
 from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import Series
 from chronotile.core.stats.analyse import analysis_seconds
+from chronotile.pipeline.answer import read_answer
+from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds
 from chronotile.pipeline.resolve_series import (
     SHORTER,
@@ -28,10 +31,10 @@ from chronotile.pipeline.resolve_series import (
     read_cell,
     series_indexes,
 )
-from chronotile.pipeline.revision import fingerprint, pixel_revision, read_of_one_state
+from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.series.analyse import analyse_series, check_analysis, memory_for, reference_indexes
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without
+from chronotile.pipeline.unreadable_dates import UnreadableDates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ def deliver_series(
     format: SeriesFormat,
     services: Services,
     *,
-    known: Collection[str] = (),
+    client_etags: Collection[str] = (),
     is_active: IsActive = always_active,
 ) -> Payload:
     """Return the series of `extract_series` in a format.
@@ -92,25 +95,21 @@ def deliver_series(
         request: Where and when.
         format: How it is written.
         services: What to read it with.
-        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
         is_active: Whether the client still waits.
 
     Raises:
         ChronotileError: As `extract_series`.
     """
     target = resolve_series(request, services)
-    etag, time = fingerprint(target.etag, format.name), TimeUsed(is_open=target.is_open)
-    if etag in known:
-        return Payload(body=b"", media_type=format.media_type, etag=etag, time=time, unchanged=True)
-    series = read_series(target, services, is_active=is_active)
-    return Payload(
-        body=format.encode(series),
+    payload = Payload(
+        body=b"",
         media_type=format.media_type,
-        time=time,
-        etag=etag_without(etag, series.unreadable, series.left_out),
-        unreadable=series.unreadable,
-        left_out=series.left_out,
+        etag=fingerprint(target.etag, format.name),
+        time=TimeUsed(is_open=target.is_open),
     )
+    read = partial(read_series, target, services, is_active=is_active)
+    return read_answer(payload, client_etags, read, format.encode)
 
 
 def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
@@ -171,7 +170,7 @@ def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive
     has_state = layer.main_variable.is_derived or layer.main_variable.is_mosaic
     places = ((Window.of_cell(*target.cell),),)
     pixels, found = (
-        read_of_one_state(read_pixels, layer, target.read, services, places=places) if has_state else read_pixels()
+        read_unchanged_files(read_pixels, layer, target.read, services, places=places) if has_state else read_pixels()
     )
     longitude, latitude = target.point.degrees
     read = Series(
@@ -182,8 +181,7 @@ def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive
         times=instants_of(layer, target.read),
         values=cell_values(pixels, encoding),
         reasons=cell_reasons(pixels, encoding),
-        unreadable=found.instants,
-        left_out=found.left_out,
+        missing=found.missing,
         encoding=encoding,
     )
     if target.analysis is None:

@@ -16,6 +16,7 @@ from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import PointsSeries
 from chronotile.core.model.types import Float64Array, IndexArray, Int64Array, UInt8Array
 from chronotile.core.stats.analyse import analysis_seconds
+from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.resolve_series import (
     cell_of,
     cell_values,
@@ -26,7 +27,6 @@ from chronotile.pipeline.resolve_series import (
     read_cell,
     series_indexes,
 )
-from chronotile.pipeline.revision import read_of_one_state
 from chronotile.pipeline.series.area_cells import (
     AreaCells,
     AreaReading,
@@ -114,7 +114,7 @@ def _of_one_state(target: PointsTarget, services: Services, is_active: IsActive)
     if not takes_several_reads(target.how):
         return read()
     places = places_of_all([target.how])
-    return read_of_one_state(read, target.how.layer, target.how.indexes, services, places=places)
+    return read_unchanged_files(read, target.how.layer, target.how.indexes, services, places=places)
 
 
 def _target(layer: Layer, points: tuple[Point, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
@@ -148,8 +148,7 @@ def _series(target: PointsTarget, services: Services, is_active: IsActive) -> Po
         encoding=layer.main_variable.encoding,
         reach=reach_of(layer),
         hints=outside_hints(places, layer),
-        unreadable=found.instants,
-        left_out=found.left_out,
+        missing=found.missing,
     )
 
 

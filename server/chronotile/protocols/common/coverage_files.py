@@ -21,7 +21,7 @@ from chronotile.http.compression import is_compressible
 from chronotile.http.etags import client_etags
 from chronotile.http.job_offers import JobOffer
 from chronotile.jobs.processes.export import MOST_BYTES
-from chronotile.pipeline.coverage.deliver import Conditions, CoverageDelivery
+from chronotile.pipeline.coverage.deliver import Conditions, CoveragePayload
 from chronotile.pipeline.estimate import LIMIT
 from chronotile.protocols.common.job_offer import bbox_input, crs_input, datetime_input, format_input, names_input
 from chronotile.protocols.common.query.place import in_axis_order
@@ -52,23 +52,25 @@ SHOWN = {
 
 def file_conditions(request: Request) -> Conditions:
     """Return the part of a file that a request needs."""
-    return Conditions(known=client_etags(request), with_body=request.method != "HEAD", keep=expects_ranges(request))
+    return Conditions(
+        client_etags=client_etags(request), with_body=request.method != "HEAD", keep=expects_ranges(request)
+    )
 
 
-def respond_with_file(delivery: CoverageDelivery) -> Response:
+def respond_with_file(payload: CoveragePayload) -> Response:
     """Return the answer that carries a file, or a part of it; 304 where the client holds it already."""
-    vary = "Accept, Accept-Encoding" if is_compressible(delivery.media_type) else "Accept"
-    headers = {"ETag": f'"{delivery.etag}"', "Vary": vary, **grid_headers(delivery.grid)}
-    headers |= cache_headers(delivery.unreadable, is_open=delivery.is_open, left_out=delivery.left_out)
-    instants = tuple(reversed(delivery.times.instants))
+    vary = "Accept, Accept-Encoding" if is_compressible(payload.media_type) else "Accept"
+    headers = {"ETag": f'"{payload.etag}"', "Vary": vary, **grid_headers(payload.grid)}
+    headers |= cache_headers(payload.missing, is_open=payload.time.is_open)
+    instants = tuple(reversed(payload.times.instants))
     if instants:
         headers["Chronotile-Time"] = format_times_used(TimeUsed(instants=instants))
-    if delivery.unchanged:
+    if payload.unchanged:
         return Response(status_code=304, headers=headers)
-    shown = "inline" if delivery.media_type in SHOWN else "attachment"
-    headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
-    has_ranges = delivery.is_cached_for_parts
-    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, has_ranges=has_ranges)
+    shown = "inline" if payload.media_type in SHOWN else "attachment"
+    headers["Content-Disposition"] = f'{shown}; filename="{payload.file_name}"'
+    has_ranges = payload.is_cached_for_parts
+    return BodyResponse(payload.body, media_type=payload.media_type, headers=headers, has_ranges=has_ranges)
 
 
 # The job that writes a coverage which is too large for a request.

@@ -6,7 +6,7 @@ from functools import partial
 from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.model.payload import LayeredPayload
+from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import MapRequest
 from chronotile.core.warp.approximation import is_separable
 from chronotile.http.disconnects import disconnect_check
@@ -19,9 +19,7 @@ from chronotile.pipeline.maps.render import find_overlay, overlay_maps
 Maps = Sequence[MapRequest]
 
 
-async def draw_maps(
-    request: Request, layers: Sequence[str], maps_of_layer: Callable[[], Maps]
-) -> tuple[Maps, LayeredPayload]:
+async def draw_maps(request: Request, layers: Sequence[str], maps_of_layer: Callable[[], Maps]) -> tuple[Maps, Payload]:
     """Return maps laid over one another as one picture, and the requests for them.
 
     Errors, and large maps that the client or the cache has, do not wait for the large maps of other requests.
@@ -37,15 +35,15 @@ async def draw_maps(
     services = services_of(request)
     known, is_active = client_etags(request), disconnect_check(request)
 
-    def draw_unless_large() -> tuple[Maps, LayeredPayload | None]:
+    def draw_unless_large() -> tuple[Maps, Payload | None]:
         maps = maps_of_layer()
         if is_large(maps, services.catalogue):
-            return maps, find_overlay(maps, services, known=known)
-        return maps, overlay_maps(maps, services, known=known, is_active=is_active)
+            return maps, find_overlay(maps, services, client_etags=known)
+        return maps, overlay_maps(maps, services, client_etags=known, is_active=is_active)
 
     maps, found = await run(request, PICTURES, draw_unless_large, layers=layers)
     if found is None:
-        draw = partial(overlay_maps, maps, services, known=known, is_active=is_active)
+        draw = partial(overlay_maps, maps, services, client_etags=known, is_active=is_active)
         found = await run(request, LARGE_PICTURES, draw, layers=layers)
     return maps, found
 

@@ -1,7 +1,7 @@
 """`/places`: sets of named geometries, their vector tiles, and their values."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote, urlencode
 
@@ -27,6 +27,7 @@ from chronotile.http.request_bodies import discard_body, read_body
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES, SERIES_OF_MANY, UPLOADS
+from chronotile.pipeline.answer import mark_missing
 from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
 from chronotile.pipeline.encoders.series.json import encode_place_values_json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
@@ -37,7 +38,6 @@ from chronotile.pipeline.place_tiles import render_place_tile
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.unreadable_dates import etag_without
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import language_of, text_in
@@ -164,7 +164,9 @@ async def get_tile(request: Request) -> Response:
     query.check_names((REV.name,))
     places, path = services.catalogue.place_set(request.path_params["set"]), request.path_params
     tile = PlaceTileRequest(places=places.id, grid=tile_grid_of(path, services.catalogue))
-    payload = await run(request, PICTURES, partial(render_place_tile, tile, services, known=client_etags(request)))
+    payload = await run(
+        request, PICTURES, partial(render_place_tile, tile, services, client_etags=client_etags(request))
+    )
     return accept_ranges(answer_payload(payload, is_immutable=REV.given(query) == payload.revision))
 
 
@@ -215,19 +217,18 @@ def _values(
     known: frozenset[str],
 ) -> Payload:
     target = resolve_place_values(series_request, services)
-    etag, time = fingerprint(target.etag, written.name), TimeUsed(is_open=target.is_open)
-    if etag in known:
-        return Payload(body=b"", media_type=written.media_type, etag=etag, time=time, unchanged=True)
-    found = extract_place_values(target, series_request, services, is_active=is_active)
-    return Payload(
-        body=written.encode(found),
+    payload = Payload(
+        body=b"",
         media_type=written.media_type,
-        etag=etag_without(etag, found.unreadable, found.left_out),
-        time=time,
-        unreadable=found.unreadable,
-        left_out=found.left_out,
-        note=note_on_cells({found.layer: found.without_cells} if found.without_cells else {}, len(found.ids)),
+        etag=fingerprint(target.etag, written.name),
+        time=TimeUsed(is_open=target.is_open),
     )
+    if payload.etag in known:
+        return replace(payload, unchanged=True)
+    values = extract_place_values(target, series_request, services, is_active=is_active)
+    note = note_on_cells({values.layer: values.without_cells} if values.without_cells else {}, len(values.ids))
+    payload = mark_missing(replace(payload, body=written.encode(values)), values.missing)
+    return replace(payload, missing=replace(payload.missing, note=note))
 
 
 def _shapes(content: bytes, services: Services, is_active: IsActive) -> bytes:

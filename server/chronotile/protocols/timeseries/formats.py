@@ -11,10 +11,10 @@ from starlette.responses import Response, StreamingResponse
 from chronotile.core.extras import has_extra, require_extra
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TableFormat
+from chronotile.core.model.payload import NOTHING_MISSING, Missing
 from chronotile.core.model.request import SeriesRequest
 from chronotile.core.model.series.analysis import Analysis, Reducer
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
-from chronotile.core.model.types import Instant
 from chronotile.http.answers import answer_payload
 from chronotile.http.bodies import iterate_in_turns
 from chronotile.http.cache_headers import cache_headers
@@ -116,7 +116,9 @@ def point_format(name: TableFormat, layer: Layer, options: CsvOptions) -> Series
 async def answer_series(request: Request, series_request: SeriesRequest, format: SeriesFormat) -> Response:
     """Return the series of a point; one that the client still holds is not read again."""
     known, is_active = client_etags(request), disconnect_check(request)
-    work = partial(deliver_series, series_request, format, services_of(request), known=known, is_active=is_active)
+    work = partial(
+        deliver_series, series_request, format, services_of(request), client_etags=known, is_active=is_active
+    )
     return answer_payload(await run(request, SERIES, work, layers=[series_request.layer]))
 
 
@@ -145,8 +147,7 @@ def respond_in(
     body: bytes | Iterable[bytes],
     layer: Layer,
     *,
-    unreadable: Sequence[Instant] = (),
-    left_out: Sequence[str] = (),
+    missing: Missing = NOTHING_MISSING,
     is_open: bool,
 ) -> Response:
     """Return the answer that carries series; parts are made while they are sent.
@@ -155,11 +156,10 @@ def respond_in(
         name: The format.
         body: Whole or part by part.
         layer: The first that the series are of.
-        unreadable: Dates that they lack.
-        left_out: Ids of items of mosaics that they lack.
+        missing: Dates and items that they lack.
         is_open: Whether their times may be others soon (`has_open_times`).
     """
-    of_cache = cache_headers(unreadable, is_open=is_open, left_out=left_out)
+    of_cache = cache_headers(missing, is_open=is_open)
     headers = {"Vary": "Accept", **file_headers(name, layer), **of_cache}
     if isinstance(body, bytes):
         return Response(body, media_type=name.media_type, headers=headers)

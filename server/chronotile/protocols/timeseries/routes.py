@@ -13,6 +13,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TableFormat
+from chronotile.core.model.payload import NOTHING_MISSING, Missing, join_missing
 from chronotile.core.model.request import AreaSeriesRequest, IsActive
 from chronotile.core.model.series.series import SeriesCost
 from chronotile.core.model.types import Instant, Json
@@ -28,7 +29,6 @@ from chronotile.pipeline.resolve_series import has_open_times, page_times
 from chronotile.pipeline.series.analyse import analyse_area_series, analyse_points_series, widen_request
 from chronotile.pipeline.series.area_cells import rough_seconds
 from chronotile.pipeline.series.areas import cost_of_area_series
-from chronotile.pipeline.series.fields import items_of_any
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import FILE, REFUSALS_OF_BODIES, TEXT, body, ref
 from chronotile.protocols.common.operation import Operation, routes_of, segment
@@ -60,8 +60,7 @@ class _Answer(NamedTuple):
     """Where the next page begins."""
     is_open: bool
     """Whether its times may be others soon (`has_open_times`)."""
-    unreadable: tuple[Instant, ...] = ()
-    left_out: tuple[str, ...] = ()
+    missing: Missing = NOTHING_MISSING
 
 
 async def get_areas(request: Request, parse: ParseAreas) -> Response:
@@ -89,7 +88,7 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
             params.refuse_in_columns(series_request.analysis)
         series = analyse_area_series(series_request, services, is_active=is_active)
         encoded = formats.encode_areas(series, name, layer, reducers=series_request.reducers, options=options)
-        return _Answer(encoded, following, is_open, series.unreadable, series.left_out)
+        return _Answer(encoded, following, is_open, series.missing)
 
     share_refusal(request)
     if not body and not is_dry:
@@ -99,8 +98,7 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
         TableFormat.JSON if is_dry else name,
         answer.body,
         layer,
-        unreadable=answer.unreadable,
-        left_out=answer.left_out,
+        missing=answer.missing,
         is_open=answer.is_open,
     )
     response.headers.update(params.link_to_next(request, answer.following))
@@ -186,17 +184,16 @@ async def post_points(request: Request) -> Response:
     layers = [services.catalogue.layer(each.layer) for each in series_requests]
     options = formats.series_csv_options(query, layers, name, analysis)
 
-    def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], list[Instant], tuple[str, ...]]:
+    def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], Missing]:
         found = analyse_points_series(series_requests, analysis, services, is_active=is_active)
-        unreadable = sorted({instant for each in found for instant in each.unreadable})
-        return formats.encode_points(found, name, layers, options), unreadable, items_of_any(found)
+        return formats.encode_points(found, name, layers, options), join_missing(series.missing for series in found)
 
     kind = SERIES_OF_MANY if analysis is None else AREAS  # series of single points do not wait for analyses
-    body, unreadable, left_out = await run(request, kind, work, layers=[layer.id for layer in layers])
+    body, missing = await run(request, kind, work, layers=[layer.id for layer in layers])
     is_open = any(
         has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
     )
-    response = formats.respond_in(name, body, layers[0], unreadable=unreadable, left_out=left_out, is_open=is_open)
+    response = formats.respond_in(name, body, layers[0], missing=missing, is_open=is_open)
     return add_live_warning(response, layers, services)
 
 

@@ -197,10 +197,10 @@ async def post_body(
         is_open = has_open_times(layer, series_request.time)
         if isinstance(series_request, SeriesRequest):
             series = extract_series(series_request, services, is_active=is_active)
-            headers = cache_headers(series.unreadable, is_open=is_open, left_out=series.left_out)
+            headers = cache_headers(series.missing, is_open=is_open)
             return encode_point_series(series, layer.times, options), headers
         found = extract_area_series(series_request, services, is_active=is_active)
-        headers = cache_headers(found.unreadable, is_open=is_open, left_out=found.left_out)
+        headers = cache_headers(found.missing, is_open=is_open)
         return encode(found, layer.times, options), headers
 
     document, headers = await run(request, AREAS, work, layers=[layer.id])

@@ -20,7 +20,7 @@ from chronotile.http.job_offers import JobOffer, offer_job
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, TEXTS
-from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
+from chronotile.pipeline.coverage.deliver import CoveragePayload, deliver_coverage
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import requested_language, update_sequence
 from chronotile.protocols.common.capabilities.time_extent import value_warning
@@ -77,7 +77,7 @@ async def _get_coverage(version: Version, request: Request, query: Kvp) -> Respo
     offer_job(request, partial(_job, wanted, services.catalogue))
     conditions = file_conditions(request)
 
-    def work(is_active: IsActive) -> CoverageDelivery:
+    def work(is_active: IsActive) -> CoveragePayload:
         (name,) = wanted.formats
         return deliver_coverage(
             wanted.request, name, services, formats=wanted.formats, conditions=conditions, is_active=is_active

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chronotile.core.model.collection import Finding
-from chronotile.pipeline.unreadable_dates import tell_failing_date
+from chronotile.pipeline.failing_dates import report_failing_date
 from tests.protocols import served
 
 
@@ -57,7 +57,7 @@ def test_collection_whose_source_did_not_open_fails(make_client, make_services):
 
 def test_date_that_could_not_be_read_is_named_without_its_path(make_client, make_services):
     services = make_services()
-    tell_failing_date("s2", "NDVI", 1, error=OSError("/data/secret.tif ended early"), services=services)
+    report_failing_date("s2", "NDVI", 1, error=OSError("/data/secret.tif ended early"), services=services)
 
     answer = make_client(services).get("/health/ready")
 

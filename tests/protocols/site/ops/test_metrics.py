@@ -16,7 +16,7 @@ from chronotile.core.errors import ServerBusy
 from chronotile.core.model.collection import Finding
 from chronotile.http.server_state import Limiters
 from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
-from chronotile.pipeline.unreadable_dates import tell_failing_date
+from chronotile.pipeline.failing_dates import report_failing_date
 from chronotile.protocols.site.ops.siblings import Siblings, folder_for_sockets, merge_metrics
 from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
@@ -114,7 +114,7 @@ def test_reloads_and_layers_are_counted(client):
 def test_findings_unreadable_dates_and_newest_times_are_told(make_client, make_services):
     findings = (Finding("warning", "s2", "one"), Finding("warning", "s2", "two"), Finding("error", "s2", "three"))
     services = replace(make_services(), findings=findings)
-    tell_failing_date("s2", "NDVI", 0, error=OSError("it ended early"), services=services)
+    report_failing_date("s2", "NDVI", 0, error=OSError("it ended early"), services=services)
 
     found = metrics(make_client(services))
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chronotile.core.model.geometry.area import Area
+from chronotile.core.model.payload import NOTHING_MISSING, Missing
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Findings
-from chronotile.core.model.types import BoolArray, Float64Array, Instant, InstantArray, Int64Array, UInt8Array
+from chronotile.core.model.types import BoolArray, Float64Array, InstantArray, Int64Array, UInt8Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,8 @@ class Series:
     """Of the cell, whose text its values have; `None` of means of periods."""
     findings: Findings | None = None
     """Of this one series, where an analysis was requested."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending, of all times that were read for it: those that could not be, while the source is there."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items of a mosaic that could not be read."""
+    missing: Missing = NOTHING_MISSING
+    """Among all times that were read for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,10 +66,8 @@ class AreasSeries:
     """Of areas that are single cells, whose text their values have; `None` of statistics."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
     """Of the series of all areas, by the reducer's name, where an analysis was requested."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending, of all times that were read: those at which an area has a cell that could not be."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items of a mosaic that could not be read."""
+    missing: Missing = NOTHING_MISSING
+    """Among all times that were read for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,10 +98,8 @@ class PointsSeries:
     """Of all points, where an analysis was requested."""
     period_times: Int64Array | None = None
     """(period,): how many times each holds; `None` without a step."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending, of all times that were read: those at which a point's cell could not be."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items of a mosaic that could not be read."""
+    missing: Missing = NOTHING_MISSING
+    """Among all times that were read for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,8 +50,8 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
     step one per period. With an analysis, `analysis` has its results by reducer, and `methods` how they were found.
     """
     head = {"layer": table.title, "units": table.units, "times": parts.json_instants(table.times)}
-    if table.unreadable:
-        head["unreadable"] = parts.format_instants(np.array(table.unreadable))
+    if table.missing.unreadable_times:
+        head["unreadable"] = parts.format_instants(np.array(table.missing.unreadable_times))
     tail: dict[str, Any] = {"edges": edges_json(table)} if table.edges else {}
     for findings in table.findings.values():  # all were found in one way
         tail["methods"] = methods_document(findings)
@@ -70,7 +70,8 @@ def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
 
 def encode_place_values_json(found: PlaceValues) -> bytes:
     """Return the matrix: one row per place, one number per instant; `null` where there is none."""
-    lacking = {"unreadable": parts.format_instants(np.array(found.unreadable))} if found.unreadable else {}
+    unreadable_times = found.missing.unreadable_times
+    lacking = {"unreadable": parts.format_instants(np.array(unreadable_times))} if unreadable_times else {}
     return parts.dump_json(
         {
             "places": found.places,

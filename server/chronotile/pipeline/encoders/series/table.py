@@ -10,6 +10,7 @@ import orjson
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.number_text import number_texts, numbers_json, text_values
+from chronotile.core.model.payload import NOTHING_MISSING, Missing
 from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Findings
@@ -17,7 +18,6 @@ from chronotile.core.model.series.series import AreasSeries, PointsSeries, Serie
 from chronotile.core.model.types import (
     AnyArray,
     Float64Array,
-    Instant,
     InstantArray,
     Int64Array,
     ObjectArray,
@@ -174,10 +174,7 @@ class SeriesTable:
     """Of all places, by the name of the column that was analysed."""
     method: str | None = None
     """How values of cells became one of a place, of columns with a layer each; `None` where a place is one cell."""
-    unreadable: tuple[Instant, ...] = ()
-    """Ascending: times at which a cell could not be read."""
-    left_out: tuple[str, ...] = ()
-    """Ids of items of mosaics that could not be read."""
+    missing: Missing = NOTHING_MISSING
     credits: Credits = field(default_factory=Credits)
 
     @property
@@ -291,8 +288,7 @@ def table_of_layers(
     series: Iterable[tuple[Layer, InstantArray, Float64Array]],
     *,
     method: str | None = None,
-    unreadable: tuple[Instant, ...] = (),
-    left_out: tuple[str, ...] = (),
+    missing: Missing = NOTHING_MISSING,
 ) -> SeriesTable:
     """Return the table of several layers at the same places.
 
@@ -301,8 +297,7 @@ def table_of_layers(
         series: Of each layer, at least one, its times (time,), not a time (NaT) for the one value of a layer without,
             and its values (place, time).
         method: How values of cells became one of a place, such as `mean`; `None` where a place is one cell.
-        unreadable: Times at which a cell could not be read.
-        left_out: Ids of items of mosaics that could not be read.
+        missing: Dates and items that could not be read.
     """
     columns, values = list[Column](), dict[str, AnyArray]()
     for layer, own_times, own_values in series:
@@ -320,8 +315,7 @@ def table_of_layers(
         parts=lambda: (rows,),
         has_areas=len(places) > 0 and isinstance(places[0], Area),
         method=method,
-        unreadable=unreadable,
-        left_out=left_out,
+        missing=missing,
     )
 
 
@@ -391,7 +385,7 @@ def _table(
         has_notes=isinstance(series, AreasSeries) and rows.has_notes,
         edges=edges,
         findings=findings,
-        unreadable=series.unreadable,
+        missing=series.missing,
         credits=credits,
     )
 

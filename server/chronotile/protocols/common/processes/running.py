@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from chronotile.core.errors import PlanOutdated
 from chronotile.core.model.job import Execution, Job, Result, Subscriber
+from chronotile.core.model.payload import Missing
 from chronotile.core.model.request import IsActive
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched
@@ -30,7 +31,7 @@ from chronotile.jobs.processes.work.partial_results import LEFT_OUT, UNREADABLE
 from chronotile.jobs.queue.faults import FORBIDDEN, storing_results
 from chronotile.jobs.queue.job_folder import ResultFiles, remove_on_failure
 from chronotile.jobs.queue.service import JobService
-from chronotile.pipeline.revision import retry_overtaken
+from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.processes.execution import (
     Reference,
@@ -200,5 +201,6 @@ def _with_warning(response: Response, done: SyncResults) -> Response:
     left_out = sorted({item for metadata in known for item in metadata.get(LEFT_OUT, ())})
     if unreadable or left_out:
         instants = np.array([when.removesuffix("Z") for when in unreadable], "datetime64[ns]")
-        response.headers.update(cache_headers(tuple(instants), is_open=False, left_out=left_out))
+        missing = Missing(unreadable_times=tuple(instants), skipped_items=tuple(left_out))
+        response.headers.update(cache_headers(missing, is_open=False))
     return response

@@ -23,7 +23,13 @@ from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_in
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.maps.resolve import with_expression
 from chronotile.pipeline.maps.times import shown_times
-from chronotile.pipeline.revision import are_counted, dated_revision, found_revision, pixel_states, states_at
+from chronotile.pipeline.revision import (
+    are_counted,
+    dated_revision,
+    found_revision,
+    pixel_states,
+    states_at,
+)
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, value_range
 from chronotile.protocols.common.query.parameter import Parameter, choice, custom, datetime, text, times, truth

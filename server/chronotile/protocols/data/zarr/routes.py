@@ -67,7 +67,7 @@ async def _document(request: Request, choose: Callable[[StoreDescription], dict[
 
     def describe() -> Payload:
         description = describe_store(store, services)
-        return encode_document(choose(description), description, known=known)
+        return encode_document(choose(description), description, client_etags=known)
 
     return _response(await run(request, STORES, describe, layers=[store.layer]), store)
 
@@ -79,7 +79,7 @@ async def get_chunk(request: Request) -> Response:
     payload = await run(
         request,
         CHUNKS,
-        lambda is_active: deliver_chunk(chunk, services, known=known, is_active=is_active),
+        lambda is_active: deliver_chunk(chunk, services, client_etags=known, is_active=is_active),
         layers=[chunk.store.layer],
     )
     return accept_ranges(_response(payload, chunk.store))

@@ -36,7 +36,7 @@ from chronotile.http.work_kinds import ANIMATIONS, PICTURES
 from chronotile.jobs.processes.animation import MOST_PIXELS
 from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
 from chronotile.pipeline.estimate import LIMIT
-from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation, render_animation
+from chronotile.pipeline.maps.animation import AnimationPayload, find_animation, render_animation
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.job_offer import bbox_input, datetime_input
 from chronotile.protocols.common.openapi import FILE, extension_in_path
@@ -136,48 +136,42 @@ async def get_animation(request: Request) -> Response:
     def named() -> NamedState:
         return NamedState(revision, animation.shown.layer, services, expression=animation.shown.expression)
 
-    def find() -> tuple[AnimationDelivery | None, bool]:
-        before, film = named(), find_animation(animation, services, known=known, with_body=with_body)
-        return film, film is not None and before.holds(*film.states)
+    def find() -> tuple[AnimationPayload | None, bool]:
+        before, film = named(), find_animation(animation, services, client_etags=known, with_body=with_body)
+        return film, film is not None and before.holds(*film.frame_states)
 
-    def make(is_active: IsActive) -> tuple[AnimationDelivery, bool]:
-        before, film = named(), render_animation(animation, services, known=known, is_active=is_active)
-        return film, before.holds(*film.states)
+    def make(is_active: IsActive) -> tuple[AnimationPayload, bool]:
+        before, film = named(), render_animation(animation, services, client_etags=known, is_active=is_active)
+        return film, before.holds(*film.frame_states)
 
     layer = animation.shown.layer
     # Errors and unchanged answers are sent at once, also while other requests wait for a film.
     found, is_immutable = await run(request, PICTURES, find, layers=[layer])
     if found is not None:
         return _answer(found, is_immutable=is_immutable, with_body=with_body)
-    delivery, is_immutable = await run(request, ANIMATIONS, make, layers=[layer])
-    return _answer(delivery, is_immutable=is_immutable, with_body=True)
+    payload, is_immutable = await run(request, ANIMATIONS, make, layers=[layer])
+    return _answer(payload, is_immutable=is_immutable, with_body=True)
 
 
-def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool) -> Response:
+def _answer(payload: AnimationPayload, *, is_immutable: bool, with_body: bool) -> Response:
     headers = {
-        "ETag": f'"{delivery.etag}"',
-        **cache_headers(
-            delivery.unreadable,
-            is_immutable=is_immutable,
-            is_open=delivery.time.is_open,
-            left_out=delivery.left_out,
-            note=delivery.note,
-        ),
-        "Chronotile-Time": format_times_used(delivery.time),
+        "ETag": f'"{payload.etag}"',
+        **cache_headers(payload.missing, is_immutable=is_immutable, is_open=payload.time.is_open),
+        "Chronotile-Time": format_times_used(payload.time),
     }
-    if delivery.frames < delivery.requested_frames:
-        number, every = delivery.frames, delivery.requested_frames
+    if payload.frames < payload.requested_frames:
+        number, every = payload.frames, payload.requested_frames
         told = f'299 - "the newest {number} of {every} frames; an interval such as datetime=2000/.. requests all"'
         headers["Warning"] = ", ".join(filter(None, (headers.get("Warning"), told)))
-    if delivery.unchanged:
+    if payload.unchanged:
         return Response(status_code=304, headers=headers)
-    headers["Content-Disposition"] = f'inline; filename="{delivery.file_name}"'
+    headers["Content-Disposition"] = f'inline; filename="{payload.file_name}"'
     if not with_body:
-        response = Response(media_type=delivery.media_type, headers=headers)
+        response = Response(media_type=payload.media_type, headers=headers)
         del response.headers["Content-Length"]  # of the body that was not made
         return response
-    headers["Content-Length"] = str(delivery.body.size)
-    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers)
+    headers["Content-Length"] = str(payload.body.size)
+    return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)
 
 
 operations = (

@@ -72,7 +72,7 @@ async def get_cube(request: Request) -> Response:
 
     def find() -> tuple[Payload | CubeTarget, NamedState, bool]:
         named = NamedState(revision, cube.layer, services)
-        found = find_cube(cube, services, known=known)
+        found = find_cube(cube, services, client_etags=known)
         return found, named, isinstance(found, Payload) and named.holds((found.time, found.states))
 
     target, named, is_current = await run(request, PICTURES, find, layers=[cube.layer])

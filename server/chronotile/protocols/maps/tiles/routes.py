@@ -99,7 +99,7 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
 
     def draw() -> tuple[Payload, bool]:
         named = picture.NamedState(revision, tile.layer, services, expression=tile.expression)
-        payload = overlay_maps([tile], services, known=known).payload
+        payload = overlay_maps([tile], services, client_etags=known)
         return payload, named.holds((payload.time, payload.states))
 
     payload, is_current = await run(request, PICTURES, draw, layers=[tile.layer])
@@ -121,7 +121,9 @@ async def get_legend(request: Request) -> Response:
     extension = picture.by_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
     style = style_request(request.path_params, Kvp(request.query_params.multi_items()))
     return answer_payload(
-        await run(request, DOCUMENTS, partial(draw_legend, style, extension, services, known=client_etags(request)))
+        await run(
+            request, DOCUMENTS, partial(draw_legend, style, extension, services, client_etags=client_etags(request))
+        )
     )
 
 

@@ -103,8 +103,8 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
 def answer_legend(legend: WmsLegend, services: Services, *, known: Collection[str]) -> Payload:
     """Return the legend."""
     if len(legend.requests) == 1:
-        return draw_legend(legend.requests[0], legend.format, services, shape=legend.shape, known=known)
-    return draw_legends(legend.requests, legend.format, services, shape=legend.shape, known=known)
+        return draw_legend(legend.requests[0], legend.format, services, shape=legend.shape, client_etags=known)
+    return draw_legends(legend.requests, legend.format, services, shape=legend.shape, client_etags=known)
 
 
 def _shape(query: Kvp) -> LegendShape:

@@ -90,7 +90,7 @@ async def get_map(request: Request, query: Kvp) -> Response:
     services = services_of(request)
     maps = await _parsed(request, query, params.wms_map)
     _maps, found = await draw_maps(request, [each.layer for each in maps.layers], lambda: maps.layers)
-    response = answer_payload(replace(found.payload, media_type=maps.media_type))
+    response = answer_payload(replace(found, media_type=maps.media_type))
     axes = axes_warning(maps.layers, params.VERSION.of(query), services.catalogue)
     beside = [*query.slip_warnings(OF_GET_MAP), *([] if axes is None else [axes])]
     return _with_warnings(response, maps.layers, found.times, services.catalogue, beside=beside)
@@ -100,9 +100,9 @@ async def get_feature_info(request: Request, query: Kvp) -> Response:
     """Return what layers show at a pixel of a map, with the warnings of that map."""
     services = services_of(request)
     info = await _parsed(request, query, info_query)
-    work = partial(deliver_identified, info.requests, info.format, services, known=client_etags(request))
+    work = partial(deliver_identified, info.requests, info.format, services, client_etags=client_etags(request))
     found = await run(request, SERIES, work, layers=[each.layer for each in info.requests])
-    return _with_warnings(answer_payload(found.payload), info.requests, found.times, services.catalogue)
+    return _with_warnings(answer_payload(found), info.requests, found.times, services.catalogue)
 
 
 def _with_warnings(

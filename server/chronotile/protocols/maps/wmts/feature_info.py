@@ -113,7 +113,7 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
     column = _pixel(PIXEL_COLUMN, names.i, tile.grid.width)
     row = _pixel(PIXEL_ROW, names.j, tile.grid.height)
     request = IdentifyRequest.of_picture(tile, pixel_point(tile.grid, column, row), layer=tile.layer)
-    return deliver_identified([request], info, services, known=known).payload
+    return deliver_identified([request], info, services, client_etags=known)
 
 
 def _pixel(parameter: Parameter[int], given: str, size: int) -> int:

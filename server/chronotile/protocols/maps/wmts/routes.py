@@ -108,7 +108,7 @@ async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Respo
 
 def _draw(names: params.TileNames, services: Services, *, known: Collection[str]) -> Payload:
     # The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds.
-    return overlay_maps([params.map_request(names, services)], services, known=known).payload
+    return overlay_maps([params.map_request(names, services)], services, client_etags=known)
 
 
 async def _capabilities(request: Request, query: Kvp, sections: frozenset[params.Section], *, path: str) -> Response:

@@ -25,7 +25,7 @@ from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES
-from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
+from chronotile.pipeline.coverage.deliver import CoveragePayload, deliver_coverage
 from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.coverage.source_coverage import coverage_bytes
@@ -100,7 +100,7 @@ async def get_coverage(request: Request) -> Response:
     offer_job(request, lambda: export_offer(with_scale(parsed_query, services), name, services.catalogue))
     conditions = file_conditions(request)
 
-    def work(is_active: IsActive) -> tuple[CoverageDelivery, str]:
+    def work(is_active: IsActive) -> tuple[CoveragePayload, str]:
         coverage, told = with_default_times(with_scale(parsed_query, services), services)
         return deliver_coverage(coverage, name, services, conditions=conditions, is_active=is_active), told
 

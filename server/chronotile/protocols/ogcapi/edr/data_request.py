@@ -20,6 +20,7 @@ from chronotile.http.bodies import BodyResponse
 from chronotile.http.cache_headers import cache_headers, format_times_used
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of
+from chronotile.pipeline.answer import FilePayload
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.encoders.coverage.attributes import layer_attributes
 from chronotile.pipeline.encoders.coverage.cells import table_of_cells
@@ -31,7 +32,7 @@ from chronotile.pipeline.encoders.series.json import encode_layers_geojson
 from chronotile.pipeline.encoders.series.netcdf import encode_series_netcdf
 from chronotile.pipeline.encoders.series.table import SeriesTable
 from chronotile.pipeline.revision import fingerprint
-from chronotile.pipeline.series.fields import FieldsFormat, FieldsPayload
+from chronotile.pipeline.series.fields import FieldsFormat
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
@@ -97,7 +98,7 @@ def parse_data_query(request: Request) -> DataRequest:
     )
 
 
-def data_response(payload: FieldsPayload, name: str, data_request: DataRequest) -> Response:
+def data_response(payload: FilePayload, name: str, data_request: DataRequest) -> Response:
     """Return the answer that carries series; 304 where the client holds it already.
 
     Args:
@@ -105,7 +106,7 @@ def data_response(payload: FieldsPayload, name: str, data_request: DataRequest) 
         name: Of the format.
         data_request: As requested.
     """
-    caching = cache_headers(payload.unreadable, is_open=payload.time.is_open, left_out=payload.left_out)
+    caching = cache_headers(payload.missing, is_open=payload.time.is_open)
     headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **caching}
     if payload.time.instants:
         headers["Chronotile-Time"] = format_times_used(payload.time)

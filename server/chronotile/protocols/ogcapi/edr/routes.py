@@ -24,9 +24,9 @@ from chronotile.http.job_offers import JobOffer, offer_job
 from chronotile.http.request_bodies import discard_body
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, DOCUMENTS, SERIES_OF_MANY
-from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
+from chronotile.pipeline.answer import FilePayload
+from chronotile.pipeline.coverage.deliver import CoveragePayload, deliver_coverage
 from chronotile.pipeline.series.fields import (
-    FieldsPayload,
     FieldsTarget,
     deliver_fields,
     resolve_areas,
@@ -169,9 +169,9 @@ async def get_series(
     offer_job(request, partial(offer, data_request))
     name, known = data_request.format_among(query.formats), client_etags(request)
 
-    def work(is_active: IsActive) -> FieldsPayload:
+    def work(is_active: IsActive) -> FilePayload:
         target, crs = resolve(data_request, is_active)
-        return deliver_fields(target, fields_format(name, data_request, crs), known=known)
+        return deliver_fields(target, fields_format(name, data_request, crs), client_etags=known)
 
     layer = data_request.offered.main_field
     await discard_body(request)
@@ -195,7 +195,7 @@ async def get_cells(
     exported = {queries.GEOTIFF: "GTiff"}.get(name, name)  # as the process calls it
     offer_job(request, lambda: export_offer(cells().settled(services), exported, services.catalogue))
 
-    def work(is_active: IsActive) -> CoverageDelivery:
+    def work(is_active: IsActive) -> CoveragePayload:
         return deliver_coverage(
             cells().settled(services), key, services, formats={key: written}, conditions=conditions, is_active=is_active
         )

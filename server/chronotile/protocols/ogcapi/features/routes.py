@@ -27,12 +27,12 @@ from chronotile.http.request_bodies import discard_body
 from chronotile.http.request_services import services_of, services_with
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, SERIES_OF_MANY
+from chronotile.pipeline.answer import mark_missing
 from chronotile.pipeline.encoders.file_parts import FileParts
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.values import extract_place_columns, note_on_cells, place_file, resolve_place_columns
 from chronotile.pipeline.place_shapes import choose_places, places_revision
 from chronotile.pipeline.revision import fingerprint
-from chronotile.pipeline.unreadable_dates import etag_without
 from chronotile.protocols.common.openapi import BINARY, OBJECT, REFUSALS_OF_TREE, TEXT, ref
 from chronotile.protocols.common.operation import Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
@@ -130,14 +130,8 @@ async def _answer(
         if is_file:
             file.append(place_file(chosen, name, services, is_active=is_active))
         note = note_on_cells(values.without_cells, len(numbers))
-        return replace(
-            payload,
-            body=b"" if is_file else write(chosen, note),
-            etag=etag_without(etag, values.unreadable, values.left_out),
-            unreadable=values.unreadable,
-            left_out=values.left_out,
-            note=note,
-        )
+        payload = mark_missing(replace(payload, body=b"" if is_file else write(chosen, note)), values.missing)
+        return replace(payload, missing=replace(payload.missing, note=note))
 
     layers, kind = [each.layer for each in content.values], COVERAGES if is_file else SERIES_OF_MANY
     payload = await run(request, kind, work, layers=layers)

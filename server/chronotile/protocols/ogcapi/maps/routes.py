@@ -46,8 +46,8 @@ async def get_map(request: Request) -> Response:
     drawing = map_query.drawing
     layers = [layer.id for layer in drawing.layers]
     maps, found = await draw_maps(request, layers, lambda: drawing.requests(map_query.grid()))
-    response = answer_payload(replace(found.payload, media_type=drawing.media_type))
-    response.headers.update({**grid_headers(maps[0].grid), **time_headers(found.payload.time), "Vary": "Accept"})
+    response = answer_payload(replace(found, media_type=drawing.media_type))
+    response.headers.update({**grid_headers(maps[0].grid), **time_headers(found.time), "Vary": "Accept"})
     return response
 
 

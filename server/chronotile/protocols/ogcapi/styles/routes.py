@@ -271,7 +271,7 @@ async def get_legend(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     legend = parse_legend(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
     draw = partial(
-        draw_legend, legend.request, legend.format, services, shape=legend.shape, known=client_etags(request)
+        draw_legend, legend.request, legend.format, services, shape=legend.shape, client_etags=client_etags(request)
     )
     response = answer_payload(await run(request, DOCUMENTS, draw))
     response.headers["Vary"] = "Accept"

@@ -133,7 +133,7 @@ async def get_place_tile(request: Request) -> Response:
 
     def draw() -> tuple[Payload, bool]:
         tiles, revision = parse_place_tile(request.path_params, query, accept, services.catalogue)
-        payload = overlay_place_tiles(tiles, services, known=known)
+        payload = overlay_place_tiles(tiles, services, client_etags=known)
         return payload, revision == payload.revision
 
     payload, is_current = await run(request, PICTURES, draw)
@@ -157,7 +157,7 @@ def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[st
     drawing = tile_query.drawing
     revision = tile_query.revision if len(drawing.layers) == 1 else None
     named = NamedState(revision, drawing.layers[0].id, services, expression=drawing.expression)
-    payload = overlay_maps(tile_query.requests(), services, known=known).payload
+    payload = overlay_maps(tile_query.requests(), services, client_etags=known)
     return payload, named.holds((payload.time, payload.states))
 
 

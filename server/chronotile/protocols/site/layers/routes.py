@@ -133,7 +133,7 @@ async def get_preview(request: Request) -> Response:
     layer, known = services.catalogue.layer(request.path_params["layer"]), client_etags(request)
 
     def draw() -> Payload:
-        return overlay_maps([preview_request(layer, query, services)], services, known=known).payload
+        return overlay_maps([preview_request(layer, query, services)], services, client_etags=known)
 
     return answer_payload(await run(request, PICTURES, draw, layers=[layer.id]))
 
