@@ -15,7 +15,7 @@ from chronotile.core.model.collection import Collection
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.pipeline.granted import restrict
-from chronotile.pipeline.maps.resolve import with_expression
+from chronotile.pipeline.maps.expression import apply_expression
 from chronotile.readers.kinds import kind_options
 from tests.protocols import served
 
@@ -157,4 +157,4 @@ def test_a_granted_composite_gives_no_values_of_hidden_variables() -> None:
 
     assert not seen.catalogue.layer(composite.id).queryable
     with pytest.raises(InvalidParameter, match="NDVI"):
-        with_expression(seen.catalogue.layer("NDVI"), composite.variables[0].name, seen)
+        apply_expression(seen.catalogue.layer("NDVI"), composite.variables[0].name, seen)

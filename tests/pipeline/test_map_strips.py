@@ -23,7 +23,7 @@ from chronotile.core.warp import strips as warp_strips
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps import rasters as map_rasters
-from chronotile.pipeline.maps.rasters import map_bytes
+from chronotile.pipeline.maps.memory import map_bytes
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.maps.resolve import resolve_map
 from chronotile.pipeline.services import make_caches

@@ -36,7 +36,7 @@ from chronotile.pipeline.encoders.cube_tile.numbering import (
 )
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.estimate import grid_seconds, require_seconds
-from chronotile.pipeline.mosaics import ComposedPlan, composed_plan, native_windows, picture_sources
+from chronotile.pipeline.mosaic_plans import MosaicPlan, list_picture_inputs, native_windows, plan_mosaic
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.retries import retry_overtaken
@@ -91,7 +91,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
             (layer.resampling, layer.main_variable.has_means, layer.styles[0].range),
         )
     tile, grid = request.tile, request.tile.grid
-    drawn = picture_sources(layer, used.instants, grid, services)
+    drawn = list_picture_inputs(layer, used.instants, grid, services)
     etag = fingerprint(
         state,
         (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res, request.is_of_cells),
@@ -234,7 +234,7 @@ def _written(target: CubeTarget) -> bytes | None:
     return written.read(path, revision=target.revision, tile_matrix_set=tile_matrix_set)
 
 
-CubePlan = WarpPlan | CellPlan | ComposedPlan
+CubePlan = WarpPlan | CellPlan | MosaicPlan
 
 MOST_READ = 64
 """Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
@@ -303,7 +303,7 @@ def _plan(target: CubeTarget) -> CubePlan | None:
             _check_cells(cells, target)
             return cells
     if variable.is_mosaic:
-        return composed_plan(grid, variable, resampling)
+        return plan_mosaic(grid, variable, resampling)
     plan = target.services.caches.plans.get_or_make(
         (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
     )

@@ -28,9 +28,10 @@ from chronotile.core.stats.over_time import anomaly, difference, over_time
 from chronotile.pipeline.answer import mark_missing
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds
-from chronotile.pipeline.maps.render import painted_style
-from chronotile.pipeline.maps.resolve import MapTarget, requested_style, resolve_map
-from chronotile.pipeline.maps.times import ShownTimes, UsualDates, shown_times
+from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
+from chronotile.pipeline.maps.stretched_range import resolve_picture_style
+from chronotile.pipeline.maps.style_range import resolve_map_style
+from chronotile.pipeline.maps.times import MapTimes, UsualDates, resolve_map_times
 from chronotile.pipeline.resolve_series import cell_of, cell_values, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services, reading
@@ -54,7 +55,7 @@ class IdentifyTarget:
     style: Style
     cells: tuple[Cell, ...]
     """Row and column in the native grid of each variable; empty where the point lies outside one of them."""
-    shown: ShownTimes
+    shown: MapTimes
     picture: MapTarget | None
     """Over whose values the style is stretched."""
 
@@ -144,7 +145,7 @@ def _stored_indexes(target: IdentifyTarget) -> tuple[int, ...]:
 
 def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
     layer = services.catalogue.layer(request.layer)
-    style = requested_style(request, layer, services)
+    style = resolve_map_style(request, layer, services)
     cells = [cell_of(variable.grid, request.point) for variable in layer.variables]
     held = tuple(cell for cell in cells if cell is not None)
     return IdentifyTarget(
@@ -152,7 +153,7 @@ def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
         layer=layer,
         style=style,
         cells=held if len(held) == len(cells) else (),
-        shown=shown_times(request, layer, services),
+        shown=resolve_map_times(request, layer, services),
         picture=None if request.stretched_over is None else resolve_map(request.stretched_over, services),
     )
 
@@ -296,7 +297,7 @@ def _labels(values: Float64Array, style: Style, variable: VariableInfo) -> list[
 
 def _changes(target: IdentifyTarget, shown: Sequence[Pixels], found: UnreadableDates) -> Changes | None:
     """What is shown in place of the cell's values; `None` where these are, or the point lies outside."""
-    variable, groups, kind = target.layer.main_variable, target.shown.held_against, target.request.anomaly
+    variable, groups, kind = target.layer.main_variable, target.shown.reference_groups, target.request.anomaly
     instants = np.array(target.time_used.base[::-1], dtype="datetime64[ns]")
     if groups is None or not target.cells or (kind is None and len(instants) == 0):
         return None
@@ -366,6 +367,6 @@ def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], changes: Changes 
         raster = rasters[0] if changes is None else changes.raster
         style, stretched_over = target.style, target.request.stretched_over
         if stretched_over is not None and target.picture is not None:
-            style = painted_style(stretched_over, target.picture)
+            style = resolve_picture_style(stretched_over, target.picture)
         picture = paint(raster, style).rgba()
     return tuple(Colour(*colour) for colour in picture[0].tolist())

@@ -133,6 +133,6 @@ class UnreadableDates:
 
 
 def _likely_readable(indexes: Sequence[int], count: int) -> list[int]:
-    """A few of `count` times that were not requested: the neighbours, the first, the last and the middle one."""
+    # A few of `count` times that were not requested: the neighbours, the first, the last and the middle one.
     likely = (indexes[-1] + 1, indexes[0] - 1, count - 1, 0, count // 2)
     return [index for index in dict.fromkeys(likely) if 0 <= index < count and index not in indexes]

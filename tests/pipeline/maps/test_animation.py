@@ -17,7 +17,8 @@ from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.encoders.file_parts import Room, Scratch
 from chronotile.pipeline.maps import animation
-from chronotile.pipeline.maps.animation import draw_frames, frame_times, render_animation
+from chronotile.pipeline.maps.animation import draw_frames, render_animation
+from chronotile.pipeline.maps.frame_times import list_frames
 from chronotile.pipeline.styling.cards import lay_cards
 from tests.protocols import served
 
@@ -29,7 +30,7 @@ SIXES = domain_of_instants(np.datetime64("2020-12-30T06:00", "ns") + np.arange(1
 def texts(step: int | Period, times=served.DEKADS, datetime: str | None = None) -> list[str]:
     layer = served.make_layer(variable=served.make_variable(times=times))
     asked = parse_time(datetime) if datetime else ABSENT
-    return [frame.text for frame in frame_times(layer, asked, step, now=served.NOW)]
+    return [frame.text for frame in list_frames(layer, asked, step, now=served.NOW)]
 
 
 @pytest.mark.parametrize(

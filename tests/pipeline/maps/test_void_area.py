@@ -5,7 +5,7 @@ import pytest
 
 from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.grid import BBox, Grid
-from chronotile.pipeline.maps.render import MOST_A_SIDE, void_area
+from chronotile.pipeline.maps.void_area import MAX_SAMPLES, void_area
 
 
 def grid_of(crs, box, width, height):
@@ -54,11 +54,11 @@ def test_in_mercator_the_next_turn_round_the_earth_is_void():
 
 
 def test_a_large_grid_is_looked_at_here_and_there():
-    wide = void_area(grid_of("CRS:84", (-1, -180, 1, 180), 3, 4 * MOST_A_SIDE))
+    wide = void_area(grid_of("CRS:84", (-1, -180, 1, 180), 3, 4 * MAX_SAMPLES))
 
-    assert wide.shape == (4 * MOST_A_SIDE, 3)
-    assert wide[: MOST_A_SIDE - 4].all()
-    assert not wide[MOST_A_SIDE + 4 : -MOST_A_SIDE - 4].any()
+    assert wide.shape == (4 * MAX_SAMPLES, 3)
+    assert wide[: MAX_SAMPLES - 4].all()
+    assert not wide[MAX_SAMPLES + 4 : -MAX_SAMPLES - 4].any()
 
 
 def test_points_that_are_not_void_are_those_that_come_back():

@@ -35,7 +35,8 @@ from chronotile.pipeline.coverage.source_coverage import (
     runs_of_blocks,
 )
 from chronotile.pipeline.estimate import grid_seconds, window_seconds
-from chronotile.pipeline.mosaics import coverage_lattice, framed, native_windows
+from chronotile.pipeline.mosaic_lattices import align_layers, choose_coverage_lattice
+from chronotile.pipeline.mosaic_plans import native_windows
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
@@ -71,7 +72,7 @@ def extract_coverage(
     crs = request.crs if request.cells is None else request.cells.crs
     layers = _layers(request.layers, services, is_resampled=crs is not None)
     domain, indexes = _times(layers, request.time if times is None else times, services)
-    on_lattice = framed(layers, services, coverage_lattice(_finest(layers), services, crs))
+    on_lattice = align_layers(layers, services, choose_coverage_lattice(_finest(layers), services, crs))
     layers, services = on_lattice.layers, on_lattice.services
     grid = _finest(layers).main_variable.grid
     place = place_of(request, grid)

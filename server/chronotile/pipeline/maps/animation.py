@@ -1,4 +1,4 @@
-"""Show me this area through time: a request to a time-lapse."""
+"""Animations: a picture of a layer at each of many times, with labels, encoded as one file."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -6,10 +6,7 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
-from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
-from chronotile.core.errors import REPLACE_FILES, DateUnreadable, InvalidParameter, require_at_most
+from chronotile.core.errors import REPLACE_FILES, DateUnreadable, require_at_most
 from chronotile.core.extras import has_extra, require_extra
 from chronotile.core.model.animation import AnimationRequest, Film, Frame
 from chronotile.core.model.collection import Layer
@@ -18,9 +15,7 @@ from chronotile.core.model.payload import PixelStates, TimeUsed, join_missing
 from chronotile.core.model.raster import Picture
 from chronotile.core.model.request import IsActive, MapRequest, always_active, require_active
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import ABSENT, DAY, Period, TimePart, TimeSelection, TimeSpan, format_day
-from chronotile.core.model.types import Instant
-from chronotile.core.stats.period_means import periods_of
+from chronotile.core.model.time.instants import ABSENT, TimePart, TimeSelection, format_day
 from chronotile.pipeline.answer import FilePayload, mark_missing, times_without
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.encoders.animation.animation import encode_animation
@@ -36,108 +31,31 @@ from chronotile.pipeline.encoders.file_parts import (
 )
 from chronotile.pipeline.encoders.picture.picture import WHITE, on_background
 from chronotile.pipeline.estimate import require_seconds
-from chronotile.pipeline.maps.legend import layer_title, style_details
-from chronotile.pipeline.maps.rasters import RGBA_BYTES, drawing_bytes, drawing_seconds
-from chronotile.pipeline.maps.render import draw_picture
-from chronotile.pipeline.maps.resolve import (
-    MapTarget,
-    requested_style,
-    require_sides,
-    resolve_map,
-    shown_units,
-    with_expression,
-)
-from chronotile.pipeline.maps.times import anomaly_title
-from chronotile.pipeline.mosaics import native_windows
-from chronotile.pipeline.resolve_series import instants_of, selection_of
+from chronotile.pipeline.maps.draw import draw_picture
+from chronotile.pipeline.maps.expression import apply_expression
+from chronotile.pipeline.maps.frame_times import FrameTimes, list_frames
+from chronotile.pipeline.maps.legend import style_details
+from chronotile.pipeline.maps.memory import RGBA_BYTES, drawing_bytes
+from chronotile.pipeline.maps.rasters import drawing_seconds
+from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
+from chronotile.pipeline.maps.size_limits import require_sides
+from chronotile.pipeline.maps.style_range import map_units, resolve_map_style
+from chronotile.pipeline.maps.titles import anomaly_title, layer_title
+from chronotile.pipeline.mosaic_plans import native_windows
+from chronotile.pipeline.resolve_series import selection_of
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.cards import Lettering, lay_cards
 
-YEAR = 12
-"""Months."""
-NOTHING = np.timedelta64(0, "ns")
-LAST = np.timedelta64(-1, "ns")
-"""From the end of a period, which does not belong to it, to what does."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameTimes:
-    """What a frame shows."""
-
-    indexes: tuple[int, ...]
-    """Into the layer's times, ascending."""
-    text: str
-    """For people: `2020-06-01`, `2020-06-20 10:50`, `2020-06`, `2020-06-01 to 2020-06-10`."""
-    period: TimeSpan | None = None
-    """Of a step that is a period."""
-
-
-def frame_times(layer: Layer, time: TimeSelection, step: int | Period, *, now: Instant) -> tuple[FrameTimes, ...]:
-    """Return the times of each frame, at least one frame.
-
-    Args:
-        layer: The layer of the times.
-        time: The requested times; default: all.
-        step: A number N: every Nth time is a frame, beginning with the first. A period: all times in one are a frame.
-            Periods are those of the calendar (`stats.period_means.period_starts`); one without times is not a frame.
-        now: The current time.
-
-    Raises:
-        InvalidParameter: The layer has no times.
-        TimeNotAvailable: It has none of those requested.
-    """
-    if len(layer.times) == 0:
-        raise InvalidParameter(f"layer {layer.id} has no times; request a map of it", locator="layer")
-    indexes = resolve_series_times(layer, time, now=now).indexes
-    if not indexes:
-        raise time_not_available(layer, time)
-    if isinstance(step, Period):
-        periods = periods_of(instants_of(layer, indexes), step)
-        groups = np.split(np.array(indexes), periods.bounds[1:])
-        return tuple(
-            FrameTimes(tuple(group.tolist()), _period_text(start, step), TimeSpan(start, _end(start, step)))
-            for start, group in zip(periods.starts, groups, strict=True)
-        )
-    write = format_day if layer.times.has_day_precision else _minute_text
-    return tuple(FrameTimes((index,), write(layer.times.instants[index])) for index in indexes[::step])
-
-
-def _end(start: Instant, period: Period) -> Instant:
-    """Exclusive; the last of a year that is cut short ends with the year."""
-    end = period.step(start, 1)
-    if period.months or period.is_dekad:
-        return end
-    return min(end, np.datetime64(start.astype("datetime64[Y]") + np.timedelta64(1, "Y"), "ns"))
-
-
-def _period_text(start: Instant, period: Period) -> str:
-    """As short as possible."""
-    last = _end(start, period) + LAST
-    if period.months:
-        unit = "Y" if period.months % YEAR == 0 else "M"
-        texts = [str(each.astype(f"datetime64[{unit}]")) for each in (start, last)]
-    elif period.is_dekad or period.fixed % DAY == NOTHING:
-        texts = [format_day(start), format_day(last)]
-    else:
-        texts = [_minute_text(start)]
-    return " to ".join(dict.fromkeys(texts))
-
-
-def _minute_text(instant: Instant) -> str:
-    day, clock = str(instant.astype("datetime64[m]")).split("T")
-    return f"{day} {clock}"
-
-
 FILE_VERSION = "1"
-"""Part of every ETag: raise it when the same frames give other bytes."""
+"""Part of every ETag; increase it if the same frames are encoded differently."""
 FRAME_PIXEL_S = 60e-9
-"""Processor time to letter and encode a pixel of a frame."""
+"""Processor time to label and encode a pixel of a frame."""
 SAMPLED_FRAMES = 16
 FEWER_FRAMES = "request a shorter datetime, or use fewer of its times with step, such as step=2 or step=P1M"
 MAX_FRAMES = 1000
 MAX_SIDE_PX = 4096
-"""What decoders of H.264 in devices take."""
+"""Limit of the H.264 decoders of devices."""
 SMALLER_FILM = "request a smaller picture, or use GIF, which takes least"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -156,47 +74,47 @@ class AnimationPayload(FilePayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shot:
-    """A frame resolved to what exists."""
+    """A resolved frame."""
 
     text: str
-    """Its times, for people."""
+    """Label with its times."""
     request: MapRequest
     target: MapTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolved:
-    """A time-lapse resolved to what exists."""
+    """A resolved animation."""
 
     shots: tuple[_Shot, ...]
     lettering: Lettering
     payload: AnimationPayload
-    """Without its body."""
+    """The answer without its body."""
 
 
 def usual_format() -> AnimationFormat:
-    """Return the format that links lead to: MP4, which has the fewest bytes, where its library is installed."""
+    """Return the format of links: MP4, the smallest, if its library is installed, else GIF."""
     return AnimationFormat.MP4 if has_extra("video") else AnimationFormat.GIF
 
 
 def find_animation(
     request: AnimationRequest, services: Services, *, client_etags: Collection[str] = (), with_body: bool = True
 ) -> AnimationPayload | None:
-    """Return what can be answered at once, `None` where `render_animation` has frames to make; reads no pixels.
+    """Return the answer of `render_animation` if the client or the cache has it, else `None`; reads no pixels.
 
     Args:
-        request: What to show.
-        services: What to show it with.
+        request: The animation.
+        services: The services that read it.
         client_etags: ETags of answers that the client has.
-        with_body: Otherwise it is empty: for who wants to know what it would be.
+        with_body: If false, the answer is returned without a body, for a HEAD request.
 
     Raises:
-        ChronotileError: As `render_animation`, of what is known before frames are made.
+        ChronotileError: As `render_animation`, for errors that are found before frames are drawn.
     """
-    return _find_animation(_resolved(request, services), services, client_etags=client_etags, with_body=with_body)
+    return _find_answer(_resolve_animation(request, services), services, client_etags=client_etags, with_body=with_body)
 
 
-def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, each by its name
+def render_animation(  # noqa: PLR0913 -- keyword parameters of independent concerns
     request: AnimationRequest,
     services: Services,
     *,
@@ -206,39 +124,41 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     most_bytes: int | None = None,
     is_active: IsActive = always_active,
 ) -> AnimationPayload:
-    """Read, paint, letter and encode the frames that `request` describes, one after the other, on white.
+    """Read, paint, label and encode the frames of an animation, one after another, on white.
+
+    Unreadable dates are skipped and listed in `missing`.
 
     Args:
-        request: What to show.
-        services: What to show it with.
+        request: The animation.
+        services: The services that read it.
         client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
-        pictures: Of all frames, where `draw_frames` gave them before; else they are drawn. `None` is left out.
+        pictures: Pictures of all frames from `draw_frames`; `None` in it is an unreadable frame. By default they are
+            drawn.
         scratch: Where the file is written.
-        most_bytes: The most that it may have; by default what requests may.
+        most_bytes: The largest size of the file; by default that of requests.
         is_active: Whether the client still waits; called before each frame.
 
     Raises:
-        LimitExceeded: The frames are too many or too large, their pixels together with the times they are made of are
-            more than `max_animation_pixels`, they take more memory than there is for one answer, or the file is larger
-            than may be.
+        LimitExceeded: The frames are too many or too large, the pixels of all times exceed `max_animation_pixels`,
+            drawing needs more memory than one answer may take, or the file is too large.
         ServerBusy: Other large answers take the memory.
-        StorageFull: There is no room to write it.
-        SourceUnavailable: A source is away, or no frame can be read.
+        StorageFull: The disk is full.
+        SourceUnavailable: A source is unreachable, or no frame can be read.
         ClientGone: The client disconnected.
         ChronotileError: A name, time or parameter is not accepted, or the layer has no times.
     """
-    resolved = _resolved(request, services)
-    found = _find_animation(resolved, services, client_etags=client_etags, with_body=True)
-    if found is not None:
-        return found
-    shown, shots, payload = request.shown, resolved.shots, resolved.payload
+    resolved = _resolve_animation(request, services)
+    answer = _find_answer(resolved, services, client_etags=client_etags, with_body=True)
+    if answer is not None:
+        return answer
+    grid, shots, payload = request.shown.grid, resolved.shots, resolved.payload
     require_seconds(_seconds(shots), services, alternative=FEWER_FRAMES, locator="step")
-    film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
-    pixels = shown.grid.width * shown.grid.height
-    held = request.format.small_frame_bytes if pixels <= LARGE_PIXELS else request.format.frame_bytes
-    size = pixels * (RGBA_BYTES + held)
+    film = Film(width=grid.width, height=grid.height, fps=request.fps, count=len(shots))
+    pixels = grid.width * grid.height
+    encoder_bytes = request.format.small_frame_bytes if pixels <= LARGE_PIXELS else request.format.frame_bytes
+    size = pixels * (RGBA_BYTES + encoder_bytes)
     if pictures is None:
-        pictures = _drawn(shots, is_active)
+        pictures = _draw_shots(shots, is_active)
         size += _drawing_bytes(shots)
     with _memory(size, services, is_active), translate_storage_errors():
         frames = _frames(pictures, resolved.lettering)
@@ -251,16 +171,16 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
 
 
 def estimate_animation(request: AnimationRequest, services: Services) -> float:
-    """Return the processor time of `render_animation`; reads no pixels.
+    """Return the processor time of `render_animation` in seconds; reads no pixels.
 
     Raises:
-        ChronotileError: As `render_animation`, of what is known before frames are made.
+        ChronotileError: As `render_animation`, for errors that are found before frames are drawn.
     """
-    return _seconds(_resolved(request, services).shots)
+    return _seconds(_resolve_animation(request, services).shots)
 
 
 def _seconds(shots: Sequence[_Shot]) -> float:
-    """The processor time of all frames, of which some are estimated."""
+    """The processor time of all frames, estimated from some of them."""
     some = shots[:: max(1, len(shots) // SAMPLED_FRAMES)]
     grid = some[0].request.grid
     drawing_s = sum(drawing_seconds(grid, shot.target) for shot in some) / len(some)
@@ -268,42 +188,44 @@ def _seconds(shots: Sequence[_Shot]) -> float:
 
 
 def draw_frames(
-    request: AnimationRequest, services: Services, own: range, *, is_active: IsActive = always_active
+    request: AnimationRequest, services: Services, numbers: range, *, is_active: IsActive = always_active
 ) -> Iterator[Picture | None]:
-    """Give pictures of some of the frames, on white, with nothing written on them; `None` of what cannot be read.
+    """Yield pictures of some of the frames, on white, without labels; `None` for an unreadable frame.
 
-    Memory is taken for all of them together, until the last was given.
+    The memory for drawing is taken until the last picture was yielded.
 
     Args:
-        request: What to show.
-        services: What to show it with.
-        own: Which of all frames.
+        request: The animation.
+        services: The services that read it.
+        numbers: Numbers of the frames.
         is_active: Whether the client still waits; called before each frame.
 
     Raises:
         ChronotileError: As `render_animation`.
     """
-    shown = request.shown
-    layer, _reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
-    frames = frame_times(layer, shown.time, request.step, now=services.clock())
-    shots = tuple(_shot(shown, layer, frames[number], services) for number in own)
+    map_request = request.shown
+    layer, _services = apply_expression(services.catalogue.layer(map_request.layer), map_request.expression, services)
+    frames = list_frames(layer, map_request.time, request.step, now=services.clock())
+    shots = tuple(_resolve_shot(map_request, layer, frames[number], services) for number in numbers)
     with _memory(_drawing_bytes(shots), services, is_active):
-        yield from _drawn(shots, is_active)
+        yield from _draw_shots(shots, is_active)
 
 
-def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
+def _resolve_animation(request: AnimationRequest, services: Services) -> _Resolved:
     if request.format == AnimationFormat.MP4:
         require_extra("video", "MP4", locator="format")
-    shown = request.shown
-    layer, reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
-    style = requested_style(shown, layer, reading)
-    requested_frames = frame_times(layer, shown.time, request.step, now=services.clock())
+    map_request = request.shown
+    layer, layer_services = apply_expression(
+        services.catalogue.layer(map_request.layer), map_request.expression, services
+    )
+    style = resolve_map_style(map_request, layer, layer_services)
+    requested_frames = list_frames(layer, map_request.time, request.step, now=services.clock())
     frames = requested_frames if request.newest is None else requested_frames[-request.newest :]
     _check_size(request, frames, services)
-    shots = tuple(_shot(shown, layer, frame, services) for frame in frames)
-    if shown.anomaly is not None:
-        used = [shot.target.time_used for shot in shots]
-        _check_pixels(request, sum(len(each.instants + each.base) for each in used), services)
+    shots = tuple(_resolve_shot(map_request, layer, frame, services) for frame in frames)
+    if map_request.anomaly is not None:
+        times = [shot.target.time_used for shot in shots]
+        _check_pixels(request, sum(len(time.instants + time.base) for time in times), services)
     lettering = _lettering(request, layer, style, shots)
     states = [shot.target.etag for shot in shots]
     payload = AnimationPayload(
@@ -319,7 +241,7 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
     return _Resolved(shots=shots, lettering=lettering, payload=payload)
 
 
-def _find_animation(
+def _find_answer(
     resolved: _Resolved, services: Services, *, client_etags: Collection[str], with_body: bool
 ) -> AnimationPayload | None:
     payload = resolved.payload
@@ -331,24 +253,24 @@ def _find_animation(
     return None if cached is None else replace(payload, body=Whole(cached))
 
 
-def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
-    time = selection_of(layer.times, frame.indexes, is_of_open=shown.time.is_open)
-    if shown.anomaly is not None and frame.period is not None:  # whose own anomaly it is, whichever of it is requested
+def _resolve_shot(map_request: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
+    time = selection_of(layer.times, frame.indexes, is_of_open=map_request.time.is_open)
+    if map_request.anomaly is not None and frame.period is not None:  # the anomaly is that of the whole period
         time = TimeSelection("parts", (TimePart(frame.period, is_interval=True),), is_of_open=time.is_of_open)
-    request = replace(shown, time=time)
+    request = replace(map_request, time=time)
     return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
 
 
-def _drawn(shots: Iterable[_Shot], is_active: IsActive) -> Iterator[Picture | None]:
+def _draw_shots(shots: Iterable[_Shot], is_active: IsActive) -> Iterator[Picture | None]:
     for shot in shots:
         require_active(is_active)
         try:
-            yield on_background(_drawn_frame(shot), WHITE)
-        except DateUnreadable:  # which its target lists
+            yield on_background(_draw_shot(shot), WHITE)
+        except DateUnreadable:  # its target lists it
             yield None
 
 
-def _drawn_frame(shot: _Shot) -> Picture:
+def _draw_shot(shot: _Shot) -> Picture:
     target = shot.target
     draw = partial(draw_picture, shot.request, target)
     places = (native_windows(target.layer, shot.request.grid),)
@@ -366,10 +288,10 @@ def _drawing_bytes(shots: Sequence[_Shot]) -> int:
 
 
 def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterator[Frame]:
-    """Those that are left in.
+    """Frames with labels; unreadable ones are skipped.
 
     Raises:
-        DateUnreadable: There is none.
+        DateUnreadable: No frame can be read.
     """
     fixed, dates = lay_cards(lettering)
     has_any = False
@@ -393,12 +315,12 @@ def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tup
         if "legend" in labels and not layer.is_composite
         else None,
         title=anomaly_title(replace(request.shown, time=ABSENT), layer_title(layer)),
-        units=shown_units(layer, request.shown),
+        units=map_units(layer, request.shown),
     )
 
 
 def _date_text(shot: _Shot) -> str:
-    """With how several times became one picture, where that is not by taking the newest, and what was taken away."""
+    """The label with the reducer, unless the newest time is shown, and with the times that are subtracted."""
     text, target = shot.text, shot.target
     if target.reducer != "latest":
         text = f"{text}, {target.reducer}"
@@ -410,7 +332,7 @@ def _date_text(shot: _Shot) -> str:
 
 
 def _cache_if_small(body: FileParts, etag: str, services: Services) -> Body:
-    """The file; a small one is cached like a picture, since it took long and pages show it again."""
+    """The file; a small one is cached like a picture, since drawing takes long and pages show it again."""
     if body.size > IN_MEMORY_BYTES:
         return body
     with closing(body):
@@ -418,16 +340,16 @@ def _cache_if_small(body: FileParts, etag: str, services: Services) -> Body:
 
 
 def _time_used(shots: tuple[_Shot, ...]) -> TimeUsed:
-    used = [shot.target.time_used for shot in reversed(shots)]
+    times = [shot.target.time_used for shot in reversed(shots)]
     return TimeUsed(
-        instants=tuple(instant for each in used for instant in each.instants),
-        base=used[0].base,
-        is_open=any(each.is_open for each in used),
+        instants=tuple(instant for time in times for instant in time.instants),
+        base=times[0].base,
+        is_open=any(time.is_open for time in times),
     )
 
 
 def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) -> str:
-    """`layer_first_last.gif`, of letters, digits, dots and dashes alone."""
+    """`layer_first_last.gif` with only letters, digits, dots, dashes and underscores."""
     first, last = shots[0].target.time_used.instants[-1], shots[-1].target.time_used.instants[0]
     days = dict.fromkeys((format_day(first), format_day(last)))
     return "_".join([_UNSAFE.sub("-", layer.id), *days]) + f".{format.extension}"
@@ -440,7 +362,7 @@ def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], servi
 
 
 def _check_pixels(request: AnimationRequest, times: int, services: Services) -> None:
-    """Refuse more than `max_animation_pixels` of all times that are read."""
+    """Check the pixels of all times that are read against `max_animation_pixels`."""
     grid, allowed = request.shown.grid, services.catalogue.limits.max_animation_pixels
     requested = grid.width * grid.height * times
     alternative = "request a smaller picture, a shorter datetime, or fewer of its times, such as with step=2"

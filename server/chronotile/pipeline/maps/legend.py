@@ -1,4 +1,4 @@
-"""What the colours of a layer's style mean, as picture or document."""
+"""Legends: what the colours of a style mean, as a picture or a document."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import LegendRequest
 from chronotile.core.model.style import Colour, Style, StyleClass
 from chronotile.pipeline.encoders.picture.picture import encode_picture
-from chronotile.pipeline.maps.resolve import requested_style, shown_units
-from chronotile.pipeline.maps.times import anomaly_title
+from chronotile.pipeline.maps.style_range import map_units, resolve_map_style
+from chronotile.pipeline.maps.titles import anomaly_title, layer_title
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.legend import legend_document
@@ -46,7 +46,7 @@ def draw_legend(
     shape: LegendShape = UPRIGHT,
     client_etags: Collection[str] = (),
 ) -> Payload:
-    """Return the legend of a style, of a shape unless it is a document for programs.
+    """Return the legend of a style. The shape applies to pictures only.
 
     Raises:
         ChronotileError: A name or parameter is not accepted.
@@ -65,27 +65,26 @@ def draw_legends(
     shape: LegendShape = UPRIGHT,
     client_etags: Collection[str] = (),
 ) -> Payload:
-    """Return the legends of several layers as one, the first above; as JSON, `legends` lists them.
+    """Return the legends of several layers in one picture, from top to bottom, or in the list `legends` of a document.
 
     Raises:
-        ChronotileError: A name or parameter is not accepted, or the picture would be too large.
+        LimitExceeded: The picture would be too large.
+        ChronotileError: A name or parameter is not accepted.
     """
-    own = replace(shape, width=None, height=None)
-    legends = [_resolve_legend(request, extension, services, own) for request in requests]
+    part_shape = replace(shape, width=None, height=None)
+    legends = [_resolve_legend(request, extension, services, part_shape) for request in requests]
     etag = fingerprint("legends", shape, [etag for _legend, etag in legends])
     if etag in client_etags:
         return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
     if extension == "png":
-        sizes = [_size(legend, own) for legend, _etag in legends]
+        sizes = [_size(legend, part_shape) for legend, _etag in legends]
         check_pixels(max(width for width, _height in sizes), sum(height for _width, height in sizes))
-    bodies = [_draw(extension, legend, own) for legend, _etag in legends]
+    bodies = [_draw(extension, legend, part_shape) for legend, _etag in legends]
     return Payload(body=_join(extension, bodies, shape), media_type=LEGEND_TYPES[extension], etag=etag)
 
 
 @dataclass(frozen=True, slots=True)
 class _Legend:
-    """What is drawn."""
-
     layer: Layer
     style: Style
     title: str
@@ -95,11 +94,10 @@ class _Legend:
 def _resolve_legend(
     request: LegendRequest, extension: LegendFormat, services: Services, shape: LegendShape
 ) -> tuple[_Legend, str]:
-    """The legend and its ETag."""
     layer = services.catalogue.layer(request.layer)
     has_flags = request.reducer in {"latest", "clearest"} and request.anomaly is None
-    style = style_details(layer, requested_style(request, layer, services), has_flags=has_flags)
-    legend = _Legend(layer, style, anomaly_title(request, layer_title(layer)), shown_units(layer, request))
+    style = style_details(layer, resolve_map_style(request, layer, services), has_flags=has_flags)
+    legend = _Legend(layer, style, anomaly_title(request, layer_title(layer)), map_units(layer, request))
     title = layer.title if request.anomaly is None else legend.title
     return legend, fingerprint("legend", layer.id, title, legend.units, style, extension, shape)
 
@@ -113,7 +111,7 @@ def _join(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape) 
 
 
 def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:
-    """Return width and height of the PNG that `draw_legend` gives, for documents that name them."""
+    """Return width and height of the PNG of `draw_legend`, for documents that state them."""
     units = layer.main_variable.encoding.units
     return _size(_Legend(layer, style_details(layer, style), layer_title(layer), units), UPRIGHT)
 
@@ -123,9 +121,12 @@ def _size(legend: _Legend, shape: LegendShape) -> tuple[int, int]:
 
 
 def style_details(layer: Layer, style: Style, *, has_flags: bool = True) -> Style:
-    """Return what there is to tell of a style on a layer: its flags; of a composite, which variable is which colour.
+    """Return a style with the flags that the layer has, or for a composite with its three variables as classes.
 
-    Pictures of several times have no flags unless the reducer is `latest` or `clearest`.
+    Args:
+        layer: The layer.
+        style: Its style.
+        has_flags: Whether pictures show flags: those of several times only with the reducers `latest` and `clearest`.
     """
     if layer.is_composite:
         names = [variable.title or variable.name for variable in layer.variables]
@@ -133,10 +134,10 @@ def style_details(layer: Layer, style: Style, *, has_flags: bool = True) -> Styl
             id=style.id,
             title=style.title,
             range=(1, 3),
-            classes=tuple(StyleClass(*each) for each in zip((1.0, 2.0, 3.0), PRIMARIES, names, strict=True)),
+            classes=tuple(StyleClass(*row) for row in zip((1.0, 2.0, 3.0), PRIMARIES, names, strict=True)),
         )
-    known = {name for _, name in layer.main_variable.encoding.flags if has_flags}
-    return replace(style, flags=tuple(flag for flag in style.flags if flag[0] in known))
+    flags = {name for _, name in layer.main_variable.encoding.flags if has_flags}
+    return replace(style, flags=tuple(flag for flag in style.flags if flag[0] in flags))
 
 
 def _draw(extension: LegendFormat, legend: _Legend, shape: LegendShape) -> bytes:
@@ -146,8 +147,3 @@ def _draw(extension: LegendFormat, legend: _Legend, shape: LegendShape) -> bytes
     if extension == "svg":
         return legend_svg(style, title=title, units=units, shape=shape)
     return encode_picture(legend_picture(style, title=title, units=units, shape=shape), MapFormat.PNG)
-
-
-def layer_title(layer: Layer) -> str:
-    """Return the title that stands on a legend."""
-    return layer.title.get("") or next(iter(layer.title.values()), layer.id)

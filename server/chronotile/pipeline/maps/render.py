@@ -1,41 +1,28 @@
-"""Show me these layers at this time, one over the other: map requests to one encoded picture."""
+"""Rendering maps: from requests for layers at times to one encoded picture."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
-from chronotile.core.errors import TooManyPieces, UnsupportedFormat, require_at_most
-from chronotile.core.model.collection import Composite
-from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.errors import UnsupportedFormat, require_at_most
 from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.payload import Missing, Payload, join_missing, time_of_all
-from chronotile.core.model.raster import Picture, Raster, RgbaPicture
 from chronotile.core.model.request import Backdrop, IsActive, MapRequest, always_active
-from chronotile.core.model.style import Style
-from chronotile.core.model.types import BoolArray, Float32Array, Float64Array, FloatArray, IndexArray
 from chronotile.pipeline.answer import find_answer, make_answer
 from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff
 from chronotile.pipeline.estimate import require_seconds
-from chronotile.pipeline.maps.rasters import (
-    MapValues,
-    drawing_seconds,
-    map_bytes,
-    memory_for_map,
-    of_all_variables,
-    shown_values,
-)
-from chronotile.pipeline.maps.resolve import MapTarget, resolve_map, shown_units
-from chronotile.pipeline.maps.stand_ins import footprints_note, footprints_picture
+from chronotile.pipeline.maps.draw import draw_picture, read_value_array
+from chronotile.pipeline.maps.memory import map_bytes, memory_for_map
+from chronotile.pipeline.maps.rasters import drawing_seconds
+from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
+from chronotile.pipeline.maps.style_range import map_units
+from chronotile.pipeline.maps.void_area import void_area
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.overlay import on_backdrop, overlay
-from chronotile.pipeline.styling.paint import blank_pixels, composite_picture, paint, paint_band, stack_strips
-from chronotile.pipeline.styling.restyle import with_colouring, with_range
 
 
 def overlay_maps(
@@ -143,12 +130,12 @@ def _check_size_of_all(grid: Grid, targets: Sequence[MapTarget], services: Servi
 
 
 def _encode(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> bytes:
-    """The values of a layer, or the pictures of one or more laid over one another, in the requested format."""
+    """The values of one layer, or the overlaid pictures of all layers, in the requested format."""
     request, target = requests[0], targets[0]
     grid, background = request.grid, request.background
     match request.format:
         case MapFormat.VALUE_TIFF | MapFormat.NPY as value_format:
-            values, units = _values_for_files(grid, target), shown_units(target.layer, request)
+            values, units = read_value_array(grid, target), map_units(target.layer, request)
             with target.watch.step("encode"):
                 is_tiff = value_format == MapFormat.VALUE_TIFF
                 return encode_geotiff(values, grid, units=units) if is_tiff else encode_npy(values)
@@ -162,146 +149,3 @@ def _encode(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> byt
                 if picture_format == MapFormat.GEOTIFF:
                     return encode_picture_geotiff(picture, grid, background)
                 return encode_picture(picture, picture_format, background=background)
-
-
-def draw_picture(request: MapRequest, target: MapTarget) -> Picture:
-    """Return the picture of a resolved request, transparent where the layer has no pixels.
-
-    Of a mosaic that would open too many items it has their outlines, which the answer tells.
-
-    Raises:
-        TooManyPieces: In place of those, where the collection is configured so.
-    """
-    try:
-        return _drawn(request, target)
-    except TooManyPieces as error:
-        if not error.may_be_outlined:
-            raise
-        target.unreadable.note = footprints_note(error)
-        return footprints_picture(error, request.grid)
-
-
-def _drawn(request: MapRequest, target: MapTarget) -> Picture:
-    if isinstance(target.layer.content, Composite):
-        return _drawn_composite(request, target, target.layer.content)
-    values = shown_values(request.grid, target)
-    if values is None:
-        return _blank(request.grid)
-    style = _painted(request, target, values)
-
-    def painted(rows: slice) -> Picture:
-        raster = values.of_rows(rows)
-        with target.watch.step("paint"):
-            return paint(raster, style)
-
-    return stack_strips(((rows, painted(rows)) for rows in values.strips), request.grid.height)
-
-
-def painted_style(request: MapRequest, target: MapTarget) -> Style:
-    """Return the style of a resolved request as its picture has it, stretched over its values where requested.
-
-    Raises:
-        SourceUnavailable: The source is gone or damaged.
-        InvalidParameter: The style cannot be stretched.
-    """
-    values = shown_values(request.grid, target)
-    return target.style if values is None else _painted(request, target, values)
-
-
-def _drawn_composite(request: MapRequest, target: MapTarget, content: Composite) -> Picture:
-    grid, composite = request.grid, replace(content, range=request.range or content.range)
-
-    def painted(bands: Iterator[MapValues]) -> Picture:
-        pixels = blank_pixels(grid.height, grid.width)
-        for band, values in enumerate(bands):
-            for rows in values.strips:
-                raster = values.of_rows(rows)
-                with target.watch.step("paint"):
-                    paint_band(pixels[rows], band, raster, composite)
-        return composite_picture(pixels)
-
-    return of_all_variables(grid, target, content.variables, painted) or _blank(grid)
-
-
-def _painted(request: MapRequest, target: MapTarget, values: MapValues) -> Style:
-    if not request.colouring.is_stretched:
-        return target.style
-    stretched = _stretched(target.style, values, is_symmetric=_is_symmetric(request))
-    return with_colouring(stretched, request.colouring)
-
-
-def _stretched(style: Style, values: MapValues, *, is_symmetric: bool) -> Style:
-    """The style over the values of a picture, of changes as far to either side; as it is where all are one."""
-    ends = [end for rows in values.strips for end in _ends(values.of_rows(rows))]
-    if not ends or style.is_categorical:
-        return style
-    low, high = min(ends), max(ends)
-    if is_symmetric:
-        high = max(-low, high)
-        low = -high
-    return with_range(style, (low, high)) if low < high else style
-
-
-def _is_symmetric(request: MapRequest) -> bool:
-    return request.is_difference or (request.anomaly is not None and request.anomaly.kind != "percentile")
-
-
-def _ends(raster: Raster) -> tuple[float, ...]:
-    """The least and greatest of its values, if it has any."""
-    values = raster.values()
-    values = values[np.isfinite(values)]
-    return (float(values.min()), float(values.max())) if values.size else ()
-
-
-def _values_for_files(grid: Grid, target: MapTarget) -> Float32Array:
-    """(y, x), NaN where the layer has no pixel."""
-    found = np.full((grid.height, grid.width), np.nan, dtype=np.float32)
-    values = shown_values(grid, target)
-    if values is None:
-        return found
-    for rows in values.strips:
-        raster = values.of_rows(rows)
-        with target.watch.step("encode"):
-            found[rows] = raster.values_for_files()
-    return found
-
-
-def _blank(grid: Grid) -> RgbaPicture:
-    return RgbaPicture(np.zeros((grid.height, grid.width, 4), dtype=np.uint8))
-
-
-# Where a grid leaves the earth: what lies outside the valid area of its CRS.
-
-MOST_A_SIDE = 1024
-"""Pixels that are looked at along a side; of a larger grid each stands for those next to it."""
-MOST_LATITUDE = 90.0
-
-
-def void_area(grid: Grid) -> BoolArray:
-    """Return (y, x): where the middle of a pixel is not a place on earth, or one whose coordinates are others.
-
-    Longitudes go round, so that in a geographic CRS only what lies beyond the poles is void.
-    """
-    columns, column_of = _looked_at(grid.width)
-    rows, row_of = _looked_at(grid.height)
-    x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
-    is_void = np.abs(y) > MOST_LATITUDE if grid.crs.is_geographic else _is_elsewhere(grid, x, y)
-    return is_void[np.ix_(row_of, column_of)]
-
-
-def _looked_at(side: int) -> tuple[Float64Array, IndexArray]:
-    """Fractional columns or rows that are looked at, and which of them stands for each pixel."""
-    count = min(side, MOST_A_SIDE)
-    nearest = ((np.arange(side) + 0.5) * count / side).astype(np.intp)
-    return (np.arange(count) + 0.5) * side / count, nearest
-
-
-def _is_elsewhere(grid: Grid, x: FloatArray, y: FloatArray) -> BoolArray:
-    """Whether points come back from longitude and latitude, by no less than half a pixel, to another place."""
-    there = transformer(grid.crs, CRS84).transform(x, y)
-    back_x, back_y = transformer(CRS84, grid.crs).transform(*there)
-    x_size, y_size = grid.resolution
-    with np.errstate(invalid="ignore"):
-        returns = (np.abs(back_x - x) < x_size / 2) & (np.abs(back_y - y) < y_size / 2)
-    is_elsewhere: BoolArray = ~returns
-    return is_elsewhere

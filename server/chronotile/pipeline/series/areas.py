@@ -25,7 +25,7 @@ from chronotile.core.stats.percentiles import even_edges
 from chronotile.core.stats.samples import Place, Reduced, reduce_samples
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds
-from chronotile.pipeline.mosaics import framed, lattice_at
+from chronotile.pipeline.mosaic_lattices import align_layers, lattice_at
 from chronotile.pipeline.resolve_series import (
     UNFILLED,
     instants_of,
@@ -75,7 +75,7 @@ def framed_areas(request: AreaSeriesRequest, layer: Layer, services: Services) -
         places.setdefault(lattice, []).append(number)
     groups = []
     for lattice, numbers in (places or {None: []}).items():
-        own = framed([layer], services, lattice)
+        own = align_layers([layer], services, lattice)
         some = replace(
             request,
             areas=tuple(request.areas[number] for number in numbers),

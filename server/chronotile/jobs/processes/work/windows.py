@@ -27,7 +27,7 @@ from chronotile.jobs.processes.inputs import (
 from chronotile.jobs.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks, sources_of
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
-from chronotile.pipeline.mosaics import NAME_CRS
+from chronotile.pipeline.mosaic_lattices import NAME_CRS
 from chronotile.pipeline.services import Services
 
 LARGEST_SIDE, LEAST_SIDE = 1024, 16

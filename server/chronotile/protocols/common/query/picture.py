@@ -21,8 +21,8 @@ from chronotile.core.model.request import (
 from chronotile.core.model.series.analysis import ANOMALY_KINDS, AnomalyKind
 from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
 from chronotile.core.model.types import Instant
-from chronotile.pipeline.maps.resolve import with_expression
-from chronotile.pipeline.maps.times import shown_times
+from chronotile.pipeline.maps.expression import apply_expression
+from chronotile.pipeline.maps.times import resolve_map_times
 from chronotile.pipeline.revision import (
     are_counted,
     dated_revision,
@@ -103,7 +103,7 @@ def settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) -
     Raises:
         ChronotileError: There is nothing at that time, or at that of the difference.
     """
-    shown, reading = with_expression(layer, EXPRESSION.given(query), services)
+    shown, reading = apply_expression(layer, EXPRESSION.given(query), services)
     anomaly = anomaly_of(query)
     requested = Shown(
         layer=layer.id,
@@ -112,7 +112,7 @@ def settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) -
         anomaly=anomaly,
         reducer=reducer_of(query, anomaly),
     )
-    used = shown_times(requested, shown, reading).used
+    used = resolve_map_times(requested, shown, reading).used
     is_period = anomaly is not None and time.keyword == "parts"  # which an instant of it does not tell
     named = {"datetime": format_instant(used.instants[0])} if len(used.instants) == 1 and not is_period else {}
     return {**named, "rev": dated_revision(shown, used.instants + used.base, reading)}
@@ -199,7 +199,7 @@ class NamedState:
     def __init__(self, revision: str | None, layer: str, services: Services, *, expression: str | None = None) -> None:
         self._revision = revision
         self._is_expression = expression is not None
-        self._layer, self._services = with_expression(services.catalogue.layer(layer), expression, services)
+        self._layer, self._services = apply_expression(services.catalogue.layer(layer), expression, services)
         self._counter = "" if revision is None else self._services.reader(self._layer).items_revision()
 
     def holds(self, *parts: tuple[TimeUsed, PixelStates]) -> bool:

@@ -24,9 +24,10 @@ from chronotile.http.replay import allow_replay
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES
+from chronotile.pipeline.maps.expression import apply_expression
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
 from chronotile.pipeline.maps.render import overlay_maps
-from chronotile.pipeline.maps.resolve import requested_style, with_expression
+from chronotile.pipeline.maps.style_range import resolve_map_style
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.legend import ramp_document
 from chronotile.protocols.common.openapi import FILE, extension_in_path, ref
@@ -145,8 +146,8 @@ def _tilejson(request: Request, services: Services) -> bytes:
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
     template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
-    shown, reading = with_expression(layer, picture.EXPRESSION.given(query), services)
-    requested_style(style_request(request.path_params, query), shown, reading)
+    shown, reading = apply_expression(layer, picture.EXPRESSION.given(query), services)
+    resolve_map_style(style_request(request.path_params, query), shown, reading)
     found = picture.settled(layer, query, DATETIME.of(query), services)
     if "datetime" not in found and len(shown.times):
         template["datetime"] = query.required(DATETIME.name)

@@ -21,7 +21,7 @@ from chronotile.http.request_log import FAULT_STATUS
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import TEXTS
-from chronotile.pipeline.maps.stand_ins import MessageRequest, draw_message
+from chronotile.pipeline.maps.error_picture import MessageRequest, draw_message
 from chronotile.protocols.common.capabilities.layer_entries import wms_name
 from chronotile.protocols.common.capabilities.time_extent import value_warning
 from chronotile.protocols.common.query.kvp import Kvp
