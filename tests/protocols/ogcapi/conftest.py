@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
-from chronotile.demo import DemoPlan, make_demo
+from chronotile.demo.archive import make_demo
+from chronotile.demo.plan import DemoPlan
 from chronotile.pipeline.services import Services
 from tests.places import make_places
 from tests.protocols import served

@@ -14,7 +14,7 @@ from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import ABSENT, LATEST
 from chronotile.core.model.time.parser import parse_time
 from chronotile.protocols.common.query.axes import query_of
-from chronotile.protocols.ogcapi.subset import Subset, requested_subset
+from chronotile.protocols.ogcapi.subset import CoveragePart, requested_subset
 from tests.protocols import served
 
 INF = math.inf
@@ -24,7 +24,7 @@ DEGREES = served.make_layer("FAPAR", variable=served.make_variable("FAPAR", grid
 CATALOGUE = served.make_services(served.make_collection(UTM, DEGREES)).catalogue
 
 
-def subset_of(*texts: str, layer=UTM, has_time: bool = True, **others: str) -> Subset:
+def subset_of(*texts: str, layer=UTM, has_time: bool = True, **others: str) -> CoveragePart:
     pairs = [("subset", text) for text in texts] + [(name.replace("_", "-"), text) for name, text in others.items()]
     return requested_subset(query_of(pairs), layer, CATALOGUE, has_time=has_time)
 
@@ -101,7 +101,7 @@ def test_several_subsets_are_as_one_with_commas():
     ],
 )
 def test_times_are_read_as_datetime_reads_them(text, time):
-    assert subset_of(text) == Subset(time=parse_time(time))
+    assert subset_of(text) == CoveragePart(time=parse_time(time))
 
 
 @pytest.mark.parametrize(("text", "time"), [("time(*:*)", ABSENT), ("time(*)", LATEST)])
@@ -116,7 +116,7 @@ def test_subset_in_space_and_time_has_both():
 
 
 def test_nothing_is_asked_for():
-    assert subset_of() == Subset()
+    assert subset_of() == CoveragePart()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""All building blocks of the tree but its own documents, which tell of these."""
+"""All building blocks of `/ogcapi`, except its landing page and other common documents."""
 
 from chronotile.protocols.ogcapi.block import BuildingBlock
 from chronotile.protocols.ogcapi.coverages.routes import block as coverages

@@ -1,4 +1,4 @@
-"""Boxes of OGC API in the axis order of their CRS."""
+"""Boxes in requests of OGC API, in the axis order of their CRS."""
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
@@ -19,17 +19,17 @@ BBOX = text(
 BBOX_CRS = text("bbox-crs", "CRS of `bbox`, as a URI or a safe CURIE; default: CRS84")
 
 
-def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
-    """Return four or six numbers in the axis order of `crs` as a box with x first; heights are left out.
+def box_of(text: str, crs: Crs, *, locator: str = "bbox") -> BBox:
+    """Return four or six numbers in the axis order of `crs` as a box with x first; heights are ignored.
 
-    Edges may be equal, and in a geographic CRS `xmin` may be greater than `xmax`: across the antimeridian.
+    Edges may be equal. In a geographic CRS `xmin` may exceed `xmax`: the box crosses the antimeridian.
 
     Raises:
-        InvalidParameter: They are not finite numbers, too many or too few, or a lower edge is above its upper one.
+        InvalidParameter: Not 4 or 6 finite numbers, or a lower edge is above its upper edge.
     """
-    parts = [part.strip() for part in given.split(",", 6)]
+    parts = [part.strip() for part in text.split(",", 6)]
     if len(parts) not in (4, 6):
-        message = f"{locator} takes 4 numbers separated by commas, or 6 with heights, got {given[:MAX_SHOWN]!r}"
+        message = f"{locator} takes 4 numbers separated by commas, or 6 with heights, got {text[:MAX_SHOWN]!r}"
         raise InvalidParameter(message, locator=locator)
     edges = [number(part, locator=locator) for part in parts]
     half = len(edges) // 2
@@ -37,7 +37,7 @@ def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     is_low_above = box.ymin > box.ymax or (box.xmin > box.xmax and not crs.is_geographic)
     if is_low_above or (half == 3 and edges[2] > edges[5]):
         raise InvalidParameter(
-            f"{locator} {given[:MAX_SHOWN]} has a lower edge above its upper edge; its numbers are in the axis order "
+            f"{locator} {text[:MAX_SHOWN]} has a lower edge above its upper edge; its numbers are in the axis order "
             f"of {crs.name[:MAX_SHOWN]}",
             locator=locator,
         )
@@ -45,25 +45,25 @@ def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
 
 
 def requested_bbox(query: Kvp, owner: HasCrs, catalogue: Catalogue) -> tuple[BBox, Crs] | None:
-    """Return the box of `bbox` with x first, and the CRS of `bbox-crs`, CRS84 where there is none.
+    """Return the box of `bbox`, x first, and the CRS of `bbox-crs` (default CRS84); `None` without `bbox`.
 
     Raises:
-        ChronotileError: One of the two is not accepted.
+        ChronotileError: `bbox` or `bbox-crs` is not accepted.
     """
-    given, name = BBOX.given(query), BBOX_CRS.given(query)
+    bbox, name = BBOX.given(query), BBOX_CRS.given(query)
     crs = CRS84 if name is None else named_crs(name, owner, catalogue, locator="bbox-crs")
-    return None if given is None else (box_of(given, crs), crs)
+    return None if bbox is None else (box_of(bbox, crs), crs)
 
 
 def box_in_degrees(query: Kvp, parameter: Parameter[str]) -> BBox | None:
-    """Return the box in CRS84 of a parameter, if there is one; west is more than east across the antimeridian.
+    """Return the box of a parameter in CRS84, or `None`; west exceeds east if it crosses the antimeridian.
 
     Raises:
-        InvalidParameter: It is not accepted.
+        InvalidParameter: The value is not a box in degrees.
     """
-    given = parameter.given(query)
-    if given is None:
+    text = parameter.given(query)
+    if text is None:
         return None
-    box = box_of(given, CRS84)
+    box = box_of(text, CRS84)
     check_degrees(box, CRS84, locator=parameter.name)
     return box

@@ -1,4 +1,4 @@
-"""Filters of features and records, and the properties that they name (OGC 19-079r2 §6 and §7)."""
+"""Filters of features and records, and the schema of properties that they may use (OGC 19-079r2 §6 and §7)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,24 +24,24 @@ FILTER_LANG = choice("filter-lang", "The language of `filter`", (CQL2_TEXT, CQL2
 
 
 def filter_of(query: Kvp) -> Mapping[str, Any] | None:
-    """Return the filter of a query as CQL2 JSON, if there is one.
+    """Return the filter of a query as CQL2 JSON, or `None`.
 
     Raises:
-        InvalidParameter: It is not accepted.
+        InvalidParameter: The filter or its language is not accepted.
     """
-    language, given = FILTER_LANG.of(query), FILTER.given(query)
-    if given is None:
+    language, filter_text = FILTER_LANG.of(query), FILTER.given(query)
+    if filter_text is None:
         return None
     if language == CQL2_TEXT:
-        return filter_from_text(given)
+        return filter_from_text(filter_text)
     try:
-        return check_filter(orjson.loads(given))
+        return check_filter(orjson.loads(filter_text))
     except orjson.JSONDecodeError as error:
-        raise InvalidParameter("filter is not JSON, which filter-lang says it is", locator=FILTER.name) from error
+        raise InvalidParameter("filter is not JSON, but filter-lang is cql2-json", locator=FILTER.name) from error
 
 
 def properties_schema(address: str, title: str, properties: Mapping[str, Json], *, has_more: bool = False) -> Json:
-    """Return the JSON schema at an address that tells the properties which queries may name."""
+    """Return a JSON schema with the properties that filters may use; `has_more` allows others."""
     return {
         "$schema": DRAFT,
         "$id": address,

@@ -1,4 +1,4 @@
-"""Pages of lists: their parameters, and the links of one to itself and to the next."""
+"""Pages of lists: their parameters and links."""
 
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -8,16 +8,16 @@ from chronotile.protocols.common.links import link
 from chronotile.protocols.common.query.parameter import Parameter, clamped
 
 MAX_OFFSET = 10**9
-"""Which no archive reaches."""
+"""Larger than any list of an archive."""
 
 
 def offset_parameter(description: str) -> Parameter[int]:
-    """Return the parameter `offset`; more than `MAX_OFFSET` is as much."""
+    """Return the parameter `offset`; larger values are reduced to `MAX_OFFSET`."""
     return replace(clamped("offset", "", most=MAX_OFFSET, default=0, least=0), description=description)
 
 
 def own_links(url: str, title: str, page_title: str, query: str = "") -> list[Json]:
-    """Return the links of a document to itself, as JSON and as a page."""
+    """Return the links of a document to itself, as JSON and as HTML."""
     start = f"{url}?{query}{'&' if query else ''}"
     return [
         link("self", f"{start}f=json", "application/json", title),
@@ -32,13 +32,13 @@ class Paging:
     limit: int
     offset: int = 0
     written: tuple[tuple[str, str], ...] = ()
-    """What selects, as it was written, for the links."""
+    """Selecting parameters as the client wrote them, repeated in links."""
     usual_limit: int | None = None
-    """Which the first page does not name."""
+    """Default limit, which the link to the first page omits."""
 
     @property
     def end(self) -> int:
-        """The offset of what comes after the page."""
+        """The offset of the next page."""
         return self.offset + self.limit
 
     def query(self, offset: int) -> str:
@@ -47,11 +47,11 @@ class Paging:
         return urlencode([*self.written, *limit, *([("offset", str(offset))] if offset else [])], safe="/:,")
 
     def following(self, matched: int) -> int | None:
-        """Return the offset of the next page, if there is one of so many."""
+        """Return the offset of the next page, or `None` if `matched` entries end with this one."""
         return self.end if self.end < matched else None
 
     def links(self, url: str, titles: tuple[str, str, str], matched: int) -> list[Json]:
-        """Return the links of a page of so many: to itself, as JSON and as a page, and to the next, if there is one."""
+        """Return the links of a page of `matched` entries: itself as JSON and as HTML, and the next page."""
         title, page_title, next_title = titles
         links, following = own_links(url, title, page_title, self.query(self.offset)), self.following(matched)
         if following is not None:

@@ -1,4 +1,4 @@
-"""`subset`: parts of a coverage along its axes (OGC 19-087 /req/subsetting/subset; OGC 20-058 has it of maps too)."""
+"""The parameter `subset`: a part of a coverage along its axes (OGC 19-087 /req/subsetting/subset; OGC 20-058: maps)."""
 
 import math
 import re
@@ -22,7 +22,7 @@ from chronotile.protocols.common.query.parameter import Parameter
 
 
 def axis_names(*, is_geographic: bool) -> tuple[str, str]:
-    """Return what the axes x and y are called in documents."""
+    """Return the names of the axes x and y in documents."""
     return ("Lon", "Lat") if is_geographic else ("x", "y")
 
 
@@ -32,49 +32,43 @@ _QUOTED_ENDS = re.compile(r'("[^"]*"\s*|[^":]*):(\s*"[^"]*"|[^"]*)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subset:
-    """The part of a coverage that `subset` selects."""
+class CoveragePart:
+    """The part of a coverage that `subset` requests."""
 
     trim: Trim | None = None
-    """In space."""
+    """The part in space."""
     time: TimeSelection | None = None
-    """`None` where it does not speak of time."""
+    """`None` if `subset` has no axis `time`."""
 
 
-def requested_subset(query: Kvp, layer: Layer, catalogue: Catalogue, *, has_time: bool) -> Subset:
-    """Return the part that `subset` and `subset-crs` select.
+def requested_subset(query: Kvp, layer: Layer, catalogue: Catalogue, *, has_time: bool) -> CoveragePart:
+    """Return the part that `subset` and `subset-crs` request.
 
-    Without `subset-crs`, `Lat` and `Lon` are in CRS84 (clause M), `x` and `y` in the layer's own CRS where that is
-    projected.
-
-    Args:
-        query: Of the request.
-        layer: Whose CRS it is.
-        catalogue: All that is served.
-        has_time: Whether there is an axis `time`.
+    Without `subset-crs`, `Lat` and `Lon` are in CRS84 (clause M), and `x` and `y` in the CRS of the layer, if it is
+    projected. An axis `time` is accepted if `has_time`.
 
     Raises:
-        ChronotileError: One of them is not accepted.
+        ChronotileError: `subset` or `subset-crs` is not accepted.
     """
     text, crs_name = query.optional("subset"), query.optional("subset-crs")
-    named = None if crs_name is None else named_crs(crs_name, layer, catalogue, locator="subset-crs")
+    requested_crs = None if crs_name is None else named_crs(crs_name, layer, catalogue, locator="subset-crs")
     if text is None:
-        return Subset()
+        return CoveragePart()
     members = members_of(text, locator="subset")
-    own = layer.main_variable.grid.crs
-    crs = named
-    if crs is None:  # that whose axes are named first: that of the others must be the same
+    native_crs = layer.main_variable.grid.crs
+    crs = requested_crs
+    if crs is None:  # the first horizontal axis decides; the second one must be of the same CRS
         first = next((name for member in members if (name := member.name.lower()) in HORIZONTAL), "lat")
-        crs = own if first in PROJECTED and not own.is_geographic else CRS84
-    known: dict[str, Axis] = GEOGRAPHIC if crs.is_geographic else PROJECTED
-    # Messages list the axes of the CRS that is named, else of all that do without.
-    kinds = [named.is_geographic] if named else [True] if own.is_geographic else [True, False]
+        crs = native_crs if first in PROJECTED and not native_crs.is_geographic else CRS84
+    axis_of_name: dict[str, Axis] = GEOGRAPHIC if crs.is_geographic else PROJECTED
+    # Messages list the axes of the requested CRS, or all axes that need no `subset-crs`.
+    kinds = [requested_crs.is_geographic] if requested_crs else [True] if native_crs.is_geographic else [True, False]
     accepted = tuple(name for is_geographic in kinds for name in axis_names(is_geographic=is_geographic))
     if has_time:
-        known, accepted = {**known, "time": "time"}, (*accepted, "time")
-    axes = by_axis(members, known, accepted=accepted, locator="subset")
+        axis_of_name, accepted = {**axis_of_name, "time": "time"}, (*accepted, "time")
+    axes = by_axis(members, axis_of_name, accepted=accepted, locator="subset")
     times = axes.pop("time", None)
-    return Subset(trim=_trim(axes, crs) if axes else None, time=None if times is None else _times(times))
+    return CoveragePart(trim=_trim(axes, crs) if axes else None, time=None if times is None else _times(times))
 
 
 def _trim(axes: dict[Axis, Member], crs: Crs) -> Trim:
@@ -87,10 +81,10 @@ def _trim(axes: dict[Axis, Member], crs: Crs) -> Trim:
 
 
 def _edges(member: Member | None) -> tuple[float, float]:
-    """The two edges of an axis, equal for a slice, infinite where it is open."""
+    """Return the lower and the upper edge of an axis: equal for one position, infinite if open."""
     if member is None:
         return -math.inf, math.inf
-    parts = [_unquoted(part) for part in member.content.split(":", 2)]
+    parts = [_unquote(part) for part in member.content.split(":", 2)]
     if len(parts) > 2 or (len(parts) == 1 and parts[0] in OPEN):
         raise _no_position(member)
     low = -math.inf if parts[0] in OPEN else _position(parts[0], member)
@@ -106,42 +100,42 @@ def _position(text: str, member: Member) -> float:
 
 def _no_position(member: Member) -> InvalidParameter:
     return InvalidParameter(
-        f"subset of {member.name} takes a number, or two as low:high of which one may be *, got "
+        f"subset of {member.name} takes a number, or two as low:high, one of them * for an open end, got "
         f"{member.content[:MAX_SHOWN]!r}",
         locator="subset",
     )
 
 
 def _times(member: Member) -> TimeSelection:
-    """What `time(...)` selects: an instant, a list of them, or an interval `low:high`; `*` alone is the latest."""
-    if _unquoted(member.content) == "*":
+    """Return the times of `time(…)`: an instant, a list, or an interval `low:high`; a single `*` is the latest."""
+    if _unquote(member.content) == "*":
         return LATEST
-    between = next((ends for ends in _halves(member.content) if all(_is_end(end) for end in ends)), None)
-    if between is not None and between[0] in OPEN and between[1] in OPEN:
+    ends = next((pair for pair in _possible_ends(member.content) if all(_is_end(end) for end in pair)), None)
+    if ends is not None and ends[0] in OPEN and ends[1] in OPEN:
         return ABSENT
-    single = ",".join(_unquoted(part) for part in member.content.split(","))
+    single = ",".join(_unquote(part) for part in member.content.split(","))
     try:
-        return parse_time("/".join(end or ".." for end in between) if between else single or "()")
+        return parse_time("/".join(end or ".." for end in ends) if ends else single or "()")
     except InvalidParameter as error:
         raise InvalidParameter(f"subset of {member.name}: {error.message}", locator="subset") from error
 
 
-def _halves(content: str) -> Iterable[tuple[str, str]]:
-    """What stands before and after each colon: without quotes, colons of the times of a day look like the one between.
+def _possible_ends(content: str) -> Iterable[tuple[str, str]]:
+    """Return the texts before and after each colon, as candidates for the ends of an interval.
 
-    The whole goes first: `2020-06-01T10:50:00Z` is an instant.
+    Without quotes, the colons of a time of day look like the separator. A text that is an instant as a whole, like
+    `2020-06-01T10:50:00Z`, has no candidates.
     """
     if '"' in content:
         ends = _QUOTED_ENDS.fullmatch(content)
-        return [] if ends is None else [(_unquoted(ends[1]), _unquoted(ends[2]))]
+        return [] if ends is None else [(_unquote(ends[1]), _unquote(ends[2]))]
     if _is_end(content):
         return []
-    colons = [place for place, letter in enumerate(content) if letter == ":"][:MAX_COLONS]
-    return [(_unquoted(content[:place]), _unquoted(content[place + 1 :])) for place in colons]
+    colons = [index for index, letter in enumerate(content) if letter == ":"][:MAX_COLONS]
+    return [(_unquote(content[:index]), _unquote(content[index + 1 :])) for index in colons]
 
 
 def _is_end(text: str) -> bool:
-    """Whether an interval may begin or end with it."""
     if text in OPEN:
         return True
     try:
@@ -150,37 +144,33 @@ def _is_end(text: str) -> bool:
         return False
 
 
-def _unquoted(text: str) -> str:
+def _unquote(text: str) -> str:
     return text.strip().strip('"').strip()
 
 
 def named_fields(
-    query: Kvp, parameter: Parameter[str], offered: OfferedCollection, *, of_any_grid: bool = False
+    query: Kvp, parameter: Parameter[str], offered: OfferedCollection, *, has_any_grid: bool = False
 ) -> tuple[Layer, ...]:
-    """Return the layers that a list names, each once, by the names of fields or the ids of layers; none without a list.
+    """Return the layers of a list of field names or layer ids, without duplicates; none if the parameter is absent.
 
-    Args:
-        query: Of the request.
-        parameter: That has the list.
-        offered: The collection.
-        of_any_grid: Whether variables on other grids than that of the coverage may be named too.
+    With `has_any_grid`, variables on grids other than the coverage's are accepted, too.
 
     Raises:
-        InvalidParameter: One is not a field; the message names those that are.
+        InvalidParameter: A name is not a field; the message lists the fields.
     """
-    name, given = parameter.name, parameter.given(query)
-    if given is None:
+    name, text = parameter.name, parameter.given(query)
+    if text is None:
         return ()
-    elsewhere = {layer.main_variable.name: layer for layer in offered.layers if not layer.is_composite}
-    fields = elsewhere if of_any_grid else offered.fields
-    known = {layer.id: layer for layer in fields.values()} | fields
+    by_variable = {layer.main_variable.name: layer for layer in offered.layers if not layer.is_composite}
+    fields = by_variable if has_any_grid else offered.fields
+    accepted = {layer.id: layer for layer in fields.values()} | fields
     layers: dict[str, Layer] = {}
-    for field in (part.strip() for part in given.split(",")):
-        if field not in known:
-            hint = f"; its grid is different: use collection {elsewhere[field].id}" if field in elsewhere else ""
-            others = " and others" if len(offered.fields) > MAX_LISTED else ""
-            listed = ", ".join(islice(offered.fields, MAX_LISTED)) + others
+    for field in (part.strip() for part in text.split(",")):
+        if field not in accepted:
+            hint = f"; its grid is different: use collection {by_variable[field].id}" if field in by_variable else ""
+            more = " and others" if len(offered.fields) > MAX_LISTED else ""
+            listed = ", ".join(islice(offered.fields, MAX_LISTED)) + more
             message = f"{name} names a field {field[:MAX_SHOWN]!r}; accepted are {listed}{hint}"
             raise InvalidParameter(message, locator=name)
-        layers[known[field].id] = known[field]
+        layers[accepted[field].id] = accepted[field]
     return tuple(layers.values())

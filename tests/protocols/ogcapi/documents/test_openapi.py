@@ -8,7 +8,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from starlette.routing import Route
 
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
+from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS
 from chronotile.protocols.ogcapi.documents.params import SELECTION
 from tests.protocols import served
 
@@ -91,11 +91,11 @@ def test_many_collections_are_no_enumeration_but_an_example(make_client):
 @pytest.mark.parametrize(
     ("path", "names"),
     [
-        ("/", names_of(OF_DOCUMENTS)),
-        ("/conformance", names_of(OF_DOCUMENTS)),
-        ("/collections", names_of((*SELECTION, *OF_DOCUMENTS))),
-        ("/collections/{collectionId}", names_of(OF_DOCUMENTS)),
-        ("/openapi", names_of(OF_DOCUMENTS)),
+        ("/", names_of(DOCUMENT_PARAMETERS)),
+        ("/conformance", names_of(DOCUMENT_PARAMETERS)),
+        ("/collections", names_of((*SELECTION, *DOCUMENT_PARAMETERS))),
+        ("/collections/{collectionId}", names_of(DOCUMENT_PARAMETERS)),
+        ("/openapi", names_of(DOCUMENT_PARAMETERS)),
     ],
 )
 def test_every_parameter_of_a_document_is_told(document, path, names):

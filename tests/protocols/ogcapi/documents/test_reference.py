@@ -8,7 +8,7 @@ import yaml
 from pygeoapi.plugin import load_plugin
 
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
+from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS
 from chronotile.protocols.ogcapi.documents.params import SELECTION
 
 pytestmark = pytest.mark.every_case
@@ -52,4 +52,4 @@ def test_providers_of_the_page_have_the_field(demo_configuration, number):
 
 
 def test_the_page_has_every_parameter():
-    assert [name for name in names_of((*SELECTION, *OF_DOCUMENTS)) if f"`{name}" not in PAGE] == []
+    assert [name for name in names_of((*SELECTION, *DOCUMENT_PARAMETERS)) if f"`{name}" not in PAGE] == []

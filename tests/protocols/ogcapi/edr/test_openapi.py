@@ -7,14 +7,14 @@ from tests.protocols import served
 checklist = pytest.mark.checklist
 COLLECTION = "/collections/{collectionId}"
 SHARED = {"datetime", "parameter-name", "crs", "z", "f"}
-OF_DATA = SHARED | {"dialect", "date"}
+DATA_PARAMETERS = SHARED | {"dialect", "date"}
 OPERATIONS = {
-    "position": ("GetDataForPoint", {"coords"}, OF_DATA),
-    "area": ("GetDataForArea", {"coords"}, OF_DATA),
-    "cube": ("GetDataForCube", {"bbox"}, OF_DATA | {"resolution-x", "resolution-y"}),
-    "radius": ("GetDataForRadius", {"coords", "within", "within-units"}, OF_DATA),
+    "position": ("GetDataForPoint", {"coords"}, DATA_PARAMETERS),
+    "area": ("GetDataForArea", {"coords"}, DATA_PARAMETERS),
+    "cube": ("GetDataForCube", {"bbox"}, DATA_PARAMETERS | {"resolution-x", "resolution-y"}),
+    "radius": ("GetDataForRadius", {"coords", "within", "within-units"}, DATA_PARAMETERS),
     "locations": ("ListCollectionDataLocations", set(), SHARED | {"bbox", "limit", "offset"}),
-    "locations/{locationId}": ("GetCollectionDataForLocation", set(), OF_DATA),
+    "locations/{locationId}": ("GetCollectionDataForLocation", set(), DATA_PARAMETERS),
     "items": ("ListDataItems", set(), SHARED | {"bbox", "limit", "offset"}),
     "items/{itemId}": ("GetDataForItem", set(), {"f"}),
 }

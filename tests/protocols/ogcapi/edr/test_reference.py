@@ -7,7 +7,8 @@ import pytest
 
 from chronotile.core.model.geometry.area import LENGTHS_M
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, MEDIA_TYPES, POSITION, RADIUS
+from chronotile.protocols.ogcapi.edr.formats import MEDIA_TYPES
+from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, POSITION, RADIUS
 
 pytestmark = pytest.mark.every_case
 

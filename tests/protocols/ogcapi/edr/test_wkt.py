@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded, MissingParameter
 from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.edr.params import area_of_text, points_of
+from chronotile.protocols.ogcapi.edr.coords import requested_area, requested_positions
 
 LATITUDE_FIRST = crs_of("EPSG:4326")
 
@@ -21,11 +21,11 @@ def query(text: str) -> Kvp:
 
 
 def points(text: str, crs=CRS84, most=9):
-    return points_of(query(text), crs, most=most)
+    return requested_positions(query(text), crs, most=most)
 
 
 def rings(text: str, crs=CRS84, max_vertices=99):
-    area = area_of_text(query(text), crs, max_vertices=max_vertices)
+    area = requested_area(query(text), crs, max_vertices=max_vertices)
     return [[ring.tolist() for ring in polygon] for polygon in area.polygons]
 
 
@@ -83,7 +83,7 @@ def test_a_hole_is_a_ring_of_its_polygon():
 
 
 def test_what_crosses_itself_is_repaired_and_what_is_open_closed():
-    area = area_of_text(query("POLYGON((4 50,5 51,5 50,4 51))"), CRS84, max_vertices=99)
+    area = requested_area(query("POLYGON((4 50,5 51,5 50,4 51))"), CRS84, max_vertices=99)
 
     assert sum(shapely.Polygon(polygon[0]).area for polygon in area.polygons) == pytest.approx(0.5)
     assert "was closed" in area.note

@@ -24,7 +24,7 @@ from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import F, Parameter, custom, datetime, names_of, number, text, whole
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
-from chronotile.protocols.ogcapi.subset import Subset, named_fields, requested_subset
+from chronotile.protocols.ogcapi.subset import CoveragePart, named_fields, requested_subset
 
 PROPERTIES = text("properties", "Fields, separated by commas, in order; default: all")
 EXCLUDE_PROPERTIES = text("exclude-properties", "Fields that are left out")
@@ -51,7 +51,7 @@ def requested_layers(query: Kvp, offered: OfferedCollection) -> tuple[Layer, ...
     """
     everything = layers_of(offered)
     of_any_grid = query.optional("crs") is not None  # to which all are resampled
-    chosen = named_fields(query, PROPERTIES, offered, of_any_grid=of_any_grid) or everything
+    chosen = named_fields(query, PROPERTIES, offered, has_any_grid=of_any_grid) or everything
     excluded = named_fields(query, EXCLUDE_PROPERTIES, offered)
     left = tuple(layer for layer in chosen if layer not in excluded)
     if not left:
@@ -241,7 +241,7 @@ def parse_coverage(query: Kvp, offered: OfferedCollection, catalogue: Catalogue)
     return CoverageQuery(request=request, scaling=requested_scaling(query))
 
 
-def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tuple[Trim, ...]:
+def _trims(query: Kvp, subset: CoveragePart, layer: Layer, catalogue: Catalogue) -> tuple[Trim, ...]:
     """The one box of `bbox` or `subset`, in degrees that are such (clauses G and N)."""
     bbox = requested_bbox(query, layer, catalogue)
     if bbox is None:
@@ -255,7 +255,7 @@ def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tu
     return trims
 
 
-def _time(query: Kvp, subset: Subset, *, has_time: bool) -> TimeSelection:
+def _time(query: Kvp, subset: CoveragePart, *, has_time: bool) -> TimeSelection:
     if query.optional(DATETIME.name) is None:
         return subset.time or ABSENT
     if subset.time is not None:

@@ -48,14 +48,7 @@ from chronotile.protocols.common.openapi import (
 )
 from chronotile.protocols.common.operation import language
 from chronotile.protocols.common.query.parameter import F, documents, format_of
-from chronotile.protocols.ogcapi.block import (
-    BuildingBlock,
-    DocumentContext,
-    collection_in_path,
-    describe,
-    document_query,
-    has_values,
-)
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.coverages.documents import domain_set_document, range_type_document, schema_document
 from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA, lacking_formats
 from chronotile.protocols.ogcapi.coverages.params import (
@@ -67,7 +60,9 @@ from chronotile.protocols.ogcapi.coverages.params import (
     coverage_query,
     parse_coverage,
 )
+from chronotile.protocols.ogcapi.document_requests import document_query
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+from chronotile.protocols.ogcapi.operation_parts import collection_in_path, describe, has_values
 
 # Errors of coverages in OGC 19-087's names of parameters.
 

@@ -15,8 +15,9 @@ from chronotile.protocols.common.extent import climatology_member
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.crs import accepted_crs
-from chronotile.protocols.ogcapi.block import NO_QUERIES, document_page
+from chronotile.protocols.ogcapi.block import NO_QUERIES
 from chronotile.protocols.ogcapi.blocks import BLOCKS
+from chronotile.protocols.ogcapi.document_pages import document_page
 from chronotile.protocols.ogcapi.documents.collection_parts import (
     CollectionContext,
     service_links,

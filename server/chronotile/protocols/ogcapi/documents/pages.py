@@ -11,7 +11,7 @@ from chronotile.core.model.types import Json
 from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.links import preview_grid, preview_href
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.ogcapi.block import document_page
+from chronotile.protocols.ogcapi.document_pages import document_page
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 
 Page = Literal["landing", "conformance", "collection", "openapi"]

@@ -14,8 +14,8 @@ from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.openapi import BOX
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, datetime, text, whole
-from chronotile.protocols.ogcapi.block import check_names
 from chronotile.protocols.ogcapi.crs import box_of
+from chronotile.protocols.ogcapi.document_requests import check_names
 from chronotile.protocols.ogcapi.paging import Paging, offset_parameter
 
 MAX_LIMIT = 10_000

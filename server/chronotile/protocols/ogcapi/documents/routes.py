@@ -24,8 +24,9 @@ from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, ref, without_empty
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.block import COLLECTION, JSON_OR_HTML, context_for, document_query, with_policy
 from chronotile.protocols.ogcapi.blocks import BLOCKS
+from chronotile.protocols.ogcapi.document_pages import add_page_policy
+from chronotile.protocols.ogcapi.document_requests import context_for, document_query
 from chronotile.protocols.ogcapi.documents.api_definition import openapi_document
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.documents.collections import (
@@ -38,6 +39,7 @@ from chronotile.protocols.ogcapi.documents.collections import (
 from chronotile.protocols.ogcapi.documents.pages import Page, page_of
 from chronotile.protocols.ogcapi.documents.params import SELECTION, collections_query
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+from chronotile.protocols.ogcapi.operation_parts import COLLECTION, JSON_OR_HTML
 
 HTML = "text/html"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
@@ -125,7 +127,7 @@ async def _answer(request: Request, query: Kvp, document: Document, *, aliases: 
         request, services, write, key=key, media_type=formats[form], cache_control=document.cache_control
     )
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": told.language})
-    return with_policy(response, has_scripts=document.has_scripts and has_viewer) if form == "html" else response
+    return add_page_policy(response, has_scripts=document.has_scripts and has_viewer) if form == "html" else response
 
 
 def _answers(schema: str) -> Json:

@@ -1,4 +1,4 @@
-"""What every data query begins with, and how its answer leaves."""
+"""The start and the end of every data query: its request, and its response in a format."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -36,14 +36,14 @@ from chronotile.pipeline.series.fields import FieldsFormat
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.edr import queries
-from chronotile.protocols.ogcapi.edr.features import location_address
+from chronotile.protocols.ogcapi.edr import formats
+from chronotile.protocols.ogcapi.edr.locations import location_address
 from chronotile.protocols.ogcapi.edr.params import requested_layers, valued_collection
 
 OTHER_NAMES: Mapping[str, str] = dict.fromkeys(
     ("parameter_name", "parameter_names", "parameter-names", "parametername"), "parameter-name"
 )
-"""What clients call parameters: OWSLib the second."""
+"""Spellings of `parameter-name` by clients; OWSLib sends `parameter_names`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,29 +62,29 @@ class DataRequest:
 
         Raises:
             InvalidParameter: `f` is not one of `names`.
-            NotAcceptable: The header Accept takes none of them.
+            NotAcceptable: The header Accept accepts none of them.
         """
-        return queries.data_format(self.query, self.accept, names)
+        return formats.data_format(self.query, self.accept, names)
 
     def csv_options(self, name: str) -> CsvOptions:
-        """Return how the requested layers are written as CSV; `name` is that of the format.
+        """Return the CSV options for the requested layers; `name` is the format.
 
         Raises:
-            InvalidParameter: As `csv_options`, or a layer is not of the collection.
+            InvalidParameter: An option is not accepted, or a layer is not part of the collection.
         """
         layers = requested_layers(self.offered, self.query)
-        return csv_options(self.query, layers, is_csv=name == queries.CSV)
+        return csv_options(self.query, layers, is_csv=name == formats.CSV)
 
     def media_type(self, name: str) -> str:
-        """Return the media type under which a format leaves."""
-        return queries.media_type_of(name, self.accept)
+        """Return the media type of a response in a format."""
+        return formats.media_type_of(name, self.accept)
 
 
 def parse_data_query(request: Request) -> DataRequest:
-    """Return the query, and its collection.
+    """Return the request, with its collection.
 
     Raises:
-        UnknownCollection: There is not one of that name, or it has no values.
+        UnknownCollection: The collection does not exist, or has no values.
         InvalidParameter: A parameter is repeated with different values.
     """
     services = services_of(request)
@@ -99,12 +99,9 @@ def parse_data_query(request: Request) -> DataRequest:
 
 
 def data_response(payload: FilePayload, name: str, data_request: DataRequest) -> Response:
-    """Return the answer that carries series; 304 where the client holds it already.
+    """Return the response with series; 304 if they are unchanged since the client's request.
 
-    Args:
-        payload: With its body, which is let go when it is sent.
-        name: Of the format.
-        data_request: As requested.
+    The body of the payload is released after it is sent.
     """
     caching = cache_headers(payload.missing, is_open=payload.time.is_open)
     headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **caching}
@@ -112,74 +109,71 @@ def data_response(payload: FilePayload, name: str, data_request: DataRequest) ->
         headers["Chronotile-Time"] = format_times_used(payload.time)
     if payload.unchanged:
         return Response(status_code=304, headers=headers)
-    if name in queries.EXTENSIONS:
-        headers["Content-Disposition"] = f'attachment; filename="{data_request.offered.id}.{queries.EXTENSIONS[name]}"'
+    if name in formats.EXTENSIONS:
+        headers["Content-Disposition"] = f'attachment; filename="{data_request.offered.id}.{formats.EXTENSIONS[name]}"'
     if isinstance(payload.body, Whole):
         return Response(b"".join(payload.body.iter_bytes()), media_type=payload.media_type, headers=headers)
     return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)
 
 
-SMALLER = f"request a smaller area or fewer times, or use {queries.NETCDF} or {queries.GEOTIFF}"
+SMALLER = f"request a smaller area or fewer times, or use {formats.NETCDF} or {formats.GEOTIFF}"
 CHECK_VALUES = partial(check_values, alternative=SMALLER)
 
 
 def fields_format(name: str, data_request: DataRequest, crs: Crs) -> FieldsFormat:
-    """Return how series of several variables are written.
+    """Return the encoder of series of several variables, with its media type.
 
-    Args:
-        name: Of the format, as EDR has it.
-        data_request: The request, and the collection that they are of.
-        crs: Of the coordinates.
+    `name` is a format of EDR, `crs` applies to the coordinates in the response.
     """
     layers = tuple(data_request.offered.fields.values())
-    named, media_type = Credits.of(layers, data_request.offered), data_request.media_type(name)
-    said = fingerprint(crs.name, data_request.address, named, [layer_attributes(layer) for layer in layers])
+    attribution, media_type = Credits.of(layers, data_request.offered), data_request.media_type(name)
+    content = fingerprint(crs.name, data_request.address, attribution, [layer_attributes(layer) for layer in layers])
     endpoint, options = partial(endpoint_of, address=data_request.address), data_request.csv_options(name)
     encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
-        queries.COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),
-        queries.GEOJSON: partial(encode_layers_geojson, endpoint_of=endpoint),
-        queries.CSV: partial(encode_layers_csv, options=options),
-        queries.NETCDF: lambda table: iter([encode_series_netcdf(table)]),
+        formats.COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),
+        formats.GEOJSON: partial(encode_layers_geojson, endpoint_of=endpoint),
+        formats.CSV: partial(encode_layers_csv, options=options),
+        formats.NETCDF: lambda table: iter([encode_series_netcdf(table)]),
     }
 
     def encode(table: SeriesTable) -> Generator[bytes]:
-        yield from encoders[name](replace(table, title=data_request.offered.id, credits=named))
+        yield from encoders[name](replace(table, title=data_request.offered.id, credits=attribution))
 
-    return FieldsFormat(name=f"{name} {media_type} {said} {options}", media_type=media_type, encode=encode)
+    return FieldsFormat(name=f"{name} {media_type} {content} {options}", media_type=media_type, encode=encode)
 
 
 def cells_formats(data_request: DataRequest, options: CsvOptions) -> dict[str, CoverageFormat]:
-    """Return how cells are written, by the names that EDR has for formats; features have a point per cell."""
+    """Return the formats of cells by their names in EDR; GeoJSON has one point feature per cell."""
 
     def features(coverage: Coverage, is_active: IsActive) -> Body:
-        named = Credits.of([field.layer for field in coverage.fields], data_request.offered)
+        attribution = Credits.of([field.layer for field in coverage.fields], data_request.offered)
         endpoint = partial(endpoint_of, address=data_request.address)
-        table = replace(table_of_cells(coverage, is_active=is_active), credits=named)
+        table = replace(table_of_cells(coverage, is_active=is_active), credits=attribution)
         return stream_parts(encode_layers_geojson(table, endpoint_of=endpoint))
 
     def lines(coverage: Coverage, is_active: IsActive) -> Body:
         return stream_parts(encode_layers_csv(table_of_cells(coverage, is_active=is_active), options))
 
     return {
-        queries.COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),
-        queries.GEOJSON: CoverageFormat(
-            queries.MEDIA_TYPES[queries.GEOJSON], "geojson", features, _check_features, is_streamed=True
+        formats.COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),
+        formats.GEOJSON: CoverageFormat(
+            formats.MEDIA_TYPES[formats.GEOJSON], "geojson", features, _check_features, is_streamed=True
         ),
-        queries.CSV: CoverageFormat(queries.MEDIA_TYPES[queries.CSV], "csv", lines, CHECK_VALUES, is_streamed=True),
-        queries.NETCDF: COVERAGE_FORMATS["NetCDF"],
-        queries.GEOTIFF: COVERAGE_FORMATS["GTiff"],
+        formats.CSV: CoverageFormat(formats.MEDIA_TYPES[formats.CSV], "csv", lines, CHECK_VALUES, is_streamed=True),
+        formats.NETCDF: COVERAGE_FORMATS["NetCDF"],
+        formats.GEOTIFF: COVERAGE_FORMATS["GTiff"],
     }
 
 
 def _check_features(coverage: Coverage, limits: Limits) -> None:
-    """Refuse more features than a document may have.
+    """Raise if a document would have too many features.
 
     Raises:
-        LimitExceeded: There are more cells than `max_features`, or more values than `max_series_values`.
+        LimitExceeded: More cells than `max_features`, or more values than `max_series_values`.
     """
     CHECK_VALUES(coverage, limits)
     cells = coverage.grid.width * coverage.grid.height
-    fewer = f"request a smaller area, or use {queries.COVERAGE_JSON} or {queries.CSV}"
+    fewer = f"request a smaller area, or use {formats.COVERAGE_JSON} or {formats.CSV}"
     require_at_most("max_features", cells, limits.max_features, alternative=fewer, locator="f")
 
 
@@ -203,4 +197,4 @@ SPELLING = {
 
 edr_fault = partial(problem_response, spelling=SPELLING)
 area_fault = partial(problem_response, spelling={**SPELLING, "bbox": "coords"})
-"""Of queries whose `coords` are an area: cells have no other box."""
+"""Errors of queries with an area in `coords`; an error of the bounding box concerns `coords`, too."""

@@ -1,23 +1,17 @@
-"""The queries of EDR (OGC 19-086r6 §8.2) turned into requests."""
+"""The parameters of data queries (OGC 19-086r6 §8.2) as requests."""
 
 import math
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import orjson
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest, ScaleSize, Trim
-from chronotile.core.model.crs import CRS84, Crs, is_north_first
+from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
 from chronotile.core.model.geometry.circle import circle_of
-from chronotile.core.model.geometry.geojson import GeometryRules, area_of
-from chronotile.core.model.geometry.wkt import geometry_of_wkt
 from chronotile.core.model.request import AreasRequest, Point, PositionsRequest, place_in_degrees
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
@@ -26,6 +20,7 @@ from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.query.parameter import Parameter, names_of
 from chronotile.protocols.ogcapi.crs import box_of
 from chronotile.protocols.ogcapi.edr import queries
+from chronotile.protocols.ogcapi.edr.coords import LOCATOR, requested_area, requested_positions
 from chronotile.protocols.ogcapi.subset import named_fields
 
 _LEVEL = r"[+-]?\d{1,20}(?:\.\d{0,20})?"
@@ -33,10 +28,10 @@ _LEVELS = re.compile(rf"{_LEVEL}(?:/{_LEVEL})?|{_LEVEL}(?:,{_LEVEL}){{1,99}}|R\d
 
 
 def valued_collection(catalogue: Catalogue, name: str) -> OfferedCollection:
-    """Return the collection of that id, or of the layer of that id or alias, if it has values.
+    """Return the collection with values of this id, or of the layer with this id or alias.
 
     Raises:
-        UnknownCollection: There is none, or it has colours alone.
+        UnknownCollection: It does not exist, or has colours only.
     """
     offered = offered_collection(catalogue, name)
     if not offered.has_values:
@@ -46,7 +41,7 @@ def valued_collection(catalogue: Catalogue, name: str) -> OfferedCollection:
 
 
 def position_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> PositionsRequest:
-    """Return what a position query requests (§8.2.1).
+    """Return the request of a position query (§8.2.1).
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -61,25 +56,25 @@ def position_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogu
 
 
 def areas_request(offered: OfferedCollection, areas: tuple[Area, ...], query: Kvp) -> AreasRequest:
-    """Return what the data of named places request (§8.2.7).
+    """Return the request of a location query (§8.2.7).
 
     Raises:
         ChronotileError: A parameter is not accepted.
     """
-    check_query(query, queries.OF_DATA)
+    check_query(query, queries.DATA_PARAMETERS)
     layers = tuple(layer.id for layer in requested_layers(offered, query))
     return AreasRequest(layers=layers, areas=areas, time=queries.DATETIME.of(query))
 
 
-def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
-    """Refuse misspelt parameters, and a `z` that is not a level.
+def check_query(query: Kvp, accepted: tuple[Parameter[object], ...]) -> None:
+    """Raise if the query has parameters that are not accepted, or a `z` that is not a level.
 
-    No collection has heights, so any level is accepted and changes nothing, as `datetime` does without times (§A.13).
+    Collections have no heights, so any level is accepted and ignored. So is `datetime` for data without times (§A.13).
 
     Raises:
-        InvalidParameter: There is such a parameter.
+        InvalidParameter: It does.
     """
-    query.check_names(names_of(known))
+    query.check_names(names_of(accepted))
     level = queries.Z.given(query)
     if level is not None and _LEVELS.fullmatch(level) is None:
         message = f"z must be a level, several with commas, least/greatest or Rn/least/step, got {level[:MAX_SHOWN]!r}"
@@ -87,19 +82,19 @@ def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
 
 
 def requested_layers(offered: OfferedCollection, query: Kvp) -> tuple[Layer, ...]:
-    """Return the layers of `parameter-name`, all of the collection without it.
+    """Return the layers of `parameter-name`; without it, all layers of the collection.
 
     Raises:
-        InvalidParameter: One is not of the collection.
+        InvalidParameter: A layer is not part of the collection.
     """
     return named_fields(query, queries.PARAMETER_NAME, offered) or tuple(offered.fields.values())
 
 
 def crs_of_query(query: Kvp, layer: Layer, catalogue: Catalogue) -> Crs | None:
-    """Return the CRS of `coords`, of `bbox` and of the answer, if one is named.
+    """Return the CRS of `coords`, of `bbox` and of the response, or `None`.
 
     Raises:
-        UnsupportedCrs: It is neither offered nor that of the data.
+        UnsupportedCrs: The CRS is neither offered nor native.
     """
     name = queries.CRS.given(query)
     return None if name is None else named_crs(name, layer, catalogue)
@@ -109,10 +104,10 @@ def requested_points(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[Po
     """Return the points of `coords`.
 
     Raises:
-        ChronotileError: They are not points, or `crs` is not accepted.
+        ChronotileError: `coords` is not of points, or `crs` is not accepted.
     """
     crs = crs_of_query(query, layer, catalogue) or CRS84
-    positions = points_of(query, crs, most=catalogue.limits.max_features)
+    positions = requested_positions(query, crs, most=catalogue.limits.max_features)
     if not crs.is_geographic:
         return tuple(_point(x, y, crs) for x, y in positions)
     hint = "; coordinates in metres need crs=" if crs == CRS84 else ""
@@ -132,16 +127,16 @@ CORNERS = "the lower and the upper corner, such as 4.4,51.0,4.5,51.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellsRequest:
-    """Which cells are requested."""
+    """The cells that a client requests, native or in a number of columns and rows."""
 
     coverage: CoverageRequest
-    """Of native cells."""
+    """A request without a size."""
     columns: int = 0
-    """In place of native ones; 0 leaves them."""
+    """Number of columns; 0 for native cells."""
     rows: int = 0
 
-    def settled(self, services: Services) -> CoverageRequest:
-        """Return the request with the requested size; native cells are counted where they stay along an axis.
+    def resolve_size(self, services: Services) -> CoverageRequest:
+        """Return the request with the requested size; an axis without a number retains its native cells.
 
         Raises:
             ChronotileError: The request is not accepted.
@@ -156,19 +151,19 @@ class CellsRequest:
 
 
 def area_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> CellsRequest:
-    """Return what an area query requests.
+    """Return the request of an area query.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
     check_query(query, queries.AREA.parameters)
     crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
-    area = area_of_text(query, crs, max_vertices=catalogue.limits.max_vertices)
+    area = requested_area(query, crs, max_vertices=catalogue.limits.max_vertices)
     return CellsRequest(coverage=_cells(offered, query, catalogue, area))
 
 
 def radius_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> CellsRequest:
-    """Return what a radius query requests: the cells in a geodesic circle.
+    """Return the request of a radius query: the cells in a geodesic circle.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -178,13 +173,13 @@ def radius_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue)
     if len(points) != 1:
         raise InvalidParameter(f"{LOCATOR} must be one POINT here, got {len(points)} points", locator=LOCATOR)
     within = queries.WITHIN.parse(query.required(queries.WITHIN.name, accepted="a distance, in within-units"))
-    named = query.required(queries.WITHIN_UNITS.name, accepted=f"one of {', '.join(LENGTHS_M)}").lower()
-    units = choice(OTHER_LENGTHS.get(named, named), LENGTHS_M, locator="within-units")
+    unit_name = query.required(queries.WITHIN_UNITS.name, accepted=f"one of {', '.join(LENGTHS_M)}").lower()
+    units = choice(OTHER_LENGTHS.get(unit_name, unit_name), LENGTHS_M, locator="within-units")
     return CellsRequest(coverage=_cells(offered, query, catalogue, circle_of(points[0], within * LENGTHS_M[units])))
 
 
 def cube_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -> CellsRequest:
-    """Return what a cube query requests; `bbox` is in `crs`, in its axis order.
+    """Return the request of a cube query; `bbox` is in `crs`, in its axis order.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -207,49 +202,3 @@ def _cells(offered: OfferedCollection, query: Kvp, catalogue: Catalogue, area: A
         area=area,
         area_locator=LOCATOR,
     )
-
-
-# Well-known text of `coords` (OGC 06-103r4 §7) as x and y.
-
-LOCATOR = "coords"
-POINTS = ("POINT", "MULTIPOINT")
-POLYGONS = ("POLYGON", "MULTIPOLYGON")
-
-Position = tuple[float, float]
-
-
-def points_of(query: Kvp, crs: Crs, *, most: int) -> tuple[Position, ...]:
-    """Return x and y of a POINT, or of each member of a MULTIPOINT; `crs` says in which order they are written.
-
-    Raises:
-        MissingParameter: There is no `coords`.
-        InvalidParameter: It is something else.
-        LimitExceeded: There are more than `most`.
-    """
-    geometry = _geometry(query, crs, POINTS, limit="max_features", most=most)
-    found = geometry["coordinates"] if geometry["type"] == "MultiPoint" else [geometry["coordinates"]]
-    return tuple((x, y) for x, y in found)
-
-
-def area_of_text(query: Kvp, crs: Crs, *, max_vertices: int) -> Area:
-    """Return the area of a POLYGON or MULTIPOLYGON, with a note of the repairs.
-
-    Rings that cross themselves or one another are repaired, and open rings are closed, as in bodies of areas.
-
-    Raises:
-        MissingParameter: There is no `coords`.
-        InvalidParameter: It is not a polygon, or its area is empty.
-        LimitExceeded: It has more than `max_vertices`.
-    """
-    geometry = _geometry(query, crs, POLYGONS, limit="max_vertices", most=max_vertices)
-    rules = GeometryRules(max_vertices=max_vertices, max_features=1, crs_named=lambda _name: crs, crs=crs.name)
-    return area_of(orjson.dumps(geometry), rules)
-
-
-def _geometry(query: Kvp, crs: Crs, kinds: Sequence[str], *, limit: str, most: int) -> Mapping[str, Any]:
-    example = "POINT(4.5 50.8)" if kinds == POINTS else "POLYGON((4 50,5 50,5 51,4 50))"
-    accepted = f"well-known text of a {' or '.join(kinds)}, such as {example}"
-    written, turned = query.required(LOCATOR, accepted=accepted), is_north_first(crs)
-    return geometry_of_wkt(
-        written, most=most, locator=LOCATOR, kinds=kinds, accepted=accepted, limit=limit, is_north_first=turned
-    )[0]

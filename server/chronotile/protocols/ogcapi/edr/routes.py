@@ -1,7 +1,7 @@
 """`/ogcapi/collections/{collectionId}/…`: data queries."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from starlette.requests import Request
@@ -11,14 +11,10 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.geometry.circle import MOST_M
 from chronotile.core.model.request import IsActive
-from chronotile.core.model.time.instants import format_instant
-from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_content
 from chronotile.http.base_urls import base_url
 from chronotile.http.cache_headers import add_live_warning
-from chronotile.http.endpoint import Endpoint, Faults
 from chronotile.http.etags import client_etags
 from chronotile.http.job_offers import JobOffer, offer_job
 from chronotile.http.request_bodies import discard_body
@@ -33,55 +29,35 @@ from chronotile.pipeline.series.fields import (
     resolve_positions,
 )
 from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
-from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, names_input, places_input
 from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, enum_of, ref
-from chronotile.protocols.common.operation import Operation, segment
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, NO_EXAMPLES, F, Parameter, documents
-from chronotile.protocols.ogcapi.block import collection_in_path, describe, has_values
-from chronotile.protocols.ogcapi.edr import queries
+from chronotile.protocols.common.query.parameter import LANG, F
+from chronotile.protocols.ogcapi.edr import formats, queries
 from chronotile.protocols.ogcapi.edr.data_request import (
     DataRequest,
-    area_fault,
     cells_formats,
     data_response,
-    edr_fault,
     fields_format,
     parse_data_query,
 )
-from chronotile.protocols.ogcapi.edr.features import (
-    BETWEEN,
-    TIMELESS,
-    Items,
-    Locations,
-    areas_of_locations,
-    features_query,
-    item_document,
-    items_document,
-    require_sets,
-)
+from chronotile.protocols.ogcapi.edr.features import select_features
+from chronotile.protocols.ogcapi.edr.items import Items, item_document, items_document
+from chronotile.protocols.ogcapi.edr.locations import Locations, areas_of_locations, require_sets
 from chronotile.protocols.ogcapi.edr.params import (
     CellsRequest,
-    area_request,
     areas_request,
     check_query,
     crs_of_query,
-    cube_request,
     position_request,
-    radius_request,
 )
 
-# Queries whose answer goes along time, resolved: positions and locations. Texts are read here, in threads.
-
-
 SeriesQuery = tuple[FieldsTarget, Crs]
-"""Series, and the CRS of the coordinates in the answer."""
+"""The series to deliver, and the CRS of coordinates in the response."""
 
 
 def position_query(data_request: DataRequest, is_active: IsActive) -> SeriesQuery:
-    """Return the series of the points of `coords`.
+    """Resolve a position query. Runs in a thread, as it parses texts of any length.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -92,10 +68,10 @@ def position_query(data_request: DataRequest, is_active: IsActive) -> SeriesQuer
 
 
 def location_query(data_request: DataRequest, is_active: IsActive, *, names: str) -> SeriesQuery:
-    """Return the series of the places of the path.
+    """Resolve a query for one or several locations. Runs in a thread.
 
     Raises:
-        ChronotileError: There is no such place, or a parameter is not accepted.
+        ChronotileError: A place does not exist, or a parameter is not accepted.
     """
     catalogue = data_request.services.catalogue
     require_sets(data_request.offered, catalogue)
@@ -105,12 +81,12 @@ def location_query(data_request: DataRequest, is_active: IsActive, *, names: str
 
 
 async def get_locations(request: Request) -> Response:
-    """Return a page of the places that there are."""
+    """Return a page of the list of locations."""
     data_request = parse_data_query(request)
-    data_request.format_among(queries.OF_FEATURES)
+    data_request.format_among(formats.FEATURE_FORMATS)
     catalogue = data_request.services.catalogue
     sets = require_sets(data_request.offered, catalogue)
-    selection = features_query(data_request.offered, data_request.query, catalogue)
+    selection = select_features(data_request.offered, data_request.query, catalogue)
     locations = Locations(
         offered=data_request.offered,
         sets=sets,
@@ -122,18 +98,18 @@ async def get_locations(request: Request) -> Response:
 
 
 async def get_items(request: Request) -> Response:
-    """Return a page of the times that there are."""
+    """Return a page of the list of items, one per time."""
     data_request = parse_data_query(request)
-    data_request.format_among(queries.OF_FEATURES)
-    selection = features_query(data_request.offered, data_request.query, data_request.services.catalogue)
+    data_request.format_among(formats.FEATURE_FORMATS)
+    selection = select_features(data_request.offered, data_request.query, data_request.services.catalogue)
     items = _items(request, data_request, selection.layers)
     return await _features(request, partial(items_document, items, selection, data_request.services.clock))
 
 
 async def get_item(request: Request) -> Response:
-    """Return one of them."""
+    """Return one item."""
     data_request = parse_data_query(request)
-    data_request.format_among(queries.OF_FEATURES)
+    data_request.format_among(formats.FEATURE_FORMATS)
     check_query(data_request.query, (F, LANG))
     items = _items(request, data_request, tuple(data_request.offered.fields.values()))
     return await _features(request, partial(item_document, items, request.path_params["itemId"]))
@@ -146,13 +122,13 @@ def _items(request: Request, data_request: DataRequest, layers: tuple[Layer, ...
 
 async def _features(request: Request, make: Callable[[], bytes]) -> Response:
     body = await run(request, DOCUMENTS, make)
-    response = answer_content(body, queries.MEDIA_TYPES[queries.GEOJSON], request)
+    response = answer_content(body, formats.MEDIA_TYPES[formats.GEOJSON], request)
     response.headers["Vary"] = "Accept, Accept-Language"
     return response
 
 
 async def get_location(request: Request) -> Response:
-    """Return the means of the native cells in one place, or in each of several."""
+    """Return the means of the native cells in one or several places."""
     names = request.path_params["locationId"]
     resolve, offer = partial(location_query, names=names), partial(location_offer, names=names)
     return await get_series(queries.LOCATIONS, resolve, offer, request)
@@ -167,11 +143,11 @@ async def get_series(
     """Return series of points or places."""
     data_request = parse_data_query(request)
     offer_job(request, partial(offer, data_request))
-    name, known = data_request.format_among(query.formats), client_etags(request)
+    name, etags = data_request.format_among(query.formats), client_etags(request)
 
     def work(is_active: IsActive) -> FilePayload:
         target, crs = resolve(data_request, is_active)
-        return deliver_fields(target, fields_format(name, data_request, crs), client_etags=known)
+        return deliver_fields(target, fields_format(name, data_request, crs), client_etags=etags)
 
     layer = data_request.offered.main_field
     await discard_body(request)
@@ -184,7 +160,7 @@ async def get_cells(
 ) -> Response:
     """Return the cells of an area, a cube or a circle."""
     data_request = parse_data_query(request)
-    name, services = data_request.format_among(queries.OF_CELLS), data_request.services
+    name, services = data_request.format_among(formats.CELL_FORMATS), data_request.services
     options, media_type = data_request.csv_options(name), data_request.media_type(name)
     written, key = cells_formats(data_request, options)[name], f"{name} {media_type} {data_request.address} {options}"
     conditions = file_conditions(request)
@@ -192,12 +168,17 @@ async def get_cells(
     def cells() -> CellsRequest:
         return requested(data_request.offered, data_request.query, services.catalogue)
 
-    exported = {queries.GEOTIFF: "GTiff"}.get(name, name)  # as the process calls it
-    offer_job(request, lambda: export_offer(cells().settled(services), exported, services.catalogue))
+    exported = {formats.GEOTIFF: "GTiff"}.get(name, name)  # the name in the export process
+    offer_job(request, lambda: export_offer(cells().resolve_size(services), exported, services.catalogue))
 
     def work(is_active: IsActive) -> CoveragePayload:
         return deliver_coverage(
-            cells().settled(services), key, services, formats={key: written}, conditions=conditions, is_active=is_active
+            cells().resolve_size(services),
+            key,
+            services,
+            formats={key: written},
+            conditions=conditions,
+            is_active=is_active,
         )
 
     await discard_body(request)
@@ -206,7 +187,7 @@ async def get_cells(
 
 
 def position_offer(data_request: DataRequest) -> JobOffer | None:
-    """Return the job that does what a position query is too large for; `None` of points in another CRS than CRS84.
+    """Return the job that replaces a position query beyond the limits; `None` if points are not in CRS84.
 
     Raises:
         ChronotileError: A parameter is not accepted.
@@ -225,10 +206,10 @@ def position_offer(data_request: DataRequest) -> JobOffer | None:
 
 
 def location_offer(data_request: DataRequest, *, names: str) -> JobOffer | None:
-    """Return the job that does what the data of locations are too large for; `None` of several parameters.
+    """Return the job that replaces a location query beyond the limits; `None` for several parameters.
 
     Raises:
-        ChronotileError: There is no such place, or a parameter is not accepted.
+        ChronotileError: A place does not exist, or a parameter is not accepted.
     """
     catalogue = data_request.services.catalogue
     request = areas_request(data_request.offered, areas_of_locations(names, catalogue), data_request.query)
@@ -238,187 +219,3 @@ def location_offer(data_request: DataRequest, *, names: str) -> JobOffer | None:
     inputs = {"layer": request.layers[0], **places, **datetime_input(request.time), "format": "geojson"}
     notes = ["the file is GeoJSON, as /timeseries/{layer}/areas has it"]
     return JobOffer(process="zonal-statistics", inputs=inputs, limits=OF_SERIES, notes=notes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where a collection has data, as parameters say it: small, so that examples are quick."""
-
-    point: str
-    polygon: str
-    box: list[float]
-    within: float
-    """In km."""
-
-    @classmethod
-    def of(cls, offered: OfferedCollection) -> "_Place":
-        grid = offered.main_field.main_variable.grid
-        west, south, east, north = crossing_box(grid) or longitude_latitude_box(offered.main_field)
-        if west > east:  # the larger part of what the antimeridian divides
-            west, east = (west, 180.0) if 180 - west > east + 180 else (-180.0, east)
-        x, y = (west + east) / 2, (south + north) / 2
-        part = min(1.0, max(0.01, 3 / min(grid.width, grid.height))) / 2
-        width, height = part * (east - west), part * (north - south)
-        within = min(max(1.0, 111 * max(width, height)), MOST_M / 1000)
-        x, y, left, bottom, right, top = (
-            float(f"{each:.6f}") for each in (x, y, x - width, y - height, x + width, y + height)
-        )
-        corners = ((left, bottom), (right, bottom), (right, top), (left, top), (left, bottom))
-        ring = ",".join(f"{each[0]!r} {each[1]!r}" for each in corners)
-        return cls(
-            point=f"POINT({x!r} {y!r})", polygon=f"POLYGON(({ring}))", box=[left, bottom, right, top], within=within
-        )
-
-
-def _examples(offered: Sequence[OfferedCollection]) -> Mapping[str, object]:
-    instants = offered[0].main_field.times.instants
-    return {
-        "datetime": f"{format_instant(instants[-1])}/.." if len(instants) else None,
-        "parameter-name": next(iter(offered[0].fields)),
-        "crs": CRS84.uri,
-    }
-
-
-def _query(
-    parameters: Sequence[Parameter[object]],
-    formats: Sequence[str],
-    examples: Mapping[str, object] = NO_EXAMPLES,
-    *,
-    required: Collection[str] = (),
-) -> list[Json]:
-    """Parameters of the query, with all that OGC's suite looks for, which knows no defaults."""
-    of_formats = replace(F, schema=enum_of(formats))
-    documented = documents([of_formats if each is F else each for each in parameters], examples, required=required)
-    return [{"required": False, **each, "style": "form", "explode": False} for each in documented]
-
-
-def _placed(examples: Examples) -> list[OfferedCollection]:
-    return [each for each in examples.with_values if queries.sets_of(each, examples.catalogue)]
-
-
-WITH_VALUES = "Id of a collection, or id or alias of a layer, with values"
-COLLECTION, PLACED = collection_in_path(WITH_VALUES, has_values), collection_in_path(WITH_VALUES, _placed)
-described = partial(describe, tag="Environmental data retrieval", is_offered=has_values)
-features = partial(
-    described, faults=edr_fault, answers={queries.MEDIA_TYPES[queries.GEOJSON]: ref("EdrFeatureCollection")}
-)
-AT = "/collections/{collectionId}"
-
-
-def _answers(query: queries.DataQuery) -> dict[str, Json]:
-    schemas = {
-        queries.COVERAGE_JSON: ref("EdrCoverageJson"),
-        queries.GEOJSON: ref("EdrFeatureCollection"),
-        queries.CSV: TEXT,
-    }
-    others = [(media_type, name) for media_type, name in queries.OTHER_MEDIA_TYPES.items() if name in query.formats]
-    types = [*((queries.MEDIA_TYPES[name], name) for name in query.formats), *others]
-    return {media_type: schemas.get(name, BINARY) for media_type, name in types}
-
-
-def _data(
-    query: queries.DataQuery,
-    handler: Endpoint,
-    name: str,
-    given: Callable[[_Place], Mapping[str, object]],
-    *,
-    faults: Faults = edr_fault,
-) -> Operation:
-    """An operation that gives data; parameters with an example that is not of all queries must be there."""
-
-    def parameters(examples: Examples) -> list[Json]:
-        own = given(_Place.of(examples.with_values[0]))
-        return _query(query.parameters, query.formats, {**_examples(examples.with_values), **own}, required=own)
-
-    return described(
-        f"{AT}/{query.name}",
-        handler,
-        name,
-        query.description,
-        faults=faults,
-        parameters=[COLLECTION, parameters],
-        answers=_answers(query),
-    )
-
-
-def _example_item(examples: Examples) -> str:
-    times = examples.with_values[0].times
-    return format_instant(times.instants[-1]) if len(times) else TIMELESS
-
-
-def _example_location(examples: Examples) -> str:
-    places = queries.sets_of(_placed(examples)[0], examples.catalogue)[0]
-    return f"{places.id}{BETWEEN}{places.ids[0]}"
-
-
-operations = (
-    _data(
-        queries.POSITION,
-        partial(get_series, queries.POSITION, position_query, position_offer),
-        "GetDataForPoint",
-        lambda place: {"coords": place.point},
-    ),
-    _data(
-        queries.AREA,
-        partial(get_cells, area_request),
-        "GetDataForArea",
-        lambda place: {"coords": place.polygon},
-        faults=area_fault,
-    ),
-    _data(queries.CUBE, partial(get_cells, cube_request), "GetDataForCube", lambda place: {"bbox": place.box}),
-    _data(
-        queries.RADIUS,
-        partial(get_cells, radius_request),
-        "GetDataForRadius",
-        lambda place: {"coords": place.point, "within": round(place.within), "within-units": "km"},
-        faults=area_fault,
-    ),
-    features(
-        f"{AT}/items",
-        get_items,
-        "ListDataItems",
-        f"{queries.ITEMS.description}, page by page",
-        parameters=[
-            COLLECTION,
-            lambda of: _query(queries.ITEMS.parameters, queries.OF_FEATURES, _examples(of.with_values)),
-        ],
-    ),
-    described(
-        f"{AT}/items/{{itemId}}",
-        get_item,
-        "GetDataForItem",
-        "One of the times",
-        faults=edr_fault,
-        parameters=[
-            COLLECTION,
-            segment("itemId", f"A time, or `{TIMELESS}` where data have none", example=_example_item),
-            lambda _of: _query([F], queries.OF_FEATURES),
-        ],
-        answers={queries.MEDIA_TYPES[queries.GEOJSON]: ref("EdrFeature")},
-    ),
-    features(
-        f"{AT}/locations",
-        get_locations,
-        "ListCollectionDataLocations",
-        f"{queries.LOCATIONS.description}, page by page",
-        parameters=[
-            PLACED,
-            lambda of: _query(queries.LOCATIONS.parameters, queries.OF_FEATURES, _examples(_placed(of))),
-        ],
-        is_offered=_placed,
-    ),
-    described(
-        f"{AT}/locations/{{locationId:path}}",
-        get_location,
-        "GetCollectionDataForLocation",
-        queries.LOCATIONS.description,
-        faults=edr_fault,
-        parameters=[
-            PLACED,
-            segment("locationId", f"`set{BETWEEN}place`; several with commas", example=_example_location),
-            lambda of: _query(queries.OF_DATA, queries.LOCATIONS.formats, _examples(_placed(of))),
-        ],
-        answers=_answers(queries.LOCATIONS),
-        is_offered=_placed,
-    ),
-)

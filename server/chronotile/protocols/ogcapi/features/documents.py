@@ -6,11 +6,12 @@ from urllib.parse import quote, urlencode
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from chronotile.core.errors import MAX_SHOWN, UnknownPlace
 from chronotile.core.model.crs import CRS84
 from chronotile.core.model.places import ChosenPlaces, PlaceSet
-from chronotile.core.model.types import Int64Array, Json
+from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson, place_features
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.select import queryables_of, select_places
@@ -19,7 +20,8 @@ from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import INDEX, OBJECT, TEXT, enum_of, list_of, object_of, ref, without_empty
 from chronotile.protocols.common.query.crs import accepted_crs
-from chronotile.protocols.ogcapi.block import NO_QUERIES, DocumentContext, document_page
+from chronotile.protocols.ogcapi.block import NO_QUERIES, DocumentContext
+from chronotile.protocols.ogcapi.document_pages import document_page
 from chronotile.protocols.ogcapi.features.params import (
     CURSOR,
     DEFAULT_LIMIT,
@@ -104,7 +106,7 @@ def queryables_document(of: SetContext) -> Json:
     return properties_schema(f"{of.address}/queryables", of.title, named)
 
 
-Found = tuple[Int64Array, Callable[[ChosenPlaces, str], bytes]]
+Found = tuple[NDArray[np.int64], Callable[[ChosenPlaces, str], bytes]]
 """Numbers of places (feature,), and the function that writes them with a note on missing values."""
 
 

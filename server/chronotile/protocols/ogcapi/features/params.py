@@ -15,8 +15,8 @@ from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, datetime, documents, names_of, text, whole
 from chronotile.protocols.common.query.place import REDUCER, WEIGHTS
-from chronotile.protocols.ogcapi.block import OF_DOCUMENTS, VALUE
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
+from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS, VALUE
 from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
 
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
@@ -98,7 +98,7 @@ def features_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Featur
     """
     query.refuse(("offset", "startindex"), instead=f"{CURSOR.name}, as in links of next")
     known = parameters_of(places)
-    query.check_names(names_of((*known, *OF_DOCUMENTS)))
+    query.check_names(names_of((*known, *DOCUMENT_PARAMETERS)))
     return FeaturesQuery(
         content=content_query(query, places, catalogue),
         selection=_selection(query, places, catalogue),
@@ -118,7 +118,7 @@ def properties_of(places: PlaceSet) -> list[Parameter[str]]:
 
     Nor those with names of other parameters: the names of parameters are read in any case.
     """
-    taken = names_of((*OF_CONTENT, *OF_SELECTION, *OF_PAGE, *OF_DOCUMENTS))
+    taken = names_of((*OF_CONTENT, *OF_SELECTION, *OF_PAGE, *DOCUMENT_PARAMETERS))
     told = "Only features whose property of this name has this value"
     listed = queryables_of(places)
     spelled = Counter(map(str.lower, (*listed, *taken)))

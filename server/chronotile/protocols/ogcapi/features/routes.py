@@ -37,22 +37,20 @@ from chronotile.protocols.common.openapi import BINARY, OBJECT, REFUSALS_OF_TREE
 from chronotile.protocols.common.operation import Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of, names_of
-from chronotile.protocols.ogcapi.block import (
-    JSON_OR_HTML,
-    BuildingBlock,
-    DocumentContext,
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
+from chronotile.protocols.ogcapi.document_pages import add_page_policy, document_page
+from chronotile.protocols.ogcapi.document_requests import (
+    add_language_headers,
     check_names,
     context_for,
-    document_page,
     document_query,
-    in_language,
-    respond_with,
-    with_policy,
+    respond_in_format,
 )
 from chronotile.protocols.ogcapi.features import documents, params
 from chronotile.protocols.ogcapi.features.documents import GEOJSON, HTML, JSON, OF_ITEMS, SetContext
 from chronotile.protocols.ogcapi.filters import CQL2, FEATURES_3, SCHEMA
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+from chronotile.protocols.ogcapi.operation_parts import JSON_OR_HTML
 
 SPELLING = {"time": "datetime", "layer": "value", "place": "featureId", "reducers": "reducer"}
 OF_DOCUMENT: Mapping[str, str] = {"json": JSON, "html": HTML}
@@ -81,7 +79,7 @@ async def get_document(make: Callable[[SetContext], Json], formats: Mapping[str,
             return document_page(of.title, document, context, above=of.above[:1])
         return orjson.dumps(document)
 
-    return await respond_with(request, document_query(request), write, formats, aliases=ALIASES)
+    return await respond_in_format(request, document_query(request), write, formats, aliases=ALIASES)
 
 
 async def get_features(request: Request) -> Response:
@@ -135,13 +133,13 @@ async def _answer(
 
     layers, kind = [each.layer for each in content.values], COVERAGES if is_file else SERIES_OF_MANY
     payload = await run(request, kind, work, layers=layers)
-    response = in_language(answer_payload(payload), context)
+    response = add_language_headers(answer_payload(payload), context)
     if crs.uri is not None and name == "json":  # OGC 18-058r1 §7.6
         response.headers["Content-Crs"] = f"<{crs.uri}>"
     for warning in warnings:
         response.headers.append("Warning", warning)
     if not file:
-        return with_policy(response) if name == "html" else response
+        return add_page_policy(response) if name == "html" else response
     headers = {name: each for name, each in response.headers.items() if name not in {"content-length", "content-type"}}
     headers["Content-Disposition"] = f'attachment; filename="{places.id}.{PLACE_FORMATS[name].extension}"'
     return BodyResponse(file[0], media_type=payload.media_type, headers=headers)

@@ -45,7 +45,7 @@ from chronotile.protocols.common.query.picture import (
     reducer_of,
 )
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
-from chronotile.protocols.ogcapi.subset import Subset, requested_subset
+from chronotile.protocols.ogcapi.subset import CoveragePart, requested_subset
 
 
 def time_headers(time: TimeUsed) -> dict[str, str]:
@@ -203,7 +203,7 @@ class Drawing:
         return tuple(self.request(layer=layer.id, grid=grid) for layer in self.layers)
 
 
-def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> tuple[Drawing, Subset]:
+def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> tuple[Drawing, CoveragePart]:
     """Return what the path and the query ask to be drawn, and what `subset` cuts out.
 
     Raises:
@@ -283,7 +283,7 @@ def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
     return (first,)
 
 
-def _time(query: Kvp, subset: Subset) -> TimeSelection:
+def _time(query: Kvp, subset: CoveragePart) -> TimeSelection:
     if subset.time is None:
         return DATETIME.of(query)
     if query.optional(DATETIME.name) is not None:

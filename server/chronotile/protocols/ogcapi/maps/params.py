@@ -21,7 +21,7 @@ from chronotile.protocols.common.query.parameter import Parameter, custom, names
 from chronotile.protocols.common.query.place import as_xy
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, box_of
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
-from chronotile.protocols.ogcapi.subset import Subset
+from chronotile.protocols.ogcapi.subset import CoveragePart
 
 # The area and size of a map if the request has only one of them, or neither (OGC 20-058 §6.5, Table 9).
 
@@ -200,7 +200,7 @@ class MapQuery:
     """A map as it is requested; its grid takes PROJ some milliseconds, so that it is found in a thread."""
 
     drawing: Drawing
-    subset: Subset
+    subset: CoveragePart
     query: Kvp
     default_crs: Crs
     catalogue: Catalogue

@@ -23,7 +23,7 @@ from chronotile.protocols.common.openapi import BINARY, TEXT, Examples
 from chronotile.protocols.common.operation import Described
 from chronotile.protocols.common.query.axes import query_of
 from chronotile.protocols.common.query.parameter import format_of
-from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, describe, has_collections, segments_in
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.maps.drawing import (
     BACKGROUND,
     COLLECTIONS,
@@ -36,6 +36,7 @@ from chronotile.protocols.ogcapi.maps.drawing import (
     time_headers,
 )
 from chronotile.protocols.ogcapi.maps.params import PLACING, parse_map
+from chronotile.protocols.ogcapi.operation_parts import describe, has_collections, shown_segments
 
 
 async def get_map(request: Request) -> Response:
@@ -87,7 +88,7 @@ operations = tuple(
         "A map",
         tag="Maps",
         faults=picture_fault,
-        parameters=[*segments_in(origin), *PLACED, *drawing(origin), PICTURE_FORMAT],
+        parameters=[*shown_segments(origin), *PLACED, *drawing(origin), PICTURE_FORMAT],
         examples={
             **DRAWN,
             "bbox": lambda of: [round(edge, 6) for edge in of.offered[0].collection.bbox],

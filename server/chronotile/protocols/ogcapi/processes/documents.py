@@ -29,7 +29,9 @@ from chronotile.protocols.common.processes.jobs import NOT_READY, moment_text
 from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.common.processes.results import REL_RESULTS, job_address, result_address
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.block import DocumentContext, in_language, with_policy
+from chronotile.protocols.ogcapi.block import DocumentContext
+from chronotile.protocols.ogcapi.document_pages import add_page_policy
+from chronotile.protocols.ogcapi.document_requests import add_language_headers
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.paging import Paging, own_links
 from chronotile.protocols.ogcapi.processes.params import TYPE, JobsQuery, merge_lists
@@ -195,8 +197,8 @@ async def document_in(
     form = form_of(request)
     write = page if form == "html" else partial(orjson.dumps, document)
     body = await run(request, TEXTS, write)
-    response = in_language(answer_content(body, FORMATS[form], request), context)
-    return with_policy(response) if form == "html" else response
+    response = add_language_headers(answer_content(body, FORMATS[form], request), context)
+    return add_page_policy(response) if form == "html" else response
 
 
 def live(handler: Endpoint) -> Endpoint:

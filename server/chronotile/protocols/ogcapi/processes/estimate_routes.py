@@ -16,7 +16,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import COUNT, INDEX, TEXT, body, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.operation import language
 from chronotile.protocols.common.processes.media_types import JSON
-from chronotile.protocols.ogcapi.block import context_for, document_query, in_language
+from chronotile.protocols.ogcapi.document_requests import add_language_headers, context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
     ASYNC,
     OF_JOB,
@@ -34,7 +34,7 @@ async def post_estimate(request: Request) -> Response:
     context = context_for(request, document_query(request))
     planned = await planned_execution(request)
     document = estimate_document(planned.execution.process, planned.plan, services_of(request), state_of(request).jobs)
-    return in_language(Response(orjson.dumps(document), media_type=JSON), context)
+    return add_language_headers(Response(orjson.dumps(document), media_type=JSON), context)
 
 
 def estimate_document(process: str, plan: JobPlan, services: Services, desk: JobService) -> Json:

@@ -30,7 +30,7 @@ from chronotile.protocols.common.processes.results import (
     results_response,
 )
 from chronotile.protocols.common.processes.running import do_now, plan_of, read_execution, submit
-from chronotile.protocols.ogcapi.block import context_for, document_query
+from chronotile.protocols.ogcapi.document_requests import context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,

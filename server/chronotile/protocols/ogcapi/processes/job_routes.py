@@ -34,7 +34,10 @@ from chronotile.protocols.common.processes.results import (
     results_response,
 )
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.block import JSON_OR_HTML, DocumentContext, context_for, document_page, document_query
+from chronotile.protocols.ogcapi.block import DocumentContext
+from chronotile.protocols.ogcapi.document_pages import document_page
+from chronotile.protocols.ogcapi.document_requests import context_for, document_query
+from chronotile.protocols.ogcapi.operation_parts import JSON_OR_HTML
 from chronotile.protocols.ogcapi.processes.documents import (
     A_JOB,
     ANY_RESULTS,

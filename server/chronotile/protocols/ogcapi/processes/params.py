@@ -11,7 +11,7 @@ from chronotile.core.model.types import Instant
 from chronotile.protocols.common.openapi import TEXT, enum_of, list_of
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, datetime, names_of, number, whole
-from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
+from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS
 from chronotile.protocols.ogcapi.paging import MAX_OFFSET, Paging
 
 LISTED = frozenset({"type", "processid", "status"})
@@ -49,7 +49,7 @@ DATETIME = datetime("An instant or an interval, either end of which may be open 
 MIN_DURATION = number("minDuration", "Only jobs that ran, or run, for at least so many seconds", least=0)
 MAX_DURATION = number("maxDuration", "Only jobs that ran, or run, for at most so many seconds", least=0)
 SELECTION: tuple[Parameter[object], ...] = (TYPES, PROCESSES, STATUS, DATETIME, MIN_DURATION, MAX_DURATION)
-OF_JOBS = (*SELECTION, *PAGING, *OF_DOCUMENTS)
+OF_JOBS = (*SELECTION, *PAGING, *DOCUMENT_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

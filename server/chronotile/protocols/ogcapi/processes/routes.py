@@ -13,7 +13,9 @@ from chronotile.jobs.processes.registry import process_of, processes
 from chronotile.protocols.common.openapi import ADDRESS, COUNT, INDEX, OBJECT, TEXT, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.processes.execution import TRANSMISSIONS
 from chronotile.protocols.common.processes.media_types import BASE64, HTML, JSON
-from chronotile.protocols.ogcapi.block import JSON_OR_HTML, BuildingBlock, context_for, document_query
+from chronotile.protocols.ogcapi.block import BuildingBlock
+from chronotile.protocols.ogcapi.document_requests import context_for, document_query
+from chronotile.protocols.ogcapi.operation_parts import JSON_OR_HTML
 from chronotile.protocols.ogcapi.processes.documents import (
     ASYNC,
     DISMISS,

@@ -16,7 +16,7 @@ from chronotile.protocols.common.openapi import ref
 from chronotile.protocols.common.processes.jobs import granted_job, moment_text
 from chronotile.protocols.common.processes.media_types import JSON
 from chronotile.protocols.common.query.parameter import whole
-from chronotile.protocols.ogcapi.block import document_query
+from chronotile.protocols.ogcapi.document_requests import document_query
 from chronotile.protocols.ogcapi.processes.documents import OF_JOB, describe, live_job
 from chronotile.protocols.ogcapi.processes.job_routes import JOB
 

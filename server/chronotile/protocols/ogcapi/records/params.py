@@ -11,8 +11,8 @@ from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.openapi import BOX, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, datetime, names_of, text
-from chronotile.protocols.ogcapi.block import OF_DOCUMENTS
 from chronotile.protocols.ogcapi.crs import box_in_degrees
+from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS
 from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
 from chronotile.protocols.ogcapi.paging import offset_parameter
 from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS, RecordCollection, RecordProperty
@@ -110,7 +110,7 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
     query.refuse({CURSOR.name, OFFSET.name, "startindex"} - set(paging), instead=f"{paging[0]}, as in links of next")
     known = parameters_of(collection)
-    query.check_names(names_of((*known, *OF_DOCUMENTS)))
+    query.check_names(names_of((*known, *DOCUMENT_PARAMETERS)))
     selecting = [name for name in names_of(known) if name not in {*paging, LIMIT.name}]
     return RecordsQuery(
         box=box_in_degrees(query, BBOX),

@@ -38,18 +38,12 @@ from chronotile.protocols.common.openapi import (
 from chronotile.protocols.common.operation import Operation, language, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of
-from chronotile.protocols.ogcapi.block import (
-    JSON_OR_HTML,
-    NO_QUERIES,
-    BuildingBlock,
-    DocumentContext,
-    describe,
-    document_page,
-    document_query,
-    respond_with,
-)
+from chronotile.protocols.ogcapi.block import NO_QUERIES, BuildingBlock, DocumentContext
+from chronotile.protocols.ogcapi.document_pages import document_page
+from chronotile.protocols.ogcapi.document_requests import document_query, respond_in_format
 from chronotile.protocols.ogcapi.documents.collection_parts import GREGORIAN, CollectionContext
 from chronotile.protocols.ogcapi.filters import CQL2, FEATURES_3, REL_QUERYABLES, SCHEMA, properties_schema
+from chronotile.protocols.ogcapi.operation_parts import JSON_OR_HTML, describe
 from chronotile.protocols.ogcapi.records.collection_records import find_collection, find_collections
 from chronotile.protocols.ogcapi.records.item_records import find_item_record, find_items
 from chronotile.protocols.ogcapi.records.params import RecordsQuery, parameters_of, records_query
@@ -212,7 +206,7 @@ async def get_document(
             return document_page(document["title"], document, context, above=[_collections(context)])
         return orjson.dumps(document)
 
-    return await respond_with(request, document_query(request), write, formats, aliases=JSON_ALIASES)
+    return await respond_in_format(request, document_query(request), write, formats, aliases=JSON_ALIASES)
 
 
 async def get_records(collection: RecordCollection, request: Request) -> Response:
@@ -234,7 +228,7 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
 
     # Collections are found in memory, and documented beside layers.
     kind = SEARCHES if collection is ITEM_RECORDS else DOCUMENTS
-    response = await respond_with(
+    response = await respond_in_format(
         request, query, write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CACHE_CHANGING, kind=kind
     )
     return add_missing_warning(response, unanswered)
@@ -250,7 +244,7 @@ async def get_record(collection: RecordCollection, request: Request) -> Response
         return record_page(collection, record, context) if name == "html" else orjson.dumps(record)
 
     kind = LOOKUPS if collection is ITEM_RECORDS else DOCUMENTS
-    return await respond_with(
+    return await respond_in_format(
         request,
         document_query(request),
         write,

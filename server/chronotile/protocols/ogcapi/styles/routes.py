@@ -43,20 +43,12 @@ from chronotile.protocols.common.query.picture import (
     legend_request,
 )
 from chronotile.protocols.common.sld import sld_document
-from chronotile.protocols.ogcapi.block import (
-    JSON_ALONE,
-    OF_DOCUMENTS,
-    BuildingBlock,
-    DocumentContext,
-    describe,
-    document_query,
-    has_collections,
-    respond_with,
-    segments_in,
-)
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
+from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS, document_query, respond_in_format
 from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO, layer_with_style, picture_fault
 from chronotile.protocols.ogcapi.maps.routes import REL_MAP
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+from chronotile.protocols.ogcapi.operation_parts import JSON_ALONE, describe, has_collections, shown_segments
 
 Write = Callable[[Mapping[str, str], DocumentContext], Json]
 
@@ -240,7 +232,7 @@ def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
-    query.check_names((*names_of((*OF_LEGEND, *OF_DOCUMENTS)), "datetime"))
+    query.check_names((*names_of((*OF_LEGEND, *DOCUMENT_PARAMETERS)), "datetime"))
     if "styleId" in path:
         known = style_of(path, catalogue)
         layer, style = known.layer, known.style.id
@@ -282,7 +274,9 @@ async def get_document(write: Write, request: Request) -> Response:
     """Return a list of styles, or what is known of one."""
     query = document_query(request)
     path = request.path_params
-    return await respond_with(request, query, lambda context, _: orjson.dumps(write(path, context)), {"json": JSON})
+    return await respond_in_format(
+        request, query, lambda context, _: orjson.dumps(write(path, context)), {"json": JSON}
+    )
 
 
 LEGENDS = {**dict.fromkeys(LEGEND_TYPES.values(), BINARY), JSON: ref("StyleLegend")}
@@ -299,7 +293,7 @@ def _legend(path: str, name: str) -> Operation:
         get_legend,
         name,
         "The legend of a style",
-        parameters=[*segments_in(path), *OF_LEGEND, format_of(list(LEGEND_TYPES))],
+        parameters=[*shown_segments(path), *OF_LEGEND, format_of(list(LEGEND_TYPES))],
         answers=LEGENDS,
     )
 
@@ -311,7 +305,7 @@ def _of_origin(origin: str, name: str) -> Iterator[Operation]:
         partial(get_document, style_list),
         f"styles.{name}.getStyles",
         "Styles, the default of a collection first",
-        parameters=[*segments_in(origin), *JSON_ALONE],
+        parameters=[*shown_segments(origin), *JSON_ALONE],
         answers={JSON: ref("StyleList")},
     )
     yield described(
@@ -319,7 +313,7 @@ def _of_origin(origin: str, name: str) -> Iterator[Operation]:
         get_sheet,
         f"styles.{name}.getStyle",
         "A style as SLD, or as the server's own JSON or YAML",
-        parameters=[*segments_in(path), format_of(list(SHEETS))],
+        parameters=[*shown_segments(path), format_of(list(SHEETS))],
         answers=SHEET_TYPES,
     )
     yield described(
@@ -327,7 +321,7 @@ def _of_origin(origin: str, name: str) -> Iterator[Operation]:
         partial(get_document, style_metadata),
         f"styles.{name}.getStyleMetadata",
         "Description of a style",
-        parameters=[*segments_in(path), *JSON_ALONE],
+        parameters=[*shown_segments(path), *JSON_ALONE],
         answers={JSON: ref("StyleMetadata")},
     )
     yield _legend(path, f"styles.{name}.getStyleLegend")

@@ -50,18 +50,11 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import documents, format_of, names_of
 from chronotile.protocols.common.query.picture import REV, NamedState, settled
 from chronotile.protocols.common.tilejson import tilejson
-from chronotile.protocols.ogcapi.block import (
-    JSON_ALONE,
-    OF_DOCUMENTS,
-    BuildingBlock,
-    DocumentContext,
-    describe,
-    has_collections,
-    respond_with,
-    segments_in,
-)
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
+from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS, respond_in_format
 from chronotile.protocols.ogcapi.maps.drawing import picture_fault, time_headers
 from chronotile.protocols.ogcapi.maps.routes import DRAWN, OF_PICTURES, ORIGINS, PICTURE_FORMAT, drawing
+from chronotile.protocols.ogcapi.operation_parts import JSON_ALONE, describe, has_collections, shown_segments
 from chronotile.protocols.ogcapi.tiles.params import (
     DOCUMENT_FORMATS,
     HEIGHT,
@@ -144,7 +137,7 @@ async def get_tiling_schemes(request: Request) -> Response:
     """Return all tile matrix sets, or the one that the path names."""
 
     def write(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
-        query.check_names(names_of(OF_DOCUMENTS))
+        query.check_names(names_of(DOCUMENT_PARAMETERS))
         if "tileMatrixSetId" in path:
             return tiling_scheme(context.catalogue.tile_matrix_set(path["tileMatrixSetId"]), context)
         return tiling_schemes(context)
@@ -168,7 +161,7 @@ async def get_document(write: Write, request: Request, *, cache_control: str = C
     def written(context: DocumentContext, _name: str) -> bytes:
         return orjson.dumps(write(path, query, context))
 
-    return await respond_with(request, query, written, DOCUMENT_FORMATS, cache_control=cache_control)
+    return await respond_in_format(request, query, written, DOCUMENT_FORMATS, cache_control=cache_control)
 
 
 async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Request) -> Response:
@@ -180,7 +173,7 @@ async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Req
         document = write(path, query, context) if name == "json" else write_tilejson(path, query, context, services)
         return orjson.dumps(document)
 
-    return await respond_with(request, query, written, METADATA, cache_control=CACHE_CHANGING)
+    return await respond_in_format(request, query, written, METADATA, cache_control=CACHE_CHANGING)
 
 
 XYZ = "{z}/{y}/{x}"
@@ -358,7 +351,7 @@ def _tilesets(
 
 
 def _of_maps(origin: str, name: str) -> Iterator[Operation]:
-    path, segments, drawn = f"{origin}/map/tiles", segments_in(origin), drawing(origin)
+    path, segments, drawn = f"{origin}/map/tiles", shown_segments(origin), drawing(origin)
     of = partial(described, examples=DRAWN, is_offered=lambda of: _has_sets(of) and has_collections(of))
     handlers = partial(get_document, map_tilesets), partial(get_metadata, map_tileset, map_tilejson)
     yield from _tilesets(path, [*segments, *drawn], of, name=f"{name}.map", handlers=handlers)

@@ -142,7 +142,7 @@ def _placed(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[s
 
 
 REL_GEODATA = "http://www.opengis.net/def/rel/ogc/1.0/geodata"
-CARRIED = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKGROUND))
+IGNORED_WITH_VALUE = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKGROUND))
 """Parameters of metadata that their tiles have too."""
 
 
@@ -157,7 +157,7 @@ def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], c
         path=tiles_path(path),
         data_type="map",
         formats=MEDIA_TYPES,
-        query={name: value for name in CARRIED if (value := query.optional(name))},
+        query={name: value for name in IGNORED_WITH_VALUE if (value := query.optional(name))},
         layers=[_layer(layer, path.get("styleId", ""), context) for layer in layers],
         members={
             **without_empty({"attribution": top.attribution, "license": top.license}),
