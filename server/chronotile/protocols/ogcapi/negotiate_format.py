@@ -19,7 +19,7 @@ class MediaType(NamedTuple):
     def takes(self, offered: "MediaType") -> int:
         """Return how specifically this range matches a type; 0 means no match.
 
-        A parameter that the type lacks, such as a character set, is ignored. A different value is no match.
+        A parameter that the type lacks, such as a character set, is ignored. A different value does not match.
         """
         family = offered.name.partition("/")[0]
         rank = {offered.name: 3, f"{family}/*": 2, "*/*": 1}.get(self.name, 0)

@@ -16,8 +16,8 @@ from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.coverages.params import (
     OF_COVERAGE,
     CoverageQuery,
+    PartialResolution,
     PartialSize,
-    Resolution,
     coverage_query,
     parse_coverage,
 )
@@ -213,9 +213,9 @@ def test_unknown_crs_is_refused_naming_the_parameter(name, text):
         ({"width": "200", "height": "100"}, ScaleSize(width=200, height=100, locator="width")),
         ({"width": "200"}, ScaleSize(width=200, height=None, locator="width")),
         ({"height": "100"}, ScaleSize(width=None, height=100, locator="height")),
-        ({"resolution": "Lat(0.5),Lon(0.25)"}, Resolution(x=0.25, y=0.5)),
-        ({"resolution": "x(10),time()"}, Resolution(x=10, y=None)),
-        ({"resolution": "Lat(),Lon()"}, Resolution(x=None, y=None)),
+        ({"resolution": "Lat(0.5),Lon(0.25)"}, PartialResolution(x=0.25, y=0.5)),
+        ({"resolution": "x(10),time()"}, PartialResolution(x=10, y=None)),
+        ({"resolution": "Lat(),Lon()"}, PartialResolution(x=None, y=None)),
     ],
 )
 def test_scaling_says_how_many_cells_there_are(others, scaling):

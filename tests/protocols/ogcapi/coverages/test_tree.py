@@ -3,9 +3,9 @@
 import pytest
 
 from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.ogcapi.coverages.block import CONFORMANCE
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS
 from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE
-from chronotile.protocols.ogcapi.coverages.routes import CONFORMANCE
 from tests.protocols import served
 
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"

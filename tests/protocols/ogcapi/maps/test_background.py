@@ -12,7 +12,7 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.request import Backdrop
 from chronotile.core.model.style import Colour
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.maps.drawing import background_of
+from chronotile.protocols.ogcapi.maps.background import background_of
 from tests.protocols.pictures import rgba_of
 
 NDVI = "/ogcapi/collections/NDVI/map"

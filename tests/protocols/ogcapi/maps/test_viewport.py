@@ -13,7 +13,9 @@ from chronotile.core.errors import InvalidParameter, UnsupportedCrs
 from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.query.axes import query_of
-from chronotile.protocols.ogcapi.maps.params import Viewport, box_to, data_box, metres_per_unit, parse_map
+from chronotile.protocols.ogcapi.maps.ground_lengths import metres_per_unit
+from chronotile.protocols.ogcapi.maps.params import parse_map
+from chronotile.protocols.ogcapi.maps.viewport import Viewport, box_to, data_box
 from tests.protocols import served
 
 NDVI = "/ogcapi/collections/NDVI/map"

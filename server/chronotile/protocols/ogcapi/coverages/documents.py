@@ -1,4 +1,4 @@
-"""The documents of a coverage, as bytes."""
+"""The documents of a coverage as JSON: domain set, range type and schema of its fields."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,22 +10,19 @@ import orjson
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest
-from chronotile.core.model.crs import Crs, is_north_first
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.number_text import json_number
 from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import format_instant
-from chronotile.core.model.types import InstantArray, JsonMapping
+from chronotile.core.model.types import JsonMapping
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.coverage.numbers import output_encoding
 from chronotile.pipeline.encoders.document_parts import categories_of, standard_name_uri
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.ogcapi.coverages.domain_set import domain_set, instants_of_all
 from chronotile.protocols.ogcapi.coverages.params import layers_of
-from chronotile.protocols.ogcapi.subset import axis_names
 
 
 def domain_set_document(offered: OfferedCollection, _base: str, _language: str) -> bytes:
-    """Return the domain set of the whole coverage, which needs no words."""
+    """Return the domain set of the whole coverage; it contains no texts."""
     layers = layers_of(offered)
     whole = place_of(CoverageRequest(layers=(layers[0].id,)), layers[0].main_variable.grid)
     return orjson.dumps(domain_set(whole.grid, instants_of_all(layers)))
@@ -37,95 +34,10 @@ def range_type_document(offered: OfferedCollection, _base: str, language: str) -
 
 
 def schema_document(offered: OfferedCollection, base: str, language: str) -> bytes:
-    """Return the schema of all fields; `base` is the public address of the tree."""
+    """Return the schema of all fields; `base` is the public URL of `/ogcapi`."""
     url = f"{base}/collections/{quote(offered.id)}/schema"
     title = text_in(offered.title, language) or offered.id
     return orjson.dumps(field_schema(layers_of(offered), url=url, title=title, language=language))
-
-
-# Where and when a coverage has values, as CIS 1.1 (OGC 09-146r8) writes it in JSON, in the types of OGC 19-087.
-
-
-INDEX_CRS = "http://www.opengis.net/def/crs/OGC/0/Index{count}D"
-TIME_CRS = "http://www.opengis.net/def/crs/OGC/0/GregorianDateTime"
-COMPOUND_CRS = "http://www.opengis.net/def/crs-compound?1={first}&2={second}"
-INDEX_LABELS = "ijk"
-
-
-def domain_set(grid: Grid, instants: InstantArray) -> JsonMapping:
-    """Return the domain set of a coverage: axes in the order of its CRS, then time.
-
-    Bounds are the edges of the outermost cells, since values are of areas (OGC 19-087 §7): between them lie as many
-    resolutions as there are cells.
-
-    Args:
-        grid: North-up.
-        instants: (time,); empty for a coverage without time, which has no such axis.
-    """
-    order = "yx" if is_north_first(grid.crs) else "xy"
-    axes = [_axis(grid, axis) for axis in order]
-    sizes = [grid.width if axis == "x" else grid.height for axis in order]
-    if instants.size:
-        coordinates = [format_instant(instant) for instant in instants]
-        axes.append({"type": "IrregularAxis", "axisLabel": "time", "uomLabel": "ISO8601", "coordinate": coordinates})
-        sizes.append(instants.size)
-    general_grid = {
-        "type": "GeneralGridCoverage",
-        **_srs_name(grid.crs, has_time=bool(instants.size)),
-        "axisLabels": [axis["axisLabel"] for axis in axes],
-        "axis": axes,
-        "gridLimits": _grid_limits(sizes),
-    }
-    return {"type": "DomainSet", "generalGrid": general_grid}
-
-
-def instants_of_all(layers: Sequence[Layer]) -> InstantArray:
-    """Return the instants that any layer has, ascending."""
-    return np.unique(np.concatenate([layer.times.instants for layer in layers]))
-
-
-def _axis(grid: Grid, axis: str) -> JsonMapping:
-    """CIS has bounds of any type, OGC 19-087's schema texts alone."""
-    number = "xy".index(axis)
-    return {
-        "type": "RegularAxis",
-        "axisLabel": axis_names(is_geographic=grid.crs.is_geographic)[number],
-        "lowerBound": _plain(grid.bbox[number]),
-        "upperBound": _plain(grid.bbox[number + 2]),
-        "uomLabel": _unit(grid.crs),
-        "resolution": grid.resolution[number],
-    }
-
-
-def _plain(value: float) -> str:
-    return str(int(value)) if value.is_integer() else repr(value)
-
-
-def _unit(crs: Crs) -> str:
-    if crs.is_geographic:
-        return "deg"
-    name = crs.definition.axis_info[0].unit_name if crs.definition.axis_info else "metre"
-    return "m" if name == "metre" else str(name)
-
-
-def _srs_name(crs: Crs, *, has_time: bool) -> JsonMapping:
-    """A CRS that no authority names has none."""
-    if crs.uri is None:
-        return {}
-    return {"srsName": COMPOUND_CRS.format(first=crs.uri, second=TIME_CRS) if has_time else crs.uri}
-
-
-def _grid_limits(sizes: Sequence[int]) -> JsonMapping:
-    labels = list(INDEX_LABELS[: len(sizes)])
-    return {
-        "type": "GridLimits",
-        "srsName": INDEX_CRS.format(count=len(sizes)),
-        "axisLabels": labels,
-        "axis": [
-            {"type": "IndexAxis", "axisLabel": label, "lowerBound": 0, "upperBound": size - 1}
-            for label, size in zip(labels, sizes, strict=True)
-        ],
-    }
 
 
 MISSING = "http://www.opengis.net/def/nil/OGC/0/missing"
@@ -142,20 +54,20 @@ DATA_TYPES = {
     "float32": "float32",
     "float64": "float64",
 }
-"""OGC's names of types of numbers, by numpy's."""
+"""OGC's name per dtype of numpy."""
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
 def range_type(layers: Sequence[Layer], language: str) -> JsonMapping:
     """Return the range type (CIS 1.1 §7.3, a SWE Common data record): one field per layer, in order.
 
-    Numbers are the source's own; `encodingInfo` describes how they become values, which are in the unit.
+    Numbers are those of the source; `encodingInfo` describes their conversion to values in the unit.
     """
     return {"type": "DataRecord", "field": [_field(layer, language) for layer in layers]}
 
 
 def field_schema(layers: Sequence[Layer], *, url: str, title: str, language: str) -> JsonMapping:
-    """Return the schema of the fields (OGC 23-058r2): what stands for each in an answer of values."""
+    """Return the schema of the fields' values in answers (OGC 23-058r2)."""
     return {
         "$schema": JSON_SCHEMA,
         "$id": url,
@@ -195,7 +107,7 @@ def _number(encoding: Encoding) -> str:
 
 
 def _property(layer: Layer, number: int, language: str) -> JsonMapping:
-    """The names of extensions are those of OGC 23-058r2, and of its drafts, which had hyphens."""
+    """Return the schema of a field, with extensions named as in OGC 23-058r2 and, with hyphens, in its drafts."""
     variable = layer.main_variable
     classes = categories_of(layer)
     schema: dict[str, Any] = {"title": _title(layer, language), "type": "number"}
@@ -205,14 +117,14 @@ def _property(layer: Layer, number: int, language: str) -> JsonMapping:
     schema["x-ogc-propertySeq"] = schema["x-ogc-property-seq"] = number
     schema["x-ogc-variableType"] = "categoricalNominal" if variable.is_categorical else "continuous"
     if classes:
-        schema["oneOf"] = [{"const": each.value, "title": each.label} for each in classes]
+        schema["oneOf"] = [{"const": c.value, "title": c.label} for c in classes]
     elif not variable.is_categorical:
         schema["x-ogc-unit"] = variable.encoding.units or "1"
     if variable.standard_name:
         schema["x-ogc-definition"] = standard_name_uri(variable.standard_name)
     encoding, valid_range = variable.encoding, variable.encoding.valid_range
     if valid_range is not None and not classes:
-        ends = map(json_number, sorted(each * encoding.scale + encoding.offset for each in valid_range))
+        ends = map(json_number, sorted(number * encoding.scale + encoding.offset for number in valid_range))
         schema |= {name: end for name, end in zip(("minimum", "maximum"), ends, strict=True) if end is not None}
     return schema
 

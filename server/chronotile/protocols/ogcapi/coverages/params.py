@@ -1,4 +1,4 @@
-"""The query of `/coverage` turned into a request for numbers."""
+"""The parameters of `/coverage` as a request for a coverage."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -43,20 +43,20 @@ def layers_of(offered: OfferedCollection) -> tuple[Layer, ...]:
 
 
 def requested_layers(query: Kvp, offered: OfferedCollection) -> tuple[Layer, ...]:
-    """Return the layers of the fields that `properties` and `exclude-properties` leave, in the requested order.
+    """Return the layers of `properties` except `exclude-properties`, in the requested order.
 
     Raises:
-        InvalidParameter: One is not known, or none is left. Without `crs` one on another grid is not known.
+        InvalidParameter: A field does not exist, or no field remains. Fields on other grids are accepted with `crs`.
         UnknownPath: The collection has no values.
     """
     everything = layers_of(offered)
-    of_any_grid = query.optional("crs") is not None  # to which all are resampled
-    chosen = named_fields(query, PROPERTIES, offered, has_any_grid=of_any_grid) or everything
+    has_any_grid = query.optional("crs") is not None  # all fields are resampled to this CRS
+    requested = named_fields(query, PROPERTIES, offered, has_any_grid=has_any_grid) or everything
     excluded = named_fields(query, EXCLUDE_PROPERTIES, offered)
-    left = tuple(layer for layer in chosen if layer not in excluded)
-    if not left:
+    layers = tuple(layer for layer in requested if layer not in excluded)
+    if not layers:
         raise InvalidParameter("exclude-properties leaves no field", locator="exclude-properties")
-    return left
+    return layers
 
 
 LEAST, MOST = 1e-6, 1e9
@@ -74,38 +74,38 @@ KINDS: Mapping[str, tuple[Parameter[object], ...]] = {
     "resolution": (RESOLUTION,),
 }
 """Kinds of scaling with their parameters; only one kind may be used, as each sets the number of cells."""
-SCALING = tuple(each for parameters in KINDS.values() for each in parameters)
+SCALING = tuple(parameter for parameters in KINDS.values() for parameter in parameters)
 AS_OBSERVED: Mapping[str, str] = {"scale-axes": "1", "resolution": ""}
-"""What leaves time as it is."""
+"""Content of the axis `time` that leaves times unchanged."""
 _WHOLE = re.compile(r"\d{1,18}(?:\.0{1,18})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialSize:
-    """How many columns or rows an answer has; the axis that is not named keeps its native number."""
+    """Number of columns or rows; an axis with `None` retains its native number."""
 
     width: int | None
     height: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
-    """How wide and high a cell is, in units of the CRS of the answer; an axis left out keeps its native one."""
+class PartialResolution:
+    """Width and height of a cell in units of the response's CRS; an axis with `None` retains its native resolution."""
 
     x: float | None
     y: float | None
 
 
-Scaling = ScaleFactors | ScaleSize | PartialSize | Resolution
+Scaling = ScaleFactors | ScaleSize | PartialSize | PartialResolution
 
 
 def requested_scaling(query: Kvp) -> Scaling | None:
-    """Return how an answer is to be scaled in space; `None` where it is not.
+    """Return the scaling in space, or `None`.
 
     Raises:
-        InvalidParameter: A parameter is not accepted, time is to be scaled, or there are two kinds at once.
+        InvalidParameter: A parameter is not accepted, scales time, or contradicts another kind of scaling.
     """
-    kinds = [kind for kind, each in KINDS.items() if any(query.optional(name) is not None for name in names_of(each))]
+    kinds = [kind for kind, ps in KINDS.items() if any(query.optional(name) is not None for name in names_of(ps))]
     if len(kinds) > 1:
         raise InvalidParameter(
             f"{' and '.join(kinds)} each set the number of cells; give one of them",
@@ -133,7 +133,7 @@ def _width_and_height(query: Kvp) -> Scaling:
 def _resolution(query: Kvp) -> Scaling:
     parts = {axis: part for axis, part in _axes(query, "resolution").items() if part}
     sizes = {axis: _positive(part, locator="resolution") for axis, part in parts.items()}
-    return Resolution(x=sizes.get("x"), y=sizes.get("y"))
+    return PartialResolution(x=sizes.get("x"), y=sizes.get("y"))
 
 
 _READERS: Mapping[str, Callable[[Kvp], Scaling]] = {
@@ -146,7 +146,7 @@ _READERS: Mapping[str, Callable[[Kvp], Scaling]] = {
 
 
 def _axes(query: Kvp, name: str) -> dict[Axis, str]:
-    """What stands for each axis in space; time may be there where it keeps its instants: `time(1)`, `time()`."""
+    """Return the content of each axis in space; an axis `time` must leave times unchanged: `time(1)`, `time()`."""
     members = members_of(query.required(name), locator=name)
     axes = by_axis(members, {**HORIZONTAL, "time": "time"}, accepted=("Lat", "Lon", "x", "y"), locator=name)
     time = axes.pop("time", None)
@@ -159,25 +159,25 @@ def _axes(query: Kvp, name: str) -> dict[Axis, str]:
     return {axis: member.content for axis, member in axes.items()}
 
 
-def _positive(given: str, *, locator: str) -> float:
-    return number(locator, "", least=LEAST, most=MOST).parse(given)
+def _positive(text: str, *, locator: str) -> float:
+    return number(locator, "", least=LEAST, most=MOST).parse(text)
 
 
-def _cells(given: str) -> int:
-    if not _WHOLE.fullmatch(given):
-        message = f"scale-size takes whole numbers of cells, got {given[:MAX_SHOWN]!r}"
+def _cells(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        message = f"scale-size takes whole numbers of cells, got {text[:MAX_SHOWN]!r}"
         raise InvalidParameter(message, locator="scale-size")
-    return integer(given.partition(".")[0], locator="scale-size", least=1)
+    return integer(text.partition(".")[0], locator="scale-size", least=1)
 
 
 OLDER_NAMES: Mapping[str, str] = {"scalefactor": "scale-factor", "scaleaxes": "scale-axes", "scalesize": "scale-size"}
-"""What earlier drafts call parameters, and GDAL's driver still does."""
+"""Names in earlier drafts, which GDAL's driver sends."""
 
 
-def _resampling(given: str) -> Resampling:
-    name = given.removeprefix(INTERPOLATION_URI).lower()
+def _resampling(text: str) -> Resampling:
+    name = text.removeprefix(INTERPOLATION_URI).lower()
     if name not in INTERPOLATIONS:
-        message = f"interpolation {given[:MAX_SHOWN]!r} is not accepted; use nearest or bilinear"
+        message = f"interpolation {text[:MAX_SHOWN]!r} is not accepted; use nearest or bilinear"
         raise InvalidParameter(message, locator="interpolation")
     return INTERPOLATIONS[name]
 
@@ -203,18 +203,18 @@ OF_COVERAGE: tuple[Parameter[object], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageQuery:
-    """The contents of a request."""
+    """A parsed request. The scaling is applied later: it may need the native grid."""
 
     request: CoverageRequest
-    """Without its scale."""
+    """A request without a scale."""
     scaling: Scaling | None
 
 
 def coverage_query(pairs: Iterable[tuple[str, str]]) -> Kvp:
-    """Return the parameters of a request for a coverage, in the names of the current draft.
+    """Return the query with the parameter names of the current draft.
 
     Raises:
-        InvalidParameter: One is there twice with different values, or not one of ours.
+        InvalidParameter: A parameter is repeated with different values, or does not exist.
     """
     query = query_of((OLDER_NAMES.get(name.lower(), name), value) for name, value in pairs)
     query.check_names(names_of(OF_COVERAGE))
@@ -222,10 +222,10 @@ def coverage_query(pairs: Iterable[tuple[str, str]]) -> Kvp:
 
 
 def parse_coverage(query: Kvp, offered: OfferedCollection, catalogue: Catalogue) -> CoverageQuery:
-    """Return the numbers of a request.
+    """Return the request of a query.
 
     Raises:
-        ChronotileError: A parameter is not accepted, or two contradict one another.
+        ChronotileError: A parameter is not accepted, or contradicts another one.
     """
     layers = requested_layers(query, offered)
     first, has_time = layers[0], any(len(layer.times) for layer in layers)
@@ -242,7 +242,7 @@ def parse_coverage(query: Kvp, offered: OfferedCollection, catalogue: Catalogue)
 
 
 def _trims(query: Kvp, subset: CoveragePart, layer: Layer, catalogue: Catalogue) -> tuple[Trim, ...]:
-    """The one box of `bbox` or `subset`, in degrees that are such (clauses G and N)."""
+    """Return the box of `bbox` or `subset`; degrees are checked (clauses G and N)."""
     bbox = requested_bbox(query, layer, catalogue)
     if bbox is None:
         trims = () if subset.trim is None else (subset.trim,)

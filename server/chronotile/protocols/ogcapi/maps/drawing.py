@@ -1,12 +1,10 @@
-"""Which layers a picture shows and how they are drawn, whatever its area: what maps and map tiles share."""
+"""The layers of a picture and their appearance, without its area: common parameters of maps and map tiles."""
 
 import itertools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from PIL import ImageColor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,13 +24,12 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
 from chronotile.core.model.grid import Grid
 from chronotile.core.model.payload import TimeUsed
-from chronotile.core.model.request import Backdrop, MapRequest
-from chronotile.core.model.style import Colour
+from chronotile.core.model.request import MapRequest
 from chronotile.core.model.time.instants import TimeSelection, format_instant
 from chronotile.http.problems import problem_response
-from chronotile.protocols.common.openapi import PAIR, TEXT, TRUTH, list_of
+from chronotile.protocols.common.openapi import PAIR, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code, custom, datetime, text
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, text
 from chronotile.protocols.common.query.picture import (
     ANOMALY,
     DIFFERENCE,
@@ -44,19 +41,18 @@ from chronotile.protocols.common.query.picture import (
     anomaly_of,
     reducer_of,
 )
+from chronotile.protocols.ogcapi.maps.background import BACKGROUND, background_of
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.subset import CoveragePart, requested_subset
 
 
 def time_headers(time: TimeUsed) -> dict[str, str]:
-    """Return `Content-Datetime`: the instant that is shown, or the interval in which those lie that are."""
+    """Return `Content-Datetime`: the instant of the picture, or the interval of its instants."""
     if not time.instants:
         return {}
     newest, oldest = format_instant(time.instants[0]), format_instant(time.instants[-1])
     return {"Content-Datetime": newest if newest == oldest else f"{oldest}/{newest}"}
 
-
-# Errors of maps and map tiles in the words of their parameters.
 
 SPELLING = {
     "format": "f",
@@ -72,93 +68,23 @@ SPELLING = {
 
 
 def picture_fault(error: ChronotileError, request: Request) -> Response:
-    """Return the problem document of an error; time is `datetime` unless `subset` has it."""
+    """Return the problem document of an error, with parameter names of maps and map tiles."""
     names = {name.lower() for name in request.query_params}
     time = "subset" if "subset" in names and "datetime" not in names else "datetime"
     return problem_response(error, request, spelling={**SPELLING, "time": time})
 
 
-WHITE = Colour(255, 255, 255)
-_HEX = re.compile(r"(?:0x|#)?(?P<alpha>[0-9a-f]{2})?(?P<rgb>[0-9a-f]{6})", re.IGNORECASE | re.ASCII)
-
-
-def _colour(given: str, name: str) -> Colour:
-    """`RRGGBB` or `AARRGGBB` with or without 0x or #, or a name of CSS in any case."""
-    if given.lower() in ImageColor.colormap:
-        return Colour(*ImageColor.getrgb(given.lower())[:3])
-    found = _HEX.fullmatch(given)
-    if found is None:
-        raise InvalidParameter(
-            f"{name} must be RRGGBB in hexadecimal, 0x or # before it or not, or the name of a web colour, "
-            f"got {given[:MAX_SHOWN]!r}",
-            locator=name,
-        )
-    return Colour(*bytes.fromhex(found["rgb"] + (found["alpha"] or "ff")))
-
-
-def _colour_parameter(name: str, description: str) -> Parameter[Colour]:
-    return custom(name, description, partial(_colour, name=name))
-
-
-def _truth(name: str, description: str) -> Parameter[bool]:
-    return replace(code(name, description, {"true": True, "false": False}), schema=TRUTH)
-
-
-BGCOLOR = _colour_parameter(
-    "bgcolor",
-    "Colour where there are no data, as `RRGGBB` in hexadecimal, `0x` or `#` before it or not, or the name of a web "
-    "colour in any case",
-)
-TRANSPARENT = _truth("transparent", "Whether nothing lies there; default: so unless there is a `bgcolor`")
-VOID_COLOR = _colour_parameter("void-color", "Colour where the CRS has no place on earth; default: as `bgcolor`")
-VOID_TRANSPARENT = _truth("void-transparent", "Whether nothing lies there; default: as `transparent`")
-BACKGROUND: tuple[Parameter[object], ...] = (BGCOLOR, TRANSPARENT, VOID_COLOR, VOID_TRANSPARENT)
-
-
-def background_of(query: Kvp, *, is_opaque: bool) -> tuple[int, int, int] | Backdrop | None:
-    """Return what lies under a map.
-
-    Without `transparent` it is transparent, but under a `bgcolor` it is not; what the void has not of its own it has of
-    the background. A colour that is given is that of transparent pixels too, unseen.
-
-    Args:
-        query: The request.
-        is_opaque: Whether the format has no transparency.
-
-    Raises:
-        InvalidParameter: A parameter is not a colour, or neither true nor false.
-    """
-    named, named_void = BGCOLOR.given(query), VOID_COLOR.given(query)
-    given, given_void = TRANSPARENT.given(query), VOID_TRANSPARENT.given(query)
-    is_transparent = named is None if given is None else given
-    is_void_transparent = is_transparent if given_void is None else given_void
-    colour = _under(named or WHITE, is_transparent=is_transparent, is_opaque=is_opaque)
-    void = _under(named_void or named or WHITE, is_transparent=is_void_transparent, is_opaque=is_opaque)
-    is_left_open = named is None and named_void is None and is_transparent and is_void_transparent
-    if is_left_open:
-        return None
-    if void == colour and colour.alpha == 255:
-        return colour.red, colour.green, colour.blue
-    return Backdrop(colour=colour, void=void)
-
-
-def _under(colour: Colour, *, is_transparent: bool, is_opaque: bool) -> Colour:
-    if is_opaque:
-        return colour._replace(alpha=255)
-    return colour._replace(alpha=0) if is_transparent else colour
-
-
 LAYER_LIMIT = 20
-"""Layers that one picture shows; their pixels together are bounded by `max_cube_values`."""
+"""Layers of one picture; `max_cube_values` limits their pixels together."""
 FORMATS: Mapping[str, MapFormat] = {
     "png": MapFormat.PNG,
     "jpeg": MapFormat.JPEG,
     "webp": MapFormat.WEBP,
     "tiff": MapFormat.GEOTIFF,
 }
-"""By the names that `f` takes."""
-MEDIA_TYPES: Mapping[str, str] = {name: str(each) for name, each in FORMATS.items()} | {"tiff": GEOTIFF_TYPE}
-"""Of answers."""
+"""Format per value of `f`."""
+MEDIA_TYPES: Mapping[str, str] = {name: str(f) for name, f in FORMATS.items()} | {"tiff": GEOTIFF_TYPE}
+"""Media type of the response per value of `f`."""
 ALIASES: Mapping[str, str] = {"jpg": "jpeg", "image/jpg": "jpeg", "tif": "tiff", "gtiff": "tiff", "geotiff": "tiff"}
 COLLECTIONS = text(
     "collections",
@@ -177,37 +103,37 @@ SUBSET = text(
 SUBSET_CRS = text("subset-crs", "CRS of the axes in `subset`; default: CRS84 for `Lat` and `Lon`")
 RANGE_OF_TWO = replace(RANGE, schema=PAIR)
 COLOURING: tuple[Parameter[object], ...] = (*(RANGE_OF_TWO, RAMP, REDUCER, EXPRESSION, DIFFERENCE, ANOMALY, REFERENCE),)
-"""Parameters that tiles at `/tiles` have too."""
+"""Parameters that tiles at `/tiles` accept, too."""
 OF_DRAWING: tuple[Parameter[object], ...] = (
     *(COLLECTIONS, DATETIME, SUBSET, SUBSET_CRS),
     *(*BACKGROUND, *COLOURING, F, LANG),
 )
-"""Those of maps and of map tiles."""
+"""Parameters of maps and of map tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """Layers and how they are drawn."""
+    """Layers and their appearance."""
 
     layers: tuple[Layer, ...]
-    """The first at the bottom."""
+    """Bottom to top."""
     time: TimeSelection
     expression: str | None
     media_type: str
-    """Of the answer."""
+    """Media type of the response."""
     request: "partial[MapRequest]"
-    """The core's, without layer and grid."""
+    """A request without layer and grid."""
 
     def requests(self, grid: Grid) -> tuple[MapRequest, ...]:
-        """Return the core's request, one request a layer."""
+        """Return one request per layer."""
         return tuple(self.request(layer=layer.id, grid=grid) for layer in self.layers)
 
 
 def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> tuple[Drawing, CoveragePart]:
-    """Return what the path and the query ask to be drawn, and what `subset` cuts out.
+    """Return the drawing requested by a path and a query, and the part requested by `subset`.
 
     Raises:
-        ChronotileError: A name is unknown or a parameter is not accepted.
+        ChronotileError: A name does not exist, or a parameter is not accepted.
     """
     query.refuse(("style", "styles"), instead="…/styles/{styleId}/map in the path")
     if "collectionId" in path:
@@ -234,18 +160,18 @@ def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
 
 
 def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> tuple[Layer, ...]:
-    """Return what is shown of a collection, or of the dataset: `collections`, else the first that has the style.
+    """Return the layers of a collection or of `collections`; by default the first layer with the style.
 
     Raises:
-        UnknownCollection: The path names one that is not there.
-        UnknownPath: The path names a style that is not there, or not one of what is shown.
-        InvalidParameter: `collections` names one that is not there, or too many.
+        UnknownCollection: The collection of the path does not exist.
+        UnknownPath: The style of the path does not exist for a layer.
+        InvalidParameter: A collection of `collections` does not exist, or the list is too long.
     """
     style = path.get("styleId", "")
     if "collectionId" in path:
         layers: tuple[Layer, ...] = (offered_collection(catalogue, path["collectionId"]).drawn_layer,)
-    elif (named := COLLECTIONS.given(query)) is not None:
-        names = named.split(",")
+    elif (collections := COLLECTIONS.given(query)) is not None:
+        names = collections.split(",")
         if len(names) > LAYER_LIMIT:
             message = f"collections names {len(names)}, at most {LAYER_LIMIT} are shown"
             raise InvalidParameter(message, locator="collections")
@@ -260,21 +186,21 @@ def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> t
 
 
 def layer_with_style(style: str, catalogue: Catalogue) -> Layer:
-    """Return the first layer that has a style.
+    """Return the first layer with a style.
 
     Raises:
-        UnknownPath: None has it.
+        UnknownPath: No layer has it.
     """
     for layer in catalogue.layers:
-        if any(each.id == style for each in layer.styles):
+        if any(s.id == style for s in layer.styles):
             return layer
-    known = dict.fromkeys(each.id for layer in catalogue.layers for each in layer.styles)
-    listed = ", ".join(itertools.islice(known, MAX_LISTED))
-    raise UnknownPath(f"style {style[:MAX_SHOWN]!r} is not known; there are {listed}", locator="styleId")
+    styles = dict.fromkeys(s.id for layer in catalogue.layers for s in layer.styles)
+    listed = ", ".join(itertools.islice(styles, MAX_LISTED))
+    raise UnknownPath(f"style {style[:MAX_SHOWN]!r} does not exist; styles are {listed}", locator="styleId")
 
 
 def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
-    """A dataset is too much for one picture: of it the first collection is shown (OGC 20-058 §20.4.2 permits it)."""
+    """Return the first layer: one picture cannot show a whole dataset (permitted by OGC 20-058 §20.4.2)."""
     if style:
         return (layer_with_style(style, catalogue),)
     first = next(catalogue.layers, None)

@@ -45,8 +45,8 @@ from chronotile.protocols.common.query.picture import (
 from chronotile.protocols.common.sld import sld_document
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS, document_query, respond_in_format
+from chronotile.protocols.ogcapi.maps.block import REL_MAP
 from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO, layer_with_style, picture_fault
-from chronotile.protocols.ogcapi.maps.routes import REL_MAP
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.operation_parts import JSON_ALONE, describe, has_collections, shown_segments
 

@@ -53,7 +53,7 @@ from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS, respond_in_format
 from chronotile.protocols.ogcapi.maps.drawing import picture_fault, time_headers
-from chronotile.protocols.ogcapi.maps.routes import DRAWN, OF_PICTURES, ORIGINS, PICTURE_FORMAT, drawing
+from chronotile.protocols.ogcapi.maps.routes import EXAMPLE_DRAWING, OF_PICTURES, ORIGINS, PICTURE_FORMAT, drawing
 from chronotile.protocols.ogcapi.operation_parts import JSON_ALONE, describe, has_collections, shown_segments
 from chronotile.protocols.ogcapi.tiles.params import (
     DOCUMENT_FORMATS,
@@ -352,7 +352,7 @@ def _tilesets(
 
 def _of_maps(origin: str, name: str) -> Iterator[Operation]:
     path, segments, drawn = f"{origin}/map/tiles", shown_segments(origin), drawing(origin)
-    of = partial(described, examples=DRAWN, is_offered=lambda of: _has_sets(of) and has_collections(of))
+    of = partial(described, examples=EXAMPLE_DRAWING, is_offered=lambda of: _has_sets(of) and has_collections(of))
     handlers = partial(get_document, map_tilesets), partial(get_metadata, map_tileset, map_tilejson)
     yield from _tilesets(path, [*segments, *drawn], of, name=f"{name}.map", handlers=handlers)
     yield of(

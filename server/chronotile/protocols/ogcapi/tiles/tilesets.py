@@ -22,7 +22,8 @@ from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of, text
 from chronotile.protocols.ogcapi.block import DocumentContext
-from chronotile.protocols.ogcapi.maps.drawing import BACKGROUND, COLLECTIONS, COLOURING, DATETIME, MEDIA_TYPES, SUBSET
+from chronotile.protocols.ogcapi.maps.background import BACKGROUND
+from chronotile.protocols.ogcapi.maps.drawing import COLLECTIONS, COLOURING, DATETIME, MEDIA_TYPES, SUBSET
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     JSON,
     REL_SCHEME,

@@ -16,7 +16,7 @@ from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import without_empty
 from chronotile.protocols.common.query.place import TileAddress, in_axis_order
 from chronotile.protocols.ogcapi.block import DocumentContext
-from chronotile.protocols.ogcapi.maps.params import box_to
+from chronotile.protocols.ogcapi.maps.viewport import box_to
 
 JSON = "application/json"
 REL_SCHEME = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
