@@ -120,7 +120,7 @@ class ItemIndex:
         rows = self._covering(collection, box, lookups.When.of_selection(span, instants), most=MOST_ITEMS)
         return tuple(map(lookups.ref_of, rows))
 
-    def items_near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.ItemsNearBox:
+    def near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.ItemsNearBox:
         """Return the items of some instants that meet a box, prepared for lookups of boxes within it."""
         try:
             rows = self._covering(collection, box, lookups.When.of_selection(None, instants), most=lookups.MOST_NEAR)
