@@ -75,7 +75,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
     watch = Stopwatch()
     with watch.step("resolve"):
         layer = layer_with_values(request.layer, services)
-        request = _of_pixels_or_cells(request, layer)
+        request = _choose_pixels_or_cells(request, layer)
         times = resolve_series_times(layer, request.time, now=services.clock())
         check_count(request.tile.grid.width * request.tile.grid.height * len(times.indexes), services)
         used = times.used(layer.times) if times.indexes else TimeUsed()
@@ -111,7 +111,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
     )
 
 
-def _of_pixels_or_cells(request: CubeRequest, layer: Layer) -> CubeRequest:
+def _choose_pixels_or_cells(request: CubeRequest, layer: Layer) -> CubeRequest:
     """The request, of pixels where the layer shows mixtures of cells, or where each pixel lies in one cell anyway."""
     variable = layer.main_variable
     is_same = layer.resampling != "nearest" or variable.is_mosaic or divides(request.tile.grid, variable.grid)
@@ -170,7 +170,8 @@ def find_cube(request: CubeRequest, services: Services, *, client_etags: Collect
     if not target.times.indexes:
         return replace(payload, unchanged=payload.etag in client_etags)
     return (
-        find_answer(payload, client_etags, lambda etag: _written(target) or services.caches.cubes.get(etag)) or target
+        find_answer(payload, client_etags, lambda etag: _read_prebuilt(target) or services.caches.cubes.get(etag))
+        or target
     )
 
 
@@ -219,7 +220,7 @@ def _check_seconds(target: CubeTarget) -> None:
     require_seconds(seconds, target.services, alternative=SHORTER, locator="time")
 
 
-def _written(target: CubeTarget) -> bytes | None:
+def _read_prebuilt(target: CubeTarget) -> bytes | None:
     """The cube, if it is of a whole year and lies in a file as it would be made now."""
     written, request = target.services.caches.cubes.written, target.request
     if written is None:
@@ -263,23 +264,23 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> tuple[bytes, Missing]:
         is_categorical=not variable.has_means,
     )
     lacking = set[int]()
-    found = UnreadableDates(target.layer, target.services)
+    unreadable = UnreadableDates(target.layer, target.services)
 
     def encode(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> tuple[bytes, Missing]:
         blocks = _blocks(iter(frames), numbering)
         body = encode_cube(
-            _about(target, plan, numbering), blocks, lacking=lacking, left_out=found.unread_items_by_time
+            _about(target, plan, numbering), blocks, lacking=lacking, left_out=unreadable.unread_items_by_time
         )
-        return body, found.missing
+        return body, unreadable.missing
 
     def frames() -> Iterator[CubeFrame]:
-        return _frames(target, plan, is_active, found=found, lacking=lacking)
+        return _frames(target, plan, is_active, unreadable=unreadable, lacking=lacking)
 
     with target.watch.step("read"):
         usual = numbering_of(meaning)
         if usual is None:
-            held = list(frames())  # of a quarter of the pixels
-            return encode(held, numbering_of_frames(held, meaning))
+            stored_frames = list(frames())  # of a quarter of the pixels
+            return encode(stored_frames, numbering_of_frames(stored_frames, meaning))
         try:
             return encode(frames(), usual)
         except _Misfit:
@@ -360,7 +361,7 @@ def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[C
 
 
 def _frames(
-    target: CubeTarget, plan: CubePlan, is_active: IsActive, *, found: UnreadableDates, lacking: set[int]
+    target: CubeTarget, plan: CubePlan, is_active: IsActive, *, unreadable: UnreadableDates, lacking: set[int]
 ) -> Iterator[CubeFrame]:
     """The tile at each time that can be read, in order; `lacking` takes the places of the others among the times.
 
@@ -369,14 +370,14 @@ def _frames(
         SourceUnavailable: The source is away, or no time can be read.
     """
     variable, indexes = target.layer.main_variable, _indexes(target)
-    reader, tell = found.reader, found.reporter(variable)
+    reader, tell = unreadable.reader, unreadable.reporter(variable)
     with reading(target.layer):
         for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
             require_active(is_active)
             if pixels is None:
                 lacking.add(place)
                 if len(lacking) == len(indexes):
-                    found.require_all()
+                    unreadable.require_all()
                 continue
             lacking.discard(place)  # of a reading before this one
             frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
@@ -388,8 +389,8 @@ def _indexes(target: CubeTarget) -> Sequence[int]:
     layer = target.layer
     if len(layer.times) == 0:
         return target.times.indexes
-    own = layer.main_variable.times.instants
-    return [time_index(own, instant) for instant in instants_of(layer, target.times.indexes)]
+    instants = layer.main_variable.times.instants
+    return [time_index(instants, instant) for instant in instants_of(layer, target.times.indexes)]
 
 
 def _frame(raster: Raster, encoding: Encoding) -> CubeFrame:

@@ -51,8 +51,8 @@ def restrict(services: Services, subjects: frozenset[str], right: Right = "see")
 
 def _live_names(live: LiveItems, catalogue: Catalogue) -> tuple[str, ...]:
     # Of which all layers are granted.
-    known = catalogue.whole_collections | catalogue.wholly_unavailable
-    return tuple(name for name in live.names if name in known)
+    served = catalogue.whole_collections | catalogue.wholly_unavailable
+    return tuple(name for name in live.names if name in served)
 
 
 @dataclass(frozen=True, slots=True)

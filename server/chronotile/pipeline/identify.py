@@ -115,12 +115,12 @@ def deliver_identified(
         return replace(payload, unchanged=True)
     read = [_read(target, services) for target in targets]
     body = format.encode([identified for identified, _missing in read])
-    return mark_missing(replace(payload, body=body), join_missing(missing for _identified, missing in read))
+    return mark_missing(replace(payload, body=body), join_missing(missing for _identify, missing in read))
 
 
 def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[IdentifyTarget, ...]:
     """Return the layers, cells and times that requests mean, and refuse what is too much; reads no pixels."""
-    targets = tuple(_resolved(request, services) for request in requests)
+    targets = tuple(_resolve_layer(request, services) for request in requests)
     count = sum((len(target.times.indexes) + len(target.time_used.base)) * len(target.cells) for target in targets)
     alternative = "request a shorter interval, or use the time series"
     require_at_most("values of a place", count, MAX_VALUES, alternative=alternative, locator="time")
@@ -143,16 +143,16 @@ def _stored_indexes(target: IdentifyTarget) -> tuple[int, ...]:
     return (*target.times.indexes, *(time_index(times, instant) for instant in target.time_used.base))
 
 
-def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
+def _resolve_layer(request: IdentifyRequest, services: Services) -> IdentifyTarget:
     layer = services.catalogue.layer(request.layer)
     style = resolve_map_style(request, layer, services)
     cells = [cell_of(variable.grid, request.point) for variable in layer.variables]
-    held = tuple(cell for cell in cells if cell is not None)
+    inside = tuple(cell for cell in cells if cell is not None)
     return IdentifyTarget(
         request=request,
         layer=layer,
         style=style,
-        cells=held if len(held) == len(cells) else (),
+        cells=inside if len(inside) == len(cells) else (),
         shown=resolve_map_times(request, layer, services),
         picture=None if request.stretched_over is None else resolve_map(request.stretched_over, services),
     )
@@ -177,8 +177,8 @@ def _window(cells: tuple[Cell, ...]) -> Window | None:
 
 def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Missing]:
     def read() -> tuple[Identified, Missing]:
-        found = UnreadableDates(target.layer, services)
-        return _identified(target, found), found.missing
+        unreadable = UnreadableDates(target.layer, services)
+        return _identify(target, unreadable), unreadable.missing
 
     layer, base = target.layer, target.time_used.base
     # Of one stored variable that is no mosaic each file is read once, which its reader minds.
@@ -190,7 +190,7 @@ def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Missi
     return read_unchanged_files(read, layer, indexes or (0,), services, places=places)
 
 
-def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
+def _identify(target: IdentifyTarget, unreadable: UnreadableDates) -> Identified:
     """Of several times, those that cannot be read have no values; of one alone it fails, as its picture does.
 
     Raises:
@@ -200,12 +200,12 @@ def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
     longitude, latitude = request.point.degrees
     times = _times(target)
     pixels = [
-        read_cell(variable, cell=cell, place=request.point, indexes=_indexes(variable, times), found=found)
+        read_cell(variable, cell=cell, place=request.point, indexes=_indexes(variable, times), unreadable=unreadable)
         for variable, cell in zip(layer.variables, target.cells, strict=bool(target.cells))
     ]
     if len(times) == 1:
-        found.require_all()
-    changes = _changes(target, pixels, found)
+        unreadable.require_all()
+    changes = _changes(target, pixels, unreadable)
     if request.anomaly is not None:
         times = times[-1:]
     return Identified(
@@ -218,8 +218,10 @@ def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
         times=times,
         is_series=request.anomaly is None and (len(times) > 1 or (len(layer.times) > 0 and _is_series(request.time))),
         cells=tuple(
-            _series(variable, _native_cell(variable, cell, target, found), each, target.style, changes=changes)
-            for variable, cell, each in zip(layer.variables, target.cells, pixels, strict=bool(target.cells))
+            _series(
+                variable, _native_cell(variable, cell, target, unreadable), cell_pixels, target.style, changes=changes
+            )
+            for variable, cell, cell_pixels in zip(layer.variables, target.cells, pixels, strict=bool(target.cells))
         ),
         colours=_colours(target, pixels, changes),
     )
@@ -242,12 +244,12 @@ def _indexes(variable: VariableInfo, times: InstantArray) -> tuple[int, ...]:
     return tuple(time_index(variable.times.instants, instant) for instant in times)
 
 
-def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, found: UnreadableDates) -> NativeCell:
+def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, unreadable: UnreadableDates) -> NativeCell:
     """The cell of the source, of a mosaic that of the piece that its newest time shows there."""
     if variable.is_mosaic:
         index = max(_indexes(variable, _times(target)))
         with reading(target.layer):
-            native = found.reader.find_native_cell(variable.name, index, target.request.point)
+            native = unreadable.reader.find_native_cell(variable.name, index, target.request.point)
         if native is not None:
             return native
     return NativeCell(grid=variable.grid, row=cell[0], column=cell[1])
@@ -295,7 +297,7 @@ def _labels(values: Float64Array, style: Style, variable: VariableInfo) -> list[
     ]
 
 
-def _changes(target: IdentifyTarget, shown: Sequence[Pixels], found: UnreadableDates) -> Changes | None:
+def _changes(target: IdentifyTarget, shown: Sequence[Pixels], unreadable: UnreadableDates) -> Changes | None:
     """What is shown in place of the cell's values; `None` where these are, or the point lies outside."""
     variable, groups, kind = target.layer.main_variable, target.shown.reference_groups, target.request.anomaly
     instants = np.array(target.time_used.base[::-1], dtype="datetime64[ns]")
@@ -305,24 +307,26 @@ def _changes(target: IdentifyTarget, shown: Sequence[Pixels], found: UnreadableD
     along = values
     if len(instants):
         indexes = _indexes(variable, instants)
-        pixels = read_cell(variable, cell=target.cells[0], place=target.request.point, indexes=indexes, found=found)
+        pixels = read_cell(
+            variable, cell=target.cells[0], place=target.request.point, indexes=indexes, unreadable=unreadable
+        )
         if len(indexes) == 1 and kind is None:
-            found.require_all(indexes)
+            unreadable.require_all(indexes)
         reason, along = cell_reasons(pixels, variable.encoding)[-1], _row(variable, pixels)
     if usual is not None:  # each date less the usual value of its part of the year
         means = [_reduce(along, _places(instants, group), "mean") for group in usual.groups]
         values = _subtract_usual(values, target.layer.times.instants[list(target.times.indexes)], means, usual)
         along = _subtract_usual(along, instants, means, usual) if groups else along
         matched = int(values.valid.sum())
-    held = [_reduce(along, _places(instants, group), target.request.reducer) for group in groups]
+    references = [_reduce(along, _places(instants, group), target.request.reducer) for group in groups]
     reasons = cell_reasons(shown[0], variable.encoding)
     if kind is None:
-        why = None if held[0].valid.all() else reason
-        return Changes(difference(values, held[0]), tuple(each or why for each in reasons))
+        why = None if references[0].valid.all() else reason
+        return Changes(difference(values, references[0]), tuple(cause or why for cause in reasons))
     last = values.numbers.shape[1] - 1
     row = _reduce(values, range(last, -1, -1), target.request.reducer)
     if matched is None or kind.kind != "abs":
-        row = anomaly(row, held, kind.kind)
+        row = anomaly(row, references, kind.kind)
     return Changes(row, (None if row.valid.all() else reasons[last] or REASON_NODATA,), matched)
 
 
@@ -334,8 +338,8 @@ def _places(instants: InstantArray, group: Sequence[Instant]) -> Sequence[int]:
 def _subtract_usual(along: Raster, instants: InstantArray, means: Sequence[Raster], usual: UsualDates) -> Raster:
     """The times of a cell, each less the usual value of its part of the year; absent without one."""
     numbers = [usual.group_of.get(instant) for instant in instants]
-    taken = [np.nan if number is None else means[number].values()[0, 0] for number in numbers]
-    return difference(along, Raster(np.array([taken]), means[0].encoding if means else along.encoding))
+    subtracted = [np.nan if number is None else means[number].values()[0, 0] for number in numbers]
+    return difference(along, Raster(np.array([subtracted]), means[0].encoding if means else along.encoding))
 
 
 def _reduce(along: Raster, places: Sequence[int], reducer: PictureReducer) -> Raster:
@@ -357,7 +361,9 @@ def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], changes: Changes 
     """As a row of a picture, painted the way every picture is."""
     if not pixels:
         return ()
-    rasters = [_row(variable, each) for variable, each in zip(target.layer.variables, pixels, strict=True)]
+    rasters = [
+        _row(variable, cell_pixels) for variable, cell_pixels in zip(target.layer.variables, pixels, strict=True)
+    ]
     content = target.layer.content
     if isinstance(content, Composite):
         red, green, blue = rasters

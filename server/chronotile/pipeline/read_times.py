@@ -46,7 +46,7 @@ def read_times(
     Raises:
         SourceUnavailable: The source is away; or a date cannot be read, and there is no `tell`.
     """
-    along, together, _held = _layout(plan, reader, variable, len(indexes))
+    along, together, _chunk_times = _layout(plan, reader, variable, len(indexes))
     if together == 1:
         for index in indexes:
             yield _read_or_tell(partial(plan.read, reader, variable), index, tell)
@@ -61,11 +61,13 @@ def read_times(
 
     for start in range(0, len(indexes), together):
         some = indexes[start : start + together]
-        found: list[Pixels | None] = [None] * len(some)
+        block_pixels: list[Pixels | None] = [None] * len(some)
         for place, block in dates_around_damage(read, some, tell) if tell else [(slice(0, len(some)), read(some))]:
             for number, numbers in enumerate(block.numbers, place.start):
-                found[number] = Pixels(numbers, None if block.valid is None else block.valid[number - place.start])
-        yield from found
+                block_pixels[number] = Pixels(
+                    numbers, None if block.valid is None else block.valid[number - place.start]
+                )
+        yield from block_pixels
 
 
 def _read_or_tell(read: Callable[[int], Pixels], index: int, tell: Tell | None) -> Pixels | None:
@@ -86,8 +88,8 @@ def cells_decoded(plan: ReadPlan, reader: Reader, variable: VariableInfo, count:
     Raises:
         SourceUnavailable: The source is gone.
     """
-    _along, together, held = _layout(plan, reader, variable, count)
-    return _cells(plan) * math.ceil(count / together) * max(min(together, count), held)
+    _along, together, chunk_times = _layout(plan, reader, variable, count)
+    return _cells(plan) * math.ceil(count / together) * max(min(together, count), chunk_times)
 
 
 def _layout(plan: ReadPlan, reader: Reader, variable: VariableInfo, count: int) -> tuple[Along, int, int]:
@@ -95,10 +97,10 @@ def _layout(plan: ReadPlan, reader: Reader, variable: VariableInfo, count: int) 
     if plan.level != 0 or plan.step != 1:
         return "space", 1, 1  # blocks are of native cells alone
     along: Along = "time" if reader.block_shape(variable.name, "time").times <= WASTED * count else "space"
-    held = reader.block_shape(variable.name, along).times
-    if held == 1:
+    chunk_times = reader.block_shape(variable.name, along).times
+    if chunk_times == 1:
         return along, 1, 1
-    return along, max(1, MOST_BYTES // (_cells(plan) * np.dtype(variable.encoding.dtype).itemsize)), held
+    return along, max(1, MOST_BYTES // (_cells(plan) * np.dtype(variable.encoding.dtype).itemsize)), chunk_times
 
 
 def _cells(plan: ReadPlan) -> int:

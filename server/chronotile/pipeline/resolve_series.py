@@ -192,17 +192,17 @@ def read_cell(
     cell: tuple[int, int],
     place: Point,
     indexes: tuple[int, ...],
-    found: UnreadableDates,
+    unreadable: UnreadableDates,
     is_active: IsActive = always_active,
 ) -> Pixels:
     """Return (time,) pixels of a cell at the times of `indexes`, which count the variable's own.
 
     Args:
-        variable: Of the layer that `found` is of.
+        variable: Of the layer that `unreadable` is of.
         cell: Row and column.
         place: In the cell; of a mosaic, whose pieces have cells of their own, those that hold it are read.
         indexes: Ascending.
-        found: Takes the dates that cannot be read, which have the reason `unreadable`.
+        unreadable: Takes the dates that cannot be read, which have the reason `unreadable`.
         is_active: Whether the client still waits.
 
     Raises:
@@ -212,8 +212,8 @@ def read_cell(
     if not indexes:
         return Pixels(np.array([], dtype=variable.encoding.dtype))
     row, column = cell
-    with reading(found.layer):
-        reader = found.reader
+    with reading(unreadable.layer):
+        reader = unreadable.reader
 
         def read(some: Sequence[int]) -> Pixels:
             if variable.is_mosaic:
@@ -225,8 +225,8 @@ def read_cell(
         for start in range(0, len(indexes), step):
             require_active(is_active)
             some = indexes[start : start + step]
-            parts.append(cell_around_damage(read, some, variable.encoding, found.reporter(variable)))
-        found.require_source(variable, indexes, cell)
+            parts.append(cell_around_damage(read, some, variable.encoding, unreadable.reporter(variable)))
+        unreadable.require_source(variable, indexes, cell)
         return parts[0] if len(parts) == 1 else _join(parts, variable.encoding)
 
 

@@ -20,11 +20,11 @@ from chronotile.readers.hrefs import one_look
 from chronotile.readers.reader import GONE, Reader
 
 KEPT_S = 60.0
-"""How long the state of a layer is taken as found: there may be one file per date, and many tiles a second."""
+"""Seconds for which a layer revision is cached: a layer may have one file per date, and many tiles a second."""
 
 
 def fingerprint(*parts: object) -> str:
-    """Return a short text that differs where any part's text does."""
+    """Return a hash of the texts of all parts, for ETags."""
     digest = hashlib.blake2b(digest_size=12)
     for part in (ENCODER_VERSION, *parts):
         digest.update(repr(part).encode())
@@ -33,28 +33,28 @@ def fingerprint(*parts: object) -> str:
 
 @lru_cache(maxsize=1024)
 def describe_part(part: Hashable) -> str:
-    """Return the text of a part of a fingerprint that is the same for request after request, such as a style."""
+    """Return the text of a part that many requests share, such as a style; cached."""
     return repr(part)
 
 
 def time_index(instants: np.ndarray[tuple[int], np.dtype[np.datetime64]], instant: Instant) -> int:
-    """Return where in ascending `instants` one of them stands."""
+    """Return the index of an instant in ascending `instants`."""
     return int(instants.searchsorted(instant))
 
 
 def pixel_revision(
     layer: Layer, instants: tuple[Instant, ...] | InstantArray, services: Services, window: Window | None = None
 ) -> str:
-    """Return the state of a layer's pixels, and of what they mean, at some of its times; reads no pixels.
+    """Return the revision of the pixels of a layer and of their meaning at some of its times; reads no pixels.
 
     Args:
         layer: The layer.
-        instants: The times, (time,) where there are many: a tuple of them takes twenty times as long to look up.
-        services: What reads it.
-        window: The cells of the native grid of each variable that count; all of them by default.
+        instants: The times. Use an array for many times: it is twenty times faster than a tuple.
+        services: The services that read it.
+        window: Cells of the native grid of each variable; `None` means all cells.
 
     Raises:
-        SourceUnavailable: The source is gone.
+        SourceUnavailable: The source is unreachable.
     """
     return revision_of_states(layer, pixel_states(layer, instants, services, window))
 
@@ -67,24 +67,24 @@ def pixel_states(
     *,
     windows: tuple[Window | None, ...] = (),
 ) -> PixelStates:
-    """Return the state of the pixels of each of a layer's variables at some of its times; reads no pixels.
+    """Return the fingerprints of the pixels of each variable of a layer at some times; reads no pixels.
 
     Args:
         layer: The layer.
         instants: The times.
-        services: What reads it.
-        window: The cells of the native grid of each variable that count; all of them by default.
-        windows: The same by variable, in place of `window`.
+        services: The services that read it.
+        window: Cells of the native grid of each variable; `None` means all cells.
+        windows: One window per variable instead of `window`.
 
     Raises:
-        SourceUnavailable: The source is gone.
+        SourceUnavailable: The source is unreachable.
     """
     reader = services.reader(layer)
     windows = windows or (window,) * len(layer.variables)
     with reading(layer), one_look() as look:
         texts = tuple(
-            reader.revision_of_times(variable.name, _time_indexes(variable, instants), own)
-            for variable, own in zip(layer.variables, windows, strict=True)
+            reader.revision_of_times(variable.name, _time_indexes(variable, instants), cells)
+            for variable, cells in zip(layer.variables, windows, strict=True)
         )
     return PixelStates(texts, look.count, windows if any(windows) else ())
 
@@ -92,16 +92,16 @@ def pixel_states(
 def are_counted(
     layer: Layer, instants: tuple[Instant, ...], services: Services, windows: tuple[Window | None, ...]
 ) -> bool:
-    """Return whether the counter of a mosaic, looked up again, counts its files at some times as they are now.
+    """Return whether the counter of a mosaic, read again, covers the present files at some times.
 
     Args:
         layer: The layer.
         instants: The times.
-        services: What reads it.
-        windows: Of the native grid of each variable; empty: all cells.
+        services: The services that read it.
+        windows: One window of the native grid per variable; empty means all cells.
 
     Raises:
-        SourceUnavailable: The source is gone.
+        SourceUnavailable: The source is unreachable.
     """
     reader = services.reader(layer)
     return all(
@@ -111,18 +111,18 @@ def are_counted(
 
 
 def revision_of_states(layer: Layer, states: PixelStates) -> str:
-    """Return a short name for the states of a layer's pixels and for what they mean."""
+    """Return the revision made of fingerprints of pixels and of their meaning: encoding and grid."""
     meaning = tuple(describe_part((variable.encoding, variable.grid)) for variable in layer.variables)
-    return _named(layer.id, meaning, states.texts)
+    return _name_states(layer.id, meaning, states.texts)
 
 
 @lru_cache(maxsize=1024)
-def _named(layer: str, meaning: tuple[str, ...], states: tuple[str, ...]) -> str:
+def _name_states(layer: str, meaning: tuple[str, ...], states: tuple[str, ...]) -> str:
     return fingerprint(layer, meaning, states)
 
 
 def _time_indexes(variable: VariableInfo, instants: tuple[Instant, ...] | InstantArray) -> list[int]:
-    """Where they stand among the variable's own times; of a layer without time the one index 0."""
+    """Indexes into the times of the variable; `[0]` for a layer without time."""
     if len(instants) == 0:
         return [0]
     if len(instants) == 1:
@@ -132,15 +132,17 @@ def _time_indexes(variable: VariableInfo, instants: tuple[Instant, ...] | Instan
 
 
 def dated_revision(layer: Layer, instants: tuple[Instant, ...], services: Services) -> str:
-    """Return the state of a layer at some times, for `rev=` of addresses that name these: others leave it as it is.
+    """Return the revision of a layer at some times, for `rev=` in addresses that name these times.
+
+    Changes at other times do not change it.
 
     Raises:
-        SourceUnavailable: The source is gone.
+        SourceUnavailable: The source is unreachable.
     """
     content, instants = layer.content, tuple(dict.fromkeys(instants))
-    shown = (content.range, content.gamma) if isinstance(content, Composite) else None
+    composite = (content.range, content.gamma) if isinstance(content, Composite) else None
     state = revision_of_states(layer, pixel_states(layer, instants, services))
-    return fingerprint("dated", CUBE_VERSION, state, instants, layer.styles, layer.resampling, shown)[:12]
+    return fingerprint("dated", CUBE_VERSION, state, instants, layer.styles, layer.resampling, composite)[:12]
 
 
 def layer_revision(layer: Layer, services: Services) -> str:
@@ -154,11 +156,11 @@ def layer_revision(layer: Layer, services: Services) -> str:
 
 def found_revision(layer: Layer, services: Services) -> CachedRevision:
     """Return `layer_revision` with the states that it was made of."""
-    known, now_s, counter = services.layer_revisions.get(layer.id), monotonic(), _counter(layer, services)
-    if known is not None:
-        is_away = counter is None and known.counter != ""
-        if is_away or (known.counter == (counter or "") and now_s - known.found_s < KEPT_S):
-            return known
+    cached, now_s, counter = services.layer_revisions.get(layer.id), monotonic(), _counter(layer, services)
+    if cached is not None:
+        is_away = counter is None and cached.counter != ""
+        if is_away or (cached.counter == (counter or "") and now_s - cached.found_s < KEPT_S):
+            return cached
 
     def find() -> CachedRevision:
         with one_look():
@@ -170,13 +172,13 @@ def found_revision(layer: Layer, services: Services) -> CachedRevision:
 
     if counter:  # no file is looked at
         return find()
-    return services.looks.take(layer.id, find, known=known or CachedRevision(_unknown(layer, services), now_s))
+    return services.looks.take(layer.id, find, known=cached or CachedRevision(_name_unknown(layer, services), now_s))
 
 
 def last_layer_revision(layer: Layer, services: Services) -> str:
     """Return the revision that `layer_revision` found last, or where it never did another than it will; no look."""
-    known = services.layer_revisions.get(layer.id)
-    return _unknown(layer, services) if known is None else known.revision
+    cached = services.layer_revisions.get(layer.id)
+    return _name_unknown(layer, services) if cached is None else cached.revision
 
 
 def look_at_layers(services: Services) -> None:
@@ -193,17 +195,17 @@ def states_at(layer: Layer, instants: tuple[Instant, ...], services: Services) -
     """Return the states of the files of some times, as `CachedRevision.states` has those of all.
 
     Raises:
-        SourceUnavailable: The source is gone.
+        SourceUnavailable: The source is unreachable.
     """
-    reader, found = services.reader(layer), set[int]()
+    reader, hashes = services.reader(layer), set[int]()
     for variable in layer.variables:
         for index in _time_indexes(variable, instants):
             key = variable.name, reader.revision_key(variable.name, index)
-            found.add(hash((key, _state(reader, variable, index))))
-    return frozenset(found)
+            hashes.add(hash((key, _state(reader, variable, index))))
+    return frozenset(hashes)
 
 
-def _unknown(layer: Layer, services: Services) -> str:
+def _name_unknown(layer: Layer, services: Services) -> str:
     return _layer_revision(layer, [], services)
 
 
@@ -227,17 +229,17 @@ def _layer_revision(layer: Layer, states: list[str | None], services: Services) 
 
 def _states(layer: Layer, services: Services) -> dict[Hashable, str]:
     """The state of each file of each variable; one that is gone does not hide what happens to the others."""
-    found = dict[Hashable, str]()
+    states = dict[Hashable, str]()
     try:
         reader = services.reader(layer)
     except SourceUnavailable:
-        return found
+        return states
     for variable in layer.variables:
         for index in range(len(variable.times) or 1):
             key = variable.name, reader.revision_key(variable.name, index)
-            if key not in found:
-                found[key] = _state(reader, variable, index)
-    return found
+            if key not in states:
+                states[key] = _state(reader, variable, index)
+    return states
 
 
 def _state(reader: Reader, variable: VariableInfo, index: int) -> str:

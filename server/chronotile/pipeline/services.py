@@ -256,15 +256,15 @@ class Services:
     @property
     def changed(self) -> Instant | None:
         """When what is served last changed, where that is known of all of it."""
-        known = [each for each in self.changes.values() if each is not None]
-        is_whole = all(each is not None for name, each in self.changes.items() if name)
-        return max(known) if known and is_whole else None
+        times = [time for time in self.changes.values() if time is not None]
+        is_whole = all(time is not None for name, time in self.changes.items() if name)
+        return max(times) if times and is_whole else None
 
     def may_name(self, collection: str) -> bool:
         """Return whether the client may know of a collection, which may be away."""
         catalogue = self.catalogue
-        known = collection in catalogue.collections_by_id or collection in catalogue.unavailable.values()
-        return known or self.narrowed_from is None
+        exists = collection in catalogue.collections_by_id or collection in catalogue.unavailable.values()
+        return exists or self.narrowed_from is None
 
     def close(self) -> None:
         """Close the sources, and the cached files."""
@@ -297,18 +297,18 @@ class Services:
         reader = self.readers.get(layer.collection)
         if reader is None:
             raise SourceUnavailable(f"the source of layer {layer.id} is not open")
-        return reader if layer.mask is None else self._masked(layer, layer.mask, reader)
+        return reader if layer.mask is None else self._mask_reader(layer, layer.mask, reader)
 
-    def _masked(self, layer: Layer, mask: Mask, reader: Reader) -> Reader:
-        found = self.masked_readers.get(layer.id)
-        if found is None or found[0] is not reader:
-            held, name = reader.info.variables, layer.main_variable.name
+    def _mask_reader(self, layer: Layer, mask: Mask, reader: Reader) -> Reader:
+        cached = self.masked_readers.get(layer.id)
+        if cached is None or cached[0] is not reader:
+            variables, name = reader.info.variables, layer.main_variable.name
             if layer.main_variable.is_mosaic:
                 masked: Reader = reader.add_mask(layer.main_variable, mask)
             else:
-                masked = MaskReader(reader, {name: masked_by(held[name], mask, held[mask.variable])})
-            found = self.masked_readers[layer.id] = reader, masked
-        return found[1]
+                masked = MaskReader(reader, {name: masked_by(variables[name], mask, variables[mask.variable])})
+            cached = self.masked_readers[layer.id] = reader, masked
+        return cached[1]
 
 
 class LiveServices(Protocol):

@@ -76,9 +76,9 @@ def tile_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileM
 def shown_matrices(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
     """Yield the matrices of a set in which a layer shows more than in those before, with the tiles that it touches."""
     for matrix in tile_matrix_set.matrices:
-        held = shown_range(native, tile_matrix_set, matrix)
-        if held is not None:
-            yield matrix, held
+        tiles = shown_range(native, tile_matrix_set, matrix)
+        if tiles is not None:
+            yield matrix, tiles
 
 
 def shown_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> TileRange | None:

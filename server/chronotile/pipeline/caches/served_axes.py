@@ -38,8 +38,8 @@ class TimeAxis:
 
     def agrees_at(self, other: "TimeAxis", indexes: range) -> bool:
         """Whether each of some indexes that this axis has means the same in another."""
-        own, its = (each.starts[indexes.start : indexes.stop] for each in (self, other))
-        return self.layout == other.layout and bool(np.array_equal(own, its[: own.size]))
+        starts, other_starts = (axis.starts[indexes.start : indexes.stop] for axis in (self, other))
+        return self.layout == other.layout and bool(np.array_equal(starts, other_starts[: starts.size]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,32 +78,32 @@ class ServedAxes:
             The number of an encoding; `None` where each is held by clients of axes that this one does not continue, or
             the axis cannot be stored, so that another one could not be distinguished from it.
         """
-        given = self._given(layer)
+        served = self._served_axes(layer)
         for encoding in range(self._encodings):
-            of_it = [each for each in given if each.encoding == encoding]
+            of_it = [item for item in served if item.encoding == encoding]
             # A shorter axis could not be read: in its last chunk, clients of the longer one expect another date.
-            if all(axis.continues(each.axis) for each in of_it):
+            if all(axis.continues(item.axis) for item in of_it):
                 return encoding if self._remember(layer, encoding, axis, of_it) else None
-        last_hours = [max(each.hour for each in given if each.encoding == number) for number in range(self._encodings)]
+        last_hours = [max(item.hour for item in served if item.encoding == number) for number in range(self._encodings)]
         oldest = int(np.argmin(last_hours))
         if self._clock() - (last_hours[oldest] + 1) * HOUR_S < KEPT_S:
             return None
         if not self._remember(layer, oldest, axis, []):
             return None
-        self._forget(each for each in given if each.encoding == oldest)
+        self._forget(item for item in served if item.encoding == oldest)
         return oldest
 
     def means_the_same(self, layer: str, encoding: int, axis: TimeAxis, indexes: range) -> bool:
         """Return whether indexes mean in `axis` what they mean in all axes that were given out under an encoding."""
-        given = [each for each in self._given(layer) if each.encoding == encoding]
-        return all(each.axis.agrees_at(axis, indexes) for each in given)
+        served = [item for item in self._served_axes(layer) if item.encoding == encoding]
+        return all(item.axis.agrees_at(axis, indexes) for item in served)
 
     def _remember(self, layer: str, encoding: int, axis: TimeAxis, given: Sequence[_Served]) -> bool:
         """Store an axis; return whether it is stored, which a full or read-only disk prevents."""
         hour = int(self._clock() // HOUR_S)
         digest = blake2b(axis.layout.encode() + axis.starts.tobytes(), digest_size=12).hexdigest()
         name = f"{_digest(layer)}-{encoding}-{digest}-{hour}"
-        if any(each.name == name for each in given):
+        if any(item.name == name for item in given):
             return True
         starts = base64.b64encode(axis.starts.tobytes()).decode()
         document = {"layer": layer, "encoding": encoding, "hour": hour, "layout": axis.layout, "starts": starts}
@@ -114,16 +114,16 @@ class ServedAxes:
         self._forget(given)  # the new axis continues them
         names = self._records.names()
         if len(names) > MOST:
-            by_hour = sorted(names, key=lambda each: int(each.rsplit("-", 1)[1]))
+            by_hour = sorted(names, key=lambda item: int(item.rsplit("-", 1)[1]))
             for old in by_hour[: len(names) - MOST]:
                 self._records.remove(old)
         return True
 
     def _forget(self, given: Iterable[_Served]) -> None:
-        for each in given:
-            self._records.remove(each.name)
+        for item in given:
+            self._records.remove(item.name)
 
-    def _given(self, layer: str) -> list[_Served]:
+    def _served_axes(self, layer: str) -> list[_Served]:
         names = list(self._records.names())
         start = f"{_digest(layer)}-"
         found = [self._known.get(name) or self._read(name) for name in names if name.startswith(start)]

@@ -56,8 +56,8 @@ def trim_window(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
     trims = [replace(trim, box=BBox(*map(_near, trim.box))) for trim in trims]
     if len(trims) > 1:
         for trim in trims:
-            _trimmed(grid, (trim,))
-    return _trimmed(grid, intersect_trims(trims))
+            _trim(grid, (trim,))
+    return _trim(grid, intersect_trims(trims))
 
 
 def _near(edge: float) -> float:
@@ -160,7 +160,7 @@ def _common(first: Interval, second: Interval, circle: float | None) -> Interval
     return Interval(low, high) if low < high or (is_slice and low == high) else None
 
 
-def _trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
+def _trim(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
     window = Window(0, grid.height, grid.columns_east, grid.columns_east + grid.width)
     for trim in trims:
         box = _box_on(grid, trim)
@@ -274,7 +274,7 @@ def _box_on(grid: NativeGrid, trim: Trim) -> BBox | None:
     if are_alike(trim.crs, grid.crs):
         return box
     if trim.crs.is_geographic or not grid.crs.is_geographic:
-        known = _clipped(box, grid, trim.crs)
+        known = _clip(box, grid, trim.crs)
         return None if known is None else outline_in(known, trim.crs, grid.crs, locator=trim.locator)
     if not all(map(math.isfinite, box)):
         reach = grid.bbox_in(trim.crs)
@@ -282,7 +282,7 @@ def _box_on(grid: NativeGrid, trim: Trim) -> BBox | None:
     return outline_in(box, trim.crs, grid.crs, locator=trim.locator)
 
 
-def _clipped(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
+def _clip(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
     """What of a box may hold cells of a grid; far from the data its projection need not be sound."""
     reach = grid.unwound_box_in(crs) if crs.is_geographic else grid.bbox_in(crs)
     margin_x, margin_y = MARGIN * (reach.xmax - reach.xmin), MARGIN * (reach.ymax - reach.ymin)

@@ -191,21 +191,23 @@ def _file(
     def make() -> Body:
         small = services.caches.payloads.get(key)
         cached = services.caches.files.find(key) if small is None else Whole(small)
-        return cached or _made(coverage, written, services, is_active=is_active)
+        return cached or _make_file(coverage, written, services, is_active=is_active)
 
     if not keep or written.is_streamed:
         return make()
-    own = list[Body]()
+    made_bodies = list[Body]()
 
     def make_and_keep() -> None:
         body = make()
-        own.append(_cached(key, body, services) if _is_cacheable(body, written, coverage.missing, services) else body)
+        made_bodies.append(
+            _cache_file(key, body, services) if _is_cacheable(body, written, coverage.missing, services) else body
+        )
 
     services.caches.making.get_or_make(key, make_and_keep, is_active=is_active)
-    return own[0] if own else make()
+    return made_bodies[0] if made_bodies else make()
 
 
-def _cached(key: str, body: Body, services: Services) -> Body:
+def _cache_file(key: str, body: Body, services: Services) -> Body:
     """The same file, cached in memory if it lies there and is small, else on the disk."""
     caches = services.caches
     if not isinstance(body, FileParts | Whole):
@@ -213,13 +215,13 @@ def _cached(key: str, body: Body, services: Services) -> Body:
     is_in_memory = isinstance(body, Whole) or body.is_in_memory
     if not (is_in_memory and caches.payloads.has_room_for(body.size)):
         with translate_storage_errors():
-            return caches.files.keep(key, _on_disk(body, services))
+            return caches.files.keep(key, _move_to_disk(body, services))
     small = b"".join(body.iter_bytes())
     body.close()
     return Whole(caches.payloads.get_or_make(key, lambda: small))
 
 
-def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
+def _move_to_disk(body: FileParts | Whole, services: Services) -> FileParts:
     """The same file, none of which lies in memory.
 
     Raises:
@@ -234,13 +236,13 @@ def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
             return body
 
     try:
-        return _with_room(move, services)
+        return _retry_with_room(move, services)
     except BaseException:  # whatever it is: an open file takes disk, and is a descriptor
         body.close()
         raise
 
 
-def _with_room(make: Callable[[], Made], services: Services) -> Made:
+def _retry_with_room(make: Callable[[], Made], services: Services) -> Made:
     """What is made; where there is no room for it, once more without the cached files that nothing reads.
 
     Raises:
@@ -254,7 +256,7 @@ def _with_room(make: Callable[[], Made], services: Services) -> Made:
     return make()
 
 
-def _made(coverage: ReadCoverage, written: CoverageFormat, services: Services, *, is_active: IsActive) -> Body:
+def _make_file(coverage: ReadCoverage, written: CoverageFormat, services: Services, *, is_active: IsActive) -> Body:
     """The file, as soon as there is memory to write it.
 
     Raises:
@@ -265,7 +267,7 @@ def _made(coverage: ReadCoverage, written: CoverageFormat, services: Services, *
     require_seconds(seconds, services, alternative=SMALLER, locator="bbox")
     size = _writing_bytes(coverage)
     with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_active=is_active):
-        return _with_room(lambda: _body(coverage, written, is_active), services)
+        return _retry_with_room(lambda: _body(coverage, written, is_active), services)
 
 
 def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) -> Body:
@@ -283,7 +285,7 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) 
         else:
             coverage.require_states()
         if coverage.missing.unreadable_times and all(
-            len(each.instants) == len(coverage.times) for each in coverage.found
+            len(unreadable.instants) == len(coverage.times) for unreadable in coverage.found
         ):
             raise DateUnreadable(
                 f"none of the requested dates of {coverage.collection.id} can be read; {REPLACE_FILES}"
@@ -299,7 +301,7 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) 
 
 def _writing_bytes(coverage: ReadCoverage) -> int:
     """What it takes to write a file of many runs, about: one as it is read, as it is meant and as it is encoded."""
-    itemsize = max(np.dtype(each.encoding.dtype).itemsize for each in coverage.fields)
+    itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
     values = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
     return 3 * min(RUN_BYTES, values * itemsize)
 

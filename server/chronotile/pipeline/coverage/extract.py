@@ -162,7 +162,7 @@ def _times(
     dated = [layer for layer in layers if len(layer.times)]
     if not dated:
         return NO_TIME, tuple(np.zeros(1, dtype=np.int64) for _layer in layers)
-    starts = _selected(dated, requested, services) if isinstance(requested, TimeSelection) else requested
+    starts = _select_times(dated, requested, services) if isinstance(requested, TimeSelection) else requested
     indexes = tuple(_indexes(layer, starts) for layer in layers)
     if not np.isin(starts, np.concatenate([layer.times.starts for layer in dated])).all():
         raise SourceUnavailable(f"layer {dated[0].id} no longer has all of the times")
@@ -183,7 +183,7 @@ def _all_times(starts: InstantArray, domains: Sequence[TimeDomain]) -> TimeDomai
     return TimeDomain(starts, ends, is_climatology=all(domain.is_climatology for domain in domains))
 
 
-def _selected(dated: Sequence[Layer], selection: TimeSelection, services: Services) -> InstantArray:
+def _select_times(dated: Sequence[Layer], selection: TimeSelection, services: Services) -> InstantArray:
     """Starts of all times that any layer has of what is requested."""
     resolved, missing = list[tuple[Layer, tuple[int, ...]]](), list[TimeNotAvailable]()
     for layer in dated:
@@ -374,12 +374,12 @@ class WarpedCells:
                 if variable.is_mosaic:
                     for place, index in enumerate(indexes):
                         pixels = with_mask(
-                            reader.compose(variable.name, index=index, grid=_nudged(grid), resampling=resampling)
+                            reader.compose(variable.name, index=index, grid=_nudge_box(grid), resampling=resampling)
                         )
                         output = output_numbers(pixels, variable.encoding, field.encoding)
                         target[place] = output[start - top : stop - top]
                     continue
-                sampled = _nudged(grid) if resampling == "nearest" else grid
+                sampled = _nudge_box(grid) if resampling == "nearest" else grid
                 plan = self._plan(sampled, variable, resampling, level)
                 if plan is None:
                     continue
@@ -389,13 +389,16 @@ class WarpedCells:
                     target[place] = output[start - top : stop - top]
         return numbers
 
-    def _tile(self, top: int, left: int) -> Grid:
+    def _tile(self, top: int, first_column: int) -> Grid:
         """The grid of a tile, by its first row and column."""
         whole = self.grid
-        bottom, right = min(top + self.tile_height, whole.height), min(left + self.tile_width, whole.width)
-        xs, ys = whole.x_of(np.array([left, right], dtype=float)), whole.y_of(np.array([bottom, top], dtype=float))
+        bottom, right = min(top + self.tile_height, whole.height), min(first_column + self.tile_width, whole.width)
+        xs, ys = (
+            whole.x_of(np.array([first_column, right], dtype=float)),
+            whole.y_of(np.array([bottom, top], dtype=float)),
+        )
         box = BBox(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
-        return Grid(crs=whole.crs, bbox=box, width=right - left, height=bottom - top)
+        return Grid(crs=whole.crs, bbox=box, width=right - first_column, height=bottom - top)
 
     def _plan(self, grid: Grid, variable: VariableInfo, resampling: Resampling, level: int) -> WarpPlan | None:
         return self.plans.get_or_make(
@@ -426,7 +429,7 @@ def warped_cells(
     return WarpedCells(grid=grid, resampling=resampling, plans=plans, tile_height=height, tile_width=width)
 
 
-def _nudged(grid: Grid) -> Grid:
+def _nudge_box(grid: Grid) -> Grid:
     """A grid a hair to the south-east: of centres that lie between two native cells all take the one on that side."""
     size_x, size_y = (each * NUDGE for each in grid.resolution)
     xmin, ymin, xmax, ymax = grid.bbox

@@ -43,9 +43,9 @@ class Inside:
         """Return (y, x): which cells of consecutive rows lie inside."""
         first, last = np.searchsorted(self.rows, (rows.start, rows.stop)).tolist()
         changes = np.zeros((len(rows), width + 1), dtype=np.int8)
-        own = self.rows[first:last] - rows.start
-        np.add.at(changes, (own, self.starts[first:last]), 1)
-        np.add.at(changes, (own, self.stops[first:last]), -1)
+        row_numbers = self.rows[first:last] - rows.start
+        np.add.at(changes, (row_numbers, self.starts[first:last]), 1)
+        np.add.at(changes, (row_numbers, self.stops[first:last]), -1)
         return np.cumsum(changes[:, :-1], axis=1, dtype=np.int8).view(np.bool_)
 
 
@@ -168,7 +168,7 @@ def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
         spans = cells_inside(request.area, frame, locator=request.area_locator)
         window = shrunk(window, spans, frame, locator=request.area_locator)
     grid = grid_of(frame, window, crs)
-    scaled = grid if request.scale is None else _scaled(grid, request.scale)
+    scaled = grid if request.scale is None else _scale_grid(grid, request.scale)
     if scaled != grid:
         return Place(grid=scaled, window=None, inside=_inside(request, scaled))
     inside = None if spans is None else inside_of(window, spans, frame)
@@ -192,7 +192,7 @@ def _exactly(cells: Grid, native: NativeGrid) -> Place:
         is_same = np.allclose(own.bbox, cells.bbox, rtol=0, atol=SAME_CELL * min(own.resolution))
         if is_same and (own.width, own.height) == (cells.width, cells.height):
             return Place(grid=own, window=window, inside=None)
-    return Place(grid=_sized(cells, cells.width, cells.height, "width"), window=None, inside=None)
+    return Place(grid=_resize_grid(cells, cells.width, cells.height, "width"), window=None, inside=None)
 
 
 def _meet(one: BBox, other: BBox) -> bool:
@@ -233,21 +233,21 @@ def _inside(request: CoverageRequest, grid: Grid) -> Inside | None:
     return inside_of(Window(0, grid.height, 0, grid.width), spans, cells)
 
 
-def _scaled(grid: Grid, scale: ScaleFactors | ScaleSize) -> Grid:
+def _scale_grid(grid: Grid, scale: ScaleFactors | ScaleSize) -> Grid:
     if isinstance(scale, ScaleFactors):
         if not all(math.isfinite(factor) and factor > 0 for factor in (scale.x, scale.y)):
             raise InvalidParameter(f"{scale.locator} is a number above 0", locator=scale.locator)
-        return _sized(grid, grid.width / scale.x, grid.height / scale.y, scale.locator)
+        return _resize_grid(grid, grid.width / scale.x, grid.height / scale.y, scale.locator)
     width, height = scale.width, scale.height
     if any(side is not None and side < 1 for side in (width, height)):
         raise InvalidParameter(f"{scale.locator} is a number of cells from 1 on", locator=scale.locator)
     if width is None:
         requested_width = grid.width if height is None else height * grid.width / grid.height
-        return _sized(grid, requested_width, height or grid.height, scale.locator)
-    return _sized(grid, width, width * grid.height / grid.width if height is None else height, scale.locator)
+        return _resize_grid(grid, requested_width, height or grid.height, scale.locator)
+    return _resize_grid(grid, width, width * grid.height / grid.width if height is None else height, scale.locator)
 
 
-def _sized(grid: Grid, width: float, height: float, locator: str) -> Grid:
+def _resize_grid(grid: Grid, width: float, height: float, locator: str) -> Grid:
     fewer = "request a smaller bbox or coarser cells"
     require_at_most(
         "cells per side", int(min(max(width, height), 1 << 62)), MAX_SIDE, alternative=fewer, locator=locator
@@ -352,12 +352,12 @@ def _cell_size(crs: Crs, grid: NativeGrid) -> float:
         raise InvalidParameter(f"the data have no cells in {crs.name[:40]}", locator="crs")
     size = math.sqrt(float(np.median(areas)))
     if not crs.is_geographic:
-        return _of_two_digits(size)
+        return _round_two_digits(size)
     a_degree = 1 / size
     if a_degree >= LEAST_A_DEGREE:
-        return 1 / _of_two_digits(a_degree)
+        return 1 / _round_two_digits(a_degree)
     return WHOLE_CIRCLE / 2 / max(1, round(WHOLE_CIRCLE / 2 / size))
 
 
-def _of_two_digits(number: float) -> float:
+def _round_two_digits(number: float) -> float:
     return float(f"{number:.1e}")

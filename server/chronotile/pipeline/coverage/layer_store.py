@@ -256,9 +256,9 @@ def _coordinate(
 def _shape(request: StoreRequest, services: Services) -> StoreShape:
     layer = layer_with_values(request.layer, services)
     count = len(layer.times) if request.revision is None else _count(request.revision, layer)
-    shape = services.store_shapes.get_or_make((layer.id, count), lambda: _resolved(layer, count, services))
+    shape = services.store_shapes.get_or_make((layer.id, count), lambda: _resolve_shape(layer, count, services))
     if request.revision not in {None, shape.revision}:
-        raise _gone(str(request.revision), layer)
+        raise _gone_error(str(request.revision), layer)
     return shape
 
 
@@ -271,11 +271,11 @@ def _count(revision: str, layer: Layer) -> int:
     written = revision.partition("-")[0]
     count = int(written) if written.isascii() and written.isdecimal() and len(written) < 9 else -1
     if not 0 <= count <= len(layer.times):
-        raise _gone(revision, layer)
+        raise _gone_error(revision, layer)
     return count
 
 
-def _gone(revision: str, layer: Layer) -> StateGone:
+def _gone_error(revision: str, layer: Layer) -> StateGone:
     return StateGone(
         f"state {revision[:40]!r} of layer {layer.id} is no longer served: dates were inserted or removed, or the grid "
         f"or encoding changed; open {layer.id} without @"
@@ -287,7 +287,7 @@ def has_store(layer: Layer) -> bool:
     return not layer.is_composite and is_upright(layer.main_variable.grid)
 
 
-def _resolved(layer: Layer, count: int, services: Services) -> StoreShape:
+def _resolve_shape(layer: Layer, count: int, services: Services) -> StoreShape:
     native = layer.main_variable.grid
     if not has_store(layer):
         raise InvalidParameter(

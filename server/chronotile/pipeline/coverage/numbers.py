@@ -34,9 +34,11 @@ def output_encoding(encoding: Encoding) -> Encoding:
     greatest = limits.max if dtype.itemsize < 8 else int(np.nextafter(float(limits.max), 0))
     last, first = (greatest, limits.min) if dtype.kind == "u" else (limits.min, greatest)
     flags = [number for number, _name in encoding.flags]
-    own = [] if encoding.nodata is None or not float(encoding.nodata).is_integer() else [int(encoding.nodata)]
-    for number in (*own, last, first, *flags):
-        if limits.min <= number <= limits.max and (number in own or number in flags or _is_outside(number, encoding)):
+    candidates = [] if encoding.nodata is None or not float(encoding.nodata).is_integer() else [int(encoding.nodata)]
+    for number in (*candidates, last, first, *flags):
+        if limits.min <= number <= limits.max and (
+            number in candidates or number in flags or _is_outside(number, encoding)
+        ):
             return replace(encoding, nodata=float(number), flags=(), valid_range=None)
     if dtype.name in LARGER:
         return output_encoding(replace(encoding, dtype=LARGER[dtype.name], valid_range=(limits.min, limits.max)))

@@ -48,7 +48,7 @@ def cheapest_layout(
         SourceUnavailable: The source is gone.
     """
     shapes = {along: reader.block_shape(variable, along) for along in LAYOUTS}
-    along = min(LAYOUTS, key=lambda each: _seconds(shapes[each], indexes, windows))
+    along = min(LAYOUTS, key=lambda layout: _seconds(shapes[layout], indexes, windows))
     return along, shapes[along]
 
 
@@ -259,4 +259,4 @@ class ReadCoverage:
 
 def coverage_bytes(fields: Sequence[CoverageField], grid: Grid, *, times: int) -> int:
     """Return what the numbers of fields on a grid take at some times."""
-    return sum(np.dtype(each.encoding.dtype).itemsize for each in fields) * grid.width * grid.height * times
+    return sum(np.dtype(field.encoding.dtype).itemsize for field in fields) * grid.width * grid.height * times

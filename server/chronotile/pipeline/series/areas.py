@@ -94,24 +94,24 @@ def _middle(area: Area) -> Point | None:
     return Point(x=x, y=y, crs=area.crs)
 
 
-def joined(parts: Sequence[tuple[FramedAreas, AreasSeries]]) -> AreasSeries:
+def join_series(parts: Sequence[tuple[FramedAreas, AreasSeries]]) -> AreasSeries:
     """Return the series of all areas of a request, in its order."""
     first = parts[0][1]
     if len(parts) == 1:
         return first
     by_place = {
-        place: series for framed, found in parts for place, series in zip(framed.places, found.areas, strict=True)
+        place: series for group, found in parts for place, series in zip(group.places, found.areas, strict=True)
     }
     return replace(
         first,
         areas=tuple(by_place[place] for place in sorted(by_place)),
-        missing=join_missing(series.missing for _framed, series in parts),
+        missing=join_missing(series.missing for _group_areas, series in parts),
     )
 
 
 def sum_of_costs(costs: Sequence[SeriesCost]) -> SeriesCost:
     """Return what several series take together."""
-    sums = {each.name: sum(getattr(cost, each.name) for cost in costs) for each in fields(SeriesCost)}
+    sums = {member.name: sum(getattr(cost, member.name) for cost in costs) for member in fields(SeriesCost)}
     return SeriesCost(**sums)
 
 
@@ -164,12 +164,12 @@ def extract_area_series(
         ClientGone: The client left.
         ChronotileError: A name or time is not accepted.
     """
-    return joined([(each, _extracted(each, is_active)) for each in _framed(request, services)])
+    return join_series([(each, _extract_group(each, is_active)) for each in _group_areas(request, services)])
 
 
-def _extracted(framed: FramedAreas, is_active: IsActive) -> AreasSeries:
+def _extract_group(framed: FramedAreas, is_active: IsActive) -> AreasSeries:
     request, services = framed.request, framed.services
-    with _resolved(framed, is_active) as target:
+    with _resolve_group(framed, is_active) as target:
         reading_all = partial(_read, target, request, services, is_active)
         if not any(takes_several_reads(how) for how in target.readings):
             return reading_all()
@@ -177,16 +177,16 @@ def _extracted(framed: FramedAreas, is_active: IsActive) -> AreasSeries:
         return read_unchanged_files(reading_all, target.layer, target.indexes, services, places=places)
 
 
-def _framed(request: AreaSeriesRequest, services: Services) -> list[FramedAreas]:
+def _group_areas(request: AreaSeriesRequest, services: Services) -> list[FramedAreas]:
     return framed_areas(request, layer_with_values(request.layer, services), services)
 
 
 def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is_active: IsActive) -> AreasSeries:
     areas, read = iter(target.areas), list[AreaSeries]()
-    found = UnreadableDates(target.layer, services)
+    unreadable = UnreadableDates(target.layer, services)
     for how in target.readings:
         totals = np.diff(how.plan.bounds).tolist()
-        cells = AreaCells(how, found, is_active)
+        cells = AreaCells(how, unreadable, is_active)
         parts = _reduce(how, cells, request, target.edges)
         cells.require_source()
         read += _series(tuple(islice(areas, len(totals))), totals, parts, request, names=cells.names)
@@ -196,7 +196,7 @@ def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is
         times=instants_of(target.layer, target.indexes),
         areas=tuple(read),
         edges=target.edges,
-        missing=found.missing,
+        missing=unreadable.missing,
     )
 
 
@@ -209,14 +209,14 @@ def cost_of_area_series(
         ChronotileError: It would refuse the request.
     """
     costs = []
-    for each in _framed(request, services):
-        with _resolved(each, is_active) as target:
+    for each in _group_areas(request, services):
+        with _resolve_group(each, is_active) as target:
             costs.append(target.cost)
     return sum_of_costs(costs)
 
 
 @contextmanager
-def _resolved(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
+def _resolve_group(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
     """Give the layer, cells and times that a request means, and hold memory for them; refuse what is too much."""
     request, layer, services = framed.request, framed.layer, framed.services
     edges = _edges(request.reducers, layer)

@@ -105,11 +105,11 @@ def resolve_positions(request: PositionsRequest, services: Services, *, is_activ
     if len(request.points) > 1:
         return _resolve_many(request, services, is_active)
     make = partial(SeriesRequest, point=request.points[0], time=request.time)
-    targets = _with_times(request.layers, lambda name: resolve_series(make(layer=name), services))
+    targets = _resolve_layers_with_times(request.layers, lambda name: resolve_series(make(layer=name), services))
     check_length(sum(len(target.indexes) for target in targets), services, alternative=ALTERNATIVE)
     return FieldsTarget(
         etag=fingerprint([target.etag for target in targets]),
-        time=_used(
+        time=_join_times(
             [instants_of(target.layer, target.indexes) for target in targets],
             is_open=any(target.is_open for target in targets),
         ),
@@ -197,7 +197,7 @@ def _check_inside(read: Sequence[PointsSeries]) -> None:
         InvalidParameter: They do.
     """
     first = read[0]
-    if all(each.is_outside.all() for each in read):
+    if all(series.is_outside.all() for series in read):
         raise InvalidParameter(
             f"all {len(first.points)} points lie outside layer {first.layer}, which {first.reach}{first.hints[0]}",
             locator="point",
@@ -216,11 +216,11 @@ def _resolve_times(
         layer = layer_with_values(name, services)
         return layer, series_indexes(layer, time, services)
 
-    found = _with_times(names, resolve)
-    check_length(places * sum(len(indexes) for _layer, indexes in found), services, alternative=ALTERNATIVE)
-    layers, times = [layer for layer, _indexes in found], [instants_of(*each) for each in found]
-    states = [_state(*each, services, points) for each in zip(layers, times, strict=True)]
-    return layers, fingerprint(states), _used(times, is_open=time.is_open)
+    pairs = _resolve_layers_with_times(names, resolve)
+    check_length(places * sum(len(indexes) for _layer, indexes in pairs), services, alternative=ALTERNATIVE)
+    layers, times = [layer for layer, _indexes in pairs], [instants_of(*pair) for pair in pairs]
+    states = [_state(*pair, services, points) for pair in zip(layers, times, strict=True)]
+    return layers, fingerprint(states), _join_times(times, is_open=time.is_open)
 
 
 def _state(layer: Layer, times: InstantArray, services: Services, points: tuple[Point, ...]) -> tuple[str, bytes]:
@@ -238,13 +238,13 @@ def _window_round(points: tuple[Point, ...], layer: Layer) -> Window | None:
     return Window(row_start, row_stop, column_start, column_stop)
 
 
-def _used(times: Sequence[InstantArray], *, is_open: bool) -> TimeUsed:
+def _join_times(times: Sequence[InstantArray], *, is_open: bool) -> TimeUsed:
     # All instants that any variable has, without what is not a time.
     known = [each for each in times if not np.isnat(each).any()]
     return TimeUsed(instants=tuple(reduce(np.union1d, known)[::-1]), is_open=is_open) if known else TimeUsed()
 
 
-def _with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> list[Resolved]:
+def _resolve_layers_with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> list[Resolved]:
     """What is resolved of each name but of those that have no such time.
 
     Raises:

@@ -98,9 +98,9 @@ def extract_place_values(
             may_be_outside=True,
         )
         series = extract_area_series(series_request, services, is_active=is_active)
-        values[near] = [each.reduced[request.reducer.name] for each in series.areas]
+        values[near] = [area.reduced[request.reducer.name] for area in series.areas]
         missing = series.missing
-        without_cells = sum(each.total == 0 for each in series.areas)
+        without_cells = sum(area.total == 0 for area in series.areas)
     return PlaceValues(
         places=target.places.id,
         revision=places_revision(target.places),

@@ -1,4 +1,4 @@
-"""What happened at this place: the values of one native cell along time."""
+"""Point series: the values of the native cell at a point, over time."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -39,27 +39,27 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesTarget:
-    """A request resolved to what exists."""
+    """A resolved request."""
 
     layer: Layer
     point: Point
     cell: tuple[int, int]
-    """Row and column of the native cell that holds the point."""
+    """Row and column of the native cell at the point."""
     indexes: tuple[int, ...]
-    """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    """Indexes into the times of the layer, ascending; `(0,)` for a layer without time."""
     reference: tuple[int, ...]
-    """Of the times that an analysis holds the series against; none without."""
+    """Indexes of the reference times of an analysis; empty without one."""
     read: tuple[int, ...]
-    """Of all that are read."""
+    """Indexes of all times that are read."""
     analysis: Analysis | None
     etag: str
     is_open: bool
-    """Whether its times may be others soon: those requested, or those of the reference (`TimeSelection.is_open`)."""
+    """Whether the requested or the reference times change with new data (`TimeSelection.is_open`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesFormat:
-    """How one protocol writes a series."""
+    """Encoding of a series in one protocol."""
 
     name: str
     """Part of the ETag."""
@@ -68,14 +68,14 @@ class SeriesFormat:
 
 
 def extract_series(request: SeriesRequest, services: Services, *, is_active: IsActive = always_active) -> Series:
-    """Return the values of the native cell that holds the point, in full precision.
+    """Return the values of the native cell at the point, in full precision.
 
-    A date that is damaged while its source is there has no value, for the reason `unreadable`.
+    A date that cannot be read has no value; the reason is `unreadable`.
 
     Raises:
         InvalidParameter: The point lies outside the layer, or the layer is a composite.
         LimitExceeded: The series is longer than `max_series_values`.
-        SourceUnavailable: The source is away.
+        SourceUnavailable: The source is unreachable.
         ChronotileError: A name or time is not accepted.
     """
     return read_series(resolve_series(request, services), services, is_active=is_active)
@@ -92,9 +92,9 @@ def deliver_series(
     """Return the series of `extract_series` in a format.
 
     Args:
-        request: Where and when.
-        format: How it is written.
-        services: What to read it with.
+        request: The layer, point and times.
+        format: The encoding.
+        services: The services that read it.
         client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
         is_active: Whether the client still waits.
 
@@ -113,7 +113,12 @@ def deliver_series(
 
 
 def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
-    """Return the layer, cell and times that a request means, and refuse what is too long; reads no pixels."""
+    """Return the target of a request; reads no pixels.
+
+    Raises:
+        LimitExceeded: The series is too long.
+        InvalidParameter: The point lies outside the layer.
+    """
     layer = layer_with_values(request.layer, services)
     cell = _cell(layer, request.point)
     indexes = series_indexes(layer, request.time, services)
@@ -149,27 +154,27 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
 
 
 def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive = always_active) -> Series:
-    """Read the resolved target.
+    """Return the series of a target, analysed if it has an analysis.
 
     Raises:
-        ClientGone: The client left.
-        SourceUnavailable: The source is away.
+        ClientGone: The client disconnected.
+        SourceUnavailable: The source is unreachable.
     """
     layer = target.layer
     encoding = layer.main_variable.encoding
 
     def read_pixels() -> tuple[Pixels, UnreadableDates]:
-        found = UnreadableDates(layer, services)
+        unreadable = UnreadableDates(layer, services)
         cell, place = target.cell, target.point
         pixels = read_cell(
-            layer.main_variable, cell=cell, place=place, indexes=target.read, found=found, is_active=is_active
+            layer.main_variable, cell=cell, place=place, indexes=target.read, unreadable=unreadable, is_active=is_active
         )
-        return pixels, found
+        return pixels, unreadable
 
-    # Of a stored variable that is no mosaic each file is read once, which its reader minds.
+    # Other variables read each file once, and their reader checks it.
     has_state = layer.main_variable.is_derived or layer.main_variable.is_mosaic
     places = ((Window.of_cell(*target.cell),),)
-    pixels, found = (
+    pixels, unreadable = (
         read_unchanged_files(read_pixels, layer, target.read, services, places=places) if has_state else read_pixels()
     )
     longitude, latitude = target.point.degrees
@@ -181,7 +186,7 @@ def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive
         times=instants_of(layer, target.read),
         values=cell_values(pixels, encoding),
         reasons=cell_reasons(pixels, encoding),
-        missing=found.missing,
+        missing=unreadable.missing,
         encoding=encoding,
     )
     if target.analysis is None:

@@ -1,4 +1,4 @@
-"""What happened at these places: the values of the native cell of each along time, each chunk read once for all."""
+"""Series of points: the values of the native cell at each point, over time; each chunk is read once for all points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,22 +39,22 @@ from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.spans import Spans
 
-_Read = tuple[Float64Array, UInt8Array, tuple[str, ...]]
+_InsideValues = tuple[Float64Array, UInt8Array, tuple[str, ...]]
 """(time, point) values and codes, and what codes stand for."""
 
 OUTSIDE = "outside_extent"
-"""The reason of a point outside the layer, unlike that of cells inside that have no value."""
+"""Reason for a point outside the layer; cells inside have other reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PointsTarget:
-    """A request resolved to what exists."""
+    """A resolved request."""
 
     points: tuple[Point, ...]
-    held: IndexArray
-    """Of the points, those inside the layer."""
+    inside: IndexArray
+    """Numbers of the points inside the layer."""
     how: AreaReading
-    """How to read the cells of those, each of which is an area of one cell."""
+    """How their cells are read; each is an area of one cell."""
 
 
 def extract_points_series(
@@ -64,52 +64,54 @@ def extract_points_series(
     analysis: Analysis | None = None,
     is_active: IsActive = always_active,
 ) -> list[PointsSeries]:
-    """Return for each request the values of the native cells that hold the points, as `extract_series` does of one.
+    """Return for each request the values of the native cells at its points, the same as from `extract_series`.
 
     Args:
-        requests: What is read.
-        services: What to read it with.
-        analysis: What will be computed of the series, for the estimate of processor time.
+        requests: The layers, points and times.
+        services: The services that read them.
+        analysis: The analysis that follows, for the estimate of processor time.
         is_active: Whether the client still waits.
 
     Raises:
         InvalidParameter: A layer is a composite.
-        LimitExceeded: All answers together, or what is to be read for them, are too large.
-        SourceUnavailable: A source is away.
-        ClientGone: The client left.
+        LimitExceeded: All answers together have too many values, or reading them takes too much.
+        SourceUnavailable: A source is unreachable.
+        ClientGone: The client disconnected.
         ChronotileError: A name or time is not accepted.
     """
     layers = [layer_with_values(request.layer, services) for request in requests]
     indexes = [series_indexes(layer, each.time, services) for layer, each in zip(layers, requests, strict=True)]
-    requested = sum(len(each.points) * len(own) for each, own in zip(requests, indexes, strict=True))
+    requested = sum(
+        len(each.points) * len(request_indexes) for each, request_indexes in zip(requests, indexes, strict=True)
+    )
     allowed = services.catalogue.limits.max_series_values
     alternative = "request a shorter interval, or use fewer points or layers at once"
     require_at_most("max_series_values", requested, allowed, alternative=alternative, locator="points")
     targets = []
-    for layer, each, own in zip(layers, requests, indexes, strict=True):
+    for layer, each, request_indexes in zip(layers, requests, indexes, strict=True):
         require_active(is_active)
-        targets.append(_target(layer, each.points, own, services))
+        targets.append(_target(layer, each.points, request_indexes, services))
     readings = [target.how for target in targets]
     further_s = 0.0
     for each, target in zip(requests, targets, strict=True):
         times = instants_of(target.how.layer, target.how.indexes)
         further_s += analysis_seconds(analysis, times, times, series=len(each.points))
     bounded_cost(readings, 1, services, alternative=alternative, further_s=further_s)
-    return [_of_one_state(target, services, is_active) for target in targets]
+    return [_read_unchanged(target, services, is_active) for target in targets]
 
 
 SAMPLED_POINTS = 500
 
 
 def estimate_points(layer: Layer, points: Sequence[Point], indexes: tuple[int, ...], services: Services) -> float:
-    """Return the processor time of reading series of points, of which some are estimated; reads no pixels."""
+    """Return the processor seconds of reading series of points, estimated from some of them; reads no pixels."""
     if not points:
         return 0.0
     some = tuple(points[:: max(1, len(points) // SAMPLED_POINTS)])
     return _target(layer, some, indexes, services).how.cost(1).seconds * len(points) / len(some)
 
 
-def _of_one_state(target: PointsTarget, services: Services, is_active: IsActive) -> PointsSeries:
+def _read_unchanged(target: PointsTarget, services: Services, is_active: IsActive) -> PointsSeries:
     read = partial(_series, target, services, is_active)
     if not takes_several_reads(target.how):
         return read()
@@ -119,22 +121,22 @@ def _of_one_state(target: PointsTarget, services: Services, is_active: IsActive)
 
 def _target(layer: Layer, points: tuple[Point, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
     cells = cells_of(points, layer.main_variable.grid)
-    held = np.flatnonzero(cells[:, 0] >= 0)
-    rows, columns = cells[held].T
-    spans = Spans(areas=np.arange(held.size), rows=rows, starts=columns, stops=columns + 1)
-    how = cheapest_reading(spans, held.size, layer=layer, indexes=indexes, services=services)
-    return PointsTarget(points=points, held=held, how=how)
+    inside = np.flatnonzero(cells[:, 0] >= 0)
+    rows, columns = cells[inside].T
+    spans = Spans(areas=np.arange(inside.size), rows=rows, starts=columns, stops=columns + 1)
+    how = cheapest_reading(spans, inside.size, layer=layer, indexes=indexes, services=services)
+    return PointsTarget(points=points, inside=inside, how=how)
 
 
 def _series(target: PointsTarget, services: Services, is_active: IsActive) -> PointsSeries:
     layer, shape = target.how.layer, (len(target.points), len(target.how.indexes))
-    found = UnreadableDates(layer, services)
+    unreadable = UnreadableDates(layer, services)
     read = _read_places if layer.main_variable.is_mosaic else _read
-    values_inside, codes_inside, names = read(target, found, is_active)
+    values_inside, codes_inside, names = read(target, unreadable, is_active)
     values, codes = np.full(shape, np.nan), np.full(shape, len(names) + 1, dtype=np.uint8)
-    values[target.held], codes[target.held] = values_inside.T, codes_inside.T
+    values[target.inside], codes[target.inside] = values_inside.T, codes_inside.T
     is_outside = np.ones(len(target.points), dtype=np.bool_)
-    is_outside[target.held] = False
+    is_outside[target.inside] = False
     places = np.array([(point.x, point.y) for point in target.points]).reshape(-1, 2)
     return PointsSeries(
         layer=layer.id,
@@ -148,47 +150,49 @@ def _series(target: PointsTarget, services: Services, is_active: IsActive) -> Po
         encoding=layer.main_variable.encoding,
         reach=reach_of(layer),
         hints=outside_hints(places, layer),
-        missing=found.missing,
+        missing=unreadable.missing,
     )
 
 
 def cells_of(points: tuple[Point, ...], grid: NativeGrid) -> Int64Array:
-    """Return (point, 2) rows and columns of native cells, -1 outside."""
+    """Return (point, 2) rows and columns of native cells; -1 outside the grid."""
     if not points:
         return np.empty((0, 2), dtype=np.int64)
     x, y = np.array([(point.x, point.y) for point in points]).T
     if grid.crs != CRS84:
         x, y = transformer(CRS84, grid.crs).transform(x, y)
-    found = (grid.cell_at(*place) for place in zip(x.tolist(), y.tolist(), strict=True))
-    return np.array([(-1, -1) if cell is None else cell for cell in found], dtype=np.int64)
+    point_cells = (grid.cell_at(*place) for place in zip(x.tolist(), y.tolist(), strict=True))
+    return np.array([(-1, -1) if cell is None else cell for cell in point_cells], dtype=np.int64)
 
 
-def _read_places(target: PointsTarget, found: UnreadableDates, is_active: IsActive) -> _Read:
-    """The same of a mosaic: of each point as of a series of its own."""
+def _read_places(target: PointsTarget, unreadable: UnreadableDates, is_active: IsActive) -> _InsideValues:
+    """`_read` for a mosaic: each point is read like a single series."""
     how, variable = target.how, target.how.layer.main_variable
     encoding, names = variable.encoding, variable.encoding.code_names
-    values = np.full((len(how.indexes), target.held.size), np.nan)
+    values = np.full((len(how.indexes), target.inside.size), np.nan)
     codes = np.zeros(values.shape, dtype=np.uint8)
-    for number, point in enumerate(target.held.tolist()):
+    for number, point in enumerate(target.inside.tolist()):
         require_active(is_active)
         place = target.points[point]
         cell = cell_of(variable.grid, place)
         assert cell is not None  # noqa: S101 -- held
-        pixels = read_cell(variable, cell=cell, place=place, indexes=how.indexes, found=found, is_active=is_active)
+        pixels = read_cell(
+            variable, cell=cell, place=place, indexes=how.indexes, unreadable=unreadable, is_active=is_active
+        )
         values[:, number] = cell_values(pixels, encoding)
         reasons = cell_reasons(pixels, encoding)
         codes[:, number] = [0 if reason is None else names.index(reason) + 1 for reason in reasons]
     return values, codes, names
 
 
-def _read(target: PointsTarget, found: UnreadableDates, is_active: IsActive) -> _Read:
-    """(time, point) values and codes of those inside, and what codes stand for."""
+def _read(target: PointsTarget, unreadable: UnreadableDates, is_active: IsActive) -> _InsideValues:
+    """(time, point) values and codes of the points inside, and the names of the codes."""
     how = target.how
-    reader = AreaCells(how, found, is_active)
+    reader = AreaCells(how, unreadable, is_active)
     encoding = how.layer.main_variable.encoding
     samples = [reader.samples(slab) for slab in how.slabs()]
     reader.require_source()
-    codes = np.concatenate([each.codes for each in samples])
-    values = np.concatenate([encoding.values(each.numbers) for each in samples])
+    codes = np.concatenate([part.codes for part in samples])
+    values = np.concatenate([encoding.values(part.numbers) for part in samples])
     values[codes != 0] = np.nan
     return values, codes, reader.names
