@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.protocols.common.html_page import example_address
+from chronotile.protocols.common.operations_page import example_address
 from tests.running import until
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 from lxml import etree
 
-from chronotile.protocols.common.html_page import example_address
+from chronotile.protocols.common.operations_page import example_address
 from tests.walk.address import Address
 from tests.walk.templates import expand
 

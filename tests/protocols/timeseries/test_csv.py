@@ -212,7 +212,7 @@ def test_other_formats_refuse_what_is_of_csv(client, longitude_latitude, query, 
 
     name = query.partition("=")[0]
     assert (answer.status_code, answer.json()["parameter"]) == (400, name)
-    assert answer.json()["detail"] == f"{name} is accepted for CSV alone; request CSV or leave it out"
+    assert answer.json()["detail"] == f"{name} is accepted only for CSV; request CSV or omit it"
 
 
 @pytest.mark.parametrize("kind", KINDS)

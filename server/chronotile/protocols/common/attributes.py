@@ -1,4 +1,4 @@
-"""Attributes of the Copernicus Space Component and the properties of STAC items that say the same, in one table."""
+"""Attributes of the Copernicus Space Component and their equivalent properties in STAC items."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,16 +11,16 @@ from chronotile.catalog.items.properties import instant_in
 from chronotile.core.model.time.instants import format_instant
 
 Way = Literal["same", "upper", "prefixed", "serial", "listed"]
-"""How a property has the value of an attribute: in the same text, in lower case, behind a prefix, as the end of a
-platform's name (`sentinel-2a`: A), or as a list."""
+"""Relation of a property to an attribute: same text, lower case, after a prefix, last letter of a platform
+(`sentinel-2a`: A), or list."""
 SERIAL = re.compile(r".*-(?:\d([a-z])|(\d{1,3}))", re.ASCII | re.IGNORECASE | re.DOTALL)
 BETWEEN = "&"
-"""The values of a list, as in VV&VH."""
+"""Separator of values of a list, as in VV&VH."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A property that has the value of an attribute."""
+    """A property with the value of an attribute."""
 
     property: str
     way: Way = "same"
@@ -34,11 +34,11 @@ class Attribute:
     name: str
     type: str
     forms: tuple[Form, ...]
-    """Of those that an item has, the first one is shown."""
+    """Properties in order of preference."""
 
 
 def _attribute(name: str, type_: str, *properties: str, way: Way = "same") -> Attribute:
-    return Attribute(name, type_, tuple(Form(each, way) for each in properties))
+    return Attribute(name, type_, tuple(Form(name, way) for name in properties))
 
 
 TABLE = (
@@ -67,23 +67,23 @@ TABLE = (
     _attribute("illuminationElevationAngle", "Double", "view:sun_elevation"),
     _attribute("illuminationAzimuthAngle", "Double", "view:sun_azimuth"),
 )
-"""https://documentation.dataspace.copernicus.eu/APIs/OData.html lists what each mission has."""
-BY_NAME: Mapping[str, Attribute] = {each.name: each for each in TABLE}
-MAPPED = {form.property for each in TABLE for form in each.forms}
+"""Attributes per mission: https://documentation.dataspace.copernicus.eu/APIs/OData.html"""
+BY_NAME: Mapping[str, Attribute] = {attribute.name: attribute for attribute in TABLE}
+MAPPED = {form.property for attribute in TABLE for form in attribute.forms}
 NOT_ATTRIBUTES = {"datetime", "start_datetime", "end_datetime", "created", "updated", "title", "description"}
-"""Properties that are members of products, or texts for people."""
+"""Properties that are members of products or free text."""
 
 
 def attribute_of(name: str, type_: str) -> Attribute:
-    """Return the attribute of a name; of one that the table lacks it is the property of that name."""
+    """Return the attribute of a name; if it is not in the table, the property of that name."""
     return BY_NAME.get(name) or _attribute(name, type_, name)
 
 
 def attributes_in(properties: Mapping[str, Any]) -> Iterator[tuple[Attribute, str | int | float | bool]]:
-    """Yield the attributes of an item with their values: those of the table, then its other properties by name."""
+    """Yield attributes of an item with their values: first those in the table, then other properties by name."""
     for attribute in TABLE:
         values = (_value(form, properties.get(form.property)) for form in attribute.forms)
-        value = next((each for each in values if each is not None), None)
+        value = next((v for v in values if v is not None), None)
         if value is not None and is_of_type(value, attribute.type):
             yield attribute, value
     for name in sorted(properties.keys() - MAPPED - NOT_ATTRIBUTES):
@@ -93,7 +93,7 @@ def attributes_in(properties: Mapping[str, Any]) -> Iterator[tuple[Attribute, st
 
 
 def is_of_type(value: object, type_: str) -> bool:
-    """Return whether a value can be one of a type."""
+    """Return whether a value fits a type of the table."""
     if type_ == "Boolean" or isinstance(value, bool):
         return isinstance(value, bool) and type_ == "Boolean"
     if type_ in {"Double", "Integer"}:
@@ -103,7 +103,7 @@ def is_of_type(value: object, type_: str) -> bool:
 
 def _value(form: Form, value: object) -> Any:  # noqa: ANN401 -- of JSON
     if form.way == "listed":
-        are_texts = isinstance(value, list) and value and all(isinstance(each, str) for each in value)
+        are_texts = isinstance(value, list) and value and all(isinstance(v, str) for v in value)
         return BETWEEN.join(value).upper() if isinstance(value, list) and are_texts else None
     if form.way == "same" or not isinstance(value, str):
         return value if form.way == "same" and isinstance(value, str | int | float) else None
@@ -111,8 +111,8 @@ def _value(form: Form, value: object) -> Any:  # noqa: ANN401 -- of JSON
         return value.upper()
     if form.way == "prefixed":
         return value.removeprefix(form.prefix) if value.startswith(form.prefix) else None
-    found = SERIAL.fullmatch(value)
-    return None if found is None else (found[1] or found[2]).upper()
+    match = SERIAL.fullmatch(value)
+    return None if match is None else (match[1] or match[2]).upper()
 
 
 def _type_of(value: str | float) -> str:
@@ -124,11 +124,11 @@ def _type_of(value: str | float) -> str:
 
 
 def moment_in(value: object) -> str | None:
-    """Return a time of an item as RFC 3339 has it, in UTC; `None` of anything else."""
-    found = instant_in(value) if isinstance(value, str) else None
-    return None if found is None else format_instant(np.datetime64(found, "ns"))
+    """Return an RFC 3339 time in UTC; `None` if the value is not a time."""
+    instant = instant_in(value) if isinstance(value, str) else None
+    return None if instant is None else format_instant(np.datetime64(instant, "ns"))
 
 
 def text_of(value: object) -> str:
-    """Return a text of an item without blanks around it; empty of anything else."""
+    """Return a text without surrounding blanks; empty if the value is not a text."""
     return value.strip() if isinstance(value, str) else ""

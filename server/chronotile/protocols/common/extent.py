@@ -1,4 +1,4 @@
-"""How far layers reach, as documents say it."""
+"""Spatial and temporal extents in JSON documents."""
 
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.time.instants import TimeSpan, format_instant, last_of
 
 DECIMALS = 6
-"""A tenth of a metre."""
+"""Decimals of edges in degrees; a tenth of a metre."""
 HALF_CIRCLE = 180.0
 
 
@@ -27,9 +27,9 @@ def _box(grid: NativeGrid) -> BBox:
 
 @lru_cache(maxsize=4096)
 def crossing_box(grid: NativeGrid) -> BBox | None:
-    """Return a box in CRS84, rounded, whose west is more than its east across the antimeridian (RFC 7946, 5.2).
+    """Return a rounded box in CRS84; across the antimeridian west exceeds east (RFC 7946 §5.2).
 
-    `None` of a grid without longitudes and latitudes.
+    `None` if the grid has no longitudes and latitudes.
     """
     try:
         box = grid.unwound_box_in(CRS84)
@@ -43,21 +43,21 @@ def crossing_box(grid: NativeGrid) -> BBox | None:
 
 
 def round_box(box: BBox) -> BBox:
-    """Return a box as documents have it."""
+    """Return a box with `DECIMALS` decimals."""
     return BBox(*(round(edge, DECIMALS) for edge in box))
 
 
 def box_of_offered(offered: OfferedCollection) -> BBox:
-    """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
+    """Return the box of the layers of a collection in CRS84; across the antimeridian west exceeds east."""
     grids = {layer.main_variable.grid for layer in offered.layers}
     box = crossing_box(grids.pop()) if len(grids) == 1 else None
     return box or round_box(offered.collection.bbox)
 
 
 def climatology_member(span: TimeSpan | None, *, is_climatology: bool) -> dict[str, Any]:
-    """Return `{"climatology": {"start", "end"}}`, nothing of other times.
+    """Return `{"climatology": {"start", "end"}}`; empty for other times.
 
-    The end is exclusive, as bounds of CF are; the value is null where the data do not say of which years they are.
+    The end is exclusive, like bounds in CF. The value is null if the years of the data are unknown.
     """
     if not is_climatology:
         return {}
@@ -66,20 +66,17 @@ def climatology_member(span: TimeSpan | None, *, is_climatology: bool) -> dict[s
     return {"climatology": {"start": format_instant(span.start), "end": format_instant(span.end)}}
 
 
-# How far a collection reaches: as its items tell, or as the catalogue of others says in which they are.
-
-
 def box_of(offered: OfferedCollection) -> BBox:
-    """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
+    """Return the stated box of a collection, or that of its layers; across the antimeridian west exceeds east."""
     stated = offered.collection.stated
     return box_of_offered(offered) if stated is None else round_box(stated.bbox)
 
 
 def interval_of(offered: OfferedCollection) -> list[str | None]:
-    """Return the first and the last instant; `None` where it is open, or there are no times."""
+    """Return the first and the last instant; `None` for an open end, twice without times."""
     stated = offered.collection.stated
     if stated is not None:
-        return [None if each is None else format_instant(each) for each in (stated.first, stated.last)]
+        return [None if end is None else format_instant(end) for end in (stated.first, stated.last)]
     times = offered.times
     if len(times) == 0:
         return [None, None]

@@ -1,4 +1,4 @@
-"""The collections whose items are listed, also those whose files are away."""
+"""Collections of items, including those with unavailable files."""
 
 from dataclasses import replace
 
@@ -13,14 +13,17 @@ def item_collections(services: Services) -> tuple[OfferedCollection, ...]:
     """Return all configured collections, including those whose files are unavailable.
 
     Raises:
-        SourceUnavailable: The index does not answer, and the list would lack collections.
+        SourceUnavailable: The index does not answer, so the list would be incomplete.
     """
-    found = (unopened_collection(name, services) for name in sorted(services.catalogue.unopened))
-    return (*(each for each in offered_collections(services.catalogue) if not each.is_layer), *filter(None, found))
+    unavailable = (unopened_collection(name, services) for name in sorted(services.catalogue.unopened))
+    return (
+        *(offered for offered in offered_collections(services.catalogue) if not offered.is_layer),
+        *filter(None, unavailable),
+    )
 
 
 def unopened_collection(name: str, services: Services) -> OfferedCollection | None:
-    """Return a collection whose files were away since the start, as configured, as far as its indexed items reach."""
+    """Return a collection without files since the start, with the extent of its indexed items; `None` without items."""
     collection = services.catalogue.unopened.get(name)
     if collection is None or name not in listed_collections(services):
         return None

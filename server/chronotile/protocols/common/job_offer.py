@@ -1,4 +1,4 @@
-"""The job that does what a request is too large for: a link, and the inputs that its body does not have."""
+"""Inputs of the job that is offered if a request is too large."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
 from chronotile.jobs.processes.registry import process_of
 from chronotile.pipeline.estimate import LIMIT
-from chronotile.protocols.common.query.place import in_axis_order, requested_crs
+from chronotile.protocols.common.query.crs import in_axis_order, requested_crs
 
 OF_SERIES: Mapping[str, float] = {
     "max_series_values": math.inf,
@@ -25,13 +25,13 @@ OF_SERIES: Mapping[str, float] = {
     "max_vertices": MOST_VERTICES,
     "max_containers": MOST_CONTAINERS,
 }
-"""How far jobs about series go, by the names of the limits of requests."""
+"""Limits of jobs for series, by the names of the limits of requests."""
 MOST_OFFERED_VERTICES = 5_000
-"""Of areas in a problem, which is made in the event loop. Each takes up to fifty bytes."""
+"""Vertices of areas in a problem document, which the event loop writes; each takes up to 50 bytes."""
 
 
 def datetime_input(time: TimeSelection) -> Json:
-    """Return the input `datetime` of processes; nothing for all times."""
+    """Return the input `datetime` of processes; empty for all times."""
     text = selection_text(time)
     return {} if text is None else {"datetime": text}
 
@@ -40,34 +40,33 @@ def bbox_input(box: BBox, crs: Crs, layer: Layer, catalogue: Catalogue) -> Json:
     """Return the input `bbox` of processes.
 
     Raises:
-        UnsupportedCrs: Processes do not take this CRS.
+        UnsupportedCrs: Processes do not accept the CRS.
     """
     edges = list(in_axis_order(box, crs))
     return {"bbox": {"bbox": edges} if crs == CRS84 else {"bbox": edges, "crs": crs_input(crs, layer, catalogue)}}
 
 
 def places_input(areas: Sequence[Area], layer: Layer, catalogue: Catalogue) -> Json | None:
-    """Return the input `places` of processes: areas of one CRS, of a request about a layer.
+    """Return the input `places` of processes; `None` if the areas have more than `MOST_OFFERED_VERTICES`.
 
-    Returns:
-        `None` if they have more vertices than a problem may have.
+    All areas have the same CRS.
 
     Raises:
-        UnsupportedCrs: The CRS is neither offered nor the layer's own.
+        UnsupportedCrs: Neither the service nor the layer offers the CRS.
     """
     if sum(area.vertices for area in areas) > MOST_OFFERED_VERTICES:
         return None
     crs = areas[0].crs
     if crs != CRS84:
         requested_crs(crs.name, layer, catalogue)
-    named = {} if crs == CRS84 else {"crs": {"type": "name", "properties": {"name": crs.name}}}
+    crs_member = {} if crs == CRS84 else {"crs": {"type": "name", "properties": {"name": crs.name}}}
     features = [_feature(area) for area in areas]
     # OGC 18-062r2 /req/core/job-creation-input-inline-object: an object is the member `value` of an input.
-    return {"places": {"value": {"type": "FeatureCollection", "features": features, **named}}}
+    return {"places": {"value": {"type": "FeatureCollection", "features": features, **crs_member}}}
 
 
 def names_input(names: Sequence[str]) -> str | list[str]:
-    """Return one name, or several."""
+    """Return one name, or a list of several."""
     return names[0] if len(names) == 1 else list(names)
 
 
@@ -85,7 +84,7 @@ def crs_input(crs: Crs, layer: Layer, catalogue: Catalogue) -> str:
     """Return the URI of a CRS.
 
     Raises:
-        UnsupportedCrs: It is neither offered nor the layer's own.
+        UnsupportedCrs: The CRS has no URI, or neither the service nor the layer offers it.
     """
     if crs.uri is None:
         raise UnsupportedCrs("the CRS has no name", locator="crs")
@@ -97,9 +96,9 @@ def format_input(process: str, name: str, *, otherwise: str) -> tuple[Json, list
     """Return the input `format`, and a note if the process does not write the requested format.
 
     Args:
-        process: Its id.
-        name: Of the requested format, as the process would call it.
-        otherwise: The format that comes in place of others.
+        process: Id of the process.
+        name: Requested format, in the spelling of the process.
+        otherwise: Format that replaces others.
     """
     if any(name in output.formats for output in process_of(process).outputs.values()):
         return {"format": name}, []

@@ -1,4 +1,4 @@
-"""Texts of the configuration in the reader's language."""
+"""Configured texts in the language of the client."""
 
 from starlette.requests import Request
 
@@ -10,22 +10,22 @@ from chronotile.protocols.common.query.kvp import Kvp
 
 
 def text_in(text: LocalisedText, language: str) -> str:
-    """Return the text in `language`, else the one for any language, else the first there is, else nothing."""
+    """Return the text in `language`, else the text for any language, else the first; empty without texts."""
     return next((text[key] for key in (language, "", *text) if key in text), "")
 
 
-def language_of(request: Request, query: Kvp) -> str:
-    """Return the language to answer in: `lang`, else the best of Accept-Language, else the service's first.
+def negotiate_language(request: Request, query: Kvp) -> str:
+    """Return the language of the answer: `lang`, else the best of Accept-Language, else the default.
 
     Raises:
-        InvalidParameter: `lang` is not one of the service's languages.
+        InvalidParameter: `lang` is not offered.
     """
     offered = services_of(request).catalogue.service.languages
     requested = query.optional("lang")
     if requested is None:
         return preferred_language(request.headers.get("accept-language", ""), offered)
-    found = offered_language(requested[:MAX_SHOWN], offered)
-    if found is None:
+    language = offered_language(requested[:MAX_SHOWN], offered)
+    if language is None:
         message = f"lang {requested[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered)}"
         raise InvalidParameter(message, locator="lang")
-    return found
+    return language

@@ -1,4 +1,4 @@
-"""Maps for a client: small ones drawn beside tiles, large ones in threads of their own."""
+"""Maps for a client: small ones use the threads of tiles, large ones separate threads."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,49 +20,46 @@ Maps = Sequence[MapRequest]
 
 
 async def draw_maps(request: Request, layers: Sequence[str], maps_of_layer: Callable[[], Maps]) -> tuple[Maps, Payload]:
-    """Return maps laid over one another as one picture, and the requests for them.
+    """Return an overlay of maps as one picture, and the map requests.
 
-    Errors, and large maps that the client or the cache has, do not wait for the large maps of other requests.
+    Errors and cached large maps do not wait for large maps of other requests.
 
     Args:
-        request: For which they are drawn.
+        request: HTTP request.
         layers: Names of the layers, the first at the bottom.
-        maps_of_layer: Gives one request a layer; called in a thread.
+        maps_of_layer: Returns one map request per layer; called in a thread.
 
     Raises:
-        ChronotileError: As `run` and `overlay_maps`.
+        ChronotileError: The request is invalid, a source fails, or the server is busy.
     """
     services = services_of(request)
-    known, is_active = client_etags(request), disconnect_check(request)
+    etags, is_active = client_etags(request), disconnect_check(request)
 
     def draw_unless_large() -> tuple[Maps, Payload | None]:
         maps = maps_of_layer()
         if is_large(maps, services.catalogue):
-            return maps, find_overlay(maps, services, client_etags=known)
-        return maps, overlay_maps(maps, services, client_etags=known, is_active=is_active)
+            return maps, find_overlay(maps, services, client_etags=etags)
+        return maps, overlay_maps(maps, services, client_etags=etags, is_active=is_active)
 
-    maps, found = await run(request, PICTURES, draw_unless_large, layers=layers)
-    if found is None:
-        draw = partial(overlay_maps, maps, services, client_etags=known, is_active=is_active)
-        found = await run(request, LARGE_PICTURES, draw, layers=layers)
-    return maps, found
+    maps, overlay = await run(request, PICTURES, draw_unless_large, layers=layers)
+    if overlay is None:
+        draw = partial(overlay_maps, maps, services, client_etags=etags, is_active=is_active)
+        overlay = await run(request, LARGE_PICTURES, draw, layers=layers)
+    return maps, overlay
 
-
-# Which maps may take seconds to draw; reads no pixels and transforms no coordinates.
 
 QUICK_PIXELS = 1 << 22
-"""Maps of more pixels, all layers together, are large: 2048 by 2048."""
+"""Limit of small maps, all layers together: 2048 by 2048."""
 TRANSFORMED = 2
-"""Times as many pixels as a map has count where longitudes and latitudes do not give its columns and rows, as each of
-its pixels may have to be transformed. A picture of a whole screen is quick in any case."""
+"""Factor for maps whose rows and columns are not those of the native grid: each pixel may need a transformation."""
 
 
 def is_large(requests: Sequence[MapRequest], catalogue: Catalogue) -> bool:
-    """Return whether maps that are laid over one another may take seconds.
+    """Return whether an overlay of maps may take seconds; reads no pixels and transforms no coordinates.
 
     Raises:
-        UnknownLayer: There is no such layer.
-        SourceUnavailable: A source cannot be read now.
+        UnknownLayer: A layer does not exist.
+        SourceUnavailable: A source is unavailable.
     """
     return sum(_counted_pixels(request, catalogue) for request in requests) > QUICK_PIXELS
 

@@ -1,4 +1,4 @@
-"""An operation as one value: a method of a path, what answers it, and all that the OpenAPI documents say of it."""
+"""Operations: a method of a path, its endpoint, and its OpenAPI description in one value."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,23 +18,23 @@ from chronotile.protocols.common.openapi import (
     REFUSALS,
     STATUSES,
     TEXT,
-    Examples,
     enum_of,
     in_path,
     in_query,
+    omit_empty,
     ref,
-    without_empty,
 )
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.query.parameter import LANG, Parameter, documents
 
 OfExamples = Callable[[Examples], Any]
-"""What depends on what is served."""
+"""Part of a document that depends on the served data."""
 Described = Parameter[Any] | Json | OfExamples
-"""A parameter: of the query, or as OpenAPI has it, of path, query or header; a function may return several."""
+"""A query parameter, or an OpenAPI parameter object; a function may return several."""
 
 
 WITH_TOKEN: Mapping[str, Any] = {"security": [{"writeToken": list[str]()}]}
-"""Members of an operation for which a client needs a token."""
+"""Members of an operation that requires a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,65 +42,65 @@ class Operation:
     """A method of a path."""
 
     path: str
-    """As Starlette has it, below the address of the document."""
+    """Path for Starlette, relative to the OpenAPI document."""
     handler: Endpoint
     name: str
-    """Its id, unique in the document."""
+    """Operation id, unique in the document."""
     summary: str
     _: KW_ONLY
     tag: str
     faults: Faults | None = None
-    """Words its errors; `None` of a handler that does so itself."""
+    """Writes errors; `None` if the handler does."""
     method: str = "GET"
     parameters: Sequence[Described] = ()
     examples: Mapping[str, object] = field(default_factory=dict)
-    """Of parameters of the query, by name; values, or functions of the examples of the document."""
+    """Examples of query parameters by name: values, or functions of `Examples`."""
     required: Collection[str] = ()
-    """Names of those parameters of the query that must be there."""
+    """Names of required query parameters."""
     body: Json | OfExamples | None = None
     answers: Mapping[str, Json] = field(default_factory=dict)
-    """Schemas of the response with status 200 by media type; none if it has other statuses."""
+    """Schemas of the response with status 200, by media type; empty if the operation has other statuses."""
     refusals: Sequence[str] = REFUSALS
-    """Names of its error responses, keys of `STATUSES`."""
+    """Error responses, keys of `STATUSES`."""
     responses: Mapping[str, Json] = field(default_factory=dict)
-    """Those with further statuses."""
+    """Responses with other statuses."""
     members: Mapping[str, Any] = field(default_factory=dict)
-    """What else OpenAPI has of it, such as `security`."""
+    """Further OpenAPI members, such as `security`."""
     is_offered: Callable[[Examples], bool] = lambda _examples: True
-    """Whether documents list it: one that finds nothing in this catalogue is left out."""
+    """Whether documents list the operation; it is omitted if the catalogue has no data for it."""
 
     def route(self, root: str = "") -> BaseRoute:
-        """Return the route of it below a path."""
+        """Return the route below `root`."""
         answer = self.handler if self.faults is None else endpoint(self.handler, self.faults)
         return Route(root + self.path, answer, methods=[self.method])
 
     def document(self, examples: Examples) -> Json:
-        """Return it as OpenAPI has it."""
+        """Return the OpenAPI operation object."""
         members: Json = {"operationId": self.name, "summary": self.summary, "tags": [self.tag]}
         members["parameters"] = list(self._parameters(examples))
         if self.body is not None:
-            members["requestBody"] = _of(self.body, examples)
+            members["requestBody"] = _evaluate(self.body, examples)
         content = {media_type: {"schema": schema} if schema else {} for media_type, schema in self.answers.items()}
-        answered = {"200": {"description": self.summary, "content": content}} if content else {}
-        refused = {STATUSES[each]: {"$ref": f"#/components/responses/{each}"} for each in self.refusals}
-        return {**members, "responses": {**answered, **refused, **self.responses}, **self.members}
+        success = {"200": {"description": self.summary, "content": content}} if content else {}
+        errors = {STATUSES[name]: {"$ref": f"#/components/responses/{name}"} for name in self.refusals}
+        return {**members, "responses": {**success, **errors, **self.responses}, **self.members}
 
     def _parameters(self, examples: Examples) -> Iterator[Json]:
-        given = {name: _of(value, examples) for name, value in self.examples.items()}
-        for each in self.parameters:
-            if isinstance(each, Parameter):
-                yield from documents([each], given, required=self.required)
+        example_values = {name: _evaluate(value, examples) for name, value in self.examples.items()}
+        for parameter in self.parameters:
+            if isinstance(parameter, Parameter):
+                yield from documents([parameter], example_values, required=self.required)
             else:
-                described = _of(each, examples)
+                described = _evaluate(parameter, examples)
                 yield from described if isinstance(described, list) else [described]
 
 
-def _of(value: Any, examples: Examples) -> Any:  # noqa: ANN401 -- any member of a document
+def _evaluate(value: Any, examples: Examples) -> Any:  # noqa: ANN401 -- any member of a document
     return value(examples) if callable(value) else value
 
 
 def segment(name: str, description: str, *, example: OfExamples, schema: Json = TEXT) -> OfExamples:
-    """Return a segment of a path whose example depends on what is served."""
+    """Return a segment of a path; its example depends on the served data."""
     return lambda examples: in_path(name, description, schema, example=example(examples))
 
 
@@ -110,40 +110,40 @@ def language(examples: Examples) -> Json:
 
 
 TILE: Sequence[OfExamples] = (
-    segment("tms", "Tile matrix set", example=lambda of: of.tile_matrix_set),
-    segment("z", "Tile matrix", example=lambda of: of.tile[0]),
-    segment("x", "Column", schema=INDEX, example=lambda of: of.tile[1]),
-    segment("y", "Row, from the top", schema=INDEX, example=lambda of: of.tile[2]),
+    segment("tms", "Tile matrix set", example=lambda examples: examples.tile_matrix_set),
+    segment("z", "Tile matrix", example=lambda examples: examples.tile[0]),
+    segment("x", "Column", schema=INDEX, example=lambda examples: examples.tile[1]),
+    segment("y", "Row, from the top", schema=INDEX, example=lambda examples: examples.tile[2]),
 )
 """The segments `{tms}/{z}/{x}/{y}` of a path."""
 
 
 def routes_of(operations: Iterable[Operation], root: str = "") -> list[BaseRoute]:
-    """Return the routes of operations; of two that match the same path, the one with more literal text comes first."""
-    ranked = sorted(operations, key=lambda each: -len(re.sub(r"\{[^}]*\}", "", each.path)))
-    return [each.route(root) for each in ranked]
+    """Return the routes; of two that match the same path, the one with more literal text is first."""
+    ranked = sorted(operations, key=lambda operation: -len(re.sub(r"\{[^}]*\}", "", operation.path)))
+    return [operation.route(root) for operation in ranked]
 
 
 def paths_of(operations: Iterable[Operation], examples: Examples) -> dict[str, Json]:
-    """Return the path items of operations, in their order."""
+    """Return the OpenAPI path items of operations."""
     paths: dict[str, Json] = {}
-    for each in operations:
-        if each.is_offered(examples):
-            item = paths.setdefault(re.sub(r":\w+\}", "}", each.path), {})
-            item[each.method.lower()] = each.document(examples)
+    for operation in operations:
+        if operation.is_offered(examples):
+            item = paths.setdefault(re.sub(r":\w+\}", "}", operation.path), {})
+            item[operation.method.lower()] = operation.document(examples)
     return paths
 
 
 def info_of(service: ServiceInfo, language: str) -> Json:
-    """Return the service as a document introduces it."""
+    """Return the `info` member of a document."""
     return {
         "title": text_in(service.title, language),
         "description": text_in(service.abstract, language),
         "version": chronotile.__version__,
-        "contact": without_empty({"name": service.contact.name, "email": service.contact.email}),
+        "contact": omit_empty({"name": service.contact.name, "email": service.contact.email}),
     }
 
 
 def refusal(description: str, media_types: Sequence[str] = (PROBLEM_TYPE,)) -> Json:
-    """Return an error response of the components: a problem document."""
-    return {"description": description, "content": {each: {"schema": ref("Problem")} for each in media_types}}
+    """Return an error response for the components, with a problem document."""
+    return {"description": description, "content": {name: {"schema": ref("Problem")} for name in media_types}}

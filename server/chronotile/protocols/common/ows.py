@@ -1,4 +1,4 @@
-"""Errors as OWS Common words them, for WMTS, WCS and WPS."""
+"""Exception reports of OWS Common, for WMTS, WCS and WPS."""
 
 from typing import Literal
 
@@ -20,12 +20,12 @@ def exception_report(
     """Return an exception report (OWS Common 1.1, OGC 06-121r3 §8; 2.0, OGC 06-121r9 §8).
 
     Args:
-        message: The sentence for the client.
-        code: Of the standard.
-        locator: The parameter at fault, as the protocol spells it.
-        status: Of HTTP.
-        common: The version of OWS Common, whose namespace and schema the document has.
-        version: That the report states.
+        message: Text for the client.
+        code: Exception code of the standard.
+        locator: The wrong parameter in the spelling of the protocol.
+        status: HTTP status.
+        common: Version of OWS Common, for namespace and schema.
+        version: Version in the report.
     """
     body = render_xml(
         TEMPLATE,

@@ -1,4 +1,4 @@
-"""Styles written as SLD, for GetStyles and other protocols."""
+"""Styles as SLD, for GetStyles and other protocols."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,39 +18,38 @@ TEMPLATES: Mapping[SldVersion, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenStyle:
-    """A style as both versions write it: variables for channels, or a colour map."""
+class SldStyle:
+    """A style for the templates of both versions: channels of a composite, or a colour map."""
 
     name: str
     title: str
     channels: tuple[tuple[str, str], ...]
-    """Colours with the variables of a composite; else empty."""
+    """Pairs of colour and variable of a composite; else empty."""
     colour_map: ColourMap
     steps: Steps | None
     """The colour map as SE categorises, if it has a colour from each threshold to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenLayer:
-    """A layer under the name by which it was requested."""
+class SldLayer:
+    """A layer under its requested name."""
 
     name: str
-    styles: tuple[WrittenStyle, ...]
+    styles: tuple[SldStyle, ...]
 
 
 def sld_document(layers: Sequence[tuple[str, Layer]], version: SldVersion) -> bytes:
-    """Return all styles of layers, the default of each first; flags have no place in it."""
-    written = [
-        WrittenLayer(name=name, styles=tuple(_written(layer, style) for style in layer.styles))
-        for name, layer in layers
+    """Return all styles of layers, the default of each first; SLD cannot express flags."""
+    sld_layers = [
+        SldLayer(name=name, styles=tuple(_sld_style(layer, style) for style in layer.styles)) for name, layer in layers
     ]
-    return render_xml(TEMPLATES[version], layers=written, rgb=_rgb)
+    return render_xml(TEMPLATES[version], layers=sld_layers, rgb=_rgb)
 
 
-def _written(layer: Layer, style: Style) -> WrittenStyle:
+def _sld_style(layer: Layer, style: Style) -> SldStyle:
     names = [variable.name for variable in layer.variables] if layer.is_composite else []
     colour_map = colour_map_of(style)
-    return WrittenStyle(
+    return SldStyle(
         name=style.id,
         title=style.title,
         channels=tuple(zip(("Red", "Green", "Blue"), names, strict=False)),
@@ -60,5 +59,5 @@ def _written(layer: Layer, style: Style) -> WrittenStyle:
 
 
 def _rgb(colour: Colour) -> str:
-    # The colour alone: SLD 1.0.0 has opacity apart.
+    # Without alpha: SLD 1.0.0 has separate opacity.
     return colour._replace(alpha=255).hex

@@ -5,10 +5,10 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.crs import CRS84, Crs, HasCrs
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.openapi import BOX
-from chronotile.protocols.common.query.crs import check_degrees, named_crs
-from chronotile.protocols.common.query.kvp import Kvp, number
+from chronotile.protocols.common.query.crs import as_xy, check_degrees, named_crs
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, text
-from chronotile.protocols.common.query.place import as_xy
+from chronotile.protocols.common.query.values import number
 
 BBOX = text(
     "bbox",
@@ -50,7 +50,7 @@ def requested_bbox(query: Kvp, owner: HasCrs, catalogue: Catalogue) -> tuple[BBo
     Raises:
         ChronotileError: `bbox` or `bbox-crs` is not accepted.
     """
-    bbox, name = BBOX.given(query), BBOX_CRS.given(query)
+    bbox, name = BBOX.optional(query), BBOX_CRS.optional(query)
     crs = CRS84 if name is None else named_crs(name, owner, catalogue, locator="bbox-crs")
     return None if bbox is None else (box_of(bbox, crs), crs)
 
@@ -61,7 +61,7 @@ def box_in_degrees(query: Kvp, parameter: Parameter[str]) -> BBox | None:
     Raises:
         InvalidParameter: The value is not a box in degrees.
     """
-    text = parameter.given(query)
+    text = parameter.optional(query)
     if text is None:
         return None
     box = box_of(text, CRS84)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from chronotile.core.model.types import Json
-from chronotile.protocols.common.html_page import PageLink, content_security_policy, render_page
+from chronotile.protocols.common.html_page import content_security_policy, render_page
+from chronotile.protocols.common.operations_page import PageLink
 from chronotile.protocols.ogcapi.block import DocumentContext
 
 TEMPLATES = "protocols/ogcapi/templates"

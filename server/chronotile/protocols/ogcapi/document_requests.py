@@ -11,7 +11,7 @@ from chronotile.http.cache_headers import CACHE_STABLE
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS, WorkKind
-from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, name_list, names_of
 from chronotile.protocols.ogcapi.block import DocumentContext
@@ -54,7 +54,7 @@ def context_for(request: Request, query: Kvp) -> DocumentContext:
         InvalidParameter: `lang` is not a language of the service.
     """
     return DocumentContext(
-        catalogue=services_of(request).catalogue, root=base_url(request), language=language_of(request, query)
+        catalogue=services_of(request).catalogue, root=base_url(request), language=negotiate_language(request, query)
     )
 
 

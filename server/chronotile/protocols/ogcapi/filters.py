@@ -29,7 +29,7 @@ def filter_of(query: Kvp) -> Mapping[str, Any] | None:
     Raises:
         InvalidParameter: The filter or its language is not accepted.
     """
-    language, filter_text = FILTER_LANG.of(query), FILTER.given(query)
+    language, filter_text = FILTER_LANG.value(query), FILTER.optional(query)
     if filter_text is None:
         return None
     if language == CQL2_TEXT:

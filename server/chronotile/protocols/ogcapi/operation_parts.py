@@ -6,7 +6,8 @@ from operator import attrgetter
 
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.types import Json
-from chronotile.protocols.common.openapi import REFUSALS_OF_TREE, Examples, enum_of_few, in_path
+from chronotile.protocols.common.openapi import REFUSALS_OF_TREE, enum_of_few, in_path
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Described, OfExamples, Operation, language, segment
 from chronotile.protocols.common.query.parameter import format_of
 

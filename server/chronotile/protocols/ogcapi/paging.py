@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.query.parameter import Parameter, clamped
+from chronotile.protocols.common.query.parameter import Parameter, whole_up_to
 
 MAX_OFFSET = 10**9
 """Larger than any list of an archive."""
@@ -13,7 +13,7 @@ MAX_OFFSET = 10**9
 
 def offset_parameter(description: str) -> Parameter[int]:
     """Return the parameter `offset`; larger values are reduced to `MAX_OFFSET`."""
-    return replace(clamped("offset", "", most=MAX_OFFSET, default=0, least=0), description=description)
+    return replace(whole_up_to("offset", "", most=MAX_OFFSET, default=0, least=0), description=description)
 
 
 def own_links(url: str, title: str, page_title: str, query: str = "") -> list[Json]:

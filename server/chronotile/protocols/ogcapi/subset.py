@@ -15,10 +15,19 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import ABSENT, LATEST, TimeSelection
 from chronotile.core.model.time.parser import parse_time
-from chronotile.protocols.common.query.axes import GEOGRAPHIC, HORIZONTAL, PROJECTED, Axis, Member, by_axis, members_of
+from chronotile.protocols.common.query.axes import (
+    GEOGRAPHIC,
+    HORIZONTAL,
+    PROJECTED,
+    AxisMember,
+    CoverageAxis,
+    members_by_axis,
+    members_of,
+)
 from chronotile.protocols.common.query.crs import named_crs
-from chronotile.protocols.common.query.kvp import Kvp, number
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter
+from chronotile.protocols.common.query.values import number
 
 
 def axis_names(*, is_geographic: bool) -> tuple[str, str]:
@@ -60,18 +69,18 @@ def requested_subset(query: Kvp, layer: Layer, catalogue: Catalogue, *, has_time
     if crs is None:  # the first horizontal axis decides; the second one must be of the same CRS
         first = next((name for member in members if (name := member.name.lower()) in HORIZONTAL), "lat")
         crs = native_crs if first in PROJECTED and not native_crs.is_geographic else CRS84
-    axis_of_name: dict[str, Axis] = GEOGRAPHIC if crs.is_geographic else PROJECTED
+    axis_of_name: dict[str, CoverageAxis] = GEOGRAPHIC if crs.is_geographic else PROJECTED
     # Messages list the axes of the requested CRS, or all axes that need no `subset-crs`.
     kinds = [requested_crs.is_geographic] if requested_crs else [True] if native_crs.is_geographic else [True, False]
     accepted = tuple(name for is_geographic in kinds for name in axis_names(is_geographic=is_geographic))
     if has_time:
         axis_of_name, accepted = {**axis_of_name, "time": "time"}, (*accepted, "time")
-    axes = by_axis(members, axis_of_name, accepted=accepted, locator="subset")
+    axes = members_by_axis(members, axis_of_name, accepted=accepted, locator="subset")
     times = axes.pop("time", None)
     return CoveragePart(trim=_trim(axes, crs) if axes else None, time=None if times is None else _times(times))
 
 
-def _trim(axes: dict[Axis, Member], crs: Crs) -> Trim:
+def _trim(axes: dict[CoverageAxis, AxisMember], crs: Crs) -> Trim:
     (xmin, xmax), (ymin, ymax) = (_edges(axes.get(axis)) for axis in ("x", "y"))
     for member, is_wrong in ((axes.get("x"), xmin > xmax and not crs.is_geographic), (axes.get("y"), ymin > ymax)):
         if member is not None and is_wrong:
@@ -80,7 +89,7 @@ def _trim(axes: dict[Axis, Member], crs: Crs) -> Trim:
     return Trim(box=BBox(xmin, ymin, xmax, ymax), crs=crs, locator="subset")
 
 
-def _edges(member: Member | None) -> tuple[float, float]:
+def _edges(member: AxisMember | None) -> tuple[float, float]:
     """Return the lower and the upper edge of an axis: equal for one position, infinite if open."""
     if member is None:
         return -math.inf, math.inf
@@ -91,14 +100,14 @@ def _edges(member: Member | None) -> tuple[float, float]:
     return low, math.inf if parts[-1] in OPEN else _position(parts[-1], member)
 
 
-def _position(text: str, member: Member) -> float:
+def _position(text: str, member: AxisMember) -> float:
     try:
         return number(text, locator="subset")
     except InvalidParameter as error:
         raise _no_position(member) from error
 
 
-def _no_position(member: Member) -> InvalidParameter:
+def _no_position(member: AxisMember) -> InvalidParameter:
     return InvalidParameter(
         f"subset of {member.name} takes a number, or two as low:high, one of them * for an open end, got "
         f"{member.content[:MAX_SHOWN]!r}",
@@ -106,7 +115,7 @@ def _no_position(member: Member) -> InvalidParameter:
     )
 
 
-def _times(member: Member) -> TimeSelection:
+def _times(member: AxisMember) -> TimeSelection:
     """Return the times of `time(…)`: an instant, a list, or an interval `low:high`; a single `*` is the latest."""
     if _unquote(member.content) == "*":
         return LATEST
@@ -158,7 +167,7 @@ def named_fields(
     Raises:
         InvalidParameter: A name is not a field; the message lists the fields.
     """
-    name, text = parameter.name, parameter.given(query)
+    name, text = parameter.name, parameter.optional(query)
     if text is None:
         return ()
     by_variable = {layer.main_variable.name: layer for layer in offered.layers if not layer.is_composite}

@@ -40,14 +40,15 @@ from chronotile.pipeline.series.places import extract_place_values, resolve_plac
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.localised_text import language_of, text_in
+from chronotile.protocols.common.localised_text import negotiate_language, text_in
 from chronotile.protocols.common.openapi import FILE, REFUSALS_OF_BODIES, TEXT, ref
 from chronotile.protocols.common.operation import TILE, Operation, language, routes_of, segment
+from chronotile.protocols.common.query.areas import MIN_VALID, REDUCER, WEIGHTS
 from chronotile.protocols.common.query.csv_options import OF_LAYERS, csv_options
+from chronotile.protocols.common.query.immutable_answers import REV
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, datetime, names_of, text, whole
-from chronotile.protocols.common.query.picture import REV
-from chronotile.protocols.common.query.place import MIN_VALID, REDUCER, WEIGHTS, tile_grid_of
+from chronotile.protocols.common.query.tile_address import tile_grid_of
 from chronotile.readers.places.convert import MEMORY_BYTES
 from chronotile.readers.places.isolated import MAX_FILE_BYTES, geojson_of_file
 
@@ -91,9 +92,9 @@ def places_query(query: Kvp) -> PlacesQuery:
         InvalidParameter: A parameter is not accepted.
     """
     query.check_names((LANG.name, *names_of(OF_SET)))
-    name, limit = FORMAT.of(query), LIMIT.given(query)
-    usual = MAX_LIMIT if name == "geojson" else LIMIT.of(query)
-    return PlacesQuery(format=name, limit=limit or usual, is_limited=limit is not None, offset=OFFSET.of(query))
+    name, limit = FORMAT.value(query), LIMIT.optional(query)
+    usual = MAX_LIMIT if name == "geojson" else LIMIT.value(query)
+    return PlacesQuery(format=name, limit=limit or usual, is_limited=limit is not None, offset=OFFSET.value(query))
 
 
 def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> PlaceValuesRequest:
@@ -105,13 +106,13 @@ def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) ->
     query.check_names(names_of(OF_VALUES))
     return PlaceValuesRequest(
         places=catalogue.place_set(path["set"]).id,
-        layer=catalogue.layer(LAYER.of(query)).id,
-        time=DATETIME.of(query),
-        reducer=REDUCER.of(query),
-        weights=WEIGHTS.of(query),
-        min_valid=MIN_VALID.of(query),
-        offset=OFFSET.of(query),
-        limit=LIMIT_OF_VALUES.given(query),
+        layer=catalogue.layer(LAYER.value(query)).id,
+        time=DATETIME.value(query),
+        reducer=REDUCER.value(query),
+        weights=WEIGHTS.value(query),
+        min_valid=MIN_VALID.value(query),
+        offset=OFFSET.value(query),
+        limit=LIMIT_OF_VALUES.optional(query),
     )
 
 
@@ -167,7 +168,7 @@ async def get_tile(request: Request) -> Response:
     payload = await run(
         request, PICTURES, partial(render_place_tile, tile, services, client_etags=client_etags(request))
     )
-    return accept_ranges(answer_payload(payload, is_immutable=REV.given(query) == payload.revision))
+    return accept_ranges(answer_payload(payload, is_immutable=REV.optional(query) == payload.revision))
 
 
 async def get_values(request: Request) -> Response:
@@ -200,7 +201,7 @@ class _MatrixFormat:
 
 
 def _matrix_format(query: Kvp, layer: Layer) -> _MatrixFormat:
-    is_csv = FORMAT_OF_VALUES.of(query) == "csv"
+    is_csv = FORMAT_OF_VALUES.value(query) == "csv"
     options = csv_options(query, [layer], is_csv=is_csv)
     if not is_csv:
         return _MatrixFormat(name="json", media_type=JSON, encode=encode_place_values_json)
@@ -258,7 +259,7 @@ def _geojson_headers(places: PlaceSet, selection: PlacesQuery, context: Capabili
 
 
 def _context(request: Request, query: Kvp) -> CapabilitiesContext:
-    language = language_of(request, query)
+    language = negotiate_language(request, query)
     return CapabilitiesContext(services=services_of(request), base=base_url(request), language=language)
 
 

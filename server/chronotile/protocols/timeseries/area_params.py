@@ -13,10 +13,13 @@ from chronotile.core.model.types import Json
 from chronotile.http.job_offers import JobOffer
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, format_input, places_input
 from chronotile.protocols.common.query import csv_options
+from chronotile.protocols.common.query.areas import MIN_VALID, WEIGHTS, geometry_rules
+from chronotile.protocols.common.query.crs import requested_crs
 from chronotile.protocols.common.query.csv_options import OF_SERIES as OF_SERIES_CSV
-from chronotile.protocols.common.query.kvp import Kvp, numbers
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, text, truth
-from chronotile.protocols.common.query.place import CRS, MIN_VALID, WEIGHTS, geometry_rules, requested_crs
+from chronotile.protocols.common.query.points import CRS
+from chronotile.protocols.common.query.values import numbers
 from chronotile.protocols.timeseries.formats import FORMAT
 from chronotile.protocols.timeseries.params import ANALYSIS, DATETIME, PAGING, analysis_of
 
@@ -66,10 +69,10 @@ def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...], *, given_by: str
         layer=layer.id,
         areas=areas,
         given_by=given_by,
-        time=DATETIME.of(query),
-        reducers=REDUCERS.of(query),
-        weights=WEIGHTS.of(query),
-        min_valid=MIN_VALID.of(query),
+        time=DATETIME.value(query),
+        reducers=REDUCERS.value(query),
+        weights=WEIGHTS.value(query),
+        min_valid=MIN_VALID.value(query),
         analysis=analysis_of(query),
     )
 
@@ -82,16 +85,16 @@ def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
     if len(named) + bool(body.strip()) > 1:
         raise InvalidParameter("give one of place, bbox and a geometry in the body", locator=named[0])
     if named == ["bbox"]:
-        return _area_of_box(BBOX.of(query), layer, query, catalogue)
+        return _area_of_box(BBOX.value(query), layer, query, catalogue)
     if not named:
         return area_of(body, geometry_rules(layer, query, catalogue, elsewhere=f"/timeseries/{layer.id}/areas"))
     if "crs" in query:
         raise InvalidParameter("a place has a geometry and crs of its own; give either it or a body", locator="place")
-    return catalogue.place(PLACE.of(query))
+    return catalogue.place(PLACE.value(query))
 
 
 def _area_of_box(given: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
-    crs = requested_crs(CRS.given(query), layer, catalogue)
+    crs = requested_crs(CRS.optional(query), layer, catalogue)
     box = BBox(*numbers(given, 4, locator="bbox"))
     area = area_of_box(box, crs)
     if crs.is_geographic and box.xmin > box.xmax and (box.xmax - box.xmin) % WHOLE_CIRCLE > WHOLE_CIRCLE / 2:
@@ -132,10 +135,10 @@ def statistics_offer(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue
     if _has_more(query):
         return None
     reducers, weights, crs = (query.optional(each) for each in ("reducers", "weights", "crs"))
-    least, (format_, notes) = MIN_VALID.of(query), _format_inputs(STATISTICS, query, name, otherwise="csv")
+    least, (format_, notes) = MIN_VALID.value(query), _format_inputs(STATISTICS, query, name, otherwise="csv")
     inputs = {
         "layer": layer.id,
-        **datetime_input(DATETIME.of(query)),
+        **datetime_input(DATETIME.value(query)),
         **({} if reducers is None else {"reducers": [each.strip() for each in reducers.split(",")]}),
         **({} if weights is None else {"weights": weights}),
         **({} if least == 0 else {"min_valid": least}),
@@ -163,7 +166,7 @@ def points_offer(query: Kvp, *, name: str) -> JobOffer | None:
     if format_["format"] != "json":
         notes = [*notes, f"{format_['format']} takes one layer: post one job for each"]
     notes = [*notes, "the members of the body are inputs, points as [lon, lat] or a FeatureCollection"]
-    inputs = {**datetime_input(DATETIME.of(query)), **format_}
+    inputs = {**datetime_input(DATETIME.value(query)), **format_}
     return JobOffer(process=SERIES, inputs=inputs, limits=OF_SERIES, notes=notes)
 
 

@@ -78,7 +78,7 @@ def negotiate_format(query: Kvp, accept: str) -> TableFormat:
         InvalidParameter: `format` is not one of them.
         MissingExtra: Its library is not installed.
     """
-    named = FORMAT.given(query)
+    named = FORMAT.optional(query)
     if named is not None:
         if named.extra is not None:
             require_extra(named.extra, f"format {named}", locator="format")

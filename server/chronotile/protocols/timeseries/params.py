@@ -29,7 +29,7 @@ from chronotile.protocols.common.query.parameter import (
     times,
     whole,
 )
-from chronotile.protocols.common.query.place import CRS, LAT, LON, X, Y, requested_point
+from chronotile.protocols.common.query.points import CRS, LAT, LON, X, Y, requested_point
 from chronotile.protocols.timeseries.formats import FORMAT, OF_SEVERAL_LAYERS
 
 LIMIT = whole("limit", "Maximum number of times per page; the header `Link` has the next page", least=1)
@@ -42,14 +42,14 @@ def page_of(query: Kvp, analysis: analyses.Analysis | None) -> Page | None:
     Raises:
         InvalidParameter: A parameter is not accepted, or an analysis is requested, which takes all times.
     """
-    cursor, is_paged = CURSOR.given(query), query.optional(LIMIT.name) is not None
+    cursor, is_paged = CURSOR.optional(query), query.optional(LIMIT.name) is not None
     if not is_paged:
         if cursor is not None:
             raise InvalidParameter("cursor belongs to limit, the times of a page", locator="cursor")
         return None
     if analysis is not None:
         raise InvalidParameter("an analysis takes all times at once; leave limit out", locator="limit")
-    return Page(limit=LIMIT.of(query), cursor=cursor)
+    return Page(limit=LIMIT.value(query), cursor=cursor)
 
 
 def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:
@@ -115,21 +115,21 @@ def analysis_of(query: Kvp) -> analyses.Analysis | None:
     """
     if not any(name in query for name in names_of(ANALYSIS)):
         return None
-    fill, anomaly = FILL.given(query), ANOMALY.given(query)
-    trend, phenology = TREND.given(query), PHENOLOGY.given(query)
+    fill, anomaly = FILL.optional(query), ANOMALY.optional(query)
+    trend, phenology = TREND.optional(query), PHENOLOGY.optional(query)
     has_climatology = query.optional(CLIMATOLOGY.name) is not None
     has_normals = has_climatology or anomaly is not None or fill == "climatology"
     _only_with(query, (REFERENCE,), has_normals, "climatology=, anomaly= or fill=climatology")
     _only_with(query, (CLIMATOLOGY_BY,), has_normals or trend == "seasonal", "climatology=, anomaly= or trend=seasonal")
     _only_with(query, (THRESHOLD,), phenology == "threshold", "phenology=threshold")
     climatology = analyses.Climatology(
-        reducer=CLIMATOLOGY.of(query), by=CLIMATOLOGY_BY.given(query), reference=REFERENCE.of(query)
+        reducer=CLIMATOLOGY.value(query), by=CLIMATOLOGY_BY.optional(query), reference=REFERENCE.value(query)
     )
-    threshold = THRESHOLD.given(query) or analyses.Phenology().threshold
+    threshold = THRESHOLD.optional(query) or analyses.Phenology().threshold
     if anomaly == "z" and climatology.reducer != analyses.MEAN:
         raise InvalidParameter("anomaly=z is relative to the mean; use climatology=mean with it", locator="anomaly")
     return analyses.Analysis(
-        step=STEP.given(query),
+        step=STEP.optional(query),
         smooth=_smoothing(query),
         fill=fill,
         climatology=climatology,
@@ -152,16 +152,17 @@ def refuse_in_columns(analysis: analyses.Analysis | None) -> None:
 
 
 def _smoothing(query: Kvp) -> analyses.Smoothing | None:
-    method = SMOOTH.given(query)
+    method = SMOOTH.optional(query)
     _only_with(query, (LAMBDA, OUTLIER_RULE), method == "whittaker", "smooth=whittaker")
     _only_with(query, (WINDOW, ORDER), method == "savgol", "smooth=savgol")
     if method == "whittaker":
         default = analyses.Whittaker()
         return analyses.Whittaker(
-            stiffness=LAMBDA.given(query) or default.stiffness, outliers=OUTLIER_RULE.given(query) or default.outliers
+            stiffness=LAMBDA.optional(query) or default.stiffness,
+            outliers=OUTLIER_RULE.optional(query) or default.outliers,
         )
     if method == "savgol":
-        window, order = WINDOW.given(query), ORDER.given(query)
+        window, order = WINDOW.optional(query), ORDER.optional(query)
         default_curve = analyses.SavitzkyGolay()
         return analyses.SavitzkyGolay(
             window_days=default_curve.window_days if window is None else window,
@@ -196,7 +197,7 @@ def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesReque
     return SeriesRequest(
         layer=layer.id,
         point=requested_point(layer, query, catalogue),
-        time=DATETIME.of(query),
+        time=DATETIME.value(query),
         analysis=analysis_of(query),
     )
 

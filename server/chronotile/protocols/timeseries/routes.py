@@ -72,7 +72,7 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
     body = await read_body(request)
     query = Kvp(request.query_params.multi_items())
     name = formats.negotiate_format(query, request.headers.get("accept", ""))
-    is_dry = area_params.DRY_RUN.of(query)
+    is_dry = area_params.DRY_RUN.value(query)
     offer_job(request, lambda: area_params.statistics_offer(layer, query, body, services.catalogue, name=name))
     has_parsed = parsed_body_callback(request)
 

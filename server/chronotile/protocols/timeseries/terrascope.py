@@ -46,9 +46,10 @@ from chronotile.pipeline.series.point import SeriesFormat, extract_series
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.openapi import REFUSALS_OF_BODIES, body, ref
 from chronotile.protocols.common.operation import Operation, routes_of, segment
+from chronotile.protocols.common.query.areas import geometry_rules
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, custom, names_of, whole
-from chronotile.protocols.common.query.place import LAT, LON, geometry_rules, longitude_latitude
+from chronotile.protocols.common.query.points import LAT, LON, longitude_latitude
 from chronotile.protocols.timeseries.formats import answer_series
 
 terrascope_fault = partial(problem_response, spelling={"layer": "productId", "point": "lon,lat", "time": "startDate"})
@@ -99,10 +100,10 @@ def entry_options(query: Kvp) -> EntryOptions:
         InvalidParameter: One of them is not accepted, or a parameter is misspelt.
     """
     query.check_spelling((*names_of(OF_POINT), "crs"))
-    most = MAX_VALIDS.given(query)
+    most = MAX_VALIDS.optional(query)
     if most == 0:
         raise InvalidParameter("maxValids must be -1 (all that are valid) or at least 1, got 0", locator="maxValids")
-    return EntryOptions(max_valids=most, has_counts=INCL_COUNT.of(query), has_deviation=INCL_ST_DEV.of(query))
+    return EntryOptions(max_valids=most, has_counts=INCL_COUNT.value(query), has_deviation=INCL_ST_DEV.value(query))
 
 
 def point_request(layer: Layer, query: Kvp) -> SeriesRequest:
@@ -144,7 +145,7 @@ def days_of(query: Kvp) -> TimeSelection:
         InvalidParameter: One is not a date, the end is before the start, or other names for them are there.
     """
     query.refuse(("datetime", "time", "times", "date", "dates"), instead="startDate and endDate")
-    start, end = START.given(query), END.given(query)
+    start, end = START.optional(query), END.optional(query)
     if start is None and end is None:
         return ABSENT
     span = TimeSpan(DISTANT_PAST if start is None else start.start, DISTANT_FUTURE if end is None else end.end)

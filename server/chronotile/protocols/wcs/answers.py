@@ -22,9 +22,11 @@ from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, TEXTS
 from chronotile.pipeline.coverage.deliver import CoveragePayload, deliver_coverage
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.layer_entries import requested_language, update_sequence
-from chronotile.protocols.common.capabilities.time_extent import value_warning
-from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
+from chronotile.protocols.common.capabilities.languages import capabilities_language
+from chronotile.protocols.common.capabilities.time_warnings import value_warning
+from chronotile.protocols.common.capabilities.update_sequence import update_sequence
+from chronotile.protocols.common.coverage_files import file_conditions, respond_with_file
+from chronotile.protocols.common.export_offer import export_offer
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import keyword
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of, offered_coverages
@@ -43,7 +45,7 @@ ALMOST = 1e-3
 async def answer(version: Version, request: Request, pairs: Pairs) -> Response:
     """Return what REQUEST requests."""
     query, services = version.query_of(pairs), services_of(request)
-    operation = OPERATION.of(query)
+    operation = OPERATION.value(query)
     if operation == "GetCoverage":
         return await _get_coverage(version, request, query)
     name, given, told = "descriptions", query.optional(version.ids), dict[str, object]()
@@ -54,7 +56,7 @@ async def answer(version: Version, request: Request, pairs: Pairs) -> Response:
         name, given, find = "capabilities", None, partial(offered_coverages, services)
         sequence = update_sequence(services)
         told |= {"base": base_url(request), "sequence": sequence, "sections": version.sections(query, sequence)}
-    language = requested_language(query, services.catalogue.service.languages)
+    language = capabilities_language(query, services.catalogue.service.languages)
     template = version.template(name)
     make = partial(document, template, find, services, language, **told, **version.values)
     key = (template, language, given, *told.values())

@@ -9,9 +9,9 @@ from chronotile.core.model.time.instants import format_instant
 from chronotile.pipeline.coverage.deliver import CoverageFormat, coverage_file_name
 from chronotile.pipeline.encoders.file_parts import Body, Joined, SizedBody, Whole
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.layer_entries import urn
+from chronotile.protocols.common.capabilities.crs_names import urn
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.query.place import in_axis_order
+from chronotile.protocols.common.query.crs import in_axis_order
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wcs.coverages import WcsCoverage
 

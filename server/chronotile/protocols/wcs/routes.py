@@ -34,7 +34,7 @@ async def answer(request: Request) -> Response:
     request.scope[SPOKEN] = VERSIONS[0]
     pairs = await _pairs(request) or CAPABILITIES
     version = request.scope[SPOKEN] = _spoken_version(pairs)
-    service = last_of_each(pairs).required("SERVICE", accepted="WCS")
+    service = last_of_each(pairs).require("SERVICE", accepted="WCS")
     if service.upper() != "WCS":
         raise InvalidParameter(f"SERVICE is WCS, got {service[:MAX_SHOWN]!r}", locator="service")
     return await answers.answer(version, request, pairs)
@@ -77,7 +77,7 @@ def _spoken_version(pairs: Pairs) -> Version:
     by_number = {number: version for version in VERSIONS for number in version.numbers}
     given, accepted = query.optional("VERSION"), query.optional("ACCEPTVERSIONS")
     if (query.optional("REQUEST") or "").lower() != "getcapabilities":
-        number = query.required("VERSION", accepted=", ".join(by_number))
+        number = query.require("VERSION", accepted=", ".join(by_number))
         if number not in by_number:
             message = f"VERSION is one of {', '.join(by_number)}, got {number[:MAX_SHOWN]!r}"
             raise InvalidParameter(message, locator="version")

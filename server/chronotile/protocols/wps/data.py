@@ -14,8 +14,8 @@ from chronotile.core.model.types import Json
 from chronotile.core.xml_text import xml_characters
 from chronotile.jobs.processes.process import Input, Process
 from chronotile.protocols.common.processes import media_types as of
-from chronotile.protocols.common.processes.execution import parse_json
-from chronotile.protocols.common.query.kvp import choice, number
+from chronotile.protocols.common.processes.json_text import parse_json
+from chronotile.protocols.common.query.values import choice, number
 
 TYPES: Mapping[str, str] = {"integer": "integer", "number": "double", "string": "string"}
 """Of XML Schema, by those of JSON that literals have; of several the last one counts."""

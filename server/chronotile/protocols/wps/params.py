@@ -10,8 +10,9 @@ from lxml import etree
 from chronotile.core.errors import InvalidParameter, MissingParameter, OperationNotSupported, VersionNegotiationFailed
 from chronotile.core.model.types import Json
 from chronotile.core.xml_text import local_name, parse_xml
-from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import keyword
+from chronotile.protocols.common.query.values import choice
 from chronotile.protocols.wps.data import PLAIN, Given
 
 VERSIONS = ("2.0.0", "1.0.0")
@@ -60,17 +61,17 @@ def request_in_query(query: Kvp) -> WpsRequest:
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    choice(query.required("service", accepted="WPS"), ["WPS"], locator="service")
-    operation = REQUEST.of(query)
+    choice(query.require("service", accepted="WPS"), ["WPS"], locator="service")
+    operation = REQUEST.value(query)
     if operation == "GetCapabilities":
         accepted = query.optional("acceptversions") or query.optional("version") or VERSIONS[0]
         return WpsRequest(_negotiated(accepted.split(",")), operation)
-    version = _negotiated([query.required("version", accepted=" or ".join(VERSIONS))])
+    version = _negotiated([query.require("version", accepted=" or ".join(VERSIONS))])
     if (version, operation) == ("2.0.0", "Execute"):
         raise OperationNotSupported("Execute of WPS 2.0 is offered by POST of XML alone", locator="Execute")
-    names = query.required("identifier" if operation in OF_PROCESSES else "jobid").split(",")
+    names = query.require("identifier" if operation in OF_PROCESSES else "jobid").split(",")
     raw = query.optional("rawdataoutput")
-    options = dict(query.written(OPTIONS)) | ({"response": "raw"} if raw else {})
+    options = dict(query.select(OPTIONS)) | ({"response": "raw"} if raw else {})
     outputs = _members(raw or query.optional("responsedocument"))
     return _wanted(WpsRequest(version, operation, names), _members(query.optional("datainputs")), outputs, options)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.core.model.crs import crs_of
-from chronotile.protocols.common.capabilities.layer_entries import urn, wms_name
+from chronotile.protocols.common.capabilities.crs_names import urn, wms_name
 
 UNNAMED = "+proj=laea +lat_0=52 +lon_0=10 +type=crs"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.protocols.common.capabilities.layer_entries import inspire_code, requested_language
+from chronotile.protocols.common.capabilities.languages import capabilities_language, inspire_code
 from chronotile.protocols.common.query.kvp import Kvp
 
 
@@ -20,7 +20,7 @@ from chronotile.protocols.common.query.kvp import Kvp
     ],
 )
 def test_language_is_the_first_that_is_offered(parameters, expected):
-    assert requested_language(Kvp(parameters.items()), ("en", "nl")) == expected
+    assert capabilities_language(Kvp(parameters.items()), ("en", "nl")) == expected
 
 
 @pytest.mark.parametrize(("tag", "code"), [("nl", "dut"), ("de-AT", "ger"), ("tlh", "tlh")])

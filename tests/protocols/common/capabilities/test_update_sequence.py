@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.protocols.common.capabilities.layer_entries import sequence_order
+from chronotile.protocols.common.capabilities.update_sequence import sequence_order
 
 CURRENT = "1593518400000000"
 

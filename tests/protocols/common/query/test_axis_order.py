@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox
-from chronotile.protocols.common.query.place import as_xy, in_axis_order
+from chronotile.protocols.common.query.crs import as_xy, in_axis_order
 
 NAMES = ["CRS:84", "EPSG:2180", "EPSG:3031", "EPSG:3035", "EPSG:32631", "EPSG:3857", "EPSG:4326"]
 

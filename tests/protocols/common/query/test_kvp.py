@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import InvalidParameter, MissingParameter
-from chronotile.protocols.common.query.kvp import Kvp, bbox, choice, integer, number, numbers, value_range
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.values import bbox, choice, integer, number, numbers, value_range
 
 
 def test_names_are_found_without_regard_to_case():
     query = Kvp([("LaYeRs", "a"), ("STYLES", "")])
 
-    assert query.required("layers") == "a"
+    assert query.require("layers") == "a"
     assert query.optional("styles") is None
     assert "styles" in query
     assert "format" not in query
@@ -22,13 +23,13 @@ def test_names_are_found_without_regard_to_case():
 @pytest.mark.parametrize("pairs", [[], [("layers", "")], [("layers", "  ")]])
 def test_what_must_be_there_is_missing(pairs):
     with pytest.raises(MissingParameter, match="LAYERS") as caught:
-        Kvp(pairs).required("LAYERS")
+        Kvp(pairs).require("LAYERS")
 
     assert caught.value.locator == "LAYERS"
 
 
 def test_a_name_given_twice_must_have_one_value():
-    assert Kvp([("a", "1"), ("A", "1")]).required("a") == "1"
+    assert Kvp([("a", "1"), ("A", "1")]).require("a") == "1"
     with pytest.raises(InvalidParameter, match="repeated"):
         Kvp([("a", "1"), ("A", "2")])
 

@@ -7,7 +7,6 @@ from chronotile.core.model.time.instants import ABSENT
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     choice,
-    clamped,
     code,
     documents,
     names_of,
@@ -16,6 +15,7 @@ from chronotile.protocols.common.query.parameter import (
     times,
     truth,
     whole,
+    whole_up_to,
 )
 
 SHARE = number("share", "Of cells", above=0, most=1)
@@ -40,7 +40,7 @@ def query(**values):
     ids=lambda each: getattr(each, "name", ""),
 )
 def test_text_becomes_a_value(parameter, value, expected):
-    assert parameter.of(Kvp([(parameter.name.upper(), value)])) == expected
+    assert parameter.value(Kvp([(parameter.name.upper(), value)])) == expected
 
 
 @pytest.mark.parametrize(
@@ -59,33 +59,33 @@ def test_text_becomes_a_value(parameter, value, expected):
 )
 def test_text_that_is_not_accepted_names_the_parameter(parameter, value, message):
     with pytest.raises(InvalidParameter, match="^" + message.replace(".", r"\.") + "$") as caught:
-        parameter.of(Kvp([(parameter.name, value)]))
+        parameter.value(Kvp([(parameter.name, value)]))
 
     assert caught.value.locator == parameter.name
 
 
 @pytest.mark.parametrize("given", [{}, {"limit": ""}, {"limit": " "}])
 def test_what_is_absent_or_empty_has_the_default(given):
-    assert LIMIT.of(query(**given)) == 5
-    assert LIMIT.given(query(**given)) is None
+    assert LIMIT.value(query(**given)) == 5
+    assert LIMIT.optional(query(**given)) is None
 
 
 def test_what_has_no_default_is_missing():
     with pytest.raises(MissingParameter, match="share is missing"):
-        SHARE.of(query())
+        SHARE.value(query())
 
 
 def test_false_is_a_value_not_its_absence():
-    assert truth("dry", "Or not").of(query(dry="false")) is False
-    assert truth("dry", "Or not").of(query()) is False
+    assert truth("dry", "Or not").value(query(dry="false")) is False
+    assert truth("dry", "Or not").value(query()) is False
 
 
 def test_times_are_named_after_their_parameter():
     with pytest.raises(InvalidParameter, match="not a valid time") as caught:
-        times("reference", "Times").of(query(reference="soon"))
+        times("reference", "Times").value(query(reference="soon"))
 
     assert caught.value.locator == "reference"
-    assert times("reference", "Times").of(query()) is ABSENT
+    assert times("reference", "Times").value(query()) is ABSENT
 
 
 def test_bounds_words_and_defaults_are_in_the_schema():
@@ -103,6 +103,6 @@ def test_bounds_words_and_defaults_are_in_the_schema():
     }
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 10, "default": 5}
     assert word["schema"] == {"type": "string", "enum": ["mean", "max"], "default": "mean"}
-    page = clamped("limit", "Places", most=9, default=3)
+    page = whole_up_to("limit", "Places", most=9, default=3)
     assert (page.parse("99"), page.parse("2"), page.schema["maximum"]) == (9, 2, 9)
     assert names_of([SHARE, LIMIT]) == ("share", "limit")

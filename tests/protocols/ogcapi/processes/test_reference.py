@@ -11,7 +11,7 @@ from chronotile.catalog.limits import Limits
 from chronotile.core.web.fetch import MOST_S as MOST_POST_S
 from chronotile.jobs.queue.notifier import WAITS_S
 from chronotile.jobs.queue.outbox import EVERY_S
-from chronotile.protocols.common.processes.execution import MOST, MOST_S
+from chronotile.protocols.common.processes.references import MOST, MOST_S
 from chronotile.protocols.common.processes.results import MOST_INLINE_BYTES
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.processes.params import OF_JOBS

@@ -10,7 +10,7 @@ from chronotile.core.web.fetch import Fetched
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.common.processes import execution as references
-from chronotile.protocols.common.processes.execution import MOST, Reference, with_values
+from chronotile.protocols.common.processes.references import MOST, Reference, replace_references
 from tests.listener import Answer
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import AREAS, BYTES, execute_statistics, problem_of
@@ -168,10 +168,10 @@ def test_what_they_hold_is_bounded_together(monkeypatch):
     monkeypatch.setattr(references, "MOST_CONTAINERS", most)
     many, one = Fetched(body=b'"%s"' % (b"[" * most), media_type=""), Fetched(body=b"[]", media_type="")
     two = [Reference(name=name, index=None, url="", media_type=None) for name in ("string", "mixed")]
-    assert with_values(process_of("echo"), {}, two[:1], [many])["string"]["value"] == "[" * most
+    assert replace_references(process_of("echo"), {}, two[:1], [many])["string"]["value"] == "[" * most
 
     with pytest.raises(LimitExceeded, match="max_containers") as caught:
-        with_values(process_of("echo"), {}, two, [many, one])
+        replace_references(process_of("echo"), {}, two, [many, one])
 
     assert caught.value.locator == "inputs.mixed.href"
 

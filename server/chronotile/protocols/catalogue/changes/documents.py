@@ -25,7 +25,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.attributes import text_of
 from chronotile.protocols.common.links import ATOM, asset_path, collection_path, feed_path, item_path, product_path
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import name_list, names_of, text, whole
 from chronotile.protocols.common.xml import render_xml
@@ -59,12 +59,12 @@ def changes_query(query: Kvp, catalogue: Catalogue) -> ChangesQuery:
         InvalidParameter: A parameter is not accepted.
     """
     query.check_names(names_of(OF_CHANGES))
-    collections = tuple(dict.fromkeys(COLLECTIONS.given(query) or ()))
+    collections = tuple(dict.fromkeys(COLLECTIONS.optional(query) or ()))
     known = {*catalogue.whole_collections, *catalogue.wholly_unavailable}
     for name in collections:
         if name not in known:
             raise InvalidParameter(f"there is no collection {name[:MAX_SHOWN]!r}", locator=COLLECTIONS.name)
-    return ChangesQuery(since=SINCE.given(query), collections=collections, limit=LIMIT.of(query))
+    return ChangesQuery(since=SINCE.optional(query), collections=collections, limit=LIMIT.value(query))
 
 
 def changes_document(page: ChangePage, query: ChangesQuery, *, base: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def changes_document(page: ChangePage, query: ChangesQuery, *, base: str) -> dic
     return {
         "changes": [change_document(change, base=base) for change in page.changes],
         "since": page.cursor,
-        "next": None if page.is_last else f"{base}{PATH}?{urlencode(without_empty(following))}",
+        "next": None if page.is_last else f"{base}{PATH}?{urlencode(omit_empty(following))}",
     }
 
 

@@ -28,7 +28,7 @@ from chronotile.protocols.catalogue.changes.documents import (
     feed_of,
 )
 from chronotile.protocols.common.links import ATOM
-from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     BOX,
@@ -39,8 +39,8 @@ from chronotile.protocols.common.openapi import (
     enum_of,
     list_of,
     object_of,
+    omit_empty,
     or_null,
-    without_empty,
 )
 from chronotile.protocols.common.operation import Operation, language, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
@@ -59,7 +59,7 @@ async def get_changes(request: Request) -> Response:
         unanswered = not_whole(query.collections, services)
         page = changes_since(query.since, services, collections=query.collections, limit=query.limit)
         document = changes_document(page, query, base=base)
-        return orjson.dumps(document | without_empty({"unanswered": unanswered_members(unanswered)}))
+        return orjson.dumps(document | omit_empty({"unanswered": unanswered_members(unanswered)}))
 
     body = await run(request, DOCUMENTS, find)
     return answer_content(body, "application/json", request, cache_control=NOT_KEPT)
@@ -69,7 +69,7 @@ async def get_feed(request: Request) -> Response:
     """Return the newest items of a collection."""
     query = Kvp(request.query_params.multi_items())
     query.check_names((LANG.name,))
-    name, language, base = request.path_params["collection"], language_of(request, query), base_url(request)
+    name, language, base = request.path_params["collection"], negotiate_language(request, query), base_url(request)
     services, has_viewer = services_of(request), state_of(request).viewer.is_complete
 
     def make() -> bytes:

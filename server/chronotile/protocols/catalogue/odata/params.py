@@ -20,7 +20,7 @@ from chronotile.protocols.catalogue.odata.attributes import PROPERTIES
 from chronotile.protocols.catalogue.odata.documents import EXPANDED, MEMBERS
 from chronotile.protocols.catalogue.odata.parser import FILTER, Condition, parse_filter
 from chronotile.protocols.common.openapi import TEXT, TRUTH, WHOLE
-from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query import values
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, custom
 
@@ -36,7 +36,7 @@ _GUID = re.compile(r"'?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'?", re.IGNO
 
 def _bounded(name: str, description: str, allowed: int, *, default: int, alternative: str) -> Parameter[int]:
     def parse(text: str) -> int:
-        value = kvp.integer(text, locator=name, least=0)
+        value = values.integer(text, locator=name, least=0)
         require_at_most(name, value, allowed, alternative=alternative, locator=name)
         return value
 
@@ -61,7 +61,7 @@ def _sorted_by(part: str) -> Iterable[tuple[str, bool]]:
 def _names(option: str, text: str, accepted: Iterable[str]) -> tuple[str, ...]:
     known = tuple(accepted)
     names = (part.strip() for part in text.split(",", len(known)))
-    return tuple(dict.fromkeys(kvp.choice(name, known, locator=option) for name in names))
+    return tuple(dict.fromkeys(values.choice(name, known, locator=option) for name in names))
 
 
 FILTERED: Parameter[Condition] = custom(
@@ -153,15 +153,15 @@ def product_query(options: Kvp) -> ProductQuery:
         LimitExceeded: It requests too much.
     """
     return ProductQuery(
-        condition=FILTERED.given(options),
-        sort=ORDER.given(options) or (),
-        top=TOP.of(options),
-        skip=SKIP.of(options),
-        is_counted=COUNT.of(options),
-        expand=EXPAND.of(options),
-        select=SELECT.of(options),
-        token=TOKEN.given(options),
-        written=options.written(each.name for each in OPTIONS if each.name not in {SKIP.name, TOKEN.name}),
+        condition=FILTERED.optional(options),
+        sort=ORDER.optional(options) or (),
+        top=TOP.value(options),
+        skip=SKIP.value(options),
+        is_counted=COUNT.value(options),
+        expand=EXPAND.value(options),
+        select=SELECT.value(options),
+        token=TOKEN.optional(options),
+        written=options.select(each.name for each in OPTIONS if each.name not in {SKIP.name, TOKEN.name}),
     )
 
 

@@ -30,13 +30,13 @@ from chronotile.protocols.common.openapi import (
     FILE,
     OBJECT,
     TEXT,
-    Examples,
     body,
     in_path,
     list_of,
     object_of,
-    without_empty,
+    omit_empty,
 )
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.xml import render_xml
 
@@ -93,7 +93,7 @@ async def count_products(request: Request) -> Response:
 async def get_product(request: Request) -> Response:
     """Return one product."""
     options, base = params.options_of(request.query_params.multi_items()), base_url(request)
-    expand, select = params.EXPAND.given(options) or (), params.SELECT.given(options) or ()
+    expand, select = params.EXPAND.optional(options) or (), params.SELECT.optional(options) or ()
     document = await _product(request, partial(documents.product_document, base=base, select=select, expand=expand))
     return _answer({"@odata.context": documents.context_of(select, expand, is_one=True), **document}, request)
 
@@ -137,7 +137,9 @@ async def post_list(request: Request) -> Response:
     """Return the products that the body names (`OData.CSC.FilterList`)."""
     services, base = services_of(request), base_url(request)
     options = params.options_of(request.query_params.multi_items())
-    query = params.ProductQuery(expand=params.EXPAND.given(options) or (), select=params.SELECT.given(options) or ())
+    query = params.ProductQuery(
+        expand=params.EXPAND.optional(options) or (), select=params.SELECT.optional(options) or ()
+    )
     body = await read_body(request, at_most=params.MOST_BYTES)
 
     def find() -> Response:
@@ -182,7 +184,7 @@ def _list(page: ItemPage, query: params.ProductQuery, services: Services, *, bas
     document: Json = {"@odata.context": documents.context_of(query.select, query.expand)}
     if query.is_counted:
         document["@odata.count"] = page.matched
-    document |= without_empty({"@chronotile.unanswered": unanswered_members(page.unanswered)})
+    document |= omit_empty({"@chronotile.unanswered": unanswered_members(page.unanswered)})
     # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
     products = (product(shown_item(found, services), found.product) for found in page.items)
     document["value"] = [orjson.Fragment(orjson.dumps(each)) for each in products]

@@ -20,7 +20,7 @@ from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesC
 from chronotile.protocols.common.extent import box_of, interval_of
 from chronotile.protocols.common.links import ATOM, OSDD, asset_path, collection_path, item_path, opensearch_path
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.protocols.common.xml import render_xml
 
 TEMPLATES = "catalogue/opensearch/templates"
@@ -70,8 +70,8 @@ def product_feature(found: FoundItem, context: CapabilitiesContext) -> Json:
         "parentIdentifier": found.collection,
         "date": f"{start}/{end}",
         "updated": moment_in(properties.get("updated")) or published or moment,
-        **without_empty({"published": published, "abstract": text_of(properties.get("description"))}),
-        "acquisitionInformation": [without_empty(parts)],
+        **omit_empty({"published": published, "abstract": text_of(properties.get("description"))}),
+        "acquisitionInformation": [omit_empty(parts)],
         "productInformation": values,
         "links": _links(found, item["assets"], context.base),
     }
@@ -83,11 +83,11 @@ def _links(found: FoundItem, assets: Mapping[str, Any], base: str) -> Json:
     links: dict[str, list[Json]] = {"data": [], "previews": [], "related": []}
     for name, asset in assets.items():
         link = {"href": f"{base}{asset_path(found.product, name)}", "title": text_of(asset.get("title")) or name}
-        link |= without_empty({"type": text_of(asset.get("type")), "length": asset.get("file:size")})
+        link |= omit_empty({"type": text_of(asset.get("type")), "length": asset.get("file:size")})
         is_data = "data" in (asset.get("roles") or ["data"])
         links["previews" if is_picture(asset) else "data" if is_data else "related"].append(link)
     stac = _link(f"{base}{item_path(found.collection, found.ref.id)}", params.GEOJSON, "STAC")
-    return {**without_empty(links), "alternates": stac}
+    return {**omit_empty(links), "alternates": stac}
 
 
 def collection_feature(offered: OfferedCollection, context: CapabilitiesContext) -> Json:
@@ -98,7 +98,7 @@ def collection_feature(offered: OfferedCollection, context: CapabilitiesContext)
         "title": text_in(offered.title, context.language) or offered.id,
         "identifier": offered.id,
         "updated": last or first or BEGINNING,
-        **without_empty({"abstract": abstract, "rights": offered.license, "date": date.strip("/") and date}),
+        **omit_empty({"abstract": abstract, "rights": offered.license, "date": date.strip("/") and date}),
         "links": {
             "search": _link(f"{context.base}{opensearch_path(offered.id)}", OSDD, "Search of its products"),
             "alternates": _link(f"{context.base}{collection_path(offered.id)}", "application/json", "STAC"),
@@ -140,7 +140,7 @@ def page_document(
         "itemsPerPage": query.count,
         "queries": {"request": [dict(query.written)]},
         "properties": {"title": "OpenSearch", "updated": updated, "links": links},
-        **without_empty({"unanswered": unanswered_members(page.unanswered)}),
+        **omit_empty({"unanswered": unanswered_members(page.unanswered)}),
     }
     if media_type == ATOM:
         return _rendered("feed", context, **document, features=features)

@@ -18,10 +18,11 @@ from chronotile.protocols.common.attributes import BY_NAME, Attribute, Form
 from chronotile.protocols.common.links import ATOM
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.box import BBOX
-from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.kvp import choice as one_of
-from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, names_of, text, whole
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, text, whole, whole_up_to
 from chronotile.protocols.common.query.terms import terms_filter
+from chronotile.protocols.common.query.values import choice as one_of
+from chronotile.protocols.common.query.values import number
 
 GEOJSON = "application/geo+json"
 DEFAULT_COUNT, MOST_COUNT = 100, 1_000
@@ -129,7 +130,7 @@ GEOMETRY = custom(
 )
 START = custom("start", "Date or time, before which no product ends", partial(_moment, "start"))
 END = custom("end", "Date or time, after which no product starts", partial(_moment, "end"))
-COUNT = clamped("count", "Products of a page", most=MOST_COUNT, default=DEFAULT_COUNT, least=0)
+COUNT = whole_up_to("count", "Products of a page", most=MOST_COUNT, default=DEFAULT_COUNT, least=0)
 START_INDEX = whole(
     "startIndex", f"Number of the first product, to {MOST_START}; then follow `next`", least=1, default=1
 )
@@ -169,16 +170,16 @@ def search_query(query: Kvp, known: Sequence[Parameter[Any]]) -> SearchQuery:
         LimitExceeded: It requests too much.
     """
     query.check_names(names_of(known))
-    count, start, cursor = COUNT.of(query), START_INDEX.of(query), CURSOR.given(query)
+    count, start, cursor = COUNT.value(query), START_INDEX.value(query), CURSOR.optional(query)
     if cursor is None and start > MOST_START:
         next_ = "follow the link next, which goes on without such a limit"
         raise LimitExceeded("startIndex", allowed=MOST_START, needed=start, alternative=next_, locator="startIndex")
-    first, last = START.given(query), END.given(query)
+    first, last = START.optional(query), END.optional(query)
     span = (first.start if first else DISTANT_PAST, last.end if last else DISTANT_FUTURE)
     if span[1] <= span[0]:
         raise InvalidParameter("end is before start", locator="end")
-    conditions = [node for each in COMPARED if (node := each.given(query)) is not None]
-    collection, uid = COLLECTION.given(query), UID.given(query) or ""
+    conditions = [node for each in COMPARED if (node := each.optional(query)) is not None]
+    collection, uid = COLLECTION.optional(query), UID.optional(query) or ""
     scheme, _, item = uid.removeprefix(URN).partition(":") if uid.startswith(URN) else ("", "", uid)
     if not item:
         scheme, item = "", uid  # of no product
@@ -187,13 +188,13 @@ def search_query(query: Kvp, known: Sequence[Parameter[Any]]) -> SearchQuery:
     search = ItemSearch(
         collections=(collection,) if collection else (),
         ids=(unquote(item) if scheme else item,) if item else (),
-        bbox=BBOX.given(query),
-        geometry=GEOMETRY.given(query),
+        bbox=BBOX.optional(query),
+        geometry=GEOMETRY.optional(query),
         span=TimeSpan(*span) if first or last else None,
         filter=_join("and", conditions) if conditions else None,
         limit=max(count, 1),
         skip=0 if cursor else start - 1,
         cursor=cursor,
     )
-    written = query.written(each for each in names_of(known) if each not in {START_INDEX.name, CURSOR.name})
+    written = query.select(each for each in names_of(known) if each not in {START_INDEX.name, CURSOR.name})
     return SearchQuery(search=search, count=count, start=start, written=written)

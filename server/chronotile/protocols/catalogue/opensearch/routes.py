@@ -23,7 +23,7 @@ from chronotile.protocols.catalogue.opensearch import documents, params
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.item_collections import item_collections
 from chronotile.protocols.common.links import ATOM, OSDD
-from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import FILE, OBJECT
 from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
@@ -36,7 +36,7 @@ async def get_description(request: Request) -> Response:
     """Return what describes the search of all, or of the products of a collection."""
     query, context = _asked(request)
     query.check_names((params.COLLECTION.name,))
-    name = params.COLLECTION.given(query)
+    name = params.COLLECTION.optional(query)
 
     def make() -> bytes:
         collections = {each.id: each for each in item_collections(context.services)}
@@ -49,7 +49,7 @@ async def get_description(request: Request) -> Response:
 
 def _asked(request: Request) -> tuple[Kvp, CapabilitiesContext]:
     query = Kvp(request.query_params.multi_items())
-    services, language = services_of(request), language_of(request, query)
+    services, language = services_of(request), negotiate_language(request, query)
     return query, CapabilitiesContext(services=services, base=base_url(request), language=language)
 
 
@@ -57,7 +57,7 @@ async def _get_page(find: Find, known: Sequence[Parameter[Any]], request: Reques
     """Return a page of what is found."""
     given, context = _asked(request)
     query, is_atom = params.search_query(given, known), "application/atom" in request.headers.get("accept", "")
-    media_type = params.FORMAT.given(given) or (ATOM if is_atom else params.GEOJSON)
+    media_type = params.FORMAT.optional(given) or (ATOM if is_atom else params.GEOJSON)
     document = partial(documents.page_document, url=f"{context.base}{request.url.path}", media_type=media_type)
 
     def make() -> Response:

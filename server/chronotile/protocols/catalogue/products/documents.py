@@ -7,7 +7,7 @@ from uuid import UUID
 from chronotile.core.model.types import Json
 from chronotile.pipeline.products import BINARY, FoundNode, Product, ProductAsset, media_type_of
 from chronotile.protocols.common.links import asset_path, link, product_path
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.readers.products.folders import ProductFolder
 
 JSON = "application/json"
@@ -57,10 +57,10 @@ def product_document(
         "id": str(product.id),
         "collection": product.collection,
         "item": product.item,
-        **without_empty({"datetime": product.when}),
+        **omit_empty({"datetime": product.when}),
         "size": None if None in sizes else sum(sizes),
         "nodes": nodes,
-        **without_empty({"withheld": list(product.withheld)}),
+        **omit_empty({"withheld": list(product.withheld)}),
         "links": [
             link("self", f"{url}/nodes", JSON, "This document"),
             link("enclosure", url, BINARY, "The whole product"),
@@ -92,10 +92,10 @@ def _asset_json(
             "type": "file" if is_elsewhere else "missing",
             "size": asset.size if is_elsewhere else None,
             "media_type": media_type,
-            **without_empty({"checksum": dict(asset.checksums)}),
+            **omit_empty({"checksum": dict(asset.checksums)}),
             "links": [link("enclosure", url, media_type, "The file")],
         }
-    return {**document, "name": asset.name, **without_empty({"title": asset.title})}
+    return {**document, "name": asset.name, **omit_empty({"title": asset.title})}
 
 
 def _node_json(product: UUID, found: FoundNode, checksums: Mapping[str, str], base: str) -> Json:
@@ -110,6 +110,6 @@ def _node_json(product: UUID, found: FoundNode, checksums: Mapping[str, str], ba
         "type": "folder" if is_folder else "file",
         "size": None if isinstance(found.node, ProductFolder) else found.node.size,
         "media_type": found.media_type,
-        **without_empty({"checksum": dict(checksums)}),
+        **omit_empty({"checksum": dict(checksums)}),
         "links": links,
     }

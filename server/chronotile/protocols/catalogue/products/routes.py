@@ -89,8 +89,8 @@ def product_query(request: Request, known: Sequence[Parameter[object]] = OF_PROD
     """
     query = Kvp(request.query_params.multi_items())
     query.check_names(names_of(known))
-    has_checksum = CHECKSUM.of(query)
-    return ProductQuery(is_document=has_checksum or FORMAT.of(query) == "json", has_checksum=has_checksum)
+    has_checksum = CHECKSUM.value(query)
+    return ProductQuery(is_document=has_checksum or FORMAT.value(query) == "json", has_checksum=has_checksum)
 
 
 # Threads for downloads: taken for one part at a time, those of other servers apart from those of this machine.

@@ -41,10 +41,10 @@ from chronotile.protocols.common.extent import box_of, interval_of
 from chronotile.protocols.common.item_collections import item_collections
 from chronotile.protocols.common.links import ATOM, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.protocols.common.query.box import BBOX
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, clamped, names_of, text
+from chronotile.protocols.common.query.parameter import Parameter, names_of, text, whole_up_to
 
 OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 CATALOG_ID = "chronotile"
@@ -214,15 +214,15 @@ def collection_document(offered: OfferedCollection, context: StacContext) -> Jso
         "description": with_licence(description, licence),
         "keywords": list(offered.keywords),
         "language": language,
-        **without_empty({"languages": [each for each in service.languages if each != language]}),
+        **omit_empty({"languages": [each for each in service.languages if each != language]}),
         "license": licence.stac,
         "providers": [{"name": host, "roles": ["host"], "url": context.base}] if host else [],
-        **without_empty({"attribution": offered.attribution}),
+        **omit_empty({"attribution": offered.attribution}),
         "extent": {"spatial": {"bbox": [list(box_of(offered))]}, "temporal": {"interval": [interval_of(offered)]}},
         "summaries": summaries,
         "item_assets": _item_assets(offered, language),
         **cube,
-        **without_empty({"renders": drawn}),
+        **omit_empty({"renders": drawn}),
         "links": links,
         "assets": _assets(offered, context),
     }
@@ -232,7 +232,7 @@ def _summaries(offered: OfferedCollection) -> Json:
     grids = {layer.main_variable.grid: None for layer in offered.layers if not layer.main_variable.is_mosaic}
     codes = {grid.crs.name: None for grid in grids if grid.crs.uri is not None}
     sizes = sorted({ground_resolution(grid) for grid in grids})
-    return without_empty({"proj:code": list(codes), "gsd": sizes})
+    return omit_empty({"proj:code": list(codes), "gsd": sizes})
 
 
 def _item_assets(offered: OfferedCollection, language: str) -> Json:
@@ -292,7 +292,7 @@ MOST_TERMS = 20
 
 
 Q = text("q", "Words, of which with commas between them any has to be in title, description, keywords or id")
-LIMIT = clamped("limit", "Collections of a page", most=MOST_COLLECTIONS, default=DEFAULT_COLLECTIONS)
+LIMIT = whole_up_to("limit", "Collections of a page", most=MOST_COLLECTIONS, default=DEFAULT_COLLECTIONS)
 OF_COLLECTIONS: tuple[Parameter[object], ...] = (BBOX, DATETIME, Q, LIMIT, CURSOR)
 
 
@@ -331,15 +331,15 @@ def collection_search_of(query: Kvp) -> CollectionSearch:
         InvalidParameter: A parameter is not accepted.
     """
     query.check_spelling((*names_of(OF_COLLECTIONS), "lang"))
-    terms = tuple(each.strip().lower() for each in (Q.given(query) or "").split(",") if each.strip())
+    terms = tuple(each.strip().lower() for each in (Q.optional(query) or "").split(",") if each.strip())
     if len(terms) > MOST_TERMS:
         raise InvalidParameter(f"q has {len(terms)} words; at most {MOST_TERMS} are accepted", locator="q")
     return CollectionSearch(
-        box=BBOX.given(query),
-        span=DATETIME.given(query),
+        box=BBOX.optional(query),
+        span=DATETIME.optional(query),
         terms=terms,
-        limit=LIMIT.of(query),
-        cursor=CURSOR.given(query),
+        limit=LIMIT.value(query),
+        cursor=CURSOR.optional(query),
     )
 
 

@@ -14,7 +14,7 @@ from chronotile.pipeline.search.search_items import listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.item_collections import unopened_collection
 from chronotile.protocols.common.links import collection_path, link
-from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     BOX,
@@ -133,7 +133,9 @@ def stac_context(request: Request, query: Kvp) -> StacContext:
     Raises:
         InvalidParameter: `lang` is not one of the service's languages.
     """
-    return StacContext(services=services_of(request), base=base_url(request), language=language_of(request, query))
+    return StacContext(
+        services=services_of(request), base=base_url(request), language=negotiate_language(request, query)
+    )
 
 
 def has_layers(collection: str, context: StacContext) -> bool:

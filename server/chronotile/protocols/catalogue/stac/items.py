@@ -36,8 +36,8 @@ from chronotile.protocols.catalogue.stac.extensions import (
     store_asset,
 )
 from chronotile.protocols.catalogue.stac.params import StacSearch
-from chronotile.protocols.common.links import asset_path, link, quoted
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.links import asset_path, link, quote_segment
+from chronotile.protocols.common.openapi import omit_empty
 
 MOST_LAYERS = 8
 """Layers of a collection that each item links to; the collection has all."""
@@ -91,7 +91,7 @@ class _OfCollection:
         assets, base, instant = document["assets"], self._context.base, found.ref.instant
         files = base + asset_path(found.product, "")
         for name, asset in assets.items():
-            asset["href"] = files + quoted(name)
+            asset["href"] = files + quote_segment(name)
         computed = [each for each in self._computed if each.is_wanted(assets) and each.links.shows(instant)]
         for each in computed:
             assets |= each.assets(instant)
@@ -176,7 +176,7 @@ def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearc
         "context": context if page.matched is None else {**context, "matched": page.matched},
         "features": features,
     }
-    return document | without_empty({"unanswered": unanswered_members(page.unanswered)})
+    return document | omit_empty({"unanswered": unanswered_members(page.unanswered)})
 
 
 class PageLinks:

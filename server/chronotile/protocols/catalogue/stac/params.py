@@ -21,8 +21,9 @@ from chronotile.core.model.types import Json
 from chronotile.http.problems import problem_response
 from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, enum_of
 from chronotile.protocols.common.query.box import BBOX, box_of
-from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, choice, custom, names_of, text
+from chronotile.protocols.common.query.values import integer
 
 DEFAULT_ITEMS = 10
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -311,14 +312,14 @@ def search_of_query(query: Kvp, *, collection: str | None = None) -> StacSearch:
         InvalidParameter: A parameter is not accepted.
     """
     query.check_spelling(names_of(OF_SEARCH if collection is None else OF_ITEMS))
-    fields = FIELDS.given(query) if query.optional("fields") else None
+    fields = FIELDS.optional(query) if query.optional("fields") else None
     if "fields" in query and fields is None:
         fields = fields_of_text("")
     items = ItemSearch(
         **_place_of(query, collection),
-        sort=SORTBY.given(query) or (),
-        limit=LIMIT.of(query),
-        cursor=CURSOR.given(query),
+        sort=SORTBY.optional(query) or (),
+        limit=LIMIT.value(query),
+        cursor=CURSOR.optional(query),
     )
     return StacSearch(items=items, fields=fields)
 
@@ -386,21 +387,21 @@ def counted_members(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _place_of(query: Kvp, collection: str | None) -> dict[str, Any]:
-    box = BBOX.given(query)
-    geometry = INTERSECTS.given(query) if collection is None else None
+    box = BBOX.optional(query)
+    geometry = INTERSECTS.optional(query) if collection is None else None
     check_place(box, geometry)
     return {
-        "collections": (collection,) if collection is not None else COLLECTIONS.given(query) or (),
-        "ids": IDS.given(query) or (),
+        "collections": (collection,) if collection is not None else COLLECTIONS.optional(query) or (),
+        "ids": IDS.optional(query) or (),
         "bbox": box,
         "geometry": geometry,
-        "span": DATETIME.given(query),
+        "span": DATETIME.optional(query),
         "filter": _filter(query),
     }
 
 
 def _filter(query: Kvp) -> Mapping[str, Any] | None:
-    given, crs, language = FILTER.given(query), FILTER_CRS.given(query), FILTER_LANG.of(query)
+    given, crs, language = FILTER.optional(query), FILTER_CRS.optional(query), FILTER_LANG.value(query)
     check_filter_crs(crs)
     if given is None:
         return None

@@ -41,7 +41,7 @@ from chronotile.protocols.catalogue.stac.context import (
 )
 from chronotile.protocols.catalogue.stac.items import ItemDocuments, PageLinks, PostedPageLinks, page_of
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of, without_empty
+from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of, omit_empty
 from chronotile.protocols.common.operation import Described, Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter
@@ -106,7 +106,7 @@ async def get_aggregate(request: Request) -> Response:
     url, collection = _subject(request, context)
 
     def count() -> Answer:
-        search, names = params.counted_of_query(query, collection=collection), params.AGGREGATIONS.given(query) or ()
+        search, names = params.counted_of_query(query, collection=collection), params.AGGREGATIONS.optional(query) or ()
         return aggregate(search, check_names(names), url, context)
 
     content, unanswered = await run(request, SEARCHES, count)
@@ -194,7 +194,7 @@ def aggregate(search: ItemSearch, names: Sequence[str], url: str, context: StacC
         "aggregations": [{**each, **found[str(each["name"])]()} for each in OFFERED if each["name"] in names],
         "links": [link("self", f"{url}/aggregate", JSON_TYPE), context.root_link],
     }
-    return orjson.dumps(document | without_empty({"unanswered": unanswered_members(unanswered)})), unanswered
+    return orjson.dumps(document | omit_empty({"unanswered": unanswered_members(unanswered)})), unanswered
 
 
 class _Values:

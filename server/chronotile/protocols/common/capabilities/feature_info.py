@@ -1,4 +1,4 @@
-"""What layers show at a place, in the formats that WMS and WMTS clients ask GetFeatureInfo for."""
+"""GetFeatureInfo answers of WMS and WMTS: values of layers at a point, in all formats."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ from chronotile.core.model.request import Point
 from chronotile.core.model.types import AnyArray
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.identify import InfoFormat
-from chronotile.protocols.common.query.kvp import integer
+from chronotile.protocols.common.query.values import integer
 from chronotile.protocols.common.xml import render_xml
 
 Scalar = str | float | bool | None
 Properties = dict[str, Scalar | list[Scalar]]
-Writer = Callable[[Sequence[Identified]], bytes]
+InfoEncoder = Callable[[Sequence[Identified]], bytes]
 
 GML_3_1_1, GML_3_2 = "http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]")
@@ -30,47 +30,47 @@ NOTHING = "nothing: the place is outside the layer"
 
 
 class NumberText(str):
-    """A number, as all formats have it."""
+    """Text of a number, the same in all formats."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceInfo:
-    """A layer with what it shows, as documents list it; empty outside the layer."""
+    """Values of a layer at a point; `properties` are empty outside the layer."""
 
     layer: str
     title: str
     longitude: float
     latitude: float
-    """Of the cell's centre."""
+    """Centre of the cell."""
     properties: Properties
-    """Of the newest time that has a value: what a map of all the requested times shows."""
+    """Values of the newest time that has some, as in a map of all requested times."""
     columns: tuple[str, ...] = ()
     """Names of the columns of `rows`."""
     rows: tuple[tuple[Scalar, ...], ...] = ()
-    """One per time, where a list or an interval was requested."""
+    """One row per time, if a list or an interval was requested."""
 
 
-def place_info(found: Identified) -> PlaceInfo:
-    """Return the properties of a layer: the same names in every format."""
-    if not found.cells:
-        return PlaceInfo(found.layer, found.title, found.longitude, found.latitude, {})
-    longitude, latitude = found.cells[0].centre
-    shown = _shown(found)
-    columns = dict(_columns(found))
-    properties: Properties = {"layer": found.layer, "title": found.title, "style": found.style}
-    properties |= {name: column[shown] for name, column in columns.items()}
-    properties |= {f"units{behind}": cell.units for cell, behind in _named(found)}
-    rows = tuple(zip(*columns.values(), strict=True)) if found.is_series else ()
-    return PlaceInfo(found.layer, found.title, longitude, latitude, properties, tuple(columns), rows)
+def place_info(identified: Identified) -> PlaceInfo:
+    """Return the properties of a layer; their names are the same in every format."""
+    if not identified.cells:
+        return PlaceInfo(identified.layer, identified.title, identified.longitude, identified.latitude, {})
+    longitude, latitude = identified.cells[0].centre
+    index = _newest_valid_index(identified)
+    columns = dict(_columns(identified))
+    properties: Properties = {"layer": identified.layer, "title": identified.title, "style": identified.style}
+    properties |= {name: column[index] for name, column in columns.items()}
+    properties |= {f"units{suffix}": cell.units for cell, suffix in _cells_with_suffix(identified)}
+    rows = tuple(zip(*columns.values(), strict=True)) if identified.is_series else ()
+    return PlaceInfo(identified.layer, identified.title, longitude, latitude, properties, tuple(columns), rows)
 
 
 def info_format(media_type: str, *, locator: str) -> InfoFormat:
-    """Return the format of that media type, whose parameters and case are of no account.
+    """Return the format of a media type; its parameters and case are ignored.
 
     Raises:
-        UnsupportedFormat: It is not offered.
+        UnsupportedFormat: The media type is not offered.
     """
     name = media_type.partition(";")[0].strip().lower()
     if name not in INFO_FORMATS:
@@ -79,56 +79,56 @@ def info_format(media_type: str, *, locator: str) -> InfoFormat:
     return InfoFormat(media_type=name, encode=INFO_FORMATS[name])
 
 
-def pixel_place(text: str, size: int, *, locator: str) -> int:
-    """Return the column or row that a text names, of `size` of them.
+def parse_pixel_index(text: str, size: int, *, locator: str) -> int:
+    """Return a column or row, from 0 to `size` - 1.
 
     Raises:
-        InvalidParameter: It is not a number, or none of theirs.
+        InvalidParameter: It is not a whole number, or out of range.
     """
-    place = integer(text, locator=locator)
-    if not 0 <= place < size:
+    index = integer(text, locator=locator)
+    if not 0 <= index < size:
         raise InvalidParameter(f"{locator} must be from 0 to {size - 1}, got {text[:MAX_SHOWN]}", locator=locator)
-    return place
+    return index
 
 
 def pixel_point(grid: Grid, column: int, row: int) -> Point:
-    """Return the centre of a pixel, counted from the north-west: the place whose cell a picture shows there."""
+    """Return the centre of a pixel, counted from the north-west; a picture shows the cell at this point."""
     columns, rows = np.array([column + 0.5]), np.array([row + 0.5])
     return Point(x=float(grid.x_of(columns)[0]), y=float(grid.y_of(rows)[0]), crs=grid.crs)
 
 
-def _shown(found: Identified) -> int:
+def _newest_valid_index(identified: Identified) -> int:
     # The newest time at which all variables have a value, else the newest.
-    valid = np.all([~np.isnan(cell.values) for cell in found.cells], axis=0)
-    return int(np.flatnonzero(valid)[-1]) if valid.any() else len(found.times) - 1
+    valid = np.all([~np.isnan(cell.values) for cell in identified.cells], axis=0)
+    return int(np.flatnonzero(valid)[-1]) if valid.any() else len(identified.times) - 1
 
 
-def _columns(found: Identified) -> Iterator[tuple[str, list[Scalar]]]:
-    """What there is of each time; of a composite, the variable's name stands behind that of the column."""
-    yield "time", [*format_instants(found.times)]
-    for cell, behind in _named(found):
-        yield f"value{behind}", _numbers(text_values(cell.values, cell.encoding))
+def _columns(identified: Identified) -> Iterator[tuple[str, list[Scalar]]]:
+    """Yield the columns of the table; names of a composite end with the name of the variable."""
+    yield "time", [*format_instants(identified.times)]
+    for cell, suffix in _cells_with_suffix(identified):
+        yield f"value{suffix}", _numbers(text_values(cell.values, cell.encoding))
         numbers = zip(_numbers(cell.numbers), cell.reasons, strict=True)
-        yield f"number{behind}", [None if reason == REASON_UNREADABLE else number for number, reason in numbers]
+        yield f"number{suffix}", [None if reason == REASON_UNREADABLE else number for number, reason in numbers]
         if any(cell.labels):
-            yield f"label{behind}", [*cell.labels]
-        yield f"reason{behind}", [*cell.reasons]
+            yield f"label{suffix}", [*cell.labels]
+        yield f"reason{suffix}", [*cell.reasons]
         if cell.dates is not None:
-            yield f"dates{behind}", [cell.dates]
-    yield "colour", [colour.hex if colour.alpha else "transparent" for colour in found.colours]
+            yield f"dates{suffix}", [cell.dates]
+    yield "colour", [colour.hex if colour.alpha else "transparent" for colour in identified.colours]
 
 
 def _numbers(numbers: AnyArray) -> list[Scalar]:
     return [NumberText(text) if text else None for text in number_texts(numbers)]
 
 
-def _named(found: Identified) -> Iterator[tuple[CellSeries, str]]:
-    for cell in found.cells:
-        yield cell, "" if len(found.cells) == 1 else f"_{cell.variable}"
+def _cells_with_suffix(identified: Identified) -> Iterator[tuple[CellSeries, str]]:
+    for cell in identified.cells:
+        yield cell, "" if len(identified.cells) == 1 else f"_{cell.variable}"
 
 
-def _json(found: Sequence[Identified]) -> bytes:
-    """A GeoJSON feature collection (RFC 7946), one feature a layer that has a cell there."""
+def _json(layers: Sequence[Identified]) -> bytes:
+    """Return a GeoJSON feature collection (RFC 7946) with one feature per layer that has a cell at the point."""
     features = [
         {
             "type": "Feature",
@@ -136,7 +136,7 @@ def _json(found: Sequence[Identified]) -> bytes:
             "geometry": {"type": "Point", "coordinates": [info.longitude, info.latitude]},
             "properties": info.properties | _series(info),
         }
-        for info in [place_info(each) for each in found]
+        for info in [place_info(layer) for layer in layers]
         if info.properties
     ]
     document = {"type": "FeatureCollection", "features": features}
@@ -146,14 +146,14 @@ def _json(found: Sequence[Identified]) -> bytes:
 
 
 def _series(info: PlaceInfo) -> Properties:
-    """Lists along time, each under the plural of its column."""
+    """Return lists along time, named by the plural of their column."""
     if not info.rows:
         return {}
     return {f"{name}s": list(column) for name, column in zip(info.columns, zip(*info.rows, strict=True), strict=True)}
 
 
-def _text(found: Sequence[Identified]) -> bytes:
-    return "\n".join(line for each in found for line in _lines(place_info(each))).encode()
+def _text(layers: Sequence[Identified]) -> bytes:
+    return "\n".join(line for layer in layers for line in _lines(place_info(layer))).encode()
 
 
 def _lines(info: PlaceInfo) -> Iterator[str]:
@@ -173,27 +173,29 @@ def _lines(info: PlaceInfo) -> Iterator[str]:
 
 
 def _one_line(text: str) -> str:
-    # No title can look like a line of its own.
+    # A title cannot imitate a separate line.
     return " ".join(text.split())
 
 
-def _html(found: Sequence[Identified]) -> bytes:
-    return render_xml("common/templates/feature_info.html", infos=[place_info(each) for each in found], nothing=NOTHING)
+def _html(layers: Sequence[Identified]) -> bytes:
+    return render_xml(
+        "common/templates/feature_info.html", infos=[place_info(layer) for layer in layers], nothing=NOTHING
+    )
 
 
-def _gml(found: Sequence[Identified], *, namespace: str) -> bytes:
-    """A feature collection of GML, one feature a layer that has a cell there."""
+def _gml(layers: Sequence[Identified], *, namespace: str) -> bytes:
+    """Return a GML feature collection with one feature per layer that has a cell at the point."""
     return render_xml(
         "common/templates/feature_info_gml.xml",
-        infos=[place_info(each) for each in found],
+        infos=[place_info(layer) for layer in layers],
         namespace=namespace,
-        # A column's name begins with a letter; the variable in it may have anything.
+        # Names of columns start with a letter; the variable in them may contain any character.
         xml_name=partial(_NO_NAME.sub, "_"),
         zip=zip,
     )
 
 
-INFO_FORMATS: Mapping[str, Writer] = {
+INFO_FORMATS: Mapping[str, InfoEncoder] = {
     "text/plain": _text,
     "text/html": _html,
     "application/json": _json,
@@ -202,5 +204,4 @@ INFO_FORMATS: Mapping[str, Writer] = {
     "application/vnd.ogc.gml/3.1.1": partial(_gml, namespace=GML_3_1_1),
     "application/vnd.ogc.gml": partial(_gml, namespace=GML_3_1_1),
 }
-"""Media types in the order of the capabilities: of several for features QGIS takes the last, and GML 3.1.1 is the one
-that all its versions read."""
+"""Media types in the order of capabilities: QGIS uses the last one for features; all versions read GML 3.1.1."""

@@ -1,4 +1,8 @@
-"""A layer's times as the capabilities of WMS and WMTS list them."""
+"""Times of a layer in WMS and WMTS capabilities.
+
+Every client understands listed instants. Long regular series become intervals with a period (`start/end/period`), and
+irregular series are cut to their last times.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +14,6 @@ import numpy as np
 from chronotile.catalog.resolve_times import default_index, fills_gaps_on_maps, resolve_picture_times
 from chronotile.core.errors import MissingTime, TimeNotAvailable
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.time.instants import (
     ABSENT,
     LATEST,
@@ -28,79 +31,78 @@ from chronotile.core.model.types import Instant, InstantArray
 from chronotile.pipeline.encoders.document_parts import format_instants
 
 MAX_LISTED = 1000
-"""Times up to which each stands for itself, which every client understands."""
+"""Limit of listed values per layer."""
 
 LEAST_LISTED = 4
-"""Values that a layer lists however many layers there are."""
+"""Values that a layer may list even in a large document."""
 
 DOCUMENT_BYTES, LAYER_BYTES, VALUE_BYTES = 1_000_000, 1_700, 26
-"""What a document should stay below, and what a layer and one of its times take of it."""
+"""Target size of a document, and estimated sizes of a layer without times and of one time."""
 
 SHORTEST_RUN, LONGEST_RUN = 4, 366
-"""Times that one interval with period stands for. A client may send it back: a year of tiles is within the limits."""
+"""Times in one interval with period. Clients may request it whole: a year of tiles is within the limits."""
 
 LEAST_REGULAR = 3
-"""Times of a layer that are an interval where all are regular."""
+"""Times of a regular layer from which they become an interval."""
 
 LEAST_RUNS = 16
-"""Intervals that a layer may have even where it may list fewer times: they are worth their room."""
+"""Intervals that a layer may have even if it may list fewer times."""
 
 MAX_PHASES = 3
-"""Series that go on month by month and are listed one after the other: dekads begin on days 1, 11 and 21."""
+"""Monthly series that are listed one after the other; dekads start on days 1, 11 and 21."""
 
 
-GAPS_SEEN = 14
-"""Number of last times whose gaps give the interval between dates: more than a year of months."""
+RECENT_TIMES = 14
+"""Number of last times whose gaps count: more than a year of months."""
 
 MISSED_GAPS = 3
-"""Gaps as long as the longest of those that may pass until data no longer count as updated."""
+"""Longest gaps that may pass until data count as no longer updated."""
 
 LEAST_RECENT_NS = 31 * 86_400 * 10**9
-"""Age in nanoseconds up to which data are recent, whatever the interval between dates."""
+"""Age up to which data are recent whatever their gaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeExtent:
-    """What the capabilities say of time (WMS 1.3.0 Annex C.2, WMTS 1.0.0 §7.1.1.2)."""
+    """The time dimension of a layer (WMS 1.3.0 Annex C.2, WMTS 1.0.0 §7.1.1.2)."""
 
     values: tuple[str, ...]
-    """Instants and intervals with period; each is accepted as a value."""
+    """Instants and intervals with period; requests may contain any of them."""
     extent: tuple[str, ...]
-    """The same times, but as intervals with period wherever all are regular, however few they are."""
+    """The same times; regular ones as intervals with period, even if they are few."""
     default: str | None
     newest: str | None
-    """What `current` means; `None` where it is not accepted."""
+    """Meaning of `current`; `None` if it is not accepted."""
     is_current: bool
-    """Whether data are still updated, so that `current` is advertised: the newest time is not long ago."""
+    """Whether the newest time is recent, so that `current` is advertised."""
     is_nearest: bool
-    """Whether another time may replace one that the layer does not have."""
+    """Whether the nearest time replaces a missing one."""
     first: str
     last: str
     count: int
-    """Times that the layer has."""
+    """Number of times of the layer."""
     is_whole: bool
-    """Whether `values` are all of them, or only the last."""
+    """Whether `values` contain all times, not only the last."""
 
 
 def most_listed_times(layer_count: int, *, layer_bytes: int = LAYER_BYTES) -> int:
-    """Return how many values each layer may list in a document of that many layers of `layer_bytes` without times."""
-    share = (DOCUMENT_BYTES // max(1, layer_count) - layer_bytes) // VALUE_BYTES
-    return min(MAX_LISTED, max(LEAST_LISTED, share))
+    """Return the number of values that each layer may list in a document of `layer_count` layers."""
+    count = (DOCUMENT_BYTES // max(1, layer_count) - layer_bytes) // VALUE_BYTES
+    return min(MAX_LISTED, max(LEAST_LISTED, count))
 
 
 def time_extent(
     layer: Layer, now: Instant, *, limit: int = MAX_LISTED, requested: TimeSelection = ABSENT
 ) -> TimeExtent | None:
-    """Return the extent of a layer's times in about `limit` values, or `None` for a layer without time.
+    """Return the time dimension of a layer in about `limit` values, or `None` without times.
 
-    More times than that become intervals with a period where they are regular; else only the last ones are listed.
-    The default is the newest time that a map has for `requested`; where it has none, the layer's own.
+    The default is the newest time that a map shows for `requested`, else the usual default of the layer.
     """
     domain = layer.times
     if len(domain) == 0:
         return None
-    write = _writer(domain)
-    default, newest = _at_request(layer, requested, now) or _default(layer, now), _newest(layer, now)
+    write = _formatter(domain)
+    default, newest = _requested_default(layer, requested, now) or _default(layer, now), _newest(layer, now)
     values = _whole(domain, limit, write)
     is_whole = values is not None
     if values is None:
@@ -121,14 +123,14 @@ def time_extent(
 
 
 def time_text(instant: Instant, domain: TimeDomain) -> str:
-    """Return an instant as it is listed: a day where all times of the layer begin at midnight."""
-    return _writer(domain)(instant)
+    """Return the text of an instant; only the day if all times of the layer are at midnight."""
+    return _formatter(domain)(instant)
 
 
 def stand_in_default(layer: Layer, now: Instant) -> Instant | None:
-    """Return the Default that WMTS requests where the layer has none: its newest time, or else its first.
+    """Return a Default for WMTS, which requires one: the newest time, else the first.
 
-    `None` where the layer has one.
+    `None` if the layer has a default.
     """
     if _default(layer, now) is not None:
         return None
@@ -136,12 +138,12 @@ def stand_in_default(layer: Layer, now: Instant) -> Instant | None:
     return cast("Instant", layer.times.instants[0]) if newest is None else newest
 
 
-def _at_request(layer: Layer, requested: TimeSelection, now: Instant) -> Instant | None:
+def _requested_default(layer: Layer, requested: TimeSelection, now: Instant) -> Instant | None:
     try:
-        found = resolve_picture_times(layer, requested, now=now, fills_gaps=True)
+        times = resolve_picture_times(layer, requested, now=now, fills_gaps=True)
     except (MissingTime, TimeNotAvailable):
         return None
-    return cast("Instant", layer.times.instants[found.indexes[-1]])
+    return cast("Instant", layer.times.instants[times.indexes[-1]])
 
 
 def _default(layer: Layer, now: Instant) -> Instant | None:
@@ -152,7 +154,6 @@ def _default(layer: Layer, now: Instant) -> Instant | None:
 
 
 def _newest(layer: Layer, now: Instant) -> Instant | None:
-    """What `current` means."""
     try:
         return cast("Instant", layer.times.instants[resolve_picture_times(layer, LATEST, now=now).indexes[-1]])
     except MissingTime:
@@ -160,57 +161,57 @@ def _newest(layer: Layer, now: Instant) -> Instant | None:
 
 
 def _is_recent(newest: Instant, domain: TimeDomain, now: Instant) -> bool:
-    """Whether the next time may still be to come: no more than a few of the last gaps have passed.
+    """Return whether the next time may still come: at most a few of the longest recent gaps have passed.
 
-    By whole days, so that documents are the same all day, from any process.
+    Compares whole days, so that documents of all processes are equal during a day.
     """
-    seen = _nanoseconds(domain.instants[-GAPS_SEEN:])
-    longest = max((later - earlier for earlier, later in pairwise(seen)), default=0)
+    recent = _nanoseconds(domain.instants[-RECENT_TIMES:])
+    longest = max((later - earlier for earlier, later in pairwise(recent)), default=0)
     (today, last) = _nanoseconds(np.array([now.astype("datetime64[D]"), newest], dtype="datetime64[ns]"))
     return today - last <= max(LEAST_RECENT_NS, MISSED_GAPS * longest)
 
 
 def _nanoseconds(instants: InstantArray) -> list[int]:
-    # Since 1970, in numbers of Python: centuries between two times are more than numpy's nanoseconds hold.
+    # Python integers: a difference of centuries overflows int64 nanoseconds.
     numbers: list[int] = instants.astype(np.int64).tolist()
     return numbers
 
 
-def _writer(domain: TimeDomain) -> Callable[[Instant], str]:
+def _formatter(domain: TimeDomain) -> Callable[[Instant], str]:
     return format_day if domain.has_day_precision else format_instant
 
 
 def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> tuple[str, ...] | None:
-    """All times in at most `limit` values, or `None` where that cannot be done."""
+    """Return all times in at most `limit` values, or `None` if they need more."""
     if len(domain) <= limit:
         return _texts(domain.instants, write)
     most = max(limit, LEAST_RUNS)
-    ways = [[find_steps(each) for each in series] for series in _phases(domain.instants)]
-    possible = [way for way in ways if sum(each.fewest for each in way) <= most]
-    written = [tuple(islice(chain.from_iterable(_runs(each, write) for each in way), most + 1)) for way in possible]
-    shortest = min(written, key=len, default=())
+    splits = [[find_steps(series) for series in split] for split in _phases(domain.instants)]
+    short_splits = [split for split in splits if sum(steps.fewest for steps in split) <= most]
+    texts = [tuple(islice(chain.from_iterable(_runs(s, write) for s in split), most + 1)) for split in short_splits]
+    shortest = min(texts, key=len, default=())
     return shortest if 0 < len(shortest) <= most else None
 
 
 def _regular(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> tuple[str, ...]:
-    """All times as intervals with period; nothing where they are not regular, or take more than `limit` values."""
+    """Return all times as intervals with period; empty if they are irregular or need more than `limit` values."""
     if len(domain) < LEAST_REGULAR:
         return ()
-    found = find_steps(domain.instants)
-    if np.any(found.steps != found.steps[0]):
+    stepped = find_steps(domain.instants)
+    if np.any(stepped.steps != stepped.steps[0]):
         return ()
-    runs = tuple(islice(_runs(found, write, shortest=LEAST_REGULAR), limit + 1))
+    runs = tuple(islice(_runs(stepped, write, shortest=LEAST_REGULAR), limit + 1))
     return runs if len(runs) <= limit else ()
 
 
 def _texts(instants: InstantArray, write: Callable[[Instant], str]) -> tuple[str, ...]:
-    # As `write` does, ten times as fast.
+    # Ten times as fast as calling `write` per instant.
     texts = [text or "" for text in format_instants(instants)]
     return tuple(text[:10] for text in texts) if write is format_day else tuple(texts)
 
 
 def _phases(instants: InstantArray) -> Iterator[list[InstantArray]]:
-    """Yield ways to take series apart: not at all, and by their place in the month where it has few."""
+    """Yield ways to split a series: not at all, and by day of the month if few days occur."""
     yield [instants]
     places = of_month(instants)
     phases = np.unique(places[: MAX_PHASES + 1])
@@ -219,14 +220,14 @@ def _phases(instants: InstantArray) -> Iterator[list[InstantArray]]:
 
 
 def _runs(along: Stepped, write: Callable[[Instant], str], *, shortest: int = SHORTEST_RUN) -> Iterator[str]:
-    """Regular stretches become `start/end/period` (WMS 1.3.0 Annex C.3.2), what lies between them is listed."""
+    """Yield regular runs as `start/end/period` (WMS 1.3.0 Annex C.3.2), and the times between them."""
     instants, steps = along.instants, along.steps
     changes = np.append(np.flatnonzero(differences(steps)) + 1, len(steps))
     start = 0
     while start < len(instants):
         end = start
         if start < len(steps):
-            # Up to the step that differs, and no longer than a run may be.
+            # To the next different step, within the longest run.
             same_until = int(changes[np.searchsorted(changes, start, side="right")])
             end = min(same_until, start + LONGEST_RUN - 1)
         is_run = end - start + 1 >= shortest
@@ -235,31 +236,3 @@ def _runs(along: Stepped, write: Callable[[Instant], str], *, shortest: int = SH
             end = start
         yield write(instants[start]) if period is None else f"{write(instants[start])}/{write(instants[end])}/{period}"
         start = end + 1
-
-
-MAX_TIMES_LISTED = 16
-"""Times that a warning lists; more are given as the interval they lie in."""
-
-
-def value_warning(what: str, instants: tuple[Instant, ...], domain: TimeDomain, *, of: str = "time") -> str:
-    """Return the header that names the times used.
-
-    Args:
-        what: `default` or `nearest`.
-        instants: Newest first.
-        domain: Of the layer, whose times they are.
-        of: The parameter in place of whose value they are used.
-    """
-    texts = [time_text(instant, domain) for instant in reversed(instants)]
-    named = ",".join(texts) if len(texts) <= MAX_TIMES_LISTED else f"{texts[0]}/{texts[-1]}"
-    return f"99 {what.capitalize()} value used: {of}={named} ISO8601"
-
-
-def nearest_warnings(used: TimeUsed, domain: TimeDomain) -> list[str]:
-    """Return the headers of an answer in which other times are used than those requested."""
-    warnings = []
-    if used.instants and used.substitution == "nearest":
-        warnings.append(value_warning("nearest", used.instants, domain))
-    if used.base_substitution == "nearest":
-        warnings.append(value_warning("nearest", used.base, domain, of="difference"))
-    return warnings

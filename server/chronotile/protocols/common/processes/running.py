@@ -33,16 +33,15 @@ from chronotile.jobs.queue.job_folder import ResultFiles, remove_on_failure
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.processes.execution import (
+from chronotile.protocols.common.processes.execution import execution_of, execution_offer
+from chronotile.protocols.common.processes.media_types import JSON
+from chronotile.protocols.common.processes.references import (
     Reference,
-    execution_of,
-    execution_offer,
     fetch_all,
     hosts_of,
     references_of,
-    with_values,
+    replace_references,
 )
-from chronotile.protocols.common.processes.media_types import JSON
 from chronotile.protocols.common.processes.results import (
     Results,
     is_referenced,
@@ -81,7 +80,9 @@ async def read_execution(request: Request, process: Process, read: Callable[[], 
         )
 
     def check() -> Execution:
-        return execution_of(process, {**members, "inputs": with_values(process, members["inputs"], references, found)})
+        return execution_of(
+            process, {**members, "inputs": replace_references(process, members["inputs"], references, found)}
+        )
 
     return await run(request, JOBS, check), members
 

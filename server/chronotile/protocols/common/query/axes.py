@@ -1,4 +1,4 @@
-"""How requests for coverages name axes and interpolations, and lists such as `Lat(40:50),Lon(10:20)`."""
+"""Axes and interpolations of coverage requests, and lists such as `Lat(40:50),Lon(10:20)`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,43 +8,42 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Resampling
 from chronotile.protocols.common.query.kvp import Kvp
 
-Axis = Literal["x", "y", "time"]
+CoverageAxis = Literal["x", "y", "time"]
 
-GEOGRAPHIC: dict[str, Axis] = {"lat": "y", "latitude": "y", "lon": "x", "long": "x", "longitude": "x"}
-PROJECTED: dict[str, Axis] = {"x": "x", "y": "y", "e": "x", "n": "y", "easting": "x", "northing": "y"}
+GEOGRAPHIC: dict[str, CoverageAxis] = {"lat": "y", "latitude": "y", "lon": "x", "long": "x", "longitude": "x"}
+PROJECTED: dict[str, CoverageAxis] = {"x": "x", "y": "y", "e": "x", "n": "y", "easting": "x", "northing": "y"}
 """Axes by their names in lower case (OGC 19-087 /req/subsetting/subset E, /rec/subsetting/subset-crs-axis-names)."""
 HORIZONTAL = GEOGRAPHIC | PROJECTED
 
 MAX_MEMBERS = 16
 MAX_TEXT = 20_000
-# Nothing that may be a blank stands next to something else that may: what does not match is refused in linear time.
+# Adjacent parts never both match a blank, so refusing a text takes linear time.
 _MEMBER = re.compile(r"\s*(?P<name>[A-Za-z][\w.\-]{0,59})\s*\((?P<content>[^()]*)\)\s*", re.ASCII)
 
 
-class Member(NamedTuple):
-    """The entry of a list for one axis: `Lat(40:50)`."""
+class AxisMember(NamedTuple):
+    """Entry of a list for one axis: `Lat(40:50)`."""
 
     name: str
-    """As it was written."""
     content: str
-    """Between the brackets, without blanks around."""
+    """Text between the brackets, without surrounding blanks."""
 
 
-def members_of(text: str, *, locator: str) -> tuple[Member, ...]:
+def members_of(text: str, *, locator: str) -> tuple[AxisMember, ...]:
     """Return the members of a list such as `Lat(40:50),Lon(10:20)`.
 
     Raises:
-        InvalidParameter: It is none, or too long.
+        InvalidParameter: The text is not a list, or is too long.
     """
-    members: list[Member] = []
+    members: list[AxisMember] = []
     position = 0
     while True:
-        found = _MEMBER.match(text, position) if len(text) <= MAX_TEXT and len(members) < MAX_MEMBERS else None
-        if found is None:
+        match = _MEMBER.match(text, position) if len(text) <= MAX_TEXT and len(members) < MAX_MEMBERS else None
+        if match is None:
             accepted = f"a list of up to {MAX_MEMBERS} axes such as Lat(...),Lon(...)"
             raise InvalidParameter(f"{locator} is {accepted}, got {text[:MAX_SHOWN]!r}", locator=locator)
-        members.append(Member(found["name"], found["content"].strip()))
-        position = found.end()
+        members.append(AxisMember(match["name"], match["content"].strip()))
+        position = match.end()
         if position == len(text):
             return tuple(members)
         if text[position] != ",":
@@ -53,23 +52,23 @@ def members_of(text: str, *, locator: str) -> tuple[Member, ...]:
         position += 1
 
 
-def by_axis(
-    members: Iterable[Member], known: dict[str, Axis], *, accepted: Iterable[str], locator: str
-) -> dict[Axis, Member]:
-    """Return members by their axes.
+def members_by_axis(
+    members: Iterable[AxisMember], axes: dict[str, CoverageAxis], *, accepted: Iterable[str], locator: str
+) -> dict[CoverageAxis, AxisMember]:
+    """Return members by axis.
 
     Args:
-        members: In any order.
-        known: Axes by their names in lower case.
-        accepted: Names that a message lists.
-        locator: The parameter.
+        members: Entries in any order.
+        axes: Axes by their names in lower case.
+        accepted: Names listed in messages.
+        locator: Name of the parameter.
 
     Raises:
-        InvalidParameter: A name is not known, or an axis is there twice.
+        InvalidParameter: A name is unknown, or an axis is repeated.
     """
-    listed: dict[Axis, Member] = {}
+    listed: dict[CoverageAxis, AxisMember] = {}
     for member in members:
-        axis = known.get(member.name.lower())
+        axis = axes.get(member.name.lower())
         if axis is None:
             message = f"{locator} names an axis {member.name!r}, which is not there; use {', '.join(accepted)}"
             raise InvalidParameter(message, locator=locator)
@@ -81,15 +80,15 @@ def by_axis(
 
 
 def query_of(pairs: Iterable[tuple[str, str]]) -> Kvp:
-    """Return the parameters of a request, in which several `subset` are as one with commas (clause Q).
+    """Return the parameters of a request; several `subset` become one list with commas (OGC 19-087 clause Q).
 
     Raises:
-        InvalidParameter: Another name appears twice with different values.
+        InvalidParameter: Another parameter is repeated with different values.
     """
-    listed = list(pairs)
-    subsets = [value for name, value in listed if name.lower() == "subset" and value.strip()]
-    others = [(name, value) for name, value in listed if name.lower() != "subset"]
-    return Kvp([*others, ("subset", ",".join(subsets))] if subsets else others)
+    parameters = list(pairs)
+    subsets = [value for name, value in parameters if name.lower() == "subset" and value.strip()]
+    remaining = [(name, value) for name, value in parameters if name.lower() != "subset"]
+    return Kvp([*remaining, ("subset", ",".join(subsets))] if subsets else remaining)
 
 
 INTERPOLATIONS: Mapping[str, Resampling] = {

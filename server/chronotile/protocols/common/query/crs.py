@@ -1,13 +1,13 @@
-"""CRS as OGC's newer protocols spell them: URIs, URNs, CURIEs and labels."""
+"""CRS of requests: their spellings (URI, URN, CURIE, label) and the axis order of coordinates."""
 
 import math
 import re
+from collections.abc import Sequence
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs, raised_as
-from chronotile.core.model.crs import CRS84, Crs, HasCrs
+from chronotile.core.model.crs import CRS84, Crs, HasCrs, is_north_first
 from chronotile.core.model.grid import BBox
-from chronotile.protocols.common.query.place import requested_crs
 
 _URI = re.compile(
     r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)(?P<authority>[a-z]{2,10})[/:][0-9.]{0,10}[/:]"
@@ -17,7 +17,7 @@ _URI = re.compile(
 
 
 def accepted_crs(owner: HasCrs, catalogue: Catalogue) -> tuple[Crs, ...]:
-    """Return the CRS in which a layer or set is answered: CRS84, those offered, its own and those of its scenes."""
+    """Return the accepted CRS: CRS84, those of the service, and those of the layer or place set with its pieces."""
     return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *owner.own_crs)}.values())
 
 
@@ -25,11 +25,11 @@ def named_crs(name: str, owner: HasCrs, catalogue: Catalogue, *, locator: str = 
     """Return the CRS that a URI, a CURIE (safe or not), a URN or the label `CRS84` names.
 
     Raises:
-        UnsupportedCrs: It is neither offered nor the owner's own.
+        UnsupportedCrs: Neither the service nor the owner offers it.
     """
     plain = name.removeprefix("[").removesuffix("]") if name[:1] + name[-1:] == "[]" else name
-    found = _URI.fullmatch(plain)
-    code = f"{found['authority']}:{found['code']}" if found else plain
+    uri = _URI.fullmatch(plain)
+    code = f"{uri['authority']}:{uri['code']}" if uri else plain
     if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
         return CRS84
     with raised_as(UnsupportedCrs, UnsupportedCrs, locator=locator):
@@ -37,10 +37,10 @@ def named_crs(name: str, owner: HasCrs, catalogue: Catalogue, *, locator: str = 
 
 
 def check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:
-    """Make sure that a box in a geographic CRS has edges that are degrees, or open.
+    """Check that the edges of a box in a geographic CRS are degrees or infinite (open).
 
     Raises:
-        InvalidParameter: One is more.
+        InvalidParameter: An edge is out of range.
     """
     if not crs.is_geographic:
         return
@@ -52,3 +52,24 @@ def check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:
                 f"{crs.name[:MAX_SHOWN]}",
                 locator=locator,
             )
+
+
+def requested_crs(name: str | None, owner: HasCrs, catalogue: Catalogue) -> Crs:
+    """Return a CRS that the service or the owner offers; CRS84 if `name` is `None`.
+
+    Raises:
+        UnsupportedCrs: Neither offers it.
+    """
+    return CRS84 if name is None else catalogue.offered_crs(name, owner)
+
+
+def as_xy(box: BBox, crs: Crs) -> BBox:
+    """Return a box given in the axis order of `crs` as x before y."""
+    return BBox(box.ymin, box.xmin, box.ymax, box.xmax) if is_north_first(crs) else box
+
+
+def in_axis_order(coordinates: Sequence[float], crs: Crs) -> tuple[float, ...]:
+    """Return `x, y` or `xmin, ymin, xmax, ymax` in the axis order of `crs`."""
+    if not is_north_first(crs):
+        return tuple(coordinates)
+    return tuple(coordinate for x, y in zip(coordinates[::2], coordinates[1::2], strict=True) for coordinate in (y, x))

@@ -1,4 +1,4 @@
-"""Query parameters of how a CSV is written."""
+"""Query parameters of CSV answers."""
 
 from collections.abc import Iterable
 
@@ -12,57 +12,59 @@ from chronotile.protocols.common.query.parameter import Parameter, choice, custo
 DATES = ("instant", "day")
 
 
-def _date(given: str) -> str:
-    """Other services choose times by this name, so the message names what does here."""
-    if given.lower() not in DATES:
+def _parse_date(text: str) -> str:
+    # Other services select times with `date`, so the message refers to `datetime`.
+    if text.lower() not in DATES:
         raise InvalidParameter(
-            f"date must be one of {', '.join(DATES)}: how a CSV writes times, got {given[:MAX_SHOWN]!r}; to choose "
+            f"date must be one of {', '.join(DATES)}: how a CSV writes times, got {text[:MAX_SHOWN]!r}; to choose "
             "times use datetime",
             locator="date",
         )
-    return given.lower()
+    return text.lower()
 
 
 DIALECT = choice(
     "dialect",
-    "Of CSV: `semicolon` writes `;` between fields and a decimal comma, for spreadsheets of languages that have one",
+    "For CSV: `semicolon` writes `;` between fields and a decimal comma, for spreadsheets in languages that use it",
     DIALECTS,
     default="comma",
 )
 DATE = custom(
     "date",
-    "Of CSV: `day` writes times as `YYYY-MM-DD`, of layers with at most one time per day",
-    _date,
+    "For CSV: `day` writes times as `YYYY-MM-DD`, if layers have at most one time per day",
+    _parse_date,
     schema={**enum_of(DATES), "default": "instant"},
     default="instant",
 )
-COLUMNS = choice("columns", "Of CSV: `all` adds the columns `layer`, `units` and `attribution`", ("all",))
+COLUMNS = choice("columns", "For CSV: `all` adds the columns `layer`, `units` and `attribution`", ("all",))
 OF_LAYERS: tuple[Parameter[object], ...] = (DIALECT, DATE)
-"""Of tables with a column per layer."""
+"""Parameters of tables with one column per layer."""
 OF_SERIES: tuple[Parameter[object], ...] = (*OF_LAYERS, COLUMNS)
-"""Of tables of one layer."""
+"""Parameters of tables of a single layer."""
 
 
 def csv_options(query: Kvp, layers: Iterable[Layer], *, is_csv: bool, has_steps: bool = False) -> CsvOptions:
-    """Return how a CSV is written.
+    """Return the options of a CSV answer.
 
     Args:
-        query: Of the request.
-        layers: That it is about.
-        is_csv: Whether the answer is a CSV.
-        has_steps: Whether times are periods of a day or more, whatever times the layers have.
+        query: Parameters of the request.
+        layers: Layers of the table.
+        is_csv: Whether the answer is CSV.
+        has_steps: Whether rows are periods of at least a day, whatever times the layers have.
 
     Raises:
-        InvalidParameter: A value is not accepted, the answer is not CSV, or days would not tell times apart.
+        InvalidParameter: A value is not accepted, the answer is not CSV, or several times have the same day.
     """
     if not is_csv:
-        for each in OF_SERIES:
-            if each.given(query) is not None:
-                message = f"{each.name} is accepted for CSV alone; request CSV or leave it out"
-                raise InvalidParameter(message, locator=each.name)
+        for parameter in OF_SERIES:
+            if parameter.optional(query) is not None:
+                message = f"{parameter.name} is accepted only for CSV; request CSV or omit it"
+                raise InvalidParameter(message, locator=parameter.name)
         return USUAL
     options = CsvOptions(
-        dialect=DIALECT.of(query), has_days=DATE.of(query) == "day", has_source=COLUMNS.given(query) is not None
+        dialect=DIALECT.value(query),
+        has_days=DATE.value(query) == "day",
+        has_source=COLUMNS.optional(query) is not None,
     )
     if options.has_days and not has_steps:
         require_days_apart(layers)

@@ -1,4 +1,4 @@
-"""Pages along time: where one begins, and the URL of the next."""
+"""Pages of lists that are ordered by time: their cursor, and the URL of the next page."""
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
@@ -10,25 +10,25 @@ from chronotile.core.model.types import Instant
 from chronotile.protocols.common.query.parameter import custom
 
 
-def _cursor(given: str) -> Instant:
+def _parse_cursor(text: str) -> Instant:
     try:
-        return parse_instant(given).start
+        return parse_instant(text).start
     except InvalidParameter as error:
-        message = f"cursor must be taken from the link `next`, got {given[:MAX_SHOWN]!r}"
+        message = f"cursor must be taken from the link `next`, got {text[:MAX_SHOWN]!r}"
         raise InvalidParameter(message, locator="cursor") from error
 
 
-CURSOR = custom("cursor", "Start of the page, from the link `next`", _cursor)
-"""The first instant that may be in a page."""
+CURSOR = custom("cursor", "Start of the page, from the link `next`", _parse_cursor)
+"""First instant of a page."""
 
 
 def url_of_page(path: str, query: Sequence[tuple[str, str]], cursor: Instant) -> str:
-    """Return the URL of the page that begins there.
+    """Return the URL of the page that starts at a cursor.
 
     Args:
         path: URL without a query.
-        query: Of this page.
-        cursor: The first instant of the page.
+        query: Query of the current page.
+        cursor: First instant of the page.
     """
-    others = [(name, value) for name, value in query if name.lower() != "cursor"]
-    return f"{path}?{urlencode([*others, ('cursor', format_instant(cursor))])}"
+    parameters = [(name, value) for name, value in query if name.lower() != "cursor"]
+    return f"{path}?{urlencode([*parameters, ('cursor', format_instant(cursor))])}"

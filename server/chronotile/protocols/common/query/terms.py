@@ -1,4 +1,4 @@
-"""Words that are looked for in the texts of items."""
+"""Search terms for texts of items."""
 
 import re
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from chronotile.core.model.types import Json
 
 ITEM_FIELDS = ("id", "title", "description")
-"""Properties of items in the index that are texts."""
+"""Indexed text properties of items."""
 
 
 def terms_filter(terms: Sequence[str]) -> Json:
-    """Return CQL2 JSON of items that have one of some terms in their id, title or description."""
+    """Return the CQL2 JSON filter for items with any of the terms in `ITEM_FIELDS`."""
     return {"op": "or", "args": [_has(term, field) for term in terms for field in ITEM_FIELDS]}
 
 

@@ -26,7 +26,7 @@ from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.places import Places, is_local
 from chronotile.http.problems import problem_response
 from chronotile.http.retry_after import add_error_caching
-from chronotile.protocols.common.query.kvp import integer, number
+from chronotile.protocols.common.query.values import integer, number
 from chronotile.readers.raster.geotiff_only import geotiff_reader, hide_xarray
 from chronotile.readers.remote.gdal_plugin import gdal_files
 

@@ -41,18 +41,12 @@ from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.job_offer import bbox_input, datetime_input
 from chronotile.protocols.common.openapi import FILE, extension_in_path
 from chronotile.protocols.common.operation import Operation, routes_of, segment
-from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.crs import requested_crs
+from chronotile.protocols.common.query.immutable_answers import REV, RevisionCheck
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, box, custom, datetime, names_of, number, text, whole
-from chronotile.protocols.common.query.picture import (
-    COLOURS,
-    EXPRESSION,
-    REDUCER,
-    REV,
-    NamedState,
-    by_extension,
-    map_request,
-)
-from chronotile.protocols.common.query.place import requested_crs
+from chronotile.protocols.common.query.picture import COLOURS, EXPRESSION, REDUCER, format_of_extension, map_request
+from chronotile.protocols.common.query.values import integer
 
 FORMATS: Mapping[str, AnimationFormat] = {each.extension: each for each in AnimationFormat}
 
@@ -102,27 +96,27 @@ def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue)
         ChronotileError: A name is unknown, or a parameter is not accepted.
     """
     query.check_names(names_of(OF_ANIMATION))
-    layer, written = catalogue.layer(path["layer"]), by_extension(path["extension"], FORMATS)
+    layer, written = catalogue.layer(path["layer"]), format_of_extension(path["extension"], FORMATS)
     return AnimationRequest(
-        shown=map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.of(query)),
+        shown=map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.value(query)),
         format=written,
-        step=STEP.of(query),
-        fps=FPS.of(query),
-        labels=LABELS.of(query),
-        newest=DEFAULT_FRAMES if DATETIME.given(query) is None else None,
+        step=STEP.value(query),
+        fps=FPS.value(query),
+        labels=LABELS.value(query),
+        newest=DEFAULT_FRAMES if DATETIME.optional(query) is None else None,
     )
 
 
 def _grid(query: Kvp, layer: Layer, catalogue: Catalogue) -> Grid:
     """The box, its pixels square on the ground unless both sides are given."""
-    crs = requested_crs(CRS.given(query), layer, catalogue)
-    extent = BBOX.given(query)
+    crs = requested_crs(CRS.optional(query), layer, catalogue)
+    extent = BBOX.optional(query)
     if extent is None:
         extent = longitude_latitude_box(layer) if crs == CRS84 else layer.main_variable.grid.bbox_in(crs)
     else:
         extent = extent.unwound() if crs.is_geographic else extent
         require_place(extent, crs)
-    return grid_of_picture(crs, extent, width=WIDTH.given(query), height=HEIGHT.given(query))
+    return grid_of_picture(crs, extent, width=WIDTH.optional(query), height=HEIGHT.optional(query))
 
 
 async def get_animation(request: Request) -> Response:
@@ -131,18 +125,18 @@ async def get_animation(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     animation = animation_request(request.path_params, query, services.catalogue)
     offer_job(request, lambda: animation_offer(animation, query, services.catalogue))
-    known, with_body, revision = client_etags(request), request.method != "HEAD", REV.given(query)
+    known, with_body, revision = client_etags(request), request.method != "HEAD", REV.optional(query)
 
-    def named() -> NamedState:
-        return NamedState(revision, animation.shown.layer, services, expression=animation.shown.expression)
+    def revision_check() -> RevisionCheck:
+        return RevisionCheck(revision, animation.shown.layer, services, expression=animation.shown.expression)
 
     def find() -> tuple[AnimationPayload | None, bool]:
-        before, film = named(), find_animation(animation, services, client_etags=known, with_body=with_body)
-        return film, film is not None and before.holds(*film.frame_states)
+        check, film = revision_check(), find_animation(animation, services, client_etags=known, with_body=with_body)
+        return film, film is not None and check.is_immutable(*film.frame_states)
 
     def make(is_active: IsActive) -> tuple[AnimationPayload, bool]:
-        before, film = named(), render_animation(animation, services, client_etags=known, is_active=is_active)
-        return film, before.holds(*film.frame_states)
+        check, film = revision_check(), render_animation(animation, services, client_etags=known, is_active=is_active)
+        return film, check.is_immutable(*film.frame_states)
 
     layer = animation.shown.layer
     # Errors and unchanged answers are sent at once, also while other requests wait for a film.
@@ -219,7 +213,7 @@ def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogu
         "width": grid.width,
         "height": grid.height,
         "format": animation.format,
-        "step": animation.step if isinstance(animation.step, int) else query.required("step"),
+        "step": animation.step if isinstance(animation.step, int) else query.require("step"),
         "fps": animation.fps,
         "reducer": shown.reducer,
         **({"style": shown.style} if shown.style else {}),

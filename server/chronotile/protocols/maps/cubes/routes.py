@@ -22,10 +22,10 @@ from chronotile.http.work_kinds import CUBE_BODIES, CUBES, CUBES_OF_ONE_TIME, PI
 from chronotile.pipeline.cube_tiles import CubeTarget, find_cube, make_cube
 from chronotile.protocols.common.openapi import FILE
 from chronotile.protocols.common.operation import TILE, Operation, routes_of, segment
+from chronotile.protocols.common.query.immutable_answers import REV, RevisionCheck
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, datetime, names_of
-from chronotile.protocols.common.query.picture import REV, NamedState
-from chronotile.protocols.common.query.place import tile_address
+from chronotile.protocols.common.query.tile_address import tile_address
 
 DATETIME = datetime("An instant, interval or list; default: the whole time domain, within the limit")
 RES: Parameter[Res] = code("res", "2 is half the resolution, for moving pictures", {"1": 1, "2": 2}, default="1")
@@ -54,10 +54,10 @@ def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> C
         row=address.row,
         grid=address.grid(),
     )
-    res = RES.of(query)
+    res = RES.value(query)
     # Half the resolution is of pixels: it is for pictures that move.
-    is_of_cells = res == 1 and CELLS.of(query)
-    return CubeRequest(layer=layer.id, tile=tile, time=DATETIME.of(query), res=res, is_of_cells=is_of_cells)
+    is_of_cells = res == 1 and CELLS.value(query)
+    return CubeRequest(layer=layer.id, tile=tile, time=DATETIME.value(query), res=res, is_of_cells=is_of_cells)
 
 
 GZIP_WRAPPER = 16 + zlib.MAX_WBITS
@@ -68,36 +68,36 @@ async def get_cube(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     cube = cube_request(request.path_params, query, services.catalogue)
-    known, revision = client_etags(request), REV.given(query)
+    known, revision = client_etags(request), REV.optional(query)
 
-    def find() -> tuple[Payload | CubeTarget, NamedState, bool]:
-        named = NamedState(revision, cube.layer, services)
+    def find() -> tuple[Payload | CubeTarget, RevisionCheck, bool]:
+        check = RevisionCheck(revision, cube.layer, services)
         found = find_cube(cube, services, client_etags=known)
-        return found, named, isinstance(found, Payload) and named.holds((found.time, found.states))
+        return found, check, isinstance(found, Payload) and check.is_immutable((found.time, found.states))
 
-    target, named, is_current = await run(request, PICTURES, find, layers=[cube.layer])
+    target, check, is_immutable = await run(request, PICTURES, find, layers=[cube.layer])
     if isinstance(target, Payload):
         found = target
     else:
 
         def make(is_active: IsActive) -> tuple[Payload, bool]:
             made = make_cube(target, is_active=is_active)
-            return made, named.holds((made.time, made.states))
+            return made, check.is_immutable((made.time, made.states))
 
         kind = CUBES_OF_ONE_TIME if len(target.times.indexes) == 1 else CUBES
-        found, is_current = await run(request, kind, make, layers=[cube.layer])
+        found, is_immutable = await run(request, kind, make, layers=[cube.layer])
     if not found.body and not found.unchanged:
-        whole = answer_payload(found, is_immutable=is_current)
+        whole = answer_payload(found, is_immutable=is_immutable)
         headers = {name: value for name, value in whole.headers.items() if not name.startswith("content-")}
         return Response(status_code=204, headers={**headers, "Vary": "Accept-Encoding"})
     if accepts_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:
-        response = answer_payload(found, is_immutable=is_current)
+        response = answer_payload(found, is_immutable=is_immutable)
         response.headers["Vary"] = "Accept-Encoding"
         if found.body:
             response.headers["Content-Encoding"] = "gzip"
         return response
     body = await run(request, CUBE_BODIES, partial(zlib.decompress, found.body, GZIP_WRAPPER))
-    return answer_payload(replace(found, body=body), is_immutable=is_current)
+    return answer_payload(replace(found, body=body), is_immutable=is_immutable)
 
 
 operations = (

@@ -33,9 +33,10 @@ from chronotile.pipeline.styling.legend import ramp_document
 from chronotile.protocols.common.openapi import FILE, extension_in_path, ref
 from chronotile.protocols.common.operation import TILE, Operation, routes_of, segment
 from chronotile.protocols.common.query import picture
+from chronotile.protocols.common.query.immutable_answers import REV, RevisionCheck
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import datetime, names_of
-from chronotile.protocols.common.query.place import tile_grid_of
+from chronotile.protocols.common.query.tile_address import tile_grid_of
 from chronotile.protocols.common.tilejson import layer_tilejson
 
 FORMATS: Mapping[str, MapFormat] = {each.extension: each for each in (*TILE_FORMATS, *VALUE_FORMATS)}
@@ -54,7 +55,7 @@ OF_TEMPLATE = (
 )
 """Those of a TileJSON that its tiles have, too, in the order of their address."""
 OF_TILEJSON = (DATETIME, *OF_TEMPLATE)
-OF_TILE = (*OF_TILEJSON, picture.REV)
+OF_TILE = (*OF_TILEJSON, REV)
 """TileJSON and legends ignore those that they have no use for, as one query often goes to all."""
 
 
@@ -73,10 +74,10 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, s
     query.check_names(names_of(OF_TILE))
     layer = catalogue.layer(path["layer"])
     grid = tile_grid_of(path, catalogue)
-    picture_format = picture.by_extension(path["extension"], FORMATS)
+    picture_format = picture.format_of_extension(path["extension"], FORMATS)
     if scale > 1:
         grid = replace(grid, width=grid.width * scale, height=grid.height * scale)
-    shown = picture.map_request(layer, grid, query, time=DATETIME.of(query))
+    shown = picture.map_request(layer, grid, query, time=DATETIME.value(query))
     return replace(shown, format=picture_format)
 
 
@@ -95,18 +96,18 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     tile = tile_request(request.path_params, query, services.catalogue, scale=scale)
-    revision = picture.REV.given(query)
+    revision = REV.optional(query)
     known = client_etags(request)
 
     def draw() -> tuple[Payload, bool]:
-        named = picture.NamedState(revision, tile.layer, services, expression=tile.expression)
+        check = RevisionCheck(revision, tile.layer, services, expression=tile.expression)
         payload = overlay_maps([tile], services, client_etags=known)
-        return payload, named.holds((payload.time, payload.states))
+        return payload, check.is_immutable((payload.time, payload.states))
 
-    payload, is_current = await run(request, PICTURES, draw, layers=[tile.layer])
-    if tile.expression is None and is_current == (revision is not None):
+    payload, is_immutable = await run(request, PICTURES, draw, layers=[tile.layer])
+    if tile.expression is None and is_immutable == (revision is not None):
         allow_replay(request, payload, layer=tile.layer)
-    response = answer_payload(payload, is_immutable=is_current)
+    response = answer_payload(payload, is_immutable=is_immutable)
     return accept_ranges(response) if tile.format in VALUE_FORMATS else response
 
 
@@ -119,7 +120,7 @@ async def get_tilejson(request: Request) -> Response:
 async def get_legend(request: Request) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
-    extension = picture.by_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
+    extension = picture.format_of_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
     style = style_request(request.path_params, Kvp(request.query_params.multi_items()))
     return answer_payload(
         await run(
@@ -146,11 +147,11 @@ def _tilejson(request: Request, services: Services) -> bytes:
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
     template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
-    shown, reading = apply_expression(layer, picture.EXPRESSION.given(query), services)
+    shown, reading = apply_expression(layer, picture.EXPRESSION.optional(query), services)
     resolve_map_style(style_request(request.path_params, query), shown, reading)
-    found = picture.settled(layer, query, DATETIME.of(query), services)
+    found = picture.pin_times(layer, query, DATETIME.value(query), services)
     if "datetime" not in found and len(shown.times):
-        template["datetime"] = query.required(DATETIME.name)
+        template["datetime"] = query.require(DATETIME.name)
     template |= found
     path = f"{base_url(request)}/tiles/{quote(shown.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
     language = services.catalogue.service.languages[0]

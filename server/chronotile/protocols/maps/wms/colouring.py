@@ -20,8 +20,9 @@ from chronotile.http.run import run
 from chronotile.http.work_kinds import FETCHES
 from chronotile.pipeline.styling.read_sld import SheetLayer, SheetStyle, read_sld
 from chronotile.protocols.common.openapi import enum_of
-from chronotile.protocols.common.query.kvp import Kvp, value_range
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, custom, whole
+from chronotile.protocols.common.query.values import value_range
 
 STYLE_FAMILIES = frozenset({"boxfill", "default-scalar", "raster"})
 """What ncWMS and THREDDS write before a ramp, `boxfill/viridis`: a layer's first style."""
@@ -99,7 +100,7 @@ def colour_range(query: Kvp) -> tuple[float, float] | None:
     Raises:
         InvalidParameter: It is neither two numbers in order nor `auto` or `default`.
     """
-    requested = RANGE.given(query)
+    requested = RANGE.optional(query)
     return requested if isinstance(requested, tuple) else None
 
 
@@ -110,11 +111,11 @@ def colouring(query: Kvp) -> Colouring:
         InvalidParameter: A number, a truth or a colour is none.
     """
     return Colouring(
-        bands=BANDS.given(query),
-        is_logarithmic=LOGARITHMIC.of(query),
-        is_stretched=RANGE.given(query) == "auto",
-        below=BELOW.given(query),
-        above=ABOVE.given(query),
+        bands=BANDS.optional(query),
+        is_logarithmic=LOGARITHMIC.value(query),
+        is_stretched=RANGE.optional(query) == "auto",
+        below=BELOW.optional(query),
+        above=ABOVE.optional(query),
     )
 
 
@@ -140,7 +141,7 @@ def with_layers(query: Kvp, sheets: Sequence[SheetLayer]) -> Kvp:
     """Return the parameters with the document's layers for LAYERS, where the request names none."""
     if not sheets or query.optional("LAYERS") is not None:
         return query
-    return query.replacing("LAYERS", ",".join(sheet.name for sheet in sheets))
+    return query.replace("LAYERS", ",".join(sheet.name for sheet in sheets))
 
 
 def resolve_styles(layers: Sequence[tuple[Layer, str]], sheets: Sequence[SheetLayer]) -> list[Styled]:
@@ -201,6 +202,6 @@ async def with_document(request: Request, query: Kvp, places: Places) -> Kvp:
     if len(found.body) > MAX_BYTES:
         raise InvalidParameter(f"SLD has more than the {MAX_BYTES} bytes that are read", locator="SLD")
     try:
-        return query.replacing("SLD_BODY", found.body.decode("utf-8-sig"))
+        return query.replace("SLD_BODY", found.body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InvalidParameter("SLD is not UTF-8 text", locator="SLD") from error

@@ -9,10 +9,13 @@ from chronotile.core.model.collection import Collection, MetadataLink
 from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.grid import BBox
 from chronotile.protocols.common.capabilities import layer_entries as entries
+from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
+from chronotile.protocols.common.capabilities.languages import inspire_code
 from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times
+from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.query.place import in_axis_order
+from chronotile.protocols.common.query.crs import in_axis_order
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.maps.wms.faults import box_in_crs
@@ -57,7 +60,7 @@ def capabilities(context: entries.CapabilitiesContext, version: Version, *, path
         title=text_in(catalogue.service.title, context.language),
         abstract=text_in(catalogue.service.abstract, context.language),
         base=context.base,
-        update_sequence=entries.update_sequence(context.services),
+        update_sequence=update_sequence(context.services),
         inspire=_inspire(catalogue, context.language),
         metadata={collection.id: collection.metadata for collection in catalogue.collections},
         # With the time, so that it is the default indeed where a client names none.
@@ -128,14 +131,14 @@ def _inspire(catalogue: Catalogue, language: str) -> InspireCapabilities | None:
     service = catalogue.service
     if service.inspire is None:
         return None
-    default, *others = (entries.inspire_code(each) for each in service.languages)
-    return InspireCapabilities(service.inspire, default, tuple(others), entries.inspire_code(language))
+    default, *others = (inspire_code(each) for each in service.languages)
+    return InspireCapabilities(service.inspire, default, tuple(others), inspire_code(language))
 
 
 def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
     """Yield what maps are offered in; CRS:84 is a name of WMS 1.3.0 (Annex B.2), not of 1.1.1."""
     for crs in catalogue.crs:
-        name = entries.wms_name(crs)
+        name = wms_name(crs)
         if name is not None and (version == "1.3.0" or crs != CRS84):
             yield OfferedCrs(name, crs)
 

@@ -22,8 +22,8 @@ from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import TEXTS
 from chronotile.pipeline.maps.error_picture import MessageRequest, draw_message
-from chronotile.protocols.common.capabilities.layer_entries import wms_name
-from chronotile.protocols.common.capabilities.time_extent import value_warning
+from chronotile.protocols.common.capabilities.crs_names import wms_name
+from chronotile.protocols.common.capabilities.time_warnings import value_warning
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.maps.wms import params
@@ -100,12 +100,12 @@ async def or_in_picture(
 def _picture_of(error: errors.ChronotileError, query: Kvp) -> MessageRequest | None:
     """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is requested and the request says how."""
     with contextlib.suppress(errors.ChronotileError):
-        exceptions, picture_format = params.EXCEPTIONS.of(query), params.FORMATS[params.FORMAT.of(query)]
+        exceptions, picture_format = params.EXCEPTIONS.value(query), params.FORMATS[params.FORMAT.value(query)]
         if exceptions in {"INIMAGE", "BLANK"} and picture_format != MapFormat.GEOTIFF:
             return MessageRequest(
                 text=error.message if exceptions == "INIMAGE" else "",
-                width=params.WIDTH.of(query),
-                height=params.HEIGHT.of(query),
+                width=params.WIDTH.value(query),
+                height=params.HEIGHT.value(query),
                 format=picture_format,
                 background=params.background(query, picture_format),
             )
@@ -132,7 +132,7 @@ def _version(request: Request) -> params.Version:
 
 def _wants_json(request: Request) -> bool:
     try:
-        return params.EXCEPTIONS.of(_last(request, params.EXCEPTIONS.name)) == "JSON"
+        return params.EXCEPTIONS.value(_last(request, params.EXCEPTIONS.name)) == "JSON"
     except errors.InvalidParameter:
         return False
 

@@ -13,7 +13,7 @@ from chronotile.core.model.time.instants import ABSENT
 from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_legends
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
-from chronotile.protocols.common.query import kvp, picture
+from chronotile.protocols.common.query import picture, values
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, keyword, number, whole
 from chronotile.protocols.maps.wms.colouring import colour_range, colouring, resolve_styles, sheets_of, style_and_ramp
@@ -70,7 +70,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    name = query.optional("LAYER") or query.optional("LAYERS") or query.required("LAYER")
+    name = query.optional("LAYER") or query.optional("LAYERS") or query.require("LAYER")
     text = query.optional("STYLE") or query.optional("STYLES") or ""
     sheets = sheets_of(query)
     refuse_styled_groups(sheets, catalogue)
@@ -80,7 +80,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
         style_and_ramp("" if names != (name,) else text, [each.id for each in layer.styles]) for _, layer in layers
     ]
     drawn = resolve_styles([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
-    SCALE.of(query)
+    SCALE.value(query)
     anomaly = picture.anomaly_of(query, ANOMALY, REFERENCE)
     requests = tuple(
         LegendRequest(
@@ -90,14 +90,14 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
             is_difference=requested_difference(query, layer) is not None,
             reducer=picture.reducer_of(query, anomaly, REDUCER),
             anomaly=anomaly,
-            time=ABSENT if anomaly is None else parse_frame_time(TIME.given(query), layer.times),
+            time=ABSENT if anomaly is None else parse_frame_time(TIME.optional(query), layer.times),
             ramp=ramp,
             range=colour_range(query),
             colouring=colouring(query),
         )
         for (each, layer), (_, ramp), shown in zip(layers, named, drawn, strict=True)
     )
-    return WmsLegend(requests=requests[::-1], format=FORMAT.of(query), shape=_shape(query))
+    return WmsLegend(requests=requests[::-1], format=FORMAT.value(query), shape=_shape(query))
 
 
 def answer_legend(legend: WmsLegend, services: Services, *, known: Collection[str]) -> Payload:
@@ -111,7 +111,7 @@ def _shape(query: Kvp) -> LegendShape:
     """What WIDTH, HEIGHT and LEGEND_OPTIONS request; options that are not known are for other servers."""
     pairs = (option.partition(":") for option in (query.optional("LEGEND_OPTIONS") or "").lower().split(";"))
     options = {name.strip(): value.strip() for name, _colon, value in pairs}
-    width, height = (side.given(query) for side in (WIDTH, HEIGHT))
+    width, height = (side.optional(query) for side in (WIDTH, HEIGHT))
     shape = LegendShape(
         is_horizontal=_is_horizontal(options.get("layout", "vertical")),
         text_px=round(_option(options, "fontSize", otherwise=TEXT_PX, within=FONT_SIZES)),
@@ -143,7 +143,7 @@ def _option(options: Mapping[str, str], name: str, *, otherwise: float, within: 
         return otherwise
     least, most = within
     with contextlib.suppress(InvalidParameter):
-        value = kvp.number(text, locator="LEGEND_OPTIONS")
+        value = values.number(text, locator="LEGEND_OPTIONS")
         if least <= value <= most:
             return value
     raise InvalidParameter(

@@ -29,7 +29,8 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.styling.read_sld import SheetLayer
 from chronotile.protocols.common.openapi import enum_of
-from chronotile.protocols.common.query import kvp, picture
+from chronotile.protocols.common.query import picture, values
+from chronotile.protocols.common.query.crs import as_xy
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     Parameter,
@@ -41,7 +42,6 @@ from chronotile.protocols.common.query.parameter import (
     times,
     whole,
 )
-from chronotile.protocols.common.query.place import as_xy
 from chronotile.protocols.maps.wms import colouring
 
 LAYER_LIMIT = 20
@@ -127,7 +127,7 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
         UnknownStyle: A group is given another style.
         InvalidParameter: There are more styles than names of layers, or too many names, or layers of a collection.
     """
-    names = LAYERS.of(query)
+    names = LAYERS.value(query)
     if len(names) > LAYER_LIMIT:
         for name in names[:LAYER_LIMIT]:
             if name not in catalogue.collections_by_id:
@@ -136,7 +136,7 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
     members = {name: layers_in(name, catalogue) for name in set(names)}
     if not any(members.values()):
         return query
-    styles = STYLES.of(query)
+    styles = STYLES.value(query)
     if len(styles) > len(names) and any(styles):
         raise InvalidParameter(f"STYLES names {len(styles)} styles for {len(names)} layers", locator="STYLES")
     opened: list[tuple[str, str]] = []
@@ -144,7 +144,7 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
         found = names_of(name, style, catalogue)
         opened += [(each, "") for each in found] if members[name] else [(name, style)]
     opened_names, opened_styles = zip(*opened, strict=True)
-    return query.replacing("LAYERS", ",".join(opened_names)).replacing("STYLES", ",".join(opened_styles))
+    return query.replace("LAYERS", ",".join(opened_names)).replace("STYLES", ",".join(opened_styles))
 
 
 Version = Literal["1.1.1", "1.3.0"]
@@ -189,7 +189,7 @@ def _version(given: str) -> Version:
 
 
 def _box(given: str) -> BBox:
-    box = kvp.bbox(given, locator="BBOX")
+    box = values.bbox(given, locator="BBOX")
     if max(map(abs, box)) > FARTHEST:
         raise InvalidParameter(f"BBOX {given[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
     return box
@@ -206,7 +206,7 @@ FORMAT = keyword(
     "FORMAT",
     "The media type of the picture",
     {each: each for each in FORMATS},
-    others=_OTHER_FORMATS,
+    aliases=_OTHER_FORMATS,
     error=UnsupportedFormat,
 )
 IS_TRANSPARENT = colouring.truth("TRANSPARENT", "Whether nothing lies under the map")
@@ -220,7 +220,7 @@ EXCEPTIONS: Parameter[ExceptionFormat] = keyword(
     "EXCEPTIONS",
     "How exceptions are written",
     EXCEPTION_FORMATS["1.3.0"],
-    others={"text/xml": "XML", **EXCEPTION_FORMATS["1.1.1"]},
+    aliases={"text/xml": "XML", **EXCEPTION_FORMATS["1.1.1"]},
     default="XML",
 )
 TIME = text("TIME", "An instant, a list or an interval")
@@ -260,11 +260,11 @@ def operation(query: Kvp) -> Operation:
     """
     if query.is_empty:
         return "GetCapabilities"
-    query.required(REQUEST.name)
+    query.require(REQUEST.name)
     service = query.optional("SERVICE")
     if service is not None and service.upper() != "WMS":
         raise InvalidParameter(f"SERVICE must be WMS, got {service[:MAX_SHOWN]!r}", locator="SERVICE")
-    return REQUEST.of(query)
+    return REQUEST.value(query)
 
 
 def negotiated_version(query: Kvp) -> Version:
@@ -303,22 +303,22 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    version = VERSION.of(query)
-    EXCEPTIONS.of(query)
+    version = VERSION.value(query)
+    EXCEPTIONS.value(query)
     sheets = colouring.sheets_of(query)
     refuse_styled_groups(sheets, catalogue)
     query = expand_groups(colouring.with_layers(query, sheets), catalogue)
-    layers = [(name, catalogue.layer(name)) for name in LAYERS.of(query)]
+    layers = [(name, catalogue.layer(name)) for name in LAYERS.value(query)]
     # What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing.
     naming, other = (CRS, SRS) if version == "1.3.0" else (SRS, CRS)
-    crs = catalogue.crs_for_map(naming.given(query) or other.given(query) or naming.of(query))
-    box = BOX.of(query)
+    crs = catalogue.crs_for_map(naming.optional(query) or other.optional(query) or naming.value(query))
+    box = BOX.value(query)
     # WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says.
     bbox = as_xy(box, crs) if version == "1.3.0" else box
-    grid = Grid(crs=crs, bbox=bbox, width=WIDTH.of(query), height=HEIGHT.of(query))
+    grid = Grid(crs=crs, bbox=bbox, width=WIDTH.value(query), height=HEIGHT.value(query))
     if version == "1.3.0":  # 1.1.1 has no such limits
         _check_sides(grid, max_side(catalogue))
-    media_type = FORMAT.of(query)
+    media_type = FORMAT.value(query)
     named = _styles(query, layers)
     drawn = colouring.resolve_styles(
         [(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets
@@ -329,7 +329,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
             layer=name,
             grid=grid,
             # A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1).
-            time=parse_frame_time(TIME.given(query), layer.times) if len(layer.times) else ABSENT,
+            time=parse_frame_time(TIME.optional(query), layer.times) if len(layer.times) else ABSENT,
             fills_gaps=True,
             difference=requested_difference(query, layer),
             style=each.style,
@@ -353,8 +353,8 @@ def background(query: Kvp, format: MapFormat) -> tuple[int, int, int] | None:
     Raises:
         InvalidParameter: TRANSPARENT is neither TRUE nor FALSE, or BGCOLOR is not a colour.
     """
-    is_transparent = IS_TRANSPARENT.of(query)
-    red, green, blue, _alpha = BACKGROUND.of(query)
+    is_transparent = IS_TRANSPARENT.value(query)
+    red, green, blue, _alpha = BACKGROUND.value(query)
     return None if is_transparent and format.has_alpha else (red, green, blue)
 
 
@@ -364,14 +364,14 @@ def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     Raises:
         InvalidParameter: It is not a time.
     """
-    if DIFFERENCE.given(query) is None or len(layer.times) == 0:
+    if DIFFERENCE.optional(query) is None or len(layer.times) == 0:
         return None
     return parse_frame_time(query.optional(DIFFERENCE.name), layer.times)  # a frame of an animation, as TIME
 
 
 def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str | None]]:
     """Styles and ramps of the layers; what is empty or not there stands for the default."""
-    names = STYLES.of(query)
+    names = STYLES.value(query)
     if len(names) > len(layers) and any(names):
         raise InvalidParameter(f"STYLES names {len(names)} styles for {len(layers)} layers", locator="STYLES")
     names = (names + ("",) * len(layers))[: len(layers)]
@@ -390,7 +390,7 @@ def _check_sides(grid: Grid, most: int) -> None:
 
 def is_quickly_read(query: Kvp, catalogue: Catalogue) -> bool:
     """Return whether a request is read without a style sheet and without asking PROJ, which take milliseconds."""
-    named = [name for parameter in (CRS, SRS) if (name := parameter.given(query)) is not None]
+    named = [name for parameter in (CRS, SRS) if (name := parameter.optional(query)) is not None]
     return query.optional("SLD_BODY") is None and all(map(catalogue.is_crs_for_map_known, named))
 
 

@@ -30,7 +30,13 @@ from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES, SERIES
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.protocols.common.capabilities import layer_entries as entries
-from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
+from chronotile.protocols.common.capabilities.feature_info import (
+    INFO_FORMATS,
+    info_format,
+    parse_pixel_index,
+    pixel_point,
+)
+from chronotile.protocols.common.capabilities.update_sequence import check_update_sequence, update_sequence
 from chronotile.protocols.common.map_responses import draw_maps
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
@@ -78,7 +84,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     """Return the capabilities in the version that suits the client; FORMAT has no say (WMS 1.3.0 §7.2.3.1)."""
     version = params.negotiated_version(query)
     services = services_of(request)
-    entries.check_update_sequence(query, entries.update_sequence(services))
+    check_update_sequence(query, update_sequence(services))
     context = entries.capabilities_context(request, query)
     key = ("WMS", version, path, context.base, context.language, context.layers, context.time_text)
     make = partial(capabilities, context, version, path=path)
@@ -91,7 +97,7 @@ async def get_map(request: Request, query: Kvp) -> Response:
     maps = await _parsed(request, query, params.wms_map)
     _maps, found = await draw_maps(request, [each.layer for each in maps.layers], lambda: maps.layers)
     response = answer_payload(replace(found, media_type=maps.media_type))
-    axes = axes_warning(maps.layers, params.VERSION.of(query), services.catalogue)
+    axes = axes_warning(maps.layers, params.VERSION.value(query), services.catalogue)
     beside = [*query.slip_warnings(OF_GET_MAP), *([] if axes is None else [axes])]
     return _with_warnings(response, maps.layers, found.times, services.catalogue, beside=beside)
 
@@ -183,7 +189,7 @@ def describe_layer(query: Kvp, catalogue: Catalogue, *, base: str) -> bytes:
     Raises:
         ChronotileError: A layer or version is missing or not known.
     """
-    template = DESCRIPTIONS[params.VERSION.of(query)]
+    template = DESCRIPTIONS[params.VERSION.value(query)]
     coverages = {
         name: None if layer.is_composite else xml_name(offered_collection(catalogue, name).id)
         for name, layer in _layers(query, catalogue)
@@ -194,7 +200,7 @@ def describe_layer(query: Kvp, catalogue: Catalogue, *, base: str) -> bytes:
 def _layers(query: Kvp, catalogue: Catalogue) -> Iterator[tuple[str, Layer]]:
     # Layers by their names, each once; a group is its layers.
     names = dict.fromkeys(
-        each for name in dict.fromkeys(params.LAYERS.of(query)) for each in params.names_of(name, "", catalogue)
+        each for name in dict.fromkeys(params.LAYERS.value(query)) for each in params.names_of(name, "", catalogue)
     )
     return ((name, catalogue.layer(name)) for name in names)
 
@@ -202,7 +208,7 @@ def _layers(query: Kvp, catalogue: Catalogue) -> Iterator[tuple[str, Layer]]:
 def _sld_version(query: Kvp) -> SldVersion:
     match query.optional("SLDVER") or query.optional("SLD_VERSION"):
         case None:
-            return "1.0.0" if params.VERSION.of(query) == "1.1.1" else "1.1.0"
+            return "1.0.0" if params.VERSION.value(query) == "1.1.1" else "1.1.0"
         case "1.0.0":
             return "1.0.0"
         case "1.1.0":
@@ -233,11 +239,11 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
     Raises:
         ChronotileError: A parameter of the map or of the question is missing or not accepted.
     """
-    version = params.VERSION.of(query)
-    maps = params.wms_map(query.replacing("FORMAT", MapFormat.PNG), catalogue).layers
+    version = params.VERSION.value(query)
+    maps = params.wms_map(query.replace("FORMAT", MapFormat.PNG), catalogue).layers
     point = _point(query, maps[0], version)
-    media_type = INFO_FORMAT.given(query) if version == "1.1.1" else INFO_FORMAT.of(query)
-    FEATURE_COUNT.of(query)
+    media_type = INFO_FORMAT.optional(query) if version == "1.1.1" else INFO_FORMAT.value(query)
+    FEATURE_COUNT.value(query)
     shown = {catalogue.layer(each.layer).id: each for each in maps}
     return InfoQuery(
         requests=tuple(
@@ -249,7 +255,7 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
 
 
 def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
-    requested = QUERY_LAYERS.of(query)
+    requested = QUERY_LAYERS.value(query)
     params.check_count(requested, "QUERY_LAYERS")
     for name in [member for named in requested for member in _queryable(named, catalogue)]:
         layer = catalogue.layer(name)
@@ -277,13 +283,13 @@ def _queryable(name: str, catalogue: Catalogue) -> list[str]:
 def _point(query: Kvp, shown: MapRequest, version: params.Version) -> Point:
     names = ("I", "J") if version == "1.3.0" else ("X", "Y")
     column, row = (
-        _pixel(query.required(name), size, locator=name)
+        _pixel(query.require(name), size, locator=name)
         for name, size in zip(names, (shown.grid.width, shown.grid.height), strict=True)
     )
     return pixel_point(shown.grid, column, row)
 
 
 def _pixel(text: str, size: int, *, locator: str) -> int:
-    # As `pixel_place`, with the fault that WMS has for it.
+    # As `parse_pixel_index`, with the fault that WMS has for it.
     with raised_as(InvalidParameter, InvalidPoint, locator=locator):
-        return pixel_place(text, size, locator=locator)
+        return parse_pixel_index(text, size, locator=locator)

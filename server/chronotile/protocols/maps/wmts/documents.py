@@ -8,10 +8,11 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
 from chronotile.protocols.common.capabilities import layer_entries as entries
-from chronotile.protocols.common.capabilities.layer_entries import urn
+from chronotile.protocols.common.capabilities.crs_names import urn
 from chronotile.protocols.common.capabilities.time_extent import LAYER_BYTES, most_listed_times
+from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.query.place import in_axis_order
+from chronotile.protocols.common.query.crs import in_axis_order
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.maps.wmts import params
 from chronotile.protocols.maps.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
@@ -84,7 +85,7 @@ def capabilities(context: entries.CapabilitiesContext, sections: Collection[para
         base=context.base,
         url=f"{context.base}{path}",
         part=part and f"?{part}",
-        update_sequence=entries.update_sequence(context.services),
+        update_sequence=update_sequence(context.services),
         version=params.VERSION,
         formats=formats,
         # Of many layers one format, and the infos that viewers request alone, without templates.

@@ -19,9 +19,9 @@ from chronotile.core.model.time.instants import ONE_NS
 from chronotile.core.model.time.parser import parse_instant, parse_time
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.layer_entries import wms_name
+from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.time_extent import time_text
-from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query import values
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, box, choice, custom, text, truth, whole
 from chronotile.protocols.common.xml import render_xml
@@ -39,7 +39,7 @@ DEFAULT_EXPANDED = 200
 def _domains(given: str) -> tuple[str, ...]:
     names = tuple(name.strip().lower() for name in given.split(","))
     for name in names:
-        kvp.choice(name, (SPACE, DIMENSION.lower()), locator="Domains")
+        values.choice(name, (SPACE, DIMENSION.lower()), locator="Domains")
     return names
 
 
@@ -90,8 +90,8 @@ def describe_domains(query: Kvp, services: Services) -> bytes:
         ChronotileError: A parameter is missing or not accepted.
     """
     part = _part(query, services)
-    TILE_MATRIX_SET.of(query)
-    requested, expanded = DOMAINS.of(query), EXPAND_LIMIT.of(query)
+    TILE_MATRIX_SET.value(query)
+    requested, expanded = DOMAINS.value(query), EXPAND_LIMIT.value(query)
     return render_xml(
         DOMAINS_TEMPLATE,
         dimension=DIMENSION if DIMENSION.lower() in requested and len(part.layer.times) else None,
@@ -109,7 +109,7 @@ def domain_values(query: Kvp, services: Services) -> bytes:
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    name = DOMAIN.of(query)
+    name = DOMAIN.value(query)
     part = _part(query, services)
     if name.lower() != DIMENSION.lower() or len(part.layer.times) == 0:
         raise InvalidParameter(f"layer {part.layer.id} has no domain {name[:MAX_SHOWN]!r} of values", locator="Domain")
@@ -126,13 +126,13 @@ def domain_values(query: Kvp, services: Services) -> bytes:
 
 
 def _part(query: Kvp, services: Services) -> Part:
-    layer = services.catalogue.layer(LAYER.of(query))
-    name = TILE_MATRIX_SET.given(query)
+    layer = services.catalogue.layer(LAYER.value(query))
+    name = TILE_MATRIX_SET.optional(query)
     crs = CRS84 if name is None else services.catalogue.tile_matrix_set(name).crs
     extent = layer.main_variable.grid.bbox_in(crs)
-    given = BOX.given(query)
+    given = BOX.optional(query)
     box = extent if given is None else _intersection(extent, given)
-    indexes = matching_times(layer, parse_time(TIME.given(query)), now=services.clock()).indexes
+    indexes = matching_times(layer, parse_time(TIME.optional(query)), now=services.clock()).indexes
     return Part(layer=layer, indexes=indexes if box is not None else (), box=box, crs=crs)
 
 
@@ -159,8 +159,8 @@ def _texts(layer: Layer, indexes: Sequence[int]) -> list[str]:
 
 
 def _page(query: Kvp) -> Page:
-    sort, from_end = SORT.of(query), FROM_END.of(query)
-    return Page(limit=LIMIT.of(query), sort=sort, from_value=FROM_VALUE.given(query), from_end=from_end)
+    sort, from_end = SORT.value(query), FROM_END.value(query)
+    return Page(limit=LIMIT.value(query), sort=sort, from_value=FROM_VALUE.optional(query), from_end=from_end)
 
 
 def _values(part: Part, page: Page) -> list[str]:

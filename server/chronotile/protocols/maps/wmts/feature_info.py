@@ -9,7 +9,12 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import IdentifyRequest
 from chronotile.pipeline.identify import deliver_identified
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
+from chronotile.protocols.common.capabilities.feature_info import (
+    INFO_FORMATS,
+    info_format,
+    parse_pixel_index,
+    pixel_point,
+)
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, text, whole
@@ -61,9 +66,9 @@ def info_names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> InfoNames:
     """
     return InfoNames(
         tile=names_in_query(query, offered),
-        i=query.required(PIXEL_COLUMN.name),
-        j=query.required(PIXEL_ROW.name),
-        info_format=INFO_FORMAT.of(query),
+        i=query.require(PIXEL_COLUMN.name),
+        j=query.require(PIXEL_ROW.name),
+        info_format=INFO_FORMAT.value(query),
     )
 
 
@@ -117,9 +122,9 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
 
 
 def _pixel(parameter: Parameter[int], given: str, size: int) -> int:
-    """As `pixel_place`; a number that is not one of the tile's pixels has a code of its own (OGC 07-057r7 Table 30)."""
+    # A number outside the tile has a separate error code (OGC 07-057r7 Table 30).
     parameter.parse(given)
     try:
-        return pixel_place(given, size, locator=parameter.name)
+        return parse_pixel_index(given, size, locator=parameter.name)
     except InvalidParameter as error:
         raise PixelOutOfRange(error.message, locator=parameter.name) from error

@@ -24,8 +24,8 @@ from chronotile.core.model.types import Instant
 from chronotile.http.negotiation import parse_quality_values
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import box_in_set, check_in_range, shown_matrices, shown_range
-from chronotile.protocols.common.capabilities.layer_entries import urn
-from chronotile.protocols.common.capabilities.sections import named_sections, needs_sections
+from chronotile.protocols.common.capabilities.crs_names import urn
+from chronotile.protocols.common.capabilities.sections import needs_sections, parse_sections
 from chronotile.protocols.common.capabilities.time_extent import stand_in_default
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
@@ -58,7 +58,10 @@ VERSION_NAME = custom("version", "The version", _version, schema=enum_of([VERSIO
 ACCEPTED_VERSIONS = custom("AcceptVersions", "Versions that the client takes", _accepted_versions, default=VERSION)
 UPDATE_SEQUENCE = text("updateSequence", "That of the capabilities which the client holds")
 SECTION_NAMES: Parameter[frozenset[Section]] = custom(
-    "sections", "Parts of the capabilities", partial(named_sections, known=SECTIONS), schema=enum_of([*SECTIONS, "All"])
+    "sections",
+    "Parts of the capabilities",
+    partial(parse_sections, offered=SECTIONS),
+    schema=enum_of([*SECTIONS, "All"]),
 )
 LAYER = text("layer", "Id or alias of a layer")
 STYLE = text("style", "A style of the layer; empty for its first")
@@ -101,12 +104,12 @@ def operation(query: Kvp) -> Operation:
     """
     if query.is_empty:
         return "GetCapabilities"
-    service = query.required("service")
+    service = query.require("service")
     if service.upper() == "WMS" and (query.optional("request") or "").lower() == "getcapabilities":
         return "GetCapabilities"
     if service.upper() != "WMTS":
         raise InvalidParameter(f"service must be WMTS, got {service[:MAX_SHOWN]!r}", locator="service")
-    return REQUEST.of(query)
+    return REQUEST.value(query)
 
 
 def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
@@ -119,9 +122,9 @@ def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
     Raises:
         ChronotileError: No accepted version is spoken, a section is unknown, or the client holds a later document.
     """
-    ACCEPTED_VERSIONS.of(query)
-    found = SECTION_NAMES.of(query) if SECTION_NAMES.name in query else frozenset(SECTIONS)
-    return found if needs_sections(UPDATE_SEQUENCE.given(query), sequence) else frozenset()
+    ACCEPTED_VERSIONS.value(query)
+    found = SECTION_NAMES.value(query) if SECTION_NAMES.name in query else frozenset(SECTIONS)
+    return found if needs_sections(UPDATE_SEQUENCE.optional(query), sequence) else frozenset()
 
 
 def check_accepted(header: str) -> None:
@@ -148,19 +151,19 @@ def names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
     Raises:
         ChronotileError: One is missing, or version or format are not offered.
     """
-    VERSION_NAME.of(query)
-    layer = LAYER.of(query)
+    VERSION_NAME.value(query)
+    layer = LAYER.value(query)
     if STYLE.name not in query:
         raise MissingParameter("style is missing; it may be empty", locator="style")
     return TileNames(
         layer=layer,
-        style=STYLE.given(query) or "",
-        format=keyword("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat).of(query),
-        tile_matrix_set=TILE_MATRIX_SET.of(query),
-        tile_matrix=TILE_MATRIX.of(query),
-        row=query.required(ROW.name),
-        column=query.required(COLUMN.name),
-        time=TIME.given(query),
+        style=STYLE.optional(query) or "",
+        format=keyword("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat).value(query),
+        tile_matrix_set=TILE_MATRIX_SET.value(query),
+        tile_matrix=TILE_MATRIX.value(query),
+        row=query.require(ROW.name),
+        column=query.require(COLUMN.name),
+        time=TIME.optional(query),
         query=query,
     )
 
@@ -212,7 +215,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
         grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
         time=_time(names.time, layer, services.clock()),
         fills_gaps=True,
-        difference=DIFFERENCE.given(query) if len(layer.times) else None,
+        difference=DIFFERENCE.optional(query) if len(layer.times) else None,
         anomaly=anomaly,
         style=names.style,
         format=names.format,

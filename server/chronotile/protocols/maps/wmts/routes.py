@@ -20,8 +20,9 @@ from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES, SERIES
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.layer_entries import capabilities_context, update_sequence
-from chronotile.protocols.common.capabilities.time_extent import nearest_warnings
+from chronotile.protocols.common.capabilities.layer_entries import capabilities_context
+from chronotile.protocols.common.capabilities.time_warnings import nearest_warnings
+from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.ows import MEDIA_TYPE, exception_report
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
 from chronotile.protocols.maps.wmts import params

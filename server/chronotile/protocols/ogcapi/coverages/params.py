@@ -15,14 +15,15 @@ from chronotile.protocols.common.query.axes import (
     HORIZONTAL,
     INTERPOLATION_URI,
     INTERPOLATIONS,
-    Axis,
-    by_axis,
+    CoverageAxis,
+    members_by_axis,
     members_of,
     query_of,
 )
 from chronotile.protocols.common.query.crs import check_degrees, named_crs
-from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import F, Parameter, custom, datetime, names_of, number, text, whole
+from chronotile.protocols.common.query.values import integer
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
 from chronotile.protocols.ogcapi.subset import CoveragePart, named_fields, requested_subset
 
@@ -126,7 +127,7 @@ def _size(query: Kvp) -> Scaling:
 
 
 def _width_and_height(query: Kvp) -> Scaling:
-    width, height = WIDTH.given(query), HEIGHT.given(query)
+    width, height = WIDTH.optional(query), HEIGHT.optional(query)
     return ScaleSize(width=width, height=height, locator="height" if width is None else "width")
 
 
@@ -137,7 +138,7 @@ def _resolution(query: Kvp) -> Scaling:
 
 
 _READERS: Mapping[str, Callable[[Kvp], Scaling]] = {
-    "scale-factor": lambda query: ScaleFactors(x=SCALE_FACTOR.of(query), y=SCALE_FACTOR.of(query)),
+    "scale-factor": lambda query: ScaleFactors(x=SCALE_FACTOR.value(query), y=SCALE_FACTOR.value(query)),
     "scale-axes": _factors,
     "scale-size": _size,
     "width and height": _width_and_height,
@@ -145,10 +146,10 @@ _READERS: Mapping[str, Callable[[Kvp], Scaling]] = {
 }
 
 
-def _axes(query: Kvp, name: str) -> dict[Axis, str]:
+def _axes(query: Kvp, name: str) -> dict[CoverageAxis, str]:
     """Return the content of each axis in space; an axis `time` must leave times unchanged: `time(1)`, `time()`."""
-    members = members_of(query.required(name), locator=name)
-    axes = by_axis(members, {**HORIZONTAL, "time": "time"}, accepted=("Lat", "Lon", "x", "y"), locator=name)
+    members = members_of(query.require(name), locator=name)
+    axes = members_by_axis(members, {**HORIZONTAL, "time": "time"}, accepted=("Lat", "Lon", "x", "y"), locator=name)
     time = axes.pop("time", None)
     if time is not None and time.content != AS_OBSERVED.get(name):
         raise InvalidParameter(
@@ -230,13 +231,13 @@ def parse_coverage(query: Kvp, offered: OfferedCollection, catalogue: Catalogue)
     layers = requested_layers(query, offered)
     first, has_time = layers[0], any(len(layer.times) for layer in layers)
     subset = requested_subset(query, first, catalogue, has_time=has_time)
-    crs = CRS.given(query)
+    crs = CRS.optional(query)
     request = CoverageRequest(
         layers=tuple(layer.id for layer in layers),
         trims=_trims(query, subset, first, catalogue),
         time=_time(query, subset, has_time=has_time),
         crs=None if crs is None else named_crs(crs, first, catalogue),
-        resampling=INTERPOLATION.given(query),
+        resampling=INTERPOLATION.optional(query),
     )
     return CoverageQuery(request=request, scaling=requested_scaling(query))
 
@@ -262,4 +263,4 @@ def _time(query: Kvp, subset: CoveragePart, *, has_time: bool) -> TimeSelection:
         raise InvalidParameter("datetime and subset=time(...) both select times; give one of them", locator="datetime")
     if not has_time:
         raise InvalidParameter("no requested field has times; leave datetime out", locator="datetime")
-    return DATETIME.of(query)
+    return DATETIME.value(query)

@@ -20,15 +20,11 @@ from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES
 from chronotile.pipeline.coverage.deliver import CoveragePayload, deliver_coverage
-from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
-from chronotile.protocols.common.localised_text import language_of
-from chronotile.protocols.common.openapi import (
-    BINARY,
-    TEXT,
-    Examples,
-    enum_of,
-    ref,
-)
+from chronotile.protocols.common.coverage_files import file_conditions, respond_with_file
+from chronotile.protocols.common.export_offer import export_offer
+from chronotile.protocols.common.localised_text import negotiate_language
+from chronotile.protocols.common.openapi import BINARY, TEXT, enum_of, ref
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import language
 from chronotile.protocols.common.query.parameter import F, documents, format_of
 from chronotile.protocols.ogcapi.coverages.documents import domain_set_document, range_type_document, schema_document
@@ -89,7 +85,7 @@ async def get_document(write_document: WriteDocument, media_type: str, request: 
     services = services_of(request)
     query = document_query(request)
     negotiate_format(query, request.headers.get("accept", ""), {"json": media_type}, aliases={JSON: "json"})
-    language = language_of(request, query)
+    language = negotiate_language(request, query)
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
     base = f"{base_url(request)}/ogcapi"
     key = (write_document.__name__, offered.id, offered.is_layer, base, language)
@@ -101,7 +97,7 @@ async def get_document(write_document: WriteDocument, media_type: str, request: 
 
 def _parameters(examples: Examples) -> list[Json]:
     """Return the parameters with examples that form one valid request; `subset`, an alternative to `bbox`, has none."""
-    offered = examples.with_values[0]
+    offered = examples.value_collections[0]
     west, south, east, north = offered.collection.bbox
     middle = (west + east) / 2, (south + north) / 2
     subset = replace(SUBSET, schema={**TEXT, "example": f"Lat({south:.6g}:{middle[1]:.6g})"})

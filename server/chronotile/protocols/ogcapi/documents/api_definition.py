@@ -15,13 +15,13 @@ from chronotile.protocols.common.openapi import (
     TEXT,
     TRUTH,
     enum_of,
-    examples_of,
     list_of,
     object_of,
     optional_security,
     ref,
     security_schemes,
 )
+from chronotile.protocols.common.openapi_examples import examples_of
 from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 

@@ -17,7 +17,7 @@ from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.links import ATOM, feed_path, link
-from chronotile.protocols.common.query.place import in_axis_order
+from chronotile.protocols.common.query.crs import in_axis_order
 from chronotile.protocols.ogcapi.block import DocumentContext
 
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"

@@ -13,7 +13,7 @@ from chronotile.core.model.types import Json
 from chronotile.protocols.common.capabilities.time_extent import most_listed_times
 from chronotile.protocols.common.extent import climatology_member
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.protocols.common.query.crs import accepted_crs
 from chronotile.protocols.ogcapi.block import NO_QUERIES
 from chronotile.protocols.ogcapi.blocks import BLOCKS
@@ -55,8 +55,8 @@ def _completed(said: Json, offered: OfferedCollection, context: CollectionContex
         "title": text_in(offered.title, language) or offered.id,  # pygeoapi 0.24 gives texts with entities of HTML
         "description": text_in(offered.abstract, language),
         "keywords": list(offered.keywords),
-        **without_empty({"attribution": offered.attribution, "license": offered.license}),
-        "extent": without_empty({"spatial": spatial_extent(offered), "temporal": temporal(offered.times)}),
+        **omit_empty({"attribution": offered.attribution, "license": offered.license}),
+        "extent": omit_empty({"spatial": spatial_extent(offered), "temporal": temporal(offered.times)}),
         **climatology_member(offered.climatology_span, is_climatology=offered.is_climatology),
         **_systems(offered, context),
         "dataType": "coverage" if offered.has_values else "map",

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
 from chronotile.core.model.types import Json
-from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page
-from chronotile.protocols.common.links import preview_grid, preview_href
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.operations_page import OperationsPage, PageLink, operations_page
+from chronotile.protocols.common.preview import preview_grid, preview_href
 from chronotile.protocols.ogcapi.document_pages import document_page
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 

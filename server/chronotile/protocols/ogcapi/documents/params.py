@@ -79,11 +79,11 @@ def collections_query(query: Kvp) -> CollectionsQuery:
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
     check_names(query, *SELECTION)
-    bbox, limit, written = BBOX.given(query), LIMIT.of(query), query.written((BBOX.name, DATETIME.name))
+    bbox, limit, written = BBOX.optional(query), LIMIT.value(query), query.select((BBOX.name, DATETIME.name))
     return CollectionsQuery(
         box=None if bbox is None else box_of(bbox, CRS84),
-        time=DATETIME.of(query),
-        paging=Paging(limit=limit, offset=OFFSET.of(query), written=written, usual_limit=MAX_LIMIT),
+        time=DATETIME.value(query),
+        paging=Paging(limit=limit, offset=OFFSET.value(query), written=written, usual_limit=MAX_LIMIT),
     )
 
 

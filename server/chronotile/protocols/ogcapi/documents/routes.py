@@ -18,11 +18,11 @@ from chronotile.http.endpoint import endpoint
 from chronotile.http.problems import dated_problem
 from chronotile.http.request_services import services_of
 from chronotile.http.server_state import ServerState, state_of
-from chronotile.protocols.common.html_page import with_operations_policy
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, ref, without_empty
+from chronotile.protocols.common.openapi import OBJECT, REFUSALS_OF_TREE, TEXT, omit_empty, ref
 from chronotile.protocols.common.operation import Operation, routes_of
+from chronotile.protocols.common.operations_page import set_operations_policy
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.document_pages import add_page_policy
@@ -103,7 +103,7 @@ async def get_openapi(request: Request) -> Response:
     )
     response = await _answer(request, document_query(request), document, aliases=OPENAPI_ALIASES)
     if response.headers.get("content-type", "").startswith(HTML):
-        return with_operations_policy(response, has_forms=state_of(request).viewer.is_complete)
+        return set_operations_policy(response, has_forms=state_of(request).viewer.is_complete)
     return response
 
 
@@ -215,9 +215,9 @@ def _service_members(service: ServiceInfo) -> Json:
         "stateorprovince": address.region,
         "country": address.country,
     }
-    provider = without_empty({"name": contact.name})
-    members = {"keywords": list(service.keywords), "provider": provider, "contact": without_empty(reached)}
-    return without_empty(members)
+    provider = omit_empty({"name": contact.name})
+    members = {"keywords": list(service.keywords), "provider": provider, "contact": omit_empty(reached)}
+    return omit_empty(members)
 
 
 def conformance_document(state: ServerState) -> Json:

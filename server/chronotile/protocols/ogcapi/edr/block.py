@@ -13,7 +13,7 @@ from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.document_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.edr import formats, queries
@@ -61,7 +61,7 @@ def parameter(layer: Layer, language: str) -> Json:
         "type": "Parameter",
         "id": variable.name,
         "label": label,
-        **without_empty({"description": text_in(layer.abstract, language)}),
+        **omit_empty({"description": text_in(layer.abstract, language)}),
         "dataType": "integer" if classes else "float",
         **({"categoryEncoding": {category_id(c): json_number(c.value) for c in classes}} if classes else {}),
         **({"unit": {"label": units, "symbol": {"value": units, "type": UCUM}}} if units and not classes else {}),
@@ -107,7 +107,7 @@ def _measurement(times: TimeDomain) -> Json:
     if lengths.size == 0 or bool((lengths == ONE_NS).all()):
         return {"method": "instantaneous"}
     duration = period_text(int(lengths[0].astype(np.int64)), is_monthly=False) if lengths.size == 1 else None
-    return {"method": "observation", **without_empty({"duration": duration})}
+    return {"method": "observation", **omit_empty({"duration": duration})}
 
 
 CLASSES = ("core", "collections", "queries", "json", "geojson", "edr-geojson", "covjson", "oas30")

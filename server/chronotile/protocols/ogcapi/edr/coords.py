@@ -49,7 +49,7 @@ def requested_area(query: Kvp, crs: Crs, *, max_vertices: int) -> Area:
 def _geometry(query: Kvp, crs: Crs, kinds: Sequence[str], *, limit: str, most: int) -> Mapping[str, Any]:
     example = "POINT(4.5 50.8)" if kinds == POINTS else "POLYGON((4 50,5 50,5 51,4 50))"
     accepted = f"well-known text of a {' or '.join(kinds)}, such as {example}"
-    text = query.required(LOCATOR, accepted=accepted)
+    text = query.require(LOCATOR, accepted=accepted)
     return geometry_of_wkt(
         text,
         most=most,

@@ -51,11 +51,11 @@ def select_features(offered: OfferedCollection, query: Kvp, catalogue: Catalogue
     return FeatureSelection(
         layers=layers,
         box=None if box is None else box.unwound(),
-        time=queries.DATETIME.of(query),
+        time=queries.DATETIME.value(query),
         paging=Paging(
-            limit=queries.LIMIT.of(query),
-            offset=queries.OFFSET.of(query),
-            written=query.written(names_of((queries.BBOX_OF_LISTS, *queries.SHARED_PARAMETERS))),
+            limit=queries.LIMIT.value(query),
+            offset=queries.OFFSET.value(query),
+            written=query.select(names_of((queries.BBOX_OF_LISTS, *queries.SHARED_PARAMETERS))),
         ),
     )
 

@@ -11,7 +11,8 @@ from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.http.endpoint import Endpoint, Faults
 from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
-from chronotile.protocols.common.openapi import BINARY, TEXT, Examples, enum_of, ref
+from chronotile.protocols.common.openapi import BINARY, TEXT, enum_of, ref
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Operation, segment
 from chronotile.protocols.common.query.parameter import NO_EXAMPLES, F, Parameter, documents
 from chronotile.protocols.ogcapi.edr import formats, queries
@@ -92,7 +93,7 @@ def _query(
 
 
 def _collections_with_places(examples: Examples) -> list[OfferedCollection]:
-    return [offered for offered in examples.with_values if queries.place_sets_of(offered, examples.catalogue)]
+    return [offered for offered in examples.value_collections if queries.place_sets_of(offered, examples.catalogue)]
 
 
 WITH_VALUES = "Id of a collection, or id or alias of a layer, with values"
@@ -127,9 +128,9 @@ def _data_operation(
     """Return the operation of a data query; its own examples are of required parameters."""
 
     def parameters(examples: Examples) -> list[Json]:
-        required = own_examples(_example_area(examples.with_values[0]))
+        required = own_examples(_example_area(examples.value_collections[0]))
         return _query(
-            query.parameters, query.formats, {**_examples(examples.with_values), **required}, required=required
+            query.parameters, query.formats, {**_examples(examples.value_collections), **required}, required=required
         )
 
     return describe_data(
@@ -144,7 +145,7 @@ def _data_operation(
 
 
 def _example_item(examples: Examples) -> str:
-    times = examples.with_values[0].times
+    times = examples.value_collections[0].times
     return format_instant(times.instants[-1]) if len(times) else TIMELESS
 
 
@@ -184,7 +185,7 @@ operations = (
         f"{queries.ITEMS.description}, page by page",
         parameters=[
             COLLECTION,
-            lambda of: _query(queries.ITEMS.parameters, formats.FEATURE_FORMATS, _examples(of.with_values)),
+            lambda of: _query(queries.ITEMS.parameters, formats.FEATURE_FORMATS, _examples(of.value_collections)),
         ],
     ),
     describe_data(

@@ -16,8 +16,9 @@ from chronotile.core.model.request import AreasRequest, Point, PositionsRequest,
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.crs import check_degrees, named_crs
-from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of
+from chronotile.protocols.common.query.values import choice
 from chronotile.protocols.ogcapi.crs import box_of
 from chronotile.protocols.ogcapi.edr import queries
 from chronotile.protocols.ogcapi.edr.coords import LOCATOR, requested_area, requested_positions
@@ -51,7 +52,7 @@ def position_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogu
     return PositionsRequest(
         layers=tuple(layer.id for layer in layers),
         points=requested_points(query, layers[0], catalogue),
-        time=queries.DATETIME.of(query),
+        time=queries.DATETIME.value(query),
     )
 
 
@@ -63,7 +64,7 @@ def areas_request(offered: OfferedCollection, areas: tuple[Area, ...], query: Kv
     """
     check_query(query, queries.DATA_PARAMETERS)
     layers = tuple(layer.id for layer in requested_layers(offered, query))
-    return AreasRequest(layers=layers, areas=areas, time=queries.DATETIME.of(query))
+    return AreasRequest(layers=layers, areas=areas, time=queries.DATETIME.value(query))
 
 
 def check_query(query: Kvp, accepted: tuple[Parameter[object], ...]) -> None:
@@ -75,7 +76,7 @@ def check_query(query: Kvp, accepted: tuple[Parameter[object], ...]) -> None:
         InvalidParameter: It does.
     """
     query.check_names(names_of(accepted))
-    level = queries.Z.given(query)
+    level = queries.Z.optional(query)
     if level is not None and _LEVELS.fullmatch(level) is None:
         message = f"z must be a level, several with commas, least/greatest or Rn/least/step, got {level[:MAX_SHOWN]!r}"
         raise InvalidParameter(message, locator="z")
@@ -96,7 +97,7 @@ def crs_of_query(query: Kvp, layer: Layer, catalogue: Catalogue) -> Crs | None:
     Raises:
         UnsupportedCrs: The CRS is neither offered nor native.
     """
-    name = queries.CRS.given(query)
+    name = queries.CRS.optional(query)
     return None if name is None else named_crs(name, layer, catalogue)
 
 
@@ -172,8 +173,8 @@ def radius_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue)
     points = requested_points(query, offered.main_field, catalogue)
     if len(points) != 1:
         raise InvalidParameter(f"{LOCATOR} must be one POINT here, got {len(points)} points", locator=LOCATOR)
-    within = queries.WITHIN.parse(query.required(queries.WITHIN.name, accepted="a distance, in within-units"))
-    unit_name = query.required(queries.WITHIN_UNITS.name, accepted=f"one of {', '.join(LENGTHS_M)}").lower()
+    within = queries.WITHIN.parse(query.require(queries.WITHIN.name, accepted="a distance, in within-units"))
+    unit_name = query.require(queries.WITHIN_UNITS.name, accepted=f"one of {', '.join(LENGTHS_M)}").lower()
     units = choice(OTHER_LENGTHS.get(unit_name, unit_name), LENGTHS_M, locator="within-units")
     return CellsRequest(coverage=_cells(offered, query, catalogue, circle_of(points[0], within * LENGTHS_M[units])))
 
@@ -187,9 +188,9 @@ def cube_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -
     query.refuse(("bbox-crs",), instead="crs, which bbox is in")
     check_query(query, queries.CUBE.parameters)
     crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
-    box = box_of(query.required(queries.BBOX.name, accepted=CORNERS), crs)
+    box = box_of(query.require(queries.BBOX.name, accepted=CORNERS), crs)
     check_degrees(box, crs, locator="bbox")
-    columns, rows = queries.COLUMNS.of(query), queries.ROWS.of(query)
+    columns, rows = queries.COLUMNS.value(query), queries.ROWS.value(query)
     coverage = replace(_cells(offered, query, catalogue), trims=(Trim(box=box, crs=crs),))
     return CellsRequest(coverage=coverage, columns=columns, rows=rows)
 
@@ -197,7 +198,7 @@ def cube_request(offered: OfferedCollection, query: Kvp, catalogue: Catalogue) -
 def _cells(offered: OfferedCollection, query: Kvp, catalogue: Catalogue, area: Area | None = None) -> CoverageRequest:
     return CoverageRequest(
         layers=tuple(layer.id for layer in requested_layers(offered, query)),
-        time=queries.DATETIME.of(query),
+        time=queries.DATETIME.value(query),
         crs=crs_of_query(query, offered.main_field, catalogue),
         area=area,
         area_locator=LOCATOR,

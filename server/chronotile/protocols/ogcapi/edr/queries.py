@@ -12,7 +12,7 @@ from chronotile.core.model.types import Json
 from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.openapi import BOX, INDEX, enum_of
 from chronotile.protocols.common.query import csv_options
-from chronotile.protocols.common.query.parameter import F, Parameter, clamped, datetime, number, text, whole
+from chronotile.protocols.common.query.parameter import F, Parameter, datetime, number, text, whole, whole_up_to
 from chronotile.protocols.ogcapi.edr.formats import CELL_FORMATS, FEATURE_FORMATS, LOCATION_FORMATS, POSITION_FORMATS
 from chronotile.protocols.ogcapi.paging import offset_parameter
 
@@ -41,7 +41,7 @@ ROWS = replace(
 WITHIN = number("within", "How far from the point, along the ground")
 WITHIN_UNITS = text("within-units", "Of `within`", schema=enum_of(tuple(LENGTHS_M)))
 BBOX_OF_LISTS = text("bbox", "West, south, east, north in CRS84: features that reach into it", schema=BOX)
-LIMIT = clamped("limit", "The most features of one answer", most=MAX_LIMIT, default=DEFAULT_LIMIT)
+LIMIT = whole_up_to("limit", "The most features of one answer", most=MAX_LIMIT, default=DEFAULT_LIMIT)
 OFFSET = offset_parameter("How many features come before the first; links of `next` have it")
 LIST_PARAMETERS: tuple[Parameter[object], ...] = (BBOX_OF_LISTS, LIMIT, OFFSET, *SHARED_PARAMETERS)
 

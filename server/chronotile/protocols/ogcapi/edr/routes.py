@@ -28,9 +28,10 @@ from chronotile.pipeline.series.fields import (
     resolve_areas,
     resolve_positions,
 )
-from chronotile.protocols.common.coverage_files import export_offer, file_conditions, respond_with_file
+from chronotile.protocols.common.coverage_files import file_conditions, respond_with_file
+from chronotile.protocols.common.export_offer import export_offer
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, names_input, places_input
-from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F
 from chronotile.protocols.ogcapi.edr import formats, queries
@@ -92,7 +93,7 @@ async def get_locations(request: Request) -> Response:
         sets=sets,
         root=base_url(request),
         address=data_request.address,
-        language=language_of(request, data_request.query),
+        language=negotiate_language(request, data_request.query),
     )
     return await _features(request, partial(locations.document, selection, data_request.services.clock))
 
@@ -116,7 +117,7 @@ async def get_item(request: Request) -> Response:
 
 
 def _items(request: Request, data_request: DataRequest, layers: tuple[Layer, ...]) -> Items:
-    language = language_of(request, data_request.query)
+    language = negotiate_language(request, data_request.query)
     return Items(offered=data_request.offered, layers=layers, address=data_request.address, language=language)
 
 

@@ -15,10 +15,10 @@ from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson, place_features
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.select import queryables_of, select_places
-from chronotile.protocols.common.html_page import PageLink
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import INDEX, OBJECT, TEXT, enum_of, list_of, object_of, ref, without_empty
+from chronotile.protocols.common.openapi import INDEX, OBJECT, TEXT, enum_of, list_of, object_of, omit_empty, ref
+from chronotile.protocols.common.operations_page import PageLink
 from chronotile.protocols.common.query.crs import accepted_crs
 from chronotile.protocols.ogcapi.block import NO_QUERIES, DocumentContext
 from chronotile.protocols.ogcapi.document_pages import document_page
@@ -77,7 +77,7 @@ def collection_document(of: SetContext) -> Json:
         "itemType": "feature",
         "extent": {"spatial": {"bbox": [[round(edge, 7) for edge in places.bbox]], "crs": CRS84.uri}},
         "crs": [crs.uri for crs in accepted_crs(places, of.document.catalogue) if crs.uri],
-        **without_empty({"storageCrs": places.crs.uri, "attribution": places.spec.attribution}),
+        **omit_empty({"storageCrs": places.crs.uri, "attribution": places.spec.attribution}),
         **NO_QUERIES,
         "links": [
             link("self", own, JSON, "This collection"),
@@ -126,7 +126,7 @@ def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
     def write(chosen: ChosenPlaces, note: str) -> bytes:
         if name != "html":
             counts = {"numberMatched": matched, "numberReturned": len(numbers)}
-            return encode_places_geojson(chosen, members={**counts, **without_empty({"note": note}), "links": links})
+            return encode_places_geojson(chosen, members={**counts, **omit_empty({"note": note}), "links": links})
         ids = (of.places.ids[number] for number in numbers.tolist())
         return document_page(
             of.title,
@@ -164,7 +164,7 @@ def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, n
     ]
 
     def write(chosen: ChosenPlaces, note: str) -> bytes:
-        document = orjson.dumps({**place_features(chosen)[0], **without_empty({"note": note}), "links": links})
+        document = orjson.dumps({**place_features(chosen)[0], **omit_empty({"note": note}), "links": links})
         if name == "html":
             return document_page(id_, orjson.loads(document), of.document, above=of.above, json_type=GEOJSON)
         return document

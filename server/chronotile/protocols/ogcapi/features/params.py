@@ -11,10 +11,10 @@ from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.places import PlaceSet, PlaceValuesRequest
 from chronotile.pipeline.features.select import PlaceSelection, queryables_of
 from chronotile.pipeline.place_shapes import places_revision
+from chronotile.protocols.common.query.areas import REDUCER, WEIGHTS
 from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, datetime, documents, names_of, text, whole
-from chronotile.protocols.common.query.place import REDUCER, WEIGHTS
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, requested_bbox
 from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS, VALUE
 from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
@@ -71,7 +71,7 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
     Raises:
         ChronotileError: A parameter is not accepted.
     """
-    crs, named = CRS.given(query), VALUE.given(query) or ()
+    crs, named = CRS.optional(query), VALUE.optional(query) or ()
     with raised_as(UnknownLayer, InvalidParameter, locator=VALUE.name):
         layers = tuple(dict.fromkeys(catalogue.layer(name).id for name in named))
     if not places.columns.keys().isdisjoint(layers):
@@ -79,9 +79,9 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
     own = partial(
         PlaceValuesRequest,
         places=places.id,
-        time=DATETIME.of(query),
-        reducer=REDUCER.of(query),
-        weights=WEIGHTS.of(query),
+        time=DATETIME.value(query),
+        reducer=REDUCER.value(query),
+        weights=WEIGHTS.value(query),
     )
     return FeatureContent(
         crs=None if crs is None else named_crs(crs, places, catalogue),
@@ -102,9 +102,9 @@ def features_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Featur
     return FeaturesQuery(
         content=content_query(query, places, catalogue),
         selection=_selection(query, places, catalogue),
-        limit=LIMIT.given(query),
-        start=_start(CURSOR.given(query), places),
-        written=query.written(each for each in names_of(known) if each != CURSOR.name),
+        limit=LIMIT.optional(query),
+        start=_start(CURSOR.optional(query), places),
+        written=query.select(each for each in names_of(known) if each != CURSOR.name),
     )
 
 
@@ -131,14 +131,14 @@ def cursor_of(places: PlaceSet, number: int) -> str:
 
 
 def _selection(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> PlaceSelection:
-    requested, filter_crs = requested_bbox(query, places, catalogue), FILTER_CRS.given(query)
+    requested, filter_crs = requested_bbox(query, places, catalogue), FILTER_CRS.optional(query)
     box, box_crs = requested or (None, CRS84)
     if box is not None:
         check_degrees(box, box_crs, locator=BBOX.name)
     return PlaceSelection(
         box=box,
         box_crs=box_crs,
-        properties=dict(query.written(names_of(properties_of(places)))),
+        properties=dict(query.select(names_of(properties_of(places)))),
         filter=filter_of(query),
         filter_crs=CRS84 if filter_crs is None else named_crs(filter_crs, places, catalogue, locator=FILTER_CRS.name),
     )

@@ -94,7 +94,7 @@ async def get_feature(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     check_names(query, *params.OF_CONTENT)
     content = params.content_query(query, _set_of(request), services_of(request).catalogue)
-    written = query.written(names_of(params.OF_CONTENT))
+    written = query.select(names_of(params.OF_CONTENT))
     find = partial(documents.find_feature, request.path_params["featureId"], written)
     return await _answer(request, query, content, formats=OF_FEATURE, find=find)
 

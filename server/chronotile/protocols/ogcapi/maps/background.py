@@ -66,8 +66,8 @@ def background_of(query: Kvp, *, is_opaque: bool) -> tuple[int, int, int] | Back
     Raises:
         InvalidParameter: A colour or a boolean is not accepted.
     """
-    bgcolor, void_color = BGCOLOR.given(query), VOID_COLOR.given(query)
-    transparent, void_transparent = TRANSPARENT.given(query), VOID_TRANSPARENT.given(query)
+    bgcolor, void_color = BGCOLOR.optional(query), VOID_COLOR.optional(query)
+    transparent, void_transparent = TRANSPARENT.optional(query), VOID_TRANSPARENT.optional(query)
     is_transparent = bgcolor is None if transparent is None else transparent
     is_void_transparent = is_transparent if void_transparent is None else void_transparent
     colour = _set_alpha(bgcolor or WHITE, is_transparent=is_transparent, is_opaque=is_opaque)

@@ -141,15 +141,15 @@ def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     format_name = negotiate_format(query, accept, MEDIA_TYPES, aliases=ALIASES)
     layers = drawn_layers(path, query, catalogue)
     subset = requested_subset(query, layers[0], catalogue, has_time=True)
-    time, expression, anomaly = _time(query, subset), EXPRESSION.given(query), anomaly_of(query)
+    time, expression, anomaly = _time(query, subset), EXPRESSION.optional(query), anomaly_of(query)
     request = partial(
         MapRequest,
         time=time,
-        difference=DIFFERENCE.given(query),
+        difference=DIFFERENCE.optional(query),
         style=path.get("styleId", ""),
         format=FORMATS[format_name],
-        range=RANGE.given(query),
-        ramp=RAMP.given(query),
+        range=RANGE.optional(query),
+        ramp=RAMP.optional(query),
         reducer=reducer_of(query, anomaly),
         anomaly=anomaly,
         expression=expression,
@@ -170,7 +170,7 @@ def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> t
     style = path.get("styleId", "")
     if "collectionId" in path:
         layers: tuple[Layer, ...] = (offered_collection(catalogue, path["collectionId"]).drawn_layer,)
-    elif (collections := COLLECTIONS.given(query)) is not None:
+    elif (collections := COLLECTIONS.optional(query)) is not None:
         names = collections.split(",")
         if len(names) > LAYER_LIMIT:
             message = f"collections names {len(names)}, at most {LAYER_LIMIT} are shown"
@@ -211,7 +211,7 @@ def _default_layers(style: str, catalogue: Catalogue) -> tuple[Layer, ...]:
 
 def _time(query: Kvp, subset: CoveragePart) -> TimeSelection:
     if subset.time is None:
-        return DATETIME.of(query)
+        return DATETIME.value(query)
     if query.optional(DATETIME.name) is not None:
         raise InvalidParameter("give either datetime or the axis time of subset", locator="datetime")
     return subset.time

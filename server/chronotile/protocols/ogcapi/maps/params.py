@@ -10,10 +10,10 @@ from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.grid import BBox, Grid, NativeGrid
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.openapi import NUMBER, PAIR
-from chronotile.protocols.common.query.crs import named_crs
-from chronotile.protocols.common.query.kvp import Kvp, numbers
+from chronotile.protocols.common.query.crs import as_xy, named_crs
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, number, text, whole
-from chronotile.protocols.common.query.place import as_xy
+from chronotile.protocols.common.query.values import numbers
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, box_of
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.maps.viewport import WHOLE_CIRCLE, Viewport, box_to, data_box
@@ -76,7 +76,7 @@ class MapQuery:
         """
         crs = self._crs(CRS, otherwise=self.default_crs)
         box, centre, pixel_m = self._box(crs), self._centre(crs), self._pixel_m()
-        width, height = WIDTH.given(self.query), HEIGHT.given(self.query)
+        width, height = WIDTH.optional(self.query), HEIGHT.optional(self.query)
         if box is not None and centre is not None:
             raise InvalidParameter("center does not go with bbox or subset; give one of them", locator="center")
         if box is not None and pixel_m is not None and (width or height):
@@ -90,13 +90,13 @@ class MapQuery:
         return [layer.main_variable.grid for layer in self.drawing.layers]
 
     def _crs(self, parameter: Parameter[str], *, otherwise: Crs = CRS84) -> Crs:
-        name = parameter.given(self.query)
+        name = parameter.optional(self.query)
         if name is None:
             return otherwise
         return named_crs(name, self.drawing.layers[0], self.catalogue, locator=parameter.name)
 
     def _box(self, crs: Crs) -> BBox | None:
-        bbox, bbox_crs, trim = BBOX.given(self.query), self._crs(BBOX_CRS), self.subset.trim
+        bbox, bbox_crs, trim = BBOX.optional(self.query), self._crs(BBOX_CRS), self.subset.trim
         if bbox is not None and trim is not None:
             raise InvalidParameter("subset has an axis that bbox has too; give one of them", locator="subset")
         if bbox is not None:
@@ -107,7 +107,7 @@ class MapQuery:
         return _box_in_crs(crs, _require_extent(closed, trim.crs, "subset"), trim.crs)
 
     def _centre(self, crs: Crs) -> tuple[float, float] | None:
-        centre, centre_crs = CENTER.given(self.query), self._crs(CENTER_CRS)
+        centre, centre_crs = CENTER.optional(self.query), self._crs(CENTER_CRS)
         if centre is None:
             return None
         x, y, _x, _y = as_xy(BBox(*centre, *centre), centre_crs)
@@ -119,7 +119,7 @@ class MapQuery:
         return float(x), float(y)
 
     def _pixel_m(self) -> float | None:
-        size, scale = MM_PER_PIXEL.of(self.query), SCALE_DENOMINATOR.given(self.query)
+        size, scale = MM_PER_PIXEL.value(self.query), SCALE_DENOMINATOR.optional(self.query)
         if scale is None:
             return None
         pixel_m = scale * size / 1000

@@ -13,7 +13,8 @@ from chronotile.http.answers import answer_payload
 from chronotile.http.request_services import services_of
 from chronotile.protocols.common.coverage_files import grid_headers
 from chronotile.protocols.common.map_responses import draw_maps
-from chronotile.protocols.common.openapi import BINARY, TEXT, Examples
+from chronotile.protocols.common.openapi import BINARY, TEXT
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Described
 from chronotile.protocols.common.query.axes import query_of
 from chronotile.protocols.common.query.parameter import format_of

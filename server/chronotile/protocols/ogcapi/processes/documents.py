@@ -23,7 +23,8 @@ from chronotile.http.work_kinds import TEXTS
 from chronotile.jobs.processes.process import Input, Output, Process
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import TEXT, Examples, enum_of, in_path, ref, without_empty
+from chronotile.protocols.common.openapi import TEXT, enum_of, in_path, omit_empty, ref
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Operation
 from chronotile.protocols.common.processes.jobs import NOT_READY, moment_text
 from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
@@ -148,7 +149,7 @@ def _summary(process: Process, context: DocumentContext) -> Json:
         "version": process.version,
         "title": process.title,
         "description": process.description,
-        **without_empty({"keywords": list(process.keywords)}),
+        **omit_empty({"keywords": list(process.keywords)}),
         "jobControlOptions": [SYNC, ASYNC, DISMISS],
         "outputTransmission": ["value", "reference"],
         "links": links,

@@ -22,8 +22,8 @@ from chronotile.http.server_state import state_of
 from chronotile.http.work_kinds import JOBS
 from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.jobs.queue.job_folder import ResultFiles
-from chronotile.protocols.common.html_page import PageLink
 from chronotile.protocols.common.openapi import TEXT, in_path, ref
+from chronotile.protocols.common.operations_page import PageLink
 from chronotile.protocols.common.processes.jobs import dismiss, ended_job, granted_job, moment_text, of_files
 from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.common.processes.results import (

@@ -9,8 +9,17 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.job import STATUSES, Status
 from chronotile.core.model.types import Instant
 from chronotile.protocols.common.openapi import TEXT, enum_of, list_of
-from chronotile.protocols.common.query.kvp import Kvp, choice
-from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, datetime, names_of, number, whole
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import (
+    Parameter,
+    custom,
+    datetime,
+    names_of,
+    number,
+    whole,
+    whole_up_to,
+)
+from chronotile.protocols.common.query.values import choice
 from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS
 from chronotile.protocols.ogcapi.paging import MAX_OFFSET, Paging
 
@@ -35,7 +44,7 @@ def _statuses(given: str) -> tuple[Status, ...]:
     return tuple(by_name[choice(each, by_name, locator="status")] for each in _members(given))
 
 
-LIMIT = clamped("limit", "The most members of one answer", most=MAX_LIMIT, default=DEFAULT_LIMIT)
+LIMIT = whole_up_to("limit", "The most members of one answer", most=MAX_LIMIT, default=DEFAULT_LIMIT)
 OFFSET = whole("offset", "How many come before the first", least=0, most=MAX_OFFSET, default=0)
 PAGING = (LIMIT, OFFSET)
 TYPES = custom("type", "Of jobs; there is one", _types, schema=list_of(enum_of([TYPE])))
@@ -69,7 +78,7 @@ def paging_of(query: Kvp, *selection: Parameter[object]) -> Paging:
     Raises:
         InvalidParameter: `limit` or `offset` is not accepted.
     """
-    return Paging(limit=LIMIT.of(query), offset=OFFSET.of(query), written=query.written(names_of(selection)))
+    return Paging(limit=LIMIT.value(query), offset=OFFSET.value(query), written=query.select(names_of(selection)))
 
 
 def merge_lists(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -90,18 +99,18 @@ def jobs_query(query: Kvp) -> JobsQuery:
         InvalidParameter: A parameter is not accepted.
     """
     query.check_names(names_of(OF_JOBS))
-    TYPES.given(query)
+    TYPES.optional(query)
     return JobsQuery(
-        processes=PROCESSES.of(query),
-        statuses=STATUS.of(query),
+        processes=PROCESSES.value(query),
+        statuses=STATUS.value(query),
         created=_created(query),
-        seconds=(MIN_DURATION.given(query), MAX_DURATION.given(query)),
+        seconds=(MIN_DURATION.optional(query), MAX_DURATION.optional(query)),
         paging=paging_of(query, *SELECTION),
     )
 
 
 def _created(query: Kvp) -> tuple[float | None, float | None]:
-    requested = DATETIME.of(query)
+    requested = DATETIME.value(query)
     if requested.keyword == "absent":
         return None, None
     if len(requested.parts) != 1 or requested.parts[0].period is not None:

@@ -25,7 +25,7 @@ DAYS = whole("days", "How long the link leads to the job", least=1, most=90, def
 
 async def post_share(request: Request) -> Response:
     """Make a link that shows a job and its results to all who have it."""
-    days = DAYS.of(document_query(request, DAYS))
+    days = DAYS.value(document_query(request, DAYS))
     desk, id_, grants = state_of(request).jobs, request.path_params["jobID"], request.scope.get(GRANTS)
     if grants is None:
         raise UnknownPath("there are no users here: the address of a job shows it to everyone", locator="share")

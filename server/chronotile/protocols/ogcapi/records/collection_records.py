@@ -15,7 +15,7 @@ from chronotile.pipeline.search.search_items import items_of
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.links import ATOM, collection_path, feed_path, link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, lacking_formats
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext, access_links
 from chronotile.protocols.ogcapi.documents.params import CollectionsQuery
@@ -94,7 +94,7 @@ def collection_record(offered: OfferedCollection, context: CollectionContext) ->
         "properties": {
             "type": DATASET,
             "title": text_in(offered.title, document.language) or offered.id,
-            **without_empty(
+            **omit_empty(
                 {
                     "description": text_in(offered.abstract, document.language),
                     "keywords": list(offered.keywords),
@@ -103,7 +103,7 @@ def collection_record(offered: OfferedCollection, context: CollectionContext) ->
             ),
             **({} if when is None else dict(zip(("start_datetime", "end_datetime"), when["interval"], strict=True))),
             **languages_of(document),
-            **without_empty({"externalIds": [{"value": name} for name in _aliases(offered)]}),
+            **omit_empty({"externalIds": [{"value": name} for name in _aliases(offered)]}),
             "layers": [layer.id for layer in offered.layers],
             "formats": list(_formats(offered)),
             **contacts_of(document.catalogue, document.language),

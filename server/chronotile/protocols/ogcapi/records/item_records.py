@@ -19,7 +19,7 @@ from chronotile.pipeline.search.search_items import find_product, listed_collect
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.attributes import moment_in, text_of
 from chronotile.protocols.common.links import asset_path, item_path, link, product_path
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.protocols.common.query.terms import terms_filter
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 from chronotile.protocols.ogcapi.filters import FILTER
@@ -126,7 +126,7 @@ def _own(properties: Mapping[str, Any]) -> Json:
     description, keywords = text_of(properties.get("description")), properties.get("keywords")
     times = {name: moment_in(properties.get(name)) for name in ("created", "updated")}
     is_list = isinstance(keywords, list) and all(isinstance(each, str) for each in keywords)
-    return without_empty({**times, "description": description, "keywords": keywords if is_list else None})
+    return omit_empty({**times, "description": description, "keywords": keywords if is_list else None})
 
 
 def _time(properties: Mapping[str, Any]) -> Json | None:

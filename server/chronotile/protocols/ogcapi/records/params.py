@@ -9,8 +9,9 @@ from chronotile.core.model.crs import CRS84
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import TimeSelection
 from chronotile.protocols.common.openapi import BOX, TEXT, list_of
-from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.parameter import Parameter, clamped, custom, datetime, names_of, text
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, custom, datetime, names_of, text, whole_up_to
+from chronotile.protocols.common.query.values import number
 from chronotile.protocols.ogcapi.crs import box_in_degrees
 from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS
 from chronotile.protocols.ogcapi.filters import FILTER, FILTER_LANG, filter_of
@@ -41,7 +42,7 @@ def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 
 
 BBOX = text("bbox", "West, south, east, north in CRS84, or six numbers with heights: records that meet it", schema=BOX)
 DATETIME = datetime("An instant, or an interval, either end of which may be open (`..`): records that share some of it")
-LIMIT = clamped("limit", "The most records of one page", most=MAX_LIMIT, default=DEFAULT_LIMIT)
+LIMIT = whole_up_to("limit", "The most records of one page", most=MAX_LIMIT, default=DEFAULT_LIMIT)
 Q = _listed(
     "q",
     "Words to look for, in any case, of which one is enough; words with blanks between them have to follow each other",
@@ -114,18 +115,18 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
     selecting = [name for name in names_of(known) if name not in {*paging, LIMIT.name}]
     return RecordsQuery(
         box=box_in_degrees(query, BBOX),
-        time=DATETIME.of(query),
-        limit=LIMIT.of(query),
-        terms=Q.of(query),
-        types=TYPE.of(query),
-        ids=IDS.of(query),
-        external_ids=EXTERNAL_IDS.of(query),
+        time=DATETIME.value(query),
+        limit=LIMIT.value(query),
+        terms=Q.value(query),
+        types=TYPE.value(query),
+        ids=IDS.value(query),
+        external_ids=EXTERNAL_IDS.value(query),
         values={each.name: said for each in collection.parameters if (said := _value(query, each)) is not None},
         filter=_filter(query),
-        order=tuple(_ordered(each, collection) for each in SORTBY.of(query)) or collection.default_order,
-        cursor=CURSOR.given(query),
-        offset=OFFSET.of(query),
-        written=query.written(selecting),
+        order=tuple(_ordered(each, collection) for each in SORTBY.value(query)) or collection.default_order,
+        cursor=CURSOR.optional(query),
+        offset=OFFSET.value(query),
+        written=query.select(selecting),
     )
 
 
@@ -137,7 +138,7 @@ def _value(query: Kvp, property_: RecordProperty) -> str | float | None:
 
 
 def _filter(query: Kvp) -> Mapping[str, Any] | None:
-    crs = FILTER_CRS.given(query)
+    crs = FILTER_CRS.optional(query)
     if crs is not None and crs not in CRS84_NAMES:
         message = f"filter-crs {crs[:MAX_SHOWN]!r} is not accepted; use {CRS84.uri}"
         raise InvalidParameter(message, locator=FILTER_CRS.name)

@@ -17,7 +17,7 @@ from chronotile.core.model.items import Unanswered
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import NUMBER, TEXT, enum_of, list_of, without_empty
+from chronotile.protocols.common.openapi import NUMBER, TEXT, enum_of, list_of, omit_empty
 from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.filters import GEOMETRY
 
@@ -162,7 +162,7 @@ def _reached(contact: Contact) -> Json:
             "postalCode": address.postcode,
             "country": address.country,
         }
-        reached["addresses"] = [without_empty(parts)]
+        reached["addresses"] = [omit_empty(parts)]
     return reached
 
 

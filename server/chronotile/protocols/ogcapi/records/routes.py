@@ -19,7 +19,6 @@ from chronotile.http.request_services import services_of
 from chronotile.http.server_state import state_of
 from chronotile.http.work_kinds import DOCUMENTS, LOOKUPS, SEARCHES
 from chronotile.protocols.common.extent import round_box
-from chronotile.protocols.common.html_page import PageLink
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import (
@@ -28,14 +27,15 @@ from chronotile.protocols.common.openapi import (
     OBJECT,
     TEXT,
     UNANSWERED,
-    Examples,
     enum_of,
     list_of,
     object_of,
+    omit_empty,
     ref,
-    without_empty,
 )
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Operation, language, segment
+from chronotile.protocols.common.operations_page import PageLink
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.ogcapi.block import NO_QUERIES, BuildingBlock, DocumentContext
@@ -113,7 +113,7 @@ def records_document(
         "type": "FeatureCollection",
         **matched,
         "numberReturned": len(page.records),
-        **without_empty({"unanswered": unanswered_members(page.unanswered)}),
+        **omit_empty({"unanswered": unanswered_members(page.unanswered)}),
         "links": _page_links(collection, query, page, context),
         "features": list(page.records),
     }
@@ -129,7 +129,7 @@ def _page_links(
     collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
 ) -> list[Json]:
     place = {"cursor": query.cursor, "offset": str(query.offset) if query.offset else None}
-    own = page_address(collection, query, context, **without_empty(place))
+    own = page_address(collection, query, context, **omit_empty(place))
     links = [
         link("self", own, GEOJSON, "This page"),
         link("alternate", f"{own}&f=html", HTML, "This page as HTML"),

@@ -242,7 +242,9 @@ def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
     return LegendQuery(
         request=replace(legend_request(layer.id, query), style=style),
         format=next(each for each in LEGEND_TYPES if each == name),
-        shape=LegendShape(is_horizontal=ORIENTATION.of(query), width=WIDTH.given(query), height=HEIGHT.given(query)),
+        shape=LegendShape(
+            is_horizontal=ORIENTATION.value(query), width=WIDTH.optional(query), height=HEIGHT.optional(query)
+        ),
     )
 
 

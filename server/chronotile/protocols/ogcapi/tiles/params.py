@@ -9,10 +9,10 @@ from chronotile.core.model.grid import Grid
 from chronotile.core.model.places import PlaceTileRequest
 from chronotile.core.model.request import MapRequest
 from chronotile.protocols.common.query.crs import named_crs
+from chronotile.protocols.common.query.immutable_answers import REV
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, names_of, text, whole
-from chronotile.protocols.common.query.picture import REV
-from chronotile.protocols.common.query.place import TileAddress, tile_address
+from chronotile.protocols.common.query.tile_address import TileAddress, tile_address
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.tiles.tilesets import (
@@ -75,15 +75,15 @@ def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     query.check_names(names_of(OF_TILE))
     address = _address(path, catalogue)
     drawing = tile_drawing(path, query, accept, catalogue)
-    name = CRS.given(query)  # OGC 20-057 describes it, though a tile is in the CRS of its set
+    name = CRS.optional(query)  # OGC 20-057 describes it, though a tile is in the CRS of its set
     if name is not None and named_crs(name, drawing.layers[0], catalogue) != address.tile_matrix_set.crs:
         raise InvalidParameter(f"tiles of this set are in {address.tile_matrix_set.crs.name[:60]}", locator="crs")
     return TileQuery(
         drawing=drawing,
         address=address,
-        width=WIDTH.given(query),
-        height=HEIGHT.given(query),
-        revision=REV.given(query),
+        width=WIDTH.optional(query),
+        height=HEIGHT.optional(query),
+        revision=REV.optional(query),
     )
 
 
@@ -112,7 +112,7 @@ def parse_place_tile(
     address = _address(path, catalogue)
     places = requested_places(query, catalogue)
     check_tile_of_boxes(address, [each.bbox for each in places])
-    return tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places), REV.given(query)
+    return tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places), REV.optional(query)
 
 
 def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:

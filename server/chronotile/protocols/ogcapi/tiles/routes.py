@@ -37,18 +37,19 @@ from chronotile.protocols.common.openapi import (
     NUMBER,
     PAIR,
     TEXT,
-    Examples,
     enum_of,
     in_path,
     list_of,
     object_of,
     ref,
 )
+from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Described, Operation, language
 from chronotile.protocols.common.query.axes import query_of
+from chronotile.protocols.common.query.immutable_answers import REV, RevisionCheck
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import documents, format_of, names_of
-from chronotile.protocols.common.query.picture import REV, NamedState, settled
+from chronotile.protocols.common.query.picture import pin_times
 from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS, respond_in_format
@@ -106,15 +107,15 @@ async def get_map_tile(request: Request) -> Response:
     tile_query = parse_tile(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
     work = partial(_map_tile, tile_query, services, known=client_etags(request))
     layers = [layer.id for layer in tile_query.drawing.layers]
-    payload, is_current = await run(request, PICTURES, work, layers=layers)
+    payload, is_immutable = await run(request, PICTURES, work, layers=layers)
     if (
         len(layers) == 1
         and "f" in query
         and tile_query.drawing.expression is None
-        and is_current == (tile_query.revision is not None)
+        and is_immutable == (tile_query.revision is not None)
     ):
         allow_replay(request, payload, layer=layers[0])
-    response = answer_payload(replace(payload, media_type=tile_query.drawing.media_type), is_immutable=is_current)
+    response = answer_payload(replace(payload, media_type=tile_query.drawing.media_type), is_immutable=is_immutable)
     response.headers.update({**grid_headers(tile_query.grid()), **time_headers(payload.time), "Vary": "Accept"})
     return response
 
@@ -129,8 +130,8 @@ async def get_place_tile(request: Request) -> Response:
         payload = overlay_place_tiles(tiles, services, client_etags=known)
         return payload, revision == payload.revision
 
-    payload, is_current = await run(request, PICTURES, draw)
-    return answer_payload(payload, is_immutable=is_current)
+    payload, is_immutable = await run(request, PICTURES, draw)
+    return answer_payload(payload, is_immutable=is_immutable)
 
 
 async def get_tiling_schemes(request: Request) -> Response:
@@ -149,9 +150,9 @@ def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[st
     """The tile, and whether its address carries the revision of now."""
     drawing = tile_query.drawing
     revision = tile_query.revision if len(drawing.layers) == 1 else None
-    named = NamedState(revision, drawing.layers[0].id, services, expression=drawing.expression)
+    check = RevisionCheck(revision, drawing.layers[0].id, services, expression=drawing.expression)
     payload = overlay_maps(tile_query.requests(), services, client_etags=known)
-    return payload, named.holds((payload.time, payload.states))
+    return payload, check.is_immutable((payload.time, payload.states))
 
 
 async def get_document(write: Write, request: Request, *, cache_control: str = CACHE_CHANGING) -> Response:
@@ -210,7 +211,7 @@ def map_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, 
     """
     tile_matrix_set = context.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     origin, layers, time = _map(path, query, context)
-    named = settled(layers[0], query, time, services) if len(layers) == 1 else {}
+    named = pin_times(layers[0], query, time, services) if len(layers) == 1 else {}
     replaced = {"subset"} if "datetime" in named else set()
     carried = {name: text for name, text in origin.query.items() if name not in replaced} | named
     return tilejson(
@@ -270,7 +271,7 @@ def _map(
 ) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
     """All parameters of a tile are parsed, so that a template is one that works."""
     query.check_names(names_of(OF_TILE))
-    drawing = tile_drawing(path, query.replacing("f", "png"), "", context.catalogue)
+    drawing = tile_drawing(path, query.replace("f", "png"), "", context.catalogue)
     return map_origin(path, query, drawing.layers, context), drawing.layers, drawing.time
 
 

@@ -18,7 +18,7 @@ from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.pipeline.tile_ranges import box_in_set
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.openapi import without_empty
+from chronotile.protocols.common.openapi import omit_empty
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of, text
 from chronotile.protocols.ogcapi.block import DocumentContext
@@ -161,7 +161,7 @@ def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], c
         query={name: value for name in IGNORED_WITH_VALUE if (value := query.optional(name))},
         layers=[_layer(layer, path.get("styleId", ""), context) for layer in layers],
         members={
-            **without_empty({"attribution": top.attribution, "license": top.license}),
+            **omit_empty({"attribution": top.attribution, "license": top.license}),
             "style": {"id": style.id, "title": style.title, "links": [link("style", style_url, JSON, style.title)]},
         },
         links=[_geodata(layer, context) for layer in layers],
@@ -188,7 +188,7 @@ def _layer(layer: Layer, style: str, context: DocumentContext) -> Json:
         "id": layer.id,
         "title": _title(layer, context),
         "dataType": "map",
-        **without_empty({"attribution": layer.attribution, "license": layer.license}),
+        **omit_empty({"attribution": layer.attribution, "license": layer.license}),
         "style": {"id": drawn.id, "title": drawn.title},
         "links": [_geodata(layer, context)],
     }
@@ -216,7 +216,7 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
         UnknownPlace: There is none at all.
         InvalidParameter: `collections` names one that is not there, or one twice.
     """
-    named = COLLECTIONS_OF_PLACES.given(query)
+    named = COLLECTIONS_OF_PLACES.optional(query)
     if named is None:
         found = tuple(catalogue.places.values())
         if not found:
@@ -231,7 +231,7 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
 
 def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentContext) -> Origin:
     """Return what the vector tiles are of."""
-    named = COLLECTIONS_OF_PLACES.given(query)
+    named = COLLECTIONS_OF_PLACES.optional(query)
     attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
     return Origin(
         title=", ".join(_places_title(each, context) for each in places),
@@ -240,7 +240,7 @@ def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentCon
         formats=FORMATS,
         query={} if named is None else {"collections": named},
         layers=[_place_layer(each, context) for each in places],
-        members=without_empty({"attribution": attribution}),
+        members=omit_empty({"attribution": attribution}),
     )
 
 
@@ -263,7 +263,7 @@ def _place_layer(places: PlaceSet, context: DocumentContext) -> Json:
         "title": _places_title(places, context),
         "dataType": "vector",
         "geometryDimension": POLYGONS,
-        **without_empty({"attribution": places.spec.attribution}),
+        **omit_empty({"attribution": places.spec.attribution}),
         "propertiesSchema": {"type": "object", "properties": properties},
     }
 

@@ -13,8 +13,9 @@ from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.core.model.types import Json
 from chronotile.pipeline.tile_ranges import check_in_range, shown_matrices, shown_range
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import without_empty
-from chronotile.protocols.common.query.place import TileAddress, in_axis_order
+from chronotile.protocols.common.openapi import omit_empty
+from chronotile.protocols.common.query.crs import in_axis_order
+from chronotile.protocols.common.query.tile_address import TileAddress
 from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.maps.viewport import box_to
 
@@ -43,11 +44,11 @@ def tiling_scheme(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> J
     return {
         "id": tile_matrix_set.id,
         "title": tile_matrix_set.title,
-        **without_empty({"uri": tile_matrix_set.uri}),
+        **omit_empty({"uri": tile_matrix_set.uri}),
         # Those of the CRS, whose coordinates corners have.
         "orderedAxes": [axis.abbrev for axis in crs.definition.axis_info[:2]],
         "crs": crs_member(crs),
-        **without_empty({"wellKnownScaleSet": scale_set}),
+        **omit_empty({"wellKnownScaleSet": scale_set}),
         "tileMatrices": [_matrix(each, crs) for each in tile_matrix_set.matrices],
         "links": [link("self", scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)],
     }
@@ -72,7 +73,7 @@ def _item(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
     return {
         "id": tile_matrix_set.id,
         "title": tile_matrix_set.title,
-        **without_empty({"uri": tile_matrix_set.uri}),
+        **omit_empty({"uri": tile_matrix_set.uri}),
         "crs": crs_member(tile_matrix_set.crs),
         "links": [link("self", scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)],
     }

@@ -18,9 +18,11 @@ from chronotile.http.shipped_files import CLIENTS
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.links import link, preview_href
+from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.preview import preview_href
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.values import integer
 
 OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 NEWEST = 60

@@ -23,11 +23,12 @@ from chronotile.http.shipped_files import ARCHIVE, CLIENTS, WHEEL
 from chronotile.http.work_kinds import FILES
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.html_page import content_security_policy, render_page
-from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import TEXT, ref
 from chronotile.protocols.common.operation import Operation, routes_of
-from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of
+from chronotile.protocols.common.query.values import choice
 from chronotile.protocols.site.landing.documents import CardQuery, card_query, cards, landing, landing_document
 
 MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
@@ -40,7 +41,7 @@ async def get_landing(request: Request) -> Response:
     """Return the landing page, as HTML or JSON."""
     query = Kvp(request.query_params.multi_items())
     media_type = _media_type(query, request)
-    language = language_of(request, query)
+    language = negotiate_language(request, query)
     services, base, state = services_of(request), base_url(request), state_of(request)
     is_there, wheel = state.viewer.is_complete, state.clients.address(WHEEL, base)
     shown = card_query(query) if media_type == MEDIA_TYPES["html"] else None

@@ -22,7 +22,8 @@ from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_share import Shares, clear_default
-from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext, wms_name
+from chronotile.protocols.common.capabilities.crs_names import wms_name
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.capabilities.time_extent import time_extent
 from chronotile.protocols.common.extent import climatology_member, crossing_box, longitude_latitude_box
 from chronotile.protocols.common.links import link

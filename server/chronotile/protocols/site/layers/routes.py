@@ -31,10 +31,10 @@ from chronotile.pipeline.revision import last_layer_revision, layer_revision, lo
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea, clear_selection
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
-from chronotile.protocols.common.links import DEFAULT_WIDTH, preview_grid
-from chronotile.protocols.common.localised_text import language_of
+from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import FILE, ref
 from chronotile.protocols.common.operation import Operation, language, routes_of, segment
+from chronotile.protocols.common.preview import DEFAULT_WIDTH, preview_grid
 from chronotile.protocols.common.query.cursor import CURSOR
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, box, datetime, names_of, text, whole
@@ -70,11 +70,11 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
         ChronotileError: A parameter is not accepted.
     """
     query.check_names(names_of(OF_TIMES))
-    crs_name = CRS.given(query)
+    crs_name = CRS.optional(query)
     crs = CRS84 if crs_name is None else catalogue.offered_crs(crs_name)
-    bbox = BBOX.given(query)
+    bbox = BBOX.optional(query)
     area = None if bbox is None else LayerArea(bbox, crs)
-    return TimesQuery(time=DATETIME.of(query), limit=LIMIT.of(query), cursor=CURSOR.given(query), area=area)
+    return TimesQuery(time=DATETIME.value(query), limit=LIMIT.value(query), cursor=CURSOR.optional(query), area=area)
 
 
 def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
@@ -85,7 +85,7 @@ def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
         InvalidParameter: A parameter is not accepted.
     """
     query.check_names(names_of(OF_PREVIEW))
-    grid, time = preview_grid(layer, WIDTH.of(query)), PREVIEW_TIME.of(query)
+    grid, time = preview_grid(layer, WIDTH.value(query)), PREVIEW_TIME.value(query)
     return MapRequest(layer=layer.id, grid=grid, time=clear_selection(layer, services) if time == ABSENT else time)
 
 
@@ -179,7 +179,7 @@ def _whole(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
 def _telling(request: Request) -> CapabilitiesContext:
     query = Kvp(request.query_params.multi_items())
     query.check_names((LANG.name,))
-    language = language_of(request, query)
+    language = negotiate_language(request, query)
     return CapabilitiesContext(services=services_of(request), base=base_url(request), language=language)
 
 

@@ -20,7 +20,6 @@ from chronotile.protocols.catalogue.odata.routes import operations as odata
 from chronotile.protocols.catalogue.opensearch.routes import operations as opensearch
 from chronotile.protocols.catalogue.products.routes import operations as products
 from chronotile.protocols.catalogue.stac.routes import operations as stac
-from chronotile.protocols.common.html_page import OperationsPage, PageLink, operations_page, with_operations_policy
 from chronotile.protocols.common.openapi import (
     FILE,
     NUMBER,
@@ -30,7 +29,6 @@ from chronotile.protocols.common.openapi import (
     TEXT,
     TRUTH,
     WHOLE,
-    examples_of,
     list_of,
     object_of,
     optional_security,
@@ -38,7 +36,9 @@ from chronotile.protocols.common.openapi import (
     ref,
     security_schemes,
 )
+from chronotile.protocols.common.openapi_examples import examples_of
 from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal, routes_of
+from chronotile.protocols.common.operations_page import OperationsPage, PageLink, operations_page, set_operations_policy
 from chronotile.protocols.data.zarr.routes import operations as zarr
 from chronotile.protocols.maps.animations.routes import operations as animations
 from chronotile.protocols.maps.cubes.routes import operations as cubes
@@ -224,7 +224,7 @@ async def get_page(request: Request) -> Response:
     make = partial(_render, services, base, has_viewer=has_viewer)
     key = ("docs", base, has_viewer)
     response = await answer_document(request, services, make, key=key, media_type="text/html")
-    return with_operations_policy(response, has_forms=has_viewer)
+    return set_operations_policy(response, has_forms=has_viewer)
 
 
 def _render(services: Services, base: str, *, has_viewer: bool) -> bytes:

@@ -32,7 +32,7 @@ from chronotile.http.server_state import state_of
 from chronotile.http.shipped_files import INDEX
 from chronotile.http.work_kinds import FILES
 from chronotile.pipeline.revision import fingerprint
-from chronotile.protocols.common.localised_text import language_of, text_in
+from chronotile.protocols.common.localised_text import negotiate_language, text_in
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.readers.hrefs import FileState, fingerprint_of
 
@@ -72,7 +72,7 @@ async def get_config(request: Request) -> Response:
     """Return what the configuration has for the viewer."""
     query = Kvp(request.query_params.multi_items())
     query.check_names(("lang",))
-    language = language_of(request, query)
+    language = negotiate_language(request, query)
     body = orjson.dumps({**viewer_document(services_of(request).catalogue, language), **_sign_in(request)})
     response = answer_content(body, "application/json", request)
     response.headers.update({"Cache-Control": "no-cache", "Content-Language": language, "Vary": "Accept-Language"})

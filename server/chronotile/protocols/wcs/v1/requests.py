@@ -19,7 +19,7 @@ FORMAT = keyword(
     "FORMAT",
     "The format, by any of its names",
     {"GeoTIFF": "GTiff", "NetCDF": "NetCDF", "image/tiff": "GTiff", "application/x-netcdf": "NetCDF"},
-    others={"gtiff": "GTiff", "tiff": "GTiff", "application/netcdf": "NetCDF"},
+    aliases={"gtiff": "GTiff", "tiff": "GTiff", "application/netcdf": "NetCDF"},
     error=UnsupportedFormat,
 )
 
@@ -27,7 +27,7 @@ FORMAT = keyword(
 def interpolation(name: str) -> Parameter[Resampling]:
     """Return a parameter of some name that is a method of interpolation, such as `nearest neighbor`."""
     spaced = {word.replace("-", " "): method for word, method in INTERPOLATIONS.items()}
-    return keyword(name, "How cells that are not native ones are made", INTERPOLATIONS, others=spaced)
+    return keyword(name, "How cells that are not native ones are made", INTERPOLATIONS, aliases=spaced)
 
 
 def lattice_cells(box: BBox, crs: Crs, origin: Sequence[float], steps: Sequence[float]) -> Grid:

@@ -11,7 +11,7 @@ from chronotile.http.request_log import FAULT_STATUS
 from chronotile.http.request_services import services_of
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.layer_entries import check_update_sequence
+from chronotile.protocols.common.capabilities.update_sequence import check_update_sequence
 from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, box, keyword, number, times, whole
@@ -34,7 +34,7 @@ INTERPOLATION = interpolation("INTERPOLATION")
 
 def _sections(query: Kvp, sequence: str | None) -> frozenset[str]:
     check_update_sequence(query, sequence)
-    return SECTION.of(query)
+    return SECTION.value(query)
 
 
 def wanted(query: Kvp, services: Services) -> Wanted:
@@ -43,11 +43,11 @@ def wanted(query: Kvp, services: Services) -> Wanted:
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    coverage = coverage_of(services, query.required("COVERAGE"))
-    layer, name = coverage.layer, query.required("CRS")
+    coverage = coverage_of(services, query.require("COVERAGE"))
+    layer, name = coverage.layer, query.require("CRS")
     crs = named_crs(name, layer, services.catalogue)
     target = named_crs(query.optional("RESPONSE_CRS") or name, layer, services.catalogue, locator="RESPONSE_CRS")
-    given, time = BBOX.given(query), TIME.given(query)
+    given, time = BBOX.optional(query), TIME.optional(query)
     if given is None and time is None:
         raise errors.MissingParameter("give BBOX, TIME or both", locator=BBOX.name)
     described = coverage.grid.bbox if crs == coverage.crs else layer.main_variable.grid.bbox_in(crs)
@@ -55,17 +55,19 @@ def wanted(query: Kvp, services: Services) -> Wanted:
     width = _count(query, edges.xmax - edges.xmin, WIDTH, RESX)
     height = _count(query, edges.ymax - edges.ymin, HEIGHT, RESY)
     cells = Grid(crs=target, bbox=edges, width=width, height=height)
-    layers, format_ = tuple(each.id for each in coverage.layers.values()), FORMAT.of(query)
-    request = CoverageRequest(layers=layers, time=time or DEFAULT, resampling=INTERPOLATION.given(query), cells=cells)
+    layers, format_ = tuple(each.id for each in coverage.layers.values()), FORMAT.value(query)
+    request = CoverageRequest(
+        layers=layers, time=time or DEFAULT, resampling=INTERPOLATION.optional(query), cells=cells
+    )
     return Wanted(request, format_, {format_: COVERAGE_FORMATS[format_]})
 
 
 def _count(query: Kvp, length: float, count: Parameter[int], step: Parameter[float]) -> int:
     """Cells along an axis: as many as requested, or those of about a requested size that fill it."""
-    size = step.given(query)
+    size = step.optional(query)
     if size is None:
-        return count.of(query)
-    if count.given(query) is not None:
+        return count.value(query)
+    if count.optional(query) is not None:
         raise errors.InvalidParameter(f"{count.name} and {step.name} each set the cells; give one", locator=step.name)
     return max(1, round(min(length / size, MOST_STEPS)))
 

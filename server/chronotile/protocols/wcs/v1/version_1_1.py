@@ -17,10 +17,10 @@ from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.sections import requested_sections
 from chronotile.protocols.common.ows import exception_report
-from chronotile.protocols.common.query.crs import named_crs
-from chronotile.protocols.common.query.kvp import Kvp, numbers
+from chronotile.protocols.common.query.crs import as_xy, in_axis_order, named_crs
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import keyword, times
-from chronotile.protocols.common.query.place import as_xy, in_axis_order
+from chronotile.protocols.common.query.values import numbers
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
 from chronotile.protocols.wcs.documents import in_parts
@@ -45,16 +45,16 @@ def wanted(query: Kvp, services: Services) -> Wanted:
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    coverage = coverage_of(services, query.required("IDENTIFIER"))
-    STORE.of(query)
+    coverage = coverage_of(services, query.require("IDENTIFIER"))
+    STORE.value(query)
     layers, method = _fields(query, coverage)
     request = CoverageRequest(
         layers=tuple(layer.id for layer in layers),
-        time=TIMES.given(query) or DEFAULT,
+        time=TIMES.optional(query) or DEFAULT,
         resampling=method,
         cells=_cells(query, coverage),
     )
-    name = FORMAT.of(query)
+    name = FORMAT.value(query)
     file = COVERAGE_FORMATS[name]
 
     def manifest(_coverage: Coverage, file_name: str) -> bytes:
@@ -66,7 +66,7 @@ def wanted(query: Kvp, services: Services) -> Wanted:
 def _cells(query: Kvp, coverage: WcsCoverage) -> Grid:
     """The cells of the grid that is requested whose centres lie in the box; of the native one where none is."""
     layer, catalogue = coverage.layer, coverage.services.catalogue
-    corners, _comma, last = query.required(BOX).rpartition(",")
+    corners, _comma, last = query.require(BOX).rpartition(",")
     is_named = corners.count(",") == 3
     crs = named_crs(last.strip() if is_named else "CRS84", layer, catalogue, locator=BOX)
     edges = BBox(*numbers(corners if is_named else f"{corners},{last}", 4, locator=BOX))
@@ -100,7 +100,7 @@ def _steps(query: Kvp) -> tuple[float, float]:
     Files are north-up whatever the signs and the order of vectors say.
     """
     kind = (query.optional("GRIDTYPE") or "2dSimpleGrid").rpartition(":")[2].lower()
-    offsets = numbers(query.required(OFFSETS), GRID_TYPES.get(kind, 4), locator=OFFSETS)
+    offsets = numbers(query.require(OFFSETS), GRID_TYPES.get(kind, 4), locator=OFFSETS)
     if len(offsets) == 4:
         diagonal, other = offsets[::3], offsets[2:0:-1]
         offsets = diagonal if other == (0, 0) else other if diagonal == (0, 0) else (0.0, 0.0)
@@ -156,7 +156,7 @@ WCS_1_1 = Version(
     templates=TEMPLATES,
     ids="IDENTIFIERS",
     without_ids="MissingParameterValue",
-    sections=partial(requested_sections, known=SECTIONS),
+    sections=partial(requested_sections, offered=SECTIONS),
     parse=wanted,
     fault=fault,
 )

@@ -14,7 +14,7 @@ from chronotile.core.xml_text import xml_name
 from chronotile.pipeline.encoders.coverage.attributes import is_scaled
 from chronotile.pipeline.encoders.coverage.strips import strips
 from chronotile.pipeline.encoders.document_parts import standard_name_uri
-from chronotile.protocols.common.query.axes import Axis
+from chronotile.protocols.common.query.axes import CoverageAxis
 from chronotile.protocols.common.xml import number_text, render_xml
 
 TEMPLATES = "wcs/v2/templates"
@@ -23,12 +23,12 @@ TIME_CRS = "http://www.opengis.net/def/crs/OGC/0/UnixTime"
 COMPOUND_CRS = "http://www.opengis.net/def/crs-compound?1={space}&2={time}"
 
 
-def axis_labels(crs: Crs) -> dict[Axis, str]:
+def axis_labels(crs: Crs) -> dict[CoverageAxis, str]:
     """Return what the axes of a CRS are called, by x and y, in the order of the CRS.
 
     They are its own abbreviations, unless these mislead: EPSG:2180 calls its northing `x`.
     """
-    order: list[Axis] = ["y", "x"] if is_north_first(crs) else ["x", "y"]
+    order: list[CoverageAxis] = ["y", "x"] if is_north_first(crs) else ["x", "y"]
     if crs.is_geographic:
         return {axis: {"x": "Long", "y": "Lat"}[axis] for axis in order}
     registered = crs_of(crs.name).definition  # files may have other words for the same axes
@@ -41,7 +41,7 @@ def axis_labels(crs: Crs) -> dict[Axis, str]:
 class GridAxis:
     """An axis of a grid, which is an axis of its CRS."""
 
-    key: Axis
+    key: CoverageAxis
     label: str
     unit: str
     low: float
@@ -75,7 +75,7 @@ def subtype_of(axes: Iterable[GridAxis]) -> str:
     return "ReferenceableGridCoverage" if any(axis.offsets for axis in axes) else "RectifiedGridCoverage"
 
 
-def domain_of(grid: Grid, instants: InstantArray, *, sliced: Collection[Axis] = ()) -> Domain:
+def domain_of(grid: Grid, instants: InstantArray, *, sliced: Collection[CoverageAxis] = ()) -> Domain:
     """Return the domain of a coverage.
 
     Args:
@@ -92,7 +92,7 @@ def domain_of(grid: Grid, instants: InstantArray, *, sliced: Collection[Axis] = 
     return Domain(axes=axes, srs=COMPOUND_CRS.format(space=space, time=TIME_CRS) if in_space else TIME_CRS)
 
 
-def _in_space(grid: Grid, key: Axis, label: str) -> GridAxis:
+def _in_space(grid: Grid, key: CoverageAxis, label: str) -> GridAxis:
     place = 0 if key == "x" else 1
     low, high, size = grid.bbox[place], grid.bbox[place + 2], grid.resolution[place]
     unit = "deg" if grid.crs.is_geographic else crs_of(grid.crs.name).definition.axis_info[0].unit_name

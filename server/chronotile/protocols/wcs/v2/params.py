@@ -12,7 +12,7 @@ from chronotile.core.model.request import IsActive
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.encoders.file_parts import Body, Whole
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.query.axes import INTERPOLATION_URI, INTERPOLATIONS, Axis
+from chronotile.protocols.common.query.axes import INTERPOLATION_URI, INTERPOLATIONS, CoverageAxis
 from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import keyword, number, whole
@@ -36,7 +36,7 @@ FORMAT = keyword(
     "FORMAT",
     "The format of the file",
     {media_type: media_type for media_type in FORMATS},
-    others={
+    aliases={
         **dict.fromkeys(("image/geotiff", "geotiff", "gtiff"), NATIVE),
         **dict.fromkeys(("image/tiff;application=geotiff", "image/tiff; application=geotiff"), NATIVE),
         **dict.fromkeys(("application/x-netcdf", "netcdf", "netcdf4"), "application/netcdf"),
@@ -51,7 +51,7 @@ INTERPOLATION = keyword(
     "INTERPOLATION",
     "How cells that are not native ones are made",
     {INTERPOLATION_URI + name: INTERPOLATIONS[name] for name in ADVERTISED},
-    others={
+    aliases={
         **INTERPOLATIONS,
         **{(INTERPOLATION_URI + name).lower(): method for name, method in INTERPOLATIONS.items()},
     },
@@ -77,7 +77,7 @@ def wanted(query: Kvp, services: Services) -> Wanted:
         ChronotileError: A parameter is missing or not accepted.
     """
     query.check_not_repeated(ONCE)
-    coverage = coverage_of(services, query.required("COVERAGEID"))
+    coverage = coverage_of(services, query.require("COVERAGEID"))
     subsetting = _crs(query, "SUBSETTINGCRS", coverage)
     crs = _crs(query, "OUTPUTCRS", coverage) or subsetting or coverage.crs
     has_time, own = coverage.instants.size > 0, coverage.layer.main_variable
@@ -87,18 +87,20 @@ def wanted(query: Kvp, services: Services) -> Wanted:
         trims=subset.trims,
         time=subset.time,
         crs=None if crs == own.grid.crs and not own.is_mosaic else crs,
-        resampling=INTERPOLATION.given(query),
+        resampling=INTERPOLATION.optional(query),
     )
     scale = _scale(query, crs, has_time=has_time)
     if isinstance(scale, ScaleSize) and not (scale.width and scale.height):  # an axis that is not named keeps its own
         grid = coverage.grid_of(request)
         scale = replace(scale, width=scale.width or grid.width, height=scale.height or grid.height)
-    media_type, is_multipart = FORMAT.of(query), MEDIA_TYPE.given(query) is not None
+    media_type, is_multipart = FORMAT.value(query), MEDIA_TYPE.optional(query) is not None
     formats = _formats(media_type, coverage.id, subset.sliced, is_multipart=is_multipart)
     return Wanted(replace(request, scale=scale), FORMATS[media_type], formats)
 
 
-def _formats(media_type: str, id_: str, sliced: frozenset[Axis], *, is_multipart: bool) -> Mapping[str, CoverageFormat]:
+def _formats(
+    media_type: str, id_: str, sliced: frozenset[CoverageAxis], *, is_multipart: bool
+) -> Mapping[str, CoverageFormat]:
     """The format, under a name that has what is in its files beside the coverage."""
     name = FORMATS[media_type]
 
@@ -165,7 +167,7 @@ def _scale(query: Kvp, crs: Crs, *, has_time: bool) -> ScaleFactors | ScaleSize 
     if not given:
         return None
     (name,) = given
-    text = query.required(name)
+    text = query.require(name)
     if name == "SCALEFACTOR":
         factor = _factor(text, name)
         return ScaleFactors(x=1 / factor, y=1 / factor, locator=name)

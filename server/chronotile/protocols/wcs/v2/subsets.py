@@ -13,9 +13,16 @@ from chronotile.core.model.crs import Crs
 from chronotile.core.model.grid import BBox
 from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
 from chronotile.core.model.time.parser import parse_time
-from chronotile.protocols.common.query.axes import GEOGRAPHIC, PROJECTED, Axis, Member, by_axis, members_of
+from chronotile.protocols.common.query.axes import (
+    GEOGRAPHIC,
+    PROJECTED,
+    AxisMember,
+    CoverageAxis,
+    members_by_axis,
+    members_of,
+)
 from chronotile.protocols.common.query.crs import check_degrees
-from chronotile.protocols.common.query.kvp import number
+from chronotile.protocols.common.query.values import number
 from chronotile.protocols.wcs.faults import refusing
 from chronotile.protocols.wcs.v2.gml import axis_labels
 
@@ -33,11 +40,11 @@ class Subset:
 
     trims: tuple[Trim, ...] = ()
     time: TimeSelection = ABSENT
-    sliced: frozenset[Axis] = frozenset()
+    sliced: frozenset[CoverageAxis] = frozenset()
     """Axes that the answer no longer has."""
 
 
-def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown: str) -> dict[Axis, Member]:
+def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown: str) -> dict[CoverageAxis, AxisMember]:
     """Return the members of a list `axis(...),axis(...)` by their axes.
 
     Args:
@@ -56,7 +63,7 @@ def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown:
     known = (GEOGRAPHIC if crs.is_geographic else PROJECTED) | {own.lower(): axis for axis, own in labels.items()}
     with refusing(unknown, locator=locator):
         accepted = (*labels.values(), "or those of the CRS that SUBSETTINGCRS names")
-        return by_axis(members, known, accepted=accepted, locator=locator)
+        return members_by_axis(members, known, accepted=accepted, locator=locator)
 
 
 def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:
@@ -83,7 +90,7 @@ def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:
     return Subset(trims=trims, time=time, sliced=frozenset(axis for axis, own in ends.items() if len(own) == 1))
 
 
-def _ends(member: Member) -> Sequence[str]:
+def _ends(member: AxisMember) -> Sequence[str]:
     """One text of a slice, two of a trim."""
     parts = [part.strip() for part in member.content.split(",")]
     if len(parts) > 2 or not all(parts) or parts == [OPEN]:
@@ -91,7 +98,7 @@ def _ends(member: Member) -> Sequence[str]:
     return parts
 
 
-def _positions(member: Member | None, ends: Sequence[str]) -> tuple[float, float]:
+def _positions(member: AxisMember | None, ends: Sequence[str]) -> tuple[float, float]:
     locator = LOCATOR if member is None else f"{LOCATOR} of {member.name}"
     low = -math.inf if ends[0] == OPEN else number(ends[0], locator=locator)
     high = math.inf if ends[-1] == OPEN else number(ends[-1], locator=locator)
@@ -113,6 +120,6 @@ def _time_text(end: str) -> str:
     return format_instant(np.datetime64(round(float(plain) * 1e9), "ns"))
 
 
-def _invalid(member: Member, what: str) -> InvalidParameter:
+def _invalid(member: AxisMember, what: str) -> InvalidParameter:
     message = f"{LOCATOR} of {member.name} {what}; got {member.content[:MAX_SHOWN]!r}"
     return InvalidParameter(message, locator=LOCATOR)

@@ -74,7 +74,7 @@ WCS_2 = Version(
     templates=gml.TEMPLATES,
     ids="COVERAGEID",
     without_ids="emptyCoverageIdList",
-    sections=partial(requested_sections, known=SECTIONS),
+    sections=partial(requested_sections, offered=SECTIONS),
     parse=wanted,
     fault=fault,
     parameters=OF_COVERAGE,
