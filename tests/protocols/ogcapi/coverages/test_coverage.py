@@ -7,7 +7,7 @@ from affine import Affine
 from chronotile.core.model.crs import crs_of
 from chronotile.core.model.grid import BBox, Grid, Window
 from chronotile.pipeline.encoders import file_parts
-from chronotile.protocols.ogcapi.coverages import routes
+from chronotile.protocols.ogcapi.coverages import resolve_query
 from tests.protocols import served
 from tests.protocols.ogcapi.coverages.reading import READERS, asked_geotiff, expected_window, png_numbers, values_of
 
@@ -30,7 +30,7 @@ def test_without_parameters_all_fields_are_given_everywhere_at_all_times(tree):
 
 
 def test_a_large_one_without_times_has_the_newest_and_says_how_to_request_all(tree, monkeypatch):
-    monkeypatch.setattr(routes, "DEFAULT_BYTES", 2 * 300 * 400 + 1)
+    monkeypatch.setattr(resolve_query, "DEFAULT_BYTES", 2 * 300 * 400 + 1)
 
     newest, every = (
         tree.get(NDVI, params={"f": "csv", **IN_WINDOW, **more}) for more in ({}, {"datetime": "2020-05-21/.."})
