@@ -34,8 +34,8 @@ from benchmarks.soak.archive import chronotile, quiet_environment
 from benchmarks.soak.bounds import BEYOND_CACHES_MB, cache_sizes
 from benchmarks.soak.watch import sample
 from chronotile.catalog.items.opening import open_items
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, IndexSettings, Item
+from chronotile.core.model.space.grid import NativeGrid
 from tests.scenes_archive.million import TILE_M, Continent, Tile
 
 COLLECTION, ARCHIVE, LAYER = "continent", "continent", "RED"

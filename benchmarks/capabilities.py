@@ -25,8 +25,9 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.core.model.time.instants import TimeDomain, domain_of_instants, step_instants
-from chronotile.core.model.time.parser import parse_period
+from chronotile.core.model.time.domain import TimeDomain, domain_of_instants
+from chronotile.core.model.time.period_parser import parse_period
+from chronotile.core.model.time.periods import step_instants
 from chronotile.pipeline.services import Services
 from tests.protocols import served
 

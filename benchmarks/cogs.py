@@ -22,8 +22,8 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
-from chronotile.core.model.collection import SourceSpec, VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import SourceSpec, VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.cog.block_decoding import decode_block
 from chronotile.readers.cog.files import CogFile, open_cog
 from chronotile.readers.cog.header import CogHeader
@@ -150,7 +150,7 @@ def _point(path: Path, url: str, waits: Connection) -> None:
     before = _count(waits)
     begun, worked = time.perf_counter(), time.process_time()
     readers = [CogReader("made", file, {"a": CogVariable()}, caches) for file in files]
-    cell = Window.of_cell(900, 900)
+    cell = Window.from_cell(900, 900)
     found = set[int]()
     for first in range(0, FILES, AHEAD):
         some = readers[first : first + AHEAD]

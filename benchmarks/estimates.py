@@ -36,7 +36,7 @@ from starlette.testclient import TestClient
 from benchmarks.bursts import EAST, NORTH, RESULTS, SOUTH, WEST, make_series
 from chronotile.app.application import application
 from chronotile.archive.open import open_archive
-from chronotile.core.model.crs import CRS84
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.time.instants import system_clock
 from chronotile.pipeline.services import Services
 from tests.scenes_archive.forms import Source, catalogue

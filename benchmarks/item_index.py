@@ -27,8 +27,8 @@ import numpy as np
 from benchmarks.figures import median, percentile
 from benchmarks.made_items import CLEAR, COLLECTION, DATES, FIRST, SOUTH, WEST, MadeIndex, places_of, scenes
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 
 APPENDS_PER_S = 50

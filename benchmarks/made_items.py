@@ -36,9 +36,10 @@ from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.schema import BODIES, COVERS, FORMS, INDEX, INSTANTS, ITEMS, SCHEMA
 from chronotile.core.database import POSTGRESQL, open_engine, write_transaction
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, IndexSettings, Item, ItemSearch
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Instant
 

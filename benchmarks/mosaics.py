@@ -27,9 +27,10 @@ from benchmarks.hanging_host import serving
 from chronotile.archive.live import archive_id
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid, NativeGrid
 from chronotile.core.model.items import Asset, IndexSettings, Item
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.core.model.time.instants import ONE_NS, system_clock
 from chronotile.readers.reader import Reader as SourceReader
 from chronotile.readers.reader_caches import ReaderCaches

@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 
 HALF_WORLD_M = 6_378_137.0 * math.pi
 COUNT = 400

@@ -14,7 +14,7 @@ from chronotile.archive.live import LiveArchive
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.model.items import IndexSettings
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.items import item_of
 
@@ -82,7 +82,7 @@ class OddScenes:
         """A client of a server that follows the index."""
         with closing(self.index()) as index:
             caches = ReaderCaches(
-                items=lambda: index, places=Places((str(self.folder),), setting="CHRONOTILE_SOURCE_PREFIXES")
+                items=lambda: index, places=AllowedPlaces((str(self.folder),), setting="CHRONOTILE_SOURCE_PREFIXES")
             )
             archive = open_archive(
                 self.place, environment={}, clock=lambda: np.datetime64("2025-01-01", "ns"), caches=caches

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import shapely
 
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet, PlacesSpec
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84
 
 SIDE = 0.1
 """Degrees of a square."""

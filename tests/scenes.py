@@ -14,7 +14,7 @@ import rasterio
 import xarray
 from affine import Affine
 
-from chronotile.core.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.source import SourceSpec, VariableSpec
 from tests.rasters import write_raster
 
 KINDS = ("cog", "zarr-v2", "zarr-v3", "zarr-zip", "netcdf-3", "netcdf-4")

@@ -19,7 +19,7 @@ from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.model.items import IndexSettings
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.sampling import IS_FULL
 from tests.scenes_archive.behind_a_cache import run
@@ -115,7 +115,7 @@ def hosts(scenes, database):
             host = Host(None)
             index = open_items(database, scenes.folder / "jobs", archive="made", clock=lambda: host.now_s)
             stack.callback(index.close)
-            caches = ReaderCaches(items=lambda: index, places=Places((str(scenes.folder),), setting="x"))
+            caches = ReaderCaches(items=lambda: index, places=AllowedPlaces((str(scenes.folder),), setting="x"))
             archive = open_archive(
                 scenes.configuration, environment={}, clock=lambda: np.datetime64("2023-01-01", "ns"), caches=caches
             )

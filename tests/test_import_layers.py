@@ -21,7 +21,7 @@ ALLOWED = {
     "core/database.py": "",
     "core/stats/means.py": "",
     "app/application.py": "import chronotile.app.settings, starlette.routing",
-    "catalog/load.py": "import pydantic, yaml, chronotile.core.model.grid",
+    "catalog/load.py": "import pydantic, yaml, chronotile.core.model.space.grid",
     "pipeline/encoders/picture/values.py": "import rasterio.io",
     "pipeline/encoders/vector/mvt.py": "import mapbox_vector_tile",
     "archive/discovery/discover.py": "import xarray, chronotile.readers.raster.stack, chronotile.pipeline.maps.render",
@@ -61,7 +61,7 @@ FORBIDDEN = {
     "catalog/search.py": "import chronotile.readers.raster.stack, jinja2",
     "pipeline/encoders/cube_tile/ctc1.py": "import tensorstore, mapbox_vector_tile",
     "http/run.py": "import chronotile.protocols.maps.wms",
-    "core/model/grid.py": "import rasterio.crs",
+    "core/model/space/grid.py": "import rasterio.crs",
     "pipeline/encoders/series/csv.py": "import chronotile.pipeline.encoders.picture.values",
     "pipeline/maps/render.py": "import chronotile.app.settings, dask.array, chronotile.pipeline.series.point",
     "pipeline/series/point.py": "",
@@ -121,7 +121,7 @@ def test_contracts_let_every_layer_do_its_work(lint_imports):
     result = lint_imports(
         ALLOWED
         | {
-            "core/model/grid.py": "",
+            "core/model/space/grid.py": "",
             "core/errors.py": "",
             "pipeline/maps/render.py": "",
             "protocols/common/query/kvp.py": "",
@@ -151,7 +151,7 @@ def test_contracts_let_every_layer_do_its_work(lint_imports):
         "chronotile.pipeline.encoders.series.csv -> chronotile.pipeline.encoders.picture.values",
         "chronotile.core.errors -> chronotile.core.model",
         "chronotile.http.run -> chronotile.protocols.maps.wms",
-        "chronotile.core.model.grid -> rasterio",
+        "chronotile.core.model.space.grid -> rasterio",
         "chronotile.pipeline.maps.render -> chronotile.app.settings",
         "chronotile.pipeline.maps.render -> chronotile.pipeline.series.point",
         "chronotile.pipeline.maps.render -> dask",

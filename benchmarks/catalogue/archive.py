@@ -12,8 +12,8 @@ from affine import Affine
 from benchmarks.made_items import ARCHIVE, COLLECTION, DATES, FIRST, STEP_H, MadeIndex, scene
 from benchmarks.peers.server import Server, running
 from benchmarks.soak.archive import chronotile
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand
+from chronotile.core.model.space.grid import NativeGrid
 
 BAND = "B04"
 SIDE = 64

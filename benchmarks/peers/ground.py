@@ -11,7 +11,7 @@ from pyproj import Transformer
 from benchmarks.data import cube
 from benchmarks.data.archive import Archive
 from benchmarks.data.cog import EPSG, NORTH, RESOLUTION_M, WEST
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 
 TELL_VERSIONS = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
 

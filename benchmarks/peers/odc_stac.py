@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.peers.ground import Ground
 from benchmarks.soak.archive import quiet_environment
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.grid import Grid
 
 ENVIRONMENT = "odc"
 SETTINGS = {

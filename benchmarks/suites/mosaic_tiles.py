@@ -27,10 +27,11 @@ from chronotile.app.process_setup import keep_freed_memory
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.raster import Raster
-from chronotile.core.web.places import Places
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.reader import Reader as SourceReader
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.agreement.mosaics.shown import MERCATOR, NATIVE_ZOOM, tiles_of
@@ -153,7 +154,7 @@ class _Served:
         configuration = write_configuration(scratch, source)
         self._index: ItemIndex = open_items(None, scratch / "index")
         fill_index(configuration, self._index, source)
-        places = Places([str(folder)], setting="CHRONOTILE_SOURCE_PREFIXES")
+        places = AllowedPlaces([str(folder)], setting="CHRONOTILE_SOURCE_PREFIXES")
         self._opened = open_archive(
             configuration,
             environment=os.environ,

@@ -13,7 +13,7 @@ from benchmarks.findings import Findings, Row, Told
 from benchmarks.peers import chronotile
 from benchmarks.peers.ground import Ground
 from benchmarks.suites.options import Options
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.pipeline.encoders.vector.mvt import EXTENT, cut_to_tile, encode_mvt
 
 OURS, THEIRS = "chronotile", "mapbox-vector-tile"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from tests.access.test_archive import SCENE, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.client("node")]

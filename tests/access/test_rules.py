@@ -12,15 +12,16 @@ from chronotile.catalog.load import load_configuration
 from chronotile.core.errors import ConfigurationError, InvalidParameter, SourceAway, UnknownLayer
 from chronotile.core.model.access import EVERYONE, AccessRules, Rule
 from chronotile.core.model.collection import Collection
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.granted import restrict
 from chronotile.pipeline.maps.expression import apply_expression
 from chronotile.readers.kinds import kind_options
 from tests.protocols import served
 
 PUBLIC = frozenset({"public"})
-ANN = AccessRules.named(["ministry"], user="ann")
+ANN = AccessRules.subjects_of(["ministry"], user="ann")
 HIDDEN = Rule(see=frozenset({"group:ministry"}))
 
 

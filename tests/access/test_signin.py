@@ -19,7 +19,7 @@ from chronotile.app.application import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.core.database import open_engine, write_transaction
 from chronotile.core.model.access import IssuerSettings
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.http.principal import Principal
 from chronotile.pipeline.granted import EVERYBODY
 from chronotile.pipeline.services import FixedServices, Services
@@ -250,7 +250,7 @@ def test_pages_elsewhere_get_nothing_by_the_cookie_and_do_nothing(server: Server
 
 
 def test_a_cookie_writes_no_items_and_a_header_is_worth_more(serve: Serve) -> None:
-    writer = ItemWriter(tokens=("t" * 24,), specs=dict, items=lambda: None, prefixes=Places())
+    writer = ItemWriter(tokens=("t" * 24,), specs=dict, items=lambda: None, prefixes=AllowedPlaces())
     server = serve(items=writer)
     server.sign_in()
     item = "/stac/collections/secret/items/none"

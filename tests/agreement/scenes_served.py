@@ -10,7 +10,7 @@ from affine import Affine
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from tests.scenes import KINDS, Scene
 
 WEB_MERCATOR = crs_of("EPSG:3857")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.space.crs import CRS84, transformer
 from tests.agreement.scenes_served import DAY_INDEX, SCENES, TILE_PX, WEB_MERCATOR, Served, Tile, cell_of, native_tile
 from tests.ctc1 import decode_cube
 from tests.scenes import NODATA

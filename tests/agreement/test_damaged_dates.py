@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application
 from chronotile.archive.open import open_archive
 from chronotile.core.errors import DateUnreadable
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile.jobs.queue.service import JobService
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.archive.open import open_archive
-from chronotile.core.model.grid import Window
 from chronotile.core.model.job import Execution
+from chronotile.core.model.space.grid import Window
 from chronotile.jobs.processes.execute import execute
 from tests.odd_archives.directions import CELL, DAYS, NORTH, SIDE, WEST, write_directions
 from tests.odd_archives.files import write_tif

@@ -12,7 +12,7 @@ import zarr
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.looked_at import looked_at, settle

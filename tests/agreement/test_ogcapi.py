@@ -16,7 +16,7 @@ from affine import Affine
 from PIL import Image
 from zarr.storage import ZipStore
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from tests.agreement.scenes_served import (
     DAY_INDEX,
     EACH_SCENE_AND_KIND,

@@ -3,7 +3,7 @@
 import pytest
 from lxml import etree
 
-from chronotile.core.model.crs import crs_of, is_north_first
+from chronotile.core.model.space.crs import crs_of, is_north_first
 from tests.agreement.scenes_served import EACH_SCENE_AND_KIND, SCENES
 from tests.protocols.wcs.v1.asking import NS, ask, parts_of
 

@@ -19,7 +19,7 @@ from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from chronotile.archive.discovery.drafts import time_pattern_of
 from chronotile.archive.discovery.names import Looks, group_names
-from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
+from chronotile.core.model.source import DimensionStep, SourceSpec, VariableSpec
 from chronotile.readers.files import times_in_names
 from chronotile.readers.kinds import open_source
 from tests.odd_archives import dated_names
@@ -72,7 +72,7 @@ def test_dekads_by_number_of_two_variables_have_their_dates():
 
 
 def spec_of(path, select, kind="netcdf"):
-    steps = tuple(Step(dimension=name, value=value) for name, value in select.items())
+    steps = tuple(DimensionStep(dimension=name, value=value) for name, value in select.items())
     return SourceSpec(collection="made", kind=kind, href=str(path), variables={"v": VariableSpec(id="v", select=steps)})
 
 

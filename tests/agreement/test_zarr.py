@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.archive.open import open_archive, refresh_archive
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from tests.agreement.conftest import STYLE

@@ -10,8 +10,8 @@ import pytest
 from chronotile.archive.check import items_findings
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.core.model.items import IndexSettings, ItemSearch, Mosaic
+from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.readers.cog.header import read_header
 from chronotile.readers.stac.items import item_of
 from tests.scenes_archive import documents

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import application
 from chronotile.archive.check import check_archive
 from chronotile.archive.open import open_archive, refresh_archive
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from tests.scenes import NODATA, Scene, make_dataset, save_zarr, write_tif
 
 SCENE = Scene(width=64, height=64, gap=-1)

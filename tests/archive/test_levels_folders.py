@@ -9,8 +9,8 @@ import pytest
 from chronotile.archive.refresh import source_states
 from chronotile.audit.archive import Audit, audit_archive
 from chronotile.core.errors import AddressRefused, ConfigurationError, UnsupportedSource
-from chronotile.core.model.grid import Window
-from chronotile.core.web.places import Places
+from chronotile.core.model.space.grid import Window
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.faulty_source import faulty_source
@@ -72,7 +72,7 @@ def test_link_is_followed_where_the_operator_allows_its_folder(tmp_path):
     with pytest.raises(AddressRefused, match=r"its 0\.link leads out .* allow .* in CHRONOTILE_SOURCE_PREFIXES"):
         open_source(spec)
 
-    require_scene(open_source(spec, ReaderCaches(places=Places([str(tmp_path / "elsewhere")]))))
+    require_scene(open_source(spec, ReaderCaches(places=AllowedPlaces([str(tmp_path / "elsewhere")]))))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import rasterio
 import xarray
 from pyproj import Transformer
 
-from chronotile.core.model.time.instants import DEKAD, domain_of_periods, format_day
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.instants import format_day
+from chronotile.core.model.time.periods import DEKAD
 from tests.archive.series import series_at
 
 pytestmark = pytest.mark.data

@@ -11,9 +11,9 @@ import pytest
 from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.archive.refresh import last_changes
 from chronotile.core.errors import ConfigurationError, SourceUnavailable
-from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.time.instants import format_day
-from chronotile.core.yaml_source import Node, Place
+from chronotile.core.yaml_source import YamlLocation, YamlNode
 from tests.scenes import Scene, write_cogs, write_netcdf, write_zarr
 
 NOW = np.datetime64("2020-03-01T12:00:00", "ns")
@@ -141,7 +141,7 @@ def test_the_last_change_is_that_of_the_newest_file(place, open_at, name):
 def test_the_last_change_is_not_known_of_a_source_elsewhere(tmp_path):
     specs = {"far": SourceSpec(collection="far", kind="zarr", href="s3://bucket/far.zarr")}
 
-    assert last_changes(Node(Place("", 0)), [tmp_path], specs)["far"] is None
+    assert last_changes(YamlNode(YamlLocation("", 0)), [tmp_path], specs)["far"] is None
 
 
 def test_sources_that_were_opened_anew_are_let_go(place, tmp_path):

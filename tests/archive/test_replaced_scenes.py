@@ -18,7 +18,7 @@ from chronotile.app.application import create_app, index_store, source_access
 from chronotile.app.settings import Settings
 from chronotile.archive.index.fill import fill
 from chronotile.archive.index.sources import indexed, source_of, specs_of_items
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.readers.cog.file_tags import tag_of_path
 
 CONFIGURATION = """collections:

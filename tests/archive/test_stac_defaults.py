@@ -8,7 +8,7 @@ import pytest
 from chronotile.archive.open import grown, open_archive
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.model.items import IndexSettings
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.items import item_of
 from tests.scenes_archive import forms
@@ -42,7 +42,7 @@ def opened(catalogue, tmp_path, closed_at_end):
                 place,
                 environment={},
                 clock=lambda: np.datetime64("2026-01-01", "ns"),
-                caches=ReaderCaches(items=lambda: index, places=Places([str(catalogue.parent)])),
+                caches=ReaderCaches(items=lambda: index, places=AllowedPlaces([str(catalogue.parent)])),
             )
         )
 

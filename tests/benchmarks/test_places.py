@@ -2,7 +2,7 @@ import pytest
 from morecantile import tms
 
 from benchmarks.places import Point, maps, mercator, points, tiles
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 
 INSIDE = BBox(3.0, 50.5, 4.5, 51.4)
 

@@ -8,12 +8,12 @@ from affine import Affine
 
 from chronotile.catalog.load import load_configuration
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.model.collection import SourceInfo, VariableInfo
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Colour, Stop, Style
-from chronotile.core.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.core.model.time.domain import NO_TIME, domain_of_instants
 from chronotile.readers.kinds import kind_options
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"

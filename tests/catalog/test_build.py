@@ -6,8 +6,9 @@ from chronotile.catalog.build import build_catalogue
 from chronotile.catalog.offered import offered_places
 from chronotile.catalog.source_specs import absolute_href, source_specs
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.model.collection import Alias, Composite, Finding
-from chronotile.core.model.grid import BBox
+from chronotile.core.finding import Finding
+from chronotile.core.model.collection import Alias, Composite
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.style import Colour, StyleClass
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options

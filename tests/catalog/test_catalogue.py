@@ -9,7 +9,7 @@ from chronotile.catalog.catalogue import MAX_COMPARED, Catalogue
 from chronotile.catalog.service_info import ServiceInfo
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core.errors import UnknownStyle, UnsupportedCrs
-from chronotile.core.model.crs import crs_of
+from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.style import Style
 
 

@@ -8,8 +8,8 @@ from chronotile.catalog.items.cql2.translate import ACCEPTED
 from chronotile.catalog.load import load_configuration
 from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.model.collection import ItemsSpec, KindOptions, TargetGrid
 from chronotile.core.model.items import IndexSettings, Mosaic
+from chronotile.core.model.source import ItemsSpec, KindOptions, TargetGrid
 from chronotile.readers.kinds import kind_options
 
 KINDS = {

@@ -13,8 +13,9 @@ from chronotile.catalog.service_info import Contact, PostalAddress
 from chronotile.catalog.source_section import RegularTimes
 from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.model.collection import Mask, TimeRules
+from chronotile.core.model.collection import TimeRules
 from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.source import Mask
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options
 

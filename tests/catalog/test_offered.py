@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.catalog.offered import offered_collection
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.time.domain import TimeDomain
 from tests.protocols import served
 
 DEKADS = TimeDomain(

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from chronotile.catalog.resolve_times import matching_times, resolve_picture_times, resolve_series_times
 from chronotile.core.errors import MissingTime, TimeNotAvailable
-from chronotile.core.model.collection import Layer, TimeRules, VariableInfo
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import DEKAD, NO_TIME, domain_of_instants, domain_of_periods
+from chronotile.core.model.collection import Layer, TimeRules
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import NO_TIME, domain_of_instants, domain_of_periods
 from chronotile.core.model.time.parser import parse_instant, parse_time
+from chronotile.core.model.time.periods import DEKAD
 
 NOW = np.datetime64("2020-07-01T12:00", "ns")
 DAYS = np.timedelta64(86_400_000_000_000, "ns")

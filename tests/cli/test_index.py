@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from chronotile.app.application import item_index
 from chronotile.app.settings import load_settings
 from chronotile.cli.main import app
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving
 from tests.archive.index.test_files import tree, write_tile

@@ -10,8 +10,9 @@ import yaml
 from mapproxy.wsgiapp import make_wsgi_app
 from werkzeug.test import Client
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from tests.protocols import served
 from tests.protocols.pictures import share_differing
 

@@ -14,8 +14,9 @@ from owslib.ogcapi.maps import Maps
 from owslib.ogcapi.processes import Processes
 from owslib.ogcapi.records import Records
 
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import Grid
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.pictures import share_differing

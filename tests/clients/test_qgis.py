@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from chronotile.app.application import application
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.protocols.pictures import rgba_of, share_differing

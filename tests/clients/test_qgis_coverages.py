@@ -9,8 +9,8 @@ import pytest
 from affine import Affine
 
 from chronotile.app.application import application
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols import served
 from tests.protocols.listening import listening
 

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from chronotile.app.application import application
-from chronotile.core.model.time.instants import DEKAD, domain_of_instants, step_instants
+from chronotile.core.model.time.domain import domain_of_instants
+from chronotile.core.model.time.periods import DEKAD, step_instants
 from tests.protocols import served
 from tests.protocols.listening import listening
 

@@ -15,9 +15,10 @@ import rasterio
 from chronotile.app.application import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.catalog.items.opening import open_items
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.web.places import web_places
 from tests.protocols.catalogue.stac.conftest import put, services_over
 from tests.protocols.catalogue.stac.documents import DAYS, dated, scene

@@ -11,7 +11,7 @@ import xarray
 
 from chronotile.app.application import application
 from chronotile.archive.open import open_archive
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from tests.agreement.conftest import STYLE
 from tests.protocols.listening import listening
 from tests.scenes import NODATA, Scene, write_cogs

@@ -9,10 +9,10 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.items.asset_forms import assets_of_form, form_of
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import Asset, AssetBand
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.size_cache import MAX_BYTES, cache_by_size
 from chronotile.readers.joined.common_encoding import Recoding
 

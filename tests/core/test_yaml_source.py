@@ -11,8 +11,8 @@ from chronotile.core.errors import ConfigurationError
 from chronotile.core.yaml_source import (
     MAX_DEPTH,
     Mistake,
-    Node,
-    Place,
+    YamlLocation,
+    YamlNode,
     key_text,
     nearest,
     node_of,
@@ -95,11 +95,11 @@ def test_every_value_knows_the_line_of_its_key():
 
 
 def test_what_is_not_there_has_the_place_of_its_nearest_ancestor():
-    assert read("a: 1\nb:\n  c: 2")[0].child("b", "x", 3) == Node(Place("a.yaml", 2))
+    assert read("a: 1\nb:\n  c: 2")[0].child("b", "x", 3) == YamlNode(YamlLocation("a.yaml", 2))
 
 
 def test_an_empty_text_is_an_empty_mapping():
-    assert read("# nothing\n") == (Node(Place("a.yaml", 1), {}), [])
+    assert read("# nothing\n") == (YamlNode(YamlLocation("a.yaml", 1), {}), [])
 
 
 @pytest.mark.parametrize(
@@ -229,10 +229,10 @@ def test_values_without_a_form_in_yaml_are_refused():
 
 def test_mistakes_come_file_by_file_and_line_by_line_once_a_key():
     mistakes = [
-        Mistake(Place("b", 2), ("x",), "second file"),
-        Mistake(Place("a", 9), ("y",), "late"),
-        Mistake(Place("b", 1), ("z",), "early"),
-        Mistake(Place("b", 2), ("x",), "follows from the first"),
+        Mistake(YamlLocation("b", 2), ("x",), "second file"),
+        Mistake(YamlLocation("a", 9), ("y",), "late"),
+        Mistake(YamlLocation("b", 1), ("z",), "early"),
+        Mistake(YamlLocation("b", 2), ("x",), "follows from the first"),
     ]
 
     with pytest.raises(ConfigurationError) as caught:

@@ -10,7 +10,7 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.time.domain import domain_of_instants
 from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 

@@ -22,7 +22,7 @@ from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives, archi
 from chronotile.catalog.items.opening import open_items
 from chronotile.cli.main import app
 from chronotile.core.model.items import IndexSettings
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.jobs.processes.process import JobPlan
 from chronotile.jobs.queue.faults import PlanNeeded, TemporaryFault
 from chronotile.jobs.runner import tasks
@@ -77,7 +77,9 @@ class Site:
     def opened(self) -> Iterator[LiveArchive]:
         """The archive as a worker has it."""
         with closing(self.open_index()) as index:
-            live = LiveArchive.open(self.place, caches=ReaderCaches(items=lambda: index, places=Places(self.prefixes)))
+            live = LiveArchive.open(
+                self.place, caches=ReaderCaches(items=lambda: index, places=AllowedPlaces(self.prefixes))
+            )
             yield live
             live.archive.close()
 

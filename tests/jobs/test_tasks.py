@@ -10,7 +10,7 @@ import pytest
 
 from chronotile.archive.live import ItemAccess
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.jobs.processes.process import JobPlan
 from chronotile.jobs.queue.faults import JobFailed, TemporaryFault
 from chronotile.jobs.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
@@ -150,7 +150,7 @@ def test_an_archive_that_a_process_cannot_open_is_named_in_its_log_alone(tmp_pat
 
 
 def test_the_address_of_a_database_is_not_shown_with_a_task():
-    items = ItemAccess(open_index=partial(str, "postgresql://user:secret@host/name"), places=Places())
+    items = ItemAccess(open_index=partial(str, "postgresql://user:secret@host/name"), places=AllowedPlaces())
 
     context = TaskContext(place="a", revision="", process="export", folder="b", plan="c", items=items)
 

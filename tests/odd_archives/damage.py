@@ -21,8 +21,8 @@ import rasterio
 from PIL import Image
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.zarr.damage import guard_blosc

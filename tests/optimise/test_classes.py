@@ -6,8 +6,8 @@ from typer.testing import CliRunner
 
 from chronotile.cli.main import app
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.optimise.conversion import Packing
 from chronotile.readers.kinds import open_source
 from tests.scenes import Scene, make_spec, write_tif

@@ -9,8 +9,8 @@ from pyproj import Transformer
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.core.model.collection import TargetGrid
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.source import TargetGrid
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.jobs.processes.work.mosaic_view import view_of
 from chronotile.optimise.collections import optimise_collection

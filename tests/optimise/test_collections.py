@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import TargetGrid
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.source import TargetGrid
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.optimise.collections import optimise_collection
 from chronotile.optimise.conversion import Packing

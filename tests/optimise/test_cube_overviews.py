@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from chronotile.readers.overviews import Counting, summary_of
 from tests.optimise.conftest import numbers_of

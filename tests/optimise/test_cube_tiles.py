@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from chronotile.app.application import application
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import InvalidParameter, UnknownLayer, UnknownTileMatrixSet, WriteFailed
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes
 from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.services import make_caches

@@ -13,7 +13,7 @@ import zarr
 
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.optimise.conversion import Packing
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

@@ -10,7 +10,7 @@ import xarray
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.source import VariableSpec
 from chronotile.optimise.conversion import Packing
 from chronotile.readers.kinds import open_source
 from tests.optimise.conftest import COORDINATES, numbers_of

@@ -5,9 +5,10 @@ import pytest
 
 from chronotile.core.errors import LimitExceeded, SourceUnavailable, TimeNotAvailable
 from chronotile.core.model.collection import TimeRules
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import IdentifyRequest, MapRequest, Point, SeriesRequest
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.style import Colour, Style, StyleClass
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.identify import InfoFormat, deliver_identified

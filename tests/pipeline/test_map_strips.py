@@ -13,11 +13,12 @@ from rasterio.io import MemoryFile
 
 from chronotile.catalog.limits import Limits
 from chronotile.core.errors import ClientGone, LimitExceeded
-from chronotile.core.model import raster
-from chronotile.core.model.crs import crs_of
+from chronotile.core.model import picture
 from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import Backdrop, Colouring, MapRequest
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.warp import strips as warp_strips
 from chronotile.pipeline.caches import answer_memory
@@ -43,7 +44,7 @@ def draw(monkeypatch, request, *, strips, services=None):
     few = 400 if strips else 1 << 30
     monkeypatch.setattr(warp_strips, "WHOLE_PIXELS", few)
     monkeypatch.setattr(warp_strips, "STRIP_PIXELS", few)
-    monkeypatch.setattr(raster, "STRIP_PIXELS", few)
+    monkeypatch.setattr(picture, "STRIP_PIXELS", few)
     return served.draw_map(request, services or served.make_services())
 
 
@@ -124,7 +125,7 @@ def test_layers_over_one_another_have_the_same_pixels(monkeypatch):
     ]
     bodies = []
     for few in (1 << 30, 400):
-        for module in (warp_strips, raster):
+        for module in (warp_strips, picture):
             monkeypatch.setattr(module, "STRIP_PIXELS", few)
         monkeypatch.setattr(warp_strips, "WHOLE_PIXELS", few)
         bodies.append(decoded(overlay_maps(requests, served.make_services())))

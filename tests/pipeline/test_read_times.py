@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.core.model.collection import Mask
-from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.raster import Pixels, valid_pixels
+from chronotile.core.model.source import Mask
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.warp.plan import plan_warp
 from chronotile.pipeline import read_times as times_module
 from chronotile.pipeline.read_times import cells_decoded, read_times

@@ -6,8 +6,8 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.tile_ranges import native_matrix
 
 FROM_150_TO_180_M = 3_339_584.7

@@ -8,8 +8,9 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline import valid_share as module
 from chronotile.pipeline.valid_share import LayerArea, share_plans, valid_share
 from tests.protocols import served

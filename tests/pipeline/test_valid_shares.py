@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84
 from chronotile.pipeline import valid_share as module
 from chronotile.pipeline.valid_share import LayerArea, ValidShares
 from chronotile.readers.elsewhere import Elsewhere

@@ -8,7 +8,8 @@ import rasterio
 
 from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid
 from tests.pipeline.maps.test_render import AREA, UTM, request
 from tests.protocols import served
 

@@ -36,7 +36,7 @@ from chronotile.archive.index.dates import dated_collection, list_dates
 from chronotile.archive.index.fill import IndexStore
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.source import SourceSpec
 from chronotile.jobs.queue.service import JobService
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.places import make_places

@@ -16,15 +16,17 @@ from chronotile.catalog.limits import Limits
 from chronotile.catalog.service_info import ServiceInfo
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import Alias, Collection, Composite, Layer, SourceInfo, TimeRules, VariableInfo
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import Grid, NativeGrid, Window
+from chronotile.core.model.collection import Alias, Collection, Composite, Layer, TimeRules
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceSet
-from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.raster import Pixels
 from chronotile.core.model.request import MapRequest
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.style import Colour, Stop, Style, StyleClass
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain, domain_of_instants
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain, domain_of_instants
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader import Reader

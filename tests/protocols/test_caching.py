@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.time.domain import domain_of_instants
 from tests.places import make_places
 from tests.protocols import served
 from tests.running import until

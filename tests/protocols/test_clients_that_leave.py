@@ -14,7 +14,7 @@ import pytest
 
 from chronotile.app.application import application
 from chronotile.core.model.raster import Pixels
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.time.domain import domain_of_instants
 from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.reader import Reader
 from tests.protocols import served

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.limits import Limits
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import MapRequest
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.protocols.common import map_responses
 from chronotile.protocols.common.map_responses import QUICK_PIXELS, is_large
 from tests.protocols import served

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.catalog.limits import Limits
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.time.domain import domain_of_instants
 from tests.protocols import served
 
 LEAST_S = 1e-9

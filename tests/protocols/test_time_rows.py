@@ -7,8 +7,9 @@ import pytest
 from lxml import etree
 
 from chronotile.core.model.collection import TimeRules
-from chronotile.core.model.time.instants import domain_of_instants, step_instants
-from chronotile.core.model.time.parser import parse_period
+from chronotile.core.model.time.domain import domain_of_instants
+from chronotile.core.model.time.period_parser import parse_period
+from chronotile.core.model.time.periods import step_instants
 from tests.protocols import served
 from tests.protocols.maps.wms.exceptions import fault_of
 from tests.protocols.pictures import rgba_of

@@ -9,7 +9,7 @@ import shapely
 from PIL import Image
 from pygeoapi.provider.base import ProviderGenericError
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile.pygeoapi import CoverageProvider, EDRProvider, MapProvider
 from chronotile.pygeoapi.archives import Live
 from tests.places import make_places

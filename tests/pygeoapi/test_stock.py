@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from rasterio.io import MemoryFile
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 
 COVERAGE = "/collections/ndvi/coverage"
 POSITION = "/collections/ndvi/position"

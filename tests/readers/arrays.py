@@ -3,11 +3,12 @@
 import numpy as np
 from affine import Affine
 
-from chronotile.core.model.collection import SourceInfo, VariableInfo
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding, Pixels
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.core.warp.plan import plan_warp
 from chronotile.readers.reader import Reader
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from affine import Affine
 
-from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.core.model.crs import crs_of
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.expression import parse_expression
-from chronotile.core.model.grid import NativeGrid, Window
-from chronotile.core.model.raster import Encoding, Pixels
-from chronotile.core.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid, Window
+from chronotile.core.model.time.domain import NO_TIME, domain_of_instants
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.reader import Reader
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import zarr
 
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from tests.scenes import Scene, write_tif, write_zarr
 
 SCENE = Scene(width=640, height=480, days=("2020-01-01",))

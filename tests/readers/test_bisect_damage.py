@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
-from chronotile.core.model.raster import UNREADABLE_CODE, Encoding, Pixels
+from chronotile.core.model.encoding import UNREADABLE_CODE, Encoding
+from chronotile.core.model.raster import Pixels
 from chronotile.readers.bisect_damage import block_around_damage, cell_around_damage, dates_around_damage
 
 ENCODING = Encoding(dtype="int16", nodata=-1)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.source import VariableSpec
 from chronotile.readers.encoding import apply_configuration
 
 

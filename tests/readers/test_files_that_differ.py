@@ -10,9 +10,10 @@ from affine import Affine
 
 from chronotile.archive.open import open_archive
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import Finding, VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.finding import Finding
 from chronotile.core.model.raster import cell_reasons, pixel_codes, valid_pixels
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.library_errors import with_causes
 from chronotile.readers.raster import survey as raster_survey
 from chronotile.readers.raster.open_stack import open_raster_stack
@@ -451,7 +452,8 @@ def test_descriptions_that_each_file_has_of_its_own_do_not_count(tmp_path):
 
 
 def test_bands_of_one_file_each_a_date_may_differ(tmp_path):
-    from chronotile.core.model.time.instants import DEKAD, domain_of_periods
+    from chronotile.core.model.time.domain import domain_of_periods
+    from chronotile.core.model.time.periods import DEKAD
 
     path = write(tmp_path / "a.tif", File(names=(None, None, None), scale=0.0001, nodata=0))
     with rasterio.open(path, "r+") as file:

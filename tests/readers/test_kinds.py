@@ -16,7 +16,7 @@ from chronotile.archive.check import check_archive
 from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.audit.archive import Audit, audit_archive
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import KINDS, open_source

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemRef
+from chronotile.core.model.space.boxes import BBox
 from chronotile.readers import left_out
 from chronotile.readers.left_out import LeftOutItems, reason_of
 from chronotile.readers.library_errors import Damaged

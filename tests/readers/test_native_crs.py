@@ -4,8 +4,8 @@ import pytest
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.readers.native_crs import require_on_earth
 
 

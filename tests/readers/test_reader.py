@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from tests.scenes import KINDS, NODATA, Scene, write_scene
 

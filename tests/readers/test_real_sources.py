@@ -8,9 +8,10 @@ import pytest
 import rasterio
 import xarray
 
-from chronotile.core.model.collection import SourceSpec, VariableSpec
-from chronotile.core.model.grid import Window
-from chronotile.core.model.time.instants import DEKAD, domain_of_periods
+from chronotile.core.model.source import SourceSpec, VariableSpec
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.periods import DEKAD
 from chronotile.readers.kinds import open_source
 from chronotile.readers.sample import observed_range
 

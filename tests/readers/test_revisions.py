@@ -9,9 +9,9 @@ import pytest
 import xarray
 import zarr
 
-from chronotile.core.model.collection import Mask, VariableSpec
 from chronotile.core.model.expression import parse_expression
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import Mask, VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers import hrefs as looks
 from chronotile.readers.hrefs import file_state, one_look
 from chronotile.readers.kinds import open_source

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.time.domain import NO_TIME, domain_of_instants
 from chronotile.readers.sample import SAMPLE_SIDE_PX, SAMPLE_TIMES, observed_range
 from tests.readers.arrays import ArrayReader, make_levels
 

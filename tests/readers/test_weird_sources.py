@@ -10,9 +10,9 @@ import zarr
 from pyproj import Proj
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.crs import CRS84, transformer
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from tests.strict import SHARED
 

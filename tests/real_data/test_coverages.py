@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from chronotile.core.model.coverage import CoverageRequest, Trim
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
 from chronotile.pipeline.coverage.extract import extract_coverage
 from tests.real_data.test_real_data import archive_at, each_layer
 

@@ -13,7 +13,7 @@ from pyproj import Transformer
 from starlette.testclient import TestClient
 
 from chronotile.archive.open import Archive
-from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.space.tiles import TileMatrixSet
 from chronotile.core.model.time.instants import format_instant
 from tests.ctc1 import decode_cube
 from tests.real_data.layers import DATA, LAYERS

@@ -11,7 +11,7 @@ import numpy as np
 from chronotile.archive.open import Archive, open_archive
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.model.items import IndexSettings, Item
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.items import item_of
 from tests.scenes_archive import documents
@@ -87,7 +87,7 @@ class IndexedScenes:
 
     def opened(self) -> Archive:
         """The archive as the server opens it; who opens it closes the index of its caches."""
-        places = Places((str(self.folder),), setting="CHRONOTILE_SOURCE_PREFIXES")
+        places = AllowedPlaces((str(self.folder),), setting="CHRONOTILE_SOURCE_PREFIXES")
         caches = ReaderCaches(items=self.open_index, places=places)
         return open_archive(
             self.configuration, environment={}, clock=lambda: np.datetime64("2023-01-01", "ns"), caches=caches

@@ -14,9 +14,10 @@ import pyproj
 import shapely
 from affine import Affine
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, Item
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.scenes_archive import documents, ground
 
 ZONES = tuple(range(29, 36))

@@ -16,7 +16,7 @@ from chronotile.archive.open import open_archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.scenes_archive.files import TIME_PATTERN, UNCUT, archive
@@ -111,7 +111,7 @@ def serving_scenes(folder: Path, made: Plan, source: Source, **configuration: st
 
 @contextmanager
 def open_served(
-    path: Path, made: Plan, index: ItemIndex, summary: FillSummary, *, prefixes: Places
+    path: Path, made: Plan, index: ItemIndex, summary: FillSummary, *, prefixes: AllowedPlaces
 ) -> Iterator[Served]:
     """Serve a configuration whose index is filled."""
     opened = open_archive(
@@ -136,7 +136,7 @@ def fill_index(configuration: Path, index: ItemIndex, source: Source) -> FillSum
         return fill(indexed(spec), source_of(spec, access), store)
 
 
-def prefixes_of(source: Source) -> Places:
+def prefixes_of(source: Source) -> AllowedPlaces:
     """Where files may lie beside the source's own place."""
     allowed = source.environment.get("CHRONOTILE_SOURCE_PREFIXES", "")
-    return Places(filter(None, allowed.split(",")), setting="CHRONOTILE_SOURCE_PREFIXES")
+    return AllowedPlaces(filter(None, allowed.split(",")), setting="CHRONOTILE_SOURCE_PREFIXES")

@@ -10,7 +10,8 @@ import numpy as np
 import orjson
 import pytest
 
-from chronotile.core.model.raster import Encoding, Raster
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Raster
 from chronotile.core.model.request import AS_STYLED, Colouring
 from chronotile.core.model.style import Colour, Stop, Style
 from chronotile.pipeline.styling.legend import legend_document

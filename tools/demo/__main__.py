@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.core.durable_files import Disk
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.grid import Grid
 from chronotile.demo.plan import PICTURE_DAYS, DemoPlan, pixel_centres
 from chronotile.demo.scene import (
     CLOUD_RANGE,

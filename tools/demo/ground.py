@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.model.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
 from tools.demo.geography import (
     DOCKS,
     FORESTS,

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.grid import Grid
 from chronotile.demo.plan import pixel_centres
 from tools.demo.geography import CONIFERS
 from tools.demo.ground import (

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.grid import Grid
 from chronotile.demo.plan import CENTRE, PICTURE_DAYS, pixel_centres
 from tools.demo.landscape import Kind, Landscape
 from tools.demo.noise import FloatArray, normal_of, smooth_step, uniform_of

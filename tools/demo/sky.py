@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.grid import Grid
 from chronotile.demo.plan import AREA, CENTRE, pixel_centres
 from tools.demo.ground import BoolArray
 from tools.demo.noise import FloatArray, blended_noise, fractal_noise, uniform_of

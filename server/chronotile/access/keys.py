@@ -182,7 +182,7 @@ open_keys = Keys.open
 
 def _principal(key: StoredKey) -> Principal:
     return Principal(
-        subjects=AccessRules.named(key.groups, key=key.name),
+        subjects=AccessRules.subjects_of(key.groups, key=key.name),
         name=f"key:{key.name}",
         until=key.expires,
         rights=None if key.rights is None else frozenset(key.rights),

@@ -152,7 +152,7 @@ class Issuer:
             raise Unauthenticated(NOT_ACCEPTED)
         names = [each.removeprefix("/") for each in groups if isinstance(each, str)] if isinstance(groups, list) else []
         return Principal(
-            subjects=AccessRules.named(names, user=user),
+            subjects=AccessRules.subjects_of(names, user=user),
             name=f"user:{user}",
             until=expires + LEEWAY_S,
             organisation=_first_name(claims.get(settings.organisation_claim)),

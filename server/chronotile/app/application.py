@@ -44,10 +44,10 @@ from chronotile.catalog.items.passes import open_passes
 from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.core.machine import this_machine
-from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.time.instants import system_clock
 from chronotile.core.web.item_places import SETTING as SOURCE_SETTING
-from chronotile.core.web.places import Places, web_places
+from chronotile.core.web.places import AllowedPlaces, web_places
 from chronotile.http.body_memory import BodyMemory
 from chronotile.http.download_slots import MAX_CLIENT_DOWNLOADS, DownloadSlots
 from chronotile.http.download_slots import MAX_DOWNLOADS as MOST_DOWNLOADS
@@ -405,7 +405,7 @@ def open_configured(
     """
     if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {NO_CONFIGURATION}"])
-    places = Places(settings.source_places, setting=SOURCE_SETTING)
+    places = AllowedPlaces(settings.source_places, setting=SOURCE_SETTING)
     share_one_heap()  # before the first thread begins
     shares = settings.cache_shares(this_machine())
     blocks = None
@@ -475,7 +475,7 @@ def source_access(settings: Settings) -> SourceAccess:
     Raises:
         ConfigurationError: A prefix is none.
     """
-    return SourceAccess(prefixes=Places(settings.source_places, setting=SOURCE_SETTING), documents=Documents())
+    return SourceAccess(prefixes=AllowedPlaces(settings.source_places, setting=SOURCE_SETTING), documents=Documents())
 
 
 def _published_cubes(settings: Settings) -> PublishedCubes | None:
@@ -517,7 +517,7 @@ def serving(
             tokens=settings.write_tokens,
             specs=lambda: live.archive.specs,
             items=lambda: cast(ItemIndex | None, live.archive.services.reader_caches.items),
-            prefixes=Places(settings.source_places, setting=SOURCE_SETTING),
+            prefixes=AllowedPlaces(settings.source_places, setting=SOURCE_SETTING),
         ),
         fill=BackgroundFill(
             lambda: _written_specs(live.archive),

@@ -13,8 +13,9 @@ from chronotile.app.process_setup import give_back_freed_memory, hang_ups, set_a
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import Layer, VariableInfo
-from chronotile.core.model.time.instants import DEFAULT, LATEST
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.time.selection import DEFAULT, LATEST
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services
 

@@ -14,10 +14,12 @@ from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemFaults, ItemIndex
 from chronotile.catalog.items.passes import SourcePasses
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import Collection, Finding, ItemsSpec, SourceSpec, VariableInfo
-from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.finding import Finding
+from chronotile.core.model.collection import Collection
 from chronotile.core.model.items import Asset, ItemSearch
 from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableInfo
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import DAY, format_instant
 from chronotile.core.model.types import Instant

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.climatology_texts import years_text
-from chronotile.core.model.collection import Finding, Layer
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import BBox, NativeGrid
-from chronotile.core.model.time.instants import TimeDomain, format_day, format_instant
+from chronotile.core.finding import Finding
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_day, format_instant
 
 _NO_NAMES = {"unnamed", "unknown", "undefined", "coordinate system imported from grib file"}
 _MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}

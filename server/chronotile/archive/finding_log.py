@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from chronotile.core.model.collection import Finding
+from chronotile.core.finding import Finding
 from chronotile.readers.caches.disk import Records, RecordsInMemory
 
 log = logging.getLogger(__name__)

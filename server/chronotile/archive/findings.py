@@ -15,11 +15,12 @@ from chronotile.catalog.checks import default_id
 from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, style_for_name, widen_range
 from chronotile.catalog.load import Configuration
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo
-from chronotile.core.model.raster import DEFAULT_FILLS
+from chronotile.core.finding import Finding
+from chronotile.core.model.encoding import DEFAULT_FILLS
+from chronotile.core.model.source import SourceSpec, VariableInfo
 from chronotile.core.model.style import Style
 from chronotile.core.printable import is_unicode
-from chronotile.core.yaml_source import Place, list_names
+from chronotile.core.yaml_source import YamlLocation, list_names
 from chronotile.readers.files import NOT_UNICODE, find_skipped, find_unnamed
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_path, kind_of_spec
@@ -128,7 +129,7 @@ def _unscaled(info: VariableInfo, values: str) -> str:
 class _Subject(NamedTuple):
     collection: str
     """Nothing where it is none."""
-    place: Place
+    place: YamlLocation
 
 
 def with_places(findings: Iterable[Finding], configuration: Configuration) -> tuple[Finding, ...]:

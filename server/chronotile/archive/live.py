@@ -25,7 +25,7 @@ from chronotile.core.errors import ChronotileError, ConfigurationError
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.time.instants import system_clock
 from chronotile.core.web.item_places import SETTING
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.failing_dates import list_failing_dates
@@ -191,7 +191,7 @@ class ItemAccess:
     """How any process reads the collections of items of an archive; it goes through pickles."""
 
     open_index: Callable[[], PieceIndex]
-    places: Places
+    places: AllowedPlaces
     """Where files of items may lie, beside the places of their sources."""
 
     @classmethod
@@ -211,7 +211,7 @@ class ItemAccess:
         """
         id_ = archive_id_at(place, environment=os.environ)
         open_index = partial(read_items, database_url, jobs_folder(id_).absolute(), archive=id_)
-        return cls(open_index=open_index, places=Places(prefixes, setting=SETTING))
+        return cls(open_index=open_index, places=AllowedPlaces(prefixes, setting=SETTING))
 
 
 @dataclass(slots=True)

@@ -9,7 +9,9 @@ from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.core.errors import InvalidParameter, SourceUnavailable
-from chronotile.core.model.collection import Collection, Finding, Layer, SourceInfo
+from chronotile.core.finding import Finding
+from chronotile.core.model.collection import Collection, Layer
+from chronotile.core.model.source import SourceInfo
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.bounded_wait import BoundedLooks

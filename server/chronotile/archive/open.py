@@ -15,10 +15,12 @@ from chronotile.catalog.build import build_catalogue
 from chronotile.catalog.load import Configuration, load_configuration, parse_configuration
 from chronotile.catalog.source_specs import places_specs, source_specs
 from chronotile.core.errors import ChronotileError, ConfigurationError, SourceUnavailable
-from chronotile.core.model.collection import LEFT_OUT, Clock, Finding, SourceInfo, SourceSpec
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.collection import Clock
 from chronotile.core.model.places import PlaceSet, PlacesSpec
+from chronotile.core.model.source import SourceInfo, SourceSpec
 from chronotile.core.model.style import Style
-from chronotile.core.yaml_source import Node
+from chronotile.core.yaml_source import YamlNode
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.load import load_styles, shipped_styles, style_folders
@@ -35,7 +37,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 class ArchiveState:
     """What an archive was opened from; it is reopened where any of it differs."""
 
-    written: Node
+    written: YamlNode
     """The configuration as it is written."""
     styles: Mapping[str, Style]
     sources: Mapping[str, str]

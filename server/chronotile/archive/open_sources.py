@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chronotile.core.errors import ChronotileError, SourceUnavailable
-from chronotile.core.model.collection import LEFT_OUT, Finding, Severity, SourceSpec
+from chronotile.core.finding import LEFT_OUT, Finding, Severity
+from chronotile.core.model.source import SourceSpec
 from chronotile.readers.elsewhere import Opened, PendingSource, SourcesSnapshot, open_pending
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.kinds import kind_of_spec, open_source

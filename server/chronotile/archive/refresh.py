@@ -10,9 +10,9 @@ import numpy as np
 from chronotile.archive.discovery.walk import walk
 from chronotile.core.errors import ChronotileError, SourceUnavailable
 from chronotile.core.machine import are_on_disks_here
-from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import Instant
-from chronotile.core.yaml_source import Node
+from chronotile.core.yaml_source import YamlNode
 from chronotile.readers.hrefs import DocumentState, FileState, file_state, local_path
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.mosaic.piece_index import PieceIndex
@@ -97,7 +97,9 @@ def folder_state(place: Path) -> str:
     return _digest(path for paths in walk(place).places.values() for path in paths)
 
 
-def last_changes(written: Node, styles: Iterable[Path], specs: Mapping[str, SourceSpec]) -> dict[str, Instant | None]:
+def last_changes(
+    written: YamlNode, styles: Iterable[Path], specs: Mapping[str, SourceSpec]
+) -> dict[str, Instant | None]:
     """Return when the times of each source last changed, by collection, by the ages of their files.
 
     All processes that serve the same files give the same answer.
@@ -124,7 +126,7 @@ def _newest_of(places: Iterable[Path]) -> Instant | None:
     return np.datetime64(max(ages), "ns") if ages else None
 
 
-def _files_of(node: Node) -> set[str]:
+def _files_of(node: YamlNode) -> set[str]:
     """The files that a configuration and its parts are written in."""
     found = {node.place.file} - {""}
     children = node.content.values() if isinstance(node.content, dict) else node.content

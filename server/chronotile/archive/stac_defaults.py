@@ -18,9 +18,11 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.catalog.load import Configuration
 from chronotile.core.errors import ChronotileError, InvalidParameter
-from chronotile.core.model.collection import Collection, Finding, SourceSpec, StatedExtent
-from chronotile.core.model.grid import BBox
+from chronotile.core.finding import Finding
+from chronotile.core.model.collection import Collection, StatedExtent
 from chronotile.core.model.items import ItemPage, ItemSearch
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Instant, JsonMapping
@@ -28,7 +30,7 @@ from chronotile.core.sections import validate
 from chronotile.core.web.fetch import ask
 from chronotile.core.web.inner_hosts import host_of, inner_hosts
 from chronotile.core.web.item_places import ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.core.yaml_source import node_of
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.mosaic.piece_index import PieceIndex
@@ -147,7 +149,7 @@ def _document(href: str) -> CollectionDocument:
         is_catalogue = body.get("type") == "Catalog" and len(links) == 1
         child = text_of(links[0].get("href")) if is_catalogue else None
         if child is not None:
-            body = _read(ItemPlaces(href, Places()).allowed(absolute_address(child, href)))
+            body = _read(ItemPlaces(href, AllowedPlaces()).allowed(absolute_address(child, href)))
     except ChronotileError as error:
         return CollectionDocument(problem=f"its STAC document {shown_href(href)} could not be read: {error.message}")
     return CollectionDocument(body=body if body.get("type", "Collection") == "Collection" else {})

@@ -11,10 +11,10 @@ from chronotile.archive.open import Archive
 from chronotile.audit.sources import mosaic_truth_of, truth_of
 from chronotile.audit.truth import OtherPlace, Truth
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.number_text import cell_values, number_texts
 from chronotile.core.model.raster import Pixels, valid_pixels
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Float64Array, IndexArray
 from chronotile.readers.reader import Along, Reader

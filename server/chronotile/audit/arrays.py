@@ -8,8 +8,8 @@ import numpy as np
 
 from chronotile.audit.truth import Axis, Cells, Meaning, StoredTruth, found_paths, meant, time_in
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
-from chronotile.core.model.raster import DEFAULT_FILLS
+from chronotile.core.model.encoding import DEFAULT_FILLS
+from chronotile.core.model.source import DimensionStep, SourceSpec, VariableSpec
 from chronotile.core.model.types import AnyArray, Float64Array, InstantArray, NumberArray
 from chronotile.readers.kinds import kind_of_spec
 
@@ -328,7 +328,7 @@ def _first(said: dict[str, Any], name: str) -> float | None:
     return next(iter(_all(said, name)), None)
 
 
-def select_steps(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.DataArray":
+def select_steps(array: "xarray.DataArray", steps: Sequence[DimensionStep]) -> "xarray.DataArray":
     """Return an array at the steps of its further dimensions that were requested.
 
     Raises:
@@ -348,7 +348,7 @@ def select_steps(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.Da
     return array
 
 
-def _positions(array: "xarray.DataArray", step: Step) -> list[int]:
+def _positions(array: "xarray.DataArray", step: DimensionStep) -> list[int]:
     """Where the coordinate of a dimension has the requested value."""
     if step.dimension not in array.coords:
         return []

@@ -21,9 +21,9 @@ from rasterio.enums import MaskFlags
 from chronotile.audit.rasters import cells_at, reading
 from chronotile.audit.truth import Meaning, Truth, meant
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.items import Asset, IndexSettings, ItemPage, ItemSearch, MosaicRule
+from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import BoolArray, Float64Array, NumberArray
 from chronotile.core.python_syntax import parse_python

@@ -30,7 +30,7 @@ from chronotile.audit.truth import (
     time_of,
 )
 from chronotile.core.errors import UnsupportedSource, raised_instead
-from chronotile.core.model.collection import SourceSpec, VariableSpec
+from chronotile.core.model.source import SourceSpec, VariableSpec
 from chronotile.core.model.types import Float64Array, InstantArray, NumberArray
 
 SUFFIXES = (

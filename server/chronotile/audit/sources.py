@@ -8,7 +8,7 @@ from chronotile.audit.rasters import truth_of_files
 from chronotile.audit.truth import Masked, StoredTruth, Truth
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.source import SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.kinds import kind_of_spec
 
 

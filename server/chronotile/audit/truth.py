@@ -12,7 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
-from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, NumberArray, UInt32Array
 
 MISSING = "missing"

@@ -20,21 +20,15 @@ from chronotile.catalog.load import Configuration
 from chronotile.catalog.offered import offered_places
 from chronotile.catalog.variable_sections import CompositeSection, MaskSection, VariableSection
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
+from chronotile.core.finding import Finding
 from chronotile.core.model.access import Rule
-from chronotile.core.model.collection import (
-    Collection,
-    Composite,
-    Finding,
-    Layer,
-    Mask,
-    Resampling,
-    SourceInfo,
-    VariableInfo,
-)
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.source import Mask, SourceInfo, VariableInfo
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, TimeDomain, common_times, format_instant
+from chronotile.core.model.time.domain import TimeDomain, common_times
+from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, format_instant
 from chronotile.core.model.types import Instant
 from chronotile.core.sections import ID
 from chronotile.core.yaml_source import list_names, nearest, raise_mistakes
@@ -345,7 +339,7 @@ def _has_extent(layer: Layer, findings: list[Finding]) -> bool:
 def _default_findings(layer: Layer) -> list[Finding]:
     """Return a warning if the layer has no time in its configured default."""
     default = layer.time_rules.default
-    if isinstance(default, str) or not len(layer.times) or layer.times.within(default):
+    if isinstance(default, str) or not len(layer.times) or layer.times.indexes_within(default):
         return []
     start, end = (format_instant(instant) for instant in default)
     message = f"time.default means {start} to {end}, in which the layer has no time; the layer has no default"

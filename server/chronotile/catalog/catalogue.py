@@ -14,12 +14,12 @@ from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core import errors
 from chronotile.core.model.access import AccessRules, Right, Rule
 from chronotile.core.model.collection import Collection, Layer
-from chronotile.core.model.crs import CRS84, Crs, HasCrs, epsg_crs_for_maps, is_crs_for_maps_known
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import BBox, box_of_all
 from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.space.boxes import BBox, box_of_all
+from chronotile.core.model.space.crs import CRS84, Crs, HasCrs, epsg_crs_for_maps, is_crs_for_maps_known
+from chronotile.core.model.space.tiles import TileMatrixSet
 from chronotile.core.model.style import Style
-from chronotile.core.model.tiles import TileMatrixSet
 from chronotile.core.model.time.instants import DISTANT_PAST
 
 _CRS_CODE = re.compile(

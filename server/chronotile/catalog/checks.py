@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterator
 from chronotile.catalog.derived_checks import derived_mistakes, unknown_variable
 from chronotile.catalog.kind_checks import Kinds, kind_mistakes
 from chronotile.core.extras import missing_extra
-from chronotile.core.yaml_source import KeyPath, Mistake, Node, list_names, nearest
+from chronotile.core.yaml_source import KeyPath, Mistake, YamlNode, list_names, nearest
 
-NamePosition = tuple[str, KeyPath, Node]
+NamePosition = tuple[str, KeyPath, YamlNode]
 """A name, its key and its node."""
 
 
-def cross_mistakes(root: Node, kinds: Kinds) -> list[Mistake]:
+def cross_mistakes(root: YamlNode, kinds: Kinds) -> list[Mistake]:
     """Return repeated names, unknown variables, keys that the kind of source lacks, circles and unknown languages."""
     return [
         *_list_repeated_names(root),
@@ -24,7 +24,7 @@ def cross_mistakes(root: Node, kinds: Kinds) -> list[Mistake]:
     ]
 
 
-def _access_mistakes(root: Node) -> Iterator[Mistake]:
+def _access_mistakes(root: YamlNode) -> Iterator[Mistake]:
     """Yield rules without `access` at the top, which would have no effect, and a provider without its library."""
     issuer = root.child("access", "issuer")
     missing = missing_extra("access", "issuer") if issuer.text else None
@@ -50,7 +50,7 @@ def _access_mistakes(root: Node) -> Iterator[Mistake]:
                 yield Mistake(value.place, where, "is empty; write what it is, or remove it")
 
 
-def style_mistakes(root: Node, styles: Collection[str]) -> list[Mistake]:
+def style_mistakes(root: YamlNode, styles: Collection[str]) -> list[Mistake]:
     """Return mistakes for unknown styles of variables."""
     return [
         Mistake(node.place, path, f"style {node.text!r} is not known{nearest(node.text, styles)}")
@@ -65,18 +65,18 @@ def default_id(collection: str, variable: str) -> str:
     return f"{collection}.{variable}"
 
 
-def _list_collections(root: Node) -> Iterator[tuple[Node, KeyPath]]:
+def _list_collections(root: YamlNode) -> Iterator[tuple[YamlNode, KeyPath]]:
     for name, node in root.child("collections").entries.items():
         yield node, ("collections", name)
 
 
-def _style_references(collection: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
+def _style_references(collection: YamlNode, path: KeyPath) -> Iterator[tuple[KeyPath, YamlNode]]:
     for name, variable in collection.child("variables").entries.items():
         for index, node in enumerate(variable.child("styles").items):
             yield (*path, "variables", name, "styles", index), node
 
 
-def _list_repeated_names(root: Node) -> Iterator[Mistake]:
+def _list_repeated_names(root: YamlNode) -> Iterator[Mistake]:
     first: dict[str, NamePosition] = {}
     for name, path, node in _list_names(root):
         if name in first:
@@ -87,7 +87,7 @@ def _list_repeated_names(root: Node) -> Iterator[Mistake]:
             first[name] = (name, path, node)
 
 
-def _list_names(root: Node) -> Iterator[NamePosition]:
+def _list_names(root: YamlNode) -> Iterator[NamePosition]:
     for collection, path in _list_collections(root):
         yield str(path[-1]), path, collection
     for collection, path in _list_collections(root):
@@ -96,7 +96,7 @@ def _list_names(root: Node) -> Iterator[NamePosition]:
                 yield from _list_layer_names(str(path[-1]), (*path, kind, name), content)
 
 
-def _list_layer_names(collection: str, path: KeyPath, content: Node) -> Iterator[NamePosition]:
+def _list_layer_names(collection: str, path: KeyPath, content: YamlNode) -> Iterator[NamePosition]:
     layer = content.entries.get("layer")
     if layer is None:
         yield default_id(collection, str(path[-1])), path, content
@@ -108,7 +108,7 @@ def _list_layer_names(collection: str, path: KeyPath, content: Node) -> Iterator
             yield name, (*path, "aliases", index), alias
 
 
-def _composite_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
+def _composite_mistakes(collection: YamlNode, path: KeyPath) -> Iterator[Mistake]:
     """Yield unknown variables in composites."""
     variables = collection.child("variables").entries
     if not variables:
@@ -121,7 +121,7 @@ def _composite_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
                 )
 
 
-def _language_mistakes(root: Node) -> Iterator[Mistake]:
+def _language_mistakes(root: YamlNode) -> Iterator[Mistake]:
     offered = [node.text for node in root.child("service", "languages").items if node.text] or ["en"]
     for path, node in _list_titled(root):
         for key in ("title", "abstract"):
@@ -131,7 +131,7 @@ def _language_mistakes(root: Node) -> Iterator[Mistake]:
                     yield Mistake(text.place, (*path, key, tag), problem)
 
 
-def _webhook_mistakes(root: Node) -> Iterator[Mistake]:
+def _webhook_mistakes(root: YamlNode) -> Iterator[Mistake]:
     collections = root.child("collections").entries
     for index, webhook in enumerate(root.child("service", "webhooks").items):
         node = webhook.child("collection")
@@ -140,7 +140,7 @@ def _webhook_mistakes(root: Node) -> Iterator[Mistake]:
             yield Mistake(node.place, ("service", "webhooks", index, "collection"), problem)
 
 
-def _list_titled(root: Node) -> Iterator[tuple[KeyPath, Node]]:
+def _list_titled(root: YamlNode) -> Iterator[tuple[KeyPath, YamlNode]]:
     """Yield every section that has a title."""
     yield ("service",), root.child("service")
     for key in ("base_maps", "overlays"):

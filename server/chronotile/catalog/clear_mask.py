@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from chronotile.core.model.collection import Layer, Mask
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.source import Mask
 
 _CLEAR = re.compile(r"clear( (land|water|sky|pixels?))?|((not|non|un)[ -]?)?vegetat(ed|ion)|bare( soils?)?|water")
 _CLOUD = re.compile(r"\bclouds?\b")

@@ -1,7 +1,8 @@
 """Abstracts and keywords that mark a layer as a climatology."""
 
 from chronotile.core.model.collection import LocalisedText
-from chronotile.core.model.time.instants import ONE_NS, TimeDomain
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import ONE_NS
 
 CLIMATOLOGY_KEYWORD = "climatology"
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.style import Colour, Stop, Style
 
 _TEMPERATURE = ("temperature", "inferno")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from chronotile.catalog.kind_checks import refuse_key
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.expression import can_be_named, parse_expression
-from chronotile.core.yaml_source import KeyPath, Mistake, Node, list_names, nearest
+from chronotile.core.yaml_source import KeyPath, Mistake, YamlNode, list_names, nearest
 
 
 def unknown_variable(name: str, accepted: Collection[str]) -> str:
@@ -19,7 +19,7 @@ NUMBER_KEYS = ("name", "asset", "band", "select", "scale", "offset", "nodata", "
 """Keys that describe stored numbers; formulas cannot have them."""
 
 
-def derived_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
+def derived_mistakes(collection: YamlNode, path: KeyPath) -> Iterator[Mistake]:
     """Yield mistakes in formulas and masks that involve several variables of a collection."""
     variables = collection.child("variables").entries
     names = {name: _formula_names(variable) for name, variable in variables.items()}
@@ -30,7 +30,7 @@ def derived_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
         yield from _mask_mistakes(name, variable.child("mask", "variable"), where, variables)
 
 
-def _formula_names(variable: Node) -> tuple[str, ...]:
+def _formula_names(variable: YamlNode) -> tuple[str, ...]:
     """Return the variables in a formula; none if it is invalid, which another check reports."""
     try:
         return parse_expression(variable.child("formula").text or "").names
@@ -39,7 +39,7 @@ def _formula_names(variable: Node) -> tuple[str, ...]:
 
 
 def _formula_mistakes(
-    name: str, variable: Node, path: KeyPath, names: Mapping[str, tuple[str, ...]]
+    name: str, variable: YamlNode, path: KeyPath, names: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Mistake]:
     for key in NUMBER_KEYS:
         yield from refuse_key(variable, (key,), path, "a formula is not stored in a file; remove it")
@@ -67,7 +67,7 @@ def _find_circle(name: str, names: Mapping[str, tuple[str, ...]]) -> list[str]:
     return []
 
 
-def _mask_mistakes(name: str, quality: Node, path: KeyPath, variables: Mapping[str, Node]) -> Iterator[Mistake]:
+def _mask_mistakes(name: str, quality: YamlNode, path: KeyPath, variables: Mapping[str, YamlNode]) -> Iterator[Mistake]:
     where = (*path, "mask", "variable")
     if quality.text is None:
         return

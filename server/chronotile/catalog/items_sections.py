@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from chronotile.catalog.kinds import CrsName
-from chronotile.core.model.collection import (
-    TargetGrid,
-)
 from chronotile.core.model.items import Mosaic, MosaicRule
+from chronotile.core.model.source import TargetGrid
 from chronotile.core.sections import Section, Text
 
 _PROPERTY = re.compile(r"-?[A-Za-z_][A-Za-z0-9_:.-]{0,99}")

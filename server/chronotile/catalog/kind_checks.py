@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from chronotile.catalog.kinds import join_words
 from chronotile.catalog.source_section import KIND_ALIASES, kind_of_word
-from chronotile.core.model.collection import KindOptions
-from chronotile.core.yaml_source import KeyPath, Mistake, Node
+from chronotile.core.model.source import KindOptions
+from chronotile.core.yaml_source import KeyPath, Mistake, YamlNode
 
 Kinds = Mapping[str, KindOptions]
 """The options of each kind of source, by its name."""
@@ -14,7 +14,7 @@ _TIMES_OF_ITEMS = "items have times of their own"
 _TIMES_OF_STORE = "for a store without times use times: [2020-06-01]"
 
 
-def kind_mistakes(collection: Node, path: KeyPath, kinds: Kinds) -> Iterator[Mistake]:
+def kind_mistakes(collection: YamlNode, path: KeyPath, kinds: Kinds) -> Iterator[Mistake]:
     """Yield an unknown kind, and keys of the source and its variables that the kind does not have."""
     written = collection.child("source", "kind")
     kind = kinds.get(kind_of_word(written.text or ""))
@@ -28,7 +28,7 @@ def kind_mistakes(collection: Node, path: KeyPath, kinds: Kinds) -> Iterator[Mis
         yield Mistake(written.place, (*path, "source", "kind"), problem)
 
 
-def _source_mistakes(source: Node, path: KeyPath, kind: KindOptions, kinds: Kinds) -> Iterator[Mistake]:
+def _source_mistakes(source: YamlNode, path: KeyPath, kind: KindOptions, kinds: Kinds) -> Iterator[Mistake]:
     of_files = join_words([name for name, k in kinds.items() if k.is_of_files], "and")
     of_bands = join_words([name for name, k in kinds.items() if k.is_of_files and k.has_bands], "and")
     has_rasters = kind.is_of_files and kind.has_bands
@@ -44,7 +44,7 @@ def _source_mistakes(source: Node, path: KeyPath, kind: KindOptions, kinds: Kind
         yield Mistake(source.place, path, f"without belongs to kinds {of_files}, whose href may match several files")
 
 
-def _variable_mistakes(collection: Node, path: KeyPath, kind: KindOptions, kinds: Kinds) -> Iterator[Mistake]:
+def _variable_mistakes(collection: YamlNode, path: KeyPath, kind: KindOptions, kinds: Kinds) -> Iterator[Mistake]:
     other_kinds = join_words([name for name, k in kinds.items() if k.has_bands != kind.has_bands], "or")
     for name, variable in collection.child("variables").entries.items():
         where = (*path, "variables", name)
@@ -64,7 +64,7 @@ _CRS_PROBLEM = "items have CRSs of their own; remove it, and write it into files
 
 
 def items_mistakes(
-    collection: Node, path: KeyPath, kind: KindOptions, kinds: Mapping[str, KindOptions]
+    collection: YamlNode, path: KeyPath, kind: KindOptions, kinds: Mapping[str, KindOptions]
 ) -> Iterator[Mistake]:
     """Yield keys of a collection and its variables that do not fit a source with items, or without them."""
     source = collection.child("source")
@@ -85,7 +85,7 @@ def items_mistakes(
 
 
 def _items_source_mistakes(
-    source: Node, path: KeyPath, kind: KindOptions, kinds: Mapping[str, KindOptions]
+    source: YamlNode, path: KeyPath, kind: KindOptions, kinds: Mapping[str, KindOptions]
 ) -> Iterator[Mistake]:
     if not kind.may_have_items:
         of_tiles = join_words([name for name, k in kinds.items() if k.may_have_items], "and")
@@ -101,7 +101,7 @@ def _items_source_mistakes(
             )
 
 
-def refuse_key(node: Node, keys: KeyPath, path: KeyPath, problem: str) -> Iterator[Mistake]:
+def refuse_key(node: YamlNode, keys: KeyPath, path: KeyPath, problem: str) -> Iterator[Mistake]:
     """Yield one mistake if `node` has the key at `keys`, even if its value is empty."""
     nodes = node.follow(keys)
     if len(nodes) == len(keys) + 1:

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from chronotile.core.errors import InvalidParameter, UnsupportedCrs, raised_instead
-from chronotile.core.model.crs import crs_of
+from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.sections import Text
 

@@ -14,10 +14,10 @@ from chronotile.catalog.service_section import ServiceSection
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core import yaml_source
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import Crs, crs_of
-from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.space.crs import Crs, crs_of
+from chronotile.core.model.space.tiles import TileMatrixSet
 from chronotile.core.sections import ID, validate
-from chronotile.core.yaml_source import KeyPath, Mistake, Node, Place, raise_mistakes
+from chronotile.core.yaml_source import KeyPath, Mistake, YamlLocation, YamlNode, raise_mistakes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Configuration:
     """Place sets by id."""
     crs: tuple[Crs, ...]
     tile_matrix_sets: tuple[TileMatrixSet, ...]
-    root: Node
+    root: YamlNode
     """The merged YAML with the position of each value."""
     kinds: Kinds
     """Options of the kinds of its sources, by name of the kind."""
@@ -91,7 +91,7 @@ def parse_configuration(
     return _validate(yaml_source.node_of(values, str(file)), [], styles, kinds)
 
 
-def _validate(root: Node, mistakes: list[Mistake], styles: Collection[str] | None, kinds: Kinds) -> Configuration:
+def _validate(root: YamlNode, mistakes: list[Mistake], styles: Collection[str] | None, kinds: Kinds) -> Configuration:
     sections, wrong = validate(RootSection, root)
     sets, unknown = _tile_matrix_sets(root)
     mistakes = [*mistakes, *wrong, *unknown, *cross_mistakes(root, kinds)]
@@ -111,12 +111,12 @@ def _validate(root: Node, mistakes: list[Mistake], styles: Collection[str] | Non
     )
 
 
-def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[Node, list[Mistake]]:
+def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[YamlNode, list[Mistake]]:
     """Return the merged files; each is read once, even if several files include it."""
-    start = Place(str(file), 1)
-    waiting: list[tuple[Path, Place, KeyPath]] = [(file, start, ())]
+    start = YamlLocation(str(file), 1)
+    waiting: list[tuple[Path, YamlLocation, KeyPath]] = [(file, start, ())]
     read_paths: set[Path] = set()
-    merged, mistakes = Node(start, {}), list[Mistake]()
+    merged, mistakes = YamlNode(start, {}), list[Mistake]()
     while waiting:
         path, named_at, key = waiting.pop(0)
         if path.resolve() in read_paths:
@@ -130,12 +130,14 @@ def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[Node, list[Mi
     return merged, mistakes
 
 
-def _read(path: Path, named_at: Place, key: KeyPath, *, environment: Mapping[str, str]) -> tuple[Node, list[Mistake]]:
-    empty = Node(Place(str(path), 1), {})
+def _read(
+    path: Path, named_at: YamlLocation, key: KeyPath, *, environment: Mapping[str, str]
+) -> tuple[YamlNode, list[Mistake]]:
+    empty = YamlNode(YamlLocation(str(path), 1), {})
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        origin = named_at if key else Place("", 0)  # no file names the first one
+        origin = named_at if key else YamlLocation("", 0)  # no file names the first one
         return empty, [Mistake(origin, key, f"{path} cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         problem = f"the file is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8"
@@ -144,9 +146,9 @@ def _read(path: Path, named_at: Place, key: KeyPath, *, environment: Mapping[str
     return node or empty, mistakes
 
 
-def _list_included(node: Node, path: Path) -> tuple[list[tuple[Path, Place, KeyPath]], list[Mistake]]:
+def _list_included(node: YamlNode, path: Path) -> tuple[list[tuple[Path, YamlLocation, KeyPath]], list[Mistake]]:
     written = node.child("include")
-    files, mistakes = list[tuple[Path, Place, KeyPath]](), list[Mistake]()
+    files, mistakes = list[tuple[Path, YamlLocation, KeyPath]](), list[Mistake]()
     for index, pattern in enumerate([written] if written.text else written.items):
         if not pattern.text:
             continue
@@ -158,7 +160,7 @@ def _list_included(node: Node, path: Path) -> tuple[list[tuple[Path, Place, KeyP
     return files, mistakes
 
 
-def _merge(first: Node, second: Node) -> tuple[Node, list[Mistake]]:
+def _merge(first: YamlNode, second: YamlNode) -> tuple[YamlNode, list[Mistake]]:
     """Merge the top-level keys of two files, and the keys directly below them."""
     together, mistakes = dict(first.entries), list[Mistake]()
     for key, node in second.entries.items():
@@ -166,7 +168,7 @@ def _merge(first: Node, second: Node) -> tuple[Node, list[Mistake]]:
         if present is None or key == "include":
             together[key] = node
         elif isinstance(present.content, dict) and isinstance(node.content, dict):
-            together[key] = Node(present.place, present.content | dict(node.content))
+            together[key] = YamlNode(present.place, present.content | dict(node.content))
             mistakes += [
                 _repeated_key(node.content[name], (key, name), present.content[name].place)
                 for name in node.content
@@ -174,14 +176,14 @@ def _merge(first: Node, second: Node) -> tuple[Node, list[Mistake]]:
             ]
         else:
             mistakes.append(_repeated_key(node, (key,), present.place))
-    return Node(first.place, together), mistakes
+    return YamlNode(first.place, together), mistakes
 
 
-def _repeated_key(node: Node, path: KeyPath, first: Place) -> Mistake:
+def _repeated_key(node: YamlNode, path: KeyPath, first: YamlLocation) -> Mistake:
     return Mistake(node.place, path, f"the key is written twice, first in {first}")
 
 
-def _tile_matrix_sets(root: Node) -> tuple[tuple[TileMatrixSet, ...], list[Mistake]]:
+def _tile_matrix_sets(root: YamlNode) -> tuple[tuple[TileMatrixSet, ...], list[Mistake]]:
     written = root.child("service", "tile_matrix_sets")
     if written.content is None:
         defaults = ServiceSection().tile_matrix_sets
@@ -202,5 +204,5 @@ def _tile_matrix_sets(root: Node) -> tuple[tuple[TileMatrixSet, ...], list[Mista
     return tuple(sets.values()), mistakes
 
 
-def _folder_of(place: Place) -> Path:
+def _folder_of(place: YamlLocation) -> Path:
     return Path(place.file).parent.absolute()

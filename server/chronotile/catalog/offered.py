@@ -10,7 +10,8 @@ from chronotile.catalog.climatology_texts import add_climatology_keyword
 from chronotile.core.errors import UnknownCollection, UnknownLayer
 from chronotile.core.model.collection import Collection, Layer, LocalisedText
 from chronotile.core.model.places import PlaceSet
-from chronotile.core.model.time.instants import TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.model.time.domain import TimeDomain, domain_of_bounds
+from chronotile.core.model.time.instants import TimeSpan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,10 @@ import numpy as np
 from chronotile.core.errors import MissingTime, TimeNotAvailable
 from chronotile.core.model.collection import Layer, TimeRules
 from chronotile.core.model.payload import TimeUsed
-from chronotile.core.model.time.instants import (
-    DAY,
-    TimeDomain,
-    TimeSelection,
-    TimeSpan,
-    format_instant,
-    gap_tolerance,
-)
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DAY, TimeSpan, format_instant
+from chronotile.core.model.time.selection import TimeSelection
+from chronotile.core.model.time.steps import gap_tolerance
 from chronotile.core.model.types import Instant
 
 EXACT_RULES = TimeRules(match="exact")
@@ -114,7 +110,7 @@ def default_index(layer: Layer, now: Instant) -> int:
     """
     default = layer.time_rules.default
     if isinstance(default, TimeSpan):
-        indexes = layer.times.within(default)
+        indexes = layer.times.indexes_within(default)
         newest = layer.times.at_or_before(now + DAY)
         if indexes and newest is not None and indexes[0] <= newest:
             return min(indexes[-1], newest)
@@ -164,7 +160,7 @@ def _resolve_parts(
         last = _newest(layer, now) if part.ends_at_newest else len(domain) - 1
         ends_now = part.ends_at_newest and part.period is not None  # steps to `current` end with the newest time
         for span in (replace(part, end=domain.ends[last]) if ends_now else part).spans():
-            indexes_of_span = domain.within(span)
+            indexes_of_span = domain.indexes_within(span)
             is_selected[indexes_of_span.start : min(indexes_of_span.stop, last + 1)] = True
             if not indexes_of_span and (not part.is_interval or part.period is not None):
                 missing.append((span.start, last))

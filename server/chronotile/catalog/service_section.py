@@ -17,8 +17,8 @@ from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
 from chronotile.catalog.viewer_section import ViewerInfo
 from chronotile.catalog.webhook_section import WebhookSection, require_unique_webhooks
 from chronotile.core.model.collection import MetadataLink
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.formats import TILE_FORMATS, TileFormat
+from chronotile.core.model.space.crs import crs_of
 from chronotile.core.sections import Id, Section, Text, unique
 
 MAX_WEBHOOKS = 32

@@ -9,15 +9,10 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from chronotile.catalog.kinds import PLACEHOLDER, CrsName, TimeText
 from chronotile.core.errors import InvalidParameter, raised_instead
-from chronotile.core.model.time.instants import (
-    DAY,
-    DISTANT_FUTURE,
-    ONE_NS,
-    TimeDomain,
-    domain_of_bounds,
-    domain_of_periods,
-)
-from chronotile.core.model.time.parser import parse_instant, parse_period
+from chronotile.core.model.time.domain import TimeDomain, domain_of_bounds, domain_of_periods
+from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, ONE_NS
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.time.period_parser import parse_period
 from chronotile.core.sections import Section, Text
 
 _MAX_FILTER_LENGTH = 4096

@@ -11,15 +11,9 @@ from urllib.parse import unquote, urlsplit
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.catalog.default_styles import style_for_name
 from chronotile.catalog.load import Configuration
-from chronotile.core.model.collection import (
-    DATA,
-    ItemsSpec,
-    KindOptions,
-    SourceSpec,
-    VariableSpec,
-)
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.places import PlacesSpec
+from chronotile.core.model.source import DATA, ItemsSpec, KindOptions, SourceSpec, VariableSpec
 from chronotile.core.model.style import Style
 
 

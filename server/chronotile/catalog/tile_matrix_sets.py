@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pyproj.exceptions import CRSError
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import Crs, crs_of, is_north_first
-from chronotile.core.model.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
+from chronotile.core.model.space.crs import Crs, crs_of, is_north_first
+from chronotile.core.model.space.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
 from chronotile.core.yaml_source import list_names, nearest
 
 SET_ALIASES = {"WebMercatorQuad": ("EPSG:3857", "EPSG:900913", "GoogleMapsCompatible")}

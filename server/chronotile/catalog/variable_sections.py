@@ -9,14 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from chronotile.catalog.access_section import RuleSection
 from chronotile.catalog.kinds import Localised
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import (
-    Alias,
-    Mask,
-    Resampling,
-    Step,
-    VariableSpec,
-)
+from chronotile.core.model.collection import Alias, Resampling
 from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.source import DimensionStep, Mask, VariableSpec
 from chronotile.core.sections import Id, Number, Range, Section, Text, unique
 
 
@@ -41,10 +36,12 @@ SelectedStep = Annotated[
 SelectedSteps = dict[Text, SelectedStep]
 
 
-def steps_of(select: Mapping[str, float | str | StepSection]) -> tuple[Step, ...]:
+def steps_of(select: Mapping[str, float | str | StepSection]) -> tuple[DimensionStep, ...]:
     """Return one step per dimension, as readers take them."""
     return tuple(
-        Step(dimension=name, index=step.index) if isinstance(step, StepSection) else Step(dimension=name, value=step)
+        DimensionStep(dimension=name, index=step.index)
+        if isinstance(step, StepSection)
+        else DimensionStep(dimension=name, value=step)
         for name, step in select.items()
     )
 

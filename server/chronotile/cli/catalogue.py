@@ -65,12 +65,12 @@ def settings_of_catalogue(place: str, settings: "Settings") -> "Settings":
     from chronotile.archive.index.documents import Documents
     from chronotile.core.logs import configure_logging
     from chronotile.core.web.item_places import SETTING
-    from chronotile.core.web.places import Places
+    from chronotile.core.web.places import AllowedPlaces
     from chronotile.readers.hrefs import shown_href
 
     configure_logging(settings.log_level, settings.log_format)
     end_well_when_stopped()
-    prefixes = Places(settings.source_places, setting=SETTING)
+    prefixes = AllowedPlaces(settings.source_places, setting=SETTING)
     documents = Documents()
     seen = look_at(place, lambda href: _body(documents, href), prefixes)
     hosts = hosts_of(seen, prefixes)

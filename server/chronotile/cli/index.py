@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chronotile.archive.index.sources import SourceAccess
     from chronotile.archive.open import Archive
     from chronotile.catalog.items.passes import SourcePasses
-    from chronotile.core.model.collection import SourceSpec
+    from chronotile.core.model.source import SourceSpec
 
 MOST_PROCESSES = 4
 """That read items: one that stores them has enough to do with these."""

@@ -13,7 +13,7 @@ from chronotile.core.printable import printable
 if TYPE_CHECKING:
     from chronotile.app.settings import LogLevel, Settings
     from chronotile.archive.open import Archive
-    from chronotile.core.model.collection import Finding
+    from chronotile.core.finding import Finding
 
 
 def settings_of(**given: object) -> "Settings":

@@ -8,8 +8,8 @@ from chronotile.cli.opening import open_archive, print_lines, progress_bar, sett
 from chronotile.core.errors import InvalidParameter
 
 if TYPE_CHECKING:
-    from chronotile.core.model.grid import BBox
     from chronotile.core.model.items import MosaicRule
+    from chronotile.core.model.space.boxes import BBox
     from chronotile.core.model.time.instants import TimeSpan
     from chronotile.optimise.mosaics import MosaicRequest
     from chronotile.optimise.options import Options
@@ -34,8 +34,8 @@ class CollectionOptions:
         Raises:
             InvalidParameter: An option has a value that is not accepted.
         """
-        from chronotile.core.model.collection import TargetGrid
-        from chronotile.core.model.crs import crs_of
+        from chronotile.core.model.source import TargetGrid
+        from chronotile.core.model.space.crs import crs_of
         from chronotile.optimise.mosaics import MosaicRequest
 
         if (self.crs is None) != (self.resolution is None):
@@ -79,7 +79,7 @@ def parse_bbox(text: str) -> "BBox":
     Raises:
         InvalidParameter: It names none.
     """
-    from chronotile.core.model.grid import BBox
+    from chronotile.core.model.space.boxes import BBox
 
     try:
         box = BBox(*map(float, text.split(",")))

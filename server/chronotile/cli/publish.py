@@ -165,7 +165,7 @@ def _publish_collection(
     from chronotile.archive.publish.collections import publication_of_scenes
     from chronotile.archive.publish.dates import publication_of_dates
     from chronotile.core.web.item_places import SETTING
-    from chronotile.core.web.places import Places
+    from chronotile.core.web.places import AllowedPlaces
 
     collection = archive.services.catalogue.collection(name)
     if archive.specs[name].items is None:
@@ -173,7 +173,7 @@ def _publish_collection(
             raise InvalidParameter("--datetime, --bbox and --filter are for collections of scenes or tiles")
         publication, served_by = publication_of_dates(archive, collection)
         return write_to(options, publication, catalogue, served_by=served_by)
-    prefixes = Places(settings.source_places, setting=SETTING)
+    prefixes = AllowedPlaces(settings.source_places, setting=SETTING)
     with closing(item_index(settings)) as items:
         publication, served_by = publication_of_scenes(archive, collection, items, search=search, prefixes=prefixes)
         return write_to(options, publication, catalogue, served_by=served_by)

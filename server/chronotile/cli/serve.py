@@ -20,7 +20,7 @@ from chronotile.core.machine import Machine, this_machine
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
     from chronotile.archive.open import Archive
-    from chronotile.core.model.collection import Finding
+    from chronotile.core.finding import Finding
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ PARTIAL = ".part"
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
+def _open_descriptor(path: Path, flags: int) -> Iterator[int]:
     descriptor = os.open(path, flags, 0o644)
     try:
         yield descriptor
@@ -50,7 +50,7 @@ class Disk:
     def put(self, path: Path, data: bytes) -> None:
         """Write a file under its name once it is whole; `settle` makes the name itself last."""
         partial = path.with_name(path.name + PARTIAL)
-        with _opened(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
+        with _open_descriptor(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
             self.write(descriptor, data)
             self.fsync(descriptor)
         self.rename(partial, path)
@@ -64,12 +64,12 @@ class Disk:
     def settle(self, paths: Iterable[Path]) -> None:
         """Return when the names in these folders, or the bytes of these files, will outlast a loss of power."""
         for path in paths:
-            with _opened(path, os.O_RDONLY) as descriptor:
+            with _open_descriptor(path, os.O_RDONLY) as descriptor:
                 self.fsync(descriptor)
 
     def append(self, path: Path, line: str) -> None:
         """Write a line at the end of a file."""
-        with _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
+        with _open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
             self.write(descriptor, line.encode())
 
 
@@ -93,7 +93,7 @@ def sole_writer(folder: Path, *, by: str = "optimise", name: str | None = None) 
     Raises:
         UnsupportedSource: Another run is writing there.
     """
-    with _opened(folder, os.O_RDONLY) as descriptor:
+    with _open_descriptor(folder, os.O_RDONLY) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

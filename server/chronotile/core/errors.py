@@ -232,7 +232,9 @@ def require_at_most(limit: str, needed: int, allowed: int, *, alternative: str, 
 
 
 @contextmanager
-def raised_as(found: type[ChronotileError], error: type[ChronotileError], *, locator: str | None) -> Generator[None]:
+def translate_error(
+    found: type[ChronotileError], error: type[ChronotileError], *, locator: str | None
+) -> Generator[None]:
     """Raise an error with the message of another one that comes up."""
     try:
         yield

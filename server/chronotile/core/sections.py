@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from chronotile.core.yaml_source import KeyPath, Mistake, Node, list_names, nearest
+from chronotile.core.yaml_source import KeyPath, Mistake, YamlNode, list_names, nearest
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
@@ -53,7 +53,7 @@ Range = Annotated[tuple[Number, Number], AfterValidator(_range)]
 Positive = Annotated[int, Field(gt=0, le=2**62)]
 
 
-def validate(model: type[AnySection], node: Node) -> tuple[AnySection | None, list[Mistake]]:
+def validate(model: type[AnySection], node: YamlNode) -> tuple[AnySection | None, list[Mistake]]:
     """Return the values of `node` as the model has them, or `None` and all that is wrong with them."""
     try:
         return model.model_validate(node.plain()), []
@@ -67,7 +67,7 @@ def _follows(detail: dict[str, Any]) -> bool:
     return bool(detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"])
 
 
-def _mistake_of(model: type[BaseModel], root: Node, detail: dict[str, Any]) -> Mistake:
+def _mistake_of(model: type[BaseModel], root: YamlNode, detail: dict[str, Any]) -> Mistake:
     """Tags of unions stand in `<>` and are no keys; nor is what follows the last key that is written."""
     path = tuple(step for step in detail["loc"] if not str(step).startswith("<") and step != "[key]")
     found = root.follow(path)
@@ -79,7 +79,7 @@ def _mistake_of(model: type[BaseModel], root: Node, detail: dict[str, Any]) -> M
         return Mistake(
             found[-1].place, path, f"unknown key{nearest(str(path[-1]), known)}; accepted are {list_names(known)}"
         )
-    return Mistake(found[-1].place, written, _worded(detail))
+    return Mistake(found[-1].place, written, _describe_error(detail))
 
 
 _WORDS = {
@@ -104,7 +104,7 @@ _WORDS = {
 }
 
 
-def _worded(detail: dict[str, Any]) -> str:
+def _describe_error(detail: dict[str, Any]) -> str:
     template = _WORDS.get(detail["type"])
     text = template.format(**detail.get("ctx", {})) if template else str(detail["msg"])
     given = detail["input"]

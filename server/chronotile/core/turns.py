@@ -47,13 +47,13 @@ class Turns(Generic[Entry]):
         One of them makes room for a newcomer of `client`.
         """
         longest = max(reversed(self._queues), key=self.count_of, default="")
-        return longest, self.of_client(longest) if self.count_of(longest) > self.count_of(client) + 1 else ()
+        return longest, self.entries_of(longest) if self.count_of(longest) > self.count_of(client) + 1 else ()
 
     def count_of(self, client: str) -> int:
         """Return the number of entries of a client."""
         return len(self._queues.get(client, ()))
 
-    def of_client(self, client: str) -> tuple[Entry, ...]:
+    def entries_of(self, client: str) -> tuple[Entry, ...]:
         """Return the entries of a client in their order."""
         return tuple(self._queues.get(client, ()))
 

@@ -29,7 +29,7 @@ def parse_xml(document: bytes, *, what: str, locator: str | None = None, max_byt
         InvalidParameter: It has more than `max_bytes`, `MAX_ELEMENTS` or `MAX_DEPTH`, a document type, or is not XML.
     """
     try:
-        return _parsed(document, max_bytes)
+        return _parse(document, max_bytes)
     except (etree.XMLSyntaxError, expat.ExpatError, LookupError) as error:
         why, cause = "it is not well-formed XML", error
     except ValueError as error:
@@ -37,7 +37,7 @@ def parse_xml(document: bytes, *, what: str, locator: str | None = None, max_byt
     raise InvalidParameter(f"{what} cannot be used: {why}", locator=locator) from cause
 
 
-def _parsed(document: bytes, max_bytes: int) -> etree._Element:
+def _parse(document: bytes, max_bytes: int) -> etree._Element:
     if len(document) > max_bytes:
         raise ValueError(f"it has {len(document)} bytes; at most {max_bytes} are read")
     _check(document)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
-class Fault(NamedTuple):
+class YamlFault(NamedTuple):
     """What a parser says of a text. Lines count from 0."""
 
     lines: Sequence[str]
@@ -38,7 +38,7 @@ _NEEDS_QUOTES = "put it in quotes"
 _TAB = "the line is indented with a tab; indent with spaces"
 
 
-def remedy(fault: Fault) -> Remedy | None:
+def remedy(fault: YamlFault) -> Remedy | None:
     """Return what is wrong in words of the writer, and what to do; `None` where only the parser's words are known."""
     for words, find in _BY_PROBLEM:
         if words in fault.problem:
@@ -46,33 +46,34 @@ def remedy(fault: Fault) -> Remedy | None:
     return None
 
 
-def _of_token(fault: Fault) -> Remedy:
+def _token_fault(fault: YamlFault) -> Remedy:
     character = fault.text[fault.column : fault.column + 1]
     if "\t" in (character, *_indentation(fault.text)):
         return Remedy(fault.line, _TAB)
     return Remedy(fault.line, f"text cannot begin with {character}; {_NEEDS_QUOTES}")
 
 
-def _of_quote(fault: Fault) -> Remedy:
+def _quote_fault(fault: YamlFault) -> Remedy:
     return Remedy(
-        _begun(fault), "the quote that opens in this line is never closed; close it, or write it twice if it is text"
+        _start_mark(fault),
+        "the quote that opens in this line is never closed; close it, or write it twice if it is text",
     )
 
 
-def _of_bracket(fault: Fault) -> Remedy:
+def _bracket_fault(fault: YamlFault) -> Remedy:
     if _BRACE_IN_TEXT.search(fault.text):
         return Remedy(fault.line, "inside { } and [ ] text with { or ${…} needs quotes")
     closing = "]" if "]" in fault.problem else "}"
     opening = "[" if closing == "]" else "{"
-    if fault.line == _begun(fault) and fault.column < len(fault.text.rstrip()):
+    if fault.line == _start_mark(fault) and fault.column < len(fault.text.rstrip()):
         rest = fault.text[fault.column :].strip()[:20]
         return Remedy(fault.line, f"a comma or {closing} is missing before {rest!r}")
     return Remedy(
-        _begun(fault), f"the {opening} that opens in this line is not closed by {closing}, or a comma is missing"
+        _start_mark(fault), f"the {opening} that opens in this line is not closed by {closing}, or a comma is missing"
     )
 
 
-def _of_colon(fault: Fault) -> Remedy:
+def _colon_fault(fault: YamlFault) -> Remedy:
     above = _line_above(fault)
     if _COLON_IN_VALUE.match(fault.text):
         return Remedy(fault.line, "the text after the key has a colon and a space; put the text in quotes")
@@ -84,8 +85,8 @@ def _of_colon(fault: Fault) -> Remedy:
     return Remedy(fault.line, "a colon is not allowed here; indent keys alike, and put text with a colon in quotes")
 
 
-def _of_missing_colon(fault: Fault) -> Remedy:
-    line = _begun(fault)
+def _missing_colon_fault(fault: YamlFault) -> Remedy:
+    line = _start_mark(fault)
     text = fault.lines[line]
     if _ITEM_WITHOUT_SPACE.match(text):
         return Remedy(line, "a space is missing after the - of the list")
@@ -97,7 +98,7 @@ def _of_missing_colon(fault: Fault) -> Remedy:
     )
 
 
-def _of_key(fault: Fault) -> Remedy:
+def _key_fault(fault: YamlFault) -> Remedy:
     text = fault.text
     if text.lstrip().startswith("- "):
         words = "a list item is among keys; indent it below the key of its list"
@@ -112,16 +113,16 @@ def _of_key(fault: Fault) -> Remedy:
     return Remedy(fault.line, words)
 
 
-_BY_PROBLEM: tuple[tuple[str, str | Callable[[Fault], Remedy]], ...] = (
+_BY_PROBLEM: tuple[tuple[str, str | Callable[[YamlFault], Remedy]], ...] = (
     ("tab character", _TAB),
-    ("cannot start any token", _of_token),
-    ("unexpected end of stream", _of_quote),
-    ("unexpected document indicator", _of_quote),
-    ("expected ',' or", _of_bracket),
+    ("cannot start any token", _token_fault),
+    ("unexpected end of stream", _quote_fault),
+    ("unexpected document indicator", _quote_fault),
+    ("expected ',' or", _bracket_fault),
     ("expected node content", "a value is missing here, or a [ or { before it is not closed"),
-    ("mapping values are not allowed", _of_colon),
-    ("could not find expected ':'", _of_missing_colon),
-    ("did not find expected key", _of_key),
+    ("mapping values are not allowed", _colon_fault),
+    ("could not find expected ':'", _missing_colon_fault),
+    ("did not find expected key", _key_fault),
     ("expected '-' indicator", "a key is among list items; indent it like the key of that list"),
     ("expected alphabetic or numeric", f"text cannot begin with * or &; {_NEEDS_QUOTES}"),
     ("unknown escape", "in double quotes a backslash is an escape character; use single quotes, or /"),
@@ -135,11 +136,11 @@ _BY_PROBLEM: tuple[tuple[str, str | Callable[[Fault], Remedy]], ...] = (
 """By words of libyaml; the first that fit count."""
 
 
-def _begun(fault: Fault) -> int:
+def _start_mark(fault: YamlFault) -> int:
     return min(fault.line if fault.begun is None else fault.begun, len(fault.lines) - 1)
 
 
-def _line_above(fault: Fault) -> int | None:
+def _line_above(fault: YamlFault) -> int | None:
     """The nearest line above that holds something."""
     above = (line for line in range(min(fault.line, len(fault.lines)) - 1, -1, -1))
     return next(

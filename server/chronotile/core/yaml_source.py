@@ -14,10 +14,10 @@ import yaml
 from yaml.composer import ComposerError
 
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.yaml_faults import Fault, remedy
+from chronotile.core.yaml_faults import YamlFault, remedy
 
 Scalar: TypeAlias = str | int | float | bool | None
-Plain: TypeAlias = "Scalar | tuple[Plain, ...] | dict[str, Plain]"
+PlainValue: TypeAlias = "Scalar | tuple[PlainValue, ...] | dict[str, PlainValue]"
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys and positions in lists, from the root down."""
 
@@ -43,7 +43,7 @@ _CONSTANTS: dict[str, Scalar] = (
 )
 
 
-class Place(NamedTuple):
+class YamlLocation(NamedTuple):
     """Where something is written."""
 
     file: str
@@ -58,7 +58,7 @@ class Place(NamedTuple):
 class Mistake:
     """One mistake of a configuration or style file."""
 
-    place: Place
+    place: YamlLocation
     path: KeyPath
     text: str
 
@@ -69,17 +69,17 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class YamlNode:
     """A value and where it is written; a value under a key is where its key is."""
 
-    place: Place
-    content: "Scalar | tuple[Node, ...] | dict[str, Node]" = None
+    place: YamlLocation
+    content: "Scalar | tuple[YamlNode, ...] | dict[str, YamlNode]" = None
     size: int = 1
     """Values in it, itself included."""
     depth: int = 0
     """Levels of values below it."""
 
-    def plain(self) -> Plain:
+    def plain(self) -> PlainValue:
         """Return the value without places; lists become tuples."""
         if isinstance(self.content, dict):
             return {key: child.plain() for key, child in self.content.items()}
@@ -87,12 +87,12 @@ class Node:
             return tuple(child.plain() for child in self.content)
         return self.content
 
-    def child(self, *path: str | int) -> "Node":
+    def child(self, *path: str | int) -> "YamlNode":
         """Return what stands at `path` below, or an empty node in the place of its nearest ancestor."""
         found = self.follow(path)
-        return found[-1] if len(found) == len(path) + 1 else Node(found[-1].place)
+        return found[-1] if len(found) == len(path) + 1 else YamlNode(found[-1].place)
 
-    def follow(self, path: KeyPath) -> "list[Node]":
+    def follow(self, path: KeyPath) -> "list[YamlNode]":
         """Return this node and those below it along `path`, as far as they exist."""
         found = [self]
         for step in path:
@@ -103,12 +103,12 @@ class Node:
         return found
 
     @property
-    def entries(self) -> "Mapping[str, Node]":
+    def entries(self) -> "Mapping[str, YamlNode]":
         """The values by key; none where this is not a mapping."""
         return self.content if isinstance(self.content, dict) else {}
 
     @property
-    def items(self) -> "tuple[Node, ...]":
+    def items(self) -> "tuple[YamlNode, ...]":
         """The members of a list; none where this is not a list."""
         return self.content if isinstance(self.content, tuple) else ()
 
@@ -118,7 +118,7 @@ class Node:
         return self.content if isinstance(self.content, str) else None
 
 
-def _member(members: tuple[Node, ...], index: int) -> Node | None:
+def _member(members: tuple[YamlNode, ...], index: int) -> YamlNode | None:
     return members[index] if index < len(members) else None
 
 
@@ -160,7 +160,7 @@ def raise_mistakes(mistakes: Sequence[Mistake]) -> None:
 
 def read_yaml(
     text: str, file: str, *, environment: Mapping[str, str] | None = None
-) -> tuple[Node | None, list[Mistake]]:
+) -> tuple[YamlNode | None, list[Mistake]]:
     """Return the mapping that a YAML text holds, and what is wrong with the text; without a mapping `None`.
 
     Args:
@@ -169,13 +169,13 @@ def read_yaml(
         environment: Where `${NAME}` takes its value from; `None` leaves such text as it is.
     """
     composer = _Composer(file, environment)
-    start = Place(file, 1)
+    start = YamlLocation(file, 1)
     try:
         root = composer.document(text)
     except (yaml.YAMLError, UnicodeError) as error:
         return None, [*composer.mistakes, _syntax_mistake(error, text, start)]
     if root.content is None:
-        root = Node(start, {})
+        root = YamlNode(start, {})
     if not isinstance(root.content, dict):
         return None, [
             *composer.mistakes,
@@ -184,15 +184,15 @@ def read_yaml(
     return root, composer.mistakes
 
 
-def node_of(values: object, file: str) -> Node:
+def node_of(values: object, file: str) -> YamlNode:
     """Return plain values, not read from a text, as a node; relative paths in them count from the folder of `file`."""
-    place = Place(file, 0)
+    place = YamlLocation(file, 0)
     if isinstance(values, Mapping):
-        return Node(place, {str(key): node_of(value, file) for key, value in values.items()})
+        return YamlNode(place, {str(key): node_of(value, file) for key, value in values.items()})
     if isinstance(values, list | tuple):
-        return Node(place, tuple(node_of(value, file) for value in values))
+        return YamlNode(place, tuple(node_of(value, file) for value in values))
     if values is None or isinstance(values, str | int | float):
-        return Node(place, values)
+        return YamlNode(place, values)
     raise TypeError(f"{type(values).__name__} cannot be written in YAML")
 
 
@@ -236,14 +236,14 @@ class _Composer:
         self.mistakes: list[Mistake] = []
         self._file = file
         self._environment = environment
-        self._anchors: dict[str, Node] = {}
+        self._anchors: dict[str, YamlNode] = {}
         self._events: Iterator[yaml.Event] = iter(())
 
-    def document(self, text: str) -> Node:
+    def document(self, text: str) -> YamlNode:
         self._events = yaml.parse(text, Loader=_LOADER)
         next(self._events)
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            return Node(Place(self._file, 1))
+            return YamlNode(YamlLocation(self._file, 1))
         root = self._node(next(self._events), ())
         next(self._events)
         after = next(self._events)
@@ -251,7 +251,7 @@ class _Composer:
             _refuse("a file holds one YAML document", after)
         return root
 
-    def _node(self, event: yaml.Event, path: KeyPath) -> Node:
+    def _node(self, event: yaml.Event, path: KeyPath) -> YamlNode:
         if len(path) > MAX_DEPTH:
             _refuse(f"values are nested deeper than {MAX_DEPTH} levels", event)
         if isinstance(event, yaml.AliasEvent):
@@ -265,7 +265,7 @@ class _Composer:
             self._anchors[event.anchor] = node
         return node
 
-    def _content(self, event: yaml.Event, path: KeyPath) -> Node:
+    def _content(self, event: yaml.Event, path: KeyPath) -> YamlNode:
         place = self._place(event)
         if getattr(event, "tag", None):
             self.mistakes.append(Mistake(place, path, "tags (! and !!) are not supported; remove it"))
@@ -275,10 +275,10 @@ class _Composer:
         if isinstance(event, yaml.SequenceStartEvent):
             members = tuple(self._members(path))
             return _branch(place, members, members)
-        return Node(place, self._scalar(event, path) if isinstance(event, yaml.ScalarEvent) else None)
+        return YamlNode(place, self._scalar(event, path) if isinstance(event, yaml.ScalarEvent) else None)
 
-    def _mapping(self, path: KeyPath) -> dict[str, Node]:
-        children: dict[str, Node] = {}
+    def _mapping(self, path: KeyPath) -> dict[str, YamlNode]:
+        children: dict[str, YamlNode] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             place, key = self._place(event), self._key(event, path)
             child = replace(self._node(next(self._events), (*path, key)), place=place)
@@ -291,7 +291,7 @@ class _Composer:
             children[key] = child
         return children
 
-    def _members(self, path: KeyPath) -> Iterator[Node]:
+    def _members(self, path: KeyPath) -> Iterator[YamlNode]:
         count = 0
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             yield self._node(event, (*path, count))
@@ -309,7 +309,7 @@ class _Composer:
         self.mistakes.append(Mistake(self._place(event), path, "a key must be text"))
         return "?"
 
-    def _alias(self, event: yaml.AliasEvent) -> Node:
+    def _alias(self, event: yaml.AliasEvent) -> YamlNode:
         node = self._anchors.get(event.anchor or "")
         if node is None:
             _refuse(f"*{event.anchor} refers to nothing before it", event)
@@ -321,7 +321,7 @@ class _Composer:
             text = _REFERENCE.sub(self._substitute(self._place(event), path), text)
         return _resolve(text) if is_plain else text
 
-    def _substitute(self, place: Place, path: KeyPath) -> Callable[[re.Match[str]], str]:
+    def _substitute(self, place: YamlLocation, path: KeyPath) -> Callable[[re.Match[str]], str]:
         def value_of(found: re.Match[str]) -> str:
             name, known = found[1], self._environment or {}
             if name in known:
@@ -336,27 +336,29 @@ class _Composer:
 
         return value_of
 
-    def _place(self, event: yaml.Event) -> Place:
-        return Place(self._file, 1 if event.start_mark is None else event.start_mark.line + 1)
+    def _place(self, event: yaml.Event) -> YamlLocation:
+        return YamlLocation(self._file, 1 if event.start_mark is None else event.start_mark.line + 1)
 
 
-def _branch(place: Place, content: tuple[Node, ...] | dict[str, Node], below: Collection[Node]) -> Node:
+def _branch(
+    place: YamlLocation, content: tuple[YamlNode, ...] | dict[str, YamlNode], below: Collection[YamlNode]
+) -> YamlNode:
     size = 1 + sum(node.size for node in below)
-    return Node(place, content, size, 1 + max((node.depth for node in below), default=0))
+    return YamlNode(place, content, size, 1 + max((node.depth for node in below), default=0))
 
 
 def _refuse(problem: str, event: yaml.Event) -> NoReturn:
     raise ComposerError(None, None, problem, event.start_mark)  # type: ignore[arg-type]  # marks of either parser do
 
 
-def _syntax_mistake(error: Exception, text: str, start: Place) -> Mistake:
+def _syntax_mistake(error: Exception, text: str, start: YamlLocation) -> Mistake:
     mark, begun = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     lines = text.splitlines() or [""]
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     place = mark or begun
     if isinstance(error, ComposerError) or (place is None and not isinstance(error, yaml.YAMLError)):
-        return Mistake(start if place is None else Place(start.file, place.line + 1), (), problem)
-    fault = Fault(
+        return Mistake(start if place is None else YamlLocation(start.file, place.line + 1), (), problem)
+    fault = YamlFault(
         lines,
         problem,
         line=0 if place is None else place.line,
@@ -367,4 +369,4 @@ def _syntax_mistake(error: Exception, text: str, start: Place) -> Mistake:
     context = getattr(error, "context", None)
     words = f"{f'{context}, ' if context else ''}{problem}" if found is None else found.words
     line = fault.line if found is None else found.line
-    return Mistake(Place(start.file, min(line + 1, len(lines))), (), f"not valid YAML: {words}")
+    return Mistake(YamlLocation(start.file, min(line + 1, len(lines))), (), f"not valid YAML: {words}")

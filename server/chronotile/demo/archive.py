@@ -16,8 +16,8 @@ from rasterio.features import shapes as outlines
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.machine import this_machine
-from chronotile.core.model.crs import CRS84, transformer
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import ObjectArray, UInt16Array
 from chronotile.demo.cube import create_cube
 from chronotile.demo.plan import DemoPlan, affine_of

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from chronotile.core.machine import this_machine
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import AnyArray, Json, UInt8Array, UnsignedArray
 from chronotile.demo import variables
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres

@@ -7,9 +7,11 @@ import numpy as np
 from affine import Affine
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.time.instants import DEKAD, TimeDomain, domain_of_periods
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import TimeDomain, domain_of_periods
+from chronotile.core.model.time.periods import DEKAD
 from chronotile.core.model.types import Float64Array
 
 CRS_NAME: Final = "EPSG:3035"

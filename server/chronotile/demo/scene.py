@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import (
     AnyArray,
     BoolArray,

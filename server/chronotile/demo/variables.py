@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from chronotile.core.model.grid import Grid, NativeGrid
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.core.model.types import Float32Array, InstantArray, Int64Array, Json, UInt8Array
 from chronotile.demo.plan import affine_of
 from chronotile.optimise.arrays import grid_mapping_attributes, group_attributes, multiscale_attributes

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from chronotile.core.model.request import IsActive
+from chronotile.core.cancellation import IsActive
 
 MAX_MESSAGES = 100
 """After the body, among which a server's word that the client disconnected is looked for."""

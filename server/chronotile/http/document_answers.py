@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.model.items import Unanswered
-from chronotile.core.model.payload import Document
+from chronotile.core.model.payload import CachedDocument
 from chronotile.core.model.time.instants import DAY
 from chronotile.http.cache_headers import CACHE_CHANGING, CACHE_INCOMPLETE, format_unanswered_warning
 from chronotile.http.etags import client_etags
@@ -44,13 +44,13 @@ async def answer_document(
         ServerBusy: Too many requests are waiting.
     """
 
-    def make_document() -> Document:
+    def make_document() -> CachedDocument:
         body = make()
         # mtime=0: equal documents are compressed to equal bytes.
         gzipped = gzip.compress(body, GZIP_LEVEL, mtime=0)
-        return Document(body=body, gzipped=gzipped, media_type=media_type, etag=fingerprint(body))
+        return CachedDocument(body=body, gzipped=gzipped, media_type=media_type, etag=fingerprint(body))
 
-    def find_or_make_document() -> Document:
+    def find_or_make_document() -> CachedDocument:
         today = services.clock().astype("datetime64[D]").item()  # documents list which data are still updated
         return services.documents.get_or_make(
             (services.grant, key, media_type, today, _newest_past_times(services)), make_document

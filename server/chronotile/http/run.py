@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from starlette.requests import Request
 
 from chronotile.core import errors
-from chronotile.core.model.request import IsActive
+from chronotile.core.cancellation import IsActive
 from chronotile.http.disconnects import watch_disconnect
 from chronotile.http.limiter import TOO_LONG, Limiter
 from chronotile.http.request_services import services_of

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from starlette.requests import HTTPConnection
 
 from chronotile.archive.index.write import ItemWriter
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.http.body_memory import BodyMemory
 from chronotile.http.download_slots import DownloadSlots
 from chronotile.http.limiter import Limiter
@@ -77,9 +77,9 @@ class ServerState:
     """Of rasters without overviews, where such are made."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
-    input_places: Places = field(default_factory=Places)
+    input_places: AllowedPlaces = field(default_factory=AllowedPlaces)
     """Below which inputs of processes may lie."""
-    subscriber_places: Places = field(default_factory=Places)
+    subscriber_places: AllowedPlaces = field(default_factory=AllowedPlaces)
     """Prefixes of URLs at which subscribers may be notified how jobs go on."""
     viewer: ViewerFolder = field(default_factory=ViewerFolder)
     """Pages link to the viewer if it can run."""

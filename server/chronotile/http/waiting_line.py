@@ -66,7 +66,7 @@ class WaitingLine:
         """
         if not self._turns:
             return 0.0
-        own = self._turns.of_client(client)
+        own = self._turns.entries_of(client)
         since_s = own[0].since_s if own else self._last_s
         return max(self._wait_behind(self._ahead_s(client, len(own))), self._clock() - since_s)
 

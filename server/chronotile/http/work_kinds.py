@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, ParamSpec
 
-from chronotile.core.model.request import IsActive
+from chronotile.core.cancellation import IsActive
 
 Arguments = ParamSpec("Arguments")
 

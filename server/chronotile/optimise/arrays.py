@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import tensorstore as ts
 
-from chronotile.core.model.crs import Crs, are_alike, crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import Crs, are_alike, crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import Json, NumberArray
 from chronotile.pipeline.encoders.coverage.zarr3 import BYTES, compressor
 from chronotile.readers.zarr.commit import ATTRIBUTE, NODES

@@ -6,7 +6,8 @@ from pathlib import Path
 from chronotile.archive.open import Archive
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, SourceSpec
+from chronotile.core.finding import LEFT_OUT
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.yaml_source import list_names
 from chronotile.optimise.inputs import mosaic_inputs
 from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, variables_to_write

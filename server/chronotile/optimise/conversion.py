@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.joined.common_encoding import Recoding, float32_values, recoding_of
 

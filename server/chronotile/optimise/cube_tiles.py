@@ -18,7 +18,7 @@ from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavai
 from chronotile.core.machine import this_machine
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import CubeRequest, CubeTile, Res
-from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.model.space.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.caches.cube_tiles import (
     MANIFEST,
     CubePath,

@@ -12,8 +12,8 @@ import numpy as np
 from chronotile.catalog.default_styles import style_for_name
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import as_json
 from chronotile.optimise.conversion import Conversion, Packing, conversion_into, conversion_of_files

@@ -14,9 +14,10 @@ from chronotile.archive.discovery.names import as_id
 from chronotile.archive.discovery.variables import looks_below, raster_variables, sole_series
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.time.instants import TimeDomain, TimeSpan, format_instant
+from chronotile.core.model.source import DimensionStep, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import TimeSpan, format_instant
 from chronotile.core.model.types import InstantArray
 from chronotile.optimise.mosaics import Mosaic
 from chronotile.readers.cf.time import JoinedTimes, join_times
@@ -95,7 +96,7 @@ def find_inputs(
     sources: Sequence[str],
     *,
     variable: str | None = None,
-    select: tuple[Step, ...] = (),
+    select: tuple[DimensionStep, ...] = (),
     time_pattern: str | None = None,
     target: Path | None = None,
 ) -> Inputs:
@@ -168,7 +169,7 @@ def with_gone_dates(inputs: Inputs, starts: InstantArray, bounds: InstantArray) 
     return mosaic_inputs(mosaic, list(inputs.variables), inputs.about, inputs.notes)
 
 
-def _chosen(variable: str | None, select: tuple[Step, ...]) -> Mapping[str, VariableSpec]:
+def _chosen(variable: str | None, select: tuple[DimensionStep, ...]) -> Mapping[str, VariableSpec]:
     """The variable that is named, with its steps.
 
     Raises:

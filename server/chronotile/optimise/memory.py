@@ -7,7 +7,7 @@ import numpy as np
 
 from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.machine import Machine
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.optimise.options import MEMORY_BYTES
 from chronotile.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, CubePlan
 

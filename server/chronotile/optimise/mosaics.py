@@ -8,13 +8,15 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import SourceSpec, TargetGrid, VariableSpec
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window, reach_in
 from chronotile.core.model.items import ItemRef, MosaicRule
-from chronotile.core.model.raster import Pixels, with_mask
-from chronotile.core.model.time.instants import TimeDomain, TimeSpan
-from chronotile.core.web.places import Places
+from chronotile.core.model.raster import Pixels, replace_codes_by_mask
+from chronotile.core.model.source import SourceSpec, TargetGrid, VariableSpec
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, reach_in
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid, Window
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.optimise.arrays import is_in_crs
 from chronotile.readers.kinds import open_source
 from chronotile.readers.left_out import is_passing
@@ -63,7 +65,7 @@ class Mosaic:
 
     spec: SourceSpec
     open_index: Callable[[], OpenIndex]
-    places: Places
+    places: AllowedPlaces
     """Where files of items may lie."""
     grid: NativeGrid
     times: TimeDomain
@@ -144,7 +146,7 @@ def read_mosaic(
 
     telling = reader.replace_report(tell)
     try:
-        pixels = with_mask(telling.read_block(variable, indexes=[index], window=window, along="space"))
+        pixels = replace_codes_by_mask(telling.read_block(variable, indexes=[index], window=window, along="space"))
     except DateUnreadable:  # each of its items was told of
         numbers = np.zeros((1, window.height, window.width), dtype=reader.info.variables[variable].encoding.dtype)
         pixels = Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
@@ -161,7 +163,7 @@ def find_mosaic(
     request: MosaicRequest,
     *,
     open_index: Callable[[], OpenIndex],
-    places: Places,
+    places: AllowedPlaces,
     there: Mapping[str, object] | None = None,
 ) -> Mosaic:
     """Return what of a collection is to be written.
@@ -312,7 +314,7 @@ def box_within(extent: BBox, bbox: BBox | None) -> BBox | None:
 def _times(times: TimeDomain, spans: tuple[TimeSpan, ...] | None) -> TimeDomain:
     if spans is None:
         return times
-    indexes = sorted({index for span in spans for index in times.within(span)})
+    indexes = sorted({index for span in spans for index in times.indexes_within(span)})
     if not indexes:
         raise UnsupportedSource("--times names no instant of the collection")
     return times.at(indexes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import Step
+from chronotile.core.model.source import DimensionStep
 from chronotile.optimise.conversion import Packing
 
 Layout = Literal["both", "map", "series"]
@@ -26,7 +26,7 @@ class Options:
     layout: Layout | None = None
     """What an existing cube has; else `both`, or over tiled rasters with overviews `series`."""
     variable: str | None = None
-    select: tuple[Step, ...] = ()
+    select: tuple[DimensionStep, ...] = ()
     """Of the variable, the steps of its further dimensions."""
     time_pattern: str | None = None
     classes: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Options:
     block: int = BLOCK
 
 
-def parse_step(text: str) -> Step:
+def parse_step(text: str) -> DimensionStep:
     """Return the step that `depth=10`, by value, or `depth=index:0`, by position, names.
 
     Raises:
@@ -53,11 +53,11 @@ def parse_step(text: str) -> Step:
     if not name or not value or (index != value and not index.isdecimal()):
         raise InvalidParameter(f"--select {text[:40]!r} is not valid; accepted are depth=10 and depth=index:0")
     if index != value:
-        return Step(dimension=name, index=int(index))
+        return DimensionStep(dimension=name, index=int(index))
     try:
-        return Step(dimension=name, value=float(value))
+        return DimensionStep(dimension=name, value=float(value))
     except ValueError:
-        return Step(dimension=name, value=value)
+        return DimensionStep(dimension=name, value=value)
 
 
 @dataclass(slots=True, kw_only=True)

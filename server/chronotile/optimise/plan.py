@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import BoundsForm, TimeDomain
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.cf_bounds import BoundsForm
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import ArraySpec, grid_mapping_attributes, group_attributes, multiscale_attributes
 from chronotile.optimise.conversion import Conversion

@@ -15,14 +15,8 @@ from chronotile.core.durable_files import Disk, forget, sole_writer
 from chronotile.core.errors import MissingExtra, UnsupportedSource, WriteFailed
 from chronotile.core.extras import missing_extra
 from chronotile.core.machine import this_machine
-from chronotile.core.model.time.instants import (
-    CLIMATOLOGY_BOUNDS,
-    DAY,
-    PERIOD_BOUNDS,
-    TIME_KIND,
-    are_periods,
-    bounds_form,
-)
+from chronotile.core.model.time.cf_bounds import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
+from chronotile.core.model.time.instants import DAY
 from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import group_attributes
 from chronotile.optimise.conversion import conversion_of_files

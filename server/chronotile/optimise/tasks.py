@@ -18,10 +18,10 @@ import tensorstore as ts
 
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
-from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.grid import Window, windows_over
 from chronotile.core.model.items import ItemRef
 from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.space.grid import Window, windows_over
 from chronotile.core.model.types import NumberArray
 from chronotile.core.yaml_source import list_names
 from chronotile.optimise.arrays import ArraySpec

@@ -16,8 +16,9 @@ from chronotile.audit.rasters import RasterTruth
 from chronotile.audit.sources import mosaic_truth_of, stored_truth
 from chronotile.audit.truth import OtherPlace, StoredTruth
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceSpec, VariableInfo, VariableSpec
-from chronotile.core.model.grid import BBox, Window, windows_over
+from chronotile.core.model.source import SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Window, windows_over
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import AnyArray, Float64Array, Instant, InstantArray, NumberArray, UInt32Array
 from chronotile.optimise.inputs import Inputs

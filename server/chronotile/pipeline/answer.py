@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import AnswerHead, Missing, Payload, PixelStates, TimeUsed
-from chronotile.core.model.request import IsActive, always_active
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.changed_files import require_unchanged_files
 from chronotile.pipeline.encoders.file_parts import Body

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from chronotile.core.errors import SourceChanged
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.grid import Window
 from chronotile.core.model.payload import PixelStates
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.revision import pixel_states

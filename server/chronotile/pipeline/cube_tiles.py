@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_series_times
+from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.errors import SourceChanged, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import (
@@ -16,10 +17,10 @@ from chronotile.core.model.cube import (
     CubeNumbering,
     CubeRequest,
 )
-from chronotile.core.model.grid import divides
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.payload import NOTHING_MISSING, Missing, Payload, PixelStates, TimeUsed
-from chronotile.core.model.raster import Encoding, Raster
-from chronotile.core.model.request import IsActive, always_active, require_active
+from chronotile.core.model.raster import Raster
+from chronotile.core.model.space.grid import divides
 from chronotile.core.warp.native_cells import CellPlan, plan_cells
 from chronotile.core.warp.plan import WarpPlan, plan_warp
 from chronotile.pipeline.answer import PixelTarget, find_answer, make_answer

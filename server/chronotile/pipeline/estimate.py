@@ -5,7 +5,7 @@ from math import ceil
 
 from chronotile.core.errors import LimitExceeded
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.grid import Grid, Window
+from chronotile.core.model.space.grid import Grid, Window
 from chronotile.pipeline.services import Services, reading
 from chronotile.readers.reader import BlockShape
 

@@ -1,7 +1,7 @@
 """Failing dates: the list for operators of dates that could not be read, while their files stay the same."""
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.services import Services
 from chronotile.readers.bisect_damage import FailingDate

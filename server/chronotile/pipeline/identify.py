@@ -7,9 +7,8 @@ import numpy as np
 
 from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.core.errors import require_at_most
-from chronotile.core.model.collection import Composite, Layer, VariableInfo
-from chronotile.core.model.crs import CRS84, transformer
-from chronotile.core.model.grid import Window
+from chronotile.core.model.collection import Composite, Layer
+from chronotile.core.model.encoding import REASON_NODATA
 from chronotile.core.model.payload import (
     CellSeries,
     Identified,
@@ -19,12 +18,15 @@ from chronotile.core.model.payload import (
     join_missing,
     time_of_all,
 )
-from chronotile.core.model.raster import REASON_NODATA, Pixels, Raster, cell_reasons
+from chronotile.core.model.raster import Pixels, Raster, cell_reasons
 from chronotile.core.model.request import IdentifyRequest, PictureReducer
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.style import Colour, Style
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Float64Array, Instant, InstantArray
-from chronotile.core.stats.over_time import anomaly, difference, over_time
+from chronotile.core.stats.over_time import anomaly, difference, reduce_over_time
 from chronotile.pipeline.answer import mark_missing
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds
@@ -135,7 +137,7 @@ def _seconds(target: IdentifyTarget, services: Services) -> float:
     indexes = _stored_indexes(target)
     if len(indexes) < 2 or not target.cells:
         return 0.0
-    return len(target.cells) * window_seconds(target.layer, indexes, Window.of_cell(*target.cells[0]), services)
+    return len(target.cells) * window_seconds(target.layer, indexes, Window.from_cell(*target.cells[0]), services)
 
 
 def _stored_indexes(target: IdentifyTarget) -> tuple[int, ...]:
@@ -172,7 +174,7 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
 
 def _window(cells: tuple[Cell, ...]) -> Window | None:
     # The cell that is read, where it is the same of all variables; else all cells count.
-    return Window.of_cell(*cells[0]) if len(set(cells)) == 1 else None
+    return Window.from_cell(*cells[0]) if len(set(cells)) == 1 else None
 
 
 def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Missing]:
@@ -186,7 +188,7 @@ def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Missi
     if not target.cells or not (base or len(layer.variables) > 1 or first.is_derived or first.is_mosaic):
         return read()
     indexes = _stored_indexes(target)
-    places = (tuple(Window.of_cell(*cell) for cell in target.cells),)
+    places = (tuple(Window.from_cell(*cell) for cell in target.cells),)
     return read_unchanged_files(read, layer, indexes or (0,), services, places=places)
 
 
@@ -348,7 +350,7 @@ def _reduce(along: Raster, places: Sequence[int], reducer: PictureReducer) -> Ra
         Raster(along.numbers[:, [at]], along.encoding, None if along.present is None else along.present[:, [at]])
         for at in (reversed(places) if reducer == "earliest" else places)
     )
-    return over_time(rasters, reducer)
+    return reduce_over_time(rasters, reducer)
 
 
 def _row(variable: VariableInfo, pixels: Pixels) -> Raster:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import Crs, are_alike
-from chronotile.core.model.grid import NativeGrid, reach_in
 from chronotile.core.model.request import Point
+from chronotile.core.model.space.boxes import reach_in
+from chronotile.core.model.space.crs import Crs, are_alike
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader import Lattice
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from chronotile.core.model.collection import Layer, Resampling, VariableInfo
-from chronotile.core.model.grid import Grid, NativeGrid, Window
-from chronotile.core.model.raster import Encoding, Pixels, Raster, with_mask
+from chronotile.core.model.collection import Layer, Resampling
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels, Raster, replace_codes_by_mask
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import level_for, place_of
 from chronotile.pipeline.revision import time_index
@@ -45,7 +47,9 @@ class MosaicPlan:
             SourceUnavailable: The source or its item index is unreachable.
             LimitExceeded: More items would be opened than the collection allows.
         """
-        return with_mask(reader.compose(variable.name, index=index, grid=self.grid, resampling=self.resampling))
+        return replace_codes_by_mask(
+            reader.compose(variable.name, index=index, grid=self.grid, resampling=self.resampling)
+        )
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return the pixels as a raster; they are on the grid already."""
@@ -75,7 +79,7 @@ def native_windows(layer: Layer, grid: Grid) -> tuple[Window | None, ...]:
 @lru_cache(maxsize=4096)
 def _native_window(native: NativeGrid, grid: Grid) -> Window:
     # A picture outside the native grid shows no cell. `None` would mean all cells, so any single cell stands for it.
-    return native.window_of(grid.bbox, grid.crs) or Window.of_cell(0, 0)
+    return native.window_of(grid.bbox, grid.crs) or Window.from_cell(0, 0)
 
 
 def list_picture_inputs(layer: Layer, instants: Sequence[Instant], grid: Grid, services: Services) -> tuple[str, ...]:

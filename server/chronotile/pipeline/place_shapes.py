@@ -7,9 +7,9 @@ import numpy as np
 import shapely
 from shapely.affinity import translate
 
-from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.grid import WHOLE_CIRCLE
 from chronotile.core.model.places import ChosenPlaces, PlaceSet, ProjectedShapes
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
 from chronotile.core.model.types import BoolArray, FloatArray, Int64Array, ObjectArray
 from chronotile.pipeline.encoders.vector.mvt import MVT_VERSION
 from chronotile.pipeline.revision import fingerprint

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import orjson
 
+from chronotile.core.checksum import checksum_of
 from chronotile.core.errors import AddressRefused, ConfigurationError, NoFiles, SourceUnavailable, UnknownPath
 from chronotile.core.model.formats import COG_TYPE, GEOTIFF_TYPE
-from chronotile.core.model.items import FoundItem, checksum_of
+from chronotile.core.model.items import FoundItem
 from chronotile.core.web.item_places import item_places
 from chronotile.pipeline.encoders.zip_layout import FOLDER_END, ZipEntry, ZipLayout, ZipPart
 from chronotile.pipeline.revision import fingerprint

@@ -8,10 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.core.errors import DateUnreadable
-from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.raster import FIRST_FLAG_CODE, Pixels
+from chronotile.core.model.encoding import FIRST_FLAG_CODE
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.types import BoolArray
-from chronotile.core.warp.plan import Windows, side_by_side
+from chronotile.core.warp.plan import WindowSet, side_by_side
 from chronotile.readers.bisect_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader
 
@@ -21,7 +22,7 @@ WASTED = 4
 """A layout of series is read where at least this part of the times of a chunk is requested."""
 
 
-class ReadPlan(Windows, Protocol):
+class ReadPlan(WindowSet, Protocol):
     """Which windows of which level are read."""
 
     def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:

@@ -6,14 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
+from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.errors import InvalidParameter, require_at_most
-from chronotile.core.model.collection import Layer, VariableInfo
-from chronotile.core.model.crs import CRS84, transformer
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding, Pixels, cell_reasons, valid_pixels
-from chronotile.core.model.request import IsActive, Point, always_active, require_active
+from chronotile.core.model.collection import Layer
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels, cell_reasons, valid_pixels
+from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Analysis
-from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, TimeDomain, TimePart, TimeSelection, TimeSpan
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DISTANT_PAST, ONE_NS, TimeSpan
+from chronotile.core.model.time.selection import TimePart, TimeSelection
 from chronotile.core.model.types import BoolArray, Float64Array, FloatArray, Instant, InstantArray
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates

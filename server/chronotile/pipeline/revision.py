@@ -8,9 +8,10 @@ from time import monotonic
 import numpy as np
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import Composite, Layer, VariableInfo
-from chronotile.core.model.grid import Window
+from chronotile.core.model.collection import Composite, Layer
 from chronotile.core.model.payload import PixelStates
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.instants import DAY
 from chronotile.core.model.types import Instant, InstantArray
 from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION

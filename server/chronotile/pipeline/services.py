@@ -11,9 +11,11 @@ from typing import Protocol
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import DateUnreadable, PlanStale, SourceUnavailable
-from chronotile.core.model.collection import Clock, Finding, Layer, Mask
+from chronotile.core.finding import Finding
+from chronotile.core.model.collection import Clock, Layer
 from chronotile.core.model.items import FoundItem, ItemSearch
-from chronotile.core.model.payload import Document
+from chronotile.core.model.payload import CachedDocument
+from chronotile.core.model.source import Mask
 from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import OVERHEAD_BYTES, WarpPlan
 from chronotile.pipeline.bounded_wait import BoundedLooks
@@ -205,7 +207,7 @@ class Services:
     caches: Caches = field(default_factory=make_caches)
     reader_caches: ReaderCaches = field(default_factory=ReaderCaches)
     """What the readers keep; sources that are opened later have the same."""
-    documents: ByteCache[Document] = field(
+    documents: ByteCache[CachedDocument] = field(
         default_factory=lambda: ByteCache(DOCUMENT_BYTES, attrgetter("nbytes"), largest_share=DOCUMENT_SHARE)
     )
     """Documents of the catalogue: not in `caches`, since those outlive a reload."""

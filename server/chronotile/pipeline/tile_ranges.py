@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from chronotile.core.errors import InvalidParameter, TileOutOfRange
-from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.grid import BBox, NativeGrid, box_in
-from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.model.space.boxes import BBox, box_in
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.space.tiles import TileMatrix, TileMatrixSet, TileRange
 
 OVERZOOM = 2
 """Matrices finer than the layer's own pixels that are advertised: clients take the finest for its resolution."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable, VariableLacking
-from chronotile.core.model.collection import Layer, VariableInfo
+from chronotile.core.model.collection import Layer
 from chronotile.core.model.items import ItemRef
 from chronotile.core.model.payload import Missing
+from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.failing_dates import report_failing_date

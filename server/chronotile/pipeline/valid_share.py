@@ -18,11 +18,14 @@ import orjson
 
 from chronotile.catalog.resolve_times import default_index
 from chronotile.core.errors import ChronotileError, MissingTime, SourceUnavailable, TooManyPieces, require_at_most
-from chronotile.core.model.collection import Layer, VariableInfo
-from chronotile.core.model.crs import Crs, transformer
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
+from chronotile.core.model.collection import Layer
 from chronotile.core.model.raster import valid_pixels
-from chronotile.core.model.time.instants import ONE_NS, TimePart, TimeSelection, TimeSpan
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.crs import Crs, transformer
+from chronotile.core.model.space.grid import NativeGrid, Window
+from chronotile.core.model.time.instants import ONE_NS, TimeSpan
+from chronotile.core.model.time.selection import TimePart, TimeSelection
 from chronotile.core.model.types import BoolArray, FloatArray, Instant, InstantArray
 from chronotile.pipeline.revision import (
     dated_revision,

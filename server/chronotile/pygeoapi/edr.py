@@ -11,13 +11,13 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest, Trim
-from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.circle import circle_of
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.request import AreasRequest, PositionsRequest
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.deliver import deliver_coverage

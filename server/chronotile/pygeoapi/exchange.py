@@ -24,16 +24,20 @@ from chronotile.core.errors import (
     InvalidParameter,
     MissingParameter,
     UnsupportedCrs,
-    raised_as,
+    translate_error,
 )
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.crs import CRS84, Crs, is_north_first
 from chronotile.core.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
 from chronotile.core.model.geometry.json_text import is_number
-from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.request import Point
-from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, TimeSelection, format_instant, step_of
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs, is_north_first
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import TimeSelection
+from chronotile.core.model.time.steps import DEKAD_STEP, step_of
 from chronotile.core.model.types import FloatArray, Json
 from chronotile.pipeline.services import Services
 
@@ -78,7 +82,7 @@ def named_crs(text: str | None, offered: OfferedCollection, catalogue: Catalogue
     own = offered.main_field.main_variable.grid.crs
     if text in {own.uri, own.name}:
         return own
-    with raised_as(UnsupportedCrs, UnsupportedCrs, locator=locator):
+    with translate_error(UnsupportedCrs, UnsupportedCrs, locator=locator):
         return CRS84 if text in {"CRS84", CRS84.uri} else catalogue.offered_crs(text)
 
 

@@ -8,10 +8,11 @@ from pygeoapi.provider.base import BaseProvider
 
 from chronotile.core.errors import InvalidParameter, UnsupportedFormat
 from chronotile.core.model.coverage import CoverageRequest, Trim
-from chronotile.core.model.crs import Crs, crs_of
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import MapRequest
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import Crs, crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.deliver import deliver_coverage

@@ -9,16 +9,8 @@ import numpy as np
 import orjson
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
-from chronotile.core.model.raster import (
-    REASON_UNREADABLE,
-    UNREADABLE_CODE,
-    Codes,
-    Encoding,
-    Pixels,
-    cell_reasons,
-    pixel_codes,
-    valid_pixels,
-)
+from chronotile.core.model.encoding import REASON_UNREADABLE, UNREADABLE_CODE, Encoding
+from chronotile.core.model.raster import Codes, Pixels, cell_reasons, pixel_codes, valid_pixels
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Instant
 from chronotile.readers.caches.disk import Records, RecordsInMemory

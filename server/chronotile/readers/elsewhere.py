@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from chronotile.core.errors import ChronotileError, SourceAway, SourceUnavailable
-from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import SourceInfo, SourceSpec
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.kinds import open_source

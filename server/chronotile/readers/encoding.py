@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.number_text import SMALL
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.source import VariableSpec
 
 REAL_KINDS = "iufb"
 NO_UNITS = "1"

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec
-from chronotile.core.model.time.instants import DAY, NO_TIME, ONE_NS, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain, domain_of_bounds
+from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
 from chronotile.core.printable import is_unicode
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import find_folder_time, find_time

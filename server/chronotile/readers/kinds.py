@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import KindOptions, SourceSpec
+from chronotile.core.model.source import KindOptions, SourceSpec
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path

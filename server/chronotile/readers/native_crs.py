@@ -7,8 +7,8 @@ from functools import lru_cache
 from pyproj import CRS
 
 from chronotile.core.errors import UnsupportedCrs, UnsupportedSource
-from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import CRS84, Crs, crs_of, transformer
+from chronotile.core.model.space.grid import NativeGrid
 
 # PROJ text loses the name of a datum, as `_parameters` intends. Filters are the process's: one that a thread sets for
 # itself is undone by another.

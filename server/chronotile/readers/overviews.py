@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.series.directions import mean_directions, vectors_of
 from chronotile.core.model.types import BoolArray, Float64Array, NumberArray
 

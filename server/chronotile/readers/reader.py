@@ -13,14 +13,17 @@ import numpy as np
 from affine import Affine
 
 from chronotile.core.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import Mask, Resampling, SourceInfo, VariableInfo
-from chronotile.core.model.crs import Crs, transformer
+from chronotile.core.model.collection import Resampling
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.expression import Expression
-from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.items import ItemRef, MosaicRule
-from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.raster import Pixels
 from chronotile.core.model.request import Point
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.source import Mask, SourceInfo, VariableInfo
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import Crs, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.core.read_cost import ReadCost
 from chronotile.core.warp.plan import plan_warp
@@ -132,7 +135,7 @@ class Reader(Protocol):
         """Return (time,) pixels of one native cell at the times of `indexes`, in that order; by default of one time."""
         if any(indexes):
             raise ValueError("a reader of several times has a read_cell of its own")
-        pixels = self.read_window(variable, index=0, level=0, window=Window.of_cell(row, column))
+        pixels = self.read_window(variable, index=0, level=0, window=Window.from_cell(row, column))
         valid = None if pixels.valid is None else np.repeat(pixels.valid[0], len(indexes))
         return Pixels(np.repeat(pixels.numbers[0], len(indexes)), valid)
 

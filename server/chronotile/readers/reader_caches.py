@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.caches.byte_cache import USUAL_BYTES, CacheSizes
@@ -39,7 +39,7 @@ class ReaderCaches:
         previews: "Previews | None" = None,
         items: "Callable[[], PieceIndex] | None" = None,
         byte_blocks: ByteBlocks | None = None,
-        places: Places | None = None,
+        places: AllowedPlaces | None = None,
         overviews: "OverviewFiles | None" = None,
         shared: "ReaderCaches | None" = None,
     ) -> None:
@@ -48,7 +48,7 @@ class ReaderCaches:
         self.previews, self._open_items = previews, items
         self._items: PieceIndex | None = None
         self.byte_blocks = byte_blocks
-        self.places = places or Places()
+        self.places = places or AllowedPlaces()
         self.overviews = overviews
         self.left_out = LeftOutItems()
         """Items of mosaics that could not be read."""

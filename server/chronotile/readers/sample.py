@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
-from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.grid import NativeGrid, Window
-from chronotile.core.model.number_text import without_noise
-from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.number_text import strip_noise
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import Float64Array
 from chronotile.readers.reader import Reader
 
@@ -68,7 +69,7 @@ def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> 
     if values.size == 0:
         return None
     low, high = np.percentile(values, PERCENTILES)
-    return without_noise(float(low)), without_noise(float(high))
+    return strip_noise(float(low)), strip_noise(float(high))
 
 
 def _spread(count: int) -> list[int]:

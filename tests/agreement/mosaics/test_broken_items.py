@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.processes.work.partial_results import run_task, with_unreadable
 from chronotile.optimise.cube_tiles import CubeOptions, write_cubes

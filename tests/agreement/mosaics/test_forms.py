@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from tests.agreement.mosaics.shown import NATIVE_ZOOM, compare, extent, places_of, series_at, tile_values, tiles_of
 from tests.scenes_archive.forms import FORMS, NEEDS, STATIC
 from tests.scenes_archive.pgstac import lack_of_pgstac

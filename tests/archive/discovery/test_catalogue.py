@@ -5,12 +5,12 @@ import pytest
 from chronotile.archive.discovery.catalogue import MOST_DOCUMENTS, MOST_ITEMS, MOST_UNREAD, hosts_of, look_at
 from chronotile.archive.index.documents import Documents
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.stac_api import StacApi, serving
 
 ROOT = "https://stac.example.org"
-NOTHING = Places()
+NOTHING = AllowedPlaces()
 
 
 def item(number, *hrefs):
@@ -121,7 +121,7 @@ def test_links_to_other_hosts_are_not_followed():
 
     look_at(ROOT, web, NOTHING)
     assert far not in web.read
-    look_at(ROOT, web, Places(["https://far.example.org/"]))
+    look_at(ROOT, web, AllowedPlaces(["https://far.example.org/"]))
     assert far in web.read
 
 
@@ -146,7 +146,7 @@ def test_hosts_of_files_are_named_with_what_allows_them():
         item(2, f"{ROOT}/a.tif", "https://data.example.org/2.tif"),
         item(3, "file:///etc/passwd.tif", "https://data.example.org/3.tif"),
     ]
-    prefixes = Places(["s3://bucket/"])
+    prefixes = AllowedPlaces(["s3://bucket/"])
     seen = look_at(ROOT, Web({ROOT: {"type": "FeatureCollection", "features": features}}), prefixes)
 
     hosts = hosts_of(seen, prefixes)

@@ -14,7 +14,7 @@ from chronotile.archive.check import check_archive
 from chronotile.archive.discovery import collection as collection_module
 from chronotile.catalog.load import load_configuration
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.instants import format_day
 from chronotile.readers.kinds import kind_options
 from tests.scenes import Scene, make_dataset, save_netcdf, save_zarr, write_scene, write_tif, write_zarr

@@ -12,9 +12,9 @@ from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.core.model.collection import ItemsSpec, SourceSpec
 from chronotile.core.model.items import IndexSettings, ItemSearch
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import ItemsSpec, SourceSpec
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 
 FIRST, SECOND = "https://first.test/", "https://second.test/"
@@ -73,7 +73,7 @@ def spec(request, tmp_path):
 
 
 def access_of(*prefixes):
-    return SourceAccess(prefixes=Places(prefixes), documents=Documents(wait=lambda _s: None))
+    return SourceAccess(prefixes=AllowedPlaces(prefixes), documents=Documents(wait=lambda _s: None))
 
 
 def fill_with(spec, store, *prefixes, **more):

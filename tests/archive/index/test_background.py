@@ -14,15 +14,15 @@ from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.errors import ConfigurationError
-from chronotile.core.model.collection import ItemsSpec, SourceSpec
 from chronotile.core.model.items import IndexSettings, ItemSearch
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import ItemsSpec, SourceSpec
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving
 from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_cogs, write_tif
 
-ACCESS = SourceAccess(prefixes=Places(), documents=Documents(wait=lambda _s: None))
+ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=Documents(wait=lambda _s: None))
 
 
 @pytest.fixture

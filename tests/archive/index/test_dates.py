@@ -24,17 +24,17 @@ from chronotile.archive.index.sources import SourceAccess, indexed, source_of, s
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from tests.catalog.items.conftest import make_item
 from tests.rasters import write_raster
 from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_netcdf, write_tif, write_zarr
 
 DAYS = ("2020-01-01", "2020-01-11", "2020-01-21")
 COGS = 'collections: {made: {source: {kind: cog, href: "NDVI_*.tif"}, variables: {NDVI: {title: NDVI}}}}'
-ACCESS = SourceAccess(prefixes=Places(), documents=Documents(wait=lambda _s: None))
+ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=Documents(wait=lambda _s: None))
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from chronotile.archive.index.file_items import outline_of
 from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import fill
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import PutSummary
+from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import format_instant
 from tests.archive.index.catalogues import S2
 from tests.rasters import write_raster

@@ -18,7 +18,7 @@ from chronotile.catalog.items.passes import open_passes
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.items import ItemSearch, PutSummary
 from chronotile.core.web.item_places import ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document, new_store
 
 
@@ -57,7 +57,7 @@ def test_a_second_pass_reads_only_what_changed(catalogue, store):
 
 def test_a_file_beside_its_catalogue_that_becomes_a_link_is_looked_at_where_it_leads(catalogue, tmp_path, store):
     catalogue.add(item_document("a")).add(item_document("b"))
-    allowed = ItemPlaces(catalogue.href, Places()).allowed
+    allowed = ItemPlaces(catalogue.href, AllowedPlaces()).allowed
     assert fill(S2, source_of(catalogue, allowed=allowed), store).put == PutSummary(added=2)
     document, inside, outside = (catalogue.folder / "b.json", catalogue.folder / "inside", tmp_path / "outside.json")
     document.rename(inside)
@@ -243,7 +243,7 @@ def test_only_allowed_addresses_are_taken(catalogue, store):
     catalogue.add(item_document("here")).add(item_document("there", href="https://elsewhere.test/a.tif"))
     catalogue.links["https://elsewhere.test/catalog.json"] = "child"
     catalogue.write()
-    allowed = ItemPlaces(catalogue.href, Places()).allowed
+    allowed = ItemPlaces(catalogue.href, AllowedPlaces()).allowed
     summary = fill(S2, source_of(catalogue, allowed=allowed), store)
     assert store.items.ids() == ["here"]
     [problem] = summary.problems
@@ -252,7 +252,7 @@ def test_only_allowed_addresses_are_taken(catalogue, store):
         "addresses below https://elsewhere.test/ are not allowed; add https://elsewhere.test/ to "
         "CHRONOTILE_SOURCE_PREFIXES to allow them"
     )
-    allowed = ItemPlaces(catalogue.href, Places(["https://elsewhere.test/"])).allowed
+    allowed = ItemPlaces(catalogue.href, AllowedPlaces(["https://elsewhere.test/"])).allowed
     catalogue.links.pop("https://elsewhere.test/catalog.json")
     catalogue.write()
     store.passes.drop("s2")

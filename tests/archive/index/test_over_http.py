@@ -13,7 +13,7 @@ from chronotile.archive.index.source import ItemRules
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.items import PutSummary
 from chronotile.core.web.item_places import ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.remote import files
 from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document
 from tests.archive.index.test_geoparquet import DOCUMENTS, Listing
@@ -38,7 +38,7 @@ def server(catalogue):
 
 def source_of(server, path="catalog.json"):
     href = server.url_of(path)
-    rules = ItemRules(allowed=ItemPlaces(href, Places()).allowed)
+    rules = ItemRules(allowed=ItemPlaces(href, AllowedPlaces()).allowed)
     return CatalogueSource(href, Documents(wait=lambda _s: None), rules)
 
 

@@ -25,14 +25,14 @@ from chronotile.catalog.items.passes import LEASE_S, SourcePasses, open_passes
 from chronotile.catalog.items.schema import INDEX
 from chronotile.core.database import open_engine
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import ItemsSpec, SourceSpec
 from chronotile.core.model.items import IndexSettings, PutSummary
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import ItemsSpec, SourceSpec
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document
 from tests.archive.index.test_geoparquet import Listing
 
 COUNT = 400
-ACCESS = SourceAccess(prefixes=Places(["https://files.test/"]), documents=Documents())
+ACCESS = SourceAccess(prefixes=AllowedPlaces(["https://files.test/"]), documents=Documents())
 ODD = (
     {"geometry": None},
     {"id": ""},

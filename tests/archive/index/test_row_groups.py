@@ -18,7 +18,7 @@ from chronotile.catalog.items.passes import open_passes
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.items import ItemSearch, PutSummary
 from chronotile.core.web.item_places import ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import S2, item_document
 from tests.archive.index.test_fill import stopped
 from tests.archive.index.test_geoparquet import Listing
@@ -45,7 +45,7 @@ def write(file, *groups):
 
 
 def source_of(file, *places):
-    allowed = Places(places)
+    allowed = AllowedPlaces(places)
     return GeoparquetSource(
         str(file), ItemRules(allowed=ItemPlaces(str(file), allowed).allowed, places=allowed.digest if places else "")
     )

@@ -6,8 +6,8 @@ from chronotile.archive.index.background import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import ItemsSpec, SourceSpec
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import ItemsSpec, SourceSpec
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving
 from tests.archive.index.test_files import spec_of, tree, write_tile
@@ -19,7 +19,7 @@ class Watching:
 
     def __init__(self, spec, store):
         self.clock, self.reports = Clock(), []
-        access = SourceAccess(prefixes=Places(), documents=Documents(wait=lambda _s: None))
+        access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents(wait=lambda _s: None))
         self.watch = Watch(specs=[spec], access=access, store=store, report=self.reports.append, clock=self.clock)
         self.watch.look()
 

@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from chronotile.archive.publish.collections import band_of
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from tests.protocols.served import make_variable
 
 

@@ -6,7 +6,7 @@ from chronotile.archive.publish import sources
 from chronotile.archive.publish.sources import LocalFile, RemoteFile, files_and_left_out, files_below, source_at
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.web.item_places import ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from tests.faulty_source import faulty_source
 
 CONTENT = bytes(range(256)) * 40
@@ -110,7 +110,7 @@ def linked(tmp_path):
 
 
 def test_links_that_lead_out_of_a_source_are_left_out_and_named(linked):
-    places = ItemPlaces(str(linked.parent / "catalog.json"), Places())
+    places = ItemPlaces(str(linked.parent / "catalog.json"), AllowedPlaces())
 
     files, left_out = files_and_left_out(str(linked), places.allowed)
 

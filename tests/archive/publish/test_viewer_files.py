@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chronotile.archive.publish.viewer_files import MARK, file_of, shared_box, tiles_of, windows_of
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from tests.viewer.browser.served import STORES, every
 
 CONFIGURATION = """

@@ -17,7 +17,7 @@ from chronotile.archive.publish.target import FolderTarget
 from chronotile.archive.publish.write import write_publication
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource, WriteFailed
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from tests.archive.publish.published import check, check_assets, read, validate
 
 BOX = [2.5, 49.5, 6.4, 51.5]

@@ -8,8 +8,8 @@ from shapely import MultiPolygon, Polygon
 from shapely import box as shapely_box
 from shapely.affinity import translate
 
-from chronotile.core.model.grid import boxes_of
 from chronotile.core.model.items import IndexSettings, solar_day
+from chronotile.core.model.space.boxes import boxes_of
 
 
 @dataclass

@@ -9,9 +9,10 @@ from affine import Affine
 from chronotile.catalog.items import schema
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.database import Waits
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, Item
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.running import PATIENCE_S
 
 GRID = NativeGrid(crs=crs_of("EPSG:32631"), transform=Affine(10, 0, 5e5, 0, -10, 56e5), width=10_980, height=10_980)

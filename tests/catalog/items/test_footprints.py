@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronotile.catalog.items.footprints import THE_BOX, meets, pack, unpack
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from tests.catalog.items.conftest import rectangle
 
 eighths = st.integers(0, 80).map(lambda number: number / 8)

@@ -11,9 +11,9 @@ import pytest
 from chronotile.catalog.items import index as index_module
 from chronotile.catalog.items.preparing import BATCH
 from chronotile.core.errors import InvalidParameter, ItemExists, LimitExceeded
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import BandLayout, CollectionState, IndexSettings, ItemSearch, PutSummary
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.conftest import GRID, instant, make_item
 

@@ -5,7 +5,7 @@ import pytest
 from shapely import Polygon, box
 
 from chronotile.catalog.items.lookups import MOST_NEAR
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.readers.mosaic.info import place_around
 from tests.catalog.items.conftest import instant, make_item
 

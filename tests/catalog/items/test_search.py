@@ -12,8 +12,8 @@ from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.schema import INDEX
 from chronotile.catalog.items.statements import TimeLimit, reading
 from chronotile.core.errors import InvalidParameter, ServerBusy
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.conftest import instant, make_item
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.brute_force import footprint_meets
 from tests.catalog.items.conftest import instant

@@ -13,8 +13,8 @@ from chronotile.catalog.items.lookups import MOST_BYTES
 from chronotile.catalog.items.schema import BODIES, INDEX
 from chronotile.catalog.items.statements import TimeLimit, reading
 from chronotile.core.errors import InvalidParameter, ServerBusy
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.conftest import make_item
 

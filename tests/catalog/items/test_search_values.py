@@ -12,8 +12,8 @@ from chronotile.catalog.items import altering, candidates, search
 from chronotile.catalog.items import properties as values
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings, ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from tests.catalog.items.conftest import make_item
 from tests.catalog.items.test_search_bounds import EXPLAIN, ids_of, plans_of, walk

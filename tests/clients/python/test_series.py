@@ -10,7 +10,7 @@ import shapely
 from rasterio.features import geometry_mask
 from shapely.geometry import box, mapping
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile_client import ArchiveWarning, InvalidRequest, LimitExceeded
 from chronotile_client.notes import notices_of_notes
 from tests.protocols.served import BELGIUM_31N, DEKADS, number_at

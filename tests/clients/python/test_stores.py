@@ -8,7 +8,7 @@ import xarray
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile_client import Archive, AsyncArchive, InvalidRequest
 from tests.protocols.listening import listening
 

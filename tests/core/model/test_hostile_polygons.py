@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.geometry import geojson, json_text, repair
 from chronotile.core.model.geometry.repair import repair_polygons, unite_polygons
+from chronotile.core.model.space.crs import crs_of
 
 SQUARE = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
 TOO_MANY_RINGS = "too complex: too many rings may contain one another, at most 1000000000 comparisons"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.number_text import (
     cell_values,
     json_nodata,
@@ -16,7 +17,6 @@ from chronotile.core.model.number_text import (
     numbers_json,
     statistics,
 )
-from chronotile.core.model.raster import Encoding
 from tests.decimals import cell_value, statistic
 
 SHORT = st.builds(lambda digits, power: float(f"{digits}e{power}"), st.integers(-99_999, 99_999), st.integers(-9, 4))

@@ -1,6 +1,6 @@
 """Digital numbers and what they mean."""
 
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 
 
 def test_encodings_whose_nodata_is_nan_are_found_by_one_another():

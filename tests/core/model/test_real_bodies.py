@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.geometry.geojson import GeometryRules, area_of, areas_of
+from chronotile.core.model.space.crs import crs_of
 
 pytestmark = pytest.mark.data
 

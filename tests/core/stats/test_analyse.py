@@ -7,19 +7,19 @@ from chronotile.core.model.series.analysis import (
     Analysis,
     Climatology,
     Curves,
+    PeriodStep,
     Phenology,
     SavitzkyGolay,
-    Step,
     Whittaker,
 )
-from chronotile.core.model.time.parser import parse_period
+from chronotile.core.model.time.period_parser import parse_period
 from chronotile.core.stats.analyse import analyse
 from chronotile.core.stats.climatology import find_normals
 from chronotile.core.stats.phenology import find_seasons
 from chronotile.core.stats.smoothing import smooth_whittaker
 from tests.core.stats.curves import curves, dekads, of_days
 
-MONTHLY = Step(parse_period("P1M"), "P1M")
+MONTHLY = PeriodStep(parse_period("P1M"), "P1M")
 
 
 @pytest.fixture

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
+from chronotile.core.cancellation import always_active
 from chronotile.core.errors import ClientGone, LimitExceeded
-from chronotile.core.model.request import always_active
 from chronotile.core.model.series.analysis import (
     Analysis,
     Climatology,
     Curves,
+    PeriodStep,
     Phenology,
     SavitzkyGolay,
-    Step,
     Whittaker,
 )
-from chronotile.core.model.time.parser import parse_period
+from chronotile.core.model.time.period_parser import parse_period
 from chronotile.core.stats.analyse import (
     analyse,
     analyse_in_parts,
@@ -55,7 +55,7 @@ def test_analysis_of_many_series_takes_long(analysis, series, least_s):
 
 
 def test_analysis_of_years_takes_less_than_of_dekads():
-    of_years = Analysis(trend="theil_sen", step=Step(parse_period("P1Y"), "P1Y"))
+    of_years = Analysis(trend="theil_sen", step=PeriodStep(parse_period("P1Y"), "P1Y"))
 
     assert seconds(of_years, 1000) < seconds(Analysis(trend="theil_sen"), 1000) / 10
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.raster import Encoding, Raster
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Raster
 from chronotile.core.model.request import PIXEL_REDUCERS
 from chronotile.core.model.series.analysis import ANOMALY_KINDS, Climatology, Curves
 from chronotile.core.stats import over_time as module
 from chronotile.core.stats.climatology import find_anomalies, find_normals
-from chronotile.core.stats.over_time import anomaly, over_time
+from chronotile.core.stats.over_time import anomaly, reduce_over_time
 
 ENCODING = Encoding(dtype="uint8", scale=0.5, offset=-3.0, nodata=255, flags=((252, "cloud"),))
 RANDOM = np.random.default_rng(5)
@@ -46,7 +47,7 @@ def nan_quietly(function, *args):
 def test_values_are_numpys_own(reducer, truth, scale):
     encoding = Encoding(dtype="uint8", scale=scale, offset=-3.0, nodata=255, flags=((252, "cloud"),))
 
-    result = over_time(rasters(encoding), reducer).values()
+    result = reduce_over_time(rasters(encoding), reducer).values()
 
     np.testing.assert_allclose(result, nan_quietly(truth, values_of(encoding)), rtol=1e-14)
 
@@ -57,14 +58,14 @@ def test_the_first_value_of_an_order_is_taken(reducer, step):
     index = np.argmax(~np.isnan(ordered), axis=0)
     expected = np.take_along_axis(ordered, index[np.newaxis], axis=0)[0]
 
-    result = over_time(rasters()[::-step], reducer)
+    result = reduce_over_time(rasters()[::-step], reducer)
 
     np.testing.assert_array_equal(result.values(), expected)
 
 
 @pytest.mark.parametrize("reducer", ["latest", "earliest", "max", "min"])
 def test_numbers_stay_as_they_are_stored(reducer):
-    result = over_time(rasters(), reducer)
+    result = reduce_over_time(rasters(), reducer)
 
     assert result.numbers.dtype == np.uint8
     assert result.encoding is ENCODING
@@ -72,7 +73,7 @@ def test_numbers_stay_as_they_are_stored(reducer):
 
 @pytest.mark.parametrize("reducer", ["mean", "median"])
 def test_means_are_values_in_float64(reducer):
-    result = over_time(rasters(), reducer)
+    result = reduce_over_time(rasters(), reducer)
 
     assert result.numbers.dtype == np.float64
     assert (result.encoding.scale, result.encoding.offset, result.encoding.flags) == (1.0, 0.0, ())
@@ -81,7 +82,7 @@ def test_means_are_values_in_float64(reducer):
 def test_a_pixel_that_never_has_a_value_keeps_its_newest_number_with_latest():
     everywhere = np.ones(PRESENT.shape, dtype=bool)
 
-    result = over_time(rasters(present=everywhere), "latest")
+    result = reduce_over_time(rasters(present=everywhere), "latest")
 
     assert result.numbers[0, :2].tolist() == [252, 255]
     assert result.present is None or result.present[0, :2].all()
@@ -89,15 +90,15 @@ def test_a_pixel_that_never_has_a_value_keeps_its_newest_number_with_latest():
 
 @pytest.mark.parametrize("reducer", sorted(set(PIXEL_REDUCERS) - {"latest"}))
 def test_a_pixel_that_never_has_a_value_is_absent_with_any_other(reducer):
-    assert np.isnan(over_time(rasters(), reducer).values()[0, :2]).all()
-    assert not over_time(rasters(), reducer).valid[0, :2].any()
+    assert np.isnan(reduce_over_time(rasters(), reducer).values()[0, :2]).all()
+    assert not reduce_over_time(rasters(), reducer).valid[0, :2].any()
 
 
 def test_latest_takes_no_more_than_it_needs():
     full = np.full((4, 4), 7, dtype="uint8")
     order = iter([Raster(full, ENCODING), Raster(full, ENCODING), Raster(full, ENCODING)])
 
-    over_time(order, "latest")
+    reduce_over_time(order, "latest")
 
     assert len(list(order)) == 2
 
@@ -107,17 +108,17 @@ def test_what_a_raster_holds_is_not_changed():
     before = [raster.numbers.copy() for raster in given_rasters]
 
     for reducer in PIXEL_REDUCERS:
-        over_time(given_rasters, reducer)
+        reduce_over_time(given_rasters, reducer)
 
     for raster, numbers in zip(given_rasters, before, strict=True):
         np.testing.assert_array_equal(raster.numbers, numbers)
 
 
 def test_a_median_is_the_same_in_blocks(monkeypatch):
-    whole = over_time(rasters(), "median").numbers
+    whole = reduce_over_time(rasters(), "median").numbers
     monkeypatch.setattr(module, "BLOCK_VALUES", 700)
 
-    np.testing.assert_array_equal(over_time(rasters(), "median").numbers, whole)
+    np.testing.assert_array_equal(reduce_over_time(rasters(), "median").numbers, whole)
 
 
 @given(st.lists(st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=3, max_size=3), min_size=1, max_size=9))
@@ -127,8 +128,10 @@ def test_floats_with_nan_reduce_as_numpy_does(rows):
     many = [Raster(numbers, encoding) for numbers in cube]
 
     for reducer, truth in (("max", np.nanmax), ("min", np.nanmin), ("median", np.nanmedian)):
-        np.testing.assert_array_equal(over_time(many, reducer).values(), nan_quietly(truth, cube))
-    np.testing.assert_allclose(over_time(many, "mean").values(), nan_quietly(np.nanmean, cube), rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(reduce_over_time(many, reducer).values(), nan_quietly(truth, cube))
+    np.testing.assert_allclose(
+        reduce_over_time(many, "mean").values(), nan_quietly(np.nanmean, cube), rtol=1e-9, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("kind", ANOMALY_KINDS)

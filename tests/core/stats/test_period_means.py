@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.model.series.analysis import Curves
-from chronotile.core.model.time.parser import parse_period
+from chronotile.core.model.time.period_parser import parse_period
 from chronotile.core.stats.period_means import period_means, period_starts, periods_of
 from tests.core.stats.curves import curves, uneven
 

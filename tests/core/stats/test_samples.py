@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.series.analysis import parse_reducers
 from chronotile.core.stats import percentiles
 from chronotile.core.stats import samples as samples_module

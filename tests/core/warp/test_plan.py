@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid, NativeGrid
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.core.warp.approximation import ALL, locate
 from chronotile.core.warp.level_windows import MAX_WINDOW_PIXELS
 from chronotile.core.warp.plan import cells_per_pixel, choose_level, plan_warp
@@ -137,7 +138,7 @@ def test_nearest_pixels_are_exact_where_rows_bend_beyond_those_of_all_nodes():
     grid = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(2.5, -57.0, 22.5, -52.0), width=256, height=100)
     located = locate(grid, reader.variable.grid.crs, reader.variable.grid.resolution)
 
-    assert located.near_pixels(grid, reader.variable.grid).pixels.at(ALL)[1].min() < 1
+    assert located.find_nearby_pixels(grid, reader.variable.grid).pixels.at(ALL)[1].min() < 1
     assert share_of_equal_pixels(reader, grid) >= 0.999
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.core.model.crs import crs_of, transformer
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of, transformer
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.warp.plan import plan_warp
 from chronotile.core.warp.strips import plan_strips
 from tests.readers.arrays import make_reader

@@ -7,9 +7,10 @@ import pytest
 from affine import Affine
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.warp import strips as warp_strips
 from chronotile.core.warp.approximation import Exact, OnPixels
 from chronotile.core.warp.plan import plan_warp

@@ -8,7 +8,7 @@ import pytest
 from chronotile.core.errors import AddressRefused
 from chronotile.core.web import item_places
 from chronotile.core.web.item_places import FoldersOnce, ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 
 HOST = "https://files.test"
 NAMES = ("a.tif", "x", "..", ".", "", "a b", "%41.tif", "ü.tif", ".hidden", "a.tif?sig=/b.tif", "a\\b", "a#b")
@@ -29,7 +29,7 @@ def answer_of(allowed, address):
 
 @pytest.mark.parametrize("prefix", [HOST, f"{HOST}/x", f"{HOST}/x/x", "s3://bucket/x", f"{HOST}/x/y/a.tif"])
 def test_remote_addresses(prefix):
-    places = ItemPlaces("https://catalogue.test/catalog.json", Places([prefix]))
+    places = ItemPlaces("https://catalogue.test/catalog.json", AllowedPlaces([prefix]))
     once = FoldersOnce(places.allowed)
     for address in [*ADDRESSES, *ADDRESSES[::-1]]:
         assert answer_of(once.allowed, address) == answer_of(places.allowed, address), address
@@ -48,7 +48,7 @@ def test_files_and_links_here(tmp_path):
     (own / "near").mkdir()
     (own / "near" / "_").symlink_to(own / "deep" / "a.tif")
     (own / "near" / "deeper").symlink_to(own / "deep")
-    places = ItemPlaces(str(own / "catalog.json"), Places())
+    places = ItemPlaces(str(own / "catalog.json"), AllowedPlaces())
     once = FoldersOnce(places.allowed)
     parts = (
         *("a.tif", "gone.tif", "deep/a.tif", "inside.tif", "outside.tif", "linked/a.tif", "back/deep/a.tif"),
@@ -65,7 +65,7 @@ def test_a_link_that_is_turned_is_seen_after_a_while(tmp_path):
         folder.mkdir(parents=True)
     (own / "scenes").symlink_to(own / "real")
     now_s = 0.0
-    once = FoldersOnce(ItemPlaces(str(own / "catalog.json"), Places()).allowed, clock=lambda: now_s)
+    once = FoldersOnce(ItemPlaces(str(own / "catalog.json"), AllowedPlaces()).allowed, clock=lambda: now_s)
     assert once.allowed(str(own / "scenes" / "a.tif")) == str(own / "real" / "a.tif")
     os.unlink(own / "scenes")  # noqa: PTH108 -- a link
     (own / "scenes").symlink_to(other)
@@ -77,7 +77,7 @@ def test_a_link_that_is_turned_is_seen_after_a_while(tmp_path):
 def test_a_folder_below_one_that_is_allowed_is_not_looked_at():
     """Items have a folder each."""
     looked = []
-    places = ItemPlaces("https://catalogue.test/catalog.json", Places([HOST]))
+    places = ItemPlaces("https://catalogue.test/catalog.json", AllowedPlaces([HOST]))
     once = FoldersOnce(lambda address: looked.append(address) or places.allowed(address))
     for item in range(100):
         for name in ("red.tif", "nir.tif"):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from chronotile.core.errors import AddressRefused, ConfigurationError
 from chronotile.core.web.inner_hosts import InnerHosts
 from chronotile.core.web.item_places import ItemPlaces, absolute
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 
 CATALOGUE = "https://stac.example.org/v1/collections/s2"
-NOTHING = Places()
+NOTHING = AllowedPlaces()
 
 
 def refused(places, address):
@@ -55,7 +55,7 @@ def test_what_lies_elsewhere_is_refused_with_the_prefix_that_would_allow_it(addr
     error = refused(ItemPlaces(CATALOGUE, NOTHING), address)
 
     assert error.prefix == prefix
-    assert ItemPlaces(CATALOGUE, Places([prefix])).allowed(address)
+    assert ItemPlaces(CATALOGUE, AllowedPlaces([prefix])).allowed(address)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_lies_elsewhere_is_refused_with_the_prefix_that_would_allow_it(addr
     ],
 )
 def test_what_could_mean_two_things_is_refused_and_nothing_allows_it(address):
-    error = refused(ItemPlaces(CATALOGUE, Places(["/", "https://127.0.0.1/"])), address)
+    error = refused(ItemPlaces(CATALOGUE, AllowedPlaces(["/", "https://127.0.0.1/"])), address)
 
     assert error.prefix == ""
 
@@ -140,17 +140,17 @@ def test_scenes_of_a_folder_each_have_one_prefix(href, address, prefix):
     places = ItemPlaces(href, NOTHING)
 
     assert refused(places, address).prefix == prefix
-    assert ItemPlaces(href, Places([prefix])).allowed(address) == address
+    assert ItemPlaces(href, AllowedPlaces([prefix])).allowed(address) == address
 
 
 def test_files_in_an_allowed_folder_are_opened(folder):
-    places = ItemPlaces(f"{folder}/stac/catalog.json", Places([str(folder / "more")]))
+    places = ItemPlaces(f"{folder}/stac/catalog.json", AllowedPlaces([str(folder / "more")]))
 
     assert places.allowed(f"file://{folder}/stac/way/b.tif") == os.path.realpath(folder / "more" / "b.tif")
 
 
 def test_items_from_elsewhere_name_no_files_of_this_machine(folder):
-    places = ItemPlaces(CATALOGUE, Places([str(folder)]))
+    places = ItemPlaces(CATALOGUE, AllowedPlaces([str(folder)]))
 
     assert "files of this one" in refused(places, f"{folder}/more/b.tif").message
 
@@ -159,7 +159,7 @@ def test_a_local_catalogue_names_no_host_unless_it_is_allowed(folder):
     href, address = f"{folder}/stac/catalog.json", "https://data.example.org/s2/a.tif"
 
     assert refused(ItemPlaces(href, NOTHING), address).prefix == "https://data.example.org/"
-    assert ItemPlaces(href, Places(["https://data.example.org/s2"])).allowed(address) == address
+    assert ItemPlaces(href, AllowedPlaces(["https://data.example.org/s2"])).allowed(address) == address
 
 
 def test_hosts_of_documents_may_not_lead_inside_but_addresses_that_are_allowed_may(monkeypatch):
@@ -167,16 +167,26 @@ def test_hosts_of_documents_may_not_lead_inside_but_addresses_that_are_allowed_m
     hosts = InnerHosts()
     monkeypatch.setattr("chronotile.core.web.item_places.inner_hosts", hosts)
 
-    ItemPlaces("https://data.example.org/references.json", Places(["https://10.1.2.3/"]))
+    ItemPlaces("https://data.example.org/references.json", AllowedPlaces(["https://10.1.2.3/"]))
 
-    assert hosts.permitted("data.example.org", ["10.1.2.4", "10.1.2.3"]) == ["10.1.2.3"]
+    assert hosts.permitted_addresses("data.example.org", ["10.1.2.4", "10.1.2.3"]) == ["10.1.2.3"]
 
 
 def test_the_digest_of_places_changes_with_them_and_not_with_their_spelling(tmp_path):
     places = [str(tmp_path), "https://data.example.org/a"]
 
-    assert Places(places).digest == Places(["HTTPS://data.example.org:443/a/", f"{tmp_path}/"]).digest
-    assert len({Places(places).digest, Places(places[:1]).digest, Places(places[1:]).digest, Places().digest}) == 4
+    assert AllowedPlaces(places).digest == AllowedPlaces(["HTTPS://data.example.org:443/a/", f"{tmp_path}/"]).digest
+    assert (
+        len(
+            {
+                AllowedPlaces(places).digest,
+                AllowedPlaces(places[:1]).digest,
+                AllowedPlaces(places[1:]).digest,
+                AllowedPlaces().digest,
+            }
+        )
+        == 4
+    )
 
 
 def test_a_source_with_a_password_in_its_url_has_no_places():

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.core.errors import ConfigurationError, InvalidParameter
-from chronotile.core.web.places import Places, web_places
+from chronotile.core.web.places import AllowedPlaces, web_places
 
 
 @pytest.mark.parametrize("address", ["/etc/passwd", "file:///etc/passwd", "a.xml", "s3://bucket/a.xml", "ftp://h/a"])
@@ -32,7 +32,7 @@ def test_prefixes_of_the_web_are_urls_of_the_web(prefix):
     ],
 )
 def test_an_address_has_one_spelling(address, opened):
-    places = Places(["https://example.org", "http://[::1]/", "s3://1.2.3"])
+    places = AllowedPlaces(["https://example.org", "http://[::1]/", "s3://1.2.3"])
 
     assert places.find(address) == opened
 
@@ -43,5 +43,5 @@ def test_an_address_outside_is_refused_by_its_parameter():
 
 
 def test_without_prefixes_there_are_no_places():
-    assert not Places()
-    assert Places(["/data"])
+    assert not AllowedPlaces()
+    assert AllowedPlaces(["/data"])

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.cube import CellPlaces, CubeAbout, CubeBlock, CubeNumbering, CubeTile
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.pipeline.encoders.cube_tile.ctc1 import encode_cube
 
 HERE = Path(__file__).parent

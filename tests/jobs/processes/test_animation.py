@@ -10,12 +10,13 @@ from PIL import Image, ImageSequence
 from chronotile.catalog.limits import Limits
 from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownStyle
 from chronotile.core.model.animation import AnimationRequest
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import AnimationFormat
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.job import Execution
 from chronotile.core.model.request import MapRequest
-from chronotile.core.model.time.parser import requested_period
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.period_parser import requested_period
 from chronotile.jobs.processes import animation
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.processes.registry import process_of

@@ -20,10 +20,10 @@ from chronotile.core.errors import (
     UnknownLayer,
     UnsupportedCrs,
 )
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import Window
 from chronotile.core.model.job import Execution
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.jobs.processes import process as process_module
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.processes.registry import process_of

@@ -23,10 +23,10 @@ from chronotile.core.errors import (
     UnsupportedCrs,
 )
 from chronotile.core.model.coverage import CoverageRequest
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.job import Execution
 from chronotile.core.model.raster import Pixels
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.jobs.processes import export
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.processes.registry import process_of

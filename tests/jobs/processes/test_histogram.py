@@ -17,7 +17,7 @@ from chronotile.core.errors import (
     UnsupportedCrs,
 )
 from chronotile.core.model.job import Execution
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.jobs.processes import histogram
 from chronotile.jobs.processes import process as process_module
 from chronotile.jobs.processes.execute import execute

@@ -9,9 +9,10 @@ from affine import Affine
 from scipy import stats
 
 from chronotile.core.errors import InvalidParameter, LimitExceeded, UnsupportedFormat
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.job import Execution
-from chronotile.core.model.time.instants import Period, domain_of_periods
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.periods import Period
 from chronotile.jobs.processes import trend
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.processes.work import windows

@@ -27,7 +27,7 @@ from chronotile.core.errors import (
     UnknownLayer,
 )
 from chronotile.core.model.job import Execution
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.jobs.processes import optimise
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.processes.registry import process_of

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.job import Execution, Message, Subscriber
+from chronotile.core.model.job import Execution, Subscriber, WebhookMessage
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
 from chronotile.jobs.queue.outbox import Callbacks
@@ -52,7 +52,7 @@ def table(engine, simulation):
 
 def write(job, callback):
     """What is told in these tests."""
-    return Message(body=f"{job.id} {callback.status} {job.message}".encode(), headers={"X-Base": callback.base})
+    return WebhookMessage(body=f"{job.id} {callback.status} {job.message}".encode(), headers={"X-Base": callback.base})
 
 
 @pytest.fixture

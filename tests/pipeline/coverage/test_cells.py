@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from chronotile.core.errors import InvalidParameter, OutsideData
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import BBox, NativeGrid, Window
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.pipeline.coverage.cells import column_runs, grid_of, intersect_trims, trim_window
 from chronotile.pipeline.coverage.extract import NativeCells
 

@@ -17,10 +17,11 @@ from chronotile.core.errors import (
 )
 from chronotile.core.model.collection import TimeRules
 from chronotile.core.model.coverage import CoverageRequest, Trim
-from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.numbers import nodata_of, output_encoding

@@ -8,11 +8,12 @@ from affine import Affine
 
 from chronotile.core.errors import InvalidParameter, OutsideData
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, Trim
-from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.request import AreaSeriesRequest
 from chronotile.core.model.series.analysis import parse_reducer
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.series.areas import extract_area_series
 from tests.protocols.served import (

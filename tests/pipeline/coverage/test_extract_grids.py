@@ -11,8 +11,9 @@ from affine import Affine
 from chronotile.catalog.limits import Limits
 from chronotile.core.errors import InvalidParameter, LimitExceeded, OutsideData
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox, Grid, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.pipeline.coverage.extract import extract_coverage
 from tests.protocols.served import (
     BELGIUM_31N,

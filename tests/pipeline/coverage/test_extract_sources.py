@@ -9,12 +9,13 @@ import pytest
 from affine import Affine
 
 from chronotile.core.model import coverage as coverage_model
-from chronotile.core.model.collection import Mask, SourceInfo
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, Trim
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.raster import Pixels
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.source import Mask, SourceInfo
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import domain_of_instants
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.coverage import source_coverage as coverage_runs

@@ -10,9 +10,9 @@ import pytest
 from chronotile.catalog.limits import Limits
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
-from chronotile.core.model.collection import Mask
 from chronotile.core.model.cube import CubeRequest, CubeTile
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.source import Mask
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.cube_tiles import MOST_READ, CubeTarget, extract_cube, find_cube
 from tests.ctc1 import Decoded, decode_cube

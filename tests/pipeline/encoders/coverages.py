@@ -8,11 +8,12 @@ from affine import Affine
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.collection import Collection, MetadataLink
 from chronotile.core.model.coverage import CoverageField
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid, NativeGrid
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.core.model.style import Style, StyleClass
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.time.domain import TimeDomain
 from tests.protocols.served import STEPS, days_of, make_collection, make_layer, make_variable
 
 DEKADS = days_of("2020-06-01", "2020-06-11", "2020-06-21")

@@ -6,7 +6,7 @@ import pytest
 from covjson_pydantic.parameter import Parameter
 from covjson_pydantic.reference_system import ReferenceSystemConnectionObject
 
-from chronotile.core.model.crs import crs_of
+from chronotile.core.model.space.crs import crs_of
 from chronotile.pipeline.encoders.document_parts import i18n, layer_parameter, referencing
 from tests.protocols import served
 

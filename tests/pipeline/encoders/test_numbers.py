@@ -7,9 +7,11 @@ import pytest
 import rasterio
 from rasterio.io import MemoryFile
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.raster import Encoding, Raster
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Raster
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.pipeline.encoders.picture.values import encode_geotiff, encode_npy
 
 ENCODING = Encoding(dtype="uint8", scale=0.004, offset=-0.08, nodata=255, flags=((252, "cloud"),), units="m2 m-2")

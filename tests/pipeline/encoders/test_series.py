@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.series.series import Series
 from chronotile.core.model.time.instants import format_instant
 from chronotile.pipeline.encoders.document_parts import dump_json, format_instants, json_instants

@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 from covjson_pydantic.coverage import CoverageCollection
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.raster import Encoding
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, Series
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile.pipeline.encoders.document_parts import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.encoders.series.csv import encode_places_csv

@@ -11,7 +11,7 @@ import shapely
 
 from chronotile.core import extras
 from chronotile.core.errors import LimitExceeded, MissingExtra, StorageFull
-from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.values import place_file
 from chronotile.pipeline.place_shapes import choose_places

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
 from chronotile.pipeline.features.select import PlaceSelection, select_places
 from chronotile.pipeline.place_shapes import MOST_PROJECTED, choose_places, shapes_in

@@ -14,9 +14,9 @@ from pyproj import Transformer
 
 from chronotile.catalog.items.cql2.tree import check_filter, filter_from_text
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.pipeline.encoders.vector.geojson import place_features
 from chronotile.pipeline.features import filter as filters
 from chronotile.pipeline.features.select import PlaceSelection, queryables_of, select_places

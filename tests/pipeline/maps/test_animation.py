@@ -8,11 +8,15 @@ import pytest
 from chronotile.core.errors import ClientGone, LimitExceeded, ServerBusy, StorageFull
 from chronotile.core.model.animation import AnimationRequest
 from chronotile.core.model.formats import AnimationFormat
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import MapRequest
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.style import Colour
-from chronotile.core.model.time.instants import ABSENT, Period, domain_of_instants
-from chronotile.core.model.time.parser import parse_period, parse_time
+from chronotile.core.model.time.domain import domain_of_instants
+from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.period_parser import parse_period
+from chronotile.core.model.time.periods import Period
+from chronotile.core.model.time.selection import ABSENT
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.encoders.file_parts import Room, Scratch

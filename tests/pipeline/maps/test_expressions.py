@@ -9,8 +9,8 @@ import pytest
 from chronotile.catalog.limits import Limits
 from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.request import PICTURE_REDUCERS
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Colour, Style, StyleClass
 from tests.pipeline.maps.test_render import AREA, NATIVE, request, rgba
 from tests.protocols import served

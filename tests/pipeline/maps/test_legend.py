@@ -7,8 +7,9 @@ import orjson
 import pytest
 from PIL import Image
 
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import PICTURE_REDUCERS, LegendRequest, MapRequest
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.style import Colour
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.maps.legend import draw_legend, legend_pixels

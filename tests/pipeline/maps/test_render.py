@@ -16,11 +16,12 @@ from chronotile.core.errors import (
     UnknownLayer,
     UnknownStyle,
 )
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.request import Colouring, MapRequest
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.style import Colour, Style, StyleClass
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.revision import describe_part

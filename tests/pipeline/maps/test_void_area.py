@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import Grid
 from chronotile.pipeline.maps.void_area import MAX_SAMPLES, void_area
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import FoundItem, ItemRef
+from chronotile.core.model.space.boxes import BBox
 from chronotile.pipeline.search.public_item import public_item
 
 REF = ItemRef(1, "a", np.datetime64("2024-05-01", "ns"), 1, BBox(4, 50, 5, 51))

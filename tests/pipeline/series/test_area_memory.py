@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.series.area_cells import area_bytes

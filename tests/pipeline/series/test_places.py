@@ -7,8 +7,8 @@ import pytest
 import shapely
 
 from chronotile.core.errors import ClientGone
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.places import PlaceValuesRequest
+from chronotile.core.model.space.crs import CRS84
 from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
 from tests.places import make_places
 from tests.protocols import served

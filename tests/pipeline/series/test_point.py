@@ -5,8 +5,8 @@ import pytest
 
 from chronotile.catalog.limits import Limits
 from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.request import Point, SeriesRequest
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.resolve_series import SWAPPED, outside_hints
 from chronotile.pipeline.series.point import extract_series

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.geometry.area import Area, area_of_box
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.series.area_cells import MOST_S, ROUGH_CELL_S, rough_seconds
 from tests.protocols import served

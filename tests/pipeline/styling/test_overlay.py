@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chronotile.core.model.raster import IndexPicture, RgbaPicture
+from chronotile.core.model.picture import IndexPicture, RgbaPicture
 from chronotile.core.model.request import Backdrop
 from chronotile.core.model.style import TRANSPARENT, Colour
 from chronotile.pipeline.styling.overlay import on_backdrop, overlay

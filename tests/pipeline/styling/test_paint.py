@@ -5,8 +5,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chronotile.core.model.collection import Composite, VariableInfo
-from chronotile.core.model.raster import Encoding, IndexPicture, Raster, RgbaPicture
+from chronotile.core.model.collection import Composite
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.picture import IndexPicture, RgbaPicture
+from chronotile.core.model.raster import Raster
+from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.style import TRANSPARENT, Colour, Stop
 from chronotile.pipeline.styling.paint import paint, paint_composite
 from tests.pipeline.styling.truth import (

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.style import Colour, Stop, Style, StyleClass
 
 BROWN = Colour(0x8C, 0x5A, 0x2B)

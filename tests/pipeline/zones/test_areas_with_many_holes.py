@@ -9,9 +9,9 @@ import pytest
 import shapely
 from affine import Affine
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.zones import outlines as area_clipping
 from chronotile.pipeline.zones.outlines import outlines_of
 from chronotile.pipeline.zones.spans import centre_spans, covered_spans

@@ -7,9 +7,9 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.zones.outlines import outlines_of
 from chronotile.pipeline.zones.spans import centre_spans, covered_spans
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import CRS84, crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.zones.outlines import outlines_of
 from chronotile.pipeline.zones.spans import covered_spans, row_areas
 

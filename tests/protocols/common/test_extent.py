@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.archive.open import open_archive
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.protocols.common.extent import crossing_box
 from tests.rasters import write_raster
 

@@ -14,10 +14,10 @@ from starlette.applications import Starlette
 from chronotile.app.application import ServerOptions, application
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.job import Job, JobFault
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services

@@ -4,8 +4,9 @@ import pytest
 from affine import Affine
 
 from chronotile.core.errors import InvalidParameter, UnsupportedCrs
-from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.protocols.common.query.crs import accepted_crs, named_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.crs import box_of, requested_bbox

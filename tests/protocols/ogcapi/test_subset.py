@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError, InvalidParameter, UnsupportedCrs
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import ABSENT, LATEST
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import ABSENT, LATEST
 from chronotile.protocols.common.query.axes import query_of
 from chronotile.protocols.ogcapi.subset import CoveragePart, requested_subset
 from tests.protocols import served

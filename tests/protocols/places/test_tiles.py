@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
-from chronotile.core.model.crs import transformer
+from chronotile.core.model.space.crs import transformer
 from tests.protocols import served
 
 TILE = "/places/squares/tiles/WebMercatorQuad/9/262/171.mvt"

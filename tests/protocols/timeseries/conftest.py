@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.space.crs import CRS84, transformer
 from tests.protocols import served
 
 

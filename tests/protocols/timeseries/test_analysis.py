@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.catalog.limits import Limits
-from chronotile.core.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.core.model.time.domain import NO_TIME, domain_of_instants
 from tests.core.stats.curves import dekads
 from tests.protocols import served
 

@@ -7,8 +7,8 @@ import pytest
 from affine import Affine
 
 from chronotile.catalog.limits import Limits
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols import served
 
 PATH = "/timeseries/NDVI/areas"

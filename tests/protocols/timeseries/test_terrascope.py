@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.time.domain import NO_TIME
 from tests.protocols import served
 
 ROW, COLUMN = 30, 40

@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.catalog.limits import Limits
 from chronotile.core.model.collection import Alias
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.time.domain import NO_TIME
 from tests.protocols import served
 
 BASES = ["/timeseries/v1.0/ts", "/timeseries/v1.1/ts"]

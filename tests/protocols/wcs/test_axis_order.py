@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols.served import make_collection, make_layer, make_services, make_variable
 from tests.protocols.wcs.v1.asking import ask, native_numbers, raster_of
 

@@ -8,9 +8,9 @@ from affine import Affine
 from pyproj import CRS
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceSpec, Step, VariableSpec
+from chronotile.core.model.source import DimensionStep, SourceSpec, VariableSpec
 from chronotile.core.model.style import TRANSPARENT, Colour
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.time.domain import domain_of_instants
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.encoding import meaning_of
 from chronotile.readers.cf.time import configured_times, times_of_field
@@ -677,13 +677,13 @@ def levels_of(depths, *, select=(), dtype="float32", **attrs):
     ],
 )
 def test_step_is_selected_by_its_value(depths, dtype, value, position):
-    found = levels_of(depths, dtype=dtype, select=[Step(dimension="depth", value=value)])
+    found = levels_of(depths, dtype=dtype, select=[DimensionStep(dimension="depth", value=value)])
 
     assert found.variables["v"].steps == {"depth": position}
 
 
 def test_packed_values_of_a_coordinate_are_what_they_mean():
-    step = Step(dimension="depth", value=2.5)
+    step = DimensionStep(dimension="depth", value=2.5)
 
     found = levels_of([0, 25, 30], dtype="int16", scale_factor=0.1, select=[step])
 
@@ -691,21 +691,29 @@ def test_packed_values_of_a_coordinate_are_what_they_mean():
 
 
 def test_step_is_selected_by_its_position():
-    assert levels_of(None, select=[Step(dimension="depth", index=2)]).variables["v"].steps == {"depth": 2}
+    assert levels_of(None, select=[DimensionStep(dimension="depth", index=2)]).variables["v"].steps == {"depth": 2}
 
 
 @pytest.mark.parametrize(
     ("depths", "step", "reason"),
     [
-        ([0.1, 10], Step(dimension="depth", value=10.1), "depth has no value 10.1; accepted are 0.1, 10"),
-        ([5, 5], Step(dimension="depth", value=5), "depth has the value 5 several times, choose one by its index"),
-        ([5, 6], Step(dimension="depth", index=2), "depth has no index 2; accepted are 0 to 1"),
-        ([5, 6], Step(dimension="level", value=5), "it has no dimension level; it has depth, y, x"),
-        ([5, 6], Step(dimension="y", value=52), "the dimension y is its y, all of which is served"),
-        (list(range(40)), Step(dimension="depth", value=50), "accepted are 0, 1, 2, 3, 4, 5, ... 39 (40 values)"),
+        ([0.1, 10], DimensionStep(dimension="depth", value=10.1), "depth has no value 10.1; accepted are 0.1, 10"),
+        (
+            [5, 5],
+            DimensionStep(dimension="depth", value=5),
+            "depth has the value 5 several times, choose one by its index",
+        ),
+        ([5, 6], DimensionStep(dimension="depth", index=2), "depth has no index 2; accepted are 0 to 1"),
+        ([5, 6], DimensionStep(dimension="level", value=5), "it has no dimension level; it has depth, y, x"),
+        ([5, 6], DimensionStep(dimension="y", value=52), "the dimension y is its y, all of which is served"),
+        (
+            list(range(40)),
+            DimensionStep(dimension="depth", value=50),
+            "accepted are 0, 1, 2, 3, 4, 5, ... 39 (40 values)",
+        ),
         (
             None,
-            Step(dimension="depth", value=5),
+            DimensionStep(dimension="depth", value=5),
             "it has no values, accepted are {depth: {index: 0}} to {depth: {index: 2}}",
         ),
     ],

@@ -10,8 +10,8 @@ import pytest
 from pyproj import CRS, Transformer
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.kinds import open_source
 from tests.odd_archives.places import POLE, Member, member_of
@@ -44,7 +44,7 @@ def values_at(member: Member, reader) -> list[float | None]:
     return [
         None
         if cell is None
-        else float(reader.read_window("made", index=0, level=0, window=Window.of_cell(*cell)).numbers[0, 0])
+        else float(reader.read_window("made", index=0, level=0, window=Window.from_cell(*cell)).numbers[0, 0])
         for cell in cells
     ]
 

@@ -6,7 +6,7 @@ import pytest
 import xarray
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.source import SourceSpec
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.time import times_of_field
 from tests.readers.fieldsets import make_cube, make_field, make_fields

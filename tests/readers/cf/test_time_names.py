@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chronotile.core.model.time.instants import TimeDomain, domain_of_instants
+from chronotile.core.model.time.domain import TimeDomain, domain_of_instants
 from chronotile.readers.cf.time import join_times, name_slices, naming_of
 
 DAY = np.timedelta64(1, "D")

@@ -8,7 +8,7 @@ import pytest
 import rasterio.shutil
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.caches import byte_blocks
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog import source as cog_source
@@ -344,9 +344,9 @@ def test_folder_that_cannot_be_written_changes_no_numbers(source, pieces, tmp_pa
 
 
 def test_formula_and_mask_over_files_elsewhere_are_requested_together(source, tmp_path):
-    from chronotile.core.model.collection import SourceSpec, VariableSpec
     from chronotile.core.model.expression import parse_expression
     from chronotile.core.model.items import Asset
+    from chronotile.core.model.source import SourceSpec, VariableSpec
     from chronotile.readers.cog.open_asset import open_cog_asset
     from chronotile.readers.derived.derive import with_derived
     from chronotile.readers.mosaic.scenes import SceneReader

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceSpec, VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import Asset
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.source import SourceSpec, VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.cog import open_asset as module
 from chronotile.readers.cog.open_asset import open_cog_asset
 from chronotile.readers.reader_caches import ReaderCaches

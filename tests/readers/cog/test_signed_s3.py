@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.cog.files import open_cog
 from chronotile.readers.cog.source import CogReader, CogVariable
 from chronotile.readers.remote.requests import Refused

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.cog import planes
 from chronotile.readers.cog import source as cog_source
 from chronotile.readers.cog.files import CogFile, open_cog
@@ -128,7 +128,7 @@ def test_cell_is_that_of_the_window(has_mask, tmp_path):
 
     pixels = reader_of(path).read_cell("1", indexes=[0, 0], row=70, column=130)
 
-    numbers, mask = by_gdal(path, 0, Window.of_cell(70, 130))
+    numbers, mask = by_gdal(path, 0, Window.from_cell(70, 130))
     assert pixels.numbers.tolist() == [numbers[0, 0]] * 2
     assert pixels.valid is None if mask is None else pixels.valid.tolist() == [mask[0, 0]] * 2
 
@@ -209,7 +209,7 @@ def test_file_that_is_gone_is_an_error(tmp_path):
     path.unlink()
 
     with pytest.raises(SourceUnavailable, match="cannot be read"):
-        reader.read_window("1", index=0, level=0, window=Window.of_cell(0, 0))
+        reader.read_window("1", index=0, level=0, window=Window.from_cell(0, 0))
     with pytest.raises(SourceUnavailable):
         reader.revision("1", 0)
 

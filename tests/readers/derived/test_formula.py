@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import ItemsSpec, Mask
 from chronotile.core.model.expression import parse_expression
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import ItemsSpec, Mask
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.derived.formula import BLOCK_CELLS, FormulaReader, formula_of
 from tests.readers.memory import (
     CLOUD,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from chronotile.core.model.collection import Mask
-from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import valid_pixels
+from chronotile.core.model.source import Mask
+from chronotile.core.model.space.grid import Window
 from tests.readers.memory import (
     CLOUD,
     NODATA,

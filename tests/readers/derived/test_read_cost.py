@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from chronotile.core.model.collection import Mask, SourceSpec, VariableSpec
 from chronotile.core.model.expression import parse_expression
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import Mask, SourceSpec, VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.core.read_cost import ReadCost
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.kinds import open_source

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.derived.stack_with_series import WithSeries

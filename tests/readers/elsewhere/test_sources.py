@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.source import SourceInfo, SourceSpec, VariableInfo
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.readers import elsewhere as module
 from chronotile.readers.elsewhere import (
     JITTER,

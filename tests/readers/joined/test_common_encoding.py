@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.raster import Encoding, Pixels, cell_reasons, valid_pixels
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels, cell_reasons, valid_pixels
 from chronotile.readers.joined.common_encoding import common_encoding, recoding_of
 
 BEFORE_2022 = Encoding(dtype="uint16", scale=0.0001, nodata=0)

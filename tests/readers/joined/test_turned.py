@@ -7,7 +7,7 @@ import pytest
 import xarray
 
 from chronotile.archive.open import open_archive
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from tests.scenes import make_spec, save_netcdf
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from shapely import MultiPolygon, Polygon, box
 
-from chronotile.core.model.grid import BBox, box_of_all, boxes_of
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import BandLayout, CollectionState, IndexSettings, ItemRef, solar_day
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import DAY, ONE_NS, TimeDomain
+from chronotile.core.model.space.boxes import BBox, box_of_all, boxes_of
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DAY, ONE_NS
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@ from functools import partial
 
 import pytest
 
-from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.core.model.items import IndexSettings, Mosaic
+from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.readers.mosaic.kind import open_asset
 from chronotile.readers.mosaic.source import open_mosaic
 from chronotile.readers.reader_caches import ReaderCaches

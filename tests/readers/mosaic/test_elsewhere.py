@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable
-from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import BBox, Grid, Window
 from chronotile.core.model.items import Asset, IndexSettings, Mosaic
 from chronotile.core.model.request import Point
+from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import Grid, Window
 from chronotile.readers.cog.files import open_cog
 from chronotile.readers.mosaic import places
 from chronotile.readers.mosaic.kind import open_ahead, open_asset

@@ -5,12 +5,13 @@ import pytest
 import rasterio
 from pyproj import Transformer
 
-from chronotile.core.model.collection import Mask, TargetGrid, VariableSpec
-from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.expression import parse_expression
-from chronotile.core.model.grid import BBox, Grid, Window
 from chronotile.core.model.items import IndexSettings, Mosaic
 from chronotile.core.model.request import Point
+from chronotile.core.model.source import Mask, TargetGrid, VariableSpec
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import Grid, Window
 from chronotile.readers.cog.source import CogReader
 from chronotile.readers.mosaic.source import SAMPLED
 from chronotile.readers.sample import observed_range

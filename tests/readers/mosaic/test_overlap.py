@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chronotile.core.model.raster import FIRST_FLAG_CODE, NODATA_CODE, Encoding
+from chronotile.core.model.encoding import FIRST_FLAG_CODE, NODATA_CODE, Encoding
 from chronotile.readers.mosaic.overlap import (
     MOST_COMPARED,
     OUTSIDE_CODE,

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import TooManyPieces
-from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.items import IndexSettings, Mosaic
+from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.readers.mosaic import overviews
 from chronotile.readers.mosaic import overviews as overview_blocks
 from chronotile.readers.mosaic.kind import open_asset

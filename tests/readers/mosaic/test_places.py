@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import AddressRefused, UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, ItemRef
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.mosaic.kind import open_asset
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.scenes import Scene, make_spec, write_tif
@@ -43,7 +43,7 @@ def test_a_file_elsewhere_is_not(files):
 
 
 def test_a_file_elsewhere_is_opened_where_that_is_allowed(files):
-    assert opened(files, "beside", Places([f"{files}/beside"])).info.variables
+    assert opened(files, "beside", AllowedPlaces([f"{files}/beside"])).info.variables
 
 
 @pytest.mark.parametrize("name", ["a.vrt", "b.tif"])

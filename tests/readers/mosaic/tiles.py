@@ -6,8 +6,8 @@ import numpy as np
 from affine import Affine
 from pyproj import Transformer
 
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, Item
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import ONE_NS
 from tests.rasters import write_raster
 

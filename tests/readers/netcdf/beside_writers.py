@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.live import LiveArchive
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from tests.clock import Clock
 from tests.scenes import Scene, make_dataset, make_spec, save_netcdf

@@ -7,10 +7,11 @@ import pytest
 import xarray
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import domain_of_instants, format_instant
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import domain_of_instants
+from chronotile.core.model.time.instants import format_instant
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files
 from chronotile.readers.netcdf.source import engine_options

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf.hdf5 import MAX_ARRAYS
 from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf

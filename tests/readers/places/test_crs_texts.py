@@ -4,7 +4,7 @@ import pytest
 from pyproj import CRS, Transformer
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.space.crs import CRS84, transformer
 from chronotile.readers.places.crs_texts import crs_of_file
 
 CODES = (4326, 3857, 31370, 32631, 3035, 27700, 2180, 28992, 2154, 25832, 5514, 3067, 2056, 4258, 3413, 5041, 7415)

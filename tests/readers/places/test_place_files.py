@@ -13,8 +13,8 @@ import shapely
 
 from chronotile.catalog.places_section import FORMATS
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.crs import CRS84, crs_of, transformer
 from chronotile.core.model.places import PlacesSpec
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile.readers.places.place_files import read_places
 from tests.places import feature, square, write_places
 

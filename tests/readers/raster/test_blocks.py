@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rasterio.enums import Resampling
 from rasterio.windows import Window as RasterioWindow
 
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.hrefs import SETTLED_NS
 from chronotile.readers.raster import blocks as file_blocks

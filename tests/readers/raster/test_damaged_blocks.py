@@ -7,7 +7,7 @@ import pytest
 import rasterio
 
 from chronotile.core.errors import ChronotileError, UnsupportedSource
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from tests.odd_archives.files import NUMBERS, write_tif
 from tests.scenes import make_spec

@@ -8,10 +8,11 @@ import rasterio
 from rasterio.shutil import copy
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
-from chronotile.core.model.time.instants import domain_of_periods, format_day, format_instant
-from chronotile.core.model.time.parser import parse_period
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.instants import format_day, format_instant
+from chronotile.core.model.time.period_parser import parse_period
 from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.dated_bands import band_times_of
 from chronotile.readers.raster.pool import HandlePool

@@ -7,8 +7,8 @@ import pytest
 import rasterio
 
 from chronotile.core.errors import DateUnreadable, UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.instants import format_instant
 from chronotile.readers.kinds import open_source
 from tests.faulty_source import faulty_source

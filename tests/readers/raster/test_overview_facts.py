@@ -7,8 +7,8 @@ import pytest
 import rasterio
 from rasterio.enums import Resampling
 
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.raster.open_stack import open_raster_stack
 from tests.odd_archives.levels import RASTERS, Raster
 from tests.scenes import make_spec

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.raster.pool import HandlePool
 from tests.scenes import Scene, write_tif

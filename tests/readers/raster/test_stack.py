@@ -11,9 +11,10 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
-from chronotile.core.model.time.instants import DEKAD, domain_of_periods
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.periods import DEKAD
 from chronotile.readers.raster.open_stack import open_raster_stack
 from chronotile.readers.raster.thinning import STRIP_VALUES
 from tests.scenes import NODATA, Scene, make_spec, write_cogs, write_tif

@@ -12,7 +12,7 @@ import pytest
 import zarr
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import kind_of_spec, open_source
 from chronotile.readers.remote import files as remote_files
 from chronotile.readers.remote import requests as remote_requests

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray
 
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import open_source

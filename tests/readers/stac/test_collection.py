@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.catalog.load import parse_configuration
-from chronotile.core.model.collection import KindOptions
+from chronotile.core.model.source import KindOptions
 from chronotile.core.model.style import Colour
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options

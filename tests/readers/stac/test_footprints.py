@@ -7,8 +7,9 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import NativeGrid, boxes_of
+from chronotile.core.model.space.boxes import boxes_of
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.readers.stac.footprints import footprint_of
 from chronotile.readers.stac.items import item_of
 from tests.readers.stac.documents import TILE_CORNERS, box, item, polygon

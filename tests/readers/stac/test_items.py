@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pystac.extensions.projection import ProjectionExtension
 
 from chronotile.core.errors import InvalidItem
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.items import AssetBand
+from chronotile.core.model.space.crs import crs_of
 from chronotile.readers.stac.fields import MAX_BYTES
 from chronotile.readers.stac.items import item_of
 from tests.readers.stac.documents import TILE, asset, box, item, polygon

@@ -8,7 +8,7 @@ import pytest
 import xarray
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.zarr.damage import guard_blosc
 from chronotile.readers.zarr.source import open_zarr

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceSpec, VariableSpec
 from chronotile.core.model.expression import parse_expression
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import SourceSpec, VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from chronotile.readers.zarr.source import open_zarr
 from tests.readers.zarr.products import (

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronotile.core.errors import AddressRefused, DateUnreadable, UnsupportedSource
-from chronotile.core.model.grid import Window
-from chronotile.core.web.places import Places
+from chronotile.core.model.space.grid import Window
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.kinds import kind_of_path, kind_of_spec, open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.stores import open_store
@@ -320,7 +320,7 @@ def test_address_that_the_operator_allows_is_read(paths, tmp_path):
     (tmp_path / "refs").mkdir()
     place = write_json(tmp_path / "refs/refs.json", references_to(paths, address=str))
 
-    reader = opened(place, places=Places([str(tmp_path)]))
+    reader = opened(place, places=AllowedPlaces([str(tmp_path)]))
 
     np.testing.assert_array_equal(read_all(reader), SCENE.cube())
 

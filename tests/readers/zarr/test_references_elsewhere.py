@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.elsewhere import away_of
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches

@@ -9,7 +9,7 @@ import pytest
 import xarray
 
 from chronotile.core.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.elsewhere import away_of
 from chronotile.readers.kinds import kind_of_path, kind_of_spec, open_source
 from tests.scenes import Scene, make_dataset, make_spec

@@ -10,7 +10,7 @@ import pytest
 
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.kinds import open_source

@@ -15,7 +15,7 @@ import zarr
 from numcodecs import Delta
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.zarr.arrays import MAX_SEEN, TensorStoreArray, ZarrPythonArray, open_array
 from chronotile.readers.zarr.metadata import read_group
 from chronotile.readers.zarr.source import open_zarr
@@ -404,7 +404,7 @@ def test_opening_and_reading_load_neither_xarray_nor_zarr(tmp_path):
     spec = write_zarr(tmp_path, SCENE)
     program = f"""
 import sys
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.collection import SourceSpec
 from chronotile.readers.kinds import open_source
 reader = open_source(SourceSpec(collection="made", kind="zarr", href={spec.href!r}))

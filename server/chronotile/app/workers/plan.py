@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import IO
 
+from chronotile.core.finding import Finding
 from chronotile.core.logs import LogFormat
-from chronotile.core.model.collection import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from chronotile.app.workers import loads as channel
 from chronotile.app.workers.loads import Loads, loads_bytes
 from chronotile.archive.finding_log import FindingLog
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import Finding
+from chronotile.core.finding import Finding
 from chronotile.protocols.site.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
 from chronotile.readers.caches.block_cache import shareable_memory
 from chronotile.readers.caches.disk import RecordsInFolder

@@ -11,7 +11,7 @@ from chronotile.core.errors import AddressRefused, ChronotileError, Configuratio
 from chronotile.core.model.types import JsonMapping
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.item_places import ItemPlaces, prefix_of
-from chronotile.core.web.places import Places, is_local
+from chronotile.core.web.places import AllowedPlaces, is_local
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.stac.fields import absolute_address, is_raster
@@ -79,7 +79,7 @@ class SeenHost:
         return f"files at      {self.prefix} of {self.items} items ({shown}): {state}"
 
 
-def look_at(place: str, read: Read, prefixes: Places) -> SeenCatalogue:
+def look_at(place: str, read: Read, prefixes: AllowedPlaces) -> SeenCatalogue:
     """Return what a catalogue, collection, item collection, item or API holds, by reading few documents.
 
     Args:
@@ -97,7 +97,7 @@ def look_at(place: str, read: Read, prefixes: Places) -> SeenCatalogue:
     return _Look(href, read, ItemPlaces(href, prefixes)).seen()
 
 
-def hosts_of(seen: SeenCatalogue, prefixes: Places) -> list[SeenHost]:
+def hosts_of(seen: SeenCatalogue, prefixes: AllowedPlaces) -> list[SeenHost]:
     """Return where the rasters of the items lie, those of most items first; files of this machine below one folder.
 
     Args:

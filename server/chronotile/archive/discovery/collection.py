@@ -15,10 +15,13 @@ from chronotile.archive.discovery.variables import distinct, holds_dated_bands, 
 from chronotile.archive.findings import value_findings
 from chronotile.catalog.default_styles import default_style, widen_range
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, VariableInfo, VariableSpec
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.source import VariableInfo, VariableSpec
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import DAY, DEKAD, TimeDomain, TimeSpan, add_months, format_day, format_instant
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DAY, TimeSpan, format_day, format_instant
+from chronotile.core.model.time.periods import DEKAD, add_months
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import time_of_name
 from chronotile.readers.kinds import open_source

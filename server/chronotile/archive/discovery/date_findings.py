@@ -7,7 +7,7 @@ from pathlib import Path
 from chronotile.archive.discovery.collection import DiscoveredCollection
 from chronotile.archive.discovery.drafts import Draft, escape_pattern
 from chronotile.archive.discovery.names import is_known, with_one_satellite, without_suffix
-from chronotile.core.model.collection import Finding
+from chronotile.core.finding import Finding
 from chronotile.core.model.time.instants import TimeSpan, format_day
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import all_years, earlier_date, find_time

@@ -18,8 +18,8 @@ from chronotile.archive.discovery.walk import WalkResult, reason_by_content, wal
 from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.load import parse_configuration
 from chronotile.core.errors import ChronotileError, ConfigurationError, UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, Severity
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.finding import LEFT_OUT, Finding, Severity
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Style
 from chronotile.core.yaml_source import list_names, write_yaml
 from chronotile.readers.kinds import kind_of_named, kind_of_path, kind_options

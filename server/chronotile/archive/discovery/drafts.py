@@ -21,8 +21,8 @@ from chronotile.archive.discovery.names import (
     without_suffix,
 )
 from chronotile.archive.discovery.walk import WalkResult
-from chronotile.core.model.collection import SourceSpec, VariableSpec
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.source import SourceSpec, VariableSpec
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.kinds import KINDS
 from chronotile.readers.name_parts import time_of_groups

@@ -12,8 +12,10 @@ from rasterio.enums import ColorInterp
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import Looks, as_id, band_in, is_known, variable_in, without_suffix
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, VariableSpec
-from chronotile.core.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.cf.axes import FIRST_LISTED, MOST_LISTED
 from chronotile.readers.dates import find_time
 from chronotile.readers.library_errors import opening

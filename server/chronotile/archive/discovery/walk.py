@@ -11,7 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from chronotile.core.model.collection import LEFT_OUT, Finding, Severity
+from chronotile.core.finding import LEFT_OUT, Finding, Severity
 from chronotile.core.printable import is_unicode
 from chronotile.readers.kinds import KINDS, head_of, kind_of_path
 from chronotile.readers.netcdf.hdf5 import survey_hdf5

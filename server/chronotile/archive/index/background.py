@@ -14,7 +14,7 @@ from chronotile.archive.index.source import ItemSource
 from chronotile.archive.index.sources import SourceAccess, identities_of, indexed, source_of
 from chronotile.catalog.items.passes import strip_allowed_locations
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.source import SourceSpec
 
 LOOK_S = 5.0
 """How often collections are looked for that the configuration has now and did not have before."""

@@ -15,11 +15,13 @@ from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexS
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread, any_address
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem
-from chronotile.core.model.collection import DATA, Collection, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.collection import Collection
 from chronotile.core.model.formats import GEOTIFF_TYPE
-from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.items import Asset, IndexSettings, Item
 from chronotile.core.model.number_text import json_nodata, json_number
+from chronotile.core.model.source import DATA, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_day, format_instant
 from chronotile.core.model.types import Instant, Json
 from chronotile.readers.hrefs import file_state, without_query

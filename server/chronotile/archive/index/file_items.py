@@ -9,12 +9,12 @@ import numpy as np
 import orjson
 
 from chronotile.core.errors import InvalidItem, InvalidParameter, UnsupportedSource, raised_instead
-from chronotile.core.model.crs import CRS84
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.formats import GEOTIFF_TYPE
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, BandLayout, Item
 from chronotile.core.model.number_text import json_nodata, json_number
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant, Json
 from chronotile.readers.cog.file_tags import tag_of_path

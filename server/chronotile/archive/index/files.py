@@ -14,7 +14,7 @@ from chronotile.archive.index.file_items import read_files
 from chronotile.archive.index.source import Gone, Listed, ListedEntry, ReadEntry, Unread, any_address, kept
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import DATA, SourceSpec
+from chronotile.core.model.source import DATA, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.files import NOT_LISTED, SIDE_FILES, VARIABLE, times_in_names
 from chronotile.readers.hrefs import local_path

@@ -15,10 +15,10 @@ from chronotile.archive.index.source import ItemFilter, ItemRules, ItemSource
 from chronotile.catalog.load import load_configuration
 from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ConfigurationError, UnsupportedSource
-from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.item_places import FoldersOnce, ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.kinds import kind_options
@@ -36,7 +36,7 @@ DATES = "the dates of other collections are listed by chronotile serve"
 class SourceAccess:
     """What sources are opened with."""
 
-    prefixes: Places
+    prefixes: AllowedPlaces
     """Where files may lie beside the source's own host."""
     documents: Documents
     is_watched: bool = True
@@ -83,7 +83,7 @@ def indexed(spec: SourceSpec) -> IndexedCollection:
     return IndexedCollection(id=spec.collection, settings=spec.items.settings, keep_days=spec.items.keep_days)
 
 
-def rules_of(spec: SourceSpec, prefixes: Places) -> ItemRules:
+def rules_of(spec: SourceSpec, prefixes: AllowedPlaces) -> ItemRules:
     """Return which items of a collection are taken, and which of their files.
 
     Raises:

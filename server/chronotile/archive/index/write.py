@@ -15,9 +15,9 @@ from chronotile.archive.index.sources import rules_of
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core import errors
-from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import Item, ItemRef, PutSummary
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.web.places import AllowedPlaces
 
 MOST_TRIES, TRIES_S = 10, 60.0
 """Wrong tokens that an address may show in so many seconds."""
@@ -87,7 +87,7 @@ class ItemWriter:
     specs: Callable[[], Mapping[str, SourceSpec]]
     """The collections of now, by id."""
     items: Callable[[], ItemIndex | None]
-    prefixes: Places
+    prefixes: AllowedPlaces
     """Where files may lie beside the host of a collection's source."""
     failed: FailedTokens = field(default_factory=FailedTokens)
 

@@ -13,14 +13,15 @@ from chronotile.archive.publish.publication import Asset, Extent, Publication, P
 from chronotile.archive.publish.sources import files_and_left_out, is_folder, shortened, source_at
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import AddressRefused, InvalidItem, InvalidParameter
-from chronotile.core.model.collection import Collection, Layer, LocalisedText, VariableInfo, VariableSpec
+from chronotile.core.model.collection import Collection, Layer, LocalisedText
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import FoundItem, ItemSearch
 from chronotile.core.model.number_text import json_nodata, json_number
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.source import VariableInfo, VariableSpec
 from chronotile.core.model.time.instants import last_of
 from chronotile.core.model.types import Json
 from chronotile.core.web.item_places import ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.styling.write_style import EXTENSION as RENDER
 from chronotile.readers.stac.fields import absolute_address
@@ -121,7 +122,7 @@ def _classes(variable: VariableInfo, encoding: Encoding) -> list[Json]:
 
 
 def publication_of_scenes(
-    archive: Archive, collection: Collection, items: ItemIndex, *, search: ItemSearch, prefixes: Places
+    archive: Archive, collection: Collection, items: ItemIndex, *, search: ItemSearch, prefixes: AllowedPlaces
 ) -> tuple[Publication, str]:
     """Return a collection of scenes or tiles, and how it is served again.
 

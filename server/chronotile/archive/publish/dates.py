@@ -18,12 +18,14 @@ from chronotile.archive.publish.publication import Asset, Publication, Published
 from chronotile.archive.publish.sources import files_below, is_folder, source_at
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import DATA as DATA_KEY
-from chronotile.core.model.collection import Collection, SourceSpec, VariableInfo, VariableSpec
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.collection import Collection
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import AssetBand, Item
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import TimeDomain, format_instant
+from chronotile.core.model.source import DATA as DATA_KEY
+from chronotile.core.model.source import SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.stac.fields import is_raster

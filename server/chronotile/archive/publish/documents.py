@@ -8,8 +8,10 @@ import numpy as np
 import orjson
 
 from chronotile.archive.publish.publication import CatalogueOptions, Extent, Provenance, Publication, Variable
-from chronotile.core.model.collection import Composite, Layer, VariableSpec, licence_of, rights_of, with_licence
-from chronotile.core.model.grid import BBox, box_of_all, boxes_of
+from chronotile.core.licence import append_licence, licence_of, rights_of
+from chronotile.core.model.collection import Composite, Layer
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.boxes import BBox, box_of_all, boxes_of
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
@@ -108,7 +110,7 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
         "stac_version": VERSION,
         "stac_extensions": [_OSC, _THEMES, *([_CF] if parameters else [])],
         "title": publication.title,
-        "description": with_licence(publication.description, licence),
+        "description": append_licence(publication.description, licence),
         "keywords": [each.replace(":", " ") for each in publication.keywords],
         "license": licence.spdx or "proprietary",
         "extent": extent_of(extent),
@@ -313,7 +315,7 @@ def collection_of(
         "stac_extensions": sorted({*extensions, *publication.extensions, *processing}),
         "id": publication.id,
         "title": publication.title,
-        "description": with_licence(publication.description, licence),
+        "description": append_licence(publication.description, licence),
         **{name: value for name, value in about.items() if value},
         "license": licence.stac,
         "extent": extent_of(extent),

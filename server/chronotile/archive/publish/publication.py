@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chronotile.archive.publish.sources import Document, LocalFile, RemoteFile
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant, Json
 
 Source = LocalFile | RemoteFile | Document

@@ -20,7 +20,7 @@ import anyio.to_thread
 from chronotile.archive.publish.documents import widen
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import ChronotileError, UnsupportedSource, require_at_most
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json

@@ -13,7 +13,7 @@ from chronotile.archive.publish.groups import Groups, Listing
 from chronotile.archive.publish.publication import CatalogueOptions, Extent, Publication, PublishedItem
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import last_of
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json

@@ -9,10 +9,10 @@ import orjson
 from affine import Affine
 from isal import isal_zlib
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import Asset, AssetBand, BandLayout
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import JsonValue
 from chronotile.core.size_cache import cache_by_size
 

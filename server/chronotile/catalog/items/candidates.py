@@ -18,7 +18,7 @@ from chronotile.catalog.items.statements import DriverCursor, Statement, TimeLim
 from chronotile.catalog.items.value_rows import key_of
 from chronotile.core.database import POSTGRESQL
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 
 MOST_COMPARED = 100_000
 """Items that a search compares by what has no index."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from chronotile.core.model.grid import BBox, boxes_of
+from chronotile.core.model.space.boxes import BBox, boxes_of
 
 FINEST = 20
 """The level whose cells are 38 m at the equator; smaller items lie in cells of it."""

@@ -15,7 +15,7 @@ from chronotile.catalog.items.schema import FILE
 from chronotile.core.database import SQLITE_FILES
 from chronotile.core.durable_files import open_private
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import Finding
+from chronotile.core.finding import Finding
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Differs after each start of the machine."""

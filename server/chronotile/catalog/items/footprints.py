@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from chronotile.core.model.grid import BBox, boxes_of
+from chronotile.core.model.space.boxes import BBox, boxes_of
 
 Ring = tuple[tuple[float, float], ...]
 """(longitude, latitude), without the first vertex repeated; longitudes run on beyond ±180."""

@@ -39,8 +39,7 @@ from chronotile.catalog.items.statements import (
 )
 from chronotile.core.database import close_engine, write_transaction
 from chronotile.core.errors import LimitExceeded, SourceUnavailable, StorageFull
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.grid import BBox
+from chronotile.core.finding import Finding
 from chronotile.core.model.items import (
     Asset,
     BandLayout,
@@ -54,7 +53,9 @@ from chronotile.core.model.items import (
     ItemSearch,
     PutSummary,
 )
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain, domain_of_bounds
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import Instant, InstantArray
 
 MOST_ITEMS = 100_000

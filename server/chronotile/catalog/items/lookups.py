@@ -16,8 +16,8 @@ from chronotile.catalog.items.footprints import Ring, meets, unpack
 from chronotile.catalog.items.properties import nanoseconds
 from chronotile.catalog.items.statements import DriverCursor, DriverRow, Value, chunks, list_parameters, pad
 from chronotile.core.errors import require_at_most
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, FoundItem, ItemRef
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import InstantArray
 

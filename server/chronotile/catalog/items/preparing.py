@@ -14,8 +14,8 @@ from chronotile.catalog.items.cells import wrap_box
 from chronotile.catalog.items.footprints import pack
 from chronotile.catalog.items.properties import is_text, nanoseconds, stored_properties
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, Item
+from chronotile.core.model.space.boxes import BBox
 
 # Assets of items as bytes: what many items have in common (grid, bands, layouts) is stored once, as a form.
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings, solar_shift_s
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant
 
 INSTANT_MARK = "@"

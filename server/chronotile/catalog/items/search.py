@@ -37,8 +37,8 @@ from chronotile.catalog.items.search_query import (
 from chronotile.catalog.items.statements import DriverCursor, DriverRow, TimeLimit, Value
 from chronotile.catalog.items.value_rows import key_of
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemPage, ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant
 
 MOST_ITEMS = 10_000

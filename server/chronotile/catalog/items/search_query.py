@@ -34,7 +34,7 @@ from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS, VALUES
 from chronotile.catalog.items.statements import DriverCursor, Statement, Value, list_parameters, pad
 from chronotile.core.database import POSTGRESQL
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import DAY
 
 REF_COUNT = 9

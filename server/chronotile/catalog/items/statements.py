@@ -19,7 +19,7 @@ from chronotile.catalog.items.cells import outward
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, VALUES
 from chronotile.core.database import POSTGRESQL, Usage, fault_of, words_for_faults
 from chronotile.core.errors import ServerBusy
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 
 REPEATABLE_READ = 3
 """Number in psycopg of the isolation level in which all statements of a transaction see the same version."""

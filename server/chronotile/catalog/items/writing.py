@@ -19,8 +19,8 @@ from chronotile.catalog.items.statements import EDGES, chunks, insert_rows
 from chronotile.catalog.items.value_rows import take_out_values, value_records
 from chronotile.core.database import database_time
 from chronotile.core.errors import MAX_SHOWN, ItemExists
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import IndexSettings, PutSummary, product_id
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import DAY
 
 DAY_NS = int(DAY.astype(int))

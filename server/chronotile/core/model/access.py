@@ -83,7 +83,7 @@ class AccessRules:
         return None if self.issuer is None or self.issuer.client_id is None else self.issuer
 
     @staticmethod
-    def named(groups: Iterable[str], *, user: str | None = None, key: str | None = None) -> frozenset[str]:
+    def subjects_of(groups: Iterable[str], *, user: str | None = None, key: str | None = None) -> frozenset[str]:
         """Return the subjects that a user is who has these groups, this name, this key."""
         names = {PUBLIC, *(f"group:{each}" for each in groups)}
         names |= {f"user:{user}"} if user is not None else set()

@@ -6,11 +6,13 @@ from typing import Protocol
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Collection, Layer, Resampling
-from chronotile.core.model.crs import Crs
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import ABSENT, TimeDomain, TimeSelection
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import Crs
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import NumberArray
 
 RUN_BYTES = 32 << 20

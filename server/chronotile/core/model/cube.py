@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import BoolArray, Int32Array, NumberArray, UnsignedArray
 
 CUBE_TYPE = "application/vnd.chronotile.cube"

@@ -19,8 +19,8 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.types import Float64Array
 from chronotile.core.python_syntax import parse_python
 
-Part = Float64Array | np.float64
-Compute = Callable[..., Part]
+FloatOrArray = Float64Array | np.float64
+Compute = Callable[..., FloatOrArray]
 
 MAX_TEXT = 1000
 MAX_NODES = 250
@@ -50,15 +50,15 @@ def _comparison(ufunc: np.ufunc) -> Compute:
     return lambda first, second: np.where(np.isnan(first) | np.isnan(second), np.nan, ufunc(first, second))
 
 
-def _not(truth: Part) -> Part:
+def _not(truth: FloatOrArray) -> FloatOrArray:
     return np.subtract(1.0, truth)
 
 
-def _where(condition: Part, chosen: Part, otherwise: Part) -> Part:
+def _where(condition: FloatOrArray, chosen: FloatOrArray, otherwise: FloatOrArray) -> FloatOrArray:
     return np.where(np.isnan(condition), np.nan, np.where(condition == 1.0, chosen, otherwise))
 
 
-def _clip(values: Part, low: Part, high: Part) -> Part:
+def _clip(values: FloatOrArray, low: FloatOrArray, high: FloatOrArray) -> FloatOrArray:
     return np.minimum(np.maximum(values, low), high)
 
 
@@ -128,10 +128,10 @@ ACCEPTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _Computation:
     """A part of an expression that can be computed."""
 
-    compute: Callable[[Mapping[str, Float64Array]], Part]
+    compute: Callable[[Mapping[str, Float64Array]], FloatOrArray]
     is_truth: bool = False
 
 
@@ -142,7 +142,7 @@ class Expression:
     text: str
     names: tuple[str, ...]
     """The variables it is of, at least one, in the order of the text."""
-    _root: _Step = field(repr=False, compare=False)
+    _root: _Computation = field(repr=False, compare=False)
 
     def evaluate(self, values: Mapping[str, Float64Array]) -> Float64Array:
         """Return the result in each cell, NaN where it has no finite value.
@@ -182,7 +182,7 @@ def parse_expression(text: str, names: Collection[str] | None = None) -> Express
         )
         raise _refusal(f"{plain[:MAX_SHOWN]!r} is not a valid expression: {reason}; {ACCEPTED}") from error
     _check_size(tree)
-    reader = _Reader(names)
+    reader = _ExpressionReader(names)
     root = reader.step(tree)
     if not reader.found:
         raise _refusal(f"{plain[:MAX_SHOWN]!r} names no variable")
@@ -222,7 +222,7 @@ def _check_size(tree: ast.expr) -> None:
         level = [child for node in level for child in ast.iter_child_nodes(node)]
 
 
-class _Reader:
+class _ExpressionReader:
     """Turns the nodes of the whitelist into steps; any other node is refused."""
 
     def __init__(self, names: Collection[str] | None) -> None:
@@ -230,90 +230,90 @@ class _Reader:
         self.found: dict[str, None] = {}
         """Variables in the order of the text."""
 
-    def step(self, node: ast.AST) -> _Step:
+    def step(self, node: ast.AST) -> _Computation:
         """Return the step that a node is."""
         read = _NODES.get(type(node))
         if read is None:
-            raise _refused(node)
+            raise _node_refusal(node)
         return read(self, node)
 
-    def constant(self, node: ast.Constant) -> _Step:
+    def constant(self, node: ast.Constant) -> _Computation:
         """A number."""
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise _refused(node)
+            raise _node_refusal(node)
         try:
             value = np.float64(node.value)
         except OverflowError:
             value = np.float64(np.inf)
         if not np.isfinite(value):
             raise _refusal("a number of the expression is too large")
-        return _Step(lambda _values: value)
+        return _Computation(lambda _values: value)
 
-    def name(self, node: ast.Name) -> _Step:
+    def name(self, node: ast.Name) -> _Computation:
         """A variable, or a constant that is not one."""
         name = node.id
         if name in _CONSTANTS:
             constant = np.float64(_CONSTANTS[name])
-            return _Step(lambda _values: constant)
+            return _Computation(lambda _values: constant)
         if self._names is not None and name not in self._names:
             near = difflib.get_close_matches(name[:MAX_SHOWN], self._names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             usable = ", ".join(sorted(filter(can_be_named, self._names))[:20])
             raise _refusal(f"{name[:MAX_SHOWN]!r} is not a variable of the collection{hint}; it has {usable}")
         self.found[name] = None
-        return _Step(lambda values: values[name])
+        return _Computation(lambda values: values[name])
 
-    def binary(self, node: ast.BinOp) -> _Step:
+    def binary(self, node: ast.BinOp) -> _Computation:
         """`+ - * / // % **`, or `& |` between conditions."""
-        return _applied(node.op, [self.step(each) for each in (node.left, node.right)], node)
+        return _apply_operator(node.op, [self.step(each) for each in (node.left, node.right)], node)
 
-    def unary(self, node: ast.UnaryOp) -> _Step:
+    def unary(self, node: ast.UnaryOp) -> _Computation:
         """`+ -`, or `not ~` before a condition."""
-        return _applied(node.op, [self.step(node.operand)], node)
+        return _apply_operator(node.op, [self.step(node.operand)], node)
 
-    def logical(self, node: ast.BoolOp) -> _Step:
+    def logical(self, node: ast.BoolOp) -> _Computation:
         """`and or` between conditions."""
-        return _applied(node.op, [self.step(each) for each in node.values], node)
+        return _apply_operator(node.op, [self.step(each) for each in node.values], node)
 
-    def comparison(self, node: ast.Compare) -> _Step:
+    def comparison(self, node: ast.Compare) -> _Computation:
         """`a < b`, or a chain of them."""
         operators = [_COMPARISONS[type(each)] for each in node.ops if type(each) in _COMPARISONS]
         if len(operators) < len(node.ops):
-            raise _refused(node)
+            raise _node_refusal(node)
         steps = [self.step(each).compute for each in (node.left, *node.comparators)]
 
-        def compute(values: Mapping[str, Float64Array]) -> Part:
+        def compute(values: Mapping[str, Float64Array]) -> FloatOrArray:
             sides = [step(values) for step in steps]
             pairs = zip(operators, sides, sides[1:], strict=False)
             return reduce(np.minimum, [each(first, second) for each, first, second in pairs])
 
-        return _Step(compute, is_truth=True)
+        return _Computation(compute, is_truth=True)
 
-    def call(self, node: ast.Call) -> _Step:
+    def call(self, node: ast.Call) -> _Computation:
         """A function of the list."""
         function = _FUNCTIONS.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if function is None or node.keywords:
-            raise _refused(node)
+            raise _node_refusal(node)
         if not function.least <= len(node.args) <= function.most:
             expected = f"{function.least}" if function.least == function.most else f"at least {function.least}"
             raise _refusal(f"{ast.unparse(node.func)} takes {expected} arguments, got {len(node.args)}")
         steps = [self.step(each) for each in node.args]
         if function.takes_truth:
             _require_truth(steps[:1], node)
-        return _Step(_calling(function.compute, steps), function.gives_truth)
+        return _Computation(_compose(function.compute, steps), function.gives_truth)
 
 
-def _applied(operator: ast.AST, steps: list[_Step], node: ast.expr) -> _Step:
+def _apply_operator(operator: ast.AST, steps: list[_Computation], node: ast.expr) -> _Computation:
     is_truth = type(operator) in _TRUTHS
     compute = _TRUTHS.get(type(operator)) or _NUMBERS.get(type(operator))
     if compute is None:
-        raise _refused(node)
+        raise _node_refusal(node)
     if is_truth:
         _require_truth(steps, node)
-    return _Step(_calling(compute, steps), is_truth)
+    return _Computation(_compose(compute, steps), is_truth)
 
 
-def _require_truth(steps: list[_Step], node: ast.expr) -> None:
+def _require_truth(steps: list[_Computation], node: ast.expr) -> None:
     """Python binds `&` tighter than `>`, so that `a > 1 & b > 2` is not what it looks like."""
     if not all(step.is_truth for step in steps):
         raise _refusal(
@@ -322,21 +322,21 @@ def _require_truth(steps: list[_Step], node: ast.expr) -> None:
         )
 
 
-def _refused(node: ast.AST) -> InvalidParameter:
+def _node_refusal(node: ast.AST) -> InvalidParameter:
     return _refusal(f"{ast.unparse(node)[:MAX_SHOWN]!r} is not allowed in an expression; {ACCEPTED}")
 
 
-def _calling(compute: Compute, steps: list[_Step]) -> Callable[[Mapping[str, Float64Array]], Part]:
+def _compose(compute: Compute, steps: list[_Computation]) -> Callable[[Mapping[str, Float64Array]], FloatOrArray]:
     parts = [step.compute for step in steps]
     return lambda values: compute(*(part(values) for part in parts))
 
 
-_NODES: Mapping[type[ast.AST], Callable[[_Reader, Any], _Step]] = {
-    ast.Constant: _Reader.constant,
-    ast.Name: _Reader.name,
-    ast.BinOp: _Reader.binary,
-    ast.UnaryOp: _Reader.unary,
-    ast.BoolOp: _Reader.logical,
-    ast.Compare: _Reader.comparison,
-    ast.Call: _Reader.call,
+_NODES: Mapping[type[ast.AST], Callable[[_ExpressionReader, Any], _Computation]] = {
+    ast.Constant: _ExpressionReader.constant,
+    ast.Name: _ExpressionReader.name,
+    ast.BinOp: _ExpressionReader.binary,
+    ast.UnaryOp: _ExpressionReader.unary,
+    ast.BoolOp: _ExpressionReader.logical,
+    ast.Compare: _ExpressionReader.comparison,
+    ast.Call: _ExpressionReader.call,
 }

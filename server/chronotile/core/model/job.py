@@ -17,7 +17,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 ENDED: frozenset[Status] = frozenset({"successful", "failed", "dismissed"})
 
 
-class Selection(TypedDict, total=False):
+class JobSelection(TypedDict, total=False):
     """Which jobs of a user are listed, as `JobTable.jobs` takes it."""
 
     processes: Sequence[str]
@@ -88,7 +88,7 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class WebhookMessage:
     """What a subscriber is sent."""
 
     body: bytes

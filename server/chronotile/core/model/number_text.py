@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.types import AnyArray, Float64Array
 
 MOST_DIGITS = 10
@@ -73,7 +73,7 @@ def cell_values(values: Float64Array, encoding: Encoding) -> Float64Array:
         encoding: Of the numbers they are of.
     """
     if encoding.text_step is not None:
-        return _gathered(values, encoding.text_step)
+        return _round_gathered(values, encoding.text_step)
     dtype = np.dtype(encoding.dtype)
     if dtype.kind == "f":
         return _shortest(values, dtype)
@@ -81,8 +81,8 @@ def cell_values(values: Float64Array, encoding: Encoding) -> Float64Array:
     if line is None:
         return values
     if line.decimals > line.rounded_decimals:
-        return _of_many_digits(values, line)
-    return _rounded(values, line.decimals)
+        return _round_long(values, line)
+    return _round(values, line.decimals)
 
 
 def statistics(values: Float64Array, *, reducer: str = "") -> Float64Array:
@@ -93,7 +93,7 @@ def statistics(values: Float64Array, *, reducer: str = "") -> Float64Array:
     return _shortest(values, np.dtype(np.float64 if reducer == "sum" else np.float32))
 
 
-def without_noise(value: float) -> float:
+def strip_noise(value: float) -> float:
     """Return a number of a document, such as an end of a range, without what only floating point adds to it."""
     return float(f"{value:.{DIGITS}g}")
 
@@ -149,7 +149,7 @@ def _line(scale: float, offset: float) -> _Line | None:
     return _Line(Decimal(repr(float(scale))).normalize(), Decimal(repr(float(offset))).normalize())
 
 
-def _rounded(values: Float64Array, decimals: int) -> Float64Array:
+def _round(values: Float64Array, decimals: int) -> Float64Array:
     """The nearest results of so many decimals, where doubles tell them apart; else the values as they are.
 
     A whole number below 2**53 divided by an exact power of ten is the double nearest to that decimal.
@@ -162,9 +162,9 @@ def _rounded(values: Float64Array, decimals: int) -> Float64Array:
     return np.where(np.abs(counts) < MOST_COUNT, counts / power + 0.0, values)
 
 
-def _of_many_digits(values: Float64Array, line: _Line) -> Float64Array:
+def _round_long(values: Float64Array, line: _Line) -> Float64Array:
     """Results that may have more than ten digits; those that may not, or lie in the middle of two, one by one."""
-    found = _rounded(values, line.rounded_decimals)
+    found = _round(values, line.rounded_decimals)
     with np.errstate(all="ignore"):
         units = np.abs(values) * 10.0**line.rounded_decimals
         is_middle = np.abs(units % 1 - 0.5) < NEAR
@@ -180,11 +180,11 @@ def _of_many_digits(values: Float64Array, line: _Line) -> Float64Array:
     return found
 
 
-def _gathered(values: Float64Array, step: float) -> Float64Array:
+def _round_gathered(values: Float64Array, step: float) -> Float64Array:
     """Of values of several encodings: exact float32 as such, all others to a thousandth of the finest step."""
     with np.errstate(over="ignore"):
         is_single = values.astype(np.float32) == values
-    others = values if step <= 0 else _rounded(values, STEP_DECIMALS - Decimal(repr(float(step))).adjusted())
+    others = values if step <= 0 else _round(values, STEP_DECIMALS - Decimal(repr(float(step))).adjusted())
     return np.where(is_single, _shortest(values, np.dtype(np.float32)), others)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.style import Colour
 from chronotile.core.model.types import Float64Array, Instant, InstantArray, NumberArray
 
@@ -112,7 +112,7 @@ def time_of_all(times: Sequence[TimeUsed]) -> TimeUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class CachedDocument:
     """A cached document, as it is and compressed."""
 
     body: bytes

@@ -10,14 +10,16 @@ from typing import Literal
 import numpy as np
 import shapely
 
-from chronotile.core.model.collection import Finding, LocalisedText
-from chronotile.core.model.crs import Crs
+from chronotile.core.finding import Finding
+from chronotile.core.model.collection import LocalisedText
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.payload import NOTHING_MISSING, Missing
 from chronotile.core.model.request import Weights
 from chronotile.core.model.series.analysis import MEAN, Reducer
-from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import Crs
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import (
     AnyArray,
     BoolArray,

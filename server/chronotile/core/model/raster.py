@@ -1,153 +1,11 @@
-"""Pixels: digital numbers with their meaning, and pictures with their colours."""
+"""Pixels of sources and rasters on requested grids: digital numbers, and the reason for each missing value."""
 
-import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from operator import attrgetter
 
 import numpy as np
 
+from chronotile.core.model.encoding import FIRST_FLAG_CODE, NODATA_CODE, REASON_NODATA, Encoding
 from chronotile.core.model.types import BoolArray, Float32Array, Float64Array, NumberArray, UInt8Array
-
-REASON_NODATA = "nodata"
-REASON_OUTSIDE = "outside_range"
-REASON_MASKED = "masked"
-REASON_UNREADABLE = "unreadable"
-PLAIN_REASONS = (REASON_NODATA, REASON_OUTSIDE, REASON_MASKED, REASON_UNREADABLE)
-NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, UNREADABLE_CODE, FIRST_FLAG_CODE = 1, 2, 3, 4, 5
-"""Codes of reasons; 0 is that of a value, and flags follow."""
-MOST_TABLED = 1 << 16
-"""Numbers of a type for which a table has the state of each."""
-
-DEFAULT_FILLS: Mapping[str, float] = {
-    "i2": -(2**15) + 1, "i4": -(2**31) + 1, "i8": -(2**63) + 2, "u2": 2**16 - 1, "u4": 2**32 - 1, "u8": 2**64 - 2,
-    "f4": 9.969209968386869e36, "f8": 9.969209968386869e36,
-}  # fmt: skip
-"""Numbers of cells that a writer of NetCDF left out, by type (netcdf.h, `NC_FILL_…`); bytes have none."""
-
-
-_key_of = attrgetter("dtype", "scale", "offset", "nodata", "valid_range", "flags", "units", "text_step", "circle")
-"""Of an encoding: what makes two equal."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding:
-    """How digital numbers become values: `number * scale + offset` in float64, and which numbers are no values."""
-
-    dtype: str
-    """numpy's name of the stored type."""
-    scale: float = 1.0
-    offset: float = 0.0
-    nodata: float | None = None
-    valid_range: tuple[float, float] | None = None
-    """Digital numbers, both ends included."""
-    flags: tuple[tuple[int, str], ...] = ()
-    """Numbers that are no values, with their names."""
-    units: str = "1"
-    text_step: float | None = None
-    """Of values gathered from several encodings as floats: the finest step between two of one, 0 where none is known.
-
-    As text such a value is the shortest decimal of its float32, if it is one exactly; else it has a thousandth
-    of this step. `None`: the encoding is that of all files, and the numbers themselves tell.
-    """
-    circle: float | None = None
-    """Length of a full turn in units of the values, such as 360, if they are directions or phases; else `None`."""
-
-    def __post_init__(self) -> None:
-        """Make any NaN the one NaN: others are equal to nothing, and a cache by encoding would never find it."""
-        if self.nodata is not None and np.isnan(self.nodata):
-            object.__setattr__(self, "nodata", np.nan)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both mean the same; tuples take what is the same object to be equal, NaN too, on every Python."""
-        return isinstance(other, Encoding) and _key_of(self) == _key_of(other)
-
-    def __hash__(self) -> int:
-        """Hash what is compared."""
-        return hash(_key_of(self))
-
-    def valid(self, numbers: NumberArray) -> BoolArray:
-        """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""
-        valid = np.isfinite(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
-        if self.nodata is not None and not np.isnan(self.nodata):
-            valid &= numbers != _plain(self.nodata)
-        for number, _name in self.flags:
-            valid &= numbers != number
-        if self.valid_range is not None:
-            low, high = self.valid_range
-            valid &= (numbers >= _plain(low)) & (numbers <= _plain(high))
-        return valid
-
-    def values(self, numbers: NumberArray) -> Float64Array:
-        """Return physical values, of valid and invalid numbers alike."""
-        return numbers.astype(np.float64) * self.scale + self.offset
-
-    def codes(self, numbers: NumberArray) -> UInt8Array:
-        """Return why each number is no value, in the shape of `numbers`: 0 where it is one, else a code.
-
-        A code counts the reasons of `code_names` from 1.
-        """
-        if not self.flags and self.valid_range is None:  # a comparison is fifty times as fast as a look-up
-            invalid: UInt8Array = (~self.valid(numbers)).view(np.uint8)
-            return invalid  # True is `NODATA_CODE`
-        table = _code_table(self, numbers.dtype.str)
-        if table is None:
-            return self._codes(numbers)
-        codes: UInt8Array = table[numbers.view(f"u{numbers.dtype.itemsize}")]
-        return codes
-
-    @property
-    def code_names(self) -> tuple[str, ...]:
-        """The reasons that codes stand for; two flags may have one name."""
-        return (*PLAIN_REASONS, *(name for _number, name in self.flags))
-
-    def _codes(self, numbers: NumberArray) -> UInt8Array:
-        codes = np.where(self.valid(numbers), 0, NODATA_CODE).astype(np.uint8)
-        if self.valid_range is not None:
-            low, high = self.valid_range
-            is_outside = (codes != 0) & ((numbers < _plain(low)) | (numbers > _plain(high)))
-            if self.nodata is not None:
-                is_outside &= numbers != _plain(self.nodata)
-            is_outside &= np.isfinite(numbers)
-            codes[is_outside] = OUTSIDE_CODE
-        for code, (number, _name) in enumerate(self.flags, start=FIRST_FLAG_CODE):
-            codes[numbers == number] = code
-        return codes
-
-    def reasons(self, numbers: NumberArray, valid: BoolArray) -> list[str | None]:
-        """Return for each of (n,) numbers why it is no value: `None`, `nodata`, a flag's name or `outside_range`."""
-        names = dict(self.flags)
-        reasons: list[str | None] = [None] * len(numbers)
-        lacking = np.flatnonzero(~valid)
-        found = dict[float, str]()  # few numbers say so often
-        for place, number in zip(lacking.tolist(), numbers[lacking].tolist(), strict=True):
-            reasons[place] = found.get(number) or found.setdefault(number, self._reason(number, names))
-        return reasons
-
-    def _reason(self, number: float, names: dict[int, str]) -> str:
-        if number in names:
-            return names[int(number)]
-        is_nodata = not math.isfinite(number) or (self.nodata is not None and number == self.nodata)
-        if not is_nodata and self.valid_range is not None:
-            low, high = self.valid_range
-            if not low <= number <= high:
-                return REASON_OUTSIDE
-        return REASON_NODATA
-
-
-@lru_cache(maxsize=256)
-def _code_table(encoding: Encoding, dtype: str) -> UInt8Array | None:
-    """(number,): codes of all numbers of a small type of integers, by their bits."""
-    kind = np.dtype(dtype)
-    if kind.kind not in "iu" or 256**kind.itemsize > MOST_TABLED:
-        return None
-    return encoding._codes(np.arange(256**kind.itemsize, dtype=f"u{kind.itemsize}").view(kind))  # noqa: SLF001 -- of this module
-
-
-def _plain(number: float) -> float:
-    # A whole number as an integer, with which numpy compares integers as they are; a float makes floats of all.
-    return int(number) if float(number).is_integer() else number
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +48,7 @@ def pixel_codes(pixels: Pixels, encoding: Encoding) -> Codes:
     return Codes(numbers, encoding.code_names)
 
 
-def with_mask(pixels: Pixels) -> Pixels:
+def replace_codes_by_mask(pixels: Pixels) -> Pixels:
     """Return pixels with a mask in place of codes: flags are there, though they are no values."""
     if pixels.codes is None:
         return pixels
@@ -247,62 +105,3 @@ class Raster:
         """Return physical values (y, x) as files have them, infinite where they are larger; NaN where there is none."""
         with np.errstate(over="ignore"):
             return self.values().astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexPicture:
-    """A picture of one band: an index a pixel, a colour an index."""
-
-    index: UInt8Array
-    """(y, x)."""
-    palette: UInt8Array
-    """(256, 4), red, green, blue, alpha."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        height, width = self.index.shape
-        return height, width
-
-    def part(self, rows: slice) -> "IndexPicture":
-        """Return some rows, in the same memory."""
-        return IndexPicture(self.index[rows], self.palette)
-
-    def rgba(self) -> UInt8Array:
-        """Return (y, x, 4)."""
-        colours = np.ascontiguousarray(self.palette).view(np.uint32)[:, 0]  # whole, four times as quick as by bands
-        return colours.take(self.index)[..., np.newaxis].view(np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class RgbaPicture:
-    """A picture of several bands or more than 256 colours."""
-
-    pixels: UInt8Array
-    """(y, x, 4)."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        height, width, _bands = self.pixels.shape
-        return height, width
-
-    def part(self, rows: slice) -> "RgbaPicture":
-        """Return some rows, in the same memory."""
-        return RgbaPicture(self.pixels[rows])
-
-    def rgba(self) -> UInt8Array:
-        """Return (y, x, 4)."""
-        return self.pixels
-
-
-Picture = IndexPicture | RgbaPicture
-
-STRIP_PIXELS = 1 << 18
-
-
-def picture_strips(shape: tuple[int, int]) -> Iterator[slice]:
-    """Give rows of a picture that are worked on at a time, so that copies of them stay small: all of a tile's."""
-    height, width = shape
-    step = max(1, STRIP_PIXELS // width)
-    return (slice(top, min(top + step, height)) for top in range(0, height, step))

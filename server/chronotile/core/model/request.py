@@ -1,17 +1,16 @@
 """What protocols ask of the pipeline, in the core's words."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from chronotile.core.errors import ClientGone, InvalidParameter
-from chronotile.core.model.crs import CRS84, Crs, transformer
+from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.series.analysis import MEAN, Analysis, AnomalyKind, Reducer
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.style import Colour, Style
-from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 
 PictureReducer = Literal["latest", "earliest", "max", "min", "mean", "median", "clearest"]
 PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "min", "mean", "median", "clearest")
@@ -66,7 +65,7 @@ class MapAnomaly:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Styled:
+class StyledLayer:
     """Values of a layer in the colours of a style."""
 
     layer: str
@@ -87,7 +86,7 @@ class Styled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegendRequest(Styled):
+class LegendRequest(StyledLayer):
     """Show what the colours of a style mean."""
 
     is_difference: bool = False
@@ -97,7 +96,7 @@ class LegendRequest(Styled):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown(Styled):
+class ShownLayer(StyledLayer):
     """The content of a picture, or of the values at one of its places."""
 
     time: TimeSelection = ABSENT
@@ -113,7 +112,7 @@ class Shown(Styled):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MapRequest(Shown):
+class MapRequest(ShownLayer):
     """Show this area at this time."""
 
     grid: Grid
@@ -213,7 +212,7 @@ class AreasRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdentifyRequest(Shown):
+class IdentifyRequest(ShownLayer):
     """What is shown at this place: the values of the cell, all of them if there are several, as the style has them."""
 
     point: Point
@@ -221,9 +220,9 @@ class IdentifyRequest(Shown):
     """The picture over whose values the colours are stretched, where they are."""
 
     @classmethod
-    def of_picture(cls, shown: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
+    def from_map_request(cls, shown: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
         """Return the request for the values that a picture shows at a point, under the name `layer` goes by there."""
-        own = {each.name: getattr(shown, each.name) for each in fields(Shown)} | {"layer": layer}
+        own = {each.name: getattr(shown, each.name) for each in fields(ShownLayer)} | {"layer": layer}
         return cls(**own, point=point, stretched_over=shown if shown.colouring.is_stretched else None)
 
 
@@ -245,24 +244,3 @@ class AreaSeriesRequest:
     """The parameter that selects the areas, for error messages."""
     may_be_outside: bool = False
     """Whether areas that all lie outside the layer have no cells, as one beside others has, rather than be refused."""
-
-
-# Cancellation: long work checks now and then that its request is still active, and ends if the client has left.
-
-IsActive = Callable[[], bool]
-"""Whether the client still waits for the answer."""
-
-
-def always_active() -> bool:
-    """Return `True`, for work that no client can leave."""
-    return True
-
-
-def require_active(is_active: IsActive) -> None:
-    """Check that the client still waits for the answer.
-
-    Raises:
-        ClientGone: The client disconnected.
-    """
-    if not is_active():
-        raise ClientGone("the client disconnected")

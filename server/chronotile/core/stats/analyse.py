@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, require_active
 from chronotile.core.errors import require_at_most
-from chronotile.core.model.request import IsActive, require_active
 from chronotile.core.model.series.analysis import (
     Analysis,
     AnomalyKind,
@@ -15,9 +15,9 @@ from chronotile.core.model.series.analysis import (
     Curves,
     Findings,
     Normals,
+    PeriodStep,
     SavitzkyGolay,
     Smoothing,
-    Step,
     Trends,
     Whittaker,
 )
@@ -95,7 +95,7 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
 
 
 def _period_anomalies(
-    series: Curves, reference: Curves, how: Climatology, *, step: Step, kind: AnomalyKind
+    series: Curves, reference: Curves, how: Climatology, *, step: PeriodStep, kind: AnomalyKind
 ) -> tuple[Float64Array, Int64Array]:
     """The anomalies of periods, and the dates (series, period) that each is the mean of.
 

@@ -6,7 +6,8 @@ from itertools import chain
 
 import numpy as np
 
-from chronotile.core.model.raster import Encoding, Raster
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Raster
 from chronotile.core.model.request import PictureReducer
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
 from chronotile.core.model.series.directions import mean_of_sums, shortest, vectors_of
@@ -19,7 +20,7 @@ STRIP_VALUES = 1 << 17
 """Of one time that are added up or compared at once."""
 
 
-def over_time(rasters: Iterable[Raster], reducer: PictureReducer) -> Raster:
+def reduce_over_time(rasters: Iterable[Raster], reducer: PictureReducer) -> Raster:
     """Return what a reducer makes of each pixel's values.
 
     A pixel that never has a value keeps its newest number with `latest`, so that a cloud is painted as one, and is
@@ -52,7 +53,7 @@ def difference(later: Raster, base: Raster | None) -> Raster:
     """
     values = later.values()
     apart = shortest(values - (np.nan if base is None else base.values()), later.encoding.circle)
-    return Raster(apart, replace(_of_values(later.encoding), circle=None))
+    return Raster(apart, replace(_value_encoding(later.encoding), circle=None))
 
 
 def anomaly(shown: Raster, usual: Iterable[Raster], kind: AnomalyKind) -> Raster:
@@ -87,7 +88,9 @@ def anomaly(shown: Raster, usual: Iterable[Raster], kind: AnomalyKind) -> Raster
     else:
         found, divisor, is_told = values - mean, np.ones(values.shape), count > 0
     anomalies = np.divide(found, divisor, out=np.full(values.shape, np.nan), where=is_told)
-    return Raster(anomalies, _of_values(replace(shown.encoding, units=ANOMALY_UNITS.get(kind, shown.encoding.units))))
+    return Raster(
+        anomalies, _value_encoding(replace(shown.encoding, units=ANOMALY_UNITS.get(kind, shown.encoding.units)))
+    )
 
 
 def _first_values(found: Raster, others: Iterator[Raster]) -> Raster:
@@ -126,7 +129,7 @@ def _mean(first: Raster, others: Iterator[Raster]) -> Raster:
                 is_signed[rows] |= values < 0
                 total[rows] += np.where(valid, vectors_of(values, circle), 0)
             count[rows] += valid
-    return Raster(mean_of_sums(total, count, circle, is_signed), _of_values(first.encoding))
+    return Raster(mean_of_sums(total, count, circle, is_signed), _value_encoding(first.encoding))
 
 
 def _median(rasters: list[Raster]) -> Raster:
@@ -136,7 +139,7 @@ def _median(rasters: list[Raster]) -> Raster:
     for top in range(0, shape[0], step):
         rows = slice(top, top + step)
         medians[rows] = _medians(np.stack([raster.part(rows).values() for raster in rasters]))
-    return Raster(medians, _of_values(rasters[0].encoding))
+    return Raster(medians, _value_encoding(rasters[0].encoding))
 
 
 def _medians(values: Float64Array) -> Float64Array:
@@ -155,5 +158,5 @@ def _strips(raster: Raster) -> Iterator[slice]:
     return (slice(top, top + step) for top in range(0, height, step))
 
 
-def _of_values(encoding: Encoding) -> Encoding:
+def _value_encoding(encoding: Encoding) -> Encoding:
     return Encoding(dtype="float64", nodata=float("nan"), units=encoding.units, circle=encoding.circle)

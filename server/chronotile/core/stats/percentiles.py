@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.core.model.number_text import without_noise
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.number_text import strip_noise
 from chronotile.core.model.series.directions import vectors_of
 from chronotile.core.model.types import (
     AnyArray,
@@ -31,7 +31,9 @@ class Sortable:
     values_of: Callable[[AnyArray], Float64Array]
 
     @classmethod
-    def of(cls, numbers: NumberArray, valid: BoolArray, values: Float64Array, encoding: Encoding) -> "Sortable":
+    def from_numbers(
+        cls, numbers: NumberArray, valid: BoolArray, values: Float64Array, encoding: Encoding
+    ) -> "Sortable":
         """Return numbers that 32 bits hold as such floats, others as the values that they stand for."""
         is_small = numbers.dtype == np.float32 or (numbers.dtype.kind in "iu" and numbers.dtype.itemsize <= 2)
         if encoding.scale > 0 and is_small:
@@ -70,7 +72,7 @@ def percentiles(
             found[:, :, areas] = _linear(rows, shares, sortable.values_of)
         else:
             own = np.where(is_own, weights[np.where(is_own, places, 0)], 0)
-            found[:, :, areas] = sortable.values_of(np.array(_inverted(rows, own, shares)))
+            found[:, :, areas] = sortable.values_of(np.array(_invert_rows(rows, own, shares)))
     return found
 
 
@@ -117,7 +119,7 @@ def _linear(rows: AnyArray, shares: list[float], values_of: Callable[[AnyArray],
     return found
 
 
-def _inverted(rows: Float64Array, weights: Float64Array, shares: list[float]) -> list[Float64Array]:
+def _invert_rows(rows: Float64Array, weights: Float64Array, shares: list[float]) -> list[Float64Array]:
     """The first of the sorted values of each row at which the part of the weight is reached."""
     order = np.argsort(rows, axis=-1, kind="stable")
     rows = np.take_along_axis(rows, order, axis=-1)
@@ -157,7 +159,7 @@ class NumberCounts:
         every = np.arange(256**numbers.dtype.itemsize, dtype=unsigned)
         values = encoding.values(every.view(numbers.dtype))
         self._codes = codes
-        counts, held, whole = _counted(numbers.view(unsigned), codes, every.size, weights)
+        counts, held, whole = _count(numbers.view(unsigned), codes, every.size, weights)
         if (values[1:] < values[:-1]).any():
             order = np.argsort(values, kind="stable")
             values, counts, held = values[order], counts[:, order], None if held is None else held[:, order]
@@ -213,7 +215,7 @@ class NumberCounts:
     def percentiles(self, percents: Sequence[float]) -> Float64Array:
         """Return (percent, time, 1) percentiles as `stats.percentiles` defines them; NaN where there is no value."""
         sums = np.cumsum(self._weighted, axis=1)
-        find = self._inverted if self._is_weighted else self._linear
+        find = self._invert_rows if self._is_weighted else self._linear
         found = np.array([find(sums, percent / 100) for percent in percents])
         found[:, self.count[:, 0] == 0] = np.nan
         return found[..., None]
@@ -228,13 +230,13 @@ class NumberCounts:
         )
         return lerp(low, high, place - lower)
 
-    def _inverted(self, sums: Float64Array, share: float) -> Float64Array:
+    def _invert_rows(self, sums: Float64Array, share: float) -> Float64Array:
         is_reached = (sums >= share_needed(share) * sums[:, -1:]) & (sums > 0)
         found: Float64Array = self._values[np.argmax(is_reached, axis=1)]
         return found
 
 
-def _counted(
+def _count(
     numbers: NumberArray, codes: UInt8Array, bins: int, weights: Callable[[int, int], Float64Array] | None
 ) -> tuple[Int64Array, Float64Array | None, float]:
     """(time, number) counts of values, and their weights if they have some; and the weight of all cells."""
@@ -318,7 +320,7 @@ SLACK = 1e-12
 
 def even_edges(low: float, high: float, bins: int) -> Float64Array:
     """Return (bin + 1,) edges of bins of one width, as documents tell them."""
-    return np.array([without_noise(edge) for edge in np.linspace(low, high, bins + 1).tolist()])
+    return np.array([strip_noise(edge) for edge in np.linspace(low, high, bins + 1).tolist()])
 
 
 def bins_of(values: Float64Array, edges: Float64Array) -> IndexArray:

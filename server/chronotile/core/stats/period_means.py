@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.core.model.series.analysis import Curves
 from chronotile.core.model.series.directions import mean_of_sums, summands
-from chronotile.core.model.time.instants import Period
+from chronotile.core.model.time.periods import Period
 from chronotile.core.model.types import Float64Array, IndexArray, InstantArray, Int64Array
 
 Number = TypeVar("Number", np.float64, np.int64, np.complex128)

@@ -65,7 +65,7 @@ def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
             block = rows[top : top + size]
             curves = daily_curves(days[span], smoothed.values[block, span], daily)
             for row, curve in zip(block, curves, strict=True):
-                found[row] = _within(smoothed.values[row, span], _seasons(_seasons_of(curve, how), offset))
+                found[row] = _clip_to_range(smoothed.values[row, span], _seasons(_seasons_of(curve, how), offset))
     return tuple(found)
 
 
@@ -99,14 +99,14 @@ def _seasons_of(curve: Float64Array, how: Phenology) -> list[_Season]:
         return []
     peaks = find_peaks(curve, prominence=LEAST_PROMINENCE * (high - low))[0].tolist()
     while True:
-        found = _between_troughs(curve, peaks, how)
+        found = _find_seasons(curve, peaks, how)
         shortest = min(found, key=lambda season: season.end - season.start, default=None)
         if shortest is None or shortest.end - shortest.start >= LEAST_LENGTH_DAYS:
             return found
         peaks.remove(shortest.peak)
 
 
-def _between_troughs(curve: Float64Array, peaks: list[int], how: Phenology) -> list[_Season]:
+def _find_seasons(curve: Float64Array, peaks: list[int], how: Phenology) -> list[_Season]:
     """The seasons of these peaks that are whole."""
     last = curve.size - 1
     troughs = [start + int(curve[start : end + 1].argmin()) for start, end in pairwise([0, *peaks, last])]
@@ -138,7 +138,7 @@ def _season(curve: Float64Array, shape: tuple[int, int, int], how: Phenology) ->
     return _Season(start, peak, end, amplitude, float(curve[peak]))
 
 
-def _within(values: Float64Array, seasons: Seasons) -> Seasons:
+def _clip_to_range(values: Float64Array, seasons: Seasons) -> Seasons:
     """With no more than the values of the curve: between two of them it may rise a little higher."""
     return replace(
         seasons,

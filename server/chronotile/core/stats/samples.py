@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.model.series.directions import circular_deviations, mean_directions, vectors_of
 from chronotile.core.model.types import ComplexArray, Float64Array, Int64Array, NumberArray, UInt8Array
@@ -34,10 +34,10 @@ class CellWeights:
     """(run,)."""
 
     def part(self, origin: int, first: int, last: int) -> Float64Array:
-        """Return (cell,) as `of` does, of cells counted from an origin."""
-        return self.of(origin + first, origin + last)
+        """Return (cell,) as `between_cells` does, of cells counted from an origin."""
+        return self.between_cells(origin + first, origin + last)
 
-    def of(self, first: int, last: int) -> Float64Array:
+    def between_cells(self, first: int, last: int) -> Float64Array:
         """Return (cell,) of the cells from `first` to before `last`, at least one."""
         start = int(np.searchsorted(self.ends, first, side="right")) - 1
         stop = int(np.searchsorted(self.ends, last, side="left"))
@@ -74,7 +74,7 @@ class Reduced:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AreaBlock:
     """Some times of some areas, all of which have cells."""
 
     times: slice
@@ -88,7 +88,7 @@ class Place:
 class InOrder(Protocol):
     """Calls a function with each of some places, as `map` does."""
 
-    def __call__(self, function: Callable[[Place], None], places: Iterable[Place], /) -> Iterable[None]:
+    def __call__(self, function: Callable[[AreaBlock], None], places: Iterable[AreaBlock], /) -> Iterable[None]:
         """Return what the function does, in order."""
 
 
@@ -123,7 +123,7 @@ def reduce_samples(
     occurring = [code for code in range(1, most + 1) if (samples.codes == code).any()]
     causes = {code: np.zeros(shape, dtype=np.int64) for code in occurring}
 
-    def reduce_place(place: Place) -> None:
+    def reduce_place(place: AreaBlock) -> None:
         target = (place.times, slice(place.first, place.last))
         part = _part(samples, place, encoding)
         valid[target] = part.count
@@ -143,7 +143,7 @@ def reduce_samples(
     return Reduced(values=values, valid=valid, valid_share=share, causes=causes)
 
 
-def _places(samples: Samples) -> Iterator[Place]:
+def _places(samples: Samples) -> Iterator[AreaBlock]:
     """Times and areas that are worked on at once: areas of one kind that have cells, one after the other."""
     lengths = np.diff(samples.bounds)
     bins = table_size(samples.numbers.dtype) or 0
@@ -164,15 +164,15 @@ def _places(samples: Samples) -> Iterator[Place]:
             start += taken
 
 
-def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: bool) -> Iterator[Place]:
+def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: bool) -> Iterator[AreaBlock]:
     """Times of some areas, as many at once as may be of which each has a length."""
     count = samples.numbers.shape[0]
     step = max(1, PART_VALUES // length)
     for row in range(0, count, step):
-        yield Place(slice(row, min(count, row + step)), first, last, is_counted)
+        yield AreaBlock(slice(row, min(count, row + step)), first, last, is_counted)
 
 
-class _Part(Protocol):
+class _BlockSums(Protocol):
     """Some times of some areas, each of which has cells; arrays are (time, area)."""
 
     count: Int64Array
@@ -192,13 +192,13 @@ class _Part(Protocol):
     def percentiles(self, percents: Sequence[float]) -> Float64Array: ...
 
 
-def _share(part: _Part, cells: Int64Array) -> Float64Array:
+def _share(part: _BlockSums, cells: Int64Array) -> Float64Array:
     # (time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded.
     return np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
 
 
 def _reduce(
-    part: _Part,
+    part: _BlockSums,
     share: Float64Array,
     reducers: Sequence[Reducer],
     edges: Mapping[str, Float64Array],
@@ -231,7 +231,7 @@ def _reduce(
     return {reducer.name: found[reducer.name] for reducer in reducers}
 
 
-def _part(samples: Samples, place: Place, encoding: Encoding) -> _Part:
+def _part(samples: Samples, place: AreaBlock, encoding: Encoding) -> _BlockSums:
     first, last = int(samples.bounds[place.first]), int(samples.bounds[place.last])
     if place.is_counted:
         return NumberCounts(
@@ -254,7 +254,7 @@ def _part(samples: Samples, place: Place, encoding: Encoding) -> _Part:
         numbers=samples.numbers[place.times, first:last],
         encoding=encoding,
         bounds=samples.bounds[place.first : place.last + 1] - first,
-        weights=None if samples.weights is None else samples.weights.of(first, last),
+        weights=None if samples.weights is None else samples.weights.between_cells(first, last),
     )
 
 
@@ -290,12 +290,12 @@ class _Small:
         return np.add.reduceat(self._codes == code, self._starts, axis=1, dtype=np.int64)
 
     def sums(self) -> Float64Array:
-        return self._sum(self._weighted(self._values))
+        return self._sum(self._apply_weights(self._values))
 
     def squares(self, mean: Float64Array) -> Float64Array:
         distances = self._values - np.repeat(mean, np.diff(self._bounds), axis=1)
         distances[~self._is_valid] = 0.0
-        return self._sum(self._weighted(distances * distances))
+        return self._sum(self._apply_weights(distances * distances))
 
     def vectors(self, circle: float) -> ComplexArray:
         vectors = np.where(self._is_valid, vectors_of(self._values, circle), 0)
@@ -319,10 +319,10 @@ class _Small:
         return counts.reshape(*self.count.shape, bins).astype(np.float64)
 
     def percentiles(self, percents: Sequence[float]) -> Float64Array:
-        sortable = Sortable.of(self._numbers, self._is_valid, self._values, self._encoding)
+        sortable = Sortable.from_numbers(self._numbers, self._is_valid, self._values, self._encoding)
         return percentiles(sortable, self._bounds, percents, weights=self._weights)
 
-    def _weighted(self, values: Float64Array) -> Float64Array:
+    def _apply_weights(self, values: Float64Array) -> Float64Array:
         return values if self._weights is None else values * self._weights
 
     def _sum(self, each: Float64Array) -> Float64Array:
@@ -341,17 +341,17 @@ class _Large:
         self._weights = weights
         self._encoding = encoding
         self.count = np.array([[np.count_nonzero(codes == 0)]])
-        self.weight = self._added(lambda part: part.weight)
-        self.whole = self._added(lambda part: part.whole[None])[0]
+        self.weight = self._sum_parts(lambda part: part.weight)
+        self.whole = self._sum_parts(lambda part: part.whole[None])[0]
 
     def count_code(self, code: int) -> Int64Array:
         return np.array([[np.count_nonzero(self._codes == code)]])
 
     def sums(self) -> Float64Array:
-        return self._added(lambda part: part.sums())
+        return self._sum_parts(lambda part: part.sums())
 
     def squares(self, mean: Float64Array) -> Float64Array:
-        return self._added(lambda part: part.squares(mean))
+        return self._sum_parts(lambda part: part.squares(mean))
 
     def vectors(self, circle: float) -> ComplexArray:
         return np.asarray(np.sum([part.vectors(circle) for part in self._parts()], axis=0))
@@ -365,14 +365,18 @@ class _Large:
         return greatest
 
     def histogram(self, edges: Float64Array) -> Float64Array:
-        return self._added(lambda part: part.histogram(edges))
+        return self._sum_parts(lambda part: part.histogram(edges))
 
     def percentiles(self, percents: Sequence[float]) -> Float64Array:
-        weights = None if self._weights is None else self._weights.of(self._first, self._first + self._numbers.size)
+        weights = (
+            None
+            if self._weights is None
+            else self._weights.between_cells(self._first, self._first + self._numbers.size)
+        )
         found = percentiles_of_many(self._numbers, self._codes == 0, self._encoding, percents, weights=weights)
         return found[:, None, None]
 
-    def _added(self, find: Callable[[_Small], Float64Array]) -> Float64Array:
+    def _sum_parts(self, find: Callable[[_Small], Float64Array]) -> Float64Array:
         added: Float64Array = np.sum([find(part) for part in self._parts()], axis=0)
         return added
 
@@ -384,5 +388,7 @@ class _Large:
                 numbers=self._numbers[None, start:stop],
                 encoding=self._encoding,
                 bounds=np.array([0, stop - start]),
-                weights=None if self._weights is None else self._weights.of(self._first + start, self._first + stop),
+                weights=None
+                if self._weights is None
+                else self._weights.between_cells(self._first + start, self._first + stop),
             )

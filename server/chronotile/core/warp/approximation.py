@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from chronotile.core.model.crs import Crs, transformer
-from chronotile.core.model.grid import Grid, NativeGrid
+from chronotile.core.model.space.crs import Crs, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.core.model.types import FloatArray
 from chronotile.core.size_cache import cache_by_size
 
@@ -55,7 +55,7 @@ class Separable:
 
 
 @dataclass(frozen=True, slots=True)
-class Lattice:
+class NodeLattice:
     """Coordinates at the crossings of `columns` and `rows`, from which all pixels follow."""
 
     columns: FloatArray
@@ -67,17 +67,16 @@ class Lattice:
     y: FloatArray
     """(m, n)."""
 
-    def on_pixels(self, grid: Grid, level: NativeGrid) -> "OnPixels":
+    def coordinates_on_pixels(self, grid: Grid, level: NativeGrid) -> "OnPixels":
         """Return fractional columns and rows of a level at the pixel centres of the target grid."""
         columns, rows = level.pixels_at(self.x, self.y)
         down, across = self._weights(grid, "float64")
         return OnPixels(down @ rows, down @ columns, across)
 
-    def near_pixels(self, grid: Grid, level: NativeGrid) -> "NearCells | None":
-        """Return what `on_pixels` does, counted from a cell nearby; `None` where the grid reaches too far for that.
+    def find_nearby_pixels(self, grid: Grid, level: NativeGrid) -> "NearCells | None":
+        """Return columns and rows counted from a nearby cell; `None` if a corner of the grid is off the level.
 
-        So it does where one of its corners is outside of the level. The cell is one before those of all nodes, and so
-        coordinates are 1 or more, but where they bend between nodes.
+        The cell is one before the cells of all nodes. Coordinates are 1 or more, except if they bend between nodes.
         """
         columns, rows = level.pixels_at(self.x, self.y)
         least_px = min(grid.width, grid.height)
@@ -150,11 +149,11 @@ class Exact:
         return transformer(grid.crs, self.crs).transform(x, y)
 
 
-Located = Separable | Lattice | Exact
+PixelLocations = Separable | NodeLattice | Exact
 
 
 @lru_cache(maxsize=64)
-def locate(grid: Grid, crs: Crs, resolution: float) -> Located:
+def locate(grid: Grid, crs: Crs, resolution: float) -> PixelLocations:
     """Return where the pixel centres of `grid` lie in `crs`; `resolution` is the source's pixel size there."""
     columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5
     if grid.crs == crs:
@@ -163,7 +162,7 @@ def locate(grid: Grid, crs: Crs, resolution: float) -> Located:
         return _separable(grid, crs, columns, rows)
     if grid.width * grid.height > EXACT_BELOW:
         for count in NODE_COUNTS:
-            lattice = _approximated(grid, crs, count, MAX_ERROR_PX * resolution)
+            lattice = _approximate(grid, crs, count, MAX_ERROR_PX * resolution)
             if lattice is not None:
                 return lattice
     return Exact(crs)
@@ -183,7 +182,7 @@ def _separable(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> S
     return Separable(x, y)
 
 
-def _approximated(grid: Grid, crs: Crs, count: int, max_error: float) -> Lattice | None:
+def _approximate(grid: Grid, crs: Crs, count: int, max_error: float) -> NodeLattice | None:
     """The coordinates at Chebyshev nodes, or `None` where a polynomial through them misses the points between."""
     across, down = _samples(count)
     to_crs = transformer(grid.crs, crs).transform
@@ -196,7 +195,7 @@ def _approximated(grid: Grid, crs: Crs, count: int, max_error: float) -> Lattice
     if np.abs(weights.T @ at_nodes @ weights - between).max() > max_error:
         return None
     nodes = _nodes(count)
-    return Lattice(nodes * grid.width, nodes * grid.height, at_nodes[0], at_nodes[1])
+    return NodeLattice(nodes * grid.width, nodes * grid.height, at_nodes[0], at_nodes[1])
 
 
 @lru_cache(maxsize=len(NODE_COUNTS))

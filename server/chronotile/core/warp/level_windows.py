@@ -8,23 +8,26 @@ from typing import NamedTuple
 import numpy as np
 
 from chronotile.core.model.collection import Resampling
-from chronotile.core.model.grid import Grid, NativeGrid, Window
-from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import AnyArray, BoolArray, FloatArray, Int32Array
-from chronotile.core.warp.approximation import Exact, Lattice, Located
+from chronotile.core.warp.approximation import Exact, NodeLattice, PixelLocations
 
 
-class Reach(NamedTuple):
+class CellRange(NamedTuple):
     """The least and greatest of coordinates along one axis."""
 
     least: float
     most: float
 
 
-def coordinates_on(located: Located, grid: Grid, level: NativeGrid) -> Callable[[slice], tuple[FloatArray, FloatArray]]:
+def coordinates_on(
+    located: PixelLocations, grid: Grid, level: NativeGrid
+) -> Callable[[slice], tuple[FloatArray, FloatArray]]:
     """Return what finds columns and rows of a level at the pixel centres of some rows; -1 where there are none."""
-    if isinstance(located, Lattice):
-        return located.on_pixels(grid, level).at  # which are finite
+    if isinstance(located, NodeLattice):
+        return located.coordinates_on_pixels(grid, level).at  # which are finite
 
     def at(some: slice) -> tuple[FloatArray, FloatArray]:
         if isinstance(located, Exact):
@@ -68,7 +71,7 @@ class Winding:
         return turned
 
 
-def must_wind(level: NativeGrid, reach: Reach, resampling: Resampling) -> bool:
+def must_wind(level: NativeGrid, reach: CellRange, resampling: Resampling) -> bool:
     """Return whether columns that reach so far have to be turned.
 
     Bilinear takes cells from beyond the seam for coordinates that are nearer to it than half a cell.
@@ -89,13 +92,13 @@ def winding_about(level: NativeGrid, middle: float) -> Winding:
 
 def wound(columns: FloatArray, level: NativeGrid, resampling: Resampling) -> tuple[FloatArray, bool]:
     """Columns of a level, turned to where its cells are; and whether it has a seam there."""
-    if level.wrap_columns is None or not must_wind(level, Reach(columns.min(), columns.max()), resampling):
+    if level.wrap_columns is None or not must_wind(level, CellRange(columns.min(), columns.max()), resampling):
         return columns, False
     winding = winding_about(level, columns[columns.shape[0] // 2, columns.shape[1] // 2])
     return winding.turn(columns), winding.is_circular
 
 
-def is_inside(rows: Reach, columns: Reach, level: NativeGrid, *, is_circular: bool) -> bool:
+def is_inside(rows: CellRange, columns: CellRange, level: NativeGrid, *, is_circular: bool) -> bool:
     """Whether the level has a cell everywhere."""
     are_rows_inside = rows.least >= 0 and rows.most < level.height
     return bool(are_rows_inside and (is_circular or (columns.least >= 0 and columns.most < level.width)))
@@ -109,13 +112,13 @@ def where_inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, is_ci
     return np.broadcast_to(inside, np.broadcast_shapes(rows.shape, columns.shape))
 
 
-def reach_of(coordinates: FloatArray, inside: BoolArray) -> Reach:
+def reach_of(coordinates: FloatArray, inside: BoolArray) -> CellRange:
     """How far the coordinates reach that lie inside."""
     used = np.broadcast_to(coordinates, inside.shape)[inside]
-    return Reach(used.min(), used.max())
+    return CellRange(used.min(), used.max())
 
 
-def span_of(reach: Reach, margin: int, size: int | None) -> tuple[int, int]:
+def span_of(reach: CellRange, margin: int, size: int | None) -> tuple[int, int]:
     """First cell and one past the last that coordinates fall into, widened by `margin`, within `size` if given."""
     start, stop = math.floor(reach.least) - margin, math.floor(reach.most) + 1 + margin
     return (start, stop) if size is None else (max(0, start), min(size, stop))
@@ -130,7 +133,7 @@ WHOLE: Slices = np.s_[:, :]
 class Nearest:
     """Takes the cell under each pixel's centre."""
 
-    cells: "Cells"
+    cells: "CellIndexes"
 
     @property
     def nbytes(self) -> int:
@@ -139,16 +142,16 @@ class Nearest:
 
     def take(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Pixels:  # noqa: ARG002 -- bilinear has to know
         """Return (y, x) pixels out of a window; some rows and columns of them."""
-        return self.cells.of_pixels(pixels, only)
+        return self.cells.take_pixels(pixels, only)
 
 
 @dataclass(frozen=True, slots=True)
 class Bilinear:
     """Takes the mean of the four cells nearest to each pixel's centre, weighted by distance."""
 
-    cells: "Cells"
+    cells: "CellIndexes"
     """Under the centres."""
-    neighbours: "tuple[tuple[Cells, FloatArray], ...]"
+    neighbours: "tuple[tuple[CellIndexes, FloatArray], ...]"
     """The four, each with its weights, which broadcast to (y, x)."""
 
     @property
@@ -161,14 +164,14 @@ class Bilinear:
 
         A pixel whose own cell is no value stays what that cell is, so that clouds and gaps keep their edges.
         """
-        own = self.cells.of_pixels(pixels)
+        own = self.cells.take_pixels(pixels)
         known = encoding.valid(pixels.numbers)
         if pixels.valid is not None:
             known &= pixels.valid
         total, weight = np.zeros(own.numbers.shape), np.zeros(own.numbers.shape)
         for cells, weights in self.neighbours:
-            share = weights * cells.of(known)
-            total += share * np.where(share > 0, cells.of(pixels.numbers), 0)
+            share = weights * cells.take(known)
+            total += share * np.where(share > 0, cells.take(pixels.numbers), 0)
             weight += share
         is_value = encoding.valid(own.numbers) & (weight > 0)
         mean = np.divide(total, weight, out=np.zeros(total.shape), where=is_value)
@@ -178,7 +181,7 @@ class Bilinear:
         return Pixels(numbers[only], None if own.valid is None else own.valid[only])
 
 
-class Cells:
+class CellIndexes:
     """Cells (y, x) of a window; rows and columns that vary along one axis only are taken one by one."""
 
     def __init__(self, rows: Int32Array, columns: Int32Array, width: int) -> None:
@@ -190,7 +193,7 @@ class Cells:
         """Bytes of the indexes."""
         return sum(part.nbytes for part in self._cells) if isinstance(self._cells, tuple) else self._cells.nbytes
 
-    def of(self, window: AnyArray, only: Slices = WHOLE) -> AnyArray:
+    def take(self, window: AnyArray, only: Slices = WHOLE) -> AnyArray:
         """Return a window's values (y, x) in some rows and columns of these cells."""
         if isinstance(self._cells, tuple):
             (rows, columns), (down, across) = self._cells, only
@@ -199,13 +202,13 @@ class Cells:
             taken = window.take(self._cells[only])
         return taken
 
-    def of_pixels(self, pixels: Pixels, only: Slices = WHOLE) -> Pixels:
+    def take_pixels(self, pixels: Pixels, only: Slices = WHOLE) -> Pixels:
         """Return a window's numbers and mask (y, x) in some rows and columns of these cells."""
-        return Pixels(self.of(pixels.numbers, only), None if pixels.valid is None else self.of(pixels.valid, only))
+        return Pixels(self.take(pixels.numbers, only), None if pixels.valid is None else self.take(pixels.valid, only))
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class WindowAxis:
     """Fractional cells along one axis of a window, and how many cells the window has there."""
 
     coordinates: FloatArray
@@ -231,15 +234,15 @@ class Axis:
         yield about.cells(first + 1), share
 
 
-def nearest(down: Axis, across: Axis) -> Nearest:
+def nearest(down: WindowAxis, across: WindowAxis) -> Nearest:
     """Return the cells that coordinates (y, x) fall into."""
-    return Nearest(Cells(down.cells(down.coordinates), across.cells(across.coordinates), across.size))
+    return Nearest(CellIndexes(down.cells(down.coordinates), across.cells(across.coordinates), across.size))
 
 
-def bilinear(down: Axis, across: Axis) -> Bilinear:
+def bilinear(down: WindowAxis, across: WindowAxis) -> Bilinear:
     """Return the four cells whose centres are nearest to coordinates (y, x), and their weights."""
     neighbours = tuple(
-        (Cells(rows, columns, across.size), row_weight * column_weight)
+        (CellIndexes(rows, columns, across.size), row_weight * column_weight)
         for rows, row_weight in down.neighbours()
         for columns, column_weight in across.neighbours()
     )
@@ -271,16 +274,16 @@ class LevelWindows:
     is_certain: bool
     """Whether all coordinates lie in the windows."""
 
-    def axes(self, rows: FloatArray, columns: FloatArray) -> tuple[Axis, Axis]:
+    def axes(self, rows: FloatArray, columns: FloatArray) -> tuple[WindowAxis, WindowAxis]:
         """Return rows and columns, already counted from the first, among those that are read."""
         return (
-            Axis(_thinned(rows, self.step), self.height, self.is_certain),
-            Axis(_thinned(columns, self.step), self.width, self.is_certain),
+            WindowAxis(_scale_to_step(rows, self.step), self.height, self.is_certain),
+            WindowAxis(_scale_to_step(columns, self.step), self.width, self.is_certain),
         )
 
 
 def level_windows(
-    rows: Reach, columns: Reach, level: NativeGrid, *, resampling: Resampling, is_circular: bool, has_gaps: bool
+    rows: CellRange, columns: CellRange, level: NativeGrid, *, resampling: Resampling, is_circular: bool, has_gaps: bool
 ) -> LevelWindows:
     """Return what is read of a level.
 
@@ -324,6 +327,6 @@ def parts_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[
         start += math.ceil((part_stop - start) / step) * step
 
 
-def _thinned(coordinates: FloatArray, step: int) -> FloatArray:
+def _scale_to_step(coordinates: FloatArray, step: int) -> FloatArray:
     # Coordinates among every `step`-th cell, such that the middle of a cell that is read is the middle of a cell.
     return coordinates if step == 1 else (coordinates - 0.5) / step + 0.5

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chronotile.core.model.crs import transformer
 from chronotile.core.model.cube import CellPlaces
-from chronotile.core.model.grid import Grid, NativeGrid, Window
+from chronotile.core.model.space.crs import transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import FloatArray, Int32Array
-from chronotile.core.warp.level_windows import Reach, parts_of, span_of
+from chronotile.core.warp.level_windows import CellRange, parts_of, span_of
 from chronotile.core.warp.plan import UnwarpedPlan
 
 MAX_ERROR_CELLS = 1e-5
@@ -60,7 +60,7 @@ def plan_cells(native: NativeGrid, grid: Grid) -> CellPlan | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Located:
+class _CellPolynomials:
     """Polynomials of native columns and rows, not yet counted from a window."""
 
     columns: FloatArray
@@ -68,7 +68,7 @@ class _Located:
     error: float
 
 
-def _polynomials(native: NativeGrid, grid: Grid, count: int) -> _Located | None:
+def _polynomials(native: NativeGrid, grid: Grid, count: int) -> _CellPolynomials | None:
     """Polynomials through `count` by `count` Chebyshev nodes; `None` where the source's CRS does not reach."""
     nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
     columns, rows = _cells_at(native, grid, np.concatenate([nodes, CHECKS]))
@@ -81,7 +81,7 @@ def _polynomials(native: NativeGrid, grid: Grid, count: int) -> _Located | None:
         np.abs(at_checks @ part @ at_checks.T - exact[count:, count:]).max()
         for part, exact in zip(terms, (columns, rows), strict=True)
     ]
-    return _Located(terms[0], terms[1], float(max(errors)))
+    return _CellPolynomials(terms[0], terms[1], float(max(errors)))
 
 
 def _cells_at(native: NativeGrid, grid: Grid, places: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -103,11 +103,11 @@ def _turn(middle: float, native: NativeGrid) -> float:
     return -period * math.floor((middle - least) / period)
 
 
-def _plan(native: NativeGrid, grid: Grid, located: _Located) -> CellPlan | None:
+def _plan(native: NativeGrid, grid: Grid, located: _CellPolynomials) -> CellPlan | None:
     """The windows of the cells, and the polynomials counted from their first column and row."""
     edges = np.polynomial.chebyshev.chebvander(EDGE_POINTS, len(located.columns) - 1)
-    row_start, row_stop = _reached(edges @ located.rows @ edges.T, native.height)
-    column_start, column_stop = _reached(
+    row_start, row_stop = _span_of_cells(edges @ located.rows @ edges.T, native.height)
+    column_start, column_stop = _span_of_cells(
         edges @ located.columns @ edges.T, None if native.is_circular else native.width
     )
     height, width = row_stop - row_start, column_stop - column_start
@@ -125,8 +125,8 @@ def _plan(native: NativeGrid, grid: Grid, located: _Located) -> CellPlan | None:
     )
 
 
-def _reached(coordinates: FloatArray, size: int | None) -> tuple[int, int]:
-    return span_of(Reach(coordinates.min(), coordinates.max()), MARGIN_CELLS, size)
+def _span_of_cells(coordinates: FloatArray, size: int | None) -> tuple[int, int]:
+    return span_of(CellRange(coordinates.min(), coordinates.max()), MARGIN_CELLS, size)
 
 
 def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape: tuple[int, int]) -> Int32Array:

@@ -8,18 +8,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chronotile.core.model.collection import Resampling, VariableInfo
-from chronotile.core.model.crs import Crs, transformer
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
-from chronotile.core.model.raster import Encoding, Pixels, Raster
+from chronotile.core.model.collection import Resampling
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels, Raster
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.crs import Crs, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int32Array
-from chronotile.core.warp.approximation import ALL, Lattice, Located, NearCells, locate
+from chronotile.core.warp.approximation import ALL, NearCells, NodeLattice, PixelLocations, locate
 from chronotile.core.warp.level_windows import (
     WHOLE,
     Bilinear,
-    Cells,
+    CellIndexes,
+    CellRange,
     Nearest,
-    Reach,
     Slices,
     bilinear,
     coordinates_on,
@@ -51,7 +54,7 @@ MAX_JUMP = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TargetPart:
     """The rectangle of the requested grid that may hold data, and where it begins."""
 
     row: int
@@ -71,7 +74,7 @@ class WindowSource(Protocol):
         """Return (y, x) pixels of a window of a level; of every `step`-th row and column where `step` exceeds 1."""
 
 
-class Windows(Protocol):
+class WindowSet(Protocol):
     """What a plan reads."""
 
     @property
@@ -124,14 +127,14 @@ class WarpPlan(WindowPlan):
     """How to bring one level of a variable onto a grid: the same for every time of the variable."""
 
     grid: Grid
-    place: Place
+    place: TargetPart
     inside: BoolArray | None
     """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
     gather: Nearest | Bilinear
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return what was read, on the grid."""
-        return self._placed(self.warp_place(pixels, encoding))
+        return self._fill_grid(self.warp_place(pixels, encoding))
 
     def warp_place(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Raster:
         """Return what was read, on the place: what is absent becomes nodata where there is such a number.
@@ -154,7 +157,7 @@ class WarpPlan(WindowPlan):
         """Bytes that the plan holds on to, about."""
         return OVERHEAD_BYTES + self.gather.nbytes + (0 if self.inside is None else self.inside.size)
 
-    def _placed(self, part: Raster) -> Raster:
+    def _fill_grid(self, part: Raster) -> Raster:
         """The place's pixels on the whole grid."""
         shape = self.grid.height, self.grid.width
         if part.numbers.shape == shape:
@@ -188,14 +191,14 @@ def plan_warp(
     level = level_for(levels, place.grid) if level is None else level
     chosen = levels[level]
     located = locate(place.grid, chosen.crs, chosen.resolution)
-    if resampling == "nearest" and isinstance(located, Lattice) and chosen.wrap_columns is None:
-        near = _near_plan(located, grid, place, level=level, chosen=chosen)
+    if resampling == "nearest" and isinstance(located, NodeLattice) and chosen.wrap_columns is None:
+        near = _plan_nearby(located, grid, place, level=level, chosen=chosen)
         part = near or _plan_of_part(located, grid, place, level=level, chosen=chosen)
         if part is None or part.step == 1:
             return part
     columns, rows = coordinates_on(located, place.grid, chosen)(ALL)
     columns, is_circular = wound(columns, chosen, resampling)
-    reached = Reach(rows.min(), rows.max()), Reach(columns.min(), columns.max())
+    reached = CellRange(rows.min(), rows.max()), CellRange(columns.min(), columns.max())
     inside = (
         None
         if is_inside(*reached, chosen, is_circular=is_circular)
@@ -223,14 +226,16 @@ def plan_warp(
     )
 
 
-def _near_plan(located: Located, grid: Grid, place: Place, *, level: int, chosen: NativeGrid) -> WarpPlan | None:
+def _plan_nearby(
+    located: PixelLocations, grid: Grid, place: TargetPart, *, level: int, chosen: NativeGrid
+) -> WarpPlan | None:
     """The plan, in half the time, of a grid that lies inside a level and reaches few cells of it; `None` of others."""
-    near = near_cells(located, place.grid, chosen)
+    near = find_nearby_cells(located, place.grid, chosen)
     if near is None:
         return None
     columns, rows = (each.astype(np.int32) for each in near.pixels.at(ALL))
     top, left = int(rows.min()), int(columns.min())
-    window = near_window(near, (top, int(rows.max())), (left, int(columns.max())), chosen)
+    window = nearby_window(near, (top, int(rows.max())), (left, int(columns.max())), chosen)
     if window is None:
         return None
     rows -= top
@@ -242,11 +247,13 @@ def _near_plan(located: Located, grid: Grid, place: Place, *, level: int, chosen
         windows=(window,),
         step=1,
         inside=None,
-        gather=Nearest(Cells(rows, columns, window.width)),
+        gather=Nearest(CellIndexes(rows, columns, window.width)),
     )
 
 
-def _plan_of_part(located: Lattice, grid: Grid, place: Place, *, level: int, chosen: NativeGrid) -> WarpPlan | None:
+def _plan_of_part(
+    located: NodeLattice, grid: Grid, place: TargetPart, *, level: int, chosen: NativeGrid
+) -> WarpPlan | None:
     """The plan for the rectangle of a place in which a level has cells; `None` where it has none.
 
     Where every n-th cell is read, it is of no use.
@@ -257,7 +264,8 @@ def _plan_of_part(located: Lattice, grid: Grid, place: Place, *, level: int, cho
         return None
     with np.errstate(invalid="ignore"):  # numbers that are too large for integers become some outside
         columns, rows = (
-            np.floor(each, out=each).astype(np.int32) for each in located.on_pixels(place.grid, chosen).at(*at)
+            np.floor(each, out=each).astype(np.int32)
+            for each in located.coordinates_on_pixels(place.grid, chosen).at(*at)
         )
     # As unsigned numbers negative ones are larger than any cell.
     inside = (rows.view(np.uint32) < chosen.height) & (columns.view(np.uint32) < chosen.width)
@@ -274,12 +282,12 @@ def _plan_of_part(located: Lattice, grid: Grid, place: Place, *, level: int, cho
         np.copyto(cells, 0, where=outside)
     return WarpPlan(
         grid=grid,
-        place=_part_of(place, _shifted(own, at)),
+        place=_part_of(place, _shift_slices(own, at)),
         level=level,
         windows=found.windows,
         step=found.step,
         inside=inside[own] if has_gaps else None,
-        gather=Nearest(Cells(rows, columns, found.width)),
+        gather=Nearest(CellIndexes(rows, columns, found.width)),
     )
 
 
@@ -291,7 +299,7 @@ def _bounds_of(inside: BoolArray) -> Slices | None:
     return np.s_[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
 
 
-def _shifted(own: Slices, outer: Slices) -> Slices:
+def _shift_slices(own: Slices, outer: Slices) -> Slices:
     """Rows and columns that are counted from the first of others, counted as these are."""
     rows, columns = (
         slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(outer, own, strict=True)
@@ -299,13 +307,13 @@ def _shifted(own: Slices, outer: Slices) -> Slices:
     return rows, columns
 
 
-def _reach_without(cells: Int32Array, outside: BoolArray) -> Reach:
+def _reach_without(cells: Int32Array, outside: BoolArray) -> CellRange:
     # How far cells reach but those that are outside, which become -1: as an unsigned number that is the largest.
     np.copyto(cells, -1, where=outside)
-    return Reach(int(cells.view(np.uint32).min()), int(cells.max()))
+    return CellRange(int(cells.view(np.uint32).min()), int(cells.max()))
 
 
-def _part_of(place: Place, at: Slices) -> Place:
+def _part_of(place: TargetPart, at: Slices) -> TargetPart:
     """Some rows and columns of a place."""
     rows, columns = at
     grid = place.grid
@@ -313,17 +321,17 @@ def _part_of(place: Place, at: Slices) -> Place:
     ys = grid.y_of(np.array([rows.stop, rows.start], dtype=float)).tolist()
     part = BBox(xs[0], ys[0], xs[1], ys[1])
     own = Grid(crs=grid.crs, bbox=part, width=columns.stop - columns.start, height=rows.stop - rows.start)
-    return Place(place.row + rows.start, place.column + columns.start, own)
+    return TargetPart(place.row + rows.start, place.column + columns.start, own)
 
 
-def near_cells(located: Located, grid: Grid, level: NativeGrid) -> NearCells | None:
+def find_nearby_cells(located: PixelLocations, grid: Grid, level: NativeGrid) -> NearCells | None:
     """Return cells of a level whose columns do not wrap, counted from a nearby one; `None` if they lie far apart."""
-    if not isinstance(located, Lattice) or level.wrap_columns is not None:
+    if not isinstance(located, NodeLattice) or level.wrap_columns is not None:
         return None
-    return located.near_pixels(grid, level)
+    return located.find_nearby_pixels(grid, level)
 
 
-def near_window(near: NearCells, rows: tuple[int, int], columns: tuple[int, int], level: NativeGrid) -> Window | None:
+def nearby_window(near: NearCells, rows: tuple[int, int], columns: tuple[int, int], level: NativeGrid) -> Window | None:
     """Return the window from the first to the last of rows and columns; `None` where it is not inside the level."""
     if min(rows[0], columns[0]) < 1:  # truncation may not have been the floor
         return None
@@ -351,9 +359,9 @@ def _resolutions(levels: tuple[NativeGrid, ...]) -> tuple[float, ...]:
     return tuple(level.resolution for level in levels)
 
 
-def place_of(grid: Grid, native: NativeGrid) -> Place | None:
+def place_of(grid: Grid, native: NativeGrid) -> TargetPart | None:
     """Where on `grid` the source may be; the whole grid where its box is not known or covers half of it."""
-    whole = Place(0, 0, grid)
+    whole = TargetPart(0, 0, grid)
     box = _box_of(native, grid.crs)
     if box is None or _leaves_the_world(grid):
         return whole

@@ -6,16 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.core.model.collection import Resampling, VariableInfo
-from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
-from chronotile.core.model.raster import Encoding, Pixels, Raster
+from chronotile.core.model.collection import Resampling
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels, Raster
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import BoolArray, FloatArray
-from chronotile.core.warp.approximation import Located, locate
+from chronotile.core.warp.approximation import PixelLocations, locate
 from chronotile.core.warp.level_windows import (
     Bilinear,
-    Cells,
+    CellIndexes,
+    CellRange,
     Nearest,
-    Reach,
     Winding,
     bilinear,
     coordinates_on,
@@ -28,13 +31,13 @@ from chronotile.core.warp.level_windows import (
     winding_about,
 )
 from chronotile.core.warp.plan import (
-    Place,
+    TargetPart,
     WarpPlan,
     WindowPlan,
-    Windows,
+    WindowSet,
+    find_nearby_cells,
     level_for,
-    near_cells,
-    near_window,
+    nearby_window,
     place_of,
 )
 
@@ -46,7 +49,7 @@ STRIP_PIXELS = 1 << 17
 OPERANDS_BYTES = 12
 """Of each cell of what a formula is made of: about three variables of up to 32 bits."""
 
-Range = tuple[int, int]
+IndexRange = tuple[int, int]
 """First and last."""
 
 Finder = Callable[[slice], tuple[FloatArray, FloatArray]]
@@ -68,7 +71,7 @@ class StripPlan(WindowPlan):
     """
 
     grid: Grid
-    place: Place
+    place: TargetPart
     gathering: Callable[[slice], Gathering]
     """Of some rows of the place."""
 
@@ -94,7 +97,7 @@ class StripPlan(WindowPlan):
             inside = np.ones((own.stop - own.start, place.grid.width), dtype=bool)
         return WarpPlan(
             grid=rows_of(self.grid, rows),
-            place=Place(max(0, place.row - rows.start), place.column, rows_of(place.grid, own)),
+            place=TargetPart(max(0, place.row - rows.start), place.column, rows_of(place.grid, own)),
             level=self.level,
             windows=self.windows,
             step=self.step,
@@ -103,14 +106,14 @@ class StripPlan(WindowPlan):
         )
 
 
-def window_bytes(plan: Windows, variable: VariableInfo) -> int:
+def window_bytes(plan: WindowSet, variable: VariableInfo) -> int:
     """Return how many bytes the native pixels of a plan take at one time, with a mask and the operands of a formula."""
     return cells_of(plan) * (
         np.dtype(variable.encoding.dtype).itemsize + 1 + (OPERANDS_BYTES if variable.is_derived else 0)
     )
 
 
-def cells_of(plan: Windows) -> int:
+def cells_of(plan: WindowSet) -> int:
     """Return how many cells a plan reads at one time."""
     return sum(-(-each.height // plan.step) * -(-each.width // plan.step) for each in plan.windows)
 
@@ -141,14 +144,14 @@ def plan_strips(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resam
     chosen = levels[level]
     located = locate(place.grid, chosen.crs, chosen.resolution)
     strips = tuple(own for rows in strips_of(grid) if (own := _rows_in(place, rows)).start < own.stop)
-    found = _near(located, place, chosen, strips) if resampling == "nearest" else None
+    found = _find_nearby(located, place, chosen, strips) if resampling == "nearest" else None
     found = found or _cells(located, place, chosen, resampling, strips=strips)
     if found is None:
         return None
     return StripPlan(grid=grid, place=place, level=level, **found._asdict())
 
 
-def _rows_in(place: Place, rows: slice) -> slice:
+def _rows_in(place: TargetPart, rows: slice) -> slice:
     # Which rows of a place some rows of its grid have.
     top, bottom = (min(max(row - place.row, 0), place.grid.height) for row in (rows.start, rows.stop))
     return slice(top, bottom)
@@ -158,20 +161,20 @@ Strips = Sequence[slice]
 """Rows of a place, as they are warped: products of other rows may differ in their last bits, and so in their cells."""
 
 
-class _Found(NamedTuple):
+class _StripWindows(NamedTuple):
     windows: tuple[Window, ...]
     step: int
     gathering: Callable[[slice], Gathering]
 
 
-def _near(located: Located, place: Place, level: NativeGrid, strips: Strips) -> _Found | None:
+def _find_nearby(located: PixelLocations, place: TargetPart, level: NativeGrid, strips: Strips) -> _StripWindows | None:
     """The plan for a level that has a nearby cell for every pixel; `None` for others."""
-    near = near_cells(located, place.grid, level)
+    near = find_nearby_cells(located, place.grid, level)
     if near is None:
         return None
     columns, rows = zip(*(map(_first_and_last, near.pixels.at(some)) for some in strips), strict=True)
-    reached_rows, reached_columns = _of_all(rows), _of_all(columns)
-    window = near_window(near, reached_rows, reached_columns, level)
+    reached_rows, reached_columns = _union(rows), _union(columns)
+    window = nearby_window(near, reached_rows, reached_columns, level)
     if window is None:
         return None
 
@@ -179,22 +182,22 @@ def _near(located: Located, place: Place, level: NativeGrid, strips: Strips) -> 
         columns, rows = (each.astype(np.int32) for each in near.pixels.at(some))
         rows -= reached_rows[0]
         columns -= reached_columns[0]
-        return Gathering(None, Nearest(Cells(rows, columns, window.width)))
+        return Gathering(None, Nearest(CellIndexes(rows, columns, window.width)))
 
-    return _Found((window,), 1, gathering)
+    return _StripWindows((window,), 1, gathering)
 
 
-def _first_and_last(coordinates: FloatArray) -> Range:
+def _first_and_last(coordinates: FloatArray) -> IndexRange:
     return int(coordinates.min()), int(coordinates.max())
 
 
-def _of_all(ranges: Sequence[Range]) -> Range:
+def _union(ranges: Sequence[IndexRange]) -> IndexRange:
     return min(first for first, _ in ranges), max(last for _, last in ranges)
 
 
 def _cells(
-    located: Located, place: Place, level: NativeGrid, resampling: Resampling, *, strips: Strips
-) -> _Found | None:
+    located: PixelLocations, place: TargetPart, level: NativeGrid, resampling: Resampling, *, strips: Strips
+) -> _StripWindows | None:
     """The plan for any level; `None` if it has no cell in the place."""
     at = coordinates_on(located, place.grid, level)
     winding, reached = _winding_and_reached(at, place.grid, level, resampling, strips=strips)
@@ -214,14 +217,14 @@ def _cells(
             columns = columns % level.width
         return Gathering(inside, gather(*found.axes(rows - found.row, columns - found.column)))
 
-    return _Found(found.windows, found.step, gathering)
+    return _StripWindows(found.windows, found.step, gathering)
 
 
 class _Reached(NamedTuple):
     """How far rows and columns reach that the level has, and whether it lacks any."""
 
-    rows: Reach
-    columns: Reach
+    rows: CellRange
+    columns: CellRange
     has_gaps: bool
 
 
@@ -239,9 +242,9 @@ def _winding_and_reached(
         columns, rows = at(some)
         has_to = has_to or must_wind(level, _range_of(columns), resampling)
         if not has_to:
-            as_they_are.append(_reached(columns, rows, level, is_circular=False))
+            as_they_are.append(_find_reach(columns, rows, level, is_circular=False))
         if may_wind:
-            turned.append(_reached(winding.turn(columns), rows, level, is_circular=winding.is_circular))
+            turned.append(_find_reach(winding.turn(columns), rows, level, is_circular=winding.is_circular))
     return (winding, _all_reached(turned)) if has_to else (Winding(), _all_reached(as_they_are))
 
 
@@ -251,7 +254,7 @@ def _middle(at: Finder, grid: Grid) -> float:
     return float(columns[0, columns.shape[1] // 2])
 
 
-def _reached(columns: FloatArray, rows: FloatArray, level: NativeGrid, *, is_circular: bool) -> _Reached | None:
+def _find_reach(columns: FloatArray, rows: FloatArray, level: NativeGrid, *, is_circular: bool) -> _Reached | None:
     """What some rows of a grid reach; `None` where the level has none of it."""
     reach = _range_of(rows), _range_of(columns)
     if is_inside(*reach, level, is_circular=is_circular):
@@ -271,10 +274,10 @@ def _all_reached(parts: Sequence[_Reached | None]) -> _Reached | None:
     )
 
 
-def _range_of(coordinates: FloatArray) -> Reach:
-    return Reach(float(coordinates.min()), float(coordinates.max()))
+def _range_of(coordinates: FloatArray) -> CellRange:
+    return CellRange(float(coordinates.min()), float(coordinates.max()))
 
 
-def _outermost(reaches: Iterable[Reach]) -> Reach:
+def _outermost(reaches: Iterable[CellRange]) -> CellRange:
     least, most = zip(*reaches, strict=True)
-    return Reach(min(least), max(most))
+    return CellRange(min(least), max(most))

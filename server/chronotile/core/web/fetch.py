@@ -310,7 +310,7 @@ def _checked_connection(
     host, port = address
     found = _addresses(host, port, deadline)
     failure = OSError(f"{host} has no address")
-    for each in found if hosts is None else hosts.permitted(host, found):
+    for each in found if hosts is None else hosts.permitted_addresses(host, found):
         try:
             return socket.create_connection((each, port), min(silence_s, deadline.left_s()), *more)
         except OSError as error:

@@ -60,7 +60,7 @@ class InnerHosts:
         with self._lock:
             self._addresses |= {host for host in hosts if _address(host) is not None}
 
-    def permitted(self, host: str, addresses: Sequence[str]) -> list[str]:
+    def permitted_addresses(self, host: str, addresses: Sequence[str]) -> list[str]:
         """Return those of the addresses of a host that may be connected to.
 
         Raises:
@@ -89,7 +89,7 @@ class InnerHosts:
             return False
         if text in self._addresses or str(address) in self._addresses or text == host:
             return True
-        embedded = _embedded(address)
+        embedded = _embedded_ipv4(address)
         if _is_never(address) or _is_never(embedded):
             return False
         if address.is_global and embedded.is_global:
@@ -134,7 +134,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that one of IPv6 leads to, else the same."""
     if isinstance(address, IPv4Address):
         return address

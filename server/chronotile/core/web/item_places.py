@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from chronotile.core.errors import MAX_SHOWN, AddressRefused, ConfigurationError
 from chronotile.core.web.inner_hosts import inner_hosts
-from chronotile.core.web.places import Outside, Places, is_local, path_of, quoted_path, remote_place
+from chronotile.core.web.places import AllowedPlaces, Outside, is_local, path_of, quoted_path, remote_place
 
 SETTING = "CHRONOTILE_SOURCE_PREFIXES"
 _WEB = ("http://", "https://")
@@ -49,13 +49,13 @@ class ItemPlaces:
         ConfigurationError: The source is neither a path nor a plain URL.
     """
 
-    def __init__(self, href: str, prefixes: Places) -> None:
+    def __init__(self, href: str, prefixes: AllowedPlaces) -> None:
         self._is_here = is_local(href)
         try:
             own = _own_folder(href) if self._is_here else _own_server(href)
         except ValueError as error:
             raise ConfigurationError([f"href {href[:MAX_SHOWN]!r} is not a path or URL: {error}"]) from error
-        self._own = Places([own], setting="href")
+        self._own = AllowedPlaces([own], setting="href")
         self._prefixes = prefixes
         inner_hosts.allow_addresses(each.host for each in prefixes.remotes)
 
@@ -118,7 +118,7 @@ class FoldersOnce:
         Raises:
             AddressRefused: It is not allowed.
         """
-        folder, name = _parted(address)
+        folder, name = _split_address(address)
         if not folder or len(address) > MOST_ADDRESS:
             return self._allowed(address)
         if self._clock() > self._until_s or len(self._known) >= MOST_FOLDERS:
@@ -129,7 +129,7 @@ class FoldersOnce:
         """What is called so in a folder, as it is opened; empty of a link, and where the folder is not allowed."""
         known = self._known.get(folder)
         if known is None:
-            around, own = _parted(folder)
+            around, own = _split_address(folder)
             known = self._in_folder(around, own) if around else ""
             if not known:
                 with suppress(AddressRefused):  # as of a file: a folder alone may be that of the whole source
@@ -141,7 +141,7 @@ class FoldersOnce:
         return "" if is_link or not known else address
 
 
-def _parted(address: str) -> tuple[str, str]:
+def _split_address(address: str) -> tuple[str, str]:
     """The folder and the name of an address that has nothing with a meaning of its own; empty of another one."""
     folder, _slash, name = address.rpartition("/")
     is_plain = "?" not in folder and not folder.endswith("/") and PLAIN_NAME.fullmatch(name)
@@ -149,7 +149,7 @@ def _parted(address: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=256)
-def item_places(href: str, prefixes: Places) -> ItemPlaces:
+def item_places(href: str, prefixes: AllowedPlaces) -> ItemPlaces:
     """Return where files of the items of a source may lie, made once.
 
     Raises:

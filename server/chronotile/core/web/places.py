@@ -102,7 +102,7 @@ class Outside(ValueError):
     """An address is a plain one, and lies below none of the places."""
 
 
-class Places:
+class AllowedPlaces:
     """Folders of this machine, and places of the web and of S3; false if there are none.
 
     Args:
@@ -192,13 +192,13 @@ class Places:
         return f"{'absolute paths, and ' if 'file' in self._schemes else ''}{urls} URLs"
 
 
-def web_places(prefixes: Iterable[str] = (), *, setting: str = "") -> Places:
+def web_places(prefixes: Iterable[str] = (), *, setting: str = "") -> AllowedPlaces:
     """Return places of the web alone.
 
     Raises:
         ConfigurationError: With all prefixes that are none.
     """
-    return Places(prefixes, setting=setting, schemes=WEB)
+    return AllowedPlaces(prefixes, setting=setting, schemes=WEB)
 
 
 def is_local(text: str) -> bool:

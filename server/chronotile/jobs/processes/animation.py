@@ -6,23 +6,18 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
+from chronotile.core.cancellation import require_active
 from chronotile.core.errors import require_at_most
-from chronotile.core.model.animation import (
-    ANIMATION_LABELS,
-    DEFAULT_FPS,
-    LEAST_FPS,
-    LEAST_SIDE_PX,
-    MOST_FPS,
-    AnimationRequest,
-    grid_of_picture,
-)
-from chronotile.core.model.crs import CRS84
+from chronotile.core.model.animation import ANIMATION_LABELS, DEFAULT_FPS, LEAST_FPS, MOST_FPS, AnimationRequest
 from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.job import Result
-from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture
-from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest, require_active
-from chronotile.core.model.time.instants import TimeSelection
-from chronotile.core.model.time.parser import parse_time, requested_period
+from chronotile.core.model.picture import IndexPicture, Picture, RgbaPicture
+from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.picture_grid import LEAST_SIDE_PX, grid_of_picture
+from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.period_parser import requested_period
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (
     BBOX,

@@ -8,14 +8,14 @@ import numpy as np
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.formats import GEOTIFF_TYPE
-from chronotile.core.model.grid import Window
 from chronotile.core.model.job import Result
 from chronotile.core.model.raster import Raster
 from chronotile.core.model.request import PIXEL_REDUCERS, PictureReducer
 from chronotile.core.model.series.directions import require_directional
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Json, NumberArray
-from chronotile.core.stats.over_time import over_time
+from chronotile.core.stats.over_time import reduce_over_time
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, choice, optional
 from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, ZIP_TYPE, Cube, cube_of, format_of, variable_of
@@ -119,7 +119,7 @@ def _window_of(maps: Coverage, window: Window) -> NumberArray:
 def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> NumberArray:
     """(y, x), as `_band` says they are written."""
     if reducer == "median":  # which needs all values of a cell at once
-        return _written(over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
+        return _written(reduce_over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
     return np.concatenate([_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs])
 
 
@@ -127,7 +127,7 @@ def _reduced_rows(coverage: Coverage, rows: range, reducer: PictureReducer, work
     is_newest_first = reducer != "earliest"
     runs = read_runs(coverage, rows, work, newest_first=is_newest_first)
     rasters = (each for run in runs for each in _rasters(run[::-1] if is_newest_first else run, coverage))
-    return _written(over_time(rasters, reducer), reducer)
+    return _written(reduce_over_time(rasters, reducer), reducer)
 
 
 def _rasters(numbers: NumberArray, coverage: Coverage) -> Iterator[Raster]:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from chronotile.core.errors import ClientGone
-from chronotile.core.model.crs import CRS84_URI
 from chronotile.core.model.job import Result
+from chronotile.core.model.space.crs import CRS84_URI
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, optional
 from chronotile.pipeline.services import Services

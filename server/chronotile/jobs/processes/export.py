@@ -6,9 +6,9 @@ import numpy as np
 
 from chronotile.core.errors import PlanOutdated, require_at_most
 from chronotile.core.model.coverage import Coverage, CoverageField, CoverageRequest
-from chronotile.core.model.crs import CRS84_URI
 from chronotile.core.model.job import Result
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.space.crs import CRS84_URI
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (

@@ -10,13 +10,14 @@ import numpy as np
 from chronotile.core.errors import ChronotileError, InvalidParameter, SourceUnavailable
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.crs import CRS84_URI, is_north_first
 from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.geometry.geojson import GeometryRules
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.series.analysis import SLOT_KINDS
-from chronotile.core.model.time.instants import ABSENT, ONE_NS, TimePart, TimeSelection, TimeSpan
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84_URI, is_north_first
+from chronotile.core.model.time.instants import ONE_NS, TimeSpan
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.core.model.types import InstantArray, Json
 from chronotile.jobs.processes.process import Input, Inputs, Output, Source, choice, optional, source_of
 from chronotile.pipeline.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart

@@ -8,8 +8,8 @@ import numpy as np
 from chronotile.core.errors import PlanOutdated
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.grid import Window
 from chronotile.core.model.job import Result
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import InstantArray, Json, NumberArray
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYERS, instants_to_json
 from chronotile.jobs.processes.process import (

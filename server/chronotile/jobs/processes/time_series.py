@@ -5,12 +5,13 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, Literal, assert_never, get_args
 
+from chronotile.core.cancellation import require_active
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.extras import require_extra
 from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.geometry.json_text import MAX_ID_LENGTH
 from chronotile.core.model.job import Result
-from chronotile.core.model.request import Point, PointsSeriesRequest, place_in_degrees, require_active
+from chronotile.core.model.request import Point, PointsSeriesRequest, place_in_degrees
 from chronotile.core.model.series.series import PointsSeries
 from chronotile.core.model.types import AnyArray, Json
 from chronotile.jobs.processes.inputs import (

@@ -6,6 +6,7 @@ from typing import Literal, assert_never, get_args
 import numpy as np
 import orjson
 
+from chronotile.core.cancellation import require_active
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.extras import require_extra
 from chronotile.core.model.collection import Layer
@@ -13,9 +14,9 @@ from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.geojson import areas_of
 from chronotile.core.model.job import Result
-from chronotile.core.model.request import WEIGHTS, AreaSeriesRequest, require_active
+from chronotile.core.model.request import WEIGHTS, AreaSeriesRequest
 from chronotile.core.model.series.analysis import MAX_REDUCERS, Reducer, parse_reducers
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (
     CSV_INPUTS,

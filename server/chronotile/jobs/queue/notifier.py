@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.job import Message
+from chronotile.core.model.job import WebhookMessage
 from chronotile.core.web.fetch import post
 from chronotile.jobs.queue.faults import fault_of, is_foreseen
 from chronotile.jobs.queue.outbox import host_of
@@ -88,7 +88,7 @@ class Outbox(Protocol[AnyDue]):
     def take(self, *, lease_s: float, without: Collection[str]) -> AnyDue | None:
         """Take what is due, if anything is, for so many seconds; nothing for the hosts in `without`."""
 
-    def message(self, due: AnyDue) -> Message | None:
+    def message(self, due: AnyDue) -> WebhookMessage | None:
         """Return the message of now; `None`: there is nothing to say any more."""
 
     def set_sent(self, due: AnyDue) -> None:

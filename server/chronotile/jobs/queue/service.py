@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from chronotile.core.durable_files import make_private_folder
 from chronotile.core.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable
-from chronotile.core.model.job import Execution, Job, JobDetails, Result, Selection, Subscriber
+from chronotile.core.model.job import Execution, Job, JobDetails, JobSelection, Result, Subscriber
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.faults import no_job, storing_results
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, TemporaryFolders, forget, remove_files
@@ -88,7 +88,7 @@ class JobService:
             raise no_job(id_)
         return self._marked(job)
 
-    def jobs(self, *, user: str | None, **selection: Unpack[Selection]) -> tuple[tuple[Job, ...], int]:
+    def jobs(self, *, user: str | None, **selection: Unpack[JobSelection]) -> tuple[tuple[Job, ...], int]:
         """Return jobs of a user, the newest first, and how many there are.
 
         Args:

@@ -12,7 +12,18 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, del
 from chronotile.core.database import close_engine, newer_version
 from chronotile.core.durable_files import make_private
 from chronotile.core.errors import ConfigurationError, ServerBusy, UnknownPath
-from chronotile.core.model.job import ENDED, ID, Callback, Excerpt, Execution, Job, Message, Result, Status, Subscriber
+from chronotile.core.model.job import (
+    ENDED,
+    ID,
+    Callback,
+    Excerpt,
+    Execution,
+    Job,
+    Result,
+    Status,
+    Subscriber,
+    WebhookMessage,
+)
 from chronotile.core.model.types import Json
 from chronotile.jobs.queue.database import database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job
@@ -371,7 +382,9 @@ class JobOutbox:
         write: Makes the message on a job as it is now.
     """
 
-    def __init__(self, table: JobTable, callbacks: Callbacks, *, write: Callable[[Job, Callback], Message]) -> None:
+    def __init__(
+        self, table: JobTable, callbacks: Callbacks, *, write: Callable[[Job, Callback], WebhookMessage]
+    ) -> None:
         self._table = table
         self._callbacks = callbacks
         self._write = write
@@ -380,7 +393,7 @@ class JobOutbox:
         """Take what has been due for longest, if anything is."""
         return self._callbacks.take(lease_s=lease_s, without=without)
 
-    def message(self, due: Callback) -> Message | None:
+    def message(self, due: Callback) -> WebhookMessage | None:
         """Return the message on a job; `None` if it has gone on, which has a message of its own, or was forgotten."""
         try:
             job = self._table.job(due.job)

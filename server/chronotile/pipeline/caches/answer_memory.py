@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.errors import ServerBusy, require_at_most
-from chronotile.core.model.request import IsActive, always_active, require_active
 from chronotile.core.turns import CLIENT, Turns
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class AnswerMemory:
             self._waiting.add(client, ticket)
         try:
             while not self._has_taken(size, max_bytes, ticket, min(LOOK_S, end_s - self._clock())):
-                if ticket not in self._waiting.of_client(client):
+                if ticket not in self._waiting.entries_of(client):
                     raise self._refusal(TOO_MANY)
                 if self._clock() >= end_s:
                     raise self._refusal("other large responses use all memory; try again in a few seconds")

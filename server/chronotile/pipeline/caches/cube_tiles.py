@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 
 from chronotile.catalog.resolve_times import matching_times
+from chronotile.core.cancellation import IsActive
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import CubeTile, Res
-from chronotile.core.model.request import IsActive
-from chronotile.core.model.tiles import TileMatrixSet
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.space.tiles import TileMatrixSet
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.readers.caches.byte_cache import ByteCache, CacheState
 from chronotile.readers.caches.disk import DiskCache

@@ -9,9 +9,10 @@ import numpy as np
 
 from chronotile.core.errors import InvalidParameter, OutsideData
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.crs import CRS84, Crs, are_alike, transformer
-from chronotile.core.model.grid import FARTHEST, WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.core.model.request import Point
+from chronotile.core.model.space.boxes import FARTHEST, WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.crs import CRS84, Crs, are_alike, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.resolve_series import outside_hint
 

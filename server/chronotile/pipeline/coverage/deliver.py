@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from chronotile.catalog.limits import Limits
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import (
     REPLACE_FILES,
     DateUnreadable,
@@ -18,10 +19,10 @@ from chronotile.core.errors import (
 from chronotile.core.extras import require_extra
 from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE, MapFormat
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.payload import Missing, TimeUsed
-from chronotile.core.model.request import IsActive, always_active
-from chronotile.core.model.time.instants import TimeDomain, format_day
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_day
 from chronotile.pipeline.answer import FilePayload, etag_without
 from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.coverage.extract import extract_coverage

@@ -9,14 +9,17 @@ import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, TimeNotAvailable, require_at_most
-from chronotile.core.model.collection import Layer, Resampling, VariableInfo
+from chronotile.core.model.collection import Layer, Resampling
 from chronotile.core.model.coverage import RUN_BYTES, CoverageField, CoverageRequest
-from chronotile.core.model.crs import are_alike
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.payload import PixelStates
-from chronotile.core.model.raster import Pixels, with_mask
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain, TimeSelection, common_times
+from chronotile.core.model.raster import Pixels, replace_codes_by_mask
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import are_alike
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain, common_times
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import InstantArray, Int64Array, NumberArray
 from chronotile.core.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
 from chronotile.pipeline.coverage.cells import CellRun, column_runs
@@ -373,7 +376,7 @@ class WarpedCells:
                 target = numbers[:, start - rows.start : stop - rows.start, left : left + grid.width]
                 if variable.is_mosaic:
                     for place, index in enumerate(indexes):
-                        pixels = with_mask(
+                        pixels = replace_codes_by_mask(
                             reader.compose(variable.name, index=index, grid=_nudge_box(grid), resampling=resampling)
                         )
                         output = output_numbers(pixels, variable.encoding, field.encoding)

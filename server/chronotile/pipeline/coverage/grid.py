@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from affine import Affine
 
-from chronotile.core.errors import InvalidParameter, OutsideData, raised_as, require_at_most
+from chronotile.core.errors import InvalidParameter, OutsideData, require_at_most, translate_error
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.core.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window, require_place
 from chronotile.core.model.request import Point
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, require_place
+from chronotile.core.model.space.crs import CRS84, Crs, are_alike, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.coverage.cells import (
@@ -56,7 +57,7 @@ def cells_inside(area: Area, grid: NativeGrid, *, locator: str) -> Spans:
         OutsideData: There is none.
         InvalidParameter: The area cannot be expressed in the CRS of the grid, or its outlines are too long.
     """
-    with raised_as(InvalidParameter, InvalidParameter, locator=locator):
+    with translate_error(InvalidParameter, InvalidParameter, locator=locator):
         outlines = outlines_of((area,), grid)
         spans = centre_spans(outlines, grid)
     if outlines.is_outside[0]:

@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 import orjson
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter, StateGone, UnknownPath
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import ChunkRequest, StoreRequest
-from chronotile.core.model.grid import Grid, Window
 from chronotile.core.model.payload import Missing, Payload, TimeUsed
 from chronotile.core.model.raster import Pixels
-from chronotile.core.model.request import IsActive, always_active
+from chronotile.core.model.space.grid import Grid, Window
 from chronotile.core.model.types import Json, NumberArray
 from chronotile.pipeline.answer import PixelTarget, make_answer
 from chronotile.pipeline.caches.served_axes import TimeAxis

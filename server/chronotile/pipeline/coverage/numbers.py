@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from chronotile.core.model.raster import Encoding, Pixels, valid_pixels
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels, valid_pixels
 from chronotile.core.model.types import NumberArray
 
 LARGER = {

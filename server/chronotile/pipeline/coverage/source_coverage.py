@@ -10,10 +10,10 @@ import numpy as np
 
 from chronotile.core.model.collection import Collection
 from chronotile.core.model.coverage import RUN_BYTES, CoverageField
-from chronotile.core.model.grid import Grid, Window
 from chronotile.core.model.payload import Missing, PixelStates, join_missing
 from chronotile.core.model.raster import Pixels
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.space.grid import Grid, Window
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Int64Array, NumberArray
 from chronotile.core.read_cost import BLOCK_S, VALUE_S
 from chronotile.pipeline.changed_files import require_unchanged_files

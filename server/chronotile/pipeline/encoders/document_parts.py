@@ -10,9 +10,9 @@ import numpy as np
 import orjson
 
 from chronotile.core.model.collection import Layer, LocalisedText
-from chronotile.core.model.crs import Crs, is_north_first
 from chronotile.core.model.geometry.area import Polygon
 from chronotile.core.model.number_text import json_number, numbers_json
+from chronotile.core.model.space.crs import Crs, is_north_first
 from chronotile.core.model.style import StyleClass
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import AnyArray, InstantArray, Json

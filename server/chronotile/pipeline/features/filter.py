@@ -13,8 +13,8 @@ from chronotile.catalog.items.cql2.columns import glob_of
 from chronotile.catalog.items.cql2.spatial import TESTS, spatial_test
 from chronotile.catalog.items.cql2.translate import COMPARISONS, MOST_PATTERN, MOST_WILDCARDS, operands_of_between
 from chronotile.catalog.items.cql2.tree import Node, filter_error, operands, quote_node
-from chronotile.core.model.crs import Crs
 from chronotile.core.model.places import PlaceSet, PropertyColumn, PropertyType, property_column
+from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.types import AnyArray
 from chronotile.pipeline.place_shapes import related_places
 

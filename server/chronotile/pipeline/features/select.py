@@ -11,9 +11,9 @@ import shapely
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.places import PlaceSet, PropertyType
+from chronotile.core.model.space.boxes import BBox, boxes_of
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import Int64Array, JsonMapping
 from chronotile.pipeline.place_shapes import related_places
 from chronotile.pipeline.series.places import near_layer

@@ -7,13 +7,13 @@ from math import isnan
 import shapely
 
 from chronotile.catalog.resolve_times import ResolvedTimes
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.extras import require_extra
 from chronotile.core.model.number_text import statistics
 from chronotile.core.model.payload import Missing, TimeUsed, join_missing, time_of_all
 from chronotile.core.model.places import ChosenPlaces, PlaceValuesRequest
-from chronotile.core.model.request import IsActive, always_active
-from chronotile.core.model.time.instants import ABSENT, DEFAULT
+from chronotile.core.model.time.selection import ABSENT, DEFAULT
 from chronotile.pipeline.encoders.file_parts import FileParts, translate_storage_errors
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS, write_place_file
 from chronotile.pipeline.revision import fingerprint

@@ -6,16 +6,18 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
 
+from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.errors import REPLACE_FILES, DateUnreadable, require_at_most
 from chronotile.core.extras import has_extra, require_extra
 from chronotile.core.model.animation import AnimationRequest, Film, Frame
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.payload import PixelStates, TimeUsed, join_missing
-from chronotile.core.model.raster import Picture
-from chronotile.core.model.request import IsActive, MapRequest, always_active, require_active
+from chronotile.core.model.picture import Picture
+from chronotile.core.model.request import MapRequest
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import ABSENT, TimePart, TimeSelection, format_day
+from chronotile.core.model.time.instants import format_day
+from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.pipeline.answer import FilePayload, mark_missing, times_without
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.encoders.animation.animation import encode_animation

@@ -7,9 +7,9 @@ import numpy as np
 
 from chronotile.core.errors import TooManyPieces
 from chronotile.core.model.collection import Composite
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.raster import Picture, RgbaPicture
+from chronotile.core.model.picture import Picture, RgbaPicture
 from chronotile.core.model.request import MapRequest
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import Float32Array
 from chronotile.pipeline.maps.footprints import draw_footprints, footprints_note
 from chronotile.pipeline.maps.rasters import (

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import Layer, VariableInfo
+from chronotile.core.model.collection import Layer
 from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.source import VariableInfo
 from chronotile.pipeline.services import Services
 from chronotile.readers.derived.formula import FormulaReader, formula_of
 from chronotile.readers.reader import Reader

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from chronotile.core.errors import TooManyPieces
-from chronotile.core.model.crs import CRS84, transformer
-from chronotile.core.model.grid import BBox, Grid, boxes_of
-from chronotile.core.model.raster import IndexPicture
+from chronotile.core.model.picture import IndexPicture
+from chronotile.core.model.space.boxes import BBox, boxes_of
+from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import Float64Array
 from chronotile.pipeline.styling.overlay import outline_picture
 

@@ -7,7 +7,9 @@ import numpy as np
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.time.instants import DAY, Period, TimeSelection, TimeSpan, format_day
+from chronotile.core.model.time.instants import DAY, TimeSpan, format_day
+from chronotile.core.model.time.periods import Period
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.core.stats.period_means import periods_of
 from chronotile.pipeline.resolve_series import instants_of

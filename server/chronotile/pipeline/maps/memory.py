@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from chronotile.core.cancellation import IsActive
 from chronotile.core.model.collection import Composite
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.request import Backdrop, IsActive, MapRequest
+from chronotile.core.model.request import Backdrop, MapRequest
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.warp.strips import STRIP_PIXELS, StripPlan, window_bytes
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps.plans import plan_map

@@ -4,8 +4,8 @@ The resampling is that of the layer. `plan_warp`, `plan_strips` and `plan_mosaic
 (`core.warp.plan.level_for`).
 """
 
-from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.warp.plan import plan_warp
 from chronotile.core.warp.strips import plan_strips, strips_of
 from chronotile.pipeline.maps.resolve import MapPlan, MapTarget

@@ -14,13 +14,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from chronotile.core.cancellation import require_active
 from chronotile.core.errors import REPLACE_FILES, DateUnreadable
-from chronotile.core.model.collection import VariableInfo
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.raster import Pixels, Raster
-from chronotile.core.model.request import PictureReducer, require_active
+from chronotile.core.model.request import PictureReducer
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import Instant
-from chronotile.core.stats.over_time import anomaly, difference, over_time
+from chronotile.core.stats.over_time import anomaly, difference, reduce_over_time
 from chronotile.core.warp.plan import UnwarpedPlan
 from chronotile.core.warp.strips import StripPlan, cells_of, strips_of, window_bytes
 from chronotile.pipeline.estimate import grid_seconds
@@ -228,7 +229,7 @@ def _read_variable(
             return raster if usual_at is None else difference(raster, usual_at(times[index], rows))
 
         rasters = starmap(warp_time, pixels_of_times)
-        return next(rasters) if len(times) == 1 else over_time(rasters, reducer)
+        return next(rasters) if len(times) == 1 else reduce_over_time(rasters, reducer)
 
     stored_bytes = len(times) * window_bytes(plan, variable) if len(times) > 1 else 0
     height = -(-plan.windows[0].height // plan.step)

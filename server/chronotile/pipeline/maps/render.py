@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import UnsupportedFormat, require_at_most
 from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.payload import Missing, Payload, join_missing, time_of_all
-from chronotile.core.model.request import Backdrop, IsActive, MapRequest, always_active
+from chronotile.core.model.request import Backdrop, MapRequest
+from chronotile.core.model.space.grid import Grid
 from chronotile.pipeline.answer import find_answer, make_answer
 from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.encoders.picture.picture import encode_picture

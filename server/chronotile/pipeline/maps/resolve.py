@@ -3,15 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from chronotile.catalog.resolve_times import ResolvedTimes
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter, UnsupportedFormat
 from chronotile.core.model.collection import Composite, Layer
 from chronotile.core.model.formats import VALUE_FORMATS
-from chronotile.core.model.request import (
-    IsActive,
-    MapRequest,
-    PictureReducer,
-    always_active,
-)
+from chronotile.core.model.request import MapRequest, PictureReducer
 from chronotile.core.model.series.analysis import AnomalyKind
 from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.style import Style

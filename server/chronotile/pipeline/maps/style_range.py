@@ -14,7 +14,7 @@ from chronotile.core.model.request import (
     IdentifyRequest,
     LegendRequest,
     MapRequest,
-    Styled,
+    StyledLayer,
 )
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
 from chronotile.core.model.series.directions import require_directional
@@ -61,7 +61,7 @@ def resolve_map_style(request: MapRequest | IdentifyRequest | LegendRequest, lay
     return style if is_final else with_colouring(style, request.colouring)
 
 
-def map_units(layer: Layer, request: Styled) -> str:
+def map_units(layer: Layer, request: StyledLayer) -> str:
     """Return the units of a map: those of the layer, unless the anomaly has others."""
     units = layer.main_variable.encoding.units
     return units if request.anomaly is None else ANOMALY_UNITS.get(request.anomaly.kind, units)

@@ -21,8 +21,10 @@ from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_time
 from chronotile.core.errors import InvalidParameter, TimeNotAvailable
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import TimeUsed
-from chronotile.core.model.request import Shown
-from chronotile.core.model.time.instants import DAY, TimeSelection, TimeSpan, add_months
+from chronotile.core.model.request import ShownLayer
+from chronotile.core.model.time.instants import DAY, TimeSpan
+from chronotile.core.model.time.periods import add_months
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.core.stats.climatology import slot_kind, slot_numbers
 from chronotile.pipeline.services import Services
@@ -57,7 +59,7 @@ class MapTimes:
     """Whether the clearest of several times is shown. It may be another one when the others change."""
 
 
-def resolve_map_times(request: Shown, layer: Layer, services: Services) -> MapTimes:
+def resolve_map_times(request: ShownLayer, layer: Layer, services: Services) -> MapTimes:
     """Return the times that a request selects.
 
     With the reducer `clearest`, each group is reduced to the time with most valid pixels, which are counted if needed.
@@ -147,7 +149,7 @@ def group_reference(
     first, last, year = ends.astype("datetime64[Y]").astype(int).tolist()
     groups = []
     for years in range(first - year - 1, last - year + 1):
-        in_year = domain.within(_move_period(period, years))
+        in_year = domain.indexes_within(_move_period(period, years))
         groups.append(tuple(index for index in in_year if is_of_reference[index]))
     return [group for group in groups if group]
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.request import LegendRequest, Shown
+from chronotile.core.model.request import LegendRequest, ShownLayer
 from chronotile.core.model.series.analysis import AnomalyKind
-from chronotile.core.model.time.instants import words_of
+from chronotile.core.model.time.selection_text import words_of
 
 ANOMALY_TITLES: Mapping[AnomalyKind, str] = {
     "abs": "{} minus {}",
@@ -14,7 +14,7 @@ ANOMALY_TITLES: Mapping[AnomalyKind, str] = {
 }
 
 
-def anomaly_title(request: Shown | LegendRequest, title: str) -> str:
+def anomaly_title(request: ShownLayer | LegendRequest, title: str) -> str:
     """Return a title that states the anomaly, if one is requested: `NDVI: 2024-06 minus usual of 2015 to 2023`."""
     anomaly = request.anomaly
     if anomaly is None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from chronotile.core.model.crs import CRS84, transformer
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import BoolArray, Float64Array, FloatArray, IndexArray
 
 MAX_SAMPLES = 1024

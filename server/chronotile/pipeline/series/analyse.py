@@ -9,18 +9,15 @@ from itertools import pairwise
 import numpy as np
 
 from chronotile.catalog.resolve_times import matching_times
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.extras import require_extra
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.request import (
-    AreaSeriesRequest,
-    IsActive,
-    PointsSeriesRequest,
-    always_active,
-)
+from chronotile.core.model.request import AreaSeriesRequest, PointsSeriesRequest
 from chronotile.core.model.series.analysis import Analysis, Curves, Findings, Reducer
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
-from chronotile.core.model.time.instants import Period, TimeSelection
+from chronotile.core.model.time.periods import Period
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Float64Array, IndexArray, Instant, InstantArray, Int64Array, UInt8Array
 from chronotile.core.stats.analyse import (
     FEWER_PAIRS,

@@ -10,14 +10,16 @@ from itertools import product
 import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import ClientGone
-from chronotile.core.model.collection import Layer, VariableInfo
+from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Codes, Pixels, pixel_codes
-from chronotile.core.model.request import IsActive, Weights
+from chronotile.core.model.request import Weights
 from chronotile.core.model.series.series import SeriesCost
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Float64Array, IndexArray, Int64Array, NumberArray
 from chronotile.core.read_cost import ReadCost
 from chronotile.core.stats.samples import CellWeights, Samples
@@ -188,7 +190,7 @@ def cheapest_reading(
 
 def _middle_window(plan: AreaPlan) -> Window:
     if not len(plan.windows):
-        return Window.of_cell(0, 0)
+        return Window.from_cell(0, 0)
     return Window(*plan.windows[len(plan.windows) // 2].tolist())
 
 

@@ -9,20 +9,21 @@ from itertools import islice
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
+from chronotile.core.model.encoding import UNREADABLE_CODE
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.payload import join_missing
-from chronotile.core.model.raster import UNREADABLE_CODE
-from chronotile.core.model.request import AreaSeriesRequest, IsActive, Point, always_active
+from chronotile.core.model.request import AreaSeriesRequest, Point
 from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, SeriesCost
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, Int64Array
 from chronotile.core.stats.analyse import analysis_seconds
 from chronotile.core.stats.percentiles import even_edges
-from chronotile.core.stats.samples import Place, Reduced, reduce_samples
+from chronotile.core.stats.samples import AreaBlock, Reduced, reduce_samples
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.mosaic_lattices import align_layers, lattice_at
@@ -369,8 +370,8 @@ def _reduce(
     encoding = how.layer.main_variable.encoding
     with ThreadPoolExecutor(THREADS) as threads:
 
-        def in_order(reduce_place: Callable[[Place], None], places: Iterable[Place]) -> Iterable[None]:
-            def reduce_active(place: Place) -> None:
+        def in_order(reduce_place: Callable[[AreaBlock], None], places: Iterable[AreaBlock]) -> Iterable[None]:
+            def reduce_active(place: AreaBlock) -> None:
                 cells.require_active()
                 reduce_place(place)
 

@@ -7,14 +7,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import InvalidParameter, TimeNotAvailable
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.grid import Window
 from chronotile.core.model.payload import TimeUsed, join_missing
 from chronotile.core.model.request import (
     AreaSeriesRequest,
     AreasRequest,
-    IsActive,
     Point,
     PointsSeriesRequest,
     PositionsRequest,
@@ -22,7 +21,8 @@ from chronotile.core.model.request import (
 )
 from chronotile.core.model.series.analysis import MEAN
 from chronotile.core.model.series.series import PointsSeries
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import InstantArray
 from chronotile.pipeline.answer import FilePayload, mark_missing
 from chronotile.pipeline.encoders.file_parts import Whole, stream_parts, translate_storage_errors

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid
 from chronotile.core.model.payload import NOTHING_MISSING
 from chronotile.core.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
-from chronotile.core.model.request import AreaSeriesRequest, IsActive, always_active
+from chronotile.core.model.request import AreaSeriesRequest
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes

@@ -6,14 +6,15 @@ from functools import partial
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.grid import Window
 from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.raster import Pixels, cell_reasons
-from chronotile.core.model.request import IsActive, Point, SeriesRequest, always_active
+from chronotile.core.model.request import Point, SeriesRequest
 from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import Series
+from chronotile.core.model.space.grid import Window
 from chronotile.core.stats.analyse import analysis_seconds
 from chronotile.pipeline.answer import read_answer
 from chronotile.pipeline.changed_files import read_unchanged_files
@@ -128,14 +129,14 @@ def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
     read = tuple(sorted({*indexes, *reference})) if reference else indexes
     check_length(len(read), services)
     read_times = instants_of(layer, read)
-    seconds = window_seconds(layer, read, Window.of_cell(*cell), services)
+    seconds = window_seconds(layer, read, Window.from_cell(*cell), services)
     seconds += analysis_seconds(request.analysis, read_times, read_times, series=1)
     require_seconds(seconds, services, alternative=SHORTER, locator="time")
     point = request.point
     instants = read_times if len(layer.times) else ()
     etag = fingerprint(
         "series",
-        pixel_revision(layer, instants, services, Window.of_cell(*cell)),
+        pixel_revision(layer, instants, services, Window.from_cell(*cell)),
         times.tobytes(),
         (point.crs.name, point.x, point.y),
         request.analysis,
@@ -173,7 +174,7 @@ def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive
 
     # Other variables read each file once, and their reader checks it.
     has_state = layer.main_variable.is_derived or layer.main_variable.is_mosaic
-    places = ((Window.of_cell(*target.cell),),)
+    places = ((Window.from_cell(*target.cell),),)
     pixels, unreadable = (
         read_unchanged_files(read_pixels, layer, target.read, services, places=places) if has_state else read_pixels()
     )

@@ -6,14 +6,15 @@ from functools import partial
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, transformer
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.raster import cell_reasons
-from chronotile.core.model.request import IsActive, Point, PointsSeriesRequest, always_active, require_active
+from chronotile.core.model.request import Point, PointsSeriesRequest
 from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import PointsSeries
+from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import Float64Array, IndexArray, Int64Array, UInt8Array
 from chronotile.core.stats.analyse import analysis_seconds
 from chronotile.pipeline.changed_files import read_unchanged_files

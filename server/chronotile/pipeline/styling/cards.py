@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
-from chronotile.core.model.animation import Card
+from chronotile.core.model.animation import FrameCard
 from chronotile.core.model.style import TRANSPARENT, Style
 from chronotile.core.model.types import ColourArray
 from chronotile.pipeline.styling.glyphs import drawable, font_of, text_width, wrap_text
@@ -56,7 +56,7 @@ class Lettering:
     units: str = ""
 
 
-def lay_cards(lettering: Lettering) -> tuple[tuple[Card, ...], tuple[Card, ...]]:
+def lay_cards(lettering: Lettering) -> tuple[tuple[FrameCard, ...], tuple[FrameCard, ...]]:
     """Return the cards that lie on all frames, and the one more of each frame, or none of these.
 
     The date is in the north-west, the attribution in the south-east, the legend in the south-west, or above the
@@ -67,7 +67,7 @@ def lay_cards(lettering: Lettering) -> tuple[tuple[Card, ...], tuple[Card, ...]]
     dates = _dates(lettering, sizes.date)
     credit = _credit(lettering, sizes.attribution)
     lowest = dates[0].pixels.shape[0] + MARGIN_PX if dates else 0
-    fixed = list[Card]()
+    fixed = list[FrameCard]()
     if credit is not None and _fits(credit, width, height - lowest):
         fixed.append(_at_foot(credit, lettering, x=width - MARGIN_PX - credit.shape[1]))
     legends = (_legend_card(legend, lettering, lowest, fixed) for legend in _legends(lettering))
@@ -75,7 +75,9 @@ def lay_cards(lettering: Lettering) -> tuple[tuple[Card, ...], tuple[Card, ...]]
     return (*fixed, *([] if legend is None else [legend])), dates
 
 
-def _legend_card(legend: ColourArray, lettering: Lettering, lowest: int, beside: Sequence[Card]) -> Card | None:
+def _legend_card(
+    legend: ColourArray, lettering: Lettering, lowest: int, beside: Sequence[FrameCard]
+) -> FrameCard | None:
     """The legend in the south-west, if it has room between what lies there already."""
     space, foot = lettering.width, 0
     for card in beside:
@@ -87,8 +89,8 @@ def _legend_card(legend: ColourArray, lettering: Lettering, lowest: int, beside:
     return _at_foot(legend, lettering, x=MARGIN_PX, above=foot) if _fits(legend, space, most) else None
 
 
-def _at_foot(pixels: ColourArray, lettering: Lettering, *, x: int, above: int = 0) -> Card:
-    return Card(x, lettering.height - MARGIN_PX - above - pixels.shape[0], pixels)
+def _at_foot(pixels: ColourArray, lettering: Lettering, *, x: int, above: int = 0) -> FrameCard:
+    return FrameCard(x, lettering.height - MARGIN_PX - above - pixels.shape[0], pixels)
 
 
 def _fits(pixels: ColourArray, width: int, height: int) -> bool:
@@ -96,13 +98,13 @@ def _fits(pixels: ColourArray, width: int, height: int) -> bool:
     return columns + 2 * MARGIN_PX <= width and rows + 2 * MARGIN_PX <= height
 
 
-def _dates(lettering: Lettering, size: int) -> tuple[Card, ...]:
+def _dates(lettering: Lettering, size: int) -> tuple[FrameCard, ...]:
     """All as wide as the widest, so that they stand still."""
     widest = max((text_width(date, size) for date in lettering.dates), default=0)
     cards = [_written([date], size, width=widest) for date in lettering.dates]
     if not cards or not _fits(cards[0], lettering.width, lettering.height):
         return ()
-    return tuple(Card(MARGIN_PX, MARGIN_PX, card) for card in cards)
+    return tuple(FrameCard(MARGIN_PX, MARGIN_PX, card) for card in cards)
 
 
 def _credit(lettering: Lettering, size: int) -> ColourArray | None:

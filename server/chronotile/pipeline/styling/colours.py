@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.style import TRANSPARENT, Colour, Style
 from chronotile.core.model.types import ColourArray, Float64Array, IndexArray, NumberArray
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from chronotile.core.model.raster import IndexPicture
+from chronotile.core.model.picture import IndexPicture
 
 # ruff: noqa: RUF001 -- telling apart what looks alike is what this table is for
 

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from chronotile.core.model.number_text import without_noise
+from chronotile.core.model.number_text import strip_noise
 from chronotile.core.model.style import Colour, Style
 
 TICKS = 6
@@ -116,12 +116,12 @@ def tick_values(style: Style) -> tuple[float, ...]:
     """Return the values worth a tick: the style's own labels, else round ones inside its range; none for classes."""
     if style.is_categorical:
         return ()
-    return tuple(without_noise(value) for value in style.labels) or _round_values(*style.range)
+    return tuple(strip_noise(value) for value in style.labels) or _round_values(*style.range)
 
 
 def number_text(value: float) -> str:
     """Return a number as people write it: `0.3`, `1000`, `-2.5`, `1e-07`."""
-    text = repr(without_noise(value)).removesuffix(".0")
+    text = repr(strip_noise(value)).removesuffix(".0")
     return "0" if text == "-0" else text
 
 
@@ -133,12 +133,12 @@ def _round_values(low: float, high: float) -> tuple[float, ...]:
     """Return about `TICKS` round values from `low` to `high`, both included; these themselves if none lies between."""
     length = high - low
     if not length / TICKS > sys.float_info.min:
-        return tuple(dict.fromkeys((without_noise(low), without_noise(high))))
+        return tuple(dict.fromkeys((strip_noise(low), strip_noise(high))))
     magnitude = 10.0 ** math.floor(math.log10(length / TICKS))
     step = next(each for each in ROUND_STEPS if each * magnitude * TICKS >= length * (1 - 1e-9)) * magnitude
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    found = dict.fromkeys(without_noise(count * step) for count in range(first, last + 1))
-    return tuple(found) or (without_noise(low), without_noise(high))
+    found = dict.fromkeys(strip_noise(count * step) for count in range(first, last + 1))
+    return tuple(found) or (strip_noise(low), strip_noise(high))
 
 
 def _hex_with_alpha(colour: Colour) -> str:

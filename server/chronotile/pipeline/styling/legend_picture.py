@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from chronotile.core.errors import require_at_most
-from chronotile.core.model.raster import RgbaPicture
+from chronotile.core.model.picture import RgbaPicture
 from chronotile.core.model.style import Colour, Style
 from chronotile.pipeline.styling.colours import colours_of_values
 from chronotile.pipeline.styling.glyphs import drawable, font_of, printable, text_width, wrap_text

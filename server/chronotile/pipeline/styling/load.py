@@ -13,7 +13,7 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.style import TRANSPARENT, Colour, Stop, Style, StyleClass
 from chronotile.core.sections import ID, Number, Range, Section, Text, validate
 from chronotile.core.xml_text import MAX_BYTES
-from chronotile.core.yaml_source import Mistake, Node, Place, nearest, raise_mistakes, read_yaml
+from chronotile.core.yaml_source import Mistake, YamlLocation, YamlNode, nearest, raise_mistakes, read_yaml
 from chronotile.pipeline.styling.colours import parse_colour
 from chronotile.pipeline.styling.read_sld import read_sld
 
@@ -95,7 +95,7 @@ class _Sheet:
     """One style file."""
 
     id: str
-    node: Node
+    node: YamlNode
     section: StyleSection
 
 
@@ -121,7 +121,7 @@ def load_styles(folders: Sequence[Path]) -> dict[str, Style]:
     for style_id, path in sorted(find_styles(folders).items()):
         if ID.fullmatch(style_id) is None or style_id == "default":
             problem = f"{style_id[:40]!r} cannot be the id of a style; rename the file"
-            mistakes.append(Mistake(Place(str(path), 1), (), problem))
+            mistakes.append(Mistake(YamlLocation(str(path), 1), (), problem))
             continue
         if path.suffix == SLD:
             style, wrong = _read_sld(style_id, path)
@@ -149,7 +149,7 @@ def style_folders(configuration: Path | None) -> tuple[Path, ...]:
 
 def _read_sld(style_id: str, path: Path) -> tuple[Style | None, Sequence[Mistake]]:
     """The default style of a document's first layer, else that layer's first."""
-    start = Place(str(path), 1)
+    start = YamlLocation(str(path), 1)
     try:
         with path.open("rb") as file:
             layer = read_sld(file.read(MAX_BYTES + 1), id=style_id)[0]
@@ -164,7 +164,7 @@ def _read_sld(style_id: str, path: Path) -> tuple[Style | None, Sequence[Mistake
 
 
 def _read(style_id: str, path: Path) -> tuple[_Sheet | None, Sequence[Mistake]]:
-    start = Place(str(path), 1)
+    start = YamlLocation(str(path), 1)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

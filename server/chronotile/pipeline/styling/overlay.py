@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture, picture_strips
+from chronotile.core.model.picture import IndexPicture, Picture, RgbaPicture, picture_strips
 from chronotile.core.model.request import Backdrop
 from chronotile.core.model.types import BoolArray, Float64Array, UInt8Array
 

@@ -8,7 +8,9 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from chronotile.core.model.collection import Composite
-from chronotile.core.model.raster import Encoding, IndexPicture, Picture, Raster, RgbaPicture
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.picture import IndexPicture, Picture, RgbaPicture
+from chronotile.core.model.raster import Raster
 from chronotile.core.model.style import Colour, Style
 from chronotile.core.model.types import AnyArray, BoolArray, IndexArray, NumberArray, UInt8Array
 from chronotile.core.size_cache import cache_by_size

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.model.collection import Composite
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.style import TRANSPARENT, Colour, Stop, Style
 from chronotile.core.model.types import Json
 from chronotile.pipeline.styling.colours import colours_of_values

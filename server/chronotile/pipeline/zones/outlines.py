@@ -9,9 +9,10 @@ from itertools import chain, pairwise
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import Crs, are_alike, transformer
 from chronotile.core.model.geometry.area import Area, Polygon
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.crs import Crs, are_alike, transformer
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import BoolArray, Float64Array, FloatArray, Int64Array
 
 Extent = tuple[Float64Array, Float64Array, Float64Array, Float64Array]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import BoolArray, IndexArray, Int64Array
 from chronotile.pipeline.zones.spans import Spans
 from chronotile.readers.reader import BlockShape

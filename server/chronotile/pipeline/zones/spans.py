@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, Int64Array
 from chronotile.pipeline.zones.outlines import Outlines
 

@@ -3,10 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.core.model.crs import Crs
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE, MapFormat
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.payload import TimeUsed
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import Crs
+from chronotile.core.model.space.grid import Grid
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.byte_ranges import expects_ranges
 from chronotile.http.cache_headers import cache_headers, format_times_used

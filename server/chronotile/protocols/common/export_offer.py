@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest, Trim
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Json
 from chronotile.http.job_offers import JobOffer
 from chronotile.jobs.processes.export import MOST_BYTES

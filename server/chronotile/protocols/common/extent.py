@@ -6,8 +6,9 @@ from typing import Any
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import TimeSpan, format_instant, last_of
 
 DECIMALS = 6

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import UnsupportedCrs
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import TimeSelection
-from chronotile.core.model.time.parser import selection_text
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs
+from chronotile.core.model.time.selection import TimeSelection
+from chronotile.core.model.time.selection_text import selection_text
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
 from chronotile.jobs.processes.registry import process_of

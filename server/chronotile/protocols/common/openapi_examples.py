@@ -11,7 +11,7 @@ from chronotile.archive.index.dates import date_id
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection, offered_collections
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.space.crs import CRS84, transformer
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.pipeline.coverage.layer_store import has_store
 

@@ -4,7 +4,7 @@ import math
 from urllib.parse import quote
 
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.grid import Grid
 
 DEFAULT_WIDTH = 360
 LEAST_PX = 8

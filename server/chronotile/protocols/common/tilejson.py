@@ -3,10 +3,10 @@
 from typing import Any
 
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, box_in
-from chronotile.core.model.number_text import without_noise
-from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.number_text import strip_noise
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, box_in
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set, native_matrix
 from chronotile.protocols.common.localised_text import text_in
 
@@ -56,5 +56,5 @@ def tilejson(
         # All round the Earth is also how a box across the antimeridian is written, whose middle may be elsewhere.
         is_round = bounds[2] - bounds[0] >= WHOLE_CIRCLE
         fitting = 0 if is_round else tile_matrix_set.fitting_matrix(box_in(box, CRS84, tile_matrix_set.crs), SHOWN_PX)
-        document["center"] = [*map(without_noise, centre), min(fitting, finest)]
+        document["center"] = [*map(strip_noise, centre), min(fitting, finest)]
     return document

@@ -2,8 +2,8 @@
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
-from chronotile.core.model.crs import CRS84, Crs, HasCrs
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs, HasCrs
 from chronotile.protocols.common.openapi import BOX
 from chronotile.protocols.common.query.crs import as_xy, check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp

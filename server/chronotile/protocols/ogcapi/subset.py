@@ -11,10 +11,10 @@ from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import ABSENT, LATEST, TimeSelection
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import ABSENT, LATEST, TimeSelection
 from chronotile.protocols.common.query.axes import (
     GEOGRAPHIC,
     HORIZONTAL,

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.cancellation import IsActive
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import Payload, TimeUsed
 from chronotile.core.model.places import PlaceSet, PlaceTileRequest, PlaceValues, PlaceValuesRequest
-from chronotile.core.model.request import IsActive
 from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_content, answer_payload
 from chronotile.http.base_urls import base_url

@@ -3,12 +3,12 @@
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, MissingParameter
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import Area, area_of_box
 from chronotile.core.model.geometry.geojson import area_of, areas_of
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.core.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.core.model.series.analysis import MEAN, Reducer, parse_reducers
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import Json
 from chronotile.http.job_offers import JobOffer
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, format_input, places_input

@@ -12,7 +12,8 @@ from chronotile.core.model.geometry.geojson import document_of
 from chronotile.core.model.geometry.json_text import ID_FORM, containers_in, is_id, is_number
 from chronotile.core.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
 from chronotile.core.model.series import analysis as analyses
-from chronotile.core.model.time.parser import parse_time, requested_period
+from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.period_parser import requested_period
 from chronotile.core.model.types import Instant, JsonValue
 from chronotile.http.base_urls import base_url
 from chronotile.pipeline.resolve_series import Page
@@ -63,9 +64,9 @@ def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:
 KINDS_OF_NORMALS = {"mean", "median", "percentile"}
 
 
-def _step(given: str) -> analyses.Step:
+def _step(given: str) -> analyses.PeriodStep:
     period = requested_period(given)
-    return analyses.Step(period, "dekad" if period.is_dekad else given.upper())
+    return analyses.PeriodStep(period, "dekad" if period.is_dekad else given.upper())
 
 
 def _normal(given: str) -> analyses.Reducer:

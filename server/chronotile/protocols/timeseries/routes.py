@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.payload import NOTHING_MISSING, Missing, join_missing
-from chronotile.core.model.request import AreaSeriesRequest, IsActive
+from chronotile.core.model.request import AreaSeriesRequest
 from chronotile.core.model.series.series import SeriesCost
 from chronotile.core.model.types import Instant, Json
 from chronotile.http.cache_headers import add_live_warning

@@ -11,26 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.geojson import area_of, areas_of, point_of
 from chronotile.core.model.number_text import number_texts, statistics, text_values
-from chronotile.core.model.request import AreaSeriesRequest, IsActive, SeriesRequest, place_in_degrees
+from chronotile.core.model.request import AreaSeriesRequest, SeriesRequest, place_in_degrees
 from chronotile.core.model.series.analysis import MEAN, STD
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, Series
-from chronotile.core.model.time.instants import (
-    ABSENT,
-    DISTANT_FUTURE,
-    DISTANT_PAST,
-    TimeDomain,
-    TimePart,
-    TimeSelection,
-    TimeSpan,
-    format_day,
-    format_instant,
-)
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan, format_day, format_instant
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.core.model.types import InstantArray, Int64Array, Json
 from chronotile.http.answers import answer_content
 from chronotile.http.cache_headers import add_live_warning, cache_headers

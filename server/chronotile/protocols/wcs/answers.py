@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import OperationNotSupported, require_at_most
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.crs import are_alike
-from chronotile.core.model.request import IsActive
-from chronotile.core.model.time.instants import DEFAULT
+from chronotile.core.model.space.crs import are_alike
+from chronotile.core.model.time.selection import DEFAULT
 from chronotile.http.base_urls import base_url
 from chronotile.http.document_answers import answer_document
 from chronotile.http.job_offers import JobOffer, offer_job

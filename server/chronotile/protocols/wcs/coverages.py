@@ -10,8 +10,9 @@ from chronotile.catalog.offered import OfferedCollection, offered_collection, of
 from chronotile.core.errors import UnknownCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageField, CoverageRequest
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import InstantArray
 from chronotile.core.xml_text import plain_name, xml_name
 from chronotile.pipeline.coverage.extract import coverage_field

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from chronotile.core.cancellation import IsActive
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.request import IsActive
 from chronotile.core.model.time.instants import format_instant
 from chronotile.pipeline.coverage.deliver import CoverageFormat, coverage_file_name
 from chronotile.pipeline.encoders.file_parts import Body, Joined, SizedBody, Whole

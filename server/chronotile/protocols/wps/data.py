@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from chronotile.core.model.crs import CRS84_URI
+from chronotile.core.model.space.crs import CRS84_URI
 from chronotile.core.model.types import Json
 from chronotile.core.xml_text import xml_characters
 from chronotile.jobs.processes.process import Input, Process

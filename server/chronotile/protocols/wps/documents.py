@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chronotile.catalog.service_info import ServiceInfo
-from chronotile.core.model.crs import CRS84_URI
 from chronotile.core.model.job import Execution, Job
+from chronotile.core.model.space.crs import CRS84_URI
 from chronotile.jobs.processes.registry import output_schema, process_of, processes
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.processes.media_types import BASE64

@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import SourceInfo, VariableInfo
-from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.dataset import CfVariable
 from chronotile.readers.reader import (

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import Step, VariableSpec
+from chronotile.core.model.source import DimensionStep, VariableSpec
 from chronotile.core.model.types import AnyArray, Attributes, BoolArray, InstantArray, Int64Array
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
@@ -276,7 +276,7 @@ MOST_LISTED = 12
 FIRST_LISTED = 6
 
 
-def selected_steps(field: Field, fields: FieldSet, steps: Iterable[Step]) -> Mapping[str, int]:
+def selected_steps(field: Field, fields: FieldSet, steps: Iterable[DimensionStep]) -> Mapping[str, int]:
     """Return the position of each step along its dimension of an array.
 
     Raises:
@@ -309,7 +309,7 @@ def each_step(field: Field, fields: FieldSet, dims: Sequence[str]) -> tuple[Vari
     return tuple(_of_steps(field, fields, steps) for steps in product(*(_steps(dim, field, fields) for dim in dims)))
 
 
-def _of_steps(field: Field, fields: FieldSet, steps: Sequence[Step]) -> VariableSpec:
+def _of_steps(field: Field, fields: FieldSet, steps: Sequence[DimensionStep]) -> VariableSpec:
     words, title = [], field.text("long_name") or field.name
     for step in steps:
         coordinate = fields.fields.get(step.dimension)
@@ -320,14 +320,14 @@ def _of_steps(field: Field, fields: FieldSet, steps: Sequence[Step]) -> Variable
     return VariableSpec(id="_".join((field.name, *words)), name=field.name, select=tuple(steps), title=title)
 
 
-def _steps(dim: str, field: Field, fields: FieldSet) -> list[Step]:
+def _steps(dim: str, field: Field, fields: FieldSet) -> list[DimensionStep]:
     """The steps of a dimension, by their values where these tell them apart."""
     values = _labels(dim, fields)
     values = _values(dim, field, fields) if values is None else values
     texts = [] if values is None else [_text(value) for value in values]
     if values is None or len(set(texts)) < len(texts) or "nan" in texts:
-        return [Step(dimension=dim, index=index) for index in range(field.sizes[dim])]
-    return [Step(dimension=dim, value=text if values.dtype.kind == "U" else _number(text)) for text in texts]
+        return [DimensionStep(dimension=dim, index=index) for index in range(field.sizes[dim])]
+    return [DimensionStep(dimension=dim, value=text if values.dtype.kind == "U" else _number(text)) for text in texts]
 
 
 def _number(text: str) -> float:
@@ -335,7 +335,7 @@ def _number(text: str) -> float:
     return int(number) if number.is_integer() else number
 
 
-def _position(step: Step, field: Field, fields: FieldSet) -> int:
+def _position(step: DimensionStep, field: Field, fields: FieldSet) -> int:
     dim = step.dimension
     if dim not in field.dims:
         raise UnsupportedSource(f"select: it has no dimension {dim}; it has {', '.join(field.dims)}")

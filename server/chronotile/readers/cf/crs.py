@@ -14,8 +14,8 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.crs import Crs, crs_of
+from chronotile.core.finding import Finding
+from chronotile.core.model.space.crs import Crs, crs_of
 from chronotile.core.model.types import Attributes
 from chronotile.readers.cf.axes import CURVILINEAR, LATITUDE_UNITS, LONGITUDE_UNITS, Axes, cell_coordinates
 from chronotile.readers.cf.encoding import decode

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import Finding, SourceSpec, VariableInfo, VariableSpec
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.readers.cf.axes import (
     Axes,
     axes_of,

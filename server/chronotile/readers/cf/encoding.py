@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.raster import Encoding, as_meant
+from chronotile.core.finding import Finding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import as_meant
 from chronotile.core.model.style import TRANSPARENT, Colour, StyleClass
 from chronotile.core.model.types import AnyArray, BoolArray
 from chronotile.readers.cf.fields import Field, FieldSet

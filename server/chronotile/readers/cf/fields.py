@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.core.model.collection import Finding
+from chronotile.core.finding import Finding
 from chronotile.core.model.types import AnyArray, Attributes
 from chronotile.core.yaml_source import list_names
 

@@ -8,9 +8,9 @@ import numpy as np
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.finding import Finding
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import Attributes, Float64Array
 from chronotile.readers.cf.axes import CURVILINEAR, Axes, cell_coordinates, is_curvilinear
 from chronotile.readers.cf.crs import METRES, ArrayCrs, grid_mappings, resolve_crs

@@ -7,21 +7,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.time.instants import (
-    CLIMATOLOGY,
-    DAY,
-    NO_TIME,
-    ONE_NS,
-    OVERLAPPING,
-    TIME_KIND,
-    Period,
-    TimeDomain,
-    domain_of_bounds,
-    domain_of_instants,
-    format_instant,
-    step_instants,
-)
+from chronotile.core.finding import Finding
+from chronotile.core.model.time.cf_bounds import CLIMATOLOGY, OVERLAPPING, TIME_KIND
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain, domain_of_bounds, domain_of_instants
+from chronotile.core.model.time.instants import DAY, ONE_NS, format_instant
+from chronotile.core.model.time.periods import Period, step_instants
 from chronotile.core.model.types import BoolArray, IndexArray, InstantArray, Int64Array
 from chronotile.readers.cf.encoding import bounds_of, decode
 from chronotile.readers.cf.fields import Field, FieldSet

@@ -10,8 +10,9 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, FIRST_YEAR, LAST_YEAR, add_months
+from chronotile.core.finding import Finding
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, FIRST_YEAR, LAST_YEAR
+from chronotile.core.model.time.periods import add_months
 from chronotile.core.model.types import AnyArray, Float64Array, InstantArray, Int64Array
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field

@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter, UnsupportedSource
-from chronotile.core.model.collection import Finding, Step
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import DimensionStep
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import AnyArray, IndexArray, InstantArray, Int64Array
@@ -67,7 +68,7 @@ class Folded:
     findings: tuple[Finding, ...]
 
 
-def run_steps(steps: Sequence[Step], array: Field, fields: FieldSet) -> tuple[Step, ...]:
+def run_steps(steps: Sequence[DimensionStep], array: Field, fields: FieldSet) -> tuple[DimensionStep, ...]:
     """Return the steps, that of the run of a forecast (`run: latest`, `run: 2021-10-01`) as an index.
 
     Raises:
@@ -247,12 +248,12 @@ def _newest(valid: InstantArray, runs: InstantArray | None, dims: str) -> tuple[
     return order[kept], tuple(findings)
 
 
-def _run_step(step: Step, run: Field) -> Step:
+def _run_step(step: DimensionStep, run: Field) -> DimensionStep:
     if not isinstance(step.value, str) or run.dtype.kind in "SUO":
         return replace(step, dimension=run.dims[0])
     instants = instants_of(run).instants
     if step.value == _LATEST:
-        return Step(dimension=run.dims[0], index=int(np.nanargmax(instants.astype(np.int64))))
+        return DimensionStep(dimension=run.dims[0], index=int(np.nanargmax(instants.astype(np.int64))))
     try:
         span = parse_instant(step.value)
     except InvalidParameter as error:
@@ -261,7 +262,7 @@ def _run_step(step: Step, run: Field) -> Step:
     if found.size != 1:
         problem = "has several runs" if found.size else "has no run"
         raise UnsupportedSource(f"select: it {problem} {step.value}; {_accepted(instants)}")
-    return Step(dimension=run.dims[0], index=int(found[0]))
+    return DimensionStep(dimension=run.dims[0], index=int(found[0]))
 
 
 def _accepted(instants: InstantArray) -> str:

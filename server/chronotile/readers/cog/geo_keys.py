@@ -7,7 +7,7 @@ import rasterio.crs
 from affine import Affine
 from pyproj import CRS
 
-from chronotile.core.model.crs import Crs
+from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.types import Float64Array
 from chronotile.readers.native_crs import source_crs
 from chronotile.readers.tiff import Directory, UnsupportedCog

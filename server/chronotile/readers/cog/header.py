@@ -14,9 +14,9 @@ import orjson
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import BandLayout
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.readers.cog.blocks import Blocks, pack_tables, shape_of, unpack_blocks
 from chronotile.readers.cog.geo_keys import crs_of_code, georeference
 from chronotile.readers.cog.image_tags import (

@@ -1,7 +1,7 @@
 """Opens an asset of an item as a cloud-optimised GeoTIFF."""
 
-from chronotile.core.model.collection import SourceSpec, VariableSpec
 from chronotile.core.model.items import Asset
+from chronotile.core.model.source import SourceSpec, VariableSpec
 from chronotile.readers.cog.files import CogFile, open_cog
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.source import CogReader, CogVariable

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import NumberArray, UInt8Array
 from chronotile.readers.caches.block_cache import SLOT_BYTES, BlockCache
 from chronotile.readers.cog.block_decoding import decode_block

@@ -13,10 +13,11 @@ from time import time_ns
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import SourceInfo, VariableInfo
-from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Encoding, Pixels, as_meant
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.readers.caches.block_cache import KEY_BYTES
 from chronotile.readers.cog.block_decoding import is_decoded
 from chronotile.readers.cog.blocks import Blocks

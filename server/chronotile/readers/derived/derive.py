@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter, UnsupportedSource
-from chronotile.core.model.collection import Finding, Mask, SourceSpec, VariableInfo
+from chronotile.core.finding import Finding
+from chronotile.core.model.encoding import MASKED_CODE, REASON_MASKED
 from chronotile.core.model.expression import Expression
-from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import MASKED_CODE, REASON_MASKED, Pixels, cell_reasons, pixel_codes, valid_pixels
+from chronotile.core.model.raster import Pixels, cell_reasons, pixel_codes, valid_pixels
+from chronotile.core.model.source import Mask, SourceSpec, VariableInfo
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.formula import Formula, FormulaReader, formula_of

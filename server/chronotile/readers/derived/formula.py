@@ -6,19 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import Finding, VariableInfo, VariableSpec
+from chronotile.core.finding import Finding
+from chronotile.core.model.encoding import NODATA_CODE, REASON_NODATA, Encoding
 from chronotile.core.model.expression import Expression
-from chronotile.core.model.grid import NativeGrid, Window
-from chronotile.core.model.raster import (
-    NODATA_CODE,
-    REASON_NODATA,
-    Codes,
-    Encoding,
-    Pixels,
-    cell_reasons,
-    pixel_codes,
-    valid_pixels,
-)
+from chronotile.core.model.raster import Codes, Pixels, cell_reasons, pixel_codes, valid_pixels
+from chronotile.core.model.source import VariableInfo, VariableSpec
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import Float64Array, Int64Array, NumberArray
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.wrapped import (

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.finding import Finding
 from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int64Array, UInt64Array
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.wrapped import Wrapped

@@ -11,9 +11,9 @@ import numpy as np
 from affine import Affine
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import SourceInfo, VariableInfo
-from chronotile.core.model.grid import NativeGrid, Window
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain, common_times
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.grid import NativeGrid, Window
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain, common_times
 from chronotile.core.model.types import BoolArray, IndexArray
 from chronotile.readers.reader import Reader, ReportSkippedItem
 

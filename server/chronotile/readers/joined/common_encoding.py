@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.raster import FIRST_FLAG_CODE, MOST_TABLED, NODATA_CODE, OUTSIDE_CODE, Encoding, Pixels
+from chronotile.core.model.encoding import FIRST_FLAG_CODE, MOST_TABLED, NODATA_CODE, OUTSIDE_CODE, Encoding
+from chronotile.core.model.raster import Pixels
 from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, NumberArray
 from chronotile.core.size_cache import cache_by_size
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.raster import Encoding
+from chronotile.core.finding import Finding
+from chronotile.core.model.encoding import Encoding
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.overviews import is_same_nodata
 

@@ -8,9 +8,11 @@ from typing import TypeVar
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, SourceInfo, VariableInfo
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.time.instants import TimeDomain, format_instant
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.time import JoinedTimes, Slice, join_times

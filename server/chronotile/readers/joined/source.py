@@ -11,10 +11,12 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from chronotile.core.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import SourceInfo, VariableInfo
-from chronotile.core.model.grid import WHOLE_CIRCLE, NativeGrid, Window
 from chronotile.core.model.raster import Pixels
-from chronotile.core.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE
+from chronotile.core.model.space.grid import NativeGrid, Window
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.read_cost import ReadCost
 from chronotile.readers.hrefs import FileState, file_state, is_any_there
 from chronotile.readers.joined.common_encoding import Recoding, recoding_of

@@ -10,30 +10,15 @@ from operator import attrgetter
 from affine import Affine
 
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import (
-    Finding,
-    ItemsSpec,
-    SourceInfo,
-    SourceSpec,
-    TargetGrid,
-    VariableInfo,
-    VariableSpec,
-)
-from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
-from chronotile.core.model.grid import (
-    WHOLE_CIRCLE,
-    BBox,
-    Grid,
-    NativeGrid,
-    are_corners_enough,
-    box_in,
-    box_of_all,
-    reach_in,
-)
+from chronotile.core.finding import Finding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import BandLayout, ItemRef, MosaicRule
-from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import Point
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.source import ItemsSpec, SourceInfo, SourceSpec, TargetGrid, VariableInfo, VariableSpec
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, are_corners_enough, box_in, box_of_all, reach_in
+from chronotile.core.model.space.crs import CRS84, Crs, crs_of, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.readers.encoding import apply_configuration
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.mosaic.overlap import AVERAGES, STATISTICS, mosaic_encoding

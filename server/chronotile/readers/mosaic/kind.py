@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 
 from chronotile.core.errors import AddressRefused, SourceUnavailable, StorageFull, UnsupportedSource
-from chronotile.core.model.collection import KindOptions, SourceSpec, VariableSpec
 from chronotile.core.model.items import Asset, ItemRef
+from chronotile.core.model.source import KindOptions, SourceSpec, VariableSpec
 from chronotile.core.web.item_places import item_places
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.reader import Reader

@@ -6,8 +6,8 @@ from functools import partial
 from hashlib import blake2b
 
 from chronotile.core.errors import SourceChanged, UnsupportedSource
-from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import Asset, ItemRef
+from chronotile.core.model.source import SourceSpec
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.cog.file_tags import tag_of_state
 from chronotile.readers.hrefs import base_name, file_state, local_path

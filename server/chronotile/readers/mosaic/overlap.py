@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from chronotile.core.model.encoding import FIRST_FLAG_CODE, NODATA_CODE, Encoding
 from chronotile.core.model.items import MosaicRule
-from chronotile.core.model.raster import FIRST_FLAG_CODE, NODATA_CODE, Codes, Encoding, Pixels
+from chronotile.core.model.raster import Codes, Pixels
 from chronotile.core.model.types import BoolArray, NumberArray, UInt8Array, UInt16Array
 from chronotile.core.warp.level_windows import WHOLE, Slices
 from chronotile.core.warp.plan import number_for_absent

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import SourceInfo, VariableInfo
-from chronotile.core.model.grid import NativeGrid, Window
 from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.readers.caches.disk import DiskCache, FilledFolder
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.overviews import Counting

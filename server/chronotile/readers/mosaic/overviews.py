@@ -8,10 +8,12 @@ from hashlib import blake2b
 import numpy as np
 from affine import Affine
 
-from chronotile.core.model.collection import Resampling, VariableInfo
-from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
-from chronotile.core.model.raster import Pixels, with_mask
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.collection import Resampling
+from chronotile.core.model.raster import Pixels, replace_codes_by_mask
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import cells_per_pixel, place_of, plan_warp
 from chronotile.core.warp.strips import plan_strips, strips_of
@@ -225,9 +227,9 @@ class Overviews:
         """The cells of a block; `None` while those of its parts are lacking."""
         parts = tuple(block.parts())
         if not parts:
-            return with_mask(self.made(variable.name, index, block.grid))
+            return replace_codes_by_mask(self.made(variable.name, index, block.grid))
         names = self._names(variable, index, parts)
-        return None if names is None else with_mask(self._composed(variable, names, block.grid, "nearest"))
+        return None if names is None else replace_codes_by_mask(self._composed(variable, names, block.grid, "nearest"))
 
     def _composed(
         self, variable: VariableInfo, blocks: Sequence[tuple[OverviewBlock, str]], grid: Grid, resampling: Resampling

@@ -8,10 +8,10 @@ from time import monotonic
 from typing import TypeVar
 
 from chronotile.core.errors import SourceChanged
-from chronotile.core.model.collection import ItemsSpec, Mask, SourceSpec, VariableSpec
 from chronotile.core.model.expression import Expression
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemRef, MosaicRule
+from chronotile.core.model.source import ItemsSpec, Mask, SourceSpec, VariableSpec
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import InstantArray
 from chronotile.core.warp.plan import OVERHEAD_BYTES
 from chronotile.readers.caches.byte_cache import ByteCache

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import Asset, BandLayout, CollectionState, IndexSettings, ItemRef
-from chronotile.core.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import InstantArray
 
 

@@ -15,12 +15,14 @@ from chronotile.core.errors import (
     UnsupportedSource,
     VariableLacking,
 )
-from chronotile.core.model.collection import Resampling, SourceInfo, VariableInfo
-from chronotile.core.model.crs import transformer
-from chronotile.core.model.grid import Grid, NativeGrid, Window
+from chronotile.core.model.collection import Resampling
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import ItemRef
-from chronotile.core.model.raster import Codes, Encoding, Pixels, cell_reasons, pixel_codes
+from chronotile.core.model.raster import Codes, Pixels, cell_reasons, pixel_codes
 from chronotile.core.model.request import Point
+from chronotile.core.model.source import SourceInfo, VariableInfo
+from chronotile.core.model.space.crs import transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import FloatArray, IndexArray, NumberArray
 from chronotile.core.warp.level_windows import Slices
 from chronotile.core.warp.plan import WarpPlan, level_for, plan_warp
@@ -320,7 +322,7 @@ class Pieces:
         def request(scene: Scene, info: VariableInfo) -> None:
             cell = cell_at(info.grid, place)
             if cell is not None:
-                window = Window.of_cell(cell.row, cell.column)
+                window = Window.from_cell(cell.row, cell.column)
                 scene.reader.fetch_ahead(self._variable, index=0, level=0, window=window)
 
         self._request(refs, request)
@@ -413,6 +415,6 @@ def _placed_codes(plan: WarpPlan, block: Pixels, numbers: NumberArray, encoding:
     """
     placed = np.full(numbers.shape, OUTSIDE_CODE, dtype=np.uint8)
     at = plan.place.at
-    own = encoding.codes(numbers[at]) if block.codes is None else plan.gather.cells.of(block.codes.numbers)
+    own = encoding.codes(numbers[at]) if block.codes is None else plan.gather.cells.take(block.codes.numbers)
     placed[at] = own if plan.inside is None else np.where(plan.inside, own, OUTSIDE_CODE)
     return Codes(placed, encoding.code_names if block.codes is None else block.codes.names)

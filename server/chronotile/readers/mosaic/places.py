@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from chronotile.core.model.collection import VariableInfo
+from chronotile.core.model.encoding import REASON_UNREADABLE, Encoding
 from chronotile.core.model.items import ItemRef, MosaicRule
-from chronotile.core.model.raster import REASON_UNREADABLE, Encoding, Pixels
+from chronotile.core.model.raster import Pixels
 from chronotile.core.model.request import Point
+from chronotile.core.model.source import VariableInfo
 from chronotile.readers.mosaic.overlap import STATISTICS, overlapped
 from chronotile.readers.mosaic.pieces import Failures, Pieces, PlaceInPiece
 from chronotile.readers.mosaic.scenes import Scene

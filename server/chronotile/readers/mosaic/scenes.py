@@ -8,11 +8,12 @@ from itertools import chain
 from typing import Protocol
 
 from chronotile.core.errors import ChronotileError, UnsupportedSource
-from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import Asset, AssetBand, BandLayout, ItemRef
-from chronotile.core.model.raster import Encoding, Pixels
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.core.model.types import Int64Array
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.derive import with_derived

@@ -9,13 +9,16 @@ from operator import attrgetter
 import numpy as np
 
 from chronotile.core.errors import SourceUnavailable, TooManyPieces, VariableLacking
-from chronotile.core.model.collection import Mask, Resampling, SourceSpec, VariableInfo
+from chronotile.core.model.collection import Resampling
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.expression import Expression
-from chronotile.core.model.grid import BBox, Grid, NativeGrid, Window
 from chronotile.core.model.items import ItemRef, MosaicRule
-from chronotile.core.model.raster import Codes, Encoding, Pixels, with_mask
+from chronotile.core.model.raster import Codes, Pixels, replace_codes_by_mask
 from chronotile.core.model.request import Point
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.source import Mask, SourceSpec, VariableInfo
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid, NativeGrid, Window
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Instant, InstantArray, NumberArray
 from chronotile.core.read_cost import ReadCost
 from chronotile.core.warp.strips import rows_of, strips_of
@@ -304,10 +307,10 @@ class MosaicReader(Reader):
         if level == 0:
             block = self.read_block(variable, indexes=[index], window=window, along="space")
             codes = block.codes and Codes(block.codes.numbers[0], block.codes.names)
-            pixels = with_mask(Pixels(block.numbers[0], codes=codes))
+            pixels = replace_codes_by_mask(Pixels(block.numbers[0], codes=codes))
         else:
             grid = grid_of_window(self._levels(variable)[level], window)
-            pixels = with_mask(self.compose(variable, index=index, grid=grid))
+            pixels = replace_codes_by_mask(self.compose(variable, index=index, grid=grid))
         return Pixels(pixels.numbers[::step, ::step], None if pixels.valid is None else pixels.valid[::step, ::step])
 
     def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:  # noqa: ARG002 -- there is one layout

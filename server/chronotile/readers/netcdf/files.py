@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, SourceInfo, SourceSpec
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.source import SourceInfo, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.cf.time import ROUNDED
 from chronotile.readers.files import find_files, times_in_names

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import SourceSpec
-from chronotile.core.model.raster import DEFAULT_FILLS
+from chronotile.core.model.encoding import DEFAULT_FILLS
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet, Group

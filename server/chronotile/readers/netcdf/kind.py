@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
-from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import KindOptions, SourceSpec
 from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.netcdf.files import open_netcdf_source
 from chronotile.readers.netcdf.source import engine_options

@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import SourceInfo, SourceSpec
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.axes import with_stated_time

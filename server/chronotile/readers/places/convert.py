@@ -12,7 +12,7 @@ import orjson
 import shapely
 
 from chronotile.core.errors import ChronotileError, LimitExceeded, UnsupportedSource, require_at_most
-from chronotile.core.model.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
 from chronotile.core.model.types import AnyArray, ObjectArray
 from chronotile.readers.places.crs_texts import crs_of_file
 from chronotile.readers.places.geopackage import read_geopackage

@@ -3,7 +3,7 @@
 import re
 
 from chronotile.core.errors import UnsupportedCrs, UnsupportedSource, raised_instead
-from chronotile.core.model.crs import CRS84, Crs, crs_of, transformer
+from chronotile.core.model.space.crs import CRS84, Crs, crs_of, transformer
 
 MAX_LENGTH = 20_000
 CONFIDENCE = 70

@@ -13,17 +13,17 @@ from typing import IO
 
 import orjson
 
+from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.errors import (
     InvalidParameter,
     LimitExceeded,
     ServerBusy,
     StorageFull,
     UnsupportedSource,
-    raised_as,
     raised_instead,
+    translate_error,
 )
 from chronotile.core.extras import require_extra
-from chronotile.core.model.request import IsActive, always_active, require_active
 from chronotile.readers.places.convert import ABORTED, BROKEN, REFUSED, Conversion
 from chronotile.readers.places.table import GEOPACKAGE, ZIP
 
@@ -64,7 +64,7 @@ def geojson_of_file(content: bytes, *, max_vertices: int, is_active: IsActive) -
         raise InvalidParameter("the body is neither a GeoPackage nor a ZIP with a shapefile")
     if content.startswith(ZIP):
         require_extra("places", "a shapefile")
-    with raised_as(UnsupportedSource, InvalidParameter, locator=None):
+    with translate_error(UnsupportedSource, InvalidParameter, locator=None):
         return convert_isolated(content, Conversion(max_vertices=max_vertices), is_active=is_active)
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import orjson
 import shapely
 
-from chronotile.core.errors import InvalidParameter, LimitExceeded, UnsupportedSource, raised_as
+from chronotile.core.errors import InvalidParameter, LimitExceeded, UnsupportedSource, translate_error
 from chronotile.core.extras import require_extra
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.crs import CRS84, Crs, transformer
+from chronotile.core.finding import Finding
 from chronotile.core.model.geometry.repair import Checks
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlaceSet, PlacesSpec, Property
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
 from chronotile.core.model.types import ObjectArray
 from chronotile.readers.library_errors import opening
 from chronotile.readers.places.convert import Conversion
@@ -111,7 +111,7 @@ def _convert(path: Path, spec: PlacesSpec) -> bytes:
         table=spec.table,
         is_upload=False,
     )
-    with raised_as(LimitExceeded, UnsupportedSource, locator=None):
+    with translate_error(LimitExceeded, UnsupportedSource, locator=None):
         return convert_isolated(content, conversion)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from chronotile.core.errors import UnsupportedSource, raised_instead, require_at_most
-from chronotile.core.model.crs import Crs
+from chronotile.core.model.space.crs import Crs
 from chronotile.readers.places.crs_texts import crs_of_file
 
 PARTS = (".cpg", ".dbf", ".prj", ".shp")

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.crs import Crs
+from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.types import ObjectArray
 
 GEOPACKAGE, ZIP = b"SQLite format 3\0", b"PK"

@@ -6,8 +6,9 @@
 from dataclasses import dataclass, field, replace
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.raster import Encoding, Pixels, as_meant
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.source import VariableSpec
 from chronotile.readers.encoding import apply_configuration, encoding_text, is_scaled
 from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import Recoding, recoding_of

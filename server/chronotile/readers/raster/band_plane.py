@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.raster.formats import VRT
 from chronotile.readers.raster.overview_facts import listed_files

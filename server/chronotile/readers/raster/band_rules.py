@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import VariableSpec
+from chronotile.core.model.source import VariableSpec
 from chronotile.readers.dates import find_time
 from chronotile.readers.files import APART
 from chronotile.readers.raster.bands import Band, FileBands

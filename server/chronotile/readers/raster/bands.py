@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rasterio.enums import ColorInterp, MaskFlags
 
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.style import Colour, StyleClass
 from chronotile.readers.encoding import circle_of, require_real
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rasterio.enums import Compression, Interleaving
 
-from chronotile.core.model.grid import Window
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import NumberArray, UInt8Array
 from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache
 from chronotile.readers.deflate import inflate

@@ -5,8 +5,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from chronotile.core.errors import ChronotileError, UnsupportedSource
-from chronotile.core.model.collection import Finding, SourceSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.files import find_files
 from chronotile.readers.hrefs import common_folder

@@ -3,8 +3,8 @@
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.crs import Crs
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import Crs
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.readers.native_crs import require_on_earth, source_crs
 from chronotile.readers.raster.bands import Dataset
 

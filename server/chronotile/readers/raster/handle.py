@@ -15,7 +15,7 @@ from rasterio.enums import Interleaving
 from rasterio.errors import RasterioIOError
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.hrefs import FileState, base_name, local_path

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import KindOptions, SourceSpec
 from chronotile.readers.files import find_files
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kind import SourceKind

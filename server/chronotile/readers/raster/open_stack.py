@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.source import SourceSpec, VariableSpec
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.files import DatedFiles, date_files, find_files
 from chronotile.readers.hrefs import base_name

@@ -7,8 +7,10 @@ from typing import TypeVar
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec, VariableSpec
-from chronotile.core.model.time.instants import TimeDomain, TimeSpan
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.source import SourceSpec, VariableSpec
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import find_bare_year
 from chronotile.readers.files import find_files, times_in_names

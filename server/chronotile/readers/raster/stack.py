@@ -9,9 +9,11 @@ from operator import attrgetter
 import numpy as np
 
 from chronotile.core.errors import ChronotileError, SourceUnavailable, UnsupportedSource
-from chronotile.core.model.collection import Finding, SourceInfo
-from chronotile.core.model.grid import Window
-from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.finding import Finding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import SourceInfo
+from chronotile.core.model.space.grid import Window
 from chronotile.core.read_cost import ReadCost
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
 from chronotile.readers.library_errors import BeingWritten, opening, unavailable
@@ -163,7 +165,7 @@ class RasterStack(Reader):
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; consecutive times in one file are one read."""
         source = self._variables[variable]
-        cell = Window.of_cell(row, column)
+        cell = Window.from_cell(row, column)
         runs = list(_group_by_file(source.planes[index] for index in indexes))
         if not runs:
             return Pixels(np.empty(0, dtype=source.info.encoding.dtype))

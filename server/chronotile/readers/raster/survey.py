@@ -11,8 +11,9 @@ from rasterio.enums import Interleaving
 from rasterio.errors import RasterioError
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, SourceSpec
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import StyleClass
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.core.yaml_source import list_names

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Pixels
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.raster.handle import RasterHandle
 

@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import LEFT_OUT, Finding, VariableInfo, VariableSpec
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.source import VariableInfo, VariableSpec
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.readers.encoding import is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import common_encoding

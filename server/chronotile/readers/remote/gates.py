@@ -368,7 +368,7 @@ def _checking_resolver(hosts: InnerHosts, resolve: Resolve) -> Any:  # noqa: ANN
                     proto=0,
                     flags=socket.AI_NUMERICHOST,
                 )
-                for each in hosts.permitted(host, addresses)
+                for each in hosts.permitted_addresses(host, addresses)
             ]
 
         async def close(self) -> None:

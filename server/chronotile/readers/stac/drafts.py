@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from chronotile.core.model.collection import Finding, Mask
+from chronotile.core.finding import Finding
 from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.source import Mask
 from chronotile.core.model.style import Stop, Style, StyleClass
 from chronotile.readers.stac.collection import CollectionMetadata, StacVariable
 from chronotile.readers.stac.renders import Render

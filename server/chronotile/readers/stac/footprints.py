@@ -15,8 +15,9 @@ import numpy as np
 import shapely
 
 from chronotile.core.errors import InvalidItem
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import Float64Array
 from chronotile.core.size_cache import cache_by_size
 from chronotile.readers.stac.fields import bytes_of_key, key_of_values, list_of, object_of, values_of_key

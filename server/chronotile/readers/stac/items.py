@@ -11,9 +11,9 @@ import orjson
 from affine import Affine
 
 from chronotile.core.errors import InvalidItem, InvalidParameter, UnsupportedCrs
-from chronotile.core.model.crs import Crs, crs_of
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.items import Asset, AssetBand, Item
+from chronotile.core.model.space.crs import Crs, crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Instant, JsonMapping

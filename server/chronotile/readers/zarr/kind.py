@@ -11,7 +11,8 @@ from zipfile import ZipFile
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
-from chronotile.core.model.collection import Finding, KindOptions, SourceSpec
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import KindOptions, SourceSpec
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import AS_STORED, SourceKind, has_file
 from chronotile.readers.reader import Reader

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.errors import InvalidItem, UnsupportedSource
-from chronotile.core.model.collection import Finding, SourceSpec, VariableSpec
-from chronotile.core.model.time.instants import TimeDomain, domain_of_bounds
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import SourceSpec, VariableSpec
+from chronotile.core.model.time.domain import TimeDomain, domain_of_bounds
 from chronotile.core.model.types import Json
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.dataset import CfVariables, understand

@@ -18,10 +18,10 @@ import numpy as np
 import tensorstore as ts
 
 from chronotile.core.errors import ChronotileError, UnsupportedSource
-from chronotile.core.model.collection import SourceInfo, SourceSpec, VariableInfo
-from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Pixels, as_meant
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.source import SourceInfo, SourceSpec, VariableInfo
+from chronotile.core.model.space.grid import Window
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import BoolArray, Int64Array, NumberArray, UInt64Array
 from chronotile.readers.cf.dataset import CfVariable, understand
 from chronotile.readers.cf.fields import about

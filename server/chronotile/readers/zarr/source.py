@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.collection import Finding, SourceInfo, SourceSpec
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import SourceInfo, SourceSpec
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand

@@ -11,10 +11,11 @@ import numpy as np
 
 from chronotile.core.errors import AddressRefused, UnsupportedSource
 from chronotile.core.extras import has_extra
-from chronotile.core.model.collection import Finding, SourceSpec
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import AnyArray, Json, NumberArray
 from chronotile.core.web.item_places import SETTING
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time_numbers import TEXT_KINDS
@@ -133,7 +134,9 @@ def load_texts(store: Store, node: ArrayNode) -> AnyArray:
     return np.array([v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values])
 
 
-def open_group(href: str, allowed: Places | None = None, *, names: Iterable[str] = ()) -> tuple[Store, GroupNode]:
+def open_group(
+    href: str, allowed: AllowedPlaces | None = None, *, names: Iterable[str] = ()
+) -> tuple[Store, GroupNode]:
     """Return what a place holds, and its root group; arguments and errors are those of `open_store`."""
     store = open_store(href, allowed, names=names)
     try:
@@ -145,7 +148,7 @@ def open_group(href: str, allowed: Places | None = None, *, names: Iterable[str]
     return repository, repository.read_group()
 
 
-def open_store(href: str, allowed: Places | None = None, *, names: Iterable[str] = ()) -> Store:
+def open_store(href: str, allowed: AllowedPlaces | None = None, *, names: Iterable[str] = ()) -> Store:
     """Return what a place holds: known by its content here, by the end of its name elsewhere.
 
     A repository elsewhere is known when no Zarr store is found there (`open_group`).
@@ -171,7 +174,7 @@ def open_store(href: str, allowed: Places | None = None, *, names: Iterable[str]
     return PlainStore(href, tuple(names), None if (path := local_path(href)) is None else _resolve_link(path, allowed))
 
 
-def _resolve_link(path: Path, allowed: Places | None) -> Path | None:
+def _resolve_link(path: Path, allowed: AllowedPlaces | None) -> Path | None:
     """Return the store that replaces the finest level of a folder of levels, if it may be opened."""
     linked = linked_store(path)
     if linked is None or any((path / name).is_dir() for name in FINEST):

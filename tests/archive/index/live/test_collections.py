@@ -14,9 +14,9 @@ from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.errors import InvalidParameter, SearchNotSupported, SourceUnavailable
-from chronotile.core.model.collection import ItemsSpec, SourceSpec
 from chronotile.core.model.items import ItemSearch
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import ItemsSpec, SourceSpec
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.pipeline.services import AsksElsewhere, without_asking
 from chronotile.readers.remote.gates import LATE, Gates
 from tests.archive.index.catalogues import item_document
@@ -71,7 +71,7 @@ def live_over(index, monkeypatch):
         now = [0.0]
         items = ItemsSpec(mode="live", filter=filter_)
         spec = SourceSpec(collection="ours", kind="stac", href=api.href, items=items)
-        access = SourceAccess(prefixes=Places(), documents=Documents())
+        access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents())
         made = LiveCollections(lambda: {"ours": spec}, lambda: index, access, most_s=most_s, clock=lambda: now[0])
         return Live(api, index, made, now)
 

@@ -9,11 +9,11 @@ from chronotile.archive.index.live.collections import LiveCollections
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
-from chronotile.core.model.collection import ItemsSpec, SourceSpec
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.source import ItemsSpec, SourceSpec
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.parser import parse_instant
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from tests.scenes_archive import documents
 from tests.scenes_archive.pgstac import serving_stac_api
 from tests.scenes_archive.plan import SMALL
@@ -38,7 +38,7 @@ def live(api, tmp_path):
     index = open_items(None, tmp_path / "index")
     href = f"{api.url}/collections/{documents.COLLECTION}"
     spec = SourceSpec(collection="ours", kind="stac", href=href, items=ItemsSpec(mode="live"))
-    access = SourceAccess(prefixes=Places(), documents=Documents())
+    access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents())
     yield LiveCollections(lambda: {"ours": spec}, lambda: index, access)
     index.close()
 

@@ -9,8 +9,8 @@ from chronotile.archive.index.live.requests import item_request, live_request, o
 from chronotile.archive.index.source import ItemFilter, ItemRules
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.core.errors import InvalidParameter, SearchNotSupported
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.parser import parse_instant
 from tests.archive.index.catalogues import item_document
 

@@ -12,15 +12,15 @@ from chronotile.archive.index.sources import SourceAccess, indexed, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.collection import ItemsSpec, SourceSpec
 from chronotile.core.model.items import IndexSettings, ItemSearch
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import ItemsSpec, SourceSpec
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.stac_api import StacApi, serving
 
 pytestmark = pytest.mark.slow
 
-ACCESS = SourceAccess(prefixes=Places(), documents=Documents(wait=lambda _s: None))
+ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=Documents(wait=lambda _s: None))
 
 
 @pytest.fixture

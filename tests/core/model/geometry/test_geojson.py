@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedCrs
-from chronotile.core.model.crs import CRS84, crs_of
 from chronotile.core.model.geometry.geojson import GeometryRules, area_of, areas_of
 from chronotile.core.model.geometry.repair import repair_polygons, unite_polygons
+from chronotile.core.model.space.crs import CRS84, crs_of
 
 SQUARE = [[4.5, 50.8], [4.6, 50.8], [4.6, 50.9], [4.5, 50.9], [4.5, 50.8]]
 ASIDE, FURTHER = ([[x + by, y] for x, y in SQUARE] for by in (20, 40))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.geometry import geojson_rings, json_text, repair
 from chronotile.core.model.geometry import json_text as geojson_size
 from chronotile.core.model.geometry.geojson import GeometryRules, area_of, areas_of
+from chronotile.core.model.space.crs import CRS84
 
 SQUARE = [[4.5, 50.8], [4.6, 50.8], [4.6, 50.9], [4.5, 50.9], [4.5, 50.8]]
 RULES = GeometryRules(max_vertices=1_000_000, max_features=20_000, crs_named=lambda _name: CRS84)

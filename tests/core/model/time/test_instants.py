@@ -8,22 +8,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.time.instants import (
-    ABSENT,
-    DEFAULT,
-    DEKAD,
-    LATEST,
+from chronotile.core.model.time.domain import (
     NO_TIME,
     TimeDomain,
-    add_months,
     domain_of_bounds,
     domain_of_instants,
     domain_of_periods,
-    format_instant,
-    last_of,
-    step_instants,
 )
-from chronotile.core.model.time.parser import parse_instant, parse_period, parse_time
+from chronotile.core.model.time.instants import format_instant, last_of
+from chronotile.core.model.time.parser import parse_instant, parse_time
+from chronotile.core.model.time.period_parser import parse_period
+from chronotile.core.model.time.periods import DEKAD, add_months, step_instants
+from chronotile.core.model.time.selection import ABSENT, DEFAULT, LATEST
 
 
 def instant(text):
@@ -270,23 +266,25 @@ def test_what_is_no_period_is_refused(text):
 def test_a_day_answers_every_instant_in_it():
     domain = domain_of_instants([instant("2020-06-01"), instant("2020-06-11")])
 
-    assert list(domain.within(parse_instant("2020-06-01T10:50:00Z"))) == [0]
-    assert list(domain.within(parse_instant("2020-06-02"))) == []
-    assert list(domain.within(parse_instant("2020-06"))) == [0, 1]
+    assert list(domain.indexes_within(parse_instant("2020-06-01T10:50:00Z"))) == [0]
+    assert list(domain.indexes_within(parse_instant("2020-06-02"))) == []
+    assert list(domain.indexes_within(parse_instant("2020-06"))) == [0, 1]
 
 
 def test_a_period_answers_every_instant_inside_it():
     domain = domain_of_periods(instant("2020-01-01"), DEKAD, 36)
 
-    assert list(domain.within(parse_instant("2020-01-31"))) == [2]
-    assert list(domain.within(parse_instant("2020-02-10T23:59:59Z"))) == [3]
-    assert list(domain.within(parse_instant("2021"))) == []
+    assert list(domain.indexes_within(parse_instant("2020-01-31"))) == [2]
+    assert list(domain.indexes_within(parse_instant("2020-02-10T23:59:59Z"))) == [3]
+    assert list(domain.indexes_within(parse_instant("2021"))) == []
 
 
 def test_an_exact_instant_answers_every_precision_that_holds_it():
     domain = domain_of_instants([instant("2017-01-16T10:09:21.834255872"), instant("2017-01-25T09:35:51")])
 
-    found = [list(domain.within(parse_instant(f"2017-01-16{rest}"))) for rest in ("", "T10:09:21Z", "T10:09:22Z")]
+    found = [
+        list(domain.indexes_within(parse_instant(f"2017-01-16{rest}"))) for rest in ("", "T10:09:21Z", "T10:09:22Z")
+    ]
 
     assert found == [[0], [0], []]
 
@@ -322,7 +320,7 @@ def test_within_gives_just_the_times_that_share_an_instant(days, start, length):
     first = instant("2000-01-01") + np.timedelta64(start * 24 + 7, "h")
     span = (first, first + np.timedelta64(length, "h"))
 
-    found = domain.within(parse_time(f"{span[0]}/{span[1]}").parts[0].span)
+    found = domain.indexes_within(parse_time(f"{span[0]}/{span[1]}").parts[0].span)
 
     end = span[1] + np.timedelta64(1, "ns")
     expected = [i for i in range(len(domain)) if domain.starts[i] < end and domain.ends[i] > span[0]]
@@ -335,7 +333,7 @@ def test_bounds_that_overlap_are_cut_at_the_next_start():
 
     domain = domain_of_bounds(starts, ends)
 
-    assert list(domain.within(parse_instant("2021-01-01"))) == [1]
+    assert list(domain.indexes_within(parse_instant("2021-01-01"))) == [1]
 
 
 def test_a_layer_without_time_has_none():

@@ -5,16 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.time.instants import DEKAD as DEKADS
-from chronotile.core.model.time.instants import (
-    NO_TIME,
-    Period,
-    domain_of_instants,
-    domain_of_periods,
-    gap_tolerance,
-    step_of,
-)
-from chronotile.core.model.time.parser import parse_period
+from chronotile.core.model.time.domain import NO_TIME, domain_of_instants, domain_of_periods
+from chronotile.core.model.time.period_parser import parse_period
+from chronotile.core.model.time.periods import DEKAD as DEKADS
+from chronotile.core.model.time.periods import Period
+from chronotile.core.model.time.steps import gap_tolerance, step_of
 
 
 def domain(*texts):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.time.parser import parse_time, selection_text
+from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection_text import selection_text
 
 values = st.sampled_from(
     [

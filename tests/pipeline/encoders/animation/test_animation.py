@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from chronotile.core.errors import ClientGone
-from chronotile.core.model.animation import Card, Film, Frame
+from chronotile.core.model.animation import Film, Frame, FrameCard
 from chronotile.core.model.formats import AnimationFormat
-from chronotile.core.model.raster import IndexPicture, RgbaPicture
+from chronotile.core.model.picture import IndexPicture, RgbaPicture
 from chronotile.pipeline.encoders.animation import mp4 as animation_mp4
 from chronotile.pipeline.encoders.animation.animation import encode_animation
 from chronotile.pipeline.encoders.file_parts import Room, Scratch
@@ -26,10 +26,10 @@ def index_picture(colours: int, *, width: int = 64, height: int = 48) -> IndexPi
     return IndexPicture(index.astype(np.uint8), palette)
 
 
-def card(*greys: int) -> Card:
+def card(*greys: int) -> FrameCard:
     """Stripes of some greys, ten pixels wide and high."""
     stripes = np.resize(np.array(greys, dtype=np.uint8), (10, 10))
-    return Card(50, 30, np.repeat(stripes[..., np.newaxis], 3, axis=2))
+    return FrameCard(50, 30, np.repeat(stripes[..., np.newaxis], 3, axis=2))
 
 
 def written(frames, format, *, fps=4.0, width=64, height=48):
@@ -57,7 +57,7 @@ def test_a_gif_of_more_colours_than_it_may_have_joins_those_most_alike():
 
 
 def test_what_is_written_keeps_the_colours_of_most_pixels_where_a_gif_has_no_room_for_all():
-    frame = Frame(index_picture(256), (Card(0, 0, np.full((5, 5, 3), 255, dtype=np.uint8)), card(*range(100))))
+    frame = Frame(index_picture(256), (FrameCard(0, 0, np.full((5, 5, 3), 255, dtype=np.uint8)), card(*range(100))))
 
     assert (read(written([frame], AnimationFormat.GIF))[:5, :5] == 255).all()
 

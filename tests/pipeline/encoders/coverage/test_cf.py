@@ -15,9 +15,9 @@ import zarr
 from pyproj import CRS
 
 from chronotile.core.errors import ClientGone, SourceUnavailable
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.time.instants import NO_TIME, domain_of_bounds
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import NO_TIME, domain_of_bounds
 from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
 from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
 from tests.pipeline.encoders.coverages import (

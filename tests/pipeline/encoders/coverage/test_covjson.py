@@ -7,9 +7,10 @@ import pytest
 from covjson_pydantic.coverage import Coverage
 
 from chronotile.core.errors import ClientGone
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.pipeline.encoders.coverage.covjson import encode_coverage_covjson
 from tests.decimals import cell_value
 from tests.pipeline.encoders.coverages import CLASSES, DEGREES, UTM, expected_values, make_coverage, make_field

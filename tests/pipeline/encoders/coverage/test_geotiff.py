@@ -13,9 +13,10 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from chronotile.core.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain
 from chronotile.pipeline.encoders.coverage.cog import CogProfile, CogWriter
 from chronotile.pipeline.encoders.coverage.geotiff import check_coverage_geotiff, coverage_geotiff
 from tests.pipeline.encoders.coverages import (

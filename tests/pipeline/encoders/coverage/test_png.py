@@ -8,7 +8,7 @@ import rasterio
 from PIL import Image
 
 from chronotile.core.errors import InvalidParameter, UnsupportedFormat
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.time.domain import NO_TIME
 from chronotile.pipeline.encoders.coverage.png import encode_coverage_png
 from tests.pipeline.encoders.coverages import expected_numbers, make_coverage, make_field
 

@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chronotile.core.model.crs import crs_of
 from chronotile.core.model.cube import CubeAbout, CubeBlock, CubeNumbering, CubeTile
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.pipeline.encoders.cube_tile.ctc1 import encode_cube
 from tests.ctc1 import NotCtc1, decode_cube
 from tests.golden.ctc1 import make

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.cube import CubeFrame, CubeNumbering
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.pipeline.encoders.cube_tile.numbering import (
     Meaning,
     fits,

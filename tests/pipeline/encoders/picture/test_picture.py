@@ -6,7 +6,7 @@ from PIL import Image
 
 from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.raster import IndexPicture, RgbaPicture
+from chronotile.core.model.picture import IndexPicture, RgbaPicture
 from chronotile.pipeline.encoders.picture.picture import check_format, encode_picture
 
 MODES = ["index", "rgba"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronotile.core.model.raster import IndexPicture
+from chronotile.core.model.picture import IndexPicture
 from chronotile.pipeline import encoders
 from chronotile.pipeline.encoders import deflated
 from chronotile.pipeline.encoders.picture import picture as png

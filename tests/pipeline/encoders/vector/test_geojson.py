@@ -8,7 +8,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
 from chronotile.pipeline.place_shapes import choose_places, shapes_in
 from tests.places import make_places

@@ -6,8 +6,8 @@ import pytest
 import shapely
 
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import PlacesSpec
+from chronotile.core.model.space.boxes import BBox
 from chronotile.pipeline.encoders.vector.mvt import BUFFER, EXTENT, cut_to_tile, encode_mvt
 from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.readers.places.place_files import read_places

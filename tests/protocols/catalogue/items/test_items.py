@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application, item_index
 from chronotile.app.settings import Settings
 from chronotile.archive.index.write import MOST_TRIES, TRIES_S, FailedTokens, ItemWriter
-from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.core.model.items import IndexSettings
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import item_document
 from tests.protocols import served
 
@@ -39,7 +39,7 @@ def client_of(index, at_end):
     def make(token=TOKEN):
         specs = {"s2": S2, "grids": SourceSpec(collection="grids", kind="zarr", href="/x.zarr")}
         writer = ItemWriter(
-            tokens=(token,) if token else (), specs=lambda: specs, items=lambda: index, prefixes=Places()
+            tokens=(token,) if token else (), specs=lambda: specs, items=lambda: index, prefixes=AllowedPlaces()
         )
         app = application(served.make_services(), ServerOptions(items=writer))
         return at_end.enter_context(TestClient(app, raise_server_exceptions=False))

@@ -10,7 +10,7 @@ from chronotile.app.application import ServerOptions, application, item_index
 from chronotile.app.settings import Settings
 from chronotile.archive.index.source import ItemRules
 from chronotile.core.model.items import IndexSettings, product_id
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.archive.index.catalogues import item_document
 from tests.protocols import served
@@ -26,7 +26,7 @@ class Archive:
         self.index = index
         collection = served.make_collection(served.make_layer(collection=COLLECTION))
         services = served.make_services(collection)
-        caches = ReaderCaches(items=lambda: index, places=Places(prefixes))
+        caches = ReaderCaches(items=lambda: index, places=AllowedPlaces(prefixes))
         self.services = replace(
             services, reader_caches=caches, source_hrefs={COLLECTION: source or str(folder / "catalog.json")}
         )

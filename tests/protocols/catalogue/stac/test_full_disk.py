@@ -13,7 +13,7 @@ from chronotile.app.application import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.reserve import RESERVE, RESERVE_BYTES
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from tests.protocols.catalogue.stac.conftest import put, services_over
 from tests.protocols.catalogue.stac.documents import scene
 from tests.protocols.catalogue.stac.test_transactions import ITEMS, SCENES, SHOWN, TOKEN, written
@@ -49,7 +49,9 @@ def _main(folder):
     (folder / "other").write_bytes(bytes(10 << 20))
     with closing(open_items(None, folder, archive="a")) as index:
         put(index, "scenes", [scene("there", day=1, cloud=5)])
-        writer = ItemWriter(tokens=(TOKEN,), specs=lambda: {"scenes": SCENES}, items=lambda: index, prefixes=Places())
+        writer = ItemWriter(
+            tokens=(TOKEN,), specs=lambda: {"scenes": SCENES}, items=lambda: index, prefixes=AllowedPlaces()
+        )
         with TestClient(application(services_over(index), ServerOptions(items=writer))) as client:
             client.headers.update(SHOWN)
             added = []

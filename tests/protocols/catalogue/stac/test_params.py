@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError, InvalidParameter
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.protocols.catalogue.stac.params import (
     OF_SEARCH,
     StacSearch,

@@ -11,8 +11,8 @@ from chronotile.app.application import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.preparing import BATCH
-from chronotile.core.model.collection import ItemsSpec, SourceSpec, VariableSpec
-from chronotile.core.web.places import Places
+from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.web.places import AllowedPlaces
 from tests.protocols.catalogue.stac.conftest import BASE, put, services_over
 from tests.protocols.catalogue.stac.documents import scene
 
@@ -37,7 +37,9 @@ def index(tmp_path, closed_at_end):
 
 @pytest.fixture
 def client(index):
-    writer = ItemWriter(tokens=(TOKEN,), specs=lambda: {"scenes": SCENES}, items=lambda: index, prefixes=Places())
+    writer = ItemWriter(
+        tokens=(TOKEN,), specs=lambda: {"scenes": SCENES}, items=lambda: index, prefixes=AllowedPlaces()
+    )
     with TestClient(application(services_over(index), ServerOptions(items=writer))) as client:
         client.headers.update(SHOWN)
         yield client
@@ -191,7 +193,7 @@ def test_where_none_may_write_all_are_refused(api):
 
 def test_the_first_item_of_a_collection_is_added_before_it_has_layers(index):
     specs = {"empty": replace(SCENES, collection="empty")}
-    writer = ItemWriter(tokens=(TOKEN,), specs=lambda: specs, items=lambda: index, prefixes=Places())
+    writer = ItemWriter(tokens=(TOKEN,), specs=lambda: specs, items=lambda: index, prefixes=AllowedPlaces())
 
     with TestClient(application(services_over(index), ServerOptions(items=writer))) as client:
         answer = client.post("/stac/collections/empty/items", json=written("first"), headers=SHOWN)

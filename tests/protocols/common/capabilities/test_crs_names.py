@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.core.model.crs import crs_of
+from chronotile.core.model.space.crs import crs_of
 from chronotile.protocols.common.capabilities.crs_names import urn, wms_name
 
 UNNAMED = "+proj=laea +lat_0=52 +lon_0=10 +type=crs"

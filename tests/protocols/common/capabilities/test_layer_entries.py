@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from affine import Affine
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext, collection_entries
 from tests.protocols import served
 

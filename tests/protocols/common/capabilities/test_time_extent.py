@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.core.model.collection import TimeRules
-from chronotile.core.model.time.instants import NO_TIME, domain_of_instants, step_instants
-from chronotile.core.model.time.parser import parse_period, parse_time
+from chronotile.core.model.time.domain import NO_TIME, domain_of_instants
+from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.period_parser import parse_period
+from chronotile.core.model.time.periods import step_instants
 from chronotile.protocols.common.capabilities.time_extent import (
     LEAST_LISTED,
     LONGEST_RUN,

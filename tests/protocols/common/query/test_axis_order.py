@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
 from chronotile.protocols.common.query.crs import as_xy, in_axis_order
 
 NAMES = ["CRS:84", "EPSG:2180", "EPSG:3031", "EPSG:3035", "EPSG:32631", "EPSG:3857", "EPSG:4326"]

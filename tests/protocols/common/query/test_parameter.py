@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.core.errors import InvalidParameter, MissingParameter
-from chronotile.core.model.time.instants import ABSENT
+from chronotile.core.model.time.selection import ABSENT
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     choice,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ConfigurationError, UnknownPath
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.protocols.data.cog.application import file_to_open
 
 
@@ -44,7 +44,7 @@ def refused(allowed, text):
     ],
 )
 def test_a_file_in_an_allowed_folder_is_opened_by_its_real_path(place, text, opened):
-    allowed = Places([str(place / "allowed")])
+    allowed = AllowedPlaces([str(place / "allowed")])
 
     assert file_to_open(allowed, text.format(place)) == opened.format(os.path.realpath(place))
 
@@ -73,7 +73,7 @@ def test_a_file_in_an_allowed_folder_is_opened_by_its_real_path(place, text, ope
     ],
 )
 def test_any_other_spelling_of_a_path_is_refused(place, text):
-    allowed = Places([str(place / "allowed"), "https://example.org/data/", "s3://bucket/data"])
+    allowed = AllowedPlaces([str(place / "allowed"), "https://example.org/data/", "s3://bucket/data"])
 
     message = refused(allowed, text.format(place))
 
@@ -92,7 +92,7 @@ def test_any_other_spelling_of_a_path_is_refused(place, text):
     ],
 )
 def test_a_url_below_an_allowed_one_is_opened_in_its_one_spelling(text, opened):
-    allowed = Places(["https://example.org/data/", "https://example.org:8443", "s3://bucket/data"])
+    allowed = AllowedPlaces(["https://example.org/data/", "https://example.org:8443", "s3://bucket/data"])
 
     assert file_to_open(allowed, text) == opened
 
@@ -123,13 +123,13 @@ def test_a_url_below_an_allowed_one_is_opened_in_its_one_spelling(text, opened):
     ],
 )
 def test_any_other_url_is_refused(text):
-    refused(Places(["https://example.org/data/", "s3://bucket/data"]), text)
+    refused(AllowedPlaces(["https://example.org/data/", "s3://bucket/data"]), text)
 
 
 def test_a_folder_that_is_a_link_is_what_it_leads_to(place):
     (place / "way").symlink_to(place / "allowed")
 
-    assert file_to_open(Places([f"{place}/way/"]), f"{place}/way/a.tif").endswith("/allowed/a.tif")
+    assert file_to_open(AllowedPlaces([f"{place}/way/"]), f"{place}/way/a.tif").endswith("/allowed/a.tif")
 
 
 @pytest.mark.parametrize(
@@ -138,12 +138,12 @@ def test_a_folder_that_is_a_link_is_what_it_leads_to(place):
 )
 def test_a_prefix_that_is_none_is_a_mistake(prefix):
     with pytest.raises(ConfigurationError, match="COG_PREFIXES"):
-        Places([prefix], setting="CHRONOTILE_COG_PREFIXES")
+        AllowedPlaces([prefix], setting="CHRONOTILE_COG_PREFIXES")
 
 
 def test_all_mistaken_prefixes_are_told_at_once():
     with pytest.raises(ConfigurationError) as caught:
-        Places(["a", "/fine", "b"])
+        AllowedPlaces(["a", "/fine", "b"])
 
     assert len(caught.value.mistakes) == 2
 
@@ -161,7 +161,7 @@ pieces = st.sampled_from(
 
 @given(st.lists(pieces, max_size=12).map("".join) | st.text(max_size=60))
 def test_whatever_is_opened_lies_below_the_prefix(text):
-    allowed = Places(["https://example.org/data/"])
+    allowed = AllowedPlaces(["https://example.org/data/"])
     for spelt in (text, f"https://example.org/data/{text}", f"{text}.tif", f"https://example.org/data/{text}.tif"):
         try:
             opened = file_to_open(allowed, spelt)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols import served
 from tests.zarr_stores import open_store
 

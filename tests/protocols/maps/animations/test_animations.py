@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from chronotile.catalog.limits import Limits
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import domain_of_instants
 from chronotile.protocols.maps.animations import routes
 from tests.protocols import served
 from tests.protocols.maps.animations.films import boxes_of, durations_ms, frames_of, on_white, video_frames

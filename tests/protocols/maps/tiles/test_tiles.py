@@ -12,8 +12,8 @@ from PIL import Image
 
 from chronotile.catalog.limits import Limits
 from chronotile.catalog.service_info import ServiceInfo
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Colour
 from tests.protocols import served
 

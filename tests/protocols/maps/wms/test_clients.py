@@ -8,8 +8,9 @@ from jinja2 import Template
 from owslib.util import ServiceException
 from owslib.wms import WebMapService
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from tests.protocols import served
 from tests.protocols.pictures import share_differing
 

@@ -14,8 +14,8 @@ from pyproj import Transformer
 from chronotile.catalog.limits import Limits
 from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
 from chronotile.core.model.collection import Alias, TimeRules
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Style
 from tests.protocols import served
 

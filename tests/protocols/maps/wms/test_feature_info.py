@@ -6,7 +6,7 @@ import pytest
 from lxml import etree, html
 from owslib.wms import WebMapService
 
-from chronotile.core.model.crs import crs_of, transformer
+from chronotile.core.model.space.crs import crs_of, transformer
 from chronotile.core.model.style import Style
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
 from tests.protocols import served

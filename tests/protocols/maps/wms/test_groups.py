@@ -6,8 +6,8 @@ from affine import Affine
 from lxml import etree
 
 from chronotile.core.model.collection import MetadataLink
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.protocols.maps.wms import params
 from tests.protocols import served
 from tests.protocols.maps.wms.cite import HREF

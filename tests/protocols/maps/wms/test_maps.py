@@ -10,7 +10,8 @@ from PIL import Image
 from rasterio.enums import ColorInterp
 
 from chronotile.catalog.limits import Limits
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.style import Colour, Stop, Style
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of, share_differing

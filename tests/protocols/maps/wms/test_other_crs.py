@@ -7,7 +7,7 @@ import pytest
 from pyproj import Transformer
 
 from chronotile.core.errors import UnsupportedCrs
-from chronotile.core.model import crs
+from chronotile.core.model.space import crs
 from chronotile.protocols.maps.wms.documents import offered_crs
 from tests.protocols import served
 from tests.protocols.maps.wms.exceptions import fault_of

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import domain_of_instants
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.maps.wms.params import negotiated_version, operation, parse_frame_time, wms_map
 from tests.protocols import served
@@ -58,7 +59,7 @@ def test_an_interval_that_is_a_frame_leaves_out_the_instant_of_the_next_one(hour
 
     (part,) = parse_frame_time(text, domain).parts
 
-    assert [str(domain.instants[index])[8:10] for index in domain.within(part.span)] == held
+    assert [str(domain.instants[index])[8:10] for index in domain.indexes_within(part.span)] == held
 
 
 @pytest.mark.parametrize(

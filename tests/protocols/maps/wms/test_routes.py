@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.service_info import ServiceInfo
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of, share_differing
 

@@ -12,8 +12,8 @@ from lxml import etree
 from PIL import Image
 
 from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Style
 from tests.protocols import served
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from chronotile.core.model.time.instants import DEKAD, domain_of_periods
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.periods import DEKAD
 from tests.protocols import served
 
 NS = {"m": "http://demo.geo-solutions.it/share/wmts-multidim/wmts_multi_dimensional.xsd"}

@@ -10,7 +10,7 @@ from owslib.wmts import WebMapTileService
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.time.domain import domain_of_instants
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 

@@ -8,8 +8,8 @@ import pytest
 from affine import Affine
 from lxml import etree
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols import served
 from tests.protocols.pictures import share_differing
 

@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 from zarr.storage import ZipStore
 
-from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.space.grid import NativeGrid, Window
 from tests.protocols import served
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid, Window
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid, Window
 from chronotile.pipeline.encoders import file_parts
 from chronotile.protocols.ogcapi.coverages import resolve_query
 from tests.protocols import served

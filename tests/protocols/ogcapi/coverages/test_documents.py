@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from affine import Affine
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols import served
 
 BASE = "/ogcapi/collections"

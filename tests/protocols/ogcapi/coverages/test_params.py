@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from chronotile.catalog.offered import offered_collection
 from chronotile.core.errors import ChronotileError, InvalidParameter, UnknownParameter, UnknownPath, UnsupportedCrs
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.core.model.time.parser import parse_time
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.coverages.params import (

@@ -2,8 +2,9 @@
 
 import pytest
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid
 from chronotile.protocols.common.coverage_files import grid_headers
 
 

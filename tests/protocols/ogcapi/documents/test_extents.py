@@ -6,9 +6,11 @@ from affine import Affine
 
 from chronotile.catalog.offered import offered_collections
 from chronotile.core.model.collection import Collection
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, NativeGrid
-from chronotile.core.model.time.instants import DEKAD, NO_TIME, Period, domain_of_periods
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import NO_TIME, domain_of_periods
+from chronotile.core.model.time.periods import DEKAD, Period
 from chronotile.protocols.ogcapi.documents.collection_parts import spatial_extent, temporal_extent
 from tests.protocols import served
 from tests.protocols.served import days_of

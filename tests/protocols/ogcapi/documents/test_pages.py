@@ -8,9 +8,10 @@ import pytest
 from affine import Affine
 from lxml import html
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.time.instants import DEKAD, Period, domain_of_periods
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.periods import DEKAD, Period
 from tests.protocols import served
 from tests.protocols.served import days_of
 

@@ -7,7 +7,7 @@ import pytest
 from covjson_pydantic.coverage import Coverage, CoverageCollection
 from pydantic import TypeAdapter
 
-from chronotile.core.model.crs import crs_of, transformer
+from chronotile.core.model.space.crs import crs_of, transformer
 from tests.protocols import served
 
 ANY_COVERAGE = TypeAdapter(Coverage | CoverageCollection)

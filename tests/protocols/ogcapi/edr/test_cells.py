@@ -10,9 +10,9 @@ import shapely
 import xarray as xr
 from pyproj import Geod
 
-from chronotile.core.model.crs import CRS84, transformer
 from chronotile.core.model.geometry.circle import circle_of
 from chronotile.core.model.request import Point
+from chronotile.core.model.space.crs import CRS84, transformer
 from tests.decimals import cell_value
 from tests.protocols import served
 from tests.protocols.ogcapi.edr.conftest import point

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pyproj import CRS
 
-from chronotile.core.model.time.instants import domain_of_periods
-from chronotile.core.model.time.parser import parse_period
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.period_parser import parse_period
 from tests.protocols import served
 
 checklist = pytest.mark.checklist

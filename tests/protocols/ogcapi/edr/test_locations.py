@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
-from chronotile.core.model.crs import CRS84, transformer
+from chronotile.core.model.space.crs import CRS84, transformer
 from tests.places import make_places, square
 from tests.protocols import served
 

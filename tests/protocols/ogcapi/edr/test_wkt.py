@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded, MissingParameter
-from chronotile.core.model.crs import CRS84, crs_of
+from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.edr.coords import requested_area, requested_positions
 

@@ -7,8 +7,8 @@ import pyproj
 import pytest
 import shapely
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
 from tests.places import make_places, square
 from tests.protocols import served
 

@@ -7,8 +7,9 @@ import pytest
 import rasterio
 from PIL import Image
 
-from chronotile.core.model.crs import CRS84, crs_of
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of
+from chronotile.core.model.space.grid import Grid
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of, share_differing
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from chronotile.core.errors import InvalidParameter, UnsupportedCrs
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile.protocols.common.query.axes import query_of
 from chronotile.protocols.ogcapi.maps.ground_lengths import metres_per_unit
 from chronotile.protocols.ogcapi.maps.params import parse_map

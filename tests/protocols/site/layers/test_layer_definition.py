@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from chronotile.catalog.service_info import ServiceInfo
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.time.domain import domain_of_instants
 from tests.protocols import served
 
 HOSTILE = "<script>&\"'\x00]]>{{ 7 * 7 }}"

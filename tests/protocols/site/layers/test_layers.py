@@ -6,10 +6,10 @@ from affine import Affine
 
 from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.collection import TimeRules
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Colour, Style, StyleClass
-from chronotile.core.model.time.instants import NO_TIME
+from chronotile.core.model.time.domain import NO_TIME
 from tests.protocols import served
 
 FIELDS = [

@@ -8,10 +8,11 @@ import pytest
 from affine import Affine
 from PIL import Image
 
-from chronotile.core.model.collection import SourceInfo, TimeRules
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid, Window
+from chronotile.core.model.collection import TimeRules
 from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import SourceInfo
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.pipeline import valid_share
 from tests.protocols import served
 

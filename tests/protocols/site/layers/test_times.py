@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.time.instants import DEKAD, domain_of_periods
+from chronotile.core.model.time.domain import domain_of_periods
+from chronotile.core.model.time.periods import DEKAD
 from tests.protocols import served
 
 DEKADS = ["2020-05-21T00:00:00Z", "2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z", "2020-06-21T00:00:00Z"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chronotile.core.model.collection import Finding
+from chronotile.core.finding import Finding
 from chronotile.pipeline.failing_dates import report_failing_date
 from tests.protocols import served
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.core.errors import ServerBusy
-from chronotile.core.model.collection import Finding
+from chronotile.core.finding import Finding
 from chronotile.http.server_state import Limiters
 from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import report_failing_date

@@ -8,7 +8,8 @@ import rasterio
 from lxml import etree
 from starlette.testclient import TestClient
 
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols.served import number_at
 
 NS = {

@@ -11,8 +11,8 @@ from affine import Affine
 from owslib.util import ServiceException
 from owslib.wcs import WebCoverageService
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols.served import BELGIUM_31N, make_collection, make_layer, make_services, make_variable
 from tests.protocols.wcs.v1.asking import CELLS, UTM, native_numbers
 

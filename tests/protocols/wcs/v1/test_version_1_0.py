@@ -11,9 +11,10 @@ from lxml import etree
 
 from chronotile.catalog.limits import Limits
 from chronotile.catalog.service_info import ServiceInfo
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid, NativeGrid
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid, NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
 from tests.protocols.served import (
     BELGIUM_31N,
     NODATA,

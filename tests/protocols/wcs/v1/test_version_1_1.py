@@ -5,8 +5,9 @@ import pytest
 from affine import Affine
 from lxml import etree
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import BBox, Grid, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from tests.protocols.served import (
     BELGIUM_31N,
     days_of,

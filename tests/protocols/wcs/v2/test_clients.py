@@ -9,8 +9,8 @@ import rasterio
 from affine import Affine
 from owslib.wcs import WebCoverageService
 
-from chronotile.core.model.crs import crs_of
-from chronotile.core.model.grid import NativeGrid
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid
 from tests.protocols import served
 from tests.protocols.ogcapi.coverages.reading import geotiff_of
 

@@ -9,7 +9,7 @@ from owslib.wcs import WebCoverageService
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.core.model.time.instants import domain_of_instants
+from chronotile.core.model.time.domain import domain_of_instants
 from chronotile.protocols.wcs import answers
 from tests.protocols import served
 from tests.protocols.wcs.asking import NS, ask, described, refused

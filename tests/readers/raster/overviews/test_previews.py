@@ -11,8 +11,8 @@ import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
-from chronotile.core.model.collection import VariableSpec
-from chronotile.core.model.grid import Window
+from chronotile.core.model.source import VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.overviews.previews import Previews

@@ -16,7 +16,7 @@ from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import TryLater
 from chronotile.core.web.inner_hosts import host_of, inner_hosts
 from chronotile.core.web.item_places import split_query
-from chronotile.core.web.places import Outside, Places
+from chronotile.core.web.places import AllowedPlaces, Outside
 from chronotile.pipeline.services import require_asking
 from chronotile.readers.remote.gates import GateClosed, TooLate, gates
 
@@ -265,7 +265,7 @@ def within(request: Request, api: ApiSearch) -> Request:
     """
     try:
         plain, query = split_query(request.href)
-        return Request(href=Places([api.root]).find(plain) + query, body=request.body)
+        return Request(href=AllowedPlaces([api.root]).find(plain) + query, body=request.body)
     except (Outside, ValueError, OSError) as error:
         raise AddressRefused("its link to the next page leads out of the API") from error
 

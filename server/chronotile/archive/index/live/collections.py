@@ -18,8 +18,8 @@ from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, rules_of
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import AddressRefused, ConfigurationError, SearchNotSupported, SourceAway, SourceUnavailable
-from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import FoundItem, ItemSearch
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.pipeline.services import LivePage, require_asking
 from chronotile.readers.caches.byte_cache import ByteCache

@@ -18,8 +18,8 @@ from chronotile.catalog.items.cql2.translate import meeting, translate
 from chronotile.catalog.items.cql2.tree import all_of, check_filter, join_filters, negate_filter
 from chronotile.catalog.items.search import MOST_IDS
 from chronotile.core.errors import InvalidParameter, SearchNotSupported
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant, Json
 

@@ -15,8 +15,8 @@ from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import new_holder
 from chronotile.catalog.items.statements import chunks
 from chronotile.core.errors import AddressRefused, InvalidItem, SourceUnavailable
-from chronotile.core.model.collection import SourceSpec
 from chronotile.core.model.items import FoundItem, IndexSettings, Item, ItemSearch, PutSummary
+from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import Json
 
 # Puts the items that an API sends into the index, so that they have pictures and products.

@@ -8,7 +8,7 @@ from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.cql2.spatial import SpatialTest
 from chronotile.catalog.items.schema import ITEMS
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 
 Truth = bool | None
 """`None` is unknown, as of properties that an item lacks."""

@@ -12,7 +12,7 @@ from chronotile.catalog.items.cql2.columns import PropertyColumns
 from chronotile.catalog.items.cql2.conditions import Truth
 from chronotile.catalog.items.cql2.translate import translate
 from chronotile.catalog.items.cql2.tree import Node, check_filter, filter_error
-from chronotile.core.model.grid import BBox, boxes_of
+from chronotile.core.model.space.boxes import BBox, boxes_of
 
 _Test = Callable[[dict[str, Any]], Truth]
 

@@ -14,8 +14,8 @@ from shapely.geometry import shape
 from chronotile.catalog.items.cql2.columns import GEOMETRIES
 from chronotile.catalog.items.cql2.tree import Node, filter_error, is_geometry_type, quote_node
 from chronotile.catalog.items.footprints import unpack
-from chronotile.core.model.crs import CRS84, Crs, is_north_first
-from chronotile.core.model.grid import FARTHEST, BBox, boxes_of
+from chronotile.core.model.space.boxes import FARTHEST, BBox, boxes_of
+from chronotile.core.model.space.crs import CRS84, Crs, is_north_first
 
 TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "s_contains": shapely.contains,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, require_place
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, require_place
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import FloatArray
 
 Polygon = tuple[FloatArray, ...]

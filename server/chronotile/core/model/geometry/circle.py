@@ -5,8 +5,8 @@ from pyproj import Geod
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import WHOLE_CIRCLE
 from chronotile.core.model.request import Point
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 
 VERTICES = 720
 """Of a circle, whose polygon so lies within a hundred thousandth of its radius of it."""

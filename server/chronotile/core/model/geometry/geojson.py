@@ -9,7 +9,6 @@ import numpy as np
 import orjson
 
 from chronotile.core.errors import InvalidParameter, require_at_most
-from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.geometry.geojson_rings import parse_geojson, positions_of
 from chronotile.core.model.geometry.json_text import (
@@ -22,7 +21,8 @@ from chronotile.core.model.geometry.json_text import (
     positions_in,
 )
 from chronotile.core.model.geometry.repair import LOCATOR, Repaired, refusal, repair_polygons, unite_polygons
-from chronotile.core.model.grid import FARTHEST
+from chronotile.core.model.space.boxes import FARTHEST
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import FloatArray, JsonValue
 
 MAX_SHOWN = 60
@@ -71,7 +71,7 @@ class GeometryRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Draft:
+class GeoJsonArea:
     """An area as it was sent."""
 
     name: str
@@ -119,7 +119,7 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     kind = _kind(document)
     if kind not in MEMBERS:
         raise refusal(
-            f"the body must be a FeatureCollection or a GeometryCollection, got {_shown(kind)}"
+            f"the body must be a FeatureCollection or a GeometryCollection, got {_quote_type(kind)}"
             f"{rules.hint if kind in ONE_AREA else ''}"
         )
     key, one, draft_of = MEMBERS[kind]
@@ -212,9 +212,9 @@ def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
     return str(error)
 
 
-def _feature(document: JsonValue, name: str) -> Draft:
+def _feature(document: JsonValue, name: str) -> GeoJsonArea:
     if _kind(document) != "Feature":
-        raise refusal(f"member{name} must be a Feature, got {_shown(_kind(document))}")
+        raise refusal(f"member{name} must be a Feature, got {_quote_type(_kind(document))}")
     identity = document.get("id")
     if identity is not None and not is_id(identity):
         raise refusal(f"the id{name or ' of a feature'} must be {ID_FORM}")
@@ -226,7 +226,7 @@ def _feature(document: JsonValue, name: str) -> Draft:
             f"the properties{name or ' of a feature'} have more than {MAX_PROPERTY_DEPTH} nested lists and objects"
         )
     if "geometry" in document and document["geometry"] is None:
-        return Draft(name=name, polygons=(), closed=(), id=identity, properties=properties)
+        return GeoJsonArea(name=name, polygons=(), closed=(), id=identity, properties=properties)
     return _bare(document.get("geometry"), name, id=identity, properties=properties)
 
 
@@ -241,11 +241,11 @@ def _is_deep(properties: dict[str, JsonValue]) -> bool:
     return True
 
 
-def _bare(geometry: JsonValue, name: str, **given: Any) -> Draft:  # noqa: ANN401 -- members of Draft
+def _bare(geometry: JsonValue, name: str, **given: Any) -> GeoJsonArea:  # noqa: ANN401 -- members of Draft
     closed: list[str] = []
     listed = list(_coordinates(geometry, name))
     polygons = tuple(_polygon(rings, f"polygon {place}{name}", closed) for place, rings in enumerate(listed, 1))
-    return Draft(name=name, polygons=polygons, closed=tuple(closed), **given)
+    return GeoJsonArea(name=name, polygons=polygons, closed=tuple(closed), **given)
 
 
 def _coordinates(geometry: JsonValue, name: str, depth: int = 0) -> Iterator[JsonValue]:
@@ -261,7 +261,8 @@ def _coordinates(geometry: JsonValue, name: str, depth: int = 0) -> Iterator[Jso
     if kind not in {"Polygon", "MultiPolygon"}:
         points = "; a series of points is at /timeseries/points" if kind in {"Point", "MultiPoint"} else ""
         raise refusal(
-            f"the geometry{name} must be a Polygon or MultiPolygon, or a Feature of one, got {_shown(kind)}{points}"
+            f"the geometry{name} must be a Polygon or MultiPolygon, or a Feature of one, "
+            f"got {_quote_type(kind)}{points}"
         )
     listed = geometry.get("coordinates")
     polygons = [listed] if kind == "Polygon" else listed
@@ -304,7 +305,7 @@ def _positions(listed: JsonValue, name: str) -> FloatArray:
     return positions
 
 
-def _areas(drafts: Sequence[Draft], document: Mapping[str, JsonValue], rules: GeometryRules) -> tuple[Area, ...]:
+def _areas(drafts: Sequence[GeoJsonArea], document: Mapping[str, JsonValue], rules: GeometryRules) -> tuple[Area, ...]:
     polygons = [polygon for draft in drafts for polygon in draft.polygons]
     _require_vertices("max_vertices", polygons, rules.max_vertices, alternative="simplify it")
     crs = _crs(document, rules)
@@ -329,14 +330,14 @@ def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, 
     require_at_most(limit, requested, allowed, alternative=alternative, locator=LOCATOR)
 
 
-def _area(draft: Draft, polygons: tuple[Polygon, ...], mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
+def _area(draft: GeoJsonArea, polygons: tuple[Polygon, ...], mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
     notes = [] if draft.polygons else ["it has no geometry"]
     notes += [f"{name} was closed" for name in draft.closed]
     notes += [f"{name} was repaired: {each.note}" for name, each in mended if each.note is not None]
     return Area(polygons=polygons, crs=crs, id=draft.id, properties=draft.properties, note="; ".join(notes) or None)
 
 
-def _check_reach(draft: Draft, crs: Crs) -> None:
+def _check_reach(draft: GeoJsonArea, crs: Crs) -> None:
     farthest = (360, 90) if crs.is_geographic else (FARTHEST, FARTHEST)
     for number, polygon in enumerate(draft.polygons, 1):
         for place, ring in enumerate(polygon, 1):
@@ -355,7 +356,7 @@ def _crs(document: Mapping[str, JsonValue], rules: GeometryRules) -> Crs:
     member = document.get("crs")
     if member is None and isinstance(document.get("geometry"), dict):
         member = document["geometry"].get("crs")
-    named = partial(_named, rules=rules)
+    named = partial(_resolve_crs, rules=rules)
     if member is None:
         return CRS84 if rules.crs is None else named(rules.crs)
     inside = named(_member_name(member))
@@ -364,7 +365,7 @@ def _crs(document: Mapping[str, JsonValue], rules: GeometryRules) -> Crs:
     return inside
 
 
-def _named(text: str, rules: GeometryRules) -> Crs:
+def _resolve_crs(text: str, rules: GeometryRules) -> Crs:
     # GeoJSON's own and the code that many write for it need not be among those offered.
     return CRS84 if text.upper() in {"CRS:84", "OGC:CRS84", "URN:OGC:DEF:CRS:OGC:1.3:CRS84"} else rules.crs_named(text)
 
@@ -385,11 +386,11 @@ def _kind(document: JsonValue) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def _shown(kind: str) -> str:
+def _quote_type(kind: str) -> str:
     return repr(kind[:40]) if kind else "something without a type"
 
 
-MEMBERS: Mapping[str, tuple[str, str, Callable[[JsonValue, str], Draft]]] = {
+MEMBERS: Mapping[str, tuple[str, str, Callable[[JsonValue, str], GeoJsonArea]]] = {
     "FeatureCollection": ("features", "feature", _feature),
     "GeometryCollection": ("geometries", "geometry", _bare),
 }

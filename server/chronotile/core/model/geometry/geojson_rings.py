@@ -36,7 +36,7 @@ _COMMA_OR_END = re.compile(rb"[ \t\n\r]*(,|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Ring:
+class _RingText:
     """A ring in a text."""
 
     start: int
@@ -60,7 +60,7 @@ def parse_geojson(text: bytes, *, locator: str) -> JsonValue:
     """
     if len(text) <= WHOLE_BYTES:
         return load_json(text, locator=locator)
-    mark, rings = secrets.token_hex(8), list[_Ring]()
+    mark, rings = secrets.token_hex(8), list[_RingText]()
     parts, end, taken = list[bytes](), 0, len(text)
     for ring in _rings(text):
         taken += ring.positions.nbytes + RING_BYTES
@@ -76,8 +76,8 @@ def parse_geojson(text: bytes, *, locator: str) -> JsonValue:
     try:
         document = load_json(rest, locator=locator)
     except orjson.JSONDecodeError as error:
-        raise _moved(error, rings, mark) from error
-    for container, key, ring, is_property in _marked(document, rings, mark) if rings else ():
+        raise _shift_position(error, rings, mark) from error
+    for container, key, ring, is_property in _find_marks(document, rings, mark) if rings else ():
         if is_property:
             listed = text[ring.start : ring.stop]
             taken += memory_of_json(listed)
@@ -106,7 +106,7 @@ def positions_of(listed: JsonValue) -> FloatArray | None:
     return np.ascontiguousarray(positions[:, :2]) if positions.shape[1] > 1 else None
 
 
-def _rings(text: bytes) -> Iterator[_Ring]:
+def _rings(text: bytes) -> Iterator[_RingText]:
     """The lists of positions of a text that are well formed, in their order."""
     for name in _COORDINATES.finditer(text):
         numbers = _NUMBERS.match(text, name.end())
@@ -116,7 +116,7 @@ def _rings(text: bytes) -> Iterator[_Ring]:
             is_long = end.end() - begin.start() >= SHORT_BYTES
             positions = _positions_between(text, begin.start() + 1, end.end() - 1) if is_long else None
             if positions is not None:
-                yield _Ring(begin.start(), end.end(), positions)
+                yield _RingText(begin.start(), end.end(), positions)
             begin = _RING.search(text, end.end(), last)
 
 
@@ -137,7 +137,7 @@ def _positions_between(text: bytes, first: int, last: int) -> FloatArray | None:
     return found[0] if len(found) == 1 else np.concatenate(found)
 
 
-def _moved(error: orjson.JSONDecodeError, rings: list[_Ring], mark: str) -> orjson.JSONDecodeError:
+def _shift_position(error: orjson.JSONDecodeError, rings: list[_RingText], mark: str) -> orjson.JSONDecodeError:
     """The error of a text without its rings, with its position in the whole text."""
     before = rings[: error.doc.count(mark, 0, error.pos)]
     place = error.pos + sum(ring.stop - ring.start - len(_marker(mark, number)) for number, ring in enumerate(before))
@@ -155,7 +155,9 @@ def _has_mark(member: JsonValue, mark: str) -> bool:
     return isinstance(member, str) and member.startswith(mark)
 
 
-def _marked(document: JsonValue, rings: list[_Ring], mark: str) -> Iterator[tuple[JsonValue, JsonValue, _Ring, bool]]:
+def _find_marks(
+    document: JsonValue, rings: list[_RingText], mark: str
+) -> Iterator[tuple[JsonValue, JsonValue, _RingText, bool]]:
     """Each ring with the list or object that has its mark, its place there, and whether that is among properties."""
     levels = [_members(document, is_property=False)]
     while levels:

@@ -29,12 +29,12 @@ def load_json(text: bytes, *, locator: str | None = None) -> Any:  # noqa: ANN40
         LimitExceeded: It would take more memory than is available for a body.
     """
     require_room(len(text) if len(text) <= UNCOUNTED_BYTES else memory_of_json(text), locator=locator)
-    with without_garbage_collection():
+    with pause_garbage_collection():
         return orjson.loads(text)
 
 
 @contextmanager
-def without_garbage_collection() -> Iterator[None]:
+def pause_garbage_collection() -> Iterator[None]:
     """Make many objects that hold no garbage: to look for some would take several times as long as to make them."""
     gc.disable()
     try:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chronotile.core.errors import InvalidParameter, require_at_most
-from chronotile.core.model.time.instants import ABSENT, Period, TimeSelection
+from chronotile.core.model.time.periods import Period
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import Float64Array, InstantArray, Int64Array
 
 ReducerKind = Literal["mean", "min", "max", "std", "median", "percentile", "count", "valid_share", "sum", "histogram"]
@@ -131,7 +132,7 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PeriodStep:
     """Periods of which each becomes one value."""
 
     period: Period
@@ -184,7 +185,7 @@ class Phenology:
 class Analysis:
     """What to compute; `None` for what is not requested."""
 
-    step: Step | None = None
+    step: PeriodStep | None = None
     smooth: Smoothing | None = None
     fill: FillMethod | None = None
     climatology: Climatology = Climatology()

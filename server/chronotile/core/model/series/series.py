@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.payload import NOTHING_MISSING, Missing
-from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Findings
 from chronotile.core.model.types import BoolArray, Float64Array, InstantArray, Int64Array, UInt8Array

@@ -13,30 +13,21 @@ import numpy as np
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.time.instants import (
-    ABSENT,
     DAY,
-    DEFAULT,
-    DEKAD,
     DISTANT_FUTURE,
     DISTANT_PAST,
     FIRST_YEAR,
     LAST_YEAR,
-    LATEST,
-    MAX_PARTS,
-    ONE_NS,
-    Period,
-    TimePart,
-    TimeSelection,
     TimeSpan,
-    add_months,
-    format_instant,
 )
+from chronotile.core.model.time.period_parser import parse_period
+from chronotile.core.model.time.periods import add_months
+from chronotile.core.model.time.selection import ABSENT, DEFAULT, LATEST, MAX_PARTS, TimePart, TimeSelection
 from chronotile.core.model.types import Duration, Instant
 
 MAX_TEXT = 20_000
 MAX_KNOWN_TEXT = 100
 """Characters of a text whose selection is kept for the next request that has it."""
-MAX_PERIOD_NS = 100 * 366 * 86_400_000_000_000
 
 ACCEPTED = (
     "accepted are an instant (2020, 2020-06, 2020-06-01, 2020-06-01T10:50:00Z), an interval (2020-01-01/2020-06-30, "
@@ -48,11 +39,6 @@ _VALUE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:[Tt ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?)?)?)?)?)?"
     r"(?P<zone>[Zz]|[+\- ](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?",
-    re.ASCII,
-)
-_PERIOD = re.compile(
-    r"P(?=.)(?:(?P<years>\d{1,4})Y)?(?:(?P<months>\d{1,5})M)?(?:(?P<weeks>\d{1,5})W)?(?:(?P<days>\d{1,6})D)?"
-    r"(?:T(?=.)(?:(?P<hours>\d{1,7})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})(?:\.(?P<fraction>\d{1,9}))?S)?)?",
     re.ASCII,
 )
 _SLASHED_DATE = re.compile(r"\d{1,4}/\d{1,2}/\d{1,4}", re.ASCII)
@@ -127,28 +113,6 @@ def _requested_instant(text: str) -> TimeSpan:
     return TimeSpan(first, first + np.timedelta64(1, "ms"))
 
 
-def parse_period(text: str) -> Period:
-    """Return the ISO 8601 duration, or `dekad`, that `text` names.
-
-    Raises:
-        InvalidParameter: The text is not a duration, or one of no length.
-    """
-    if text == "dekad":
-        return DEKAD
-    found = _PERIOD.fullmatch(text)
-    if found is None:
-        raise InvalidParameter(f"{text[:40]!r} is not an ISO 8601 period such as P10D, P1M or PT15M", locator="time")
-    amounts = {name: int(value or 0) for name, value in found.groupdict().items() if name != "fraction"}
-    months = amounts["years"] * 12 + amounts["months"]
-    seconds = (((amounts["weeks"] * 7 + amounts["days"]) * 24 + amounts["hours"]) * 60 + amounts["minutes"]) * 60
-    nanoseconds = (seconds + amounts["seconds"]) * 1_000_000_000 + int((found["fraction"] or "").ljust(9, "0"))
-    if months == 0 and nanoseconds == 0:
-        raise InvalidParameter(f"the period {text[:40]!r} has no length; use one such as P10D or P1M", locator="time")
-    if nanoseconds > MAX_PERIOD_NS:
-        raise InvalidParameter(f"the period {text!r} is longer than a century", locator="time")
-    return Period(months=months, fixed=np.timedelta64(nanoseconds, "ns"))
-
-
 def _parse_part(text: str) -> TimePart:
     if "/" not in text:
         if text.lower() in _LATEST:
@@ -214,86 +178,3 @@ def _end_of_value(start: Instant, found: re.Match[str]) -> Instant:
 
 def _unreadable(text: str) -> InvalidParameter:
     return InvalidParameter(f"{text[:60]!r} is not a valid time; {ACCEPTED}", locator="time")
-
-
-# What a request asks of time, as text again.
-
-LENGTHS = (4, 7, 10, 13, 16, 19, *range(21, 30))
-"""Of an instant without its zone, at each precision."""
-
-
-def selection_text(selection: TimeSelection) -> str | None:
-    """Return text that `parse_time` reads as the same selection; `None` for an empty one."""
-    if selection.keyword == "absent":
-        return None
-    return ",".join(map(_part_text, selection.parts)) if selection.keyword == "parts" else selection.keyword
-
-
-def _part_text(part: TimePart) -> str:
-    if part.period is not None and part.end is not None:
-        return f"{_value_text(part.span)}/{_end_text(part, part.end)}/{_period_text(part.period)}"
-    if not part.is_interval:
-        return _value_text(part.span)
-    is_open = part.span.start == DISTANT_PAST and part.span.end != DISTANT_FUTURE  # not at both ends
-    return f"{'..' if is_open else format_instant(part.span.start)}/{_end_text(part, part.span.end)}"
-
-
-def _end_text(part: TimePart, end: Instant) -> str:
-    """The last nanosecond before an end, which intervals hold."""
-    if part.ends_at_newest:
-        return "current"
-    return ".." if end == DISTANT_FUTURE else f"{(end + -ONE_NS).astype('datetime64[ns]')}Z"
-
-
-def _value_text(span: TimeSpan) -> str:
-    """An instant as precise as the span is long."""
-    whole = str(span.start.astype("datetime64[ns]"))
-    texts = (whole[:length] + ("Z" if length > 10 else "") for length in LENGTHS)
-    return next(text for text in texts if _is_read_as(text, span))
-
-
-def _is_read_as(text: str, span: TimeSpan) -> bool:
-    try:
-        return parse_instant(text) == span
-    except InvalidParameter:
-        return False
-
-
-def _period_text(period: Period) -> str:
-    if period == DEKAD:
-        return "dekad"
-    seconds, fraction = divmod(int(period.fixed / np.timedelta64(1, "ns")), 1_000_000_000)
-    days, seconds = divmod(seconds, 86_400)
-    of_day = f"T{seconds}.{fraction:09}S" if seconds or fraction else ""
-    return f"P{f'{period.months}M' if period.months else ''}{f'{days}D' if days else ''}{of_day}"
-
-
-# Periods of the calendar, as text requests them.
-
-MAX_SHOWN = 60
-"""Characters of what was given that a message repeats."""
-
-
-def requested_period(text: str, *, also: str = "") -> Period:
-    """Return the period that `step` names: `dekad`, or ISO 8601 in any case.
-
-    Args:
-        text: Of the parameter.
-        also: What else it may be, in words, for the error message.
-
-    Raises:
-        InvalidParameter: It is not a period, one of months and days together, or more days than a year has.
-    """
-    try:
-        period = parse_period("dekad" if text.lower() == "dekad" else text.upper())
-    except InvalidParameter as error:
-        raise InvalidParameter(
-            f"step {text[:MAX_SHOWN]!r} is not accepted; use {also}dekad, or a period such as P1M, P3M, P1Y, P8D or "
-            "PT6H",
-            locator="step",
-        ) from error
-    if period.months and int(period.fixed.astype(int)):
-        raise InvalidParameter("step is either of years and months, or of weeks, days and shorter", locator="step")
-    if period.fixed > 366 * DAY:
-        raise InvalidParameter("a step of days restarts each year and is at most P366D; use P2Y", locator="step")
-    return period

@@ -12,14 +12,21 @@ from typing import Literal
 import numpy as np
 from affine import Affine
 
+from chronotile.core.cancellation import require_active
 from chronotile.core.durable_files import Disk
-from chronotile.core.errors import ChronotileError, InvalidParameter, UnsupportedSource, raised_as, require_at_most
-from chronotile.core.model.collection import VariableInfo
+from chronotile.core.errors import (
+    ChronotileError,
+    InvalidParameter,
+    UnsupportedSource,
+    require_at_most,
+    translate_error,
+)
 from chronotile.core.model.coverage import Coverage, CoverageField
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.job import Result
-from chronotile.core.model.request import require_active
-from chronotile.core.model.time.instants import TimeDomain, are_periods, bounds_form
+from chronotile.core.model.source import VariableInfo
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.cf_bounds import are_periods, bounds_form
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import Inputs, Work, binary
 from chronotile.jobs.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
@@ -226,7 +233,7 @@ def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDoma
     planned = {
         each.name: PlannedVariable(info=each, conversion=conversion_of(each.encoding, None)) for each in variables
     }
-    with raised_as(UnsupportedSource, InvalidParameter, locator="inputs.layer"):
+    with translate_error(UnsupportedSource, InvalidParameter, locator="inputs.layer"):
         return CubePlan(
             grid=variables[0].grid,
             variables=planned,

@@ -10,11 +10,12 @@ import numpy as np
 
 from chronotile.core.model.collection import Collection
 from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageField
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.formats import GEOTIFF_TYPE
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.job import Result
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.time.instants import NO_TIME, TimeDomain, format_day
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import NO_TIME, TimeDomain
+from chronotile.core.model.time.instants import format_day
 from chronotile.core.model.types import Json, NumberArray
 from chronotile.jobs.processes.inputs import locate_errors
 from chronotile.jobs.processes.process import Work, binary

@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import get_args
 
 from chronotile.core.errors import InvalidParameter, OutsideData, require_at_most
-from chronotile.core.model.collection import Composite, Layer, TargetGrid
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox, NativeGrid, reach_in
+from chronotile.core.model.collection import Composite, Layer
 from chronotile.core.model.items import MosaicRule
+from chronotile.core.model.source import TargetGrid
+from chronotile.core.model.space.boxes import BBox, reach_in
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.jobs.processes.inputs import layers_of, locate_errors, trims_of
 from chronotile.jobs.processes.process import Inputs, optional
 from chronotile.optimise.mosaics import ORDERED_RULES, box_within

@@ -11,10 +11,10 @@ from uuid import uuid4
 import numpy as np
 import orjson
 
+from chronotile.core.cancellation import require_active
 from chronotile.core.durable_files import Disk, open_private
 from chronotile.core.errors import ClientGone, raised_instead
 from chronotile.core.model.job import Result
-from chronotile.core.model.request import require_active
 from chronotile.core.model.types import AnyArray, Json
 from chronotile.jobs.processes.inputs import UNBOUNDED
 from chronotile.jobs.processes.process import Inputs, Process, Work

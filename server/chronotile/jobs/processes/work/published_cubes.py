@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
+from chronotile.core.cancellation import require_active
 from chronotile.core.durable_files import PARTIAL, Disk
 from chronotile.core.errors import InvalidParameter, UnsupportedSource, require_at_most
-from chronotile.core.model.request import require_active
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import Inputs, Work, optional
 from chronotile.jobs.queue.faults import storing_results

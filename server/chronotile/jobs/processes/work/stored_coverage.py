@@ -13,10 +13,10 @@ from itertools import pairwise, product
 
 import numpy as np
 
+from chronotile.core.cancellation import require_active
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.job import Result
-from chronotile.core.model.request import require_active
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import Json, NumberArray
 from chronotile.jobs.processes.process import Work, require_few_tasks
 from chronotile.jobs.processes.work.partial_results import (

@@ -9,11 +9,12 @@ from itertools import product
 
 import numpy as np
 
+from chronotile.core.cancellation import require_active
 from chronotile.core.errors import InvalidParameter, PlanOutdated
 from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest, Trim
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.request import require_active
 from chronotile.core.model.series.analysis import Curves
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Float64Array, Json, NumberArray
 from chronotile.jobs.processes.inputs import (

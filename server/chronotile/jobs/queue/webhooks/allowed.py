@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 
 from chronotile.catalog.service_info import ServiceInfo
-from chronotile.core.model.collection import Finding
+from chronotile.core.finding import Finding
 from chronotile.core.model.webhook import Webhook
-from chronotile.core.web.places import Outside, Places, remote_place
+from chronotile.core.web.places import AllowedPlaces, Outside, remote_place
 
 SETTING = "CHRONOTILE_SUBSCRIBER_PREFIXES"
 
 
-def is_allowed(webhook: Webhook, places: Places) -> bool:
+def is_allowed(webhook: Webhook, places: AllowedPlaces) -> bool:
     """Return whether the URL of a webhook lies below an allowed prefix."""
     try:
         places.find(webhook.url)
@@ -19,12 +19,12 @@ def is_allowed(webhook: Webhook, places: Places) -> bool:
     return True
 
 
-def allowed(webhooks: Iterable[Webhook], places: Places) -> tuple[Webhook, ...]:
+def allowed(webhooks: Iterable[Webhook], places: AllowedPlaces) -> tuple[Webhook, ...]:
     """Return the webhooks whose URLs lie below an allowed prefix."""
     return tuple(each for each in webhooks if is_allowed(each, places))
 
 
-def webhook_findings(service: ServiceInfo, places: Places) -> Iterator[Finding]:
+def webhook_findings(service: ServiceInfo, places: AllowedPlaces) -> Iterator[Finding]:
     """Yield which webhooks get no events, with the prefix that is to be allowed, and whether links lack a host."""
     for each in service.webhooks:
         if not is_allowed(each, places):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from chronotile.core.errors import CursorExpired, InvalidParameter
 from chronotile.core.model.items import ItemChange, ItemSearch
-from chronotile.core.model.job import Message
+from chronotile.core.model.job import WebhookMessage
 from chronotile.core.model.webhook import Webhook
 from chronotile.jobs.queue.outbox import host_of
 from chronotile.jobs.queue.webhooks.positions import Position, Positions
@@ -169,7 +169,7 @@ class WebhookOutbox:
         positions: Positions,
         *,
         services: Callable[[], Services],
-        write: Callable[[WebhookEvent, Services], Message],
+        write: Callable[[WebhookEvent, Services], WebhookMessage],
         counts: WebhookCounts,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -201,7 +201,7 @@ class WebhookOutbox:
                 return event
         return None
 
-    def message(self, due: WebhookEvent) -> Message:
+    def message(self, due: WebhookEvent) -> WebhookMessage:
         """Return the message of an event, signed now."""
         return self._write(due, self._services())
 

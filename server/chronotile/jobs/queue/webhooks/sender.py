@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 from chronotile.core.errors import ChronotileError, SourceUnavailable
-from chronotile.core.model.collection import Finding
-from chronotile.core.model.job import Message
+from chronotile.core.finding import Finding
+from chronotile.core.model.job import WebhookMessage
 from chronotile.core.model.webhook import Webhook
 from chronotile.core.web.fetch import post
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.jobs.queue.notifier import SYSTEM, Notifier, Post, Runtime, going_on
 from chronotile.jobs.queue.webhooks.allowed import allowed, webhook_findings
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts, WebhookEvent, WebhookOutbox
@@ -47,8 +47,8 @@ class WebhookSender:
         services: Callable[[], Services],
         open_positions: Callable[[], Positions],
         *,
-        places: Places,
-        write: Callable[[WebhookEvent, Services], Message],
+        places: AllowedPlaces,
+        write: Callable[[WebhookEvent, Services], WebhookMessage],
         send: Post = post,
         runtime: Runtime = SYSTEM,
     ) -> None:

@@ -11,7 +11,7 @@ from PIL.GifImagePlugin import getdata
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.animation import Film, Frame
 from chronotile.core.model.formats import AnimationFormat
-from chronotile.core.model.raster import IndexPicture
+from chronotile.core.model.picture import IndexPicture
 from chronotile.core.model.types import ColourArray, IndexArray, Int64Array, UInt8Array
 from chronotile.pipeline.encoders.animation.mp4 import write_mp4
 from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, ScratchFile

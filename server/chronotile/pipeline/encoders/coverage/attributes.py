@@ -11,9 +11,11 @@ from pyproj import CRS
 from chronotile import __version__
 from chronotile.core.model.collection import Layer, LocalisedText
 from chronotile.core.model.coverage import CoverageField, CoverageShape
-from chronotile.core.model.crs import CRS84, Crs, crs_of
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.time.instants import ONE_NS, TimeDomain, bounds_form, format_instant
+from chronotile.core.model.space.crs import CRS84, Crs, crs_of
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.cf_bounds import bounds_form
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import ONE_NS, format_instant
 from chronotile.core.model.types import AnyArray, Attributes, InstantArray
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape
 from chronotile.pipeline.encoders.document_parts import Credits, categories_of, distinct_names, name_of

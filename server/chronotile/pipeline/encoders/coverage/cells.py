@@ -5,9 +5,10 @@ from typing import overload
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.crs import Crs
-from chronotile.core.model.request import IsActive, Point, always_active
+from chronotile.core.model.request import Point
+from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.types import FloatArray
 from chronotile.pipeline.encoders.coverage.strips import coverage_values
 from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_layers

@@ -17,8 +17,8 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
 from chronotile.core.errors import UnsupportedFormat
-from chronotile.core.model.crs import Crs
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.crs import Crs
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import BoolArray, NumberArray, UInt8Array
 from chronotile.pipeline.encoders.coverage.attributes import definition_of
 from chronotile.pipeline.encoders.coverage.strips import CHUNK_SIDE, chunk_rows

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import orjson
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.number_text import numbers_json, text_values
-from chronotile.core.model.request import IsActive, always_active
 from chronotile.core.model.types import AnyArray, Float64Array
 from chronotile.pipeline.encoders.coverage.attributes import about, is_scaled
 from chronotile.pipeline.encoders.coverage.strips import coverage_values

@@ -8,10 +8,10 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import UnsupportedFormat, require_at_most
 from chronotile.core.model.coverage import Coverage, CoverageField
-from chronotile.core.model.raster import Encoding
-from chronotile.core.model.request import IsActive, always_active
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.types import NumberArray
 from chronotile.pipeline.encoders.coverage import cog
 from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.request import IsActive, always_active
 from chronotile.pipeline.encoders.coverage.attributes import CfField, cf_dataset
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
 from chronotile.pipeline.encoders.deflated import deflate

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter, UnsupportedFormat
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.request import IsActive, always_active
 from chronotile.pipeline.encoders.coverage.strips import strips, times_of
 from chronotile.pipeline.encoders.picture.picture import encode_grey_png
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.request import IsActive, always_active, require_active
 from chronotile.core.model.types import AnyArray, Float64Array, NumberArray
 from chronotile.pipeline.encoders.file_parts import ScratchFile
 

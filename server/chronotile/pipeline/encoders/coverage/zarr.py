@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import orjson
 
+from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.request import IsActive, always_active
 from chronotile.pipeline.encoders.coverage.attributes import (
     CfDataset,
     CfField,

@@ -14,8 +14,8 @@ import orjson
 
 from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.coverage import CoverageField
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.time.instants import TimeDomain
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import AnyArray, Int64Array, Json
 from chronotile.pipeline.encoders.coverage.attributes import (
     GRID_MAPPING,

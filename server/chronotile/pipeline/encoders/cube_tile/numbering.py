@@ -10,7 +10,7 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.cube import CubeBlock, CubeDtype, CubeFrame, CubeNumbering, Res
-from chronotile.core.model.raster import Encoding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, NumberArray
 
 MOST = {"uint8": 0xFF, "uint16": 0xFFFF}

@@ -13,7 +13,7 @@ from PIL.GifImagePlugin import getdata
 
 from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.formats import MapFormat, PictureFormat
-from chronotile.core.model.raster import IndexPicture, Picture, RgbaPicture, picture_strips
+from chronotile.core.model.picture import IndexPicture, Picture, RgbaPicture, picture_strips
 from chronotile.core.model.types import UInt8Array, UInt16Array, UInt32Array
 from chronotile.pipeline.encoders.deflated import deflate
 

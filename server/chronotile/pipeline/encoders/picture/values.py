@@ -10,8 +10,8 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.raster import Picture, picture_strips
+from chronotile.core.model.picture import Picture, picture_strips
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import AnyArray, Float32Array, UInt8Array
 from chronotile.pipeline.encoders.picture.picture import Background, on_background
 

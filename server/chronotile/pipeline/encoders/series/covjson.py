@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import orjson
 
-from chronotile.core.model.crs import CRS84, Crs
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.number_text import text_values
 from chronotile.core.model.request import Point
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders import document_parts as parts
 from chronotile.pipeline.encoders.series.outlines import outline

@@ -8,12 +8,12 @@ import numpy as np
 import orjson
 
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.grid import WHOLE_CIRCLE
-from chronotile.core.model.number_text import numbers_json, statistics, text_values, without_noise
+from chronotile.core.model.number_text import numbers_json, statistics, strip_noise, text_values
 from chronotile.core.model.places import PlaceValues
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import MEAN
 from chronotile.core.model.series.series import Series
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import InstantArray, Json
 from chronotile.pipeline.encoders import document_parts as parts
@@ -91,7 +91,7 @@ def encode_place_values_json(found: PlaceValues) -> bytes:
 
 def edges_json(table: SeriesTable) -> dict[str, orjson.Fragment]:
     """Return the edges (bin + 1,) of histograms by name, as they are written."""
-    return {name: numbers_json(np.array([without_noise(edge) for edge in each])) for name, each in table.edges.items()}
+    return {name: numbers_json(np.array([strip_noise(edge) for edge in each])) for name, each in table.edges.items()}
 
 
 def cells_json(rows: Rows, row: int) -> dict[str, Any]:

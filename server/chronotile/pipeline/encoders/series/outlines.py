@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.core.model.crs import CRS84, Crs, transformer
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.request import Point
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
 from chronotile.core.model.types import AnyArray, Float64Array
 
 

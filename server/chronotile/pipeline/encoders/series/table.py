@@ -8,10 +8,10 @@ import numpy as np
 import orjson
 
 from chronotile.core.model.collection import Layer
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.number_text import number_texts, numbers_json, text_values
 from chronotile.core.model.payload import NOTHING_MISSING, Missing
-from chronotile.core.model.raster import Encoding
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Findings
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import shapely
 
-from chronotile.core.model.crs import is_north_first
 from chronotile.core.model.places import ChosenPlaces
+from chronotile.core.model.space.crs import is_north_first
 
 DECIMALS = 7
 """Of degrees that were computed from another CRS: a centimetre. Those of the file stay as they are."""

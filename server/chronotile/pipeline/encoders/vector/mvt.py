@@ -8,8 +8,8 @@ from struct import pack
 import numpy as np
 import shapely
 
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.places import Property
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Float64Array, Int64Array, ObjectArray, UInt32Array
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"

@@ -10,8 +10,8 @@ import numpy as np
 import shapely
 
 from chronotile.core.errors import StorageFull
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.places import ChosenPlaces
+from chronotile.core.model.space.crs import CRS84
 from chronotile.pipeline.encoders.file_parts import READ_BYTES, FileParts, store_parts
 
 WRITTEN_AT = "1970-01-01T00:00:00.000Z"

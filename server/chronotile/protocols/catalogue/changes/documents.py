@@ -14,9 +14,9 @@ import orjson
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Collection
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ChangeKind, ChangePage, FoundItem, ItemChange, product_id
-from chronotile.core.model.job import Message
+from chronotile.core.model.job import WebhookMessage
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.jobs.queue.webhooks.outbox import WebhookEvent
@@ -117,7 +117,7 @@ TYPES: Mapping[ChangeKind, str] = {
 """Names of OGC API's publish-subscribe workflow (OGC 23-057r1)."""
 
 
-def event_message(event: WebhookEvent, services: Services, *, clock: Callable[[], float] = time) -> Message:
+def event_message(event: WebhookEvent, services: Services, *, clock: Callable[[], float] = time) -> WebhookMessage:
     """Return the message of an event, signed with the time of now.
 
     Raises:
@@ -126,7 +126,7 @@ def event_message(event: WebhookEvent, services: Services, *, clock: Callable[[]
     document = event_document(event.change, base=services.catalogue.service.url or "")
     body = orjson.dumps(document)
     signed = signed_headers(body, id_=document["id"], at_s=int(clock()), key=event.webhook.key)
-    return Message(body=body, headers={"Content-Type": MEDIA_TYPE, **signed})
+    return WebhookMessage(body=body, headers={"Content-Type": MEDIA_TYPE, **signed})
 
 
 def event_document(change: ItemChange, *, base: str) -> dict[str, Any]:

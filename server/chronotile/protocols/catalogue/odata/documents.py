@@ -9,9 +9,9 @@ from uuid import UUID
 import numpy as np
 
 from chronotile.catalog.items.properties import instant_in
+from chronotile.core.checksum import checksum_of
 from chronotile.core.errors import MAX_SHOWN, UnknownPath
 from chronotile.core.model.geometry.json_text import is_number
-from chronotile.core.model.items import checksum_of
 from chronotile.core.model.types import Json
 from chronotile.pipeline.products import (
     FoundNode,

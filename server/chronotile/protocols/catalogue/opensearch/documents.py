@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from chronotile.catalog.offered import OfferedCollection
-from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
+from chronotile.core.model.space.boxes import BBox, boxes_of
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.http.cache_headers import unanswered_members

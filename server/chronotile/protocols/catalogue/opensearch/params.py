@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from chronotile.catalog.items.search import MOST_IDS, MOST_SKIPPED
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, raised_as
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, translate_error
 from chronotile.core.model.geometry.wkt import geometry_of_wkt
 from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan, format_instant
@@ -54,7 +54,7 @@ def _join(operator: str, nodes: Sequence[Json]) -> Json:
 
 
 def _moment(name: str, given: str) -> TimeSpan:
-    with raised_as(InvalidParameter, InvalidParameter, locator=name):
+    with translate_error(InvalidParameter, InvalidParameter, locator=name):
         return parse_instant(given)
 
 

@@ -12,10 +12,10 @@ from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.items.properties import instant_in
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import licence_of, with_licence
+from chronotile.core.licence import append_licence, licence_of
 from chronotile.core.model.formats import COG_TYPE, MapFormat
-from chronotile.core.model.grid import BBox, boxes_of
 from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.space.boxes import BBox, boxes_of
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.layer_store import has_store
@@ -211,7 +211,7 @@ def collection_document(offered: OfferedCollection, context: StacContext) -> Jso
         **context.authentication([extension for extension, is_used in parts.items() if is_used]),
         "id": offered.id,
         "title": title,
-        "description": with_licence(description, licence),
+        "description": append_licence(description, licence),
         "keywords": list(offered.keywords),
         "language": language,
         **omit_empty({"languages": [each for each in service.languages if each != language]}),

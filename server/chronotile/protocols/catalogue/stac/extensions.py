@@ -9,20 +9,14 @@ import numpy as np
 
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Composite, Layer
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import NativeGrid
 from chronotile.core.model.number_text import json_nodata
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import (
-    DEKAD_STEP,
-    DISTANT_FUTURE,
-    DISTANT_PAST,
-    TimeDomain,
-    TimeSpan,
-    format_instant,
-    step_of,
-)
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan, format_instant
+from chronotile.core.model.time.steps import DEKAD_STEP, step_of
 from chronotile.core.model.types import Instant, Json
 from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
 from chronotile.protocols.catalogue.stac.context import JSON_TYPE, StacContext

@@ -9,7 +9,7 @@ import orjson
 from chronotile.archive.index.file_items import PROJECTION, projection_of
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import COG_TYPE, MapFormat
-from chronotile.core.model.geometry.json_text import without_garbage_collection
+from chronotile.core.model.geometry.json_text import pause_garbage_collection
 from chronotile.core.model.items import FoundItem, ItemPage, Unanswered
 from chronotile.core.model.types import Instant, Json
 from chronotile.http.cache_headers import unanswered_members
@@ -156,7 +156,7 @@ def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tup
     """
     page = search_items(search.items, context.services)
     documents = ItemDocuments(context)
-    with without_garbage_collection():
+    with pause_garbage_collection():
         made = (documents.document(found) for found in page.items)
         chosen = made if search.fields is None else map(search.fields.of, made)
         # Each encoded by itself: all at once would hold the interpreter's lock, and memory, for long.

@@ -10,11 +10,11 @@ import orjson
 
 from chronotile.catalog.items.cql2.tree import filter_from_text, is_geometry_type
 from chronotile.catalog.items.search import MOST_IDS, MOST_ITEMS, MOST_SORTED
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, raised_as
-from chronotile.core.model.crs import CRS84_URI
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, translate_error
 from chronotile.core.model.geometry.json_text import load_json
-from chronotile.core.model.grid import BBox
 from chronotile.core.model.items import ItemSearch
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84_URI
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json
@@ -104,7 +104,7 @@ def check_place(box: BBox | None, geometry: Mapping[str, Any] | None) -> None:
 def _instant(text: str, whole: str) -> TimeSpan:
     if not RFC_3339.fullmatch(text):
         raise _no_time(whole)
-    with raised_as(InvalidParameter, InvalidParameter, locator="datetime"):
+    with translate_error(InvalidParameter, InvalidParameter, locator="datetime"):
         return parse_instant(text)
 
 

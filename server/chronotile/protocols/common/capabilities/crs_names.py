@@ -2,7 +2,7 @@
 
 import re
 
-from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.model.space.crs import CRS84, Crs
 
 _CODE = re.compile(r"(\w+):(\w+)")
 

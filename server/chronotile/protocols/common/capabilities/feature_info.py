@@ -9,11 +9,11 @@ import numpy as np
 import orjson
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.encoding import REASON_UNREADABLE
 from chronotile.core.model.number_text import number_texts, text_values
 from chronotile.core.model.payload import CellSeries, Identified
-from chronotile.core.model.raster import REASON_UNREADABLE
 from chronotile.core.model.request import Point
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import AnyArray
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.identify import InfoFormat

@@ -10,10 +10,12 @@ from starlette.requests import Request
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Collection, Layer
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox, NativeGrid
-from chronotile.core.model.time.instants import ABSENT, TimeSelection
-from chronotile.core.model.time.parser import parse_time, selection_text
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
+from chronotile.core.model.time.selection_text import selection_text
 from chronotile.http.base_urls import base_url
 from chronotile.http.request_services import services_of
 from chronotile.pipeline.maps.legend import legend_pixels

@@ -14,19 +14,10 @@ import numpy as np
 from chronotile.catalog.resolve_times import default_index, fills_gaps_on_maps, resolve_picture_times
 from chronotile.core.errors import MissingTime, TimeNotAvailable
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.time.instants import (
-    ABSENT,
-    LATEST,
-    Stepped,
-    TimeDomain,
-    TimeSelection,
-    differences,
-    find_steps,
-    format_day,
-    format_instant,
-    of_month,
-    period_text,
-)
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_day, format_instant
+from chronotile.core.model.time.selection import ABSENT, LATEST, TimeSelection
+from chronotile.core.model.time.steps import SteppedInstants, differences, find_steps, nanoseconds_of_month, period_text
 from chronotile.core.model.types import Instant, InstantArray
 from chronotile.pipeline.encoders.document_parts import format_instants
 
@@ -213,13 +204,13 @@ def _texts(instants: InstantArray, write: Callable[[Instant], str]) -> tuple[str
 def _phases(instants: InstantArray) -> Iterator[list[InstantArray]]:
     """Yield ways to split a series: not at all, and by day of the month if few days occur."""
     yield [instants]
-    places = of_month(instants)
+    places = nanoseconds_of_month(instants)
     phases = np.unique(places[: MAX_PHASES + 1])
     if 1 < len(phases) <= MAX_PHASES and np.isin(places, phases).all():
         yield [instants[places == phase] for phase in phases]
 
 
-def _runs(along: Stepped, write: Callable[[Instant], str], *, shortest: int = SHORTEST_RUN) -> Iterator[str]:
+def _runs(along: SteppedInstants, write: Callable[[Instant], str], *, shortest: int = SHORTEST_RUN) -> Iterator[str]:
     """Yield regular runs as `start/end/period` (WMS 1.3.0 Annex C.3.2), and the times between them."""
     instants, steps = along.instants, along.steps
     changes = np.append(np.flatnonzero(differences(steps)) + 1, len(steps))

@@ -1,9 +1,7 @@
 """Warning headers about times that replace requested ones (WMS 1.3.0 Annex C.4)."""
 
 from chronotile.core.model.payload import TimeUsed
-from chronotile.core.model.time.instants import (
-    TimeDomain,
-)
+from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Instant
 from chronotile.protocols.common.capabilities.time_extent import time_text
 

@@ -12,7 +12,7 @@ from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.geometry.json_text import containers_in
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched, fetch
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS
 from chronotile.jobs.processes.process import Process
 from chronotile.protocols.common.processes.json_text import parse_json
@@ -48,7 +48,7 @@ class Reference:
         return _path(self.name, self.index)
 
 
-def references_of(process: Process, inputs: Mapping[str, Any], places: Places) -> tuple[Reference, ...]:
+def references_of(process: Process, inputs: Mapping[str, Any], places: AllowedPlaces) -> tuple[Reference, ...]:
     """Return those among the inputs of an execution that are references.
 
     Raises:
@@ -127,7 +127,7 @@ def _given(process: Process, inputs: Mapping[str, Any]) -> Iterator[tuple[str, i
                 yield name, index if several is given else None, each
 
 
-def _reference(name: str, index: int | None, given: Mapping[str, Any], places: Places) -> Reference:
+def _reference(name: str, index: int | None, given: Mapping[str, Any], places: AllowedPlaces) -> Reference:
     path, media_type = _path(name, index), given.get("type")
     if not places:
         raise InvalidParameter(f"{path}: this server does not fetch inputs; give the value itself", locator=path)

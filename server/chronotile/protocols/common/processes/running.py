@@ -9,10 +9,10 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import PlanOutdated
 from chronotile.core.model.job import Execution, Job, Result, Subscriber
 from chronotile.core.model.payload import Missing
-from chronotile.core.model.request import IsActive
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched
 from chronotile.http.cache_headers import cache_headers

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.geometry.json_text import is_number
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.protocols.common.query.parameter import custom
 from chronotile.protocols.common.query.values import number
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs, raised_as
-from chronotile.core.model.crs import CRS84, Crs, HasCrs, is_north_first
-from chronotile.core.model.grid import BBox
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs, translate_error
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs, HasCrs, is_north_first
 
 _URI = re.compile(
     r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)(?P<authority>[a-z]{2,10})[/:][0-9.]{0,10}[/:]"
@@ -32,7 +32,7 @@ def named_crs(name: str, owner: HasCrs, catalogue: Catalogue, *, locator: str = 
     code = f"{uri['authority']}:{uri['code']}" if uri else plain
     if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
         return CRS84
-    with raised_as(UnsupportedCrs, UnsupportedCrs, locator=locator):
+    with translate_error(UnsupportedCrs, UnsupportedCrs, locator=locator):
         return requested_crs(code, owner, catalogue)
 
 

@@ -7,10 +7,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter, raised_as
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.errors import MAX_SHOWN, ChronotileError, InvalidParameter, translate_error
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.openapi import NUMBER, TEXT, WHOLE, enum_of, in_query
 from chronotile.protocols.common.query import values as parsers
@@ -238,7 +238,7 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
     """Return a selection of times (instants, intervals, lists); the default is `ABSENT`."""
 
     def parse(literal: str) -> TimeSelection:
-        with raised_as(InvalidParameter, InvalidParameter, locator=name):
+        with translate_error(InvalidParameter, InvalidParameter, locator=name):
             return parse_time(literal)
 
     return custom(name, description, parse, default=ABSENT)

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from chronotile.core.errors import InvalidParameter, UnknownPath
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.request import (
     PICTURE_REDUCERS,
     Colouring,
@@ -14,10 +13,12 @@ from chronotile.core.model.request import (
     MapAnomaly,
     MapRequest,
     PictureReducer,
-    Shown,
+    ShownLayer,
 )
 from chronotile.core.model.series.analysis import ANOMALY_KINDS, AnomalyKind
-from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.pipeline.maps.expression import apply_expression
 from chronotile.pipeline.maps.times import resolve_map_times
 from chronotile.pipeline.revision import dated_revision
@@ -92,7 +93,7 @@ def pin_times(layer: Layer, query: Kvp, time: TimeSelection, services: Services)
     """
     layer, services = apply_expression(layer, EXPRESSION.optional(query), services)
     anomaly = anomaly_of(query)
-    requested = Shown(
+    requested = ShownLayer(
         layer=layer.id,
         time=time,
         difference=DIFFERENCE.optional(query),

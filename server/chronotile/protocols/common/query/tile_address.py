@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import InvalidParameter, UnknownPath, raised_as
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.tiles import TileMatrix, TileMatrixSet
+from chronotile.core.errors import InvalidParameter, UnknownPath, translate_error
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.space.tiles import TileMatrix, TileMatrixSet
 from chronotile.protocols.common.query.values import integer
 
 
@@ -57,5 +57,5 @@ def tile_grid_of(path: Mapping[str, str], catalogue: Catalogue) -> Grid:
 
 
 def _parse_index(text: str, locator: str) -> int:
-    with raised_as(InvalidParameter, UnknownPath, locator=locator):
+    with translate_error(InvalidParameter, UnknownPath, locator=locator):
         return integer(text, locator=locator)

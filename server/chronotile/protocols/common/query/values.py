@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

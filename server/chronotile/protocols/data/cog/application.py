@@ -23,7 +23,7 @@ from chronotile.core.extras import require_configured
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.python_syntax import parse_python
 from chronotile.core.web.inner_hosts import inner_hosts
-from chronotile.core.web.places import Places, is_local
+from chronotile.core.web.places import AllowedPlaces, is_local
 from chronotile.http.problems import problem_response
 from chronotile.http.retry_after import add_error_caching
 from chronotile.protocols.common.query.values import integer, number
@@ -59,7 +59,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     Raises:
         ConfigurationError: A prefix is none, or TiTiler is not installed.
     """
-    places = Places(prefixes, setting=SETTING)
+    places = AllowedPlaces(prefixes, setting=SETTING)
     inner_hosts.allow_addresses(each.host for each in places.remotes)
     require_configured("cog", SETTING)
     if places.remotes:
@@ -165,7 +165,7 @@ async def _http_fault(request: Request, error: Exception) -> Response:
 EXTENSIONS = (".tif", ".tiff")
 
 
-def file_to_open(places: Places, text: str) -> str:
+def file_to_open(places: AllowedPlaces, text: str) -> str:
     """Return the path or URL to open.
 
     Raises:

@@ -7,24 +7,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.animation import (
     ANIMATION_LABELS,
     DEFAULT_FPS,
     LEAST_FPS,
-    LEAST_SIDE_PX,
     MOST_FPS,
     AnimationLabel,
     AnimationRequest,
-    grid_of_picture,
 )
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import AnimationFormat
-from chronotile.core.model.grid import Grid, require_place
-from chronotile.core.model.request import IsActive, MapRequest
-from chronotile.core.model.time.instants import Period
-from chronotile.core.model.time.parser import requested_period
+from chronotile.core.model.request import MapRequest
+from chronotile.core.model.space.boxes import require_place
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.space.picture_grid import LEAST_SIDE_PX, grid_of_picture
+from chronotile.core.model.time.period_parser import requested_period
+from chronotile.core.model.time.periods import Period
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.cache_headers import cache_headers, format_times_used
 from chronotile.http.etags import client_etags

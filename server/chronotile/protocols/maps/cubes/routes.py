@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.core.cancellation import IsActive
 from chronotile.core.model.cube import CUBE_TYPE, CubeRequest, CubeTile, Res
 from chronotile.core.model.payload import Payload
-from chronotile.core.model.request import IsActive
 from chronotile.http.answers import answer_payload
 from chronotile.http.etags import client_etags
 from chronotile.http.negotiation import accepts_gzip

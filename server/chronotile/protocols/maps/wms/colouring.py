@@ -14,7 +14,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.request import Colouring, Extend
 from chronotile.core.model.style import TRANSPARENT, Colour, Style
 from chronotile.core.web.fetch import fetch
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.core.xml_text import MAX_BYTES
 from chronotile.http.run import run
 from chronotile.http.work_kinds import FETCHES
@@ -180,7 +180,7 @@ def _chosen(name: str, styles: Sequence[SheetStyle]) -> SheetStyle | None:
     return next((style for style in styles if style.name == name), None)
 
 
-async def with_document(request: Request, query: Kvp, places: Places) -> Kvp:
+async def with_document(request: Request, query: Kvp, places: AllowedPlaces) -> Kvp:
     """Return the parameters with what SLD names as SLD_BODY; as they are without it.
 
     Raises:

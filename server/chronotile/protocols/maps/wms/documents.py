@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.collection import Collection, MetadataLink
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.protocols.common.capabilities import layer_entries as entries
 from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS

@@ -11,12 +11,15 @@ from starlette.responses import Response
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core import errors
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs, is_north_first
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import BBox, NativeGrid, box_in
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import IdentifyRequest, MapRequest
-from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
+from chronotile.core.model.space.boxes import BBox, box_in
+from chronotile.core.model.space.crs import CRS84, Crs, is_north_first
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST
+from chronotile.core.model.time.selection import TimePart, TimeSelection
 from chronotile.http.request_log import FAULT_STATUS
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
@@ -199,7 +202,7 @@ def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str
 def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
     """Whether a value has no time, or an interval begins before the first or ends after the last; open ends do not."""
     if not part.is_interval:
-        return not domain.within(part.span)
+        return not domain.indexes_within(part.span)
     end = part.span.end if part.end is None else part.end
     return bool(DISTANT_PAST < part.span.start < domain.starts[0] or domain.ends[-1] < end < DISTANT_FUTURE)
 

@@ -9,7 +9,7 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedForma
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import LegendRequest
-from chronotile.core.model.time.instants import ABSENT
+from chronotile.core.model.time.selection import ABSENT
 from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_legends
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape

@@ -20,12 +20,15 @@ from chronotile.core.errors import (
 )
 from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.formats import DrawnFormat, MapFormat
-from chronotile.core.model.grid import BBox, Grid
 from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.core.model.series.analysis import ANOMALY_KINDS
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.style import Colour
-from chronotile.core.model.time.instants import ABSENT, DAY, TimeDomain, TimeSelection, TimeSpan
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DAY, TimeSpan
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.styling.read_sld import SheetLayer
 from chronotile.protocols.common.openapi import enum_of
@@ -419,7 +422,7 @@ def parse_frame_time(text: str | None, domain: TimeDomain) -> TimeSelection:
     start, end = part.span.start, parse_time(ends[1]).parts[0].span.start
     if start >= end or not np.any(domain.starts == end):
         return selection
-    held = len(domain.within(TimeSpan(start, end)))
+    held = len(domain.indexes_within(TimeSpan(start, end)))
     if held == 1 or (_is_midnight(start) and _is_midnight(end)):
         return replace(selection, parts=(replace(part, span=TimeSpan(start, end)),))
     return selection

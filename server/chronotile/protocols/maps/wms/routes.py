@@ -11,12 +11,19 @@ from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import offered_collection
-from chronotile.core.errors import MAX_SHOWN, InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer, raised_as
+from chronotile.core.errors import (
+    MAX_SHOWN,
+    InvalidParameter,
+    InvalidPoint,
+    LayerNotQueryable,
+    UnknownLayer,
+    translate_error,
+)
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import IdentifyRequest, MapRequest, Point
-from chronotile.core.web.places import Places, web_places
+from chronotile.core.web.places import AllowedPlaces, web_places
 from chronotile.core.xml_text import xml_name
 from chronotile.http.answers import answer_content, answer_payload
 from chronotile.http.base_urls import base_url
@@ -57,7 +64,7 @@ WITH_OWN_STYLES: tuple[params.Operation, ...] = ("GetMap", "GetFeatureInfo", "Ge
 """Operations that take SLD and SLD_BODY."""
 
 
-async def answer(request: Request, *, path: str, places: Places) -> Response:
+async def answer(request: Request, *, path: str, places: AllowedPlaces) -> Response:
     """Return what REQUEST requests."""
     request.state.pairs = await read_pairs(request)
     query = last_of_each(request.state.pairs)
@@ -247,7 +254,7 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
     shown = {catalogue.layer(each.layer).id: each for each in maps}
     return InfoQuery(
         requests=tuple(
-            IdentifyRequest.of_picture(shown[layer.id], point, layer=name)
+            IdentifyRequest.from_map_request(shown[layer.id], point, layer=name)
             for name, layer in _query_layers(query, catalogue, shown)
         ),
         format=info_format(media_type or "text/plain", locator=INFO_FORMAT.name),
@@ -291,5 +298,5 @@ def _point(query: Kvp, shown: MapRequest, version: params.Version) -> Point:
 
 def _pixel(text: str, size: int, *, locator: str) -> int:
     # As `parse_pixel_index`, with the fault that WMS has for it.
-    with raised_as(InvalidParameter, InvalidPoint, locator=locator):
+    with translate_error(InvalidParameter, InvalidPoint, locator=locator):
         return parse_pixel_index(text, size, locator=locator)

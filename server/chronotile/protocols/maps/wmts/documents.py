@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.model.space.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
 from chronotile.protocols.common.capabilities import layer_entries as entries
 from chronotile.protocols.common.capabilities.crs_names import urn

@@ -13,8 +13,8 @@ import numpy as np
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.time.instants import ONE_NS
 from chronotile.core.model.time.parser import parse_instant, parse_time
 from chronotile.core.model.types import Instant

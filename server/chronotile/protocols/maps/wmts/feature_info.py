@@ -117,7 +117,7 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
         raise InvalidParameter(error.message, locator=error.locator) from error
     column = _pixel(PIXEL_COLUMN, names.i, tile.grid.width)
     row = _pixel(PIXEL_ROW, names.j, tile.grid.height)
-    request = IdentifyRequest.of_picture(tile, pixel_point(tile.grid, column, row), layer=tile.layer)
+    request = IdentifyRequest.from_map_request(tile, pixel_point(tile.grid, column, row), layer=tile.layer)
     return deliver_identified([request], info, services, client_etags=known)
 
 

@@ -17,9 +17,10 @@ from chronotile.core.errors import (
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TILE_FORMATS, TileFormat
 from chronotile.core.model.request import MapRequest
-from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
-from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
+from chronotile.core.model.space.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.http.negotiation import parse_quality_values
 from chronotile.pipeline.services import Services

@@ -10,8 +10,8 @@ import orjson
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.number_text import json_number
-from chronotile.core.model.raster import Encoding
 from chronotile.core.model.types import JsonMapping
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.coverage.numbers import output_encoding

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import Crs, is_north_first
-from chronotile.core.model.grid import Grid
+from chronotile.core.model.space.crs import Crs, is_north_first
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import InstantArray, JsonMapping
 from chronotile.protocols.ogcapi.subset import axis_names

@@ -9,7 +9,7 @@ from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownPath
 from chronotile.core.model.collection import Layer, Resampling
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.axes import (
     HORIZONTAL,

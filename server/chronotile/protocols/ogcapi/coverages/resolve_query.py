@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
-from chronotile.core.model.crs import are_alike
-from chronotile.core.model.grid import WHOLE_CIRCLE, Grid
-from chronotile.core.model.time.instants import ABSENT, DISTANT_FUTURE, TimePart, TimeSelection, TimeSpan, format_day
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE
+from chronotile.core.model.space.crs import are_alike
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.instants import DISTANT_FUTURE, TimeSpan, format_day
+from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.coverage.source_coverage import coverage_bytes

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.catalog.offered import OfferedCollection, offered_collection
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import ChronotileError, OutsideData
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.request import IsActive
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.types import Json
 from chronotile.http.base_urls import base_url
 from chronotile.http.document_answers import answer_document

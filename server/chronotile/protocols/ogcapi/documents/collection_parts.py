@@ -8,9 +8,11 @@ import numpy as np
 
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, is_north_first
-from chronotile.core.model.grid import NativeGrid
-from chronotile.core.model.time.instants import DAY, DEKAD_DAYS, DEKAD_STEP, TimeDomain, format_instant, step_of
+from chronotile.core.model.space.crs import CRS84, is_north_first
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import DAY, format_instant
+from chronotile.core.model.time.steps import DEKAD_DAYS, DEKAD_STEP, step_of
 from chronotile.core.model.types import Instant, Json
 from chronotile.core.xml_text import xml_name
 from chronotile.pipeline.encoders.document_parts import format_instants

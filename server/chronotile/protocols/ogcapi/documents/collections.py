@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from chronotile.catalog.offered import OfferedCollection, offered_collections
-from chronotile.core.model.time.instants import TimeDomain, format_day
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_day
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.capabilities.time_extent import most_listed_times
 from chronotile.protocols.common.extent import climatology_member

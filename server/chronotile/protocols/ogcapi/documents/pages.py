@@ -6,7 +6,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from chronotile.catalog.offered import OfferedCollection, offered_collection
-from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_day, format_instant, step_of
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_day, format_instant
+from chronotile.core.model.time.steps import DEKAD_STEP, step_of
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.operations_page import OperationsPage, PageLink, operations_page

@@ -6,9 +6,9 @@ import numpy as np
 
 from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.offered import OfferedCollection
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.openapi import BOX

@@ -13,8 +13,8 @@ import orjson
 from pygeoapi.api import API, APIRequest, describe_collections, landing_page
 
 from chronotile.catalog.offered import OfferedCollection
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.types import Instant, Json
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.localised_text import text_in

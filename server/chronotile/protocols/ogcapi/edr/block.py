@@ -8,7 +8,9 @@ from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import LENGTHS_M
 from chronotile.core.model.number_text import json_number
-from chronotile.core.model.time.instants import ONE_NS, TimeDomain, period_text
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import ONE_NS
+from chronotile.core.model.time.steps import period_text
 from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.document_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.protocols.common.links import link

@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
-from chronotile.core.model.crs import Crs, is_north_first
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.geojson import GeometryRules, area_of
 from chronotile.core.model.geometry.wkt import geometry_of_wkt
+from chronotile.core.model.space.crs import Crs, is_north_first
 from chronotile.protocols.common.query.kvp import Kvp
 
 LOCATOR = "coords"

@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from chronotile.catalog.limits import Limits
 from chronotile.catalog.offered import OfferedCollection
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.crs import Crs
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.request import IsActive, Point
+from chronotile.core.model.request import Point
+from chronotile.core.model.space.crs import Crs
 from chronotile.http.base_urls import base_url
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.cache_headers import cache_headers, format_times_used

@@ -10,8 +10,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.core.model.collection import Clock, Layer
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import InstantArray, Json
 from chronotile.pipeline.encoders.document_parts import dump_json
 from chronotile.protocols.common.links import link

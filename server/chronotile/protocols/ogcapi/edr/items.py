@@ -11,8 +11,9 @@ import orjson
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownPath
 from chronotile.core.model.collection import Clock, Layer
-from chronotile.core.model.time.instants import TimeSelection, format_instant
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import InstantArray, Json
 from chronotile.pipeline.encoders.series.json import UNBOUNDED
 from chronotile.pipeline.series.places import meets_grid

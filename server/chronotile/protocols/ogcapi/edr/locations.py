@@ -10,9 +10,9 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import MAX_SHOWN, UnknownPath, UnknownPlace, require_at_most
 from chronotile.core.model.collection import Clock
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.series.json import UNBOUNDED, interval_text
 from chronotile.pipeline.features.select import places_near

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chronotile.catalog.offered import OfferedCollection
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.geometry.circle import MOST_M
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.http.endpoint import Endpoint, Faults

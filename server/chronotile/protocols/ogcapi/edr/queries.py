@@ -6,8 +6,9 @@ from functools import lru_cache
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.geometry.area import LENGTHS_M
-from chronotile.core.model.grid import BBox, NativeGrid
 from chronotile.core.model.places import PlaceSet
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import Json
 from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.openapi import BOX, INDEX, enum_of

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection
+from chronotile.core.cancellation import IsActive
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.request import IsActive
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.http.answers import answer_content
 from chronotile.http.base_urls import base_url
 from chronotile.http.cache_headers import add_live_warning

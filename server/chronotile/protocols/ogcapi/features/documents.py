@@ -9,8 +9,8 @@ import orjson
 from numpy.typing import NDArray
 
 from chronotile.core.errors import MAX_SHOWN, UnknownPlace
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.places import ChosenPlaces, PlaceSet
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson, place_features
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.core.errors import MAX_SHOWN, CursorExpired, InvalidParameter, UnknownLayer, raised_as
-from chronotile.core.model.crs import CRS84, Crs
+from chronotile.core.errors import MAX_SHOWN, CursorExpired, InvalidParameter, UnknownLayer, translate_error
 from chronotile.core.model.places import PlaceSet, PlaceValuesRequest
+from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.pipeline.features.select import PlaceSelection, queryables_of
 from chronotile.pipeline.place_shapes import places_revision
 from chronotile.protocols.common.query.areas import REDUCER, WEIGHTS
@@ -72,7 +72,7 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
         ChronotileError: A parameter is not accepted.
     """
     crs, named = CRS.optional(query), VALUE.optional(query) or ()
-    with raised_as(UnknownLayer, InvalidParameter, locator=VALUE.name):
+    with translate_error(UnknownLayer, InvalidParameter, locator=VALUE.name):
         layers = tuple(dict.fromkeys(catalogue.layer(name).id for name in named))
     if not places.columns.keys().isdisjoint(layers):
         raise InvalidParameter(f"value has a name that places of {places.id} have as a property", locator=VALUE.name)

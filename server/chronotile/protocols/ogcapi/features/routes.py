@@ -12,11 +12,11 @@ from starlette.types import Scope
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import is_offered_place_set, offered_places
+from chronotile.core.cancellation import IsActive
 from chronotile.core.extras import has_extra
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceSet
-from chronotile.core.model.request import IsActive
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_payload
 from chronotile.http.bodies import BodyResponse

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 from chronotile.catalog.offered import OfferedCollection
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import box_of_all
+from chronotile.core.model.space.boxes import box_of_all
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.links import link
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext

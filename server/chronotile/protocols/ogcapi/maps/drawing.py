@@ -18,14 +18,15 @@ from chronotile.core.errors import (
     UnknownCollection,
     UnknownPath,
     UnknownStyle,
-    raised_as,
+    translate_error,
 )
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import GEOTIFF_TYPE, MapFormat
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import MapRequest
-from chronotile.core.model.time.instants import TimeSelection, format_instant
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.http.problems import problem_response
 from chronotile.protocols.common.openapi import PAIR, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp
@@ -175,12 +176,12 @@ def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> t
         if len(names) > LAYER_LIMIT:
             message = f"collections names {len(names)}, at most {LAYER_LIMIT} are shown"
             raise InvalidParameter(message, locator="collections")
-        with raised_as(UnknownCollection, InvalidParameter, locator="collections"):
+        with translate_error(UnknownCollection, InvalidParameter, locator="collections"):
             layers = tuple(offered_collection(catalogue, name.strip()).drawn_layer for name in names)
     else:
         layers = _default_layers(style, catalogue)
     for layer in layers:
-        with raised_as(UnknownStyle, UnknownPath, locator="styleId"):
+        with translate_error(UnknownStyle, UnknownPath, locator="styleId"):
             resolve_style(layer, style)
     return layers
 

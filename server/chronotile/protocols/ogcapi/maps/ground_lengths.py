@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from pyproj import Geod
 
-from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.grid import BBox, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.grid import NativeGrid
 
 STEP_M = 100.0
 """Approximate distance of the points that are measured."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
-from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.grid import BBox, Grid, NativeGrid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.core.model.types import Json
 from chronotile.protocols.common.openapi import NUMBER, PAIR
 from chronotile.protocols.common.query.crs import as_xy, named_crs

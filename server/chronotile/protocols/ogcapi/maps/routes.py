@@ -6,7 +6,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.core.model.crs import CRS84
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_payload

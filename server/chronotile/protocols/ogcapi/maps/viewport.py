@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import CRS84, Crs, transformer
-from chronotile.core.model.grid import BBox, Grid, NativeGrid, box_in, box_of_all
+from chronotile.core.model.space.boxes import BBox, box_in, box_of_all
+from chronotile.core.model.space.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.pipeline.tile_ranges import is_cylindrical
 from chronotile.protocols.ogcapi.maps.ground_lengths import metres_in_box, metres_per_unit, native_cell_m
 

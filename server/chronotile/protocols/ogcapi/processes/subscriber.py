@@ -8,9 +8,9 @@ import orjson
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
-from chronotile.core.model.job import Callback, Execution, Job, Message, Status, Subscriber
+from chronotile.core.model.job import Callback, Execution, Job, Status, Subscriber, WebhookMessage
 from chronotile.core.model.types import Json
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
 from chronotile.protocols.common.processes.media_types import JSON
@@ -24,7 +24,7 @@ ACCEPTED: Mapping[str, Status] = {"successUrl": "successful", **OF_MEMBERS}
 """The schema published with 1.0 has `successUri` among its members, and requires `successUrl`."""
 
 
-def subscriber_of(members: Json, places: Places, *, base: str) -> Subscriber | None:
+def subscriber_of(members: Json, places: AllowedPlaces, *, base: str) -> Subscriber | None:
     """Return the subscriber, if there is one.
 
     Args:
@@ -54,7 +54,7 @@ def subscriber_of(members: Json, places: Places, *, base: str) -> Subscriber | N
 
 def message_of(
     job: Job, callback: Callback, *, catalogue: Catalogue, folder: Path, bucket: Bucket | None = None
-) -> Message:
+) -> WebhookMessage:
     """Return the message to a subscriber on a job: its results, files among them as links, or how far it is.
 
     Args:
@@ -78,7 +78,7 @@ def message_of(
         body = results_document(results_of(job, execution, files, context.base))
     else:
         body = orjson.dumps(status_document(job, context))
-    return Message(body=body, headers={"Content-Type": JSON, "Link": link})
+    return WebhookMessage(body=body, headers={"Content-Type": JSON, "Link": link})
 
 
 def _check_members(members: Iterable[str]) -> None:
@@ -93,7 +93,7 @@ def _check_members(members: Iterable[str]) -> None:
             raise UnknownParameter(f"{place} is not a member here; use {use}", locator=place)
 
 
-def _url(value: object, places: Places, *, locator: str) -> str:
+def _url(value: object, places: AllowedPlaces, *, locator: str) -> str:
     if not isinstance(value, str):
         raise InvalidParameter(f"{locator} must be a URL", locator=locator)
     return places.allowed(value, locator=locator)

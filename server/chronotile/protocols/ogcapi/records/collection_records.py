@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 from chronotile.catalog.offered import OfferedCollection, offered_collections
 from chronotile.core.errors import MAX_SHOWN, UnknownItem
-from chronotile.core.model.collection import licence_of, rights_of
+from chronotile.core.licence import licence_of, rights_of
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.grid import BBox, boxes_of
-from chronotile.core.model.time.instants import DEKAD_STEP, TimeDomain, format_instant, step_of
+from chronotile.core.model.space.boxes import BBox, boxes_of
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.time.steps import DEKAD_STEP, step_of
 from chronotile.core.model.types import Json
 from chronotile.pipeline.search.search_items import items_of
 from chronotile.protocols.common.extent import box_of_offered

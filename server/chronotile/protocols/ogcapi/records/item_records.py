@@ -9,9 +9,10 @@ import orjson
 
 from chronotile.catalog.items.cql2.tree import all_of, join_filters, negate_filter
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownItem
-from chronotile.core.model.collection import licence_of, rights_of
+from chronotile.core.licence import licence_of, rights_of
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
-from chronotile.core.model.time.instants import TimeSelection, TimeSpan
+from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.pipeline.products import is_picture
 from chronotile.pipeline.search.public_item import public_item

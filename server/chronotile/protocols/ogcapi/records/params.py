@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.protocols.common.openapi import BOX, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, custom, datetime, names_of, text, whole_up_to

@@ -9,8 +9,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.items import Unanswered, product_id
+from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.http.cache_headers import CACHE_CHANGING, add_missing_warning, unanswered_members

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.catalog.resolve_style import resolve_style
-from chronotile.core.errors import UnknownPath, UnknownStyle, raised_as
+from chronotile.core.errors import UnknownPath, UnknownStyle, translate_error
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.request import LegendRequest
@@ -93,7 +93,7 @@ def style_of(path: Mapping[str, str], catalogue: Catalogue) -> KnownStyle:
     name = path["styleId"]
     if "collectionId" in path:
         layer = offered_collection(catalogue, path["collectionId"]).drawn_layer
-        with raised_as(UnknownStyle, UnknownPath, locator="styleId"):
+        with translate_error(UnknownStyle, UnknownPath, locator="styleId"):
             return KnownStyle(resolve_style(layer, name), layer)
     layer = layer_with_style(name, catalogue)
     return KnownStyle(catalogue.styles.get(name) or resolve_style(layer, name), layer)

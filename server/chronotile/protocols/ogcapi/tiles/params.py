@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.grid import Grid
 from chronotile.core.model.places import PlaceTileRequest
 from chronotile.core.model.request import MapRequest
+from chronotile.core.model.space.grid import Grid
 from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.immutable_answers import REV
 from chronotile.protocols.common.query.kvp import Kvp

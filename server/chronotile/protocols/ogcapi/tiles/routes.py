@@ -13,8 +13,8 @@ from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.places import PlaceSet
-from chronotile.core.model.tiles import TileMatrixSet
-from chronotile.core.model.time.instants import TimeSelection
+from chronotile.core.model.space.tiles import TileMatrixSet
+from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_payload
 from chronotile.http.cache_headers import CACHE_CHANGING, CACHE_STABLE

@@ -7,12 +7,12 @@ from urllib.parse import quote, urlencode
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_style import resolve_style
-from chronotile.core.errors import InvalidParameter, UnknownPlace, raised_as
+from chronotile.core.errors import InvalidParameter, UnknownPlace, translate_error
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84
-from chronotile.core.model.grid import BBox, box_in, box_of_all
 from chronotile.core.model.places import PlaceSet, Property
-from chronotile.core.model.tiles import TileMatrixSet
+from chronotile.core.model.space.boxes import BBox, box_in, box_of_all
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.space.tiles import TileMatrixSet
 from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.pipeline.tile_ranges import box_in_set
@@ -225,7 +225,7 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
     names = [name.strip() for name in named.split(",")]
     if len(set(names)) < len(names):
         raise InvalidParameter("collections repeats a set of places", locator="collections")
-    with raised_as(UnknownPlace, InvalidParameter, locator="collections"):
+    with translate_error(UnknownPlace, InvalidParameter, locator="collections"):
         return tuple(catalogue.place_set(name) for name in names)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 from chronotile.core.errors import InvalidParameter, TileOutOfRange
-from chronotile.core.model.crs import CRS84, Crs
-from chronotile.core.model.grid import BBox, NativeGrid
-from chronotile.core.model.tiles import TileMatrix, TileMatrixSet, TileRange
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import CRS84, Crs
+from chronotile.core.model.space.grid import NativeGrid
+from chronotile.core.model.space.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.core.model.types import Json
 from chronotile.pipeline.tile_ranges import check_in_range, shown_matrices, shown_range
 from chronotile.protocols.common.links import link

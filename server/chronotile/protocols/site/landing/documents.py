@@ -13,7 +13,8 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.cube import CUBE_TYPE
 from chronotile.core.model.formats import MapFormat
-from chronotile.core.model.time.instants import TimeDomain, format_day, format_instant
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import format_day, format_instant
 from chronotile.http.shipped_files import CLIENTS
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.maps.animation import usual_format

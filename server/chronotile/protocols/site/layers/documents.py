@@ -15,7 +15,8 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import CUBE_TYPE
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.style import Style
-from chronotile.core.model.time.instants import ONE_NS, TimeDomain, format_instant
+from chronotile.core.model.time.domain import TimeDomain
+from chronotile.core.model.time.instants import ONE_NS, format_instant
 from chronotile.core.model.types import Instant, InstantArray, Json
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.document_parts import format_instants

@@ -11,11 +11,11 @@ from starlette.responses import Response
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.crs import CRS84
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import MapRequest
-from chronotile.core.model.time.instants import ABSENT, TimeSelection
+from chronotile.core.model.space.crs import CRS84
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.http.answers import answer_content, answer_payload
 from chronotile.http.base_urls import base_url

@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.collection import Layer, Severity
+from chronotile.core.finding import Severity
+from chronotile.core.model.collection import Layer
 from chronotile.core.model.time.instants import DAY
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from chronotile.core.errors import InvalidParameter, UnsupportedFormat
 from chronotile.core.model.collection import Resampling
-from chronotile.core.model.crs import Crs
-from chronotile.core.model.grid import BBox, Grid
-from chronotile.core.model.number_text import without_noise
+from chronotile.core.model.number_text import strip_noise
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import Crs
+from chronotile.core.model.space.grid import Grid
 from chronotile.protocols.common.query.axes import INTERPOLATIONS
 from chronotile.protocols.common.query.parameter import Parameter, keyword
 from chronotile.protocols.wcs.answers import ALMOST
@@ -47,7 +48,7 @@ def lattice_cells(box: BBox, crs: Crs, origin: Sequence[float], steps: Sequence[
     )
     (x, y), (across, up) = origin, steps
     edges = (x + (left - 0.5) * across, y + (bottom - 0.5) * up, x + (right + 0.5) * across, y + (top + 0.5) * up)
-    return Grid(crs=crs, bbox=BBox(*map(without_noise, edges)), width=right - left + 1, height=top - bottom + 1)
+    return Grid(crs=crs, bbox=BBox(*map(strip_noise, edges)), width=right - left + 1, height=top - bottom + 1)
 
 
 def _inside(low: float, high: float, origin: float, step: float) -> tuple[int, int]:

@@ -5,8 +5,9 @@ from starlette.responses import Response
 
 from chronotile.core import errors
 from chronotile.core.model.coverage import CoverageRequest
-from chronotile.core.model.grid import Grid, box_in
-from chronotile.core.model.time.instants import DEFAULT
+from chronotile.core.model.space.boxes import box_in
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.selection import DEFAULT
 from chronotile.http.request_log import FAULT_STATUS
 from chronotile.http.request_services import services_of
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from chronotile.core import errors
 from chronotile.core.model.collection import Layer, Resampling
 from chronotile.core.model.coverage import Coverage, CoverageRequest
-from chronotile.core.model.grid import WHOLE_CIRCLE, BBox, Grid, box_in
-from chronotile.core.model.time.instants import DEFAULT
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, box_in
+from chronotile.core.model.space.grid import Grid
+from chronotile.core.model.time.selection import DEFAULT
 from chronotile.http.request_log import FAULT_STATUS
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.services import Services

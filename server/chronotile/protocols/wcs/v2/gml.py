@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chronotile.core.cancellation import IsActive
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.crs import Crs, crs_of, is_north_first
-from chronotile.core.model.grid import Grid
-from chronotile.core.model.request import IsActive
+from chronotile.core.model.space.crs import Crs, crs_of, is_north_first
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import InstantArray, NumberArray
 from chronotile.core.xml_text import xml_name
 from chronotile.pipeline.encoders.coverage.attributes import is_scaled

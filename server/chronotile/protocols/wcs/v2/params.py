@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from chronotile.core.cancellation import IsActive
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
 from chronotile.core.model.coverage import Coverage, CoverageRequest, ScaleFactors, ScaleSize
-from chronotile.core.model.crs import Crs
-from chronotile.core.model.request import IsActive
+from chronotile.core.model.space.crs import Crs
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.encoders.file_parts import Body, Whole
 from chronotile.pipeline.services import Services

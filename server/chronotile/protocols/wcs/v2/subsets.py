@@ -9,10 +9,11 @@ import numpy as np
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.crs import Crs
-from chronotile.core.model.grid import BBox
-from chronotile.core.model.time.instants import ABSENT, TimeSelection, format_instant
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import Crs
+from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_time
+from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.protocols.common.query.axes import (
     GEOGRAPHIC,
     PROJECTED,

@@ -6,8 +6,9 @@ from itertools import count, takewhile, zip_longest
 
 import numpy as np
 
-from chronotile.core.model.grid import NativeGrid, Window
-from chronotile.core.model.raster import Encoding, Pixels
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.readers.overviews import Counting, Summary, summary_of
 from chronotile.readers.raster.overviews.preview_files import GDAL_TYPES
 

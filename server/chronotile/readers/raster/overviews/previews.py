@@ -9,8 +9,8 @@ from affine import Affine
 from rasterio.errors import RasterioError
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.grid import Window
 from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.caches.disk import DiskCache, FilledFolder
 from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.library_errors import one_line, opening

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.web.item_places import ItemPlaces
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.files import cut, joined, looks
@@ -155,7 +155,7 @@ MAX_KNOWN = 1 << 20
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
-def places_of(href: str, allowed: Places | None) -> Callable[[str], str]:
+def places_of(href: str, allowed: AllowedPlaces | None) -> Callable[[str], str]:
     """Return what gives the place of a file; relative addresses begin in the folder in which the references are.
 
     Args:
@@ -167,7 +167,7 @@ def places_of(href: str, allowed: Places | None) -> Callable[[str], str]:
     """
     path = local_path(href)
     folder = href.rstrip("/").rpartition("/")[0] if path is None else str(path.absolute().parent)
-    places = ItemPlaces(folder, allowed or Places())
+    places = ItemPlaces(folder, allowed or AllowedPlaces())
     known: dict[str, str] = {}
 
     def place_of(address: str) -> str:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.reader_caches import ReaderCaches
@@ -122,7 +122,7 @@ class ReferenceStore:
         )
 
 
-def open_json(href: str, allowed: Places | None = None) -> ReferenceStore:
+def open_json(href: str, allowed: AllowedPlaces | None = None) -> ReferenceStore:
     """Return the store that a JSON document of references describes.
 
     Args:
@@ -154,7 +154,7 @@ def open_json(href: str, allowed: Places | None = None) -> ReferenceStore:
     return ReferenceStore(documents, root, tables, ReferencedFiles(place_of), document)
 
 
-def open_parquet(href: str, allowed: Places | None = None) -> ReferenceStore:
+def open_parquet(href: str, allowed: AllowedPlaces | None = None) -> ReferenceStore:
     """Return the store that a folder of references in Parquet files describes; arguments are those of `open_json`.
 
     Raises:

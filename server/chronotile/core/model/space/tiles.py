@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 
 from chronotile.core.errors import TileOutOfRange, UnknownTileMatrixSet
-from chronotile.core.model.crs import Crs
-from chronotile.core.model.grid import BBox, Grid
+from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.crs import Crs
+from chronotile.core.model.space.grid import Grid
 
 PIXEL_SIZE_M = 0.00028
 """Size of a rendering pixel (OGC 17-083r4 §6.1.1)."""

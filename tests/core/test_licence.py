@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chronotile.core.model.collection import Licence, licence_of, rights_of, with_licence
+from chronotile.core.licence import Licence, append_licence, licence_of, rights_of
 
 STAC = re.compile(r"^[\w\-\.\+]+$")
 """What STAC 1.1 accepts (`licensing` of its common metadata)."""
@@ -34,7 +34,7 @@ def test_a_licence_is_an_identifier_an_address_or_words(text, licence):
 def test_words_are_in_the_description_and_in_the_rights():
     words, page = licence_of("CC BY 4.0"), licence_of("https://a.test/terms")
 
-    assert with_licence("Of leaves", words) == "Of leaves\n\nLicence: CC BY 4.0"
-    assert with_licence("Of leaves", page) == "Of leaves"
+    assert append_licence("Of leaves", words) == "Of leaves\n\nLicence: CC BY 4.0"
+    assert append_licence("Of leaves", page) == "Of leaves"
     assert rights_of(words, "A maker") == {"rights": "A maker; CC BY 4.0"}
     assert rights_of(page, None) == {"license": "other"}

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from chronotile.core.model.items import Checksum, checksum_of
+from chronotile.core.checksum import Checksum, checksum_of
 
 
 @pytest.mark.parametrize(

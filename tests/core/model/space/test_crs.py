@@ -10,7 +10,7 @@ from pyproj.database import query_crs_info
 from pyproj.enums import PJType
 from pyproj.exceptions import ProjError
 
-from chronotile.core.model.crs import crs_of, is_north_first
+from chronotile.core.model.space.crs import crs_of, is_north_first
 
 KNOWN = {
     "EPSG:4326": True,

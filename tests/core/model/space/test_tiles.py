@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import TileOutOfRange, UnknownTileMatrixSet
-from chronotile.core.model.grid import BBox
+from chronotile.core.model.space.boxes import BBox
 from tests.protocols.served import make_services
 
 SETS = {each.id: each for each in make_services().catalogue.tile_matrix_sets}

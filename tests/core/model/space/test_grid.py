@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.crs import CRS84, crs_of, transformer
-from chronotile.core.model.grid import BBox, Grid, NativeGrid, box_in, divides
+from chronotile.core.model.space.boxes import BBox, box_in
+from chronotile.core.model.space.crs import CRS84, crs_of, transformer
+from chronotile.core.model.space.grid import Grid, NativeGrid, divides
 
 WEB_MERCATOR = crs_of("EPSG:3857")
 POLAR = NativeGrid(

@@ -1,0 +1,1 @@
+"""Coordinate reference systems, boxes, grids and tile matrix sets."""

@@ -1,0 +1,69 @@
+"""Parsers of ISO 8601 durations and of the `step` parameter."""
+
+import re
+
+import numpy as np
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.time.instants import (
+    DAY,
+)
+from chronotile.core.model.time.periods import DEKAD, Period
+
+MAX_PERIOD_NS = 100 * 366 * 86_400_000_000_000
+_PERIOD = re.compile(
+    r"P(?=.)(?:(?P<years>\d{1,4})Y)?(?:(?P<months>\d{1,5})M)?(?:(?P<weeks>\d{1,5})W)?(?:(?P<days>\d{1,6})D)?"
+    r"(?:T(?=.)(?:(?P<hours>\d{1,7})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})(?:\.(?P<fraction>\d{1,9}))?S)?)?",
+    re.ASCII,
+)
+
+
+def parse_period(text: str) -> Period:
+    """Return the ISO 8601 duration, or `dekad`, that `text` names.
+
+    Raises:
+        InvalidParameter: The text is not a duration, or one of no length.
+    """
+    if text == "dekad":
+        return DEKAD
+    found = _PERIOD.fullmatch(text)
+    if found is None:
+        raise InvalidParameter(f"{text[:40]!r} is not an ISO 8601 period such as P10D, P1M or PT15M", locator="time")
+    amounts = {name: int(value or 0) for name, value in found.groupdict().items() if name != "fraction"}
+    months = amounts["years"] * 12 + amounts["months"]
+    seconds = (((amounts["weeks"] * 7 + amounts["days"]) * 24 + amounts["hours"]) * 60 + amounts["minutes"]) * 60
+    nanoseconds = (seconds + amounts["seconds"]) * 1_000_000_000 + int((found["fraction"] or "").ljust(9, "0"))
+    if months == 0 and nanoseconds == 0:
+        raise InvalidParameter(f"the period {text[:40]!r} has no length; use one such as P10D or P1M", locator="time")
+    if nanoseconds > MAX_PERIOD_NS:
+        raise InvalidParameter(f"the period {text!r} is longer than a century", locator="time")
+    return Period(months=months, fixed=np.timedelta64(nanoseconds, "ns"))
+
+
+MAX_SHOWN = 60
+"""Characters of what was given that a message repeats."""
+
+
+def requested_period(text: str, *, also: str = "") -> Period:
+    """Return the period that `step` names: `dekad`, or ISO 8601 in any case.
+
+    Args:
+        text: Of the parameter.
+        also: What else it may be, in words, for the error message.
+
+    Raises:
+        InvalidParameter: It is not a period, one of months and days together, or more days than a year has.
+    """
+    try:
+        period = parse_period("dekad" if text.lower() == "dekad" else text.upper())
+    except InvalidParameter as error:
+        raise InvalidParameter(
+            f"step {text[:MAX_SHOWN]!r} is not accepted; use {also}dekad, or a period such as P1M, P3M, P1Y, P8D or "
+            "PT6H",
+            locator="step",
+        ) from error
+    if period.months and int(period.fixed.astype(int)):
+        raise InvalidParameter("step is either of years and months, or of weeks, days and shorter", locator="step")
+    if period.fixed > 366 * DAY:
+        raise InvalidParameter("a step of days restarts each year and is at most P366D; use P2Y", locator="step")
+    return period

@@ -1,0 +1,75 @@
+"""Requested times, as parsed and not yet resolved against the times of a layer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan
+from chronotile.core.model.time.periods import Period
+from chronotile.core.model.types import Instant
+
+MAX_PARTS = 2_000
+"""Members of a list, and steps of an interval with period, in one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePart:
+    """One member of a request's time list: a value, or an interval with or without a period."""
+
+    span: TimeSpan
+    is_interval: bool = False
+    period: Period | None = None
+    end: Instant | None = None
+    """With a period: the first instant that may not be stepped to."""
+    ends_at_newest: bool = False
+    """Whether this interval ends with the time that `LATEST` is of the layer; its end is then that of an open one."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this is an interval without a start or without an end."""
+        end = self.span.end if self.end is None else self.end
+        return self.is_interval and bool(self.span.start == DISTANT_PAST or end == DISTANT_FUTURE)
+
+    def spans(self) -> Iterator[TimeSpan]:
+        """Return the spans this part selects: itself, or one a step of its period.
+
+        Raises:
+            InvalidParameter: There are more than `MAX_PARTS` steps.
+        """
+        if self.period is None or self.end is None:
+            yield self.span
+            return
+        width = np.timedelta64(self.span.end - self.span.start, "ns")
+        for count in range(MAX_PARTS + 1):
+            start = self.period.step(self.span.start, count)
+            if start >= self.end:
+                return
+            if count == MAX_PARTS:
+                raise InvalidParameter(f"the interval has more than {MAX_PARTS} steps of its period", locator="time")
+            yield TimeSpan(start, min(start + width, self.end))
+
+
+Keyword = Literal["absent", "default", "latest", "parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSelection:
+    """What a request asks of time: nothing, a keyword, or a list of parts."""
+
+    keyword: Keyword = "absent"
+    parts: tuple[TimePart, ...] = ()
+    is_of_open: bool = False
+    """Whether the parts are times that an open selection was resolved to."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the times it selects may be others soon: it is not a list of instants and closed intervals."""
+        return self.keyword != "parts" or self.is_of_open or any(part.is_open for part in self.parts)
+
+
+ABSENT = TimeSelection()
+DEFAULT = TimeSelection("default")
+LATEST = TimeSelection("latest")

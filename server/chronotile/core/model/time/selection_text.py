@@ -1,0 +1,80 @@
+"""Text of time selections, for people and for links."""
+
+import numpy as np
+
+from chronotile.core.errors import InvalidParameter
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, TimeSpan, format_instant, last_of
+from chronotile.core.model.time.parser import parse_instant
+from chronotile.core.model.time.periods import DEKAD, Period
+from chronotile.core.model.time.selection import TimePart, TimeSelection
+from chronotile.core.model.types import Instant
+
+LENGTHS = (4, 7, 10, 13, 16, 19, *range(21, 30))
+"""Of an instant without its zone, at each precision."""
+
+
+def words_of(selection: TimeSelection) -> str:
+    """Return what is selected as people write it, `2024-06`, `2015 to 2023`; nothing where no times are named."""
+    return ", ".join(map(_span_words, (part.span for part in selection.parts)))
+
+
+def _span_words(span: TimeSpan) -> str:
+    """As short as possible: in years, months or days where it is of whole ones."""
+    start, end = span
+    for unit in ("Y", "M", "D"):
+        if all(each.astype(f"datetime64[{unit}]") == each for each in span):
+            first, last = np.array([start, end - ONE_NS]).astype(f"datetime64[{unit}]").astype(str).tolist()
+            break
+    else:
+        first, last = format_instant(start), format_instant(last_of(start, end))
+    if start == DISTANT_PAST:
+        return f"until {last}"
+    if end == DISTANT_FUTURE:
+        return f"since {first}"
+    return first if first == last else f"{first} to {last}"
+
+
+def selection_text(selection: TimeSelection) -> str | None:
+    """Return text that `parse_time` reads as the same selection; `None` for an empty one."""
+    if selection.keyword == "absent":
+        return None
+    return ",".join(map(_part_text, selection.parts)) if selection.keyword == "parts" else selection.keyword
+
+
+def _part_text(part: TimePart) -> str:
+    if part.period is not None and part.end is not None:
+        return f"{_value_text(part.span)}/{_end_text(part, part.end)}/{_period_text(part.period)}"
+    if not part.is_interval:
+        return _value_text(part.span)
+    is_open = part.span.start == DISTANT_PAST and part.span.end != DISTANT_FUTURE  # not at both ends
+    return f"{'..' if is_open else format_instant(part.span.start)}/{_end_text(part, part.span.end)}"
+
+
+def _end_text(part: TimePart, end: Instant) -> str:
+    """The last nanosecond before an end, which intervals hold."""
+    if part.ends_at_newest:
+        return "current"
+    return ".." if end == DISTANT_FUTURE else f"{(end + -ONE_NS).astype('datetime64[ns]')}Z"
+
+
+def _value_text(span: TimeSpan) -> str:
+    """An instant as precise as the span is long."""
+    whole = str(span.start.astype("datetime64[ns]"))
+    texts = (whole[:length] + ("Z" if length > 10 else "") for length in LENGTHS)
+    return next(text for text in texts if _is_read_as(text, span))
+
+
+def _is_read_as(text: str, span: TimeSpan) -> bool:
+    try:
+        return parse_instant(text) == span
+    except InvalidParameter:
+        return False
+
+
+def _period_text(period: Period) -> str:
+    if period == DEKAD:
+        return "dekad"
+    seconds, fraction = divmod(int(period.fixed / np.timedelta64(1, "ns")), 1_000_000_000)
+    days, seconds = divmod(seconds, 86_400)
+    of_day = f"T{seconds}.{fraction:09}S" if seconds or fraction else ""
+    return f"P{f'{period.months}M' if period.months else ''}{f'{days}D' if days else ''}{of_day}"
