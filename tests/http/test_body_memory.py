@@ -16,7 +16,7 @@ MAX_BODY_BYTES = 32 << 20
 def test_a_body_of_the_largest_size_is_accepted_alone_and_refused_beside_another():
     memory = AnswerMemory(MAX_PARSED_BYTES - FREE_BYTES)
     bodies = BodyMemory(memory)
-    first, second = bodies.room(), bodies.room()
+    first, second = bodies.open_account(), bodies.open_account()
 
     first.require(MAX_BODY_BYTES)
     with pytest.raises(ServerBusy):
@@ -30,22 +30,22 @@ def test_a_body_of_the_largest_size_is_accepted_alone_and_refused_beside_another
 
 def test_small_bodies_are_accepted_whatever_is_taken():
     bodies = BodyMemory()
-    bodies.room().require(MAX_BODY_BYTES)
+    bodies.open_account().require(MAX_BODY_BYTES)
 
-    bodies.room().require(65_536)
+    bodies.open_account().require(65_536)
 
 
 def test_a_body_that_does_not_arrive_delays_no_answer():
     memory = AnswerMemory(MAX_PARSED_BYTES - FREE_BYTES)
 
-    BodyMemory(memory).room().reserve(MAX_BODY_BYTES)
+    BodyMemory(memory).open_account().reserve(MAX_BODY_BYTES)
 
     assert memory.taken_bytes == 0
 
 
 def test_a_body_is_refused_beside_one_with_all_memory_reserved():
     bodies = BodyMemory()
-    first, second = bodies.room(), bodies.room()
+    first, second = bodies.open_account(), bodies.open_account()
 
     first.reserve(MAX_BODY_BYTES)
     with pytest.raises(ServerBusy):
@@ -56,7 +56,7 @@ def test_a_body_is_refused_beside_one_with_all_memory_reserved():
 
 def reserve_as(client, bodies):
     CLIENT.set(client)
-    bodies.room().reserve(MAX_BODY_BYTES)
+    bodies.open_account().reserve(MAX_BODY_BYTES)
 
 
 def test_a_reservation_of_one_client_refuses_no_other():
@@ -68,13 +68,13 @@ def test_a_reservation_of_one_client_refuses_no_other():
 
 def test_a_parsed_body_gives_back_its_reservation():
     bodies = BodyMemory()
-    first = bodies.room()
+    first = bodies.open_account()
     first.reserve(MAX_BODY_BYTES)
     first.require(MAX_BODY_BYTES)
 
     first.shrink(1 << 20)
 
-    bodies.room().reserve(MAX_BODY_BYTES - (1 << 20))
+    bodies.open_account().reserve(MAX_BODY_BYTES - (1 << 20))
 
 
 def test_large_answers_leave_room_for_some_bodies():
@@ -82,14 +82,14 @@ def test_large_answers_leave_room_for_some_bodies():
     bodies = BodyMemory(memory)
     memory.hold(1000)
 
-    bodies.room().require(FREE_BYTES // COPIES)
+    bodies.open_account().require(FREE_BYTES // COPIES)
     with pytest.raises(ServerBusy):
-        bodies.room().require(FREE_BYTES // COPIES)
+        bodies.open_account().require(FREE_BYTES // COPIES)
 
 
 def test_what_a_body_is_parsed_into_is_counted_in_place_of_the_guess():
     bodies = BodyMemory()
-    room = bodies.room()
+    room = bodies.open_account()
 
     room.require(1 << 20)
     room.require_parsed(1 << 20)
@@ -106,7 +106,7 @@ def test_what_a_body_is_parsed_into_is_counted_in_place_of_the_guess():
 def test_a_parsed_body_gives_back_what_it_no_longer_holds():
     memory = AnswerMemory(MAX_PARSED_BYTES)
     bodies = BodyMemory(memory)
-    room = bodies.room()
+    room = bodies.open_account()
     room.require(MAX_BODY_BYTES)
 
     room.shrink(MAX_BODY_BYTES)
@@ -121,7 +121,7 @@ def test_a_parsed_body_gives_back_what_it_no_longer_holds():
 
 def test_a_refused_body_takes_nothing():
     bodies = BodyMemory()
-    first, second = bodies.room(), bodies.room()
+    first, second = bodies.open_account(), bodies.open_account()
     first.require(MAX_BODY_BYTES)
 
     with pytest.raises(ServerBusy):

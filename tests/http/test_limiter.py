@@ -88,7 +88,7 @@ async def test_work_that_waits_for_one_source_holds_no_thread_of_another():
 
 async def free(limiter, source):
     """How many threads, turns and shares of a source are free; all of them are taken by this."""
-    return [await count_free(each) for each in (limiter._free, limiter._turns, limiter._source(source).share)]
+    return [await count_free(each) for each in (limiter._threads, limiter._slots, limiter._quota(source).threads)]
 
 
 async def count_free(semaphore):
@@ -183,7 +183,7 @@ async def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monk
         assert (limiter.running, limiter.waiting) == (1, 0)
         door.open.set()
 
-    assert (await free(limiter, "one"), await count_free(limiter._source("other").share)) == ([4, 1, 1], 1)
+    assert (await free(limiter, "one"), await count_free(limiter._quota("other").threads)) == ([4, 1, 1], 1)
 
 
 async def fill(tasks, limiter, door, waiting, **kwargs):
@@ -356,7 +356,7 @@ async def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_th
             tasks.start_soon(ask, "other")
         await until(lambda: (limiter.running, limiter.waiting) == (4, 31))
         source.open.set()  # it moves to the end of the line for a thread
-        await until(lambda: len(limiter._line) == 30 and not any(len(each.line) for each in limiter._sources.values()))
+        await until(lambda: len(limiter._line) == 30 and not any(len(each.line) for each in limiter._quotas.values()))
         clock.now_s += 8
         await until(lambda: limiter.refused)
         door.open.set()
@@ -508,7 +508,7 @@ async def test_sources_that_are_not_read_any_more_are_forgotten():
     for number in range(3000):
         await limiter.run(lambda: None, sources=[f"host {number}"])
 
-    assert len(limiter._sources) <= MAX_SOURCES
+    assert len(limiter._quotas) <= MAX_SOURCES
 
 
 async def test_what_nobody_wants_after_a_wait_is_not_run():

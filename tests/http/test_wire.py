@@ -11,7 +11,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from chronotile.app.application import application
-from chronotile.http.wire import Joined
+from chronotile.http.wire import HeadJoiningTransport
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.running import PATIENCE_S
@@ -163,13 +163,13 @@ class Written:
 
 def test_head_leaves_with_the_body_and_all_else_at_once():
     written = Written()
-    joined = Joined(written, written.close)
+    joined = HeadJoiningTransport(written, written.close)
 
     joined.write(b"continue")
     joined.hold()
     joined.write(b"head, ")
     joined.write(b"body")
-    joined.let_go()
+    joined.flush()
     joined.write(b"more")
     joined.hold()
     joined.write(b"last")
@@ -180,12 +180,12 @@ def test_head_leaves_with_the_body_and_all_else_at_once():
 
 def test_what_waits_for_a_body_is_dropped_when_the_client_left_meanwhile():
     written = Written()
-    joined = Joined(written, written.close)
+    joined = HeadJoiningTransport(written, written.close)
 
     joined.hold()
     joined.write(b"head")
     written.close()
-    joined.let_go()
+    joined.flush()
 
     assert written.calls == ["closed"]
 

@@ -119,7 +119,7 @@ class Gate:
         if KEY_PATH in scope:  # a cache would keep the address, and so the key
             return True
         if subjects is not EVERYBODY:
-            scope[SERVICES] = grants.of(state.services)
+            scope[SERVICES] = grants.restrict(state.services)
         return grants.is_private
 
     async def _principal(self, scope: Scope, state: ServerState, rules: AccessRules) -> Principal | None:
@@ -180,7 +180,7 @@ class _GrantSet:
     def subjects(self) -> frozenset[str]:
         return _subjects_of(self.principal, self.right)
 
-    def of(self, services: Services, right: Right | None = None) -> Services:
+    def restrict(self, services: Services, right: Right | None = None) -> Services:
         right, of, origin = right or self.right, self.narrowed.of, services.origin
         subjects = _subjects_of(self.principal, right)
         found = of(origin, subjects, right)

@@ -1,1 +1,1 @@
-"""What is between the socket and the protocols: middleware, limits, work in threads, the form of answers."""
+"""HTTP between the socket and the protocols: limits, middleware, work in threads, headers and forms of answers."""

@@ -5,13 +5,13 @@ from starlette.requests import Request
 from chronotile.http.request_services import services_of
 
 KEY_PATH = "chronotile.key_path"
-"""Where a request has the beginning of its path that was a key, which its links repeat."""
+"""ASGI scope key of the key at the beginning of the path, which the links of the answer repeat."""
 
 
 def base_url(request: Request) -> str:
-    """Return the public base URL for links, without a slash at the end: the configured one, else the request's own.
+    """Return the public base URL without a slash at the end: the configured URL, or else the URL of the request.
 
-    Forwarded headers of trusted proxies are in it already (`Forwarded` in `http.guard`).
+    `Forwarded` has already applied the headers of trusted proxies.
     """
     configured = services_of(request).catalogue.service.url
     if configured:
@@ -20,5 +20,5 @@ def base_url(request: Request) -> str:
 
 
 def url_without_key(request: Request) -> str:
-    """Return the base URL as of a request whose path has no key: for links that go to others."""
+    """Return the base URL without the client's key, for links that the client passes on."""
     return base_url(request).removesuffix(request.scope.get(KEY_PATH, ""))

@@ -19,43 +19,43 @@ from chronotile.pipeline.encoders.file_parts import Body, SizedBody
 log = logging.getLogger(__name__)
 
 BODY_THREADS = 8
-"""Threads in which parts of answers are made while they are sent."""
-
-_BODY_THREADS = RunVar[FairThreads | None]("chronotile_parts", None)
+"""Threads of a process that make parts of bodies."""
+_THREADS = RunVar[FairThreads | None]("chronotile_parts", None)
+"""The threads of the current event loop."""
 
 
 async def iterate_in_turns(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield parts that are made in threads, in which clients take turns."""
-    threads = _BODY_THREADS.get()
+    """Yield parts that threads make; clients take turns for the threads."""
+    threads = _THREADS.get()
     if threads is None:
         threads = FairThreads(BODY_THREADS)
-        _BODY_THREADS.set(threads)
-    made = partial(next, iter(parts), None)
-    while (part := await threads.run(made)) is not None:
+        _THREADS.set(threads)
+    make_next = partial(next, iter(parts), None)
+    while (part := await threads.run(make_next)) is not None:
         yield part
 
 
 class BodyResponse(StreamingResponse):
-    """An answer whose body is released when it was sent, or when the client has left.
+    """An answer that closes its body after it was sent or the client has left.
 
     Args:
-        body: Is sent once.
-        media_type: Of the body.
-        headers: Further ones.
-        has_ranges: Whether clients may request a part of it, if its size is known.
+        body: The body, which can be sent once.
+        media_type: Media type of the body.
+        headers: All headers except the media type.
+        has_ranges: Whether to support `Range` requests if the size of the body is known.
     """
 
     def __init__(self, body: Body, *, media_type: str, headers: dict[str, str], has_ranges: bool = False) -> None:
         super().__init__((), media_type=media_type, headers=headers)
         self._body = body
-        self._sized = body if has_ranges and isinstance(body, SizedBody) else None
-        if self._sized is not None:
-            self.headers.update({"Content-Length": str(self._sized.size), **ACCEPT_RANGES})
+        self._sized_body = body if has_ranges and isinstance(body, SizedBody) else None
+        if self._sized_body is not None:
+            self.headers.update({"Content-Length": str(self._sized_body.size), **ACCEPT_RANGES})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; where it cannot be made to its end the connection is broken off, so that the client notices.
+        """Send the answer; `HEAD` makes no body.
 
-        Of `HEAD` it is not made at all.
+        If a part cannot be made, the connection is closed, so that the client notices that the answer is incomplete.
         """
         try:
             self._prepare(scope)
@@ -69,21 +69,21 @@ class BodyResponse(StreamingResponse):
                 await run_sync(self._body.close)
 
     def _prepare(self, scope: Scope) -> None:
-        """Choose what is sent.
+        """Set status, headers and iterator for the whole body or the requested range.
 
         Raises:
-            RangeNotSatisfiable: A part is requested that is not there.
+            RangeNotSatisfiable: The requested range is outside the body.
         """
         if scope["method"] == "HEAD":
-            if self._sized is not None and is_compressed_for(scope, self.headers.get("content-type", "")):
+            if self._sized_body is not None and is_compressed_for(scope, self.headers.get("content-type", "")):
                 del self.headers["Content-Length"]  # GET would send fewer bytes
             return
         part = None
-        if self._sized is not None:
-            part = requested_range(scope, size=self._sized.size, etag=self.headers.get("etag", ""))
-        if self._sized is None or part is None:
+        if self._sized_body is not None:
+            part = requested_range(scope, size=self._sized_body.size, etag=self.headers.get("etag", ""))
+        if self._sized_body is None or part is None:
             self.body_iterator = iterate_in_turns(self._body.iter_bytes())
             return
         self.status_code = 206
         self.headers.update(part.headers)
-        self.body_iterator = iterate_in_turns(self._sized.part(part.start, part.stop))
+        self.body_iterator = iterate_in_turns(self._sized_body.part(part.start, part.stop))

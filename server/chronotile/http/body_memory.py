@@ -1,4 +1,7 @@
-"""Memory for the bodies of requests, limited for all clients of a process."""
+"""Memory for the bodies of requests, limited for all clients of a process.
+
+No request waits for this memory: a body that does not fit is refused immediately.
+"""
 
 from collections import Counter
 
@@ -8,28 +11,25 @@ from chronotile.core.turns import CLIENT
 from chronotile.pipeline.caches.answer_memory import AnswerMemory, HeldBytes
 
 SMALL_BYTES = 65_536
-"""Bodies of at most this size are not counted: the server reads as much before a handler reads the body."""
-
+"""Bodies of at most this size are not counted; the server has read them when an endpoint starts."""
 COPIES = 3
-"""Bytes counted per byte of a body before it is read: usually what it takes once it is parsed."""
-
+"""Bytes counted per byte of a body before it is read: usually enough for the parsed body."""
 MAX_BYTES = 96 << 20
-"""Limit for all bodies of a process before they are read: what is counted for one of 32 MiB. Once parsed, all of them
-may take `MAX_PARSED_BYTES`: the memory of large answers and `FREE_BYTES`."""
+"""Limit of all bodies of a process before they are parsed: enough for one body of 32 MiB. Parsed bodies may take
+`MAX_PARSED_BYTES` together: the memory for large answers and `FREE_BYTES`."""
 
 BUSY = "other requests use all memory for bodies; try again in a few seconds"
-
 FREE_BYTES = 16 << 20
-"""The part reserved for bodies, so that some uploads are read even if large answers take all other memory."""
+"""Memory for bodies only, so that some uploads are read even if large answers take all other memory."""
 
 
 class BodyMemory:
-    """A budget of bytes for bodies, from the arrival of each part until their requests are answered.
+    """Counter of the bytes of bodies, from the arrival of each part until the request is answered.
 
-    Belongs to one event loop: no request waits here; a body that does not fit is refused at once.
+    Belongs to one event loop.
 
     Args:
-        memory: Of large answers, which wait while bodies take a part of it.
+        memory: Memory for large answers; bodies reduce it.
     """
 
     def __init__(self, memory: AnswerMemory | None = None) -> None:
@@ -38,52 +38,52 @@ class BodyMemory:
 
     @property
     def taken_bytes(self) -> int:
-        """By bodies of now."""
+        """Bytes of all bodies."""
         return self._held.total
 
-    def room(self) -> "BodyRoom":
-        """Return the share of one body, which is empty at first."""
-        return BodyRoom(self._held, self._reserved)
+    def open_account(self) -> "BodyAccount":
+        """Return the account of one body, without any bytes."""
+        return BodyAccount(self._held, self._reserved)
 
 
-class BodyRoom:
-    """What one body takes of the budget; made by `BodyMemory.room`."""
+class BodyAccount:
+    """Bytes that one body takes or has reserved; made by `BodyMemory.open_account`."""
 
-    def __init__(self, held: HeldBytes, reserved: Counter[str]) -> None:
-        self._held, self._taken = held, 0
-        self._reserved, self._promised = reserved, 0
+    def __init__(self, all_bodies: HeldBytes, reserved: Counter[str]) -> None:
+        self._held, self._taken = all_bodies, 0
+        self._reserved, self._reserved_bytes = reserved, 0
         self._client = CLIENT.get()
 
     def reserve(self, size: int) -> None:
-        """Reserve memory for a body of `size` bytes among those of its client; others see only bytes that have arrived.
+        """Reserve memory for a body of `size` bytes; it counts for its client only until the bytes arrive.
 
         Raises:
-            ServerBusy: There is not as much now.
+            ServerBusy: Other bodies take the memory.
         """
         self.require(size)
         self.free()
-        promised = min(COPIES * size, MAX_BYTES) if size > SMALL_BYTES else 0
-        if promised and self._reserved[self._client] + promised > MAX_BYTES:
+        reserved_bytes = min(COPIES * size, MAX_BYTES) if size > SMALL_BYTES else 0
+        if reserved_bytes and self._reserved[self._client] + reserved_bytes > MAX_BYTES:
             raise ServerBusy(BUSY)
-        self._promise(promised)
+        self._set_reserved(reserved_bytes)
 
     def require(self, size: int) -> None:
-        """Take the memory that a body of `size` bytes needs, unless it is taken already.
+        """Take the memory for `size` bytes that have arrived, except bytes that it has already taken.
 
         Raises:
-            ServerBusy: There is not as much now.
+            ServerBusy: Other bodies take the memory.
         """
         if size <= SMALL_BYTES:
             return
         self._grow(min(COPIES * size, MAX_BYTES), MAX_BYTES)
 
     def require_parsed(self, size: int) -> None:
-        """Take the `size` bytes that a body needs once it is parsed, unless they are taken already.
+        """Take `size` bytes for the parsed body, except bytes that it has already taken.
 
-        What is counted as more than there is takes all: limits of what a body may hold are checked afterwards.
+        A larger estimate counts as `MAX_PARSED_BYTES`: the limits of the body's content are checked later.
 
         Raises:
-            ServerBusy: There is not as much now.
+            ServerBusy: Other bodies take the memory.
         """
         self._grow(min(size, MAX_PARSED_BYTES), MAX_PARSED_BYTES)
 
@@ -96,20 +96,20 @@ class BodyRoom:
         self._taken += more
 
     def shrink(self, size: int) -> None:
-        """Give back what is more than `size` bytes: the body is parsed, and no more than that is held."""
+        """Free everything above `size` bytes after the body was parsed."""
         more = max(0, self._taken - size)
         self._held.remove(more)
         self._taken -= more
-        self._promise(min(self._promised, self._taken))
+        self._set_reserved(min(self._reserved_bytes, self._taken))
 
     def free(self) -> None:
-        """Give all of it back: the body is no longer needed."""
+        """Free all bytes: the body is no longer needed."""
         self._held.remove(self._taken)
         self._taken = 0
-        self._promise(0)
+        self._set_reserved(0)
 
-    def _promise(self, size: int) -> None:
-        self._reserved[self._client] += size - self._promised
+    def _set_reserved(self, size: int) -> None:
+        self._reserved[self._client] += size - self._reserved_bytes
         if not self._reserved[self._client]:
             del self._reserved[self._client]
-        self._promised = size
+        self._reserved_bytes = size

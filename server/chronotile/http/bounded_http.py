@@ -1,7 +1,6 @@
-"""HTTP for clients that may be slow or hostile: heads and waits have limits, checked as data arrive.
+"""HTTP for slow or hostile clients: limits of sizes, times and connections, checked while data arrive.
 
-uvicorn's protocol bounds neither the bytes of a head nor the time it takes, and its parser copies a header with each
-part of it that arrives.
+uvicorn limits neither the size of a head nor its time, and its parser copies a header with each part that arrives.
 """
 
 import asyncio
@@ -22,44 +21,44 @@ from chronotile.http.unsent_answers import UNSENT_KEY as UNSENT
 from chronotile.http.unsent_answers import UnsentAnswers
 
 MAX_HEAD_BYTES = 65_536
-"""Of the request line and all headers; and of what frames a body without being part of it (chunk sizes, trailers)."""
+"""For the request line with all headers, and for the framing of a body (chunk sizes, trailers)."""
 MAX_URL_BYTES = 64_000
 MAX_HEADERS = 100
 MAX_PIPELINED = 16
-"""Requests that may be sent ahead of an answer."""
+"""Requests that a client may send before it has the answer to the first."""
 
 HEAD_S = 10.0
-"""Time limit for a head from its first byte; for the first head from the connection."""
+"""Time limit of a head from its first byte, or from the start of the connection."""
 WINDOW_S = 30.0
-"""Upload and download rates are checked over windows of this length."""
+"""Time over which upload and download rates are measured."""
 MIN_UPLOAD_BYTES_PER_S = 4096
 MIN_DOWNLOAD_BYTES_PER_S = 1024
 
 MAX_CONNECTIONS = 1024
-"""Of a process. Above it the connections that have been idle longest are closed, an eighth at once."""
-MOST_CONNECTIONS = 4096
-"""Above it, if too few are idle, new connections are refused."""
+"""Per process. Above it, an eighth of the connections is closed, longest idle first."""
+MAX_ACCEPTED_CONNECTIONS = 4096
+"""Above it, new connections are refused; it is reached if too few connections are idle."""
 LINGER_S = 1.0
-"""How long input after a refusal is discarded, so that the client reads the refusal before the connection closes."""
+"""Time for which input after a refusal is discarded, so that the client can read the refusal."""
 
 SHARED = "access-control-allow-origin: *\r\naccess-control-expose-headers: Retry-After\r\n"
 
 WITHOUT_HOST = ("0.9", "1.0")
-"""Versions of HTTP whose requests need no Host header."""
+"""HTTP versions without a required Host header."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """The answer to a client that exceeds a limit."""
+class ConnectionRefusal:
+    """The answer to a client that exceeds a limit, written without the application."""
 
     status: HTTPStatus
     detail: str
 
-    def wire(self, *, is_for_all_pages: bool) -> bytes:
-        """Return the answer: a problem document (RFC 9457).
+    def encode(self, *, is_for_all_pages: bool) -> bytes:
+        """Return the bytes of the answer, a problem document (RFC 9457).
 
         Args:
-            is_for_all_pages: Whether pages of any origin may read it; not so of jobs (docs/reference/jobs.md).
+            is_for_all_pages: Whether pages of any origin may read it; false for jobs (docs/reference/jobs.md).
         """
         body = orjson.dumps(
             {"type": "about:blank", "title": self.status.phrase, "status": self.status, "detail": self.detail}
@@ -75,84 +74,86 @@ class Refusal:
         return head.encode("ascii") + body
 
 
-NO_REQUEST = Refusal(HTTPStatus.BAD_REQUEST, "this is not an HTTP request")
-NO_HOST = Refusal(HTTPStatus.BAD_REQUEST, "the request has no Host header, or more than one (RFC 9112, section 3.2)")
-LONG_URL = Refusal(
+NO_REQUEST = ConnectionRefusal(HTTPStatus.BAD_REQUEST, "this is not an HTTP request")
+NO_HOST = ConnectionRefusal(
+    HTTPStatus.BAD_REQUEST, "the request has no Host header, or more than one (RFC 9112, section 3.2)"
+)
+LONG_URL = ConnectionRefusal(
     HTTPStatus.REQUEST_URI_TOO_LONG, f"the URL is longer than the {MAX_URL_BYTES} bytes that are accepted"
 )
-LARGE_HEAD = Refusal(
+LARGE_HEAD = ConnectionRefusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     f"the head of the request is larger than the {MAX_HEAD_BYTES} bytes that are accepted",
 )
-MANY_HEADERS = Refusal(
+MANY_HEADERS = ConnectionRefusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the request has more than the {MAX_HEADERS} headers that are accepted"
 )
-LARGE_FRAMING = Refusal(
+LARGE_FRAMING = ConnectionRefusal(
     HTTPStatus.BAD_REQUEST, f"the body has more than {MAX_HEAD_BYTES} bytes of chunk extensions or trailers"
 )
-SLOW_HEAD = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the head of the request did not arrive within {HEAD_S:.0f} s")
-FULL = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open; try again in a few seconds")
-ENDING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; try again in a few seconds")
+SLOW_HEAD = ConnectionRefusal(
+    HTTPStatus.REQUEST_TIMEOUT, f"the head of the request did not arrive within {HEAD_S:.0f} s"
+)
+FULL = ConnectionRefusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open; try again in a few seconds")
+ENDING = ConnectionRefusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; try again in a few seconds")
 
 
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's protocol with limits on the bytes, the time and the connections of clients."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- uvicorn's
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- as in uvicorn
         super().__init__(*args, **kwargs)
         self.url = b""
-        """As far as it has come; uvicorn has none before the first request."""
+        """The received part of the URL."""
         self._is_in_head = False
         self._is_in_body = False
         self._has_advanced = False
-        """Whether the part that is parsed ended a head or held some of a body."""
+        """Whether the current part completed a head or contained bytes of a body."""
         self._counted = 0
-        """Bytes of the head that is arriving or, within a body, since some of it came."""
+        """Bytes of the current head, or framing bytes since the last bytes of the body."""
         self._trailers = 0
-        self._failure: Refusal | None = None
-        """The refusal that a callback of the parser raised."""
-        self._refusal: Refusal | None = None
-        """The refusal that was sent; no more requests are read after it."""
+        self._failure: ConnectionRefusal | None = None
+        """Refusal that a callback of the parser has raised."""
+        self._refusal: ConnectionRefusal | None = None
+        """Refusal that was sent; no requests are read after it."""
         self._idle_since = monotonic()
         self._receiving: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
         self._uploaded = 0
-        """Bytes of the body since the rate was last checked."""
+        """Bytes of the body since the last check of its rate."""
         self._body_bytes = 0
-        """Of the body that is arriving: as declared, or as far as it has come."""
+        """Declared size of the current body, or the received bytes if they are more."""
         self._received = 0
-        self._closes = False
-        """Whether the answer was the last one, and the rest of the body is awaited."""
+        self._is_last_answer = False
+        """Whether the connection closes after the rest of the body has arrived."""
         self._untaken = 0
-        """Bytes that waited when the client fell behind with its answer; 0 if it keeps up."""
+        """Unsent bytes when the client became too slow for its answer; 0 otherwise."""
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is complete that has no answer yet."""
-        cycle: RequestResponseCycle | None = (
-            self.cycle
-        )  # `None` before the first request, though uvicorn declares otherwise
+        """Whether all complete requests are answered."""
+        cycle: RequestResponseCycle | None = self.cycle  # `None` before the first request, against uvicorn's types
         return not self._is_in_body and (cycle is None or cycle.response_complete)
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Wait for the first head, with the time limit of every head."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Limit the number of connections, and the time of the first head."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
             self._close_idle()
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > MAX_ACCEPTED_CONNECTIONS:
             self._refuse(FULL)
         else:
             self._receiving = self.loop.call_later(HEAD_S, self._end_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Cancel all timers."""
         self._stop_receiving()
         self._stop_sending()
         self._forget_unsent()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, up to the limits."""
+        """Parse data within the limits."""
         while data and self._refusal is None and not self.transport.is_closing():
             room = MAX_HEAD_BYTES - self._counted
             part, data = data[:room], data[room:]
@@ -165,23 +166,23 @@ class BoundedHttp(HttpToolsProtocol):
         if self._refusal is None and self._receiving is None:
             if self._is_in_body:
                 self._uploaded = 0
-                self._receiving = self.loop.call_later(WINDOW_S, self._look_at_upload)
+                self._receiving = self.loop.call_later(WINDOW_S, self._check_upload)
             elif self._is_in_head or self._counted:
                 self._receiving = self.loop.call_later(HEAD_S, self._end_head)
 
     def on_message_begin(self) -> None:
-        """Begin with a head."""
+        """Start a head."""
         self._is_in_head = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the URL."""
+        """Add a part of the URL."""
         super().on_url(url)
         if len(self.url) > MAX_URL_BYTES:
             self._fail(LONG_URL)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers are counted and discarded."""
+        """Add a header; trailers are counted and dropped."""
         if self._is_in_body:
             self._trailers += 1
         else:
@@ -190,7 +191,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._fail(MANY_HEADERS)
 
     def on_headers_complete(self) -> None:
-        """Start the request, unless its Host is missing or ambiguous, or too many requests are pipelined."""
+        """Start the request; refuse it if `Host` is missing or ambiguous, or too many requests are pipelined."""
         hosts = [name for name, _value in self.headers].count(b"host")
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() not in WITHOUT_HOST):
             self._fail(NO_HOST)
@@ -206,7 +207,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Add a part of the body."""
         self._advance()
         self._uploaded += len(body)
         self._received += len(body)
@@ -220,32 +221,32 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_body = False
         self._trailers = 0
         super().on_message_complete()
-        if self._closes:
+        if self._is_last_answer:
             self.transport.close()
 
     def close_when_read(self) -> None:
-        """Close once the rest of the body has arrived: before, a client that is still sending could lose the answer."""
-        # After an incomplete answer, close at once: nothing would read the rest of the body.
+        """Close after the rest of the body has arrived: a client that is still sending could lose the answer before."""
+        # Close immediately after an incomplete answer: nothing would read the rest of the body.
         is_whole = self.cycle.response_complete
         if is_whole and self._is_in_body and self.transport.can_write_eof() and not self.transport.is_closing():
-            self._closes = True
+            self._is_last_answer = True
             self.transport.write_eof()
-            if self.expect_100_continue and not self._received:  # the client did not get the word to send it
+            if self.expect_100_continue and not self._received:  # the client waits for permission to send the body
                 self._stop_receiving()
                 self._receiving = self.loop.call_later(LINGER_S, self.transport.close)
         else:
             self.transport.close()
 
     def on_response_complete(self) -> None:
-        """Note when the connection became idle; the rest of the answer must still be read fast enough."""
+        """Note when the connection became idle, and keep checking how fast the rest of the answer is read."""
         self._idle_since = monotonic()
         self._watch_download()
         super().on_response_complete()
-        if self._closes:  # the limit is the upload rate now, not the time of an idle connection
+        if self._is_last_answer:  # the upload rate limits the connection now, not its idle time
             self._unset_keepalive_if_required()
 
     def pause_writing(self) -> None:
-        """Check from now on how fast the client reads its answer."""
+        """Start checking how fast the client reads its answer."""
         super().pause_writing()
         self._untaken = self.transport.get_write_buffer_size()
         self._watch_download()
@@ -253,24 +254,24 @@ class BoundedHttp(HttpToolsProtocol):
             self._unsent.add(self.transport)
 
     def resume_writing(self) -> None:
-        """Resume: most of the buffer is sent."""
+        """Stop counting the answer as unsent: most of it was sent."""
         self._forget_unsent()
         self._watch_download()
         super().resume_writing()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's word for all of them
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's message, the same for all
         """Send the refusal of the parser or of a limit."""
         self._reject(self._failure or NO_REQUEST)
 
     def shutdown(self) -> None:
-        """Take no more requests; one whose head is arriving is refused."""
+        """Accept no more requests, and refuse a request whose head is arriving."""
         if self.is_idle and self._is_in_head and self._refusal is None:
             self._refuse(ENDING)
         else:
             super().shutdown()
 
     def end_unanswered(self) -> None:
-        """Refuse a request that has no answer yet, and break off an answer that is not whole."""
+        """Refuse an unanswered request, or abort an incomplete answer."""
         if self._refusal is None and not self.is_idle:
             self._end_request(ENDING)
 
@@ -279,18 +280,18 @@ class BoundedHttp(HttpToolsProtocol):
         """Whether a refusal was sent."""
         return self._refusal is not None
 
-    def _fail(self, refusal: Refusal) -> NoReturn:
-        # Stop the parser within a part.
+    def _fail(self, refusal: ConnectionRefusal) -> NoReturn:
+        # The exception stops the parser in the middle of a part.
         self._failure = refusal
         raise ValueError(refusal.detail)
 
-    def _reject(self, refusal: Refusal) -> None:
-        """Refuse what is arriving."""
+    def _reject(self, refusal: ConnectionRefusal) -> None:
+        """Refuse the request that is arriving."""
         if self._is_in_body:
             self._end_request(refusal)
         elif self.is_idle:
             self._refuse(refusal)
-        else:  # the answer to the request before is not complete
+        else:  # the answer to the previous request is incomplete
             self._refusal = refusal
             self.transport.abort()
 
@@ -300,42 +301,42 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _end_head(self) -> None:
         self._receiving = None
-        if not self.is_idle:  # a client that waits for an answer may send the next request later
+        if not self.is_idle:  # a client that waits for an answer may send its next request later
             self._receiving = self.loop.call_later(HEAD_S, self._end_head)
         elif self._is_in_head or self._counted:
             self._refuse(SLOW_HEAD)
         else:
             self.transport.close()
 
-    def _look_at_upload(self) -> None:
-        """Keep waiting for a body that arrives fast enough, or that the server does not read at present."""
+    def _check_upload(self) -> None:
+        """Refuse the request if its body arrives too slowly while the server reads it."""
         rate = required_rate(self._body_bytes, MIN_UPLOAD_BYTES_PER_S)
         if self._uploaded >= rate * WINDOW_S or self.flow.read_paused:
             self._uploaded = 0
-            self._receiving = self.loop.call_later(WINDOW_S, self._look_at_upload)
+            self._receiving = self.loop.call_later(WINDOW_S, self._check_upload)
         else:
             self._receiving = None
-            slow = f"the body of the request arrives at less than {rate} bytes per second"
-            self._end_request(Refusal(HTTPStatus.REQUEST_TIMEOUT, slow))
+            detail = f"the body of the request arrives at less than {rate} bytes per second"
+            self._end_request(ConnectionRefusal(HTTPStatus.REQUEST_TIMEOUT, detail))
 
     def _watch_download(self) -> None:
         self._stop_sending()
-        left = self.transport.get_write_buffer_size()
-        if left:
-            self._sending = self.loop.call_later(WINDOW_S, self._look_at_download, left)
+        unsent = self.transport.get_write_buffer_size()
+        if unsent:
+            self._sending = self.loop.call_later(WINDOW_S, self._check_download, unsent)
 
-    def _look_at_download(self, before: int) -> None:
-        """Keep waiting for a client that reads its answer fast enough."""
-        left = self.transport.get_write_buffer_size()
+    def _check_download(self, previous: int) -> None:
+        """Abort the connection if the client reads its answer too slowly; `previous` bytes were unsent before."""
+        unsent = self.transport.get_write_buffer_size()
         rate = required_rate(self._untaken, MIN_DOWNLOAD_BYTES_PER_S)
-        if left and before - left < rate * WINDOW_S:
+        if unsent and previous - unsent < rate * WINDOW_S:
             self.transport.abort()
         else:
             self._watch_download()
 
     @property
     def _unsent(self) -> UnsentAnswers | None:
-        # What waits for all clients of this process; other applications than ours do not count it.
+        # Missing if another application is served.
         return self.app_state.get(UNSENT)
 
     def _forget_unsent(self) -> None:
@@ -343,8 +344,8 @@ class BoundedHttp(HttpToolsProtocol):
         if self._unsent is not None:
             self._unsent.remove(self.transport)
 
-    def _end_request(self, refusal: Refusal) -> None:
-        """Refuse a request that the application works on; what it still answers is dropped."""
+    def _end_request(self, refusal: ConnectionRefusal) -> None:
+        """Refuse a request that the application is answering; its answer is dropped."""
         cycle = self.cycle
         is_answered = cycle.response_started or bool(self.pipeline)
         cycle.disconnected = True
@@ -355,26 +356,26 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             self._refuse(refusal)
 
-    def _refuse(self, refusal: Refusal) -> None:
-        """Send a refusal and drop what comes after it, for a moment: the client finds it though it is still sending."""
+    def _refuse(self, refusal: ConnectionRefusal) -> None:
+        """Send a refusal, and discard input for `LINGER_S`: the client may still be sending."""
         self._refusal = refusal
         self._stop_receiving()
         self._unset_keepalive_if_required()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
-        # Of the request that is refused, as far as it has come.
+        # The path of the refused request, possibly incomplete.
         path = unquote(self.url.partition(b"?")[0].decode("latin-1")) if self.is_idle else self.cycle.scope["path"]
-        self.transport.write(refusal.wire(is_for_all_pages=not may_be_of_jobs(path)))
+        self.transport.write(refusal.encode(is_for_all_pages=not may_be_of_jobs(path)))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._receiving = self.loop.call_later(LINGER_S, self.transport.close)
 
     def _close_idle(self) -> None:
-        others = (each for each in self.connections if isinstance(each, BoundedHttp) and each is not self)
-        idle = sorted((each for each in others if each.is_idle), key=lambda each: each._idle_since)  # noqa: SLF001 -- ours
-        for each in idle[: max(1, MAX_CONNECTIONS // 8)]:
-            each.transport.abort()
+        protocols = [http for http in self.connections if isinstance(http, BoundedHttp) and http is not self]
+        idle = sorted((http for http in protocols if http.is_idle), key=lambda http: http._idle_since)  # noqa: SLF001 -- same class
+        for http in idle[: max(1, MAX_CONNECTIONS // 8)]:
+            http.transport.abort()
 
     def _stop_receiving(self) -> None:
         if self._receiving is not None:
@@ -388,11 +389,11 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 WHOLE_S = 300
-"""Large bodies and answers, which take memory until the end, must move at a rate at which they take no longer."""
+"""Time limit of large bodies and answers, which take memory until their end."""
 MAX_REQUIRED_BYTES_PER_S = 60_000
-"""No higher rate is required, however large they are: half of 1 Mbit/s (62,500 B with TCP headers) is enough."""
+"""Highest required rate: half of 1 Mbit/s (62,500 B with TCP headers)."""
 
 
-def required_rate(size: int, least: int) -> int:
-    """Return the bytes per second at which a body or an answer of `size` bytes must move at least."""
-    return max(least, min(size // WHOLE_S, MAX_REQUIRED_BYTES_PER_S))
+def required_rate(size: int, min_rate: int) -> int:
+    """Return the minimum rate, in bytes per second, of a body or an answer of `size` bytes."""
+    return max(min_rate, min(size // WHOLE_S, MAX_REQUIRED_BYTES_PER_S))

@@ -1,4 +1,7 @@
-"""Parts of answers for `Range` requests (RFC 9110 §14): one range of bytes of the uncompressed answer."""
+"""Parts of answers for `Range` requests (RFC 9110 §14): one range of bytes of the uncompressed answer.
+
+A request for several ranges gets the whole answer, as the RFC allows.
+"""
 
 import re
 from dataclasses import dataclass
@@ -13,22 +16,21 @@ from chronotile.http.compression import is_compressible
 from chronotile.http.problems import problem_response
 
 ACCEPT_RANGES = {"Accept-Ranges": "bytes"}
-
 _RANGE = re.compile(rb"bytes=[ \t]*(\d{0,18})-(\d{0,18})[ \t]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRange:
-    """Bytes of an answer from `start` up to but not including `stop`."""
+    """Bytes of an answer from `start` up to, but without, `stop`."""
 
     start: int
     stop: int
     size: int
-    """Of the whole."""
+    """Bytes of the whole answer."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of an answer that has this part alone."""
+        """Headers of an answer with this range only."""
         return {
             "Content-Length": str(self.stop - self.start),
             "Content-Range": f"bytes {self.start}-{self.stop - 1}/{self.size}",
@@ -36,31 +38,26 @@ class AnswerRange:
 
 
 def expects_ranges(request: Request) -> bool:
-    """Return whether further requests for parts of the same answer are to be expected.
-
-    A client that reads a file by parts first requests its size, by HEAD, or for its first part.
-    """
+    """Return whether the client probably reads a file by ranges: its first request is HEAD or for the first range."""
     return request.method == "HEAD" or has_range(request.scope)
 
 
 def requested_range(scope: Scope, *, size: int, etag: str) -> AnswerRange | None:
-    """Return the part that is requested; `None` if the whole answer is to be sent.
-
-    That is so without `Range`, with one that names no single part of bytes, and where `If-Range` names another ETag.
+    """Return the requested range; `None` without a valid single range, or if `If-Range` does not match.
 
     Args:
-        scope: Of the request.
-        size: Of the whole answer, in bytes.
-        etag: The header of the answer.
+        scope: The ASGI scope of the request.
+        size: Bytes of the whole answer.
+        etag: The ETag header of the answer, with quotes.
 
     Raises:
-        RangeNotSatisfiable: The answer has no such bytes.
+        RangeNotSatisfiable: The range starts after the end of the answer.
     """
-    found = _RANGE.fullmatch(join_values(scope["headers"], b"range")) if has_range(scope) else None
+    match = _RANGE.fullmatch(join_values(scope["headers"], b"range")) if has_range(scope) else None
     condition = join_values(scope["headers"], b"if-range").decode("latin-1")
-    if found is None or found.group(1) == found.group(2) == b"" or (condition and condition != etag):
+    if match is None or match.group(1) == match.group(2) == b"" or (condition and condition != etag):
         return None
-    first, last = (int(text) if text else None for text in found.groups())
+    first, last = (int(text) if text else None for text in match.groups())
     if first is None:
         start, stop = max(0, size - (last or 0)), size
     else:
@@ -73,17 +70,17 @@ def requested_range(scope: Scope, *, size: int, etag: str) -> AnswerRange | None
 
 
 def refuse_range(error: RangeNotSatisfiable, scope: Scope) -> Response:
-    """Return the answer to a range beyond its end, with its size."""
+    """Return the answer to a range after the end (416), with the size."""
     response = problem_response(error, Request(scope))
     response.headers.update({"Content-Range": f"bytes */{error.size}", "Cache-Control": "no-store"})
     return response
 
 
 class RangedResponse(Response):
-    """An answer that lies in memory, of which clients may request a part."""
+    """An answer in memory that supports `Range` requests."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send all of it, or the requested part."""
+        """Send the whole answer or the requested range."""
         try:
             part = requested_range(scope, size=len(self.body), etag=self.headers.get("etag", ""))
         except RangeNotSatisfiable as error:
@@ -97,12 +94,12 @@ class RangedResponse(Response):
 
 
 def accept_ranges(response: Response) -> Response:
-    """Return an answer such that clients may request a part of it; one that carries no body as it is."""
+    """Return the answer with support for `Range` requests; unchanged unless its status is 200."""
     if response.status_code != 200:
         return response
     ranged = RangedResponse(response.body)
     ranged.raw_headers = response.raw_headers
     ranged.headers.update(ACCEPT_RANGES)
     if is_compressible(ranged.headers.get("content-type", "")):
-        ranged.headers.add_vary_header("Accept-Encoding")  # of parts and HEAD too, which nobody compresses
+        ranged.headers.add_vary_header("Accept-Encoding")  # ranges and HEAD are not compressed, so nothing else adds it
     return ranged

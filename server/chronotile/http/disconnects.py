@@ -1,4 +1,4 @@
-"""Clients that leave: checks whether the client of a request is still connected."""
+"""Clients that leave: checks for work in threads whether the client of a request is still connected."""
 
 import asyncio
 import threading
@@ -11,17 +11,16 @@ from starlette.requests import Request
 from chronotile.core.cancellation import IsActive
 
 MAX_MESSAGES = 100
-"""After the body, among which a server's word that the client disconnected is looked for."""
-
+"""Messages after the body that are searched for a disconnect."""
 ANSWER_S = 5.0
-"""How long work in a thread waits for the event loop's answer whether its client is still connected."""
+"""How long a thread waits for the event loop to check a connection."""
 
 
 def disconnect_check(request: Request) -> IsActive:
-    """Return a function by which work in a thread checks, rarely, whether its client is still connected.
+    """Return a function that a thread calls, rarely, to check whether the client is still connected.
 
-    Nothing watches in between, as `watch_disconnect` does: each call queries the event loop. Without a result within
-    `ANSWER_S`, the client counts as connected.
+    Each call runs on the event loop. If that takes longer than `ANSWER_S`, the client counts as connected.
+    `watch_disconnect` suits frequent checks.
     """
     loop = asyncio.get_running_loop()
 
@@ -38,9 +37,9 @@ def disconnect_check(request: Request) -> IsActive:
 
 @asynccontextmanager
 async def watch_disconnect(request: Request) -> AsyncIterator[IsActive]:
-    """Give a check, for work in a thread, that the client is still connected; its body must have been read.
+    """Watch the connection, and give threads a fast check; the body of the request must have been read.
 
-    With a server that never runs out of messages and never waits, the client counts as connected after `MAX_MESSAGES`.
+    After `MAX_MESSAGES` the client counts as connected, because some servers send other messages without end.
     """
     is_gone = threading.Event()
 
@@ -49,7 +48,7 @@ async def watch_disconnect(request: Request) -> AsyncIterator[IsActive]:
             if (await request.receive())["type"] == "http.disconnect":
                 is_gone.set()
                 return
-            await asyncio.sleep(0)  # a message that is there already gives nobody else a turn
+            await asyncio.sleep(0)  # `receive` does not yield to other tasks if a message is ready
 
     watching = asyncio.create_task(watch())
     try:

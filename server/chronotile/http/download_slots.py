@@ -7,43 +7,42 @@ from contextlib import contextmanager
 from chronotile.core.errors import TooManyDownloads
 
 MAX_DOWNLOADS = 64
-"""Of a process; each holds a part of its file of at most a MiB, and as much that is not sent yet."""
-
+"""Per process. Each download takes up to 1 MiB for a part of the file, and as much for bytes that are not sent yet."""
 MAX_CLIENT_DOWNLOADS = 8
-"""Programs that download by several connections use 4 to 16."""
+"""Per address. Programs that download by several connections use 4 to 16."""
 
 
 class DownloadSlots:
-    """Counts downloads; belongs to one event loop.
+    """Counter of running downloads; belongs to one event loop.
 
     Args:
-        most: At once.
-        most_of_client: Of one address.
+        max_downloads: Limit for all clients.
+        max_client_downloads: Limit for one address.
     """
 
-    def __init__(self, most: int = MAX_DOWNLOADS, most_of_client: int = MAX_CLIENT_DOWNLOADS) -> None:
-        self._most, self._most_of_client = most, most_of_client
+    def __init__(self, max_downloads: int = MAX_DOWNLOADS, max_client_downloads: int = MAX_CLIENT_DOWNLOADS) -> None:
+        self._max, self._max_of_client = max_downloads, max_client_downloads
         self._running = Counter[str]()
 
     @property
-    def taken(self) -> int:
-        """How many run now."""
+    def n_running(self) -> int:
+        """The number of running downloads."""
         return self._running.total()
 
     @contextmanager
-    def one(self, client: str) -> Iterator[None]:
-        """Count one more for a client until the block ends.
+    def occupy(self, client: str) -> Iterator[None]:
+        """Count a download of a client until the block ends.
 
         Raises:
-            TooManyDownloads: It has as many as it may, or all together have.
+            TooManyDownloads: The client, or all clients together, have reached the limit.
         """
-        if self._running[client] >= self._most_of_client:
+        if self._running[client] >= self._max_of_client:
             raise TooManyDownloads(
-                f"{self._most_of_client} downloads of this address are running, which is the most; try again when one "
+                f"{self._max_of_client} downloads of this address are running, which is the most; try again when one "
                 "has ended"
             )
-        if self.taken >= self._most:
-            raise TooManyDownloads(f"{self._most} downloads are running, which is the most; try again in a few seconds")
+        if self.n_running >= self._max:
+            raise TooManyDownloads(f"{self._max} downloads are running, which is the most; try again in a few seconds")
         self._running[client] += 1
         try:
             yield

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core import errors
-from chronotile.http.request_bodies import BODY_ROOM, release_body
+from chronotile.http.request_bodies import BODY_ACCOUNT, release_body
 from chronotile.http.retries import answer_when_indexed
 from chronotile.http.retry_after import add_error_caching
 
@@ -40,7 +40,7 @@ def endpoint(handler: Endpoint, faults: Faults) -> Endpoint:
             log.exception("unexpected error at %s", request.scope["path"])
             return add_error_caching(faults(errors.ChronotileError("internal server error"), request))
         finally:
-            if BODY_ROOM in request.scope:
+            if BODY_ACCOUNT in request.scope:
                 release_body(request.scope)
 
     return answer

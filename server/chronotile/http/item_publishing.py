@@ -1,4 +1,4 @@
-"""Rights and errors of requests that write items, for all protocols that can."""
+"""Rights and errors of requests that write items, for all protocols with such requests."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ from chronotile.http.server_state import state_of
 
 
 def require_writer(request: Request) -> ItemWriter:
-    """Return what writes items, for a request that may: by the operator's token, or as one whom `publish` names.
+    """Return the writer of items if the request has the operator's token or its user has the right `publish`.
 
     Raises:
-        AccessRefused: None may.
-        Unauthenticated: It does not show the token.
-        TooManyTries: Neither, and its address has shown too many wrong ones.
+        AccessRefused: Items cannot be written on this server.
+        Unauthenticated: The token is missing or wrong.
+        TooManyTries: Too many wrong tokens came from this address.
     """
     writer = state_of(request).items
     if writer is None:
@@ -37,26 +37,26 @@ def require_writer(request: Request) -> ItemWriter:
 
 
 def _may_publish(request: Request) -> bool:
-    """Whether the user may write items of the collection, or of the layer's collection, that the path names.
+    """Return whether the user may write items of the collection, or of the layer's collection, in the path.
 
-    By a password they may not: browsers send it by themselves, for pages of other sites too.
+    Passwords are not accepted: browsers send them automatically, even for pages of other sites.
     """
     principal: Principal | None = request.scope.get(PRINCIPAL)
     is_password = request.headers.get("authorization", "").lower().startswith("basic")
     if principal is None or is_password or not (principal.rights is None or "publish" in principal.rights):
         return False
     catalogue, path = services_of(request).origin.catalogue, request.path_params
-    written = path.get("collection") or path.get("layer", "")
-    named = next(iter(catalogue.collections_of((written,))), written)
-    collection = catalogue.collections_by_id.get(named) or catalogue.unopened.get(named)
+    name = path.get("collection") or path.get("layer", "")
+    collection_id = next(iter(catalogue.collections_of((name,))), name)
+    collection = catalogue.collections_by_id.get(collection_id) or catalogue.unopened.get(collection_id)
     return collection is not None and collection.access.allows(principal.subjects, "publish")
 
 
 def parse_json(body: bytes) -> Any:  # noqa: ANN401 -- JSON
-    """Return a body as JSON.
+    """Return the JSON document in a body.
 
     Raises:
-        InvalidParameter: It is none.
+        InvalidParameter: The body is not JSON.
     """
     try:
         return orjson.loads(body)

@@ -1,9 +1,9 @@
-"""Who may use jobs until there are users: programs, the server's own pages, and pages of configured web origins.
+"""Access of web pages to jobs: only pages of this server and of configured origins may use jobs; programs always may.
 
-A user who can reach this server may open a page of any site. Such a page must not use jobs, neither from its own
-origin nor under a host name of its own that resolves to this server (DNS rebinding), which the browser takes to be
-the same origin. On a machine whose proxies are trusted, a page in a browser could also send the headers of a
-proxy, but never `Host` and `Origin`: so the received `Host` is checked, not only the forwarded one.
+A user that can reach this server may open a page of any site. Such a page must not use jobs from its origin. It must
+not use them by a host name that resolves to this server either (DNS rebinding), because browsers treat that as the same
+origin. On a machine whose proxies are trusted, a page could send the headers of a proxy, but never `Host` and `Origin`.
+Therefore the received `Host` is checked in addition to the forwarded one.
 """
 
 import ipaddress
@@ -21,34 +21,28 @@ from chronotile.http.forwarded import RECEIVED_HOSTS
 from chronotile.http.request_services import services_of
 
 LOCALHOST = "localhost"
-
 _JOBS = re.compile(r"/ogcapi/jobs(/.*)?", re.DOTALL)
-
 _BELOW_PREFIX = re.compile(r"/ogcapi/jobs(/|$)")
-
 _HOST = re.compile(r"(?P<name>[^:\[\]/@\s]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?", re.ASCII)
-
 _ORIGIN = re.compile(r"https?://[^/?#@\\\s]+", re.ASCII)
-
 _PORTS = {"http": 80, "https": 443}
-
 IS_OF_JOBS = "chronotile.is_of_jobs"
-"""Marks a request whose answer is about jobs."""
+"""ASGI scope key that marks a request whose answer is about jobs."""
 
 
 def require_job_access(request: HTTPConnection) -> None:
-    """Refuse a request about jobs that the page of another origin sends, and mark its answer as one about jobs.
+    """Mark a request as one about jobs, and refuse it if a page of another origin sends it.
 
     Raises:
-        AccessRefused: Its host is not one of this server, or its origin is not allowed.
+        AccessRefused: The host is not a name of this server, or the origin is not allowed.
     """
     request.scope[IS_OF_JOBS] = True
     service = services_of(request).catalogue.service
-    refused = next((host for host in _hosts(request.scope) if not _is_host(host, service)), None)
-    if refused is not None:
+    refused_host = next((host for host in _hosts(request.scope) if not _is_host(host, service)), None)
+    if refused_host is not None:
         raise errors.AccessRefused(
-            f"jobs may not be used under the host name {refused[:80]!r}; accepted are localhost, IP addresses, the "
-            "host of `service: {url: …}` and the names in `service: {hosts: […]}` of the server's configuration",
+            f"jobs may not be used under the host name {refused_host[:80]!r}; accepted are localhost, IP addresses, "
+            "the host of `service: {url: …}` and the names in `service: {hosts: […]}` of the server's configuration",
             locator="Host",
         )
     for origin in request.headers.getlist("origin"):
@@ -61,17 +55,17 @@ def require_job_access(request: HTTPConnection) -> None:
 
 
 def is_path_of_jobs(scope: Scope) -> bool:
-    """Return whether a request that is not handled yet is for the path of jobs."""
+    """Return whether the path belongs to jobs, before the request is routed."""
     return bool(_JOBS.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))))
 
 
 def may_be_of_jobs(path: str) -> bool:
-    """Return whether a path of which the server's prefix is not known yet may be one of jobs."""
+    """Return whether a path with an unknown prefix may belong to jobs."""
     return bool(_BELOW_PREFIX.search(path))
 
 
 def job_sharing(scope: Scope) -> tuple[RawHeader, ...]:
-    """Return the headers that let the page of an allowed origin read an answer about jobs; none for others."""
+    """Return the headers that let a page of an allowed origin read an answer about jobs; empty for other origins."""
     origins = Headers(scope=scope).getlist("origin")
     service = services_of(HTTPConnection(scope)).catalogue.service
     is_allowed = (
@@ -83,21 +77,20 @@ def job_sharing(scope: Scope) -> tuple[RawHeader, ...]:
 
 
 def _hosts(scope: Scope) -> list[str]:
-    # The hosts that a request names: the forwarded one, and that of its own `Host` line.
+    # The forwarded host and the received `Host` line.
     return [*(Headers(scope=scope).getlist("host") or [""]), *scope.get(RECEIVED_HOSTS, ())]
 
 
 def _is_host(host: str, service: ServiceInfo) -> bool:
-    """Whether clients may use jobs under a host, with or without a port."""
-    found = _HOST.fullmatch(host.lower())
-    if found is None:
+    """Return whether clients may use jobs with this `Host`, which may have a port."""
+    match = _HOST.fullmatch(host.lower())
+    if match is None:
         return False
-    name = found["name"]
+    name = match["name"]
     return name == LOCALHOST or name in _host_names(service) or _is_address(name.strip("[]"))
 
 
 def _host_names(service: ServiceInfo) -> set[str | None]:
-    # The names of hosts in the configuration.
     return {*service.hosts, urlsplit(service.url or "").hostname}
 
 
@@ -110,9 +103,9 @@ def _is_address(name: str) -> bool:
 
 
 def _is_origin(origin: str, scope: Scope, service: ServiceInfo) -> bool:
-    """Whether pages of an origin may use jobs; the scheme is compared where it is certain.
+    """Return whether pages of an origin may use jobs.
 
-    A request that arrives by HTTP may have reached an untrusted proxy by HTTPS.
+    A request that arrives by HTTP may have reached an untrusted proxy by HTTPS, so its scheme is not compared.
     """
     if origin in service.origins:
         return True
@@ -122,26 +115,26 @@ def _is_origin(origin: str, scope: Scope, service: ServiceInfo) -> bool:
     addresses = [service.url or ""]
     if scope["scheme"] in {scheme, "http"}:
         addresses.append(f"{scheme}://{_page_host(scope, service)}")
-    written = _split_origin(origin)
-    return written is not None and written in map(_split_origin, addresses)
+    parts = _split_origin(origin)
+    return parts is not None and parts in map(_split_origin, addresses)
 
 
 def _page_host(scope: Scope, service: ServiceInfo) -> str:
-    """The host of the server's own pages; empty where only a forwarded header names it.
+    """Return the host of the pages of this server; empty if only a forwarded header contains it.
 
-    A proxy passes `Host` on, perhaps without the port, or forwards a name of the configuration.
+    A proxy passes `Host` on, perhaps without the port, or forwards a configured host name.
     """
     host = Headers(scope=scope).get("host", "").lower()
-    found = _HOST.fullmatch(host)
-    if found is None:
+    match = _HOST.fullmatch(host)
+    if match is None:
         return ""
-    received = [each.lower() for each in scope.get(RECEIVED_HOSTS, (host,))]
-    is_certain = received in ([host], [found["name"]]) or found["name"] in _host_names(service)
+    received = [name.lower() for name in scope.get(RECEIVED_HOSTS, (host,))]
+    is_certain = received in ([host], [match["name"]]) or match["name"] in _host_names(service)
     return host if is_certain else ""
 
 
 def _split_origin(url: str) -> tuple[str, str, int] | None:
-    """The scheme, host and port of an address, if a browser can have loaded a page from it."""
+    """Return scheme, host and port of the URL of a page; `None` for other URLs."""
     try:
         parts = urlsplit(url)
         if parts.scheme not in _PORTS or not parts.hostname:

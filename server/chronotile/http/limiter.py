@@ -18,67 +18,58 @@ from chronotile.core.errors import ServerBusy
 from chronotile.core.turns import CLIENT, FairSemaphore
 from chronotile.http.meter import OF_REQUEST
 from chronotile.http.source_quotas import SourceQuota, acquire_all
-from chronotile.http.waiting_line import Place, WaitingLine
+from chronotile.http.waiting_line import WaitingLine, WaitingRequest
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
 MAX_WAITING = 1024
-"""Requests that may wait at one limiter, however fast it works; half of them may be for one source."""
-
+"""Limit of waiting requests per limiter; half of them may be for one source."""
 PATIENCE_S = 5.0
-"""Requests that would wait longer are refused, where the kind of work is not a slow one."""
-
+"""Longest expected wait; limiters of slow work have a longer one."""
 GIVE_UP_FACTOR = 2
-"""A request that has waited this many times its limit is refused too; the last in line as soon as that is certain."""
-
+"""A request that has waited `patience_s` times this is refused; the last in line as soon as that is certain."""
 CHECK_S = 0.05
-"""Time between two checks whether the last in line must be refused."""
-
+"""Time between two checks whether the last requests in line must be refused."""
 USUAL_S = 0.01
-"""Between the starts of two calls, until it is measured."""
-
+"""Assumed time between the starts of two calls, until it is measured."""
 MAX_SOURCES = 1024
-"""Sources whose pace a limiter remembers, beside those that are being read."""
-
+"""Unused sources above this number are dropped with their measured pace."""
 STALLED_S = 0.05
-"""Work that takes longer waits for a disk or a store, or is large: another may begin beside it."""
-
+"""A call that takes longer waits for a disk or a store, or is large; it gives its slot to the next call."""
 MAX_NICENESS = 19
-
 LOG_S = 10.0
-"""Least time between two log lines of a limiter that refuses requests."""
-
+"""Minimum time between two log lines about refusals."""
 TOO_LONG = "the server is busy and this request would wait too long; try again in a few seconds"
 
 
 class Limiter:
-    """Runs work in threads, `threads` at once; requests that would wait too long are refused.
+    """Runs calls of one kind in threads, and refuses requests that would wait too long.
 
-    Waiting requests take turns by client (`CLIENT`). If too many wait, the last one of the client with the most is
-    refused.
+    Order: waiting requests take turns by client (`CLIENT`); requests of one client stay in order. If too many requests
+    wait, the last request of the client with the most requests is refused.
 
-    A request waits for its share of each source that it reads, then for a thread and a turn. The wait is
-    estimated from the number of waiting requests and their recent pace (docs/design/workers.md). The last in line are
-    refused as soon as the work turns out to be too slow for all that were admitted.
+    A request waits first for a thread in the quota of each source that it reads, then for a thread and a slot. The
+    expected wait follows from the number of waiting requests and their measured pace (docs/design/workers.md). The last
+    requests in line are refused as soon as the work turns out to be too slow for all admitted requests.
 
-    Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight calls
-    at once end later than two at a time. So of what is quick only `quick_slots` run at once.
+    Threads that compute compete for the interpreter's lock with each other and with the event loop: eight concurrent
+    calls end later than two at a time. So only `quick_slots` quick calls run concurrently.
 
     Belongs to the event loop in which it is made.
 
     Args:
-        name: For messages and metrics.
-        threads: How many calls run at once.
-        quick_slots: How many run at once that have not run for `STALLED_S` yet; as many as there are threads if `None`.
-        patience_s: Requests that would wait longer are refused.
-        usual_s: The assumed time between the starts of two calls, until it is measured. A call may take longer.
-        niceness: By how much its threads give way to all others where both want a core, on Linux.
-        clock: Seconds of a clock that never goes back.
+        name: Name in messages and metrics.
+        threads: The maximum number of concurrent calls.
+        quick_slots: The maximum number of concurrent calls younger than `STALLED_S`; `None` means `threads`.
+        patience_s: Requests with a longer expected wait are refused.
+        usual_s: Assumed time between the starts of two calls, until it is measured. A call may take longer.
+        niceness: Added to the niceness of the threads (Linux), so that others get the processor first.
+        clock: Monotonic seconds.
     """
 
-    def __init__(  # noqa: PLR0913 -- each by its name
+    def __init__(  # noqa: PLR0913 -- keywords
         self,
         name: str,
         threads: int,
@@ -93,26 +84,25 @@ class Limiter:
         self.threads = threads
         self.max_waiting = MAX_WAITING
         self.running = 0
-        """Threads at work."""
+        """Calls in threads."""
         self.waiting = 0
-        """Requests that wait for a source or a thread."""
+        """Requests that wait for a source, a thread or a slot."""
         self.refused = 0
-        """Requests that were refused since the start."""
+        """Requests refused since the start."""
         self._patience_s = patience_s
         self._usual_s = usual_s
         self._clock = clock
         self._logged_s = -LOG_S
-        # Semaphores that are free and a pool cost a request 0.1 ms less than anyio's limiters, which give way to other
-        # tasks at each step.
-        self._free = FairSemaphore(threads)
-        self._turns = FairSemaphore(quick_slots or threads)
+        # Semaphores and a pool cost a request 0.1 ms less than the limiters of anyio, which often yield to other tasks.
+        self._threads = FairSemaphore(threads)
+        self._slots = FairSemaphore(quick_slots or threads)
         self._line = WaitingLine(usual_s, clock, threads=threads)
-        """Requests that have a share of all their sources and wait for a thread and a turn."""
-        self._sources: dict[str, SourceQuota] = {}
+        """Requests that wait for a thread and a slot; they hold a thread in the quota of each of their sources."""
+        self._quotas: dict[str, SourceQuota] = {}
         self._admitted = weakref.WeakSet[Any]()
-        """Tasks of admitted requests; some come again with the next part of their work."""
-        self._looking: asyncio.TimerHandle | None = None
-        """The next check of waiting requests; `None` while none waits."""
+        """Tasks of admitted requests; a request may run several calls."""
+        self._next_check: asyncio.TimerHandle | None = None
+        """The next check of waiting requests; `None` if no request waits."""
         self._pool = ThreadPoolExecutor(
             threads, thread_name_prefix=name, initializer=_lower_priority, initargs=(niceness,)
         )
@@ -125,27 +115,27 @@ class Limiter:
         is_active: Callable[[], Awaitable[bool]] | None = None,
         usual_s: float = 0.0,
     ) -> Result | None:
-        """Run plain sync work in a thread.
+        """Run a plain function in a thread.
 
         Args:
-            work: What to run.
-            sources: Ids of the collections it reads; it counts as a thread of each.
-            is_active: Whether the client still waits; called after a wait.
-            usual_s: The assumed time of the work, if longer than that of the limiter.
+            work: The function.
+            sources: Ids of the collections or hosts that it reads; it counts in the quota of each.
+            is_active: Called after a wait: whether the client is still connected.
+            usual_s: Assumed time of the call, if longer than `usual_s` of the limiter.
 
         Returns:
-            What the work gives; `None`, without running it, if no client wants it any more.
+            The result of `work`; `None` if the client left during the wait, and `work` was not called.
 
         Raises:
-            ServerBusy: It would wait too long, or has.
+            ServerBusy: The expected wait is too long, or the request has waited too long.
         """
-        named = [self._source(source) for source in sources]
-        must_wait = self._must_wait(named)
-        is_new = must_wait and self._admit(named)
+        quotas = [self._quota(source) for source in sources]
+        must_wait = self._must_wait(quotas)
+        is_new = must_wait and self._admit(quotas)
         self._admitted.add(asyncio.current_task())
-        with ExitStack() as taken, ExitStack() as turn:
-            await self._wait(named, taken, turn, is_new=is_new, usual_s=usual_s)
-            turn.callback(asyncio.get_running_loop().call_later(STALLED_S, turn.close).cancel)
+        with ExitStack() as threads, ExitStack() as slot:
+            await self._wait(quotas, threads, slot, is_new=is_new, usual_s=usual_s)
+            slot.callback(asyncio.get_running_loop().call_later(STALLED_S, slot.close).cancel)
             if must_wait and is_active is not None and not await is_active():
                 return None
             self.running += 1
@@ -158,53 +148,53 @@ class Limiter:
                 self.running -= 1
 
     def refuses(self, sources: Collection[str]) -> bool:
-        """Whether a new request for these sources is refused; if so, it is counted as refused."""
-        named = [self._source(source) for source in sources]
+        """Return whether a new request for these sources is refused, and count it if so."""
+        quotas = [self._quota(source) for source in sources]
         is_new = asyncio.current_task() not in self._admitted
-        is_refused = is_new and self._must_wait(named) and self._is_too_long(named)
+        is_refused = is_new and self._must_wait(quotas) and self._is_too_long(quotas)
         if is_refused:
-            self._refusal()
+            self._count_refusal()
         return is_refused
 
-    def _source(self, name: str) -> SourceQuota:
-        if name not in self._sources:
-            if len(self._sources) >= MAX_SOURCES:
-                self._sources = {name: each for name, each in self._sources.items() if each.is_used}
-            self._sources[name] = SourceQuota(self.threads, self._usual_s, self._clock)
-        return self._sources[name]
+    def _quota(self, name: str) -> SourceQuota:
+        if name not in self._quotas:
+            if len(self._quotas) >= MAX_SOURCES:
+                self._quotas = {source: quota for source, quota in self._quotas.items() if quota.is_used}
+            self._quotas[name] = SourceQuota(self.threads, self._usual_s, self._clock)
+        return self._quotas[name]
 
-    def _admit(self, sources: Sequence[SourceQuota]) -> bool:
-        """Refuse a request that would wait too long, unless it was let in before and comes with more work.
+    def _admit(self, quotas: Sequence[SourceQuota]) -> bool:
+        """Return whether the request is new; requests that were admitted before are never refused here.
 
-        Returns:
-            Whether it is let in for the first time.
+        Raises:
+            ServerBusy: The expected wait of a new request is too long.
         """
         if asyncio.current_task() in self._admitted:
             return False
-        if self._is_too_long(sources):
-            raise self._refusal()
-        for line in self._full_lines(sources):
+        if self._is_too_long(quotas):
+            raise self._count_refusal()
+        for line in self._full_lines(quotas):
             line.refuse(line.refusable_for(CLIENT.get()))
         return True
 
-    def _must_wait(self, sources: Iterable[SourceQuota]) -> bool:
-        return self._free.locked() or self._turns.locked() or any(each.share.locked() for each in sources)
+    def _must_wait(self, quotas: Iterable[SourceQuota]) -> bool:
+        return self._threads.locked() or self._slots.locked() or any(quota.threads.locked() for quota in quotas)
 
-    def _is_too_long(self, sources: Sequence[SourceQuota]) -> bool:
-        """Whether a newcomer would wait too long, or with too many requests of which none makes room for it."""
+    def _is_too_long(self, quotas: Sequence[SourceQuota]) -> bool:
+        """Return whether a new request would wait too long, or a line is full and has no request to refuse instead."""
         client = CLIENT.get()
-        of_sources = max((each.line.expected_s(client) for each in sources), default=0.0)
-        if self._line.expected_s(client) + of_sources > self._patience_s:
+        sources_s = max((quota.line.expected_s(client) for quota in quotas), default=0.0)
+        if self._line.expected_s(client) + sources_s > self._patience_s:
             return True
-        return any(each.refusable_for(client) is None for each in self._full_lines(sources))
+        return any(line.refusable_for(client) is None for line in self._full_lines(quotas))
 
-    def _full_lines(self, sources: Sequence[SourceQuota]) -> list[WaitingLine]:
-        full = [each.line for each in sources if len(each.line) >= self.max_waiting // 2]
-        if not full and self.waiting >= self.max_waiting:
-            full = [max((self._line, *(each.line for each in self._sources.values())), key=len)]
-        return full
+    def _full_lines(self, quotas: Sequence[SourceQuota]) -> list[WaitingLine]:
+        full_lines = [quota.line for quota in quotas if len(quota.line) >= self.max_waiting // 2]
+        if not full_lines and self.waiting >= self.max_waiting:
+            full_lines = [max((self._line, *(quota.line for quota in self._quotas.values())), key=len)]
+        return full_lines
 
-    def _refusal(self) -> ServerBusy:
+    def _count_refusal(self) -> ServerBusy:
         self.refused += 1
         now_s = self._clock()
         if now_s - self._logged_s >= LOG_S:
@@ -213,75 +203,75 @@ class Limiter:
         return ServerBusy(TOO_LONG)
 
     async def _wait(
-        self, sources: Sequence[SourceQuota], taken: ExitStack, turn: ExitStack, *, is_new: bool, usual_s: float
+        self, quotas: Sequence[SourceQuota], threads: ExitStack, slot: ExitStack, *, is_new: bool, usual_s: float
     ) -> None:
-        """Wait for a share of each source, a thread, and a turn; a new one may be refused where it waits first.
+        """Wait for a thread in each quota, then for a thread of the limiter and a slot.
 
         Args:
-            sources: What the request reads.
-            taken: Gives back the shares and the thread.
-            turn: Gives back the turn.
-            is_new: Whether the request may be refused.
-            usual_s: The assumed time of its work.
+            quotas: Quotas of the sources that the request reads.
+            threads: Releases the threads of the quotas and of the limiter when it is closed.
+            slot: Releases the slot when it is closed.
+            is_new: Whether the request may be refused during its first wait.
+            usual_s: Assumed time of the call.
 
         Raises:
-            ServerBusy: It took too long, or would have.
+            ServerBusy: The request has waited too long, or would.
         """
-        shares, lines = [each.share for each in sources], [each.line for each in sources]
-        is_full = any(each.locked() for each in shares)
+        semaphores, lines = [quota.threads for quota in quotas], [quota.line for quota in quotas]
+        is_full = any(semaphore.locked() for semaphore in semaphores)
         async with self._waiting(lines, is_new=is_new, usual_s=usual_s) if is_full else nullcontext():
-            await acquire_all(shares)
-            for share in shares:
-                taken.callback(share.release)
+            await acquire_all(semaphores)
+            for semaphore in semaphores:
+                threads.callback(semaphore.release)
         is_new = is_new and not is_full
-        is_full = self._free.locked() or self._turns.locked()
+        is_full = self._threads.locked() or self._slots.locked()
         async with self._waiting([self._line], is_new=is_new, usual_s=usual_s) if is_full else nullcontext():
-            await self._free.acquire()
-            taken.callback(self._free.release)
-            await self._turns.acquire()
-            turn.callback(self._turns.release)
+            await self._threads.acquire()
+            threads.callback(self._threads.release)
+            await self._slots.acquire()
+            slot.callback(self._slots.release)
 
     @asynccontextmanager
     async def _waiting(self, lines: Sequence[WaitingLine], *, is_new: bool, usual_s: float) -> AsyncIterator[None]:
-        """Wait in lines until the semaphores that are acquired inside are free, or until it takes too long."""
+        """Join lines while the block waits for semaphores, and end the wait when it takes too long."""
         wait = asyncio.timeout(GIVE_UP_FACTOR * self._patience_s)
         refuse = partial(_end_wait, wait) if is_new else None
-        places = [(line, line.join(refuse, usual_s=usual_s, client=CLIENT.get())) for line in lines]
+        entries = [(line, line.join(refuse, usual_s=usual_s, client=CLIENT.get())) for line in lines]
         self.waiting += 1
-        self._look_soon()
-        leave: Callable[[WaitingLine, Place], None] = WaitingLine.cancel
+        self._schedule_check()
+        leave: Callable[[WaitingLine, WaitingRequest], None] = WaitingLine.cancel
         try:
             async with wait:
                 yield
             leave = partial(WaitingLine.leave, is_served=True)
         except TimeoutError as error:
             leave = partial(WaitingLine.leave, is_served=False)
-            raise self._refusal() from error
+            raise self._count_refusal() from error
         finally:
             self.waiting -= 1
-            for line, place in places:
-                leave(line, place)
+            for line, entry in entries:
+                leave(line, entry)
 
-    def _look_soon(self) -> None:
-        if self._looking is None:
-            self._looking = asyncio.get_running_loop().call_later(CHECK_S, self._look)
+    def _schedule_check(self) -> None:
+        if self._next_check is None:
+            self._next_check = asyncio.get_running_loop().call_later(CHECK_S, self._check)
 
-    def _look(self) -> None:
-        """Refuse the last requests in line if they would reach their time limit anyway."""
-        self._looking = None
-        for line in (self._line, *(each.line for each in self._sources.values() if each.is_used)):
+    def _check(self) -> None:
+        """Refuse the last requests in line if they will reach their time limit anyway."""
+        self._next_check = None
+        for line in (self._line, *(quota.line for quota in self._quotas.values() if quota.is_used)):
             line.refuse_last(GIVE_UP_FACTOR * self._patience_s)
         if self.waiting:
-            self._look_soon()
+            self._schedule_check()
 
 
 def _end_wait(wait: asyncio.Timeout) -> None:
-    # Let a wait be over at once.
+    # Raises TimeoutError in the waiting task.
     if not wait.expired():
         wait.reschedule(asyncio.get_running_loop().time())
 
 
 def _lower_priority(niceness: int) -> None:
-    if niceness and sys.platform == "linux":  # where a thread has a niceness of its own
+    if niceness and sys.platform == "linux":  # only there each thread has a niceness
         thread = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + niceness, MAX_NICENESS))

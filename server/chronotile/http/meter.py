@@ -1,4 +1,4 @@
-"""What a request takes: processor seconds of threads, and who counts it once it is answered."""
+"""Processor seconds of requests, and the counter of requests for quotas and usage."""
 
 import os
 from collections.abc import Callable
@@ -10,48 +10,48 @@ from typing import Protocol, TypeVar
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 COUNTER = "chronotile.counter"
-"""Where a request has what counts it; absent: nothing does."""
+"""ASGI scope key of the `Counter`; missing for requests that are not counted."""
 METER = "chronotile.meter"
-"""Where a request that is counted and not answered from memory has its meter."""
+"""ASGI scope key of the `Meter` of a counted request; missing for replayed answers."""
 
 Result = TypeVar("Result")
 
 
 class Counter(Protocol):
-    """Counts requests."""
+    """Counter of answered requests."""
 
     def add(self, scope: Scope, route: str, layer: str | None, *, status: int, size: int) -> None:
-        """Count one that is answered, with the layer that it names, if that is known, and the bytes that were sent."""
+        """Count an answered request; `layer` is `None` if unknown, `size` is the number of sent bytes."""
 
 
 class Meter:
-    """Processor seconds that threads take for one request."""
+    """Sum of the processor seconds of threads for one request."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._lock = Lock()
 
     def measure(self, work: Callable[[], Result], clock: Callable[[], float] = thread_time) -> Result:
-        """Run work in the thread of now; `clock` gives processor seconds."""
-        begun = clock()
+        """Return the result of `work`, and add its processor seconds, which `clock` returns for the current thread."""
+        start = clock()
         try:
             return work()
         finally:
             with self._lock:
-                self.seconds += clock() - begun
+                self.seconds += clock() - start
 
 
 def processes_time() -> float:
-    """Return the processor seconds of processes that this one started and that have ended."""
+    """Return the processor seconds of child processes that have ended."""
     return sum(os.times()[2:4])
 
 
 OF_REQUEST = ContextVar[Meter | None]("chronotile_meter", default=None)
-"""That of the request for which work is run in threads."""
+"""The meter of the current request, for `Limiter.run`."""
 
 
 class Metering:
-    """Gives requests that are counted a meter."""
+    """Middleware that gives counted requests a meter."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""When documents were modified last, as far as this process has seen them change."""
+"""Modification times of documents, as noticed by this process."""
 
 import threading
 from collections import OrderedDict
@@ -6,14 +6,14 @@ from collections.abc import Callable, Hashable
 from email.utils import parsedate_to_datetime
 from time import time
 
-MOST = 1024
-"""Documents that are remembered; the one that was requested longest ago is forgotten first."""
+MAX_DOCUMENTS = 1024
+"""Documents above this number are dropped, least recently requested first."""
 
 
 class ModifiedTimes:
-    """Since when each document has been as it is.
+    """Modification times of documents by key.
 
-    A document that another process has seen change earlier has a later time here, and is then sent once more.
+    If another process noticed a change earlier, its time is earlier; then a client may receive a document twice.
 
     Args:
         clock: Seconds since 1970.
@@ -22,27 +22,27 @@ class ModifiedTimes:
     def __init__(self, clock: Callable[[], float] = time) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._seen: OrderedDict[Hashable, tuple[str, int]] = OrderedDict()
+        self._versions: OrderedDict[Hashable, tuple[str, int]] = OrderedDict()
 
-    def of(self, key: Hashable, etag: str) -> int | None:
-        """Return since when, seconds since 1970; `None` within the second in which it was first seen.
+    def note(self, key: Hashable, etag: str) -> int | None:
+        """Return when the document got its ETag, in seconds since 1970; `None` during the same second.
 
-        It may change again in that second, and `Last-Modified` could not tell the two.
+        It may change again in that second, and `Last-Modified` has no fractions.
         """
         with self._lock:
             now_s = int(self._clock())
-            known = self._seen.get(key)
-            if known is None or known[0] != etag:
-                known = etag, now_s
-                self._seen[key] = known
-                if len(self._seen) > MOST:
-                    self._seen.popitem(last=False)
-            self._seen.move_to_end(key)
-            return known[1] if known[1] < now_s else None
+            version = self._versions.get(key)
+            if version is None or version[0] != etag:
+                version = etag, now_s
+                self._versions[key] = version
+                if len(self._versions) > MAX_DOCUMENTS:
+                    self._versions.popitem(last=False)
+            self._versions.move_to_end(key)
+            return version[1] if version[1] < now_s else None
 
 
 def is_modified_since(header: str | None, modified_s: int | None) -> bool:
-    """Return whether a document has changed since the time in `If-Modified-Since`; true without a valid one."""
+    """Return whether a document has changed since the time in `If-Modified-Since`; true without a valid time."""
     if header is None or modified_s is None:
         return True
     try:

@@ -10,60 +10,57 @@ from chronotile.core.model.access import Right
 from chronotile.pipeline.services import Services
 
 GRANTS = "chronotile.grants"
-"""Where a request has what turns services into those that the client may use; absent: all."""
-
+"""ASGI scope key of the client's `Grants`; without it the client may use everything."""
 PRINCIPAL = "chronotile.principal"
-"""Where a request has the user; absent: no user is known."""
-
+"""ASGI scope key of the `Principal`; missing for anonymous clients."""
 JOB_LINK = "chronotile.share"
-"""Where a request has the secret of a link to one job, if its path began with that."""
-
+"""ASGI scope key of the `JobLink`, if the path starts with one."""
 SESSION_EXPIRED = "chronotile.session_expired"
-"""Marks a request of a user who signed in and whose session has to be renewed."""
+"""ASGI scope key that marks a request of a user whose session must be renewed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """The user, as a credential proves."""
+    """An authenticated user or key."""
 
     subjects: frozenset[str]
     name: str
     """Unique: `user:…` or `key:…`."""
     until: float
-    """Seconds since 1970 at which the credential expires."""
+    """Seconds since 1970 when the credential expires."""
     rights: frozenset[str] | None = None
-    """What a key may be used for; `None`: for all that its subjects may do."""
+    """Rights of a key; `None` means all rights of the subjects."""
     organisation: str = ""
-    """As a claim of the token has it; empty: none is known."""
+    """From a claim of the token; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobLink:
-    """The secret of a link to one job, which may be wrong."""
+    """The secret of a link to one job; it has not been checked."""
 
     digest: bytes
     is_valid: Callable[[str | None], bool]
-    """Whether a user who made a link may still exist."""
+    """Whether the user that made a link may still exist."""
 
 
 class Grants(Protocol):
-    """What the client may use."""
+    """The rights of a client."""
 
     @property
     def subjects(self) -> frozenset[str]:
-        """Which the client is."""
+        """Subjects of the client."""
         ...
 
-    def of(self, services: Services, right: Right | None = None) -> Services:
-        """Return these services as far as they may be used: the same object for the same services.
+    def restrict(self, services: Services, right: Right | None = None) -> Services:
+        """Return the part of the services that the client may use; equal arguments give the same object.
 
         Args:
-            services: All, or a part of them.
-            right: To do what; `None`: what the path of the request is for.
+            services: All services, or a part of them.
+            right: The needed right; `None` means the right that the path of the request needs.
         """
 
 
 def user_of(connection: HTTPConnection) -> str | None:
-    """Return the unique name of the user; `None`: no user is known."""
+    """Return the unique name of the user; `None` for an anonymous client."""
     principal: Principal | None = connection.scope.get(PRINCIPAL)
     return None if principal is None else principal.name

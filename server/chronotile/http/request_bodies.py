@@ -11,7 +11,7 @@ from starlette.types import Scope
 from chronotile.core import errors
 from chronotile.core.model.geometry.json_text import memory_of_json
 from chronotile.http.asgi_headers import declared_bytes
-from chronotile.http.body_memory import SMALL_BYTES, BodyRoom
+from chronotile.http.body_memory import SMALL_BYTES, BodyAccount
 from chronotile.http.request_services import services_of
 from chronotile.http.server_state import state_of
 
@@ -23,8 +23,8 @@ TOO_LARGE, UNSUPPORTED = 413, 415
 
 BODY = "chronotile.body"
 """ASGI scope key of the body. It can be received once, but the endpoint may run again (`http.retries`)."""
-BODY_ROOM = "chronotile.body_room"
-"""ASGI scope key of the memory that the body takes (`BodyRoom`)."""
+BODY_ACCOUNT = "chronotile.body_room"
+"""ASGI scope key of the memory that the body takes (`BodyAccount`)."""
 
 
 async def read_pairs(request: Request) -> list[tuple[str, str]]:
@@ -80,9 +80,9 @@ async def read_body(request: Request, *, at_most: int | None = None, is_file: bo
         limit, allowed = "bytes of a body", at_most
     size = declared_bytes(request.headers.raw) or 0
     check_body_size(size, limit, allowed)
-    room = request.scope.setdefault(BODY_ROOM, state_of(request).bodies.room())
-    room.reserve(size)
-    body = request.scope[BODY] = await _receive(request, room, limit, allowed, is_file=is_file)
+    account = request.scope.setdefault(BODY_ACCOUNT, state_of(request).bodies.open_account())
+    account.reserve(size)
+    body = request.scope[BODY] = await _receive(request, account, limit, allowed, is_file=is_file)
     return body
 
 
@@ -99,18 +99,18 @@ async def discard_body(request: Request) -> None:
 
 def parsed_body_callback(request: Request) -> Callable[[], object]:
     """Return a function that a thread calls after it has parsed the body: it frees all memory but that of the bytes."""
-    room: BodyRoom | None = request.scope.get(BODY_ROOM)
-    if room is None:
+    account: BodyAccount | None = request.scope.get(BODY_ACCOUNT)
+    if account is None:
         return lambda: None
-    return partial(asyncio.get_running_loop().call_soon_threadsafe, room.shrink, len(request.scope[BODY]))
+    return partial(asyncio.get_running_loop().call_soon_threadsafe, account.shrink, len(request.scope[BODY]))
 
 
 def release_body(scope: Scope) -> None:
     """Drop the body of an answered request and free its memory."""
     scope.pop(BODY, None)
-    room: BodyRoom | None = scope.pop(BODY_ROOM, None)
-    if room is not None:
-        room.free()
+    account: BodyAccount | None = scope.pop(BODY_ACCOUNT, None)
+    if account is not None:
+        account.free()
 
 
 def check_body_size(size: int, limit: str, allowed: int, *, alternative: str = "send less at once") -> None:
@@ -131,14 +131,14 @@ def check_body_size(size: int, limit: str, allowed: int, *, alternative: str = "
         raise error
 
 
-async def _receive(request: Request, room: BodyRoom, limit: str, allowed: int, *, is_file: bool) -> bytes:
+async def _receive(request: Request, account: BodyAccount, limit: str, allowed: int, *, is_file: bool) -> bytes:
     body, parsed_bytes = bytearray(), 0
     with errors.raised_instead(ClientDisconnect, errors.ClientGone("the client aborted the upload")):
         async for part in request.stream():
             check_body_size(len(body) + len(part), limit, allowed)
-            room.require(len(body) + len(part))
+            account.require(len(body) + len(part))
             body += part
             parsed_bytes += 0 if is_file else memory_of_json(part)
     if len(body) > SMALL_BYTES:
-        room.require_parsed(parsed_bytes)
+        account.require_parsed(parsed_bytes)
     return bytes(body)

@@ -36,24 +36,23 @@ LINE = "%(method)s %(route)s layer=%(layer)s time=%(datetime)s status=%(status)d
 
 @dataclass(slots=True)
 class _Answers:
-    """Those of one route with one status."""
+    """Counters of the answers of one route with one status."""
 
     count: int = 0
     bytes: int = 0
     seconds: float = 0.0
     took: list[int] = field(default_factory=lambda: [0] * (len(SECONDS) + 1))
-    """How many took at most so long, and longer than the bound before; at the end, longer than all."""
+    """Answers per interval of `SECONDS`; the last number counts longer answers."""
 
 
 class RequestLog(Collector):
-    """Gives each request an id, and logs route, layer, instants, status, milliseconds and bytes of what was sent.
+    """Middleware that writes one log line per request, and counts requests for the metrics.
 
-    The id is that of the header `X-Request-Id`, which the answer then has too; otherwise a new one. Answers to requests
-    without the header have none, as shared caches store them for other requests.
+    The id of a request is that of its header `X-Request-Id`, which the answer repeats, or else a new one. Answers to
+    requests without the header do not contain the id, because shared caches store them for other requests.
 
-    Requests are counted by route and status, with their time and their bytes, for the metrics. They are summed up in
-    the event loop, where nothing need be locked: prometheus_client's own counters took a third of the time of an answer
-    given again.
+    Requests are counted on the event loop, without locks: the counters of prometheus_client took a third of the time of
+    a replayed answer.
     """
 
     def __init__(self, app: ASGIApp, *, registry: CollectorRegistry | None = None) -> None:
@@ -67,7 +66,7 @@ class RequestLog(Collector):
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # The id that the client or a proxy gave the request; one that a log could not hold is not used.
+        # The id of the client or a proxy, unless it does not fit into a log line.
         sent_id = header_value(scope["headers"], HEADER)
         is_sent = _IDS.fullmatch(sent_id) is not None
         request_id = sent_id.decode("ascii") if is_sent else os.urandom(16).hex()
@@ -104,11 +103,11 @@ class RequestLog(Collector):
                 values = {"method": scope["method"], "route": route, "layer": layer, "datetime": instants}
                 values |= {"status": 503 if is_cancelled else status, "ms": round(seconds * 1000, 1)}
                 values |= {"bytes": sent, "id": request_id}
-                # As `log.info` does, but for the search of the stack for who called it.
+                # `log.info` without its search for the caller in the stack.
                 log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, LINE, (values,), None))
 
     def _count(self, route: str, status: int, size: int, seconds: float) -> None:
-        # The pattern of the route: paths of clients would make a series each.
+        # `route` is a pattern: each path would make a separate time series.
         answers = self._answers.get((route, status))
         if answers is None:
             answers = self._answers[route, status] = _Answers()
@@ -118,7 +117,7 @@ class RequestLog(Collector):
         answers.took[bisect_left(SECONDS, seconds)] += 1
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics of now."""
+        """Return the current metrics."""
         requests = CounterMetricFamily("chronotile_requests", "Requests", labels=["route", "status"])
         by_route = dict[str, list[_Answers]]()
         for (route, status), answers in list(self._answers.items()):
@@ -127,18 +126,20 @@ class RequestLog(Collector):
         sizes = CounterMetricFamily("chronotile_response_bytes", "Bytes of answers", labels=["route"])
         times = HistogramMetricFamily("chronotile_request_seconds", "Time of requests", labels=["route"])
         for route, parts in by_route.items():
-            sizes.add_metric([route], sum(each.bytes for each in parts))
-            up_to = accumulate(map(sum, zip(*(each.took for each in parts), strict=True)))
+            sizes.add_metric([route], sum(answers.bytes for answers in parts))
+            cumulative = accumulate(map(sum, zip(*(answers.took for answers in parts), strict=True)))
             bounds = [*map(str, SECONDS), "+Inf"]
-            times.add_metric([route], list(zip(bounds, up_to, strict=True)), sum(each.seconds for each in parts))
+            times.add_metric(
+                [route], list(zip(bounds, cumulative, strict=True)), sum(answers.seconds for answers in parts)
+            )
         yield from (requests, sizes, times)
 
 
 def layer_of(scope: Scope) -> str:
-    """Return the layer of the path or query, or the collection of OGC API; `-` in place of what is not a name."""
+    """Return the layer or collection in the path or query; `-` if there is none or it is not a valid name."""
     in_path = scope.get("path_params", {})
-    named = in_path.get("layer") or in_path.get("collectionId") or ""
-    if not named and scope["path"] != "/wps":  # whose IDENTIFIER is a process
+    name = in_path.get("layer") or in_path.get("collectionId") or ""
+    if not name and scope["path"] != "/wps":  # its IDENTIFIER is a process
         query = parse_qsl(scope["query_string"][:2000].decode("latin-1"))
-        named = next((value for name, value in query if name.lower() in LAYER_PARAMETERS), "")
-    return named if _NAMES.fullmatch(named) else "-"
+        name = next((value for parameter, value in query if parameter.lower() in LAYER_PARAMETERS), "")
+    return name if _NAMES.fullmatch(name) else "-"

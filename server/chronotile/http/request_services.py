@@ -9,31 +9,31 @@ from chronotile.pipeline.granted import EVERYBODY, restrict
 from chronotile.pipeline.services import Services
 
 SERVICES = "chronotile.services"
-"""Where a request keeps its services."""
+"""ASGI scope key of the services."""
 
 
 def services_of(connection: HTTPConnection) -> Services:
-    """Return the services for one request: the same until it is answered, though a reload replaces them.
+    """Return the services of a request, restricted to the grants of its client.
 
-    They are all that there is to the client.
+    A request keeps its services until it is answered or repeated, even if a reload replaces them.
     """
     services: Services | None = connection.scope.get(SERVICES)
     if services is None:
         grants: Grants | None = connection.scope.get(GRANTS)
         services = state_of(connection).services
         if grants is not None:
-            services = grants.of(services)
-        elif services.catalogue.access is not None:  # rules that came with a reload while the request was under way
+            services = grants.restrict(services)
+        elif services.catalogue.access is not None:  # a reload has added rules since the request arrived
             services = restrict(services, EVERYBODY)
         connection.scope[SERVICES] = services
     return services
 
 
 def services_with(connection: HTTPConnection, right: Right) -> Services:
-    """Return the services of a request as far as its client has a right.
+    """Return the services of a request, restricted to collections for which its client has a right.
 
-    Handlers use it for rights that the gate cannot read from the path, such as that of a negotiated format.
+    For rights that do not follow from the path, such as the right of a negotiated format.
     """
     grants: Grants | None = connection.scope.get(GRANTS)
     services = services_of(connection)
-    return restrict(services, EVERYBODY, right) if grants is None else grants.of(services, right)
+    return restrict(services, EVERYBODY, right) if grants is None else grants.restrict(services, right)

@@ -1,4 +1,4 @@
-"""Work in threads: all work of requests passes `run`, under the limiter of its kind."""
+"""Work in threads: all functions that requests need are called by `run`, under the limiter of their kind."""
 
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
@@ -17,10 +17,9 @@ from chronotile.http.work_kinds import Arguments, WorkKind
 from chronotile.pipeline.services import AsksElsewhere, without_asking
 
 REFUSED_BY = "chronotile.refused_by"
-"""Where a request that was refused keeps the limiter, the sources and hosts whose share it needs, and its services."""
-
+"""ASGI scope key of a refused request: its limiter, the sources and hosts in whose quotas it counts, its services."""
 EXPECTED_WORK_S = "chronotile.usual_s"
-"""Where a request keeps the assumed time of its work, if longer than that of the limiter."""
+"""ASGI scope key of the assumed time of the work, if longer than that of the limiter."""
 
 Result = TypeVar("Result")
 
@@ -34,30 +33,30 @@ async def run(
     collections: Collection[str] = (),
     hosts: Collection[str] = (),
 ) -> Result:
-    """Run plain sync work in a thread, so that it never blocks the event loop.
+    """Return the result of a plain function, called in a thread.
 
     Args:
-        request: For which it is.
-        kind: Of the work, which is called with a check that the client is still connected if the kind watches.
-        work: What to run.
+        request: The request that needs the result.
+        kind: Kind of the work; if it watches, `work` gets a check of the connection.
+        work: The function.
         layers: Names of the layers that it reads.
         collections: Ids of the collections that it reads, if it reads no layers.
-        hosts: Of the web, which it asks.
+        hosts: Hosts to which it sends requests.
 
     Raises:
-        ServerBusy: Too much is waiting already.
+        ServerBusy: The wait would be too long.
         ClientGone: The client disconnected.
-        UnknownLayer: There is no such layer.
+        UnknownLayer: A layer does not exist.
         SourceUnavailable: A source cannot be read now.
-        ServicesRenewed: The request is to be begun again.
+        ServicesRenewed: The endpoint must be repeated with the current services.
     """
     services = services_of(request)
-    read = {services.catalogue.layer(each).collection for each in layers} or frozenset(collections)
+    sources = {services.catalogue.layer(name).collection for name in layers} or frozenset(collections)
     if not kind.watches:
-        return await _run(request, kind, cast("Callable[[], Result]", work), read=read, hosts=hosts)
+        return await _run(request, kind, cast("Callable[[], Result]", work), sources=sources, hosts=hosts)
     async with watch_disconnect(request) as is_active:
-        watched = partial(cast("Callable[[IsActive], Result]", work), is_active)
-        return await _run(request, kind, watched, read=read, hosts=hosts)
+        watching_work = partial(cast("Callable[[IsActive], Result]", work), is_active)
+        return await _run(request, kind, watching_work, sources=sources, hosts=hosts)
 
 
 async def _run(
@@ -65,64 +64,63 @@ async def _run(
     kind: WorkKind[Arguments],
     work: Callable[[], Result],
     *,
-    read: Collection[str],
+    sources: Collection[str],
     hosts: Collection[str],
 ) -> Result:
-    """Run work that reads the collections `read`."""
     state, services = state_of(request), services_of(request)
     limiter: Limiter = getattr(state.limiters, kind.limiter)
     if kind.may_ask:
         return await _run_local_or_remote(state, limiter, work)
-    if not kind.is_of_all and not (kind.reads and read):
-        # Only work that may be unwanted gives None instead of its result.
+    if not kind.is_of_all and not (kind.reads and sources):
+        # `Limiter.run` returns None only with `is_active`.
         return cast("Result", await limiter.run(work, sources=hosts))
-    followed: Iterable[str | None] = (None,) if kind.is_of_all else read
+    collections: Iterable[str | None] = (None,) if kind.is_of_all else sources
 
-    def with_current() -> Result:
-        for each in followed:
-            require_current_services(state, services, each)
+    def run_with_current_services() -> Result:
+        for collection in collections:
+            require_current_services(state, services, collection)
         try:
             return work()
-        finally:  # a failure too may be for lack of what is known now
+        finally:  # an unknown encoding may also be the reason of an error
             if kind.learns:
-                renew_learnt_encodings(request, services, read)
+                renew_learnt_encodings(request, services, sources)
 
     if not kind.reads:
-        return cast("Result", await limiter.run(with_current))
-    shared = {each for each in read if each in services.elsewhere} if kind.is_of_all else read
-    return await _run_reading(request, limiter, with_current, shared)
+        return cast("Result", await limiter.run(run_with_current_services))
+    counted = {source for source in sources if source in services.elsewhere} if kind.is_of_all else sources
+    return await _run_reading(request, limiter, run_with_current_services, counted)
 
 
 async def _run_local_or_remote(state: ServerState, quick: Limiter, work: Callable[[], Result]) -> Result:
-    def quickly() -> Result:
+    def run_locally() -> Result:
         with without_asking():
             return work()
 
     try:
-        return cast("Result", await quick.run(quickly))
-    except AsksElsewhere as needed:
+        return cast("Result", await quick.run(run_locally))
+    except AsksElsewhere as error:
         limiter = state.elsewhere.get(state.limiters.searches.name, state.limiters.searches)
-        return cast("Result", await limiter.run(work, sources={needed.host}))
+        return cast("Result", await limiter.run(work, sources={error.host}))
 
 
 async def _run_reading(
     request: Request, limiter: Limiter, work: Callable[[], Result], sources: Collection[str]
 ) -> Result:
-    """Run work with a share of its sources, in a thread of those for other machines where one lies there."""
+    """Run work that counts in the quotas of its sources, under the limiter of remote work if one of them is remote."""
     services = services_of(request)
-    limiter, shared = _limiter_and_quotas(request, limiter, sources)
+    limiter, quotas = _limiter_and_quotas(request, limiter, sources)
 
     async def is_active() -> bool:
         return not await request.is_disconnected()
 
     try:
         result = await limiter.run(
-            work, sources=shared, is_active=is_active, usual_s=request.scope.get(EXPECTED_WORK_S, 0.0)
+            work, sources=quotas, is_active=is_active, usual_s=request.scope.get(EXPECTED_WORK_S, 0.0)
         )
     except errors.ServerBusy:
-        request.scope[REFUSED_BY] = limiter, shared, services
+        request.scope[REFUSED_BY] = limiter, quotas, services
         raise
-    except (errors.DateUnreadable, errors.SourceChanged):  # of a source that is there
+    except (errors.DateUnreadable, errors.SourceChanged):  # the source itself is available
         raise
     except errors.SourceUnavailable:
         if services.elsewhere.hosts(sources):
@@ -134,23 +132,23 @@ async def _run_reading(
 
 
 def refuse_if_busy(request: Request, kind: WorkKind[Arguments], layer: str) -> None:
-    """Refuse at once what `run` would refuse, before a body is read and parsed.
+    """Refuse a request that `run` would refuse, before its body is read and parsed.
 
     Raises:
-        ServerBusy: It would wait too long.
-        UnknownLayer: There is no such layer.
+        ServerBusy: The wait would be too long.
+        UnknownLayer: The layer does not exist.
         SourceUnavailable: A source cannot be read now.
     """
     services = services_of(request)
     limiter: Limiter = getattr(state_of(request).limiters, kind.limiter)
-    limiter, shared = _limiter_and_quotas(request, limiter, {services.catalogue.layer(layer).collection})
-    if limiter.refuses(shared):
-        request.scope[REFUSED_BY] = limiter, shared, services
+    limiter, quotas = _limiter_and_quotas(request, limiter, {services.catalogue.layer(layer).collection})
+    if limiter.refuses(quotas):
+        request.scope[REFUSED_BY] = limiter, quotas, services
         raise errors.ServerBusy(TOO_LONG)
 
 
 def _limiter_and_quotas(request: Request, limiter: Limiter, sources: Collection[str]) -> tuple[Limiter, set[str]]:
-    """Return the limiter that work passes, and the sources and hosts of which it takes a share.
+    """Return the limiter of the work, and the sources and hosts in whose quotas it counts.
 
     Raises:
         SourceUnavailable: A source cannot be read now.

@@ -21,86 +21,84 @@ from chronotile.readers.raster.overviews.previews import Previews
 
 
 class Limiters(NamedTuple):
-    """What lets each kind of work into threads."""
+    """The limiters of all kinds of work. Requests of one kind never wait for threads of another."""
 
     pictures: Limiter
     large_pictures: Limiter
-    """Maps of many pixels, each of which may keep a thread for many seconds: tiles never wait for them."""
+    """Maps with many pixels, which may take many seconds each."""
     series: Limiter
-    """Of points, and all else that is answered with few numbers."""
+    """Series at points, and other requests for few numbers."""
     areas: Limiter
-    """Series of areas: one takes as long as hundreds of points, which do not wait for it, and has a pace of its own."""
+    """Series over areas; one takes as long as hundreds of points."""
     uploads: Limiter
-    """Files of places that clients send, each parsed by a process: one at a time."""
+    """Files of places that clients send; a process parses one at a time."""
     coverages: Limiter
-    """Files of many numbers, each of which keeps a thread for seconds."""
+    """Files with many numbers, which take seconds each."""
     chunks: Limiter
-    """Of layers as Zarr stores, which programs request by the dozen; they give way to all else."""
+    """Chunks of layers as Zarr stores, requested by the dozen; low priority."""
     cubes: Limiter
-    """Cube tiles, which give way to all else."""
+    """Cube tiles; low priority."""
     animations: Limiter
-    """Time-lapses, each of which keeps a thread for seconds: one at a time, so that pictures have the rest."""
+    """Animations, one at a time; each takes seconds of a processor that pictures need."""
     plans: Limiter
-    """What executions would do, found before they are begun or accepted: of many polygons in seconds."""
+    """Estimates and checks of executions before they start; seconds for many polygons."""
     executions: Limiter
-    """Processes that a client waits for, each of which may keep a thread for many seconds."""
+    """Synchronous executions of processes, which may take many seconds each."""
     jobs: Limiter
-    """The table of jobs, in a database that may be slow."""
+    """Queries of the table of jobs, in a database that may be slow."""
     results: Limiter
-    """Files of jobs, on a disk that may be slow or in a store that may hang: the table still answers then."""
+    """Files of jobs, on a disk that may be slow or in a store that may hang."""
     documents: Limiter
     searches: Limiter
-    """Of items, in a database that may be slow."""
+    """Searches of items, in a database that may be slow or in a remote catalogue that may hang."""
     lookups: Limiter
-    """Of one item or product by its id, which takes milliseconds: downloads never wait for searches, of which one may
-    take seconds."""
+    """Lookups of one item or product by its id, in milliseconds, so that downloads do not wait for searches."""
     downloads: Limiter
-    """Parts of files of products; none holds a thread while its client takes what was read."""
+    """Reads of parts of product files; no thread is taken while a part is sent."""
     fetches: Limiter
-    """What requests name by an address elsewhere, which may hang: each host holds its share of these threads."""
+    """Inputs that requests give by a remote URL; each host has a quota, because it may hang."""
     files: Limiter
-    """Of the viewer: a page requests dozens at the same moment, and breaks where one of them is refused."""
+    """Files of the viewer: a page requests dozens at the same time, and breaks if one is refused."""
     readiness: Limiter
     metrics: Limiter
-    """Apart from `documents`, which look at all stores, of which one may hang: an operator wants to know just then."""
+    """Separate from `documents`, which check all stores: operators need metrics while a store hangs."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ServerState:
-    """What the application serves, the limiters, and what else lasts as long as it does."""
+    """The services, limiters and counters of an application."""
 
     live: LiveServices
     limiters: Limiters
     elsewhere: Mapping[str, Limiter] = field(default_factory=dict)
-    """Limiters of work that reads a source on another machine, by the names of those that all other work passes."""
+    """Limiters of work that reads remote sources, by the names of the limiters of local work."""
     previews: Previews | None = None
-    """Of rasters without overviews, where such are made."""
+    """Previews of rasters without overviews; `None` if they are not made."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
     input_places: AllowedPlaces = field(default_factory=AllowedPlaces)
-    """Below which inputs of processes may lie."""
+    """Locations below which inputs of processes are accepted."""
     subscriber_places: AllowedPlaces = field(default_factory=AllowedPlaces)
-    """Prefixes of URLs at which subscribers may be notified how jobs go on."""
+    """Prefixes of accepted callback URLs of jobs."""
     viewer: ViewerFolder = field(default_factory=ViewerFolder)
-    """Pages link to the viewer if it can run."""
+    """Pages link to the viewer if its folder is complete."""
     clients: ClientPackages = field(default_factory=ClientPackages)
     bodies: BodyMemory = field(default_factory=BodyMemory)
     downloads: DownloadSlots = field(default_factory=DownloadSlots)
-    """Those that run now."""
     items: ItemWriter | None = None
-    """Writes items for requests with the token."""
+    """Writes items for authorized requests; `None` if items cannot be written."""
     modified: ModifiedTimes = field(default_factory=ModifiedTimes)
-    """Of documents that clients poll."""
+    """Modification times of documents that clients poll."""
     webhooks: WebhookCounts | None = None
-    """What became of their events, where this process sends them."""
+    """Counts of sent events; `None` if this process sends none."""
 
     @property
     def services(self) -> Services:
-        """The services of now, which a reload replaces as a whole."""
+        """The current services; a reload replaces them as a whole."""
         return self.live.services
 
 
 def state_of(connection: HTTPConnection) -> ServerState:
-    """Return the state of the application that a request came to."""
+    """Return the state of the application that handles a connection."""
     state: ServerState = connection.app.state.chronotile
     return state

@@ -1,38 +1,38 @@
-"""Quotas of sources: one source that hangs takes only a part of the threads of a limiter."""
+"""Quotas of sources: a source that hangs takes only a part of the threads of a limiter."""
 
 from collections.abc import Callable, Sequence
 
 from chronotile.core.turns import FairSemaphore
 from chronotile.http.waiting_line import WaitingLine
 
-SOURCE_QUOTA_DIVISOR = 4
-"""One source holds at most this part of the threads, so that a store that hangs does not stop the others."""
+QUOTA_DIVISOR = 4
+"""One source may take the number of threads of its limiter divided by this."""
 
 
 class SourceQuota:
-    """A source that requests at a limiter read: its share of the threads, and the requests that wait for it."""
+    """The threads of a limiter that one source may take, and the requests that wait for one of them."""
 
     def __init__(self, threads: int, usual_s: float, clock: Callable[[], float]) -> None:
-        share = max(1, threads // SOURCE_QUOTA_DIVISOR)
-        self.share = FairSemaphore(share)
-        self.line = WaitingLine(usual_s, clock, threads=share)
+        n_threads = max(1, threads // QUOTA_DIVISOR)
+        self.threads = FairSemaphore(n_threads)
+        self.line = WaitingLine(usual_s, clock, threads=n_threads)
 
     @property
     def is_used(self) -> bool:
-        """Whether requests wait for it or read it."""
-        return len(self.line) > 0 or self.share.is_taken
+        """Whether requests wait for the source or read it."""
+        return len(self.line) > 0 or self.threads.is_taken
 
 
-async def acquire_all(shares: Sequence[FairSemaphore]) -> None:
-    """Take one of each, none while another is waited for: one that hangs would hold up all its requests."""
-    awaited = next(iter(shares), None)
+async def acquire_all(semaphores: Sequence[FairSemaphore]) -> None:
+    """Acquire all semaphores, but hold none while waiting for another: one slow source must not block the others."""
+    awaited = next(iter(semaphores), None)
     while awaited is not None:
         await awaited.acquire()
-        others = [share for share in shares if share is not awaited]
-        taken = next((share for share in others if share.locked()), None)
-        if taken is None:
-            for share in others:
-                await share.acquire()  # at once, as it is free
+        remaining = [semaphore for semaphore in semaphores if semaphore is not awaited]
+        locked = next((semaphore for semaphore in remaining if semaphore.locked()), None)
+        if locked is None:
+            for semaphore in remaining:
+                await semaphore.acquire()  # free, so this does not wait
         else:
             awaited.release()
-        awaited = taken
+        awaited = locked

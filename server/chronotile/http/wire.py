@@ -1,4 +1,4 @@
-"""HTTP as it goes over the wire: bounded, answers whole, names of headers as spelt."""
+"""The protocol class of uvicorn: limits, fewer system calls, clients that close one half, spelling of header names."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,33 +11,34 @@ from chronotile.http.bounded_http import WITHOUT_HOST, BoundedHttp
 
 
 class SpeltName(bytes):
-    """A header's name that uvicorn, which makes names lower-case, leaves as it is written."""
+    """Name of a header whose case uvicorn does not change."""
 
     def lower(self) -> bytes:
-        """Return the name as it is."""
+        """Return the name unchanged."""
         return self
 
 
-SPELT = {b"warning": SpeltName(b"Warning")}
-"""OGC's conformance suite for WMS 1.3.0 looks for this name letter by letter (RFC 9110 §5.1 does not)."""
+SPELT_NAMES = {b"warning": SpeltName(b"Warning")}
+"""The OGC conformance suite for WMS 1.3.0 compares this name case-sensitively, against RFC 9110 §5.1."""
 
 
 PROBE_S = 0.2
-"""Time after which an unanswered client that stopped sending is probed first; doubled with each probe."""
+"""Time before the first probe of a waiting client that has closed its sending half; doubled after each probe."""
 PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
-"""Clients discard it (RFC 9110 §15.2.1). The system of a client that closed both halves resets the connection."""
+"""Clients ignore it (RFC 9110 §15.2.1). If the client has closed both halves, its system resets the connection."""
 
 
 class Wire(BoundedHttp):
-    """The protocol that chronotile runs uvicorn with."""
+    """The protocol class of uvicorn in this server."""
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # of which asyncio uses the value
-        """Return whether the connection stays open: the client has sent whole requests, and waits for answers.
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio uses the value
+        """Return whether the connection stays open, because the client waits for answers to complete requests.
 
-        A client that closed its sending half alone (RFC 9293 §3.6) looks like one that left until something is written.
+        A client that closed only its sending half (RFC 9293 §3.6) cannot be distinguished from a client that left until
+        something is written: probes are.
         """
         is_waiting = not self.is_idle and not self._is_in_body and not self.is_refused
-        if not is_waiting or not self.transport.can_write_eof():  # TLS has no halves
+        if not is_waiting or not self.transport.can_write_eof():  # TLS connections have no halves
             return False
         self.cycle.keep_alive = False
         self._stop_receiving()
@@ -47,71 +48,71 @@ class Wire(BoundedHttp):
     def _probe(self, delay_s: float) -> None:
         if self.cycle.response_started or self.transport.is_closing():
             return
-        if self.cycle.scope["http_version"] in WITHOUT_HOST:  # and without interim answers
+        if self.cycle.scope["http_version"] in WITHOUT_HOST:  # these versions have no interim answers either
             self.transport.close()
             return
-        if not self.pipeline:  # no answer before it is on its way
+        if not self.pipeline:  # no earlier answer is being sent
             self.transport.write(PROBE)
         self._receiving = self.loop.call_later(2 * delay_s, self._probe, 2 * delay_s)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- uvicorn has types of its own for what Starlette calls so
-        joined = Joined(cycle.transport, self.close_when_read)
-        cycle.transport = joined  # type: ignore[assignment]  # has what uvicorn calls
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- uvicorn's types differ from those of Starlette
+        transport = HeadJoiningTransport(cycle.transport, self.close_when_read)
+        cycle.transport = transport  # type: ignore[assignment]  # has all methods that uvicorn calls
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            async def send_joined(message: Message) -> None:
+            async def send_with_joined_head(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    headers = [(SPELT.get(name, name), value) for name, value in message.get("headers", ())]
-                    joined.hold()
+                    headers = [(SPELT_NAMES.get(name, name), value) for name, value in message.get("headers", ())]
+                    transport.hold()
                     await send({**message, "headers": headers})
                 else:
                     await send(message)
-                    joined.let_go()
+                    transport.flush()
 
             try:
-                if self.flow.write_paused:  # one answer of a connection is in memory, not the next as well
+                if self.flow.write_paused:  # keep only one answer of a connection in memory
                     await self.flow.drain()
                     if self.transport.is_closing():
-                        cycle.disconnected = True  # which uvicorn notes for the last request of a connection alone
+                        cycle.disconnected = True  # uvicorn does this for the last request of a connection only
                         return
-                await app(scope, receive, send_joined)
+                await app(scope, receive, send_with_joined_head)
             except asyncio.CancelledError:
-                if not self.is_refused:  # otherwise the client has its answer
+                if not self.is_refused:  # after a refusal the client has its answer
                     raise
 
         super()._start_asgi_task(cycle, answer)  # type: ignore[arg-type]  # as above
 
 
-class Joined:
-    """A transport that lets the head of an answer wait for the first of its body: one call of the system for both."""
+class HeadJoiningTransport:
+    """Transport that writes the head of an answer together with the beginning of its body, in one system call."""
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
         self._transport = transport
         self._close = close
-        self._held: list[bytes] | None = None
+        self._delayed: list[bytes] | None = None
 
     def hold(self) -> None:
-        """Let what is written from now on wait."""
-        self._held = []
+        """Delay the next writes until `flush`."""
+        self._delayed = []
 
-    def let_go(self) -> None:
-        """Write the held data if the client is still connected, and later data at once."""
-        held, self._held = self._held, None
-        if held and not self._transport.is_closing():
-            self._transport.writelines(held)
+    def flush(self) -> None:
+        """Write the delayed parts if the client is still connected, and stop delaying."""
+        parts, self._delayed = self._delayed, None
+        if parts and not self._transport.is_closing():
+            self._transport.writelines(parts)
 
     def write(self, part: bytes) -> None:
-        """Write a part, at once or later."""
-        if self._held is None:
+        """Write a part, or delay it after `hold`."""
+        if self._delayed is None:
             self._transport.write(part)
         else:
-            self._held.append(part)
+            self._delayed.append(part)
 
     def close(self) -> None:
-        """Close when all is written."""
-        self.let_go()
+        """Write the delayed parts and close."""
+        self.flush()
         self._close()
 
     def is_closing(self) -> bool:
-        """Whether nothing more can be written."""
+        """Return whether the connection is closing."""
         return self._transport.is_closing()

@@ -79,7 +79,7 @@ async def get_feed(request: Request) -> Response:
 
     body = await run(request, DOCUMENTS, make)
     etag = fingerprint(body)
-    modified_s = state_of(request).modified.of((services.grant, name, base, language), etag)
+    modified_s = state_of(request).modified.note((services.grant, name, base, language), etag)
     headers = {
         "ETag": f'"{etag}"',
         "Cache-Control": CACHE_CHANGING,

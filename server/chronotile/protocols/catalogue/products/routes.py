@@ -217,7 +217,7 @@ async def _checksums(request: Request, found: FoundNode, services: Services, tur
     """All checksums of a file, which may have to be read to its end: it counts as a download."""
     finding: Iterator[Mapping[str, str] | None] = find_checksums(found, services)
     checksums: Mapping[str, str] | None = None
-    with state_of(request).downloads.one(client_of(request) or ""):
+    with state_of(request).downloads.occupy(client_of(request) or ""):
         while checksums is None:
             if await request.is_disconnected():
                 raise ClientGone("the client disconnected")
@@ -346,7 +346,7 @@ class DownloadResponse(Response):
     async def _send_part(self, request: Request, send: Send, start: int, stop: int) -> None:
         is_started = False
         try:
-            with self._slots.one(client_of(request) or ""):
+            with self._slots.occupy(client_of(request) or ""):
                 parts = self._download.body.part(start, stop)
                 # What fails at once is answered by a problem document.
                 data = await self._next(parts, request) if start < stop else None
