@@ -273,7 +273,7 @@ def test_what_clients_of_openeo_write_before_a_key_is_no_part_of_it(archive: Arc
 
 @pytest.mark.slow
 def test_a_revoked_key_is_refused(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chronotile.access.keys.KEPT_S", 0.0)
+    monkeypatch.setattr("chronotile.access.keys.CACHE_S", 0.0)
     monkeypatch.setattr("chronotile.access.keys.NEW_S", 0.0)
     assert archive.client.get("/layers/SECRET", headers=archive.bearer("ministry")).status_code == 200
     assert "ann  groups=ministry" in run(archive.folder, "keys", "list")

@@ -141,7 +141,7 @@ def test_requests_at_once_share_what_there_is(
 def test_what_is_left_of_a_lease_is_given_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clocks: tuple[Clock, Clock]
 ) -> None:
-    monkeypatch.setattr("chronotile.access.quotas.MOST_LEASES", 1)
+    monkeypatch.setattr("chronotile.access.quotas.MAX_LEASES", 1)
     keys = prepare(tmp_path, monkeypatch, access="  quotas: {public: {pictures: {requests: 640, bytes: 640000}}}\n")
     with serving_site(tmp_path, keys) as site:
         first = site.client.get(TILE_URL)

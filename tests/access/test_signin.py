@@ -14,7 +14,7 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from chronotile.access.keys import KEYS, open_keys
-from chronotile.access.sessions import MOST_OF_USER, TABLE, open_sessions
+from chronotile.access.sessions import MAX_USER_SESSIONS, TABLE, open_sessions
 from chronotile.app.application import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.core.database import open_engine, write_transaction
@@ -109,7 +109,7 @@ def serve_at(
 
 @pytest.fixture
 def serve(provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    monkeypatch.setattr("chronotile.access.sessions.KEPT_S", 0.0)
+    monkeypatch.setattr("chronotile.access.sessions.CACHE_S", 0.0)
     monkeypatch.setattr("chronotile.access.sessions.NEW_S", 0.0)
     with ExitStack() as stack:
         yield lambda **more: stack.enter_context(serve_at(provider, tmp_path, **more))
@@ -362,7 +362,7 @@ def test_a_user_has_so_many_sessions_and_the_oldest_end(serve: Serve, database: 
     server.sign_in()
     first = dict(server.client.cookies)
     server.client.cookies.clear()
-    for _ in range(MOST_OF_USER):
+    for _ in range(MAX_USER_SESSIONS):
         server.sign_in()
         last = dict(server.client.cookies)
         server.client.cookies.clear()
@@ -375,7 +375,7 @@ def test_a_user_has_so_many_sessions_and_the_oldest_end(serve: Serve, database: 
 def test_a_session_knows_the_organisation_for_reports_of_usage(tmp_path: Path) -> None:
     sessions = open_sessions(None, tmp_path, archive="a")
     user = Principal(subjects=EVERYBODY, name="user:ann", until=2e9, organisation="maps")
-    sessions.begin("i" * 43, b"digest", user, title="Ann", tokens={})
+    sessions.create("i" * 43, b"digest", user, title="Ann", tokens={})
     assert sessions.find(b"digest").principal.organisation == "maps"
     sessions.close()
 

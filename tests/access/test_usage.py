@@ -276,8 +276,8 @@ def cells(tree: Any) -> list[list[str]]:
 def test_memory_is_bounded_however_many_layers_and_addresses_there_are(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chronotile.access.accounts.MOST_KEYS", 2)
-    monkeypatch.setattr("chronotile.access.accounts.MOST_ADDRESSES", 3)
+    monkeypatch.setattr("chronotile.access.accounts.MAX_KEYS", 2)
+    monkeypatch.setattr("chronotile.access.accounts.MAX_ADDRESSES", 3)
     app = site.client.app
     for number in range(8):
         stranger = TestClient(app, base_url="http://localhost", client=(f"198.51.100.{number}", 4711))

@@ -1,1 +1,1 @@
-"""The user, and what is there for them: credentials, keys, and the gate before the cache of answers."""
+"""Users and their rights: credentials, keys, sessions, quotas, and the gate before the replay of answers."""

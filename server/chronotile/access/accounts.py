@@ -1,4 +1,4 @@
-"""What requests take, counted in the event loop and written at intervals; quotas are charged here, too."""
+"""Usage and quotas of requests: counted on the event loop, and written to the database at intervals."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -15,9 +15,9 @@ from sqlalchemy import event
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from chronotile.access.classes import Kind, kind_of
+from chronotile.access.classes import RequestKind, kind_of
 from chronotile.access.quotas import LEASE, Lease, LeaseKey, Quotas, QuotaTable
-from chronotile.access.tables import AWAY, DAY_S, OpenedLater
+from chronotile.access.tables import DAY_S, UNAVAILABLE, OpenedLater
 from chronotile.access.usage import USAGE, By, UsageTable, day_of
 from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.database import SQLITE, open_engine
@@ -31,29 +31,30 @@ from chronotile.http.request_services import services_of
 from chronotile.http.server_state import ServerState
 from chronotile.pipeline.granted import EVERYBODY
 
-WRITTEN_S = 10.0
-"""After which counts are written."""
-MOST_KEYS = 10_000
-"""Counted by themselves between two writes; beyond them layers are `OTHER`, beyond twice as many users, too."""
-MOST_ADDRESSES = 20_000
-"""Of a day that have a name each; further ones are `OTHER`."""
+WRITE_S = 10.0
+"""Time between two writes."""
+MAX_KEYS = 10_000
+"""Separate counts between two writes. Above it, layers count as `OTHER`; above twice the number, users do too."""
+MAX_ADDRESSES = 20_000
+"""Anonymous addresses per day with separate counts; the others count as `OTHER`."""
 OTHER = "(other)"
-MAX_NAME = 200
-"""Characters of the name of a user or an organisation."""
+MAX_NAME_CHARS = 200
 
 log = logging.getLogger(__name__)
 
-Clock = Callable[[], float]
-CountKey = tuple[int, str, str | None, str, Kind]
-"""Day since 1970, user, organisation, layer, kind; of an address the organisation is `None`."""
+CountKey = tuple[int, str, str | None, str, RequestKind]
+"""Day since 1970, user, organisation, layer, kind. For an anonymous client: day, address, `None`, layer, kind."""
 
 
 class Ledger:
-    """The tables of an archive, of which each call is in a thread; errors are those of `ArchiveTables`."""
+    """The tables of usage and quotas of an archive; call its methods in threads.
+
+    Errors are those of `ArchiveTables`.
+    """
 
     def __init__(self, url: str | None, folder: Path, /, *, archive: str) -> None:
         engine = open_engine(url, folder, USAGE)
-        if engine.dialect.name == SQLITE:  # what is deleted is overwritten
+        if engine.dialect.name == SQLITE:  # overwrite deleted rows: they contain salts
             event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA secure_delete=ON"))
         self.usage = UsageTable(engine, archive=archive)
         self.quotas = QuotaTable(engine, archive=archive)
@@ -61,42 +62,46 @@ class Ledger:
         self._salts = dict[str, bytes]()
 
     def name_of(self, host: str, day: str) -> str:
-        """Return the name of an address on a day, as the salt of the day makes it."""
+        """Return the pseudonym of an address on a day, made with the salt of that day."""
         if day not in self._salts:
-            self._salts = {each: salt for each, salt in self._salts.items() if each > day}
+            self._salts = {salt_day: salt for salt_day, salt in self._salts.items() if salt_day > day}
             self._salts[day] = self.usage.salt(day)
         return f"address:{blake2b(network_of(host).encode(), key=self._salts[day], digest_size=8).hexdigest()}"
 
 
 class Accounts:
-    """Counts the requests of a process, and charges quotas.
+    """Counter of the requests of a process, which also charges quotas.
 
     Args:
-        open_ledger: Opens the tables, in a thread; `None`: nothing is counted.
+        open_ledger: Opens the tables, in a thread; `None` means that nothing is counted.
         clock: Seconds since 1970.
-        monotonic_clock: In seconds.
+        monotonic_clock: Monotonic seconds.
     """
 
     def __init__(
-        self, open_ledger: Callable[[], Ledger] | None, *, clock: Clock = time, monotonic_clock: Clock = monotonic
+        self,
+        open_ledger: Callable[[], Ledger] | None,
+        *,
+        clock: Callable[[], float] = time,
+        monotonic_clock: Callable[[], float] = monotonic,
     ) -> None:
         self._ledger = OpenedLater(open_ledger, log)
         self._clock = clock
         self._counts = dict[CountKey, list[float]]()
-        self._places = dict[tuple[str | None, str | None, str, str | None], list[float]]()
-        """Of counts, by address, user, route and layer as it was written, until the next write."""
-        self._quotas = Quotas(self._take, self._ledger.say, clock=monotonic_clock)
+        self._counts_by_request = dict[tuple[str | None, str | None, str, str | None], list[float]]()
+        """Objects of `_counts`, by address, user, route and requested layer, until the next write."""
+        self._quotas = Quotas(self._take_quota, self._ledger.warn, clock=monotonic_clock)
         self._writing = anyio.Lock()
         self._addresses = set[str]()
         self._day = ""
 
     @property
-    def are_kept(self) -> bool:
-        """Whether anything is counted."""
+    def are_written(self) -> bool:
+        """Whether requests are counted."""
         return self._ledger.open_tables is not None
 
     async def charge(self, scope: Scope, path: str, rules: AccessRules, service: ServiceInfo) -> None:
-        """Charge a request to the quota of its user, if there is one.
+        """Charge a request to the quota of its user and class, if one is configured.
 
         Raises:
             QuotaExceeded: The quota is used up.
@@ -112,23 +117,25 @@ class Accounts:
             self._quotas.charge(lease, now)
 
     def rate_limit(self, lease: Lease) -> Collection[RawHeader]:
-        """Return the fields about the quota of a request."""
-        return lease.fields(self._clock())
+        """Return the headers about the quota of a request."""
+        return lease.headers(self._clock())
 
     def add(self, scope: Scope, route: str, layer: str | None, *, status: int, size: int) -> None:
-        """Count a request that is answered."""
+        """Count an answered request."""
         principal: Principal | None = scope.get(PRINCIPAL)
-        named = scope["path_params"].get("layer") if "path_params" in scope else None
-        # Found by what is known at once: to name all that is counted takes as long as a tenth of a tile.
-        key = (_host(scope), None, route, named) if principal is None else (None, principal.name, route, named)
-        counts = self._places.get(key)
+        path_layer = scope["path_params"].get("layer") if "path_params" in scope else None
+        # A fast key: the complete key takes as long as a tenth of a tile.
+        key = (
+            (_host(scope), None, route, path_layer) if principal is None else (None, principal.name, route, path_layer)
+        )
+        counts = self._counts_by_request.get(key)
         if counts is None:
-            told = self._key(scope, route, layer)
-            counts = self._of(told)
-            if told[-1].is_product:
-                counts[2] += _is_begun(scope, status)
-            elif named is not None and len(self._places) < MOST_KEYS:
-                self._places[key] = counts
+            count_key = self._key(scope, route, layer)
+            counts = self._find_counts(count_key)
+            if count_key[-1].is_product:
+                counts[2] += _is_product_start(scope, status)
+            elif path_layer is not None and len(self._counts_by_request) < MAX_KEYS:
+                self._counts_by_request[key] = counts
         counts[0] += 1
         counts[1] += size
         meter: Meter | None = scope.get(METER)
@@ -139,29 +146,29 @@ class Accounts:
             self._quotas.spend(lease, size, 0.0 if meter is None else meter.seconds)
 
     async def report(self, first: date, last: date, by: Collection[By]) -> list[dict[str, Any]]:
-        """Return sums of what was counted, of this process until now."""
+        """Write the counts of this process, and return sums of all counts."""
         await self.flush()
         return await anyio.to_thread.run_sync(lambda: self._ledger.get().usage.report(first, last, by))
 
     async def flush(self, *, days: int | None = None) -> None:
-        """Write what was counted; while the database is away it stays here.
+        """Write the counts; they stay in memory while the database is unavailable.
 
         Args:
-            days: Older counts are deleted once a day; `None`: not now.
+            days: Delete counts older than this, once a day; `None` deletes nothing.
         """
         async with self._writing:
-            counts, self._counts, self._places = self._counts, {}, {}
+            counts, self._counts, self._counts_by_request = self._counts, {}, {}
             today = day_of(self._clock())
             try:
                 await anyio.to_thread.run_sync(self._write, counts, today, days)
-            except AWAY as error:
-                for key, each in counts.items():
-                    _add(self._of(key), each)
-                self._ledger.say("usage cannot be written, and is kept in memory", error)
+            except UNAVAILABLE as error:
+                for key, numbers in counts.items():
+                    _add(self._find_counts(key), numbers)
+                self._ledger.warn("usage cannot be written, and is kept in memory", error)
 
     @asynccontextmanager
     async def running(self, state: ServerState) -> AsyncIterator[None]:
-        """Write at intervals what was counted, and at the end; give back leases."""
+        """Write counts and return leases at intervals, and at the end."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._write_at_intervals, state)
             yield
@@ -171,7 +178,7 @@ class Accounts:
 
     async def _write_at_intervals(self, state: ServerState) -> None:
         while True:
-            await anyio.sleep(WRITTEN_S)
+            await anyio.sleep(WRITE_S)
             await self._write_all(state)
 
     async def _write_all(self, state: ServerState, *, is_end: bool = False) -> None:
@@ -180,38 +187,38 @@ class Accounts:
             await self.flush(days=rules.usage_days)
             await self._quotas.settle(day_of(self._clock()), is_end=is_end)
 
-    def _of(self, key: CountKey) -> list[float]:
-        found = self._counts.get(key)
-        if found is None:
+    def _find_counts(self, key: CountKey) -> list[float]:
+        counts = self._counts.get(key)
+        if counts is None:
             day, user, organisation, layer, kind = key
-            if len(self._counts) >= 2 * MOST_KEYS:
+            if len(self._counts) >= 2 * MAX_KEYS:
                 user, organisation = OTHER, ""
-            if len(self._counts) >= MOST_KEYS:
+            if len(self._counts) >= MAX_KEYS:
                 layer = OTHER
-            found = self._counts.setdefault((day, user, organisation, layer, kind), [0, 0, 0, 0.0])
-        return found
+            counts = self._counts.setdefault((day, user, organisation, layer, kind), [0, 0, 0, 0.0])
+        return counts
 
     def _key(self, scope: Scope, route: str, layer: str | None) -> CountKey:
         principal: Principal | None = scope.get(PRINCIPAL)
         catalogue = services_of(HTTPConnection(scope)).catalogue
         user, organisation = (_host(scope), None) if principal is None else (principal.name, principal.organisation)
         name = layer_of(scope) if layer is None else layer
-        known = catalogue.canonical_name(name) or catalogue.canonical_name(name.partition(",")[0])
+        layer_name = catalogue.canonical_name(name) or catalogue.canonical_name(name.partition(",")[0])
         kind = kind_of(route, scope, catalogue.service)
-        return int(self._clock() // DAY_S), user, organisation, known, kind
+        return int(self._clock() // DAY_S), user, organisation, layer_name, kind
 
     def _write(self, counts: dict[CountKey, list[float]], today: str, days: int | None) -> None:
         if not counts and (days is None or today == self._day):
             return
         tables, rows = self._ledger.get(), dict[tuple[str, ...], list[float]]()
-        for (number, user, organisation, layer, kind), each in counts.items():
+        for (number, user, organisation, layer, kind), numbers in counts.items():
             day = day_of(number * DAY_S)
             name = self._address(user, day, tables) if organisation is None else user
-            key = (day, _stored(name), _stored(organisation or ""), layer, kind.protocol, kind.class_)
-            _add(rows.setdefault(key, [0, 0, 0, 0.0]), each)
+            key = (day, _database_text(name), _database_text(organisation or ""), layer, kind.protocol, kind.class_)
+            _add(rows.setdefault(key, [0, 0, 0, 0.0]), numbers)
         if rows:
             tables.usage.add(rows)
-            counts.clear()  # nothing is written again if what follows fails
+            counts.clear()  # must not be written again if the next statements fail
         if days is not None and today != self._day:
             tables.usage.forget(today, days=days)
             tables.quotas.forget(today)
@@ -220,13 +227,13 @@ class Accounts:
 
     def _address(self, host: str, day: str, tables: Ledger) -> str:
         name = tables.name_of(host, day)
-        if len(self._addresses) < MOST_ADDRESSES:
+        if len(self._addresses) < MAX_ADDRESSES:
             self._addresses.add(name)
         return name if name in self._addresses else OTHER
 
-    def _take(self, key: LeaseKey, *, parts: Amounts, debts: Amounts, limits: Amounts) -> tuple[Amounts, Amounts]:
+    def _take_quota(self, key: LeaseKey, *, parts: Amounts, debts: Amounts, limits: Amounts) -> tuple[Amounts, Amounts]:
         tables, (day, user, class_) = self._ledger.get(), key
-        name = tables.name_of(user[1:], day) if user.startswith("@") else _stored(user)
+        name = tables.name_of(user[1:], day) if user.startswith("@") else _database_text(user)
         return tables.quotas.take((day, name, class_), parts=parts, debts=debts, limits=limits)
 
 
@@ -239,11 +246,11 @@ def _host(scope: Scope) -> str:
     return client[0] if client else ""
 
 
-def _is_begun(scope: Scope, status: int) -> bool:
-    # Whether an answer has the beginning of a product: one that is fetched in parts is counted once.
-    begins = header_value(scope["headers"], b"range").replace(b" ", b"").startswith(b"bytes=0-")
-    return scope["method"] == "GET" and (status == 200 or (status == 206 and begins))
+def _is_product_start(scope: Scope, status: int) -> bool:
+    # A product that is fetched in parts is counted with its first part.
+    has_start = header_value(scope["headers"], b"range").replace(b" ", b"").startswith(b"bytes=0-")
+    return scope["method"] == "GET" and (status == 200 or (status == 206 and has_start))
 
 
-def _stored(name: str) -> str:
-    return name.replace("\0", "")[:MAX_NAME]
+def _database_text(name: str) -> str:
+    return name.replace("\0", "")[:MAX_NAME_CHARS]

@@ -1,4 +1,4 @@
-"""The protocol and the class of a request, by its path: for reports of usage, and for quotas."""
+"""The protocol and the class of a request, by its path, for usage reports and quotas."""
 
 import re
 from collections.abc import Mapping
@@ -48,82 +48,84 @@ _ROWS: tuple[tuple[str, str, RequestClass], ...] = (
     (r"/cog/", "cog", "pictures"),
     (r"/viewer", "viewer", "documents"),
 )
-"""Beginnings of paths; the first that fits holds. Patterns of routes, with names in braces, fit as their paths do."""
+"""Beginnings of paths, protocol and class; the first match counts. Patterns of routes match like their paths."""
 _TABLE = tuple((re.compile(pattern, re.DOTALL), protocol, class_) for pattern, protocol, class_ in _ROWS)
 _PRODUCTS = re.compile(r"/products/[^/]+(/[^/]+)?$|/odata/v1/Products\([^/]*\)/\$value")
 _REQUESTS = re.compile(rb"(?:^|&)(?:request=([^&]*)|[^=&]*%)", re.IGNORECASE)
-"""Each REQUEST of a query, without a value where the name of a parameter is encoded: it may be this one."""
-_OF_OPERATION: dict[bytes, RequestClass] = {
+"""All REQUEST parameters of a query. A parameter with an encoded name may be one of them, and matches without value."""
+_OPERATION_CLASSES: dict[bytes, RequestClass] = {
     **dict.fromkeys((b"getcapabilities", b"getlegendgraphic", b"getstyles", b"describelayer"), "documents"),
     **dict.fromkeys((b"describedomains", b"getdomainvalues"), "documents"),
     **dict.fromkeys((b"describecoverage", b"describeprocess", b"getstatus", b"dismiss"), "documents"),
     b"getfeatureinfo": "series",
     b"getresult": "downloads",
 }
-_OTHER_OPERATIONS: Mapping[str, RequestClass] = {
+_DEFAULT_CLASSES: Mapping[str, RequestClass] = {
     "wms": "pictures",
     "wmts": "pictures",
     "wcs": "downloads",
     "wps": "jobs",
 }
-"""By protocol, of all else, so that no way to write an operation escapes a quota."""
+"""Class of all other operations by protocol, so that no spelling of an operation escapes a quota."""
 _ITEMS = re.compile(r"/ogcapi/collections/[^/]+/items(/|$)")
-_WRITTEN_ITEMS = re.compile(r"/stac/collections/[^/]+/items(/|$)")
-"""Written by publishers, who have no quota."""
+_ITEM_WRITES = re.compile(r"/stac/collections/[^/]+/items(/|$)")
+"""Items are written by publishers, which have no quota."""
 _PAGE_FORMATS = {"json", "geojson", "html"}
 _PAGE_TYPES = {"application/geo+json", "application/json", "text/html"}
-"""Formats and media types of features in pages; all others are whole files."""
+"""Formats and media types of pages of features; all others are whole files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
-    """What kind of request it is; one object for each, as it is part of keys."""
+class RequestKind:
+    """Protocol and class of a request. Equal kinds are one object, because they are compared by identity in keys."""
 
     protocol: str
     class_: RequestClass
     is_product: bool = False
-    """Whether its answer is a whole product."""
+    """Whether the answer is a whole product."""
 
 
-def kind_of(path: str, scope: Scope, service: ServiceInfo) -> Kind:
+def kind_of(path: str, scope: Scope, service: ServiceInfo) -> RequestKind:
     """Return the kind of a request.
 
     Args:
-        path: Of the request or, which is found faster, of its route.
-        scope: Of the request. Its query names the operation of OWS; of several, and of a body, it is the costliest.
-        service: Has the paths of WMS and WMTS.
+        path: Path of the request, or pattern of its route (faster).
+        scope: ASGI scope. The query contains the operation of OWS; several operations, or a body, count as the most
+            expensive one.
+        service: Contains the paths of WMS and WMTS.
     """
     method, query = scope["method"], scope["query_string"]
     protocol = _ows_protocol(path, service)
     if protocol is not None:
-        other = _OTHER_OPERATIONS[protocol]
-        named = {_OF_OPERATION.get(each.lower(), other) for each in _REQUESTS.findall(query)} or {"documents"}
-        return _kind(protocol, named.pop() if method != "POST" and len(named) == 1 else other)
+        default = _DEFAULT_CLASSES[protocol]
+        operations = _REQUESTS.findall(query)
+        classes = {_OPERATION_CLASSES.get(name.lower(), default) for name in operations} or {"documents"}
+        return _kind(protocol, classes.pop() if method != "POST" and len(classes) == 1 else default)
     if _ITEMS.match(path):
         return _kind_of_items(path, scope)
-    if method in {"POST", "PUT", "PATCH", "DELETE"} and _WRITTEN_ITEMS.match(path):
+    if method in {"POST", "PUT", "PATCH", "DELETE"} and _ITEM_WRITES.match(path):
         return _kind("stac", "documents")
     return _kind_of_path(path)
 
 
-def _kind_of_items(path: str, scope: Scope) -> Kind:
-    """The kind of a request for features, whose parameters are read as its handler reads them (`Kvp`)."""
+def _kind_of_items(path: str, scope: Scope) -> RequestKind:
+    """Return the kind of a request for features; parameters are read like in its endpoint (`Kvp`)."""
     parameters = QueryParams(scope["query_string"]).multi_items()
     if any(name.lower() == "value" for name, _value in parameters):
         return _kind("ogcapi", "series")
-    named = [text.strip().lower() for name, text in parameters if name.lower() == "f" and text.strip()]
+    formats = [text.strip().lower() for name, text in parameters if name.lower() == "f" and text.strip()]
     accepted = header_value(scope["headers"], b"accept").decode("latin-1")
-    is_file = named[0] not in _PAGE_FORMATS | _PAGE_TYPES if named else _may_choose_file(accepted)
+    is_file = formats[0] not in _PAGE_FORMATS | _PAGE_TYPES if formats else _may_choose_file(accepted)
     return _kind("ogcapi", "downloads") if is_file else _kind_of_path(path)
 
 
 def _may_choose_file(accepted: str) -> bool:
-    """Return whether a header names a type of files, or a page type that it wants less than any other type."""
-    weights = parse_quality_values(accepted)
-    best = max((weight for name, weight in weights if "*" in name), default=0.0)
+    """Return whether `Accept` contains a type of files, or a page type with less quality than a wildcard."""
+    qualities = parse_quality_values(accepted)
+    best = max((quality for name, quality in qualities if "*" in name), default=0.0)
     return any(
-        weight < best if name in _PAGE_TYPES else "geopackage" in name or "flatgeobuf" in name
-        for name, weight in weights
+        quality < best if name in _PAGE_TYPES else "geopackage" in name or "flatgeobuf" in name
+        for name, quality in qualities
     )
 
 
@@ -136,13 +138,13 @@ def _ows_protocol(path: str, service: ServiceInfo) -> str | None:
 
 
 @lru_cache(maxsize=32)
-def _kind(protocol: str, class_: RequestClass) -> Kind:
-    return Kind(protocol, class_)
+def _kind(protocol: str, class_: RequestClass) -> RequestKind:
+    return RequestKind(protocol, class_)
 
 
 @lru_cache(maxsize=1024)
-def _kind_of_path(path: str) -> Kind:
+def _kind_of_path(path: str) -> RequestKind:
     for pattern, protocol, class_ in _TABLE:
         if pattern.match(path):
-            return Kind(protocol, class_, _PRODUCTS.match(path) is not None)
-    return Kind("site", "documents")
+            return RequestKind(protocol, class_, _PRODUCTS.match(path) is not None)
+    return RequestKind("site", "documents")

@@ -1,4 +1,4 @@
-"""Credentials of requests: where they are written, and whose they are."""
+"""Credentials of requests: their places in a request, and their users."""
 
 import base64
 import binascii
@@ -9,8 +9,8 @@ from time import time
 from starlette.requests import Request
 from starlette.types import Scope
 
-from chronotile.access.keys import PREFIX, HeldKeys, digest_of
-from chronotile.access.tokens import MOST_TOKEN_BYTES, NOT_ACCEPTED, Issuer
+from chronotile.access.keys import PREFIX, KeyCache, digest_of
+from chronotile.access.tokens import MAX_TOKEN_BYTES, NOT_ACCEPTED, Issuer
 from chronotile.archive.index.write import FailedTokens
 from chronotile.core.errors import Unauthenticated, raised_instead
 from chronotile.core.model.access import AccessRules
@@ -19,21 +19,21 @@ from chronotile.http.base_urls import KEY_PATH
 from chronotile.http.client_addresses import client_of
 from chronotile.http.principal import JobLink, Principal
 
-MOST_TOKENS = 4096
-"""Verified tokens that are known by their digest."""
+MAX_TOKENS = 4096
+"""Verified tokens in the cache."""
 KEY_IN_PATH = re.compile(r"(/k/(?P<key>[A-Za-z0-9_-]{1,200}))(?=/|$)(/k/(?P=key)(?=/|$))*")
-"""Twice where a client resolves an address below its base against that base: none of it may be left for the log."""
+"""Some clients resolve addresses in a way that repeats the key; no key may remain in the path for the log."""
 _OPENEO_PREFIX = re.compile(r"oidc/\w{1,20}/|basic//")
-"""What clients of openEO write before tokens (API 1.2, "Authentication"): which provider a token is of."""
+"""The provider, which clients of openEO write before a token (API 1.2, "Authentication")."""
 
 
 def credential_of(scope: Scope) -> str | None:
-    """Return the credential of a request: of its path, which loses it, or of its header; `None` if it has none.
+    """Return the credential in the path, which is removed there, or in the header; `None` if both are missing.
 
     Raises:
-        Unauthenticated: It is none that is known.
+        Unauthenticated: The header has an unknown scheme or an invalid value.
     """
-    in_path = take(scope, KEY_IN_PATH) if "/k/" in scope["path"] else None
+    in_path = move_to_prefix(scope, KEY_IN_PATH) if "/k/" in scope["path"] else None
     if in_path is not None:
         return in_path["key"]
     header = header_value(scope["headers"], b"authorization")
@@ -41,11 +41,11 @@ def credential_of(scope: Scope) -> str | None:
         return None
     scheme, _, rest = header.decode("latin-1").partition(" ")
     rest = rest.strip()
-    if not rest or len(rest) > MOST_TOKEN_BYTES:
+    if not rest or len(rest) > MAX_TOKEN_BYTES:
         raise Unauthenticated(NOT_ACCEPTED)
     if scheme.lower() == "bearer":
-        found = _OPENEO_PREFIX.match(rest)
-        return rest[found.end() :] if found else rest
+        match = _OPENEO_PREFIX.match(rest)
+        return rest[match.end() :] if match else rest
     if scheme.lower() == "basic":
         with raised_instead((binascii.Error, ValueError), Unauthenticated(NOT_ACCEPTED)):
             return base64.b64decode(rest, validate=True).decode().partition(":")[2]
@@ -53,73 +53,79 @@ def credential_of(scope: Scope) -> str | None:
 
 
 def path_of(scope: Scope) -> str:
-    """Return the path of the server's own: some servers write the prefix under which it is served before it."""
+    """Return the path without the prefix of this server, which some ASGI servers put before it."""
     root: str = scope.get("root_path", "")
     path: str = scope["path"]
     return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
 
 
-def take(scope: Scope, pattern: re.Pattern[str]) -> re.Match[str] | None:
-    """Move the beginning of the path, where it matches, to the prefix that links of answers have."""
+def move_to_prefix(scope: Scope, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    """Move the beginning of the path to the prefix that links repeat; `None` if it does not match the pattern."""
     root, path = scope.get("root_path", ""), path_of(scope)
-    found = pattern.match(path)
-    if found is None:
+    match = pattern.match(path)
+    if match is None:
         return None
-    rest = path[found.end() :] or "/"
-    scope.pop("raw_path", None)  # as it was sent, with the key
-    scope.update({"path": rest, "root_path": root + found[0], KEY_PATH: scope.get(KEY_PATH, "") + found[0]})
-    return found
+    rest = path[match.end() :] or "/"
+    scope.pop("raw_path", None)  # contains the key
+    scope.update({"path": rest, "root_path": root + match[0], KEY_PATH: scope.get(KEY_PATH, "") + match[0]})
+    return match
 
 
 class Credentials:
-    """The users of credentials. Tokens are verified once, and known by their digest until they expire."""
+    """The users of credentials. Tokens are verified once, and cached by their digest until they expire."""
 
-    def __init__(self, keys: HeldKeys) -> None:
+    def __init__(self, keys: KeyCache) -> None:
         self._keys = keys
         self._issuer: Issuer | None = None
-        self._of_tokens = OrderedDict[bytes, Principal]()
+        self._token_users = OrderedDict[bytes, Principal]()
         self._failed = FailedTokens()
 
-    async def share(self, secret: str) -> JobLink:
-        """Return what a link to a job shows; the keys are read again, of which one may be that of the job's owner.
+    async def job_link(self, secret: str) -> JobLink:
+        """Return a link to a job, after reading the keys again: one of them may be that of the job's owner.
 
         Raises:
-            SourceUnavailable: They cannot be.
+            SourceUnavailable: The keys cannot be read.
         """
         digest = digest_of(secret)
         await self._keys.find(digest)
         return JobLink(digest=digest, is_valid=self._keys.is_valid)
 
     async def identify(self, credential: str, rules: AccessRules, scope: Scope) -> Principal:
-        """Return the user of a credential; errors are those of `Gate`."""
+        """Return the user of a credential.
+
+        Raises:
+            Unauthenticated: The credential is not accepted.
+            TooManyTries: Too many wrong credentials came from the address.
+            SourceUnavailable: The credential cannot be verified now.
+        """
         digest = digest_of(credential)
         try:
             if not credential.startswith(PREFIX):
-                return await self._of_token(credential, digest, rules)
-            found = await self._keys.find(digest)
-            if found is None:
+                return await self._identify_token(credential, digest, rules)
+            principal = await self._keys.find(digest)
+            if principal is None:
                 raise Unauthenticated(NOT_ACCEPTED)
         except Unauthenticated:
             client = client_of(Request(scope)) or ""
             self._failed.require_few(client)
             self._failed.add(client)
             raise
-        return found
+        return principal
 
-    async def _of_token(self, token: str, digest: bytes, rules: AccessRules) -> Principal:
+    async def _identify_token(self, token: str, digest: bytes, rules: AccessRules) -> Principal:
         if self._issuer is None or self._issuer.settings != rules.issuer:
-            self._of_tokens.clear()
+            self._token_users.clear()
             self._issuer = None if rules.issuer is None else Issuer(rules.issuer)
-        found = self._of_tokens.get(digest)
-        if found is not None and found.until > time():
-            return found
+        principal = self._token_users.get(digest)
+        if principal is not None and principal.until > time():
+            return principal
         issuer = self._issuer
         if issuer is None:
             raise Unauthenticated(NOT_ACCEPTED)
         await issuer.refresh(token)
-        found = issuer.verify(token)
-        if issuer is self._issuer:  # the rules are still those
-            self._of_tokens[digest] = found
-            if len(self._of_tokens) > MOST_TOKENS:
-                self._of_tokens.popitem(last=False)
-        return found
+        principal = issuer.verify(token)
+        if issuer is self._issuer:  # the rules did not change meanwhile
+            self._token_users[digest] = principal
+            if len(self._token_users) > MAX_TOKENS:
+                self._token_users.popitem(last=False)
+        return principal

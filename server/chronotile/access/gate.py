@@ -1,6 +1,6 @@
-"""The gate before the cache of answers: credentials become the part of the services that there is for the user.
+"""The gate before the replay of answers: it turns the credential of a request into grants.
 
-No protocol knows of it: what `services_of` returns for a request is all that there is.
+Protocols do not check rights: `services_of` returns only the part of the catalogue that the client may use.
 """
 
 import re
@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.access.accounts import Accounts
 from chronotile.access.cookies import session_cookie, session_digest
-from chronotile.access.credentials import KEY_IN_PATH, Credentials, credential_of, path_of, take
-from chronotile.access.keys import HeldKeys
+from chronotile.access.credentials import KEY_IN_PATH, Credentials, credential_of, move_to_prefix, path_of
+from chronotile.access.keys import KeyCache
 from chronotile.access.quotas import LEASE
-from chronotile.access.sessions import HeldSessions
+from chronotile.access.sessions import SessionCache
 from chronotile.archive.index.write import TRIES_S
 from chronotile.core.errors import (
     ChronotileError,
@@ -41,12 +41,12 @@ from chronotile.pipeline.granted import EVERYBODY, restrict
 from chronotile.pipeline.services import Services
 
 CHALLENGES = ('Bearer realm="chronotile"', 'Basic realm="chronotile", charset="UTF-8"')
-MOST_NARROWED = 64
-"""Narrowed services that are kept: one for each group of users with the same rights."""
+MAX_RESTRICTED = 64
+"""Cached restricted services: one per group of users with the same rights."""
 _LOGIN = re.compile(r"/login(?=/(wmt?s|wcs|wps)(/|$))")
 _PROCESS_PREFIXES = ("/ogcapi/processes", "/ogcapi/jobs", "/wps")
 _SHARED = re.compile(r"/ogcapi/jobs/[0-9a-f]{32}(/results(/[^/]+)?)?")
-"""Paths of one job that those may read who have a link to it."""
+"""Paths of a job that clients with a link to it may read."""
 _DOWNLOAD_PREFIXES = ("/wcs", "/zarr/", "/products/")
 _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
@@ -56,22 +56,22 @@ _OPERATOR_PATHS = (_METRICS_PATH, f"{_METRICS_PATH}/", "/usage", "/usage/")
 _COG_PATHS = re.compile(r"/cog(/|$)")
 
 
-class Gate:
-    """Narrows the services of each request to those that its credential grants, where there are rules.
+class AccessGate:
+    """Middleware that restricts the services of each request to the rights of its credential.
 
     Args:
-        app: The application that answers.
+        app: The application.
         keys: The valid keys.
-        sessions: Of users who signed in.
-        accounts: Count requests, and charge quotas.
+        sessions: Sessions of signed-in users.
+        accounts: Counts requests and charges quotas.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: HeldKeys, sessions: HeldSessions, accounts: Accounts) -> None:
+    def __init__(self, app: ASGIApp, *, keys: KeyCache, sessions: SessionCache, accounts: Accounts) -> None:
         self._app = app
         self._accounts = accounts
         self._credentials = Credentials(keys)
         self._sessions = sessions
-        self._narrowed = _NarrowedServices()
+        self._restricted = _RestrictedServices()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one HTTP request."""
@@ -83,22 +83,22 @@ class Gate:
             is_private = await self._admit(scope, state, rules)
         except ChronotileError as error:
             app = Guard(_refusal(error, scope))
-        fields = self._accounts.rate_limit(scope[LEASE]) if LEASE in scope else ()
-        await app(scope, receive, _with_privacy(send, scope, varies, fields, is_private=is_private))
+        quota_headers = self._accounts.rate_limit(scope[LEASE]) if LEASE in scope else ()
+        await app(scope, receive, _add_privacy_headers(send, scope, varies, quota_headers, is_private=is_private))
 
     async def _admit(self, scope: Scope, state: ServerState, rules: AccessRules) -> bool:
-        """Give the request its principal and grants; return whether these are more than those of everyone.
+        """Set the principal and grants of a request; return whether it has more rights than anonymous clients.
 
         Raises:
-            Unauthenticated: Its credential is not accepted, or it has none where one is needed.
-            TooManyTries: Its address has shown too many wrong ones.
-            SourceUnavailable: What verifies credentials is away.
-            UnknownPath: It is for operators.
-            QuotaExceeded: The user has used up a quota.
+            Unauthenticated: The credential is not accepted, or a required credential is missing.
+            TooManyTries: Too many wrong credentials came from the address.
+            SourceUnavailable: The credential cannot be verified now.
+            UnknownPath: The path is reserved for operators.
+            QuotaExceeded: A quota of the user is used up.
         """
         principal = None
-        if scope["method"] == "OPTIONS":  # browsers send preflights without a header, and whatever the key
-            take(scope, KEY_IN_PATH)
+        if scope["method"] == "OPTIONS":  # preflight requests have no header, and any key in the path
+            move_to_prefix(scope, KEY_IN_PATH)
         else:
             principal = await self._principal(scope, state, rules)
         path = path_of(scope)
@@ -107,16 +107,16 @@ class Gate:
         if principal is not None:
             scope[PRINCIPAL] = principal
             CLIENT.set(f"user:{principal.name}")
-        grants = scope[GRANTS] = _GrantSet(self._narrowed, principal, _right_for(path))
+        grants = scope[GRANTS] = _GrantSet(self._restricted, principal, _right_for(path))
         subjects = grants.subjects
         needed = rules.operate if path in _OPERATOR_PATHS else rules.cog if _COG_PATHS.match(path) else None
         if needed is not None and needed.isdisjoint(subjects):
             raise _operator_refusal(path, principal)
         if rules.quotas:
             await self._accounts.charge(scope, path, rules, state.services.catalogue.service)
-        if self._accounts.are_kept:
+        if self._accounts.are_written:
             scope[COUNTER] = self._accounts
-        if KEY_PATH in scope:  # a cache would keep the address, and so the key
+        if KEY_PATH in scope:  # caches must not store an address with a key
             return True
         if subjects is not EVERYBODY:
             scope[SERVICES] = grants.restrict(state.services)
@@ -124,20 +124,20 @@ class Gate:
 
     async def _principal(self, scope: Scope, state: ServerState, rules: AccessRules) -> Principal | None:
         credential = credential_of(scope)
-        needs_one = "/login/" in scope["path"] and take(scope, _LOGIN) is not None
+        needs_one = "/login/" in scope["path"] and move_to_prefix(scope, _LOGIN) is not None
         if credential is None and needs_one:
             raise Unauthenticated("this address needs a credential: an API key as the password, or a token")
         if credential is None and rules.client is not None:
-            return await self._of_cookie(scope, rules.client)
+            return await self._find_session_user(scope, rules.client)
         if credential is None or (state.items is not None and state.items.is_token(credential)):
-            return None  # what writes items verifies the operator's token; to read it grants nothing
+            return None  # the operator's token allows only writing, which checks it again
         if KEY_PATH in scope and credential.startswith(SHARE_PREFIX):
-            scope[JOB_LINK] = await self._credentials.share(credential)
+            scope[JOB_LINK] = await self._credentials.job_link(credential)
             return None
         return await self._credentials.identify(credential, rules, scope)
 
-    async def _of_cookie(self, scope: Scope, client: IssuerSettings) -> Principal | None:
-        """The user who signed in; a cookie that is wrong or has expired is none."""
+    async def _find_session_user(self, scope: Scope, client: IssuerSettings) -> Principal | None:
+        """Return the signed-in user; `None` if the cookie is missing, wrong or expired."""
         cookie = session_cookie(scope)
         session = None if cookie is None else await self._sessions.find(session_digest(cookie, client))
         if session is not None and session.left_s <= 0:
@@ -147,7 +147,7 @@ class Gate:
 
 
 def _operator_refusal(path: str, principal: Principal | None) -> Unauthenticated | UnknownPath:
-    """Return the error of a path for operators; monitoring without a key has to learn that it needs one."""
+    """Return the error of a path for operators. Monitoring without a key must learn that it needs one."""
     if principal is None and path.startswith(_METRICS_PATH):
         return Unauthenticated(f"{_METRICS_PATH} requires the credential of an operator")
     return UnknownPath(f"there is nothing at {path[:200]!r}")
@@ -160,57 +160,56 @@ def _right_for(path: str) -> Right:
 
 
 def _subjects_of(principal: Principal | None, right: Right) -> frozenset[str]:
-    # A key may have few rights.
     has_right = principal is not None and (principal.rights is None or right in principal.rights)
     return principal.subjects if principal is not None and has_right else EVERYBODY
 
 
 @dataclass(slots=True)
 class _GrantSet:
-    """What a client may do, of whatever services a request comes to have."""
+    """The grants of a client (`http.principal.Grants`)."""
 
-    narrowed: "_NarrowedServices"
+    restricted: "_RestrictedServices"
     principal: Principal | None
     right: Right
-    """Which the path needs."""
+    """Right that the path needs."""
     is_private: bool = False
-    """Whether a part of the answer was not for everyone."""
+    """Whether a part of the answer was not available to anonymous clients."""
 
     @property
     def subjects(self) -> frozenset[str]:
         return _subjects_of(self.principal, self.right)
 
     def restrict(self, services: Services, right: Right | None = None) -> Services:
-        right, of, origin = right or self.right, self.narrowed.of, services.origin
+        right, find, origin = right or self.right, self.restricted.find_or_restrict, services.origin
         subjects = _subjects_of(self.principal, right)
-        found = of(origin, subjects, right)
-        if subjects is not EVERYBODY and found.grant != of(origin, EVERYBODY, right).grant:
+        restricted = find(origin, subjects, right)
+        if subjects is not EVERYBODY and restricted.grant != find(origin, EVERYBODY, right).grant:
             self.is_private = True
-        return found
+        return restricted
 
 
-class _NarrowedServices:
-    """The services of now, narrowed: one object for all who are the same to the rules."""
+class _RestrictedServices:
+    """Cache of the current services, restricted: one object for all clients with the same rights."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._origin: Services | None = None
-        self._kept = OrderedDict[tuple[frozenset[str], Right], Services]()
+        self._cache = OrderedDict[tuple[frozenset[str], Right], Services]()
 
-    def of(self, origin: Services, subjects: frozenset[str], right: Right) -> Services:
+    def find_or_restrict(self, origin: Services, subjects: frozenset[str], right: Right) -> Services:
         key = subjects & origin.catalogue.named_subjects, right
         with self._lock:
             if origin is not self._origin:
                 self._origin = origin
-                self._kept.clear()
-            found = self._kept.get(key)
-            if found is None:
-                found = self._kept[key] = restrict(origin, subjects, right)
-                if len(self._kept) > MOST_NARROWED:
-                    self._kept.popitem(last=False)
+                self._cache.clear()
+            restricted = self._cache.get(key)
+            if restricted is None:
+                restricted = self._cache[key] = restrict(origin, subjects, right)
+                if len(self._cache) > MAX_RESTRICTED:
+                    self._cache.popitem(last=False)
             else:
-                self._kept.move_to_end(key)
-            return found
+                self._cache.move_to_end(key)
+            return restricted
 
 
 def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
@@ -219,37 +218,39 @@ def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
         return add_error_caching(response)
     response.headers["Cache-Control"] = "no-store"
     if isinstance(error, Unauthenticated):
-        for each in CHALLENGES:
-            response.headers.append("WWW-Authenticate", each)
+        for challenge in CHALLENGES:
+            response.headers.append("WWW-Authenticate", challenge)
     if isinstance(error, SourceUnavailable):
         response.headers["Retry-After"] = f"{TRIES_S:.0f}"
     return add_retry_after(response, error)
 
 
 def _is_private(scope: Scope) -> bool:
-    # Whether the handler has used a right that not everyone has.
+    # Whether the endpoint used a right that anonymous clients do not have.
     grants = scope.get(GRANTS)
     return grants is not None and grants.is_private
 
 
-def _with_privacy(send: Send, scope: Scope, varies: bytes, fields: Collection[RawHeader], *, is_private: bool) -> Send:
-    """Return what sends answers with more fields, that shared caches keep apart, and private ones not at all.
+def _add_privacy_headers(
+    send: Send, scope: Scope, varies: bytes, quota_headers: Collection[RawHeader], *, is_private: bool
+) -> Send:
+    """Return a send function that adds headers: shared caches separate answers by credential and store no private ones.
 
-    Requests to other sites do not name an address with a key; what a link to a job shows stays in no cache.
+    Browsers do not send an address with a key to other sites (`Referrer-Policy`). Answers to job links are not cached.
     """
 
     async def send_private(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = message["headers"]
             vary = b", ".join(filter(None, (join_values(headers, b"vary"), varies)))
-            added = [(b"vary", vary), *fields]
+            additions = [(b"vary", vary), *quota_headers]
             if KEY_PATH in scope:
-                added.append((b"referrer-policy", b"no-referrer"))
+                additions.append((b"referrer-policy", b"no-referrer"))
             if JOB_LINK in scope:
-                added.append((b"cache-control", b"private, no-store"))
+                additions.append((b"cache-control", b"private, no-store"))
             elif (is_private or _is_private(scope)) and b"no-store" not in header_value(headers, b"cache-control"):
-                added.append((b"cache-control", b"private, no-cache"))
-            replace_headers(message, added)
+                additions.append((b"cache-control", b"private, no-cache"))
+            replace_headers(message, additions)
         await send(message)
 
     return send_private

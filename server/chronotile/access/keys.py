@@ -1,4 +1,4 @@
-"""Keys of programs: 256 random bits, shown once and stored as a digest, beside the jobs of an archive."""
+"""API keys: 256 random bits, shown once and stored as a digest in the database of jobs."""
 
 import logging
 import secrets
@@ -14,14 +14,14 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import Column, Float, LargeBinary, String, Text, select
 
-from chronotile.access.tables import AWAY, DAY_S, OpenedLater
+from chronotile.access.tables import DAY_S, UNAVAILABLE, OpenedLater
 from chronotile.core.database import ArchiveTables, Usage
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownItem
 from chronotile.core.model.access import AccessRules
 from chronotile.http.principal import Principal
 
 PREFIX = "ctk_"
-"""Prefix by which a key differs from a token."""
+"""Distinguishes a key from a token."""
 KEYS = Usage(
     name="the table of keys",
     folder="the jobs folder",
@@ -42,25 +42,25 @@ TABLE = sa.Table(
     Column("expires", Float(53), nullable=False),
     Column("revoked", Float(53)),
 )
-KEPT_S = 10.0
-"""After which keys are read again: so long a revoked one may still be used."""
+CACHE_S = 10.0
+"""Keys are read again after this time; a revoked key may be used until then."""
 NEW_S = 1.0
-"""After which they are read again for a key that is not known: so long a new one may be refused."""
+"""Keys are read again for an unknown key after this time; a new key may be refused until then."""
 STALE_S = 300.0
-"""So long known keys are accepted while their database is away."""
+"""Cached keys are accepted for this time while the database is unavailable."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """A key as it is listed."""
+    """A key in the list of keys, without its secret."""
 
     name: str
     groups: tuple[str, ...]
     rights: tuple[str, ...] | None
     created: float
-    """Seconds since 1970, as the other times."""
+    """Seconds since 1970, like `expires` and `revoked`."""
     expires: float
     revoked: float | None
 
@@ -73,10 +73,10 @@ class Keys(ArchiveTables):
     def create(
         self, name: str, *, groups: Collection[str] = (), rights: Collection[str] | None = None, days: float
     ) -> str:
-        """Return a new key, which is not stored itself.
+        """Return the text of a new key; only its digest is stored.
 
         Raises:
-            InvalidParameter: There is a key of that name, which may be revoked.
+            InvalidParameter: A key with this name exists, valid or revoked.
         """
         key = PREFIX + secrets.token_urlsafe(32)
         with self._writing() as connection:
@@ -88,40 +88,40 @@ class Keys(ArchiveTables):
             connection.execute(sa.insert(TABLE).values(**values, created=now, expires=now + days * DAY_S))
         return key
 
-    def listed(self) -> tuple[StoredKey, ...]:
+    def list_keys(self) -> tuple[StoredKey, ...]:
         """Return all keys, by name."""
         with self._reading() as connection:
             rows = connection.execute(select(TABLE).where(TABLE.c.archive == self._archive).order_by(TABLE.c.name))
-            return tuple(map(_stored, rows))
+            return tuple(map(_parse_row, rows))
 
     def revoke(self, name: str) -> None:
-        """End a key; it stays in the list.
+        """Revoke a key; it stays in the list.
 
         Raises:
-            UnknownItem: There is no key of that name.
+            UnknownItem: No key has this name.
         """
         with self._writing() as connection:
-            ended = sa.update(TABLE).where(*self._is(name)).values(revoked=self._clock(connection))
-            if connection.execute(ended).rowcount == 0:
+            revocation = sa.update(TABLE).where(*self._is(name)).values(revoked=self._clock(connection))
+            if connection.execute(revocation).rowcount == 0:
                 raise UnknownItem(f"there is no key {name!r}", locator="name")
 
     def principals(self) -> Mapping[bytes, Principal]:
-        """Return the users of all keys that are valid now, by the digest of the key."""
+        """Return the users of all valid keys, by the digest of the key."""
         with self._reading() as connection:
             now = self._clock(connection)
             is_valid = TABLE.c.archive == self._archive, TABLE.c.revoked.is_(None), TABLE.c.expires > now
             rows = connection.execute(select(TABLE).where(*is_valid)).all()
-        return {row.digest: _principal(_stored(row)) for row in rows}
+        return {row.digest: _principal(_parse_row(row)) for row in rows}
 
     def _is(self, name: str) -> tuple[sa.ColumnElement[bool], ...]:
         return TABLE.c.archive == self._archive, TABLE.c.name == name
 
 
-class HeldKeys:
-    """All valid keys, read again at intervals: wrong ones, however many, cost no look into the database.
+class KeyCache:
+    """Cache of all valid keys, read again at intervals, so that wrong keys cause no queries.
 
     Args:
-        open_keys: Opens the table, in a thread; `None`: there are no keys.
+        open_keys: Opens the table, in a thread; `None` if the server has no keys.
     """
 
     def __init__(self, open_keys: Callable[[], Keys] | None) -> None:
@@ -132,39 +132,39 @@ class HeldKeys:
         self._reading = anyio.Lock()
 
     async def find(self, digest: bytes) -> Principal | None:
-        """Return the user of the key that has a digest; `None` where no valid key has it.
+        """Return the user of the key with a digest; `None` without a valid key.
 
         Raises:
-            SourceUnavailable: The database is away, and the key is not held.
+            SourceUnavailable: The database is unavailable, and the key is not in the cache.
         """
         if self._is_old(digest):
             async with self._reading:
                 if self._is_old(digest):  # no other request has read them meanwhile
                     await anyio.to_thread.run_sync(self._read)
-        found = self._users.get(digest)
-        if found is None and self._fault is not None:
+        user = self._users.get(digest)
+        if user is None and self._fault is not None:
             raise self._fault
-        return None if found is None or found.until <= time() else found
+        return None if user is None or user.until <= time() else user
 
     def is_valid(self, user: str | None) -> bool:
-        """Return whether a user may still exist: of a key, whether it was valid when keys were read last."""
+        """Return whether a user may still exist; the user of a key must have been valid at the last read."""
         is_key = user is not None and user.startswith("key:")
-        return not is_key or any(each.name == user and each.until > time() for each in self._users.values())
+        return not is_key or any(key.name == user and key.until > time() for key in self._users.values())
 
     def close(self) -> None:
         """Close the connections to the database."""
         self._table.close()
 
     def _is_old(self, digest: bytes) -> bool:
-        kept_s = KEPT_S if digest in self._users else NEW_S
-        return self._table.open_tables is not None and monotonic() - self._tried_s > kept_s
+        max_age_s = CACHE_S if digest in self._users else NEW_S
+        return self._table.open_tables is not None and monotonic() - self._tried_s > max_age_s
 
     def _read(self) -> None:
         try:
             self._users = self._table.get().principals()
             self._fault, self._read_s = None, monotonic()
-        except AWAY as error:
-            self._table.say("the table of keys cannot be read", error)
+        except UNAVAILABLE as error:
+            self._table.warn("the table of keys cannot be read", error)
             self._fault = SourceUnavailable("the table of keys cannot be read now; try again later")
             if monotonic() - self._read_s > STALE_S:
                 self._users = {}
@@ -173,7 +173,7 @@ class HeldKeys:
 
 
 def digest_of(key: str) -> bytes:
-    """Return that by which a key is stored: of 256 random bits no slow hash is needed."""
+    """Return the stored digest of a key; 256 random bits need no slow hash."""
     return sha256(key.encode()).digest()
 
 
@@ -189,7 +189,7 @@ def _principal(key: StoredKey) -> Principal:
     )
 
 
-def _stored(row: sa.Row[Any]) -> StoredKey:
+def _parse_row(row: sa.Row[Any]) -> StoredKey:
     groups, rights = orjson.loads(row.groups), orjson.loads(row.rights)
     return StoredKey(
         name=row.name,

@@ -1,6 +1,7 @@
-"""Sessions of users who signed in: the browser holds a random cookie, the database what it stands for.
+"""Sessions of signed-in users: the browser has a random cookie, the database the user and the tokens.
 
-The database alone opens nothing: it has a digest of the cookie, and tokens encrypted with a key that the cookie gives.
+The database alone gives no access: it contains a digest of the cookie, and tokens encrypted with a key that is derived
+from the cookie.
 """
 
 import hmac
@@ -16,8 +17,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import Column, Float, LargeBinary, String, Text, delete, or_, select, update
 
-from chronotile.access.keys import KEPT_S, KEYS, NEW_S, STALE_S
-from chronotile.access.tables import AWAY, OpenedLater
+from chronotile.access.keys import CACHE_S, KEYS, NEW_S, STALE_S
+from chronotile.access.tables import UNAVAILABLE, OpenedLater
 from chronotile.core.database import ArchiveTables
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.turns import FairThreads
@@ -34,27 +35,27 @@ TABLE = sa.Table(
     Column("organisation", Text, nullable=False),
     Column("subjects", Text, nullable=False),  # JSON
     Column("until", Float(53), nullable=False),  # of the access token
-    Column("ends", Float(53), nullable=False),  # of the session, which may be renewed until then
+    Column("ends", Float(53), nullable=False),  # of the session; it may be renewed until then
     Column("created", Float(53), nullable=False),
     Column("renewed", Float(53), nullable=False),
-    Column("claimed", Float(53)),  # by who renews it
+    Column("claimed", Float(53)),  # start of a renewal
     Column("tokens", Text, nullable=False),  # encrypted
 )
 sa.Index("chronotile_sessions_users", TABLE.c.archive, TABLE.c.user)
-MAY = frozenset({"see", "download", "process"})
-"""What a cookie is good for: browsers send it by themselves, so it writes no items."""
+COOKIE_RIGHTS = frozenset({"see", "download", "process"})
+"""Rights of a cookie: no writing, because browsers send cookies automatically."""
 RENEWABLE_S = 7 * 86_400.0
-"""So long after it was last renewed a session may be renewed."""
-MOST_OF_USER = 50
-"""Sessions of one user; the oldest end."""
-MOST_HELD = 4096
+"""A session may be renewed for this time after its last renewal."""
+MAX_USER_SESSIONS = 50
+"""Sessions per user; the oldest are removed."""
+MAX_CACHED = 4096
 THREADS = 4
 CLAIM_S = 30.0
-"""After which who renews a session counts as dead: longer than the provider may take."""
+"""A renewal that takes longer counts as failed; the provider must answer in less time."""
 FRESH = 0.75
-"""A session with more than this part of its time left is not renewed: another page has done so."""
+"""A session is not renewed while this fraction of its time is left: another page has just renewed it."""
 REFRESH, IDENTITY = "refresh_token", "id_token"
-"""Tokens that are stored."""
+"""Names of stored tokens."""
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -62,11 +63,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What a cookie stands for."""
+    """A session without its secrets."""
 
     principal: Principal
     title: str
-    """The user's name, to show."""
+    """Name of the user for pages."""
     renewed: float
     """Seconds since 1970."""
     is_renewable: bool
@@ -75,12 +76,12 @@ class Session:
 
     @property
     def left_s(self) -> float:
-        """For how long it still grants anything."""
+        """Seconds until the session expires."""
         return self.principal.until - time()
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it need not be renewed yet."""
+        """Whether the session was renewed recently."""
         return self.left_s > FRESH * (self.principal.until - self.renewed)
 
 
@@ -89,19 +90,19 @@ class Sessions(ArchiveTables):
 
     usage, metadata, making = KEYS, METADATA, 7_105_206
 
-    def begin(self, id_: str, digest: bytes, principal: Principal, *, title: str, tokens: Mapping[str, str]) -> None:
-        """Store a new session; those that have ended, and the oldest of a user who has too many, are removed."""
+    def create(self, id_: str, digest: bytes, principal: Principal, *, title: str, tokens: Mapping[str, str]) -> None:
+        """Store a new session, and remove ended ones and the oldest above `MAX_USER_SESSIONS`."""
         of_archive, of_user = TABLE.c.archive == self._archive, TABLE.c.user == principal.name
         with self._writing() as connection:
             now = self._clock(connection)
             oldest = select(TABLE.c.digest).where(of_archive, of_user).order_by(TABLE.c.renewed.desc())
-            ended = or_(TABLE.c.ends < now, TABLE.c.digest.in_(oldest.offset(MOST_OF_USER - 1)))
+            ended = or_(TABLE.c.ends < now, TABLE.c.digest.in_(oldest.offset(MAX_USER_SESSIONS - 1)))
             connection.execute(delete(TABLE).where(of_archive, ended))
             values = {"archive": self._archive, "digest": digest, "title": title, "created": now}
             connection.execute(sa.insert(TABLE).values(**values, **_values(id_, principal, tokens, now)))
 
     def find(self, digest: bytes) -> Session | None:
-        """Return the session that has a digest, which may have expired; `None` if there is none."""
+        """Return the session with a digest, which may have expired; `None` if it does not exist."""
         with self._reading() as connection:
             now = self._clock(connection)
             row = connection.execute(select(TABLE).where(*self._is(digest), TABLE.c.ends > now)).one_or_none()
@@ -110,7 +111,7 @@ class Sessions(ArchiveTables):
         subjects = frozenset(orjson.loads(row.subjects))
         return Session(
             principal=Principal(
-                subjects=subjects, name=row.user, until=row.until, rights=MAY, organisation=row.organisation
+                subjects=subjects, name=row.user, until=row.until, rights=COOKIE_RIGHTS, organisation=row.organisation
             ),
             title=row.title,
             renewed=row.renewed,
@@ -119,21 +120,21 @@ class Sessions(ArchiveTables):
         )
 
     def claim(self, digest: bytes, renewed: float) -> bool:
-        """Return whether the caller may renew a session, which was last renewed then; all others may not."""
+        """Claim the renewal of a session last renewed at `renewed`; return false if another caller has done so."""
         with self._writing() as connection:
             now = self._clock(connection)
             is_free = or_(TABLE.c.claimed.is_(None), TABLE.c.claimed < now - CLAIM_S)
-            claimed = update(TABLE).where(*self._is(digest), TABLE.c.renewed == renewed, is_free).values(claimed=now)
-            return connection.execute(claimed).rowcount == 1
+            claim = update(TABLE).where(*self._is(digest), TABLE.c.renewed == renewed, is_free).values(claimed=now)
+            return connection.execute(claim).rowcount == 1
 
     def renew(self, id_: str, digest: bytes, principal: Principal, tokens: Mapping[str, str]) -> None:
-        """Store what a session has become."""
+        """Store the user and tokens of a renewed session."""
         with self._writing() as connection:
             values = _values(id_, principal, tokens, self._clock(connection))
             connection.execute(update(TABLE).where(*self._is(digest)).values(**values))
 
     def release(self, digest: bytes) -> None:
-        """Let others renew a session."""
+        """Release the claim of a renewal."""
         with self._writing() as connection:
             connection.execute(update(TABLE).where(*self._is(digest)).values(claimed=None))
 
@@ -146,50 +147,50 @@ class Sessions(ArchiveTables):
         return TABLE.c.archive == self._archive, TABLE.c.digest == digest
 
 
-class HeldSessions:
-    """Sessions that were looked up lately, so that a private picture costs no look into the database.
+class SessionCache:
+    """Cache of sessions, so that private pictures need no queries.
 
     Args:
-        open_sessions: Opens the table, in a thread; `None`: there are no sessions.
+        open_sessions: Opens the table, in a thread; `None` if the server has no sessions.
     """
 
     def __init__(self, open_sessions: Callable[[], Sessions] | None) -> None:
         self._table = OpenedLater(open_sessions, log)
         self._threads = FairThreads(THREADS)
-        self._held = OrderedDict[bytes, tuple[float, Session | None]]()
+        self._cache = OrderedDict[bytes, tuple[float, Session | None]]()
         self._fault_s = -NEW_S
 
     async def find(self, digest: bytes) -> Session | None:
-        """Return the session that has a digest, as it was some seconds ago; `None` if there is none.
+        """Return the session with a digest, at most `CACHE_S` old; `None` if it does not exist.
 
         Raises:
-            SourceUnavailable: The database is away, and the session is not held.
+            SourceUnavailable: The database is unavailable, and the session is not in the cache.
         """
-        read_s, found = self._held.get(digest, (-STALE_S, None))
+        read_s, session = self._cache.get(digest, (-STALE_S, None))
         age_s = monotonic() - read_s
-        if age_s <= (NEW_S if found is not None and found.left_s <= 0 else KEPT_S):
-            self._held.move_to_end(digest)
-            return found
+        if age_s <= (NEW_S if session is not None and session.left_s <= 0 else CACHE_S):
+            self._cache.move_to_end(digest)
+            return session
         try:
-            found = await self.use(lambda table: table.find(digest))
+            session = await self.use(lambda table: table.find(digest))
         except SourceUnavailable:
-            if found is None or age_s > STALE_S:
+            if session is None or age_s > STALE_S:
                 raise
-            return found
-        self._held[digest] = monotonic(), found
-        if len(self._held) > MOST_HELD:
-            self._held.popitem(last=False)
-        return found
+            return session
+        self._cache[digest] = monotonic(), session
+        if len(self._cache) > MAX_CACHED:
+            self._cache.popitem(last=False)
+        return session
 
     def forget(self, digest: bytes) -> None:
-        """Have a session looked up again."""
-        self._held.pop(digest, None)
+        """Remove a session from the cache."""
+        self._cache.pop(digest, None)
 
     async def use(self, work: Callable[[Sessions], Result]) -> Result:
-        """Return what work gives that takes the table, in a thread.
+        """Return the result of a function that takes the table, called in a thread.
 
         Raises:
-            SourceUnavailable: The database is away, or was so a moment ago.
+            SourceUnavailable: The database is unavailable, or was less than `NEW_S` ago.
         """
         return await self._threads.run(partial(self._use, work))
 
@@ -198,30 +199,30 @@ class HeldSessions:
         self._table.close()
 
     def _use(self, work: Callable[[Sessions], Result]) -> Result:
-        away = SourceUnavailable("sessions of users cannot be read or written now; try again later")
+        unavailable = SourceUnavailable("sessions of users cannot be read or written now; try again later")
         if monotonic() - self._fault_s < NEW_S:
-            raise away
+            raise unavailable
         try:
             return work(self._table.get())
-        except AWAY as error:
-            self._table.say("the table of sessions cannot be used", error)
+        except UNAVAILABLE as error:
+            self._table.warn("the table of sessions cannot be used", error)
             self._fault_s = monotonic()
-            raise away from error
+            raise unavailable from error
 
 
 open_sessions = Sessions.open
 
 
 def stored_tokens(session: Session, id_: str) -> dict[str, str]:
-    """Return the tokens of a session, which its cookie decrypts."""
-    from joserfc import jwe  # noqa: PLC0415 -- of the extra access
+    """Return the tokens of a session, decrypted with its cookie `id_`."""
+    from joserfc import jwe  # noqa: PLC0415 -- in the extra access
 
     tokens: dict[str, str] = orjson.loads(jwe.decrypt_compact(session.tokens, _key(id_)).plaintext or b"{}")
     return tokens
 
 
 def _values(id_: str, principal: Principal, tokens: Mapping[str, str], now: float) -> dict[str, object]:
-    from joserfc import jwe  # noqa: PLC0415 -- of the extra access
+    from joserfc import jwe  # noqa: PLC0415 -- in the extra access
 
     return {
         "user": principal.name,
@@ -236,6 +237,6 @@ def _values(id_: str, principal: Principal, tokens: Mapping[str, str], now: floa
 
 
 def _key(id_: str) -> Any:  # noqa: ANN401 -- joserfc's
-    from joserfc.jwk import OctKey  # noqa: PLC0415 -- of the extra access
+    from joserfc.jwk import OctKey  # noqa: PLC0415 -- in the extra access
 
     return OctKey.import_key(hmac.digest(id_.encode(), b"chronotile: tokens of a session", "sha256"))

@@ -1,4 +1,4 @@
-"""Signing in and out in a browser (OpenID Connect Core 1.0 §3.1, RFC 7636, RFC 9207): tokens stay at the server."""
+"""Sign-in and sign-out in a browser (OpenID Connect Core 1.0 §3.1, RFC 7636, RFC 9207); tokens stay at the server."""
 
 import hmac
 import logging
@@ -20,8 +20,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chronotile.access import cookies
-from chronotile.access.cookies import SESSION, STARTED, Site, site_of
-from chronotile.access.sessions import IDENTITY, REFRESH, HeldSessions, Session, Sessions, stored_tokens
+from chronotile.access.cookies import SESSION, SIGN_IN, Site, site_of
+from chronotile.access.sessions import IDENTITY, REFRESH, Session, SessionCache, Sessions, stored_tokens
 from chronotile.access.tokens import Issuer
 from chronotile.core import errors
 from chronotile.core.web.fetch import fetch
@@ -34,14 +34,14 @@ from chronotile.http.run import run
 from chronotile.http.work_kinds import FETCHES
 
 VIEWER = "/viewer/"
-MOST_ANSWER_BYTES = 1 << 17
+MAX_ANSWER_BYTES = 1 << 17
 NO_STORE: Mapping[str, str] = {"Cache-Control": "no-store"}
-LOOKS, LOOK_S = 80, 0.25
-"""How often, and after which time, it is looked whether another request has renewed a session."""
+RENEWAL_CHECKS, RENEWAL_CHECK_S = 80, 0.25
+"""Number of checks, and seconds between them, whether another request has renewed a session."""
 NOT_ALLOWED = "the identity provider does not let this user in, or not any more"
-NOT_BEGUN = "signing in was not begun in this browser, or more than ten minutes ago"
+NOT_STARTED = "signing in was not begun in this browser, or more than ten minutes ago"
 _RETURN = re.compile(r"/(?![/\\])[!-\[\]-~]{0,2500}")
-"""A path of this server, with its query: no other host, no backslash, no space."""
+"""Path and query on this server, without another host, backslashes and spaces."""
 _CODE = re.compile(r"[a-z_]{1,40}")
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -56,8 +56,8 @@ _PAGE = """<!doctype html>
 log = logging.getLogger(__name__)
 
 
-class Started(NamedTuple):
-    """What a browser keeps while its user is at the provider; another browser cannot use it."""
+class PendingSignIn(NamedTuple):
+    """Cookie of a browser whose user is at the provider; answers to other browsers are refused."""
 
     state: str
     nonce: str
@@ -66,14 +66,14 @@ class Started(NamedTuple):
 
 
 class SignIn:
-    """The routes by which users sign in and out.
+    """The routes for sign-in and sign-out.
 
     Args:
-        sessions: Of those who have.
-        secret: Of the client at the provider; `None`: it is a public one.
+        sessions: Sessions of signed-in users.
+        secret: Secret of this client at the provider; `None` for a public client.
     """
 
-    def __init__(self, sessions: HeldSessions, *, secret: str | None) -> None:
+    def __init__(self, sessions: SessionCache, *, secret: str | None) -> None:
         self._sessions = sessions
         self._secret = secret
         self._issuer: Issuer | None = None
@@ -86,33 +86,33 @@ class SignIn:
         )
 
     async def start(self, request: Request) -> Response:
-        """Send the browser to the provider."""
+        """Redirect the browser to the provider."""
         issuer, site = await self._provider(request), site_of(request.scope)
         return_to = request.query_params.get("return", VIEWER)
         _require_path(return_to)
-        started = Started(token_urlsafe(32), token_urlsafe(32), token_urlsafe(32), return_to)
+        pending = PendingSignIn(token_urlsafe(32), token_urlsafe(32), token_urlsafe(32), return_to)
         parameters = {
             "response_type": "code",
             "client_id": issuer.settings.client_id,
             "redirect_uri": f"{site.base}/signin/callback",
             "scope": issuer.settings.scope,
-            "state": started.state,
-            "nonce": started.nonce,
-            "code_challenge": _base64(sha256(started.verifier.encode()).digest()),
+            "state": pending.state,
+            "nonce": pending.nonce,
+            "code_challenge": _base64(sha256(pending.verifier.encode()).digest()),
             "code_challenge_method": "S256",
         }
-        address = _with_query(_address(issuer, "authorization_endpoint"), parameters)
+        address = _add_query(_require_address(issuer, "authorization_endpoint"), parameters)
         response = RedirectResponse(address, 303, headers=NO_STORE)
-        site.set(response, STARTED, _base64(orjson.dumps(tuple(started))), max_age=cookies.STARTED_S)
+        site.set(response, SIGN_IN, _base64(orjson.dumps(tuple(pending))), max_age=cookies.SIGN_IN_S)
         return response
 
     async def finish(self, request: Request) -> Response:
-        """Exchange the code that the provider gave to the browser for tokens, and begin a session."""
+        """Exchange the code of the provider for tokens, and start a session."""
         issuer, site = await self._provider(request), site_of(request.scope)
-        started, query = _started(request, site), request.query_params
-        if not hmac.compare_digest(query.get("state", "").encode(), started.state.encode()):
-            raise errors.InvalidParameter(NOT_BEGUN, locator="state")
-        if query.get("iss", "" if issuer.names_itself else issuer.settings.issuer) != issuer.settings.issuer:
+        pending, query = _pending_sign_in(request, site), request.query_params
+        if not hmac.compare_digest(query.get("state", "").encode(), pending.state.encode()):
+            raise errors.InvalidParameter(NOT_STARTED, locator="state")
+        if query.get("iss", "" if issuer.sends_issuer else issuer.settings.issuer) != issuer.settings.issuer:
             raise errors.InvalidParameter("the answer is from another identity provider", locator="iss")
         if "code" not in query:
             code = query.get("error", "")
@@ -121,40 +121,40 @@ class SignIn:
             "grant_type": "authorization_code",
             "code": query["code"],
             "redirect_uri": f"{site.base}/signin/callback",
-            "code_verifier": started.verifier,
+            "code_verifier": pending.verifier,
         }
-        tokens, principal, title = await self._tokens(request, issuer, form, started.nonce)
+        tokens, principal, title = await self._request_tokens(request, issuer, form, pending.nonce)
         await self._end(request)
         id_ = token_urlsafe(32)
         digest = cookies.session_digest(id_, issuer.settings)
-        await self._sessions.use(lambda table: table.begin(id_, digest, principal, title=title, tokens=tokens))
-        response = RedirectResponse(f"{site.base}{started.return_to}", 303, headers=NO_STORE)
+        await self._sessions.use(lambda table: table.create(id_, digest, principal, title=title, tokens=tokens))
+        response = RedirectResponse(f"{site.base}{pending.return_to}", 303, headers=NO_STORE)
         site.set(response, SESSION, id_)
-        site.set(response, STARTED, "")
+        site.set(response, SIGN_IN, "")
         return response
 
     async def get_session(self, request: Request) -> Response:
-        """Return who is signed in, and for how long."""
+        """Return the name of the signed-in user and the rest of the session."""
         _digest, session = await self._session(request, cookies.session_cookie(request.scope))
-        return _described(request, session)
+        return _describe_session(request, session)
 
     async def renew(self, request: Request) -> Response:
-        """Renew the session, once for all who want it to be, and return it; one that cannot be renewed ends."""
+        """Renew the session, once for all concurrent requests, and return it; end it if the provider refuses."""
         _require_own_page(request)
         id_ = cookies.session_cookie(request.scope)
         digest, session = await self._session(request, id_)
-        for _ in range(LOOKS):
+        for _ in range(RENEWAL_CHECKS):
             if id_ is None or session is None or session.is_fresh or not session.is_renewable:
-                return _described(request, session)
+                return _describe_session(request, session)
             if await self._sessions.use(partial(Sessions.claim, digest=digest, renewed=session.renewed)):
                 await self._renew(request, id_, digest, session)
-                return _described(request, await self._sessions.use(lambda table: table.find(digest)))
-            await anyio.sleep(LOOK_S)
+                return _describe_session(request, await self._sessions.use(lambda table: table.find(digest)))
+            await anyio.sleep(RENEWAL_CHECK_S)
             session = await self._sessions.use(lambda table: table.find(digest))
         raise errors.SourceUnavailable("the session is being renewed; try again later")
 
     async def sign_out(self, request: Request) -> Response:
-        """End the session, and return where the browser ends that at the provider, if it can."""
+        """End the session, and return the URL that ends the session at the provider, or null."""
         _require_own_page(request)
         issuer, site = await self._provider(request), site_of(request.scope)
         tokens = await self._end(request)
@@ -164,15 +164,15 @@ class SignIn:
             "post_logout_redirect_uri": f"{site.base}{VIEWER}",
             **({"id_token_hint": tokens[IDENTITY]} if IDENTITY in tokens else {}),
         }
-        response = _json({"end_session": None if address is None else _with_query(address, parameters)})
+        response = _json({"end_session": None if address is None else _add_query(address, parameters)})
         site.set(response, SESSION, "")
         return response
 
     async def _provider(self, request: Request) -> Issuer:
-        """Return the provider; errors are those of a server without one.
+        """Return the provider.
 
         Raises:
-            UnknownPath: Users cannot sign in here.
+            UnknownPath: Sign-in is not configured, or the path contains a key.
         """
         access = services_of(request).catalogue.access
         client = None if access is None or KEY_PATH in request.scope else access.client
@@ -185,13 +185,13 @@ class SignIn:
         return issuer
 
     async def _session(self, request: Request, id_: str | None) -> tuple[bytes, Session | None]:
-        """Return the digest of a cookie, and the session as the database has it now."""
+        """Return the digest of a cookie, and its session from the database, not from the cache."""
         issuer = await self._provider(request)
         digest = cookies.session_digest(id_ or "", issuer.settings)
         return digest, None if id_ is None else await self._sessions.use(lambda table: table.find(digest))
 
     async def _end(self, request: Request) -> dict[str, str]:
-        """End the session of a browser, if it has one, and return its tokens."""
+        """End the session of a browser and return its tokens; empty without a session."""
         id_ = cookies.cookie_of(request.scope, site_of(request.scope), SESSION)
         digest, session = await self._session(request, id_)
         if id_ is None or session is None:
@@ -201,15 +201,15 @@ class SignIn:
         return stored_tokens(session, id_)
 
     async def _renew(self, request: Request, id_: str, digest: bytes, session: Session) -> None:
-        """Store what the provider says of a user now, or end the session if it does not let the user in any more."""
+        """Store new tokens of the provider, or end the session if the provider refuses the user."""
         issuer, use = await self._provider(request), self._sessions.use
-        before = stored_tokens(session, id_)
+        old_tokens = stored_tokens(session, id_)
         try:
-            form = {"grant_type": REFRESH, REFRESH: before[REFRESH]}
-            after, principal, _title = await self._tokens(request, issuer, form)
+            form = {"grant_type": REFRESH, REFRESH: old_tokens[REFRESH]}
+            new_tokens, principal, _title = await self._request_tokens(request, issuer, form)
             if principal.name != session.principal.name:
                 raise errors.AccessRefused(NOT_ALLOWED)
-            await use(lambda table: table.renew(id_, digest, principal, before | after))
+            await use(lambda table: table.renew(id_, digest, principal, old_tokens | new_tokens))
         except errors.AccessRefused:
             await use(lambda table: table.end(digest))
         except errors.ChronotileError:
@@ -218,25 +218,27 @@ class SignIn:
         finally:
             self._sessions.forget(digest)
 
-    async def _tokens(
+    async def _request_tokens(
         self, request: Request, issuer: Issuer, form: Mapping[str, str], nonce: str | None = None
     ) -> tuple[dict[str, str], Principal, str]:
-        """Return the tokens to store that the provider gives, whose they are, and with a nonce the name to show.
+        """Return the tokens to store, their user, and the user's name for pages (empty without a nonce).
 
         Raises:
-            AccessRefused: It gives none, or they are not accepted.
-            SourceUnavailable: It does not answer.
+            AccessRefused: The provider refuses, or its tokens are not accepted.
+            SourceUnavailable: The provider does not answer.
         """
-        client, address = issuer.settings.client_id or "", _address(issuer, "token_endpoint")
+        client, address = issuer.settings.client_id or "", _require_address(issuer, "token_endpoint")
         headers = {"Accept": "application/json"}
         if self._secret is not None:
             pair = f"{quote_plus(client)}:{quote_plus(self._secret)}"  # RFC 6749 §2.3.1
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         body = urlencode({**form, "client_id": client}).encode()
-        ask = partial(fetch, address, max_bytes=MOST_ANSWER_BYTES, locator="the provider", body=body, headers=headers)
+        fetch_tokens = partial(
+            fetch, address, max_bytes=MAX_ANSWER_BYTES, locator="the provider", body=body, headers=headers
+        )
         try:
-            fetched = await run(request, FETCHES, ask, hosts=(urlsplit(address).hostname or "",))
-            answer: Any = orjson.loads(fetched.body)
+            response = await run(request, FETCHES, fetch_tokens, hosts=(urlsplit(address).hostname or "",))
+            answer: Any = orjson.loads(response.body)
             token = answer["access_token"]
             await issuer.refresh(token)
             principal = issuer.verify(token)
@@ -262,27 +264,27 @@ def _base64(data: bytes) -> str:
     return urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _started(request: Request, site: Site) -> Started:
-    text = cookies.cookie_of(request.scope, site, STARTED) or ""
-    with errors.raised_instead((ValueError, TypeError), errors.InvalidParameter(NOT_BEGUN)):
-        started = Started(*map(str, orjson.loads(urlsafe_b64decode(f"{text}=="))))
-    _require_path(started.return_to)
-    return started
+def _pending_sign_in(request: Request, site: Site) -> PendingSignIn:
+    text = cookies.cookie_of(request.scope, site, SIGN_IN) or ""
+    with errors.raised_instead((ValueError, TypeError), errors.InvalidParameter(NOT_STARTED)):
+        pending = PendingSignIn(*map(str, orjson.loads(urlsafe_b64decode(f"{text}=="))))
+    _require_path(pending.return_to)
+    return pending
 
 
-def _address(issuer: Issuer, name: str) -> str:
-    found = issuer.address(name)
-    if found is None:
+def _require_address(issuer: Issuer, name: str) -> str:
+    url = issuer.address(name)
+    if url is None:
         raise errors.SourceUnavailable("the identity provider does not answer; try again in a minute")
-    return found
+    return url
 
 
-def _with_query(address: str, parameters: Mapping[str, str | None]) -> str:
+def _add_query(address: str, parameters: Mapping[str, str | None]) -> str:
     return f"{address}{'&' if '?' in address else '?'}{urlencode(parameters, quote_via=quote)}"
 
 
 def _require_own_page(request: Request) -> None:
-    if not cookies.is_of_own_page(request.scope, site_of(request.scope)):
+    if not cookies.is_from_own_page(request.scope, site_of(request.scope)):
         raise errors.AccessRefused("only pages of this server may do this")
 
 
@@ -290,8 +292,8 @@ def _json(document: object) -> Response:
     return Response(orjson.dumps(document), media_type="application/json", headers=NO_STORE)
 
 
-def _described(request: Request, session: Session | None) -> Response:
-    """Return a session as the viewer reads it; a cookie that is good for nothing is taken away."""
+def _describe_session(request: Request, session: Session | None) -> Response:
+    """Return the document of a session for the viewer; remove the cookie if its session does not exist."""
     site = site_of(request.scope)
     left_s = 0.0 if session is None else max(0.0, session.left_s)
     document = {
@@ -302,21 +304,21 @@ def _described(request: Request, session: Session | None) -> Response:
         "signin": f"{site.base}/signin",
     }
     response = _json(document)
-    if session is None and cookies.is_of_own_page(request.scope, site):
+    if session is None and cookies.is_from_own_page(request.scope, site):
         site.set(response, SESSION, "")
     return response
 
 
 def _page(error: errors.ChronotileError, request: Request) -> Response:
-    """Return the page of an error, with what to do."""
+    """Return the page of an error, with links to try again or to continue."""
     if isinstance(error, errors.UnknownPath):
         return problem_response(error, request)
     site = site_of(request.scope)
     return_to = VIEWER
     with suppress(errors.InvalidParameter):
-        return_to = _started(request, site).return_to
+        return_to = _pending_sign_in(request, site).return_to
     again = f"{site.base}/signin?{urlencode({'return': return_to})}"
-    shown = _PAGE.format(why=escape(error.message), again=escape(again), viewer=escape(f"{site.base}{VIEWER}"))
-    response = Response(shown, status_code=error.status, media_type="text/html", headers=NO_STORE)
-    site.set(response, STARTED, "")
+    page = _PAGE.format(why=escape(error.message), again=escape(again), viewer=escape(f"{site.base}{VIEWER}"))
+    response = Response(page, status_code=error.status, media_type="text/html", headers=NO_STORE)
+    site.set(response, SIGN_IN, "")
     return response

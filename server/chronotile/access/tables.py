@@ -1,4 +1,4 @@
-"""Tables of access are opened in a thread when they are first used: a database that is away holds up no start."""
+"""Tables that are opened when they are first used, so that a server starts without its database."""
 
 from collections.abc import Callable
 from logging import Logger
@@ -8,18 +8,18 @@ from typing import Generic, Protocol, TypeVar
 
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
 
-AWAY = SourceUnavailable, StorageFull, ConfigurationError
-"""What tables raise that cannot be used now."""
+UNAVAILABLE = SourceUnavailable, StorageFull, ConfigurationError
+"""Errors of tables that cannot be used now."""
 DAY_S = 86_400.0
-SAID_S = 60.0
-"""How often at most it is logged that tables are away."""
+LOG_S = 60.0
+"""Minimum time between two log lines with the same text."""
 
 
 class Closable(Protocol):
-    """What has connections to a database."""
+    """An object with connections to a database."""
 
     def close(self) -> None:
-        """Close them."""
+        """Close the connections."""
 
 
 Tables = TypeVar("Tables", bound=Closable)
@@ -29,8 +29,8 @@ class OpenedLater(Generic[Tables]):
     """Tables that are opened when they are first used, once for all threads.
 
     Args:
-        open_tables: Opens them, in a thread; `None`: there are none.
-        log: Gets the reason why they are away, now and then.
+        open_tables: Opens the tables, in a thread; `None` if the server has none.
+        log: Gets a warning if the tables are unavailable.
     """
 
     def __init__(self, open_tables: Callable[[], Tables] | None, log: Logger) -> None:
@@ -38,14 +38,14 @@ class OpenedLater(Generic[Tables]):
         self._log = log
         self._lock = Lock()
         self._tables: Tables | None = None
-        self._said_s = dict[str, float]()
+        self._logged_s = dict[str, float]()
 
     def get(self) -> Tables:
-        """Return the tables, in a thread.
+        """Return the tables; call it in a thread.
 
         Raises:
-            SourceUnavailable: There are none, or the database is away.
-            StorageFull: There is no room left.
+            SourceUnavailable: The server has no tables, or the database is unavailable.
+            StorageFull: The disk is full.
             ConfigurationError: The database cannot be used.
         """
         with self._lock:
@@ -55,13 +55,13 @@ class OpenedLater(Generic[Tables]):
                 self._tables = self.open_tables()
             return self._tables
 
-    def say(self, what: str, error: Exception) -> None:
-        """Log that the tables are away, however many requests find it out."""
-        if monotonic() - self._said_s.get(what, -SAID_S) >= SAID_S:
-            self._said_s[what] = monotonic()
-            self._log.warning("%s: %s", what, error)
+    def warn(self, text: str, error: Exception) -> None:
+        """Log that the tables are unavailable, unless the same text was logged within `LOG_S`."""
+        if monotonic() - self._logged_s.get(text, -LOG_S) >= LOG_S:
+            self._logged_s[text] = monotonic()
+            self._log.warning("%s: %s", text, error)
 
     def close(self) -> None:
-        """Close the connections to the database, if it was opened."""
+        """Close the connections to the database if it was opened."""
         if self._tables is not None:
             self._tables.close()

@@ -1,4 +1,4 @@
-"""What users took, by day, in the database of keys; users without a credential have a new name each day."""
+"""Usage by day, in the database of keys; anonymous clients get a new pseudonym each day."""
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,12 +16,12 @@ from chronotile.core.database import POSTGRESQL, SQLITE, ArchiveTables, words_fo
 
 By = Literal["user", "organisation", "layer", "protocol", "class", "day", "month"]
 BY: Final[tuple[By, ...]] = get_args(By)
-"""What reports may be grouped by."""
+"""Columns for grouping reports."""
 COUNTS: Final = ("requests", "bytes", "products", "seconds")
 USAGE = replace(KEYS, name="the table of usage", missing="no usage has been counted", synchronous="NORMAL")
 METADATA = sa.MetaData(info={"name": "usage", "version": 1})
 KEY = ("day", "user", "organisation", "layer", "protocol", "class")
-"""By what is counted; the day as ISO 8601 has it."""
+"""Key of a count; the day is an ISO 8601 date."""
 TABLE = sa.Table(
     "chronotile_usage",
     METADATA,
@@ -38,8 +38,8 @@ SALTS = sa.Table(
     sa.Column("salt", sa.LargeBinary(32), nullable=False),
 )
 INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {SQLITE: sqlite.insert, POSTGRESQL: postgresql.insert}
-MOST_ROWS = 100_000
-"""Of a report."""
+MAX_ROWS = 100_000
+"""Rows of a report."""
 
 
 class UsageTable(ArchiveTables):
@@ -48,24 +48,26 @@ class UsageTable(ArchiveTables):
     usage, metadata, making = USAGE, METADATA, 7_105_207
 
     def salt(self, day: str) -> bytes:
-        """Return the salt of a day, which is the same for all who share the database."""
+        """Return the salt of a day, which all servers of the database share."""
         with write_transaction(self._engine, USAGE) as connection:
-            made = INSERTS[connection.dialect.name](SALTS).values(
+            insertion = INSERTS[connection.dialect.name](SALTS).values(
                 archive=self._archive, day=day, salt=secrets.token_bytes(32)
             )
-            connection.execute(made.on_conflict_do_nothing())
-            found = sa.select(SALTS.c.salt).where(SALTS.c.archive == self._archive, SALTS.c.day == day)
-            return bytes(connection.scalars(found).one())
+            connection.execute(insertion.on_conflict_do_nothing())
+            selection = sa.select(SALTS.c.salt).where(SALTS.c.archive == self._archive, SALTS.c.day == day)
+            return bytes(connection.scalars(selection).one())
 
     def add(self, counts: Mapping[tuple[str, ...], Sequence[float]]) -> None:
-        """Add to the counts, all or none.
+        """Add counts in one transaction.
 
         Args:
-            counts: As `COUNTS` has them, by what `KEY` has.
+            counts: Numbers in the order of `COUNTS`, by keys in the order of `KEY`.
         """
         names = ("archive", *KEY, *COUNTS)
-        # In one order: two that add at once would wait for each other.
-        rows = [dict(zip(names, (self._archive, *key, *each), strict=True)) for key, each in sorted(counts.items())]
+        # Sorted: two transactions that lock rows in different orders could block each other.
+        rows = [
+            dict(zip(names, (self._archive, *key, *numbers), strict=True)) for key, numbers in sorted(counts.items())
+        ]
         with write_transaction(self._engine, USAGE) as connection:
             insertion = INSERTS[connection.dialect.name](TABLE)
             added = {name: TABLE.c[name] + insertion.excluded[name] for name in COUNTS}
@@ -74,37 +76,37 @@ class UsageTable(ArchiveTables):
             )
 
     def forget(self, today: str, *, days: int) -> None:
-        """Delete what is older than so many days, and the salts of days that are over."""
+        """Delete counts older than `days`, and the salts of past days."""
         oldest = (date.fromisoformat(today) - timedelta(days=days)).isoformat()
         with write_transaction(self._engine, USAGE) as connection:
             connection.execute(sa.delete(TABLE).where(TABLE.c.archive == self._archive, TABLE.c.day < oldest))
             connection.execute(sa.delete(SALTS).where(SALTS.c.archive == self._archive, SALTS.c.day < today))
-        if self._engine.dialect.name == SQLITE:  # or else its log still has the salts
+        if self._engine.dialect.name == SQLITE:  # otherwise its log still contains the salts
             with words_for_faults(self._engine, USAGE), closing(self._engine.raw_connection()) as raw:
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def report(self, first: date, last: date, by: Collection[By]) -> list[dict[str, Any]]:
-        """Return sums from one day to another, in the order of the names that they are grouped by.
+        """Return the sums of the counts, ordered by the columns of `by`.
 
         Args:
-            first: The first day.
-            last: The last day, which is in it.
-            by: Names; without any there is one row.
+            first: First day.
+            last: Last day, inclusive.
+            by: Columns for grouping; empty for one row with the total.
         """
         month = sa.func.substr(TABLE.c.day, 1, 7).label("month")
         columns = [month if name == "month" else TABLE.c[name] for name in by]
-        sums = [  # those of PostgreSQL would be decimals
+        sums = [  # without the cast, sums of PostgreSQL are decimals
             sa.cast(sa.func.coalesce(sa.func.sum(TABLE.c[name]), 0), TABLE.c[name].type).label(name) for name in COUNTS
         ]
-        asked = (
+        query = (
             sa.select(*columns, *sums)
             .where(TABLE.c.archive == self._archive, TABLE.c.day.between(first.isoformat(), last.isoformat()))
             .group_by(*columns)
             .order_by(*columns)
-            .limit(MOST_ROWS)
+            .limit(MAX_ROWS)
         )
         with self._reading() as connection:
-            rows = connection.execute(asked).all()
+            rows = connection.execute(query).all()
         names = [*by, *COUNTS]
         return [dict(zip(names, row, strict=True)) | {"seconds": round(row.seconds, 3)} for row in rows]
 
@@ -115,5 +117,5 @@ def day_of(seconds: float) -> str:
 
 
 def seconds_left(seconds: float) -> int:
-    """Return how long the day (UTC) of seconds since 1970 still lasts."""
+    """Return the rest of the day (UTC) in seconds, at least 1, at a time in seconds since 1970."""
     return int(DAY_S - seconds % DAY_S) or 1

@@ -1,4 +1,4 @@
-"""`/usage`: what users took, for operators: a page with plots, CSV or JSON."""
+"""Usage report at `/usage` for operators: a page with plots, CSV or JSON."""
 
 import base64
 import csv
@@ -24,14 +24,13 @@ from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of
 from chronotile.pipeline.encoders.series.csv import safe_cell
 
-Rows = Sequence[Mapping[str, Any]]
+UsageRows = Sequence[Mapping[str, Any]]
 MEDIA_TYPES = {"html": "text/html", "csv": "text/csv", "json": "application/json"}
 PARAMETERS = ("from", "to", "by", "f")
-DAYS = 30
-"""That are shown by default."""
-MOST_BARS = 60
+DEFAULT_DAYS = 30
+MAX_BARS = 60
 BAR, LONGEST, LETTER, NUMBER = 18, 320, 7.5, 100
-"""Of plots in pixels: the height of a bar, its length at most, a letter before it, and room for the number after it."""
+"""Sizes of plots in pixels: height and maximum length of a bar, width of a letter, room for a number."""
 STYLE = (
     "body{font:14px/1.4 system-ui,sans-serif;margin:2em;max-width:72em}svg{display:block;max-width:100%}"
     "table{border-collapse:collapse}td,th{padding:.1em .8em;text-align:left;border-bottom:1px solid #ddd}"
@@ -44,20 +43,20 @@ POLICY = (
 
 
 def usage_route(accounts: Accounts) -> Route:
-    """Return the route of what `accounts` count."""
+    """Return the route of the report."""
     return Route("/usage", endpoint(partial(_get_usage, accounts), problem_response))
 
 
 async def _get_usage(accounts: Accounts, request: Request) -> Response:
     if services_of(request).origin.catalogue.access is None:
         raise UnknownPath("there is nothing at '/usage'")
-    asked = request.query_params
-    for name in asked:
+    query = request.query_params
+    for name in query:
         require_one("parameter", name, PARAMETERS)
-    format_ = asked.get("f", "html")
+    format_ = query.get("f", "html")
     require_one("f", format_, MEDIA_TYPES)
-    first, last = parse_days(asked.get("from"), asked.get("to"))
-    by = parse_by([name for each in asked.getlist("by") for name in each.split(",")] or ["day"])
+    first, last = parse_days(query.get("from"), query.get("to"))
+    by = parse_by([name for value in query.getlist("by") for name in value.split(",")] or ["day"])
     rows = await accounts.report(first, last, by)
     if format_ == "html":
         body = _page(rows, by, first, last).encode()
@@ -69,35 +68,35 @@ async def _get_usage(accounts: Accounts, request: Request) -> Response:
 
 
 def parse_days(first: str | None, last: str | None) -> tuple[date, date]:
-    """Return the first and the last day of a report; by default it is of the last `DAYS` days.
+    """Return the first and the last day of a report; by default the last `DEFAULT_DAYS` days.
 
     Raises:
-        InvalidParameter: One of them is not a day.
+        InvalidParameter: A value is not a date.
     """
     try:
         end = datetime.now(UTC).date() if last is None else date.fromisoformat(last)
-        return end - timedelta(days=DAYS - 1) if first is None else date.fromisoformat(first), end
+        return end - timedelta(days=DEFAULT_DAYS - 1) if first is None else date.fromisoformat(first), end
     except (ValueError, OverflowError) as error:
-        wrong = f"from={first or ''!r:.40} and to={last or ''!r:.40}"
-        raise InvalidParameter(f"{wrong} are not two days such as 2026-01-31", locator="from") from error
+        values = f"from={first or ''!r:.40} and to={last or ''!r:.40}"
+        raise InvalidParameter(f"{values} are not two days such as 2026-01-31", locator="from") from error
 
 
 def parse_by(names: Collection[str]) -> tuple[By, ...]:
-    """Return what a report is grouped by, each once.
+    """Return the columns for grouping, without duplicates.
 
     Raises:
-        InvalidParameter: It cannot be grouped by one of them.
+        InvalidParameter: A column is unknown.
     """
-    for each in names:
-        require_one("by", each, BY)
+    for name in names:
+        require_one("by", name, BY)
     return cast("tuple[By, ...]", tuple(dict.fromkeys(names)))
 
 
 def require_one(name: str, value: str, accepted: Collection[str]) -> None:
-    """Refuse a value of a parameter that is not among those accepted.
+    """Require that the value of a parameter is accepted.
 
     Raises:
-        InvalidParameter: It is not.
+        InvalidParameter: The value is not accepted.
     """
     if value not in accepted:
         raise InvalidParameter(
@@ -105,48 +104,48 @@ def require_one(name: str, value: str, accepted: Collection[str]) -> None:
         )
 
 
-def write_csv(rows: Rows, by: Collection[By]) -> str:
-    """Return rows as CSV (RFC 4180); names that programs would take for formulas are marked as text."""
+def write_csv(rows: UsageRows, by: Collection[By]) -> str:
+    """Return rows as CSV (RFC 4180); names that look like formulas are marked as text."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=[*by, *COUNTS])
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: safe_cell(str(each)) for name, each in row.items()})
+        writer.writerow({name: safe_cell(str(value)) for name, value in row.items()})
     return text.getvalue()
 
 
-def _page(rows: Rows, by: Collection[By], first: date, last: date) -> str:
+def _page(rows: UsageRows, by: Collection[By], first: date, last: date) -> str:
     days = {"from": first.isoformat(), "to": last.isoformat()}
     links: list[tuple[str, dict[str, str]]] = [(name, {**days, "by": name}) for name in BY]
     links += [(name.upper(), {**days, "by": ",".join(by), "f": name}) for name in ("csv", "json")]
-    # Relative, as the page may be below any prefix.
-    shown = "".join(f'<a href="?{escape(urlencode(query))}">{escape(name)}</a>' for name, query in links)
+    # Relative links: the page may have any prefix.
+    navigation = "".join(f'<a href="?{escape(urlencode(query))}">{escape(name)}</a>' for name, query in links)
     names = [*by, *COUNTS]
     heads = "".join(f"<th>{escape(name)}</th>" for name in names)
     lines = "".join("<tr>" + "".join(f"<td>{escape(str(row[name]))}</td>" for name in names) + "</tr>" for row in rows)
     plots = "".join(_plot(rows, by, count) for count in COUNTS)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Usage</title><style>{STYLE}</style>'
-        f"<h1>Usage from {first} to {last}</h1><p>{shown}</p>{plots}<h2>Numbers</h2>"
+        f"<h1>Usage from {first} to {last}</h1><p>{navigation}</p>{plots}<h2>Numbers</h2>"
         f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></html>"
     )
 
 
-def _plot(rows: Rows, by: Collection[By], count: str) -> str:
-    """A bar for each row: of days and months all in their order, of others the largest."""
+def _plot(rows: UsageRows, by: Collection[By], count: str) -> str:
+    """Return an SVG with one bar per row: the newest days or months in order, or else the largest values."""
     is_time = set(by) <= {"day", "month"}
-    bars = list(rows)[-MOST_BARS:] if is_time else sorted(rows, key=lambda row: -row[count])[:MOST_BARS]
-    most = max((row[count] for row in bars), default=0) or 1
-    names = [" ".join(str(row[each]) or "-" for each in by)[:64] for row in bars]
-    left = LETTER * max(map(len, names), default=0) + 8
+    bars = list(rows)[-MAX_BARS:] if is_time else sorted(rows, key=lambda row: -row[count])[:MAX_BARS]
+    largest = max((row[count] for row in bars), default=0) or 1
+    names = [" ".join(str(row[column]) or "-" for column in by)[:64] for row in bars]
+    label_width = LETTER * max(map(len, names), default=0) + 8
     parts = list[str]()
     for number, (row, name) in enumerate(zip(bars, names, strict=True)):
-        y, length = number * BAR, row[count] / most * LONGEST
+        y, length = number * BAR, row[count] / largest * LONGEST
         parts.append(
-            f'<text x="0" y="{y + 13}">{escape(name)}</text><rect x="{left}" y="{y + 2}" width="{length:.1f}" '
-            f'height="{BAR - 4}"/><text x="{left + length + 6:.1f}" y="{y + 13}">{row[count]:,}</text>'
+            f'<text x="0" y="{y + 13}">{escape(name)}</text><rect x="{label_width}" y="{y + 2}" width="{length:.1f}" '
+            f'height="{BAR - 4}"/><text x="{label_width + length + 6:.1f}" y="{y + 13}">{row[count]:,}</text>'
         )
-    width = left + LONGEST + NUMBER
+    width = label_width + LONGEST + NUMBER
     height = max(1, len(bars)) * BAR
     return (
         f'<h2>{escape(count)}</h2><svg role="img" aria-label="{escape(count)}" width="{width}" height="{height}" '

@@ -19,9 +19,9 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from chronotile.access.accounts import Accounts, Ledger
-from chronotile.access.gate import Gate
-from chronotile.access.keys import HeldKeys, Keys, open_keys
-from chronotile.access.sessions import HeldSessions, Sessions, open_sessions
+from chronotile.access.gate import AccessGate
+from chronotile.access.keys import KeyCache, Keys, open_keys
+from chronotile.access.sessions import SessionCache, Sessions, open_sessions
 from chronotile.access.signin import SignIn
 from chronotile.access.usage_page import usage_route
 from chronotile.app.process_setup import allow_open_files, give_back_freed_memory, keep_freed_memory, share_one_heap
@@ -258,7 +258,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     """
     options = options or ServerOptions()
     service, registry = services.catalogue.service, CollectorRegistry()
-    keys, sessions = HeldKeys(options.keys), HeldSessions(options.sessions)
+    keys, sessions = KeyCache(options.keys), SessionCache(options.sessions)
     accounts = Accounts(options.ledger)
     input_places = web_places(options.input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
     subscriber_places = web_places(options.subscriber_prefixes, setting=SUBSCRIBER_SETTING)
@@ -309,7 +309,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         middleware=[
             Middleware(Forwarded, trusted=options.trusted_proxies),
             Middleware(RequestLog, registry=registry),
-            Middleware(ReplayMiddleware, gate=partial(Gate, keys=keys, sessions=sessions, accounts=accounts)),
+            Middleware(ReplayMiddleware, gate=partial(AccessGate, keys=keys, sessions=sessions, accounts=accounts)),
             Middleware(Metering),
             Middleware(Guard),
         ],

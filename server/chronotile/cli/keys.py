@@ -53,7 +53,7 @@ def list_(place: Place = None) -> None:
     with exiting_in_one_line(), _keys(place) as keys:
         from chronotile.access.usage import day_of
 
-        for each in keys.listed():
+        for each in keys.list_keys():
             ends = f"{'expires' if each.expires > time.time() else 'expired'} {day_of(each.expires)}"
             state = ends if each.revoked is None else f"revoked {day_of(each.revoked)}"
             groups, rights = ",".join(each.groups) or "-", "all" if each.rights is None else ",".join(each.rights)

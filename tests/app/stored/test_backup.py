@@ -114,7 +114,7 @@ def test_state_that_is_there_is_replaced_on_demand_alone(archive):
         assert late not in {job.id for job in store.table.jobs()[0]}
     assert not (archive.jobs / late).exists()
     with archive.keys() as keys:
-        assert [each.name for each in keys.listed()] == ["robot"]
+        assert [each.name for each in keys.list_keys()] == ["robot"]
 
 
 @pytest.mark.client("initdb", "postgres")
@@ -474,4 +474,4 @@ def test_databases_of_postgresql_may_have_different_encodings(tmp_path, postgres
     file, _ = backed_up(latin)
     assert archive.run("restore", file, "--replace")[1] == 0
     with archive.keys() as keys:
-        assert [each.name for each in keys.listed()] == ["d\u00e9p\u00f4t"]
+        assert [each.name for each in keys.list_keys()] == ["d\u00e9p\u00f4t"]
