@@ -86,16 +86,16 @@ async def answer_bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
         await app(scope, receive, send)
         return
     request = Request(scope)
-    room = state_of(request).bodies.room()
+    account = state_of(request).bodies.open_account()
     try:
         size = declared_bytes(request.headers.raw)
         size = MAX_BODY_BYTES + 1 if size is None else size
         check_body_size(size, "max_body_bytes", MAX_BODY_BYTES, alternative="send a simpler geometry")
-        room.require(size)
+        account.require(size)
     except (LimitExceeded, ServerBusy) as fault:
         await add_error_caching(problem_response(fault, request))(scope, receive, send)
         return
     try:
         await app(scope, receive, send)
     finally:
-        room.free()
+        account.free()
