@@ -11,7 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from chronotile.app.application import ServerOptions, application, create_app, open_configured
+from chronotile.app.application import ServerOptions, application, create_app
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.finding_log import FindingLog

@@ -17,7 +17,8 @@ from affine import Affine
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from chronotile.app.application import ServerOptions, application, open_configured
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.check import check_archive

@@ -11,7 +11,8 @@ from benchmarks.catalogue.archive import Archive
 from benchmarks.catalogue.queries import Body, post
 from benchmarks.figures import median, percentile
 from benchmarks.load.exchange import Ask
-from chronotile.app.application import open_configured, serving
+from chronotile.app.application import serving
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from chronotile.pipeline.search.search_items import search_items
 from chronotile.pipeline.services import Services

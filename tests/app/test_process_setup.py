@@ -41,7 +41,7 @@ def test_memory_freed_between_what_is_in_use_goes_back_to_the_system():
 SET_ASIDE = """
 import gc
 import weakref
-from chronotile.app.process_setup import set_aside_what_stays
+from chronotile.app.process_setup import freeze_garbage_collection
 
 class Node:
     pass
@@ -54,14 +54,14 @@ def ring():
 gc.disable()
 stays = [Node() for _ in range(50_000)]
 before = ring()
-set_aside_what_stays()
+freeze_garbage_collection()
 looked_through = len(gc.get_objects())
 held = Node()
 held.itself = held
-set_aside_what_stays()
+freeze_garbage_collection()
 frozen = weakref.ref(held)
 del held
-set_aside_what_stays()
+freeze_garbage_collection()
 print(looked_through < 50_000, len(stays), before() is None, frozen() is None)
 """
 

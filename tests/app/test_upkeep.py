@@ -12,7 +12,8 @@ from urllib.request import urlopen
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app.application import ServerOptions, application, create_app, open_configured
+from chronotile.app.application import ServerOptions, application, create_app
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.finding_log import FindingLog

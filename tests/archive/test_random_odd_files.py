@@ -17,7 +17,8 @@ import pytest
 from affine import Affine
 from lxml import etree
 
-from chronotile.app.application import open_configured, serving
+from chronotile.app.application import serving
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from chronotile.archive.check import check_archive
 from chronotile.archive.describe import archive_lines, finding_lines

@@ -14,7 +14,8 @@ from affine import Affine
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app.application import create_app, index_store, source_access
+from chronotile.app.application import create_app
+from chronotile.app.configured_archive import index_store, source_access
 from chronotile.app.settings import Settings
 from chronotile.archive.index.fill import fill
 from chronotile.archive.index.sources import indexed, source_of, specs_of_items

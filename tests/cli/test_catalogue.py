@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from chronotile.app.application import index_store, source_access
+from chronotile.app.configured_archive import index_store, source_access
 from chronotile.app.settings import load_settings
 from chronotile.archive.discovery.catalogue import SeenCatalogue, SeenItem
 from chronotile.archive.index.background import reason_to_fill

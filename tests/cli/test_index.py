@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.app.application import item_index
+from chronotile.app.configured_archive import item_index
 from chronotile.app.settings import load_settings
 from chronotile.cli.main import app
 from chronotile.core.model.space.boxes import BBox

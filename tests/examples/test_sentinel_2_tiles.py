@@ -11,7 +11,8 @@ from rasterio.transform import Affine
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from chronotile.app.application import ServerOptions, application, open_configured
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import load_settings
 from chronotile.cli.main import app
 from tests.rasters import write_raster

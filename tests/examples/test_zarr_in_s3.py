@@ -10,7 +10,8 @@ import xarray
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app.application import ServerOptions, application, open_configured
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from tests.readers.test_sources_in_s3 import upload
 from tests.running import PATIENCE_S, PROGRAM

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app.application import create_app, open_configured
+from chronotile.app.application import create_app
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from chronotile.archive.open import refresh_archive
 from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable

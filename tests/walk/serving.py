@@ -8,7 +8,8 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from chronotile.app.application import index_store, open_configured, serving, source_access
+from chronotile.app.application import serving
+from chronotile.app.configured_archive import index_store, open_configured, source_access
 from chronotile.app.settings import Settings
 from chronotile.archive.dated_collections import dated_collections
 from chronotile.archive.index.dates import list_dates

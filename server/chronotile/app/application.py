@@ -1,6 +1,5 @@
-"""The application: services built once, routes of every protocol, nothing read at import."""
+"""The application: routes of all protocols, middleware and background work; nothing is read at import."""
 
-import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -14,9 +13,6 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Match
 
 from chronotile.access.accounts import Accounts, Ledger
 from chronotile.access.gate import AccessGate
@@ -24,28 +20,22 @@ from chronotile.access.keys import KeyCache, Keys, open_keys
 from chronotile.access.sessions import SessionCache, Sessions, open_sessions
 from chronotile.access.signin import SignIn
 from chronotile.access.usage_page import usage_route
-from chronotile.app.process_setup import allow_open_files, give_back_freed_memory, keep_freed_memory, share_one_heap
-from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings
+from chronotile.app.configured_archive import index_store, open_configured, source_access
+from chronotile.app.process_setup import allow_open_files, keep_freed_memory
+from chronotile.app.settings import Settings
+from chronotile.app.unknown_paths import answer_http_fault
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.dated_collections import DatedCollections
-from chronotile.archive.discovery.discover import Progress
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.index.background import BackgroundFill
-from chronotile.archive.index.documents import Documents
-from chronotile.archive.index.fill import IndexStore
 from chronotile.archive.index.live.collections import LiveCollections
-from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.index.write import ItemWriter
-from chronotile.archive.live import LiveArchive, archive_id_at, id_of_open
-from chronotile.archive.open import Archive, open_archive
+from chronotile.archive.live import LiveArchive, id_of_open
+from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemIndex
-from chronotile.catalog.items.opening import open_items
-from chronotile.catalog.items.passes import open_passes
 from chronotile.catalog.source_specs import source_specs
-from chronotile.core.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.core.machine import this_machine
 from chronotile.core.model.source import SourceSpec
-from chronotile.core.model.time.instants import system_clock
 from chronotile.core.web.item_places import SETTING as SOURCE_SETTING
 from chronotile.core.web.places import AllowedPlaces, web_places
 from chronotile.http.body_memory import BodyMemory
@@ -56,10 +46,8 @@ from chronotile.http.guard import Guard
 from chronotile.http.limiter import Limiter
 from chronotile.http.meter import Metering
 from chronotile.http.path_router import PathRouter
-from chronotile.http.problems import problem_response
 from chronotile.http.replay import ReplayMiddleware
 from chronotile.http.request_log import RequestLog
-from chronotile.http.retry_after import add_error_caching
 from chronotile.http.server_state import Limiters, ServerState
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
 from chronotile.http.unsent_answers import UNSENT_KEY as UNSENT
@@ -69,16 +57,12 @@ from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.queue.webhooks.allowed import SETTING as SUBSCRIBER_SETTING
 from chronotile.jobs.queue.webhooks.positions import open_positions
 from chronotile.jobs.queue.webhooks.sender import WebhookSender
-from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.caches.served_axes import ServedAxes
-from chronotile.pipeline.services import FixedServices, PublishedCubes, Services, make_caches
+from chronotile.pipeline.services import FixedServices, Services
 from chronotile.pipeline.valid_share import ValidShares
 from chronotile.protocols.catalogue.changes.documents import event_message
 from chronotile.protocols.catalogue.changes.routes import routes as change_routes
 from chronotile.protocols.catalogue.items.routes import routes as item_routes
-from chronotile.protocols.catalogue.odata.documents import ROOT as ODATA
-from chronotile.protocols.catalogue.odata.faults import odata_fault
 from chronotile.protocols.catalogue.odata.routes import routes as odata_routes
 from chronotile.protocols.catalogue.opensearch.routes import routes as opensearch_routes
 from chronotile.protocols.catalogue.products.routes import routes as product_routes
@@ -103,158 +87,134 @@ from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.protocols.wcs.routes import routes as wcs_routes
 from chronotile.protocols.wps.routes import routes as wps_routes
 from chronotile.readers.bisect_damage import FailingDates
-from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
-from chronotile.readers.caches.byte_blocks import ByteBlocks
-from chronotile.readers.caches.disk import DiskCache, RecordsInFolder
-from chronotile.readers.elsewhere import OPENING_S, START_S
-from chronotile.readers.mosaic.overview_files import OverviewFiles
-from chronotile.readers.raster.overviews.previews import Previews
-from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.caches.disk import RecordsInFolder
+from chronotile.readers.elsewhere import START_S
 
-SHARES = "shares"
-"""Folder of shares of valid pixels, in that of previews."""
-WAYS: Mapping[str, Mapping[str, Any]] = {
-    # A viewer requests a dozen cubes at once and shows older pictures until they arrive; a client of tiles has none.
+VALID_FRACTIONS = "shares"
+"""Folder of the fractions of valid pixels, in the folder of previews."""
+
+LIMITER_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    # A viewer requests a dozen cubes together and shows older pictures meanwhile; clients of tiles show nothing.
     "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
-    # One takes a second, or many if each pixel is transformed; tiles have priority.
+    # A second each, or many if each pixel is transformed; tiles have priority.
     "large_pictures": {"niceness": 10, "patience_s": 30.0, "usual_s": 1.0},
-    # One takes milliseconds to seconds: it gives way to tiles and to refusals. If too many were admitted, the last are
-    # refused once that is measured.
+    # Milliseconds to seconds each; tiles and refusals have priority. If too many are admitted, the last are refused
+    # when the pace is measured.
     "areas": {"niceness": 10, "usual_s": 0.04},
-    # One second more matters little to clients of animations, but much to those of tiles.
+    # A second more matters little for animations, but much for tiles.
     "animations": {"niceness": 10, "patience_s": 30.0, "usual_s": 2.0},
-    # A process is started for each, which takes half a second or more of a core.
+    # Each starts a process, which takes half a second of a core or more.
     "uploads": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.5},
-    # A client that submits a job waits only for the job's address.
+    # A client that submits a job waits for its address only.
     "plans": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.5},
     "executions": {"niceness": 10, "patience_s": 30.0, "usual_s": 5.0},
-    # Programs request many at once, and fail where one is refused; tiles have priority.
+    # Programs request many together, and fail if one is refused; tiles have priority.
     "chunks": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.01},
     # Capabilities of many layers take a second, once.
     "documents": {"patience_s": 10.0},
-    # Most take milliseconds; of those that compare many footprints one takes seconds.
+    # Usually milliseconds; seconds if many footprints are compared.
     "searches": {"patience_s": 10.0, "usual_s": 0.01},
     "lookups": {"patience_s": 10.0, "usual_s": 0.002},
-    # Parts of files that clients wait for anyway.
+    # Parts of files; clients wait for the whole file anyway.
     "downloads": {"patience_s": 30.0, "usual_s": 0.002},
-    # A page requests dozens at once and breaks where one is refused; each takes a thousandth of a second.
+    # A page requests dozens together, and breaks if one is refused; a millisecond each.
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
-"""How kinds of work differ from quick ones: niceness, and what `Limiter` takes of waiting."""
+"""Arguments of `Limiter` by kind of work, if they differ from those of quick work."""
+
 READING = (
     *("pictures", "large_pictures", "series", "areas", "coverages", "chunks", "cubes", "animations"),
     *("plans", "executions", "downloads", "searches"),
 )
-"""Limiters of work that reads sources. Work that reads one on another machine passes a second limiter of the same kind,
-with threads of its own: those that hang there take none from what is read here."""
-ELSEWHERE = 2
-"""Times as many threads as the first limiter has, of which work for one host may hold a quarter."""
+"""Limiters of work that reads sources. Each has a second limiter for remote sources, so that a host that hangs takes no
+threads from local work."""
+
+REMOTE_FACTOR = 2
+"""Threads of a limiter of remote work per thread of local work; one host may take a quarter of them."""
+
 THREADS: Mapping[str, int] = {
     **dict.fromkeys(("pictures", "series", "areas", "chunks", "downloads", "fetches"), 8),
     **dict.fromkeys(("results", "searches"), 4),
     **dict.fromkeys(("large_pictures", "coverages", "plans", "executions", "jobs", "documents", "lookups"), 2),
     **dict.fromkeys(("cubes", "animations", "uploads", "files", "readiness", "metrics"), 1),
 }
-"""By limiter."""
-KEPT_CUBE = ".cube"
-"""End of the names of cached cube tiles."""
-NO_CONFIGURATION = (
-    "name a folder or file of data (chronotile serve FOLDER) or another configuration; "
-    "without any of your own: chronotile demo"
-)
-HINTS = (
-    *(
-        (root, "DHuS is not offered; items are searched at /opensearch, and by CDSE's OData v4 at /odata/v1")
-        for root in ("/dhus", "/apihub", "/search")
-    ),
-    ("/odata", "of OData there is that of CDSE, version 4, at /odata/v1; that of DHuS is not offered"),
-    ("/tiles", "a tile is at /tiles/{layer}/{tileMatrixSet}/{z}/{x}/{y}.png; the sets are at /ogcapi/tileMatrixSets"),
-    ("/cog", "it opens files below the places that an operator names in CHRONOTILE_COG_PREFIXES, here none"),
-    ("/wfs", "WFS is not offered; OGC API Features has the same features, at /ogcapi/collections"),
-    *((root, "each service has its own address: /wms, /wmts, /wcs, /wps, /ogcapi") for root in ("/ows", "/geoserver")),
-    ("/csw", "CSW is not offered; OGC API Records has the same records, at /ogcapi/collections/_items/items"),
-    ("/opensearch", "the description of the search is at /opensearch"),
-    ("/wps", "WPS is at /wps?SERVICE=WPS&REQUEST=GetCapabilities"),
-    ("/timeseries", "see /docs for the paths below /timeseries"),
-    ("/ogcapi", "see /ogcapi/openapi?f=html for the paths below /ogcapi"),
-    ("/wcs", "WCS is at /wcs?SERVICE=WCS&REQUEST=GetCapabilities"),
-)
-"""By the beginning of a path: where else to ask."""
+"""Default number of threads by limiter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """How an application serves its services."""
+    """Options of an application."""
 
     threads: Mapping[str, int] = field(default_factory=dict)
-    """How many threads limiters may hold at once, by name, where not as many as in `THREADS`."""
+    """Number of threads by limiter, if different from `THREADS`."""
     quick_slots: int = 8
-    """Of `pictures`, of `series` and of `areas`, how many quick calls run at once."""
+    """Concurrent quick calls of each of the limiters `pictures`, `series` and `areas`."""
     viewer: Path | None = None
-    """The folder of the viewer's files, if there is one."""
+    """Folder of the viewer."""
     clients: ClientPackages = field(default_factory=ClientPackages)
-    """Packages of clients that are given away."""
+    """Client packages for download."""
     trusted_proxies: Collection[str] = ()
-    """Addresses and networks whose X-Forwarded-* headers are believed; `*` means all."""
+    """Addresses and networks of proxies whose X-Forwarded-* headers are trusted; `*` means all."""
     upkeep: Upkeep | None = None
-    """Keeps the services current while the application runs; without it they stay as they are."""
+    """Reloads the services while the application runs; `None` keeps them unchanged."""
     cog_places: Sequence[str] = ()
-    """Below which `/cog` may open files; it is there only if there are some."""
+    """Locations below which `/cog` may open files; without any, `/cog` is missing."""
     sld_prefixes: Sequence[str] = ()
-    """URLs below which WMS may fetch the documents that SLD names; without any it fetches none."""
+    """URLs below which WMS may fetch SLD documents; empty means none."""
     input_prefixes: Sequence[str] = ()
-    """URLs below which inputs of processes may lie; without any none is fetched."""
+    """URLs below which inputs of processes may be fetched; empty means none."""
     subscriber_prefixes: Sequence[str] = ()
-    """URLs below which subscribers may be notified of jobs; without any they are refused."""
+    """URLs below which callbacks of jobs are accepted; empty means none."""
     downloads: int = MOST_DOWNLOADS
-    """Of products that run at once."""
+    """Concurrent downloads of products."""
     client_downloads: int = MAX_CLIENT_DOWNLOADS
-    """Of these, of one address."""
+    """Concurrent downloads per address."""
     items: ItemWriter | None = None
-    """Writes items for programs that show the token; without it none may."""
+    """Writes items for authorized programs; `None` refuses them."""
     fill: BackgroundFill | None = None
-    """Fills the index of collections that lack it while the application runs."""
+    """Fills incomplete item indexes while the application runs."""
     webhooks: WebhookSender | None = None
-    """Sends changes of items to webhooks while the application runs; without it another process does, or none."""
+    """Sends changes of items to webhooks; `None` if another process does, or none."""
     siblings: Siblings | None = None
-    """The other workers, where `/metrics` describes all."""
+    """The other workers, for the metrics of all."""
     keys: Callable[[], Keys] | None = None
-    """Opens the table of API keys, where `access` is configured; without it there are none."""
+    """Opens the table of API keys; `None` if the server has none."""
     sessions: Callable[[], Sessions] | None = None
-    """Opens that of sessions, where users sign in."""
+    """Opens the table of sessions; `None` if users cannot sign in."""
     client_secret: str | None = None
-    """Of the client by which they do."""
+    """Secret of this client at the identity provider; `None` for a public client."""
     ledger: Callable[[], Ledger] | None = None
-    """Opens the tables of usage and quotas, where `access` is configured; without it nothing is counted."""
+    """Opens the tables of usage and quotas; `None` counts nothing."""
     shares: Path | None = None
-    """The folder in which shares of valid pixels are stored; otherwise they are in memory alone."""
+    """Folder for fractions of valid pixels; `None` keeps them in memory only."""
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
-    """Takes jobs, closed when the application shuts down; by default processes run only while a client waits."""
+    """Accepts jobs; by default processes run synchronously only."""
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many threads each limiter may hold at once."""
+        """Number of threads by limiter."""
         return {**THREADS, **self.threads}
 
     def limiters(self) -> tuple[Limiters, dict[str, Limiter]]:
-        """Return limiters, which belong to the running event loop, and those of work elsewhere by their names."""
+        """Return the limiters, and those of remote work by name; they belong to the running event loop."""
         counts = self.counts
         quick = {name: {"quick_slots": self.quick_slots} for name in ("pictures", "series", "areas")}
-        ways = {name: {**WAYS.get(name, {}), **quick.get(name, {})} for name in counts}
-        shown = {name: name.replace("_", " ") for name in counts}  # in messages and metrics
-        here = {name: Limiter(shown[name], count, **ways[name]) for name, count in counts.items()}
-        elsewhere = {
-            shown[name]: Limiter(f"{shown[name]} elsewhere", ELSEWHERE * counts[name], **ways[name]) for name in READING
+        arguments = {name: {**LIMITER_ARGUMENTS.get(name, {}), **quick.get(name, {})} for name in counts}
+        labels = {name: name.replace("_", " ") for name in counts}  # in messages and metrics
+        local = {name: Limiter(labels[name], count, **arguments[name]) for name, count in counts.items()}
+        remote = {
+            labels[name]: Limiter(f"{labels[name]} elsewhere", REMOTE_FACTOR * counts[name], **arguments[name])
+            for name in READING
         }
-        return Limiters(**here), elsewhere
+        return Limiters(**local), remote
 
 
 def application(services: Services, options: ServerOptions | None = None) -> Starlette:
-    """Return the application that serves `services`, which are closed when it shuts down.
+    """Return the application that serves `services` and closes them when it shuts down.
 
     Raises:
-        ConfigurationError: One of `cog_places` or of the prefixes is not a place, or TiTiler is not installed.
+        ConfigurationError: A location or prefix in the options is invalid, or TiTiler is not installed.
     """
     options = options or ServerOptions()
     service, registry = services.catalogue.service, CollectorRegistry()
@@ -268,11 +228,11 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        limiters, elsewhere = options.limiters()
+        limiters, remote_limiters = options.limiters()
         state = app.state.chronotile = ServerState(
             live=FixedServices(services) if options.upkeep is None else options.upkeep.live,
             limiters=limiters,
-            elsewhere=elsewhere,
+            elsewhere=remote_limiters,
             previews=services.reader_caches.previews,
             valid_shares=ValidShares(options.shares),
             jobs=options.jobs,
@@ -286,7 +246,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             bodies=BodyMemory(services.memory),
         )
         registry.register(StateCollector(state))
-        async with accounts.running(state), _running(state, options, registry):
+        async with accounts.running(state), _run_background_work(state, options, registry):
             yield {UNSENT: UnsentAnswers(services.memory)}
         await anyio.to_thread.run_sync(keys.close)
         await anyio.to_thread.run_sync(sessions.close)
@@ -313,43 +273,45 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             Middleware(Metering),
             Middleware(Guard),
         ],
-        exception_handlers={HTTPException: _http_fault},
+        exception_handlers={HTTPException: answer_http_fault},
     )
     app.router.middleware_stack = PathRouter(app.router)
     return app
 
 
 @asynccontextmanager
-async def _running(state: ServerState, options: ServerOptions, registry: CollectorRegistry) -> AsyncIterator[None]:
-    """Run what works beside the requests; close all that the application holds at the end."""
-    # Threads in which FastAPI runs /cog (local and remote files) and which other work of the application uses: 40 by
-    # default, in each of which PROJ opens a database of 1.5 MB.
-    of_default = (2 if options.cog_places else 1) * options.counts["pictures"]
-    anyio.to_thread.current_default_thread_limiter().total_tokens = of_default
+async def _run_background_work(
+    state: ServerState, options: ServerOptions, registry: CollectorRegistry
+) -> AsyncIterator[None]:
+    """Run background work of the application, and close its resources at the end."""
+    # Threads of FastAPI for /cog (local and remote files) and of background work. The default is 40; PROJ opens a
+    # database of 1.5 MB in each.
+    n_threads = (2 if options.cog_places else 1) * options.counts["pictures"]
+    anyio.to_thread.current_default_thread_limiter().total_tokens = n_threads
     previews, upkeep = state.previews, options.upkeep
     overviews = state.services.reader_caches.overviews
     for maker in (previews, overviews):
         if maker is not None:
             maker.start()
-    shared = None if options.siblings is None else await options.siblings.tell(registry)
-    beside = [each for each in (options.fill, options.webhooks) if each is not None]
-    for each in beside:
-        each.start()
+    metrics_server = None if options.siblings is None else await options.siblings.tell(registry)
+    background = [work for work in (options.fill, options.webhooks) if work is not None]
+    for work in background:
+        work.start()
     async with anyio.create_task_group() as tasks:
-        for work in () if upkeep is None else (upkeep.renew, upkeep.follow_elsewhere, upkeep.tidy, upkeep.prepare):
-            tasks.start_soon(work)
+        for task in () if upkeep is None else (upkeep.renew, upkeep.follow_elsewhere, upkeep.tidy, upkeep.prepare):
+            tasks.start_soon(task)
         yield
         tasks.cancel_scope.cancel()
         if upkeep is not None:
             upkeep.live.is_ending = True
     state.services.elsewhere.close()
-    if shared is not None:
-        shared.close()
+    if metrics_server is not None:
+        metrics_server.close()
     for maker in (previews, overviews):
         if maker is not None:
             await anyio.to_thread.run_sync(maker.close)
-    for each in beside:
-        await anyio.to_thread.run_sync(each.close)
+    for work in background:
+        await anyio.to_thread.run_sync(work.close)
     await anyio.to_thread.run_sync(state.valid_shares.close)
     await anyio.to_thread.run_sync(state.jobs.close)
     state.services.close()
@@ -357,144 +319,44 @@ async def _running(state: ServerState, options: ServerOptions, registry: Collect
 
 
 def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:
-    """Return the application that serves what `settings.config` says.
+    """Open the archive of `settings.config` and return the application that serves it.
 
     Args:
-        settings: How the process runs.
-        siblings: The other workers, where `/metrics` has those of all.
-        memory: Descriptor of the memory in which all of them keep decoded blocks.
+        settings: Settings of the process.
+        siblings: The other workers, for the metrics of all.
+        memory: Descriptor of the memory in which all workers store decoded blocks.
 
     Raises:
-        ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
+        ConfigurationError: All mistakes of the configuration and the styles; or no collection can be served.
     """
     archive = open_configured(settings, memory=memory, patience_s=START_S, has_previews=True)
     finding_log = None
     if siblings is None:
         finding_log = FindingLog()
-    elif siblings.number == 0:  # one of the workers logs what is found of the archive: all of them find the same
-        # In a folder: who takes the place of a worker goes on where that one was.
+    elif siblings.number == 0:  # all workers have the same findings, so only one logs them
+        # In a folder, so that the replacement of a worker continues the log.
         finding_log = FindingLog(RecordsInFolder(siblings.folder / LOGGED_FINDINGS))
     if finding_log is not None:
         finding_log.tell(archive.findings)
     if siblings is not None:
-        shared = FailingDates(RecordsInFolder(siblings.folder / "failing-dates"))
+        failing_dates = FailingDates(RecordsInFolder(siblings.folder / "failing-dates"))
         axes = ServedAxes(RecordsInFolder(siblings.folder / "served-axes"))
-        archive = replace(archive, services=replace(archive.services, failing_dates=shared, served_axes=axes))
+        archive = replace(archive, services=replace(archive.services, failing_dates=failing_dates, served_axes=axes))
     return serving(archive, settings, siblings=siblings, finding_log=finding_log)
-
-
-def open_configured(
-    settings: Settings,
-    *,
-    progress: Progress | None = None,
-    memory: int | None = None,
-    patience_s: float = OPENING_S,
-    has_previews: bool = False,
-) -> Archive:
-    """Return what `settings.config` names, opened by readers and with caches that keep as much as the settings say.
-
-    Args:
-        settings: How the process runs.
-        progress: Called with the progress of sources.
-        memory: As `create_app` takes it.
-        patience_s: How long sources on other machines are waited for.
-        has_previews: Whether there are previews, and blocks of files elsewhere on disk, as a server has them.
-
-    Raises:
-        ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
-    """
-    if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
-        raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {NO_CONFIGURATION}"])
-    places = AllowedPlaces(settings.source_places, setting=SOURCE_SETTING)
-    share_one_heap()  # before the first thread begins
-    shares = settings.cache_shares(this_machine())
-    blocks = None
-    if memory is not None:
-        blocks = BlockCache(SharedBlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1)
-    has_disk_caches = has_previews and settings.disk_cache_bytes > 0
-    previews = Previews(*settings.disk_cache("previews")) if has_disk_caches else None
-    overviews = OverviewFiles(*settings.disk_cache("mosaics")) if has_disk_caches else None
-    archive = open_archive(
-        settings.config,
-        environment=os.environ,
-        clock=system_clock,
-        progress=progress,
-        patience_s=patience_s,
-        caches=ReaderCaches(
-            shares.pixels,
-            blocks=blocks,
-            previews=previews,
-            items=partial(item_index, settings),
-            places=places,
-            overviews=overviews,
-            byte_blocks=ByteBlocks(*settings.disk_cache("blocks")) if has_disk_caches else None,
-        ),
-    )
-    cubes = DiskCache(*settings.disk_cache("cubes"), end=KEPT_CUBE) if settings.disk_cache_bytes else None
-    written = None if settings.cube_files is None else PrebuiltCubeTiles(settings.cube_files)
-    caches = make_caches(
-        payload_bytes=shares.payloads, plan_bytes=shares.plans, cube_files=cubes, written_cubes=written
-    )
-    memory_of_answers = AnswerMemory(ANSWER_BYTES, on_end=give_back_freed_memory)
-    services = replace(
-        archive.services, caches=caches, memory=memory_of_answers, published_cubes=_published_cubes(settings)
-    )
-    return replace(archive, services=services)
-
-
-def item_index(settings: Settings) -> ItemIndex:
-    """Return the index of items of the archive that `settings.config` names.
-
-    Raises:
-        ConfigurationError: Its database cannot be used.
-        SourceUnavailable: Its database is out of reach.
-    """
-    return index_opener(settings)()
-
-
-def index_opener(settings: Settings) -> Callable[[], ItemIndex]:
-    """Return what opens that index, on any machine that sees the same database.
-
-    Raises:
-        ConfigurationError: The configuration cannot be read.
-    """
-    id_ = archive_id_at(settings.config, environment=os.environ)
-    return partial(open_items, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)
-
-
-def index_store(settings: Settings) -> IndexStore:
-    """Return the index of items with what passes over its sources have seen; errors are those of `item_index`."""
-    id_ = archive_id_at(settings.config, environment=os.environ)
-    items = item_index(settings)  # first: a damaged index is begun again when it is opened
-    return IndexStore(items=items, passes=open_passes(settings.database_url, settings.jobs_folder(id_), archive=id_))
-
-
-def source_access(settings: Settings) -> SourceAccess:
-    """Return what sources of items are opened with.
-
-    Raises:
-        ConfigurationError: A prefix is none.
-    """
-    return SourceAccess(prefixes=AllowedPlaces(settings.source_places, setting=SOURCE_SETTING), documents=Documents())
-
-
-def _published_cubes(settings: Settings) -> PublishedCubes | None:
-    folder = settings.jobs_cubes_dir
-    return None if folder is None else PublishedCubes(folder=folder.absolute(), most_bytes=settings.jobs_cubes_bytes)
 
 
 def serving(
     archive: Archive, settings: Settings, *, siblings: Siblings | None = None, finding_log: FindingLog | None = None
 ) -> Starlette:
-    """Return the application that serves an open archive, with this process made ready for it.
+    """Prepare this process and return the application that serves an open archive.
 
     Args:
-        archive: What is served first.
-        settings: How the process runs.
-        siblings: The other workers, if there are any.
-        finding_log: Logs what is found at each reload; without one another worker does.
+        archive: The archive, until its first reload.
+        settings: Settings of the process.
+        siblings: The other workers.
+        finding_log: Logs findings at each reload; `None` if another worker does.
     """
-    is_logged = finding_log is not None  # by one of several workers
+    is_logged = finding_log is not None  # one of several workers
     id_ = id_of_open(archive, settings.config, is_shared=is_logged and settings.database_url is not None)
     keep_freed_memory()
     allow_open_files()
@@ -520,10 +382,10 @@ def serving(
             prefixes=AllowedPlaces(settings.source_places, setting=SOURCE_SETTING),
         ),
         fill=BackgroundFill(
-            lambda: _written_specs(live.archive),
+            lambda: _item_specs(live.archive),
             source_access(settings),
             partial(index_store, settings),
-            dates=DatedCollections(lambda: live.archive) if is_logged else tuple,  # by one of several workers
+            dates=DatedCollections(lambda: live.archive) if is_logged else tuple,  # one of several workers
         ),
         webhooks=_webhook_sender(live, settings, id_) if is_logged else None,
         siblings=siblings,
@@ -531,7 +393,7 @@ def serving(
         sessions=partial(open_sessions, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_),
         client_secret=settings.client_secret,
         ledger=partial(Ledger, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_),
-        shares=settings.disk_cache("previews")[0] / SHARES if settings.disk_cache_bytes else None,
+        shares=settings.disk_cache("previews")[0] / VALID_FRACTIONS if settings.disk_cache_bytes else None,
         jobs=JobService(
             settings.jobs_folder(id_),
             archive=id_,
@@ -560,31 +422,6 @@ def _webhook_sender(live: LiveArchive, settings: Settings, archive: str) -> Webh
     )
 
 
-def _written_specs(archive: Archive) -> list[SourceSpec]:
-    # The collections of items as they are written: `chronotile index` takes those for the same source.
-    return [each for each in source_specs(archive.configuration, archive.state.styles).values() if each.items]
-
-
-async def _http_fault(request: Request, error: Exception) -> Response:
-    """What no route answers: an unknown path, or a method that a path does not take."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    path: str = request.scope["path"]
-    hint = next((f"; {words}" for root, words in HINTS if path.startswith(root)), "")
-    fault: ChronotileError = UnknownPath(f"there is nothing at {path[:200]!r}{hint}")
-    headers = dict((error.headers if isinstance(error, HTTPException) else None) or {})
-    if "Allow" in headers:
-        headers["Allow"] = ", ".join(sorted({*headers["Allow"].split(", "), *_methods_at(request)}))
-    if status != fault.status:
-        accepted = headers.get("Allow")
-        fault = ChronotileError(f"{request.method} is not accepted here{f'; use {accepted}' if accepted else ''}")
-        fault.status = status
-    is_odata = path == ODATA or path.startswith(f"{ODATA}/")
-    response = add_error_caching((odata_fault if is_odata else problem_response)(fault, request))
-    response.headers.update(headers)
-    return response
-
-
-def _methods_at(request: Request) -> set[str]:
-    # The methods of all routes of a path: Starlette names those of the first alone.
-    matching = (each for each in request.app.routes if each.matches(request.scope)[0] is not Match.NONE)
-    return {method for each in matching for method in getattr(each, "methods", None) or ()}
+def _item_specs(archive: Archive) -> list[SourceSpec]:
+    # Specifications as configured: `chronotile index` identifies sources by them.
+    return [spec for spec in source_specs(archive.configuration, archive.state.styles).values() if spec.items]

@@ -1,4 +1,4 @@
-"""What is set once for the process that serves."""
+"""Settings of the serving process: signals, memory allocator, open files, its end."""
 
 import asyncio
 import atexit
@@ -18,28 +18,28 @@ from typing import Any, NoReturn
 log = logging.getLogger(__name__)
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-"""Names of glibc's `mallopt(3)`."""
-KEPT_BYTES = 32 << 20
+"""Parameters of `mallopt(3)` in glibc."""
+MAX_FREE_BYTES = 32 << 20
 LARGEST_BLOCK_BYTES = 4 << 20
-"""Of a heap; larger ones are given back by themselves: in the heap they left holes of 100 MB among what stays."""
+"""Larger blocks are mapped separately: in the heap they left holes of 100 MB."""
 
-MOST_FILES = 65_536
-"""Open at once: more than are ever needed; some systems would allow a billion, which some libraries run through."""
+MAX_FILES = 65_536
+"""More open files than are ever needed. Some systems allow a billion, over which some libraries iterate."""
 
 GRACE_S = 8.0
-"""How long running requests may take to end when the server is stopped; then they are answered with 503."""
+"""Time for running requests when the server is stopped; then they are answered with 503."""
 END_S = 9.0
-"""Time limit for a serving process to end, even if its threads wait."""
+"""Time limit for the end of a serving process, even if its threads wait."""
 IDLE_S = 10
-"""How long a connection waits for its next request: longer than `Retry-After` says that a refused client waits, whose
-next request would otherwise meet the end of its connection."""
+"""Idle time of a connection: longer than `Retry-After`, so that the next request of a refused client does not meet the
+end of its connection."""
 
 HANG_UP = {signal.SIGHUP} if hasattr(signal, "SIGHUP") else set[signal.Signals]()
 ENDING = {signal.SIGINT, signal.SIGTERM}
 
 
 def server_options() -> dict[str, Any]:
-    """Return how uvicorn is run, in one process or several."""
+    """Return the options of uvicorn, for one process or several."""
     return {
         "log_config": None,
         "access_log": False,
@@ -47,86 +47,86 @@ def server_options() -> dict[str, Any]:
         "http": "chronotile.http.wire:Wire",
         "ws": "none",
         "lifespan": "on",
-        "proxy_headers": False,  # the application minds them, the host and path prefix too
+        "proxy_headers": False,  # the application applies them, including host and prefix
         "timeout_keep_alive": IDLE_S,
         "timeout_graceful_shutdown": END_S,
     }
 
 
 def end_well_when_stopped() -> None:
-    """Let Ctrl-C and SIGTERM, which are how a server is meant to end, end it with 0 and whatever it holds let go."""
+    """Let Ctrl-C and SIGTERM end the process with status 0, after its resources are released."""
     for number in ENDING:
         signal.signal(number, _leave)
 
 
-_told_by: list[int] = []
-"""Signals received that end this process."""
+_end_signals: list[int] = []
+"""Received signals that end this process."""
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    _told_by.append(number)
+    _end_signals.append(number)
     raise SystemExit(0)
 
 
 def only_remember_signals() -> None:
-    """Let Ctrl-C and SIGTERM interrupt nothing; long work then calls `exit_on_signal` from time to time."""
+    """Let Ctrl-C and SIGTERM interrupt nothing; long work must call `exit_on_signal` from time to time."""
     for number in ENDING:
-        signal.signal(number, lambda number, _frame: _told_by.append(number))
+        signal.signal(number, lambda number, _frame: _end_signals.append(number))
 
 
 def is_told_to_end() -> bool:
-    """Return whether a signal was received that ends this process, also one that has interrupted nothing so far."""
-    return bool(_told_by)
+    """Return whether a signal to end this process was received, even if it interrupted nothing."""
+    return bool(_end_signals)
 
 
 def exit_on_signal() -> None:
-    """End, if a signal was received that interrupted nothing: Python lets no exception out while it collects garbage.
+    """End the process if a signal was received without effect, because Python was collecting garbage.
 
     Raises:
-        SystemExit: It was.
+        SystemExit: A signal was received.
     """
     if is_told_to_end():
         raise SystemExit(0)
 
 
 def end_within(seconds: float, *, status: int = 1) -> None:
-    """End this process after `seconds` even if its threads wait, unless it ended before."""
-    timer = threading.Timer(seconds, _end_at_once, [seconds, status])
+    """End this process after `seconds` at the latest, even if its threads wait."""
+    timer = threading.Timer(seconds, _end_immediately, [seconds, status])
     timer.daemon = True
     timer.start()
 
 
-def _end_at_once(seconds: float, status: int) -> None:
+def _end_immediately(seconds: float, status: int) -> None:
     log.warning("running work did not end within %g s and was abandoned: an operation that it waits for hangs", seconds)
     os._exit(status)
 
 
 def leave_hanging_threads(status: int) -> None:
-    """End this process at once if a daemon thread still runs, such as one in a library call that hangs.
+    """End this process immediately if a daemon thread still runs, such as a thread in a library call that hangs.
 
     Python ends such a thread when its library call returns, with C++ or Rust frames on the stack, which aborts the
-    process. To be called last.
+    process. Call this last.
 
     Args:
-        status: Of the process.
+        status: Exit status of the process.
     """
-    # What Python does when it exits: close pools and join all threads but daemons.
+    # Like Python at exit: close pools and join all threads except daemons.
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
-    if not any(each.daemon for each in threading.enumerate()):
+    if not any(thread.daemon for thread in threading.enumerate()):
         return
     atexit._run_exitfuncs()  # noqa: SLF001 -- removes temporary folders
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # nobody reads it any more
+        with suppress(OSError, ValueError):  # its reader has left
             stream.flush()
     os._exit(status)
 
 
 def run_process(work: Callable[[], None]) -> None:
-    """Run the work of this process and exit with its status, even if a thread hangs (`leave_hanging_threads`).
+    """Call `work` and exit with its status, even if a thread hangs (`leave_hanging_threads`).
 
     Raises:
-        SystemExit: By `work`, and no thread hangs, or its status is a message, which Python prints.
+        SystemExit: `work` raised it, and no thread hangs or its status is a message, which Python prints.
     """
     mute_c_libraries()
     try:
@@ -139,50 +139,50 @@ def run_process(work: Callable[[], None]) -> None:
 
 
 def mute_c_libraries() -> None:
-    """Let what C libraries print go nowhere: GDAL prints a line for each GRIB header that it knows in part.
+    """Discard the output of C libraries: GDAL prints a line for each GRIB header that it does not fully support.
 
-    They print to a stream of their own, beside Python's. Elsewhere than in glibc it may be a constant, and stays.
+    They print to the C stream, not to Python's. Outside of glibc it may be a constant, and is left unchanged.
     """
-    os.environ.setdefault("CPL_LOG", os.devnull)  # where GDAL writes errors of calls that have no message from us
+    os.environ.setdefault("CPL_LOG", os.devnull)  # GDAL writes errors without a handler to it
     library: Any = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
     if hasattr(library, "gnu_get_libc_version"):
         library.fopen.restype = ctypes.c_void_p
-        nowhere = library.fopen(os.devnull.encode(), b"w")
+        null_stream = library.fopen(os.devnull.encode(), b"w")
         stream = ctypes.c_void_p.in_dll(library, "stdout")
-        stream.value = nowhere or stream.value
+        stream.value = null_stream or stream.value
 
 
 def keep_freed_memory() -> None:
-    """Let the allocator keep what is freed, up to `KEPT_BYTES` a heap, instead of giving it back at once.
+    """Let the allocator retain up to `MAX_FREE_BYTES` of freed memory per heap.
 
-    A tile needs some dozen arrays of 0.5 MB for less than a millisecond. Given back to the system after each tile and
-    faulted in again for the next, they made it three times slower (2.3 against 0.74 ms).
+    A tile needs dozens of arrays of 0.5 MB for less than a millisecond. If they are returned to the system after each
+    tile and faulted in for the next, a tile takes three times as long (2.3 instead of 0.74 ms).
     """
-    _set_allocator(M_TRIM_THRESHOLD, KEPT_BYTES)
+    _set_allocator(M_TRIM_THRESHOLD, MAX_FREE_BYTES)
     _set_allocator(M_MMAP_THRESHOLD, LARGEST_BLOCK_BYTES)
 
 
 def share_one_heap() -> None:
-    """Let all threads that begin from now on allocate from one heap, so that what one has freed serves the others.
+    """Let all threads that start later allocate from one heap, so that they share freed memory.
 
-    With a heap a thread, each keeps its own, and what caches evict leaves holes in all of them.
+    With a heap per thread, evicted cache entries leave holes in all heaps.
     """
     _set_allocator(M_ARENA_MAX, 1)
 
 
 def give_back_freed_memory() -> None:
-    """Return free pages between used ones to the system; the allocator does so only on request.
+    """Return free pages inside the heap to the system; the allocator does so only on request.
 
-    Takes some milliseconds, during which no thread can allocate memory.
+    It takes some milliseconds; meanwhile no thread can allocate memory.
     """
-    _tell_allocator("malloc_trim", 0)
+    _call_allocator("malloc_trim", 0)
 
 
-def set_aside_what_stays() -> None:
-    """Look for garbage now, and from now on only among what is made after this.
+def freeze_garbage_collection() -> None:
+    """Collect garbage, and exclude all current objects from later collections.
 
-    What an archive and the libraries are made of, 100,000 objects, stays as long as the process serves it. Gone through
-    with the rest every some thousand requests, it held up all of them for 50 ms and more; without it, for 5.
+    The 100,000 objects of an archive and the libraries live as long as the process serves the archive. With them, a
+    collection blocks all requests for 50 ms, every few thousand requests; without them, for 5 ms.
     """
     gc.unfreeze()
     gc.collect()
@@ -190,30 +190,30 @@ def set_aside_what_stays() -> None:
 
 
 def allow_open_files() -> None:
-    """Let this process, and those it starts from now on, hold as many files open as it may, up to `MOST_FILES`.
+    """Raise the limit of open files of this process and its children to the allowed maximum, up to `MAX_FILES`.
 
-    What it may unless it asks is often 1,024, of which rasters take up to 400 and each connection one.
+    The default is often 1,024. Rasters take up to 400, and each connection takes one.
     """
     if sys.platform == "win32":
         return
-    import resource  # noqa: PLC0415 -- not there on every system
+    import resource  # noqa: PLC0415 -- missing on some systems
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    needed = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    except (OSError, ValueError) as error:  # some systems have a lower limit that they do not tell
+    except (OSError, ValueError) as error:  # some systems have a lower limit than they report
         log.debug("no more than %d files may be open: %s", soft, error)
 
 
 def _set_allocator(name: int, value: int) -> None:
-    _tell_allocator("mallopt", name, value)
+    _call_allocator("mallopt", name, value)
 
 
-def _tell_allocator(function: str, *numbers: int) -> None:
-    """Call a function of the C library; where it has none of that name, nothing happens."""
+def _call_allocator(function: str, *numbers: int) -> None:
+    """Call a function of the C library; do nothing if it is missing."""
     try:
         call = getattr(ctypes.CDLL(None), function)
     except (OSError, AttributeError, TypeError):
@@ -222,35 +222,35 @@ def _tell_allocator(function: str, *numbers: int) -> None:
     call(*numbers)
 
 
-def hold_signals(numbers: AbstractSet[signal.Signals]) -> None:
-    """Hold signals until there is a handler, so that they do not end the process; children and `exec` inherit that."""
+def block_signals(numbers: AbstractSet[signal.Signals]) -> None:
+    """Block signals until a handler exists, so that they do not end the process; children and `exec` inherit this."""
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
 
 
-def take_signals(numbers: AbstractSet[signal.Signals]) -> None:
-    """Take signals from now on, and those that wait at once."""
+def unblock_signals(numbers: AbstractSet[signal.Signals]) -> None:
+    """Unblock signals; pending ones arrive immediately."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
 @contextmanager
-def without_hang_ups() -> Iterator[None]:
-    """Hold them in the block, so that a child which is started there is born with them held."""
-    hold_signals(HANG_UP)
+def block_hang_ups() -> Iterator[None]:
+    """Block SIGHUP, so that a child process starts with SIGHUP blocked."""
+    block_signals(HANG_UP)
     try:
         yield
     finally:
-        take_signals(HANG_UP)
+        unblock_signals(HANG_UP)
 
 
 @asynccontextmanager
 async def hang_ups() -> AsyncIterator[asyncio.Event]:
-    """Give an event that each SIGHUP sets; where none can be caught (another thread, another system) none comes."""
+    """Yield an event that each SIGHUP sets; it is never set outside of the main thread or on systems without SIGHUP."""
     hung_up = asyncio.Event()
     loop = asyncio.get_running_loop()
     is_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGHUP")
     if is_main:
         loop.add_signal_handler(signal.SIGHUP, hung_up.set)
-        take_signals(HANG_UP)
+        unblock_signals(HANG_UP)
     try:
         yield hung_up
     finally:

@@ -1,6 +1,6 @@
-"""Settings of a process, from `CHRONOTILE_*` variables; only the configuration determines what is served.
+"""Settings of a process, from `CHRONOTILE_*` variables. The configuration file, not the settings, lists the data.
 
-Read in `cli` and `app` only, and passed on as plain values.
+Only `cli` and `app` read settings, and pass them on as plain values.
 """
 
 import os
@@ -21,50 +21,49 @@ from chronotile.core.logs import LogFormat
 from chronotile.core.machine import Machine
 
 PREFIX = "CHRONOTILE_"
-LEAST_TOKEN_BYTES, MOST_TOKENS = 24, 2
-"""Of tokens for writing: two while clients change from one to the next."""
+MIN_TOKEN_BYTES, MAX_TOKENS = 24, 2
+"""Limits of tokens for writing; two are needed while clients change from one to the next."""
 DEFAULT_CONFIGURATION = Path("config/chronotile.yaml")
 
-MOST_WORKERS = 1024
+MAX_WORKERS = 1024
 WORKER_BYTES = 420 * 10**6
-"""What a worker takes at most beside its part of the caches, without `/cog`; `benchmarks.soak` and `benchmarks.memory`
-measure it."""
+"""Maximum memory of a worker without its caches and `/cog`, measured by `benchmarks.soak` and `benchmarks.memory`."""
 SUPERVISOR_BYTES = 45 * 10**6
-"""What the process that starts several workers takes at most; 34 MB were measured."""
+"""Maximum memory of the process that starts several workers; 34 MB were measured."""
 ANSWER_BYTES = 176 << 20
-"""Of `WORKER_BYTES`, what large answers may take while they are made; the rest is taken with tiles alone."""
+"""Part of `WORKER_BYTES` for large answers while they are made; tiles alone take the rest."""
 CACHE_PART = 8
-"""What part of the memory all caches together are by default: an eighth."""
-MOST_CACHE_BYTES = 2 << 30
-"""That they are at most by default: beyond, little more is found in them."""
+"""All caches together take the memory divided by this, by default."""
+MAX_CACHE_BYTES = 2 << 30
+"""Default maximum of all caches: larger ones hardly improve the hit rate."""
 
 DISK_PARTS = {"previews": 2, "mosaics": 4, "blocks": 4, "cubes": 1}
-"""How caches on disk share what they may take: of rasters without overviews, mosaics, files elsewhere, cube tiles."""
+"""Shares of the disk caches: rasters without overviews, mosaics, remote files, cube tiles."""
 REPLACED = {"DIR": "CACHE_DIR, in which each cache has a folder", "BYTES": "DISK_CACHE_BYTES, of all caches on disk"}
-"""What there is in place of the variables that each cache had."""
+"""Replacements of the former variables of each cache."""
 
 MISSPELT = 0.85
-"""From how alike two names are on one is taken for the other misspelt; 1 is the same."""
+"""Similarity (0 to 1) from which a variable counts as a misspelt setting."""
 
-_OF_ONE_CACHE = re.compile(rf"{PREFIX}(PREVIEW|MOSAIC|BLOCK|CUBE)_(DIR|BYTES)")
+_FORMER_VARIABLE = re.compile(rf"{PREFIX}(PREVIEW|MOSAIC|BLOCK|CUBE)_(DIR|BYTES)")
 _SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://.+:\d+", re.IGNORECASE)
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class CacheShares(NamedTuple):
-    """Bytes that each cache of one process may hold."""
+    """Sizes of the caches of a process in bytes."""
 
     pixels: int
-    """Decoded, of Zarr arrays and raster files."""
+    """Decoded pixels of Zarr arrays and raster files."""
     payloads: int
     """Encoded answers."""
     plans: int
-    """How to warp a source onto a grid."""
+    """Warp plans."""
 
 
 class Settings(BaseSettings):
-    """How this process runs."""
+    """Settings of this process."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
 
@@ -74,7 +73,7 @@ class Settings(BaseSettings):
     """Address to listen at."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen at; 0 takes a free one."""
-    workers: int | None = Field(default=None, ge=1, le=MOST_WORKERS)
+    workers: int | None = Field(default=None, ge=1, le=MAX_WORKERS)
     """Processes that answer; by default, `serve` counts them and anything else is one."""
     log_level: LogLevel = "info"
     """Least severe messages that are logged; `info` has one line a request."""
@@ -143,12 +142,12 @@ class Settings(BaseSettings):
 
     @field_validator("port", mode="before")
     @classmethod
-    def _pass_over_service_links(cls, value: object) -> object:
+    def _ignore_service_links(cls, value: object) -> object:
         return cls.model_fields["port"].default if is_service_link(value) else value
 
     @field_validator("forwarded_allow_ips")
     @classmethod
-    def _are_addresses(cls, text: str) -> str:
+    def _check_addresses(cls, text: str) -> str:
         for part in text.split(","):
             if part.strip() not in {"", "*"}:
                 ip_network(part.strip(), strict=False)
@@ -156,10 +155,10 @@ class Settings(BaseSettings):
 
     @field_validator("write_token")
     @classmethod
-    def _are_secrets(cls, text: str | None) -> str | None:
+    def _check_tokens(cls, text: str | None) -> str | None:
         tokens = _members(text)
-        if len(tokens) > MOST_TOKENS or any(len(token.encode()) < LEAST_TOKEN_BYTES for token in tokens):
-            raise ValueError(f"one token of at least {LEAST_TOKEN_BYTES} bytes is needed, or two with a comma")
+        if len(tokens) > MAX_TOKENS or any(len(token.encode()) < MIN_TOKEN_BYTES for token in tokens):
+            raise ValueError(f"one token of at least {MIN_TOKEN_BYTES} bytes is needed, or two with a comma")
         return text
 
     @property
@@ -183,25 +182,25 @@ class Settings(BaseSettings):
         return _members(self.source_prefixes)
 
     def workers_on(self, machine: Machine) -> int:
-        """Return how many workers there are by default: one for each core, as far as memory goes.
+        """Return the number of workers: by default one per core, limited by the memory.
 
-        Caches and supervisor come first; where that leaves memory for one worker, there is no supervisor.
+        The memory of caches and supervisor is subtracted first. A single worker runs without a supervisor.
         """
         fitting = (machine.memory_bytes - self.cache_on(machine) - SUPERVISOR_BYTES) // WORKER_BYTES
-        return self.workers or max(1, min(machine.cores, fitting, MOST_WORKERS))
+        return self.workers or max(1, min(machine.cores, fitting, MAX_WORKERS))
 
     def quick_slots_on(self, machine: Machine) -> int:
-        """Return how many quick calls run at once in each process: one per core, and one that reads."""
+        """Return the number of concurrent quick calls per process: one per core, and one that reads."""
         return machine.cores // (self.workers or 1) + 1
 
     def cache_on(self, machine: Machine) -> int:
-        """Return how many bytes all workers together may keep."""
+        """Return the size of the caches of all workers in bytes."""
         if self.cache_bytes is not None:
             return self.cache_bytes
-        return min(MOST_CACHE_BYTES, machine.memory_bytes // CACHE_PART)
+        return min(MAX_CACHE_BYTES, machine.memory_bytes // CACHE_PART)
 
     def cache_shares(self, machine: Machine) -> CacheShares:
-        """Return what each cache of one worker gets of that."""
+        """Return the sizes of the caches of one worker."""
         workers = self.workers or 1
         cache_bytes = self.cache_on(machine) // workers
         pixels = cache_bytes * 13 // 16
@@ -210,7 +209,7 @@ class Settings(BaseSettings):
         return CacheShares(pixels=pixels, payloads=payloads, plans=half)
 
     def disk_cache(self, name: str) -> tuple[Path, int]:
-        """Return the folder of a cache on disk, by its name in `DISK_PARTS`, and how many bytes it may hold."""
+        """Return the folder and the maximum bytes of a disk cache, by its name in `DISK_PARTS`."""
         folder = self.cache_dir or _folder_of("XDG_CACHE_HOME", ".cache")
         return folder / name, self.disk_cache_bytes * DISK_PARTS[name] // sum(DISK_PARTS.values())
 
@@ -231,16 +230,16 @@ class Settings(BaseSettings):
 
     @property
     def catalogues_folder(self) -> Path:
-        """Where `serve` writes the configurations of STAC catalogues that it is given by address."""
+        """Folder of the configurations that `serve` writes for STAC catalogues."""
         return _folder_of("XDG_STATE_HOME", ".local/state") / "catalogues"
 
     def jobs_folder(self, archive: str) -> Path:
-        """Return `jobs_dir`, or the folder of an archive, by its id, among what the user's programs keep."""
+        """Return `jobs_dir`, or the folder of the archive with this id in the state of the user."""
         return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "archives" / archive / "jobs"
 
     @property
     def threads(self) -> dict[str, int]:
-        """Threads by kind of work, as `application` takes them."""
+        """Threads by limiter, for `application`."""
         return {
             "pictures": self.picture_threads,
             "series": self.series_threads,
@@ -251,7 +250,7 @@ class Settings(BaseSettings):
         }
 
     def as_environment(self) -> dict[str, str]:
-        """Return the variables from which another process has the same settings."""
+        """Return the variables that give another process the same settings."""
         values = self.model_dump(exclude_none=True)
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
 
@@ -261,7 +260,7 @@ def _members(text: str | None) -> tuple[str, ...]:
 
 
 def _folder_of(variable: str, usual: str) -> Path:
-    """What this user's programs may keep (XDG Base Directory 0.8): where the variable says, or in the user's home."""
+    """Return a folder of this user (XDG Base Directory 0.8): from the variable, or in the home folder."""
     folder = Path(os.environ.get(variable, ""))
     try:
         user_folder = folder if folder.is_absolute() else Path.home() / usual
@@ -271,26 +270,26 @@ def _folder_of(variable: str, usual: str) -> Path:
 
 
 def is_service_link(value: object) -> bool:
-    """Return whether a value is what Kubernetes and Docker's links give as `NAME_PORT` of a service called `NAME`.
+    """Return whether a value is the `NAME_PORT` variable that Kubernetes and Docker links set for a service `NAME`.
 
-    A service called `chronotile` makes `CHRONOTILE_PORT=tcp://10.0.0.7:8000` in all containers beside it.
+    A service called `chronotile` sets `CHRONOTILE_PORT=tcp://10.0.0.7:8000` in all its neighbours.
     """
     return isinstance(value, str) and _SERVICE_LINK.fullmatch(value) is not None
 
 
-def load_settings(**given: object) -> Settings:
+def load_settings(**overrides: object) -> Settings:
     """Return the settings of the environment; arguments other than `None` override them.
 
     Raises:
-        ConfigurationError: With all variables whose values are not accepted, or that others have replaced.
+        ConfigurationError: It lists all variables with invalid values, and former variables.
     """
     replaced = [
-        f"{each[0]} is not used any more; set {PREFIX}{REPLACED[each[2]]}"
-        for each in map(_OF_ONE_CACHE.fullmatch, sorted(name for name, value in os.environ.items() if value))
-        if each
+        f"{match[0]} is not used any more; set {PREFIX}{REPLACED[match[2]]}"
+        for match in map(_FORMER_VARIABLE.fullmatch, sorted(name for name, value in os.environ.items() if value))
+        if match
     ]
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked there
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         details = error.errors(include_url=False)
         raise ConfigurationError([*replaced, *(_mistake(detail) for detail in details)]) from error
@@ -301,15 +300,15 @@ def load_settings(**given: object) -> Settings:
 
 def _mistake(detail: ErrorDetails) -> str:
     name = f"{PREFIX}{str(detail['loc'][0]).upper()}"
-    said = detail["msg"]
+    text = detail["msg"]
     if detail["type"] == "int_parsing":
-        said = "should be a whole number" + (" of bytes, such as 67108864" if name.endswith("_BYTES") else "")
-    given = "" if detail["loc"][0] == "write_token" else f", got {detail['input']!r}"
-    return f"{name}: {said}{given}"
+        text = "should be a whole number" + (" of bytes, such as 67108864" if name.endswith("_BYTES") else "")
+    value = "" if detail["loc"][0] == "write_token" else f", got {detail['input']!r}"
+    return f"{name}: {text}{value}"
 
 
 def ignored_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return one sentence per variable without effect: a misspelt name, or a service's address in place of a port."""
+    """Return one sentence per ignored variable: a misspelt name, or a service link instead of a port."""
     link = environment.get(f"{PREFIX}PORT", "")
     return [*_misspelt(environment), *([_SERVICE_NAMED_AS_WE_ARE.format(link)] if is_service_link(link) else [])]
 
@@ -321,9 +320,13 @@ _SERVICE_NAMED_AS_WE_ARE = (
 
 
 def _misspelt(environment: Mapping[str, str]) -> list[str]:
-    known = [name.upper() for name in Settings.model_fields]
-    others = sorted(name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX))
-    meant = {name: get_close_matches(name, known, n=1, cutoff=MISSPELT) for name in others if name not in known}
+    settings = [name.upper() for name in Settings.model_fields]
+    variables = sorted(name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX))
+    matches = {
+        name: get_close_matches(name, settings, n=1, cutoff=MISSPELT) for name in variables if name not in settings
+    }
     return [
-        f"{PREFIX}{name} is not known, and has no effect; {PREFIX}{each[0]} is" for name, each in meant.items() if each
+        f"{PREFIX}{name} is not known, and has no effect; {PREFIX}{match[0]} is"
+        for name, match in matches.items()
+        if match
     ]

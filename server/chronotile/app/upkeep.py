@@ -1,4 +1,4 @@
-"""When the archive of an application is reloaded: at intervals, on SIGHUP, and when a source elsewhere changes."""
+"""Background work of an application: reloads at intervals, on SIGHUP and after changes of remote sources; tidying."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from contextlib import suppress
 import anyio
 import anyio.to_thread
 
-from chronotile.app.process_setup import give_back_freed_memory, hang_ups, set_aside_what_stays
+from chronotile.app.process_setup import freeze_garbage_collection, give_back_freed_memory, hang_ups
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.core.errors import ChronotileError
@@ -22,12 +22,12 @@ from chronotile.pipeline.services import Services
 log = logging.getLogger(__name__)
 
 SETTLED_S = 2.0
-"""By then what is loaded with the first requests is there."""
-TRIED_EVERY_S = 20.0
-"""How often at least collections are looked at of which no item could be opened."""
-PREPARED_EVERY_S = 5.0
-TIDIED_EVERY_S = 20.0
-"""Often enough that holes stay small, and seldom enough that pages requested again cost nothing."""
+"""The first requests, which import libraries, are usually answered by then."""
+UNOPENED_RETRY_S = 20.0
+"""Longest time between two attempts to open collections without a readable item."""
+PREPARE_S = 5.0
+TIDY_S = 20.0
+"""Often enough to keep holes in the heap small, and rarely enough to keep pages that are used again."""
 
 
 class Upkeep:
@@ -35,7 +35,7 @@ class Upkeep:
 
     Args:
         live: The archive.
-        watch_s: Seconds between two looks for changes of any kind; 0: only SIGHUP starts one.
+        watch_s: Seconds between two checks for changes; 0 means only on SIGHUP.
     """
 
     def __init__(self, live: LiveArchive, *, watch_s: float) -> None:
@@ -43,22 +43,22 @@ class Upkeep:
         self._watch_s = watch_s
 
     async def renew(self) -> None:
-        """Look for changes of any kind every `watch_s`, and at once on SIGHUP."""
-        alone = anyio.CapacityLimiter(1)  # not among the requests of /cog, whose stores may hang
+        """Reload after changes of any kind: check every `watch_s`, and immediately on SIGHUP."""
+        alone = anyio.CapacityLimiter(1)  # separate from requests of /cog, whose stores may hang
         async with hang_ups() as hung_up:
             while True:
                 every_s = self._watch_s or math.inf
                 if self.live.archive.unopened:
-                    every_s = min(every_s, TRIED_EVERY_S)
+                    every_s = min(every_s, UNOPENED_RETRY_S)
                 with anyio.move_on_after(every_s) as waiting:
                     await hung_up.wait()
                     hung_up.clear()
-                look = self.live.refresh if waiting.cancelled_caught else self.refresh_on_signal
-                # One that hangs does not keep the application from ending.
-                await anyio.to_thread.run_sync(look, limiter=alone, abandon_on_cancel=True)
+                reload = self.live.refresh if waiting.cancelled_caught else self.refresh_on_signal
+                # A reload that hangs must not prevent the end of the application.
+                await anyio.to_thread.run_sync(reload, limiter=alone, abandon_on_cancel=True)
 
     async def follow_elsewhere(self) -> None:
-        """Reload as soon as a source on another machine comes back, fails or changes."""
+        """Reload when a remote source becomes available, fails or changes."""
         changed, loop = asyncio.Event(), asyncio.get_running_loop()
         alone = anyio.CapacityLimiter(1)
 
@@ -76,20 +76,20 @@ class Upkeep:
             await anyio.to_thread.run_sync(self.live.refresh, limiter=alone, abandon_on_cancel=True)
 
     async def tidy(self) -> None:
-        """Set aside what stays until the next reload, drop files that no client requests, give back freed memory."""
+        """Exclude the archive from garbage collection after each reload; drop unused cached files and freed memory."""
         alone = anyio.CapacityLimiter(1)
         reloads = None
         await anyio.sleep(SETTLED_S)
         while True:
             if reloads != self.live.reloads:
                 reloads = self.live.reloads
-                await anyio.to_thread.run_sync(set_aside_what_stays, limiter=alone)
+                await anyio.to_thread.run_sync(freeze_garbage_collection, limiter=alone)
             await anyio.to_thread.run_sync(self.live.services.caches.files.tidy, limiter=alone)
             await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
-            await anyio.sleep(TIDIED_EVERY_S)
+            await anyio.sleep(TIDY_S)
 
     async def prepare(self) -> None:
-        """Let overviews of mosaics be made, after each reload."""
+        """Start making overviews of mosaics after each reload."""
         alone = anyio.CapacityLimiter(1)
         reloads = None
         while True:
@@ -97,37 +97,34 @@ class Upkeep:
                 reloads = self.live.reloads
                 services = self.live.services
                 await anyio.to_thread.run_sync(prepare_overviews, services, limiter=alone, abandon_on_cancel=True)
-            await anyio.sleep(PREPARED_EVERY_S)
+            await anyio.sleep(PREPARE_S)
 
     def refresh_on_signal(self) -> None:
-        """Reload, and try again what failed: a disk or a source elsewhere may work again."""
+        """Reload, and retry failed files and sources: a disk or a host may work again."""
         live = self.live
         live.services.failing_dates.clear()
         live.services.reader_caches.left_out.clear()
         live.services.elsewhere.retry()
-        before = live.reloads, live.failed_reloads
+        counts = live.reloads, live.failed_reloads
         live.refresh()
-        if live.is_logged and before == (live.reloads, live.failed_reloads):
+        if live.is_logged and counts == (live.reloads, live.failed_reloads):
             log.info("SIGHUP: configuration, styles and sources on this machine are unchanged")
 
 
-# Overviews of mosaics made in advance: of the times that maps show when none is named, and of the newest.
-
-
 def prepare_overviews(services: Services) -> None:
-    """Let overviews of the newest and of the default time of each mosaic be made in the background."""
+    """Start making overviews of the newest and the default time of each mosaic in the background."""
     for layer in services.catalogue.layers:
         reader = services.readers.get(layer.collection)
         if reader is None or not layer.main_variable.is_mosaic:
             continue
         for variable in layer.variables:
-            with suppress(ChronotileError):  # an index that is away is prepared at the next reload
+            with suppress(ChronotileError):  # an unavailable index is prepared after the next reload
                 for index in _indexes(layer, variable, services):
                     reader.prepare_overviews(variable.name, index)
 
 
 def _indexes(layer: Layer, variable: VariableInfo, services: Services) -> Iterator[int]:
     for selection in (LATEST, DEFAULT):
-        with suppress(ChronotileError):  # it has no such time
+        with suppress(ChronotileError):  # the layer has no such time
             for index in resolve_picture_times(layer, selection, now=services.clock()).indexes:
                 yield time_index(variable.times.instants, layer.times.instants[index])

@@ -93,7 +93,7 @@ def settings_of_catalogue(place: str, settings: "Settings") -> "Settings":
 
 def _index_for_a_while(settings: "Settings") -> None:
     """Bring the index up to date for at most `INDEXING_S` seconds; the server continues what was not finished."""
-    from chronotile.app.application import index_store, source_access
+    from chronotile.app.configured_archive import index_store, source_access
     from chronotile.archive.index.fill import Interrupted, fill
     from chronotile.archive.index.sources import indexed, source_of, specs_of_items
     from chronotile.cli.index import counting, with_rate

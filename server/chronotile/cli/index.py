@@ -51,7 +51,7 @@ def run_index(
         ConfigurationError: The configuration is not valid, or has no such collection of items.
         SourceUnavailable: The database does not answer.
     """
-    from chronotile.app.application import index_store, source_access
+    from chronotile.app.configured_archive import index_store, source_access
     from chronotile.app.process_setup import end_well_when_stopped
     from chronotile.archive.index.sources import specs_of_items
     from chronotile.core.logs import configure_logging

@@ -40,7 +40,7 @@ def settings_of(**given: object) -> "Settings":
 
 def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
     """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
-    from chronotile.app.application import open_configured
+    from chronotile.app.configured_archive import open_configured
     from chronotile.core.logs import configure_logging
     from chronotile.readers.elsewhere import OPENING_S, START_S
 
@@ -52,7 +52,7 @@ def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, i
 
 def index_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, ...]":
     """Return what is wrong with the item index, all of which is read, if the archive has collections of items."""
-    from chronotile.app.application import item_index
+    from chronotile.app.configured_archive import item_index
 
     if all(spec.items is None for spec in archive.specs.values()):
         return ()

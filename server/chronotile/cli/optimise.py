@@ -55,7 +55,7 @@ class CollectionOptions:
 
 def write_collection(given: CollectionOptions, target: Path, options: "Options") -> None:
     """Write the items of a collection as a serving cube, and print what was done."""
-    from chronotile.app.application import index_opener
+    from chronotile.app.configured_archive import index_opener
     from chronotile.app.process_setup import keep_freed_memory
     from chronotile.optimise.collections import optimise_collection
 

@@ -161,7 +161,7 @@ def _publish_collection(
     search: "ItemSearch",
     catalogue: "CatalogueOptions",
 ) -> "Summary":
-    from chronotile.app.application import item_index
+    from chronotile.app.configured_archive import item_index
     from chronotile.archive.publish.collections import publication_of_scenes
     from chronotile.archive.publish.dates import publication_of_dates
     from chronotile.core.web.item_places import SETTING

@@ -34,7 +34,7 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
 
     process_setup.share_one_heap()  # before the thread of the progress bar begins
     process_setup.end_well_when_stopped()
-    process_setup.hold_signals(process_setup.HANG_UP)
+    process_setup.block_signals(process_setup.HANG_UP)
     process_setup.allow_open_files()
     if write_config is not None and write_config.exists() and write_config.stat().st_size:
         fail(f"{write_config} exists already; name another file for --write-config")
@@ -174,12 +174,12 @@ def _run_workers(
 
     What the archive was opened with takes 100 MB, which the supervisor has no use for and Python does not give back.
     """
-    from chronotile.app.process_setup import ENDING, HANG_UP, hold_signals
-    from chronotile.app.workers.plan import Plan
+    from chronotile.app.process_setup import ENDING, HANG_UP, block_signals
+    from chronotile.app.workers.plan import WorkerPlan
 
     with _port_errors(settings.host, settings.port):
         listener.listen(BACKLOG)
-    plan = Plan(
+    plan = WorkerPlan(
         count=count,
         block_bytes=settings.cache_shares(this_machine()).pixels * count,
         findings=tuple(findings),
@@ -191,7 +191,7 @@ def _run_workers(
         plan.store(file)
         for inherited in (listener, file):
             os.set_inheritable(inherited.fileno(), True)
-        hold_signals(HANG_UP | ENDING)  # until the supervisor takes them
+        block_signals(HANG_UP | ENDING)  # until the supervisor takes them
         sys.stdout.flush()
         command = [sys.executable, "-P", "-m", "chronotile.app.workers", str(listener.fileno()), str(file.fileno())]
         os.execve(command[0], command, os.environ | settings.as_environment())  # noqa: S606 -- none is needed

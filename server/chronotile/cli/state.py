@@ -77,7 +77,7 @@ def require_known_state(settings: "Settings") -> None:
     except ConfigurationError:  # with all its mistakes when it is opened
         return
     if place.url is not None or place.folder.exists():
-        from chronotile.app.stored.state import found_versions
+        from chronotile.app.stored.state import stored_versions
 
         with suppress(SourceUnavailable):  # who needs the database finds that out later, and tries again
-            found_versions(place)
+            stored_versions(place)

@@ -10,28 +10,28 @@ from chronotile.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
-    from chronotile.app.stored.state import Place, StoredName
+    from chronotile.app.stored.state import StateLocation, StoredName
 
 
-def state_place(settings: "Settings") -> "Place":
+def state_place(settings: "Settings") -> "StateLocation":
     """Return the location of the state that the environment and the configuration name.
 
     Raises:
         ConfigurationError: The configuration is missing or not valid YAML.
     """
-    from chronotile.app.stored.state import Place
+    from chronotile.app.stored.state import StateLocation
     from chronotile.archive.live import archive_id_at
 
     archive = archive_id_at(settings.config, environment=os.environ)
-    return Place(archive=archive, folder=settings.jobs_folder(archive).absolute(), url=settings.database_url)
+    return StateLocation(archive=archive, folder=settings.jobs_folder(archive).absolute(), url=settings.database_url)
 
 
-def report_place(place: "Place", settings: "Settings") -> None:
+def report_place(place: "StateLocation", settings: "Settings") -> None:
     """Print to standard error on which archive and database a command works."""
     typer.echo(f"archive {place.archive} ({settings.config}), state in {describe_database(place)}", err=True)
 
 
-def open_place(configuration: Path | None) -> tuple["Settings", "Place"]:
+def open_place(configuration: Path | None) -> tuple["Settings", "StateLocation"]:
     """Return the settings of a command and the state it works on, and report it as `report_place` does.
 
     Raises:
@@ -45,7 +45,7 @@ def open_place(configuration: Path | None) -> tuple["Settings", "Place"]:
     return settings, place
 
 
-def describe_database(place: "Place") -> str:
+def describe_database(place: "StateLocation") -> str:
     """Return the database in words, without its password."""
     if place.url is None:
         return f"SQLite in {place.folder}"
@@ -55,7 +55,7 @@ def describe_database(place: "Place") -> str:
     return f"the database {url.database} of PostgreSQL at {url.host or 'the local socket'}"
 
 
-def require_state(place: "Place", name: "StoredName") -> None:
+def require_state(place: "StateLocation", name: "StoredName") -> None:
     """Refuse a command that reads tables which do not exist, so that it does not create empty ones.
 
     Raises:

@@ -40,7 +40,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
         ConfigurationError: What is to be served, or the table of jobs, is configured wrongly; or Dask is not installed.
         SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
     """
-    from chronotile.app.application import open_configured
+    from chronotile.app.configured_archive import open_configured
     from chronotile.app.process_setup import only_remember_signals
     from chronotile.archive.live import ItemAccess, LiveArchive, id_of_open
     from chronotile.core.logs import configure_logging

@@ -55,7 +55,7 @@ def test_what_was_stored_before_there_were_users_is_taken_over(archive):
     with archive.index() as index:
         assert [ref.id for ref in index.covering("tiles", index.extent("tiles"))] == ["a"]
     with archive.keys() as table:
-        assert table.listed() == ()
+        assert table.list_keys() == ()
     assert archive.run("migrate")[0][3] == "keys: version 1, as in this release"
 
 
@@ -173,7 +173,7 @@ def test_keys_that_were_made_before_they_had_a_version_are_of_the_first(archive)
         connection.execute("DROP TABLE chronotile_versions")
     assert "keys: version 1, as in this release" in archive.run("migrate")[0]
     with archive.keys() as table:
-        assert [key.name for key in table.listed()] == ["robot"]
+        assert [key.name for key in table.list_keys()] == ["robot"]
 
 
 def test_commands_refuse_an_archive_that_is_not_there(archive, tmp_path):

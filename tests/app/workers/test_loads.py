@@ -25,7 +25,7 @@ def test_load_is_what_was_not_taken_and_what_is_answered(descriptor):
     worker.take(1)
     worker.answer(1, 4)
 
-    assert (supervisor.of(0), supervisor.of(1)) == (0, 3 + 4)
+    assert (supervisor.load_of(0), supervisor.load_of(1)) == (0, 3 + 4)
 
 
 def test_connections_that_others_get_are_no_load(descriptor):
@@ -36,7 +36,7 @@ def test_connections_that_others_get_are_no_load(descriptor):
 
     supervisor.take_back(0, 2)
 
-    assert supervisor.of(0) == 0
+    assert supervisor.load_of(0) == 0
 
 
 def test_a_worker_begins_with_nothing_to_do(descriptor):
@@ -44,9 +44,9 @@ def test_a_worker_begins_with_nothing_to_do(descriptor):
     supervisor.hand(1)
     worker.answer(1, 9)
 
-    supervisor.begin(1)
+    supervisor.reset(1)
 
-    assert supervisor.of(1) == 0
+    assert supervisor.load_of(1) == 0
 
 
 def test_requests_are_told_as_they_begin_and_end(descriptor):
@@ -54,7 +54,7 @@ def test_requests_are_told_as_they_begin_and_end(descriptor):
     told = []
 
     async def request() -> None:
-        told.append(loads.of(0))
+        told.append(loads.load_of(0))
 
     async def answer_two() -> None:
         tasks = CountedTasks(loads, 0)
@@ -66,4 +66,4 @@ def test_requests_are_told_as_they_begin_and_end(descriptor):
 
     asyncio.run(answer_two())
 
-    assert (told, loads.of(0)) == ([2, 2], 0)
+    assert (told, loads.load_of(0)) == ([2, 2], 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from chronotile.app.workers.loads import BEAT, READY
-from chronotile.app.workers.supervisor import FIRST_BEATS, FROZEN_BEATS, SUSPECT_BEATS, Running, Supervisor
+from chronotile.app.workers.supervisor import FIRST_BEATS, FROZEN_BEATS, SUSPECT_BEATS, RunningWorker, Supervisor
 
 
 @dataclass
@@ -28,15 +28,15 @@ class Watched:
     supervisor: Supervisor
     announced: list[bool]
     processes: list[Process] = field(default_factory=lambda: [Process(), Process()])
-    workers: list[Running] = field(default_factory=list)
+    workers: list[RunningWorker] = field(default_factory=list)
 
     def say(self, number: int, message: bytes) -> None:
-        self.workers[number].its_end.send(message)
+        self.workers[number].worker_end.send(message)
         self.supervisor._hear(self.workers[number])
 
     def look(self, times: int) -> None:
         for _ in range(times):
-            self.supervisor._look_who_is_silent()
+            self.supervisor._check_silent()
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def watched():
             ours, theirs = map(opened.enter_context, socket.socketpair())
             ours.setblocking(False)
             theirs.setblocking(False)
-            made.workers.append(Running(number, process, ours, theirs))
+            made.workers.append(RunningWorker(number, process, ours, theirs))
         supervisor._running.update(made.workers)
         return made
 

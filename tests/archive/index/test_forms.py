@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.app.application import item_index
+from chronotile.app.configured_archive import item_index
 from chronotile.app.settings import Settings
 from chronotile.cli.main import app
 from chronotile.readers.cog.header import CogHeader

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from chronotile.app.application import item_index
+from chronotile.app.configured_archive import item_index
 from chronotile.app.settings import load_settings
 from chronotile.core.model.items import ItemSearch
 from tests.archive.index.catalogues import item_document

@@ -3,7 +3,8 @@
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app.application import ServerOptions, application, open_configured
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from tests.readers.zarr.reference_files import references_to, write_files, write_json
 from tests.scenes import Scene

@@ -1,1 +1,1 @@
-"""What an archive stores beside its data: which versions it has, and how it is migrated, backed up and restored."""
+"""State of an archive in databases and files: versions, migration, backup and restore."""

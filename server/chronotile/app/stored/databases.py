@@ -1,4 +1,4 @@
-"""Copies of the databases of an archive: each as it was at one moment, while others write to it."""
+"""Consistent copies of the databases of an archive, while other processes write to them."""
 
 import json
 import sqlite3
@@ -16,10 +16,10 @@ from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.jobs.queue.database import JOBS
 
 TABLES = "tables.json"
-"""Describes the tables of PostgreSQL; the rows of each are in a file of its name and `ROWS`, as COPY writes them."""
+"""Descriptions of the tables of PostgreSQL; rows are in files with the suffix `ROWS`, in the format of COPY."""
 ROWS = ".rows"
 BUSY_S = 60.0
-"""How long to wait for others who have a file of SQLite locked."""
+"""How long to wait for a locked SQLite file."""
 
 _SESSIONS = """
 SELECT coalesce(host(client_addr), 'this machine') FROM pg_stat_activity
@@ -42,26 +42,23 @@ _INDEXES = """SELECT pg_get_indexdef(indexrelid, 0, true) FROM pg_index
 _SERIAL = {"integer": "serial", "bigint": "bigserial"}
 
 
-# SQLite: whole files.
-
-
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a database of SQLite; writers do not wait for it.
+    """Copy an SQLite database without blocking writers.
 
     Raises:
-        SourceUnavailable: It is damaged, or others have it locked.
+        SourceUnavailable: The database is damaged or locked.
     """
     make_private_file(target)
     try:
-        with closing(sqlite3.connect(source, timeout=BUSY_S)) as read, closing(sqlite3.connect(target)) as written:
-            read.backup(written)
+        with closing(sqlite3.connect(source, timeout=BUSY_S)) as original, closing(sqlite3.connect(target)) as copy:
+            original.backup(copy)
     except sqlite3.Error as error:
         raise SourceUnavailable(f"{source} cannot be copied: {error}") from error
 
 
 @contextmanager
-def copied(file: Path) -> Iterator[Connection]:
-    """Give a transaction in a copy that no other process uses."""
+def open_copy(file: Path) -> Iterator[Connection]:
+    """Open a transaction in a copy that no other process uses."""
     engine = create_engine(f"sqlite:///{file}")
     try:
         with engine.begin() as connection:
@@ -71,10 +68,10 @@ def copied(file: Path) -> Iterator[Connection]:
 
 
 def require_unused(file: Path) -> None:
-    """Refuse a database that other processes have open.
+    """Require that no other process has opened an SQLite database.
 
     Raises:
-        UnsupportedSource: They have.
+        UnsupportedSource: Another process has opened it.
     """
     try:
         with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
@@ -84,15 +81,15 @@ def require_unused(file: Path) -> None:
     except sqlite3.Error as error:
         if str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
             raise UnsupportedSource(f"{file} is in use: stop the servers and workers of the archive first") from error
-        # A damaged one is what a restore is for.
+        # A damaged database is accepted: a restore replaces it.
 
 
 def require_no_sessions(url: str) -> None:
-    """Refuse a database of PostgreSQL to which servers or workers are connected.
+    """Require that no servers or workers are connected to a PostgreSQL database.
 
     Raises:
-        UnsupportedSource: Other sessions have the name of ours.
-        SourceUnavailable: The database is out of reach.
+        UnsupportedSource: Other sessions with the name of this software exist.
+        SourceUnavailable: The database is unavailable.
     """
     with transaction(url, is_snapshot=True) as connection:
         hosts = list(connection.scalars(text(_SESSIONS)))
@@ -104,12 +101,9 @@ def require_no_sessions(url: str) -> None:
 
 
 def remove_file(file: Path) -> None:
-    """Remove a database of SQLite with the files beside it; its log first, which another database must not get."""
+    """Remove an SQLite database and its log; the log first, because a new database must not read it."""
     for end in reversed(database.SQLITE_FILES):
         file.with_name(file.name + end).unlink(missing_ok=True)
-
-
-# PostgreSQL: the tables whose names begin with `chronotile`, as SQL and as rows.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,94 +112,94 @@ class TableCopy:
 
     name: str
     columns: tuple[str, ...]
-    """Their names, quoted."""
+    """Quoted names."""
     create: str
     constraints: tuple[str, ...]
     indexes: tuple[str, ...]
     sequences: tuple[tuple[str, int, bool], ...]
-    """Columns that count, the last number of each, and whether it was given."""
+    """Serial columns with their last number, and whether that number was used."""
 
 
 @contextmanager
 def transaction(url: str, *, is_snapshot: bool = False) -> Iterator[Connection]:
-    """Give a transaction of PostgreSQL, in which tables are replaced; or one whose statements all see the same moment.
+    """Open a transaction of PostgreSQL for replacing tables, or a read-only snapshot.
 
     Raises:
-        SourceUnavailable: The database is out of reach, or others use its tables.
+        SourceUnavailable: The database is unavailable, or its tables are locked.
     """
-    # Of no folder: the one of the jobs may be half restored.
+    # Without a folder: the folder of the jobs may be half restored.
     engine = database.open_engine(url, Path("/nonexistent"), JOBS)
     level = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_snapshot else {}
     try:
         with database.words_for_faults(engine, JOBS), engine.execution_options(**level).begin() as connection:
-            # Large tables take longer than a statement of a request, and so does writing them to a disk.
+            # Copying large tables takes longer than statements of requests.
             for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
                 connection.execute(text(f"SET LOCAL {name} = 0"))
-            connection.execute(text("SET LOCAL client_encoding = 'UTF8'"))  # of rows, whatever that of the database is
+            connection.execute(text("SET LOCAL client_encoding = 'UTF8'"))  # of rows, independent of the database
             yield connection
     finally:
         database.close_engine(engine)
 
 
 def table_names(connection: Connection) -> list[str]:
-    """Return the names of all tables of ours in PostgreSQL."""
+    """Return the names of all tables of this software in PostgreSQL."""
     return list(connection.scalars(text(_NAMES)))
 
 
 def copy_tables(connection: Connection, folder: Path) -> None:
     """Write all tables of a snapshot into a folder."""
-    tables = [_described(connection, name) for name in table_names(connection)]
-    (folder / TABLES).write_text(json.dumps([asdict(each) for each in tables]))
-    for each in tables:
+    tables = [_describe_table(connection, name) for name in table_names(connection)]
+    (folder / TABLES).write_text(json.dumps([asdict(table) for table in tables]))
+    for table in tables:
         with (
-            (folder / f"{each.name}{ROWS}").open("wb") as file,
+            (folder / f"{table.name}{ROWS}").open("wb") as file,
             _cursor(connection) as cursor,
-            cursor.copy(f"COPY {each.name} ({', '.join(each.columns)}) TO STDOUT") as rows,
+            cursor.copy(f"COPY {table.name} ({', '.join(table.columns)}) TO STDOUT") as rows,
         ):
             for data in rows:
                 file.write(data)
 
 
 def put_tables(connection: Connection, folder: Path) -> None:
-    """Replace all tables by those of a folder."""
+    """Replace all tables by the copies in a folder."""
     for name in table_names(connection):
         connection.exec_driver_sql(f"DROP TABLE {name} CASCADE")
-    tables = [TableCopy(**each) for each in json.loads((folder / TABLES).read_text())]
-    for each in tables:
-        connection.exec_driver_sql(each.create)
+    tables = [TableCopy(**members) for members in json.loads((folder / TABLES).read_text())]
+    for table in tables:
+        connection.exec_driver_sql(table.create)
         with (
-            (folder / f"{each.name}{ROWS}").open("rb") as file,
+            (folder / f"{table.name}{ROWS}").open("rb") as file,
             _cursor(connection) as cursor,
-            cursor.copy(f"COPY {each.name} ({', '.join(each.columns)}) FROM STDIN") as rows,
+            cursor.copy(f"COPY {table.name} ({', '.join(table.columns)}) FROM STDIN") as rows,
         ):
             while data := file.read(1 << 20):
                 rows.write(data)
-        for column, last, is_given in each.sequences:
-            value = {"table": each.name, "column": column, "last": last, "is_given": is_given}
-            connection.execute(text("SELECT setval(pg_get_serial_sequence(:table, :column), :last, :is_given)"), value)
-    for statement in (*_all(tables, "constraints"), *_all(tables, "indexes")):
+        for column, last, is_used in table.sequences:
+            value = {"table": table.name, "column": column, "last": last, "is_used": is_used}
+            connection.execute(text("SELECT setval(pg_get_serial_sequence(:table, :column), :last, :is_used)"), value)
+    for statement in (*_statements(tables, "constraints"), *_statements(tables, "indexes")):
         connection.exec_driver_sql(statement)
 
 
-def _all(tables: Sequence[TableCopy], part: str) -> list[str]:
-    # Statements of all tables, foreign keys last.
-    return sorted((each for table in tables for each in getattr(table, part)), key=lambda each: " FOREIGN KEY " in each)
+def _statements(tables: Sequence[TableCopy], part: str) -> list[str]:
+    # Foreign keys last.
+    return sorted((sql for table in tables for sql in getattr(table, part)), key=lambda sql: " FOREIGN KEY " in sql)
 
 
-def _described(connection: Connection, name: str) -> TableCopy:
+def _describe_table(connection: Connection, name: str) -> TableCopy:
     columns, sequences = list[str](), list[tuple[str, int, bool]]()
-    found = connection.execute(text(_COLUMNS), {"name": name}).all()
-    for column, type_, is_needed, collation, default, sequence in found:
+    rows = connection.execute(text(_COLUMNS), {"name": name}).all()
+    for column, type_, is_needed, collation, default, sequence in rows:
         words = [column, type_ if sequence is None else _SERIAL[type_]]
         words += [f"COLLATE {collation}"] if collation else []
         words += [f"DEFAULT {default}"] if default and sequence is None else []
         columns.append(" ".join([*words, *(["NOT NULL"] if is_needed else [])]))
         if sequence is not None:
-            last, is_given = connection.exec_driver_sql(f"SELECT last_value, is_called FROM {sequence}").one()  # noqa: S608 -- the database's own name
-            sequences.append((column.strip('"'), last, is_given))
+            last, is_used = connection.exec_driver_sql(f"SELECT last_value, is_called FROM {sequence}").one()  # noqa: S608 -- a name from the database
+            sequences.append((column.strip('"'), last, is_used))
     return TableCopy(
         name=name,
-        columns=tuple(row[0] for row in found),
+        columns=tuple(row[0] for row in rows),
         create=f"CREATE TABLE {name} ({', '.join(columns)})",
         constraints=tuple(connection.scalars(text(_CONSTRAINTS), {"name": name})),
         indexes=tuple(connection.scalars(text(_INDEXES), {"name": name})),
@@ -213,5 +207,5 @@ def _described(connection: Connection, name: str) -> TableCopy:
     )
 
 
-def _cursor(connection: Connection) -> Any:  # noqa: ANN401 -- the driver's own
+def _cursor(connection: Connection) -> Any:  # noqa: ANN401 -- a type of the driver
     return connection.connection.cursor()

@@ -1,4 +1,4 @@
-"""Puts the state of an archive back from a backup: all of it is there then, or the folder says that it is not."""
+"""Restore of the state of an archive from a backup; an interrupted restore marks the folder as incomplete."""
 
 import shutil
 from contextlib import nullcontext
@@ -10,15 +10,15 @@ from sqlalchemy import Connection, inspect
 from chronotile.app.stored import databases
 from chronotile.app.stored.files import (
     CHUNK_BYTES,
+    BackupManifest,
     HashingReader,
-    Manifest,
+    convert_tar_errors,
     members_of,
     remove,
     verified_manifest,
-    words_for_damage,
     work_folder,
 )
-from chronotile.app.stored.state import STATE, Place, database_files
+from chronotile.app.stored.state import STATE, StateLocation, database_files
 from chronotile.catalog.items.schema import FILE as INDEX_FILE
 from chronotile.catalog.items.schema import SCHEMA as ITEMS
 from chronotile.catalog.items.writing import begin_counting
@@ -31,65 +31,65 @@ from chronotile.jobs.queue.schema import JOBS
 from chronotile.jobs.queue.table import queue_again
 
 WORK = ".restore"
-"""Folder, among those of the jobs, into which a backup is extracted first."""
+"""Subfolder of the folder of jobs, into which a backup is extracted first."""
 
 CHANGED = "the backup has changed while it was read"
 
 
-def restore(place: Place, file: Path, *, is_replacing: bool) -> Manifest:
-    """Put the state of a backup in place, and return what it had.
+def restore(location: StateLocation, file: Path, *, is_replacing: bool) -> BackupManifest:
+    """Restore the state of an archive, and return the manifest of the backup.
 
-    Nothing is touched before the whole file has been verified and extracted. Where it is killed then, servers refuse
-    the folder until this was called again.
+    Existing state is not changed before the whole file has been verified and extracted. If the process is killed later,
+    servers refuse the folder until a restore is completed.
 
     Args:
-        place: Where the state of the archive is to be.
+        location: The location of the state.
         file: The backup.
-        is_replacing: Whether state that is there is replaced.
+        is_replacing: Whether to replace existing state.
 
     Raises:
-        UnsupportedSource: The backup is damaged, of another archive, another kind of database or a newer release, or
-            there is state already, or it is in use.
+        UnsupportedSource: The backup is damaged, or of another archive, kind of database or newer release; or state
+            exists and must not be replaced, or is in use.
         ConfigurationError: The database cannot be used.
-        SourceUnavailable: It is out of reach, or others use it.
-        OSError: The file cannot be read, or what is in it not be written.
+        SourceUnavailable: The database is unavailable or in use.
+        OSError: The backup cannot be read, or its files cannot be written.
     """
-    with file.open("rb") as opened:
-        manifest = verified_manifest(opened)
-        _require_fitting(manifest, place)
-        if place.url is not None:
-            databases.require_no_sessions(place.url)
-        work, marker = place.folder / WORK, place.folder / RESTORING
+    with file.open("rb") as backup:
+        manifest = verified_manifest(backup)
+        _require_fitting(manifest, location)
+        if location.url is not None:
+            databases.require_no_sessions(location.url)
+        work, marker = location.folder / WORK, location.folder / RESTORING
         with work_folder(work, by="restore"):
-            if not marker.exists() and not is_replacing and _has_state(place):
+            if not marker.exists() and not is_replacing and _has_state(location):
                 raise UnsupportedSource(
-                    f"there is state already in {place.folder}"
-                    f"{'' if place.url is None else ' or in the database'}: --replace replaces all of it"
+                    f"there is state already in {location.folder}"
+                    f"{'' if location.url is None else ' or in the database'}: --replace replaces all of it"
                 )
-            for each in database_files(place.folder):
-                databases.require_unused(each)
-            _extract(opened, manifest, work)
-            if place.url is None:
-                _begin_copies(work)
-            _put_in_place(place, work, marker)
+            for path in database_files(location.folder):
+                databases.require_unused(path)
+            _extract(backup, manifest, work)
+            if location.url is None:
+                _prepare_copies(work)
+            _put_in_place(location, work, marker)
             Disk().remove(marker)
-            Disk().settle([place.folder])
+            Disk().settle([location.folder])
     return manifest
 
 
-def _require_fitting(manifest: Manifest, place: Place) -> None:
-    known = {tables.name: tables.version for tables in STATE}
-    newer = next((name for name, version in manifest.versions.items() if version > known.get(name, 0)), None)
+def _require_fitting(manifest: BackupManifest, location: StateLocation) -> None:
+    versions = {tables.name: tables.version for tables in STATE}
+    newer = next((name for name, version in manifest.versions.items() if version > versions.get(name, 0)), None)
     if newer is not None:
         raise UnsupportedSource(
             f"the backup was written by chronotile {manifest.software}, which is newer, as its {newer} show; update"
         )
-    if manifest.archive != place.archive:
+    if manifest.archive != location.archive:
         raise UnsupportedSource(
-            f"the backup is of the archive {manifest.archive}, and the one to restore is {place.archive}: name that "
+            f"the backup is of the archive {manifest.archive}, and the one to restore is {location.archive}: name that "
             f"configuration, or set service.id: {manifest.archive} in this one"
         )
-    database = SQLITE if place.url is None else POSTGRESQL
+    database = SQLITE if location.url is None else POSTGRESQL
     if manifest.database != database:
         raise UnsupportedSource(
             f"the backup is of {manifest.database}, and CHRONOTILE_DATABASE_URL chooses {database}: rows of the one "
@@ -97,17 +97,17 @@ def _require_fitting(manifest: Manifest, place: Place) -> None:
         )
 
 
-def _has_state(place: Place) -> bool:
-    if place.url is not None:
-        with databases.transaction(place.url, is_snapshot=True) as connection:
+def _has_state(location: StateLocation) -> bool:
+    if location.url is not None:
+        with databases.transaction(location.url, is_snapshot=True) as connection:
             if databases.table_names(connection):
                 return True
-    return bool(database_files(place.folder)) or any(ID.fullmatch(each.name) for each in place.folder.iterdir())
+    return bool(database_files(location.folder)) or any(ID.fullmatch(path.name) for path in location.folder.iterdir())
 
 
-@words_for_damage()
-def _extract(file: IO[bytes], manifest: Manifest, work: Path) -> None:
-    """Write databases and results into an empty folder, no byte more than was verified."""
+@convert_tar_errors()
+def _extract(file: IO[bytes], manifest: BackupManifest, work: Path) -> None:
+    """Write databases and results into an empty folder, and compare them with the manifest again."""
     disk = Disk()
     for name, size, content in members_of(file):
         kind, _, path = name.partition("/")
@@ -119,24 +119,24 @@ def _extract(file: IO[bytes], manifest: Manifest, work: Path) -> None:
         target = work / kind / path
         make_private_folder(target.parent)
         hashing = HashingReader(content)
-        with open(target, "wb", opener=open_private) as written:
-            shutil.copyfileobj(hashing, written, CHUNK_BYTES)
+        with open(target, "wb", opener=open_private) as copy:
+            shutil.copyfileobj(hashing, copy, CHUNK_BYTES)
         if hashing.digest.hexdigest() != member.sha256:
             raise UnsupportedSource(CHANGED)
         disk.settle([target])
-    disk.settle([each for each in (work, *work.rglob("*")) if each.is_dir()])
+    disk.settle([path for path in (work, *work.rglob("*")) if path.is_dir()])
 
 
-def _begin_copies(work: Path) -> None:
-    """Make what was copied at one moment a beginning, in the copies of SQLite."""
+def _prepare_copies(work: Path) -> None:
+    """Prepare the copies of SQLite for a new start."""
     for name in (JOBS_FILE, INDEX_FILE):
         if (work / "databases" / name).exists():
-            with databases.copied(work / "databases" / name) as connection:
-                _begin(connection)
+            with databases.open_copy(work / "databases" / name) as connection:
+                _prepare(connection)
 
 
-def _begin(connection: Connection) -> None:
-    """Queue jobs again that ran, and let no number be given twice that was given after the backup."""
+def _prepare(connection: Connection) -> None:
+    """Queue jobs that were running, and skip numbers of items that may have been used after the backup."""
     has_table = inspect(connection).has_table
     if has_table(JOBS.name):
         queue_again(connection)
@@ -144,23 +144,23 @@ def _begin(connection: Connection) -> None:
         begin_counting(connection)
 
 
-def _put_in_place(place: Place, work: Path, marker: Path) -> None:
-    """Replace what is there; done again after any interruption it comes to the same."""
+def _put_in_place(location: StateLocation, work: Path, marker: Path) -> None:
+    """Replace the existing state; it can be repeated after an interruption at any point."""
     results, copies = work / "jobs", work / "databases"
-    with nullcontext() if place.url is None else databases.transaction(place.url) as connection:
+    with nullcontext() if location.url is None else databases.transaction(location.url) as connection:
         if connection is not None:
             databases.put_tables(connection, copies)
-            _begin(connection)
-        # As late as can be: where PostgreSQL refuses the tables, all is as before.
+            _prepare(connection)
+        # As late as possible: if PostgreSQL refuses the tables, nothing has changed.
         Disk().put(marker, b"")
-        Disk().settle([place.folder])
-    for each in place.folder.iterdir():
-        if ID.fullmatch(each.name):
-            remove(each)
+        Disk().settle([location.folder])
+    for path in location.folder.iterdir():
+        if ID.fullmatch(path.name):
+            remove(path)
     if results.exists():
-        for each in results.iterdir():
-            each.rename(place.folder / each.name)
-    for each in database_files(place.folder):
-        databases.remove_file(each)
-    for each in copies.glob("*.sqlite"):
-        each.rename(place.folder / each.name)
+        for path in results.iterdir():
+            path.rename(location.folder / path.name)
+    for path in database_files(location.folder):
+        databases.remove_file(path)
+    for path in copies.glob("*.sqlite"):
+        path.rename(location.folder / path.name)

@@ -1,4 +1,4 @@
-"""The tables that an archive stores its state in, each with its version; and how they become those of this release."""
+"""The tables of the state of an archive, their versions, and their migration to this release."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,140 +22,145 @@ from chronotile.jobs.queue.webhooks import positions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the state of an archive is."""
+class StateLocation:
+    """The location of the state of an archive."""
 
     archive: str
-    """Its id."""
+    """Id of the archive."""
     folder: Path
-    """Of the jobs and of databases of SQLite."""
+    """Folder of the jobs and of SQLite databases."""
     url: str | None
-    """Of PostgreSQL."""
+    """URL of PostgreSQL; `None` for SQLite."""
 
 
-Opener = Callable[Concatenate[str | None, Path, ...], Closable]
-"""Takes the URL of PostgreSQL, the folder, and the id of the archive as `archive`."""
+TableOpener = Callable[Concatenate[str | None, Path, ...], Closable]
+"""Takes the URL of PostgreSQL or `None`, the folder, and the keyword `archive`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTables:
-    """Tables that have one version."""
+    """Tables with a common version."""
 
     name: str
     usage: Usage
-    """The database that they are in."""
+    """Their database."""
     version: int
-    """Of this release."""
-    found: Callable[[Connection], int | None]
-    """Returns the version in a database; `None`: they are not there."""
-    open: Opener
-    """Opens them, and brings older ones to the version of this release in one transaction."""
-    begun_again: int = 0
-    """Those of a lower version are made again, empty."""
+    """Version in this release."""
+    read_version: Callable[[Connection], int | None]
+    """Returns the version in a database; `None` if the tables do not exist."""
+    open: TableOpener
+    """Opens the tables, and migrates older ones in one transaction."""
+    recreated_below: int = 0
+    """Tables with a lower version are created again, empty."""
 
 
-def _versioned(usage: Usage, tables: MetaData, open_: Opener) -> StoredTables:
-    """Tables with an entry in `chronotile_versions`."""
+def _tables_with_version(usage: Usage, tables: MetaData, open_: TableOpener) -> StoredTables:
+    """Return tables whose version is in `chronotile_versions`."""
     name, version = tables.info["name"], tables.info["version"]
-    found = partial(database.found_version, tables=tables)
-    return StoredTables(name=name, usage=usage, version=version, found=found, open=open_)
+    read_version = partial(database.found_version, tables=tables)
+    return StoredTables(name=name, usage=usage, version=version, read_version=read_version, open=open_)
 
 
-def _of_own(schema: Table, connection: Connection) -> int | None:
-    # The version in a table of its own.
+def _read_schema_version(schema: Table, connection: Connection) -> int | None:
+    # The version is in a separate table.
     return connection.scalar(select(schema.c.version)) if inspect(connection).has_table(schema.name) else None
 
 
 StoredName = Literal["jobs", "keys", "usage"]
-"""Tables that commands read, by their names in `STATE`."""
+"""Names in `STATE` of tables that commands read."""
 STATE = (
     StoredTables(
-        name="jobs", usage=JOBS, version=jobs.VERSION, found=partial(_of_own, jobs.SCHEMA), open=table.open_store
+        name="jobs",
+        usage=JOBS,
+        version=jobs.VERSION,
+        read_version=partial(_read_schema_version, jobs.SCHEMA),
+        open=table.open_store,
     ),
     StoredTables(
         name="item index",
         usage=items.INDEX,
         version=items.VERSION,
-        found=partial(_of_own, items.SCHEMA),
+        read_version=partial(_read_schema_version, items.SCHEMA),
         open=opening.open_items,
-        begun_again=opening.WITHOUT_CHANGES,
+        recreated_below=opening.WITHOUT_CHANGES,
     ),
-    _versioned(items.INDEX, positions.METADATA, positions.open_positions),
-    _versioned(keys.KEYS, keys.METADATA, keys.open_keys),
-    _versioned(keys.KEYS, sessions.METADATA, sessions.open_sessions),
-    _versioned(keys.KEYS, usage.METADATA, Ledger),
-    _versioned(keys.KEYS, quotas.METADATA, Ledger),
-    _versioned(JOBS, shares.METADATA, table.open_store),
+    _tables_with_version(items.INDEX, positions.METADATA, positions.open_positions),
+    _tables_with_version(keys.KEYS, keys.METADATA, keys.open_keys),
+    _tables_with_version(keys.KEYS, sessions.METADATA, sessions.open_sessions),
+    _tables_with_version(keys.KEYS, usage.METADATA, Ledger),
+    _tables_with_version(keys.KEYS, quotas.METADATA, Ledger),
+    _tables_with_version(JOBS, shares.METADATA, table.open_store),
 )
-"""All of it; new tables get a line here."""
+"""All tables of the state. New tables must be added."""
 
 
 def database_files(folder: Path) -> list[Path]:
-    """Return the databases of SQLite in a folder; others that an operator has there are not ours."""
-    return [folder / name for name in sorted({each.usage.file for each in STATE}) if (folder / name).exists()]
+    """Return the SQLite databases of this software in a folder."""
+    return [folder / name for name in sorted({tables.usage.file for tables in STATE}) if (folder / name).exists()]
 
 
-def found_versions(place: Place) -> list[tuple[StoredTables, int | None]]:
-    """Return all tables with the versions that are found; nothing is made or changed.
+def stored_versions(location: StateLocation) -> list[tuple[StoredTables, int | None]]:
+    """Return all tables with their stored versions, or `None` for missing ones; nothing is created or changed.
 
     Raises:
-        ConfigurationError: Some are of a newer release, the database cannot be used, or the folder is half restored.
-        SourceUnavailable: The database is out of reach.
+        ConfigurationError: A version is newer than this release, the database cannot be used, or a restore was
+            interrupted.
+        SourceUnavailable: The database is unavailable.
     """
-    database.require_restored(place.folder)
+    database.require_restored(location.folder)
     versions = dict[str, int]()
-    for where in dict.fromkeys(each.usage for each in STATE):
-        for tables, version in _versions_in(place, where):
+    for db in dict.fromkeys(tables.usage for tables in STATE):
+        for tables, version in _versions_in(location, db):
             if version is not None and version > tables.version:
-                raise database.newer_version(where.name, version, tables.version)
+                raise database.newer_version(db.name, version, tables.version)
             if version is not None:
                 versions[tables.name] = version
-    return [(each, versions.get(each.name)) for each in STATE]
+    return [(tables, versions.get(tables.name)) for tables in STATE]
 
 
-def has_tables(place: Place, name: StoredName) -> bool:
+def has_tables(location: StateLocation, name: StoredName) -> bool:
     """Return whether tables exist; nothing is created.
 
     Raises:
         ConfigurationError: The database cannot be used.
         SourceUnavailable: The database is out of reach.
     """
-    where = next(each.usage for each in STATE if each.name == name)
-    return any(tables.name == name and version is not None for tables, version in _versions_in(place, where))
+    db = next(tables.usage for tables in STATE if tables.name == name)
+    return any(tables.name == name and version is not None for tables, version in _versions_in(location, db))
 
 
-def _versions_in(place: Place, where: Usage) -> list[tuple[StoredTables, int | None]]:
+def _versions_in(location: StateLocation, db: Usage) -> list[tuple[StoredTables, int | None]]:
     """Return the tables of one database with their versions; an empty list if its file is missing."""
-    if place.url is None and not (place.folder / where.file).exists():
+    if location.url is None and not (location.folder / db.file).exists():
         return []
-    engine = database.open_engine(place.url, place.folder, where)
+    engine = database.open_engine(location.url, location.folder, db)
     try:
-        with database.read_transaction(engine, where) as connection:
-            return [(each, each.found(connection)) for each in STATE if each.usage == where]
+        with database.read_transaction(engine, db) as connection:
+            return [(tables, tables.read_version(connection)) for tables in STATE if tables.usage == db]
     finally:
         database.close_engine(engine)
 
 
-def migrate(place: Place, *, is_dry_run: bool) -> Iterator[str]:
-    """Bring all tables that are there to the versions of this release; yield what was done.
+def migrate(location: StateLocation, *, is_dry_run: bool) -> Iterator[str]:
+    """Migrate all existing tables to the versions of this release; yield a line per table.
 
     Args:
-        place: Where they are.
-        is_dry_run: Whether to tell only what would be done.
+        location: The location of the state.
+        is_dry_run: Whether to report the migrations without doing them.
 
     Raises:
-        ConfigurationError: Some are of a newer release, whereupon none is changed, or cannot be migrated.
+        ConfigurationError: A version is newer than this release (then nothing is changed), or cannot be migrated.
         SourceUnavailable: The database is out of reach.
-        StorageFull: There is no room.
+        StorageFull: The disk is full.
     """
-    for tables, version in found_versions(place):
+    for tables, version in stored_versions(location):
         if version is None:
             yield f"{tables.name}: none"
         elif version == tables.version:
             yield f"{tables.name}: version {version}, as in this release"
         else:
-            lost = f"; it is begun again: {damage.FILLED_AGAIN}" if version < tables.begun_again else ""
-            change = f"{tables.name}: version {version} to {tables.version}{lost}"
+            loss = f"; it is begun again: {damage.FILLED_AGAIN}" if version < tables.recreated_below else ""
+            change = f"{tables.name}: version {version} to {tables.version}{loss}"
             if not is_dry_run:
-                tables.open(place.url, place.folder, archive=place.archive).close()
+                tables.open(location.url, location.folder, archive=location.archive).close()
             yield f"{change}{' (not done: --dry-run)' if is_dry_run else ''}"

@@ -1,1 +1,1 @@
-"""Several processes that answer at one address."""
+"""Several worker processes that serve one address, and their supervisor."""

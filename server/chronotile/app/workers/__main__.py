@@ -1,7 +1,7 @@
-"""`python -m chronotile.app.workers LISTENER PLAN`: the supervisor, in place of the process that opened the archive.
+"""`python -m chronotile.app.workers LISTENER PLAN`: the supervisor, which replaces the process that opened the archive.
 
-It imports nothing that opens data, so that it takes 35 MB rather than 140. Arguments are descriptors: of a socket that
-listens, and of the file of a `Plan`.
+It does not import libraries that open data, and takes 35 MB instead of 140. The arguments are descriptors of a
+listening socket and of the file of a `WorkerPlan`.
 """
 
 import asyncio
@@ -13,25 +13,25 @@ import sys
 import typer
 
 from chronotile.app.process_setup import run_process
-from chronotile.app.workers.plan import stored_plan
+from chronotile.app.workers.plan import read_plan
 from chronotile.app.workers.supervisor import Supervisor
 from chronotile.core.errors import ChronotileError
 from chronotile.core.logs import configure_logging
 
 
 def main() -> None:
-    """Keep workers serving until stopped.
+    """Run the supervisor until it is stopped.
 
     Raises:
-        SystemExit: None could start.
+        SystemExit: No worker could start.
     """
-    _, listener, stored = sys.argv
-    with os.fdopen(int(stored), encoding="utf-8") as file:
-        plan = stored_plan(file)
+    _, listener, plan_file = sys.argv
+    with os.fdopen(int(plan_file), encoding="utf-8") as file:
+        plan = read_plan(file)
     configure_logging(plan.log_level, plan.log_format)
-    with socket.socket(fileno=int(listener)) as listening:
+    with socket.socket(fileno=int(listener)) as listening_socket:
         supervisor = Supervisor(
-            listening,
+            listening_socket,
             count=plan.count,
             spawn=subprocess.Popen,
             block_bytes=plan.block_bytes,

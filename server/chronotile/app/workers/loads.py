@@ -1,58 +1,58 @@
-"""How much each worker has to do, in memory that the supervisor and the workers share."""
+"""Load of each worker, in memory that the supervisor and the workers share; messages between them."""
 
 import asyncio
 import mmap
 
 COUNT_BYTES = 8
 COUNTS = 2
-"""Of each worker: the connections it has taken since it started, and the requests it answers now."""
+"""Numbers per worker: connections that it has taken since its start, and requests that it is answering."""
 
 
 def loads_bytes(workers: int) -> int:
-    """Return the size of the memory for so many workers."""
+    """Return the size of the shared memory for a number of workers."""
     return workers * COUNTS * COUNT_BYTES
 
 
 class Loads:
-    """The counts of all workers. Each writes its own and only the supervisor reads, whole words at a time.
+    """Counters of all workers. A worker writes its counters, and the supervisor reads them, in whole words.
 
     Args:
-        descriptor: Of memory of `loads_bytes(workers)`, zeros at first.
-        workers: How many there are.
+        descriptor: Descriptor of `loads_bytes(workers)` of memory, filled with zeros at first.
+        workers: The number of workers.
     """
 
     def __init__(self, descriptor: int, workers: int) -> None:
         self._counts = memoryview(mmap.mmap(descriptor, loads_bytes(workers))).cast("q")
         self._handed = [0] * workers
 
-    def begin(self, worker: int) -> None:
-        """Forget what a worker that is gone had."""
+    def reset(self, worker: int) -> None:
+        """Reset the counters of a new worker."""
         self._counts[COUNTS * worker] = self._counts[COUNTS * worker + 1] = self._handed[worker] = 0
 
     def hand(self, worker: int) -> None:
-        """Count a connection that was handed to a worker."""
+        """Count a connection that is handed to a worker."""
         self._handed[worker] += 1
 
     def take_back(self, worker: int, count: int) -> None:
-        """Count connections that a worker had not taken, and that others get."""
+        """Uncount connections that a worker did not take."""
         self._handed[worker] -= count
 
-    def of(self, worker: int) -> int:
-        """Return how much a worker has to do: requests that it answers, and connections that it has not taken yet."""
-        taken, answering = self._counts[COUNTS * worker], self._counts[COUNTS * worker + 1]
-        return self._handed[worker] - taken + answering
+    def load_of(self, worker: int) -> int:
+        """Return the load of a worker: requests that it is answering, plus connections that it has not taken yet."""
+        n_taken, n_answering = self._counts[COUNTS * worker], self._counts[COUNTS * worker + 1]
+        return self._handed[worker] - n_taken + n_answering
 
     def take(self, worker: int) -> None:
-        """Count a connection that a worker has taken."""
+        """Count a connection that a worker takes."""
         self._counts[COUNTS * worker] += 1
 
     def answer(self, worker: int, requests: int) -> None:
-        """Return the number of requests that a worker answers now."""
+        """Set the number of requests that a worker is answering."""
         self._counts[COUNTS * worker + 1] = requests
 
 
 class CountedTasks(set["asyncio.Task[None]"]):
-    """The requests that a worker answers, which reports each change."""
+    """Set of the running requests of a worker; each change is written to `Loads`."""
 
     def __init__(self, loads: Loads, worker: int) -> None:
         super().__init__()
@@ -60,23 +60,23 @@ class CountedTasks(set["asyncio.Task[None]"]):
         self._worker = worker
 
     def add(self, element: "asyncio.Task[None]", /) -> None:
-        """Begin a request."""
+        """Add a started request."""
         super().add(element)
         self._loads.answer(self._worker, len(self))
 
     def discard(self, element: object, /) -> None:
-        """End a request."""
+        """Remove an ended request."""
         super().discard(element)
         self._loads.answer(self._worker, len(self))
 
 
 READY = b"r"
-"""By a worker, once it answers."""
+"""Message of a worker that is ready."""
 ENDING = b"e"
-"""By a worker, once it takes no more."""
+"""Message of a worker that accepts no more connections."""
 CONNECTION = b"c"
-"""By the supervisor, with a connection."""
+"""Message of the supervisor, with a connection."""
 BEAT = b"b"
-"""By a worker, every `BEAT_S` while its event loop runs."""
+"""Message of a worker every `BEAT_S`, while its event loop runs."""
 
 BEAT_S = 1.0

@@ -1,4 +1,4 @@
-"""How many workers serve what, as the process that opened the archive tells the supervisor, which replaces it."""
+"""The plan that the process that opened the archive passes to the supervisor."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,28 +9,28 @@ from chronotile.core.logs import LogFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a supervisor needs to know."""
+class WorkerPlan:
+    """Arguments of the supervisor and of logging."""
 
     count: int
-    """How many workers there are to be."""
+    """The number of workers."""
     block_bytes: int
-    """Of the memory in which all workers keep decoded blocks."""
+    """Size of the memory in which all workers store decoded blocks."""
     findings: tuple[Finding, ...]
-    """What was found of the archive and is printed; workers log what they find besides."""
+    """Findings that are already printed; workers do not log them again."""
     lines: tuple[str, ...]
-    """Printed once connections are answered."""
+    """Lines to print when the workers are ready."""
     log_level: str
     log_format: LogFormat
 
     def store(self, file: IO[str]) -> None:
-        """Write it to an empty file, whose start is read next."""
+        """Write the plan to an empty file, and seek to the start."""
         json.dump(asdict(self), file)
         file.seek(0)
 
 
-def stored_plan(file: IO[str]) -> Plan:
-    """Return what `Plan.store` wrote."""
+def read_plan(file: IO[str]) -> WorkerPlan:
+    """Read a plan that `WorkerPlan.store` has written."""
     members = json.load(file)
-    findings = tuple(Finding(**each) for each in members.pop("findings"))
-    return Plan(**members, findings=findings)
+    findings = tuple(Finding(**finding) for finding in members.pop("findings"))
+    return WorkerPlan(**members, findings=findings)

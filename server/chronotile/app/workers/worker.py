@@ -1,4 +1,4 @@
-"""One worker: a process that answers on the connections that its supervisor hands to it."""
+"""A worker: a process that answers requests of connections that its supervisor hands over."""
 
 import asyncio
 import logging
@@ -27,14 +27,14 @@ from chronotile.protocols.site.ops.siblings import Siblings
 log = logging.getLogger(__name__)
 
 TICKS_PER_S = 10
-"""How often uvicorn calls `on_tick`."""
+"""Calls of `on_tick` by uvicorn."""
 
-MOST_TAKEN = 64
-"""Connections that are accepted in one turn of the event loop, before requests are handled."""
+MAX_TAKEN = 64
+"""Connections that are taken in one turn of the event loop."""
 
 
 class Worker(GracefulServer):
-    """A server that listens nowhere: connections come over a channel."""
+    """A server without a listening socket: it receives connections over a channel."""
 
     def __init__(self, config: uvicorn.Config, channel: socket.socket, number: int, loads: Loads | None) -> None:
         super().__init__(config)
@@ -45,41 +45,37 @@ class Worker(GracefulServer):
             self.server_state.tasks = CountedTasks(loads, number)
         self._opening = set[asyncio.Task[object]]()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 -- it has none
-        """Start to answer, and report it."""
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 -- no listening sockets
+        """Start the server and report to the supervisor."""
         await super().startup(sockets=[])
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel, self._take)
         self._channel.send(READY)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End what is being answered, and take no more."""
+        """Finish running requests and take no more connections."""
         asyncio.get_running_loop().remove_reader(self._channel)
-        with suppress(ConnectionError):  # there may be no supervisor any more
+        with suppress(ConnectionError):  # the supervisor may have ended
             self._channel.send(ENDING)
         await super().shutdown(sockets=sockets)
 
     async def on_tick(self, counter: int) -> bool:
-        """Send the supervisor a beat: the event loop runs."""
+        """Send a beat to the supervisor: the event loop runs."""
         if counter % round(BEAT_S * TICKS_PER_S) == 0:
             _beat(self._channel)
         return await super().on_tick(counter)
 
-    def _has_heard_all(self) -> bool:
-        return not self._opening and super()._has_heard_all()
+    def _has_read_all(self) -> bool:
+        return not self._opening and super()._has_read_all()
 
     def _take(self) -> None:
-        """Open connections that wait, several at once: one in each turn of a busy event loop would wait for seconds."""
-        for _ in range(MOST_TAKEN):
+        """Take several waiting connections: with one per turn of a busy event loop, others would wait for seconds."""
+        for _ in range(MAX_TAKEN):
             if not self._take_next():
                 return
 
     def _take_next(self) -> bool:
-        """Open the next connection; without a supervisor there will be none, nor anybody who would stop this.
-
-        Returns:
-            Whether there may be another.
-        """
+        """Take the next connection; return whether there may be more. Without a supervisor, stop the server."""
         try:
             message, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
         except BlockingIOError:
@@ -92,7 +88,7 @@ class Worker(GracefulServer):
             return False
         if self._loads is not None:
             self._loads.take(self._number)
-        for descriptor in descriptors:  # none, where this process may have no more
+        for descriptor in descriptors:  # empty if the limit of open files is reached
             opening = asyncio.create_task(self._open(socket.socket(fileno=descriptor)))
             self._opening.add(opening)
             opening.add_done_callback(self._opening.discard)
@@ -107,10 +103,10 @@ class Worker(GracefulServer):
             connection.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]  # one of uvicorn's
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]  # a class of uvicorn
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
-        return made
+        return protocol
 
 
 def _beat(channel: socket.socket) -> None:
@@ -119,8 +115,8 @@ def _beat(channel: socket.socket) -> None:
 
 
 @contextmanager
-def beating(channel: socket.socket) -> Iterator[None]:
-    """Send the supervisor beats from a thread, as no event loop runs in the block yet."""
+def send_beats(channel: socket.socket) -> Iterator[None]:
+    """Send beats to the supervisor from a thread, while no event loop runs."""
     is_over = threading.Event()
 
     def beat() -> None:
@@ -137,13 +133,13 @@ def beating(channel: socket.socket) -> Iterator[None]:
 
 
 def main() -> None:
-    """Serve what `CHRONOTILE_*` variables say.
+    """Run a worker with the settings of the `CHRONOTILE_*` variables.
 
-    Arguments: the channel, the workers' folder, the number of this one and of all, and what they share if they share
-    any: the memory of blocks and that of loads.
+    Arguments: descriptor of the channel, folder of the workers, number of this worker, number of workers, and, if
+    memory is shared, descriptors of the memory for blocks and for loads.
     """
     end_well_when_stopped()
-    share_one_heap()  # before the thread of the beats begins
+    share_one_heap()  # before the thread of the beats starts
     run_process(_serve)
 
 
@@ -153,10 +149,10 @@ def _serve() -> None:
     blocks, loads = (int(shared[0]), Loads(int(shared[1]), int(count))) if shared else (None, None)
     with socket.socket(fileno=int(descriptor)) as channel:
         try:
-            with beating(channel):
+            with send_beats(channel):
                 application = create_app_from_environment(siblings=siblings, memory=blocks)
         except ConfigurationError as error:
-            log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
+            log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes are enough
             sys.exit(1)
         exit_on_signal()
         Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()

@@ -6,7 +6,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
-from chronotile.app.application import ServerOptions, application, item_index
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.configured_archive import item_index
 from chronotile.app.settings import Settings
 from chronotile.archive.index.write import MOST_TRIES, TRIES_S, FailedTokens, ItemWriter
 from chronotile.core.model.items import IndexSettings

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app.application import application, item_index
+from chronotile.app.application import application
+from chronotile.app.configured_archive import item_index
 from chronotile.app.settings import Settings
 from chronotile.core.model.items import IndexSettings
 from chronotile.readers.reader_caches import ReaderCaches

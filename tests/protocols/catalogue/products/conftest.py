@@ -6,7 +6,8 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app.application import ServerOptions, application, item_index
+from chronotile.app.application import ServerOptions, application
+from chronotile.app.configured_archive import item_index
 from chronotile.app.settings import Settings
 from chronotile.archive.index.source import ItemRules
 from chronotile.core.model.items import IndexSettings, product_id

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chronotile.app.application import ServerOptions, item_index
+from chronotile.app.application import ServerOptions
+from chronotile.app.configured_archive import item_index
 from chronotile.app.settings import Settings
 from chronotile.core.errors import SourceChanged
 from chronotile.pipeline.products import deliver_node, product_by_id
