@@ -304,15 +304,15 @@ def test_a_body_that_does_not_come_is_waited_for_no_longer_than_its_time(url, mo
 
 
 def test_a_body_that_comes_after_its_answer_has_a_time_too(url, monkeypatch):
-    look = BoundedHttp._look_at_upload
+    look = BoundedHttp._check_upload
 
     def look_when_answered(self):
         if self.cycle.response_started:
             look(self)
         else:
-            self._receiving = self.loop.call_later(0.1, self._look_at_upload)
+            self._receiving = self.loop.call_later(0.1, self._check_upload)
 
-    monkeypatch.setattr(BoundedHttp, "_look_at_upload", look_when_answered)
+    monkeypatch.setattr(BoundedHttp, "_check_upload", look_when_answered)
     monkeypatch.setattr(f"{BOUNDS}.WINDOW_S", 0.1)
 
     answer = answer_to(url, b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\na")
@@ -323,13 +323,13 @@ def test_a_body_that_comes_after_its_answer_has_a_time_too(url, monkeypatch):
 def test_a_body_that_comes_fast_enough_is_waited_for(monkeypatch):
     monkeypatch.setattr(f"{BOUNDS}.WINDOW_S", 0.05)
     monkeypatch.setattr(f"{BOUNDS}.MIN_UPLOAD_BYTES_PER_S", 0)
-    look, looks = BoundedHttp._look_at_upload, threading.Semaphore(0)
+    look, looks = BoundedHttp._check_upload, threading.Semaphore(0)
 
     def look_and_tell(self):
         look(self)
         looks.release()
 
-    monkeypatch.setattr(BoundedHttp, "_look_at_upload", look_and_tell)
+    monkeypatch.setattr(BoundedHttp, "_check_upload", look_and_tell)
 
     async def size(request: Request) -> Response:
         return JSONResponse(len(await request.body()))
@@ -380,7 +380,7 @@ def test_the_longest_idle_connections_give_way_to_new_ones(url, monkeypatch):
 
 
 def test_past_all_connections_new_ones_are_refused(monkeypatch):
-    monkeypatch.setattr(f"{BOUNDS}.MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(f"{BOUNDS}.MAX_ACCEPTED_CONNECTIONS", 1)
     with listening(application(served.make_services())) as url, connected(url) as first:
         first.sendall(b"POST /wms HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
         assert first.recv(65536).startswith(b"HTTP/1.1 100")
