@@ -7,7 +7,7 @@ from chronotile.archive.live import LiveArchive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pygeoapi import CoverageProvider
-from chronotile.pygeoapi.archives import LOOK_S, current, services_of
+from chronotile.pygeoapi.archives import CHECK_S, restrict_current, services_of
 from tests.scenes import Scene, write_cogs
 
 OPTIONS = Options(layout="both", block=4, threads=1)
@@ -30,12 +30,12 @@ def test_a_folder_of_data_is_an_archive(folder):
 def test_new_files_are_seen_once_they_are_looked_for(folder):
     now = [0.0]
     live = LiveArchive.open(folder, clock=lambda: now[0])
-    before = current(live)
+    before = restrict_current(live)
     write_cogs(folder, Scene(days=(*DAYS, "2020-01-21")))
 
-    soon = current(live)
-    now[0] = LOOK_S + 1
-    later = current(live)
+    soon = restrict_current(live)
+    now[0] = CHECK_S + 1
+    later = restrict_current(live)
 
     assert soon is before
     assert [len(next(each.catalogue.layers).times) for each in (before, later)] == [2, 3]
@@ -49,11 +49,11 @@ def test_a_serving_cube_that_grew_is_seen_at_once(tmp_path):
     config.write_text("collections: {made: {source: {kind: zarr, href: cube.zarr}}}", encoding="utf-8")
     optimise(files[:2], cube, OPTIONS)
     live = LiveArchive.open(config, clock=lambda: 0.0)
-    before = current(live)
+    before = restrict_current(live)
 
     optimise(files, cube, OPTIONS)
 
-    after = current(live)
+    after = restrict_current(live)
     assert [len(next(each.catalogue.layers).times) for each in (before, after)] == [2, 3]
 
 

@@ -11,7 +11,7 @@ from pygeoapi.provider.base import ProviderGenericError
 
 from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 from chronotile.pygeoapi import CoverageProvider, EDRProvider, MapProvider
-from chronotile.pygeoapi.archives import Live
+from chronotile.pygeoapi.archives import OpenData
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.served import BELGIUM_31N, number_at
@@ -27,7 +27,7 @@ def make_definition():
     def make(collection, kind="coverage", *, broken=(), **members):
         services = served.make_services(*served.tree_collections(), broken=broken, **members)
         options = {} if collection is None else {"collection": collection}
-        return {"name": "ours", "type": kind, "data": Live(services), "options": options}
+        return {"name": "ours", "type": kind, "data": OpenData(services), "options": options}
 
     return make
 

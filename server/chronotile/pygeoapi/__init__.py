@@ -1,4 +1,4 @@
-"""Providers with which any pygeoapi serves what chronotile reads: coverages, environmental data, maps.
+"""Providers for any pygeoapi server: coverages, environmental data and maps of archives.
 
 In a configuration of pygeoapi a provider is `name: chronotile.pygeoapi.CoverageProvider` (or `EDRProvider`,
 `MapProvider`) with `data`, a configuration file of chronotile or a file or folder of data, and `options: {collection}`,

@@ -1,4 +1,4 @@
-"""What providers read: archives opened once a process, since pygeoapi makes a provider for every request."""
+"""Archives that providers read; each is opened once per process, because pygeoapi makes a provider per request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,39 +13,39 @@ from chronotile.core.model.types import Json
 from chronotile.pipeline.granted import EVERYBODY, restrict
 from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.services import Services
-from chronotile.pygeoapi.exchange import chosen, fields_of, translate_errors
+from chronotile.pygeoapi.exchange import fields_of, find_collection, translate_errors
 
 MAX_ARCHIVES = 16
-"""Archives open at once; an evicted one is closed when its last read has ended."""
+"""Open archives per process; an evicted archive is closed when its last read has ended."""
 
-LOOK_S = 10.0
-"""How often configuration, styles and files are inspected; whether a serving cube grew is seen at once."""
+CHECK_S = 10.0
+"""Time between two checks of configuration, styles and files; new times of serving cubes are noticed immediately."""
 
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Live:
-    """Services that are open already, as a provider's `data`."""
+class OpenData:
+    """Open services as the `data` of a provider."""
 
     services: Services
 
-    def __deepcopy__(self, memo: object) -> "Live":
-        """Return itself: pygeoapi copies its configuration, and open files cannot be."""
+    def __deepcopy__(self, memo: object) -> "OpenData":
+        """Return the same object: pygeoapi copies its configuration, but open files cannot be copied."""
         return self
 
 
-class Served:
-    """What a provider serves; its queries are `asked`."""
+class ServedCollection:
+    """Base of providers: the collection that they serve. Decorate their queries with `answer_query`."""
 
     data: Any
     options: Any
     lacks_values = ""
-    """Why a collection that has colours alone is refused, where it is."""
+    """Reason for refusing collections of colours without values; empty if these are accepted."""
 
     def __init__(self, provider_def: dict[str, Any]) -> None:
-        super().__init__(provider_def)  # type: ignore[call-arg]  # of pygeoapi's provider
+        super().__init__(provider_def)  # type: ignore[call-arg]  # a provider of pygeoapi
         with translate_errors():
             self.open()
             if self.lacks_values and not self._offered.has_values:
@@ -57,65 +57,65 @@ class Served:
         return fields_of(self._offered)
 
     def open(self) -> None:
-        """Take what is served now.
+        """Use the current services.
 
         Raises:
-            ChronotileError: There is no such collection, or nothing can be served.
+            ChronotileError: The collection does not exist, or nothing can be served.
         """
         self._services = services_of(self.data)
-        self._offered = chosen(self._services, self.options)
+        self._offered = find_collection(self._services, self.options)
 
 
-def asked(query: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Return a query that is begun again where an answer lacks files whose encoding it found; with words for errors."""
+def answer_query(query: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Decorate a query: repeat it if it skipped files of unknown encoding, and convert its errors."""
 
     @wraps(query)
-    def ask(self: Served, *args: object, **others: object) -> Answer:
+    def query_with_retries(self: ServedCollection, *args: object, **keywords: object) -> Answer:
         def answer() -> Answer:
             try:
-                found = query(self, *args, **others)
-            except ChronotileError:  # perhaps for lack of the encoding
+                result = query(self, *args, **keywords)
+            except ChronotileError:  # perhaps because of the encoding
                 self._services.require_nothing_learnt([self._offered.collection.id])
                 raise
             self._services.require_nothing_learnt([self._offered.collection.id])
-            return found
+            return result
 
         with translate_errors():
             return retry_overtaken(answer, PlanStale, lambda _error: self.open())
 
-    return ask
+    return query_with_retries
 
 
 def services_of(data: object) -> Services:
-    """Return the services of now of a provider's `data`: `Live` ones, or a configuration file, a file or a folder.
+    """Return the current services of the `data` of a provider: `OpenData`, or a path of a configuration or of data.
 
     Raises:
-        ConfigurationError: With all mistakes of the configuration; or nothing there can be served.
+        ConfigurationError: All mistakes of the configuration; or no collection can be served.
     """
-    if isinstance(data, Live):
+    if isinstance(data, OpenData):
         return data.services
-    place = Path(str(data)).expanduser().resolve()
-    return current(_archives.at(place, _items(place)))
+    path = Path(str(data)).expanduser().resolve()
+    return restrict_current(_archives.at(path, _item_access(path)))
 
 
 @lru_cache(maxsize=MAX_ARCHIVES)
-def _items(place: Path) -> ItemAccess:
-    """How collections of items are read: by the variables that the server of the archive has, too."""
-    settings = load_settings(config=place)
+def _item_access(path: Path) -> ItemAccess:
+    """Return the access to item collections, from the same environment variables as the server."""
+    settings = load_settings(config=path)
     return ItemAccess.of(
-        place, database_url=settings.database_url, jobs_folder=settings.jobs_folder, prefixes=settings.source_places
+        path, database_url=settings.database_url, jobs_folder=settings.jobs_folder, prefixes=settings.source_places
     )
 
 
-def current(live: LiveArchive) -> Services:
-    """Return what everyone may download of an archive, which is reloaded first if it has changed.
+def restrict_current(live: LiveArchive) -> Services:
+    """Reload an archive if it has changed, and return the part that anonymous clients may download.
 
-    pygeoapi does not say the user.
+    pygeoapi does not pass the user on.
     """
     live.follow(None)
-    live.refresh(after_s=LOOK_S)
+    live.refresh(after_s=CHECK_S)
     return restrict(live.services, EVERYBODY, "download")
 
 
 _archives = LiveArchives(most=MAX_ARCHIVES)
-"""pygeoapi makes its providers itself, of plain values: nothing else lives from one to the next."""
+"""Shared by all providers: pygeoapi makes them from plain values, and nothing else outlives a request."""

@@ -1,4 +1,4 @@
-"""What providers take from pygeoapi and tell it: queries, fields, grids and times, errors."""
+"""Conversion between pygeoapi and this software: queries, fields, grids, times and errors."""
 
 import math
 import re
@@ -41,60 +41,58 @@ from chronotile.core.model.time.steps import DEKAD_STEP, step_of
 from chronotile.core.model.types import FloatArray, Json
 from chronotile.pipeline.services import Services
 
-# What pygeoapi hands to providers, turned into requests.
-
 MAX_SHOWN = 60
 TIME_AXIS = "time"
 X_AXES = "Lon", "x"
 
 _NUMBER = re.compile(r"\d{1,12}(\.\d{0,20})?", re.ASCII)
 
-Ends = Sequence[Any]
-"""The one or two values of a subset, as pygeoapi has parsed them: numbers or text."""
+SubsetEnds = Sequence[Any]
+"""One or two values of a subset, parsed by pygeoapi: numbers or texts."""
 
 
 def named_layers(offered: OfferedCollection, names: Iterable[str], *, locator: str) -> tuple[str, ...]:
-    """Return the ids of the layers of fields, all of the collection without names.
+    """Return the ids of the layers of fields; without names, all layers of the collection.
 
     Raises:
-        InvalidParameter: One is not a field.
+        InvalidParameter: A name is not a field.
     """
     fields = offered.fields
-    known = {layer.id: layer for layer in fields.values()} | fields
+    layers_by_name = {layer.id: layer for layer in fields.values()} | fields
     layers: dict[str, None] = {}
     for name in names:
-        if name not in known:
+        if name not in layers_by_name:
             raise InvalidParameter(
                 f"{locator} names a field {name[:MAX_SHOWN]!r}; accepted are {', '.join(fields)}", locator=locator
             )
-        layers[known[name].id] = None
+        layers[layers_by_name[name].id] = None
     return tuple(layers) or tuple(layer.id for layer in fields.values())
 
 
 def named_crs(text: str | None, offered: OfferedCollection, catalogue: Catalogue, *, locator: str) -> Crs:
-    """Return one of the CRS offered, or that of the data, by its URI, URN or code; CRS84 where none is named.
+    """Return an offered CRS or the native one by its URI, URN or code; CRS84 for an empty text.
 
     Raises:
-        UnsupportedCrs: It is neither.
+        UnsupportedCrs: The CRS is not offered.
     """
     if not text:
         return CRS84
-    own = offered.main_field.main_variable.grid.crs
-    if text in {own.uri, own.name}:
-        return own
-    with translate_error(UnsupportedCrs, UnsupportedCrs, locator=locator):
+    native_crs = offered.main_field.main_variable.grid.crs
+    if text in {native_crs.uri, native_crs.name}:
+        return native_crs
+    with raised_as(UnsupportedCrs, UnsupportedCrs, locator=locator):
         return CRS84 if text in {"CRS84", CRS84.uri} else catalogue.offered_crs(text)
 
 
 def box_of(numbers: Sequence[float], crs: Crs) -> BBox:
-    """Return four or six numbers in the axis order of the CRS as a box with x first; heights are left out."""
+    """Return four or six numbers in the axis order of the CRS as a box with x first; heights are ignored."""
     half = len(numbers) // 2
     first, second, third, fourth = numbers[0], numbers[1], numbers[half], numbers[half + 1]
     return BBox(second, first, fourth, third) if is_north_first(crs) else BBox(first, second, third, fourth)
 
 
-def trims_of(subsets: Mapping[str, Ends], crs: Crs) -> tuple[Trim, ...]:
-    """Return what subsets of the axes of the data, but time, cut off.
+def trims_of(subsets: Mapping[str, SubsetEnds], crs: Crs) -> tuple[Trim, ...]:
+    """Return the trims of subsets of all axes except time.
 
     Raises:
         InvalidParameter: An end is not a number.
@@ -109,11 +107,11 @@ def trims_of(subsets: Mapping[str, Ends], crs: Crs) -> tuple[Trim, ...]:
     return tuple(trims)
 
 
-def time_of(datetime: str | None, subsets: Mapping[str, Ends]) -> TimeSelection:
-    """Return what `datetime`, or a subset of the axis of time, selects.
+def time_of(datetime: str | None, subsets: Mapping[str, SubsetEnds]) -> TimeSelection:
+    """Return the selection of `datetime` or of a subset of the time axis.
 
     Raises:
-        InvalidParameter: It is not a time, or there are both.
+        InvalidParameter: A text is not a time, or both are present.
     """
     if TIME_AXIS not in subsets:
         return parse_time(datetime)
@@ -127,16 +125,17 @@ def metres_of(length: str | None, units: str | None) -> float:
 
     Raises:
         MissingParameter: The length or its unit is missing.
-        InvalidParameter: One of them is none.
+        InvalidParameter: The length is not a number, or the unit is unknown.
     """
     for text, locator in ((length, "within"), (units, "within-units")):
         if not text:
             raise MissingParameter(f"{locator} is missing", locator=locator)
-    named = str(units).lower()
-    unit = LENGTHS_M.get(OTHER_LENGTHS.get(named, named))
+    unit_name = str(units).lower()
+    unit = LENGTHS_M.get(OTHER_LENGTHS.get(unit_name, unit_name))
     if unit is None:
         raise InvalidParameter(
-            f"within-units {named[:MAX_SHOWN]!r} is not accepted; use {', '.join(LENGTHS_M)}", locator="within-units"
+            f"within-units {unit_name[:MAX_SHOWN]!r} is not accepted; use {', '.join(LENGTHS_M)}",
+            locator="within-units",
         )
     if _NUMBER.fullmatch(str(length)) is None:
         raise InvalidParameter(f"within must be a number, got {str(length)[:MAX_SHOWN]!r}", locator="within")
@@ -144,10 +143,10 @@ def metres_of(length: str | None, units: str | None) -> float:
 
 
 def points_of(geometry: shapely.Geometry, crs: Crs) -> tuple[Point, ...]:
-    """Return the points of a geometry, whose coordinates are in the axis order of the CRS.
+    """Return the points of a geometry with coordinates in the axis order of the CRS.
 
     Raises:
-        InvalidParameter: It is not a point, or has none.
+        InvalidParameter: The geometry contains no points, or is not a point.
     """
     if geometry.geom_type not in {"Point", "MultiPoint"} or geometry.is_empty:
         raise InvalidParameter(f"coords must be a POINT or MULTIPOINT, got a {geometry.geom_type}", locator="coords")
@@ -155,10 +154,10 @@ def points_of(geometry: shapely.Geometry, crs: Crs) -> tuple[Point, ...]:
 
 
 def area_of(geometry: shapely.Geometry, crs: Crs) -> Area:
-    """Return what a polygon covers, whose coordinates are in the axis order of the CRS.
+    """Return the area of polygons with coordinates in the axis order of the CRS.
 
     Raises:
-        InvalidParameter: It is not a polygon, or its rings cross.
+        InvalidParameter: The geometry is not a polygon, or its rings cross.
     """
     if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
         raise InvalidParameter(
@@ -186,11 +185,11 @@ def _edge(value: object, open_edge: float, axis: str) -> float:
     return float(value)
 
 
-def chosen(services: Services, options: Mapping[str, Any] | None) -> OfferedCollection:
-    """Return the collection that a provider's `options` name, or else the first one.
+def find_collection(services: Services, options: Mapping[str, Any] | None) -> OfferedCollection:
+    """Return the collection in the `options` of a provider, or else the first one.
 
     Raises:
-        UnknownCollection: There is not one of that name.
+        UnknownCollection: The collection does not exist.
     """
     name = (options or {}).get("collection")
     if name is None:
@@ -199,7 +198,7 @@ def chosen(services: Services, options: Mapping[str, Any] | None) -> OfferedColl
 
 
 def fields_of(offered: OfferedCollection) -> dict[str, Json]:
-    """Return the schema of each field by its name, as pygeoapi has it of providers."""
+    """Return the schemas of the fields by name, in the form of pygeoapi."""
     return {
         name: {
             "type": "number",
@@ -211,13 +210,13 @@ def fields_of(offered: OfferedCollection) -> dict[str, Json]:
 
 
 def axes_of(grid: NativeGrid, times: TimeDomain) -> list[str]:
-    """Return the names of the axes as `subset` takes them."""
+    """Return the names of the axes for `subset`."""
     horizontal = ["Lon", "Lat"] if grid.crs.is_geographic else ["x", "y"]
     return [*horizontal, *(["time"] if len(times) else [])]
 
 
 def coverage_properties(grid: NativeGrid, times: TimeDomain) -> Json:
-    """Return what pygeoapi makes the extent of a coverage of."""
+    """Return the properties from which pygeoapi makes the extent of a coverage."""
     x_step, y_step = grid.steps
     properties: Json = {
         "bbox": list(grid.bbox),
@@ -234,21 +233,18 @@ def coverage_properties(grid: NativeGrid, times: TimeDomain) -> Json:
     return properties if step in {None, DEKAD_STEP} else {**properties, "restime": step}
 
 
-# Errors as pygeoapi words them: of any other kind it makes a bare 500.
-
-
 class ProviderUnavailableError(ProviderConnectionError):  # type: ignore[misc]  # pygeoapi has no types
-    """A source cannot be read now."""
+    """A source cannot be read now. Errors of other classes become a 500 without text in pygeoapi."""
 
     http_status_code = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn our errors into pygeoapi's, with our words.
+    """Convert errors of this software to errors of pygeoapi with the same text.
 
     Raises:
-        ProviderGenericError: The block raised an error of ours.
+        ProviderGenericError: The block raised a ChronotileError.
     """
     try:
         yield
@@ -257,7 +253,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def _provider_error(error: ChronotileError) -> ProviderGenericError:
-    if isinstance(error, ConfigurationError):  # its words name files, which clients must not see
+    if isinstance(error, ConfigurationError):  # the text contains paths, which clients must not see
         return ProviderUnavailableError(error.message, user_msg="the data of this collection cannot be served now")
     if error.status == HTTPStatus.NOT_FOUND:
         return ProviderItemNotFoundError(user_msg=error.message)

@@ -19,16 +19,16 @@ from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pipeline.encoders.file_parts import Body
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pygeoapi import exchange
-from chronotile.pygeoapi.archives import Served, asked
+from chronotile.pygeoapi.archives import ServedCollection, answer_query
 
 COVERAGE_JSON = "json"
-NO_SUBSETS: Mapping[str, exchange.Ends] = {}
+NO_SUBSETS: Mapping[str, exchange.SubsetEnds] = {}
 
 
-class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
+class CoverageProvider(ServedCollection, BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
     """A collection or layer as a coverage of native cells.
 
-    Formats are CoverageJSON, and the one that the configuration names: `GTiff`, `NetCDF`, `zarr` or `png`.
+    Formats are CoverageJSON and the format in the configuration: `GTiff`, `NetCDF`, `zarr` or `png`.
     """
 
     lacks_values = "it is not a coverage"
@@ -41,48 +41,48 @@ class CoverageProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi 
         self.num_bands = len(self._offered.fields)
         self._coverage_properties = exchange.coverage_properties(grid, times)
 
-    @asked
+    @answer_query
     def query(
         self,
         properties: Sequence[str] = (),
-        subsets: Mapping[str, exchange.Ends] = NO_SUBSETS,
+        subsets: Mapping[str, exchange.SubsetEnds] = NO_SUBSETS,
         bbox: Sequence[float] = (),
         bbox_crs: str | None = None,
         *,
         datetime_: str | None = None,
         format_: str = COVERAGE_JSON,
-        **_others: object,
+        **_arguments: object,
     ) -> Json | bytes:
-        """Return native cells: CoverageJSON as a value, or a file.
+        """Return native cells: a CoverageJSON document, or a file.
 
         Args:
-            properties: Names of fields, or ids of layers; all without any.
-            subsets: First and last, or the one value, by axis: of the data's own, or `time`.
-            bbox: Four or six numbers, in the axis order of its CRS.
-            bbox_crs: URI, URN or code of that CRS; CRS84 where there is none.
-            datetime_: Instant, interval or list; all times where there is none.
+            properties: Names of fields or ids of layers; empty means all.
+            subsets: First and last value, or one value, by native axis or `time`.
+            bbox: Four or six numbers in the axis order of `bbox_crs`.
+            bbox_crs: URI, URN or code of a CRS; `None` means CRS84.
+            datetime_: Instant, interval or list; `None` means all times.
             format_: Name of a format.
 
         Raises:
-            ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
+            ProviderGenericError: An argument is not accepted, the answer is too large, or the source cannot be read.
         """
-        own = self._offered.main_field.main_variable.grid.crs
+        native_crs = self._offered.main_field.main_variable.grid.crs
         request = CoverageRequest(
             layers=exchange.named_layers(self._offered, properties, locator="properties"),
-            trims=(*self._box(bbox, bbox_crs), *exchange.trims_of(subsets, own)),
+            trims=(*self._box(bbox, bbox_crs), *exchange.trims_of(subsets, native_crs)),
             time=exchange.time_of(datetime_, subsets),
         )
         delivery = deliver_coverage(request, format_, self._services)
         self.filename = delivery.file_name
-        return json_of(delivery.body) if format_ == COVERAGE_JSON else whole(delivery.body)
+        return json_of(delivery.body) if format_ == COVERAGE_JSON else read_body(delivery.body)
 
     def _box(self, numbers: Sequence[float], crs_name: str | None) -> tuple[Trim, ...]:
         crs: Crs = exchange.named_crs(crs_name, self._offered, self._services.catalogue, locator="bbox-crs")
         return (Trim(box=exchange.box_of(numbers, crs), crs=crs),) if numbers else ()
 
 
-def whole(body: Body) -> bytes:
-    """All at once: pygeoapi sends nothing part by part."""
+def read_body(body: Body) -> bytes:
+    """Return all bytes of a body: pygeoapi cannot stream."""
     try:
         return b"".join(body.iter_bytes())
     finally:
@@ -90,8 +90,8 @@ def whole(body: Body) -> bytes:
 
 
 def json_of(body: Body) -> Json:
-    """Return the document that a body is."""
-    document: Json = orjson.loads(whole(body))
+    """Return the JSON document in a body."""
+    document: Json = orjson.loads(read_body(body))
     return document
 
 
@@ -99,10 +99,10 @@ FORMATS: dict[str, MapFormat] = {"png": MapFormat.PNG, "jpeg": MapFormat.JPEG, "
 WHITE = (255, 255, 255)
 
 
-class MapProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
-    """A collection or layer as pictures."""
+class MapProvider(ServedCollection, BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
+    """Maps of a collection or layer."""
 
-    @asked
+    @answer_query
     def query(  # noqa: PLR0913 -- as pygeoapi calls it
         self,
         style: str | None = None,
@@ -114,22 +114,22 @@ class MapProvider(Served, BaseProvider):  # type: ignore[misc]  # pygeoapi has n
         datetime_: str | None = None,
         transparent: object = True,
         format_: str = "png",
-        **_others: object,
+        **_arguments: object,
     ) -> bytes:
         """Return the picture of a box.
 
         Args:
-            style: Id; the collection's first where there is none.
+            style: Id of a style; `None` means the first one of the collection.
             bbox: x before y, in `crs`.
             width: Columns.
             height: Rows.
             crs: URI, URN or code of the CRS of the box and the picture.
-            datetime_: Instant or interval; the default time where there is none.
-            transparent: Whether pixels without a value let through what is below.
+            datetime_: Instant or interval; `None` means the default time.
+            transparent: Whether pixels without a value are transparent.
             format_: `png`, `jpeg` or `webp`.
 
         Raises:
-            ProviderGenericError: Something of it is not accepted, or the source cannot be read.
+            ProviderGenericError: An argument is not accepted, or the source cannot be read.
         """
         if format_ not in FORMATS:
             raise UnsupportedFormat(f"f {format_[:60]!r} is not accepted; use {', '.join(FORMATS)}", locator="f")

@@ -20,7 +20,7 @@ from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
-from chronotile.pygeoapi.archives import Live
+from chronotile.pygeoapi.archives import OpenData
 
 PROVIDERS = "chronotile.pygeoapi"
 COVERAGE_FORMAT = {"name": "GTiff", "mimetype": GEOTIFF_TYPE}
@@ -46,7 +46,7 @@ def pygeoapi_landing(context: CollectionContext) -> Json:
 def pygeoapi_collections(context: CollectionContext, offered: Sequence[OfferedCollection]) -> Iterator[Json]:
     """Yield pygeoapi's description of each collection."""
     api = API(_configuration(context), {})
-    live = Live(context.services)
+    live = OpenData(context.services)
     for start in range(0, len(offered), AT_ONCE):
         # Not before the API is made, since that copies all that it is given, for pages that it does not make here.
         api.config["resources"] = {
@@ -79,7 +79,7 @@ def _configuration(context: CollectionContext) -> Json:
     }
 
 
-def _resource(offered: OfferedCollection, context: DocumentContext, live: Live) -> Json:
+def _resource(offered: OfferedCollection, context: DocumentContext, live: OpenData) -> Json:
     times = offered.times.instants
     spatial = {"bbox": list(box_of_offered(offered)), "crs": CRS84.uri}
     temporal = {"temporal": {"begin": _datetime(times[0]), "end": _datetime(times[-1])}} if len(times) else {}
@@ -94,7 +94,7 @@ def _resource(offered: OfferedCollection, context: DocumentContext, live: Live) 
     }
 
 
-def _providers(offered: OfferedCollection, live: Live) -> list[Json]:
+def _providers(offered: OfferedCollection, live: OpenData) -> list[Json]:
     # Which CRS it is stored in nobody asks here; from its name 0.24 would look it up for every provider.
     shared = {"data": live, "options": {"collection": offered.id}, "storage_crs": CRS84.definition}
     picture = {"type": "map", "name": f"{PROVIDERS}.MapProvider", "format": MAP_FORMAT, **shared}
