@@ -20,7 +20,7 @@ from chronotile.core.errors import ConfigurationError
 from chronotile.core.machine import this_machine
 from chronotile.core.model.time.instants import system_clock
 from chronotile.core.web.item_places import SETTING as SOURCE_SETTING
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.services import PublishedCubes, make_caches
@@ -63,7 +63,7 @@ def open_configured(
     """
     if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {NO_CONFIGURATION}"])
-    places = Places(settings.source_places, setting=SOURCE_SETTING)
+    places = AllowedPlaces(settings.source_places, setting=SOURCE_SETTING)
     share_one_heap()  # before the first thread starts
     shares = settings.cache_shares(this_machine())
     blocks = None
@@ -133,7 +133,7 @@ def source_access(settings: Settings) -> SourceAccess:
     Raises:
         ConfigurationError: A prefix is invalid.
     """
-    return SourceAccess(prefixes=Places(settings.source_places, setting=SOURCE_SETTING), documents=Documents())
+    return SourceAccess(prefixes=AllowedPlaces(settings.source_places, setting=SOURCE_SETTING), documents=Documents())
 
 
 def _published_cubes(settings: Settings) -> PublishedCubes | None:

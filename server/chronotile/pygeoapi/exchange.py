@@ -80,7 +80,7 @@ def named_crs(text: str | None, offered: OfferedCollection, catalogue: Catalogue
     native_crs = offered.main_field.main_variable.grid.crs
     if text in {native_crs.uri, native_crs.name}:
         return native_crs
-    with raised_as(UnsupportedCrs, UnsupportedCrs, locator=locator):
+    with translate_error(UnsupportedCrs, UnsupportedCrs, locator=locator):
         return CRS84 if text in {"CRS84", CRS84.uri} else catalogue.offered_crs(text)
 
 
