@@ -18,7 +18,7 @@ JSON_ALONE: Sequence[Described] = (format_of(["json"]), language)
 
 has_collections: OfExamples = attrgetter("offered")
 """Collections that can be shown."""
-has_values: OfExamples = attrgetter("with_values")
+has_values: OfExamples = attrgetter("value_collections")
 """Collections with values, not only colours."""
 
 
