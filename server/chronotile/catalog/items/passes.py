@@ -374,7 +374,7 @@ class SourcePasses:
             return count
 
     def give_up(self, run: SourcePass) -> None:
-        """End an incomplete pass: entries that it missed are not treated as deleted, and the next pass starts anew."""
+        """End an incomplete pass: entries that it missed are not treated as deleted, and the next pass starts again."""
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, _DONE)
             if run.is_whole and connection.scalar(_whole_at(run)) is None:

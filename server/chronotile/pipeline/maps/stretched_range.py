@@ -22,7 +22,7 @@ def resolve_picture_style(request: MapRequest, target: MapTarget) -> Style:
 
 
 def stretch_style(request: MapRequest, target: MapTarget, values: MapValues) -> Style:
-    """Return the style, with the range of `values` if the request asks for it."""
+    """Return the style, with the range of `values` if the request is for a stretched picture."""
     if not request.colouring.is_stretched:
         return target.style
     return with_colouring(_stretch_range(target.style, values, is_symmetric=_is_symmetric(request)), request.colouring)
