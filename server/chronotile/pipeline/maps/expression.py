@@ -18,7 +18,8 @@ def apply_expression(layer: Layer, text: str | None, services: Services) -> tupl
     """Return the layer with the expression as its content, and services that read it; both unchanged without a text.
 
     Raises:
-        InvalidParameter: The text is not a valid expression over variables of the collection, or their grids or times differ.
+        InvalidParameter: The text is not a valid expression over variables of the collection, or their grids or times
+            differ.
         SourceUnavailable: The source is not open.
     """
     if text is None:
