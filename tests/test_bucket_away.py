@@ -57,7 +57,7 @@ def settings(tmp_path, monkeypatch, bucket):
         "    variables: {RED: {asset: B04}}\n"
     )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(upkeep, "TRIED_EVERY_S", 1)
+    monkeypatch.setattr(upkeep, "UNOPENED_RETRY_S", 1)
     return Settings(config=file, watch_s=0, jobs_dir=tmp_path / "jobs", source_prefixes=f"s3://{bucket.bucket}/")
 
 

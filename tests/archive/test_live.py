@@ -32,8 +32,8 @@ def _by_server(live: LiveArchive, _clock: Clock) -> None:
 
 
 def _by_pygeoapi(live: LiveArchive, clock: Clock) -> None:
-    clock.now_s += providers.LOOK_S + 1
-    providers.current(live)
+    clock.now_s += providers.CHECK_S + 1
+    providers.restrict_current(live)
 
 
 def _by_job(live: LiveArchive, _clock: Clock) -> None:

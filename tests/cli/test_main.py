@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chronotile import __version__
-from chronotile.app.process_setup import MOST_FILES
+from chronotile.app.process_setup import MAX_FILES
 from chronotile.app.settings import Settings
 from chronotile.cli.main import app
 from chronotile.core.machine import this_machine
@@ -300,7 +300,7 @@ def test_server_and_workers_may_have_as_many_files_open_as_the_system_lets_them(
         pids = [process.pid, *workers_of(process)]
         allowed = [resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in pids]
 
-    assert allowed == [(min(hard, MOST_FILES), hard)] * len(pids)
+    assert allowed == [(min(hard, MAX_FILES), hard)] * len(pids)
 
 
 @client

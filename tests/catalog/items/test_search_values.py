@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
-from chronotile.catalog.items import altering, candidates, search
-from chronotile.catalog.items import properties as values
+from chronotile.catalog.items import altering, candidates, search, value_rows
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.items import IndexSettings, ItemSearch
@@ -193,7 +192,7 @@ def test_items_that_change_or_go_are_found_by_their_values_of_now(index):
 @pytest.mark.parametrize("before", [IndexSettings(), IndexSettings(searched=("platform", "instrument"))])
 def test_an_index_that_is_full_follows_the_configuration_without_its_source(index, open_index, monkeypatch, before):
     monkeypatch.setattr(altering, "REORDERED", 4)
-    monkeypatch.setattr(values, "REMOVED", 3)
+    monkeypatch.setattr(value_rows, "REMOVED", 3)
     fill(index, before)
 
     index.configure("s2", SEARCHED)

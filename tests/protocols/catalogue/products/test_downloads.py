@@ -336,7 +336,7 @@ def test_a_checksum_of_a_file_of_another_size_is_not_believed(archive):
 def test_a_client_has_only_so_many_downloads_at_once(make_archive):
     archive = make_archive(ServerOptions(client_downloads=1))
     url = archive.put_file(BYTES)
-    with archive.app.state.chronotile.downloads.one("testclient"):
+    with archive.app.state.chronotile.downloads.occupy("testclient"):
         answer = archive.client.get(url)
         head = archive.client.head(url)
 
@@ -346,12 +346,12 @@ def test_a_client_has_only_so_many_downloads_at_once(make_archive):
     assert answer.json()["status"] == 429
     assert head.status_code == 200
     assert archive.client.get(url).status_code == 200
-    assert archive.app.state.chronotile.downloads.taken == 0
+    assert archive.app.state.chronotile.downloads.n_running == 0
 
 
 def test_all_clients_together_have_only_so_many(make_archive):
     archive = make_archive(ServerOptions(downloads=2))
     url = archive.put_file(BYTES)
     slots = archive.app.state.chronotile.downloads
-    with slots.one("192.0.2.1"), slots.one("192.0.2.2"):
+    with slots.occupy("192.0.2.1"), slots.occupy("192.0.2.2"):
         assert archive.client.get(url).status_code == 429

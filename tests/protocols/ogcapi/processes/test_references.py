@@ -9,7 +9,7 @@ from chronotile.core.errors import ConfigurationError, LimitExceeded
 from chronotile.core.web.fetch import Fetched
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.queue.service import JobService
-from chronotile.protocols.common.processes import execution as references
+from chronotile.protocols.common.processes import references
 from chronotile.protocols.common.processes.references import MOST, Reference, replace_references
 from tests.listener import Answer
 from tests.protocols import served
