@@ -26,8 +26,8 @@ def test_statuses_are_as_recorded():
 
 
 @pytest.mark.slow
-def test_no_request_enters_more_files_than_before():
+def test_requests_change_file_no_more_often_than_before():
     entered = traced()
 
-    assert {name: each for name, each in entered.items() if each.files > WALKS[name].most} == {}
-    assert min(each.functions for each in entered.values()) > 50
+    assert {name: walk for name, walk in entered.items() if walk.changes > WALKS[name].max_changes} == {}
+    assert min(walk.functions for walk in entered.values()) > 50
