@@ -16,7 +16,7 @@ def answer_payload(payload: Payload, *, is_immutable: bool = False) -> Response:
 
     Args:
         payload: The encoded answer of an operation.
-        is_immutable: Whether the address of the request contains the revision of the layer.
+        is_immutable: Whether the address contains a revision that is the answer's (`RevisionCheck.is_immutable`).
     """
     headers = {
         "ETag": f'"{payload.etag}"',

@@ -36,7 +36,8 @@ def cache_headers(missing: Missing, *, is_immutable: bool = False, is_open: bool
 
     Args:
         missing: Dates and items that could not be read.
-        is_immutable: Whether the address of the request contains the revision of the layer.
+        is_immutable: Whether the address contains a revision that is the answer's, as `RevisionCheck.is_immutable`
+            finds.
         is_open: Whether the times follow the newest data (`TimeSelection.is_open`).
     """
     if missing:

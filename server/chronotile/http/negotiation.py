@@ -1,4 +1,7 @@
-"""Content negotiation (RFC 9110 §12.5): the media type, language and encoding that a client prefers."""
+"""Content negotiation (RFC 9110 §12.5): the media type, language and encoding that a client prefers.
+
+Protocols decide with it: `negotiate_format` of OGC API, `negotiate_format` of time series, and `negotiate_language`.
+"""
 
 import re
 from collections.abc import Sequence

@@ -40,7 +40,7 @@ class MapTarget(PixelTarget):
     style: Style
     times: ResolvedTimes
     reference_groups: tuple[tuple[Instant, ...], ...] | None
-    """Times that are subtracted, or that the shown times are compared with (`ShownTimes`)."""
+    """Times that are subtracted, or that the shown times are compared with (`MapTimes`)."""
     usual: UsualDates | None
     """For the anomaly of a period, else `None`."""
     anomaly: AnomalyKind | None
