@@ -84,7 +84,7 @@ def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
         from chronotile.core.errors import DateUnreadable
         from chronotile.readers.library_errors import with_causes
         from chronotile.readers.kinds import open_source
-        from chronotile.core.model.collection import SourceSpec
+        from chronotile.core.model.source import SourceSpec
         from chronotile.core.model.space.grid import Window
         configure_logging("info")
         reader = open_source(SourceSpec(collection="c", kind="cog", href=sys.argv[1]))

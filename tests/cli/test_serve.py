@@ -15,7 +15,7 @@ from chronotile.app import process_setup
 from chronotile.cli.serve import run_server
 from chronotile.app.settings import Settings
 
-done, start, tell = [], threading.Thread.start, process_setup._tell_allocator
+done, start, tell = [], threading.Thread.start, process_setup._call_allocator
 
 def noted_start(thread):
     done.append("thread")
@@ -25,7 +25,7 @@ def noted_tell(function, *numbers):
     done.append((function, *numbers))
     tell(function, *numbers)
 
-threading.Thread.start, process_setup._tell_allocator = noted_start, noted_tell
+threading.Thread.start, process_setup._call_allocator = noted_start, noted_tell
 sys.stderr.isatty = lambda: True
 try:
     run_server(Settings(config=Path("missing.yaml"), port=0))

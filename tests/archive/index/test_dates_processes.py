@@ -31,7 +31,7 @@ from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.core.web.places import Places
+from chronotile.core.web.places import AllowedPlaces
 
 data, folder = map(Path, sys.argv[1:])
 background.REST = 0.0  # no requests wait
@@ -40,7 +40,7 @@ def open_store():
     return IndexStore(items=open_items(None, folder), passes=open_passes(None, folder))
 
 live = LiveArchive.open(data)
-access = SourceAccess(prefixes=Places(), documents=Documents())
+access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents())
 filling = BackgroundFill(lambda: [], access, open_store, dates=DatedCollections(lambda: live.archive))
 filling.start()
 print("started", flush=True)

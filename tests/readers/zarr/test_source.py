@@ -405,7 +405,7 @@ def test_opening_and_reading_load_neither_xarray_nor_zarr(tmp_path):
     program = f"""
 import sys
 from chronotile.core.model.space.grid import Window
-from chronotile.core.model.collection import SourceSpec
+from chronotile.core.model.source import SourceSpec
 from chronotile.readers.kinds import open_source
 reader = open_source(SourceSpec(collection="made", kind="zarr", href={spec.href!r}))
 reader.read_window("NDVI", index=0, level=0, window=Window(0, 3, 0, 3))
