@@ -1,7 +1,7 @@
 """Give me this layer as a Zarr store: its metadata, and single chunks of its native grid."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -232,8 +232,9 @@ def _deliver_pixels(
     etag = fingerprint("chunk", ENCODER_VERSION, revision_of_states(layer, states), described, which)
     if etag in client_etags:
         return Payload(body=b"", media_type=CHUNK_TYPE, etag=etag, states=states, unchanged=True)
-    time = TimeUsed(instants=instants[::-1])
+    time = TimeUsed(instants=instants)  # in the order of the fingerprints
     target = PixelTarget(layer=layer, time_used=time, states=states, services=services, etag=etag)
+    payload = replace(target.payload(CHUNK_TYPE), time=TimeUsed(instants=instants[::-1]))
 
     def make() -> tuple[bytes, Missing]:
         size = 3 * chunk.nbytes
@@ -241,7 +242,7 @@ def _deliver_pixels(
             lacking = UnreadableDates(layer, services)
             return encode_field_chunk(read_chunk(chunk, lacking), shape.chunks, chunk.field), lacking.missing
 
-    return make_answer(target.payload(CHUNK_TYPE), [target], make, services.caches.payloads, is_active=is_active)
+    return make_answer(payload, [target], make, services.caches.payloads, is_active=is_active)
 
 
 def _coordinate(

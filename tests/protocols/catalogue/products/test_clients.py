@@ -117,7 +117,7 @@ def make_large(make_archive):
 
 def downloads_of(archive):
     """How many run, in the state that the running server has made."""
-    return archive.app.state.chronotile.downloads.taken
+    return archive.app.state.chronotile.downloads.n_running
 
 
 def begin(base, url):
