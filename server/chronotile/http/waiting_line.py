@@ -32,9 +32,9 @@ class WaitingRequest:
 
 
 class WaitingLine:
-    """The waiting requests of a limiter, with which it predicts waiting times and refuses requests.
+    """The waiting requests of a limiter: predicts waiting times and refuses requests.
 
-    It does not decide the order: `FairSemaphore` does, in which clients take turns.
+    `FairSemaphore` decides the order; its clients take turns.
 
     The pace is the mean time between two requests that leave the line. Assumed times of requests are only compared with
     each other: a request with twice the usual time counts as two.
