@@ -49,6 +49,12 @@ def compare(counts: Counts, ceilings: Counts, command: str) -> Iterator[str]:
             yield f"{key[1]}: {number} faults of the rule “{key[0]}” are left of {ceiling}: run {command} --lower"
 
 
+def print_errors(errors: list[str]) -> int:
+    """Print errors, one per line; return the exit status."""
+    print("".join(f"{error}\n" for error in errors), end="")
+    return 1 if errors else 0
+
+
 def lower(root: Path, counts: Counts, rules: set[str]) -> None:
     """Write the faults of today as ceilings where they are fewer; a rule without any ceiling gets those of today."""
     ceilings = read_ceilings(root)

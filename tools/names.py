@@ -168,8 +168,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
             if arguments:
                 ceilings.lower(root, counts, RULES)
             errors = list(ceilings.compare(counts, ceilings.read_ceilings(root, RULES), COMMAND))
-            print("".join(f"{error}\n" for error in errors), end="")
-            return 1 if errors else 0
+            return ceilings.print_errors(errors)
         case ["--rates"]:
             print_rates(root)
         case ["--show", package]:

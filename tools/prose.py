@@ -192,8 +192,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
             if arguments:
                 ceilings.lower(root, count_patterns(root), {RULE})
             errors = list_errors(root)
-            print("".join(f"{error}\n" for error in errors), end="")
-            return 1 if errors else 0
+            return ceilings.print_errors(errors)
         case ["--rates"]:
             print_rates(root)
         case ["--show", package]:

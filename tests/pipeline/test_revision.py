@@ -156,7 +156,7 @@ def test_news_among_what_was_lacking_before_is_a_reason():
 
 
 def test_new_encodings_are_taken_in_a_hundred_times():
-    errors = [PlanStale(str(number)) for number in range(Overtaken.most_again + 1)]
+    errors = [PlanStale(str(number)) for number in range(Overtaken.max_retries + 1)]
 
     assert retry_overtaken(failing(*errors[:100]), PlanStale) == "done"
     with pytest.raises(PlanStale, match=r"^100$"):

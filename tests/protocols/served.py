@@ -228,9 +228,9 @@ def draw_map(request: MapRequest, services: Services, **members: object) -> Payl
 
 
 def make_reader(collection: Collection, *, broken: Sequence[str] = ()) -> FormulaReader:
-    """Return the reader of all variables of a collection."""
+    """Return the reader of all variables of a collection; like files, it is checked for changes after each answer."""
     variables = {variable.name: variable for layer in collection.layers for variable in layer.variables}
-    return FormulaReader(SourceInfo(variables=variables), broken=frozenset(broken))
+    return FormulaReader(SourceInfo(variables=variables, is_of_files=True), broken=frozenset(broken))
 
 
 def varied_collections() -> tuple[Collection, ...]:

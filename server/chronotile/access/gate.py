@@ -34,7 +34,7 @@ from chronotile.http.meter import COUNTER
 from chronotile.http.principal import GRANTS, JOB_LINK, PRINCIPAL, SESSION_EXPIRED, Principal
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import SERVICES
-from chronotile.http.retry_after import add_error_caching, add_retry_after
+from chronotile.http.retry_after import add_error_headers, add_retry_after
 from chronotile.http.server_state import ServerState
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
 from chronotile.pipeline.granted import EVERYBODY, restrict
@@ -215,7 +215,7 @@ class _RestrictedServices:
 def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
     response = problem_response(error, Request(scope))
     if isinstance(error, UnknownPath):
-        return add_error_caching(response)
+        return add_error_headers(response)
     response.headers["Cache-Control"] = "no-store"
     if isinstance(error, Unauthenticated):
         for challenge in CHALLENGES:

@@ -7,7 +7,7 @@ from starlette.routing import Match
 
 from chronotile.core.errors import ChronotileError, UnknownPath
 from chronotile.http.problems import problem_response
-from chronotile.http.retry_after import add_error_caching
+from chronotile.http.retry_after import add_error_headers
 from chronotile.protocols.catalogue.odata.documents import ROOT as ODATA
 from chronotile.protocols.catalogue.odata.faults import odata_fault
 
@@ -45,7 +45,7 @@ async def answer_http_fault(request: Request, error: Exception) -> Response:
         fault = ChronotileError(f"{request.method} is not accepted here{f'; use {accepted}' if accepted else ''}")
         fault.status = status
     is_odata = path == ODATA or path.startswith(f"{ODATA}/")
-    response = add_error_caching((odata_fault if is_odata else problem_response)(fault, request))
+    response = add_error_headers((odata_fault if is_odata else problem_response)(fault, request))
     response.headers.update(headers)
     return response
 

@@ -280,37 +280,37 @@ class DateUnreadable(SourceUnavailable):
 
 
 class SourceAway(SourceUnavailable):
-    """A source is known to be away, which was logged when it was found."""
+    """A source is unreachable; this was logged when it was noticed."""
 
 
 class IndexIncomplete(SourceUnavailable):
-    """The items of a collection are still being read for the first time, as the log tells."""
+    """The items of a collection are still being read for the first time; the log reports progress."""
 
 
 class Overtaken(Exception):
-    """What work reads was replaced meanwhile: it is begun again (`pipeline.retries.retry_overtaken`)."""
+    """The inputs of some work were replaced while it ran; the work starts again (`pipeline.retries`)."""
 
-    most_again: ClassVar[int] = 100
-    """How often."""
+    max_retries: ClassVar[int] = 100
+    """Maximum number of further attempts."""
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """What was not known: to begin again for the same a second time is in vain."""
+        """Descriptions of facts that the work lacked; a second retry for the same fact is useless."""
         return ()
 
 
 class ServicesRenewed(Overtaken):
-    """What is served was replaced since the request began: it is answered again, so no protocol has words for it."""
+    """The services were replaced while a request ran. The request runs again, so clients never see this error."""
 
 
 class SourceChanged(SourceUnavailable, Overtaken):
-    """Files were written while they were read, so that what was read may be of two states."""
+    """Files were written while they were read, so the values may be from two versions."""
 
-    most_again = 1
+    max_retries = 1
 
 
 class PlanStale(SourceUnavailable, Overtaken):
-    """How files that are read are encoded is known better than when the work was planned: it is to be planned again."""
+    """Reading found another encoding of a file than the plan assumed; the work must be planned again."""
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -319,10 +319,10 @@ class PlanStale(SourceUnavailable, Overtaken):
 
 
 class PlanOutdated(SourceUnavailable, Overtaken):
-    """What a job reads has changed since it was planned: another attempt with that plan would be in vain."""
+    """The sources of a job changed after it was planned; an attempt with the same plan is useless."""
 
-    most_again = 2
-    """Reading finds which files were replaced, of each layer by itself."""
+    max_retries = 2
+    """Two, because reading notices replaced files separately for each layer."""
 
 
 class ServerBusy(ChronotileError, status=503):

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from chronotile.core import errors
 from chronotile.http.request_bodies import BODY_ACCOUNT, release_body
 from chronotile.http.retries import answer_when_indexed
-from chronotile.http.retry_after import add_error_caching
+from chronotile.http.retry_after import add_error_headers
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,10 @@ def endpoint(handler: Endpoint, faults: Faults) -> Endpoint:
         except errors.ChronotileError as error:
             if error.status >= 500 and not _is_logged(error):
                 log.warning("%s: %s%s", request.scope["path"], error.message, _root_cause(error))
-            return add_error_caching(faults(error, request))
+            return add_error_headers(faults(error, request))
         except Exception:  # the last place that can turn an error into an answer
             log.exception("unexpected error at %s", request.scope["path"])
-            return add_error_caching(faults(errors.ChronotileError("internal server error"), request))
+            return add_error_headers(faults(errors.ChronotileError("internal server error"), request))
         finally:
             if BODY_ACCOUNT in request.scope:
                 release_body(request.scope)

@@ -48,7 +48,7 @@ async def answer_when_indexed(handler: Callable[[Request], Awaitable[Response]],
 async def _answer_with_current_services(
     handler: Callable[[Request], Awaitable[Response]], request: Request
 ) -> Response:
-    for _attempt in range(errors.ServicesRenewed.most_again):
+    for _attempt in range(errors.ServicesRenewed.max_retries):
         with suppress(errors.ServicesRenewed):
             return await handler(request)
         request.scope.pop(SERVICES, None)  # `services_of` then takes the current services
@@ -81,7 +81,7 @@ def renew_learnt_encodings(request: Request, services: Services, sources: Iterab
     learnt = services.learnt(sources)
     if not learnt:
         return
-    attempts: Attempts = request.scope.setdefault(ENCODING_RETRIES, Attempts(errors.PlanStale.most_again))
+    attempts: Attempts = request.scope.setdefault(ENCODING_RETRIES, Attempts(errors.PlanStale.max_retries))
     if attempts.are_worthwhile(*learnt.values()):
         for collection in learnt:
             require_current_services(state_of(request), services, collection)

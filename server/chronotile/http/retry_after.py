@@ -12,8 +12,8 @@ The gate answers 503 with `TRIES_S` if the source of a credential is unavailable
 """
 
 
-def add_error_caching(response: Response) -> Response:
-    """Set the caching of an error by its status: a minute for 404, none for 5xx; 503 gets `Retry-After`."""
+def add_error_headers(response: Response) -> Response:
+    """Set `Cache-Control` of an error by its status (a minute for 404, none for 5xx) and `Retry-After` of 503."""
     if response.status_code == 404:
         response.headers["Cache-Control"] = "max-age=60"
     elif response.status_code >= 500:

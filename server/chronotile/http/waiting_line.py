@@ -117,7 +117,7 @@ class WaitingLine:
             self._last_s = now_s
 
     def cancel(self, request: WaitingRequest) -> None:
-        """Remove a request whose client has left, without measuring the pace."""
+        """Remove a request that ends without being served, so the pace is not measured."""
         self._remove(request)
 
     def refuse_last(self, max_s: float) -> None:

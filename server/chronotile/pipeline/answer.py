@@ -62,7 +62,7 @@ class PixelTarget:
     layer: Layer
     time_used: TimeUsed
     states: PixelStates
-    """Fingerprints of the files before they are read."""
+    """Fingerprints of the files before they are read, for `time_used.instants` and then `time_used.base`."""
     services: Services
     """The services that read the layer. Those of an expression have a reader for it."""
     etag: str

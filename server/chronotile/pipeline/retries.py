@@ -43,7 +43,7 @@ def retry_overtaken(
     Raises:
         Overtaken: The last attempt was overtaken too, or lacks the same as an earlier one.
     """
-    attempts = Attempts(kind.most_again)
+    attempts = Attempts(kind.max_retries)
     while True:
         try:
             return work()

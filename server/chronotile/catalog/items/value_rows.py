@@ -17,7 +17,6 @@ REMOVED = 20_000
 """Rows that one transaction removes."""
 COLUMNS = ("collection", "value", "start", "item")
 
-IndexedScalar = str | int | float | bool
 ValueRow = dict[str, Any]
 
 

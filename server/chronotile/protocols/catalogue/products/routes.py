@@ -32,7 +32,7 @@ from chronotile.http.download_slots import DownloadSlots
 from chronotile.http.etags import client_etags
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of
-from chronotile.http.retry_after import add_error_caching, add_retry_after
+from chronotile.http.retry_after import add_error_headers, add_retry_after
 from chronotile.http.run import run
 from chronotile.http.server_state import ServerState, state_of
 from chronotile.http.work_kinds import DOWNLOADS, LOOKUPS
@@ -362,7 +362,7 @@ class DownloadResponse(Response):
                 return
             if isinstance(error, SourceUnavailable):
                 log.warning("%s: %s", request.scope["path"], error.message)
-            await add_error_caching(product_problem(error, request))(request.scope, request.receive, send)
+            await add_error_headers(product_problem(error, request))(request.scope, request.receive, send)
 
     async def _next(self, parts: Iterator[bytes], request: Request) -> bytes | None:
         """The next bytes, `None` at the end and once the client has left."""

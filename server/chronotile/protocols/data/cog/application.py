@@ -25,7 +25,7 @@ from chronotile.core.python_syntax import parse_python
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.places import AllowedPlaces, is_local
 from chronotile.http.problems import problem_response
-from chronotile.http.retry_after import add_error_caching
+from chronotile.http.retry_after import add_error_headers
 from chronotile.protocols.common.query.values import integer, number
 from chronotile.readers.raster.geotiff_only import geotiff_reader, hide_xarray
 from chronotile.readers.remote.gdal_plugin import gdal_files
@@ -121,7 +121,7 @@ def _foreign_fault(kind: type[Exception], status: int) -> Any:  # noqa: ANN401 -
         else:
             fault = ChronotileError(str(error))
             fault.status = min(status, 400) if status >= 500 else status
-        return add_error_caching(problem_response(fault, request))
+        return add_error_headers(problem_response(fault, request))
 
     return answer
 
@@ -134,7 +134,7 @@ async def _unchecked_fault(request: Request, error: Exception) -> Response:
 
 async def _own_fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, ChronotileError)  # noqa: S101 -- what it is registered for
-    return add_error_caching(problem_response(error, request))
+    return add_error_headers(problem_response(error, request))
 
 
 async def _parameter_fault(request: Request, error: Exception) -> Response:
@@ -144,7 +144,7 @@ async def _parameter_fault(request: Request, error: Exception) -> Response:
     name = names[0] if names and where != "body" else where
     reason = f"{name} is not accepted: {first['msg']}"[:MAX_REASON]
     fault = UnknownPath(reason, locator=name) if where == "path" else InvalidParameter(reason, locator=name)
-    return add_error_caching(problem_response(fault, request))
+    return add_error_headers(problem_response(fault, request))
 
 
 async def _http_fault(request: Request, error: Exception) -> Response:
@@ -152,7 +152,7 @@ async def _http_fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- what it is registered for
     fault = ChronotileError(f"{request.method} {request.scope['path'][:200]!r}: {error.detail}")
     fault.status = error.status_code
-    response = add_error_caching(problem_response(fault, request))
+    response = add_error_headers(problem_response(fault, request))
     response.headers.update(error.headers or {})
     return response
 

@@ -12,7 +12,7 @@ from chronotile.core.turns import FairSemaphore
 from chronotile.http.asgi_headers import declared_bytes, replace_headers_on_send
 from chronotile.http.problems import problem_response
 from chronotile.http.request_bodies import check_body_size
-from chronotile.http.retry_after import add_error_caching
+from chronotile.http.retry_after import add_error_headers
 from chronotile.http.server_state import state_of
 
 PATH = "/cog"
@@ -68,7 +68,7 @@ class _Rooted:
         turns = self._elsewhere if any(":" in url for url in urls) else self._here
         if turns.is_full(MOST_WAITING):
             fault = ServerBusy("too many requests are waiting for files; try again in a few seconds")
-            await add_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
+            await add_error_headers(problem_response(fault, Request(scope)))(scope, receive, send)
             return
         async with turns:
             await answer_bounded(self.app, scope, receive, send)
@@ -93,7 +93,7 @@ async def answer_bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Sen
         check_body_size(size, "max_body_bytes", MAX_BODY_BYTES, alternative="send a simpler geometry")
         account.require(size)
     except (LimitExceeded, ServerBusy) as fault:
-        await add_error_caching(problem_response(fault, request))(scope, receive, send)
+        await add_error_headers(problem_response(fault, request))(scope, receive, send)
         return
     try:
         await app(scope, receive, send)
