@@ -1,4 +1,4 @@
-"""The sections `access` of the configuration: users, rights and quotas."""
+"""The section `access` of the configuration: users, rights and quotas."""
 
 import re
 from dataclasses import fields
@@ -119,8 +119,7 @@ class AccessSection(Section):
         """Return the settings that are independent of collections."""
         issuer = None
         if self.issuer is not None and self.audience is not None:
-            written = {quota.name: getattr(self, quota.name) for quota in fields(IssuerSettings)}
-            issuer = IssuerSettings(**written)
+            issuer = IssuerSettings(**{field.name: getattr(self, field.name) for field in fields(IssuerSettings)})
         return AccessRules(
             issuer=issuer,
             operate=frozenset(self.operate),

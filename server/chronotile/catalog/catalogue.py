@@ -74,26 +74,24 @@ class Catalogue:
     def restrict(self, subjects: frozenset[str], right: Right) -> "Catalogue":
         """Return the catalogue as the subjects may see it; the same object if nothing is hidden from them."""
         collections = tuple(
-            filter(None, (_restrict_collection(member, subjects, right) for member in self.collections))
+            filter(None, (_restrict_collection(collection, subjects, right) for collection in self.collections))
         )
         names = {name for name, rule in self.rules_of_unavailable.items() if rule.allows(subjects, right)}
         places = {name for name in self.places if self.rules_of_places[name].allows(subjects, right)}
-        of_styles = all(
-            any(rule.allows(subjects, right) for rule in member) for member in self.rules_of_styles.values()
-        )
+        of_styles = all(any(rule.allows(subjects, right) for rule in rules) for rules in self.rules_of_styles.values())
         is_whole = collections == self.collections and names == self.unavailable.keys() and places == self.places.keys()
         if is_whole and of_styles:
             return self
-        variables = {member.id: member.variables for member in collections}
-        visible_layers = {layer.id for member in collections for layer in member.layers}
+        variables = {collection.id: collection.variables for collection in collections}
+        visible_layers = {layer.id for collection in collections for layer in collection.layers}
         clear = {
-            name: member
-            for name, member in self.clear.items()
-            if name in visible_layers
-            and member.mask is not None
-            and member.mask.variable in variables[member.collection]
+            name: layer
+            for name, layer in self.clear.items()
+            if name in visible_layers and layer.mask is not None and layer.mask.variable in variables[layer.collection]
         }
-        partly_unavailable = frozenset(member for name, member in self.unavailable.items() if name not in names)
+        partly_unavailable = frozenset(
+            collection_id for name, collection_id in self.unavailable.items() if name not in names
+        )
         viewer, visible = self.service.viewer, replace(self, collections=collections)
         if viewer.default_layer not in visible._layers_by_name:  # noqa: SLF001 -- its own class
             viewer = viewer.model_copy(update={"default_layer": None})
@@ -101,14 +99,14 @@ class Catalogue:
             visible,
             service=replace(self.service, viewer=viewer),
             styles=self._granted_styles(visible, subjects, right),
-            places={name: member for name, member in self.places.items() if name in places},
-            unavailable={name: member for name, member in self.unavailable.items() if name in names},
+            places={name: place_set for name, place_set in self.places.items() if name in places},
+            unavailable={name: collection_id for name, collection_id in self.unavailable.items() if name in names},
             partly_unavailable=partly_unavailable,
             clear=clear,
             unopened={
-                name: member
-                for name, member in self.unopened.items()
-                if name not in partly_unavailable and member.access.allows(subjects, right)
+                name: collection
+                for name, collection in self.unopened.items()
+                if name not in partly_unavailable and collection.access.allows(subjects, right)
             },
         )
 
@@ -239,11 +237,11 @@ class Catalogue:
         Raises:
             UnknownPlace: No place set has the id.
         """
-        places = self.places.get(name)
-        if places is None:
+        place_set = self.places.get(name)
+        if place_set is None:
             hint = _accepted_names(name, self.places) if self.places else "; the configuration has none"
             raise errors.UnknownPlace(f"set of places {name[:80]!r} is not known{hint}", locator="place")
-        return places
+        return place_set
 
     def place(self, name: str) -> Area:
         """Return the polygon of the place `set/id`.

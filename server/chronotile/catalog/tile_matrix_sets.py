@@ -97,13 +97,13 @@ def _convert_set(source: morecantile.TileMatrixSet) -> TileMatrixSet:
 def _convert_matrix(source: morecantile.models.TileMatrix, crs: Crs, *, is_y_first: bool) -> TileMatrix:
     """Convert a matrix; the scale follows from the cell size: CanadianNAD83_LCC assumes pixels of another size."""
     first, second = source.pointOfOrigin
-    min_x, top = (second, first) if is_y_first else (first, second)
+    x_origin, y_origin = (second, first) if is_y_first else (first, second)
     return TileMatrix(
         id=source.id,
         cell_size=source.cellSize,
         scale_denominator=source.cellSize * crs.metres_per_unit / PIXEL_SIZE_M,
-        left=float(min_x),
-        top=float(top),
+        left=float(x_origin),
+        top=float(y_origin),
         tile_width=source.tileWidth,
         tile_height=source.tileHeight,
         matrix_width=source.matrixWidth,

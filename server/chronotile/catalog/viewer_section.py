@@ -25,9 +25,7 @@ _VIEWER_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 
 
 def _check_template(href: str) -> str:
-    template = _PLACEHOLDER.sub(
-        lambda placeholders: _WMTS_PLACEHOLDERS.get(placeholders[0].lower(), placeholders[0]), href
-    )
+    template = _PLACEHOLDER.sub(lambda match: _WMTS_PLACEHOLDERS.get(match[0].lower(), match[0]), href)
     try:
         _check_browser_url(template)
     except ValueError as error:

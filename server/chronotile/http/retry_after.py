@@ -24,7 +24,7 @@ def add_error_headers(response: Response) -> Response:
 
 
 def add_retry_after(response: Response, error: ChronotileError) -> Response:
-    """Add `Retry-After` and forbid caching if the status of the error is 429; other answers stay unchanged."""
+    """Add `Retry-After` and forbid caching for `TooManyTries`, `TooManyDownloads` and `QuotaExceeded`."""
     retry_s = _retry_s(error)
     if retry_s is not None:
         response.headers.update({"Retry-After": str(retry_s), "Cache-Control": "no-store"})

@@ -161,9 +161,17 @@ def read_answer(
     return mark_missing(replace(payload, body=encode(values)), values.missing)
 
 
-def mark_missing(payload: Head, missing: Missing) -> Head:
-    """Return an answer that lists what it lacks; its ETag is not that of the complete answer."""
-    return replace(payload, etag=etag_without(payload.etag, missing), missing=missing)
+def mark_missing(payload: Head, missing: Missing, *, note: str = "") -> Head:
+    """Return an answer that lists its missing dates and items; its ETag differs from that of the complete answer.
+
+    Args:
+        payload: The answer.
+        missing: The dates and items that could not be read.
+        note: Sentence for the client that follows from the request, so it is not part of the ETag; empty for that of
+            `missing`.
+    """
+    etag = etag_without(payload.etag, missing)
+    return replace(payload, etag=etag, missing=replace(missing, note=note or missing.note))
 
 
 def etag_without(etag: str, missing: Missing) -> str:

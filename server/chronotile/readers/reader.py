@@ -114,7 +114,9 @@ class Reader(Protocol):
         return ""
 
     def are_files_indexed(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
-        """Return whether the item index has seen the current files of some times in a window; reload `items_revision`.
+        """Return whether the item index has seen the current files of some times in a window.
+
+        `items_revision` is read from the index again, so that it includes them.
 
         Raises:
             SourceUnavailable: The index of items does not answer.

@@ -96,6 +96,10 @@ class DimensionStep:
     index: int | None = None
     """Counted from 0; one of the two is given."""
 
+    def __repr__(self) -> str:
+        """Return the form of stored fingerprints of dates, which would all be outdated by another class name."""
+        return f"Step(dimension={self.dimension!r}, value={self.value!r}, index={self.index!r})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariableSpec:

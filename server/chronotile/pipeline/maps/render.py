@@ -61,6 +61,7 @@ def overlay_maps(
         answer = find_answer(payload, client_etags, cache.get)
         if answer is not None:
             return replace(answer, timing=()) if answer.unchanged else answer
+        _check_seconds(requests[0].grid, targets, services)
         draw = partial(_draw, requests, [replace(target, is_active=is_active) for target in targets], services)
         answer = make_answer(payload, targets, draw, cache, is_active=is_active)
         # The steps of several layers are not measured separately.
@@ -103,7 +104,6 @@ def _resolve_maps(requests: Sequence[MapRequest], services: Services) -> tuple[l
 
 def _draw(requests: Sequence[MapRequest], targets: Sequence[MapTarget], services: Services) -> tuple[bytes, Missing]:
     grid = requests[0].grid
-    _check_seconds(grid, targets, services)
     with memory_for_map(grid, map_bytes(requests, targets), services.memory, targets[0].is_active):
         body = _encode(requests, targets)
     return body, join_missing(target.unreadable.missing for target in targets)

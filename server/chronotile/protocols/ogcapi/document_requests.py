@@ -31,7 +31,7 @@ def document_query(request: Request, *more: Parameter[object]) -> Kvp:
     """Return the query of a request that takes the parameters of all documents and `more`.
 
     Raises:
-        InvalidParameter: The query contains another parameter.
+        InvalidParameter: The query contains another parameter; names that clients add to any URL are ignored.
     """
     query = Kvp(request.query_params.multi_items())
     check_names(query, *more)

@@ -178,7 +178,7 @@ async def get_values(request: Request) -> Response:
     series_request = values_request(request.path_params, query, services.catalogue)
     written = _matrix_format(query, services.catalogue.layer(series_request.layer))
     await discard_body(request)
-    work = partial(_values, series_request, services, written=written, known=client_etags(request))
+    work = partial(_values, series_request, services, written=written, client_etags=client_etags(request))
     response = answer_payload(await run(request, SERIES_OF_MANY, work, layers=[series_request.layer]))
     response.headers.update(written.headers(series_request))
     return accept_ranges(response)
@@ -215,7 +215,7 @@ def _values(
     is_active: IsActive,
     *,
     written: _MatrixFormat,
-    known: frozenset[str],
+    client_etags: frozenset[str],
 ) -> Payload:
     target = resolve_place_values(series_request, services)
     payload = Payload(
@@ -224,12 +224,11 @@ def _values(
         etag=fingerprint(target.etag, written.name),
         time=TimeUsed(is_open=target.is_open),
     )
-    if payload.etag in known:
+    if payload.etag in client_etags:
         return replace(payload, unchanged=True)
     values = extract_place_values(target, series_request, services, is_active=is_active)
     note = note_on_cells({values.layer: values.without_cells} if values.without_cells else {}, len(values.ids))
-    payload = mark_missing(replace(payload, body=written.encode(values)), values.missing)
-    return replace(payload, missing=replace(payload.missing, note=note))
+    return mark_missing(replace(payload, body=written.encode(values)), values.missing, note=note)
 
 
 def _shapes(content: bytes, services: Services, is_active: IsActive) -> bytes:

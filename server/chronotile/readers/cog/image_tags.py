@@ -49,11 +49,12 @@ class CogBand:
 
 def kinds_of(tiff_directories: Sequence[Directory]) -> tuple[Directory, list[Directory], list[Directory]]:
     """Return the native image, the overviews, and the masks of both."""
-    kinds = [f.number(_SUBFILE, 0) for f in tiff_directories]
+    kinds = [directory.number(_SUBFILE, 0) for directory in tiff_directories]
     if kinds[0] & (_REDUCED | _MASK) or any(kind & ~(_REDUCED | _PAGE | _MASK) for kind in kinds):
         raise UnsupportedCog("its directories are of unusual kinds")
-    overviews = [k for k, kind in zip(tiff_directories, kinds, strict=True) if kind & _REDUCED and not kind & _MASK]
-    masks = [k for k, kind in zip(tiff_directories, kinds, strict=True) if kind & _MASK]
+    pairs = [*zip(tiff_directories, kinds, strict=True)]
+    overviews = [directory for directory, kind in pairs if kind & _REDUCED and not kind & _MASK]
+    masks = [directory for directory, kind in pairs if kind & _MASK]
     if 1 + len(overviews) + len(masks) != len(tiff_directories):
         raise UnsupportedCog("it holds several images")
     return tiff_directories[0], overviews, masks

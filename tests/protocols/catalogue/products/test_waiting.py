@@ -54,6 +54,6 @@ def test_a_client_that_takes_nothing_is_broken_off_and_the_next_has_its_turn(mak
         stalled.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         assert stalled.recv(1) == b"H"  # the download has begun
 
-        until(lambda: archive.app.state.chronotile.downloads.taken == 0)
+        until(lambda: archive.app.state.chronotile.downloads.n_running == 0)
 
         assert urlopen(f"{url}{path}", timeout=PATIENCE_S).read() == LARGE

@@ -22,8 +22,8 @@ class RevisionCheck:
 
     `rev` is the revision of either the times in the answer or the whole layer; clients that choose times themselves
     use the second. The answer is immutable only if it was certainly read from the files of that revision. Construct
-    the check before reading: it notes the number of item changes, to detect changes during the request. Reads the
-    index, so both steps belong in a worker thread.
+    the check before reading: it stores `items_revision`, so that items changed during the request are detected. It
+    reads the index, so both steps belong in a worker thread.
 
     Args:
         revision: `rev` of the URL; `None` if it has none.

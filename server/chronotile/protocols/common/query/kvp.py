@@ -64,7 +64,7 @@ class Kvp:
                 raise InvalidParameter(f"{name} is repeated; it is accepted once", locator=name)
 
     def refuse(self, names: Iterable[str], *, instead: str) -> None:
-        """Refuse names of other services instead of ignoring them.
+        """Refuse foreign names of a parameter, and suggest ours.
 
         Args:
             names: Foreign names.

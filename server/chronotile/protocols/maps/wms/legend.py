@@ -100,11 +100,11 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     return WmsLegend(requests=requests[::-1], format=FORMAT.value(query), shape=_shape(query))
 
 
-def answer_legend(legend: WmsLegend, services: Services, *, known: Collection[str]) -> Payload:
+def answer_legend(legend: WmsLegend, services: Services, *, client_etags: Collection[str]) -> Payload:
     """Return the legend."""
     if len(legend.requests) == 1:
-        return draw_legend(legend.requests[0], legend.format, services, shape=legend.shape, client_etags=known)
-    return draw_legends(legend.requests, legend.format, services, shape=legend.shape, client_etags=known)
+        return draw_legend(legend.requests[0], legend.format, services, shape=legend.shape, client_etags=client_etags)
+    return draw_legends(legend.requests, legend.format, services, shape=legend.shape, client_etags=client_etags)
 
 
 def _shape(query: Kvp) -> LegendShape:

@@ -136,7 +136,7 @@ async def get_legend_graphic(request: Request, query: Kvp) -> Response:
     services = services_of(request)
     legend = await _parsed(request, query, legend_query)
     return answer_payload(
-        await run(request, DOCUMENTS, partial(answer_legend, legend, services, known=client_etags(request)))
+        await run(request, DOCUMENTS, partial(answer_legend, legend, services, client_etags=client_etags(request)))
     )
 
 

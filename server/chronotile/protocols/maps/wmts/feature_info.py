@@ -100,7 +100,7 @@ def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
     return InfoNames(tile=tile, i=i, j=j, info_format=EXTENSIONS[path["extension"]])
 
 
-def answer_info(names: InfoNames, services: Services, *, known: Collection[str]) -> Payload:
+def answer_info(names: InfoNames, services: Services, *, client_etags: Collection[str]) -> Payload:
     """Return the document.
 
     Raises:
@@ -118,7 +118,7 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
     column = _pixel(PIXEL_COLUMN, names.i, tile.grid.width)
     row = _pixel(PIXEL_ROW, names.j, tile.grid.height)
     request = IdentifyRequest.from_map_request(tile, pixel_point(tile.grid, column, row), layer=tile.layer)
-    return deliver_identified([request], info, services, client_etags=known)
+    return deliver_identified([request], info, services, client_etags=client_etags)
 
 
 def _pixel(parameter: Parameter[int], given: str, size: int) -> int:

@@ -83,14 +83,14 @@ async def get_tile(request: Request) -> Response:
 
 
 async def _tile(request: Request, services: Services, names: params.TileNames) -> Response:
-    work = partial(_draw, names, services, known=client_etags(request))
+    work = partial(_draw, names, services, client_etags=client_etags(request))
     payload = await run(request, PICTURES, work, layers=[names.layer])
     allow_replay(request, payload, layer=names.layer)
     return _with_warnings(answer_payload(payload), payload, services.catalogue.layer(names.layer))
 
 
 async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
-    work = partial(answer_info, names, services, known=client_etags(request))
+    work = partial(answer_info, names, services, client_etags=client_etags(request))
     payload = await run(request, SERIES, work, layers=[names.tile.layer])
     return _with_warnings(answer_payload(payload), payload, services.catalogue.layer(names.tile.layer))
 
@@ -107,9 +107,9 @@ async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Respo
     return answer_content(body, MEDIA_TYPE, request)
 
 
-def _draw(names: params.TileNames, services: Services, *, known: Collection[str]) -> Payload:
+def _draw(names: params.TileNames, services: Services, *, client_etags: Collection[str]) -> Payload:
     # The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds.
-    return overlay_maps([params.map_request(names, services)], services, client_etags=known)
+    return overlay_maps([params.map_request(names, services)], services, client_etags=client_etags)
 
 
 async def _capabilities(request: Request, query: Kvp, sections: frozenset[params.Section], *, path: str) -> Response:

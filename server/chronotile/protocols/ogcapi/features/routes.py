@@ -128,8 +128,8 @@ async def _answer(
         if is_file:
             file.append(place_file(chosen, name, services, is_active=is_active))
         note = note_on_cells(values.without_cells, len(numbers))
-        payload = mark_missing(replace(payload, body=b"" if is_file else write(chosen, note)), values.missing)
-        return replace(payload, missing=replace(payload.missing, note=note))
+        body = b"" if is_file else write(chosen, note)
+        return mark_missing(replace(payload, body=body), values.missing, note=note)
 
     layers, kind = [each.layer for each in content.values], COVERAGES if is_file else SERIES_OF_MANY
     payload = await run(request, kind, work, layers=layers)

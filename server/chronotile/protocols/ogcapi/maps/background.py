@@ -27,7 +27,7 @@ def _colour(text: str, name: str) -> Colour:
     match = _HEX.fullmatch(text)
     if match is None:
         raise InvalidParameter(
-            f"{name} must be RRGGBB in hexadecimal, 0x or # before it or not, or the name of a web colour, "
+            f"{name} must be RRGGBB in hexadecimal, optionally after 0x or #, or the name of a web colour, "
             f"got {text[:MAX_SHOWN]!r}",
             locator=name,
         )

@@ -105,7 +105,7 @@ async def get_map_tile(request: Request) -> Response:
     services = services_of(request)
     query = query_of(request.query_params.multi_items())
     tile_query = parse_tile(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
-    work = partial(_map_tile, tile_query, services, known=client_etags(request))
+    work = partial(_map_tile, tile_query, services, client_etags=client_etags(request))
     layers = [layer.id for layer in tile_query.drawing.layers]
     payload, is_immutable = await run(request, PICTURES, work, layers=layers)
     if (
@@ -122,12 +122,12 @@ async def get_map_tile(request: Request) -> Response:
 
 async def get_place_tile(request: Request) -> Response:
     """Return one vector tile, the same as at `/places` where it is of one set."""
-    services, known = services_of(request), client_etags(request)
+    services, etags = services_of(request), client_etags(request)
     query, accept = Kvp(request.query_params.multi_items()), request.headers.get("accept", "")
 
     def draw() -> tuple[Payload, bool]:
         tiles, revision = parse_place_tile(request.path_params, query, accept, services.catalogue)
-        payload = overlay_place_tiles(tiles, services, client_etags=known)
+        payload = overlay_place_tiles(tiles, services, client_etags=etags)
         return payload, revision == payload.revision
 
     payload, is_immutable = await run(request, PICTURES, draw)
@@ -146,12 +146,12 @@ async def get_tiling_schemes(request: Request) -> Response:
     return await get_document(write, request, cache_control=CACHE_STABLE)
 
 
-def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
+def _map_tile(tile_query: TileQuery, services: Services, *, client_etags: Collection[str]) -> tuple[Payload, bool]:
     """The tile, and whether its address carries the revision of now."""
     drawing = tile_query.drawing
     revision = tile_query.revision if len(drawing.layers) == 1 else None
     check = RevisionCheck(revision, drawing.layers[0].id, services, expression=drawing.expression)
-    payload = overlay_maps(tile_query.requests(), services, client_etags=known)
+    payload = overlay_maps(tile_query.requests(), services, client_etags=client_etags)
     return payload, check.is_immutable((payload.time, payload.states))
 
 
