@@ -33,7 +33,7 @@ TABLE = Table(
     *(Column(amount, Float(53), nullable=False) for amount in AMOUNTS),
 )
 PARTS = 64
-"""A process takes one part of this number of parts of a quota."""
+"""A process takes a quota in parts of this size: the quota divided by this number."""
 IDLE_S = 30.0
 """The rest of a lease is returned if the lease is idle for this time."""
 RETRY_S = 1.0

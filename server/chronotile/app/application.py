@@ -39,8 +39,7 @@ from chronotile.core.model.source import SourceSpec
 from chronotile.core.web.item_places import SETTING as SOURCE_SETTING
 from chronotile.core.web.places import AllowedPlaces, web_places
 from chronotile.http.body_memory import BodyMemory
-from chronotile.http.download_slots import MAX_CLIENT_DOWNLOADS, DownloadSlots
-from chronotile.http.download_slots import MAX_DOWNLOADS as MOST_DOWNLOADS
+from chronotile.http.download_slots import MAX_CLIENT_DOWNLOADS, MAX_DOWNLOADS, DownloadSlots
 from chronotile.http.forwarded import Forwarded
 from chronotile.http.guard import Guard
 from chronotile.http.limiter import Limiter
@@ -50,8 +49,7 @@ from chronotile.http.replay import ReplayMiddleware
 from chronotile.http.request_log import RequestLog
 from chronotile.http.server_state import Limiters, ServerState
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
-from chronotile.http.unsent_answers import UNSENT_KEY as UNSENT
-from chronotile.http.unsent_answers import UnsentAnswers
+from chronotile.http.unsent_answers import UNSENT_KEY, UnsentAnswers
 from chronotile.jobs.queue.bucket import PATIENCE_S, open_bucket
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.queue.webhooks.allowed import SETTING as SUBSCRIBER_SETTING
@@ -166,7 +164,7 @@ class ServerOptions:
     """URLs below which inputs of processes may be fetched; empty means none."""
     subscriber_prefixes: Sequence[str] = ()
     """URLs below which callbacks of jobs are accepted; empty means none."""
-    downloads: int = MOST_DOWNLOADS
+    downloads: int = MAX_DOWNLOADS
     """Concurrent downloads of products."""
     client_downloads: int = MAX_CLIENT_DOWNLOADS
     """Concurrent downloads per address."""
@@ -247,7 +245,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         )
         registry.register(StateCollector(state))
         async with accounts.running(state), _run_background_work(state, options, registry):
-            yield {UNSENT: UnsentAnswers(services.memory)}
+            yield {UNSENT_KEY: UnsentAnswers(services.memory)}
         await anyio.to_thread.run_sync(keys.close)
         await anyio.to_thread.run_sync(sessions.close)
 

@@ -17,8 +17,7 @@ from chronotile.http.asgi_headers import declared_bytes
 from chronotile.http.job_access import may_be_of_jobs
 from chronotile.http.problems import PROBLEM_TYPE
 from chronotile.http.retry_after import RETRY_AFTER_S
-from chronotile.http.unsent_answers import UNSENT_KEY as UNSENT
-from chronotile.http.unsent_answers import UnsentAnswers
+from chronotile.http.unsent_answers import UNSENT_KEY, UnsentAnswers
 
 MAX_HEAD_BYTES = 65_536
 """For the request line with all headers, and for the framing of a body (chunk sizes, trailers)."""
@@ -35,7 +34,7 @@ MIN_UPLOAD_BYTES_PER_S = 4096
 MIN_DOWNLOAD_BYTES_PER_S = 1024
 
 MAX_CONNECTIONS = 1024
-"""Per process. Above it, an eighth of the connections is closed, longest idle first."""
+"""Per process. Above it, idle connections are closed, longest idle first, at most an eighth of this number."""
 MAX_ACCEPTED_CONNECTIONS = 4096
 """Above it, new connections are refused; it is reached if too few connections are idle."""
 LINGER_S = 1.0
@@ -337,7 +336,7 @@ class BoundedHttp(HttpToolsProtocol):
     @property
     def _unsent(self) -> UnsentAnswers | None:
         # Missing if another application is served.
-        return self.app_state.get(UNSENT)
+        return self.app_state.get(UNSENT_KEY)
 
     def _forget_unsent(self) -> None:
         self._untaken = 0
@@ -389,7 +388,8 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 WHOLE_S = 300
-"""Time limit of large bodies and answers, which take memory until their end."""
+"""Large bodies and answers take memory until their end: they must be fast enough to take no longer than this, up to
+`MAX_REQUIRED_BYTES_PER_S`."""
 MAX_REQUIRED_BYTES_PER_S = 60_000
 """Highest required rate: half of 1 Mbit/s (62,500 B with TCP headers)."""
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core import errors
+from chronotile.http import name_paths  # noqa: F401 -- registers a convertor that routes use
 from chronotile.http.request_bodies import BODY_ACCOUNT, release_body
 from chronotile.http.retries import answer_when_indexed
 from chronotile.http.retry_after import add_error_headers
@@ -14,7 +15,7 @@ from chronotile.http.retry_after import add_error_headers
 log = logging.getLogger(__name__)
 
 UNLOGGED = errors.IndexIncomplete | errors.OperationNotSupported | errors.ServerBusy | errors.SourceAway
-"""Errors that other parts of the server log or report: limiters log refusals, and a remote source is a finding."""
+"""Errors that others log or report: limiters log refusals, and an unavailable source is a finding."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Faults = Callable[[errors.ChronotileError, Request], Response]

@@ -24,9 +24,9 @@ _ACTIVE_TYPES = (b"text/html", b"image/svg+xml", b"application/xhtml+xml")
 class Guard:
     """Middleware that refuses long query strings (414), adds headers for browsers, and compresses text.
 
-    Browsers believe the media type. They run no scripts in HTML and SVG, because texts of files and configurations may
-    get into these; pages that need scripts set a separate policy. Pages of any origin may read all answers except
-    answers about jobs. Preflight requests are answered here.
+    With these headers browsers do not guess media types, and run no scripts in HTML and SVG, because texts of files and
+    configurations may get into these. Pages that need scripts set a separate policy. Pages of any origin may read all
+    answers except answers about jobs. Preflight requests are answered here.
     """
 
     def __init__(self, app: ASGIApp) -> None:

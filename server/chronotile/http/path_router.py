@@ -3,19 +3,9 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match, Mount, Router
 from starlette.types import Receive, Scope, Send
-
-
-class NamePath(PathConvertor):
-    """The rest of a path, made of names of files and items: unlike `path`, it may contain line breaks."""
-
-    regex = "(?s:.*)"
-
-
-register_url_convertor("names", NamePath())
 
 
 class PathRouter:

@@ -1,8 +1,8 @@
 """Replay of earlier answers, without routing, parsing, resolving and drawing.
 
-Many requests repeat an earlier request exactly. `ReplayMiddleware` maps the text of a request (path, query,
-`If-None-Match` and grant) to the ETag and the headers of its answer. Bodies stay in the payload cache, which has a
-separate limit in bytes; if the body was evicted, the request is handled normally.
+Many requests repeat an earlier request exactly. `ReplayMiddleware` maps the text of a request (grant, prefix of
+the server, path, query and `If-None-Match`) to the ETag and the headers of its answer. Bodies stay in the payload
+cache, which has a separate limit in bytes; if the body was evicted, the request is handled normally.
 
 Before each replay, the files of the answer are checked on the event loop. Therefore an answer is stored only if
 

@@ -25,7 +25,7 @@ INDEX_WAIT_S = 1.0
 """How long a request waits for the index of a collection; after the start, small collections need less."""
 INDEX_RETRY_S = 0.1
 ENCODING_RETRIES = "chronotile.learnt"
-"""ASGI scope key of the retries of a request after reading found a file in an unknown encoding."""
+"""ASGI scope key of the `Attempts` of a request that is repeated because a file has an unknown encoding."""
 
 
 async def answer_when_indexed(handler: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
@@ -48,7 +48,7 @@ async def answer_when_indexed(handler: Callable[[Request], Awaitable[Response]],
 async def _answer_with_current_services(
     handler: Callable[[Request], Awaitable[Response]], request: Request
 ) -> Response:
-    for _attempt in range(errors.ServicesRenewed.max_retries):
+    for _attempt in range(errors.ServicesRenewed.max_retries):  # the first attempt counts too
         with suppress(errors.ServicesRenewed):
             return await handler(request)
         request.scope.pop(SERVICES, None)  # `services_of` then takes the current services

@@ -6,7 +6,7 @@ from chronotile.archive.index.write import TRIES_S
 from chronotile.core.errors import ChronotileError, QuotaExceeded, TooManyDownloads, TooManyTries
 
 RETRY_AFTER_S = 5
-"""For 503 (a busy server or an unavailable source), and for 429 after too many downloads.
+"""For 503 (a busy server, an unavailable source, a refused connection), and for 429 after too many downloads.
 
 The gate answers 503 with `TRIES_S` if the source of a credential is unavailable.
 """
