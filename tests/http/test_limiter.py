@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from chronotile.core.errors import ServerBusy
+from chronotile.core.errors import ClientGone, ServerBusy
 from chronotile.core.turns import CLIENT
 from chronotile.http.limiter import MAX_SOURCES, MAX_WAITING, Limiter
 from chronotile.http.limiter import PATIENCE_S as PATIENCE_OF_GATE_S
@@ -103,15 +103,15 @@ def fail():
     raise ZeroDivisionError
 
 
-async def is_unwanted():
+async def is_disconnected():
     return False
 
 
 @pytest.mark.parametrize("has_to_wait", [False, True])
 @pytest.mark.parametrize(
     ("work", "more"),
-    [(lambda: "done", {}), (fail, {}), (lambda: "done", {"is_active": is_unwanted})],
-    ids=["ends", "fails", "unwanted"],
+    [(lambda: "done", {}), (fail, {}), (lambda: "done", {"is_connected": is_disconnected})],
+    ids=["ends", "fails", "disconnected"],
 )
 async def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends(monkeypatch, has_to_wait, work, more):
     monkeypatch.setattr("chronotile.http.limiter.STALLED_S", 60)
@@ -121,7 +121,7 @@ async def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends
             tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
             await until(lambda: limiter.running == 1)
             tasks.start_soon(opened_once, door, lambda: limiter.waiting == 1)
-        with suppress(ZeroDivisionError):
+        with suppress(ZeroDivisionError, ClientGone):
             await limiter.run(work, sources=["one"], **more)
 
     assert await free(limiter, "one") == [4, 1, 1]
@@ -511,23 +511,22 @@ async def test_sources_that_are_not_read_any_more_are_forgotten():
     assert len(limiter._quotas) <= MAX_SOURCES
 
 
-async def test_what_nobody_wants_after_a_wait_is_not_run():
-    async def nobody():
-        return False
+async def test_work_of_a_client_that_left_during_the_wait_is_not_run():
+    limiter, door, ran, refused = Limiter("pictures", 1), Door(), [], []
 
-    limiter, door, ran, results = Limiter("pictures", 1), Door(), [], []
-
-    async def unwanted():
-        results.append(await limiter.run(lambda: ran.append(1), is_active=nobody))
+    async def run_disconnected():
+        with pytest.raises(ClientGone):
+            await limiter.run(lambda: ran.append(1), is_connected=is_disconnected)
+        refused.append(True)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(limiter.run, door.work)
         await until(lambda: limiter.running == 1)
-        tasks.start_soon(unwanted)
+        tasks.start_soon(run_disconnected)
         await until(lambda: limiter.waiting == 1)
         door.open.set()
 
-    assert (ran, results) == ([], [None])
+    assert (ran, refused) == ([], [True])
 
 
 async def test_an_error_of_the_work_frees_its_place():

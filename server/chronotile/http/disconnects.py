@@ -1,4 +1,10 @@
-"""Clients that leave: checks for work in threads whether the client of a request is still connected."""
+"""Clients that leave: two ways in which work in a thread can check whether its client is still connected.
+
+`watch_connection` watches in a task for as long as the work runs, and each check is a look at a flag: for work that
+checks between any two steps (`WorkKind.watches`). `connection_check` costs nothing unless it is called, and each check
+waits for the event loop: for maps and point series, which only check while they wait for the same answer of another
+request. A request that waits for a thread is checked once, by `Limiter.run`.
+"""
 
 import asyncio
 import threading
@@ -16,11 +22,10 @@ ANSWER_S = 5.0
 """How long a thread waits for the event loop to check a connection."""
 
 
-def disconnect_check(request: Request) -> IsActive:
+def connection_check(request: Request) -> IsActive:
     """Return a function that a thread calls, rarely, to check whether the client is still connected.
 
     Each call runs on the event loop. If that takes longer than `ANSWER_S`, the client counts as connected.
-    `watch_disconnect` suits frequent checks.
     """
     loop = asyncio.get_running_loop()
 
@@ -36,7 +41,7 @@ def disconnect_check(request: Request) -> IsActive:
 
 
 @asynccontextmanager
-async def watch_disconnect(request: Request) -> AsyncIterator[IsActive]:
+async def watch_connection(request: Request) -> AsyncIterator[IsActive]:
     """Watch the connection, and give threads a fast check; the body of the request must have been read.
 
     After `MAX_MESSAGES` the client counts as connected, because some servers send other messages without end.

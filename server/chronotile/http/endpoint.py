@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from chronotile.core import errors
 from chronotile.http import name_paths  # noqa: F401 -- registers a convertor that routes use
+from chronotile.http.replaced_services import answer_when_indexed
 from chronotile.http.request_bodies import BODY_ACCOUNT, release_body
-from chronotile.http.retries import answer_when_indexed
 from chronotile.http.retry_after import add_error_headers
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ Faults = Callable[[errors.ChronotileError, Request], Response]
 def endpoint(handler: Endpoint, faults: Faults) -> Endpoint:
     """Return an endpoint that answers errors of `handler` with `faults`; unexpected errors are logged and sent as 500.
 
-    If what is served changes while `handler` runs, it is called again (`http.retries`).
+    If what is served changes while `handler` runs, it is called again (`http.replaced_services`).
     """
 
     async def answer(request: Request) -> Response:

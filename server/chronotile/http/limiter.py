@@ -14,7 +14,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
-from chronotile.core.errors import ServerBusy
+from chronotile.core.errors import ClientGone, ServerBusy
 from chronotile.core.turns import CLIENT, FairSemaphore
 from chronotile.http.meter import OF_REQUEST
 from chronotile.http.source_quotas import SourceQuota, acquire_all
@@ -112,21 +112,19 @@ class Limiter:
         work: Callable[[], Result],
         *,
         sources: Collection[str] = (),
-        is_active: Callable[[], Awaitable[bool]] | None = None,
+        is_connected: Callable[[], Awaitable[bool]] | None = None,
         usual_s: float = 0.0,
-    ) -> Result | None:
-        """Run a plain function in a thread.
+    ) -> Result:
+        """Run a plain function in a thread, and return its result.
 
         Args:
             work: The function.
             sources: Ids of the collections or hosts that it reads; it counts in the quota of each.
-            is_active: Called after a wait: whether the client is still connected.
+            is_connected: Called after a wait: whether the client is still connected.
             usual_s: Assumed time of the call, if longer than `usual_s` of the limiter.
 
-        Returns:
-            The result of `work`; `None` if the client left during the wait, and `work` was not called.
-
         Raises:
+            ClientGone: The client left during the wait; `work` was not called.
             ServerBusy: The expected wait is too long, or the request has waited too long.
         """
         quotas = [self._quota(source) for source in sources]
@@ -136,8 +134,8 @@ class Limiter:
         with ExitStack() as threads, ExitStack() as slot:
             await self._wait(quotas, threads, slot, is_new=is_new, usual_s=usual_s)
             slot.callback(asyncio.get_running_loop().call_later(STALLED_S, slot.close).cancel)
-            if must_wait and is_active is not None and not await is_active():
-                return None
+            if must_wait and is_connected is not None and not await is_connected():
+                raise ClientGone("the client disconnected")
             self.running += 1
             meter = OF_REQUEST.get()
             if meter is not None:

@@ -22,7 +22,7 @@ MAX_FORM_BYTES = 1_048_576
 TOO_LARGE, UNSUPPORTED = 413, 415
 
 BODY = "chronotile.body"
-"""ASGI scope key of the body. It can be received once, but the endpoint may run again (`http.retries`)."""
+"""ASGI scope key of the body. It can be received once, but the endpoint may run again (`http.replaced_services`)."""
 BODY_ACCOUNT = "chronotile.body_room"
 """ASGI scope key of the memory that the body takes (`BodyAccount`)."""
 
@@ -87,7 +87,7 @@ async def read_body(request: Request, *, at_most: int | None = None, is_file: bo
 
 
 async def discard_body(request: Request) -> None:
-    """Read and drop a body that is not used: `watch_disconnect` can notice that a client left only after its body.
+    """Read and drop a body that is not used: `watch_connection` can notice that a client left only after its body.
 
     Raises:
         ChronotileError: An error of `read_body`.

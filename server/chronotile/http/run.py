@@ -8,10 +8,10 @@ from starlette.requests import Request
 
 from chronotile.core import errors
 from chronotile.core.cancellation import IsActive
-from chronotile.http.disconnects import watch_disconnect
+from chronotile.http.disconnects import watch_connection
 from chronotile.http.limiter import TOO_LONG, Limiter
+from chronotile.http.replaced_services import renew_learnt_encodings, require_current_services
 from chronotile.http.request_services import services_of
-from chronotile.http.retries import renew_learnt_encodings, require_current_services
 from chronotile.http.server_state import ServerState, state_of
 from chronotile.http.work_kinds import Arguments, WorkKind
 from chronotile.pipeline.services import AsksElsewhere, without_asking
@@ -54,7 +54,7 @@ async def run(
     sources = {services.catalogue.layer(name).collection for name in layers} or frozenset(collections)
     if not kind.watches:
         return await _run(request, kind, cast("Callable[[], Result]", work), sources=sources, hosts=hosts)
-    async with watch_disconnect(request) as is_active:
+    async with watch_connection(request) as is_active:
         watching_work = partial(cast("Callable[[IsActive], Result]", work), is_active)
         return await _run(request, kind, watching_work, sources=sources, hosts=hosts)
 
@@ -72,8 +72,7 @@ async def _run(
     if kind.may_ask:
         return await _run_local_or_remote(state, limiter, work)
     if not kind.is_of_all and not (kind.reads and sources):
-        # `Limiter.run` returns None only with `is_active`.
-        return cast("Result", await limiter.run(work, sources=hosts))
+        return await limiter.run(work, sources=hosts)
     collections: Iterable[str | None] = (None,) if kind.is_of_all else sources
 
     def run_with_current_services() -> Result:
@@ -86,7 +85,7 @@ async def _run(
                 renew_learnt_encodings(request, services, sources)
 
     if not kind.reads:
-        return cast("Result", await limiter.run(run_with_current_services))
+        return await limiter.run(run_with_current_services)
     counted = {source for source in sources if source in services.elsewhere} if kind.is_of_all else sources
     return await _run_reading(request, limiter, run_with_current_services, counted)
 
@@ -97,10 +96,10 @@ async def _run_local_or_remote(state: ServerState, quick: Limiter, work: Callabl
             return work()
 
     try:
-        return cast("Result", await quick.run(run_locally))
+        return await quick.run(run_locally)
     except AsksElsewhere as error:
         limiter = state.elsewhere.get(state.limiters.searches.name, state.limiters.searches)
-        return cast("Result", await limiter.run(work, sources={error.host}))
+        return await limiter.run(work, sources={error.host})
 
 
 async def _run_reading(
@@ -110,12 +109,12 @@ async def _run_reading(
     services = services_of(request)
     limiter, quotas = _limiter_and_quotas(request, limiter, sources)
 
-    async def is_active() -> bool:
+    async def is_connected() -> bool:
         return not await request.is_disconnected()
 
     try:
-        result = await limiter.run(
-            work, sources=quotas, is_active=is_active, usual_s=request.scope.get(EXPECTED_WORK_S, 0.0)
+        return await limiter.run(
+            work, sources=quotas, is_connected=is_connected, usual_s=request.scope.get(EXPECTED_WORK_S, 0.0)
         )
     except errors.ServerBusy:
         request.scope[REFUSED_BY] = limiter, quotas, services
@@ -126,9 +125,6 @@ async def _run_reading(
         if services.elsewhere.hosts(sources):
             services.elsewhere.suspect(sources)
         raise
-    if result is None:
-        raise errors.ClientGone("the client disconnected")
-    return result
 
 
 def refuse_if_busy(request: Request, kind: WorkKind[Arguments], layer: str) -> None:

@@ -9,7 +9,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import MapRequest
 from chronotile.core.warp.approximation import is_separable
-from chronotile.http.disconnects import disconnect_check
+from chronotile.http.disconnects import connection_check
 from chronotile.http.etags import client_etags
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
@@ -33,7 +33,7 @@ async def draw_maps(request: Request, layers: Sequence[str], maps_of_layer: Call
         ChronotileError: The request is invalid, a source fails, or the server is busy.
     """
     services = services_of(request)
-    etags, is_active = client_etags(request), disconnect_check(request)
+    etags, is_active = client_etags(request), connection_check(request)
 
     def draw_unless_large() -> tuple[Maps, Payload | None]:
         maps = maps_of_layer()

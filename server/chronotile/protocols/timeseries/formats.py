@@ -18,7 +18,7 @@ from chronotile.core.model.series.series import AreasSeries, PointsSeries, Serie
 from chronotile.http.answers import answer_payload
 from chronotile.http.bodies import iterate_in_turns
 from chronotile.http.cache_headers import cache_headers
-from chronotile.http.disconnects import disconnect_check
+from chronotile.http.disconnects import connection_check
 from chronotile.http.etags import client_etags
 from chronotile.http.negotiation import preferred_type
 from chronotile.http.request_services import services_of
@@ -71,7 +71,7 @@ OF_SEVERAL_LAYERS = (TableFormat.JSON, TableFormat.NDJSON)
 FORMAT = choice("format", "Media type of the response; default: as `Accept` says", TableFormat)
 
 
-def negotiate_format(query: Kvp, accept: str) -> TableFormat:
+def choose_table_format(query: Kvp, accept: str) -> TableFormat:
     """Return a format: as `format` says, else as the header Accept does, else `json`.
 
     Raises:
@@ -115,7 +115,7 @@ def point_format(name: TableFormat, layer: Layer, options: CsvOptions) -> Series
 
 async def answer_series(request: Request, series_request: SeriesRequest, format: SeriesFormat) -> Response:
     """Return the series of a point; one that the client still holds is not read again."""
-    known, is_active = client_etags(request), disconnect_check(request)
+    known, is_active = client_etags(request), connection_check(request)
     work = partial(
         deliver_series, series_request, format, services_of(request), client_etags=known, is_active=is_active
     )

@@ -72,7 +72,7 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
         refuse_if_busy(request, AREAS, layer.id)
     body = await read_body(request)
     query = Kvp(request.query_params.multi_items())
-    name = formats.negotiate_format(query, request.headers.get("accept", ""))
+    name = formats.choose_table_format(query, request.headers.get("accept", ""))
     is_dry = area_params.DRY_RUN.value(query)
     offer_job(request, lambda: area_params.statistics_offer(layer, query, body, services.catalogue, name=name))
     has_parsed = parsed_body_callback(request)
@@ -153,7 +153,7 @@ async def get_point(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
     series_request = params.point_request(layer, query, services.catalogue)
-    name = formats.negotiate_format(query, request.headers.get("accept", ""))
+    name = formats.choose_table_format(query, request.headers.get("accept", ""))
     if name != TableFormat.JSON:
         params.refuse_in_columns(series_request.analysis)
     options = formats.series_csv_options(query, [layer], name, series_request.analysis)
@@ -175,7 +175,7 @@ async def post_points(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     params.check_points_query(query)
-    name, analysis = formats.negotiate_format(query, request.headers.get("accept", "")), params.analysis_of(query)
+    name, analysis = formats.choose_table_format(query, request.headers.get("accept", "")), params.analysis_of(query)
     if name != TableFormat.JSON:
         params.refuse_in_columns(analysis)
     sent = await read_body(request)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
-from typing import TypeVar, cast
+from typing import TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -117,7 +117,7 @@ class Turns:
         Raises:
             ServerBusy: Too much is waiting already.
         """
-        return cast("Result", await self._limiter.run(work, sources=self._hosts))
+        return await self._limiter.run(work, sources=self._hosts)
 
 
 def product_problem(error: ChronotileError, request: Request) -> Response:

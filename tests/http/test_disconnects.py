@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from chronotile.app.application import application
-from chronotile.http.disconnects import watch_disconnect
+from chronotile.http.disconnects import watch_connection
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from tests.protocols import served
@@ -18,7 +18,7 @@ from tests.running import PATIENCE_S
 def test_a_client_that_leaves_wants_nothing_any_more():
     async def leave() -> list[bool]:
         messages: asyncio.Queue[dict[str, object]] = asyncio.Queue()
-        async with watch_disconnect(Request({"type": "http"}, messages.get)) as is_active:
+        async with watch_connection(Request({"type": "http"}, messages.get)) as is_active:
             told = [is_active()]
             for kind in ("http.request", "http.disconnect"):
                 await messages.put({"type": kind})
@@ -34,7 +34,7 @@ def test_messages_without_end_leave_others_their_turn():
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        async with watch_disconnect(Request({"type": "http"}, receive)) as is_active:
+        async with watch_connection(Request({"type": "http"}, receive)) as is_active:
             await asyncio.to_thread(lambda: None)
             return is_active()
 
