@@ -14,7 +14,7 @@ from chronotile.protocols.catalogue.odata.parser import (
     AttributeTest,
     Comparison,
     Intersects,
-    Joined,
+    JoinedConditions,
     Membership,
     Moment,
     Negated,
@@ -35,10 +35,10 @@ STARTED = Comparison("ContentDate/Start", "gt", Moment("2022-05-03T00:00:00Z"))
         ("'a' eq Name", NAMED),
         ("5 lt Name", Comparison("Name", "gt", 5)),
         ("Name eq 'it''s (and) or'", Comparison("Name", "eq", "it's (and) or")),
-        ("Name eq 'a' and Name eq 'b'", Joined((NAMED, OTHER), is_all=True)),
-        ("Name eq 'a' or Name eq 'b'", Joined((NAMED, OTHER), is_all=False)),
-        ("not Name eq 'a' and Name eq 'b'", Joined((Negated(NAMED), OTHER), is_all=True)),
-        ("not (Name eq 'a' and Name eq 'b')", Negated(Joined((NAMED, OTHER), is_all=True))),
+        ("Name eq 'a' and Name eq 'b'", JoinedConditions((NAMED, OTHER), is_all=True)),
+        ("Name eq 'a' or Name eq 'b'", JoinedConditions((NAMED, OTHER), is_all=False)),
+        ("not Name eq 'a' and Name eq 'b'", JoinedConditions((Negated(NAMED), OTHER), is_all=True)),
+        ("not (Name eq 'a' and Name eq 'b')", Negated(JoinedConditions((NAMED, OTHER), is_all=True))),
         ("not not Name eq 'a'", NAMED),
         ("((Name eq 'a'))", NAMED),
         ("Name in ('a','b')", Membership("Name", ("a", "b"))),
@@ -69,7 +69,9 @@ STARTED = Comparison("ContentDate/Start", "gt", Moment("2022-05-03T00:00:00Z"))
         (
             "Attributes/OData.CSC.StringAttribute/any(a:a/Name eq 'tileId' and (a/Value eq 'x' or a/Value eq 'y'))",
             AttributeTest(
-                "tileId", "String", Joined((Comparison(VALUE, "eq", "x"), Comparison(VALUE, "eq", "y")), is_all=False)
+                "tileId",
+                "String",
+                JoinedConditions((Comparison(VALUE, "eq", "x"), Comparison(VALUE, "eq", "y")), is_all=False),
             ),
         ),
         (
@@ -87,8 +89,8 @@ def test_what_a_filter_says(text, condition):
 
 
 def test_and_binds_closer_than_or():
-    assert parse_filter("Name eq 'a' or Name eq 'a' and Name eq 'b'") == Joined(
-        (NAMED, Joined((NAMED, OTHER), is_all=True)), is_all=False
+    assert parse_filter("Name eq 'a' or Name eq 'a' and Name eq 'b'") == JoinedConditions(
+        (NAMED, JoinedConditions((NAMED, OTHER), is_all=True)), is_all=False
     )
 
 
@@ -208,7 +210,9 @@ LEAVES = st.one_of(
 CONDITIONS = st.recursive(
     LEAVES,
     lambda inner: st.one_of(
-        st.builds(Joined, st.lists(inner, min_size=2, max_size=3, unique_by=id).map(tuple), is_all=st.booleans()),
+        st.builds(
+            JoinedConditions, st.lists(inner, min_size=2, max_size=3, unique_by=id).map(tuple), is_all=st.booleans()
+        ),
         inner.filter(lambda each: not isinstance(each, Negated)).map(Negated),
     ),
     max_leaves=12,
@@ -236,12 +240,12 @@ def flat(condition):
     """The same with what is joined in the same way in one place."""
     if isinstance(condition, Negated):
         return Negated(flat(condition.part))
-    if not isinstance(condition, Joined):
+    if not isinstance(condition, JoinedConditions):
         return condition
     parts = []
     for part in map(flat, condition.parts):
-        parts += part.parts if isinstance(part, Joined) and part.is_all == condition.is_all else (part,)
-    return Joined(tuple(parts), condition.is_all)
+        parts += part.parts if isinstance(part, JoinedConditions) and part.is_all == condition.is_all else (part,)
+    return JoinedConditions(tuple(parts), condition.is_all)
 
 
 @given(CONDITIONS)

@@ -36,7 +36,7 @@ def item():
     ],
 )
 def test_fields_of_a_query(text, members, properties):
-    found = fields_of_text(text).of(item())
+    found = fields_of_text(text).select(item())
 
     assert set(found) == members
     assert found.get("properties") == properties
@@ -55,7 +55,7 @@ def test_fields_of_a_query(text, members, properties):
     ],
 )
 def test_fields_of_a_body(fields, members):
-    assert set(fields_of_json(fields).of(item())) == members
+    assert set(fields_of_json(fields).select(item())) == members
 
 
 def test_a_page_has_the_fields(api):

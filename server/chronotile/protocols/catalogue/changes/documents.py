@@ -155,7 +155,7 @@ BEGINNING = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class FeedPicture:
     """A small picture of an item."""
 
     href: str
@@ -163,7 +163,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FeedEntry:
     """An item of a feed."""
 
     id: str
@@ -178,7 +178,7 @@ class Entry:
     """The item in the viewer."""
     product: str | None
     """Its files, if it has any."""
-    picture: Picture | None
+    picture: FeedPicture | None
     box: str
     """South, west, north, east."""
 
@@ -226,14 +226,14 @@ def feed_of(
     )
 
 
-def _entry(item: FoundItem, base: str, viewer: str | None) -> Entry:
+def _entry(item: FoundItem, base: str, viewer: str | None) -> FeedEntry:
     document = public_item(item)
     properties: Mapping[str, Any] = document["properties"]
-    observed = "/".join(_observed(properties)) or None
+    observed = "/".join(_observation_times(properties)) or None
     created = _time(properties.get("created"))
     box = west, south, east, north = box_of(document)
     place = f"&date={format_instant(item.ref.instant)}&bbox={','.join(map(_degrees, box))}"
-    return Entry(
+    return FeedEntry(
         id=f"urn:uuid:{item.product}",
         title=text_of(properties.get("title")) or item.ref.id,
         updated=_time(properties.get("updated")) or created or format_instant(item.ref.instant),
@@ -252,7 +252,7 @@ def _degrees(edge: float) -> str:
     return f"{edge:.7f}".rstrip("0").rstrip(".")
 
 
-def _observed(properties: Mapping[str, Any]) -> Iterator[str]:
+def _observation_times(properties: Mapping[str, Any]) -> Iterator[str]:
     times = times_of(properties)
     names = ("datetime",) if "datetime" in times else ("start_datetime", "end_datetime")
     yield from filter(None, (_time(times.get(name)) for name in names))
@@ -269,13 +269,13 @@ def _summary(properties: Mapping[str, Any], observed: str | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _picture(item: FoundItem, assets: Mapping[str, Mapping[str, Any]], base: str) -> Picture | None:
+def _picture(item: FoundItem, assets: Mapping[str, Mapping[str, Any]], base: str) -> FeedPicture | None:
     """The asset that is a thumbnail, else one that is an overview."""
     for role in ("thumbnail", "overview"):
         for name, asset in assets.items():
             roles, media_type = asset.get("roles"), text_of(asset.get("type"))
             if isinstance(roles, list) and role in roles and (media_type or "image/").startswith("image/"):
-                return Picture(href=f"{base}{asset_path(item.product, name)}", media_type=media_type)
+                return FeedPicture(href=f"{base}{asset_path(item.product, name)}", media_type=media_type)
     return None
 
 

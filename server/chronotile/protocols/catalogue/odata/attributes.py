@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["id", "text", "time", "truth"]
+PropertyKind = Literal["id", "text", "time", "truth"]
 
 
 @dataclass(frozen=True, slots=True)
 class ProductProperty:
     """A property of products."""
 
-    kind: Kind
+    kind: PropertyKind
     properties: tuple[str, ...] = ()
     """Of items: the first one that an item has counts."""
     is_sorted: bool = True

@@ -304,19 +304,19 @@ def footprint_of(geometry: Mapping[str, Any] | None) -> str | None:
     if geometry is None or kind not in TYPES:
         return None
     try:
-        body = _written(geometry["coordinates"], TYPES[kind])
+        body = _write_positions(geometry["coordinates"], TYPES[kind])
     except (ValueError, TypeError, KeyError):  # of holes, which nothing else looks at
         return None
     return f"geography'SRID=4326;{kind.upper()} {body if TYPES[kind] else f'({body})'}'"
 
 
-def _written(coordinates: Any, depth: int) -> str:  # noqa: ANN401 -- lists within lists
+def _write_positions(coordinates: Any, depth: int) -> str:  # noqa: ANN401 -- lists within lists
     if depth == 0:
         x, y = coordinates[:2]
         if not (is_number(x) and is_number(y)):
             raise TypeError("a position has two numbers")
         return f"{x!r} {y!r}"
-    return f"({', '.join(_written(each, depth - 1) for each in coordinates)})"
+    return f"({', '.join(_write_positions(each, depth - 1) for each in coordinates)})"
 
 
 # The documents as JSON Schema.

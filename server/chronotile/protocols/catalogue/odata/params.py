@@ -18,7 +18,7 @@ from chronotile.core.errors import (
 )
 from chronotile.protocols.catalogue.odata.attributes import PROPERTIES
 from chronotile.protocols.catalogue.odata.documents import EXPANDED, MEMBERS
-from chronotile.protocols.catalogue.odata.parser import FILTER, Condition, parse_filter
+from chronotile.protocols.catalogue.odata.parser import FILTER, FilterCondition, parse_filter
 from chronotile.protocols.common.openapi import TEXT, TRUTH, WHOLE
 from chronotile.protocols.common.query import values
 from chronotile.protocols.common.query.kvp import Kvp
@@ -34,7 +34,7 @@ FORMATS = ("json", "application/json")
 _GUID = re.compile(r"'?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'?", re.IGNORECASE)
 
 
-def _bounded(name: str, description: str, allowed: int, *, default: int, alternative: str) -> Parameter[int]:
+def _number_up_to(name: str, description: str, allowed: int, *, default: int, alternative: str) -> Parameter[int]:
     def parse(text: str) -> int:
         value = values.integer(text, locator=name, least=0)
         require_at_most(name, value, allowed, alternative=alternative, locator=name)
@@ -45,10 +45,10 @@ def _bounded(name: str, description: str, allowed: int, *, default: int, alterna
 
 
 def _sort(text: str) -> tuple[tuple[str, bool], ...]:
-    return tuple(pair for part in text.split(",", MOST_ORDERED) for pair in _sorted_by(part))
+    return tuple(pair for part in text.split(",", MOST_ORDERED) for pair in _sort_keys(part))
 
 
-def _sorted_by(part: str) -> Iterable[tuple[str, bool]]:
+def _sort_keys(part: str) -> Iterable[tuple[str, bool]]:
     name, *direction = part.split()[:3] or [""]
     direction = [each.lower() for each in direction]
     if name not in ORDERED or direction not in ([], ["asc"], ["desc"]):
@@ -64,12 +64,14 @@ def _names(option: str, text: str, accepted: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values.choice(name, known, locator=option) for name in names))
 
 
-FILTERED: Parameter[Condition] = custom(
+FILTERED: Parameter[FilterCondition] = custom(
     FILTER, "Condition, e.g. `Collection/Name eq 's2' and ContentDate/Start gt 2024-05-01T00:00:00.000Z`", parse_filter
 )
 ORDER = custom(ORDERBY, f"`{'`, `'.join(ORDERED)}`, with `asc` or `desc`; default: the newest first", _sort)
-TOP = _bounded("$top", "Products of a page", MOST_TOP, default=USUAL_TOP, alternative=f"follow {NEXT_LINK} for more")
-SKIP = _bounded(
+TOP = _number_up_to(
+    "$top", "Products of a page", MOST_TOP, default=USUAL_TOP, alternative=f"follow {NEXT_LINK} for more"
+)
+SKIP = _number_up_to(
     "$skip",
     "Products to leave out",
     MOST_SKIPPED,
@@ -95,10 +97,10 @@ FORMAT = "$format"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductQuery:
+class ODataQuery:
     """A query of products."""
 
-    condition: Condition | None = None
+    condition: FilterCondition | None = None
     sort: tuple[tuple[str, bool], ...] = ()
     """Properties of items, and whether descending; empty: the newest first."""
     top: int = USUAL_TOP
@@ -145,14 +147,14 @@ def options_of(pairs: Iterable[tuple[str, str]]) -> Kvp:
     return options
 
 
-def product_query(options: Kvp) -> ProductQuery:
+def product_query(options: Kvp) -> ODataQuery:
     """Return the query of products.
 
     Raises:
         InvalidParameter: An option is not accepted.
         LimitExceeded: It requests too much.
     """
-    return ProductQuery(
+    return ODataQuery(
         condition=FILTERED.optional(options),
         sort=ORDER.optional(options) or (),
         top=TOP.value(options),
@@ -200,13 +202,13 @@ def listed_products(body: bytes) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
     if not isinstance(listed, list):
         raise _unreadable(f"has no list {LOCATOR}")
     require_at_most(LOCATOR, len(listed), MOST_LISTED, alternative="send several lists", locator=LOCATOR)
-    pairs = [pair for each in listed for pair in _listed(each)]
+    pairs = [pair for each in listed for pair in _parse_entry(each)]
     names = dict.fromkeys(value for key, value in pairs if key == "Name")
     products = dict.fromkeys(_uuid(value) for key, value in pairs if key == "Id")
     return tuple(names), tuple(products)
 
 
-def _listed(entry: object) -> list[tuple[str, str]]:
+def _parse_entry(entry: object) -> list[tuple[str, str]]:
     pairs = list(entry.items()) if isinstance(entry, dict) else []
     if len(pairs) != 1 or pairs[0][0] not in {"Name", "Id"} or not isinstance(pairs[0][1], str):
         raise _unreadable(f"lists {str(entry)[:MAX_SHOWN]}, which has neither a Name nor an Id alone")

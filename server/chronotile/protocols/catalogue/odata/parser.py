@@ -71,15 +71,15 @@ class AttributeTest:
     name: str
     type: str
     """`String`, `Double`, …"""
-    condition: "Condition"
+    condition: "FilterCondition"
     """With `VALUE` as the path of its comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinedConditions:
     """Several conditions, of which all or any have to hold."""
 
-    parts: tuple["Condition", ...]
+    parts: tuple["FilterCondition", ...]
     is_all: bool
 
 
@@ -87,28 +87,28 @@ class Joined:
 class Negated:
     """A condition that may not hold."""
 
-    part: "Condition"
+    part: "FilterCondition"
 
 
-Condition = Comparison | Membership | TextMatch | Intersects | AttributeTest | Joined | Negated
+FilterCondition = Comparison | Membership | TextMatch | Intersects | AttributeTest | JoinedConditions | Negated
 
 VALUE = "Value"
 NAME_OF_ATTRIBUTE = "Name"
 
 
-def join(parts: list[Condition], *, is_all: bool) -> Condition:
+def join(parts: list[FilterCondition], *, is_all: bool) -> FilterCondition:
     """Return several conditions as one; those within that are joined in the same way become its parts."""
     if len(parts) == 1:
         return parts[0]
-    flat = list[Condition]()
+    flat = list[FilterCondition]()
     for part in parts:
-        flat += part.parts if isinstance(part, Joined) and part.is_all == is_all else (part,)
-    return Joined(tuple(flat), is_all)
+        flat += part.parts if isinstance(part, JoinedConditions) and part.is_all == is_all else (part,)
+    return JoinedConditions(tuple(flat), is_all)
 
 
-def conjuncts(condition: Condition) -> tuple[Condition, ...]:
+def conjuncts(condition: FilterCondition) -> tuple[FilterCondition, ...]:
     """Return the conditions that all have to hold."""
-    return condition.parts if isinstance(condition, Joined) and condition.is_all else (condition,)
+    return condition.parts if isinstance(condition, JoinedConditions) and condition.is_all else (condition,)
 
 
 MOST_TEXT = 100_000
@@ -151,13 +151,13 @@ def tokens_of(text: str) -> list[Token]:
         InvalidParameter: It is too long, or has characters that are none.
     """
     if len(text) > MOST_TEXT:
-        raise refused(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
+        raise filter_error(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
     tokens, at = list[Token](), 0
     while not tokens or tokens[-1].kind != "end":
         found = _TOKEN.match(text, at)
         if found is None or found.lastgroup is None:
             at = len(text) - len(text[at:].lstrip())
-            raise refused(f"cannot be read from character {at + 1}: {text[at : at + MAX_SHOWN]!r}")
+            raise filter_error(f"cannot be read from character {at + 1}: {text[at : at + MAX_SHOWN]!r}")
         kind = found.lastgroup
         tokens.append(Token(kind, found[kind], found.start(kind) + 1))
         at = found.end()
@@ -200,10 +200,10 @@ def moment_of(text: str) -> Moment:
     try:
         return Moment(format_instant(parse_instant(text).start))
     except InvalidParameter as error:
-        raise refused(f"has the time {text[:MAX_SHOWN]!r}; accepted: 2024-05-01T10:30:00.000Z") from error
+        raise filter_error(f"has the time {text[:MAX_SHOWN]!r}; accepted: 2024-05-01T10:30:00.000Z") from error
 
 
-def refused(why: str) -> InvalidParameter:
+def filter_error(why: str) -> InvalidParameter:
     """Return the error of a filter that is not accepted."""
     return InvalidParameter(f"{FILTER} {why}", locator=FILTER)
 
@@ -225,7 +225,7 @@ EXAMPLE = (
 )
 
 
-def parse_filter(text: str) -> Condition:
+def parse_filter(text: str) -> FilterCondition:
     """Return the condition of a filter.
 
     Raises:
@@ -255,7 +255,7 @@ class _Parser:
     vertices: int = 0
     within: _Lambda | None = field(default=None)
 
-    def disjunction(self) -> Condition:
+    def disjunction(self) -> FilterCondition:
         parts = [self._conjunction()]
         while self._take("or"):
             parts.append(self._conjunction())
@@ -266,17 +266,17 @@ class _Parser:
         token = self._next
         if what not in {token.word, token.kind}:
             wanted = {"end": "the end, and, or"}.get(what, what)
-            raise refused(f"has {_shown(token)} where {wanted} is accepted")
+            raise filter_error(f"has {_describe_token(token)} where {wanted} is accepted")
         self.at += token.kind != "end"
         return token
 
-    def _conjunction(self) -> Condition:
+    def _conjunction(self) -> FilterCondition:
         parts = [self._negation()]
         while self._take("and"):
             parts.append(self._negation())
         return join(parts, is_all=True)
 
-    def _negation(self) -> Condition:
+    def _negation(self) -> FilterCondition:
         if self._take("not"):
             self._go_deeper()
             part = self._negation()
@@ -290,7 +290,7 @@ class _Parser:
             return part
         return self._predicate()
 
-    def _predicate(self) -> Condition:
+    def _predicate(self) -> FilterCondition:
         self._count(1)
         token = self._next
         value = literal_of(token)
@@ -300,19 +300,19 @@ class _Parser:
             return Comparison(self._path(self.expect("name")), TURNED[operator], value)
         self.expect("name")
         if self._next.word == "(":
-            return self._truth(self._called(token))
+            return self._truth(self._function(token))
         path = self._path(token)
         if self._take("in"):
             return Membership(path, self._values())
         operator = self._operator()
         return Comparison(path, operator, self._literal())
 
-    def _called(self, token: Token) -> Condition:
+    def _function(self, token: Token) -> FilterCondition:
         self.expect("(")
         if token.word in TEXT_FUNCTIONS:
             path = self._path(self.expect("name"))
             self.expect(",")
-            condition: Condition = TextMatch(path, token.word, str(literal_of(self.expect("text"))))
+            condition: FilterCondition = TextMatch(path, token.word, str(literal_of(self.expect("text"))))
         elif token.word == INTERSECTS and self.within is None:
             self.expect("area")
             self.expect("=")
@@ -324,28 +324,28 @@ class _Parser:
         elif token.word.endswith("/any") and self.within is None:
             condition = self._any(token)
         else:
-            raise refused(
-                f"has {_shown(token)}, which is not accepted here; accepted: {', '.join(TEXT_FUNCTIONS)}, "
+            raise filter_error(
+                f"has {_describe_token(token)}, which is not accepted here; accepted: {', '.join(TEXT_FUNCTIONS)}, "
                 f"OData.CSC.Intersects, and any as in {EXAMPLE}"
             )
         self.expect(")")
         return condition
 
-    def _truth(self, condition: Condition) -> Condition:
+    def _truth(self, condition: FilterCondition) -> FilterCondition:
         """What follows a function in older clients: `eq true`."""
         if self._next.word not in {"eq", "ne"}:
             return condition
         operator = self._operator()
         value = self._literal()
         if not isinstance(value, bool):
-            raise refused("compares a condition with what is neither true nor false")
+            raise filter_error("compares a condition with what is neither true nor false")
         return condition if value == (operator == "eq") else Negated(condition)
 
-    def _any(self, token: Token) -> Condition:
+    def _any(self, token: Token) -> FilterCondition:
         """`Attributes/OData.CSC.StringAttribute/any(att:…)`, behind the bracket."""
         owner, *cast = token.text.split("/")[:-1]
         if owner != ATTRIBUTES or len(cast) > 1:
-            raise refused(f"has any of {'/'.join([owner, *cast])[:MAX_SHOWN]!r}; accepted: {EXAMPLE}")
+            raise filter_error(f"has any of {'/'.join([owner, *cast])[:MAX_SHOWN]!r}; accepted: {EXAMPLE}")
         variable = self.expect("name").text
         self.expect(":")
         self.within = _Lambda(variable, _cast_type(cast[0]) if cast else None)
@@ -365,12 +365,12 @@ class _Parser:
             if len(rest) == 2:
                 self.within.type = self.within.type or _cast_type(rest[0])  # eodag writes others within any
             return VALUE
-        raise refused(f"has {_shown(token)} within any; accepted: {EXAMPLE}")
+        raise filter_error(f"has {_describe_token(token)} within any; accepted: {EXAMPLE}")
 
     def _operator(self) -> str:
         token = self._next
         if token.word not in TURNED:
-            raise refused(f"has {_shown(token)} where {', '.join(TURNED)} or in is accepted")
+            raise filter_error(f"has {_describe_token(token)} where {', '.join(TURNED)} or in is accepted")
         self.at += 1
         return token.word
 
@@ -378,7 +378,9 @@ class _Parser:
         token = self._next
         value = literal_of(token)
         if value is None:
-            raise refused(f"has {_shown(token)} where a text in quotes, number, time, id, true or false is accepted")
+            raise filter_error(
+                f"has {_describe_token(token)} where a text in quotes, number, time, id, true or false is accepted"
+            )
         self.at += 1
         return value
 
@@ -403,7 +405,7 @@ class _Parser:
     def _go_deeper(self) -> None:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise refused(f"has more than {DEEPEST} brackets and not within one another")
+            raise filter_error(f"has more than {DEEPEST} brackets and not within one another")
 
     def _count(self, number: int) -> None:
         self.comparisons += number
@@ -413,34 +415,36 @@ class _Parser:
             )
 
 
-def _attribute_test(condition: Condition, type_: str | None) -> AttributeTest:
+def _attribute_test(condition: FilterCondition, type_: str | None) -> AttributeTest:
     """The condition within `any`: one name, and what is said of the value."""
     names = [each for each in conjuncts(condition) if isinstance(each, Comparison) and each.path == NAME_OF_ATTRIBUTE]
     rest = [each for each in conjuncts(condition) if each not in names]
     if len(names) != 1 or names[0].operator != "eq" or not isinstance(names[0].value, str) or not rest:
-        raise refused(f"has any without one attribute's name and its value; accepted: {EXAMPLE}")
+        raise filter_error(f"has any without one attribute's name and its value; accepted: {EXAMPLE}")
     tested = join(rest, is_all=True)
     _require_value_alone(tested)
     if type_ is None:
-        raise refused(f"has any without a type of the attribute {names[0].value[:MAX_SHOWN]!r}; accepted: {EXAMPLE}")
+        raise filter_error(
+            f"has any without a type of the attribute {names[0].value[:MAX_SHOWN]!r}; accepted: {EXAMPLE}"
+        )
     return AttributeTest(names[0].value, type_, tested)
 
 
-def _require_value_alone(condition: Condition) -> None:
-    if isinstance(condition, Joined):
+def _require_value_alone(condition: FilterCondition) -> None:
+    if isinstance(condition, JoinedConditions):
         for part in condition.parts:
             _require_value_alone(part)
     elif isinstance(condition, Negated):
         _require_value_alone(condition.part)
     elif isinstance(condition, Comparison | Membership | TextMatch) and condition.path != VALUE:
-        raise refused(f"has an attribute's name in or or not within any; accepted: {EXAMPLE}")
+        raise filter_error(f"has an attribute's name in or or not within any; accepted: {EXAMPLE}")
 
 
 def _cast_type(cast: str) -> str:
     type_ = cast.removeprefix(CAST).removesuffix(CAST_END)
     if cast != f"{CAST}{type_}{CAST_END}" or type_ not in TYPES:
         accepted = ", ".join(f"{CAST}{each}{CAST_END}" for each in TYPES)
-        raise refused(f"casts to {cast[:MAX_SHOWN]!r}; accepted: {accepted}")
+        raise filter_error(f"casts to {cast[:MAX_SHOWN]!r}; accepted: {accepted}")
     return type_
 
 
@@ -448,7 +452,7 @@ def _too_many(limit: str, allowed: int, needed: int, alternative: str) -> LimitE
     return LimitExceeded(limit, allowed=allowed, needed=needed, alternative=alternative, locator=FILTER)
 
 
-def _shown(token: Token) -> str:
+def _describe_token(token: Token) -> str:
     if token.kind == "end":
         return "its end"
     return f"{token.text[:MAX_SHOWN]!r} (character {token.position})"

@@ -137,7 +137,7 @@ async def post_list(request: Request) -> Response:
     """Return the products that the body names (`OData.CSC.FilterList`)."""
     services, base = services_of(request), base_url(request)
     options = params.options_of(request.query_params.multi_items())
-    query = params.ProductQuery(
+    query = params.ODataQuery(
         expand=params.EXPAND.optional(options) or (), select=params.SELECT.optional(options) or ()
     )
     body = await read_body(request, at_most=params.MOST_BYTES)
@@ -155,7 +155,9 @@ async def get_attributes(request: Request) -> Response:
     services = services_of(request)
 
     def find() -> Json:
-        return {each.id: _typed(types_of_attributes(each.id, services)) for each in services.catalogue.collections}
+        return {
+            each.id: _type_documents(types_of_attributes(each.id, services)) for each in services.catalogue.collections
+        }
 
     return _answer(await run(request, SEARCHES, find), request)
 
@@ -166,7 +168,7 @@ async def get_attributes_of(request: Request) -> Response:
     if name not in listed_collections(services):
         raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}")
     types = await run(request, SEARCHES, partial(types_of_attributes, name, services))
-    return _answer(_typed(types), request)
+    return _answer(_type_documents(types), request)
 
 
 async def _product(request: Request, document_of: Callable[[Json, UUID], Json]) -> Json:
@@ -179,7 +181,7 @@ async def _find_product(request: Request) -> FoundItem:
     return await run(request, LOOKUPS, partial(find_product, product, services_of(request)))
 
 
-def _list(page: ItemPage, query: params.ProductQuery, services: Services, *, base: str) -> Json:
+def _list(page: ItemPage, query: params.ODataQuery, services: Services, *, base: str) -> Json:
     product = partial(documents.product_document, base=base, select=query.select, expand=query.expand)
     document: Json = {"@odata.context": documents.context_of(query.select, query.expand)}
     if query.is_counted:
@@ -193,7 +195,7 @@ def _list(page: ItemPage, query: params.ProductQuery, services: Services, *, bas
     return document
 
 
-def _typed(types: Mapping[str, str]) -> list[Json]:
+def _type_documents(types: Mapping[str, str]) -> list[Json]:
     return [{"Name": name, "ValueType": types[name]} for name in sorted(types)]
 
 
@@ -222,12 +224,12 @@ REDIRECT: Json = {"302": {"description": "The address of the download", "headers
 EXAMPLES_OF_LIST = {"$filter": "ContentDate/Start gt 2020-01-01T00:00:00.000Z", "$orderby": "ContentDate/Start desc"}
 
 
-def _known(examples: Examples) -> str | None:
+def _example_id(examples: Examples) -> str | None:
     return None if examples.item is None else str(product_id(examples.collection, examples.item))
 
 
 ANY_ID = in_path("id", "Id of the product, bare or in quotes")
-ID = segment("id", "Id of the product, bare or in quotes", example=_known)
+ID = segment("id", "Id of the product, bare or in quotes", example=_example_id)
 describe = partial(Operation, tag="OData", faults=odata_fault, refusals=(), responses=FAULTS)
 download = partial(describe, responses={**FAULTS, **REDIRECT})
 operations = (

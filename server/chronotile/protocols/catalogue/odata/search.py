@@ -24,22 +24,22 @@ from chronotile.pipeline.search.search_items import (
 )
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.odata.attributes import ALWAYS_THERE, PROPERTIES, ProductProperty
-from chronotile.protocols.catalogue.odata.params import LOCATOR, ProductQuery
+from chronotile.protocols.catalogue.odata.params import LOCATOR, ODataQuery
 from chronotile.protocols.catalogue.odata.parser import (
     AttributeTest,
     Comparison,
-    Condition,
+    FilterCondition,
     Intersects,
-    Joined,
+    JoinedConditions,
     Literal,
     Membership,
     Moment,
     Negated,
     TextMatch,
     conjuncts,
+    filter_error,
     literal_of_text,
     moment_of,
-    refused,
 )
 from chronotile.protocols.common.attributes import Attribute, Form, attribute_of, attributes_in
 
@@ -48,7 +48,7 @@ MARGIN = DAY
 """By which the narrowed time is wider than the condition, which is tested after it: items that last less than a day
 are indexed by their `datetime`, which may be anywhere in their period."""
 
-Kind = TypeVar("Kind", bool, str, Moment)
+ValueKind = TypeVar("ValueKind", bool, str, Moment)
 
 Node = Any
 """Of CQL2 JSON: an object, or true or false."""
@@ -69,7 +69,7 @@ class ProductFilter:
     """CQL2 JSON; `True`: any item, `False`: none."""
 
 
-def search_of(condition: Condition | None, lookup: Lookup) -> ProductFilter:
+def search_of(condition: FilterCondition | None, lookup: Lookup) -> ProductFilter:
     """Return the search of a condition.
 
     Args:
@@ -94,7 +94,7 @@ def search_of(condition: Condition | None, lookup: Lookup) -> ProductFilter:
     return ProductFilter(ids=narrowed[0], collections=narrowed[1], span=_span(rest), cql2=cql2)
 
 
-def _first_listed(parts: Sequence[Condition], path: str) -> tuple[tuple[str, ...], tuple[Condition, ...]]:
+def _first_listed(parts: Sequence[FilterCondition], path: str) -> tuple[tuple[str, ...], tuple[FilterCondition, ...]]:
     """The texts that a property has to be one of by the first such condition, and the other conditions."""
     for number, part in enumerate(parts):
         if isinstance(part, Comparison) and (part.path, part.operator) == (path, "eq"):
@@ -105,7 +105,7 @@ def _first_listed(parts: Sequence[Condition], path: str) -> tuple[tuple[str, ...
     return (), tuple(parts)
 
 
-def _span(parts: Sequence[Condition]) -> TimeSpan | None:
+def _span(parts: Sequence[FilterCondition]) -> TimeSpan | None:
     """What the time of items has to meet, by the conditions of its start and end."""
     start: Instant = DISTANT_PAST
     end: Instant = DISTANT_FUTURE
@@ -130,8 +130,8 @@ class _Translator:
     negated: int = field(default=0)
     """How many `not` are around what is translated: there, what an item lacks has to be false, not unknown."""
 
-    def node(self, condition: Condition) -> Node:
-        if isinstance(condition, Joined):
+    def node(self, condition: FilterCondition) -> Node:
+        if isinstance(condition, JoinedConditions):
             return join_filters("and" if condition.is_all else "or", [self.node(each) for each in condition.parts])
         if isinstance(condition, Negated):
             self.negated += 1
@@ -142,32 +142,34 @@ class _Translator:
             return _op("s_intersects", _property("geometry"), dict(condition.geometry))
         if isinstance(condition, AttributeTest):
             attribute = attribute_of(condition.name, condition.type)
-            return join_filters("or", [self._of_form(attribute, form, condition.condition) for form in attribute.forms])
-        return self._of_product(condition)
+            return join_filters(
+                "or", [self._form_node(attribute, form, condition.condition) for form in attribute.forms]
+            )
+        return self._product_node(condition)
 
-    def _of_product(self, condition: Comparison | Membership | TextMatch) -> Node:
+    def _product_node(self, condition: Comparison | Membership | TextMatch) -> Node:
         known = PROPERTIES.get(condition.path)
         if known is None:
-            raise refused(
+            raise filter_error(
                 f"has the property {condition.path[:MAX_SHOWN]!r}; accepted: {', '.join(PROPERTIES)}, and attributes "
                 "by Attributes/OData.CSC.StringAttribute/any"
             )
         if isinstance(condition, TextMatch):
             if known.kind != "text":
-                raise refused(f"has {condition.function} of {condition.path}, which is not a text")
-            return _like(_property(known.properties[0]), condition.function, condition.text)
+                raise filter_error(f"has {condition.function} of {condition.path}, which is not a text")
+            return _match_text(_property(known.properties[0]), condition.function, condition.text)
         if isinstance(condition, Membership) and known.kind == "text":
             texts = [_text(condition.path, each) for each in condition.values]
             return _op("in", _property(known.properties[0]), texts)
         if isinstance(condition, Membership):
             equal = (Comparison(condition.path, "eq", each) for each in condition.values)
-            return join_filters("or", [self._compared(known, each) for each in equal])
-        return self._compared(known, condition)
+            return join_filters("or", [self._comparison_node(known, each) for each in equal])
+        return self._comparison_node(known, condition)
 
-    def _compared(self, known: ProductProperty, condition: Comparison) -> Node:
+    def _comparison_node(self, known: ProductProperty, condition: Comparison) -> Node:
         path, operator, value = condition.path, condition.operator, condition.value
         if known.kind == "truth":
-            is_online = _of_kind(path, value, bool, "true or false")
+            is_online = _require_kind(path, value, bool, "true or false")
             _require_equality(path, operator)
             return is_online == (operator == "eq")
         if known.kind == "id":
@@ -181,9 +183,9 @@ class _Translator:
             return _op(OPERATORS[operator], _property(known.properties[0]), _text(path, value))
         if operator == "ne":
             return self.node(Negated(Comparison(path, "eq", value)))  # of what is null, too (OData 4.01 §5.1.1.1.2)
-        return self._compared_with_time(known.properties, operator, _moment(path, value))
+        return self._time_node(known.properties, operator, _moment(path, value))
 
-    def _compared_with_time(self, properties: Sequence[str], operator: str, moment: Moment) -> Node:
+    def _time_node(self, properties: Sequence[str], operator: str, moment: Moment) -> Node:
         """The condition of a time that is that of the first property which an item has."""
         first, *others = properties
         time = {"timestamp": moment.text}
@@ -192,31 +194,31 @@ class _Translator:
         node = (
             join_filters("and", [negate_filter(_op("isNull", _property(first))), node])
             if others
-            else self._guarded(first, node)
+            else self._guard(first, node)
         )
         for other in others:
-            compared = self._guarded(other, _op(OPERATORS[operator], _property(other), time))
+            compared = self._guard(other, _op(OPERATORS[operator], _property(other), time))
             node = join_filters("or", [node, join_filters("and", [_op("isNull", _property(first)), compared])])
         return node
 
-    def _of_form(self, attribute: Attribute, form: Form, condition: Condition) -> Node:
+    def _form_node(self, attribute: Attribute, form: Form, condition: FilterCondition) -> Node:
         """The condition of an attribute's value, of one of the properties that say it."""
-        if isinstance(condition, Joined):
-            nodes = [self._of_form(attribute, form, each) for each in condition.parts]
+        if isinstance(condition, JoinedConditions):
+            nodes = [self._form_node(attribute, form, each) for each in condition.parts]
             return join_filters("and" if condition.is_all else "or", nodes)
         if isinstance(condition, Negated):
             self.negated += 1
-            node = negate_filter(self._of_form(attribute, form, condition.part))
+            node = negate_filter(self._form_node(attribute, form, condition.part))
             self.negated -= 1
             # Of an item without the attribute, any is false.
             return join_filters("and", [negate_filter(_op("isNull", _property(form.property))), node])
         if isinstance(condition, Membership):
             equal = (Comparison(condition.path, "eq", each) for each in condition.values)
-            return join_filters("or", [self._of_form(attribute, form, each) for each in equal])
+            return join_filters("or", [self._form_node(attribute, form, each) for each in equal])
         assert isinstance(condition, Comparison | TextMatch)  # noqa: S101 -- the parser lets nothing else in
-        return self._guarded(form.property, _value_node(attribute, form, condition))
+        return self._guard(form.property, _value_node(attribute, form, condition))
 
-    def _guarded(self, name: str, node: Node) -> Node:
+    def _guard(self, name: str, node: Node) -> Node:
         if not self.negated or name in ALWAYS_THERE:
             return node
         return join_filters("and", [negate_filter(_op("isNull", _property(name))), node])
@@ -225,15 +227,15 @@ class _Translator:
 def _value_node(attribute: Attribute, form: Form, condition: Comparison | TextMatch) -> Node:
     name, is_text = attribute.name, attribute.type == "String"
     if form.way == "listed":
-        raise refused(f"has the attribute {name}, which is a list in the items and cannot be searched")
+        raise filter_error(f"has the attribute {name}, which is a list in the items and cannot be searched")
     if isinstance(condition, TextMatch):
         if not is_text or form.way == "serial":
-            raise refused(f"has {condition.function} of the attribute {name}; accepted: eq and ne")
+            raise filter_error(f"has {condition.function} of the attribute {name}; accepted: eq and ne")
         text = f"{form.prefix}{condition.text}" if condition.function == "startswith" else condition.text
-        return _like(_property(form.property), condition.function, text, is_without_case=form.way == "upper")
+        return _match_text(_property(form.property), condition.function, text, is_without_case=form.way == "upper")
     value = condition.value
     if not is_text:
-        return _op(OPERATORS[condition.operator], _property(form.property), _typed(attribute, value))
+        return _op(OPERATORS[condition.operator], _property(form.property), _attribute_value(attribute, value))
     text = f"{form.prefix}{_text(name, value)}"
     if form.way == "serial":
         _require_equality(name, condition.operator)
@@ -244,14 +246,14 @@ def _value_node(attribute: Attribute, form: Form, condition: Comparison | TextMa
     return _op(OPERATORS[condition.operator], *sides)
 
 
-def _typed(attribute: Attribute, value: Literal) -> Node:
+def _attribute_value(attribute: Attribute, value: Literal) -> Node:
     if attribute.type == "Boolean":
-        return _of_kind(attribute.name, value, bool, "true or false")
+        return _require_kind(attribute.name, value, bool, "true or false")
     if attribute.type == "DateTimeOffset":
         return {"timestamp": _moment(attribute.name, value).text}
     number = literal_of_text(value) if isinstance(value, str) else value  # eodag writes some in quotes
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise refused(f"compares {attribute.name[:MAX_SHOWN]} with {_shown(value)}; accepted: a number")
+        raise filter_error(f"compares {attribute.name[:MAX_SHOWN]} with {_format_value(value)}; accepted: a number")
     return float(number)
 
 
@@ -263,7 +265,7 @@ def _serial(form: Form, text: str) -> Node:
     return _op("like", _casei(_property(form.property)), _casei(end))
 
 
-def _like(property_: Node, function: str, text: str, *, is_without_case: bool = False) -> Node:
+def _match_text(property_: Node, function: str, text: str, *, is_without_case: bool = False) -> Node:
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     before, after = ("" if function == "startswith" else "%"), ("" if function == "endswith" else "%")
     pattern = f"{before}{escaped}{after}"
@@ -272,35 +274,35 @@ def _like(property_: Node, function: str, text: str, *, is_without_case: bool = 
 
 def _require_equality(path: str, operator: str) -> None:
     if operator not in {"eq", "ne"}:
-        raise refused(f"has {operator} of {path[:MAX_SHOWN]}; accepted: eq, ne and in")
+        raise filter_error(f"has {operator} of {path[:MAX_SHOWN]}; accepted: eq, ne and in")
 
 
 def _text(path: str, value: Literal) -> str:
     if isinstance(value, UUID):
         return str(value)
-    return _of_kind(path, value, str, "a text in quotes")
+    return _require_kind(path, value, str, "a text in quotes")
 
 
 def _moment(path: str, value: Literal) -> Moment:
     if isinstance(value, str):
         return moment_of(value)
-    return _of_kind(path, value, Moment, "a time, such as 2024-05-01T10:30:00.000Z")
+    return _require_kind(path, value, Moment, "a time, such as 2024-05-01T10:30:00.000Z")
 
 
 def _uuid(value: Literal) -> UUID:
     try:
         return value if isinstance(value, UUID) else UUID(_text("Id", value))
     except ValueError as error:
-        raise refused(f"has the Id {_shown(value)}; an Id is a UUID") from error
+        raise filter_error(f"has the Id {_format_value(value)}; an Id is a UUID") from error
 
 
-def _of_kind(path: str, value: Literal, kind: type[Kind], accepted: str) -> Kind:
+def _require_kind(path: str, value: Literal, kind: type[ValueKind], accepted: str) -> ValueKind:
     if not isinstance(value, kind):
-        raise refused(f"compares {path[:MAX_SHOWN]} with {_shown(value)}; accepted: {accepted}")
+        raise filter_error(f"compares {path[:MAX_SHOWN]} with {_format_value(value)}; accepted: {accepted}")
     return value
 
 
-def _shown(value: Literal) -> str:
+def _format_value(value: Literal) -> str:
     text = value.text if isinstance(value, Moment) else str(value) if isinstance(value, UUID) else repr(value)
     return text[:MAX_SHOWN]
 
@@ -324,7 +326,7 @@ SAMPLED = 20
 NOTHING = ItemPage(items=(), next=None, matched=0)
 
 
-def find_products(query: ProductQuery, services: Services) -> ItemPage:
+def find_products(query: ODataQuery, services: Services) -> ItemPage:
     """Return the page of products of a query.
 
     Raises:
@@ -374,7 +376,7 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
     require_filled((), services)
     found, size = list[FoundItem](), 0
     unanswered = list(unanswered_by(ItemSearch(), services))
-    for each in chain(_named(names, services, unanswered), _known_products(products, services)):
+    for each in chain(_find_named(names, services, unanswered), _known_products(products, services)):
         size += len(each.document) + ADDED_BYTES
         if found and size > MOST_BYTES:
             raise LimitExceeded(
@@ -389,7 +391,7 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
     return ItemPage(items=items, next=None, matched=len(items), unanswered=tuple(dict.fromkeys(unanswered)))
 
 
-def _named(names: tuple[str, ...], services: Services, unanswered: list[Unanswered]) -> Iterator[FoundItem]:
+def _find_named(names: tuple[str, ...], services: Services, unanswered: list[Unanswered]) -> Iterator[FoundItem]:
     """The products of some names; collections that were not searched are added to those `unanswered`."""
     search = ItemSearch(ids=names, limit=MOST_COUNTED) if names else None
     while search is not None:

@@ -118,12 +118,12 @@ def _link(href: str, media_type: str, title: str) -> list[Json]:
     return [{"href": href, "type": media_type, "title": title}]
 
 
-Found = tuple[ItemPage, Sequence[Json]]
+FeaturePage = tuple[ItemPage, Sequence[Json]]
 """A page, and its products or collections as features."""
 
 
 def page_document(
-    found: Found, query: params.SearchQuery, context: CapabilitiesContext, *, url: str, media_type: str
+    found: FeaturePage, query: params.SearchQuery, context: CapabilitiesContext, *, url: str, media_type: str
 ) -> bytes:
     """Return a page as GeoJSON or Atom; `url` is that of the search, without its query."""
     page, features = found
@@ -143,12 +143,12 @@ def page_document(
         **omit_empty({"unanswered": unanswered_members(page.unanswered)}),
     }
     if media_type == ATOM:
-        return _rendered("feed", context, **document, features=features)
+        return _render("feed", context, **document, features=features)
     # Each encoded by itself: all at once would hold the interpreter's lock, and memory, for long.
     return orjson.dumps({**document, "features": [orjson.Fragment(orjson.dumps(each)) for each in features]})
 
 
-def _rendered(template: str, context: CapabilitiesContext, **values: object) -> bytes:
+def _render(template: str, context: CapabilitiesContext, **values: object) -> bytes:
     """A document of XML, with what the service says of itself."""
     service, language = context.services.catalogue.service, context.language
     return render_xml(
@@ -191,7 +191,7 @@ def description_document(
         found = search_index(ItemSearch(collections=(name,), limit=SAMPLED), context.services).items
         known = {key for each in found for key in orjson.loads(each.document)["properties"]}
         names -= {each.name for each in params.ATTRIBUTES if known.isdisjoint(form.property for form in each.forms)}
-    return _rendered(
+    return _render(
         "description",
         context,
         address=f"{context.base}/opensearch",

@@ -45,7 +45,7 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 """All of which a time in it is compared with."""
 
 
-def _compared(operator: str, value: object, name: str) -> Json:
+def _comparison(operator: str, value: object, name: str) -> Json:
     return {"op": operator, "args": [{"property": name}, value]}
 
 
@@ -80,7 +80,7 @@ def _condition(attribute: Attribute, given: str) -> Json:
         ends = [(ABOVE, found["after"], found["low"]), (BELOW, found["before"], found["high"])]
         bounds = [(operators[mark], _value(attribute, text)) for operators, mark, text in ends if mark]
     names = [form.property for form in attribute.forms]
-    return _join("or", [_join("and", [_compared(*each, name) for each in bounds]) for name in names])
+    return _join("or", [_join("and", [_comparison(*each, name) for each in bounds]) for name in names])
 
 
 def _value(attribute: Attribute, given: str) -> Any:  # noqa: ANN401 -- of CQL2 JSON
@@ -93,7 +93,7 @@ def _value(attribute: Attribute, given: str) -> Any:  # noqa: ANN401 -- of CQL2 
 def _equal(form: Form, given: str) -> Json:
     if form.way == "upper":
         return {"op": "=", "args": [{"op": "casei", "args": [each]} for each in ({"property": form.property}, given)]}
-    return _compared("=", given if given.startswith(form.prefix) else f"{form.prefix}{given}", form.property)
+    return _comparison("=", given if given.startswith(form.prefix) else f"{form.prefix}{given}", form.property)
 
 
 ATTRIBUTES: Sequence[Attribute] = (
@@ -114,7 +114,7 @@ COMPARED: Sequence[Parameter[Json]] = (
     custom(
         "title",
         "Title of a product, or the id of its item",
-        lambda title: _join("or", [_compared("=", _words("title", title), name) for name in ("title", "id")]),
+        lambda title: _join("or", [_comparison("=", _words("title", title), name) for name in ("title", "id")]),
     ),
     *(
         custom(each.name, "A text" if each.type == "String" else FORMS, partial(_condition, each))
@@ -184,7 +184,7 @@ def search_query(query: Kvp, known: Sequence[Parameter[Any]]) -> SearchQuery:
     if not item:
         scheme, item = "", uid  # of no product
     if scheme:
-        conditions.append(_compared("=", unquote(scheme), "collection"))
+        conditions.append(_comparison("=", unquote(scheme), "collection"))
     search = ItemSearch(
         collections=(collection,) if collection else (),
         ids=(unquote(item) if scheme else item,) if item else (),

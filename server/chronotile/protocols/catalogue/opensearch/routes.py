@@ -29,12 +29,12 @@ from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter
 
-Find = Callable[[params.SearchQuery, CapabilitiesContext], documents.Found]
+FindPage = Callable[[params.SearchQuery, CapabilitiesContext], documents.FeaturePage]
 
 
 async def get_description(request: Request) -> Response:
     """Return what describes the search of all, or of the products of a collection."""
-    query, context = _asked(request)
+    query, context = _parse_request(request)
     query.check_names((params.COLLECTION.name,))
     name = params.COLLECTION.optional(query)
 
@@ -47,15 +47,15 @@ async def get_description(request: Request) -> Response:
     return answer_content(await run(request, SEARCHES, make), OSDD, request)
 
 
-def _asked(request: Request) -> tuple[Kvp, CapabilitiesContext]:
+def _parse_request(request: Request) -> tuple[Kvp, CapabilitiesContext]:
     query = Kvp(request.query_params.multi_items())
     services, language = services_of(request), negotiate_language(request, query)
     return query, CapabilitiesContext(services=services, base=base_url(request), language=language)
 
 
-async def _get_page(find: Find, known: Sequence[Parameter[Any]], request: Request) -> Response:
+async def _get_page(find: FindPage, known: Sequence[Parameter[Any]], request: Request) -> Response:
     """Return a page of what is found."""
-    given, context = _asked(request)
+    given, context = _parse_request(request)
     query, is_atom = params.search_query(given, known), "application/atom" in request.headers.get("accept", "")
     media_type = params.FORMAT.optional(given) or (ATOM if is_atom else params.GEOJSON)
     document = partial(documents.page_document, url=f"{context.base}{request.url.path}", media_type=media_type)
@@ -69,7 +69,7 @@ async def _get_page(find: Find, known: Sequence[Parameter[Any]], request: Reques
     return await run(request, SEARCHES, make)
 
 
-def find_products(query: params.SearchQuery, context: CapabilitiesContext) -> documents.Found:
+def find_products(query: params.SearchQuery, context: CapabilitiesContext) -> documents.FeaturePage:
     """Return a page of products; if they are only to be counted, all of them have to be known.
 
     Raises:
@@ -86,7 +86,7 @@ def find_products(query: params.SearchQuery, context: CapabilitiesContext) -> do
     return page, [documents.product_feature(each, context) for each in page.items[: query.count]]
 
 
-def find_collections(query: params.SearchQuery, context: CapabilitiesContext) -> documents.Found:
+def find_collections(query: params.SearchQuery, context: CapabilitiesContext) -> documents.FeaturePage:
     """Return a page of the collections that have a product which a query finds; errors are those of products."""
     search, services = replace(query.search, ids=(), skip=0, cursor=None, limit=1), context.services
     found, live = item_collections(services), items.live_names(services)

@@ -74,14 +74,14 @@ OF_NODE = (FORMAT, CHECKSUM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductQuery:
+class ProductForm:
     """In which form a product or one of its files is requested."""
 
     is_document: bool
     has_checksum: bool
 
 
-def product_query(request: Request, known: Sequence[Parameter[object]] = OF_PRODUCT) -> ProductQuery:
+def product_query(request: Request, known: Sequence[Parameter[object]] = OF_PRODUCT) -> ProductForm:
     """Return the query of a product or, of the parameters `OF_NODE`, a file: a checksum is part of its document alone.
 
     Raises:
@@ -90,7 +90,7 @@ def product_query(request: Request, known: Sequence[Parameter[object]] = OF_PROD
     query = Kvp(request.query_params.multi_items())
     query.check_names(names_of(known))
     has_checksum = CHECKSUM.value(query)
-    return ProductQuery(is_document=has_checksum or FORMAT.value(query) == "json", has_checksum=has_checksum)
+    return ProductForm(is_document=has_checksum or FORMAT.value(query) == "json", has_checksum=has_checksum)
 
 
 # Threads for downloads: taken for one part at a time, those of other servers apart from those of this machine.
@@ -98,7 +98,7 @@ def product_query(request: Request, known: Sequence[Parameter[object]] = OF_PROD
 Result = TypeVar("Result")
 
 
-class Turns:
+class DownloadTurns:
     """Runs the parts of one request's work.
 
     Args:
@@ -147,47 +147,47 @@ async def get_landing(request: Request) -> Response:
 
 async def get_product(request: Request) -> Response:
     """Return a product by its id."""
-    return await _whole(request, await _by_id(request))
+    return await _answer_product(request, await _find_product(request))
 
 
 async def get_product_of_item(request: Request) -> Response:
     """Return the product that an item of a collection is."""
     collection, item = request.path_params["collection"], request.path_params["item"]
     find = partial(product_of_item, collection, item, services_of(request))
-    return await _whole(request, await run(request, LOOKUPS, find))
+    return await _answer_product(request, await run(request, LOOKUPS, find))
 
 
 async def get_nodes(request: Request) -> Response:
     """Return the list of a product's files."""
     product_query(request)
-    return await _listed(request, await _by_id(request))
+    return await _answer_list(request, await _find_product(request))
 
 
 async def get_node(request: Request) -> Response:
     """Return a file of a product, or what is known of it."""
     query, services = product_query(request, OF_NODE), services_of(request)
-    product, path = await _by_id(request), request.path_params["path"]
-    turns = Turns(state_of(request), hosts_of(product, path))
+    product, path = await _find_product(request), request.path_params["path"]
+    turns = DownloadTurns(state_of(request), hosts_of(product, path))
     if query.is_document:
-        return await _described(request, product, path, turns, with_checksum=query.has_checksum)
+        return await _answer_node(request, product, path, turns, with_checksum=query.has_checksum)
     deliver = partial(deliver_node, product, path, services, method=_method(request))
-    return _sent(request, await turns.run(deliver), turns)
+    return _answer_delivery(request, await turns.run(deliver), turns)
 
 
-async def _by_id(request: Request) -> Product:
+async def _find_product(request: Request) -> Product:
     find = partial(product_by_id, request.path_params["product"], services_of(request))
     return await run(request, LOOKUPS, find)
 
 
-async def _whole(request: Request, product: Product) -> Response:
+async def _answer_product(request: Request, product: Product) -> Response:
     if product_query(request).is_document:
-        return await _listed(request, product)
-    turns = Turns(state_of(request), hosts_of(product, None))
+        return await _answer_list(request, product)
+    turns = DownloadTurns(state_of(request), hosts_of(product, None))
     delivery = await turns.run(partial(deliver_product, product, services_of(request), method=_method(request)))
-    return _sent(request, delivery, turns)
+    return _answer_delivery(request, delivery, turns)
 
 
-async def _listed(request: Request, product: Product) -> Response:
+async def _answer_list(request: Request, product: Product) -> Response:
     services, base = services_of(request), base_url(request)
 
     def make() -> bytes:
@@ -198,7 +198,9 @@ async def _listed(request: Request, product: Product) -> Response:
     return answer_content(await run(request, DOWNLOADS, make), JSON, request)
 
 
-async def _described(request: Request, product: Product, path: str, turns: Turns, *, with_checksum: bool) -> Response:
+async def _answer_node(
+    request: Request, product: Product, path: str, turns: DownloadTurns, *, with_checksum: bool
+) -> Response:
     services, base = services_of(request), base_url(request)
     found = await turns.run(partial(find_node, product, path))
     checksums = known_checksums(found, services)
@@ -213,7 +215,7 @@ async def _described(request: Request, product: Product, path: str, turns: Turns
     return answer_content(await turns.run(make), JSON, request)
 
 
-async def _checksums(request: Request, found: FoundNode, services: Services, turns: Turns) -> Mapping[str, str]:
+async def _checksums(request: Request, found: FoundNode, services: Services, turns: DownloadTurns) -> Mapping[str, str]:
     """All checksums of a file, which may have to be read to its end: it counts as a download."""
     finding: Iterator[Mapping[str, str] | None] = find_checksums(found, services)
     checksums: Mapping[str, str] | None = None
@@ -225,7 +227,7 @@ async def _checksums(request: Request, found: FoundNode, services: Services, tur
     return checksums
 
 
-def _sent(request: Request, delivery: Delivery, turns: Turns) -> Response:
+def _answer_delivery(request: Request, delivery: Delivery, turns: DownloadTurns) -> Response:
     if isinstance(delivery, SignedAddress):
         headers = {"Cache-Control": ANEW, **warning_of(delivery.left_out)}
         return RedirectResponse(delivery.url, status_code=FOUND, headers=headers)
@@ -314,7 +316,7 @@ class DownloadResponse(Response):
         slots: Of which it takes one while it is sent.
     """
 
-    def __init__(self, download: Download, turns: Turns, slots: DownloadSlots) -> None:
+    def __init__(self, download: Download, turns: DownloadTurns, slots: DownloadSlots) -> None:
         super().__init__(media_type=download.media_type, headers=headers_of(download))
         self._download = download
         self._turns = turns

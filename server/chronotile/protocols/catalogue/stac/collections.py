@@ -281,7 +281,7 @@ def _links(offered: OfferedCollection, context: StacContext) -> Iterator[Json]:
     for record in offered.collection.metadata:
         yield link("describedby", record.url, record.format, "Metadata record")
     for layer in offered.layers:
-        yield from extensions.layer_links(layer, context).of_collection()
+        yield from extensions.layer_links(layer, context).collection_links()
 
 
 # Searches of collections, in pages (collection search extension).

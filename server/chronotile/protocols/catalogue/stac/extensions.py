@@ -166,7 +166,7 @@ class LayerLinks:
     map: str
     """A picture of a box."""
 
-    def of_collection(self) -> Iterator[Json]:
+    def collection_links(self) -> Iterator[Json]:
         """Yield the links of a collection, which show the layer's default time."""
         if self.tiles is not None:
             yield {**link("xyz", self.tiles, MapFormat.PNG, self.title), "render": self._render}
@@ -178,7 +178,7 @@ class LayerLinks:
             named = {"wms:layers": [self.layer.id], "wms:styles": [style], "wms:transparent": True}
             yield {**link("wms", self.wms, MapFormat.PNG, self.title), **named}
 
-    def of_item(self, time: str | None) -> Iterator[Json]:
+    def item_links(self, time: str | None) -> Iterator[Json]:
         """Yield the links of an item; `time`: RFC 3339, `None` of a layer without time."""
         if self.tiles is not None:
             tiles = self.tiles if time is None else f"{self.tiles}?datetime={time}"

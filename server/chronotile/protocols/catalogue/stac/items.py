@@ -43,7 +43,7 @@ MOST_LAYERS = 8
 """Layers of a collection that each item links to; the collection has all."""
 
 
-class ItemDocuments:
+class StacItems:
     """Makes the items of one answer; what those of a collection have in common is made once."""
 
     def __init__(self, context: StacContext) -> None:
@@ -78,7 +78,7 @@ class _OfCollection:
         document = public_item(found, self._context.services.source_hrefs.get(found.collection))
         instant = found.ref.instant
         shown = [(each, each.time(instant)) for each in self._layers if each.shows(instant)]
-        maps = [one for each, time in shown for one in each.of_item(time)]
+        maps = [one for each, time in shown for one in each.item_links(time)]
         document["type"], document["stac_version"] = "Feature", STAC_VERSION
         own = link("self", self._items + quote(found.ref.id, safe=""), GEOJSON_TYPE)
         document["links"] = [own, *self._links, *maps]
@@ -144,7 +144,7 @@ def _add_extensions(document: Json, *extensions: str) -> None:
 
 # Pages of items, and the links between them.
 
-Pairs = Sequence[tuple[str, str]]
+QueryPairs = Sequence[tuple[str, str]]
 
 
 def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tuple[bytes, tuple[Unanswered, ...]]:
@@ -155,10 +155,10 @@ def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tup
         SourceUnavailable: The index does not answer.
     """
     page = search_items(search.items, context.services)
-    documents = ItemDocuments(context)
+    documents = StacItems(context)
     with pause_garbage_collection():
         made = (documents.document(found) for found in page.items)
-        chosen = made if search.fields is None else map(search.fields.of, made)
+        chosen = made if search.fields is None else map(search.fields.select, made)
         # Each encoded by itself: all at once would hold the interpreter's lock, and memory, for long.
         features = [orjson.Fragment(orjson.dumps(each)) for each in chosen]
         document = _document(page, features, search, [*links.own(), *links.following(page.next)])
@@ -189,7 +189,7 @@ class PageLinks:
         collection: Whose items they are, if of one.
     """
 
-    def __init__(self, context: StacContext, path: str, query: Pairs, *, collection: str | None = None) -> None:
+    def __init__(self, context: StacContext, path: str, query: QueryPairs, *, collection: str | None = None) -> None:
         self._context = context
         self._path = path
         self._query = query

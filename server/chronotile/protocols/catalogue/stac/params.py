@@ -64,7 +64,7 @@ def span_of(text: str) -> TimeSpan:
     return TimeSpan(start, end)
 
 
-def sorted_by(name: str, *, is_descending: bool) -> tuple[str, bool]:
+def sort_key(name: str, *, is_descending: bool) -> tuple[str, bool]:
     """Return one of the properties to sort by; `properties.` before its name is left out."""
     return name.strip().removeprefix(PREFIX), is_descending
 
@@ -125,7 +125,7 @@ DEFAULT = (*ALWAYS, "geometry", "bbox", "links", "assets", "properties.datetime"
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class FieldSelection:
     """Members by their paths, such as `properties.eo:cloud_cover`."""
 
     included: tuple[str, ...] | None
@@ -133,18 +133,18 @@ class Fields:
     excluded: tuple[str, ...]
     """Unless they are included by the same path, or a longer one."""
 
-    def of(self, document: Json) -> Json:
+    def select(self, document: Json) -> Json:
         """Return what is left of an item; `document` may be changed."""
-        chosen = document if self.included is None else _chosen(document, (*ALWAYS, *self.included))
+        chosen = document if self.included is None else _select(document, (*ALWAYS, *self.included))
         excluded = [each for each in self.excluded if each not in (self.included or ())]
         kept = [each for each in self.included or () if any(each.startswith(f"{out}.") for out in excluded)]
-        again = _chosen(chosen, kept)
+        again = _select(chosen, kept)
         for path in excluded:
             _remove(chosen, path)
         return _merge(chosen, again)
 
 
-def fields_of_text(text: str) -> Fields:
+def fields_of_text(text: str) -> FieldSelection:
     """Return the fields of `+a,b,-c`; of an empty text the default.
 
     Raises:
@@ -156,7 +156,7 @@ def fields_of_text(text: str) -> Fields:
     return _fields(None if not included and excluded else included, excluded)
 
 
-def fields_of_json(value: object) -> Fields:
+def fields_of_json(value: object) -> FieldSelection:
     """Return the fields of an object with `include` and `exclude`.
 
     Without `include` all fields are included; with an empty one or null, as clients write for none, the default.
@@ -177,23 +177,23 @@ def _asked_names(value: Mapping[str, object], name: str) -> list[str]:
     return names
 
 
-def _fields(included: Sequence[str] | None, excluded: Sequence[str]) -> Fields:
+def _fields(included: Sequence[str] | None, excluded: Sequence[str]) -> FieldSelection:
     """All members for `None`, the default for none."""
     chosen = None if included is None else included or [each for each in DEFAULT if each not in excluded]
-    found = Fields(None if chosen is None else tuple(chosen), tuple(excluded))
+    found = FieldSelection(None if chosen is None else tuple(chosen), tuple(excluded))
     if len(found.included or ()) + len(found.excluded) > MOST_FIELDS:
         raise InvalidParameter(f"fields has more than {MOST_FIELDS} names", locator="fields")
     return found
 
 
-def _chosen(document: Json, paths: Iterable[str]) -> Json:
+def _select(document: Json, paths: Iterable[str]) -> Json:
     chosen: Json = {}
     for path in paths:
-        _choose(document, path, chosen)
+        _select_path(document, path, chosen)
     return chosen
 
 
-def _choose(document: Json, path: str, chosen: Json) -> None:
+def _select_path(document: Json, path: str, chosen: Json) -> None:
     if path in document:
         chosen[path] = document[path]
         return
@@ -202,7 +202,7 @@ def _choose(document: Json, path: str, chosen: Json) -> None:
     if not dot or not isinstance(inner, dict):
         return
     within: Json = {}
-    _choose(inner, rest, within)
+    _select_path(inner, rest, within)
     if within:
         chosen[name] = _merge(chosen.get(name, {}), within)
 
@@ -244,7 +244,7 @@ def _geometry(given: str) -> Mapping[str, Any]:
 
 def _sorting(given: str) -> Sorting:
     return tuple(
-        sorted_by(each.strip().lstrip("+-"), is_descending=each.strip().startswith("-"))
+        sort_key(each.strip().lstrip("+-"), is_descending=each.strip().startswith("-"))
         for each in given.split(",")
         if each.strip()
     )
@@ -301,7 +301,7 @@ class StacSearch:
     """A page of items as it is requested."""
 
     items: ItemSearch
-    fields: Fields | None = None
+    fields: FieldSelection | None = None
     """`None`: whole items."""
 
 
@@ -324,7 +324,7 @@ def search_of_query(query: Kvp, *, collection: str | None = None) -> StacSearch:
     return StacSearch(items=items, fields=fields)
 
 
-def counted_of_query(query: Kvp, *, collection: str | None = None) -> ItemSearch:
+def count_search_of_query(query: Kvp, *, collection: str | None = None) -> ItemSearch:
     """Return which items a query counts; `collection`: the one whose items are counted.
 
     Raises:
@@ -357,7 +357,7 @@ def search_of_members(members: Mapping[str, Any]) -> StacSearch:
     if not isinstance(limit, int) or isinstance(limit, bool):
         raise InvalidParameter("limit must be a whole number", locator="limit")
     items = ItemSearch(
-        **counted_members(members),
+        **search_arguments(members),
         sort=_sorting_of(members.get("sortby", [])),
         limit=limit_of(limit),
         cursor=_text(members, "cursor"),
@@ -365,7 +365,7 @@ def search_of_members(members: Mapping[str, Any]) -> StacSearch:
     return StacSearch(items=items, fields=fields_of_json(members["fields"]) if "fields" in members else None)
 
 
-def counted_members(members: Mapping[str, Any]) -> dict[str, Any]:
+def search_arguments(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return which items the members of a body are about, as `ItemSearch` has it.
 
     Raises:
@@ -431,13 +431,13 @@ def _sorting_of(value: object) -> Sorting:
         raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise InvalidParameter("sortby must be a list of objects with field and direction", locator="sortby")
-    return tuple(_sorted(each.get("field"), each.get("direction", "asc")) for each in value)
+    return tuple(_sort_key_of(each.get("field"), each.get("direction", "asc")) for each in value)
 
 
-def _sorted(field: object, direction: object) -> tuple[str, bool]:
+def _sort_key_of(field: object, direction: object) -> tuple[str, bool]:
     if not isinstance(field, str) or not isinstance(direction, str) or direction not in ORDERS:
         raise InvalidParameter("sortby takes a field and the direction asc or desc", locator="sortby")
-    return sorted_by(field, is_descending=ORDERS[direction])
+    return sort_key(field, is_descending=ORDERS[direction])
 
 
 def _list(members: Mapping[str, Any], name: str) -> tuple[str, ...]:

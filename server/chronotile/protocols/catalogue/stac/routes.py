@@ -45,7 +45,9 @@ from chronotile.protocols.common.query.parameter import LANG
 async def get_landing(request: Request) -> Response:
     """Return the landing page."""
     context, classes = _context(request), _classes(request)
-    return await _described(request, context, partial(landing_document, context, classes), key=("landing", *classes))
+    return await _answer_document(
+        request, context, partial(landing_document, context, classes), key=("landing", *classes)
+    )
 
 
 async def get_conformance(request: Request) -> Response:
@@ -60,7 +62,7 @@ async def get_collections(request: Request) -> Response:
     context, search = stac_context(request, query), collection_search_of(query)
     make = partial(collections_document, search, dict(pairs), context)
     if not pairs:
-        return await _described(request, context, make, key=("collections",))
+        return await _answer_document(request, context, make, key=("collections",))
     body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
     return _in_language(answer_content(body, JSON_TYPE, request), context)
 
@@ -68,7 +70,7 @@ async def get_collections(request: Request) -> Response:
 async def get_collection(request: Request) -> Response:
     """Return a collection."""
     context, name = _context(request), request.path_params["collection"]
-    return await _described(
+    return await _answer_document(
         request, context, lambda: collection_document(stac_collection(name, context), context), key=("collection", name)
     )
 
@@ -92,7 +94,7 @@ def _classes(request: Request) -> list[str]:
     return list(conformance(may_write=writer is not None and bool(writer.tokens)))
 
 
-async def _described(
+async def _answer_document(
     request: Request, context: StacContext, make: Callable[[], Json], *, key: tuple[str, ...]
 ) -> Response:
     """The answer with a document of the catalogue, which is made once all collections are open."""

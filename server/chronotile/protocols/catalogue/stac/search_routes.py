@@ -39,14 +39,14 @@ from chronotile.protocols.catalogue.stac.context import (
     collection_id,
     stac_context,
 )
-from chronotile.protocols.catalogue.stac.items import ItemDocuments, PageLinks, PostedPageLinks, page_of
+from chronotile.protocols.catalogue.stac.items import PageLinks, PostedPageLinks, StacItems, page_of
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of, omit_empty
 from chronotile.protocols.common.operation import Described, Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter
 
-Answer = tuple[bytes, tuple[Unanswered, ...]]
+SearchContent = tuple[bytes, tuple[Unanswered, ...]]
 
 
 async def get_items(request: Request) -> Response:
@@ -69,7 +69,7 @@ async def post_search(request: Request) -> Response:
     """Return a page of items that a body describes."""
     context, body = stac_context(request, Kvp(())), await read_body(request)
 
-    def find() -> Answer:
+    def find() -> SearchContent:
         return page_of(
             params.search_of_members(params.members_of(body)),
             context,
@@ -87,7 +87,7 @@ async def get_item(request: Request) -> Response:
 
     def find() -> bytes:
         found = find_item(collection, request.path_params["item"], context.services)
-        return orjson.dumps(ItemDocuments(context).document(found))
+        return orjson.dumps(StacItems(context).document(found))
 
     return answer_content(await run(request, LOOKUPS, find), GEOJSON_TYPE, request)
 
@@ -105,8 +105,11 @@ async def get_aggregate(request: Request) -> Response:
     context = stac_context(request, query)
     url, collection = _subject(request, context)
 
-    def count() -> Answer:
-        search, names = params.counted_of_query(query, collection=collection), params.AGGREGATIONS.optional(query) or ()
+    def count() -> SearchContent:
+        search, names = (
+            params.count_search_of_query(query, collection=collection),
+            params.AGGREGATIONS.optional(query) or (),
+        )
         return aggregate(search, check_names(names), url, context)
 
     content, unanswered = await run(request, SEARCHES, count)
@@ -118,21 +121,21 @@ async def post_aggregate(request: Request) -> Response:
     context, body = stac_context(request, Kvp(())), await read_body(request)
     url, collection = _subject(request, context)
 
-    def count() -> Answer:
-        search, names = _counted_of(body, collection)
+    def count() -> SearchContent:
+        search, names = _parse_counts(body, collection)
         return aggregate(search, check_names(names), url, context)
 
     content, unanswered = await run(request, SEARCHES, count)
     return add_missing_warning(Response(content, media_type=JSON_TYPE), unanswered)
 
 
-def _counted_of(body: bytes, collection: str | None) -> tuple[ItemSearch, Sequence[str]]:
+def _parse_counts(body: bytes, collection: str | None) -> tuple[ItemSearch, Sequence[str]]:
     members = params.members_of(body)
     names = members.get("aggregations", [])
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         raise InvalidParameter("aggregations must be a list of names", locator="aggregations")
     within = {} if collection is None else {"collections": [collection]}
-    return ItemSearch(**params.counted_members({**members, **within})), names
+    return ItemSearch(**params.search_arguments({**members, **within})), names
 
 
 def _subject(request: Request, context: StacContext) -> tuple[str, str | None]:
@@ -173,7 +176,7 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def aggregate(search: ItemSearch, names: Sequence[str], url: str, context: StacContext) -> Answer:
+def aggregate(search: ItemSearch, names: Sequence[str], url: str, context: StacContext) -> SearchContent:
     """Return counts of the items that a search finds as JSON, and the collections of which they lack items.
 
     Raises:
@@ -204,13 +207,13 @@ class _Values:
         self._months: Sequence[tuple[str, int]] | None = None
 
     def total(self) -> Json:
-        return {"value": sum(count for _month, count in self._by_month())}
+        return {"value": sum(count for _month, count in self._count_months())}
 
     def months(self) -> Json:
-        buckets = [{"key": key, "data_type": "datetime", "frequency": count} for key, count in self._by_month()]
+        buckets = [{"key": key, "data_type": "datetime", "frequency": count} for key, count in self._count_months()]
         return {"buckets": buckets, "overflow": 0, "interval": "month"}
 
-    def _by_month(self) -> Sequence[tuple[str, int]]:
+    def _count_months(self) -> Sequence[tuple[str, int]]:
         if self._months is None:
             counted = count_by_month(self._search, self._services)
             self._months = [(format_instant(month), count) for month, count in counted]

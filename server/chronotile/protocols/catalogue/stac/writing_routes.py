@@ -19,7 +19,7 @@ from chronotile.http.run import run
 from chronotile.http.work_kinds import ITEM_WRITES
 from chronotile.pipeline.search.search_items import indexed_item, unknown_item
 from chronotile.protocols.catalogue.stac.context import GEOJSON_TYPE, IN_COLLECTION, IN_ITEM, stac_context
-from chronotile.protocols.catalogue.stac.items import ItemDocuments
+from chronotile.protocols.catalogue.stac.items import StacItems
 from chronotile.protocols.common.links import item_path
 from chronotile.protocols.common.openapi import OBJECT, body, scene
 from chronotile.protocols.common.operation import WITH_TOKEN, Operation
@@ -40,8 +40,8 @@ async def post_items(request: Request) -> Response:
     body = await read_body(request)
 
     def write() -> tuple[tuple[str, ...], bytes]:
-        ids, documents = transaction.add(parse_json(body)), ItemDocuments(context)
-        items = [documents.document(transaction.found(each)) for each in ids]
+        ids, documents = transaction.add(parse_json(body)), StacItems(context)
+        items = [documents.document(transaction.find(each)) for each in ids]
         if len(items) == 1:
             return ids, orjson.dumps(items[0])
         return ids, orjson.dumps({"type": "FeatureCollection", "features": items, "links": [context.root_link]})
@@ -59,7 +59,7 @@ async def put_item(request: Request) -> Response:
     body = await read_body(request)
 
     def write() -> None:
-        if not transaction.replace(_of_id(_object(parse_json(body)), id_), found=None):
+        if not transaction.replace(_set_id(_object(parse_json(body)), id_), found=None):
             raise unknown_item(transaction.collection, id_)
 
     await transaction.run(write)
@@ -74,8 +74,8 @@ async def patch_item(request: Request) -> Response:
     def write() -> None:
         patch = _object(parse_json(body))
         for _attempt in range(ATTEMPTS):
-            found = transaction.found(id_)
-            document = _of_id(_merge(orjson.loads(found.document), patch, depth=0), id_)
+            found = transaction.find(id_)
+            document = _set_id(_merge(orjson.loads(found.document), patch, depth=0), id_)
             if transaction.replace(document, found=found.ref):
                 return
         raise ItemChanged(f"item {id_[:MAX_SHOWN]!r} is changed by others at the same time; try again")
@@ -111,7 +111,7 @@ class _Transaction:
     async def run(self, work: Callable[[], Result]) -> Result:
         return await run(self._request, ITEM_WRITES, work)
 
-    def found(self, id_: str) -> FoundItem:
+    def find(self, id_: str) -> FoundItem:
         return indexed_item(self.collection, id_, self._services)
 
     def add(self, document: object) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ def _object(document: object) -> Json:
     return document
 
 
-def _of_id(document: Json, id_: str) -> Json:
+def _set_id(document: Json, id_: str) -> Json:
     """An item as it is to be stored under an id."""
     if document.setdefault("id", id_) != id_:
         raise InvalidParameter(f"the item's id is not {id_[:MAX_SHOWN]!r}, as its address says", locator="id")
