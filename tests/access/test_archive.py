@@ -127,7 +127,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive
 
 
 @pytest.mark.slow
-def test_nothing_of_what_is_private_reaches_a_stranger_though_the_owner_asked_first(archive: Archive) -> None:
+def test_private_data_never_reach_a_stranger_after_a_request_of_the_owner(archive: Archive) -> None:
     headers = [{}, archive.bearer("stranger")]
     for url in URLS:
         owner = archive.client.get(url, headers=archive.bearer("ministry"))
@@ -154,7 +154,7 @@ def test_metrics_require_the_key_of_an_operator(archive: Archive, name: str | No
 
 
 @pytest.mark.slow
-def test_pictures_of_the_owner_are_never_given_to_a_stranger_from_a_cache(archive: Archive) -> None:
+def test_stranger_never_gets_cached_pictures_of_the_owner(archive: Archive) -> None:
     for _ in range(3):  # the second and third time they come from the cache of answers
         for url in (f"/tiles/SECRET/{TILE}.png", f"/tiles/NDVI/{TILE}.png"):
             assert archive.client.get(url, headers=archive.bearer("ministry")).status_code == 200
@@ -201,7 +201,7 @@ def test_rights_beyond_seeing_are_their_own(archive: Archive) -> None:
 
 
 @pytest.mark.slow
-def test_jobs_belong_to_who_asked(archive: Archive) -> None:
+def test_jobs_belong_to_their_submitter(archive: Archive) -> None:
     job = {"inputs": {"string": "a"}}
     prefer = {"Prefer": "respond-async"}
     accepted = archive.client.post(
@@ -261,7 +261,7 @@ def test_whom_publish_names_may_write_items(archive: Archive) -> None:
 
 
 @pytest.mark.slow
-def test_what_clients_of_openeo_write_before_a_key_is_no_part_of_it(archive: Archive) -> None:
+def test_prefix_of_openeo_clients_is_no_part_of_the_key(archive: Archive) -> None:
     statuses = {
         prefix: archive.client.get(
             "/layers/SECRET", headers={"Authorization": f"Bearer {prefix}{archive.keys['ministry']}"}

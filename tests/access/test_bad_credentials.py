@@ -107,7 +107,7 @@ def provider() -> Iterator[Provider]:
         yield found
 
 
-def test_while_the_provider_hangs_keys_and_known_tokens_pass(keys: CountedKeys, provider: Provider) -> None:
+def test_keys_and_cached_tokens_pass_while_the_provider_hangs(keys: CountedKeys, provider: Provider) -> None:
     services = with_private(made_services())
     known = replace(services.catalogue.access, issuer=IssuerSettings(issuer=provider.url, audience=AUDIENCE))
     services = replace(services, catalogue=replace(services.catalogue, access=known))
@@ -133,7 +133,7 @@ def test_while_the_provider_hangs_keys_and_known_tokens_pass(keys: CountedKeys, 
             assert statuses == [200]
 
 
-def test_of_a_provider_that_fails_or_redirects_the_known_keys_stay(keys: CountedKeys, provider: Provider) -> None:
+def test_cached_keys_stay_if_the_provider_fails_or_redirects(keys: CountedKeys, provider: Provider) -> None:
     services = with_private(made_services())
     known = replace(services.catalogue.access, issuer=IssuerSettings(issuer=provider.url, audience=AUDIENCE))
     services = replace(services, catalogue=replace(services.catalogue, access=known))

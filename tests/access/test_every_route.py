@@ -114,7 +114,7 @@ def settle(server: Server) -> None:
 
 
 @pytest.mark.slow
-def test_answers_to_a_stranger_are_those_of_a_server_without_what_is_private(pair: Twins) -> None:
+def test_answers_to_a_stranger_equal_those_of_a_server_without_private_data(pair: Twins) -> None:
     requests = asked(with_items(pair.private))
     owner = pair.private.bearer("owner")
     settle(pair.private)
@@ -145,7 +145,7 @@ def difference(found: tuple[Any, ...], expected: tuple[Any, ...]) -> str:
 
 
 @pytest.mark.slow
-def test_a_wrong_or_expired_credential_learns_nothing_on_any_route(pair: Twins) -> None:
+def test_wrong_or_expired_credential_reveals_nothing_on_any_route(pair: Twins) -> None:
     id_ = archive_id_at(pair.private.configuration, environment={})
     folder = next((pair.private.configuration.parent / "private").rglob("access.sqlite")).parent
     keys = open_keys(None, folder, archive=id_)
@@ -209,7 +209,7 @@ def hanging(pair: Twins) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_what_becomes_of_private_things_changes_no_answer_to_a_stranger(pair: Twins) -> None:
+def test_changes_of_private_data_change_no_answer_to_a_stranger(pair: Twins) -> None:
     server, file = pair.private, pair.private.configuration.parent / "hidden" / f"{SCENE.days[3]}.tif"
     stranger = Stranger(server)
     stranger.require_same("its owner requests them")

@@ -75,7 +75,7 @@ def withdraw(archive: Archive) -> None:
 
 
 @pytest.mark.slow
-def test_a_link_shows_one_job_and_nothing_else(archive: Archive, job: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_link_shows_one_job_only(archive: Archive, job: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     owner = archive.bearer("owner")
     link = shared(archive, job)
@@ -222,7 +222,7 @@ def test_preflights_below_a_key_are_those_without_it(archive: Archive) -> None:
 
 
 @pytest.mark.slow
-def test_a_subscriber_hears_no_key_and_gets_results_by_their_links(archive: Archive) -> None:
+def test_subscriber_gets_links_to_results_without_a_key(archive: Archive) -> None:
     subscriber = {"successUri": "http://127.0.0.1:1/done"}
     body = {"inputs": {"string": "a"}, "subscriber": subscriber}
     root, prefer = f"/k/{archive.keys['owner']}", {"Prefer": "respond-async"}
@@ -268,9 +268,7 @@ def fetched(address: str, key: str, body: object = None, **headers: str) -> tupl
 
 
 @pytest.mark.slow
-def test_jobs_of_a_worker_take_no_more_than_was_told_and_may_be_shared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_jobs_of_a_worker_respect_its_limits_and_may_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     write(tmp_path)
     configuration, settings = tmp_path / "chronotile.yaml", {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}

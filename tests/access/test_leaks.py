@@ -106,7 +106,7 @@ def counted(client: TestClient, url: str) -> Response:
 
 @pytest.mark.every_case
 @pytest.mark.parametrize("url", requests_of_strangers())
-def test_an_answer_to_a_stranger_is_that_of_a_server_without_what_is_private(pair: Pair, url: str) -> None:
+def test_answer_to_a_stranger_equals_that_of_a_server_without_private_data(pair: Pair, url: str) -> None:
     owner = pair.private.get(url, headers={"Authorization": f"Bearer {pair.key}"})
     pair.private.get(url.replace("NDVI", "HIDDEN"), headers={"Authorization": f"Bearer {pair.key}"})
     assert owner.status_code == pair.public.get(url).status_code
@@ -129,7 +129,7 @@ def test_a_private_name_is_an_unknown_one(pair: Pair, url: str) -> None:
     assert wrong.status_code in {401, 429}
 
 
-def test_the_owner_has_what_is_private(pair: Pair) -> None:
+def test_owner_gets_private_data(pair: Pair) -> None:
     bearer = {"Authorization": f"Bearer {pair.key}"}
     path = "/timeseries/HIDDEN/point?lon=4.6&lat=50.85"
     assert pair.private.get(path).status_code == 404

@@ -36,7 +36,7 @@ HIDDEN = [
 ]
 
 
-def test_a_stranger_gets_nothing_of_the_owner_and_nobody_the_list_of_a_stranger(tmp_path: Path) -> None:
+def test_stranger_gets_nothing_of_the_owner_and_owner_not_the_list_of_the_stranger(tmp_path: Path) -> None:
     keys = open_keys(None, tmp_path / "keys", archive="a")
     key = keys.create("owner", groups=["ministry"], days=1)
     keys.close()

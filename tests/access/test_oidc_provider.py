@@ -88,7 +88,7 @@ def test_groups_and_audience_of_a_token_decide(provider: Provider, algorithm: st
         assert status_of(client, provider.token(algorithm, audience="another")) == 401
 
 
-def test_new_keys_are_known_at_once(provider: Provider) -> None:
+def test_new_keys_are_accepted_immediately(provider: Provider) -> None:
     with serving(provider) as client:
         before, older = provider.token("RS256"), provider.token("ES256")
         assert status_of(client, before) == 200

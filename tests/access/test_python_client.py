@@ -105,9 +105,7 @@ def test_a_function_is_called_when_its_token_has_expired_and_not_before(server: 
 
 
 @pytest.mark.parametrize("token", ["ctk_a", lambda: "ctk_a", iter(["ctk_a", "ctk_b"]).__next__])
-def test_what_is_refused_is_sent_again_once_with_another_token(
-    server: Listener, token: str | Callable[[], str]
-) -> None:
+def test_refused_request_is_sent_once_more_with_another_token(server: Listener, token: str | Callable[[], str]) -> None:
     server.answers["/layers"] = Answer(401, b'{"detail": "not accepted"}', JSON)
     with Archive(server.url, token=token) as archive, pytest.raises(ArchiveError, match="not accepted") as raised:
         len(archive.layers)
@@ -141,7 +139,7 @@ def test_no_other_host_gets_a_token(server: Listener, elsewhere: Listener) -> No
     assert sent_to(elsewhere) == [None] * 4
 
 
-def test_a_token_is_shown_nowhere(server: Listener, caplog: pytest.LogCaptureFixture) -> None:
+def test_token_appears_nowhere(server: Listener, caplog: pytest.LogCaptureFixture) -> None:
     secret = "ctk_a-secret"
     server.answers["/layers"] = Answer(500, b"broken")
     with caplog.at_level(logging.DEBUG), Archive(server.url, token=secret) as archive:
@@ -157,7 +155,7 @@ def test_a_token_is_shown_nowhere(server: Listener, caplog: pytest.LogCaptureFix
     assert sent_to(server) == [f"Bearer {secret}"]
 
 
-def test_a_function_of_another_kind_is_an_error_that_says_so(server: Listener) -> None:
+def test_token_function_of_a_wrong_type_is_an_explained_error(server: Listener) -> None:
     async def token() -> str:
         return "ctk_a"
 
@@ -172,7 +170,7 @@ def test_workers_of_dask_get_a_credential_that_works() -> None:
     assert copy.token() == "ctk_a"
 
 
-def test_a_map_has_no_token_in_what_a_notebook_saves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_map_saved_by_a_notebook_contains_no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("map.js", "map.css"):
         (tmp_path / name).write_text("")
     monkeypatch.setattr(map_module, "BUNDLE", tmp_path)

@@ -104,7 +104,7 @@ def test_upload_is_charged_for_the_process_that_reads_it(tmp_path: Path, monkeyp
     assert [each.status_code for each in answers] == [400, 429]
 
 
-def test_requests_at_once_share_what_there_is(
+def test_concurrent_requests_share_the_quota(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clocks: tuple[Clock, Clock]
 ) -> None:
     prepare(tmp_path, monkeypatch, access="  quotas: {public: {pictures: {requests: 200}}}\n")
@@ -138,7 +138,7 @@ def test_requests_at_once_share_what_there_is(
     assert used(tmp_path) == [200]
 
 
-def test_what_is_left_of_a_lease_is_given_back(
+def test_unused_part_of_a_lease_is_returned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clocks: tuple[Clock, Clock]
 ) -> None:
     monkeypatch.setattr("chronotile.access.quotas.MAX_LEASES", 1)
@@ -168,7 +168,7 @@ def used(folder: Path, amount: str = "requests") -> list[float]:
         ("{public: {pictures: {tiles: 1}}}", "tiles"),
     ],
 )
-def test_mistakes_are_named(tmp_path: Path, written: str, named: str) -> None:
+def test_mistakes_are_listed(tmp_path: Path, written: str, named: str) -> None:
     write(tmp_path)
     file = tmp_path / "chronotile.yaml"
     file.write_text(file.read_text().replace("  operate: [group:ops]\n", f"  quotas: {written}\n"))
@@ -196,7 +196,7 @@ def replicas(folder: Path, database: str | None) -> Iterator[list[str]]:
 
 @pytest.mark.client("initdb", "postgres")
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_two_replicas_hold_each_of_200_clients_within_a_tenth_of_its_quota(
+def test_two_replicas_limit_each_of_200_clients_to_within_a_tenth_of_its_quota(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     with ExitStack() as stack:

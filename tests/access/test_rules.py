@@ -29,7 +29,7 @@ def section(**rights: tuple[str, ...]) -> RuleSection:
     return RuleSection.model_validate(rights)
 
 
-def test_a_rule_inherits_what_it_does_not_say() -> None:
+def test_rule_inherits_unset_fields() -> None:
     default = section(see=("group:all",), process=("user:ann",))
     collection = section(see=("group:ministry",))
     variable = section(download=("key:robot",))
@@ -61,13 +61,13 @@ def test_a_rule_inherits_what_it_does_not_say() -> None:
         (Rule(see=frozenset(), publish=frozenset({"user:ann"})), "publish", True),
     ],
 )
-def test_what_a_rule_allows(rule: Rule, right: str, allowed: bool) -> None:
+def test_rule_allows_its_operations(rule: Rule, right: str, allowed: bool) -> None:
     assert rule.allows(ANN, right) is allowed
 
 
 @pytest.mark.every_case
 @pytest.mark.parametrize("subject", ["", "Public", "everyone", "group:", "group: a", "user:a ", "team:a", "group:a\nb"])
-def test_a_subject_that_is_none_is_a_mistake(tmp_path: Path, subject: str) -> None:
+def test_invalid_subject_is_a_mistake(tmp_path: Path, subject: str) -> None:
     access = f"access: {{default: {{see: [{json.dumps(subject)}]}}}}\n"
     (tmp_path / "a.yaml").write_text(f"{access}collections: {{a: {{source: {{kind: cog, href: a.tif}}}}}}")
     with pytest.raises(ConfigurationError):
@@ -90,7 +90,7 @@ def test_a_subject_that_is_none_is_a_mistake(tmp_path: Path, subject: str) -> No
         "{operate: }",
     ],
 )
-def test_an_issuer_that_is_none_is_a_mistake(tmp_path: Path, access: str) -> None:
+def test_invalid_issuer_is_a_mistake(tmp_path: Path, access: str) -> None:
     (tmp_path / "a.yaml").write_text(f"access: {access}\ncollections: {{a: {{source: {{kind: cog, href: a.tif}}}}}}")
     with pytest.raises(ConfigurationError):
         load_configuration(tmp_path / "a.yaml", kinds=kind_options(), environment={})
@@ -123,7 +123,7 @@ def test_a_collection_is_described_as_if_there_was_no_hidden_layer() -> None:
     assert catalogue.restrict(ANN, "see") is catalogue
 
 
-def test_names_of_sources_that_are_away_are_hidden_too() -> None:
+def test_names_of_unavailable_sources_are_hidden_too() -> None:
     catalogue = replace(
         served.make_services().catalogue,
         unavailable={"gone": "gone", "GONE": "gone", "open": "open"},
@@ -138,7 +138,7 @@ def test_names_of_sources_that_are_away_are_hidden_too() -> None:
         catalogue.layer("open.variable")
 
 
-def test_a_collection_that_is_away_has_no_items_for_users_who_may_not_see_all_of_it() -> None:
+def test_unavailable_collection_has_no_items_for_users_with_partial_access() -> None:
     catalogue = replace(
         served.make_services().catalogue,
         unavailable={"scenes": "scenes", "PUBLIC": "scenes", "SECRET": "scenes", "open": "open"},

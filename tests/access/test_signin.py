@@ -125,7 +125,7 @@ def server(serve: Serve) -> Server:
     return serve()
 
 
-def test_who_signs_in_sees_what_is_granted_by_a_cookie_that_scripts_cannot_read(server: Server) -> None:
+def test_signed_in_user_sees_granted_layers_by_a_cookie_that_scripts_cannot_read(server: Server) -> None:
     assert server.client.get(PRIVATE).status_code == 404
     assert server.session()["signed_in"] is False
     assert server.client.get("/viewer/config.json").json()["sign_in"] == "offered"
@@ -207,7 +207,7 @@ def test_a_code_is_good_once_in_the_browser_that_began_and_with_its_state(server
     assert server.session()["signed_in"] is False
 
 
-def test_a_user_whom_the_provider_refuses_learns_so_on_a_plain_page(server: Server) -> None:
+def test_user_refused_by_the_provider_gets_a_plain_page(server: Server) -> None:
     server.provider.denies = "access_denied"
     answer = server.sign_in()
     assert answer.status_code == 403
@@ -263,13 +263,13 @@ def test_a_cookie_writes_no_items_and_a_header_is_worth_more(serve: Serve) -> No
 
 
 @pytest.mark.parametrize("cookie", ["x" * 43, "", "é", "x" * 9000, '"a"', "a=b"])
-def test_a_wrong_cookie_is_none(server: Server, cookie: str) -> None:
+def test_wrong_cookie_is_ignored(server: Server, cookie: str) -> None:
     header = {"Cookie": f"chronotile_session={cookie}".encode()}
     assert server.client.get(PRIVATE, headers=header).status_code == 404
     assert server.client.get("/layers", headers=header).status_code == 200
 
 
-def test_an_expired_session_is_renewed_with_the_groups_of_now(server: Server) -> None:
+def test_expired_session_is_renewed_with_current_groups(server: Server) -> None:
     server.sign_in()
     assert server.post("/signin/renew").json()["signed_in"] is True
     assert server.provider.exchanges == ["authorization_code"]  # it is fresh
@@ -302,7 +302,7 @@ def test_a_session_ends_with_the_rules_that_began_it(server: Server) -> None:
     assert server.session()["signed_in"] is False
 
 
-def test_a_provider_that_is_away_ends_no_session_and_one_that_refuses_does(server: Server) -> None:
+def test_unavailable_provider_ends_no_session_but_a_refusing_one_does(server: Server) -> None:
     server.sign_in()
     server.age()
     for status in (503, 429):
@@ -344,7 +344,7 @@ def test_the_database_alone_opens_nothing(server: Server) -> None:
         assert secret.encode() not in files
 
 
-def test_a_session_that_is_held_needs_no_database(provider: Provider, tmp_path: Path) -> None:
+def test_session_in_memory_needs_no_database(provider: Provider, tmp_path: Path) -> None:
     with serve_at(provider, tmp_path) as server:
         server.sign_in()
         assert server.client.get(PRIVATE).status_code == 200
@@ -372,7 +372,7 @@ def test_a_user_has_so_many_sessions_and_the_oldest_end(serve: Serve, database: 
         server.client.cookies.clear()
 
 
-def test_a_session_knows_the_organisation_for_reports_of_usage(tmp_path: Path) -> None:
+def test_session_stores_the_organisation_for_usage_reports(tmp_path: Path) -> None:
     sessions = open_sessions(None, tmp_path, archive="a")
     user = Principal(subjects=EVERYBODY, name="user:ann", until=2e9, organisation="maps")
     sessions.create("i" * 43, b"digest", user, title="Ann", tokens={})
@@ -400,7 +400,7 @@ def test_by_https_no_other_host_can_set_the_cookie(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("host", ["[", "[::1", "[x]"])
-def test_a_host_that_is_none_is_no_fault_of_the_server(server: Server, host: str) -> None:
+def test_invalid_host_is_no_server_error(server: Server, host: str) -> None:
     headers = {"Host": host, "Origin": "http://localhost", "Cookie": "chronotile_session=x"}
     assert server.client.get("/layers", headers=headers).status_code == 200
     assert server.client.get("/signin", headers=headers).status_code == 303
@@ -420,7 +420,7 @@ def test_below_a_prefix_links_and_cookies_are_of_that(serve: Serve) -> None:
     assert sent.headers["set-cookie"].startswith("chronotile_signin=")
 
 
-def test_below_a_key_and_without_a_client_nobody_signs_in(server: Server) -> None:
+def test_nobody_signs_in_with_a_key_or_without_a_client(server: Server) -> None:
     keys = open_keys(None, server.folder, archive="a")
     key = keys.create("owner", groups=["ministry"], days=1)
     keys.close()
@@ -433,7 +433,7 @@ def test_below_a_key_and_without_a_client_nobody_signs_in(server: Server) -> Non
         assert "Cookie" not in client.get("/layers").headers["vary"]
 
 
-def test_over_a_socket_a_session_lasts_as_long_as_its_database(provider: Provider, tmp_path: Path) -> None:
+def test_session_over_a_socket_lasts_as_long_as_its_database(provider: Provider, tmp_path: Path) -> None:
     options = ServerOptions(sessions=lambda: open_sessions(None, tmp_path, archive="a"))
     cookies = httpx2.Cookies()
     for _ in range(2):  # the second time after a restart

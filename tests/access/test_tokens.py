@@ -47,7 +47,7 @@ def issuer_of(provider: Provider, clocks: Clocks | None = None) -> Issuer:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 @pytest.mark.parametrize("typ", ["JWT", "at+jwt", "application/at+jwt"])
-def test_a_token_says_who_asks(provider: Provider, algorithm: str, typ: str) -> None:
+def test_token_identifies_the_principal(provider: Provider, algorithm: str, typ: str) -> None:
     provider.rotate(algorithm)
 
     found = issuer_of(provider).verify(provider.token(typ=typ, groups=["/ministry", 7, "field"]))
@@ -90,7 +90,7 @@ def test_a_token_whose_text_cannot_be_stored_is_refused(provider: Provider, clai
         issuer_of(provider).verify(token)
 
 
-def test_a_token_that_nobody_signed_or_a_user_changed_is_refused(provider: Provider) -> None:
+def test_unsigned_or_modified_token_is_refused(provider: Provider) -> None:
     issuer = issuer_of(provider)
     head, body, signature = provider.token().split(".")
     other = Provider()
@@ -120,7 +120,7 @@ def test_clocks_may_differ_by_half_a_minute(provider: Provider) -> None:
         issuer.verify(token)
 
 
-def test_tokens_of_new_keys_pass_at_once_and_those_of_old_ones_still(provider: Provider) -> None:
+def test_tokens_of_new_and_old_keys_are_accepted(provider: Provider) -> None:
     """A provider may change its keys a few times within the minute, as Keycloak does when another one is added."""
     issuer = issuer_of(provider)
     tokens = [provider.token()]
@@ -158,7 +158,7 @@ def test_keys_that_the_provider_lacks_are_looked_for_once_a_minute_and_few_at_a_
     assert fetched_for("a") == 1
 
 
-def test_a_provider_that_is_away_is_asked_four_times_a_minute(provider: Provider) -> None:
+def test_unavailable_provider_gets_four_requests_in_a_minute(provider: Provider) -> None:
     clocks = Clocks()
     issuer = issuer_of(provider, clocks)
     before, provider.is_away = provider.token(), True
@@ -173,13 +173,13 @@ def test_a_provider_that_is_away_is_asked_four_times_a_minute(provider: Provider
     assert issuer.verify(provider.token()).name == "user:ann"
 
 
-def test_a_provider_that_never_answered_is_away(provider: Provider) -> None:
+def test_provider_that_never_answered_is_unavailable(provider: Provider) -> None:
     issuer = Issuer(IssuerSettings(issuer=provider.url, audience=AUDIENCE))
     with pytest.raises(SourceUnavailable):
         issuer.verify(provider.token())
 
 
-def test_a_key_that_is_none_does_not_spoil_the_others(provider: Provider) -> None:
+def test_invalid_key_does_not_spoil_the_others(provider: Provider) -> None:
     provider.further = [{"kty": "OKP", "crv": "weird", "x": "a"}, "no key", {"kty": "oct", "k": "c2VjcmV0"}]
     assert issuer_of(provider).verify(provider.token()).name == "user:ann"
 
@@ -206,7 +206,7 @@ def test_a_token_ends_with_the_rules_that_accepted_it(provider: Provider) -> Non
         assert client.get(PRIVATE, headers=bearer).status_code == 401
 
 
-def test_a_group_that_is_taken_away_is_gone_at_the_next_token(provider: Provider) -> None:
+def test_removed_group_is_missing_from_the_next_token(provider: Provider) -> None:
     services = with_private(made_services())
     access = replace(services.catalogue.access, issuer=IssuerSettings(issuer=provider.url, audience=AUDIENCE))
     services = replace(services, catalogue=replace(services.catalogue, access=access))

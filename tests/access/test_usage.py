@@ -119,7 +119,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Itera
         yield found
 
 
-def test_what_is_counted_is_what_was_sent(site: Site) -> None:
+def test_counted_bytes_equal_sent_bytes(site: Site) -> None:
     requests, sent = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
     for _ in range(3):  # the second and third time most are answered from memory
         for url, layer, protocol, class_ in REQUESTS:
@@ -167,7 +167,7 @@ def test_a_product_that_is_fetched_in_parts_is_counted_once(site: Site) -> None:
     assert (row["requests"], row["products"], row["bytes"]) == (5, 2, 2 * len(whole.content))
 
 
-def test_an_address_has_another_name_each_day_and_cannot_be_found_again(
+def test_address_gets_another_name_each_day_and_cannot_be_recovered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     keys = prepare(tmp_path, monkeypatch, access="  quotas: {public: {pictures: {requests: 9}}}\n")
@@ -216,7 +216,7 @@ def test_the_page_is_for_operators(site: Site) -> None:
 
 
 @pytest.mark.parametrize("query", ["by=colour", "from=yesterday", "to=2026-13-01", "f=xml", "colour=red"])
-def test_what_is_wrong_in_a_query_is_named(site: Site, query: str) -> None:
+def test_mistakes_in_a_query_are_listed(site: Site, query: str) -> None:
     answer = site.client.get(f"/usage?{query}", headers=site.keys["ops"])
     assert answer.status_code == 400
     assert query.rpartition("=")[2 if "colour=" not in query else 0] in answer.json()["detail"]
@@ -289,7 +289,7 @@ def test_memory_is_bounded_however_many_layers_and_addresses_there_are(
 
 
 @pytest.mark.client("initdb", "postgres")
-def test_while_the_database_is_away_requests_are_answered_and_counted_and_quotas_let_them_pass(
+def test_requests_are_answered_and_counted_without_quotas_while_the_database_is_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving_postgresql() as server:

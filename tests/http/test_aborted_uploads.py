@@ -38,5 +38,5 @@ def test_an_aborted_upload_is_no_error_of_the_server(client, caplog, path):
 
 
 @pytest.mark.parametrize("path", ["/wms", "/timeseries/NDVI/areas", "/ogcapi/processes/echo/execution"])
-def test_an_aborted_upload_is_counted_as_a_client_that_left(client, path):
+def test_aborted_upload_is_counted_as_a_client_that_left(client, path):
     assert abort_upload(client, path) == [499]

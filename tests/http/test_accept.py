@@ -26,7 +26,7 @@ FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
         (";;,,q=1", "application/json"),
     ],
 )
-def test_media_type_with_the_greatest_weight_is_given(header, media_type):
+def test_media_type_with_the_greatest_weight_is_returned(header, media_type):
     assert preferred_type(header, TYPES) == media_type
 
 

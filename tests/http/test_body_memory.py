@@ -13,7 +13,7 @@ from chronotile.pipeline.caches.answer_memory import AnswerMemory
 MAX_BODY_BYTES = 32 << 20
 
 
-def test_a_body_of_the_largest_size_is_accepted_alone_and_refused_beside_another():
+def test_largest_body_is_accepted_alone_and_refused_during_another():
     memory = AnswerMemory(MAX_PARSED_BYTES - FREE_BYTES)
     bodies = BodyMemory(memory)
     first, second = bodies.open_account(), bodies.open_account()
@@ -28,7 +28,7 @@ def test_a_body_of_the_largest_size_is_accepted_alone_and_refused_beside_another
     assert memory.taken_bytes == MAX_BYTES - FREE_BYTES
 
 
-def test_small_bodies_are_accepted_whatever_is_taken():
+def test_small_bodies_are_accepted_with_all_memory_reserved():
     bodies = BodyMemory()
     bodies.open_account().require(MAX_BODY_BYTES)
 
@@ -43,7 +43,7 @@ def test_a_body_that_does_not_arrive_delays_no_answer():
     assert memory.taken_bytes == 0
 
 
-def test_a_body_is_refused_beside_one_with_all_memory_reserved():
+def test_body_is_refused_while_another_reserves_all_memory():
     bodies = BodyMemory()
     first, second = bodies.open_account(), bodies.open_account()
 
@@ -87,7 +87,7 @@ def test_large_answers_leave_room_for_some_bodies():
         bodies.open_account().require(FREE_BYTES // COPIES)
 
 
-def test_what_a_body_is_parsed_into_is_counted_in_place_of_the_guess():
+def test_size_of_the_parsed_body_replaces_the_estimate():
     bodies = BodyMemory()
     room = bodies.open_account()
 
@@ -103,7 +103,7 @@ def test_what_a_body_is_parsed_into_is_counted_in_place_of_the_guess():
     assert bodies.taken_bytes == 0
 
 
-def test_a_parsed_body_gives_back_what_it_no_longer_holds():
+def test_parsed_body_releases_freed_memory():
     memory = AnswerMemory(MAX_PARSED_BYTES)
     bodies = BodyMemory(memory)
     room = bodies.open_account()

@@ -45,7 +45,7 @@ def test_body_that_was_sent_is_let_go():
     assert body.closed == [True]
 
 
-def test_body_that_nobody_takes_any_more_is_let_go():
+def test_body_without_a_reader_is_released():
     body = Held()
 
     async def receive():
@@ -71,7 +71,7 @@ def test_body_that_cannot_be_made_to_its_end_is_broken_off(caplog):
     assert "/coverage: broken off, the file is gone" in caplog.text
 
 
-def test_nothing_is_made_for_who_asks_for_headers_alone():
+def test_head_request_makes_no_body():
     body = Held(is_broken=True)
 
     answer = TestClient(answer_of(body)).head("/")

@@ -101,7 +101,7 @@ def head_of(size):
     ],
     ids=["header", "headers", "name", "url", "empty-lines", "chunk-extension", "trailer", "trailers"],
 )
-def test_what_is_sent_without_end_is_refused(url, message, endless, status):
+def test_endless_request_is_refused(url, message, endless, status):
     answer = answer_to(url, message, endless)
 
     assert status_of(answer) == status
@@ -137,7 +137,7 @@ def test_refusals_of_bodies_about_jobs_are_not_for_pages_of_all_origins():
 
 
 @pytest.mark.parametrize("path", [b"/ogcapi/jobsx", b"/ogcapi/processes/echo/execution", b"/wms?X=/ogcapi/jobs"])
-def test_refusals_about_all_else_are_for_pages_of_all_origins(url, path):
+def test_other_refusals_are_readable_by_pages_of_all_origins(url, path):
     answer = answer_to(url, b"POST " + path + b" HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n" * 100)
 
     assert status_of(answer) == 431
@@ -163,7 +163,7 @@ def test_requests_have_one_host(url, lines, status):
     assert (b"RFC 9112" in answer) == (status == 400)
 
 
-def test_endless_heads_stop_nobody(url):
+def test_endless_heads_block_nobody(url):
     """The fault: eight such connections held up everybody for 25 s."""
     answers = []
 
@@ -247,13 +247,13 @@ def test_a_head_is_waited_for_no_longer_than_its_time(url, monkeypatch):
     assert status_of(answer_to(url, b"GET / HTTP/1.1\r\nHost: ")) == 408
 
 
-def test_a_connection_on_which_nothing_is_asked_is_closed_after_that_time(url, monkeypatch):
+def test_idle_connection_is_closed_after_its_time_limit(url, monkeypatch):
     monkeypatch.setattr(f"{BOUNDS}.HEAD_S", 0.1)
 
     assert answer_to(url, b"") == b""
 
 
-def test_the_next_head_on_a_kept_connection_has_a_time_too(url, monkeypatch):
+def test_next_head_on_an_open_connection_has_a_time_limit_too(url, monkeypatch):
     with connected(url) as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
@@ -343,7 +343,7 @@ def test_a_body_that_comes_fast_enough_is_waited_for(monkeypatch):
         assert rest_of(connection).endswith(b"3")
 
 
-def test_an_answer_that_nobody_takes_is_broken_off(monkeypatch):
+def test_answer_that_is_not_received_is_aborted(monkeypatch):
     monkeypatch.setattr(f"{BOUNDS}.WINDOW_S", 0.1)
     ended = threading.Event()
 

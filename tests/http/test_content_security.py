@@ -55,7 +55,7 @@ def elements_of(answer):
 
 
 @pytest.mark.parametrize("path", [*ANSWERS.values(), *PAGES.values()], ids=[*ANSWERS, *PAGES])
-def test_nothing_of_a_text_runs(client, path):
+def test_no_script_of_a_text_runs(client, path):
     answer = client.get(path)
 
     found = elements_of(answer)
@@ -79,5 +79,5 @@ def test_documents_of_data_need_nothing_and_may_be_framed(client, path):
 
 
 @pytest.mark.parametrize("path", ["/tiles/NDVI/legend.png", "/layers", "/wms?SERVICE=WMS&REQUEST=GetCapabilities"])
-def test_what_runs_no_scripts_has_no_policy(client, path):
+def test_answer_that_cannot_run_scripts_has_no_policy(client, path):
     assert "content-security-policy" not in client.get(path).headers

@@ -15,7 +15,7 @@ from tests.protocols import served
 from tests.running import PATIENCE_S
 
 
-def test_a_client_that_leaves_wants_nothing_any_more():
+def test_work_ends_when_its_client_leaves():
     async def leave() -> list[bool]:
         messages: asyncio.Queue[dict[str, object]] = asyncio.Queue()
         async with watch_connection(Request({"type": "http"}, messages.get)) as is_active:
@@ -50,7 +50,7 @@ MAPS = {
 
 
 @pytest.mark.parametrize("path", MAPS)
-def test_a_map_that_waits_for_memory_is_given_up_when_its_client_leaves(monkeypatch, path):
+def test_map_that_waits_for_memory_is_dropped_when_its_client_leaves(monkeypatch, path):
     monkeypatch.setattr(answer_memory, "SMALL_BYTES", 0)
     monkeypatch.setattr(answer_memory, "LOOK_S", 0.01)
     memory = AnswerMemory(16 << 20, patience_s=PATIENCE_S)

@@ -54,13 +54,13 @@ def test_compressed_or_not_they_are_the_same(client, url):
 
 
 @DOCUMENTS
-def test_hosts_have_documents_of_their_own(client, url):
+def test_each_host_has_separate_documents(client, url):
     assert b"http://one.example/" in client.get(url, headers={"Host": "one.example"}).content
     assert b"http://one.example/" not in client.get(url, headers={"Host": "two.example"}).content
 
 
 @DOCUMENTS
-def test_a_reload_is_told_at_once(url):
+def test_reload_is_seen_immediately(url):
     app = application(served.make_services(served.make_collection(served.make_layer("OLD"))))
     with TestClient(app) as client:
         before = client.get(url).content
@@ -93,7 +93,7 @@ def test_newest_time_moves_with_the_clock(make_client, url):
     ],
     ids=["WMTS", "WMS"],
 )
-def test_a_kept_document_says_that_data_are_no_longer_kept_current(url, current):
+def test_cached_document_reports_that_data_are_no_longer_updated(url, current):
     services = served.make_services()
     app = application(services)
     with TestClient(app) as client:

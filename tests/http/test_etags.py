@@ -10,20 +10,20 @@ GZIP = {"Accept-Encoding": "gzip"}
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("held", ["*", " * ", '"other", *'])
-def test_star_is_whatever_there_is(client, path, held):
+def test_star_matches_every_answer(client, path, held):
     answers = [client.get(path, headers={"If-None-Match": held}) for _ in range(2)]
 
     assert [(each.status_code, each.content) for each in answers] == [(304, b"")] * 2
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_etag_of_that_letter_is_not_whatever_there_is(client, path):
+def test_etag_named_star_does_not_match_every_answer(client, path):
     answer = client.get(path, headers={"If-None-Match": '"*"'})
 
     assert (answer.status_code, "ETag" in answer.headers) == (200, True)
 
 
-def test_there_is_nothing_where_nothing_is_found(client):
+def test_star_does_not_match_an_unknown_layer(client):
     assert client.get("/tiles/NDVY/WebMercatorQuad/0/0/0.png", headers={"If-None-Match": "*"}).status_code == 404
 
 
@@ -38,7 +38,7 @@ def test_every_line_counts(client, path, encoding):
     assert [(each.status_code, each.headers["etag"]) for each in answers] == [(304, etag)] * 2
 
 
-def test_the_first_line_alone_does_not_give_a_kept_answer_again(client):
+def test_answer_is_not_repeated_by_the_first_line_of_a_header_alone(client):
     lines = [("If-None-Match", '"other"'), ("If-None-Match", client.get(TILE).headers["etag"])]
     assert client.get(TILE, headers=lines).status_code == 304
 

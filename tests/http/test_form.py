@@ -40,7 +40,7 @@ def test_a_body_within_the_limit_is_whole(make_request):
     assert anyio.run(read_body, request) == b"a" * 60 + b"b" * 40
 
 
-def test_reading_ends_where_the_limit_is_passed(make_request):
+def test_reading_ends_at_the_limit(make_request):
     read = []
     request = make_request([b"a" * 60] * 10, read)
 
@@ -49,7 +49,7 @@ def test_reading_ends_where_the_limit_is_passed(make_request):
     assert (caught.value.status, len(read)) == (413, 2)
 
 
-def test_nothing_is_read_where_the_length_says_too_much(make_request):
+def test_nothing_is_read_if_the_length_exceeds_the_limit(make_request):
     read = []
     request = make_request([b"a"], read, headers=[(b"content-length", b"101")])
 

@@ -20,7 +20,7 @@ def template(trusted, headers, peer="10.0.0.7"):
 
 
 @pytest.mark.parametrize("trusted", [("10.0.0.7",), ("10.0.0.0/8",), ("*",), ("127.0.0.1", "10.0.0.7")])
-def test_links_are_as_a_trusted_proxy_says(trusted):
+def test_links_use_the_host_of_a_trusted_proxy(trusted):
     assert template(trusted, HEADERS) == "https://maps.example.org/veg"
 
 
@@ -39,7 +39,7 @@ def test_forwarded_port_is_part_of_links_unless_usual(headers, base):
 
 
 @pytest.mark.parametrize("trusted", [(), ("127.0.0.1",), ("10.0.0.8",), ("::1",)])
-def test_nobody_else_is_believed(trusted):
+def test_untrusted_addresses_are_ignored(trusted):
     assert template(trusted, HEADERS) == "http://testserver"
 
 
@@ -97,11 +97,11 @@ def test_the_client_is_an_address_or_the_peer(told, seen):
     ],
     ids=str,
 )
-def test_what_makes_no_address_is_passed_over(headers):
+def test_invalid_forwarded_headers_are_ignored(headers):
     assert template(("*",), headers) == "http://testserver"
 
 
-def test_no_other_header_says_where_clients_are():
+def test_no_other_header_states_the_address_of_the_client():
     names = ("Server", "Port", "Path", "Scheme", "Protocol", "Ssl", "Uri", "Url", "By")
     hosts = ("X-Host", "X-Original-Host", "X-HTTP-Host-Override", "X-Proxy-Host")
     paths = ("X-Script-Name", "X-Original-URL", "X-Original-URI", "X-Rewrite-URL")

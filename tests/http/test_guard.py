@@ -9,7 +9,7 @@ PATHS = ["/timeseries/v1.0/ts/", "/timeseries/NDVI/point?lon=4.5&lat=50.9", "/no
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_every_answer_is_open_to_every_page_and_says_its_type_in_earnest(client, method, path):
+def test_every_answer_is_readable_by_every_page_and_its_type_is_not_guessed(client, method, path):
     answer = client.request(method, path)
 
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -55,14 +55,14 @@ def test_query_that_is_no_utf_8_breaks_nothing(client, path, status):
     assert (answered, problem["status"]) == (status, status)
 
 
-def test_unknown_path_is_a_problem_kept_a_minute(client):
+def test_unknown_path_is_a_problem_cached_for_a_minute(client):
     answer = client.get("/no/<such>/path")
 
     assert (answer.status_code, answer.json()["status"]) == (404, 404)
     assert answer.headers["cache-control"] == "max-age=60"
 
 
-def test_method_that_is_not_taken_is_405_and_names_those_that_are(client):
+def test_method_not_allowed_is_405_and_lists_the_allowed_methods(client):
     answer = client.post("/timeseries/v1.0/ts/", content=b"{}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
@@ -76,7 +76,7 @@ def test_405_names_the_methods_of_all_routes_of_a_path(client):
     assert answer.json()["detail"] == "PUT is not accepted here; use GET, HEAD, POST"
 
 
-def test_405_says_which_method_is_taken(client):
+def test_405_lists_the_allowed_method(client):
     assert client.get("/timeseries/points").json()["detail"] == "GET is not accepted here; use POST"
 
 
@@ -95,11 +95,11 @@ def test_405_says_which_method_is_taken(client):
         ("/wps/WebProcessingService", "WPS is at /wps?SERVICE=WPS&REQUEST=GetCapabilities"),
     ],
 )
-def test_unknown_path_names_where_all_paths_are_told(client, path, hint):
+def test_unknown_path_links_to_the_list_of_paths(client, path, hint):
     assert client.get(path).json()["detail"].endswith(hint)
 
 
-def test_head_tells_the_same_without_a_body(client):
+def test_head_has_the_same_headers_without_a_body(client):
     get, head = (client.request(method, "/timeseries/v1.0/ts/") for method in ("GET", "HEAD"))
 
     assert (head.status_code, head.headers["etag"]) == (200, get.headers["etag"])

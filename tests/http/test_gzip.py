@@ -27,7 +27,7 @@ def test_text_leaves_compressed_for_who_takes_that(client):
         *(("br;q=1, gzip;q=0.1", "gzip"), ("gzip, identity", "gzip")),
     ],
 )
-def test_weights_say_whether_text_is_compressed(client, path, accepted, encoding):
+def test_weights_decide_whether_text_is_compressed(client, path, accepted, encoding):
     answer = client.get(path, headers={"Accept-Encoding": accepted})
 
     assert (answer.status_code, answer.headers.get("content-encoding")) == (200, encoding)
@@ -35,13 +35,13 @@ def test_weights_say_whether_text_is_compressed(client, path, accepted, encoding
 
 
 @pytest.mark.parametrize("ending", ["png", "webp", "jpg", "tif", "npy"])
-def test_pixels_leave_as_they_are(client, ending):
+def test_pixels_are_not_compressed(client, ending):
     answer = client.get(f"{TILE}.{ending}", headers=GZIP)
 
     assert (answer.status_code, answer.headers.get("content-encoding")) == (200, None)
 
 
-def test_compressed_and_plain_bytes_have_strong_etags_of_their_own(client):
+def test_compressed_and_plain_bytes_have_different_strong_etags(client):
     compressed, plain = (client.get(LAYERS, headers=each).headers["etag"] for each in (GZIP, PLAIN))
 
     assert compressed != plain
@@ -49,7 +49,7 @@ def test_compressed_and_plain_bytes_have_strong_etags_of_their_own(client):
 
 
 @pytest.mark.parametrize("encoding", [GZIP, PLAIN], ids=["gzip", "plain"])
-def test_what_the_client_holds_is_confirmed_under_the_etag_it_has(client, encoding):
+def test_answer_is_confirmed_under_the_etag_of_the_client(client, encoding):
     etag = client.get(LAYERS, headers=encoding).headers["etag"]
 
     answer = client.get(LAYERS, headers={"If-None-Match": etag, **encoding})
@@ -59,7 +59,7 @@ def test_what_the_client_holds_is_confirmed_under_the_etag_it_has(client, encodi
 
 @pytest.mark.parametrize("path", [LAYERS, "/layers", "/?f=html", "/ogcapi?f=json", WMS])
 @pytest.mark.parametrize("encoding", [GZIP, PLAIN], ids=["gzip", "plain"])
-def test_each_header_is_named_once_in_vary(client, path, encoding):
+def test_vary_lists_each_header_once(client, path, encoding):
     named = client.get(path, headers=encoding).headers["vary"].lower().split(", ")
 
     assert "accept-encoding" in named

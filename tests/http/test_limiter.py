@@ -170,7 +170,7 @@ async def test_work_that_stalls_lets_others_begin():
     assert (other, running, limiter.running, limiter.waiting, after) == ("quick", 3, 0, 0, ["again"] * 3)
 
 
-async def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monkeypatch):
+async def test_work_cancelled_while_it_waits_takes_no_slot(monkeypatch):
     monkeypatch.setattr("chronotile.http.limiter.STALLED_S", 60)
     limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
     async with anyio.create_task_group() as tasks:
@@ -217,7 +217,7 @@ async def is_refused(limiter, door, **kwargs):
 
 
 @pytest.mark.parametrize("clients", [200, 500])
-async def test_a_burst_of_quick_work_is_refused_to_nobody(clients):
+async def test_burst_of_quick_work_is_never_refused(clients):
     """The fault: of 200 clients most were refused, since more than 64 waited for one source."""
 
     limiter, door, answers = Limiter("series", 8, quick_slots=3, clock=Clock(1000.0)), Door(), []
@@ -234,7 +234,7 @@ async def test_a_burst_of_quick_work_is_refused_to_nobody(clients):
     assert (answers, limiter.refused, limiter.waiting) == (["done"] * (clients // 2), 0, 0)
 
 
-async def test_what_would_wait_too_long_is_refused():
+async def test_request_with_too_long_a_wait_is_refused():
     limiter, door = Limiter("coverages", 1, patience_s=30, usual_s=10, clock=Clock(1000.0)), Door()
     async with anyio.create_task_group() as tasks:
         await fill(tasks, limiter, door, 3)
@@ -244,7 +244,7 @@ async def test_what_would_wait_too_long_is_refused():
     assert (first, limiter.refused) == (True, 1)
 
 
-async def test_of_a_burst_of_long_work_that_comes_first_what_would_wait_too_long_is_refused_at_once():
+async def test_last_requests_of_a_burst_of_long_work_are_refused_immediately():
     """The fault: before anything was measured, 124 were let in, most of which were refused seconds later."""
 
     limiter, door = Limiter("areas", 1, patience_s=5, usual_s=0.04, clock=Clock(1000.0)), Door()
@@ -425,7 +425,7 @@ async def test_a_request_that_was_let_in_is_not_refused_with_the_rest_of_its_wor
     assert (refused, limiter.refused) == (True, 1)
 
 
-async def test_a_request_that_was_let_in_is_not_said_to_be_refused():
+async def test_admitted_request_is_not_counted_as_refused():
     limiter, door = Limiter("areas", 1, clock=Clock(1000.0)), Door()
     limiter.max_waiting = 0
     await limiter.run(lambda: None)
@@ -449,7 +449,7 @@ async def test_past_the_queue_work_is_refused_however_quick_it_is():
             door.open.set()
 
 
-async def test_a_gate_tells_whether_it_refuses_and_counts_that():
+async def test_limiter_predicts_and_counts_refusals():
     limiter, door = Limiter("pictures", 1, clock=Clock(1000.0)), Door()
     free = limiter.refuses(["a"])
     async with anyio.create_task_group() as tasks:

@@ -31,7 +31,7 @@ ROUTES = [
         *("/tiles", "/nothing", "//tiles/NDVI", "/prefix/tiles/NDVI", "/prefixed/fixed"),
     ],
 )
-def test_answers_are_those_of_the_whole_list(root, method, path):
+def test_answers_equal_those_of_the_linear_router(root, method, path):
     linear, direct = Router(ROUTES, redirect_slashes=False), Router(ROUTES)
     clients = [TestClient(app, root_path=root) for app in (linear, PathRouter(direct))]
 

@@ -21,7 +21,7 @@ def client(make_client):
 
 
 @pytest.mark.parametrize("url", IN_PARTS)
-def test_a_part_is_that_of_the_whole(client, url):
+def test_range_equals_that_part_of_the_whole(client, url):
     told, whole = client.head(url, headers=IDENTITY), client.get(url, headers=IDENTITY)
     part, again = (client.get(url, headers=PART) for _ in range(2))
 
@@ -35,7 +35,7 @@ def test_a_part_is_that_of_the_whole(client, url):
 
 
 @pytest.mark.parametrize("url", IN_PARTS)
-def test_a_part_is_never_given_in_place_of_the_whole(client, url):
+def test_range_is_never_returned_for_the_whole(client, url):
     """The fault to be feared: what is remembered of one request for a tile is given to the next."""
     first_part = client.get(url, headers=PART)
     whole = client.get(url, headers=IDENTITY)
@@ -47,7 +47,7 @@ def test_a_part_is_never_given_in_place_of_the_whole(client, url):
     assert other_part.content == whole.content[:1]
 
 
-def test_what_lies_beyond_is_refused(client):
+def test_range_beyond_the_end_is_refused(client):
     answer = client.get(IN_PARTS[0], headers={"Range": "bytes=99999999-"})
 
     assert answer.status_code == 416

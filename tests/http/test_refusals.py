@@ -45,7 +45,7 @@ def told(answer):
     return answer.status_code, answer.content, dict(answer.headers)
 
 
-def test_a_refusal_is_the_same_however_often_it_is_given(client):
+def test_repeated_refusal_is_the_same(client):
     with busy(client) as limiter:
         first, *others = (told(client.get(AREA)) for _ in range(3))
 
@@ -54,7 +54,7 @@ def test_a_refusal_is_the_same_however_often_it_is_given(client):
     assert limiter.refused == 3
 
 
-def test_refusals_are_counted_by_route_however_they_are_given(client):
+def test_repeated_refusals_are_counted_by_route(client):
     with busy(client):
         for _ in range(3):
             client.get(AREA)
@@ -63,14 +63,14 @@ def test_refusals_are_counted_by_route_however_they_are_given(client):
     assert line in client.get("/metrics").text
 
 
-def test_a_request_is_not_looked_at_where_its_path_is_refused(client):
+def test_request_is_not_parsed_if_its_path_is_refused(client):
     with busy(client):
         statuses = [client.get(path).status_code for path in (FAULTY, AREA, FAULTY)]
 
     assert statuses == [400, 503, 503]
 
 
-def test_who_asks_when_there_is_room_again_is_answered(client):
+def test_request_is_answered_when_there_is_room_again(client):
     with busy(client):
         refused = [client.get(AREA).status_code for _ in range(2)]
 
@@ -110,7 +110,7 @@ def test_analyses_of_points_wait_with_areas_and_points_do_not(client):
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}s", "/timeseries/v1.0/ts/NDVI/geometry"])
-def test_bodies_are_not_read_where_their_requests_are_refused(client, path):
+def test_bodies_of_refused_requests_are_not_read(client, path):
     with busy(client) as limiter:
         answer = client.post(path, content=b"no JSON")
         refused = limiter.refused
@@ -119,7 +119,7 @@ def test_bodies_are_not_read_where_their_requests_are_refused(client, path):
     assert client.post(path, content=b"no JSON").status_code == 400
 
 
-def test_refusals_are_forgotten_when_what_is_served_is_replaced(client):
+def test_refusals_are_dropped_when_services_are_replaced(client):
     state = client.app.state.chronotile
     with busy(client):
         assert client.get(AREA).status_code == 503

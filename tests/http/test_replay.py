@@ -50,7 +50,7 @@ def replaced(tmp_path, day: str) -> None:
 
 
 @pytest.mark.parametrize("path", [TILE, DATED, WMTS, f"{TILE}?datetime=2020-01-21&expression=NDVI*2"])
-def test_answer_is_the_same_however_often_it_is_given(client, path):
+def test_repeated_answer_is_the_same(client, path):
     first, *others = (told(client.get(path)) for _ in range(3))
 
     assert first[0] == 200
@@ -58,14 +58,14 @@ def test_answer_is_the_same_however_often_it_is_given(client, path):
 
 
 @pytest.mark.parametrize("path", [DATED, WMTS])
-def test_kept_answer_says_that_nothing_was_drawn(client, path):
+def test_cached_answer_reports_that_nothing_was_drawn(client, path):
     drawn, kept = (client.get(path).headers["server-timing"] for _ in range(2))
 
     assert "encode" in drawn
     assert [step.partition(";")[0] for step in kept.split(", ")] == ["resolve"]
 
 
-def test_what_the_client_holds_is_confirmed_again(client):
+def test_answer_of_the_client_is_confirmed_again(client):
     held = {"If-None-Match": client.get(DATED).headers["etag"]}
 
     answers = [client.get(DATED, headers=held) for _ in range(3)]
@@ -75,7 +75,7 @@ def test_what_the_client_holds_is_confirmed_again(client):
 
 
 @pytest.mark.parametrize("path", [TILE, DATED, WMTS])
-def test_replaced_file_is_drawn_at_once(client, tmp_path, path):
+def test_replaced_file_is_drawn_immediately(client, tmp_path, path):
     before = [client.get(path) for _ in range(2)][-1]
 
     for day in SCENE.days:
@@ -87,7 +87,7 @@ def test_replaced_file_is_drawn_at_once(client, tmp_path, path):
     assert after.headers["etag"] != before.headers["etag"]
 
 
-def test_file_that_is_gone_is_told_though_its_picture_is_kept(client, tmp_path):
+def test_removed_file_is_reported_although_its_picture_is_cached(client, tmp_path):
     assert [client.get(DATED).status_code for _ in range(2)] == [200] * 2
 
     (tmp_path / "NDVI_20200121.tif").unlink()
@@ -95,7 +95,7 @@ def test_file_that_is_gone_is_told_though_its_picture_is_kept(client, tmp_path):
     assert client.get(DATED).status_code == 503
 
 
-def test_address_with_the_revision_of_now_is_immutable_each_time(client):
+def test_url_with_the_current_revision_is_immutable_each_time(client):
     revision = client.get("/layers/NDVI").json()["revision"]
 
     def caching(revision: str) -> list[bool]:
@@ -105,7 +105,7 @@ def test_address_with_the_revision_of_now_is_immutable_each_time(client):
     assert (caching(revision), caching("another")) == ([True] * 3, [False] * 3)
 
 
-def test_address_is_immutable_as_long_as_its_own_date_is_in_the_state_of_its_revision(client, tmp_path):
+def test_url_is_immutable_while_its_date_is_part_of_its_revision(client, tmp_path):
     path = f"{DATED}&rev={client.get('/layers/NDVI').json()['revision']}"
     first = client.get(path)
 
@@ -133,7 +133,7 @@ def test_newest_picture_changes_with_the_clock(make_client, make_services):
     assert client.get(path).headers["chronotile-time"] > early[-1]
 
 
-def test_log_and_metrics_tell_of_kept_answers_as_of_others(client):
+def test_cached_answers_are_logged_and_counted_like_others(client):
     count = 'chronotile_requests_total{route="/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}",status="200"} 3.0'
 
     for _ in range(3):
@@ -153,7 +153,7 @@ class NotedServices(FixedServices):
 
 
 @pytest.mark.parametrize(("is_at_hand", "looks"), [(True, 1), (False, 3)], ids=["disk here", "elsewhere"])
-def test_files_that_may_hang_are_looked_at_in_a_thread_each_time(client, is_at_hand, looks):
+def test_files_that_may_hang_are_checked_in_a_thread_each_time(client, is_at_hand, looks):
     state = client.app.state.chronotile
     services = replace(state.services, is_local=frozenset({"made"} if is_at_hand else ()))
     state.live = NotedServices(services)
@@ -165,7 +165,7 @@ def test_files_that_may_hang_are_looked_at_in_a_thread_each_time(client, is_at_h
 
 
 @pytest.mark.parametrize(("folders", "is_remembered"), [(MAX_FILE_CHECKS - 1, True), (MAX_FILE_CHECKS, False)])
-def test_state_that_takes_many_looks_is_not_found_in_the_event_loop(tmp_path, folders, is_remembered):
+def test_state_with_many_checks_is_not_determined_in_the_event_loop(tmp_path, folders, is_remembered):
     """Each row of cells is in a folder of its own; the file of the array's metadata is looked at too."""
     scene = replace(SCENE, height=folders)
     save_zarr(make_dataset(scene), tmp_path / "made.zarr", NDVI={"chunks": (1, 1, SCENE.width)})
@@ -180,7 +180,7 @@ def test_state_that_takes_many_looks_is_not_found_in_the_event_loop(tmp_path, fo
     assert sum(of_loop.values()) == (folders + 1 if is_remembered else 0)
 
 
-def test_many_who_ask_at_once_all_see_a_replaced_file(client, tmp_path):
+def test_concurrent_clients_all_see_a_replaced_file(client, tmp_path):
     before = [client.get(DATED) for _ in range(2)][-1].headers["etag"]
     replaced(tmp_path, "2020-01-21")
     found = list[str]()

@@ -45,19 +45,19 @@ def test_layer_may_stand_in_the_query(logged):
     assert "layer=A,B " in logged("/nothing?LAYERS=A,B")[0]
 
 
-def test_a_layer_is_named_with_its_state(logged):
+def test_layer_is_logged_with_its_state(logged):
     assert "layer=NDVI@4-00 " in logged("/zarr/NDVI@4-00/zarr.json")[0]
 
 
 @pytest.mark.parametrize("path", ["/timeseries/a%0Ab%20status=200/point", "/nothing?layer=a%0Ab", "/%0Anothing"])
-def test_what_is_no_name_does_not_reach_the_log(logged, path):
+def test_invalid_name_does_not_reach_the_log(logged, path):
     lines = logged(path)
 
     assert "\n" not in lines[0]
     assert "layer=-" in lines[0]
 
 
-def test_answer_the_client_holds_is_told_by_its_status(client, logged):
+def test_confirmed_answer_is_logged_by_its_status(client, logged):
     etag = client.get("/timeseries/v1.0/ts/").headers["etag"]
 
     assert "status=304" in logged("/timeseries/v1.0/ts/", headers={"If-None-Match": etag})[0]
@@ -67,7 +67,7 @@ def test_exceptions_of_wms_have_the_status_of_their_fault(logged):
     assert "status=400" in logged("/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI")[0]
 
 
-def test_nothing_is_noted_where_nobody_reads_it(client, caplog):
+def test_disabled_log_takes_no_notes(client, caplog):
     with caplog.at_level(logging.WARNING, logger=LOGGER):
         client.get("/nothing")
 
@@ -82,7 +82,7 @@ def test_id_of_a_request_is_in_its_line_and_its_answer(client, logged):
     assert "X-Request-Id" not in client.get(path).headers
 
 
-def test_answer_that_is_held_has_the_id_of_each_request(client):
+def test_cached_answer_has_the_id_of_each_request(client):
     path = "/tiles/NDVI/WebMercatorQuad/11/1052/687.png?datetime=2020-06-11"
 
     ids = [client.get(path, headers={"X-Request-Id": name}).headers["X-Request-Id"] for name in ("a", "b")]

@@ -38,7 +38,7 @@ def test_a_slash_too_many_leads_to_the_path_under_the_prefix_of_the_proxy(client
     assert client.get(found).status_code in {200, 400}
 
 
-def test_a_name_stays_as_it_is_written(client):
+def test_name_keeps_its_spelling(client):
     answer = client.get("/layers/a%3Fb%20%C3%A9:c/")
 
     assert urljoin(f"{PUBLIC}/layers/a%3Fb%20%C3%A9:c/", answer.headers["location"]).lower() in {
@@ -48,5 +48,5 @@ def test_a_name_stays_as_it_is_written(client):
 
 
 @pytest.mark.parametrize("path", ["/nothing/", "/nothing", "//example.org/", "/zarr/NDVI/NDVI/", "/zarr/NDVI//"])
-def test_a_path_that_is_not_there_without_the_slash_either_is_not_found(client, path):
+def test_path_unknown_without_its_slash_too_is_not_found(client, path):
     assert client.get(f"http://testserver{path}").status_code == 404

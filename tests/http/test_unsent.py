@@ -67,7 +67,7 @@ def test_one_answer_may_be_larger_than_the_bound(clock):
     assert unsent.taken_bytes == 0
 
 
-def test_what_is_fetched_gives_its_memory_back():
+def test_received_answer_releases_its_memory():
     memory = AnswerMemory(MAX_BYTES)
     unsent = UnsentAnswers(memory)
     transport = Transport(SIXTH)

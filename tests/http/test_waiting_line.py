@@ -17,7 +17,7 @@ def serve(line, clock, tokens, *, every_s):
         line.leave(token, is_served=True)
 
 
-def test_nobody_waits_where_nobody_does(clock):
+def test_expected_wait_of_an_empty_line_is_zero(clock):
     assert WaitingLine(10.0, clock).expected_s() == 0
 
 
@@ -37,14 +37,14 @@ def test_work_that_takes_longer_counts_for_more(clock):
     assert line.expected_s() == pytest.approx(11 * 0.25)
 
 
-def test_work_is_assumed_to_take_as_long_as_usual_at_least(clock):
+def test_assumed_time_is_at_least_the_usual_time(clock):
     line = WaitingLine(0.04, clock)
     line.join(usual_s=0.001)
 
     assert line.expected_s() == pytest.approx(2 * 0.04)
 
 
-def test_what_is_measured_of_long_work_holds_for_short_work_too(clock):
+def test_pace_of_long_work_applies_to_short_work_too(clock):
     line = WaitingLine(0.1, clock)
     tokens = [line.join(usual_s=1.0) for _ in range(200)]
     serve(line, clock, tokens, every_s=2.0)
@@ -64,7 +64,7 @@ def test_the_pace_is_measured_while_others_wait(clock):
     assert line._pace_s == pytest.approx(0.01, rel=0.1)
 
 
-def test_one_long_interval_says_little(clock):
+def test_one_long_interval_changes_the_pace_little(clock):
     """A cold file, or a pause of the machine, refuses none of a hundred requests for quick work."""
     line = WaitingLine(0.01, clock)
     tokens = [line.join() for _ in range(100)]
@@ -75,7 +75,7 @@ def test_one_long_interval_says_little(clock):
     assert line.expected_s() < 3
 
 
-def test_it_takes_at_least_as_long_as_the_first_has_waited(clock):
+def test_expected_wait_is_at_least_the_time_the_first_request_has_waited(clock):
     line = WaitingLine(0.01, clock)
     line.join()
     clock.now_s += 60
@@ -95,7 +95,7 @@ def test_who_waited_in_vain_leaves_a_slow_pace(clock):
     assert line.expected_s() > 5
 
 
-def test_running_work_says_how_slow_it_is_before_it_ends(clock):
+def test_slow_running_work_raises_the_expected_wait_before_it_ends(clock):
     line = WaitingLine(0.1, clock)
     for _ in range(40):
         line.join()
@@ -105,7 +105,7 @@ def test_running_work_says_how_slow_it_is_before_it_ends(clock):
     assert before_s < 5 < line.expected_s()
 
 
-def test_work_that_runs_beside_other_is_as_slow_as_its_share(clock):
+def test_slow_running_work_counts_as_its_share_of_the_threads(clock):
     one, four = WaitingLine(0.1, clock), WaitingLine(0.1, clock, threads=4)
     for line in (one, four):
         for _ in range(40):
@@ -140,7 +140,7 @@ def test_long_work_at_the_end_is_not_refused_for_its_own_time(clock):
     assert (before, refused) == ([], ["behind it"])
 
 
-def test_what_they_have_waited_counts(clock):
+def test_past_wait_counts(clock):
     line, refused = WaitingLine(1.0, clock), []
     for number in range(10):
         line.join(lambda number=number: refused.append(number))
@@ -151,7 +151,7 @@ def test_what_they_have_waited_counts(clock):
 
 
 @pytest.mark.parametrize("waiting", [100, 200])
-def test_a_pause_refuses_nobody_who_waits_for_quick_work(clock, waiting):
+def test_pause_refuses_no_request_for_quick_work(clock, waiting):
     line, refused = WaitingLine(0.01, clock), []
     for number in range(waiting):
         line.join(lambda number=number: refused.append(number))
@@ -185,7 +185,7 @@ def test_who_was_refused_and_is_served_at_the_same_moment_counts_as_served(clock
     assert len(line) == 0
 
 
-def test_who_was_refused_behind_one_that_waits_in_vain_leaves_a_slow_pace(clock):
+def test_request_refused_behind_a_hopeless_wait_leaves_a_slow_pace(clock):
     line = WaitingLine(0.01, clock)
     tokens = [line.join(lambda: None) for _ in range(64)]
     clock.now_s += 9.9
@@ -200,7 +200,7 @@ def test_who_was_refused_behind_one_that_waits_in_vain_leaves_a_slow_pace(clock)
     assert line.expected_s() > 5
 
 
-def test_who_cancels_says_nothing_of_the_pace(clock):
+def test_cancelled_request_does_not_change_the_pace(clock):
     line = WaitingLine(0.5, clock)
     token = line.join()
     clock.now_s += 10
@@ -228,7 +228,7 @@ def test_a_newcomer_of_another_client_waits_for_one_turn(clock):
     assert line.expected_s("other") == pytest.approx(2 * 0.5)
 
 
-def test_a_newcomer_waits_as_long_as_nothing_was_served(clock):
+def test_newcomer_waits_as_long_as_nothing_was_served(clock):
     line = WaitingLine(0.01, clock)
     line.join(client="crowd")
     clock.now_s += 9.0

@@ -40,7 +40,7 @@ def answer_to(message):
     ],
     ids=["no-http", "100-kB"],
 )
-def test_what_is_no_request_is_refused_with_a_problem_document(message, status, detail):
+def test_invalid_request_is_refused_with_a_problem_document(message, status, detail):
     head, body = answer_to(message)
 
     assert head.startswith(f"HTTP/1.1 {status}")
@@ -161,7 +161,7 @@ class Written:
         return "closed" in self.calls
 
 
-def test_head_leaves_with_the_body_and_all_else_at_once():
+def test_head_is_sent_together_with_the_body():
     written = Written()
     joined = HeadJoiningTransport(written, written.close)
 
@@ -178,7 +178,7 @@ def test_head_leaves_with_the_body_and_all_else_at_once():
     assert written.calls == [b"continue", b"head, body", b"more", b"last", "closed"]
 
 
-def test_what_waits_for_a_body_is_dropped_when_the_client_left_meanwhile():
+def test_messages_waiting_for_a_body_are_dropped_if_the_client_left():
     written = Written()
     joined = HeadJoiningTransport(written, written.close)
 
