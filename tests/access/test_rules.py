@@ -15,8 +15,8 @@ from chronotile.core.model.collection import Collection
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import NativeGrid
-from chronotile.pipeline.granted import restrict
 from chronotile.pipeline.maps.expression import apply_expression
+from chronotile.pipeline.restricted_services import restrict
 from chronotile.readers.kinds import kind_options
 from tests.protocols import served
 

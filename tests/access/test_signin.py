@@ -21,7 +21,7 @@ from chronotile.core.database import open_engine, write_transaction
 from chronotile.core.model.access import IssuerSettings
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.http.principal import Principal
-from chronotile.pipeline.granted import EVERYBODY
+from chronotile.pipeline.restricted_services import EVERYBODY
 from chronotile.pipeline.services import FixedServices, Services
 from tests.access.provider import AUDIENCE, CLIENT, Provider, serving_provider
 from tests.access.test_leaks import with_private

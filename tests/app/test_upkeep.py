@@ -20,7 +20,7 @@ from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import NOT_RELOADED, LiveArchive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.pipeline.encoders.file_parts import FileParts, ScratchFile
 from chronotile.protocols.site.ops.routes import STALE
@@ -101,7 +101,7 @@ def client_of_a_store_that_hangs(configuration):
     """A client of the cube, of which only what was opened is known."""
     settings, door = Settings(config=configuration, watch_s=0), threading.Event()
     archive = replace(open_configured(settings), documents={"made": Hanging(door)})
-    upkeep = Upkeep(LiveArchive(archive, configuration, looks=BoundedLooks(patience_s=0.05)), watch_s=0)
+    upkeep = Upkeep(LiveArchive(archive, configuration, looks=BoundedChecks(max_wait_s=0.05)), watch_s=0)
     with TestClient(application(archive.services, ServerOptions(upkeep=upkeep))) as one:
         yield one
         door.set()

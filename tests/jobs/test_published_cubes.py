@@ -34,7 +34,7 @@ NUMBERS = np.stack([served.number_at(*np.indices((300, 400)), time) for time in 
 
 @pytest.fixture
 def published_cubes(tmp_path):
-    return PublishedCubes(folder=tmp_path / "kept" / "cubes", most_bytes=1 << 30)
+    return PublishedCubes(folder=tmp_path / "kept" / "cubes", max_bytes=1 << 30)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def far(services, tmp_path):
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is no second disk")
     with TemporaryDirectory(dir=memory) as folder:
-        yield replace(services, published_cubes=PublishedCubes(folder=Path(folder), most_bytes=1 << 30))
+        yield replace(services, published_cubes=PublishedCubes(folder=Path(folder), max_bytes=1 << 30))
 
 
 def copies_in(published_cubes):
@@ -267,7 +267,7 @@ def test_a_copy_of_a_job_that_is_dismissed_meanwhile_is_not_put(job, far, tmp_pa
 def test_all_cubes_together_have_a_limit(job, services, published_cubes):
     published_cubes.folder.mkdir(parents=True)
     (published_cubes.folder / "others").write_bytes(bytes(900))
-    finish, _work = job(of=replace(services, published_cubes=replace(published_cubes, most_bytes=1000)))
+    finish, _work = job(of=replace(services, published_cubes=replace(published_cubes, max_bytes=1000)))
 
     with pytest.raises(LimitExceeded, match=r"stored by name: at most 1000, .* leave name out"):
         finish()
@@ -279,7 +279,7 @@ def test_copies_that_are_not_whole_do_not_count(job, services, published_cubes):
     left = published_cubes.folder / ".others.zarr.0123.part"
     left.mkdir(parents=True)
     (left / "half").write_bytes(bytes(2 << 20))
-    finish, _work = job(of=replace(services, published_cubes=replace(published_cubes, most_bytes=2 << 20)))
+    finish, _work = job(of=replace(services, published_cubes=replace(published_cubes, max_bytes=2 << 20)))
 
     finish()
 
@@ -332,4 +332,4 @@ def test_a_server_that_looks_for_changes_still_keeps_cubes(settings, tmp_path):
     newer = refresh_archive(archive, settings.config, environment=os.environ, clock=system_clock)
 
     assert newer is not archive
-    assert newer.services.published_cubes == PublishedCubes(folder=tmp_path / "data" / "cubes", most_bytes=100 << 30)
+    assert newer.services.published_cubes == PublishedCubes(folder=tmp_path / "data" / "cubes", max_bytes=100 << 30)

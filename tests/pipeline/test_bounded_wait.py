@@ -5,7 +5,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.bounded_wait import BoundedChecks
 from tests.running import PATIENCE_S
 
 
@@ -20,14 +20,14 @@ def door():
 @pytest.fixture
 def late(door):
     """Looks of which one, at `store`, has been given up."""
-    looks = BoundedLooks(patience_s=0.05)
-    assert looks.take("store", door.wait, known="before") == "before"
-    looks._patience_s = PATIENCE_S  # others are to be found however busy the machine is
+    looks = BoundedChecks(max_wait_s=0.05)
+    assert looks.run("store", door.wait, last_value="before") == "before"
+    looks._max_wait_s = PATIENCE_S  # others are to be found however busy the machine is
     return looks
 
 
 def test_what_is_found_is_told():
-    assert BoundedLooks().take("store", lambda: "now", known="before") == "now"
+    assert BoundedChecks().run("store", lambda: "now", last_value="before") == "now"
 
 
 def test_a_machine_that_stands_still_makes_no_look_late(door, monkeypatch):
@@ -42,25 +42,25 @@ def test_a_machine_that_stands_still_makes_no_look_late(door, monkeypatch):
 
     monkeypatch.setattr("chronotile.pipeline.bounded_wait.wait", wait_as_the_machine_stands_still)
 
-    assert BoundedLooks(PATIENCE_S).take("store", lambda: door.wait() and "now", known="before") == "now"
+    assert BoundedChecks(PATIENCE_S).run("store", lambda: door.wait() and "now", last_value="before") == "now"
 
 
 def test_while_a_late_look_goes_on_no_other_is_begun(late):
-    assert late.take("store", lambda: "now", known="before") == "before"
+    assert late.run("store", lambda: "now", last_value="before") == "before"
 
 
 def test_other_things_are_looked_at_meanwhile(late):
-    assert late.take("another", lambda: "now", known="before") == "now"
+    assert late.run("another", lambda: "now", last_value="before") == "now"
 
 
 def test_when_a_late_look_has_ended_others_are_taken(late, door):
-    threads = [each for each in threading.enumerate() if each.name == "look"]
+    threads = [each for each in threading.enumerate() if each.name == "check"]
 
     door.set()
     for thread in threads:
         thread.join(PATIENCE_S)
 
-    assert late.take("store", lambda: "now", known="before") == "now"
+    assert late.run("store", lambda: "now", last_value="before") == "now"
 
 
 @pytest.mark.parametrize("error", [OSError, TimeoutError])
@@ -69,4 +69,4 @@ def test_an_error_is_that_of_who_asked(error):
         raise error("gone")
 
     with pytest.raises(error, match="gone"):
-        BoundedLooks().take("store", look, known="before")
+        BoundedChecks().run("store", look, last_value="before")

@@ -8,9 +8,9 @@ import pytest
 
 from chronotile.core.errors import Overtaken, PlanOutdated, PlanStale, SourceChanged
 from chronotile.pipeline import revision
-from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.retries import Attempts, retry_overtaken
-from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
+from chronotile.pipeline.revision import last_layer_revision, layer_revision, refresh_revisions
 from chronotile.pipeline.services import CachedRevision
 from chronotile.readers.reader import Reader
 from tests.protocols import served
@@ -97,7 +97,7 @@ class Hanging(Reader):
 def hanging():
     """Services whose source hangs, but no longer than the test."""
     door = threading.Event()
-    yield replace(served.make_services(), readers={"s2": Hanging(door)}, looks=BoundedLooks(patience_s=0.05))
+    yield replace(served.make_services(), readers={"s2": Hanging(door)}, bounded_checks=BoundedChecks(max_wait_s=0.05))
     door.set()
 
 
@@ -105,7 +105,7 @@ def test_of_a_source_that_hangs_the_last_known_revision_is_told(hanging):
     layer, kept = hanging.catalogue.layer("NDVI"), CachedRevision("known", -np.inf)
     hanging.layer_revisions["NDVI"] = kept
 
-    look_at_layers(hanging)
+    refresh_revisions(hanging)
 
     assert layer_revision(layer, hanging) == last_layer_revision(layer, hanging) == "known"
 

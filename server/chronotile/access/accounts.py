@@ -29,7 +29,7 @@ from chronotile.http.principal import PRINCIPAL, Principal
 from chronotile.http.request_log import layer_of
 from chronotile.http.request_services import services_of
 from chronotile.http.server_state import ServerState
-from chronotile.pipeline.granted import EVERYBODY
+from chronotile.pipeline.restricted_services import EVERYBODY
 
 WRITE_S = 10.0
 """Time between two writes."""

@@ -37,7 +37,7 @@ from chronotile.http.request_services import SERVICES
 from chronotile.http.retry_after import add_error_headers, add_retry_after
 from chronotile.http.server_state import ServerState
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
-from chronotile.pipeline.granted import EVERYBODY, restrict
+from chronotile.pipeline.restricted_services import EVERYBODY, restrict
 from chronotile.pipeline.services import Services
 
 CHALLENGES = ('Bearer realm="chronotile"', 'Basic realm="chronotile", charset="UTF-8"')

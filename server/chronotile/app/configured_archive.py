@@ -138,4 +138,4 @@ def source_access(settings: Settings) -> SourceAccess:
 
 def _published_cubes(settings: Settings) -> PublishedCubes | None:
     folder = settings.jobs_cubes_dir
-    return None if folder is None else PublishedCubes(folder=folder.absolute(), most_bytes=settings.jobs_cubes_bytes)
+    return None if folder is None else PublishedCubes(folder=folder.absolute(), max_bytes=settings.jobs_cubes_bytes)

@@ -24,7 +24,7 @@ from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import DAY, format_instant
 from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import list_names
-from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.styling.load import find_styles
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.elsewhere import OPENING_S
@@ -57,13 +57,13 @@ def check_archive(archive: Archive, passes: SourcePasses | None = None) -> Itera
     yield from _flag_findings(archive)
     services = archive.services
     known = {finding.place for finding in archive.findings}
-    looks = BoundedLooks(OPENING_S)
+    looks = BoundedChecks(OPENING_S)
     for collection in services.catalogue.collections:
         if services.elsewhere.is_away(collection.id):
             continue  # which is a finding already
         look = partial(_all_findings, archive, collection, known)
         late = [Finding("error", collection.id, f"its source does not answer within {OPENING_S:g} s")]
-        found = looks.take(collection.id, look, known=late) if collection.id in services.elsewhere else look()
+        found = looks.run(collection.id, look, last_value=late) if collection.id in services.elsewhere else look()
         yield from with_places(found, archive.configuration)
 
 

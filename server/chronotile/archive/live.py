@@ -27,7 +27,7 @@ from chronotile.core.model.time.instants import system_clock
 from chronotile.core.web.item_places import SETTING
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.core.yaml_source import list_names
-from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.failing_dates import list_failing_dates
 from chronotile.pipeline.services import Services
 from chronotile.readers.mosaic.piece_index import PieceIndex
@@ -60,13 +60,13 @@ class LiveArchive:
         archive: Archive,
         place: Path,
         *,
-        looks: BoundedLooks | None = None,
+        looks: BoundedChecks | None = None,
         finding_log: FindingLog | None = None,
         is_logged: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._archive, self._place, self._finding_log, self._clock = archive, place, finding_log, clock
-        self._looks = looks or BoundedLooks()
+        self._looks = looks or BoundedChecks()
         self._refreshed_s = clock()
         self._failures: dict[str, str] = {}
         """Why the last reload failed, by what it looked at."""
@@ -115,7 +115,7 @@ class LiveArchive:
         def look() -> bool:
             return any(each.has_changed() for each in documents.values())
 
-        return self._looks.take("all stores", look, known=False)
+        return self._looks.run("all stores", look, last_value=False)
 
     def follow(self, collection: str | None) -> None:
         """Reload if the store of a collection, or any store, was written to; other threads wait meanwhile."""

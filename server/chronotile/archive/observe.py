@@ -14,7 +14,7 @@ from chronotile.core.model.collection import Collection, Layer
 from chronotile.core.model.source import SourceInfo
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant
-from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.valid_share import newest_filled, share_plans
 from chronotile.readers.derived.derive import masked_info
 from chronotile.readers.elsewhere import START_S, Elsewhere
@@ -74,7 +74,7 @@ def with_valid_defaults(
     Sources on other machines have a time limit.
     """
     findings: list[Finding] = []
-    looks = BoundedLooks(START_S)
+    looks = BoundedChecks(START_S)
 
     def settle(layer: Layer) -> Layer:
         late = (layer, [Finding("warning", layer.id, TOO_LATE)])
@@ -83,7 +83,7 @@ def with_valid_defaults(
         elif elsewhere.is_away(layer.collection):
             settled, notes = late
         else:
-            settled, notes = looks.take(layer.id, partial(_settled, layer, readers, now), known=late)
+            settled, notes = looks.run(layer.id, partial(_settled, layer, readers, now), last_value=late)
         findings.extend(notes)
         return settled
 

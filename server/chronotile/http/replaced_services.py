@@ -24,7 +24,7 @@ from chronotile.pipeline.services import Services
 INDEX_WAIT_S = 1.0
 """How long a request waits for the index of a collection; after the start, small collections need less."""
 INDEX_RETRY_S = 0.1
-ENCODING_RETRIES = "chronotile.learnt"
+ENCODING_RETRIES = "chronotile.encoding_retries"
 """ASGI scope key of the `Attempts` of a request that is repeated because a file has an unknown encoding."""
 
 
@@ -78,10 +78,10 @@ def renew_learnt_encodings(request: Request, services: Services, sources: Iterab
     Raises:
         ServicesRenewed: A collection was opened again; the request must be repeated.
     """
-    learnt = services.learnt(sources)
-    if not learnt:
+    reasons = services.reopen_reasons(sources)
+    if not reasons:
         return
     attempts: Attempts = request.scope.setdefault(ENCODING_RETRIES, Attempts(errors.PlanStale.max_retries))
-    if attempts.are_worthwhile(*learnt.values()):
-        for collection in learnt:
+    if attempts.are_worthwhile(*reasons.values()):
+        for collection in reasons:
             require_current_services(state_of(request), services, collection)

@@ -5,7 +5,7 @@ from starlette.requests import HTTPConnection
 from chronotile.core.model.access import Right
 from chronotile.http.principal import GRANTS, Grants
 from chronotile.http.server_state import state_of
-from chronotile.pipeline.granted import EVERYBODY, restrict
+from chronotile.pipeline.restricted_services import EVERYBODY, restrict
 from chronotile.pipeline.services import Services
 
 SERVICES = "chronotile.services"

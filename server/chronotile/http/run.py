@@ -14,7 +14,7 @@ from chronotile.http.replaced_services import renew_learnt_encodings, require_cu
 from chronotile.http.request_services import services_of
 from chronotile.http.server_state import ServerState, state_of
 from chronotile.http.work_kinds import Arguments, WorkKind
-from chronotile.pipeline.services import AsksElsewhere, without_asking
+from chronotile.pipeline.services import RemoteWaitRefused, refuse_remote_waits
 
 REFUSED_BY = "chronotile.refused_by"
 """ASGI scope key of a refused request: its limiter, the sources and hosts in whose quotas it counts, its services."""
@@ -92,12 +92,12 @@ async def _run(
 
 async def _run_local_or_remote(state: ServerState, quick: Limiter, work: Callable[[], Result]) -> Result:
     def run_locally() -> Result:
-        with without_asking():
+        with refuse_remote_waits():
             return work()
 
     try:
         return await quick.run(run_locally)
-    except AsksElsewhere as error:
+    except RemoteWaitRefused as error:
         limiter = state.elsewhere.get(state.limiters.searches.name, state.limiters.searches)
         return await limiter.run(work, sources={error.host})
 

@@ -1,4 +1,4 @@
-"""Checks of stores, any of which may hang: a caller waits for a limited time, then gets the last known value."""
+"""Checks of stores that may hang: a caller waits for a limited time, then gets the value of the last check."""
 
 import logging
 import threading
@@ -8,48 +8,48 @@ from typing import TypeVar
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0
-
-TURNS = 10
-"""A look is waited for so many times, for a part of the patience each: a machine that stands still has stopped the look
-too, and takes one turn from it."""
+MAX_WAIT_S = 2.0
+WAIT_PARTS = 10
+"""Number of waits that share `MAX_WAIT_S`. If the process is suspended, only the current wait runs out."""
 
 Result = TypeVar("Result")
 
 
-class BoundedLooks:
-    """Takes each look in a thread of its own, since nothing can end one that hangs."""
+class BoundedChecks:
+    """Runs each check in a separate thread, as a check that hangs cannot be ended. Thread-safe."""
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
-        self._patience_s = patience_s
+    def __init__(self, max_wait_s: float = MAX_WAIT_S) -> None:
+        self._max_wait_s = max_wait_s
         self._late: dict[Hashable, Future[None]] = {}
 
-    def take(self, what: Hashable, look: Callable[[], Result], *, known: Result) -> Result:
-        """Return what a look finds that begins now; `known` after `patience_s`, and at once while a late one goes on.
+    def run(self, key: Hashable, check: Callable[[], Result], *, last_value: Result) -> Result:
+        """Return the result of a check, or `last_value` if it takes longer than `max_wait_s`.
+
+        While a late check with the same key still runs, `last_value` is returned immediately.
 
         Args:
-            what: Is looked at; looks at other things do not wait for this one.
-            look: Gives what is found. A late one goes on, and may keep what it finds.
-            known: What was last known.
+            key: The subject of the check; checks with other keys do not wait for it.
+            check: Returns the value. It is not ended if it is late, and may store its value itself.
+            last_value: Value of the last check that finished in time.
         """
-        late = self._late.get(what)
+        late = self._late.get(key)
         if late is not None and not late.done():
-            return known
-        found: list[Result] = []
+            return last_value
+        results: list[Result] = []
         future = Future[None]()
-        threading.Thread(target=_run, args=(future, lambda: found.append(look())), name="look", daemon=True).start()
-        if not any(wait([future], self._patience_s / TURNS).done for _turn in range(TURNS)):
-            self._late[what] = future
+        threading.Thread(target=_run, args=(future, lambda: results.append(check())), name="check", daemon=True).start()
+        if not any(wait([future], self._max_wait_s / WAIT_PARTS).done for _part in range(WAIT_PARTS)):
+            self._late[key] = future
             log.warning("a store does not respond; its last known state is used until it does")
-            return known
+            return last_value
         future.result()
-        return found[0]
+        return results[0]
 
 
-def _run(future: Future[None], look: Callable[[], None]) -> None:
+def _run(future: Future[None], check: Callable[[], None]) -> None:
     try:
-        look()
-    except BaseException as error:  # noqa: BLE001 -- raised again in each waiting caller
+        check()
+    except BaseException as error:  # noqa: BLE001 -- raised again by `future.result()`
         future.set_exception(error)
     else:
         future.set_result(None)

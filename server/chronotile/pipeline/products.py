@@ -343,7 +343,7 @@ Delivery = SignedAddress | Download
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundNode:
+class ProductNode:
     """A file or folder of a product."""
 
     asset: ProductAsset
@@ -371,7 +371,7 @@ def hosts_of(product: Product, path: str | None) -> frozenset[str]:
     return frozenset("/".join(url.split("/", 3)[:3]) for url in urls)
 
 
-def find_node(product: Product, path: str) -> FoundNode:
+def find_node(product: Product, path: str) -> ProductNode:
     """Return a file or folder of a product.
 
     Args:
@@ -388,30 +388,30 @@ def find_node(product: Product, path: str) -> FoundNode:
         names = tuple(path[len(asset.name) + 1 :].split("/")) if path != asset.name else ()
         node = node_at(asset.href)
         if isinstance(node, ProductFolder):
-            return FoundNode(asset=asset, path=names, node=find_below(node, names, product.allowed))
+            return ProductNode(asset=asset, path=names, node=find_below(node, names, product.allowed))
         if not names:
-            return FoundNode(asset=asset, path=names, node=node)
+            return ProductNode(asset=asset, path=names, node=node)
     raise UnknownPath("this product has no file of that name; its nodes are listed")
 
 
-def list_assets(product: Product) -> Sequence[tuple[ProductAsset, FoundNode | None]]:
+def list_assets(product: Product) -> Sequence[tuple[ProductAsset, ProductNode | None]]:
     """Return all assets of a product; those elsewhere without what only their servers know, since many may be.
 
     Raises:
         NoFiles: It has none.
     """
     require_files(product)
-    listed = list[tuple[ProductAsset, FoundNode | None]]()
+    listed = list[tuple[ProductAsset, ProductNode | None]]()
     for asset in product.assets:
         node = None
         if "://" not in asset.href:
             with suppress(SourceUnavailable, UnknownPath):
-                node = FoundNode(asset=asset, path=(), node=node_at(asset.href))
+                node = ProductNode(asset=asset, path=(), node=node_at(asset.href))
         listed.append((asset, node))
     return listed
 
 
-def size_of_only(found: FoundItem, services: Services) -> int | None:
+def only_file_size(found: FoundItem, services: Services) -> int | None:
     """Return the bytes of the only file of an item, if it has one alone, on this machine."""
     with suppress(NoFiles, SourceUnavailable):
         listed = list_assets(product_of(found, services))
@@ -420,7 +420,7 @@ def size_of_only(found: FoundItem, services: Services) -> int | None:
     return None
 
 
-def shown_item(found: FoundItem, services: Services) -> dict[str, Any]:
+def describe_item(found: FoundItem, services: Services) -> dict[str, Any]:
     """Return an item as strangers may see it, with the size of its file if it has one alone.
 
     Raises:
@@ -429,11 +429,11 @@ def shown_item(found: FoundItem, services: Services) -> dict[str, Any]:
     item = public_item(found, services.source_hrefs.get(found.collection))
     for only in item["assets"].values() if len(item["assets"]) == 1 else ():
         if "file:size" not in only:
-            only["file:size"] = size_of_only(found, services)
+            only["file:size"] = only_file_size(found, services)
     return item
 
 
-def list_folder(product: Product, found: FoundNode) -> Sequence[FoundNode]:
+def list_folder(product: Product, found: ProductNode) -> Sequence[ProductNode]:
     """Return what lies in a folder of a product; nothing of a file.
 
     Raises:
@@ -444,7 +444,7 @@ def list_folder(product: Product, found: FoundNode) -> Sequence[FoundNode]:
     if not isinstance(found.node, ProductFolder):
         return ()
     children = children_of(found.node, product.allowed)
-    return [FoundNode(asset=found.asset, path=(*found.path, name), node=node) for name, node in children]
+    return [ProductNode(asset=found.asset, path=(*found.path, name), node=node) for name, node in children]
 
 
 def deliver_node(product: Product, path: str, services: Services, *, method: Method = "GET") -> Delivery:
@@ -464,7 +464,7 @@ def deliver_node(product: Product, path: str, services: Services, *, method: Met
         body=FileBody(node),
         file_name=safe_name(found.name),
         media_type=found.media_type,
-        checksums=known_checksums(found, services),
+        checksums=available_checksums(found, services),
     )
 
 
@@ -508,7 +508,7 @@ def _node_of_file(asset: ProductAsset) -> Node | None:
         ) from error
 
 
-def known_checksums(found: FoundNode, services: Services) -> Mapping[str, str]:
+def available_checksums(found: ProductNode, services: Services) -> Mapping[str, str]:
     """Return the checksums of a file that are known: computed here of this state, or stated by the item."""
     if isinstance(found.node, ProductFolder):
         return {}
@@ -518,7 +518,7 @@ def known_checksums(found: FoundNode, services: Services) -> Mapping[str, str]:
     return {**(asset.checksums if is_stated else {}), **({} if computed is None else {"sha-256": computed})}
 
 
-def find_checksums(found: FoundNode, services: Services) -> Iterator[Mapping[str, str] | None]:
+def find_checksums(found: ProductNode, services: Services) -> Iterator[Mapping[str, str] | None]:
     """Yield `None` while the SHA-256 of a file is computed, then all checksums that are known.
 
     Raises:
@@ -529,7 +529,7 @@ def find_checksums(found: FoundNode, services: Services) -> Iterator[Mapping[str
     if isinstance(found.node, ProductFolder):
         raise UnknownPath("a folder has no checksum, its files have")
     value = yield from services.checksums.find_sha256(found.node)
-    yield {**known_checksums(found, services), "sha-256": value}
+    yield {**available_checksums(found, services), "sha-256": value}
 
 
 def _candidates(product: Product, path: str) -> Iterator[ProductAsset]:

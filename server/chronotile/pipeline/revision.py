@@ -152,10 +152,10 @@ def layer_revision(layer: Layer, services: Services) -> str:
     A date of years ago may be made again, so every one counts. Of a mosaic its items are counted, as they were a second
     ago at most; files are looked at again after `KEPT_S`. Of a source that hangs it is the last known.
     """
-    return found_revision(layer, services).revision
+    return find_revision(layer, services).revision
 
 
-def found_revision(layer: Layer, services: Services) -> CachedRevision:
+def find_revision(layer: Layer, services: Services) -> CachedRevision:
     """Return `layer_revision` with the states that it was made of."""
     cached, now_s, counter = services.layer_revisions.get(layer.id), monotonic(), _counter(layer, services)
     if cached is not None:
@@ -173,7 +173,9 @@ def found_revision(layer: Layer, services: Services) -> CachedRevision:
 
     if counter:  # no file is looked at
         return find()
-    return services.looks.take(layer.id, find, known=cached or CachedRevision(_name_unknown(layer, services), now_s))
+    return services.bounded_checks.run(
+        layer.id, find, last_value=cached or CachedRevision(_name_unknown(layer, services), now_s)
+    )
 
 
 def last_layer_revision(layer: Layer, services: Services) -> str:
@@ -182,14 +184,14 @@ def last_layer_revision(layer: Layer, services: Services) -> str:
     return _name_unknown(layer, services) if cached is None else cached.revision
 
 
-def look_at_layers(services: Services) -> None:
+def refresh_revisions(services: Services) -> None:
     """Find the revisions of all layers; where sources hang, of as many as there is time for."""
 
     def look() -> None:
         for layer in services.catalogue.answering_layers:
             layer_revision(layer, services)
 
-    services.looks.take("all layers", look, known=None)
+    services.bounded_checks.run("all layers", look, last_value=None)
 
 
 def states_at(layer: Layer, instants: tuple[Instant, ...], services: Services) -> frozenset[int]:

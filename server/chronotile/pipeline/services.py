@@ -18,7 +18,7 @@ from chronotile.core.model.payload import CachedDocument
 from chronotile.core.model.source import Mask
 from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import OVERHEAD_BYTES, WarpPlan
-from chronotile.pipeline.bounded_wait import BoundedLooks
+from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.cube_tiles import CubeTileCache, PrebuiltCubeTiles
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
@@ -75,7 +75,7 @@ class LiveItems(Protocol):
         """Return an item by its id; errors are those of `page`."""
 
 
-class AsksElsewhere(Exception):
+class RemoteWaitRefused(Exception):
     """Work needs an answer from another server, which threads for quick work do not wait for.
 
     Args:
@@ -91,8 +91,8 @@ _thread = threading.local()
 
 
 @contextmanager
-def without_asking() -> Iterator[None]:
-    """Make work of this thread raise `AsksElsewhere` before it would wait for another catalogue."""
+def refuse_remote_waits() -> Iterator[None]:
+    """Make work of this thread raise `RemoteWaitRefused` before it would wait for another catalogue."""
     _thread.may_not = True
     try:
         yield
@@ -100,14 +100,14 @@ def without_asking() -> Iterator[None]:
         _thread.may_not = False
 
 
-def require_asking(host: str) -> None:
+def require_remote_waits(host: str) -> None:
     """Check that this thread may wait for another catalogue.
 
     Raises:
         AsksElsewhere: It may not.
     """
     if getattr(_thread, "may_not", False):
-        raise AsksElsewhere(host)
+        raise RemoteWaitRefused(host)
 
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20
@@ -186,7 +186,7 @@ class PublishedCubes:
     """Where jobs put serving cubes by name, for an operator to serve them."""
 
     folder: Path
-    most_bytes: int
+    max_bytes: int
     """Of all that lies there."""
 
 
@@ -227,7 +227,7 @@ class Services:
     """Of valid pixels, by layer id and state of a time; `pipeline.valid_share` keeps them here."""
     masked_readers: dict[str, tuple[Reader, Reader]] = field(default_factory=dict)
     """By id of a layer that has a mask: the reader of its source, and that with the mask."""
-    looks: BoundedLooks = field(default_factory=BoundedLooks)
+    bounded_checks: BoundedChecks = field(default_factory=BoundedChecks)
     """At the states of layers."""
     findings: tuple[Finding, ...] = ()
     """What was found when the sources were opened; for operators alone."""
@@ -274,20 +274,20 @@ class Services:
             reader.close()
         self.caches.files.close()
 
-    def learnt(self, collections: Iterable[str]) -> Mapping[str, str]:
+    def reopen_reasons(self, collections: Iterable[str]) -> Mapping[str, str]:
         """Return why some collections have to be opened again (`Reader.reopen_reason`), by collection."""
         readers = {each: self.readers[each] for each in collections if each in self.readers}
         return {each: reader.reopen_reason for each, reader in readers.items() if reader.reopen_reason}
 
-    def require_nothing_learnt(self, collections: Iterable[str]) -> None:
+    def require_current_plans(self, collections: Iterable[str]) -> None:
         """Check that reading some collections left out no file for lack of its encoding.
 
         Raises:
             PlanStale: It did.
         """
-        learnt = next(iter(self.learnt(collections).values()), None)
-        if learnt is not None:
-            raise PlanStale(learnt)
+        reason = next(iter(self.reopen_reasons(collections).values()), None)
+        if reason is not None:
+            raise PlanStale(reason)
 
     def reader(self, layer: Layer) -> Reader:
         """Return the open source of a layer.

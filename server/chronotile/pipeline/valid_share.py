@@ -305,7 +305,7 @@ MAX_COMPARED = 400
 """Times, of which one is the clearest: a year of days."""
 
 
-def clearest_of(layer: Layer, indexes: Sequence[int], services: Services) -> int:
+def find_clearest(layer: Layer, indexes: Sequence[int], services: Services) -> int:
     """Return the index of the time with the largest share of valid pixels in the whole layer, of equal ones the newest.
 
     Shares are those of `ValidShares`; each is counted once for each state of its pixels. A time that cannot be read has

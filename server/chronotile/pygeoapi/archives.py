@@ -10,7 +10,7 @@ from chronotile.app.settings import load_settings
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
 from chronotile.core.errors import ChronotileError, PlanStale, UnknownCollection
 from chronotile.core.model.types import Json
-from chronotile.pipeline.granted import EVERYBODY, restrict
+from chronotile.pipeline.restricted_services import EVERYBODY, restrict
 from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.pygeoapi.exchange import fields_of, find_collection, translate_errors
@@ -75,9 +75,9 @@ def answer_query(query: Callable[..., Answer]) -> Callable[..., Answer]:
             try:
                 result = query(self, *args, **keywords)
             except ChronotileError:  # perhaps because of the encoding
-                self._services.require_nothing_learnt([self._offered.collection.id])
+                self._services.require_current_plans([self._offered.collection.id])
                 raise
-            self._services.require_nothing_learnt([self._offered.collection.id])
+            self._services.require_current_plans([self._offered.collection.id])
             return result
 
         with translate_errors():

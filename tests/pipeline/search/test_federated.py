@@ -10,7 +10,7 @@ from chronotile.core.errors import InvalidParameter, LimitExceeded, SearchNotSup
 from chronotile.core.model.items import ItemSearch, Unanswered
 from chronotile.pipeline.search import search_items as federated
 from chronotile.pipeline.search.search_items import count_by_month, find_item, not_counted, search_index, search_items
-from chronotile.pipeline.services import AsksElsewhere, LivePage, require_asking, without_asking
+from chronotile.pipeline.services import LivePage, RemoteWaitRefused, refuse_remote_waits, require_remote_waits
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.catalog.items.conftest import make_item
 from tests.protocols import served
@@ -201,10 +201,10 @@ def test_a_collection_is_searched_before_it_has_layers(services, index, catalogu
 
 
 def test_threads_for_quick_work_do_not_wait_for_others():
-    require_asking("a")
-    with without_asking(), pytest.raises(AsksElsewhere) as needed:
-        require_asking("a")
-    require_asking("a")
+    require_remote_waits("a")
+    with refuse_remote_waits(), pytest.raises(RemoteWaitRefused) as needed:
+        require_remote_waits("a")
+    require_remote_waits("a")
     assert needed.value.host == "a"
 
 

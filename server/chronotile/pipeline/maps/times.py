@@ -28,7 +28,7 @@ from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.core.stats.climatology import slot_kind, slot_numbers
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.valid_share import clearest_of
+from chronotile.pipeline.valid_share import find_clearest
 
 IndexGroup = tuple[int, ...]
 """Ascending indexes of times that become one value."""
@@ -72,7 +72,7 @@ def resolve_map_times(request: ShownLayer, layer: Layer, services: Services) -> 
     now, is_clearest = services.clock(), request.reducer == "clearest"
 
     def choose(indexes: IndexGroup) -> IndexGroup:
-        return (clearest_of(layer, indexes, services),) if is_clearest and len(indexes) > 1 else indexes
+        return (find_clearest(layer, indexes, services),) if is_clearest and len(indexes) > 1 else indexes
 
     times = resolve_picture_times(layer, request.time, now=now, fills_gaps=request.fills_gaps)
     used, groups, usual = times.used(layer.times), list[IndexGroup](), None

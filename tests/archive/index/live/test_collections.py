@@ -17,7 +17,7 @@ from chronotile.core.errors import InvalidParameter, SearchNotSupported, SourceU
 from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.source import ItemsSpec, SourceSpec
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.pipeline.services import AsksElsewhere, without_asking
+from chronotile.pipeline.services import RemoteWaitRefused, refuse_remote_waits
 from chronotile.readers.remote.gates import LATE, Gates
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.stac_api import StacApi, serving
@@ -352,12 +352,12 @@ def test_index_keeps_a_bounded_number_of_items(one_api, live_over, monkeypatch):
 
 def test_quick_threads_have_pages_that_are_known_and_no_others(one_api, live_over):
     live = live_over(one_api)
-    with without_asking(), pytest.raises(AsksElsewhere):
+    with refuse_remote_waits(), pytest.raises(RemoteWaitRefused):
         live.page(limit=2)
     live.page(limit=2)
-    with without_asking():
+    with refuse_remote_waits():
         assert live.ids(live.page(limit=2)) == IDS[:2]
-        with pytest.raises(AsksElsewhere):
+        with pytest.raises(RemoteWaitRefused):
             live.collections.find("ours", "i6")
 
 

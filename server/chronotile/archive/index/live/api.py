@@ -17,7 +17,7 @@ from chronotile.core.web.fetch import TryLater
 from chronotile.core.web.inner_hosts import host_of, inner_hosts
 from chronotile.core.web.item_places import split_query
 from chronotile.core.web.places import AllowedPlaces, Outside
-from chronotile.pipeline.services import require_asking
+from chronotile.pipeline.services import require_remote_waits
 from chronotile.readers.remote.gates import GateClosed, TooLate, gates
 
 MOST_S = 10.0
@@ -79,7 +79,7 @@ class GatedDocuments(Documents):
             raise SourceUnavailable(f"its API wants no requests for some seconds: {reason}")
         try:
             gate.require_open()
-            require_asking(self._host)
+            require_remote_waits(self._host)
             with gate.passing():
                 return self._ask(href, body, headers)
         except TooLate as error:
@@ -128,7 +128,7 @@ class LiveApi:
         known = self._described
         if known is not None and self._clock() - known[0] < DESCRIBED_S:
             return known[1]
-        require_asking(host_of(self._href))
+        require_remote_waits(host_of(self._href))
         with self._describing:
             if self._described is known:
                 self._described = self._clock(), self._look()

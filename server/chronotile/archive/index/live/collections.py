@@ -21,7 +21,7 @@ from chronotile.core.errors import AddressRefused, ConfigurationError, SearchNot
 from chronotile.core.model.items import FoundItem, ItemSearch
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.web.inner_hosts import host_of
-from chronotile.pipeline.services import LivePage, require_asking
+from chronotile.pipeline.services import LivePage, require_remote_waits
 from chronotile.readers.caches.byte_cache import ByteCache
 
 log = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ class LiveCollections:
         asked = blake2b(request.key.encode(), digest_size=16).digest()  # of any size, as clients write filters
         key = live.spec.collection, live.spec.href, live.rules.identity, period, asked
         if self._pages.get(key) is None:
-            require_asking(host_of(live.spec.href))  # others may wait for what this thread would not make
+            require_remote_waits(host_of(live.spec.href))  # others may wait for what this thread would not make
         return self._pages.get_or_make(key, lambda: self._requested(live, request))
 
     def _requested(self, live: _Live, request: Request) -> _CachedPage:

@@ -158,11 +158,11 @@ def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
     """
     dates = RecordedDates(work.services.failing_dates)
     read = {each.collection for each in work.sources}
-    work.services.require_nothing_learnt(read)
+    work.services.require_current_plans(read)
     try:
         done = process.run(inputs, task, replace(work, services=replace(work.services, failing_dates=dates)))
     finally:  # a failure too may be for lack of it
-        work.services.require_nothing_learnt(read)
+        work.services.require_current_plans(read)
     unreadable = sorted({date.when for date in dates.dates if date.when is not None})
     return {**done, **_members(unreadable, sorted(dates.left_out))}
 

@@ -146,7 +146,7 @@ def _remove(partial: Path) -> None:
 
 def _require_room(published_cubes: PublishedCubes, store: Path) -> None:
     requested, alternative = _bytes_of(published_cubes.folder) + _bytes_of(store), "leave name out to get a ZIP file"
-    limit, allowed = "bytes of cubes stored by name", published_cubes.most_bytes
+    limit, allowed = "bytes of cubes stored by name", published_cubes.max_bytes
     require_at_most(limit, requested, allowed, alternative=alternative, locator="inputs.name")
 
 

@@ -14,9 +14,9 @@ from chronotile.core.errors import MAX_SHOWN, UnknownPath
 from chronotile.core.model.geometry.json_text import is_number
 from chronotile.core.model.types import Json
 from chronotile.pipeline.products import (
-    FoundNode,
     Product,
     ProductAsset,
+    ProductNode,
     find_node,
     hosts_of,
     is_picture,
@@ -259,13 +259,13 @@ def _asset_path(product: Product, names: Sequence[str]) -> str | None:
     return "/".join(names[1:] if folder is None else (folder.asset.name, *names[1:]))
 
 
-def _only_folder(product: Product) -> FoundNode | None:
+def _only_folder(product: Product) -> ProductNode | None:
     found = list_assets(product)
     only = found[0][1] if len(found) == 1 else None
     return only if only is not None and isinstance(only.node, ProductFolder) else None
 
 
-def _top(product: Product) -> list[tuple[str, ProductAsset, FoundNode | None]]:
+def _top(product: Product) -> list[tuple[str, ProductAsset, ProductNode | None]]:
     folder = _only_folder(product)
     if folder is not None:
         return [(child.name, child.asset, child) for child in list_folder(product, folder)]
@@ -273,7 +273,7 @@ def _top(product: Product) -> list[tuple[str, ProductAsset, FoundNode | None]]:
 
 
 def _node_of(
-    product: Product, names: Sequence[str], asset: ProductAsset, found: FoundNode | None, *, base: str
+    product: Product, names: Sequence[str], asset: ProductAsset, found: ProductNode | None, *, base: str
 ) -> Json:
     if found is None:
         return _node(product, names, asset.size or 0, 0, base=base)

@@ -18,7 +18,7 @@ from chronotile.http.request_bodies import read_body
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import DOWNLOADS, LOOKUPS, SEARCHES
-from chronotile.pipeline.products import Product, product_of, shown_item
+from chronotile.pipeline.products import Product, describe_item, product_of
 from chronotile.pipeline.search.search_items import find_product, listed_collections
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.odata import documents, params
@@ -173,7 +173,7 @@ async def get_attributes_of(request: Request) -> Response:
 
 async def _product(request: Request, document_of: Callable[[Json, UUID], Json]) -> Json:
     found, services = await _find_product(request), services_of(request)
-    return document_of(await run(request, LOOKUPS, partial(shown_item, found, services)), found.product)
+    return document_of(await run(request, LOOKUPS, partial(describe_item, found, services)), found.product)
 
 
 async def _find_product(request: Request) -> FoundItem:
@@ -188,7 +188,7 @@ def _list(page: ItemPage, query: params.ODataQuery, services: Services, *, base:
         document["@odata.count"] = page.matched
     document |= omit_empty({"@chronotile.unanswered": unanswered_members(page.unanswered)})
     # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
-    products = (product(shown_item(found, services), found.product) for found in page.items)
+    products = (product(describe_item(found, services), found.product) for found in page.items)
     document["value"] = [orjson.Fragment(orjson.dumps(each)) for each in products]
     if page.next is not None:
         document[params.NEXT_LINK] = f"{base}{documents.ROOT}/Products?{query.next_query(page.next, len(page.items))}"

@@ -12,7 +12,7 @@ from chronotile.core.model.space.boxes import BBox, boxes_of
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.http.cache_headers import unanswered_members
-from chronotile.pipeline.products import is_picture, shown_item
+from chronotile.pipeline.products import describe_item, is_picture
 from chronotile.pipeline.search.search_items import search_index
 from chronotile.protocols.catalogue.opensearch import params
 from chronotile.protocols.common.attributes import BY_NAME, attributes_in, moment_in, text_of
@@ -55,7 +55,7 @@ def product_feature(found: FoundItem, context: CapabilitiesContext) -> Json:
     Raises:
         SourceUnavailable: The index holds something that is not an item.
     """
-    item = shown_item(found, context.services)
+    item = describe_item(found, context.services)
     properties, box = item["properties"], item["bbox"]
     values = {each.name: value for each, value in attributes_in(properties) if each.name in BY_NAME}
     parts = {part: {name: values[name] for name in values if name.startswith(part)} for part in PARTS}

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from chronotile.core.model.types import Json
-from chronotile.pipeline.products import BINARY, FoundNode, Product, ProductAsset, media_type_of
+from chronotile.pipeline.products import BINARY, Product, ProductAsset, ProductNode, media_type_of
 from chronotile.protocols.common.links import asset_path, link, product_path
 from chronotile.protocols.common.openapi import omit_empty
 from chronotile.readers.products.folders import ProductFolder
@@ -36,7 +36,7 @@ def landing_document(base: str) -> Json:
 
 def product_document(
     product: Product,
-    assets: Sequence[tuple[ProductAsset, FoundNode | None]],
+    assets: Sequence[tuple[ProductAsset, ProductNode | None]],
     checksums: Sequence[Mapping[str, str]],
     base: str,
 ) -> Json:
@@ -69,7 +69,7 @@ def product_document(
 
 
 def node_document(
-    product: UUID, found: FoundNode, *, children: Sequence[FoundNode], checksums: Mapping[str, str], base: str
+    product: UUID, found: ProductNode, *, children: Sequence[ProductNode], checksums: Mapping[str, str], base: str
 ) -> Json:
     """Return a file, or a folder with what lies in it."""
     document = _node_json(product, found, checksums, base)
@@ -79,7 +79,7 @@ def node_document(
 
 
 def _asset_json(
-    product: UUID, asset: ProductAsset, found: FoundNode | None, *, checksums: Mapping[str, str], base: str
+    product: UUID, asset: ProductAsset, found: ProductNode | None, *, checksums: Mapping[str, str], base: str
 ) -> Json:
     if found is not None:
         document = _node_json(product, found, checksums, base)
@@ -98,7 +98,7 @@ def _asset_json(
     return {**document, "name": asset.name, **omit_empty({"title": asset.title})}
 
 
-def _node_json(product: UUID, found: FoundNode, checksums: Mapping[str, str], base: str) -> Json:
+def _node_json(product: UUID, found: ProductNode, checksums: Mapping[str, str], base: str) -> Json:
     below = "".join(f"/{quote(name, safe='')}" for name in found.path)
     url = f"{base}{asset_path(product, found.asset.name)}{below}"
     is_folder = isinstance(found.node, ProductFolder)

@@ -39,16 +39,16 @@ from chronotile.http.work_kinds import DOWNLOADS, LOOKUPS
 from chronotile.pipeline.products import (
     Delivery,
     Download,
-    FoundNode,
     Method,
     Product,
+    ProductNode,
     SignedAddress,
+    available_checksums,
     deliver_node,
     deliver_product,
     find_checksums,
     find_node,
     hosts_of,
-    known_checksums,
     list_assets,
     list_folder,
     product_by_id,
@@ -192,7 +192,7 @@ async def _answer_list(request: Request, product: Product) -> Response:
 
     def make() -> bytes:
         assets = list_assets(product)
-        known = [{} if found is None else known_checksums(found, services) for _asset, found in assets]
+        known = [{} if found is None else available_checksums(found, services) for _asset, found in assets]
         return orjson.dumps(product_document(product, assets, known, base))
 
     return answer_content(await run(request, DOWNLOADS, make), JSON, request)
@@ -203,7 +203,7 @@ async def _answer_node(
 ) -> Response:
     services, base = services_of(request), base_url(request)
     found = await turns.run(partial(find_node, product, path))
-    checksums = known_checksums(found, services)
+    checksums = available_checksums(found, services)
     if with_checksum:
         checksums = await _checksums(request, found, services, turns)
 
@@ -215,7 +215,9 @@ async def _answer_node(
     return answer_content(await turns.run(make), JSON, request)
 
 
-async def _checksums(request: Request, found: FoundNode, services: Services, turns: DownloadTurns) -> Mapping[str, str]:
+async def _checksums(
+    request: Request, found: ProductNode, services: Services, turns: DownloadTurns
+) -> Mapping[str, str]:
     """All checksums of a file, which may have to be read to its end: it counts as a download."""
     finding: Iterator[Mapping[str, str] | None] = find_checksums(found, services)
     checksums: Mapping[str, str] | None = None

@@ -6,7 +6,7 @@ from chronotile.core.errors import ChronotileError
 from chronotile.core.model.payload import PixelStates, TimeUsed
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.maps.expression import apply_expression
-from chronotile.pipeline.revision import are_counted, dated_revision, found_revision, pixel_states, states_at
+from chronotile.pipeline.revision import are_counted, dated_revision, find_revision, pixel_states, states_at
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.parameter import text
 from chronotile.readers.hrefs import one_look
@@ -71,7 +71,7 @@ class RevisionCheck:
             return True
         if self._is_expression:
             return False
-        cached = found_revision(layer, services)
+        cached = find_revision(layer, services)
         if cached.revision != self._revision:
             return False
         if self._counter:

@@ -27,7 +27,7 @@ from chronotile.http.run import run
 from chronotile.http.server_state import state_of
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES
 from chronotile.pipeline.maps.render import overlay_maps
-from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
+from chronotile.pipeline.revision import last_layer_revision, layer_revision, refresh_revisions
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea, clear_selection
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
@@ -167,7 +167,7 @@ def _times(request: Request, layer: Layer, selection: TimesQuery, *, now: Instan
 
 
 def _revisions(services: Services) -> tuple[str, ...]:
-    look_at_layers(services)
+    refresh_revisions(services)
     return tuple(last_layer_revision(layer, services) for layer in services.catalogue.answering_layers)
 
 
