@@ -68,7 +68,7 @@ def test_the_cube_of_a_sources_series_counts_from_the_folder_of_its_file(load, t
     assert spec.series == str(tmp_path / "series.zarr")
 
 
-def test_a_source_says_what_the_configuration_says(load, tmp_path):
+def test_source_gets_the_configured_values(load, tmp_path):
     text = in_collection(
         "variables: {V: {name: v, band: 2, title: {en: T}, units: m, scale: 2, offset: 1, nodata: 0, flags: {3: x}}}",
         source=r"{kind: cog, href: ../a.tif, crs: EPSG:3035, time_pattern: '(?P<time>\d{8})'}",
@@ -83,7 +83,7 @@ def test_a_source_says_what_the_configuration_says(load, tmp_path):
     assert (variable.scale, variable.offset, variable.nodata, variable.flags) == (2, 1, 0, ((3, "x"),))
 
 
-def test_a_source_without_variables_is_taken_whole(load):
+def test_source_without_variables_is_served_whole(load):
     spec = source_specs(load(in_collection("")), {})["c"]
 
     assert (spec.variables, spec.times) == ({}, None)
@@ -104,7 +104,7 @@ def test_without_configured_variables_all_are_layers(build, make):
     assert [layer.id for layer in catalogue.layers] == ["c.A", "c.B"]
 
 
-def test_a_layer_has_what_was_configured(build, ndvi):
+def test_layer_gets_the_configured_values(build, ndvi):
     text = in_collection(
         "license: CC0\nkeywords: [plants]\ntime: {default: earliest}\n"
         "variables:\n"
@@ -138,7 +138,7 @@ def test_a_collection_that_did_not_open_leaves_the_others(build, ndvi):
     assert findings == ()
 
 
-def test_the_extent_is_that_of_all_layers(build, make):
+def test_extent_covers_all_layers(build, make):
     info = make.info(make.variable("A", corner=(4, 51)), make.variable("B", corner=(-2, 53), size=(3, 1)))
 
     assert build(in_collection(""), c=info)[0].collections[0].bbox == pytest.approx(BBox(-2, 50, 5, 53))
@@ -157,7 +157,7 @@ def test_a_range_stretches_all_styles_of_the_layer(build, ndvi):
     assert catalogue.ramp("ndvi").range == (-0.08, 0.92)
 
 
-def test_a_style_is_chosen_where_none_is_configured(build, ndvi):
+def test_style_is_chosen_if_none_is_configured(build, ndvi):
     assert build(in_collection(""), c=ndvi)[0].layer("c.NDVI").styles[0].id == "ndvi"
 
 
@@ -205,14 +205,14 @@ def test_a_composite_without_time_is_drawn(build, colours):
     assert (len(catalogue.layer("c.X").times), findings) == (0, ())
 
 
-def test_a_composite_without_a_common_time_is_left_out(build, colours):
+def test_composite_without_a_common_time_is_skipped(build, colours):
     catalogue, findings = build(in_collection(COMPOSITE), c=colours(["2020-01-01"], ["2020-01-02"], []))
 
     assert [layer.id for layer in catalogue.layers] == ["c.R", "c.G", "c.B"]
     assert findings == (Finding("error", "c.X", "left out: its three variables have no time in common"),)
 
 
-def test_a_composite_of_what_the_source_lacks_is_left_out(build, make):
+def test_composite_of_variables_missing_from_the_source_is_skipped(build, make):
     text = in_collection("composites: {X: {variables: [A, B, A], range: [0, 1]}}")
 
     catalogue, findings = build(text, c=make.info(make.variable("A")))
@@ -221,7 +221,7 @@ def test_a_composite_of_what_the_source_lacks_is_left_out(build, make):
     assert findings == (Finding("error", "c.X", "left out: the source has no variable B; it has A"),)
 
 
-def test_a_variable_that_the_source_lacks_is_left_out(build, ndvi):
+def test_variable_missing_from_the_source_is_skipped(build, ndvi):
     catalogue, findings = build(in_collection("variables: {NDVI: , NDVY: }"), c=ndvi)
 
     assert [layer.id for layer in catalogue.layers] == ["c.NDVI"]
@@ -236,21 +236,21 @@ def test_items_without_configured_variables_name_the_key(build, make):
     assert findings == (Finding("error", "c", message),)
 
 
-def test_a_collection_of_which_nothing_is_left_is_left_out(build, ndvi):
+def test_collection_without_layers_is_skipped(build, ndvi):
     catalogue, findings = build(in_collection("variables: {LAI: }"), c=ndvi)
 
     assert catalogue.collections == ()
     assert findings[-1] == Finding("error", "c", "left out: it has no layer that can be drawn")
 
 
-def test_a_name_that_cannot_be_an_id_is_told(build, make):
+def test_name_that_cannot_be_an_id_is_reported(build, make):
     catalogue, findings = build(in_collection(""), c=make.info(make.variable("A"), make.variable("B (raw)")))
 
     assert [layer.id for layer in catalogue.layers] == ["c.A"]
     assert [(each.severity, each.place) for each in findings] == [("warning", "c.B (raw)")]
 
 
-def test_a_name_that_something_else_has_is_told(build, make):
+def test_duplicate_name_is_reported(build, make):
     text = in_collection("variables: {A: {aliases: [d.B]}}") + "\n  d: {source: {kind: cog, href: b.tif}}"
 
     catalogue, findings = build(
@@ -261,7 +261,7 @@ def test_a_name_that_something_else_has_is_told(build, make):
     assert [(each.severity, each.place) for each in findings] == [("error", "d.B")]
 
 
-def test_a_grid_without_longitudes_is_told(build, make):
+def test_grid_without_longitudes_is_reported(build, make):
     lost = make.variable("A", crs="EPSG:3035", corner=(1e9, 1e9))
 
     catalogue, findings = build(in_collection(""), c=make.info(lost, make.variable("B")))
@@ -270,7 +270,7 @@ def test_a_grid_without_longitudes_is_told(build, make):
     assert [(each.severity, each.place) for each in findings] == [("error", "c.A")]
 
 
-def test_a_default_that_the_layer_does_not_have_is_told(build, ndvi):
+def test_default_time_missing_from_the_layer_is_reported(build, ndvi):
     _, findings = build(in_collection("time: {default: 2020-01-05}"), c=ndvi)
 
     message = (
@@ -290,7 +290,7 @@ def test_a_default_that_the_layer_has_is_its_default(build, ndvi):
 @pytest.mark.parametrize(
     ("days", "text"), [(["2018-05-01", "2020-01-11"], "Copernicus data 2020"), ([], "Copernicus data")]
 )
-def test_the_year_of_the_attribution_is_that_of_the_last_time(build, make, days, text):
+def test_year_of_the_attribution_is_that_of_the_last_time(build, make, days, text):
     info = make.info(make.variable("A", times=make.times(*days)))
 
     catalogue, _ = build(in_collection('attribution: "Copernicus data {year}"'), c=info)
@@ -332,7 +332,7 @@ def test_the_catalogue_has_the_service(build, ndvi):
     assert catalogue.tile_matrix_set("EPSG:3857").id == "WebMercatorQuad"
 
 
-def test_the_viewer_begins_with_a_layer_that_is_there_or_check_says_so(build, ndvi):
+def test_viewer_starts_with_an_existing_layer_or_check_reports_it(build, ndvi):
     texts = [f"service: {{viewer: {{default_layer: {name}}}}}\n{in_collection('')}" for name in ("c.NDVI", "c.NVDI")]
 
     findings = [build(text, c=ndvi)[1] for text in texts]
@@ -347,7 +347,7 @@ def test_the_viewer_begins_with_a_layer_that_is_there_or_check_says_so(build, nd
     )
 
 
-def test_places_with_the_name_of_a_layer_are_no_collection_and_check_says_so(load, make, ndvi):
+def test_places_named_like_a_layer_are_no_collection_and_check_reports_it(load, make, ndvi):
     text = in_collection("") + "\nplaces: {c: {href: c.geojson}, squares: {href: squares.geojson}}\n"
     places = dict.fromkeys(("c", "squares"), make_places())
 

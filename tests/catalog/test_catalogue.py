@@ -33,7 +33,7 @@ def catalogue():
         ("https://www.opengis.net/def/crs/OGC/1.3/CRS84", "OGC:CRS84"),
     ],
 )
-def test_crs_is_found_under_every_spelling_of_its_code(catalogue, spelled, name):
+def test_crs_is_found_by_every_spelling_of_its_code(catalogue, spelled, name):
     assert catalogue.offered_crs(spelled).name == name
 
 
@@ -53,12 +53,12 @@ def test_crs_is_found_under_every_spelling_of_its_code(catalogue, spelled, name)
         "no such system" * 4000,
     ],
 )
-def test_crs_that_is_not_offered_is_refused_with_those_that_are(catalogue, text):
+def test_unsupported_crs_is_refused_with_the_supported_ones(catalogue, text):
     with pytest.raises(UnsupportedCrs, match="EPSG:4326, OGC:CRS84, EPSG:3857"):
         catalogue.offered_crs(text)
 
 
-def test_a_set_of_tile_matrices_goes_before_another_of_which_its_id_is_another_name(catalogue):
+def test_tile_matrix_set_takes_precedence_over_an_alias(catalogue):
     web = load_tile_matrix_set("WebMercatorQuad", folder=Path())
     own = replace(web, id="GoogleMapsCompatible", aliases=())
 
@@ -88,6 +88,6 @@ def test_unknown_name_is_compared_with_so_many_names_only(make_catalogue):
         catalogue.ramp("ndvi.green")
 
 
-def test_the_nearest_name_is_found_whatever_its_case(make_catalogue):
+def test_nearest_name_is_found_in_any_case(make_catalogue):
     with pytest.raises(UnknownStyle, match=r"the nearest is NDVI$"):
         make_catalogue(["other", "NDVI"]).ramp("ndvi")

@@ -89,11 +89,11 @@ def test_the_example_of_the_design_is_read(spec_of):
 
 
 @pytest.mark.parametrize("source", [STAC, TILES], ids=["stac", "tiles"])
-def test_items_without_further_keys_are_composed_by_the_defaults(spec_of, source):
+def test_items_without_more_keys_are_composed_by_defaults(spec_of, source):
     assert spec_of(in_collection(source)).items == ItemsSpec()
 
 
-def test_tiles_that_lack_a_crs_may_be_given_one(spec_of):
+def test_tiles_without_a_crs_may_get_one(spec_of):
     assert spec_of(in_collection(TILES.replace("true}", "true, crs: EPSG:3035}"))).crs == "EPSG:3035"
 
 
@@ -117,13 +117,13 @@ def test_the_order_of_items(spec_of, mosaic, order):
     assert (items.mosaic.order_by, items.mosaic.is_descending) == order
 
 
-def test_what_is_too_much_for_a_mosaic(spec_of):
+def test_mosaic_beyond_its_limits_is_refused(spec_of):
     mosaic = spec_of(in_collection(STAC, "mosaic: {rule: max, too_many: refuse, max_pieces: 9}")).items.mosaic
 
     assert (mosaic.rule, mosaic.too_many, mosaic.max_pieces) == ("max", "refuse", 9)
 
 
-def test_a_path_with_brackets_is_that_of_a_catalogue(spec_of, tmp_path):
+def test_path_with_brackets_is_that_of_a_catalogue(spec_of, tmp_path):
     assert spec_of(in_collection("{kind: stac, href: 'a[1]/catalog.json'}")).href == f"{tmp_path}/a[1]/catalog.json"
 
 
@@ -185,7 +185,7 @@ def test_a_mistake_in_the_source_of_items(mistakes, source, mistake):
             "items have times of their own"),
     ],
 )  # fmt: skip
-def test_files_are_not_found_by_their_names_in_a_catalogue(mistakes, source, mistake):
+def test_files_of_a_catalogue_are_not_found_by_their_names(mistakes, source, mistake):
     assert mistakes(in_collection(source)) == [f"config.yaml:3: collections.c.source: {mistake}"]
 
 
@@ -201,7 +201,7 @@ def test_times_are_grouped_of_items_alone(mistakes):
     assert found == [f"config.yaml:4: collections.c.time.group: {OF_ITEMS}"]
 
 
-def test_tiles_that_are_none_have_no_keys_of_items(mistakes):
+def test_keys_of_items_are_refused_for_other_sources(mistakes):
     found = mistakes(in_collection(TILES.replace("true", "false"), "mosaic: {rule: max}"))
 
     assert found == [f"config.yaml:4: collections.c.mosaic: {OF_ITEMS}"]
@@ -214,7 +214,7 @@ def test_an_asset_is_of_a_catalogue(mistakes):
     assert found == [f"config.yaml:4: collections.c.variables.V.asset: {problem}"]
 
 
-def test_all_mistakes_are_reported_at_once(mistakes):
+def test_all_mistakes_are_reported_together(mistakes):
     text = "mosaic: {rule: best}\ngrid: {crs: EPSG:3035}\ntime: {group: exact}\nvariables: {V: {asset: a}}"
 
     found = mistakes(in_collection("{kind: cog, href: a.tif}", text))

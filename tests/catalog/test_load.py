@@ -83,7 +83,7 @@ def test_the_example_of_the_design_is_read(load):
     assert configuration.service.info().languages == ("en", "nl", "fr")
 
 
-def test_the_keys_of_the_design_mean_what_it_says(load):
+def test_keys_mean_the_same_as_in_the_design(load):
     ndvi = load(DESIGN).collections["s2-biopar"].variables["NDVI"]
 
     assert (ndvi.layer, ndvi.units, ndvi.scale, ndvi.offset, ndvi.nodata) == ("NDVI", "1", 0.004, -0.08, 255)
@@ -237,7 +237,7 @@ def test_included_files_add_collections(load):
     assert configuration.folder_of("collections", "c") == Path.cwd() / "more" / "deeper"
 
 
-def test_files_that_include_one_another_are_read_once(load):
+def test_files_that_include_each_other_are_read_once(load):
     files = {"config.yaml": f"include: [b.yaml, ./b.yaml]\n{SMALLEST}", "b.yaml": "include: config.yaml\n"}
 
     assert list(load(files).collections) == ["c"]
@@ -261,7 +261,7 @@ def test_values_without_a_file_are_checked_alike(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[", "- a", "collections: {"])
-def test_of_a_file_without_a_mapping_nothing_more_is_told(mistakes_of, text):
+def test_file_without_a_mapping_is_one_mistake(mistakes_of, text):
     assert len(mistakes_of(text)) == 1
 
 
@@ -526,7 +526,7 @@ def test_collections_layers_and_aliases_are_unique_together(mistakes_of, text, n
     assert mistake.endswith("collections, layers and aliases are unique together")
 
 
-def test_a_name_given_twice_is_told_with_both_places(mistakes_of):
+def test_name_defined_twice_is_reported_with_both_places(mistakes_of):
     text = in_collection("variables:\n  V: {layer: L}\n  W:\n    layer: L\n")
 
     assert mistakes_of(text) == [
@@ -555,7 +555,7 @@ def test_only_rasters_have_bands(mistakes_of):
     ]
 
 
-def test_unknown_styles_are_told_with_the_nearest(mistakes_of):
+def test_unknown_styles_are_reported_with_the_nearest(mistakes_of):
     text = in_collection("variables:\n  V:\n    styles:\n      - greys\n      - ndvy")
 
     assert mistakes_of(text, styles={"greys", "ndvi"}) == [
@@ -563,7 +563,7 @@ def test_unknown_styles_are_told_with_the_nearest(mistakes_of):
     ]
 
 
-def test_keys_written_in_two_files_are_told_with_both_places(mistakes_of):
+def test_keys_in_two_files_are_reported_with_both_places(mistakes_of):
     files = {
         "config.yaml": f"include: b.yaml\nservice: {{title: T}}\n{SMALLEST}",
         "b.yaml": "collections:\n  c: {source: {kind: cog, href: a}}\nservice:\n  title: U\n",
@@ -581,19 +581,19 @@ def test_mistakes_in_included_files_name_them(mistakes_of):
     assert mistakes_of(files)[0].startswith("sub/b.yaml:2: service.titel: unknown key")
 
 
-def test_a_section_that_is_no_mapping_in_a_second_file_is_told(mistakes_of):
+def test_section_of_a_second_file_that_is_no_mapping_is_reported(mistakes_of):
     files = {"config.yaml": f"include: b.yaml\n{SMALLEST}", "b.yaml": "collections: 5"}
 
     assert mistakes_of(files) == ["b.yaml:1: collections: the key is written twice, first in config.yaml:2"]
 
 
-def test_an_unset_variable_is_told_once(mistakes_of):
+def test_unset_variable_is_reported_once(mistakes_of):
     assert mistakes_of(in_service("limits: {max_pixels: '${GONE}'}")) == [
         "config.yaml:2: service.limits.max_pixels: the environment has no variable GONE"
     ]
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(mistakes_of):
+def test_all_mistakes_of_all_files_are_reported_together(mistakes_of):
     files = {
         "config.yaml": "include: [b.yaml, gone.yaml]\nservice:\n  titel: T\n  titel: T\n  url: ${U}\n",
         "b.yaml": in_collection("variables:\n  V: {scael: 1, styles: [x], band: zero, aliases: [c]}\n"),
@@ -687,7 +687,7 @@ def test_regular_times_are_refused_or_ascend(start, step, count):
     assert len(times.domain()) == count
 
 
-def test_a_formula_that_is_none_says_what_is_accepted(mistakes_of):
+def test_invalid_formula_lists_what_is_accepted(mistakes_of):
     (mistake,) = mistakes_of(in_collection("variables: {V: {formula: A.b}, A: {}}"))
 
     assert mistake.startswith(
@@ -696,7 +696,7 @@ def test_a_formula_that_is_none_says_what_is_accepted(mistakes_of):
     assert "sqrt()" in mistake
 
 
-def test_a_circle_of_formulas_is_told_of_each(mistakes_of):
+def test_circle_of_formulas_is_reported_for_each(mistakes_of):
     mistakes = mistakes_of(in_collection("variables: {A: {formula: B + X}, B: {formula: A}, C: {formula: A}, X: {}}"))
 
     assert [mistake.partition(": the formula takes itself: ")[2] for mistake in mistakes] == [

@@ -23,14 +23,14 @@ def offered_of(*domains):
     return offered_collection(served.make_services(served.make_collection(*layers)).catalogue, "s2")
 
 
-def test_times_of_several_layers_are_as_long_as_theirs():
+def test_combined_times_cover_those_of_several_layers():
     times = offered_of(DEKADS, LATER).times
 
     assert times.starts.astype("datetime64[D]").astype(str).tolist() == ["2020-06-01", "2020-06-11", "2020-06-21"]
     assert times.ends.astype("datetime64[D]").astype(str).tolist() == ["2020-06-11", "2020-06-21", "2020-07-01"]
 
 
-def test_of_times_that_begin_at_once_the_shortest_is_told():
+def test_shortest_of_times_with_one_start_is_offered():
     days = served.days_of("2020-06-11")
 
     times = offered_of(DEKADS, days).times

@@ -12,7 +12,7 @@ from tests.protocols import served
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 
 
-def test_a_set_of_places_as_it_is_written(load, tmp_path):
+def test_places_are_read_as_configured(load, tmp_path):
     configuration = load(
         {
             "config.yaml": "include: places/*.yaml\nservice: {limits: {max_features: 7, max_vertices: 90}}\n"
@@ -69,7 +69,7 @@ def catalogue(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["antwerp", "east/west"])
-def test_a_place_is_found_by_set_and_id(catalogue, name):
+def test_place_is_found_by_set_and_id(catalogue, name):
     assert catalogue.place(f"provinces/{name}").id == name
 
 
@@ -86,6 +86,6 @@ def test_an_unknown_place_names_the_nearest(catalogue, name, words):
         catalogue.place(name)
 
 
-def test_without_any_places_that_is_said():
+def test_absence_of_places_is_reported():
     with pytest.raises(UnknownPlace, match="the configuration has none"):
         served.make_services().catalogue.place("provinces/antwerp")

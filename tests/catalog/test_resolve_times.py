@@ -87,7 +87,7 @@ def test_an_instant_the_layer_lacks_is_an_error_that_names_the_nearest(text):
         ("2020-05-29", "2020-06-01"),
     ],
 )
-def test_nearest_stands_in_within_the_tolerance_and_says_so(text, expected):
+def test_nearest_time_within_the_tolerance_is_substituted_and_reported(text, expected):
     layer = make_days(*JUNE, match="nearest", tolerance=3 * DAYS)
 
     assert picture(layer, text) == ([expected], "nearest")
@@ -156,7 +156,7 @@ def test_a_layer_in_the_future_has_no_current_time(resolve, text):
 
 
 @pytest.mark.parametrize("rules", [{"default": "none"}, {"default": parse_instant("2020-06-02")}])
-def test_a_layer_without_default_asks_for_a_time(rules):
+def test_layer_without_default_time_requires_a_time(rules):
     with pytest.raises(MissingTime, match="2020-06-21"):
         picture(make_days(*JUNE, **rules), None)
 
@@ -192,7 +192,7 @@ def test_a_day_as_default_is_the_time_of_day_it_has():
     assert picture(layer, None) == (["2020-06-01"], "default")
 
 
-def test_a_layer_without_time_ignores_what_is_asked_of_it():
+def test_layer_without_time_ignores_a_requested_time():
     assert resolve_picture_times(make_layer(NO_TIME), parse_time("2020"), now=NOW).indexes == (0,)
 
 
@@ -202,7 +202,7 @@ def test_a_dekad_answers_every_day_in_it():
     assert picture(layer, "2020-02-29") == (["2020-02-21"], None)
 
 
-def test_a_series_is_of_all_times_where_none_is_asked():
+def test_series_without_a_requested_time_covers_all_times():
     assert resolve_series_times(make_days(*JUNE), parse_time(None), now=NOW).indexes == (0, 1, 2)
 
 
@@ -215,7 +215,7 @@ def test_a_series_at_an_instant_the_layer_lacks_is_an_error():
         resolve_series_times(make_days(*JUNE), parse_time("2020-06-02"), now=NOW)
 
 
-def test_the_times_used_are_told_newest_first():
+def test_used_times_are_listed_newest_first():
     layer = make_days(*JUNE)
 
     used = resolve_picture_times(layer, parse_time("2020-06"), now=NOW).used(layer.times)
@@ -228,7 +228,7 @@ def test_the_times_used_are_told_newest_first():
     st.integers(0, 2000),
     st.sampled_from(["nearest", "before"]),
 )
-def test_what_stands_in_is_the_closest_that_the_rule_allows(days, asked, match):
+def test_substitute_is_the_closest_time_allowed_by_the_rule(days, asked, match):
     origin = instant("2010-01-01")
     layer = make_layer(
         domain_of_instants([origin + day * DAYS for day in days]), match=match, tolerance=5000 * DAYS, default="none"

@@ -38,7 +38,7 @@ def test_corners_and_cells_are_morecantiles(name):
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_a_tile_in_the_middle_lies_where_morecantile_has_it(name):
+def test_tile_bounds_equal_those_of_morecantile(name):
     ours, theirs = named(name), morecantile.tms.get(name)
     matrix = ours.matrices[2]
     row, column = matrix.matrix_height // 2, matrix.matrix_width // 2
@@ -64,7 +64,7 @@ def test_scales_count_pixels_of_a_quarter_millimetre(name, scale):
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_only_web_mercator_begins_where_annex_e_does(name):
+def test_only_web_mercator_starts_at_the_corner_of_annex_e(name):
     google = "urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible"
 
     assert named(name).well_known_scale_set == (google if name == "WebMercatorQuad" else None)

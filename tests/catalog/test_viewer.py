@@ -45,7 +45,7 @@ def test_a_base_map_has_titles_in_languages_and_a_finest_zoom(load):
         ),
     ],
 )
-def test_tiles_are_named_by_xyz_or_as_wmts_does(load, href, template):
+def test_tiles_are_addressed_as_in_xyz_or_wmts(load, href, template):
     (found,) = load(base_map(href)).service.info().viewer.base_maps
 
     assert found.href == template
@@ -65,7 +65,7 @@ def test_tiles_are_named_by_xyz_or_as_wmts_does(load, href, template):
         ("https://t.example/{z}/{x}/{x}/{y}.png", "must have each of"),
     ],
 )
-def test_what_is_no_template_is_refused(mistakes_of, href, said):
+def test_invalid_template_is_refused(mistakes_of, href, said):
     (mistake,) = mistakes_of(base_map(href))
 
     assert mistake.startswith("config.yaml:2: service.viewer.base_maps[0].href: ")
@@ -73,7 +73,7 @@ def test_what_is_no_template_is_refused(mistakes_of, href, said):
 
 
 @pytest.mark.parametrize("name", ["NaturalEarth", "osm"])
-def test_base_maps_have_names_of_their_own(mistakes_of, name):
+def test_base_maps_have_unique_names(mistakes_of, name):
     each = "{id: %s, title: A, href: '/{z}/{x}/{y}', attribution: A}"
     (mistake,) = mistakes_of(in_viewer(f"base_maps: [{each % 'osm'}, {each % name}]"))
 
@@ -89,7 +89,7 @@ def test_titles_are_in_the_languages_of_the_service(mistakes_of):
 
 
 @pytest.mark.parametrize("zoom", [-1, 25])
-def test_zooms_are_those_of_tiles(mistakes_of, zoom):
+def test_zoom_levels_are_those_of_tiles(mistakes_of, zoom):
     (mistake,) = mistakes_of(base_map("/{z}/{x}/{y}", more=f", max_zoom: {zoom}"))
 
     assert "max_zoom" in mistake
@@ -122,7 +122,7 @@ def test_maps_of_wms_and_of_files_and_overlays_and_a_geocoder(load, tmp_path):
         ("geocoder: {href: 'g.example/{query}', attribution: A}", "is not a URL"),
     ],
 )
-def test_what_cannot_be_a_map_or_a_geocoder_is_refused(mistakes_of, text, said):
+def test_invalid_base_map_or_geocoder_is_refused(mistakes_of, text, said):
     (mistake,) = mistakes_of(in_viewer(text))
 
     assert said in mistake

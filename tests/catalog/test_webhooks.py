@@ -54,7 +54,7 @@ def test_a_secret_comes_from_the_environment(tmp_path):
     assert configuration.service.info().webhooks[0].key == SECRET.encode()
 
 
-def test_neither_secret_nor_url_is_in_the_text_of_values():
+def test_repr_contains_neither_secret_nor_url():
     service = configured(GOOD).service
 
     assert SECRET not in repr(service)
@@ -88,11 +88,11 @@ def test_neither_secret_nor_url_is_in_the_text_of_values():
         ),
     ],
 )
-def test_mistakes_are_told_without_the_secret(webhook, mistake):
+def test_mistakes_are_reported_without_the_secret(webhook, mistake):
     assert mistake in mistakes_of(webhook)
 
 
-def test_a_filter_that_is_none_is_refused():
+def test_invalid_filter_is_refused():
     (mistake,) = mistakes_of({**GOOD, "filter": "eo:cloud_cover <"})
 
     assert mistake.startswith("service.webhooks[0].filter: 'eo:cloud_cover <' is not valid CQL2 text")

@@ -27,5 +27,5 @@ def test_a_multihash_states_its_function(start, function, name):
 
 
 @pytest.mark.parametrize("value", [None, 12, "", "1220", "12200", "9920" + "ab" * 32])
-def test_anything_else_is_none(value):
+def test_other_text_is_no_checksum(value):
     assert checksum_of(value) is None

@@ -32,11 +32,11 @@ def name_of(requirement):
     return re.match(r"[\w.-]+", requirement)[0].lower().replace(".", "-").replace("_", "-")
 
 
-def test_every_extra_that_a_request_may_need_is_known():
+def test_every_extra_needed_by_a_request_is_listed():
     assert set(LIBRARIES) == set(EXTRAS) - TOOLS
 
 
-def test_all_is_all_of_them():
+def test_extra_all_includes_every_other():
     (all_,) = EXTRAS["all"]
 
     assert all_ == f"chronotile[{','.join(sorted(LIBRARIES))}]"
@@ -63,7 +63,7 @@ def test_no_library_of_an_extra_is_a_requirement_of_the_base():
     assert not base & {name_of(each) for extra in LIBRARIES for each in EXTRAS[extra]}
 
 
-def test_an_absent_library_is_named_with_its_extra(monkeypatch):
+def test_absent_library_is_reported_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
 
     assert missing_extra("netcdf", "NetCDF") == (
@@ -78,7 +78,7 @@ def test_an_absent_library_is_named_with_its_extra(monkeypatch):
     )
 
 
-def test_where_all_are_installed_nothing_is_missing():
+def test_nothing_is_missing_if_all_are_installed():
     assert all(missing_extra(extra, "x") is None for extra in LIBRARIES)
 
 

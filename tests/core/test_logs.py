@@ -46,7 +46,7 @@ def test_error_is_a_member(line_of):
     assert members["exception"].endswith("ValueError: no such date")
 
 
-def test_what_is_logged_for_a_request_has_its_id(line_of):
+def test_log_line_of_a_request_has_its_id(line_of):
     token = REQUEST_ID.set("a-1")
     try:
         assert line_of("cannot be read")["id"] == "a-1"

@@ -92,7 +92,7 @@ def test_without_control_groups_there_are_no_limits(tmp_path):
     assert absent == GroupLimits(cores=None, memory_bytes=None)
 
 
-def test_this_machine_has_no_more_than_the_kernel_tells():
+def test_this_machine_has_at_most_what_the_kernel_reports():
     machine = this_machine()
 
     words = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
@@ -127,7 +127,7 @@ def mounts(tmp_path):
         pytest.param(["elsewhere/back/a.tif"], False, id="a link on a share"),
     ],
 )
-def test_where_files_lie_is_told_from_what_is_mounted(tmp_path, mounts, names, expected):
+def test_file_system_of_a_path_is_determined_from_the_mounts(tmp_path, mounts, names, expected):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "data").mkdir()
     (tmp_path / "link").symlink_to("elsewhere")
@@ -136,7 +136,7 @@ def test_where_files_lie_is_told_from_what_is_mounted(tmp_path, mounts, names, e
     assert are_on_disks_here([tmp_path / name for name in names], mounts) is expected
 
 
-def test_nothing_lies_here_for_sure_where_mounts_are_not_told(tmp_path):
+def test_no_path_is_surely_local_without_a_list_of_mounts(tmp_path):
     assert not are_on_disks_here([tmp_path], tmp_path / "absent")
 
 
@@ -150,7 +150,7 @@ def test_nothing_lies_here_for_sure_where_mounts_are_not_told(tmp_path):
         pytest.param("hidden", None, id="disk mounted over a share"),
     ],
 )
-def test_file_systems_of_other_machines_are_known(tmp_path, mounts, name, kind):
+def test_file_systems_of_other_machines_are_recognised(tmp_path, mounts, name, kind):
     (tmp_path / "link").symlink_to("elsewhere")
 
     assert network_file_system(tmp_path / name, mounts) == kind
@@ -164,11 +164,11 @@ def test_file_systems_of_other_machines_are_known(tmp_path, mounts, name, kind):
         *((kind, False) for kind in ("ext4", "overlay", "zfs", "tmpfs", "fuseblk", "fuse.fuse-overlayfs")),
     ],
 )
-def test_disks_of_this_machine_are_told_from_others_by_their_kinds(tmp_path, kind, is_of_network):
+def test_disks_of_this_machine_are_distinguished_by_their_kinds(tmp_path, kind, is_of_network):
     (tmp_path / "mountinfo").write_text(f"1 1 8:1 / / rw,relatime - {kind} /dev/some rw\n")
 
     assert network_file_system(tmp_path, tmp_path / "mountinfo") == (kind if is_of_network else None)
 
 
-def test_what_cannot_be_told_is_no_network_file_system(tmp_path):
+def test_undetermined_file_system_is_no_network_file_system(tmp_path):
     assert network_file_system(tmp_path, tmp_path / "absent") is None

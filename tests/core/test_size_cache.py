@@ -29,7 +29,7 @@ def counted(max_bytes):
     return make, calls
 
 
-def test_what_was_used_last_is_kept_as_far_as_the_bytes_go():
+def test_most_recently_used_entries_are_cached_within_the_limit():
     make, calls = counted(100)
     made = [make(40, "a"), make(40, "b"), make(40, "a"), make(40, "c"), make(40, "a"), make(40, "b")]
 
@@ -37,7 +37,7 @@ def test_what_was_used_last_is_kept_as_far_as_the_bytes_go():
     assert calls == [(40, "a"), (40, "b"), (40, "c"), (40, "b")]
 
 
-def test_what_is_larger_than_all_bytes_pushes_nothing_out():
+def test_entry_above_the_limit_evicts_nothing():
     make, calls = counted(100)
     for size in (40, 101, 40, 101):
         make(size)
@@ -45,7 +45,7 @@ def test_what_is_larger_than_all_bytes_pushes_nothing_out():
     assert calls == [(40, ""), (101, ""), (101, "")]
 
 
-def test_threads_that_make_the_same_at_once_count_it_once():
+def test_concurrent_makers_of_one_entry_count_it_once():
     calls = []
     at_once = threading.Barrier(2)
 
@@ -79,7 +79,7 @@ def read_form(number):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [recode, read_form], ids=["recoded numbers", "assets of items"])
-def test_what_many_sources_differ_in_takes_no_more_than_its_bytes(make):
+def test_differing_values_of_many_sources_stay_within_the_limit(make):
     tracemalloc.start()
     try:
         for number in range(400):

@@ -49,7 +49,7 @@ class Model:
 
 @given(STEPS)
 @settings(max_examples=40, deadline=None)
-def test_turns_follow_the_model_whatever_happens(steps: list[tuple[str, str, int]]) -> None:
+def test_turns_follow_the_model_in_any_order_of_calls(steps: list[tuple[str, str, int]]) -> None:
     turns, model = Turns[int](), Model()
     for step, client, place in steps:
         arguments = {"add": (client,), "pop": (), "remove": (client, place)}[step]

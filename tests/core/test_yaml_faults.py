@@ -55,7 +55,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("text", "line", "words"), FAULTS.values(), ids=FAULTS)
-def test_fault_is_told_with_its_line_and_what_to_do(text, line, words):
+def test_fault_is_reported_with_its_line_and_remedy(text, line, words):
     _node, mistakes = read_yaml(text, "a.yaml")
 
     (told,) = map(str, mistakes)
@@ -64,7 +64,7 @@ def test_fault_is_told_with_its_line_and_what_to_do(text, line, words):
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
-def test_any_beginning_of_a_configuration_is_read_or_told_in_a_line_of_its_own(cut):
+def test_any_prefix_of_a_configuration_is_read_or_reported_in_one_line(cut):
     text = 'a: {b: [1, "x"], c: *d}\ne:\n  - f: |\n      g\n  - "h: i"\n\tj'[:cut]
 
     node, mistakes = read_yaml(text, "a.yaml")

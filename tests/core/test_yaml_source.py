@@ -86,7 +86,7 @@ def test_keys_are_text_as_written(key):
     assert list(read(f"{key}: 1")[0].entries) == [key]
 
 
-def test_every_value_knows_the_line_of_its_key():
+def test_every_value_has_the_line_of_its_key():
     node, _ = read("a: 1\nb:\n  c:\n    - x\n    -\n      d: 2\n")
 
     places = [node.child(*path).place.line for path in [("a",), ("b",), ("b", "c"), ("b", "c", 0), ("b", "c", 1, "d")]]
@@ -94,7 +94,7 @@ def test_every_value_knows_the_line_of_its_key():
     assert places == [1, 2, 3, 4, 6]
 
 
-def test_what_is_not_there_has_the_place_of_its_nearest_ancestor():
+def test_absent_value_has_the_place_of_its_nearest_ancestor():
     assert read("a: 1\nb:\n  c: 2")[0].child("b", "x", 3) == YamlNode(YamlLocation("a.yaml", 2))
 
 
@@ -122,7 +122,7 @@ def test_a_mistake_in_the_text_has_its_line(text, problem):
 
 
 @pytest.mark.parametrize("text", ["a: [1", "a:\n\tb: 1", "a: 'x", "a: \0", "a: b: c", "%x", "\x07"])
-def test_what_is_no_yaml_is_one_mistake_in_one_line(text):
+def test_invalid_yaml_is_one_mistake_in_one_line(text):
     (problem,) = problems(text)
 
     assert problem.startswith("a.yaml:")
@@ -154,7 +154,7 @@ def test_a_bomb_of_aliases_is_refused():
     assert "more than 200000 values, aliases written out" in problems("\n".join(lines))[0]
 
 
-def test_an_alias_stands_for_what_it_names():
+def test_alias_is_replaced_by_its_anchor():
     node, _ = read("a: &x {b: [1, 2]}\nc: *x\n")
 
     assert node.child("c").plain() == {"b": (1, 2)}
@@ -210,7 +210,7 @@ def test_any_text_of_yamls_own_characters_gives_a_mapping_or_mistakes(text):
 
 
 @given(documents)
-def test_what_is_written_reads_as_the_same(values):
+def test_written_document_reads_as_the_same(values):
     node, mistakes = read_yaml(write_yaml(values), "a.yaml")
 
     assert mistakes == []
@@ -246,12 +246,12 @@ def test_no_mistakes_raise_nothing():
 
 
 @pytest.mark.parametrize(("path", "text"), [((), ""), (("a", "b.c", 0, "d"), "a.b.c[0].d"), (("a", 1, 2), "a[1][2]")])
-def test_a_path_is_said_as_people_write_it(path, text):
+def test_path_is_written_as_people_write_it(path, text):
     assert key_text(path) == text
 
 
 @pytest.mark.parametrize(
     ("word", "text"), [("scael", "; the nearest is scale"), ("SCALE", "; the nearest is scale"), ("q", "")]
 )
-def test_the_nearest_word_is_named_if_it_is_near(word, text):
+def test_nearest_word_is_named_if_it_is_near(word, text):
     assert nearest(word, ["scale", "offset"]) == text

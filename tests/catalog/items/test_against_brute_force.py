@@ -46,7 +46,7 @@ def perform(action, value, index, collection, model):
     box=boxes(are_points=True),
     hours=st.lists(st.integers(0, 72), max_size=4, unique=True),
 )
-def test_items_are_those_that_brute_force_finds(index, done, box, hours):
+def test_search_equals_brute_force(index, done, box, hours):
     collection, model = f"collection{next(NAMES)}", BruteForce()
     for action, value in done:
         perform(action, value, index, collection, model)

@@ -69,7 +69,7 @@ def test_a_box_of_a_request_lies_within_the_earth(box, expected):
 
 
 @given(st.integers(-(10**18), 10**18), st.floats(-180, 180), st.floats(0, 360))
-def test_solar_days_of_integers_are_those_of_instants(start, west, width):
+def test_solar_days_of_integers_equal_those_of_instants(start, west, width):
     box = BBox(west, 0.0, west + width if west + width <= 180 else west + width - 360, 1.0)
     expected = solar_day(np.datetime64(start, "ns"), box)
     assert group_start(start, box, IndexSettings(group="solar_day")) == int(expected.astype(np.int64))

@@ -31,7 +31,7 @@ MEMBERS = {"id": "a", "title": "Sentinel-2", "n": 5, "geometry": SQUARE, "update
         ("S_DISJOINT(geometry, POINT(0 0))", True),
     ],
 )
-def test_a_document_is_held_against_a_filter(text, expected):
+def test_document_is_tested_against_a_filter(text, expected):
     assert DocumentFilter(filter_from_text(text)).holds(MEMBERS) is expected
 
 
@@ -46,6 +46,6 @@ def test_a_document_is_held_against_a_filter(text, expected):
         {"op": "=", "args": [{"property": "id"}, {"type": ["Point"]}]},
     ],
 )
-def test_what_the_index_does_not_take_is_refused(tree):
+def test_filter_unsupported_by_the_index_is_refused(tree):
     with pytest.raises(InvalidParameter, match="filter"):
         DocumentFilter(tree)

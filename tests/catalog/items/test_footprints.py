@@ -26,13 +26,13 @@ def box_of(ring):
 
 @settings(max_examples=50)
 @given(rings)
-def test_a_footprint_is_as_it_was(ring):
+def test_footprint_is_restored(ring):
     assert unpack(pack((ring,), box_of(ring)), box_of(ring)) in {(ring[:-1],), unpack(THE_BOX, box_of(ring))}
 
 
 @settings(max_examples=50)
 @given(rings, points, points)
-def test_a_ring_meets_a_box_where_shapely_says_so(ring, one, other):
+def test_ring_intersects_a_box_exactly_if_shapely_agrees(ring, one, other):
     box = BBox(min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1]))
 
     found = meets(unpack(pack((ring,), box_of(ring)), box_of(ring)), (box,))
@@ -53,7 +53,7 @@ def test_a_ring_that_leaps_over_the_antimeridian_runs_on():
     assert not meets(unpack(pack((ring,), box), box), (BBox(179.1, 0.9, 179.2, 0.95),))
 
 
-def test_a_ring_around_a_pole_is_left_as_it_is():
+def test_ring_around_a_pole_is_not_changed():
     ring = tuple((float(x), 80.0) for x in (-180, -90, 0, 90, 180))
     box = BBox(-180, 80, 180, 90)
 

@@ -9,7 +9,7 @@ from chronotile.core.model.items import CollectionState
 from tests.running import until
 
 
-def test_counters_that_another_thread_forgets_meanwhile_are_not_zero():
+def test_counters_cleared_by_another_thread_are_not_zero():
     looked_up = count(1)
 
     def clock() -> float:

@@ -54,7 +54,7 @@ def now(index):
     return index.changes_after(None).cursor
 
 
-def test_changes_are_told_in_the_order_in_which_they_were_made(index):
+def test_changes_are_listed_in_their_order(index):
     index.put("s2", [make_item("before")])
     cursor = now(index)
     index.put("s2", [make_item("a"), make_item("b")])
@@ -74,7 +74,7 @@ def test_changes_are_told_in_the_order_in_which_they_were_made(index):
     assert index.changes_after(page.cursor).changes == ()
 
 
-def test_changes_of_the_first_fill_of_a_collection_are_left_out_on_demand(index, whole_pass):
+def test_changes_of_the_first_fill_of_a_collection_can_be_excluded(index, whole_pass):
     index.put("posted", [make_item("before")])
     cursor = now(index)
     with whole_pass("s2") as finish:
@@ -107,7 +107,7 @@ def test_removals_that_were_forgotten_in_the_first_fill_expire_no_cursor(index, 
         index.changes_after(cursor)
 
 
-def test_changes_after_a_first_pass_that_missed_a_part_are_told(index, whole_pass, incomplete_pass):
+def test_changes_after_an_incomplete_first_pass_are_listed(index, whole_pass, incomplete_pass):
     cursor = now(index)
     with incomplete_pass("s2"):
         index.put("s2", [make_item("a")])
@@ -132,7 +132,7 @@ def test_a_later_whole_pass_leaves_nothing_out(index, whole_pass):
     assert told(index.changes_after(cursor, without_first_fill=True)) == [("added", "s2", "a")]
 
 
-def test_what_stays_as_it_was_is_no_change(index):
+def test_unchanged_item_is_no_change(index):
     index.put("s2", [make_item("a")])
     cursor = now(index)
 
@@ -163,7 +163,7 @@ def test_collections_are_read_apart(index):
     assert told(index.changes_after(cursor, among=())) == []
 
 
-def test_an_item_that_is_added_and_replaced_between_two_pages_is_told_as_added(index):
+def test_item_added_and_replaced_between_two_pages_is_listed_as_added(index):
     cursor = now(index)
     index.put("s2", [make_item("a")])
     index.put("s2", [make_item("b")])
@@ -253,7 +253,7 @@ def test_a_cursor_of_an_index_that_was_begun_again_has_expired(tmp_path):
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAAAAAAAAAAAAAA", "é", "a" * 20_000])
-def test_what_is_no_cursor_is_refused(index, cursor):
+def test_invalid_cursor_is_refused(index, cursor):
     with pytest.raises(InvalidParameter, match="since is not a cursor"):
         index.changes_after(cursor)
 
@@ -274,7 +274,7 @@ def test_limits_are_bounded(index, limit):
         index.changes_after(None, limit=limit)
 
 
-def test_an_item_is_found_by_its_product(index):
+def test_item_is_found_by_its_product(index):
     index.put("s2", [make_item("a"), make_item("b")])
     index.put("modis", [make_item("a")])
 
@@ -297,7 +297,7 @@ def test_hidden_product_is_not_read_from_the_index(index):
         index.find_product(product_id("s2", "b"), among={"s2"})
 
 
-def test_products_whose_numbers_begin_alike_are_told_apart(index):
+def test_products_with_a_common_prefix_are_distinguished(index):
     index.put("s2", [make_item("a")])
     known = product_id("s2", "a")
     other = type(known)(bytes=known.bytes[:8] + bytes(8))
@@ -306,7 +306,7 @@ def test_products_whose_numbers_begin_alike_are_told_apart(index):
     assert index.find_product(known, among={"s2"}).ref.id == "a"
 
 
-def test_an_item_is_found_by_its_id_in_its_own_archive_alone(tmp_path):
+def test_item_is_found_by_its_id_in_its_archive_only(tmp_path):
     index, other = open_items(None, tmp_path, archive="a"), open_items(None, tmp_path, archive="b")
     try:
         index.put("s2", [make_item("a")])
@@ -352,7 +352,7 @@ def test_a_geometry_selects_items_whose_footprint_it_meets(index):
     "geometry",
     [{}, {"type": "Point"}, {"type": "Circle", "coordinates": [0, 0]}, {"type": "Point", "coordinates": ["a", 0]}],
 )
-def test_what_is_no_geometry_is_refused(index, geometry):
+def test_invalid_geometry_is_refused(index, geometry):
     index.put("s2", [make_item("a")])
 
     with pytest.raises(InvalidParameter) as caught:
@@ -362,7 +362,7 @@ def test_what_is_no_geometry_is_refused(index, geometry):
     assert "filter" not in caught.value.message
 
 
-def test_each_change_has_a_cursor_from_which_the_changes_after_it_are_told(index):
+def test_changes_after_the_cursor_of_each_change_are_listed(index):
     index.put("s2", [make_item("before")])
     cursor = now(index)
     index.put("s2", [make_item("a"), make_item("b")])
@@ -378,7 +378,7 @@ def test_each_change_has_a_cursor_from_which_the_changes_after_it_are_told(index
     assert numbers == sorted(numbers)
 
 
-def test_the_newest_items_are_those_that_were_put_last(index):
+def test_newest_items_are_those_written_last(index):
     index.put("s2", [make_item("a", at="2024-05-03"), make_item("b", at="2024-05-04")])
     index.put("s2", [make_item("late", at="2020-01-01")])
     index.put("modis", [make_item("other")])
@@ -390,7 +390,7 @@ def test_the_newest_items_are_those_that_were_put_last(index):
 
 
 @pytest.mark.parametrize("small", [1, 1 << 16])
-def test_pages_of_changes_end_early_where_documents_are_large(index, monkeypatch, small):
+def test_pages_of_changes_end_early_if_documents_are_large(index, monkeypatch, small):
     cursor = now(index)
     index.put("s2", [make_item("gone"), make_item("lost")])
     index.remove("s2", ["gone"])
@@ -409,7 +409,7 @@ def test_pages_of_changes_end_early_where_documents_are_large(index, monkeypatch
     assert [len(page.changes) for page in pages] == [2, 1, 3]
 
 
-def test_the_newest_items_are_fewer_where_documents_are_large(index, monkeypatch):
+def test_newest_items_are_fewer_if_documents_are_large(index, monkeypatch):
     index.put("s2", [make_item("large", at="2024-05-01", properties={"text": "x" * 99_999})])
     index.put("s2", [make_item("small", at="2024-05-02"), make_item("other", at="2024-05-03")])
     monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)

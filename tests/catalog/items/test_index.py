@@ -55,7 +55,7 @@ def test_many_items_together_keep_every_character(index):
         assert item.id in {each.ref.id for each in index.search(search).items}
 
 
-def test_items_of_some_instants_alone_are_found(index):
+def test_items_of_selected_instants_are_found(index):
     index.put("s2", [make_item(f"{day}", at=f"2024-05-{day:02}") for day in range(1, 30)])
 
     found = index.covering("s2", HERE, instants=np.array(["2024-05-03", "2024-05-05"], "datetime64[ns]"))
@@ -64,7 +64,7 @@ def test_items_of_some_instants_alone_are_found(index):
     assert index.covering("s2", HERE, instants=np.array(["2023-05-03"], "datetime64[ns]")) == ()
 
 
-def test_many_instants_are_found_as_few_are(index):
+def test_many_instants_are_found_like_few(index):
     hours = np.arange(300).astype("timedelta64[h]") + instant("2024-05-01")
     index.put("s2", [make_item(f"{number:04}", at=hour) for number, hour in enumerate(hours)])
     every_second = hours[::2]
@@ -72,7 +72,7 @@ def test_many_instants_are_found_as_few_are(index):
     assert ids(index.covering("s2", HERE, instants=every_second)) == [f"{hour:04}" for hour in range(0, 300, 2)]
 
 
-def test_half_a_swath_that_misses_the_box_is_left_out(index):
+def test_half_a_swath_outside_the_box_is_excluded(index):
     western = ((4.0, 50.0), (4.4, 50.0), (4.2, 51.0), (4.0, 51.0), (4.0, 50.0))
     index.put("s2", [make_item("half", footprint=(western,)), make_item("whole")])
 
@@ -81,7 +81,7 @@ def test_half_a_swath_that_misses_the_box_is_left_out(index):
 
 
 @pytest.mark.parametrize("box", [BBox(179.5, 0, 180, 1), BBox(-180, 0, -179.5, 1), BBox(179.9, 0.5, -179.9, 0.6)])
-def test_an_item_across_the_antimeridian_is_found_on_both_sides(index, box):
+def test_item_across_the_antimeridian_is_found_on_both_sides(index, box):
     index.put(
         "s2",
         [
@@ -101,7 +101,7 @@ def test_an_item_across_the_antimeridian_is_found_on_both_sides(index, box):
     assert index.extent("s2") == BBox(179.0, 0.0, -179.0, 1.0)
 
 
-def test_what_is_put_again_stays_and_what_is_other_is_replaced(index):
+def test_unchanged_item_stays_and_changed_item_is_replaced(index):
     first = index.put("s2", [make_item("a"), make_item("b")])
     (a, b) = index.covering("s2", HERE)
     second = index.put("s2", [make_item("a"), make_item("b", properties={"eo:cloud_cover": 3}), make_item("c")])
@@ -114,7 +114,7 @@ def test_what_is_put_again_stays_and_what_is_other_is_replaced(index):
     assert new_b.changed > b.changed
 
 
-def test_of_items_of_one_id_the_last_is_there(index):
+def test_last_item_of_an_id_wins(index):
     summary = index.put("s2", [make_item("a", at="2024-05-01"), make_item("a", at="2024-05-02")])
 
     assert summary == PutSummary(added=1, replaced=1)
@@ -135,7 +135,7 @@ def test_items_are_added_all_or_none(index):
     assert len(index.covering("s2", HERE)) == len(many)
 
 
-def test_of_those_who_add_an_item_at_once_one_does(open_index):
+def test_one_of_several_concurrent_additions_succeeds(open_index):
     everyone = [open_index() for _ in range(4)]
 
     def add(index):
@@ -148,7 +148,7 @@ def test_of_those_who_add_an_item_at_once_one_does(open_index):
         assert sorted(threads.map(add, everyone)) == [0, 0, 0, 1]
 
 
-def test_an_item_is_replaced_if_it_is_as_it_was_found(index):
+def test_item_is_replaced_only_if_unchanged(index):
     index.put("s2", [make_item("a")])
     (found,) = index.covering("s2", HERE)
     others = [make_item("a", properties={"turn": turn}) for turn in range(3)]
@@ -164,7 +164,7 @@ def test_an_item_is_replaced_if_it_is_as_it_was_found(index):
     assert not index.replace("unknown", others[2])
 
 
-def test_assets_are_as_they_were_put(index):
+def test_assets_are_restored(index):
     item = make_item("a")
     index.put("s2", [item])
     (ref,) = index.covering("s2", HERE)
@@ -181,7 +181,7 @@ def test_layouts_state_the_grid_and_the_encoding(index):
     assert (layout.encoding.dtype, layout.encoding.nodata, layout.band) == ("uint16", 0, 1)
 
 
-def test_times_of_a_box_are_those_of_items_there(index):
+def test_times_of_a_box_are_those_of_its_items(index):
     index.put("s2", [make_item("a", at="2024-05-01"), make_item("b", (10, 50, 11, 51), at="2024-05-02")])
 
     assert list(index.times("s2").starts) == [instant("2024-05-01"), instant("2024-05-02")]
@@ -189,7 +189,7 @@ def test_times_of_a_box_are_those_of_items_there(index):
     assert list(index.times("s2", box=BBox(-180, -90, 180, 90)).starts) == list(index.times("s2").starts)
 
 
-def test_of_a_collection_that_is_not_there_nothing_is_found(index):
+def test_unknown_collection_has_no_items(index):
     assert index.covering("s2", HERE) == ()
     assert len(index.times("s2")) == 0
     assert index.extent("s2") is None
@@ -207,7 +207,7 @@ def test_archives_that_share_a_database_do_not_see_each_others_items(open_index)
     assert ids(open_index(archive="a").covering("s2", HERE)) == ["a"]
 
 
-def test_what_is_noted_of_a_file_is_there_and_is_no_change(index):
+def test_file_state_is_stored_and_is_no_change(index):
     index.put("s2", [make_item("a")])
     (ref,) = index.covering("s2", HERE)
     levels = (GRID, GRID.coarser(2))
@@ -240,7 +240,7 @@ def test_a_file_in_another_state_is_a_change_of_its_item(index):
     assert index.state("s2").counter > counter
 
 
-def test_what_is_noted_of_the_file_of_an_item_that_was_replaced_is_dropped(index):
+def test_file_state_of_a_replaced_item_is_dropped(index):
     index.put("s2", [make_item("a")])
     (before,) = index.covering("s2", HERE)
     index.put("s2", [make_item("a", properties={"eo:cloud_cover": 99})])
@@ -304,7 +304,7 @@ def test_order_by_a_property_has_missing_values_last_and_equal_ones_by_id(index,
     assert index.settings("s2") == settings
 
 
-def test_a_solar_day_is_that_of_the_items_middle(index):
+def test_solar_day_is_that_of_the_centre_of_the_item(index):
     index.configure("s2", IndexSettings(group="solar_day"))
     index.put("s2", [make_item("east", (170, 0, 171, 1), at="2024-05-01T22:30:00"), make_item("here")])
 
@@ -337,7 +337,7 @@ def test_an_item_whose_time_moves_across_a_solar_day_at_the_date_line_is_of_the_
         ((170, 0, 530, 1), 5, None),
     ],
 )
-def test_items_with_longitudes_beyond_180_degrees_are_where_they_are(index, box, there, elsewhere):
+def test_items_with_longitudes_beyond_180_degrees_are_found_at_their_place(index, box, there, elsewhere):
     index.configure("s2", IndexSettings(group="solar_day"))
     index.put("s2", [make_item("a", box, at="2024-05-01T12:00:00")])
 
@@ -350,7 +350,7 @@ def test_items_with_longitudes_beyond_180_degrees_are_where_they_are(index, box,
         assert index.covering("s2", BBox(elsewhere, 0.5, elsewhere, 0.5)) == ()
 
 
-def test_an_instant_of_composites_lasts_as_long_as_the_longest(index):
+def test_instant_of_composites_lasts_as_long_as_the_longest(index):
     index.put("s2", [make_item("a", until="2024-05-11"), make_item("b", until="2024-05-05")])
     assert list(index.times("s2").ends) == [instant("2024-05-11")]
 
@@ -358,7 +358,7 @@ def test_an_instant_of_composites_lasts_as_long_as_the_longest(index):
     assert list(index.times("s2").ends) == [instant("2024-05-05")]
 
 
-def test_other_processes_changes_are_seen_within_a_second(open_index, url):
+def test_changes_of_other_processes_are_seen_within_a_second(open_index, url):
     index, other = (open_index() for _ in range(2))
     other.put("s2", [make_item("a")])
     before = index.state("s2")
@@ -385,7 +385,7 @@ def test_items_that_cannot_be_stored_are_refused(index, values):
         index.put("s2", [make_item(**{"id_": "a", **values})])
 
 
-def test_items_of_another_size_that_another_process_put_are_found_at_once(open_index):
+def test_items_of_another_size_from_another_process_are_found_immediately(open_index):
     index, other = (open_index() for _ in range(2))
     other.put("s2", [make_item("large", (0.0, 40.0, 20.0, 60.0))])
     assert ids(index.covering("s2", HERE)) == ["large"]
@@ -397,7 +397,7 @@ def test_items_of_another_size_that_another_process_put_are_found_at_once(open_i
     assert index.covering("s2", HERE) == ()
 
 
-def test_many_who_begin_collections_at_once_put_all_items(index):
+def test_concurrent_first_writes_of_collections_keep_all_items(index):
     def put(number):
         return index.put(f"collection{number % 3}", [make_item(f"{number}")]).added
 

@@ -47,7 +47,7 @@ def test_boxes_within_one_have_the_items_of_a_search_for_each(index):
     assert len(counts) > 5
 
 
-def test_many_items_are_not_held(index):
+def test_nearby_items_above_the_limit_are_not_returned(index):
     index.put("s2", [make_item(f"item{number}", (4, 50, 4.1, 50.1)) for number in range(MOST_NEAR + 1)])
     found = index.near("s2", BBox(4, 50, 4.25, 50.25), np.array([AT]))
     assert (found.are_all, found.found) == (False, ())
@@ -69,5 +69,5 @@ def test_boxes_nearby_have_one_place_around_them():
 @pytest.mark.parametrize(
     "edges", [(4, 50, 4, 50), (4, 50, 5, 50.1), (179.95, 0, -179.95, 0.1), (179.9, 0, 179.99, 0.1)]
 )
-def test_points_and_large_boxes_and_those_at_the_antimeridian_have_none(edges):
+def test_points_large_boxes_and_boxes_at_the_antimeridian_have_no_place_around(edges):
     assert place_around(BBox(*edges)) is None

@@ -68,7 +68,7 @@ def test_an_index_of_a_newer_version_is_refused(open_index, url, tmp_path):
         open_index()
 
 
-def test_an_index_of_an_older_version_is_begun_again_with_what_was_seen_of_its_sources(
+def test_index_of_an_older_version_is_rebuilt_with_the_state_of_its_sources(
     open_index, url, tmp_path, caplog, monkeypatch
 ):
     index = open_index()
@@ -106,7 +106,7 @@ def as_version_2(url, folder):
     set_version(url, folder, 2)
 
 
-def test_an_index_of_version_2_keeps_its_items_and_tells_later_changes(open_index, url, tmp_path):
+def test_index_of_version_2_keeps_its_items_and_lists_later_changes(open_index, url, tmp_path):
     before = open_index()
     before.put("s2", [make_item("a"), make_item("b", at="2024-05-02T10:30:00")])
     as_version_2(url, tmp_path)
@@ -135,7 +135,7 @@ def test_an_index_of_version_3_keeps_its_items_and_finds_them_by_values(open_ind
     assert open_index().settings("s2") == IndexSettings(searched=("grid:code",))
 
 
-def test_what_a_process_of_version_2_still_writes_changes_its_date(open_index, url, tmp_path):
+def test_write_by_a_process_of_version_2_changes_its_date(open_index, url, tmp_path):
     before = open_index()
     before.put("s2", [make_item("a"), make_item("b", at="2024-05-02T10:30:00")])
     as_version_2(url, tmp_path)
@@ -175,7 +175,7 @@ def test_a_file_that_is_no_index_is_moved_aside_and_a_new_one_begun(tmp_path, ca
     index.close()
 
 
-def test_damage_that_a_request_meets_is_found_when_the_index_is_opened_again(tmp_path, caplog):
+def test_damage_found_by_a_request_is_found_when_the_index_is_opened_again(tmp_path, caplog):
     fill(tmp_path)
     spoil(tmp_path / FILE)
     index = open_items(None, tmp_path)  # its first pages are whole
@@ -190,7 +190,7 @@ def test_damage_that_a_request_meets_is_found_when_the_index_is_opened_again(tmp
     again.close()
 
 
-def test_check_reads_all_of_the_index(index, tmp_path, url):
+def test_check_reads_the_whole_index(index, tmp_path, url):
     index.put("s2", [make_item("a")])
     assert index.check() == ()
     with write_transaction(index._engine, INDEX) as connection:
@@ -211,7 +211,7 @@ def test_check_finds_damage(tmp_path):
     assert "restart the servers, which move it aside" in finding.message
 
 
-def test_after_the_machine_ended_without_notice_all_of_the_index_is_read(tmp_path, monkeypatch):
+def test_whole_index_is_read_after_a_crash_of_the_machine(tmp_path, monkeypatch):
     fill(tmp_path)
     spoil(tmp_path / FILE)
     boot_id = tmp_path / "boot_id"
@@ -263,7 +263,7 @@ def test_the_files_of_the_index_are_private(tmp_path):
     index.close()
 
 
-def test_an_index_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):
+def test_index_on_a_full_disk_reports_it_and_continues_when_there_is_room(tmp_path):
     index = open_items(None, tmp_path)
     index.put("s2", [make_item("a")])
     before = index.covering("s2", HERE)
@@ -281,7 +281,7 @@ def test_an_index_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):
     index.close()
 
 
-def test_an_index_that_cannot_be_opened_for_lack_of_room_says_so_and_stays_as_it_is(tmp_path):
+def test_index_that_cannot_be_opened_on_a_full_disk_reports_it_and_stays_unchanged(tmp_path):
     index = open_items(None, tmp_path)
     index.put("s2", [make_item("a")])
     before = index.covering("s2", HERE)
@@ -329,7 +329,7 @@ def test_connections_that_end_just_after_they_were_used_fail_one_request(postgre
         assert index.put("s2", [make_item("b")]).added == 1
 
 
-def test_a_process_that_never_lets_go_of_the_index_is_named_by_its_file(tmp_path, monkeypatch):
+def test_process_that_never_releases_the_index_is_reported_with_its_file(tmp_path, monkeypatch):
     monkeypatch.setattr(damage, "LOCK_S", 0.0)
     with damage.opening(tmp_path), pytest.raises(SourceUnavailable) as caught:
         open_items(None, tmp_path)

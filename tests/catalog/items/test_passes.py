@@ -43,13 +43,13 @@ def whole(passes, *names, **more):
     return sorted(gone), passes.finish(run)
 
 
-def test_a_whole_pass_finds_what_is_gone(passes):
+def test_complete_pass_finds_removed_items(passes):
     assert whole(passes, "a", "b", "c") == ([], 0)
     assert whole(passes, "b") == (["a", "c"], 0)
     assert sorted(passes.stored_entries("s2", ["/a.json", "/b.json", "/c.json"])) == ["/b.json"]
 
 
-def test_whether_anything_is_gone_is_known_without_looking_for_it(passes):
+def test_existence_of_removed_items_is_determined_without_a_search(passes):
     run = passes.begin("s2", source="x", holder="me")
     passes.note(run, read=entries("a", "b"))
     assert not passes.has_gone(run)
@@ -84,7 +84,7 @@ def test_a_pass_that_was_interrupted_in_another_state_of_its_source_is_not_conti
     assert passes.count_unchanged("s2", source="x", since="2") == 1
 
 
-def test_an_entry_in_a_new_state_keeps_what_else_is_stored_of_it(passes):
+def test_entry_in_a_new_state_keeps_its_other_stored_values(passes):
     refused = SourceEntry(key="/r.json", state="1", problem="why", is_refused=True)
     passes.note(passes.begin("s2", source="x", holder="me"), read=[*entries("a"), refused])
     run = passes.begin("s2", source="x", holder="me")
@@ -97,7 +97,7 @@ def test_an_entry_in_a_new_state_keeps_what_else_is_stored_of_it(passes):
     assert [each.state for each in passes.stored_entries("s2", ["/a.json", "/r.json"]).values()] == ["2", ""]
 
 
-def test_an_interrupted_pass_goes_on_at_its_cursor(passes, clock):
+def test_interrupted_pass_continues_at_its_cursor(passes, clock):
     run = passes.begin("s2", source="x", holder="me")
     passes.note(run, read=entries("a"), cursor="page 2")
     passes.release(run)
@@ -109,14 +109,14 @@ def test_an_interrupted_pass_goes_on_at_its_cursor(passes, clock):
     assert (late.number, late.is_resumed, late.cursor) == (run.number + 1, False, None)
 
 
-def test_another_source_is_read_anew(passes):
+def test_another_source_is_read_from_the_start(passes):
     whole(passes, "a")
     run = passes.begin("s2", source="y", holder="me", is_whole=False)
     assert (run.is_whole, run.is_resumed, run.since) == (True, False, None)
     assert passes.stored_entries("s2", ["/a.json"])["/a.json"].state == ""
 
 
-def test_changes_alone_are_read_after_a_pass_that_said_from_when(passes):
+def test_only_changes_are_read_after_a_pass_with_a_start_time(passes):
     run = passes.begin("s2", source="x", holder="me", is_whole=False)
     assert run.is_whole  # the first one
     passes.finish(run, since="2024")
@@ -126,7 +126,7 @@ def test_changes_alone_are_read_after_a_pass_that_said_from_when(passes):
     assert passes.begin("s2", source="x", holder="me").is_whole  # not one that goes on with changes alone
 
 
-def test_one_at_a_time(passes, open_passes, clock):
+def test_only_one_pass_runs_at_a_time(passes, open_passes, clock):
     run = passes.begin("s2", source="x", holder="me")
     other = open_passes()
     with pytest.raises(SourceUnavailable, match="s2 is being indexed by another process"):
@@ -146,7 +146,7 @@ def test_a_process_that_ended_is_not_waited_for(passes):
     passes.begin("s2", source="x", holder=new_holder())
 
 
-def test_an_entry_that_is_left_takes_over_an_item(passes):
+def test_remaining_entry_takes_over_an_item(passes):
     first = SourceEntry(key="/1.json", state="1", ids=("a",))
     second = replace(first, key="/2.json")
     run = passes.begin("s2", source="x", holder="me")
@@ -161,7 +161,7 @@ def test_an_entry_that_is_left_takes_over_an_item(passes):
     assert passes.holders("s2", ["a"]) == {"a": "/2.json"}
 
 
-def test_entries_that_are_gone_leave_what_others_hold(passes):
+def test_removed_entries_leave_items_of_others(passes):
     run = passes.begin("s2", source="x", holder="me")
     shared = SourceEntry(key="/3.json", state="1", ids=("a",))
     passes.note(run, read=[*entries("a", "b"), shared])
@@ -170,7 +170,7 @@ def test_entries_that_are_gone_leave_what_others_hold(passes):
     assert passes.stored_entries("s2", ["/a.json", "/b.json"]) == {}
 
 
-def test_an_incomplete_pass_ends_without_a_word_on_what_it_missed(passes):
+def test_incomplete_pass_reports_nothing_about_unread_entries(passes):
     whole(passes, "a", "b")
     run = passes.begin("s2", source="x", holder="me")
     passes.note(run, seen=["/a.json"])
@@ -193,7 +193,7 @@ def test_problems_are_counted_by_reason(passes):
     ]
 
 
-def test_when_all_was_seen_last_is_known(passes, clock):
+def test_time_of_the_last_complete_pass_is_stored(passes, clock):
     assert (passes.was_whole("s2"), passes.whole_age_s("s2", source="x")) == (False, None)
     whole(passes, "a")
     clock[0] += 30
@@ -203,7 +203,7 @@ def test_when_all_was_seen_last_is_known(passes, clock):
     assert not passes.was_whole("s2")
 
 
-def test_many_entries_at_once(passes):
+def test_many_entries_are_written_together(passes):
     names = [f"{number:05}" for number in range(3 * module.CHUNK + 7)]
     assert whole(passes, *names) == ([], 0)
     assert len(passes.stored_entries("s2", [f"/{name}.json" for name in names])) == len(names)

@@ -68,7 +68,7 @@ def start(url, tmp_path, at_end):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["_insert", "finish", "write_forms", "add finish"])
-def test_of_items_that_a_killed_process_put_nothing_is_there(index, start, step):
+def test_item_of_a_killed_process_is_absent(index, start, step):
     index.put("s2", [make_item("a")])
     before, state = index.covering("s2", HERE), index.state("s2")
     process = start(KILLED, step)

@@ -155,7 +155,7 @@ def test_a_filter_finds_the_items_that_meet_it(found, text, expected):
 
 
 @pytest.mark.parametrize(("operator", "expected"), [("=", "d"), ("<>", ""), ("<", ""), (">=", "d")])
-def test_integers_beyond_what_floats_have_are_compared_as_they_are(found, operator, expected):
+def test_integers_beyond_the_precision_of_floats_are_compared_exactly(found, operator, expected):
     assert found(filter={"op": operator, "args": [{"property": "orbit"}, 2**53 + 1]}) == expected
 
 
@@ -220,7 +220,7 @@ def test_pages_by_the_start_have_items_that_state_none(tmp_path, is_descending):
         ("platform LIKE '" + "%a" * 20 + "'", "10 of %"),
     ],
 )
-def test_a_filter_that_is_not_accepted_is_named(found, text, reason):
+def test_unsupported_filter_is_named(found, text, reason):
     with pytest.raises(InvalidParameter, match=reason) as refused:
         found(filter=filter_from_text(text))
 
@@ -306,7 +306,7 @@ NEAR = [
 
 
 @pytest.mark.parametrize("values", NEAR, ids=repr)
-def test_of_many_items_near_a_place_the_same_are_found_as_of_few(index, monkeypatch, values):
+def test_many_items_near_a_place_are_found_like_few(index, monkeypatch, values):
     index.put("s2", scenes())
     index.put("other", [replace(item, id=item.id + "2") for item in scenes()])
     few = index.search(ItemSearch(**values))
@@ -334,7 +334,7 @@ def test_filters_that_differ_in_a_type_alone_are_two(found):
     assert [found(filter=tree) for tree in trees] == ["b", "", ""]
 
 
-def test_a_long_filter_finds_its_items_and_is_not_kept(found):
+def test_long_filter_finds_its_items_and_is_not_cached(found):
     before = search_query._query_of.cache_info().currsize
     names = [f"'{'x' * 90}{number}'" for number in range(50)]
 
@@ -362,7 +362,7 @@ def test_near_a_place_a_collection_without_items_has_none(index):
     ],
     ids=repr,
 )
-def test_pages_hold_what_one_page_would(index, values):
+def test_pages_together_equal_one_large_page(index, values):
     index.put("s2", scenes())
     index.put("other", [replace(item, id=item.id + "2") for item in scenes()])
     whole = index.search(ItemSearch(limit=100, **values))
@@ -420,7 +420,7 @@ def test_of_very_many_items_it_is_not_counted_how_many_match(index, monkeypatch)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "ä", "A" * 20_000, "!" * 40])
-def test_a_cursor_that_is_none_is_refused(index, cursor):
+def test_invalid_cursor_is_refused(index, cursor):
     index.put("s2", scenes())
 
     with pytest.raises(InvalidParameter, match="cursor is not that of a page of this search"):
@@ -466,7 +466,7 @@ def test_items_of_one_id_in_two_collections_are_two_on_all_pages(index, open_ind
     assert len(elsewhere.search(ItemSearch(ids=("a",))).items) == 1
 
 
-def test_a_cursor_of_another_search_or_one_that_was_changed_is_refused(index):
+def test_cursor_of_another_search_or_a_modified_one_is_refused(index):
     index.put("s2", scenes())
     following = index.search(ItemSearch(limit=2)).next
 

@@ -91,7 +91,7 @@ def order(item, sort):
     limit=st.integers(1, 5),
     searched=st.sampled_from([(), ("cloud",)]),
 )
-def test_pages_hold_what_brute_force_finds(index, listed, filter_, box, hours, sort, limit, searched):
+def test_pages_equal_brute_force(index, listed, filter_, box, hours, sort, limit, searched):
     collection = f"collection{next(NAMES)}"
     index.configure(collection, IndexSettings(searched=searched))
     index.put(collection, listed)

@@ -61,7 +61,7 @@ def test_a_document_that_is_larger_than_a_page_may_be_is_a_page(index, monkeypat
 
 @pytest.mark.parametrize("filter_", [None, AWAY])
 @pytest.mark.parametrize("skip", [0, 1, 4, 5, 6, 10, 11])
-def test_pages_after_items_that_are_skipped_are_those_of_a_walk(index, skip, filter_):
+def test_pages_after_skipped_items_equal_those_of_a_walk(index, skip, filter_):
     for collection in ("s1", "s2"):
         index.put(collection, [make_item(id_, at=f"2024-05-0{day}") for day, id_ in enumerate("abcde", start=1)])
     every = [(item.collection, item.ref.id) for item in index.search(ItemSearch(limit=20)).items]
@@ -115,7 +115,7 @@ def test_the_time_for_collections_counts_together(open_index):
 @pytest.mark.parametrize(
     "url", [pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))], indirect=True
 )
-def test_a_statement_of_postgresql_gets_the_time_that_is_left(index):
+def test_statement_of_postgresql_gets_the_remaining_time(index):
     times, now_s = list[str](), [0.0]
     with (
         reading(index._engine, INDEX) as cursor,
@@ -164,9 +164,7 @@ def fill_with_clouds(index, settings):
 
 @pytest.mark.parametrize("is_own_falling", [False, True])
 @pytest.mark.parametrize("is_falling", [False, True])
-def test_pages_in_the_order_of_the_collection_are_those_of_its_numbers_and_then_the_others(
-    index, is_own_falling, is_falling
-):
+def test_pages_in_collection_order_start_with_its_numbered_items(index, is_own_falling, is_falling):
     fill_with_clouds(index, clouded(is_own_falling))
 
     pages = walk(index, collections=("s2",), sort=(("cloud", is_falling),), limit=2)
@@ -219,7 +217,7 @@ def plans_of(index, monkeypatch, name, *, may_sort=False):
 
 
 @pytest.mark.parametrize("is_falling", [False, True])
-def test_the_order_of_the_collection_is_found_by_an_index(index, monkeypatch, is_falling):
+def test_collection_order_uses_an_index(index, monkeypatch, is_falling):
     fill_with_clouds(index, clouded())
     plans = plans_of(index, monkeypatch, "rank")
     index.search(ItemSearch(collections=("s2",), sort=(("cloud", is_falling),), limit=2))
@@ -251,7 +249,7 @@ def test_a_sort_without_an_index_is_refused_before_it_compares_many_items(index,
 
 
 @pytest.mark.parametrize("sort", [(), (("cloud", False),)])
-def test_a_number_of_matches_is_exact_or_missing_where_a_sample_says_that_there_are_more(index, monkeypatch, sort):
+def test_count_of_matches_is_exact_or_missing_if_a_sample_shows_too_many(index, monkeypatch, sort):
     for module in (candidates, search):
         monkeypatch.setattr(module, "MOST_MATCHED", 20)
     days = list(np.datetime64("2024-01-01") + np.arange(100))
@@ -270,7 +268,7 @@ def test_a_number_of_matches_is_exact_or_missing_where_a_sample_says_that_there_
 
 
 @pytest.mark.parametrize(("surely", "matched"), [(1.5, 16), (0.5, None)])
-def test_matches_are_not_counted_where_a_sample_says_that_there_are_more(index, monkeypatch, surely, matched):
+def test_matches_are_not_counted_if_a_sample_shows_too_many(index, monkeypatch, surely, matched):
     for module in (candidates, search):
         monkeypatch.setattr(module, "MOST_MATCHED", 20)
     monkeypatch.setattr(candidates, "SPREAD", 1)

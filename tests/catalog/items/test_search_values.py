@@ -70,7 +70,7 @@ EQUALITIES = [
 @pytest.mark.parametrize("sort", [(), (("datetime", False),), (("cloud", False),), (("platform", True),)])
 @pytest.mark.parametrize(("text", "holds"), EQUALITIES)
 @pytest.mark.parametrize("settings", [SEARCHED, IndexSettings()])
-def test_named_properties_find_what_others_find(index, settings, text, holds, sort):
+def test_indexed_properties_find_the_same_as_others(index, settings, text, holds, sort):
     fill(index, settings)
     index.put("other", [make_item("other", properties={"grid:code": TILES[1], "platform": PLATFORMS[0]})])
 
@@ -129,7 +129,7 @@ ALIKE = {"one": 1, "true": True, "float": 1.0, "text": "1", "no": False, "zero":
 @pytest.mark.parametrize("values", [(1, True), (True, 1), (0, False), (False, 0), ("1", 1), (True, "1", 0)])
 @pytest.mark.parametrize("operator", ["in", "or"])
 @pytest.mark.parametrize("sort", [(), (("platform", False),)])
-def test_values_that_are_equal_in_python_alone_are_found_each(index, values, operator, sort):
+def test_values_equal_only_in_python_are_found_separately(index, values, operator, sort):
     index.configure("s2", SEARCHED)
     index.put("s2", [make_item(id_, properties={"platform": value}) for id_, value in ALIKE.items()])
 
@@ -175,7 +175,7 @@ def test_bounds_that_ranks_round_leave_out_no_item(index, settings, sort):
         assert sorted(ids_of(walk(index, filter=tree, sort=sort, limit=4))) == expected, tree
 
 
-def test_items_that_change_or_go_are_found_by_their_values_of_now(index):
+def test_changed_items_are_found_by_their_current_values(index):
     fill(index)
     index.put("s2", [make_scene("UFSa1", {"grid:code": TILES[2], "platform": PLATFORMS[1]}, 1)])
     index.replace("s2", make_scene("UFSa2", {"grid:code": "new"}, 4))
@@ -226,7 +226,7 @@ def test_an_interrupted_change_of_the_configuration_continues(index, open_index,
     assert amid == set(found_by(again, text)) == expected
 
 
-def test_a_value_is_found_by_an_index_in_the_order_of_time(index, monkeypatch):
+def test_value_is_found_by_an_index_in_time_order(index, monkeypatch):
     fill(index)
     plans = plans_of(index, monkeypatch, "chronotile_item_values", may_sort=True)
     found_by(index, "platform = 'sentinel-2a'")
@@ -269,7 +269,7 @@ def many(index, monkeypatch):
 @pytest.mark.parametrize("is_falling", [False, True])
 @pytest.mark.parametrize("text", ["cloud < 20", "cloud >= 30", "cloud = 20", "cloud <= 20 AND cloud > 10"])
 @pytest.mark.parametrize("of_value", ["", " AND platform = 'sentinel-2a'"])
-def test_bounds_of_what_ranks_are_of_leave_out_no_more_than_the_filter(index, is_falling, text, of_value):
+def test_bounds_of_ranks_exclude_no_more_than_the_filter(index, is_falling, text, of_value):
     fill(index, replace(SEARCHED, is_descending=is_falling))
     odd = {"t": "15", "b": True, "n": None, "f": 20.0, "g": 19.999999999999996, "h": -1, "time": "2024-05-01T00:00:00Z"}
     index.put("s2", [make_scene(id_, {"cloud": cloud, "platform": PLATFORMS[0]}, 3) for id_, cloud in odd.items()])

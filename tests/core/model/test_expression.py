@@ -67,12 +67,12 @@ def test_a_result_is_numpys_own(text, expected):
         ("isnan(A) + isnan(B)", [0, 1, 1]),
     ],
 )
-def test_a_cell_has_a_value_where_all_it_takes_has_one(text, expected):
+def test_cell_has_a_value_where_all_operands_have_one(text, expected):
     np.testing.assert_array_equal(evaluate(text, A=[1, NAN, 4], B=[2, 2, NAN]), expected)
 
 
 @pytest.mark.parametrize("text", ["1 / A", "log(A)", "10 ** (400 + A)", "-1 / A", "A / A", "sqrt(A - 1)", "A % 0"])
-def test_what_is_not_finite_is_no_value_and_no_warning(text):
+def test_non_finite_result_is_no_value_without_a_warning(text):
     assert np.isnan(evaluate(text, A=[0.0])).all()
 
 
@@ -167,7 +167,7 @@ def test_expressions_are_equal_however_they_are_spaced():
     ],
     ids=lambda text: text[:30],
 )
-def test_nothing_but_arithmetic_is_read(text):
+def test_only_arithmetic_is_accepted(text):
     with pytest.raises(InvalidParameter) as caught:
         parse_expression(text, {"A"})
 
@@ -175,12 +175,12 @@ def test_nothing_but_arithmetic_is_read(text):
     assert len(caught.value.message) < 600
 
 
-def test_a_misspelt_variable_is_told_with_the_nearest():
+def test_misspelt_variable_is_reported_with_the_nearest():
     with pytest.raises(InvalidParameter, match="'NIRR' is not a variable of the collection; did you mean NIR"):
         parse_expression("NIRR + RED", NAMES)
 
 
-def test_the_error_says_what_is_accepted():
+def test_error_lists_what_is_accepted():
     with pytest.raises(InvalidParameter, match=r"names of variables.*sqrt\(\)"):
         parse_expression("A[0]", {"A"})
 
@@ -244,7 +244,7 @@ arithmetic = st.recursive(
 
 @example("(0.99999 ** 65.5625)")
 @given(arithmetic)
-def test_any_arithmetic_gives_what_python_and_numpy_give(text):
+def test_arithmetic_equals_that_of_python_and_numpy(text):
     functions = {name: getattr(np, name) for name in ("sqrt", "abs", "exp", "log", "floor", "power", "float64")}
     with np.errstate(all="ignore"):
         code = compile(_with_numpy_numbers(f"NIR * 0 + {text}"), "<test>", "eval")
@@ -272,5 +272,5 @@ def _with_numpy_numbers(text):
     return ast.fix_missing_locations(Numbers().visit(ast.parse(text, mode="eval")))
 
 
-def test_bounds_are_those_that_the_documentation_names():
+def test_limits_are_those_of_the_documentation():
     assert (MAX_TEXT, MAX_NODES, MAX_DEPTH) == (1000, 250, 64)

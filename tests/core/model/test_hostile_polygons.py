@@ -113,7 +113,7 @@ def test_polygons_of_one_area_are_refused_before_they_are_united(nothing_is_chec
         unite_polygons([[], [(ring,) for ring in rings]], ["", " of feature 2"])
 
 
-def test_rings_of_an_invalid_polygon_are_few_where_it_is_repaired(monkeypatch):
+def test_invalid_polygon_with_many_rings_is_not_repaired(monkeypatch):
     monkeypatch.setattr(repair, "MOST_REPAIRED", 100**2)
     outside = [square(10 + 2 * i, 0, 1) for i in range(100)]
 

@@ -52,7 +52,7 @@ def test_a_cells_text_is_its_exact_decimal_or_a_thousandth_of_a_step(number, sca
 
 
 @given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=50), SCALES, st.just(0.0) | SHORT | LONG)
-def test_texts_of_numbers_are_those_of_decimals(numbers, scale, offset):
+def test_texts_of_numbers_equal_those_of_decimals(numbers, scale, offset):
     encoding = Encoding(dtype="int32", scale=scale, offset=offset)
 
     found = cell_values(encoding.values(np.array(numbers, dtype="int32")), encoding)
@@ -80,7 +80,7 @@ def test_float32_has_the_shortest_decimal_that_reads_back(numbers):
 
 
 @given(st.lists(st.floats(allow_infinity=False), min_size=1))
-def test_float64_is_as_it_is(numbers):
+def test_float64_is_unchanged(numbers):
     values = np.array(numbers, dtype="float64")
 
     np.testing.assert_array_equal(cell_values(values, Encoding(dtype="float64")), values)
@@ -97,7 +97,7 @@ def test_statistics_have_the_shortest_decimal_of_their_float32(values):
     assert found[told].tolist() == [float(str(each)) for each in single[told]]
 
 
-def test_values_of_several_encodings_are_told_to_a_thousandth_of_the_finest_step():
+def test_values_of_several_encodings_have_a_thousandth_of_the_finest_step():
     encoding = Encoding(dtype="float64", text_step=0.0001)
     values = np.array([165 * 0.004 - 0.08, 5000 * 0.0001 - 0.1, 0.25, float(np.float32(0.1)), np.nan])
 

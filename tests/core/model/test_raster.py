@@ -3,7 +3,7 @@
 from chronotile.core.model.encoding import Encoding
 
 
-def test_encodings_whose_nodata_is_nan_are_found_by_one_another():
+def test_equal_encodings_with_nodata_nan_have_equal_hashes():
     kept = {Encoding(dtype="float32", nodata=float("nan")): "table"}
 
     assert kept.get(Encoding(dtype="float32", nodata=float("nan"))) == "table"

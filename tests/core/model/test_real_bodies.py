@@ -36,7 +36,7 @@ def test_a_field_is_one_area(shared_data):
     assert (area.vertices, area.note) == (65, None)
 
 
-def test_a_country_that_crosses_itself_is_repaired_and_named(shared_data):
+def test_country_that_crosses_itself_is_repaired_and_named(shared_data):
     body = (shared_data / "naturalearth" / "ne_110m_admin_0_countries.json").read_bytes()
 
     areas = areas_of(body, RULES)

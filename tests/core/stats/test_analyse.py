@@ -30,7 +30,7 @@ def noisy():
     return Curves(times=dekads(2001, 2004), values=values)
 
 
-def test_nothing_but_what_is_asked_is_found(noisy):
+def test_only_requested_findings_are_returned(noisy):
     found = analyse(noisy, noisy, Analysis())
 
     assert found.curves is noisy
@@ -47,7 +47,7 @@ def test_seasons_are_looked_for_in_the_smoothed_curve(noisy):
     assert [each.peak.tolist() for each in found.seasons] == [each.peak.tolist() for each in expected]
 
 
-def test_a_step_comes_before_all_else(noisy):
+def test_step_is_checked_before_the_others(noisy):
     found = analyse(noisy, noisy, Analysis(step=MONTHLY, fill="climatology"))
 
     normals = find_normals(found.curves, found.curves.times, Climatology())
@@ -59,7 +59,7 @@ def test_a_step_comes_before_all_else(noisy):
     )
 
 
-def test_each_series_has_a_reason_of_its_own():
+def test_each_series_has_a_separate_reason():
     series = curves(of_days(range(6)), [1.0, 2.0, 4.0, 3.0, 5.0, 6.0], [1.0, None, None, None, None, 1.0])
 
     found = analyse(series, series, Analysis(smooth=SavitzkyGolay(window_days=3), trend="theil_sen"))

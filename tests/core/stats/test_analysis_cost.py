@@ -65,7 +65,7 @@ def test_no_analysis_and_no_times_take_no_time():
     assert analysis_seconds(EVERYTHING, TWENTY_YEARS[:0], TWENTY_YEARS, series=9) == 0
 
 
-def test_what_is_told_beside_the_values_counts_as_they_do():
+def test_values_of_findings_count_like_those_of_the_series():
     asked = Analysis(smooth=Whittaker(), fill="linear", anomaly="z", trend="seasonal")
 
     with pytest.raises(LimitExceeded) as caught:
@@ -74,7 +74,7 @@ def test_what_is_told_beside_the_values_counts_as_they_do():
     assert (caught.value.limit, caught.value.needed) == ("max_series_values", 5 * 7200)
 
 
-def test_what_is_told_of_each_slot_of_a_year_counts_too():
+def test_findings_per_slot_of_a_year_count_too():
     asked = Analysis(has_climatology=True, climatology=Climatology(by="day"))
 
     with pytest.raises(LimitExceeded) as caught:

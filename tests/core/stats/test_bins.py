@@ -17,7 +17,7 @@ def test_values_that_are_edges(scale, offset):
     assert found.tolist() == [*range(10), 9]
 
 
-def test_values_beside_the_edges():
+def test_values_outside_the_edges_are_counted():
     found = bins_of(np.array([-0.1, 0.099999, 0.1, 0.100001, 1.000001, np.nan]), even_edges(0, 1, 10))
 
     assert found.tolist() == [-1, 0, 1, 1, 10, 10]

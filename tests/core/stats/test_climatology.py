@@ -34,7 +34,7 @@ def of_slot(series, row, month, day):
 
 
 @pytest.mark.parametrize("by", ["day", "dekad", "month"])
-def test_the_slots_of_a_year_without_leap_day_follow_one_another(by):
+def test_slots_of_a_year_without_leap_day_are_contiguous(by):
     year = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
 
     numbers = slot_numbers(year, by)
@@ -100,7 +100,7 @@ def test_anomalies_are_differences_deviations_and_ranks_of_the_slot(ten_years):
     np.testing.assert_allclose(found, [value - others.mean(), (value - others.mean()) / others.std(ddof=1), 100 * rank])
 
 
-def test_where_the_slot_has_too_few_values_nothing_is_told():
+def test_slot_with_too_few_values_has_no_normal():
     times = np.array(["2001-01-01", "2001-02-01", "2002-02-01", "2001-03-01", "2002-03-01"], dtype="datetime64[ns]")
     series = curves(times, [1.0, 0.1, 0.1, 1.0, 3.0])
     reference = curves(times[1:], [0.1, 0.1, 1.0, 3.0])

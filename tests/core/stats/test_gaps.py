@@ -14,7 +14,7 @@ def test_gaps_lie_on_the_line_in_time_between_their_neighbours():
 
 
 @given(uneven())
-def test_values_stay_and_no_gap_is_left_between_them(series):
+def test_values_stay_and_all_gaps_are_filled(series):
     filled = fill_linear(series)[0]
 
     values = series.values[0]

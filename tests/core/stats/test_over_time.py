@@ -53,7 +53,7 @@ def test_values_are_numpys_own(reducer, truth, scale):
 
 
 @pytest.mark.parametrize(("reducer", "step"), [("latest", -1), ("earliest", 1)])
-def test_the_first_value_of_an_order_is_taken(reducer, step):
+def test_first_value_of_an_order_is_selected(reducer, step):
     ordered = values_of()[::step]
     index = np.argmax(~np.isnan(ordered), axis=0)
     expected = np.take_along_axis(ordered, index[np.newaxis], axis=0)[0]
@@ -64,7 +64,7 @@ def test_the_first_value_of_an_order_is_taken(reducer, step):
 
 
 @pytest.mark.parametrize("reducer", ["latest", "earliest", "max", "min"])
-def test_numbers_stay_as_they_are_stored(reducer):
+def test_numbers_keep_their_stored_form(reducer):
     result = reduce_over_time(rasters(), reducer)
 
     assert result.numbers.dtype == np.uint8
@@ -103,7 +103,7 @@ def test_latest_takes_no_more_than_it_needs():
     assert len(list(order)) == 2
 
 
-def test_what_a_raster_holds_is_not_changed():
+def test_input_raster_is_not_changed():
     given_rasters = rasters()
     before = [raster.numbers.copy() for raster in given_rasters]
 
@@ -136,7 +136,7 @@ def test_floats_with_nan_reduce_as_numpy_does(rows):
 
 @pytest.mark.parametrize("kind", ANOMALY_KINDS)
 @given(data=st.data())
-def test_the_anomaly_of_rasters_is_that_of_series(kind, data):
+def test_anomaly_of_rasters_equals_that_of_series(kind, data):
     numbers = st.lists(st.integers(-8, 8) | st.just(99), min_size=12, max_size=12)
     shown, *usual = data.draw(st.lists(numbers, min_size=1, max_size=7))
     encoding = Encoding(dtype="int16", scale=0.25, offset=-3.0, nodata=99)

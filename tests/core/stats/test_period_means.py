@@ -29,7 +29,7 @@ from tests.core.stats.curves import curves, uneven
         ("PT6H", "2020-02-29T13:00:00", "2020-02-29T12:00:00"),
     ],
 )
-def test_periods_begin_where_calendars_and_composites_do(period, time, start):
+def test_periods_start_like_calendars_and_composites(period, time, start):
     found = period_starts(np.array([time], dtype="datetime64[ns]"), parse_period(period))
 
     assert found.astype("datetime64[s]").tolist() == np.array([start], dtype="datetime64[s]").tolist()

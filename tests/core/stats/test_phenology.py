@@ -83,7 +83,7 @@ def test_a_small_rise_within_a_season_is_part_of_it():
     assert days_of(found.peak) == [str(np.datetime64("2020-01-01") + np.timedelta64(180, "D"))]
 
 
-def test_seasons_cut_off_by_the_ends_are_left_out():
+def test_seasons_cut_off_by_the_ends_are_excluded():
     times = np.arange("2001-05-01", "2003-05-01", 10, dtype="datetime64[D]").astype("datetime64[ns]")
 
     (found,) = find_seasons(curves(times, cosine(times)), Phenology())
@@ -113,7 +113,7 @@ def test_a_fall_that_has_not_reached_a_base_is_no_whole_season():
     assert found.peak.size == 0
 
 
-def test_what_rises_for_less_than_the_least_length_is_no_season():
+def test_rise_shorter_than_the_minimum_is_no_season():
     days = np.arange(0, 400, 2)
     broad, narrow = (np.exp(-(((days - day) / width) ** 2)) for day, width in ((150, 40), (320, 8)))
 
@@ -155,7 +155,7 @@ def test_without_rise_and_fall_there_is_no_season(row):
     assert found.start.dtype == "datetime64[ns]"
 
 
-def test_days_are_those_of_the_calendar_whatever_the_hour(years):
+def test_days_are_those_of_the_calendar_at_any_hour(years):
     at_noon = years + np.timedelta64(13, "h")
 
     (found,) = find_seasons(curves(at_noon, cosine(at_noon)), Phenology())
@@ -168,7 +168,7 @@ def test_days_are_those_of_the_calendar_whatever_the_hour(years):
     uneven(st.lists(st.none() | st.floats(-1, 1), min_size=4, max_size=60)),
     st.sampled_from(["threshold", "derivative"]),
 )
-def test_seasons_start_before_their_peak_and_follow_one_another(series, method):
+def test_seasons_start_before_their_peak_and_do_not_overlap(series, method):
     smoothed = smooth_whittaker(series, Whittaker(stiffness=100.0))
 
     (found,) = find_seasons(Curves(times=series.times, values=smoothed), Phenology(method=method))

@@ -9,7 +9,7 @@ from tests.core.stats.curves import uneven
 
 
 @given(uneven(), st.floats(0, 100))
-def test_percentiles_are_those_of_the_values_alone(series, percent):
+def test_percentiles_ignore_missing_values(series, percent):
     values = series.values[0, np.isfinite(series.values[0])]
 
     found = percentile_of_ordered(np.sort(series.values, axis=1), percent)

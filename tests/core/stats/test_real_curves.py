@@ -29,7 +29,7 @@ def field(shared_data):
         ]
 
 
-def test_peaks_of_a_field_are_those_that_fusets_found(field):
+def test_peaks_of_a_field_equal_those_of_fusets(field):
     series, peak_days = field
 
     seasons = analyse(series, series, Analysis(phenology=Phenology())).seasons
@@ -55,7 +55,7 @@ def test_the_curve_keeps_most_of_a_fields_peak(field):
     assert np.median(share) > 0.9
 
 
-def test_trends_of_a_wetland_are_those_of_the_loop_over_its_dekads(shared_data):
+def test_trends_of_a_wetland_equal_a_loop_over_its_dekads(shared_data):
     with rasterio.open(shared_data / "ndmi_dekads_mexico" / "ndmi_2001_2017_dekads.tif") as source:
         numbers = source.read(window=rasterio.windows.Window(27, 18, 1, 1))[:, 0, 0].astype(float)
     values = np.where(numbers < -1e30, np.nan, numbers)

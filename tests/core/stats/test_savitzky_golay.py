@@ -34,7 +34,7 @@ def test_gaps_are_filled_linearly_first_and_ends_stay_empty():
     np.testing.assert_allclose(smoothed, expected, atol=1e-12)
 
 
-def test_a_parabola_at_uneven_times_stays_nearly_as_it_is():
+def test_parabola_at_uneven_times_is_nearly_unchanged():
     days = np.cumsum(np.random.default_rng(4).integers(3, 8, 80)).astype(float)
 
     smoothed = smooth_savitzky_golay(curves(of_days(days), (days / 100) ** 2), SavitzkyGolay(window_days=40))[0]

@@ -34,7 +34,7 @@ def mann_kendall(groups):
 
 
 @given(uneven())
-def test_slope_interval_and_probability_are_those_of_loops_and_scipy(series):
+def test_slope_interval_and_probability_equal_those_of_loops_and_scipy(series):
     known = np.isfinite(series.values[0])
     values = series.values[0, known]
     years = (series.times[known] - series.times[0]) / DAY / 365.25
@@ -50,7 +50,7 @@ def test_slope_interval_and_probability_are_those_of_loops_and_scipy(series):
     assert found.count[0] == values.size
 
 
-def test_probability_agrees_with_kendalls_tau_where_nothing_is_tied():
+def test_probability_agrees_with_kendalls_tau_without_ties():
     values = np.random.default_rng(1).normal(size=200)
 
     found = find_trends(curves(of_days(range(200)), values), (np.arange(200),))
@@ -97,7 +97,7 @@ def test_fewer_than_four_values_have_no_trend(row):
 
 
 @pytest.mark.slow
-def test_blocks_of_series_give_what_each_gives_alone():
+def test_blocks_of_series_equal_single_series():
     values = np.random.default_rng(8).normal(size=(40, 600))
     series = Curves(times=of_days(range(600)), values=values)
 

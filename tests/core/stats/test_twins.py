@@ -144,7 +144,7 @@ def test_seasons_of_some_random_curves_with_twins_keep_their_properties(smooth, 
 
 @pytest.mark.parametrize("hour", [0, 10.5, 22.5, 23.75], ids=["dates", "morning", "Fiji", "midnight"])
 @pytest.mark.parametrize("minutes", [-25, 25])
-def test_twins_beside_every_date_change_no_season_at_all(years, hour, minutes):
+def test_twins_of_every_date_change_no_season(years, hour, minutes):
     at_hour = Curves(times=years.times + np.timedelta64(int(hour * 60), "m"), values=years.values)
     times = np.sort(np.concatenate([at_hour.times, at_hour.times + np.timedelta64(minutes, "m")]))
 
@@ -155,7 +155,7 @@ def test_twins_beside_every_date_change_no_season_at_all(years, hour, minutes):
         np.testing.assert_array_equal(getattr(twice, name), getattr(alone, name))
 
 
-def test_an_observation_is_the_mean_of_what_has_a_value_around_the_usual_time_of_day():
+def test_observation_is_the_mean_of_values_around_the_usual_time_of_day():
     gaps = [None] * 6
     series = curves(
         of_days([0.99, 1.0, 1.49, 1.51, 11, 11.3, 21, 30.6, 31, 41, *range(51, 111, 10)]),
@@ -226,7 +226,7 @@ def test_hourly_values_are_observations_each_but_their_twins():
     assert alone.times.tolist() == twice.times.tolist() == of_days(hours).tolist()
 
 
-def test_the_curve_of_twins_is_told_at_both(years):
+def test_curve_is_given_at_both_twins(years):
     twins = with_twins(years, np.random.default_rng(1))
 
     smoothed = phenology_of(twins).smoothed
@@ -248,13 +248,13 @@ def test_twins_make_no_trend_more_significant(trend):
     assert twice.count.tolist() == alone.count.tolist() == [144] * 3
 
 
-def test_monthly_values_with_twins_are_held_against_months():
+def test_monthly_values_with_twins_are_compared_with_months():
     months = np.arange("2001-01", "2004-01", dtype="datetime64[M]").astype("datetime64[ns]")
 
     assert slot_kind(np.sort(np.concatenate([months, months + SEVEN_MINUTES])), None) == "month"
 
 
-def test_gaps_beside_twins_lie_on_the_line():
+def test_gaps_next_to_twins_lie_on_the_line():
     series = curves(of_days([0, 0.005, 10, 10.005, 20]), [1.0, None, None, 2.0, 3.0])
 
     found = analyse(series, series, Analysis(fill="linear", anomaly="abs", climatology=Climatology(by="month")))

@@ -102,7 +102,7 @@ def test_weights_are_those_of_hampels_distances(noisy):
 
 
 @given(uneven(), st.floats(0.1, 1e9), st.sampled_from(["keep", "hampel", "upper"]), st.floats(-5, 5))
-def test_a_line_stays_as_it_is(series, stiffness, outliers, slope):
+def test_line_is_unchanged(series, stiffness, outliers, slope):
     days = (series.times - series.times[0]) / np.timedelta64(1, "D")
     line = np.where(np.isfinite(series.values), slope * days / 100, np.nan)
 
@@ -157,7 +157,7 @@ def test_a_wave_of_the_length_that_lambda_names_keeps_half_of_its_height():
     assert smoothed[middle] @ wave[middle] / (wave[middle] @ wave[middle]) == pytest.approx(0.5, abs=0.03)
 
 
-def test_what_rounding_would_decide_is_not_told():
+def test_result_decided_by_rounding_is_not_given():
     ten_minutes = np.arange(500) / 144
 
     smoothed = [

@@ -132,7 +132,7 @@ def test_nearest_pixels_of_any_crs_are_those_of_exact_coordinates(name, crs):
     assert share_of_equal_pixels(reader, grid) >= 0.999
 
 
-def test_nearest_pixels_are_exact_where_rows_bend_beyond_those_of_all_nodes():
+def test_nearest_pixels_are_exact_where_rows_bend_beyond_all_nodes():
     definition = "+proj=laea +lat_0=-52 +lon_0=10 +datum=WGS84 +units=m +no_defs"
     reader = make_reader(definition, Affine(1400, 0, -1_400_000, 0, -1400, 1_400_000), 2000, 2000)
     grid = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(2.5, -57.0, 22.5, -52.0), width=256, height=100)
@@ -144,7 +144,7 @@ def test_nearest_pixels_are_exact_where_rows_bend_beyond_those_of_all_nodes():
 
 @pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:3035", "EPSG:32632"])
 @pytest.mark.parametrize("turn", [0, 30])
-def test_boxes_over_an_edge_are_planned_as_far_as_the_source_reaches(turn, crs):
+def test_boxes_over_an_edge_are_planned_up_to_the_edge_of_the_source(turn, crs):
     transform = Affine.translation(600_000, 5_600_000) @ Affine.rotation(turn) @ Affine.scale(10, -10)
     reader = make_reader("EPSG:32631", transform, 300, 250, levels=1)
     random, box = np.random.default_rng(turn), reader.variable.grid.bbox_in(crs_of(crs))
@@ -205,7 +205,7 @@ def test_bilinear_of_a_warped_tile_is_within_one_number():
     assert np.abs(raster.numbers - field(columns, rows))[inner].max() <= 1
 
 
-def test_bilinear_leaves_what_is_no_value_out_of_the_mean():
+def test_bilinear_excludes_nodata_from_the_mean():
     numbers = np.full((1, 4, 4), 100, "uint8")
     numbers[0, 1, 1] = 255
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 40), 4, 4, dtype="uint8", nodata=255, numbers=numbers)
@@ -229,7 +229,7 @@ def test_pixels_outside_the_source_are_absent():
     assert np.array_equal(raster.numbers[2:6, 2:6], reader.arrays[0][0])
 
 
-def test_absent_pixels_are_the_nodata_number_where_there_is_one():
+def test_absent_pixels_are_the_nodata_number_if_there_is_one():
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 40), 4, 4, nodata=0)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(-20, -20, 60, 60), width=8, height=8)
 
@@ -239,7 +239,7 @@ def test_absent_pixels_are_the_nodata_number_where_there_is_one():
     assert raster.valid.sum() == 16
 
 
-def test_a_grid_beside_the_source_shares_no_pixel():
+def test_grid_outside_the_source_shares_no_pixel():
     reader = make_reader("EPSG:32631", Affine(10, 0, 0, 0, -10, 40), 4, 4)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(100, 0, 140, 40), width=4, height=4)
 
@@ -357,7 +357,7 @@ def test_a_box_far_beyond_the_world_gives_the_exact_pixels():
     assert share_of_equal_pixels(readers("polar"), grid) >= 0.999
 
 
-def test_large_grids_leave_nothing_of_their_coordinates_behind():
+def test_large_grids_free_their_coordinates():
     """A client may name any size, so that what is kept of each adds up."""
     (level,) = make_levels("EPSG:32631", Affine(100, 0, 600_000, 0, -100, 5_650_000), 400, 300)
     box = BBox(500_000, 6_580_000, 550_000, 6_610_000)

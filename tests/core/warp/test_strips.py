@@ -159,7 +159,7 @@ def test_strips_of_a_large_picture_have_the_pixels_of_the_whole(name, crs, resam
 
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize("name", ["near", "utm"])
-def test_rows_are_warped_as_they_were_when_their_window_was_found(name, resampling, monkeypatch):
+def test_rows_are_warped_with_the_plan_of_their_window(name, resampling, monkeypatch):
     """Products of other rows may differ in their last bits: a cell beside the window would be another one of it."""
     reader = make_source(name)
     asked = set()
@@ -194,7 +194,7 @@ def test_pixels_over_a_pole_are_transformed_twice(resampling, monkeypatch):
     assert (found, sum(transformed)) == (71, 141)
 
 
-def test_a_plan_of_strips_takes_a_part_of_what_the_whole_takes(monkeypatch):
+def test_plan_of_strips_is_smaller_than_that_of_the_whole(monkeypatch):
     monkeypatch.setattr(warp_strips, "STRIP_PIXELS", 1 << 17)
     (level,) = make_levels("EPSG:32631", Affine(10, 0, 499980, 0, -10, 5700000), 10980, 10980)
     box = BBox(340_000, 6_500_000, 380_000, 6_540_000)
@@ -215,7 +215,7 @@ def test_a_plan_of_strips_takes_a_part_of_what_the_whole_takes(monkeypatch):
     assert taken[plan_warp] > 6 * taken[plan_strips]
 
 
-def test_rows_of_a_grid_lie_where_they_lay():
+def test_rows_of_a_grid_keep_their_place():
     grid = Grid(crs=crs_of("EPSG:3857"), bbox=BBox(0, 0, 100, 200), width=10, height=20)
 
     part = rows_of(grid, slice(5, 15))

@@ -64,7 +64,7 @@ def test_a_document_comes_with_its_media_type(web):
     assert fetch(f"{web.url}/bare", max_bytes=100, locator="a").media_type == ""
 
 
-def test_no_more_is_read_than_tells_that_it_is_too_much(web):
+def test_reading_stops_one_byte_beyond_the_limit(web):
     assert len(fetch(f"{web.url}/long", max_bytes=200_000, locator="a").body) == 200_001
     assert len(fetch(f"{web.url}/endless", max_bytes=10, locator="a").body) == 11
 
@@ -79,7 +79,7 @@ def test_no_more_is_read_than_tells_that_it_is_too_much(web):
         ("/half", SourceUnavailable, "the answer was broken off"),
     ],
 )
-def test_an_answer_that_is_no_document_is_told(web, path, fault, words):
+def test_answer_that_is_no_document_is_reported(web, path, fault, words):
     with pytest.raises(fault, match=words) as caught:
         fetch(f"{web.url}{path}", max_bytes=100, locator="a")
 
@@ -87,18 +87,18 @@ def test_an_answer_that_is_no_document_is_told(web, path, fault, words):
     assert web.paths() == [path]
 
 
-def test_an_answer_that_goes_on_for_too_long_is_ended(web):
+def test_answer_that_takes_too_long_is_ended(web):
     with pytest.raises(SourceUnavailable, match="no answer in time"):
         fetch(f"{web.url}/endless", max_bytes=1 << 30, locator="a", most_s=0.3)
 
 
 @pytest.mark.parametrize("text", [b"", b"H"], ids=["silent", "slow"])
-def test_a_server_that_hangs_is_given_up(text):
+def test_server_that_hangs_is_a_timeout(text):
     with saying(text) as url, pytest.raises(SourceUnavailable, match="no answer in time"):
         fetch(url, max_bytes=100, locator="a", most_s=0.3)
 
 
-def test_a_server_that_is_not_there_or_speaks_otherwise_is_told():
+def test_unreachable_or_wrong_server_is_reported():
     with reserved_port() as nobody, pytest.raises(SourceUnavailable, match="cannot be reached"):
         fetch(f"http://127.0.0.1:{nobody.getsockname()[1]}/", max_bytes=100, locator="a")
     with saying(b"220 mail\r\n") as url, pytest.raises(SourceUnavailable, match="is not an HTTP server"):
@@ -113,21 +113,21 @@ def test_a_document_is_sent_once_with_its_headers(web):
     assert (asked.headers["content-type"], asked.headers["user-agent"]) == ("application/json", "chronotile")
 
 
-def test_what_was_taken_is_sent_whatever_is_answered_besides(web):
+def test_accepted_message_counts_as_sent_with_any_answer(web):
     post(f"{web.url}/dripping", b"", most_s=PATIENCE_S)
 
     assert web.paths() == ["/dripping"]
 
 
 @pytest.mark.parametrize(("path", "words"), [("/absent", "404"), ("/elsewhere", "302 Found"), ("/broken", "500")])
-def test_what_was_not_taken_is_told(web, path, words):
+def test_refused_message_is_reported(web, path, words):
     with pytest.raises(SourceUnavailable, match=f"the answer was {words}"):
         post(f"{web.url}{path}", b"[1]")
 
     assert web.paths() == [path]
 
 
-def test_who_does_not_take_it_in_time_is_given_up():
+def test_slow_receiver_is_a_timeout():
     with saying(b"") as url, pytest.raises(SourceUnavailable, match="no answer in time"):
         post(url, b"[1]", most_s=0.3)
 
@@ -146,7 +146,7 @@ def test_a_document_of_a_name_that_leads_inside_is_not_requested(web, monkeypatc
     assert len(web.asked) == 1
 
 
-def test_a_further_address_of_a_name_is_connected_to(web, monkeypatch):
+def test_another_address_of_a_name_is_tried(web, monkeypatch):
     monkeypatch.setattr("chronotile.core.web.fetch.system_resolve", lambda _host, _port: ["::1", "127.0.0.1"])
     hosts = InnerHosts()
     hosts.allow_addresses(["127.0.0.1", "::1"])
@@ -178,7 +178,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(send, web, monkeypatch):
     assert not web.asked
 
 
-def test_no_more_names_are_looked_up_at_once_than_the_bound(web, monkeypatch):
+def test_concurrent_lookups_of_names_are_bounded(web, monkeypatch):
     monkeypatch.setattr(web_fetch, "_looking_up", threading.BoundedSemaphore(1))
     is_free, looked_up = threading.Event(), []
 

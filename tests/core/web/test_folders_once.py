@@ -59,7 +59,7 @@ def test_files_and_links_here(tmp_path):
         assert answer_of(once.allowed, address) == answer_of(places.allowed, address), address
 
 
-def test_a_link_that_is_turned_is_seen_after_a_while(tmp_path):
+def test_changed_link_is_seen_after_a_while(tmp_path):
     own, other = tmp_path / "own", tmp_path / "other"
     for folder in (own / "real", other):
         folder.mkdir(parents=True)
@@ -74,7 +74,7 @@ def test_a_link_that_is_turned_is_seen_after_a_while(tmp_path):
         once.allowed(str(own / "scenes" / "a.tif"))
 
 
-def test_a_folder_below_one_that_is_allowed_is_not_looked_at():
+def test_folder_below_an_allowed_one_is_not_checked():
     """Items have a folder each."""
     looked = []
     places = ItemPlaces("https://catalogue.test/catalog.json", AllowedPlaces([HOST]))

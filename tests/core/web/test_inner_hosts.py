@@ -50,7 +50,7 @@ def test_no_name_leads_to_link_local_or_metadata_addresses(hosts, host, address)
         hosts.permitted_addresses(host, [address])
 
 
-def test_an_address_that_the_operator_names_may_be_that_of_a_name(hosts):
+def test_address_of_a_name_may_be_allowed_by_the_operator(hosts):
     hosts.allow_addresses(["10.1.2.3", "example.org", "fd12::1"])
 
     assert hosts.permitted_addresses("minio.example.org", ["10.1.2.3", "10.1.2.4", "fd12::1"]) == [
@@ -60,7 +60,7 @@ def test_an_address_that_the_operator_names_may_be_that_of_a_name(hosts):
 
 
 @pytest.mark.parametrize("href", ["s3://bucket/x", "/data/x", "https://[::1", "data:,x", ""])
-def test_what_has_no_host_is_not_trusted(hosts, href):
+def test_url_without_a_host_is_not_trusted(hosts, href):
     hosts.trust(href)
 
     with pytest.raises(InnerAddress):

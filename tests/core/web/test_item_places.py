@@ -35,7 +35,7 @@ def refused(places, address):
         ("s3://bucket/stac/catalog.json", "s3://bucket/data/a.tif", "s3://bucket/data/a.tif"),
     ],
 )  # fmt: skip
-def test_what_lies_at_the_host_or_bucket_of_a_source_is_allowed(href, address, opened):
+def test_files_at_the_host_or_bucket_of_a_source_are_allowed(href, address, opened):
     assert ItemPlaces(href, NOTHING).allowed(address) == opened
 
 
@@ -51,7 +51,7 @@ def test_what_lies_at_the_host_or_bucket_of_a_source_is_allowed(href, address, o
         ("s3://stac.example.org/a.tif", "s3://stac.example.org/"),
     ],
 )
-def test_what_lies_elsewhere_is_refused_with_the_prefix_that_would_allow_it(address, prefix):
+def test_files_elsewhere_are_refused_with_the_prefix_that_would_allow_them(address, prefix):
     error = refused(ItemPlaces(CATALOGUE, NOTHING), address)
 
     assert error.prefix == prefix
@@ -72,7 +72,7 @@ def test_what_lies_elsewhere_is_refused_with_the_prefix_that_would_allow_it(addr
         *("../a.tif", "//stac.example.org/a.tif", "/etc/passwd", "file:///etc/passwd", ""),
     ],
 )
-def test_what_could_mean_two_things_is_refused_and_nothing_allows_it(address):
+def test_ambiguous_address_is_refused_and_nothing_allows_it(address):
     error = refused(ItemPlaces(CATALOGUE, AllowedPlaces(["/", "https://127.0.0.1/"])), address)
 
     assert error.prefix == ""
@@ -95,7 +95,7 @@ def test_what_could_mean_two_things_is_refused_and_nothing_allows_it(address):
         ("/data/a/item.json", "file:///other/a%20c.tif", "/other/a c.tif"),
     ],
 )
-def test_relative_addresses_are_those_of_their_document(base, address, opened):
+def test_relative_addresses_are_relative_to_their_document(base, address, opened):
     assert absolute(address, base) == opened
 
 
@@ -121,7 +121,7 @@ def test_files_below_the_folder_of_a_local_catalogue_are_allowed(folder, href):
 
 
 @pytest.mark.parametrize("address", ["../secret.tif", "link.tif", "way/b.tif", "scenes/../../secret.tif", "../more"])
-def test_files_outside_it_are_refused_whichever_way_leads_there(folder, address):
+def test_files_outside_are_refused_by_every_way(folder, address):
     places = ItemPlaces(f"{folder}/stac/catalog.json", NOTHING)
 
     assert refused(places, f"{folder}/stac/{address}").prefix.startswith(os.path.realpath(folder))
@@ -214,7 +214,7 @@ pieces = st.sampled_from(
 
 
 @given(st.lists(pieces, max_size=10).map("".join) | st.text(max_size=40))
-def test_whatever_is_allowed_lies_at_the_host_of_the_source(text):
+def test_every_allowed_file_is_at_the_host_of_the_source(text):
     places = ItemPlaces(CATALOGUE, NOTHING)
     for spelt in (text, f"https://{text}", f"https://stac.example.org{text}"):
         try:

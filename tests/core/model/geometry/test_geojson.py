@@ -63,7 +63,7 @@ def extent(area):
         pytest.param(polygon([[*SQUARE[0], 12.5], *SQUARE[1:]]), 1, id="some heights"),
     ],
 )
-def test_what_is_an_area_is_read_as_it_is(document, count):
+def test_valid_area_is_read_unchanged(document, count):
     area = read(document)
 
     assert (len(area.polygons), area.note, area.crs) == (count, None, CRS84)
@@ -80,14 +80,14 @@ def test_a_byte_order_mark_is_no_part_of_a_body():
     assert len(area_of(b"\xef\xbb\xbf" + json.dumps(polygon(SQUARE)).encode(), rules()).polygons) == 1
 
 
-def test_an_open_ring_is_closed_and_that_is_said():
+def test_open_ring_is_closed_and_reported():
     area = read(polygon(SQUARE[:-1]))
 
     assert area.polygons[0][0].tolist() == SQUARE
     assert area.note == "ring 1 of polygon 1 was closed"
 
 
-def test_a_polygon_that_crosses_itself_keeps_both_halves_and_that_is_said():
+def test_polygon_that_crosses_itself_keeps_both_halves_and_is_reported():
     area = read(polygon(BOWTIE))
 
     assert sorted(len(ring) for each in area.polygons for ring in each) == [4, 4]
@@ -105,7 +105,7 @@ def test_a_hole_that_sticks_out_is_cut_off():
     assert "repaired: self-intersection" in area.note
 
 
-def test_the_ring_that_crosses_itself_is_named():
+def test_self_crossing_ring_is_named():
     inner = (np.array(BOWTIE) * 0.5 + np.array([4.55, 50.85]) * 0.5).tolist()
 
     assert "ring 2: self-intersection" in read(polygon(SQUARE, inner)).note
@@ -127,7 +127,7 @@ def test_a_long_outline_that_crosses_itself_once_is_repaired():
     assert "self-intersection" in area.note
 
 
-def test_thousands_of_parts_that_touch_are_left_as_repair_has_them(monkeypatch):
+def test_thousands_of_touching_parts_keep_their_repaired_form(monkeypatch):
     teeth = 8000  # to unite their triangles took 5 s, four times as long for twice as many
     unions, union_all = [], shapely.union_all
     monkeypatch.setattr(shapely, "union_all", lambda shapes: unions.append(len(shapes)) or union_all(shapes))
@@ -140,7 +140,7 @@ def test_thousands_of_parts_that_touch_are_left_as_repair_has_them(monkeypatch):
     assert len(area.polygons) > teeth
 
 
-def test_a_tangle_is_refused_where_repair_would_take_hours():
+def test_tangle_that_would_take_hours_to_repair_is_refused():
     tangle = np.random.default_rng(0).random((20_000, 2)).tolist()
 
     with pytest.raises(InvalidParameter, match="polygon 1 is too complex: too many edges may cross one another"):
@@ -153,14 +153,14 @@ def _comb(teeth):
     return np.column_stack([np.append(along, [1.0, 0.0, 0.0]), np.append(ends, [-0.1, -0.1, 0.0])])
 
 
-def test_rings_that_are_tangled_with_one_another_are_refused():
+def test_rings_tangled_with_each_other_are_refused():
     comb = _comb(500)
 
     with pytest.raises(InvalidParameter, match="polygon 1 is too complex to be repaired"):
         read(polygon(comb.tolist(), comb[:, ::-1].tolist()), max_vertices=10_000)
 
 
-def test_what_collapses_to_a_line_is_no_part_of_what_is_repaired():
+def test_part_that_collapses_to_a_line_is_dropped():
     outer = [[4.9999, 50.9], [4.75, 50.9], [4.5, 0], [4.9999, 50.9]]
     hole = [[0, 50.9], [4.75, 50.8], [4.75, -90], [4.6, 1e-300], [-180, 1e-300], [4.75, 50.75], [4.9999, 90], [0, 50.9]]
 
@@ -171,7 +171,7 @@ def test_what_collapses_to_a_line_is_no_part_of_what_is_repaired():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_what_geos_cannot_unite_is_refused():
+def test_polygons_that_geos_cannot_unite_are_refused():
     far = [[0, 0], [4.75, 50.9], [4.75, 50.8], [1e300, 50.9], [360, 50.9], [360, 1e-300], [180, 50.75], [0, 0]]
     near = [[4.75, 0], [360, 50.9], [4.6, 0], [4.75, 0]]
 
@@ -180,7 +180,7 @@ def test_what_geos_cannot_unite_is_refused():
         unite_polygons([[own for each in mended for own in each.polygons]], [" of feature 3"])
 
 
-def test_polygons_that_overlap_are_what_they_cover_together():
+def test_overlapping_polygons_become_their_union():
     one, other, apart = ([[left, 0], [left + 2, 0], [left + 2, 1], [left, 1], [left, 0]] for left in (0, 1, 5))
 
     found = read({"type": "MultiPolygon", "coordinates": [[one], [other], [apart]]})
@@ -190,21 +190,21 @@ def test_polygons_that_overlap_are_what_they_cover_together():
     assert found.note is None
 
 
-def test_polygons_that_are_tangled_with_one_another_are_refused():
+def test_polygons_tangled_with_each_other_are_refused():
     comb = _comb(500)
 
     with pytest.raises(InvalidParameter, match="the polygons overlap in too complex a way"):
         read({"type": "MultiPolygon", "coordinates": [[comb.tolist()], [comb[:, ::-1].tolist()]]}, max_vertices=10_000)
 
 
-def test_vertices_are_counted_again_where_repair_adds_many():
+def test_vertices_are_counted_again_after_a_repair_that_adds_many():
     comb = _comb(10)
 
     with pytest.raises(LimitExceeded, match="max_repaired_vertices"):
         read(polygon([*comb.tolist(), *comb[:, ::-1].tolist()]), max_vertices=100)
 
 
-def test_lists_of_nothing_are_counted_before_they_are_taken_apart():
+def test_empty_lists_are_counted_before_parsing():
     body = b'{"type": "FeatureCollection", "features": [' + b"[]," * 1_000_000 + b"[]]}"
     tracemalloc.start()
     try:
@@ -256,7 +256,7 @@ def test_text_among_positions_takes_no_room():
         pytest.param(b'{"type":"Polygon","coordinates":[[[4],[5]]]}', "must have positions", id="one coordinate"),
     ],
 )
-def test_what_is_no_area_is_told(body, said):
+def test_geometry_without_area_is_reported(body, said):
     with pytest.raises(InvalidParameter, match=said) as caught:
         area_of(body, rules())
 
@@ -278,7 +278,7 @@ def test_what_is_no_area_is_told(body, said):
         pytest.param(feature(polygon(SQUARE), properties=[]), "the properties of a feature", id="odd properties"),
     ],
 )
-def test_a_bad_geometry_is_told(document, said):
+def test_bad_geometry_is_reported(document, said):
     with pytest.raises(InvalidParameter, match=said):
         read(document)
 
@@ -320,7 +320,7 @@ def test_geojsons_own_crs_need_not_be_offered(name):
     assert read({**polygon(SQUARE), "crs": {"type": "name", "properties": {"name": name}}}).crs == CRS84
 
 
-def test_no_crs_of_the_document_is_that_of_geojson():
+def test_document_without_crs_has_that_of_geojson():
     assert read({**polygon(SQUARE), "crs": None}).crs == CRS84
 
 
@@ -333,7 +333,7 @@ def test_no_crs_of_the_document_is_that_of_geojson():
         pytest.param({"type": "name", "properties": {"name": "CRS:84"}}, "EPSG:32631", id="two that differ"),
     ],
 )
-def test_a_crs_that_cannot_be_is_told(member, asked):
+def test_invalid_crs_is_reported(member, asked):
     with pytest.raises(ChronotileError) as caught:
         read({**polygon(SQUARE), "crs": member}, crs=asked)
 
@@ -385,7 +385,7 @@ MEMBERS_AT_FAULT = {
 
 
 @pytest.mark.parametrize(("document", "said"), MEMBERS_AT_FAULT.values(), ids=MEMBERS_AT_FAULT)
-def test_the_member_at_fault_is_named(document, said):
+def test_invalid_member_is_named(document, said):
     with pytest.raises(InvalidParameter, match=said):
         read_all(document)
 
@@ -415,7 +415,7 @@ _json = st.recursive(
     st.sampled_from(["coordinates", "geometry", "geometries", "features"]),
     _json,
 )
-def test_whatever_is_sent_gives_areas_or_an_error_in_words(reader, kind, member, content):
+def test_any_input_gives_areas_or_an_explained_error(reader, kind, member, content):
     body = json.dumps({"type": kind, member: content}).encode()
 
     with contextlib.suppress(ChronotileError):

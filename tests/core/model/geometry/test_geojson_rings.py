@@ -93,13 +93,13 @@ DOCUMENTS = {
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS.keys())
 @pytest.mark.parametrize("reader", [area_of, areas_of])
-def test_a_body_read_part_by_part_is_what_it_is_at_once(monkeypatch, reader, document, indent):
+def test_body_read_in_parts_equals_the_whole(monkeypatch, reader, document, indent):
     whole, part_by_part = both(monkeypatch, reader, json.dumps(document, indent=indent).encode())
 
     assert part_by_part == whole
 
 
-def test_numbers_among_properties_stay_as_they_are_written(part_by_part):
+def test_numbers_in_properties_keep_their_spelling(part_by_part):
     body = json.dumps(feature(polygon(SQUARE), properties={"coordinates": [[[1, 2], [3.5, 4]]]})).encode()
 
     properties = area_of(body, RULES).properties
@@ -124,7 +124,7 @@ _json = st.recursive(
     member=st.sampled_from(["coordinates", "geometry", "geometries", "features"]),
     content=_json,
 )
-def test_whatever_is_sent_is_read_the_same_part_by_part(reader, kind, member, content):
+def test_any_input_read_in_parts_equals_the_whole(reader, kind, member, content):
     body = json.dumps({"type": kind, member: content}).encode()
     with pytest.MonkeyPatch.context() as patch:
         whole, part_by_part = both(patch, reader, body)
@@ -139,7 +139,7 @@ def test_whatever_is_sent_is_read_the_same_part_by_part(reader, kind, member, co
     "ring",
     ["[[1,2],[3,4],]", "[[1,2],,[3,4]]", "[[1,2] [3,4]]", "[,[1,2]]", "[[1,2][3,4]]", "[[01,2],[3,4]]", "[[1,2],[3,4]"],
 )
-def test_what_is_no_json_is_refused_part_by_part_too(monkeypatch, ring):
+def test_invalid_json_is_refused_in_parts_too(monkeypatch, ring):
     body = b'{"type": "Polygon", "coordinates": [%s]}' % ring.encode()
     whole, part_by_part = both(monkeypatch, area_of, body)
 
@@ -161,7 +161,7 @@ def test_spaces_that_json_has_not_and_lists_as_names_are_refused_part_by_part_to
         assert "the body is not valid JSON" in part_by_part
 
 
-def test_the_place_of_an_error_is_that_in_the_whole_body(part_by_part):
+def test_position_of_an_error_is_that_in_the_whole_body(part_by_part):
     body = json.dumps(feature(polygon(SQUARE, SQUARE), id=1)).encode()[:-1] + b", ?}"
 
     with pytest.raises(InvalidParameter, match=rf"\(char {body.index(b'?')}\)"):
@@ -245,7 +245,7 @@ def test_positions_are_not_counted_as_lists(monkeypatch, part_by_part):
         ),
     ],
 )
-def test_polygons_too_large_for_what_checks_and_repairs_take_are_refused(monkeypatch, limits, document, error):
+def test_polygons_too_large_for_checks_and_repairs_are_refused(monkeypatch, limits, document, error):
     for name, value in limits.items():
         monkeypatch.setattr(repair, name, value)
 

@@ -28,5 +28,5 @@ def test_positions_are_counted_past_the_parts_of_the_text(option):
     assert positions_in(body, more_than=100_000) == 200_000
 
 
-def test_a_short_text_is_not_looked_at():
+def test_short_text_is_not_checked():
     assert positions_in(orjson.dumps(collection(1, 4)), more_than=1000) == 0

@@ -21,14 +21,14 @@ def looks():
     gc.callbacks.remove(note)
 
 
-def test_nobody_looks_for_garbage_among_lists_that_are_being_made(looks):
+def test_garbage_collector_is_paused_while_lists_are_built(looks):
     text = orjson.dumps([[]] * 200_000)
 
     assert len(load_json(text)) == 200_000
     assert len(looks) < 10
 
 
-def test_garbage_is_looked_for_again_whatever_the_text_was():
+def test_garbage_collector_is_resumed_after_any_text():
     with pytest.raises(orjson.JSONDecodeError):
         load_json(b"[[")
 

@@ -20,7 +20,7 @@ def test_names_are_canonical(text, name):
 @pytest.mark.parametrize(
     "text", ["", "mode", "p", "p101", "p-1", "p1e1", "histogram", "histogram:0", "histogram:4:1:0", "histogram:9999"]
 )
-def test_what_is_no_reducer_is_refused(text):
+def test_invalid_reducer_is_refused(text):
     with pytest.raises(InvalidParameter) as caught:
         parse_reducer(text)
 

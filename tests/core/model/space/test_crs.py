@@ -36,7 +36,7 @@ HORIZONTAL = [
 
 
 @pytest.mark.parametrize(("name", "expected"), KNOWN.items(), ids=KNOWN)
-def test_known_crs_has_its_order(name, expected):
+def test_registered_crs_has_its_axis_order(name, expected):
     assert is_north_first(crs_of(name)) is expected
 
 
@@ -92,7 +92,7 @@ def proj_swaps(definition: CRS) -> bool | None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HORIZONTAL, ids=lambda kind: kind.name)
-def test_rule_is_that_of_proj_over_all_of_epsg(kind):
+def test_axis_rule_equals_that_of_proj_over_all_of_epsg(kind):
     codes = [info.code for info in query_crs_info(auth_name="EPSG", pj_types=kind, allow_deprecated=True)]
     codes = codes[:: 8 if kind is PJType.COMPOUND_CRS else 1]  # slow, and ordered by their first component alone
 

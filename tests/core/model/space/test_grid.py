@@ -117,7 +117,7 @@ def test_a_grid_across_the_antimeridian_has_the_whole_circle():
         (175, 10, (-180, 180)),
     ],
 )
-def test_longitudes_are_told_within_180(first, width, expected):
+def test_longitudes_are_reported_within_180(first, width, expected):
     grid = NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(1, 0, first, 0, -1, 10), width=width, height=20)
 
     box = grid.bbox_in(CRS84)
@@ -135,7 +135,7 @@ def test_a_grid_is_circular_if_its_ends_meet(size, is_circular):
 
 
 @given(st.floats(-170, 160), st.floats(-80, 70), st.floats(0.01, 10), st.floats(0.01, 10))
-def test_a_box_taken_to_mercator_and_back_holds_itself(west, south, across, up):
+def test_box_transformed_to_mercator_and_back_contains_itself(west, south, across, up):
     box = BBox(west, south, west + across, south + up)
 
     back = box_in(box_in(box, CRS84, WEB_MERCATOR), WEB_MERCATOR, CRS84)
@@ -178,7 +178,7 @@ def native_of(resolution, xmin=0.0, ymax=0.0, crs=WEB_MERCATOR, turned=0.0) -> N
         pytest.param(native_of(10, crs=crs_of("EPSG:32631")), False, id="another CRS"),
     ],
 )
-def test_pixels_that_lie_within_cells_are_told_from_others(native, expected):
+def test_pixels_within_cells_are_distinguished_from_others(native, expected):
     grid = Grid(crs=WEB_MERCATOR, bbox=BBox(-2560, -2560, 2560, 2560), width=512, height=512)
 
     assert divides(grid, native) is expected
@@ -246,13 +246,13 @@ def test_projected_part_of_the_world_is_not_wound(crs, left_m, right_m, west, ea
     assert (box.xmin, box.xmax) == pytest.approx((west, east))
 
 
-def test_box_across_the_antimeridian_goes_on_beyond_180():
+def test_box_across_the_antimeridian_continues_beyond_180():
     assert BBox(170, -10, -170, 10).unwound() == BBox(170, -10, 190, 10)
     assert BBox(-10, -10, 10, 10).unwound() == BBox(-10, -10, 10, 10)
 
 
 @pytest.mark.parametrize("grid", [POLAR, UTM_60])
-def test_edges_follow_one_another_around_all_pixels(grid):
+def test_edges_form_one_ring_around_all_pixels(grid):
     edges = grid.edges_in(grid.crs)
 
     width, height = grid.width * grid.transform.a, grid.height * -grid.transform.e

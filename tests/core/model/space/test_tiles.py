@@ -37,7 +37,7 @@ def test_the_tiles_over_a_tiles_own_box_are_that_tile(name, place):
 
 
 @pytest.mark.parametrize("west", [3e7, 2.01e7, -2.02e7, -4e7])
-def test_tiles_over_a_box_outside_are_none(west):
+def test_box_outside_has_no_tiles(west):
     quad = SETS["WebMercatorQuad"]
 
     assert quad.tiles_over(quad.matrices[3], BBox(west, 0, west + 1e5, 1e6)) is None

@@ -53,7 +53,7 @@ def test_without_time_there_is_no_step():
     st.integers(3, 40),
     st.dates(min_value=np.datetime64("1950-01-01").item(), max_value=np.datetime64("2050-01-01").item()),
 )
-def test_months_are_found_again(months, count, day):
+def test_months_are_recognised(months, count, day):
     start = np.datetime64(day.replace(day=min(day.day, 28)), "ns")
 
     found = step_of(domain_of_periods(start, Period(months=months), count))
@@ -62,7 +62,7 @@ def test_months_are_found_again(months, count, day):
 
 
 @given(st.integers(7, 100), st.integers(0, 1000))
-def test_dekads_are_found_whatever_the_first_is(count, skipped):
+def test_dekads_are_recognised_from_any_first_one(count, skipped):
     """Six may be ten days apart: those from the first of a month of 30 days on."""
     first = DEKADS.step(np.datetime64("1990-01-01", "ns"), skipped)
 

@@ -31,12 +31,12 @@ parts = st.one_of(
 
 
 @pytest.mark.parametrize("text", ["", "latest", "default", "current"])
-def test_keywords_are_told_by_their_words(text):
+def test_keywords_are_recognised(text):
     assert parse_time(selection_text(parse_time(text))) == parse_time(text)
 
 
 @given(st.lists(parts, min_size=1, max_size=3).map(",".join))
-def test_what_is_written_is_read_as_what_it_was(text):
+def test_written_text_is_read_as_the_same_kind(text):
     asked = parse_time(text)
 
     assert parse_time(selection_text(asked)) == asked
@@ -53,5 +53,5 @@ def test_what_is_written_is_read_as_what_it_was(text):
         ("2020/2021/P1M", "2020/2021-12-31T23:59:59.999999999Z/P1M"),
     ],
 )
-def test_instants_stay_as_precise_as_they_were(asked, told):
+def test_instants_keep_their_precision(asked, told):
     assert selection_text(parse_time(asked)) == told
