@@ -91,7 +91,7 @@ def other_nodata(series):
     series["RED"][:] = np.where(numbers == 255, 254, numbers)
 
 
-def test_what_was_not_changed_has_no_mismatch(audited, pair):
+def test_unchanged_archive_has_no_mismatch(audited, pair):
     lines, found = audited(pair[0])
 
     assert lines == []
@@ -101,7 +101,7 @@ def test_what_was_not_changed_has_no_mismatch(audited, pair):
 
 @pytest.mark.quick_cases("one_value", "shifted_date")
 @pytest.mark.parametrize("change", [one_value, another_scale, swapped_bands, shifted_date, other_nodata])
-def test_what_was_changed_in_a_serving_cube_is_found(audited, pair, change):
+def test_change_in_a_serving_cube_is_found(audited, pair, change):
     place, cube = pair
     change(zarr.open_group(cube, mode="a"))
 
@@ -116,7 +116,7 @@ def test_what_was_changed_in_a_serving_cube_is_found(audited, pair, change):
     [(optimise, ""), (optimise, "series"), (optimise_in_format_1, "0"), (optimise_in_format_1, "series")],
     ids=["maps", "series", "maps of format 1", "series of format 1"],
 )
-def test_layouts_of_a_cube_alone_are_compared_with_one_another(audited, configured, tmp_path, write, layout):
+def test_layouts_of_a_cube_without_sources_are_compared_with_each_other(audited, configured, tmp_path, write, layout):
     source = write_cogs(tmp_path, SCENE)
     cube = tmp_path / "cube.zarr"
     write([source.href], cube, Options(layout="both", block=4, threads=1))
@@ -131,7 +131,7 @@ def test_layouts_of_a_cube_alone_are_compared_with_one_another(audited, configur
     assert "2020-01-04T00:00:00Z, row 7 column 11" in lines[0]
 
 
-def test_a_served_date_that_the_source_lacks_is_found(audited, configured, tmp_path):
+def test_served_date_missing_from_the_source_is_found(audited, configured, tmp_path):
     source = write_cogs(tmp_path, SCENE)
     cube = tmp_path / "cube.zarr"
     optimise([source.href], cube, Options(layout="series", block=4, threads=1))
@@ -163,7 +163,7 @@ def test_a_line_names_layer_date_cell_and_both_values(audited, pair):
     assert found.mismatches >= 1
 
 
-def test_large_sources_are_sampled_and_the_share_is_told(audited, pair, monkeypatch):
+def test_large_sources_are_sampled_and_the_share_is_reported(audited, pair, monkeypatch):
     monkeypatch.setattr(auditing, "ALL_CELLS", 1)
     monkeypatch.setattr(auditing, "BLOCK_SIDE", 8)
 
@@ -185,7 +185,7 @@ def test_sources_of_all_kinds_agree_with_rasterio_and_xarray(audited, configured
     assert found.compared >= SCENE.cube().size
 
 
-def test_what_the_configuration_says_goes_before_the_file(audited, configured, tmp_path):
+def test_configuration_overrides_the_file(audited, configured, tmp_path):
     spec = write_cogs(tmp_path, SCENE)
 
     lines, found = audited(configured("cog", spec.href, variables="{NDVI: {scale: 0.5, offset: 3, nodata: 7}}"))
@@ -232,7 +232,7 @@ def test_the_command_exits_with_1_at_a_mismatch(pair):
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.parametrize("name", folders_with_rasters())
-def test_nothing_of_the_shared_data_differs_from_its_files(audited, shared_data, name):
+def test_shared_data_equal_their_files(audited, shared_data, name):
     _lines, found = audited(shared_data / name, samples=1000)
 
     assert found.is_right

@@ -77,7 +77,7 @@ def write_bounds(folder, half, kind):
     return write_year(folder, half, coordinates=middle, bounds=spans, kind="climatology")
 
 
-def test_netcdf_files_of_a_year_each_with_their_own_packing(audited, tmp_path):
+def test_netcdf_files_of_a_year_with_different_packing_agree(audited, tmp_path):
     write_year(tmp_path, 0)
     write_year(tmp_path, 1, scale=0.002)
 
@@ -105,7 +105,7 @@ REFUSED = "made.NDVI: not served, although its source is readable: "
 """Served is an error, and no wrong number."""
 
 
-def test_a_netcdf_file_with_another_scale_under_an_open_archive_is_found(audited, tmp_path):
+def test_netcdf_file_with_another_scale_in_an_open_archive_is_found(audited, tmp_path):
     write_year(tmp_path, 0)
     write_year(tmp_path, 1)
 
@@ -123,7 +123,7 @@ def test_a_netcdf_file_with_another_scale_under_an_open_archive_is_found(audited
     ],
     ids=["scale", "dates"],
 )
-def test_netcdf_files_beside_others_than_those_served_are_found(open_at, tmp_path, other, dates):
+def test_other_netcdf_files_than_the_served_ones_are_found(open_at, tmp_path, other, dates):
     for folder, said in (("served", {}), ("beside", other)):
         (tmp_path / folder).mkdir()
         write_year(tmp_path / folder, 0)
@@ -136,7 +136,7 @@ def test_netcdf_files_beside_others_than_those_served_are_found(open_at, tmp_pat
     assert {line.split(", ")[1][:7] for line in lines if ", row " in line} == dates
 
 
-def test_a_netcdf_file_that_has_gone_wrong_is_named_as_not_audited(audited, tmp_path):
+def test_damaged_netcdf_file_is_listed_as_not_audited(audited, tmp_path):
     write_year(tmp_path, 0)
     path = write_year(tmp_path, 1)
 
@@ -195,7 +195,7 @@ def test_files_of_configured_times(audited, tmp_path, names):
 
 
 @pytest.mark.parametrize(("change", "dates"), [("swapped", {"2020-01", "2020-02"}), ("scale", set())])
-def test_dated_bands_written_anew_under_an_open_archive_are_found(audited, tmp_path, change, dates):
+def test_rewritten_dated_bands_in_an_open_archive_are_found(audited, tmp_path, change, dates):
     write_bands(tmp_path, 0)
     write_bands(tmp_path, 1)
     first, second, *rest = SCENE.days[HALVES[1]]
@@ -229,7 +229,7 @@ def test_climatologies_over_a_dimension(audited, tmp_path, dim, numbers):
     assert is_all_right(audited("netcdf", path), cells=len(numbers) * 108)
 
 
-def test_months_in_another_order_under_an_open_archive_are_found(audited, tmp_path):
+def test_months_in_another_order_in_an_open_archive_are_found(audited, tmp_path):
     path = write_parts_of_year(tmp_path / "normals.nc", [*range(1, 13)])
 
     def change():

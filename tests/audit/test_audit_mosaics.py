@@ -33,7 +33,7 @@ def audited():
 
 
 @pytest.mark.parametrize("rule", ["first", "latest", "least_nodata", "max", "mean", "median"])
-def test_mosaics_are_what_their_files_are(tmp_path, audited, rule):
+def test_mosaics_equal_their_files(tmp_path, audited, rule):
     order = "" if rule == "latest" else "order_by: eo:cloud_cover"
     scenes = indexed(MADE, tmp_path, more=LATTICE, rule=rule, variables=BANDS, order=order)
 
@@ -108,7 +108,7 @@ def test_formulas_are_computed_apart_of_each_item(tmp_path, audited, rule):
     assert found.layers == ["scenes.RED", "scenes.NIR", "scenes.SCL", "scenes.CELL", "scenes.NDVI"]
 
 
-def test_a_fault_of_an_operand_is_found_in_the_formula(tmp_path, audited):
+def test_fault_of_an_operand_is_found_in_the_formula(tmp_path, audited):
     scenes = indexed(MADE, tmp_path, more=LATTICE, variables="{B04: {}, B08: {}, SUM: {formula: B08 + B04}}")
     another_offset(scenes)
 

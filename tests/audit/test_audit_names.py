@@ -46,7 +46,7 @@ def audited(place):
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_each_date_that_a_name_tells_is_audited(tmp_path, kind):
+def test_each_date_in_a_name_is_audited(tmp_path, kind):
     for number, name in enumerate(NAMES[kind]):
         path = tmp_path / f"{name}.tif"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def test_each_date_that_a_name_tells_is_audited(tmp_path, kind):
     assert found.compared == found.total > 0
 
 
-def test_a_share_counts_what_is_left_out_nowhere(tmp_path):
+def test_share_counts_dates_that_are_left_out_nowhere_else(tmp_path):
     for number, day in enumerate(("20240101", "20240111")):
         write_tif(tmp_path / f"a_{day}.tif", SCENE.numbers(number), SCENE)
         write_tif(tmp_path / f"b_{day}.tif", SCENE.numbers(number), SCENE)

@@ -114,7 +114,7 @@ FAULTS = (packed, flipped, dated_by_fill, packed_times, half_a_cell, half_a_pixe
 
 @pytest.mark.quick_cases("packed", "other_message")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_is_served_at_a_wrong_place_or_date_is_a_mismatch(audited_beside, tmp_path, fault):
+def test_wrong_place_or_date_is_a_mismatch(audited_beside, tmp_path, fault):
     served, source = fault(tmp_path)
 
     lines, found = audited_beside(served, source)
@@ -126,13 +126,13 @@ def test_what_is_served_at_a_wrong_place_or_date_is_a_mismatch(audited_beside, t
     assert (right.mismatches, right.not_audited, right.compared) == (0, [], right.total)
 
 
-def test_a_line_tells_both_places(audited_beside, tmp_path):
+def test_line_contains_both_places(audited_beside, tmp_path):
     lines, _found = audited_beside(*packed(tmp_path))
 
     assert lines == ["a.NDVI: its cells are served at lat 0 to 10, its source has them at 40 to 50"]
 
 
-def test_a_date_by_fill_value_is_named(audited_beside, tmp_path):
+def test_date_from_a_fill_value_is_named(audited_beside, tmp_path):
     lines, _found = audited_beside(*dated_by_fill(tmp_path))
 
     assert lines[0] == "a.NDVI, 2016-04-07T00:00:00Z: served, but its source has no such date"
@@ -150,7 +150,7 @@ def test_packed_coordinates_that_are_decoded_have_no_mismatch(open_at, tmp_path,
     assert (lines, found.mismatches, found.compared) == ([], 0, VALUES.size)
 
 
-def test_beside_a_date_that_is_missing_the_others_have_no_mismatch(open_at, tmp_path):
+def test_other_dates_match_next_to_a_missing_one(open_at, tmp_path):
     write_cube(tmp_path / "a.nc", days=(0, 10, -999, 30), time={"_FillValue": np.int32(-999)})
     found = Audit(seed=1)
 
@@ -210,7 +210,7 @@ def test_few_levels_that_are_layers_are_audited(open_at, tmp_path):
     assert (lines, found.not_audited, found.compared) == ([], [], stacked.size)
 
 
-def test_the_command_fails_where_nothing_was_audited(tmp_path):
+def test_command_fails_if_nothing_was_audited(tmp_path):
     write_tif(tmp_path / "a.tif")
     place = Path(tmp_path / "chronotile.yaml")
     formula = "{formula: 'where(band1 > 1, 1, 2)'}"

@@ -26,7 +26,7 @@ def late(door):
     return looks
 
 
-def test_what_is_found_is_told():
+def test_result_is_returned():
     assert BoundedChecks().run("store", lambda: "now", last_value="before") == "now"
 
 
@@ -45,15 +45,15 @@ def test_a_machine_that_stands_still_makes_no_look_late(door, monkeypatch):
     assert BoundedChecks(PATIENCE_S).run("store", lambda: door.wait() and "now", last_value="before") == "now"
 
 
-def test_while_a_late_look_goes_on_no_other_is_begun(late):
+def test_no_second_look_starts_during_a_late_one(late):
     assert late.run("store", lambda: "now", last_value="before") == "before"
 
 
-def test_other_things_are_looked_at_meanwhile(late):
+def test_other_things_are_looked_up_during_a_late_look(late):
     assert late.run("another", lambda: "now", last_value="before") == "now"
 
 
-def test_when_a_late_look_has_ended_others_are_taken(late, door):
+def test_other_results_are_accepted_after_a_late_look_ended(late, door):
     threads = [each for each in threading.enumerate() if each.name == "check"]
 
     door.set()
@@ -64,7 +64,7 @@ def test_when_a_late_look_has_ended_others_are_taken(late, door):
 
 
 @pytest.mark.parametrize("error", [OSError, TimeoutError])
-def test_an_error_is_that_of_who_asked(error):
+def test_error_is_raised_to_its_caller(error):
     def look():
         raise error("gone")
 

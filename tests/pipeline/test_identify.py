@@ -69,7 +69,7 @@ def test_it_agrees_with_the_point_series_in_full_precision():
     assert one.times.tolist() == series.times.tolist()
 
 
-def test_the_centre_is_that_of_the_cell():
+def test_centre_is_that_of_the_cell():
     one = found()
 
     x, y = transformer(CRS84, UTM).transform(*one.cells[0].centre)
@@ -78,7 +78,7 @@ def test_the_centre_is_that_of_the_cell():
 
 
 @pytest.mark.parametrize("style", ["steps", "reds"])
-def test_the_colour_is_that_of_the_map(style):
+def test_colour_is_that_of_the_map(style):
     grid = Grid(crs=UTM, bbox=BBox(601_000.0, 5_640_000.0, 601_100.0, 5_640_100.0), width=1, height=1)
     picture = served.draw_map(MapRequest(layer="NDVI", grid=grid, style=style), services_of())
 
@@ -94,7 +94,7 @@ def test_a_range_changes_the_colour_and_no_value():
     assert one.cells[0].values.tolist() == [NUMBERS[3]]
 
 
-def test_no_value_says_why_and_a_flag_is_the_label():
+def test_missing_value_has_a_reason_and_a_flag_its_label():
     services = services_of(flags=((NUMBERS[1], "cloud"),), nodata=NUMBERS[2], valid_range=(0, NUMBERS[3] - 1))
 
     one = found(time="2020", services=services)
@@ -140,7 +140,7 @@ def test_outside_the_layer_there_is_nothing():
     assert (one.longitude, one.latitude) == (0.0, 0.0)
 
 
-def test_another_time_stands_in_only_where_the_rules_allow():
+def test_another_time_is_substituted_only_if_the_rules_allow():
     rules = TimeRules(match="nearest", tolerance=np.timedelta64(3, "D"))
     services = served.make_services(served.make_collection(served.make_layer(time_rules=rules)))
 
@@ -161,14 +161,14 @@ def test_too_many_values_together_are_refused_before_any_is_read():
     assert services.readers["s2"].cells_read == []
 
 
-def test_a_source_that_is_gone_is_told():
+def test_removed_source_is_reported():
     services = served.make_services(*served.varied_collections(), broken=["GONE"])
 
     with pytest.raises(SourceUnavailable, match="GONE"):
         found("GONE", services=services)
 
 
-def test_a_known_answer_is_not_read_again():
+def test_matching_etag_is_confirmed_without_reading():
     services = served.make_services()
     request, form = IdentifyRequest(layer="NDVI", point=INSIDE), InfoFormat(media_type="text/plain", encode=repr)
     first = deliver_identified([request], form, services)

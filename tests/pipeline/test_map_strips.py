@@ -119,7 +119,7 @@ def test_composites_have_the_same_pixels(time, format, monkeypatch):
     require_same(monkeypatch, request, services)
 
 
-def test_layers_over_one_another_have_the_same_pixels(monkeypatch):
+def test_overlaid_layers_have_the_same_pixels(monkeypatch):
     requests = [
         MapRequest(layer="NDVI", grid=GRIDS["warped"], time=parse_time(time)) for time in ("2020-06-01", "2020-06-21")
     ]
@@ -147,7 +147,7 @@ def test_a_map_of_a_single_time_is_read_once(monkeypatch):
     assert len(services.readers["s2"].windows_read) == 1
 
 
-def test_the_newest_values_are_taken_from_no_more_dates_than_strips_need(monkeypatch):
+def test_newest_values_are_read_from_no_more_dates_than_strips_need(monkeypatch):
     read = {}
     for strips in (False, True):
         services = served.make_services()
@@ -206,7 +206,7 @@ def allowing_many_dates(services):
     return dataclasses.replace(services, catalogue=dataclasses.replace(services.catalogue, limits=limits))
 
 
-def test_a_map_is_made_for_who_still_waits_though_the_client_that_asked_first_left(monkeypatch):
+def test_map_is_made_for_a_waiting_client_though_the_first_one_left(monkeypatch):
     monkeypatch.setattr(answer_memory, "SMALL_BYTES", 0)
     monkeypatch.setattr(answer_memory, "LOOK_S", 0.01)
     services = dataclasses.replace(served.make_services(), memory=AnswerMemory(16 << 20))

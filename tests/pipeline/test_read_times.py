@@ -83,7 +83,7 @@ def read_both(reader, name, indexes, **plan):
     ids=["stored", "masked", "formula", "formula of masked"],
 )
 @pytest.mark.parametrize("indexes", [range(TIMES), [7, 0, 3], [5]], ids=str)
-def test_what_is_read_together_is_what_is_read_one_by_one(name, given, indexes):
+def test_times_read_together_equal_times_read_alone(name, given, indexes):
     reader = make_reader()
     reader.masks["NDVI"] = np.random.default_rng(5).random(NUMBERS.shape) > 0.1
 
@@ -111,7 +111,7 @@ def test_chunks_of_one_time_are_read_one_by_one():
 
 
 @pytest.mark.parametrize(("asked", "along"), [(4, "time"), (3, "space")])
-def test_a_layout_of_series_is_read_where_enough_of_its_times_are_asked_for(asked, along):
+def test_layout_of_series_is_read_for_many_of_its_times(asked, along):
     reader = make_reader(times={"space": 2, "time": 16})
 
     list(read_times(plan_of(reader), reader, reader.info.variables["NDVI"], range(asked)))
@@ -119,7 +119,7 @@ def test_a_layout_of_series_is_read_where_enough_of_its_times_are_asked_for(aske
     assert reader.blocks == [(list(range(asked)), along)]
 
 
-def test_maps_are_read_for_a_few_times_beside_a_layout_of_series():
+def test_layout_of_maps_is_read_for_few_times():
     reader = make_reader(times={"space": 1, "time": 64})
 
     list(read_times(plan_of(reader), reader, reader.info.variables["NDVI"], range(TIMES)))
@@ -127,7 +127,7 @@ def test_maps_are_read_for_a_few_times_beside_a_layout_of_series():
     assert (reader.blocks, len(reader.windows)) == ([], TIMES)
 
 
-def test_no_more_is_read_at_once_than_there_is_room_for(monkeypatch):
+def test_reads_stay_within_the_memory(monkeypatch):
     reader = make_reader()
     plan = plan_of(reader)
     (window,) = plan.windows

@@ -22,7 +22,7 @@ def revision_of(layer, services):
     return layer_revision(services.catalogue.layer(layer), services)
 
 
-def test_a_date_made_anew_is_a_new_revision_however_old_it_is():
+def test_rewritten_date_of_any_age_changes_the_revision():
     services = served.make_services()
     before = revision_of("NDVI", services)
 
@@ -54,7 +54,7 @@ def test_the_day_that_makes_another_time_the_newest_makes_a_new_revision():
     assert len(revisions) == 2
 
 
-def test_a_date_that_is_gone_does_not_hide_what_becomes_of_the_others():
+def test_removed_date_does_not_hide_changes_of_others():
     services = served.make_services()
     services.readers["s2"].replaced[1] = None
     before = revision_of("NDVI", services)
@@ -70,7 +70,7 @@ def test_a_source_that_did_not_open_has_a_revision():
     assert revision_of("NDVI", services)
 
 
-def test_the_files_of_all_dates_are_looked_at_once_in_a_while(monkeypatch):
+def test_files_of_all_dates_are_checked_at_intervals(monkeypatch):
     services, layer = served.make_services(), served.make_layer()
     clock = iter([100.0, 100.0 + revision.KEPT_S - 1, 100.0 + revision.KEPT_S])
     monkeypatch.setattr(revision, "monotonic", lambda: next(clock))
@@ -101,7 +101,7 @@ def hanging():
     door.set()
 
 
-def test_of_a_source_that_hangs_the_last_known_revision_is_told(hanging):
+def test_source_that_hangs_has_its_last_known_revision(hanging):
     layer, kept = hanging.catalogue.layer("NDVI"), CachedRevision("known", -np.inf)
     hanging.layer_revisions["NDVI"] = kept
 
@@ -110,7 +110,7 @@ def test_of_a_source_that_hangs_the_last_known_revision_is_told(hanging):
     assert layer_revision(layer, hanging) == last_layer_revision(layer, hanging) == "known"
 
 
-def test_a_revision_that_was_never_found_is_another_than_it_will_be(hanging):
+def test_undetermined_revision_differs_from_every_determined_one(hanging):
     layer = hanging.catalogue.layer("NDVI")
 
     assert layer_revision(layer, hanging) == last_layer_revision(layer, hanging)
@@ -141,7 +141,7 @@ def test_each_kind_of_change_has_its_bound(kind, most):
         retry_overtaken(failing(*errors), kind)
 
 
-def test_what_was_lacking_before_is_no_reason_to_begin_again():
+def test_repeated_cause_is_no_reason_to_retry():
     first, second = PlanStale("a"), PlanStale("b")
 
     assert retry_overtaken(failing(first, second), PlanStale) == "done"
@@ -149,13 +149,13 @@ def test_what_was_lacking_before_is_no_reason_to_begin_again():
         retry_overtaken(failing(first, second, first), PlanStale)
 
 
-def test_news_among_what_was_lacking_before_is_a_reason():
+def test_new_cause_is_a_reason_to_retry():
     attempts = Attempts(2)
 
     assert [attempts.are_worthwhile(*lacking) for lacking in ("a", "ab", "ab")] == [True, True, False]
 
 
-def test_new_encodings_are_taken_in_a_hundred_times():
+def test_new_encodings_are_retried_at_most_a_hundred_times():
     errors = [PlanStale(str(number)) for number in range(Overtaken.max_retries + 1)]
 
     assert retry_overtaken(failing(*errors[:100]), PlanStale) == "done"
@@ -168,7 +168,7 @@ def test_another_kind_of_change_is_not_waited_for():
         retry_overtaken(failing(SourceChanged("changed")), PlanStale)
 
 
-def test_what_prepares_the_next_attempt_hears_why():
+def test_next_attempt_gets_the_reason():
     heard, error = [], SourceChanged("changed")
 
     retry_overtaken(failing(error), SourceChanged, heard.append)

@@ -121,7 +121,7 @@ def test_a_level_that_is_made_is_not_read():
     assert plan.level == 0
 
 
-def test_of_a_large_raster_without_overviews_samples_are_read_that_tell_nearly_the_same():
+def test_share_of_a_large_raster_without_overviews_is_estimated_from_samples():
     grid = NativeGrid(crs=UTM, transform=Affine(10, 0, 600_000, 0, -10, 5_650_000), width=10_980, height=10_980)
     layer = make_layer(grid)
     reader = served.make_reader(served.make_collection(layer))

@@ -50,7 +50,7 @@ def reads_of(services) -> int:
     return len(services.readers["s2"].windows_read)
 
 
-def test_nothing_is_known_until_it_was_counted(still):
+def test_share_is_unknown_until_it_was_counted(still):
     shares, services = ValidShares(None), served.make_services()
 
     before = ask(shares, services)
@@ -61,7 +61,7 @@ def test_nothing_is_known_until_it_was_counted(still):
     assert (after.values, after.pending, shares.waiting) == ((WHOLE,) * 4, 0, 0)
 
 
-def test_only_what_is_asked_for_is_counted_the_newest_first(still):
+def test_only_requested_times_are_counted_newest_first(still):
     shares, services = ValidShares(None), served.make_services()
     ask(shares, services, 1, 3)
 
@@ -71,7 +71,7 @@ def test_only_what_is_asked_for_is_counted_the_newest_first(still):
     assert shares.waiting == 3
 
 
-def test_what_was_asked_for_last_is_counted_first(still):
+def test_last_requested_times_are_counted_first(still):
     shares, services = ValidShares(None), served.make_services()
     ask(shares, services)
     ask(shares, services, 0, area=AREA)
@@ -82,7 +82,7 @@ def test_what_was_asked_for_last_is_counted_first(still):
     assert ask(shares, services).pending == 4
 
 
-def test_a_time_that_was_replaced_is_counted_anew_and_the_others_are_not(still, monkeypatch):
+def test_only_a_replaced_time_is_counted_again(still, monkeypatch):
     monkeypatch.setattr("chronotile.pipeline.revision.KEPT_S", 0.0)
     shares, services = ValidShares(None), services_of("a", "b", "c", "d")
     ask(shares, services)
@@ -112,7 +112,7 @@ def test_source_whose_share_cannot_be_read_is_checked(still):
     assert suspected == ["s2"]
 
 
-def test_what_cannot_be_read_is_not_known_and_tried_again_later(still, monkeypatch):
+def test_unreadable_share_is_unknown_and_tried_again_later(still, monkeypatch):
     shares, services = ValidShares(None), served.make_services(broken=["NDVI"])
     ask(shares, services)
     count_all(shares)
@@ -156,7 +156,7 @@ def test_another_process_takes_shares_from_the_folder(still, tmp_path):
     assert reads_of(services) == read
 
 
-def test_states_of_times_that_were_counted_before_are_found_by_one_look_at_each_file(still, tmp_path):
+def test_states_of_counted_times_are_found_by_one_look_at_each_file(still, tmp_path):
     dataset = make_dataset(Scene())
     store = save_zarr(dataset, tmp_path / "made.zarr", NDVI={"chunks": (dataset.sizes["time"], 16, 16)})
     services = served.make_services_of(open_source(make_spec("zarr", store)))
@@ -174,7 +174,7 @@ def test_states_of_times_that_were_counted_before_are_found_by_one_look_at_each_
     assert set(looks.values()) == {1}
 
 
-def test_processes_add_to_what_the_others_kept(still, tmp_path):
+def test_processes_extend_the_stored_shares_of_others(still, tmp_path):
     services = served.make_services()
     both = [ValidShares(tmp_path) for _ in range(2)]
     for each, index in zip(both, (0, 3), strict=True):
@@ -186,7 +186,7 @@ def test_processes_add_to_what_the_others_kept(still, tmp_path):
     assert list(orjson.loads(file.read_bytes()).values()) == [WHOLE, WHOLE]
 
 
-def test_areas_are_kept_in_memory_alone(still, tmp_path):
+def test_shares_of_areas_are_cached_in_memory_only(still, tmp_path):
     shares, services = ValidShares(tmp_path), served.make_services()
     ask(shares, services, area=AREA)
     count_all(shares)
@@ -195,7 +195,7 @@ def test_areas_are_kept_in_memory_alone(still, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b'{"a": "b"}', b"\xff\x00"])
-def test_a_damaged_file_is_counted_anew(still, tmp_path, content):
+def test_damaged_file_of_shares_is_counted_again(still, tmp_path, content):
     shares, services = ValidShares(tmp_path), served.make_services()
     (tmp_path / f"{module._name(services.catalogue.layer('NDVI'))}.shares").write_bytes(content)
     ask(shares, services)
@@ -205,7 +205,7 @@ def test_a_damaged_file_is_counted_anew(still, tmp_path, content):
     assert ask(shares, services).values == (WHOLE,) * 4
 
 
-def test_a_folder_that_cannot_be_written_is_told_once(still, tmp_path, caplog):
+def test_read_only_folder_is_reported_once(still, tmp_path, caplog):
     (tmp_path / "file").write_text("no folder")
     shares, services = ValidShares(tmp_path / "file" / "shares"), served.make_services()
     ask(shares, services)
@@ -230,7 +230,7 @@ def test_a_folder_has_no_more_than_twice_as_many_shares_as_the_layer_has_times(s
     assert len(orjson.loads(file.read_bytes())) == 8
 
 
-def test_no_more_tables_are_kept_than_may_be(still, monkeypatch):
+def test_number_of_cached_tables_is_bounded(still, monkeypatch):
     monkeypatch.setattr(module, "MAX_TABLES", 2)
     shares, services = ValidShares(None), served.make_services()
     for west in (4.4, 4.5, 4.6):
@@ -239,7 +239,7 @@ def test_no_more_tables_are_kept_than_may_be(still, monkeypatch):
     assert shares.waiting == 8
 
 
-def test_areas_that_nobody_asks_for_any_more_are_not_counted_further(still, monkeypatch):
+def test_unused_areas_are_not_counted_again(still, monkeypatch):
     shares, services = ValidShares(None), served.make_services()
     ask(shares, services, area=AREA)
     ask(shares, services)
@@ -250,7 +250,7 @@ def test_areas_that_nobody_asks_for_any_more_are_not_counted_further(still, monk
     assert ask(shares, services, area=AREA).pending == 4
 
 
-def test_counting_goes_on_in_the_background_and_ends(monkeypatch):
+def test_counting_runs_in_the_background_and_ends(monkeypatch):
     monkeypatch.setattr(module, "CLOSING_S", PATIENCE_S)  # the last share may be under way
     shares, services = ValidShares(None), served.make_services()
     ask(shares, services)
@@ -285,7 +285,7 @@ def test_a_store_that_hangs_does_not_keep_a_process_from_ending(monkeypatch, cap
     assert shares.waiting == 3
 
 
-def test_what_is_asked_after_the_end_is_not_counted():
+def test_requests_after_the_end_are_not_counted():
     shares, services = ValidShares(None), served.make_services()
     shares.close()
 
@@ -293,7 +293,7 @@ def test_what_is_asked_after_the_end_is_not_counted():
     assert shares.waiting == 0
 
 
-def test_a_source_that_is_not_open_is_not_known(still):
+def test_share_of_a_closed_source_is_unknown(still):
     services = replace(served.make_services(), readers={})
     with pytest.raises(SourceUnavailable):
         services.reader(services.catalogue.layer("NDVI"))

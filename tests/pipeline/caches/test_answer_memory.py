@@ -63,7 +63,7 @@ def until_waiting(memory, count):
     raise AssertionError(f"{memory.waiting} wait, not {count}")
 
 
-def test_answers_are_made_at_once_as_far_as_the_budget_goes():
+def test_answers_run_concurrently_within_the_budget():
     memory = AnswerMemory(5 * LARGE)
     answers = Answers(memory)
 
@@ -79,7 +79,7 @@ def test_answers_are_made_at_once_as_far_as_the_budget_goes():
     assert (memory.taken_bytes, memory.waiting, answers.begun[2:]) == (0, 0, ["c"])
 
 
-def test_a_large_answer_is_not_overtaken_by_those_that_came_later():
+def test_large_answer_is_not_overtaken_by_later_ones():
     memory = AnswerMemory(4 * LARGE)
     answers = Answers(memory)
     first = answers.begin("first", 3 * LARGE)
@@ -98,14 +98,14 @@ def test_a_large_answer_is_not_overtaken_by_those_that_came_later():
     assert answers.begun == ["first", "whole", "later"]
 
 
-def test_small_answers_wait_for_nobody():
+def test_small_answers_never_wait():
     memory = AnswerMemory(LARGE)
 
     with memory.taking(LARGE, alternative=""), memory.taking(SMALL_BYTES, alternative=""):
         assert memory.taken_bytes == LARGE
 
 
-def test_an_answer_larger_than_the_budget_is_refused_with_what_to_ask_for():
+def test_answer_larger_than_the_budget_is_refused_with_an_alternative():
     with pytest.raises(LimitExceeded, match="ask for tiles") as refused:
         AnswerMemory(LARGE).taking(2 * LARGE, alternative="ask for tiles", locator="width").__enter__()
 
@@ -113,7 +113,7 @@ def test_an_answer_larger_than_the_budget_is_refused_with_what_to_ask_for():
     assert (told.allowed, told.needed, told.locator) == (LARGE, 2 * LARGE, "width")
 
 
-def test_what_would_wait_behind_many_is_refused_at_once():
+def test_answer_behind_too_many_is_refused_immediately():
     memory = AnswerMemory(LARGE)
     answers = Answers(memory)
     ends = [answers.begin(0, LARGE)]
@@ -131,7 +131,7 @@ def test_what_would_wait_behind_many_is_refused_at_once():
     assert answers.begun == list(range(MOST_WAITING + 1))
 
 
-def test_nobody_waits_for_ever():
+def test_waits_are_bounded():
     memory = AnswerMemory(LARGE, patience_s=0)
 
     with memory.taking(LARGE, alternative=""), pytest.raises(ServerBusy):
@@ -181,7 +181,7 @@ def test_refusals_are_counted_and_logged_once_in_a_while(caplog):
     assert [record.args[1] for record in caplog.records] == [1, 3]
 
 
-def test_who_leaves_while_it_waits_is_taken_out_of_the_line(monkeypatch):
+def test_client_that_leaves_is_removed_from_the_queue(monkeypatch):
     monkeypatch.setattr(answer_memory, "LOOK_S", 0.01)
     memory = AnswerMemory(LARGE, patience_s=GENEROUS_S)
     answers = iter([True, True, False])

@@ -32,7 +32,7 @@ def ask(cubes: CubeTileCache, etag: str, body: bytes, *, made: list[str] | None 
     return cubes.get_or_make(etag, make, is_active=lambda: True)
 
 
-def test_a_large_cube_is_there_for_other_processes(make_cubes):
+def test_large_cube_is_available_to_other_processes(make_cubes):
     first, second = make_cubes(), make_cubes()
 
     ask(first, "a", LARGE)
@@ -57,7 +57,7 @@ def test_a_cube_is_made_once(make_cubes):
     assert (bodies, made) == ([LARGE] * 4, ["a", "b"])
 
 
-def test_what_takes_more_than_there_is_room_for_goes_by_last_use(make_cubes, tmp_path):
+def test_least_recently_used_cubes_are_evicted(make_cubes, tmp_path):
     cubes = make_cubes(max_bytes=2 * len(LARGE))
 
     for etag in "abc":
@@ -75,7 +75,7 @@ def test_without_a_folder_all_are_in_memory():
     assert cubes.get("a") == LARGE
 
 
-def test_a_folder_that_cannot_be_written_keeps_nothing_and_hinders_nobody(tmp_path, caplog):
+def test_read_only_folder_caches_nothing_and_blocks_nobody(tmp_path, caplog):
     (tmp_path / "cubes").write_text("no folder")
     cubes = CubeTileCache(ByteCache(0, len), DiskCache(tmp_path / "cubes", 10**9, end=".cube"))
 
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_hinders_nobody(tmp_pa
     assert caplog.text.count("cubes are no longer cached") == 1
 
 
-def test_who_waits_for_a_client_that_left_makes_the_cube_itself(make_cubes):
+def test_waiter_for_a_client_that_left_makes_the_cube_itself(make_cubes):
     cubes, started, may_end, made = make_cubes(), threading.Event(), threading.Event(), []
 
     def leave() -> bytes:
@@ -108,7 +108,7 @@ def test_who_waits_for_a_client_that_left_makes_the_cube_itself(make_cubes):
     assert made == [1]
 
 
-def test_an_error_is_told_and_nothing_is_kept(make_cubes):
+def test_error_is_raised_and_nothing_is_cached(make_cubes):
     cubes = make_cubes()
 
     def fail() -> bytes:
@@ -119,7 +119,7 @@ def test_an_error_is_told_and_nothing_is_kept(make_cubes):
     assert ask(cubes, "a", LARGE) == LARGE
 
 
-def test_what_is_kept_is_counted(make_cubes):
+def test_cached_bytes_are_counted(make_cubes):
     cubes = make_cubes()
     ask(cubes, "a", LARGE)
     ask(cubes, "a", LARGE)

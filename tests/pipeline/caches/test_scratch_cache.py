@@ -36,7 +36,7 @@ def files():
         file.close()
 
 
-def test_a_kept_file_is_found_and_read_in_parts(files):
+def test_cached_file_is_found_and_read_in_parts(files):
     cache = ScratchCache()
     cache.keep("x", files.make("x")).close()
 
@@ -46,7 +46,7 @@ def test_a_kept_file_is_found_and_read_in_parts(files):
     found.close()
 
 
-def test_a_file_that_was_not_kept_is_not_found():
+def test_unknown_file_is_not_found():
     assert ScratchCache().find("x") is None
 
 
@@ -69,7 +69,7 @@ def test_of_too_many_files_the_first_goes(files):
     assert files.open_ones == "bc"
 
 
-def test_a_file_that_is_dropped_is_there_for_its_readers(files):
+def test_dropped_file_stays_readable_for_its_readers(files):
     cache = ScratchCache(most_files=1)
     first, second = cache.keep("a", files.make("a")), cache.find("a")
     cache.keep("b", files.make("b")).close()
@@ -81,7 +81,7 @@ def test_a_file_that_is_dropped_is_there_for_its_readers(files):
     assert files.open_ones == "b"
 
 
-def test_a_file_that_is_too_large_is_there_until_it_is_sent_and_pushes_none_out(files):
+def test_too_large_file_exists_until_it_is_sent_and_evicts_none(files):
     cache = ScratchCache(most_bytes=150)
     cache.keep("b", files.make("b")).close()
     body = cache.keep("a", files.make("a", 151))
@@ -92,7 +92,7 @@ def test_a_file_that_is_too_large_is_there_until_it_is_sent_and_pushes_none_out(
     assert (files.open_ones, cache.total_bytes) == ("b", 100)
 
 
-def test_files_that_nobody_requests_go(files):
+def test_unused_files_are_removed(files):
     now = [0.0]
     cache = ScratchCache(unused_s=60.0, clock=lambda: now[0])
     for name in "abc":
@@ -114,7 +114,7 @@ def test_of_the_same_file_made_twice_the_first_stays_since_a_part_of_it_may_have
     assert (files.open_ones, cache.total_bytes) == ("a", 100)
 
 
-def test_files_that_nobody_reads_now_are_dropped_where_room_is_needed(files):
+def test_files_without_readers_are_evicted_when_space_is_needed(files):
     cache = ScratchCache()
     reader = cache.keep("a", files.make("a"))
     cache.keep("b", files.make("b")).close()
@@ -131,7 +131,7 @@ def test_a_reader_that_was_closed_gives_nothing(files):
     assert list(reader.iter_bytes()) == []
 
 
-def test_what_lies_in_memory_is_moved_to_the_disk(files):
+def test_file_in_memory_is_moved_to_the_disk(files):
     small, large = (ScratchFile(most) for most in (0, LARGE))
     small.write(b"small")
     large.write(b"large")
@@ -145,7 +145,7 @@ def test_what_lies_in_memory_is_moved_to_the_disk(files):
     assert large._file.closed
 
 
-def test_what_cannot_be_moved_to_the_disk_stays_in_memory(monkeypatch, tmp_path):
+def test_file_that_cannot_be_moved_to_the_disk_stays_in_memory(monkeypatch, tmp_path):
     small = ScratchFile(0)
     small.write(b"small")
     body = FileParts([small])
@@ -156,14 +156,14 @@ def test_what_cannot_be_moved_to_the_disk_stays_in_memory(monkeypatch, tmp_path)
     assert b"".join(body.iter_bytes()) == b"small"
 
 
-def test_checksums_are_those_of_all_bytes(files):
+def test_checksums_cover_all_bytes(files):
     bodies = [files.make("a"), files.make("b"), Whole(b"a" * 100)]
 
     one, other, whole = (body.checksum() for body in bodies)
     assert (one == whole, one == other) == (True, False)
 
 
-def test_readers_at_once_do_not_disturb_one_another(files):
+def test_concurrent_readers_do_not_disturb_each_other(files):
     cache = ScratchCache()
     file = ScratchFile(LARGE)
     written = os.urandom(3 << 20)

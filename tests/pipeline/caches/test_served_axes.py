@@ -73,7 +73,7 @@ def test_a_date_that_comes_and_goes_takes_two_encodings():
     assert [axes.give("NDVI", axis(*range(count))) for count in (3, 2, 3, 2, 4)] == [0, 1, 0, 1, 0]
 
 
-def test_a_longer_axis_of_before_is_remembered_beside_a_shorter_one():
+def test_longer_axis_is_remembered_with_a_shorter_one():
     axes = ServedAxes()
     axes.give("NDVI", axis(1, 2, 3))
     axes.give("NDVI", axis(1, 2))
@@ -82,7 +82,7 @@ def test_a_longer_axis_of_before_is_remembered_beside_a_shorter_one():
     assert not axes.means_the_same("NDVI", 0, axis(1, 2, 4), range(2, 3))
 
 
-def test_workers_share_what_they_gave(tmp_path):
+def test_workers_share_their_axes(tmp_path):
     first, second = (ServedAxes(RecordsInFolder(tmp_path / "axes")) for _ in range(2))
     first.give("NDVI", axis(1, 3))
 
@@ -90,7 +90,7 @@ def test_workers_share_what_they_gave(tmp_path):
     assert not second.means_the_same("NDVI", 0, axis(1, 2, 3), range(1, 2))
 
 
-def test_an_encoding_that_nobody_was_given_for_a_day_is_used_again():
+def test_encoding_unused_for_a_day_is_reused():
     clock = Clock()
     axes = ServedAxes(clock=clock)
     given_out = [axes.give("NDVI", axis(1, number)) for number in (2, 3, 4, 5)]
@@ -127,7 +127,7 @@ def test_no_client_gets_another_date(states):
 
 
 @pytest.mark.parametrize("encoding", [0, 1, 2])
-def test_what_was_never_given_out_is_not_doubted(encoding):
+def test_axis_that_was_never_given_out_is_not_doubted(encoding):
     assert ServedAxes().means_the_same("NDVI", encoding, axis(1, 2), range(2))
 
 
@@ -153,7 +153,7 @@ class Full:
         return self._texts.get(name)
 
 
-def test_an_axis_that_cannot_be_stored_is_not_given_out():
+def test_axis_that_cannot_be_stored_is_not_given_out():
     records = Full()
     axes = ServedAxes(records)
     axes.give("NDVI", axis(1, 2, 4))
@@ -165,7 +165,7 @@ def test_an_axis_that_cannot_be_stored_is_not_given_out():
     assert axes.give("NDVI", axis(1, 2, 3, 4)) == 1
 
 
-def test_what_is_forgotten_takes_no_memory():
+def test_forgotten_axes_take_no_memory():
     clock = Clock()
     axes = ServedAxes(clock=clock)
     for hour in range(50):

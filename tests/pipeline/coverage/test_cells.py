@@ -175,19 +175,19 @@ def test_a_box_in_another_crs_is_the_box_of_its_outline():
         pytest.param([(3.5, -INF, 3.5, INF), (-INF, 8.0, INF, 8.0)], (3.5, 8.0, 3.5, 8.0), id="two slices"),
     ],
 )
-def test_trims_of_one_crs_hold_at_once(trims, expected):
+def test_trims_of_one_crs_are_combined(trims, expected):
     (trim,) = intersect_trims([box(*edges) for edges in trims])
 
     assert trim.box == expected
 
 
-def test_longitudes_of_two_trims_are_taken_in_one_turn():
+def test_longitudes_of_two_trims_share_one_turn():
     (trim,) = intersect_trims([box(170.0, -10.0, -170.0, 10.0, crs=CRS84), box(-178.0, 0.0, -160.0, 20.0, crs=CRS84)])
 
     assert trim.box == (182.0, 0.0, 190.0, 10.0)
 
 
-def test_boxes_that_only_meet_have_nothing_in_common():
+def test_touching_boxes_have_no_intersection():
     with pytest.raises(InvalidParameter, match="subset and bbox have no overlap"):
         intersect_trims([box(3.0, 8.0, 4.0, 9.0), box(4.0, 8.0, 5.0, 9.0, locator="subset")])
 
@@ -202,7 +202,7 @@ def test_boxes_that_only_meet_have_nothing_in_common():
         pytest.param((2.0, 0.0, 1.0, 1.0), id="the wrong way round"),
     ],
 )
-def test_boxes_that_are_none_are_refused(edges):
+def test_invalid_boxes_are_refused(edges):
     with pytest.raises(InvalidParameter):
         box(*edges)
 
@@ -229,7 +229,7 @@ def test_cells_of_a_mercator_world_go_on_across_the_antimeridian():
     assert columns == [797, 798, 799, 0, 1, 2]
 
 
-def test_trims_of_two_crs_hold_at_once():
+def test_trims_of_two_crs_are_combined():
     window = trim_window(
         BELGIUM, [box(510_000.0, 5_600_000.0, 520_000.0, 5_700_000.0), box(3.2, 51.0, 5.0, 51.1, crs=CRS84)]
     )
@@ -267,7 +267,7 @@ def test_longitudes_of_two_crs_are_cut_in_one_turn():
         pytest.param(box(80.0, 95.0, 100.0, 99.0, crs=CRS84), id="beyond the pole"),
     ],
 )
-def test_boxes_beside_a_part_of_the_circle_are_outside(trim):
+def test_boxes_outside_a_part_of_the_circle_are_outside(trim):
     with pytest.raises(OutsideData):
         trim_window(FIJI, [trim])
 
@@ -295,7 +295,7 @@ def test_a_box_without_coordinates_is_refused_by_name():
 @pytest.mark.parametrize(
     "edges", [(3.25, 3.25 + 1e-13), (3.25 - 1e-13, 3.25 + 1e-13)], ids=["behind an edge", "about it"]
 )
-def test_a_box_thinner_than_can_be_told_from_an_edge_has_one_cell(edges):
+def test_box_too_thin_to_be_distinguished_from_an_edge_has_one_cell(edges):
     window = trim_window(SIXTEENTHS, [box(edges[0], 8.0, edges[1], 8.5)])
 
     assert window.width == 1

@@ -96,7 +96,7 @@ def test_file_holds_the_numbers_of_the_source(name, opened, services, tmp_path):
 
 @pytest.mark.parametrize("name", ["GTiff", "NetCDF", "zarr"])
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "uint32", "uint64"])
-def test_numbers_of_which_all_may_be_values_are_written_in_a_type_with_room_for_one_more(dtype, name, tmp_path):
+def test_numbers_without_room_for_nodata_get_a_larger_type(dtype, name, tmp_path):
     layer = served.make_layer(variable=served.make_variable("NDVI", dtype=dtype, nodata=None))
     services = served.make_services(served.make_collection(layer))
 
@@ -114,7 +114,7 @@ def test_same_coverage_gives_the_same_bytes(name, services):
 
 
 @pytest.mark.parametrize("name", COVERAGE_FORMATS)
-def test_known_etag_reads_nothing(name, services):
+def test_matching_etag_reads_nothing(name, services):
     etag = delivered(ONE_DAY, name, served.make_services()).etag
 
     delivery = deliver_coverage(ONE_DAY, name, services, conditions=Conditions(client_etags=[etag]))
@@ -123,7 +123,7 @@ def test_known_etag_reads_nothing(name, services):
     assert services.readers["s2"].windows_read == []
 
 
-def test_formats_have_etags_of_their_own(services):
+def test_formats_have_separate_etags(services):
     etags = {delivered(ONE_DAY, name, services).etag for name in COVERAGE_FORMATS}
 
     assert len(etags) == len(COVERAGE_FORMATS)
@@ -140,7 +140,7 @@ def test_formats_have_etags_of_their_own(services):
     ],
 )
 @pytest.mark.parametrize("name", COVERAGE_FORMATS)
-def test_what_a_file_tells_of_a_field_changes_the_etag(members, name):
+def test_metadata_of_a_field_change_the_etag(members, name):
     told = {"title": "NDVI", "is_categorical": True, "classes": (StyleClass(1.0, Colour(0, 0, 0), "water"),)}
     layer = served.make_layer(variable=replace(served.make_variable("NDVI"), **told))
     content = replace(layer.main_variable, **members.get("content", {}))
@@ -184,7 +184,7 @@ def test_file_name_is_plain(services):
     assert delivered(ALL, "png", services).file_name == "Bossen-...png"
 
 
-def test_delivery_tells_where_and_when(services):
+def test_delivery_contains_place_and_time(services):
     delivery = deliver_coverage(ALL, "GTiff", services)
 
     assert (delivery.grid.height, delivery.grid.width) == SHAPE
@@ -192,7 +192,7 @@ def test_delivery_tells_where_and_when(services):
     assert delivery.body.size == len(bytes_of(delivery))
 
 
-def test_size_of_what_is_streamed_is_not_known(services):
+def test_size_of_a_streamed_answer_is_unknown(services):
     assert delivered(ALL, "zarr", services).body.size is None
 
 
@@ -205,7 +205,7 @@ def held_by_slow_clients(services):
         body.close()
 
 
-def test_what_slow_clients_leave_no_memory_for_is_made_at_once(services, held_by_slow_clients):
+def test_answer_is_made_immediately_if_slow_clients_hold_the_memory(services, held_by_slow_clients):
     one_more = deliver_coverage(ALL, "zarr", services)
 
     assert [body.size for body in held_by_slow_clients] == [None] * STREAMED_AT_ONCE
@@ -244,7 +244,7 @@ def test_parts_are_small(name):
     assert max(sizes) <= 1 << 20
 
 
-def test_unknown_format_names_those_there_are(services):
+def test_unknown_format_is_refused_with_the_supported_ones(services):
     with pytest.raises(UnsupportedFormat, match="GTiff, NetCDF, zarr, json, png") as refused:
         deliver_coverage(ONE_DAY, "GIF", services)
 
@@ -276,7 +276,7 @@ def test_png_of_several_times_names_datetime(services):
 
 
 @pytest.mark.parametrize("name", COVERAGE_FORMATS)
-def test_source_that_is_gone_is_told_before_anything_is_sent(name):
+def test_removed_source_is_reported_before_anything_is_sent(name):
     services = served.make_services(broken=["NDVI"])
 
     with pytest.raises(SourceUnavailable, match="NDVI"):
@@ -313,7 +313,7 @@ except StorageFull as error:
 @pytest.mark.slow
 @pytest.mark.parametrize("room", [1, 20_000], ids=["at once", "half way"])
 @pytest.mark.parametrize("name", ["GTiff", "NetCDF"])
-def test_full_disk_is_told_and_nothing_is_left_behind(name, room, tmp_path):
+def test_full_disk_is_reported_and_leaves_no_files(name, room, tmp_path):
     told = subprocess.run(
         [sys.executable, "-W", "error", "-c", FULL, name, str(room)],
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -328,7 +328,7 @@ def test_full_disk_is_told_and_nothing_is_left_behind(name, room, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["GTiff", "NetCDF"])
-def test_no_folder_to_write_in_is_told(name, services, monkeypatch, tmp_path):
+def test_missing_scratch_folder_is_reported(name, services, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     monkeypatch.setattr("chronotile.pipeline.encoders.file_parts.IN_MEMORY_BYTES", 1)
 

@@ -148,7 +148,7 @@ def test_a_gap_in_the_circle_has_no_values():
 
 
 @pytest.mark.parametrize("mirror", [1, -1], ids=["west first", "east first"])
-def test_a_south_up_source_is_told_north_up(mirror):
+def test_south_up_source_is_returned_north_up(mirror):
     grid = replace(BELGIUM_31N, transform=Affine(100.0 * mirror, 0, 600_000.0, 0, 100.0, 5_620_000.0))
 
     coverage = ask(make_services_on(grid), trims=(box(-INF, 5_620_000.0, INF, 5_620_150.0),))
@@ -175,7 +175,7 @@ def test_rows_may_be_read_in_any_runs():
         pytest.param("latest", [3], id="the latest"),
     ],
 )
-def test_times_are_those_of_a_series(asked, found):
+def test_times_equal_those_of_a_series(asked, found):
     coverage = ask(time=parse_time(asked))
 
     assert coverage.times.starts.tolist() == DEKADS.starts[found].tolist()
@@ -200,7 +200,7 @@ def test_match_rules_hold():
     assert coverage.times.starts.tolist() == DEKADS.starts[1:2].tolist()
 
 
-def test_times_that_were_resolved_before_are_taken_whatever_is_asked():
+def test_resolved_times_override_the_request():
     request = CoverageRequest(layers=("NDVI",), time=parse_time("latest"))
 
     coverage = extract_coverage(request, make_services(), times=DEKADS.starts[[0, 2]])
@@ -210,7 +210,7 @@ def test_times_that_were_resolved_before_are_taken_whatever_is_asked():
     np.testing.assert_array_equal(read_all(coverage), [cells(range(300), range(400), time) for time in (0, 2)])
 
 
-def test_a_time_that_was_resolved_before_and_is_gone_is_told():
+def test_removed_resolved_time_is_reported():
     heights = make_layer("H", variable=make_variable("H", times=NO_TIME))
     services = make_services(make_collection(heights, make_layer()))
     times = np.array([DEKADS.starts[0], DEKADS.starts[0] + np.timedelta64(1, "D")])
@@ -240,7 +240,7 @@ def test_a_layer_without_time_is_read_once():
     np.testing.assert_array_equal(coverage.read_times(0, times=range(1), rows=range(2))[0], cells(range(2), range(400)))
 
 
-def test_the_ends_of_periods_are_told():
+def test_ends_of_periods_are_returned():
     dekads = TimeDomain(DEKADS.starts, np.append(DEKADS.starts[1:], np.datetime64("2020-07-01", "ns")))
     services = make_services(make_collection(make_layer(variable=make_variable(times=dekads))))
 
@@ -258,7 +258,7 @@ def test_the_ends_of_periods_are_told():
         pytest.param({"nodata": float("nan")}, "uint16", 65535, id="none that it could hold"),
     ],
 )
-def test_one_number_stands_for_all_that_is_no_value(encoding, dtype, nodata):
+def test_one_number_stands_for_all_missing_values(encoding, dtype, nodata):
     services = make_services_on(BELGIUM_31N, scale=0.5, offset=-1.0, **encoding)
 
     coverage = ask(services)
@@ -273,14 +273,14 @@ def test_one_number_stands_for_all_that_is_no_value(encoding, dtype, nodata):
     ("dtype", "nodata"),
     [("int8", -32_768), ("int16", -(2**31)), ("uint32", 2**64 - 2048), ("int64", -(2**63)), ("uint64", 2**64 - 2048)],
 )
-def test_numbers_of_which_all_may_be_values_have_a_larger_type_as_long_as_there_is_one(dtype, nodata):
+def test_numbers_without_room_for_nodata_have_the_next_larger_type(dtype, nodata):
     told = output_encoding(Encoding(dtype=dtype))
 
     assert nodata_of(told) == nodata
     assert np.full(1, nodata_of(told), dtype=told.dtype)[0] == nodata
 
 
-def test_a_field_without_any_of_the_times_that_are_read_has_no_values():
+def test_field_without_the_read_times_has_no_values():
     services = make_services(
         make_collection(make_layer(), make_layer("EVI", variable=make_variable("EVI", times=days_of("2020-06-05"))))
     )
@@ -291,7 +291,7 @@ def test_a_field_without_any_of_the_times_that_are_read_has_no_values():
     assert coverage.read_times(1, times=range(1), rows=range(3))[0].shape == (3, 400)
 
 
-def test_flags_and_what_is_out_of_range_become_nodata():
+def test_flags_and_values_out_of_range_become_nodata():
     services = make_services_on(BELGIUM_31N, valid_range=(0, 100), flags=((7, "cloud"),))
 
     numbers = ask(services).read_times(0, times=range(1), rows=range(300))[0]
@@ -332,7 +332,7 @@ def test_layers_that_are_no_fields_of_one_coverage_are_refused(layers, error):
         ask(services, layers)
 
 
-def test_a_source_that_is_gone_is_unavailable():
+def test_removed_source_is_unavailable():
     coverage = ask(services := make_services())
     services.readers["s2"].broken = frozenset({"NDVI"})
 
@@ -340,7 +340,7 @@ def test_a_source_that_is_gone_is_unavailable():
         coverage.read_times(0, times=range(1), rows=range(1))
 
 
-def test_the_etag_changes_with_what_is_read_alone():
+def test_etag_changes_only_with_the_read_values():
     services = make_services()
     before = ask(services, time=parse_time("2020-06-01")).etag
 
@@ -352,7 +352,7 @@ def test_the_etag_changes_with_what_is_read_alone():
     assert ask(services, time=parse_time("2020-06-01")).etag != before
 
 
-def test_the_answer_goes_under_the_name_of_the_crs_that_is_asked_for():
+def test_answer_has_the_requested_name_of_the_crs():
     services = make_services_on(replace(GLOBE, crs=crs_of("EPSG:4326")))
 
     coverage = ask(services, crs=CRS84, trims=(box(10.0, 10.0, 12.0, 12.0, crs=CRS84),))

@@ -69,7 +69,7 @@ def numbers_of(coverage, time=1):
 @pytest.mark.parametrize(
     "area", [TRIANGLE, WITH_HOLE, TWO, IN_DEGREES, BEYOND], ids=["triangle", "hole", "two", "degrees", "beyond"]
 )
-def test_cells_are_those_of_the_area_s_series(area, grid):
+def test_cells_equal_those_of_the_series_of_the_area(area, grid):
     reducers = tuple(parse_reducer(name) for name in ("count", "mean", "min", "max"))
     request = AreaSeriesRequest(layer="NDVI", areas=(area,), reducers=reducers)
 
@@ -83,7 +83,7 @@ def test_cells_are_those_of_the_area_s_series(area, grid):
     assert [each.max() for each in values] == series["max"].tolist()
 
 
-def test_the_grid_reaches_no_further_than_the_area_s_cells():
+def test_grid_covers_only_the_cells_of_the_area():
     coverage = ask(WITH_HOLE)
 
     assert coverage.grid.bbox == (601_000, 5_640_000, 603_000, 5_642_000)
@@ -165,12 +165,12 @@ def test_an_area_that_cannot_be_followed_is_refused_by_name():
     assert refused.value.locator == "coords"
 
 
-def test_an_area_beside_a_trim_is_refused():
+def test_area_outside_a_trim_is_refused():
     with pytest.raises(OutsideData, match="no cell centre in the rest of the request"):
         ask(WITH_HOLE, trims=(Trim(box=BBox(630_000.0, 5_640_000.0, 631_000.0, 5_641_000.0), crs=UTM),))
 
 
-def test_the_etag_tells_areas_apart():
+def test_etag_distinguishes_areas():
     moved = replace(WITH_HOLE, polygons=((WITH_HOLE.polygons[0][0],),))
 
     assert ask(WITH_HOLE).etag == ask(WITH_HOLE).etag

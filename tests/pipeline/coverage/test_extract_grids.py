@@ -65,7 +65,7 @@ def cells_of(box, size, crs=UTM):
 
 
 @pytest.mark.parametrize("move", [0.0, 1e-8, -0.005, 0.005])
-def test_cells_that_are_native_ones_are_read_as_such(move):
+def test_native_cells_are_read_without_resampling(move):
     edges = np.add((600_000, 5_648_000, 603_000, 5_650_000), move).tolist()
 
     coverage = ask(cells=cells_of(edges, (30, 20)))
@@ -83,7 +83,7 @@ def test_cells_that_are_native_ones_are_read_as_such(move):
         pytest.param((4.3, 50.7, 5.1, 51.1), (40, 30), crs_of("EPSG:4326"), id="round the data in degrees"),
     ],
 )
-def test_cells_are_exactly_those_that_are_named(edges, size, crs):
+def test_cells_are_exactly_the_requested_ones(edges, size, crs):
     cells = cells_of(edges, size, crs)
 
     coverage = ask(cells=cells)
@@ -129,7 +129,7 @@ def test_scaled_cells_take_the_native_ones_under_their_centres(scale, size):
     np.testing.assert_array_equal(numbers_of(coverage, 2), expected_numbers(BELGIUM_31N, moved, 2))
 
 
-def test_a_scale_is_of_what_trims_leave():
+def test_scale_applies_to_the_trimmed_part():
     coverage = ask(scale=ScaleFactors(x=2, y=2), trims=(box(600_100.0, 5_649_000.0, 601_100.0, 5_649_900.0),))
 
     assert coverage.grid.bbox == (600_100, 5_649_000, 601_100, 5_649_900)
@@ -156,7 +156,7 @@ def test_a_scale_of_one_keeps_native_cells():
         pytest.param(ScaleSize(width=50_000, height=50_000), LimitExceeded, id="too many cells"),
     ],
 )
-def test_scales_that_are_none_or_too_large_are_refused(scale, error):
+def test_invalid_or_too_large_scales_are_refused(scale, error):
     services = make_services(limits=Limits(max_coverage_bytes=1 << 30))
 
     with pytest.raises(error) as refused:
@@ -183,7 +183,7 @@ def test_cells_of_another_crs_are_as_large_as_native_ones_and_by_exact_transform
     assert (expected != NODATA).sum() * math.prod(coverage.grid.resolution) > 0
 
 
-def test_cells_of_another_crs_hold_all_of_the_data():
+def test_cells_of_another_crs_cover_all_data():
     coverage = ask(crs=crs_of("EPSG:3035"))
 
     edges = expected_numbers(BELGIUM_31N, coverage.grid, 0)
@@ -212,7 +212,7 @@ def test_neighbouring_boxes_have_cells_of_one_lattice():
     np.testing.assert_array_equal(np.hstack([numbers_of(west), numbers_of(east)]), numbers_of(both))
 
 
-def test_a_rotated_source_is_told_north_up_in_cells_as_large():
+def test_rotated_source_is_returned_north_up_in_cells_of_equal_size():
     coverage = ask(ROTATED)
 
     assert coverage.grid.resolution == pytest.approx((100, 100), rel=0.01)
@@ -236,7 +236,7 @@ def test_data_about_a_pole_have_all_longitudes():
     assert (numbers_of(coverage)[0] != NODATA).all()
 
 
-def test_a_globe_in_web_mercator_ends_where_its_world_does():
+def test_globe_in_web_mercator_ends_at_its_world_bounds():
     coverage = ask(GLOBE, crs=crs_of("EPSG:3857"), trims=(box(-180.0, -90.0, 180.0, 90.0, crs=CRS84),))
 
     half = 20_037_508.34
@@ -251,7 +251,7 @@ def test_a_globe_in_web_mercator_ends_where_its_world_does():
         pytest.param({"crs": crs_of("EPSG:3035"), "scale": ScaleFactors(x=0.3, y=0.3)}, id="another crs"),
     ],
 )
-def test_numbers_do_not_depend_on_which_rows_are_read_together(request_of):
+def test_numbers_do_not_depend_on_the_rows_read_together(request_of):
     coverage = ask(**request_of)
 
     height = coverage.grid.height
@@ -261,7 +261,7 @@ def test_numbers_do_not_depend_on_which_rows_are_read_together(request_of):
     assert coverage.grid.width > 1000
 
 
-def test_bilinear_means_are_those_of_the_four_cells_about():
+def test_bilinear_means_are_those_of_the_four_surrounding_cells():
     coverage = ask(
         scale=ScaleFactors(x=0.5, y=0.5),
         resampling="bilinear",
@@ -282,7 +282,7 @@ def test_means_of_classes_are_refused():
     assert refused.value.locator == "interpolation"
 
 
-def test_the_etag_tells_grids_and_resampling_apart():
+def test_etag_distinguishes_grids_and_resampling():
     asked = [{}, {"scale": ScaleFactors(x=2, y=2)}, {"crs": crs_of("EPSG:3035")}]
     asked.append({"scale": ScaleFactors(x=2, y=2), "resampling": "bilinear"})
 

@@ -71,7 +71,7 @@ def reader(request, tmp_path_factory):
 
 
 @pytest.mark.quick_cases("zarr-v3", "cog", "series")
-def test_a_part_is_that_of_the_source(reader):
+def test_part_equals_that_of_the_source(reader):
     coverage = part_of(reader)
 
     expected = SCENE.cube()[:, ROWS.start : ROWS.stop, COLUMNS.start : COLUMNS.stop]
@@ -107,7 +107,7 @@ def made():
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_coarser_cells_are_those_of_the_overview_that_is_as_coarse(factor):
+def test_coarser_cells_equal_those_of_the_overview_of_that_resolution(factor):
     overviews = [random_numbers(20 + each, side=12 // each) for each in (2, 4)]
     reader = MemoryReader().add("NDVI", NIR, *overviews)
 
@@ -134,7 +134,7 @@ def test_without_overviews_coarser_cells_are_native_ones():
 
 
 @pytest.mark.parametrize("scale", [None, ScaleFactors(x=0.5, y=0.5)], ids=["native", "scaled"])
-def test_what_a_mask_takes_away_is_nodata(scale):
+def test_masked_cells_are_nodata(scale):
     coverage = extract(derived(made(), RED={"mask": Mask("SCL", (4, 5))}), ("RED", "NIR"), scale=scale)
 
     kept = np.where(np.isin(SCL, (4, 5)) & (RED != CLOUD), RED, NODATA)
@@ -144,7 +144,7 @@ def test_what_a_mask_takes_away_is_nodata(scale):
 
 
 @pytest.mark.parametrize("scale", [None, ScaleFactors(x=0.5, y=0.5)], ids=["native", "scaled"])
-def test_a_formula_has_nan_where_it_has_no_value(scale):
+def test_formula_has_nan_for_missing_values(scale):
     coverage = extract(derived(made(), NDVI={"formula": "(NIR - RED) / (NIR + RED)"}), scale=scale)
 
     nir, red = np.where(NIR == NODATA, np.nan, NIR * 0.004), np.where(RED == CLOUD, np.nan, RED * 0.004)

@@ -19,7 +19,7 @@ def test_blocks_of_a_sensible_size_are_chunks(block):
     assert shape_of(block) == block
 
 
-def test_single_rows_are_taken_together():
+def test_single_rows_are_combined():
     assert shape_of((1, 1, 10_980)) == (1, 32, 10_980)
 
 
@@ -30,7 +30,7 @@ def test_a_file_that_is_one_block_is_divided():
     assert MOST_BYTES // 4 < y * x <= MOST_BYTES
 
 
-def test_pictures_of_a_small_grid_are_taken_together():
+def test_pictures_of_a_small_grid_are_combined():
     assert shape_of((1, 512, 512), width=20, height=20) == (512, 20, 20)
 
 

@@ -61,7 +61,7 @@ def test_blocks_of_sixteen_dates_hold_all_numbers():
     assert np.array_equal(cube.numbers, NUMBERS)
 
 
-def test_flags_are_told_and_stand_among_the_numbers():
+def test_flags_are_described_and_stay_among_the_numbers():
     cube = extract(make_reader(flags=((CLOUD, "cloud"),)))
 
     assert cube.header["flags"] == {str(CLOUD): "cloud"}
@@ -69,7 +69,7 @@ def test_flags_are_told_and_stand_among_the_numbers():
     assert cube.header["valid"] == [round(float((~np.isin(frame, [NODATA, CLOUD])).mean()), 4) for frame in NUMBERS]
 
 
-def test_what_lies_outside_the_valid_range_is_a_gap():
+def test_value_outside_the_valid_range_is_missing():
     cube = extract(make_reader(valid_range=(50, 200)))
 
     assert np.array_equal(cube.gaps, (NUMBERS < 50) | (NUMBERS > 200))
@@ -106,7 +106,7 @@ def test_a_formula_has_values_within_half_a_step():
 
 
 @pytest.mark.parametrize("res", [1, 2])
-def test_values_far_beyond_the_colours_are_said_to_be_and_the_others_stay(res):
+def test_values_far_beyond_the_colours_are_reported_and_others_unchanged(res):
     numbers = np.random.default_rng(4).normal(size=(3, SIDE, SIDE)).astype("float32")
     numbers[2, :2, :2] = 1e37
     reader = MemoryReader().add("NDVI", numbers, times=DAYS[:3])
@@ -121,7 +121,7 @@ def test_values_far_beyond_the_colours_are_said_to_be_and_the_others_stay(res):
     assert len(reader.windows) == 3
 
 
-def test_without_values_beyond_its_reach_a_cube_tells_of_none():
+def test_cube_without_values_beyond_its_reach_reports_none():
     numbers = np.random.default_rng(4).normal(size=(3, SIDE, SIDE)).astype("float32")
 
     cube = extract(MemoryReader().add("NDVI", numbers, times=DAYS[:3]), colours=(0.0, 1.0))
@@ -169,7 +169,7 @@ def test_integers_keep_their_numbers(dtype):
     assert np.array_equal(cube.exact_values(), numbers)
 
 
-def test_where_all_numbers_are_values_there_is_one_more_for_nodata():
+def test_nodata_gets_another_number_if_all_are_values():
     numbers = np.arange(256, dtype="uint8").reshape(1, 16, 16)
     reader = MemoryReader().add("NDVI", numbers, times=DAYS[:1])
     encoding = dataclasses.replace(reader.infos["NDVI"].encoding, nodata=None)
@@ -200,7 +200,7 @@ def test_classes_too_far_apart_are_refused():
         extract(reader)
 
 
-def test_moving_pictures_of_wide_numbers_are_coarse_and_say_so():
+def test_moving_pictures_of_wide_numbers_are_coarse_and_report_it():
     numbers = np.random.default_rng(8).integers(-800, 9200, (5, SIDE, SIDE)).astype("int16")
 
     header = extract(
@@ -211,7 +211,7 @@ def test_moving_pictures_of_wide_numbers_are_coarse_and_say_so():
 
 
 @pytest.mark.parametrize(("resampling", "is_mean"), [("nearest", False), ("bilinear", True)])
-def test_means_are_told(resampling, is_mean):
+def test_means_are_reported(resampling, is_mean):
     reader = make_reader()
     services = services_of(reader)
     (layer,) = services.catalogue.layers
@@ -229,7 +229,7 @@ def test_a_tile_without_a_value_or_flag_is_nothing():
     assert extract_cube(CubeRequest(layer="NDVI", tile=tile_of(reader)), services_of(reader)).body == b""
 
 
-def test_a_tile_beside_the_layer_is_nothing_and_reads_nothing():
+def test_tile_outside_the_layer_is_empty_and_reads_nothing():
     reader = make_reader()
     quad = load_tile_matrix_set("WebMercatorQuad", folder=Path())
     grid = quad.tile_grid(quad.matrix("11"), row=0, column=0)
@@ -249,7 +249,7 @@ def test_work_ends_between_two_dates_when_the_client_leaves():
     assert len(reader.windows) == 3
 
 
-def test_what_was_made_is_kept_by_its_etag():
+def test_cube_is_cached_by_its_etag():
     reader = make_reader()
     services, asked = services_of(reader), CubeRequest(layer="NDVI", tile=tile_of(reader))
     first = extract_cube(asked, services)
@@ -260,7 +260,7 @@ def test_what_was_made_is_kept_by_its_etag():
     assert (second.body, second.etag, reader.windows) == (first.body, first.etag, [])
 
 
-def test_a_source_that_fails_at_one_date_fails_the_cube_and_nothing_is_kept():
+def test_source_that_fails_at_one_date_fails_the_cube_and_nothing_is_cached():
     class Failing(MemoryReader):
         def read_window(self, variable, *, index, level, window, step=1):
             if index == 7:

@@ -47,7 +47,7 @@ def test_quantity_has_its_unit_and_its_name_in_cf():
     }
 
 
-def test_categories_are_told_in_place_of_a_unit():
+def test_categories_replace_the_unit():
     variable = dataclasses.replace(served.make_variable("CROP"), is_categorical=True, classes=served.CROPS[:2])
 
     told = layer_parameter(served.make_layer("CROP", variable=variable))
@@ -71,5 +71,5 @@ def test_means_of_categories_are_numbers():
     ("texts", "expected"),
     [({"": "a"}, {"en": "a"}), ({"": "a", "en": "b"}, {"en": "b"}), ({"nl": "c"}, {"nl": "c"}), ({"": ""}, {})],
 )
-def test_text_for_any_language_is_taken_for_english(texts, expected):
+def test_text_for_any_language_is_used_for_english(texts, expected):
     assert i18n(texts) == expected

@@ -29,7 +29,7 @@ def grid(request):
     return Grid(crs=crs_of(request.param), bbox=BBox(3.0, 50.0, 6.0, 51.0), width=3, height=2)
 
 
-def test_npy_holds_values_and_nan_where_there_is_none(raster):
+def test_npy_contains_values_and_nan_where_missing(raster):
     values = np.load(io.BytesIO(encode_npy(raster.values_for_files())))
 
     assert values.dtype == np.float32

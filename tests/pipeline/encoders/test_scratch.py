@@ -31,7 +31,7 @@ def on_disk():
         yield made
 
 
-def test_file_holds_what_was_written_at_places_and_at_the_end(file):
+def test_file_contains_bytes_written_at_positions_and_at_the_end(file):
     file.write(b"abc")
     file.write(b"f", at=5)
     file.write(b"B", at=1)
@@ -43,7 +43,7 @@ def test_file_holds_what_was_written_at_places_and_at_the_end(file):
 
 
 @pytest.mark.parametrize(("size", "expected"), [(2, b"ab"), (5, b"abc\0\0")])
-def test_file_is_as_long_as_it_is_made(file, size, expected):
+def test_file_has_the_requested_length(file, size, expected):
     file.write(b"abc")
 
     file.resize(size)
@@ -66,14 +66,14 @@ def test_files_have_no_more_room_together_than_there_is_until_one_is_closed():
             second.write(b"x")
 
 
-def test_what_lies_in_memory_takes_no_room_on_disk():
+def test_file_in_memory_takes_no_room_on_disk():
     with ScratchFile(IN_MEMORY_BYTES, Room(0)) as file:
         file.write(b"abc")
 
         assert file.read(0, 3) == b"abc"
 
 
-def test_full_disk_fails_at_once_and_closing_does_not(on_disk):
+def test_full_disk_fails_immediately_and_closing_does_not(on_disk):
     with room_for(1000):
         on_disk.write(bytes(1000))
         with pytest.raises(OSError, match="too large"):
@@ -81,7 +81,7 @@ def test_full_disk_fails_at_once_and_closing_does_not(on_disk):
         on_disk.close()
 
 
-def test_what_a_full_disk_does_not_take_is_read_as_it_was_written(on_disk):
+def test_bytes_refused_by_a_full_disk_are_read_as_written(on_disk):
     unfailing = UnfailingFile(on_disk)
     unfailing.write(b"a" * 900)
     with room_for(1000):
@@ -97,7 +97,7 @@ def test_what_a_full_disk_does_not_take_is_read_as_it_was_written(on_disk):
     assert unfailing.seek(0, 2) == 1200
 
 
-def test_failure_is_kept_until_it_is_asked_for(on_disk):
+def test_failure_is_raised_when_the_file_is_read(on_disk):
     unfailing = UnfailingFile(on_disk)
     unfailing.check()
 

@@ -44,7 +44,7 @@ def test_json_is_the_document_of_the_contract(series):
     )
 
 
-def test_csv_has_a_header_and_quotes_what_must_be(series):
+def test_csv_has_a_header_and_quotes_where_needed(series):
     assert encode_series_csv(series).decode().split("\n") == [
         *("time,value,reason", "2020-06-01T00:00:00Z,0.30000000000000004,", "2020-06-11T10:50:00Z,,nodata"),
         *('2020-06-21T00:00:00.25Z,,"thin, ""grey"" cloud"', ""),
@@ -62,7 +62,7 @@ values = st.lists(st.floats(allow_nan=True, allow_infinity=False), max_size=20)
 
 
 @given(values)
-def test_every_value_returns_from_json_and_csv_as_it_was(values):
+def test_every_value_is_restored_from_json_and_csv(values):
     series = series_of(values, [None] * len(values), np.arange(len(values)).astype("datetime64[D]"))
     expected = [None if math.isnan(value) else value for value in values]
 

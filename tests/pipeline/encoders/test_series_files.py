@@ -121,14 +121,14 @@ def test_geojson_has_several_polygons_as_one_geometry(areas):
     assert "id" not in features[2]
 
 
-def test_geojson_of_a_point_says_why_there_is_no_value(point):
+def test_geojson_of_a_point_gives_the_reason_for_a_missing_value(point):
     (feature,) = json.loads(joined(encode_series_geojson(point)))["features"]
 
     assert feature["geometry"] == {"type": "Point", "coordinates": [4.5, 50.9]}
     assert feature["properties"] == {"series": {"value": [0.1, None, 0.3]}, "reasons": [None, "cloud", None]}
 
 
-def test_geojson_is_in_longitude_and_latitude_whatever_was_sent():
+def test_geojson_is_in_longitude_and_latitude_for_any_input():
     utm = crs_of("EPSG:32631")
     x, y = transformer(CRS84, utm).transform(*square(4.5, 50.8)[0].T)
     table = table_of_areas(areas_series(Area(polygons=((np.column_stack([x, y]),),), crs=utm)), Credits())
@@ -138,7 +138,7 @@ def test_geojson_is_in_longitude_and_latitude_whatever_was_sent():
     assert np.allclose(feature["geometry"]["coordinates"][0], ring((4.5, 50.8)), atol=1e-9)
 
 
-def test_outlines_go_round_as_geojson_wants():
+def test_outlines_have_the_orientation_of_geojson():
     clockwise = square(4.5, 50.8)[0][::-1]
     hole = square(4.52, 50.82, 0.05)[0]
     table = table_of_areas(areas_series(Area(polygons=((clockwise, hole),))), CREDITS)
@@ -306,7 +306,7 @@ EMPTY = [
         pytest.param(encode_series_netcdf, lambda body: xr.load_dataset(io.BytesIO(body)), id="netcdf"),
     ],
 )
-def test_where_there_is_nothing_files_are_whole(table, encode, read):
+def test_files_without_values_are_complete(table, encode, read):
     assert read(encode(table)) is not None
 
 
@@ -330,7 +330,7 @@ def test_no_areas_have_the_columns_of_areas():
         assert {"mean", "histogram_2_0", "valid", "total"} <= set(found)
 
 
-def test_totals_of_periods_stand_beside_each():
+def test_totals_of_periods_are_in_each_row():
     series = areas_series(FIELD)
     periods = replace(series, areas=(replace(series.areas[0], totals=np.array([4, 8, 4])),))
     table = table_of_areas(periods, CREDITS)
@@ -348,7 +348,7 @@ def test_numbers_of_cells_are_whole_in_json():
     assert json.dumps(feature["series"]["histogram:2"]) == "[[1, 2], [1, 2], [1, 2]]"
 
 
-def test_coverage_json_labels_tell_the_value_from_what_was_found():
+def test_coverage_json_labels_distinguish_value_and_findings():
     table = table_of_point(point_series(), CREDITS)
     (rows,) = table.parts()
     found = replace(rows, values={"value": np.zeros((1, 3)), "smooth": np.zeros((1, 3))})
@@ -361,7 +361,7 @@ def test_coverage_json_labels_tell_the_value_from_what_was_found():
     assert labels == ["NDVI", "NDVI, smooth"]
 
 
-def test_names_that_netcdf_does_not_tell_apart_are_numbered():
+def test_names_that_netcdf_does_not_distinguish_are_numbered():
     one, other = "histogram:4:0.5:1", "histogram:4:0:5.1"
     found = AreaSeries(
         area=Area(polygons=(square(4, 50),), crs=CRS84, id="a\0b"),

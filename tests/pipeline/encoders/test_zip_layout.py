@@ -105,7 +105,7 @@ class Zeros(io.RawIOBase):
 
 
 @pytest.mark.parametrize("size", [LARGE - 1, LARGE, 3 << 32])
-def test_entries_of_four_gigabytes_and_what_follows_them_are_found(size):
+def test_entries_of_four_gigabytes_and_their_successors_are_found(size):
     layout = ZipLayout([ZipEntry("large.tif", size, TIME_NS), ZipEntry("small.txt", 5, TIME_NS)])
     archive = zipfile.ZipFile(Zeros(layout, {1: b"found"}))
 

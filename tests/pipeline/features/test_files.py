@@ -174,7 +174,7 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_written():
     assert refusal.value.locator == "f"
 
 
-def test_the_library_is_named_where_it_is_missing(monkeypatch):
+def test_missing_library_is_named(monkeypatch):
     monkeypatch.setattr(extras, "_absent", lambda _extra: "pyogrio")
 
     with pytest.raises(MissingExtra, match="chronotile\\[places\\]"):

@@ -38,7 +38,7 @@ def test_a_page_of_many_places_takes_the_memory_of_a_page_of_few(crs):
     assert not MANY.projected
 
 
-def test_few_crs_are_kept():
+def test_cache_of_crs_is_small():
     places = make_places(3)
 
     for zone in range(1, 9):

@@ -106,7 +106,7 @@ def test_conditions_hold_of(text, expected):
     assert matching(text) == expected
 
 
-def test_properties_equal_what_clients_write():
+def test_properties_equal_the_text_of_clients():
     assert chosen(properties={"is_wet": "1"}) == chosen(properties={"is_wet": "true"}) == [0, 3, 5]
 
 
@@ -189,7 +189,7 @@ def truth(node, properties):
 
 @given(tree=TREES)
 @settings(max_examples=60, deadline=None)
-def test_random_filters_hold_of_the_places_of_which_python_says_so(tree):
+def test_random_filters_select_the_same_places_as_python(tree):
     rows = [{name: column[number] for name, column in FIELDS.items()} for number in range(6)]
 
     assert chosen(filter=check_filter(tree)) == [number for number, row in enumerate(rows) if truth(tree, row)]
@@ -216,7 +216,7 @@ def test_random_filters_hold_of_the_places_of_which_python_says_so(tree):
         (" OR ".join(["is_wet"] * 5), "more than 4 conditions"),
     ],
 )
-def test_filters_that_are_refused_say_what_is_accepted(text, words, monkeypatch):
+def test_refused_filter_lists_what_is_accepted(text, words, monkeypatch):
     monkeypatch.setattr(filters, "MOST_TESTS", 24)
 
     with pytest.raises(InvalidParameter, match=re.escape(words)) as refusal:
@@ -327,7 +327,7 @@ def test_a_box_in_another_crs_is_a_box_there(crs, box):
     "operator_name", ["within", "contains", "intersects", "disjoint", "touches", "overlaps", "equals"]
 )
 @pytest.mark.parametrize("is_first", [False, True])
-def test_spatial_operators_are_those_of_shapely(operator_name, is_first):
+def test_spatial_operators_equal_those_of_shapely(operator_name, is_first):
     shape = shapely.box(4.6, 50.8, 4.85, 50.9)
     arguments = [{"property": "geometry"}, orjson.loads(shapely.to_geojson(shape))]
     test = getattr(shapely, operator_name)
@@ -367,7 +367,7 @@ def boxes_met(places, **boxes):
     return {name: chosen(places, box=BBox(*box)) for name, box in boxes.items()}
 
 
-def test_places_across_the_antimeridian_are_where_they_are_in_metres():
+def test_places_across_the_antimeridian_have_their_place_in_metres():
     outer = in_utm((179.5, -17), (-179.5, -17), (-179.5, -16), (179.5, -16))
     hole = in_utm((-179.9, -16.8), (-179.8, -16.8), (-179.8, -16.7), (-179.9, -16.7))
     places = places_of(shapely.Polygon(outer, [hole]), crs=UTM)

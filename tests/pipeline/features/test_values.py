@@ -39,7 +39,7 @@ def columns_of(services, *requests):
     return extract_place_columns(resolve_place_columns(requests, services), services).columns
 
 
-def test_values_are_those_of_the_matrix_and_the_mean_of_the_cells(services):
+def test_values_equal_those_of_the_matrix_and_the_mean_of_the_cells(services):
     matrix_request = replace(request_of(), numbers=None)
     matrix = extract_place_values(resolve_place_values(matrix_request, services), matrix_request, services)
 
@@ -130,7 +130,7 @@ class Damaged(served.FormulaReader):
         return super().read_window(variable, index=index, level=level, window=window, step=step)
 
 
-def test_dates_that_cannot_be_read_are_told():
+def test_unreadable_dates_are_reported():
     services = served.make_services(places=[make_places(4)])
     damaged = replace(services, readers={name: Damaged(each.info) for name, each in services.readers.items()})
 

@@ -54,7 +54,7 @@ def test_the_legend_of_a_film_has_the_flags_that_its_frames_can_have(monkeypatch
     assert [name for name, _colour in lettered[0].legend.flags] == names
 
 
-def test_making_stops_between_frames_when_nobody_waits():
+def test_drawing_stops_between_frames_when_the_client_left():
     services = served.make_services()
     answers = iter([True, True, False])
 
@@ -64,14 +64,14 @@ def test_making_stops_between_frames_when_nobody_waits():
     assert len(services.readers["s2"].windows_read) == 2
 
 
-def test_a_disk_without_room_is_told(monkeypatch):
+def test_full_disk_is_reported(monkeypatch):
     monkeypatch.setattr("chronotile.pipeline.encoders.file_parts.IN_MEMORY_BYTES", 0)
 
     with pytest.raises(StorageFull, match="no disk space"):
         render_animation(REQUEST, served.make_services(), scratch=Scratch(room=Room(1000)))
 
 
-def test_a_small_film_is_kept_and_a_large_one_is_not(monkeypatch):
+def test_small_film_is_cached_and_a_large_one_is_not(monkeypatch):
     services = served.make_services()
     render_animation(REQUEST, services)
     assert services.caches.payloads.state.entries == 1
@@ -103,7 +103,7 @@ def test_a_small_film_is_kept_and_a_large_one_is_not(monkeypatch):
         ("P16D", ["2020-05-08 to 2020-05-23", "2020-05-24 to 2020-06-08", "2020-06-09 to 2020-06-24"]),
     ],
 )
-def test_frames_are_named_by_what_they_show(step, expected):
+def test_frames_are_named_by_their_times(step, expected):
     assert texts(parse_period(step) if isinstance(step, str) else step) == expected
 
 
@@ -122,7 +122,7 @@ def test_frames_are_named_by_what_they_show(step, expected):
         ),
     ],
 )
-def test_frames_of_several_times_a_day_tell_the_hour(step, expected):
+def test_frames_of_several_times_of_a_day_show_the_hour(step, expected):
     assert texts(parse_period(step) if isinstance(step, str) else step, times=SIXES) == expected
 
 
@@ -132,7 +132,7 @@ def all_is_counted(monkeypatch):
     monkeypatch.setattr(answer_memory, "SMALL_BYTES", 0)
 
 
-def test_memory_is_taken_once_for_all_frames(all_is_counted):
+def test_memory_is_reserved_once_for_all_frames(all_is_counted):
     services = replace(served.make_services(), memory=AnswerMemory(16 << 20))
     between = []
 
@@ -143,7 +143,7 @@ def test_memory_is_taken_once_for_all_frames(all_is_counted):
     assert services.memory.taken_bytes == 0
 
 
-def test_memory_is_taken_once_for_the_frames_of_a_piece(all_is_counted):
+def test_memory_is_reserved_once_for_the_frames_of_a_piece(all_is_counted):
     services = replace(served.make_services(), memory=AnswerMemory(16 << 20))
 
     between = [services.memory.taken_bytes for _picture in draw_frames(REQUEST, services, range(1, 3))]
@@ -153,7 +153,7 @@ def test_memory_is_taken_once_for_the_frames_of_a_piece(all_is_counted):
 
 
 @pytest.mark.parametrize("format", AnimationFormat)
-def test_a_film_for_which_there_is_no_memory_is_refused_before_frames_are_read(all_is_counted, format):
+def test_film_without_memory_is_refused_before_frames_are_read(all_is_counted, format):
     services = replace(served.make_services(), memory=AnswerMemory(100_000, patience_s=0))
     services.readers["s2"].windows_read.clear()
 

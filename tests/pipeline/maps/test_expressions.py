@@ -49,7 +49,7 @@ def test_an_interval_is_reduced(reducer, truth):
 
 
 @pytest.mark.parametrize(("reducer", "time"), [("latest", 3), ("earliest", 0)])
-def test_an_end_of_an_interval_is_shown(reducer, time):
+def test_end_of_an_interval_is_shown(reducer, time):
     np.testing.assert_array_equal(ask(served.make_services(), time=INTERVAL, reducer=reducer), numbers_at(time))
 
 
@@ -60,7 +60,7 @@ def test_a_mean_has_the_colours_of_its_values():
     assert np.abs(picture[..., 0] - mean)[~np.isnan(mean)].max() <= 1
 
 
-def test_reducers_of_an_interval_have_etags_of_their_own():
+def test_reducers_of_an_interval_have_separate_etags():
     services = served.make_services()
 
     etags = {served.draw_map(request(time=INTERVAL, reducer=reducer), services).etag for reducer in PICTURE_REDUCERS}
@@ -105,7 +105,7 @@ def test_a_composite_is_reduced_variable_by_variable():
     assert np.abs(picture[..., 1] - highest / 250 * 255)[~np.isnan(highest)].max() <= 1
 
 
-def test_an_expression_is_shown_in_place_of_the_layer():
+def test_expression_replaces_the_layer():
     result = ask(bands(), "RED", time="2020-06-11", expression="(NIR - RED) / (NIR + RED + 1)")
 
     red = numbers_at(2)
@@ -142,7 +142,7 @@ def test_a_composites_collection_can_be_computed_with():
     np.testing.assert_array_equal(result, 2 * numbers_at(2))
 
 
-def test_expressions_have_etags_of_their_own_however_they_are_spaced():
+def test_expressions_have_separate_etags_independent_of_spaces():
     services = bands()
     texts = (None, "RED + NIR", " RED+NIR ", "(RED + NIR)", "RED - NIR")
 
@@ -162,7 +162,7 @@ def test_a_new_revision_of_an_operand_is_a_new_etag():
 
 
 @pytest.mark.parametrize("text", ["RED.tofile", "BLUE + 1", "1", "open(RED)", "RED[0]", "="])
-def test_what_is_no_expression_over_the_collection_is_refused_before_reading(text):
+def test_invalid_expression_is_refused_before_reading(text):
     services = bands()
 
     with pytest.raises(InvalidParameter) as caught:

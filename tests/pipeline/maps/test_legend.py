@@ -23,7 +23,7 @@ def legend(layer, extension="json"):
     return draw_legend(LegendRequest(layer=layer.id), extension, services).body
 
 
-def test_only_flags_that_the_variable_has_are_told():
+def test_only_flags_of_the_variable_are_listed():
     variable = served.make_variable(flags=((254, "water"),))
     layer = served.make_layer(variable=variable, styles=(WITH_FLAGS,))
 
@@ -31,7 +31,7 @@ def test_only_flags_that_the_variable_has_are_told():
 
 
 @pytest.mark.parametrize("reducer", PICTURE_REDUCERS)
-def test_flags_are_told_where_pictures_of_several_times_have_them(reducer):
+def test_flags_are_listed_if_pictures_of_several_times_have_them(reducer):
     """Cells of row 1: numbers 3 to 253 at column 0 … 5, and 40 more at each time; both dates are clouds at column 0."""
     variable = served.make_variable(flags=((3, "cloud"), (43, "cloud")))
     services = served.make_services(served.make_collection(served.make_layer(variable=variable, styles=(WITH_FLAGS,))))
@@ -46,7 +46,7 @@ def test_flags_are_told_where_pictures_of_several_times_have_them(reducer):
     assert [flag["name"] for flag in flags] == (["cloud"] if is_painted else [])
 
 
-def test_a_composite_tells_which_variable_is_which_colour():
+def test_composite_shows_the_variable_of_each_colour():
     document = orjson.loads(legend(served.make_composite()))
 
     assert document["type"] == "classes"
@@ -60,7 +60,7 @@ def test_a_composite_tells_which_variable_is_which_colour():
 @pytest.mark.parametrize(
     "layer", [served.make_layer(styles=(WITH_FLAGS,)), served.make_composite()], ids=["ramp", "composite"]
 )
-def test_the_advertised_size_is_that_of_the_picture(layer):
+def test_advertised_size_is_that_of_the_picture(layer):
     picture = Image.open(io.BytesIO(legend(layer, "png")))
 
     assert picture.size == legend_pixels(layer, layer.styles[0])

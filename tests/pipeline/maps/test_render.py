@@ -50,14 +50,14 @@ def test_a_picture_has_the_colours_of_the_formula():
     assert np.array_equal(rgba(payload), served.expected_rgba(NATIVE, AREA, 2))
 
 
-def test_the_instant_used_is_told():
+def test_used_instant_is_returned():
     payload = served.draw_map(request(), served.make_services())
 
     assert [str(instant)[:10] for instant in payload.time.instants] == ["2020-06-21"]
     assert payload.time.substitution == "default"
 
 
-def test_a_known_etag_is_answered_without_reading_pixels():
+def test_matching_etag_is_confirmed_without_reading_pixels():
     services = served.make_services()
     etag = served.draw_map(request(), services).etag
     services.readers["s2"].windows_read.clear()
@@ -94,7 +94,7 @@ def test_a_known_etag_is_answered_without_reading_pixels():
     ],
     ids=lambda members: ", ".join(members) or "nothing",
 )
-def test_the_etag_is_made_of_all_that_changes_the_picture(one, other):
+def test_etag_depends_on_everything_that_changes_the_picture(one, other):
     services = served.make_services()
 
     assert served.draw_map(request(**other), services).etag != served.draw_map(request(**one), services).etag
@@ -119,7 +119,7 @@ def test_a_new_revision_of_the_pixels_is_a_new_etag():
     assert served.draw_map(request(), services).etag != before
 
 
-def test_a_new_revision_of_the_date_that_is_taken_away_is_a_new_etag():
+def test_new_revision_of_the_subtracted_date_changes_the_etag():
     services = served.make_services()
     change = request(time="2020-06-21", difference=parse_time("2020-06-11"))
     before = served.draw_map(change, services).etag
@@ -168,7 +168,7 @@ def test_an_interval_shows_each_pixels_newest_valid_value():
     assert np.array_equal(picture, expected)
 
 
-def test_an_interval_is_read_no_further_back_than_it_takes():
+def test_interval_is_read_no_further_back_than_needed():
     services = served.make_services()
 
     payload = served.draw_map(request(time="2020-05/2020-06"), services)
@@ -214,7 +214,7 @@ def test_a_composite_is_painted_of_its_three_variables():
         ({"time": "2020-06-12"}, TimeNotAvailable, "time"),
     ],
 )
-def test_what_is_unknown_is_an_error_that_says_what_is_known(members, error, locator):
+def test_unknown_name_is_an_error_with_the_nearest_names(members, error, locator):
     with pytest.raises(error, match=r"NDVI|steps|2020-06-11") as caught:
         served.draw_map(request(**members), served.make_services())
 
@@ -291,7 +291,7 @@ def test_another_date_of_a_tile_is_warped_by_the_same_plan():
     assert np.array_equal(pictures[1], served.expected_rgba(NATIVE, AREA, 2))
 
 
-def test_that_a_tile_lies_outside_is_kept_within_the_bound():
+def test_cache_of_tiles_outside_is_bounded():
     services = dataclasses.replace(served.make_services(), caches=make_caches(plan_bytes=10_000))
 
     for x in range(50):
@@ -300,7 +300,7 @@ def test_that_a_tile_lies_outside_is_kept_within_the_bound():
     assert 0 < services.caches.plans.state.entries < 10
 
 
-def test_styles_that_come_with_requests_are_not_kept():
+def test_styles_of_requests_are_not_cached():
     services = served.make_services()
     served.draw_map(request(), services)
     kept = describe_part.cache_info().currsize

@@ -13,7 +13,7 @@ def grid_of(crs, box, width, height):
     return Grid(crs=crs_of(crs), bbox=BBox(*box), width=width, height=height)
 
 
-def test_of_degrees_what_lies_beyond_the_poles_is_void():
+def test_degrees_beyond_the_poles_are_void():
     found = void_area(grid_of("CRS:84", (-180, -120, 180, 120), 36, 24))
 
     assert found.all(axis=1).nonzero()[0].tolist() == [0, 1, 2, 21, 22, 23]
@@ -33,7 +33,7 @@ def test_longitudes_go_round():
         ("EPSG:3031", (-4_000_000, -4_000_000, 4_000_000, 4_000_000)),
     ],
 )
-def test_where_a_projection_is_at_home_nothing_is_void(crs, box):
+def test_nothing_within_the_area_of_a_projection_is_void(crs, box):
     assert not void_area(grid_of(crs, box, 50, 40)).any()
 
 
@@ -54,7 +54,7 @@ def test_in_mercator_the_next_turn_round_the_earth_is_void():
     assert found.any(axis=0).nonzero()[0].tolist() == [*range(10), *range(50, 60)]
 
 
-def test_a_large_grid_is_looked_at_here_and_there():
+def test_large_grid_is_sampled():
     wide = void_area(grid_of("CRS:84", (-1, -180, 1, 180), 3, 4 * MAX_SAMPLES))
 
     assert wide.shape == (4 * MAX_SAMPLES, 3)
@@ -62,7 +62,7 @@ def test_a_large_grid_is_looked_at_here_and_there():
     assert not wide[MAX_SAMPLES + 4 : -MAX_SAMPLES - 4].any()
 
 
-def test_points_that_are_not_void_are_those_that_come_back():
+def test_points_that_are_not_void_can_be_transformed_back():
     grid = grid_of("EPSG:32631", (-3e7, -1e7, 3e7, 2e7), 40, 30)
     x, y = np.meshgrid(grid.x_of(np.arange(40) + 0.5), grid.y_of(np.arange(30) + 0.5))
 

@@ -97,7 +97,7 @@ def test_pages_are_full_but_the_last(services):
     assert ids(walk(services, limit=5)) == [["h1", "h2", "h3", "f1", "f2"], ["f3", "w1", "w2"]]
 
 
-def test_only_collections_that_are_named_are_searched(services):
+def test_only_named_collections_are_searched(services):
     assert ids(walk(services, limit=2, collections=("wide", "here"))) == [["h1", "h2"], ["h3", "w1"], ["w2"]]
     assert ids(walk(services, limit=9, collections=("wide", "far"))) == [["f1", "f2", "f3", "w1", "w2"]]
     assert ids(walk(services, limit=9, collections=("here",))) == [["h1", "h2", "h3"]]
@@ -111,7 +111,7 @@ def test_matches_are_counted_once_all_sources_were_searched(services, catalogues
     assert [page.matched for page in walk(services, limit=7)] == [None, None]
 
 
-def test_who_does_not_answer_is_named_and_the_others_answer(services, catalogues):
+def test_failing_source_is_named_and_the_others_answer(services, catalogues):
     catalogues.failures["far"] = SourceUnavailable("it hangs")
 
     (page,) = walk(services, limit=9)
@@ -129,7 +129,7 @@ def test_the_only_collection_that_does_not_answer_is_an_error(services, catalogu
     assert raised.value.locator == failure.locator
 
 
-def test_a_page_of_which_no_source_answers_is_an_error_and_can_be_repeated(services, catalogues):
+def test_page_without_any_answering_source_is_an_error_and_can_be_repeated(services, catalogues):
     first = search_items(ItemSearch(limit=7), services)
     catalogues.failures["wide"] = SourceUnavailable("it hangs")
     with pytest.raises(SourceUnavailable):
@@ -165,7 +165,7 @@ def test_a_cursor_that_was_changed_or_is_of_another_search_is_refused(services):
             search_items(search, services)
 
 
-def test_an_item_that_the_index_lacks_is_found_by_its_id(services, index, catalogues):
+def test_item_missing_from_the_index_is_found_by_its_id(services, index, catalogues):
     found = catalogues.items["far"][0]
     index.remove("far", ["f1"])
 
@@ -177,7 +177,7 @@ def test_an_item_that_the_index_lacks_is_found_by_its_id(services, index, catalo
         find_item("here", "f1", services)
 
 
-def test_items_of_others_are_not_counted_and_named(services):
+def test_remote_items_are_not_counted_and_their_source_is_named(services):
     assert [count for _month, count in count_by_month(ItemSearch(), services)] == [3]
     assert [each.collection for each in not_counted(ItemSearch(), services)] == ["far", "wide"]
     assert not_counted(ItemSearch(collections=("here",)), services) == ()
@@ -185,7 +185,7 @@ def test_items_of_others_are_not_counted_and_named(services):
         not_counted(ItemSearch(collections=("far",)), services)
 
 
-def test_the_index_alone_has_what_was_found_of_others(services):
+def test_only_the_index_has_items_found_in_remote_catalogues(services):
     assert len(search_index(ItemSearch(limit=20), services).items) == 8
 
 

@@ -34,7 +34,7 @@ def item(**members):
     }
 
 
-def test_what_describes_an_item_stays():
+def test_descriptive_fields_stay():
     asset = {
         "href": "/data/B04.tif",
         "title": "Red",
@@ -82,7 +82,7 @@ def test_what_describes_an_item_stays():
         {"their:path": "https://host.test/a.tif?sv=2&sig=ab"},
     ],
 )
-def test_fields_with_places_of_files_are_left_out(hidden):
+def test_fields_with_paths_of_files_are_removed(hidden):
     document = item(assets={"B04": {"href": "x", "title": "Red", **hidden}})
     document["properties"] |= hidden
 
@@ -102,7 +102,7 @@ def test_fields_with_places_of_files_are_left_out(hidden):
         ("s3://bucket/B04.tif", "in bucket/B03.tif"),
     ],
 )
-def test_texts_with_the_folder_of_a_file_are_left_out(href, text):
+def test_texts_with_the_folder_of_a_file_are_removed(href, text):
     document = item(assets={"B04": {"href": href, "description": text}})
     document["properties"]["their:text"] = text
 
@@ -124,7 +124,7 @@ def test_texts_with_the_folder_of_a_file_are_left_out(href, text):
         (None, "made of /data/s2/other/B03.tif", True),
     ],
 )
-def test_texts_with_the_source_of_the_collection_are_left_out(source, text, is_shown):
+def test_texts_with_the_source_of_the_collection_are_removed(source, text, is_shown):
     document = item()
     document["properties"]["their:text"] = text
 
@@ -148,7 +148,7 @@ def test_other_texts_stay(text):
     assert shown["assets"] == {"B04": {"s3:mode": "a"}, "rel": {}}
 
 
-def test_extensions_of_hidden_fields_are_left_out():
+def test_extensions_of_hidden_fields_are_removed():
     kept = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
     names = ["storage/v2.0.0", "authentication/v1.1.0", "alternate-assets/v1.2.0"]
     extensions = [f"https://stac-extensions.github.io/{name}/schema.json" for name in names]
@@ -177,7 +177,7 @@ def test_a_geometry_has_no_members_but_its_own(geometry, expected):
     assert public_item(found(item(geometry=geometry)))["geometry"] == expected
 
 
-def test_assets_named_as_places_and_other_members_with_places_are_left_out():
+def test_assets_named_like_paths_and_other_members_with_paths_are_removed():
     place = "s3://bucket/a.tif"
     document = item(assets={place: {"href": place}}, type=[place], stac_version=place, stac_extensions=[place])
 
@@ -202,7 +202,7 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=8), values, max_size=4))
-def test_no_bucket_is_ever_shown(fields):
+def test_bucket_is_never_shown(fields):
     document = item(assets={"B04": {"href": "s3://bucket/secret", **fields}}, **{"their:member": fields})
     document["properties"] |= fields
     document["geometry"] |= fields
@@ -211,7 +211,7 @@ def test_no_bucket_is_ever_shown(fields):
 
 
 @pytest.mark.parametrize("document", [{}, {"properties": []}])
-def test_what_is_not_an_item_is_a_fault_of_the_index(document):
+def test_invalid_item_is_a_fault_of_the_index(document):
     with pytest.raises(SourceUnavailable, match="item a cannot be read"):
         public_item(found(document))
 
@@ -220,7 +220,7 @@ anything = st.one_of(values, st.lists(values, max_size=7), st.lists(st.floats(-1
 
 
 @given(box=anything, assets=anything, extensions=anything, links=anything)
-def test_a_member_that_is_not_what_it_should_be_takes_nothing_else_away(box, assets, extensions, links):
+def test_invalid_member_removes_no_other(box, assets, extensions, links):
     document = item(
         bbox=box, stac_extensions=extensions, links=links, assets={"B04": {"title": "Red"}, "odd": assets, "none": None}
     )
@@ -248,5 +248,5 @@ def test_a_member_that_is_not_what_it_should_be_takes_nothing_else_away(box, ass
         (None, [4, 50, 5, 51]),
     ],
 )
-def test_a_box_that_is_none_is_the_one_around_the_footprint(box, expected):
+def test_invalid_box_is_replaced_by_that_of_the_footprint(box, expected):
     assert public_item(found(item(bbox=box)))["bbox"] == expected

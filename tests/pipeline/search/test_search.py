@@ -53,9 +53,7 @@ def test_items_of_collections_that_are_not_served_are_not_found(index, services,
         find_item(collection, "b", services)
 
 
-def test_a_product_that_is_not_served_is_as_one_that_never_was_while_items_are_listed(
-    index, services, collection, tmp_path
-):
+def test_product_that_is_not_served_never_existed_for_clients(index, services, collection, tmp_path):
     with closing(open_passes(None, tmp_path)) as passes:
         passes.begin(collection, source="x", holder="me")
         index.put("was-served", [make_item("a")])
@@ -65,7 +63,7 @@ def test_a_product_that_is_not_served_is_as_one_that_never_was_while_items_are_l
                 find_product(product_id("was-served", item), services)
 
 
-def test_changes_are_those_of_collections_that_are_served(index, services, collection):
+def test_changes_are_those_of_served_collections(index, services, collection):
     cursor = changes_since(None, services).cursor
     index.put("was-served", [make_item("a")])
     index.put(collection, [make_item("b")])
@@ -78,7 +76,7 @@ def test_changes_are_those_of_collections_that_are_served(index, services, colle
     assert found(collections=["was-served"]) == []
 
 
-def test_a_collection_that_is_away_is_named(index, services, collection):
+def test_unavailable_collection_is_named(index, services, collection):
     index.configure(collection, IndexSettings())
     unavailable = {"far": "far", "far.NDVI": "far", "other": "other"}
     services = replace(services, catalogue=replace(services.catalogue, unavailable=unavailable))
@@ -91,7 +89,7 @@ def test_a_collection_that_is_away_is_named(index, services, collection):
     assert search_items(ItemSearch(collections=("nothing",)), services).unanswered == ()
 
 
-def test_a_collection_is_named_until_its_source_was_read_completely(index, services, collection, tmp_path):
+def test_collection_is_named_until_its_source_was_read_completely(index, services, collection, tmp_path):
     missing = (Unanswered(collection=collection, reason="its source was not yet read completely", is_partial=True),)
     assert search_items(ItemSearch(), services).unanswered == missing
 
@@ -113,6 +111,6 @@ def test_items_that_came_without_a_source_are_whole(index, services, collection)
     assert search_items(ItemSearch(), services).unanswered == ()
 
 
-def test_without_an_index_nothing_is_said_to_be_there():
+def test_nothing_is_reported_without_an_index():
     with pytest.raises(SourceUnavailable, match="no index of items"):
         search_items(ItemSearch(), served.make_services())

@@ -90,14 +90,14 @@ def test_a_serving_cube_has_the_same_series(cube):
 
 
 @pytest.mark.parametrize("held", [1, 1 << 12, 1 << 18], ids=["one date", "some", "more"])
-def test_however_little_is_held_the_series_are_the_same(cube, held, monkeypatch):
+def test_series_do_not_depend_on_the_memory(cube, held, monkeypatch):
     for bound in ("HELD_BYTES", "WINDOW_BYTES", "BLOCK_BYTES", "READ_BYTES"):
         monkeypatch.setattr(area_cells, bound, held)
 
     assert_as_expected(services_of(cube))
 
 
-def test_files_are_gone_through_once_and_each_block_is_read_once(files, monkeypatch):
+def test_files_are_read_in_one_pass_and_each_block_once(files, monkeypatch):
     services = services_of(files)
     read, blocks = RasterStack.read_block, []
 
@@ -126,7 +126,7 @@ def test_files_are_gone_through_once_and_each_block_is_read_once(files, monkeypa
     st.sampled_from(["pixel", "area"]),
 )
 @example([[(0, 0), (0, 4), (308, 0)], [(0, 0.25), (2, 0), (5, 0)]], "area")  # two cells of one weight, by its rounding
-def test_any_areas_have_in_one_call_what_each_has_alone(cube_services, rings, weights):
+def test_areas_of_one_call_equal_single_calls(cube_services, rings, weights):
     areas = tuple(
         Area(polygons=((np.array([*ring, ring[0]]) * (10, -10) + (500_000, 5_650_000),),), crs=UTM) for ring in rings
     )
@@ -152,7 +152,7 @@ def cube_services(cube):
         st.tuples(st.integers(0, 10**6), st.integers(1, 60), st.integers(0, 10**6), st.integers(1, 60)), max_size=40
     )
 )
-def test_states_are_those_of_the_cells_that_are_read_and_of_few_others(boxes):
+def test_states_are_those_of_the_read_cells_and_of_few_others(boxes):
     windows = np.array([(row, row + height, column, column + width) for row, height, column, width in boxes])
     found = list(area_cells._joined(windows.reshape(-1, 4)))
 

@@ -43,7 +43,7 @@ def on_grid(grid):
 
 
 @pytest.mark.parametrize("weights", SPANS)
-def test_long_outlines_take_about_what_is_estimated(weights):
+def test_long_outlines_take_about_the_estimated_memory(weights):
     outlines = outlines_of((comb(30),), GRID)
     estimated = area_bytes(outlines, on_grid(GRID), weights=weights, most=None)
 
@@ -60,7 +60,7 @@ def test_long_outlines_take_about_what_is_estimated(weights):
     assert 0.4 * estimated < peak - before < estimated
 
 
-def test_cells_are_counted_without_those_of_other_areas_and_of_holes():
+def test_cells_are_counted_without_those_of_other_areas_and_holes():
     outer, inner = (square(cells=cells).polygons[0][0] for cells in (40, 20))
     variable = served.make_variable()
 
@@ -74,7 +74,7 @@ def test_cells_are_counted_without_those_of_other_areas_and_of_holes():
     assert whole < ring < whole + hole
 
 
-def test_numbers_of_many_times_are_counted_as_far_as_they_are_held_at_once():
+def test_numbers_of_many_times_count_as_long_as_they_are_in_memory():
     variable = served.make_variable()
     outlines = outlines_of((square(cells=200),), variable.grid)
 
@@ -86,7 +86,7 @@ def test_numbers_of_many_times_are_counted_as_far_as_they_are_held_at_once():
     assert many - one == (112 << 20) - 200 * 200 * 2
 
 
-def test_estimate_is_never_more_than_may_be_taken():
+def test_estimate_is_never_above_the_limit():
     outlines = outlines_of((comb(30),), GRID)
 
     assert area_bytes(outlines, on_grid(GRID), weights="area", most=1 << 20) == 1 << 20

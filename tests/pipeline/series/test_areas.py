@@ -63,7 +63,7 @@ def test_reducers_are_numpys_of_the_cells(reducer, numpys):
     assert found.reduced[reducer] == pytest.approx(expected, rel=1e-12)
 
 
-def test_reasons_are_counted_where_there_are_any():
+def test_reasons_are_counted_if_there_are_any():
     assert series().reasons == {}
     assert {name: counts.tolist() for name, counts in series(square(row=0)).reasons.items()} == {"nodata": [8] * 4}
 
@@ -93,7 +93,7 @@ def test_cells_without_a_value_are_not_counted():
     assert found.reduced["mean"] == pytest.approx([values_of(time, row=0).mean() for time in range(4)], rel=1e-12)
 
 
-def test_a_date_without_a_value_is_told_as_such():
+def test_date_without_a_value_is_reported():
     variable = served.make_variable(valid_range=(251, 252))
 
     found = series(services=served.make_services(served.make_collection(served.make_layer(variable=variable))))
@@ -119,7 +119,7 @@ def test_an_interval_and_none():
     assert series(time="2019/2019").reduced["mean"].size == 0
 
 
-def test_an_area_outside_says_how_far_the_layer_reaches():
+def test_area_outside_is_refused_with_the_extent_of_the_layer():
     with pytest.raises(InvalidParameter, match="longitude") as caught:
         series(square(row=-100))
 
@@ -144,7 +144,7 @@ def test_too_much_is_refused_before_it_is_read(limits, name):
     assert services.readers["s2"].windows_read == []
 
 
-def test_cells_of_areas_that_overlap_count_as_often_as_they_are_reduced():
+def test_cells_of_overlapping_areas_count_once_per_area():
     services = served.make_services(limits=Limits(max_area_values=10**6))
 
     with pytest.raises(LimitExceeded, match="smaller areas") as caught:
@@ -154,7 +154,7 @@ def test_cells_of_areas_that_overlap_count_as_often_as_they_are_reduced():
     assert services.readers["s2"].windows_read == []
 
 
-def test_areas_that_overlap_are_held_one_after_the_other(monkeypatch):
+def test_overlapping_areas_are_processed_separately(monkeypatch):
     areas = [*(square(row=row) for row in range(10, 15)), square(row=-100), square(row=200, cells=2)]
     at_once = all_series(*areas, services=(whole := served.make_services()))
     monkeypatch.setattr(area_cells, "RUN_CELLS", 2 * 8 * 8)
@@ -178,7 +178,7 @@ def test_an_area_of_too_many_cells_is_refused(monkeypatch):
         series()
 
 
-def test_an_area_outside_beside_others_has_no_cells_and_a_note():
+def test_area_outside_among_others_has_no_cells_and_a_note():
     inside, outside = all_series(square(), square(row=-100)).areas
 
     assert inside.area.note is None
@@ -205,14 +205,14 @@ def test_an_area_between_centres_has_no_cells():
         pytest.param(square(row=0, column=0), "pixel", 8 * 8, None, id="along the border"),
     ],
 )
-def test_cells_that_an_area_lacks_are_told(area, weights, total, note):
+def test_missing_cells_of_an_area_are_reported(area, weights, total, note):
     found = series(area, weights=weights)
 
     assert found.total == total
     assert found.area.note is note or note in found.area.note
 
 
-def test_an_area_outside_with_latitude_first_is_told_as_such():
+def test_area_outside_with_latitude_first_is_reported_as_such():
     ring = np.array([(50.8, 4.6), (50.9, 4.6), (50.9, 4.7), (50.8, 4.6)])
 
     _inside, swapped, elsewhere = all_series(
@@ -223,7 +223,7 @@ def test_an_area_outside_with_latitude_first_is_told_as_such():
     assert "swapped" not in elsewhere.area.note
 
 
-def test_an_area_in_the_box_of_a_tilted_grid_but_outside_of_it_says_why():
+def test_area_in_the_box_of_a_tilted_grid_but_outside_the_grid_has_a_reason():
     west, _south, _east, north = served.BELGIUM_31N.bbox_in(CRS84)
     corner = np.array([(west, north), (west + 0.002, north), (west + 0.002, north - 0.002), (west, north)])
     across, beyond = corner * 1, corner * 1
@@ -283,7 +283,7 @@ def test_an_area_whose_cells_all_have_a_value_has_a_share_of_one(cells, left):
         assert np.isfinite(found.reduced["mean"]).all()
 
 
-def test_the_cost_is_told_without_reading():
+def test_cost_is_estimated_without_reading():
     services = served.make_services()
     request = AreaSeriesRequest(
         layer="NDVI", areas=(square(), square(row=200)), reducers=parse_reducers(["mean", "p5"])
@@ -296,7 +296,7 @@ def test_the_cost_is_told_without_reading():
     assert services.readers["s2"].windows_read == []
 
 
-def test_nothing_is_reduced_when_nobody_waits_any_more():
+def test_nothing_is_reduced_after_the_client_left():
     answers = iter([True])  # before the one window
 
     with pytest.raises(ClientGone):
@@ -307,7 +307,7 @@ def test_nothing_is_reduced_when_nobody_waits_any_more():
         )
 
 
-def test_work_stops_when_nobody_waits_any_more():
+def test_work_stops_when_the_client_left():
     services = served.make_services()
     request = AreaSeriesRequest(layer="NDVI", areas=(square(),))
 
@@ -317,6 +317,6 @@ def test_work_stops_when_nobody_waits_any_more():
     assert services.readers["s2"].windows_read == []
 
 
-def test_a_source_that_is_gone_is_unavailable():
+def test_removed_source_is_unavailable():
     with pytest.raises(SourceUnavailable, match="NDVI"):
         series(services=served.make_services(broken=["NDVI"]))

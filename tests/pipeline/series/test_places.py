@@ -42,14 +42,14 @@ def test_places_in_a_corner_of_the_box_that_the_grid_leaves_empty_have_no_values
     assert found.values.shape == (1, len(served.DEKADS))
 
 
-def test_work_stops_when_nobody_waits(services):
+def test_work_stops_when_the_client_left(services):
     target = resolve_place_values(REQUEST, services)
 
     with pytest.raises(ClientGone):
         extract_place_values(target, REQUEST, services, is_active=lambda: False)
 
 
-def test_nothing_is_read_to_know_whether_an_answer_is_current(services):
+def test_etag_is_checked_without_reading(services):
     assert resolve_place_values(REQUEST, services).etag == resolve_place_values(REQUEST, services).etag
 
     assert [reader.windows_read for reader in services.readers.values()] == [[]]

@@ -39,7 +39,7 @@ def test_values_are_number_times_scale_plus_offset_in_float64():
     assert found.values[0] == ((3 * 99 + 7 * 10) % 250) * 0.004 + -0.08
 
 
-def test_a_gap_says_why():
+def test_gap_has_a_reason():
     numbers = [(3 * 99 + 7 * 10 + 40 * time) % 250 for time in range(4)]
     variable = served.make_variable(flags=((numbers[1], "cloud"),), nodata=numbers[2], valid_range=(0, numbers[3] - 1))
     services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
@@ -60,14 +60,14 @@ def test_an_interval_without_times_is_empty():
     assert found.times.size == found.values.size == len(found.reasons) == 0
 
 
-def test_a_point_outside_says_how_far_the_layer_reaches():
+def test_point_outside_is_refused_with_the_extent_of_the_layer():
     with pytest.raises(InvalidParameter, match=r"longitude.*latitude") as caught:
         series(point=Point(x=10.0, y=10.0))
 
     assert caught.value.locator == "point"
 
 
-def test_a_point_in_the_box_of_a_tilted_grid_but_outside_of_it_says_why():
+def test_point_in_the_box_of_a_tilted_grid_but_outside_the_grid_has_a_reason():
     west, _south, _east, north = served.BELGIUM_31N.bbox_in(CRS84)
     message = (
         "the point lies outside layer NDVI, which reaches from 4.41673 to 4.99459 in longitude and from 50.7149 to "
@@ -86,7 +86,7 @@ def test_the_area_of_a_geographic_grid_is_its_box():
     assert outside_hints(np.array([(10.0, 10.0), (50.9, 4.5)]), layer) == ["", SWAPPED]
 
 
-def test_latitude_given_as_longitude_is_hinted_at():
+def test_swapped_latitude_and_longitude_are_hinted_at():
     with pytest.raises(InvalidParameter, match="swapped"):
         series(point=Point(x=50.9, y=4.5))
 

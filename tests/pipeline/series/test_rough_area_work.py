@@ -39,7 +39,7 @@ def test_the_time_grows_with_the_cells_and_the_times():
     assert rough(box(), str(LAYER.times.instants[0])[:10]) == pytest.approx(WHOLE_S)
 
 
-def test_what_lies_outside_takes_none():
+def test_areas_outside_cost_nothing():
     assert rough(box(west=-1.0, east=0.5)) == pytest.approx(rough(box(east=0.5)))
     assert rough(box(west=1.5, east=2.0)) == 0
 
@@ -64,13 +64,13 @@ def test_no_area_takes_more_than_the_most(monkeypatch):
     assert rough(box()) == MOST_S
 
 
-def test_what_is_not_known_at_once_is_nothing():
+def test_unknown_cost_is_zero():
     metres = np.array([(6e5, 5.6e6), (6.1e5, 5.6e6), (6e5, 5.61e6), (6e5, 5.6e6)])
 
     assert rough(Area(polygons=((metres,),), crs=crs_of("EPSG:32631"))) == 0
     assert rough(Area(polygons=())) == 0
 
 
-def test_wrong_times_are_told():
+def test_wrong_times_are_reported():
     with pytest.raises(ChronotileError):
         rough(box(), "1970-01-01")

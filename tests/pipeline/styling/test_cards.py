@@ -47,7 +47,7 @@ letterings = st.builds(
 
 
 @given(letterings)
-def test_cards_lie_inside_the_picture_and_not_on_one_another(lettering):
+def test_cards_lie_inside_the_picture_and_do_not_overlap(lettering):
     fixed, dates = lay_cards(lettering)
 
     assert all(is_inside(card, lettering) for card in (*fixed, *dates))
@@ -62,7 +62,7 @@ def test_date_is_in_the_north_west_attribution_in_the_south_east_legend_in_the_s
     assert (rectangle(legend)[0], rectangle(legend)[3]) == (8, 472)
 
 
-def test_every_frame_has_a_date_of_its_own_and_all_are_alike_wide():
+def test_every_frame_has_its_date_and_all_have_one_width():
     _fixed, dates = lay_cards(replace(FULL, dates=("2020-06-01", "2020-06-11", "2020-06 to 2020-07")))
 
     assert len({card.pixels.shape for card in dates}) == 1
@@ -85,13 +85,13 @@ def test_letters_grow_with_the_picture():
     assert min(size.attribution for size in sizes) >= 10
 
 
-def test_a_legend_that_has_no_room_beside_the_attribution_stands_above_it():
+def test_legend_without_room_next_to_the_attribution_is_above_it():
     attribution, legend = lay_cards(replace(FULL, width=320))[0]
 
     assert rectangle(legend)[3] < rectangle(attribution)[1]
 
 
-def test_a_legend_leaves_out_what_is_no_value_before_it_is_left_out():
+def test_legend_omits_missing_values_before_it_is_omitted():
     flagged = replace(FULL, width=320, height=260, legend=RAMP)
 
     heights = [lay_cards(each)[0][1].pixels.shape[0] for each in (flagged, replace(flagged, height=480))]
@@ -99,7 +99,7 @@ def test_a_legend_leaves_out_what_is_no_value_before_it_is_left_out():
     assert heights[0] < heights[1]
 
 
-def test_what_has_no_room_is_left_out():
+def test_cards_without_room_are_omitted():
     assert lay_cards(replace(FULL, width=48, height=32)) == ((), ())
 
 

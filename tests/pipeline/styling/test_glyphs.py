@@ -33,7 +33,7 @@ def test_any_text_can_be_drawn(text):
 
 
 @pytest.mark.parametrize("sign", sorted(OWN_SIGNS))
-def test_signs_said_to_be_in_the_font_are(sign):
+def test_listed_signs_are_in_the_font(sign):
     assert bytes(font_of(12).getmask(sign)) != NO_GLYPH
 
 

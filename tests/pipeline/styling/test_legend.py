@@ -36,7 +36,7 @@ def test_a_ramp_is_the_document_of_the_contract():
     }
 
 
-def test_values_are_those_of_painting_to_the_last_bit():
+def test_values_equal_those_of_painting_exactly():
     style = with_range(RAMP, (0.1 + 0.2, 0.9))
 
     document = json.loads(orjson.dumps(legend_document(style, layer="NDVI", title="Greenness", units="1")))

@@ -29,7 +29,7 @@ def texts_of(style, title="NDVI", units="1"):
 @styles
 @pytest.mark.parametrize("title", ["NDVI", "", "A title so long that it must be broken into several lines to be read"])
 @pytest.mark.parametrize("units", ["1", "m² m⁻²"])
-def test_the_size_told_beforehand_is_the_size_drawn(style, title, units):
+def test_announced_size_is_the_drawn_size(style, title, units):
     width, height = legend_size(style, title=title, units=units)
 
     pixels = legend_picture(style, title=title, units=units).pixels
@@ -68,7 +68,7 @@ def test_a_class_has_a_swatch_of_its_colour(colour):
     assert (pixels == colour).all(axis=-1).sum() == 10 * 10
 
 
-def test_a_translucent_colour_is_shown_on_white():
+def test_translucent_colour_is_shown_on_white():
     style = replace(classes_of(1), classes=(StyleClass(1.0, Colour(0, 0, 0, 51), "haze"),), nodata=TRANSPARENT)
 
     pixels = legend_picture(style, title="", units="1").pixels
@@ -76,17 +76,17 @@ def test_a_translucent_colour_is_shown_on_white():
     assert (pixels == (204, 204, 204, 255)).all(axis=-1).sum() == 10 * 10
 
 
-def test_a_ramp_tells_ticks_units_and_what_is_no_value():
+def test_ramp_shows_ticks_units_and_missing_values():
     assert texts_of(RAMP, "NDVI", "m² m⁻²") == [
         "NDVI", "m² m⁻²", "0", "0.2", "0.4", "0.6", "0.8", "> 0.92", "< -0.08", "cloud", "snow", "no data",
     ]  # fmt: skip
 
 
-def test_what_cannot_be_seen_is_not_told():
+def test_invisible_entries_are_omitted():
     assert texts_of(PLAIN) == ["NDVI", "0", "0.2", "0.4", "0.6", "0.8"]
 
 
-def test_labels_that_would_touch_or_lie_outside_are_left_out():
+def test_labels_that_would_touch_or_lie_outside_are_omitted():
     style = replace(PLAIN, labels=(-5.0, 0.0, 0.01, 0.5, 9.0))
 
     assert texts_of(style) == ["NDVI", "0", "0.5"]

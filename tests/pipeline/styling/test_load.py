@@ -85,7 +85,7 @@ def test_names_may_lead_to_names(load):
     assert stops(styles["a"]) == [(0, "#000000"), (4, "#ffffff")]
 
 
-def test_a_range_wider_than_the_stops_goes_on_in_their_colours(load):
+def test_range_wider_than_the_stops_continues_in_their_colours(load):
     style = load(a="range: [-1, 2]\n" + BLACK_TO_WHITE)["a"]
 
     assert stops(style) == [(-1, "#000000"), (0, "#000000"), (1, "#ffffff"), (2, "#ffffff")]
@@ -126,7 +126,7 @@ def test_other_text_is_no_colour(text):
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 4))
-def test_a_colour_is_read_as_it_is_written(channels):
+def test_colour_is_read_as_written(channels):
     assert parse_colour(Colour(*channels).hex) == Colour(*channels)
 
 
@@ -189,7 +189,7 @@ def test_a_style_of_classes_is_no_ramp(mistakes_of):
     ]
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(mistakes_of):
+def test_all_mistakes_of_all_files_are_reported_together(mistakes_of):
     mistakes = mistakes_of(
         a="below: x\nabove: y\n" + BLACK_TO_WHITE, b="ramp: c\nrange: [0, 1]", c=BLACK_TO_WHITE, d="["
     )
@@ -210,7 +210,7 @@ def test_a_file_that_is_no_text_is_a_mistake(mistakes_of, tmp_path):
     assert mistakes_of() == ["b.yaml:1: the file is not UTF-8 text: byte 0 cannot be read; save it as UTF-8"]
 
 
-def test_a_style_beside_the_configuration_hides_one_that_is_shipped(tmp_path):
+def test_style_in_the_configuration_folder_hides_a_shipped_one(tmp_path):
     for folder, title in (("own", "Own"), ("shipped", "Shipped")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.yaml").write_text(f"title: {title}\n{BLACK_TO_WHITE}")
@@ -220,7 +220,7 @@ def test_a_style_beside_the_configuration_hides_one_that_is_shipped(tmp_path):
     assert load_styles(folders)["a"].title == "Own"
 
 
-def test_styles_are_looked_for_beside_the_configuration_first():
+def test_styles_are_searched_in_the_configuration_folder_first():
     assert style_folders(Path("config/x.yaml"))[0] == Path("config/styles")
     assert style_folders(None) == style_folders(Path("config/x.yaml"))[1:]
 

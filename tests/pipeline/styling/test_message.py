@@ -6,14 +6,14 @@ import pytest
 from chronotile.pipeline.styling.glyphs import message_picture
 
 
-def test_a_message_is_written_in_the_size_asked():
+def test_message_is_written_in_the_requested_size():
     picture = message_picture("the layer is not known", width=300, height=40)
 
     assert picture.index.shape == (40, 300)
     assert 100 < picture.index.sum() < 2000
 
 
-def test_a_long_message_goes_on_in_the_next_line():
+def test_long_message_is_wrapped():
     picture = message_picture("many words " * 8, width=200, height=100)
 
     assert picture.index[20:30].any()
@@ -24,9 +24,9 @@ def test_nothing_is_drawn_of_no_message():
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (8, 5), (1, 400)])
-def test_pictures_of_any_size_hold_what_they_can(width, height):
+def test_pictures_of_any_size_contain_what_fits(width, height):
     assert message_picture("ü漢 ünknown\nlayer", width=width, height=height).index.shape == (height, width)
 
 
-def test_what_is_not_written_on_is_transparent():
+def test_background_of_a_message_is_transparent():
     assert not np.any(message_picture("words", width=100, height=20).palette[0])

@@ -16,11 +16,11 @@ def over(*pictures):
     return overlay(pictures).pixels[0].tolist()
 
 
-def test_what_is_opaque_hides_what_is_below():
+def test_opaque_pixels_hide_lower_layers():
     assert over(picture((9, 9, 9, 255)), picture((1, 2, 3, 255))) == [[1, 2, 3, 255]]
 
 
-def test_what_is_transparent_shows_what_is_below():
+def test_transparent_pixels_show_lower_layers():
     assert over(picture((9, 8, 7, 100)), picture((1, 2, 3, 0))) == [[9, 8, 7, 100]]
 
 
@@ -39,7 +39,7 @@ def test_the_first_lies_at_the_bottom_of_many():
     assert over(low, middle, top) == [[2, 2, 2, 255]]
 
 
-def test_pictures_below_stay_as_they_are():
+def test_lower_pictures_are_not_changed():
     low = picture((1, 1, 1, 255))
 
     over(low, picture((2, 2, 2, 255)))
@@ -58,7 +58,7 @@ def on(backdrop, *pixels, void=None):
     return on_backdrop(picture(*pixels), backdrop, void).pixels[0].tolist()
 
 
-def test_what_shows_nothing_has_the_backdrops_colour_seen_or_not():
+def test_empty_pixels_have_the_colour_of_the_backdrop():
     seen = Backdrop(colour=Colour(1, 2, 3), void=Colour(1, 2, 3))
     unseen = Backdrop(colour=Colour(1, 2, 3, 0), void=Colour(1, 2, 3, 0))
 
@@ -70,7 +70,7 @@ def test_half_of_a_colour_over_a_backdrop_is_their_mean():
     assert on(Backdrop(colour=Colour(0, 0, 200), void=TRANSPARENT), (200, 0, 0, 128)) == [[100, 0, 100, 255]]
 
 
-def test_the_void_has_a_colour_of_its_own():
+def test_void_has_a_separate_colour():
     backdrop = Backdrop(colour=Colour(1, 1, 1), void=Colour(2, 2, 2, 0))
 
     assert on(backdrop, (0, 0, 0, 0), (0, 0, 0, 0), void=np.array([[True, False]])) == [[2, 2, 2, 0], [1, 1, 1, 255]]

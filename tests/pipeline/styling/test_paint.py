@@ -103,7 +103,7 @@ def test_floats_that_are_no_values_are_nodata_without_a_warning(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_ends_of_the_range_belong_to_it_and_what_lies_beyond_does_not(dtype):
+def test_ends_of_the_range_belong_to_it_and_values_beyond_do_not(dtype):
     colours = colours_at(np.array([-0.081, -0.08, 0.92, 0.921], dtype=dtype), Encoding(dtype=dtype))
 
     assert (colours[0], colours[3]) == (BELOW, ABOVE)
@@ -117,7 +117,7 @@ def test_the_greatest_and_least_numbers_are_above_and_below_without_a_warning():
     assert colours_at(np.array([greatest, -greatest]), Encoding(dtype="float32")) == [ABOVE, BELOW]
 
 
-def test_a_style_paints_nodata_of_float32_given_in_full_precision():
+def test_style_paints_nodata_of_float32_given_in_full_precision():
     encoding = Encoding(dtype="float32", nodata=-3.4028234663852886e38)
 
     assert colours_at(np.array([np.finfo(np.float32).min], dtype=np.float32), encoding) == [NODATA]
@@ -133,7 +133,7 @@ def test_flags_have_their_colours_and_those_without_one_are_nodata(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32"])
-def test_absent_pixels_are_nodata_whatever_their_number(dtype):
+def test_absent_pixels_are_nodata_with_any_number(dtype):
     numbers = np.array([[10, 20, 252]], dtype=dtype)
     present = np.array([[True, False, False]])
     encoding = Encoding(dtype=dtype, scale=0.01, flags=((252, "cloud"),))
@@ -153,7 +153,7 @@ def test_a_tile_of_nodata_and_absent_pixels_is_of_one_index():
     assert picture.index.tolist() == [[255, 255]]
 
 
-def test_absent_pixels_find_a_colour_where_all_256_numbers_have_one():
+def test_absent_pixels_get_a_colour_if_all_256_numbers_have_one():
     grey = replace(
         RAMP, range=(0, 255), ramp=(Stop(0, Colour(0, 0, 0)), Stop(255, Colour(255, 255, 255))), nodata=TRANSPARENT
     )
@@ -231,7 +231,7 @@ def test_more_flag_colours_than_steps_are_painted_in_full_colour():
     assert np.array_equal(picture.rgba(), colours_of(style, encoding, numbers))
 
 
-def test_a_stop_given_twice_is_an_edge_that_belongs_to_the_upper_side():
+def test_repeated_stop_is_an_edge_that_belongs_to_the_upper_side():
     red, blue = Colour(255, 0, 0), Colour(0, 0, 255)
     style = replace(RAMP, range=(0.0, 1.0), ramp=(Stop(0.0, red), Stop(0.1, red), Stop(0.1, blue), Stop(1.0, blue)))
     numbers = np.array([44, 45, 46], dtype=np.uint8)
@@ -331,7 +331,7 @@ def test_a_composite_follows_its_formula(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_a_composite_is_transparent_where_any_band_has_no_value(dtype):
+def test_composite_is_transparent_where_a_band_has_no_value(dtype):
     encoding = Encoding(dtype=dtype, nodata=0, flags=((9, "cloud"),))
     red, green, blue = (np.array([row], dtype=dtype) for row in ([0, 1, 1, 1, 1], [1, 9, 1, 1, 1], [1, 1, 1, 1, 1]))
     present = np.array([[True, True, False, True, True]])

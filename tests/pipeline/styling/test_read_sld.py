@@ -115,7 +115,7 @@ def test_se_categorize():
     assert painted(SE.replace("FUNCTION", function).encode(), 2, 3, 4.9, 5, 6) == [RED, GREEN, GREEN, BLUE, BLUE]
 
 
-def test_named_and_default_styles_are_told():
+def test_named_and_default_styles_are_listed():
     text = SLD.replace("<sld:UserStyle>", "<sld:NamedStyle><sld:Name>greys</sld:Name></sld:NamedStyle><sld:UserStyle>")
     text = text.replace("</sld:Title>", "</sld:Title><sld:IsDefault>1</sld:IsDefault>")
     text = text.replace("COLOURMAP", f"<sld:ColorMap>{ENTRIES}</sld:ColorMap>").replace("OPACITY", "1")
@@ -187,7 +187,7 @@ def with_prologue(prologue, title="My colours"):
         (SE.replace("FUNCTION", "<se:Categorize/>").encode(), "threshold"),
     ],
 )
-def test_what_cannot_be_read_says_why(text, says):
+def test_unreadable_style_has_a_reason(text, says):
     with pytest.raises(InvalidParameter, match=says) as caught:
         read_sld(text)
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_read_says_why(text, says):
 
 
 @given(st.integers(0, 1200), st.integers(0, 1200), st.text(max_size=5))
-def test_any_text_gives_a_style_or_says_what_is_wrong(start, length, other):
+def test_any_text_gives_a_style_or_an_explained_error(start, length, other):
     text = document(RAMP).decode()
 
     try:

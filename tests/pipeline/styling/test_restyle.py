@@ -60,7 +60,7 @@ def test_the_ends_of_a_stretched_ramp_are_the_ends_of_the_range(low, high):
 
 
 @pytest.mark.parametrize("span", [(1.0, 1.0), (2.0, 1.0), (math.nan, 1.0), (0.0, math.inf), (-math.inf, 0.0)])
-def test_a_range_that_is_none_is_refused(span):
+def test_invalid_range_is_refused(span):
     with pytest.raises(InvalidParameter, match="a range is two numbers") as caught:
         with_range(RAMP, span)
 
@@ -140,13 +140,13 @@ def test_the_ends_of_a_stepped_range_are_inside_it(end):
     assert greys(style, end)[0] in {0, 240}
 
 
-def test_colours_beyond_the_range_are_those_asked_for():
+def test_colours_beyond_the_range_are_the_requested_ones():
     style = with_colouring(GREYS, Colouring(below=Colour(7, 7, 7), above="extend"))
 
     assert greys(style, 0.5, 2000) == [7, 240]
 
 
-def test_colours_beyond_the_range_stay_where_nothing_is_asked():
+def test_colours_beyond_the_range_are_unchanged_by_default():
     assert greys(with_colouring(GREYS, Colouring(bands=2)), 0.5, 2000) == [1, 2]
 
 
@@ -189,7 +189,7 @@ def test_a_reversed_ramp_has_its_colours_at_the_mirrored_places():
     assert (style.ramp[0].value, style.ramp[-1].value) == FIRE.range
 
 
-def test_what_is_beyond_a_reversed_range_follows_the_ends_it_was_like():
+def test_colours_beyond_a_reversed_range_follow_their_ends():
     style = replace(FIRE, below=Colour(0, 0, 0), above=Colour(8, 8, 8))
 
     reversed_ = with_colouring(style, Colouring(is_reversed=True))
@@ -203,7 +203,7 @@ def test_a_reversed_logarithmic_scale_has_the_powers_of_a_plain_one():
     assert greys(style, 1, 10, 100, 1000) == pytest.approx([240, 160, 80, 0], abs=1)
 
 
-def test_bands_of_a_reversed_ramp_are_those_of_a_plain_one_mirrored():
+def test_bands_of_a_reversed_ramp_mirror_those_of_the_plain_one():
     style = with_colouring(GREYS, Colouring(is_reversed=True, bands=4, below="extend", above="extend"))
 
     assert greys(style, 0, 1, 200, 300, 450, 550, 700, 800, 1001) == [240, 240, 240, 160, 160, 80, 80, 0, 0]

@@ -28,7 +28,7 @@ def steps_of_lightness(style):
     return np.diff([lightness(stop.colour) for stop in style.ramp])
 
 
-def test_the_styles_of_the_contract_and_the_demo_are_there():
+def test_styles_of_the_contract_and_the_demo_exist():
     assert set(STYLES) >= {*NAMED_RAMPS, *LIGHT_TO_DARK, *DARK_TO_LIGHT, *DIVERGING, "scene-classes"}
 
 
@@ -42,7 +42,7 @@ def test_a_ramp_fills_its_range_and_its_labels_lie_in_it(style):
 
 
 @pytest.mark.parametrize("name", NAMED_RAMPS)
-def test_a_named_ramp_runs_from_0_to_1(name):
+def test_named_ramp_runs_from_0_to_1(name):
     assert STYLES[name].range == (0, 1)
 
 
@@ -68,7 +68,7 @@ def test_vegetation_styles_colour_the_flags_of_the_demo(name):
     assert {flag for flag, _ in STYLES[name].flags} == {"cloud", "snow", "water"}
 
 
-def test_pixel_quality_of_landsat_is_told_by_its_bits():
+def test_pixel_quality_of_landsat_is_decoded_by_its_bits():
     """Bits as USGS has them: dilated cloud 1, cirrus 2, cloud 3, shadow 4, snow 5, water 7, confidence 8 and 9."""
     labels = {int(each.value): each.label for each in STYLES["landsat-qa"].classes}
 

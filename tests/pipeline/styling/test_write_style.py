@@ -80,7 +80,7 @@ def normal(style):
     return replace(style, flags=tuple(sorted(dict(style.flags).items())))
 
 
-def test_what_shows_nothing_is_called_transparent():
+def test_invisible_classes_are_called_transparent():
     style = replace(SHIPPED["greys"], nodata=TRANSPARENT)
 
     assert style_members(style)["nodata"] == "transparent"

@@ -71,7 +71,7 @@ def test_cells_are_those_whose_centres_are_not_in_a_hole(count):
 
 
 @pytest.mark.parametrize("count", MANY)
-def test_weights_are_what_holes_leave_of_cells(count):
+def test_weights_exclude_the_holes_of_cells(count):
     area = area_with_holes(count)
     columns, rows = np.meshgrid(np.arange(GRID.width), np.arange(GRID.height))
     (left, top), (right, bottom) = GRID.points_at(columns, rows), GRID.points_at(columns + 1, rows + 1)

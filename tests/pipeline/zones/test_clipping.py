@@ -123,7 +123,7 @@ def test_the_world_covers_each_cell_whole():
     assert spans.cells == LAEA.width * LAEA.height
 
 
-def test_a_hole_of_the_world_is_left_out():
+def test_hole_of_the_world_is_excluded():
     x, y, _is_known = centres_of(LAEA)
     hole = [(4, 50), (5, 50), (5, 51), (4, 51)]
 
@@ -139,7 +139,7 @@ def test_the_world_of_another_projection_holds_all_cells():
     assert (mask_of(area_of(corners, crs=crs_of("EPSG:3857")), LAEA) == 1).all()
 
 
-def test_what_reaches_beyond_the_data_is_told():
+def test_area_beyond_the_data_is_reported():
     inside, across, beyond = ([(x, 50), (x + 0.5, 50), (x + 0.5, 50.4), (x, 50.4)] for x in (4.0, 2.5, -40.0))
 
     outlines = outlines_of([area_of(inside), area_of(across), area_of(beyond), area_of(WORLD)], LAEA)
@@ -164,14 +164,14 @@ SPLIT = Area(  # at the antimeridian, as RFC 7946 has it
 @pytest.mark.parametrize("spans", [centre_spans, covered_spans], ids=["centres", "shares"])
 @pytest.mark.parametrize("grid", PACIFIC_GRIDS.values(), ids=PACIFIC_GRIDS)
 @pytest.mark.parametrize("west", [-180, -150, 0])
-def test_what_goes_round_the_globe_holds_all_cells_of_data_in_degrees(west, grid, spans):
+def test_area_around_the_globe_contains_all_cells_of_data_in_degrees(west, grid, spans):
     area = area_of([(west, -80), (west + 360, -80), (west + 360, 80), (west, 80)])
 
     assert (mask_of(area, grid, spans) == 1).all()
 
 
 @pytest.mark.parametrize("grid", PACIFIC_GRIDS.values(), ids=PACIFIC_GRIDS)
-def test_both_parts_of_what_is_split_at_the_antimeridian_have_cells(grid):
+def test_both_parts_of_an_area_split_at_the_antimeridian_have_cells(grid):
     longitudes, _latitudes, _known = centres_of(grid)
     rows = np.arange(grid.height)[:, np.newaxis]
     is_inside = ((longitudes % 360 > 174) & (longitudes % 360 < 184)) & (rows >= 10) & (rows < 30)
@@ -179,7 +179,7 @@ def test_both_parts_of_what_is_split_at_the_antimeridian_have_cells(grid):
     np.testing.assert_array_equal(mask_of(SPLIT, grid), is_inside)
 
 
-def test_what_meets_the_data_in_two_turns_is_told_to_reach_beyond():
+def test_area_that_meets_the_data_in_two_turns_reaches_beyond():
     outlines = outlines_of([area_of(WORLD)], grid_of("EPSG:4326", 170, 20, 1, width=4, height=4))
 
     assert (outlines.is_beyond[0], outlines.is_outside[0]) == (True, False)

@@ -61,12 +61,12 @@ def centres_in_triangle(corners, grid):
 
 
 @either_grid
-def test_cells_whose_centre_is_inside_are_taken(grid):
+def test_cells_with_their_centre_inside_are_selected(grid):
     assert np.array_equal(whole_mask(area_of(TRIANGLE), grid), centres_in_triangle(TRIANGLE, grid))
 
 
 @either_grid
-def test_each_of_many_areas_has_its_own_cells(grid):
+def test_each_of_many_areas_has_separate_cells(grid):
     corners = [TRIANGLE + shift for shift in ([0, 0], [200, -300], [9000, -9000])]
 
     spans = spans_of(*(area_of(each) for each in corners), grid=grid)
@@ -86,7 +86,7 @@ def test_any_ring_has_the_cells_that_gdal_burns(corners):
     assert np.array_equal(whole_mask(Area(polygons=((ring,),), crs=UTM), grid), burnt)
 
 
-def test_a_hole_is_left_out():
+def test_hole_is_excluded():
     outer, hole = square(600_100, 5_649_900, 100), square(600_130, 5_649_870, 40)
 
     assert whole_mask(area_of(outer, hole), GRID).sum() == 10 * 10 - 4 * 4
@@ -112,7 +112,7 @@ def test_an_edge_along_a_parallel_stays_on_it(grid):
     assert np.count_nonzero(whole_mask(area, grid) != expected) <= 0.001 * expected.sum()
 
 
-def test_what_reaches_beyond_the_data_is_cut_off():
+def test_area_beyond_the_data_is_cut_off():
     assert whole_mask(area_of(square(599_950, 5_650_050, 100)), GRID).sum() == 5 * 5
 
 

@@ -40,7 +40,7 @@ def test_a_cell_counts_for_the_part_inside():
     assert found[1:4, 1:5] == pytest.approx(np.outer([0.25, 1, 1], [0.5, 1, 1, 0.25]))
 
 
-def test_a_hole_is_taken_away_whichever_way_it_turns():
+def test_hole_of_any_orientation_is_subtracted():
     outer, hole = ring_of((2, 28), (12, 28), (12, 18), (2, 18)), ring_of((4.5, 26), (4.5, 22), (9, 22), (9, 26))
 
     expected = 100 - 4.5 * 4
@@ -50,7 +50,7 @@ def test_a_hole_is_taken_away_whichever_way_it_turns():
 
 
 @pytest.mark.parametrize("grid", [GRID, DEGREES], ids=["plain", "circular"])
-def test_weights_are_the_same_to_the_last_bit_whatever_other_areas_are_asked_for(grid):
+def test_weights_do_not_depend_on_other_areas(grid):
     rng = np.random.default_rng(7)
     crs, (left, top) = grid.crs, grid.transform @ (0, 0)
     reach = (grid.width * 1.5, -grid.height)

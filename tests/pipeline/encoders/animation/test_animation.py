@@ -56,7 +56,7 @@ def test_a_gif_of_more_colours_than_it_may_have_joins_those_most_alike():
     assert apart.max() <= 2
 
 
-def test_what_is_written_keeps_the_colours_of_most_pixels_where_a_gif_has_no_room_for_all():
+def test_gif_keeps_the_colours_of_most_pixels():
     frame = Frame(index_picture(256), (FrameCard(0, 0, np.full((5, 5, 3), 255, dtype=np.uint8)), card(*range(100))))
 
     assert (read(written([frame], AnimationFormat.GIF))[:5, :5] == 255).all()
@@ -91,7 +91,7 @@ def test_a_video_of_a_thousand_frames_has_its_index_before_them():
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 48), (63, 47)])
-def test_a_video_of_large_frames_has_all_of_them_in_their_colours(monkeypatch, width, height):
+def test_video_of_large_frames_has_all_of_them_in_their_colours(monkeypatch, width, height):
     monkeypatch.setattr(animation_mp4, "LARGE_PIXELS", 0)
     frames = [Frame(RgbaPicture(np.full((height, width, 4), grey, dtype=np.uint8)), ()) for grey in range(40, 240, 10)]
 
@@ -116,7 +116,7 @@ def test_a_full_disk_ends_the_writing(format):
 
 
 @pytest.mark.parametrize("format", AnimationFormat)
-def test_what_frames_raise_ends_the_writing(format):
+def test_error_of_a_frame_ends_the_writing(format):
     def frames():
         yield Frame(index_picture(10), ())
         raise ClientGone("the client disconnected")

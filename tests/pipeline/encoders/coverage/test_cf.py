@@ -85,7 +85,7 @@ def test_xarray_opens_the_zip_by_one_address(tmp_path):
 @pytest.mark.quick_cases("int16-")
 @both
 @pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)
-def test_digital_numbers_are_those_of_the_source(opened, dtype, nodata, tmp_path):
+def test_digital_numbers_equal_those_of_the_source(opened, dtype, nodata, tmp_path):
     coverage = make_coverage(make_field(dtype=dtype, nodata=nodata))
 
     found = opened(coverage, tmp_path, mask_and_scale=False)["NDVI"]
@@ -107,7 +107,7 @@ def test_scaled_numbers_are_the_values_of_the_source(opened, dtype, nodata, tmp_
 
 
 @both
-def test_short_floats_are_as_long_as_files_have_them(opened, tmp_path):
+def test_floats_keep_the_precision_of_the_files(opened, tmp_path):
     coverage = make_coverage(make_field(dtype="float16", nodata=np.nan))
 
     found = opened(coverage, tmp_path, mask_and_scale=False)["NDVI"]
@@ -245,7 +245,7 @@ def test_coverage_without_time_has_two_axes(opened, tmp_path):
 
 
 @both
-def test_field_tells_what_it_is(opened, tmp_path):
+def test_field_is_described(opened, tmp_path):
     field = make_field("LAI", units="m2 m-2", scale=0.1, standard_name="leaf_area_index")
 
     found = opened(make_coverage(field), tmp_path)["LAI"]
@@ -284,7 +284,7 @@ def test_classes_are_flags(opened, tmp_path):
 
 
 @both
-def test_file_tells_whose_it_is(opened, tmp_path):
+def test_file_has_its_attribution(opened, tmp_path):
     found = dict(opened(make_coverage(), tmp_path).attrs)
 
     assert re.fullmatch(r"written by chronotile \S+", found.pop("history"))
@@ -323,7 +323,7 @@ def test_fields_keep_their_types(opened, tmp_path):
 
 
 @both
-def test_xarray_writes_what_it_opened(opened, tmp_path):
+def test_xarray_writes_the_dataset_that_it_opened(opened, tmp_path):
     found = opened(make_coverage(), tmp_path)
 
     found.to_netcdf(tmp_path / "again.nc", engine="h5netcdf")
@@ -398,7 +398,7 @@ def test_zip_is_made_while_it_is_sent():
     parts.close()
 
 
-def test_metadata_come_first_and_members_are_stored_as_they_are():
+def test_metadata_come_first_and_members_are_stored_uncompressed():
     with zipfile.ZipFile(io.BytesIO(zarr_file(make_coverage()))) as archive:
         names = archive.namelist()
         metadata = json.loads(archive.read(".zmetadata"))["metadata"]

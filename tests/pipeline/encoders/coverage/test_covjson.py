@@ -42,14 +42,14 @@ def test_document_keeps_to_the_schema_of_edr(coverage, shared):
 
 
 @each_coverage
-def test_document_is_what_a_program_of_others_reads(coverage):
+def test_document_is_read_by_another_program(coverage):
     read = Coverage.model_validate_json(encode_coverage_covjson(coverage))
 
     assert set(read.ranges) == {field.name for field in coverage.fields}
 
 
 @each_coverage
-def test_values_are_those_of_the_source(coverage):
+def test_values_equal_those_of_the_source(coverage):
     ranges = [told(coverage)["ranges"][field.name] for field in coverage.fields]
 
     values = [np.array(each["values"], dtype=np.float64) for each in ranges]
@@ -117,7 +117,7 @@ def test_classes_are_categories():
     assert "unit" not in parameter
 
 
-def test_document_tells_whose_it_is():
+def test_document_has_its_attribution():
     document = told(make_coverage())
 
     assert (document["attribution"], document["license"]) == ("Copernicus & co", "CC-BY-4.0")

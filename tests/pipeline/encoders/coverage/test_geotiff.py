@@ -67,7 +67,7 @@ def longs(body, tag):
 @pytest.mark.quick_cases("one tile", "many tiles-int16")
 @pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)
 @pytest.mark.parametrize("grid", [UTM, LARGE], ids=["one tile", "many tiles"])
-def test_digital_numbers_are_those_of_the_source(dtype, nodata, grid):
+def test_digital_numbers_equal_those_of_the_source(dtype, nodata, grid):
     coverage = make_coverage(make_field(dtype=dtype, nodata=nodata), grid=grid)
 
     with opened(written(coverage)) as dataset:
@@ -111,27 +111,27 @@ def test_every_cell_is_read_once():
     assert coverage.reads == [(0, time, rows) for time in range(3) for rows in coverage.row_runs]
 
 
-def test_coverage_lies_where_its_grid_does():
+def test_coverage_has_the_place_of_its_grid():
     with opened(written(make_coverage())) as dataset:
         assert dataset.crs == rasterio.CRS.from_epsg(32631)
         assert tuple(dataset.bounds) == UTM.bbox
         assert dataset.tags()["AREA_OR_POINT"] == "Area"
 
 
-def test_cells_of_one_at_the_origin_lie_there_without_a_doubt():
+def test_single_cell_at_the_origin_has_its_exact_place():
     grid = Grid(crs=DEGREES.crs, bbox=BBox(0, -4, 5, 0), width=5, height=4)
 
     with opened(written(make_coverage(grid=grid))) as dataset:
         assert tuple(dataset.bounds) == grid.bbox
 
 
-def test_degrees_are_told_as_epsg_4326_with_longitude_first():
+def test_degrees_are_epsg_4326_with_longitude_first():
     with opened(written(make_coverage(grid=DEGREES))) as dataset:
         assert dataset.crs.to_epsg() == 4326
         assert tuple(dataset.bounds) == DEGREES.bbox
 
 
-def test_crs_without_a_code_is_told_by_its_parameters():
+def test_crs_without_a_code_is_written_by_its_parameters():
     sinusoidal = crs_of("+proj=sinu +R=6371007.181 +units=m")
     grid = Grid(crs=sinusoidal, bbox=UTM.bbox, width=UTM.width, height=UTM.height)
 
@@ -167,13 +167,13 @@ def test_bands_are_all_fields_of_the_first_time_then_of_the_next():
         np.testing.assert_array_equal(dataset.read([2, 4, 6]), expected_numbers(coverage, 1))
 
 
-def test_band_without_time_is_named_by_its_field_alone():
+def test_band_without_time_is_named_by_its_field():
     with opened(written(make_coverage(times=NO_TIME))) as dataset:
         assert dataset.descriptions == ("NDVI",)
         assert not [name for name in dataset.tags() if name.startswith("TIME")]
 
 
-def test_file_tells_whose_it_is():
+def test_file_has_its_attribution():
     with opened(written(make_coverage())) as dataset:
         tags = dataset.tags()
 
@@ -202,7 +202,7 @@ TOGETHER = {
 
 
 @pytest.mark.parametrize(("fields", "dtype", "nodata"), TOGETHER.values(), ids=TOGETHER)
-def test_fields_that_differ_become_what_holds_them_all(fields, dtype, nodata):
+def test_fields_of_different_types_get_a_common_type(fields, dtype, nodata):
     fields = [make_field(f"F{number}", dtype=own, nodata=none, scale=0.5) for number, (own, none) in enumerate(fields)]
     coverage = make_coverage(*fields)
 
@@ -265,7 +265,7 @@ def test_overviews_of_classes_are_cells():
         np.testing.assert_array_equal(dataset.read(1), expected_numbers(coverage)[0, ::4, ::4])
 
 
-def test_overviews_end_where_all_fits_into_a_tile():
+def test_overviews_end_when_all_fits_into_a_tile():
     with opened(written(make_coverage(grid=LARGE))) as dataset:
         assert [dataset.overviews(band) for band in (1, 2, 3)] == [[2, 4]] * 3
         coarse = dataset.read(1, out_shape=(251, 276), resampling=Resampling.nearest)
@@ -295,7 +295,7 @@ def test_directories_stand_first_from_fine_to_coarse():
     assert places[-1] < first_tile
 
 
-def test_first_directory_follows_what_is_told_of_the_layout():
+def test_first_directory_follows_the_announced_layout():
     body = written(make_coverage())
     told = body.index(b"GDAL_STRUCTURAL_METADATA_SIZE=")
     size = int(body[told + 30 : told + 36])
@@ -338,7 +338,7 @@ PREDICTORS = {"uint8": ("2", ()), "float32": ("3", ()), "classes": (None, CLASSE
 
 
 @pytest.mark.parametrize("name", PREDICTORS)
-def test_predictor_is_taken_where_it_helps(name):
+def test_predictor_is_used_where_it_helps(name):
     predictor, classes = PREDICTORS[name]
     dtype = "uint8" if name == "classes" else name
 

@@ -43,7 +43,7 @@ def test_all_numbers_may_be_values():
 
 
 @pytest.mark.parametrize("dtype", ["int16", "uint32", "float32"])
-def test_numbers_that_are_no_greys_are_refused_with_what_else_there_is(dtype):
+def test_numbers_that_are_no_greys_are_refused_with_other_formats(dtype):
     coverage = make_coverage(make_field(dtype=dtype, nodata=1.0), times=NO_TIME)
 
     with pytest.raises(UnsupportedFormat, match=f"NDVI is {dtype}; GTiff, NetCDF, zarr and json.*/map") as refused:

@@ -89,7 +89,7 @@ def test_a_gap_has_the_last_number_before_it_and_before_the_first_that_one(cube)
 
 
 @given(st.binary(max_size=200), st.integers(0, 2000))
-def test_no_part_of_a_cube_is_taken_for_a_whole_one(tail, length):
+def test_part_of_a_cube_is_not_accepted_as_a_whole_one(tail, length):
     whole = (GOLDEN / "season.ctc").read_bytes()
     part = whole[: min(length, len(whole) - 1)]
 
@@ -100,7 +100,7 @@ def test_no_part_of_a_cube_is_taken_for_a_whole_one(tail, length):
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_golden_cubes_hold_what_is_written_beside_them(name):
+def test_golden_cubes_contain_their_documented_values(name):
     expected = json.loads((GOLDEN / f"{name}.json").read_text())
 
     decoded = decode_cube((GOLDEN / f"{name}.ctc").read_bytes())
@@ -120,7 +120,7 @@ def test_damaged_cubes_are_refused(name):
         decode_cube((GOLDEN / f"{name}.ctc").read_bytes())
 
 
-def test_golden_files_are_what_their_script_writes():
+def test_golden_files_equal_the_output_of_their_script():
     written = dict(make.files())
 
     kept = {path.name: path.read_bytes() for path in GOLDEN.glob("*") if path.suffix in {".ctc", ".json"}}
@@ -145,7 +145,7 @@ def test_example_of_the_page_is_a_cube_of_its_tables():
     assert decoded.filled.tolist() == [[[10, 12, 11], [13, 13, 12]], [[11, 14, 200], [13, 13, 13]]]
 
 
-def test_example_of_the_page_is_what_we_write():
+def test_example_of_the_page_equals_our_output():
     page = PAGE.read_text()
     _magic, data = (bytes.fromhex(text) for text in re.findall(r"```hex\n(.*?)```", page, re.DOTALL))
     numbers = np.array([[[10, 12, 11], [13, 0, 12]], [[11, 14, 200], [0, 0, 13]]], dtype="uint8")
@@ -194,7 +194,7 @@ def test_flags_stand_in_the_residuals_and_are_no_values():
     assert decoded.header["range"] == [10, 11]
 
 
-def test_shares_and_range_are_of_what_is_valid():
+def test_shares_and_range_are_those_of_valid_values():
     numbers = np.array([[[9, 9, 9, 9]], [[7, 8, 255, 0]]], dtype="uint8")
     gaps = np.array([[[True, True, True, True]], [[False, False, True, True]]])
 

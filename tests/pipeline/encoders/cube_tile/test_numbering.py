@@ -58,7 +58,7 @@ def numbering(numbers, **told) -> tuple[CubeNumbering, list[int]]:
     ],
     ids=str,
 )
-def test_numbers_of_up_to_16_bits_are_kept_by_their_encoding_alone(encoding, numbers, expected, nodata):
+def test_numbers_of_up_to_16_bits_are_identified_by_their_encoding(encoding, numbers, expected, nodata):
     found, became = numbering(numbers, **encoding)
 
     assert found.holds is None
@@ -82,7 +82,7 @@ def test_numbers_of_up_to_16_bits_are_kept_by_their_encoding_alone(encoding, num
     ],
     ids=str,
 )
-def test_where_no_number_is_free_by_itself_one_that_is_not_there_is_nodata(dtype, numbers, expected, kept_as, nodata):
+def test_unused_number_becomes_nodata_if_none_is_free(dtype, numbers, expected, kept_as, nodata):
     found, became = numbering(numbers, dtype=dtype)
 
     assert (became, found.dtype, found.nodata, found.is_quantised) == (expected, kept_as, nodata, False)
@@ -95,7 +95,7 @@ def test_nodata_is_never_the_number_of_a_flag_that_is_not_there():
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32"])
-def test_values_of_signed_numbers_are_found_to_the_last_bit(dtype):
+def test_values_of_signed_numbers_are_exact(dtype):
     numbers = np.array([-100, -3, 0, 7, 100])
 
     found, became = numbering(numbers, dtype=dtype, scale=0.0001, offset=0.1, nodata=-101)
@@ -105,7 +105,7 @@ def test_values_of_signed_numbers_are_found_to_the_last_bit(dtype):
     assert np.array(became) * found.scale + found.offset == pytest.approx(values, abs=1e-9)
 
 
-def test_flags_and_the_valid_range_are_told_in_numbers_of_the_cube():
+def test_flags_and_valid_range_are_numbers_of_the_cube():
     found, _ = numbering([0], dtype="int16", nodata=-32768, valid_range=(-2000.5, 10000), flags=((-3000, "cloud"),))
 
     assert found.flags == {29768: (-3000.0, "cloud")}
@@ -126,7 +126,7 @@ def float_cubes(draw):
 @example((np.array([1.7e308, -1.7e308, 0.5]), (0.0, 1.0)), 1)
 @example((np.array([1.7e308, -1.7e308, 0.5]), (-1.7e308, 1.7e308)), 2)
 @example((np.array([5e-324, 0.0]), (0.0, 5e-324)), 1)
-def test_floats_are_within_half_a_step_or_said_to_be_beyond_an_end(cube, res):
+def test_floats_are_within_half_a_step_or_beyond_an_end(cube, res):
     numbers, colours = cube
     found, became = numbering(numbers, dtype=numbers.dtype.name, nodata=np.nan, colours=colours, res=res)
 
@@ -142,13 +142,13 @@ def test_floats_are_within_half_a_step_or_said_to_be_beyond_an_end(cube, res):
 
 
 @given(arrays.arrays("float32", st.integers(2, 30), elements=st.floats(-1, 1, width=32)))
-def test_no_step_is_finer_than_colours_ask_for_nor_much_coarser(numbers):
+def test_step_is_as_fine_as_colours_need_and_not_much_coarser(numbers):
     found, _ = numbering(numbers, dtype="float32", colours=(-1.0, 1.0))
 
     assert 2.0 / 1000 <= found.scale <= 2.5 * 2.0 / 1000
 
 
-def test_values_rounded_to_decimals_stay_what_they_are():
+def test_values_rounded_to_decimals_are_unchanged():
     numbers = np.array([0.01, 0.07, 0.61, 0.93])
 
     found, became = numbering(numbers, dtype="float64")
@@ -156,7 +156,7 @@ def test_values_rounded_to_decimals_stay_what_they_are():
     assert [round(number * found.scale + found.offset, 6) for number in became] == numbers.tolist()
 
 
-def test_cubes_whose_values_are_near_those_with_colours_have_one_numbering():
+def test_cubes_with_values_near_those_with_colours_have_one_numbering():
     first, _ = numbering([0.101, 0.9], dtype="float32")
     second, _ = numbering([-20.07, 25.3], dtype="float32")
 
@@ -165,14 +165,14 @@ def test_cubes_whose_values_are_near_those_with_colours_have_one_numbering():
 
 @pytest.mark.parametrize("fill", [1e37, -9999.0, 3.4e38])
 @pytest.mark.parametrize("res", [1, 2])
-def test_a_fill_value_that_nobody_declared_leaves_the_others_what_they_are(fill, res):
+def test_undeclared_fill_value_does_not_change_the_others(fill, res):
     found, became = numbering([0.25, 0.75, fill], dtype="float32", res=res)
 
     assert [number * found.scale + found.offset for number in became[:2]] == pytest.approx([0.25, 0.75])
     assert became[2] == found.reach[fill > 0]
 
 
-def test_values_are_told_apart_up_to_thirty_times_the_range_of_the_colours():
+def test_values_are_distinguished_up_to_thirty_times_the_range_of_the_colours():
     found, became = numbering([-29.5, 30.5], dtype="float32")
 
     assert [number * found.scale + found.offset for number in became] == pytest.approx([-29.5, 30.5])
@@ -199,7 +199,7 @@ def test_moving_pictures_have_a_step_a_colour_in_8_bits_if_they_can(dtype, numbe
 
 
 @pytest.mark.parametrize(("dtype", "base"), [("uint8", 0), ("int8", -128)])
-def test_moving_pictures_of_8_bits_have_steps_of_two_where_colours_reach_over_them(dtype, base):
+def test_moving_pictures_of_8_bits_have_steps_of_two_if_colours_exceed_them(dtype, base):
     numbers = [base, base + 1, base + 2, base + 3, base + 249, base + 250]
     colours = (base * 0.004, (base + 250) * 0.004)
 
@@ -216,7 +216,7 @@ def test_moving_pictures_of_8_bits_with_narrow_colours_are_exact():
     assert (found.scale, found.is_quantised, became) == (0.004, False, [0, 1, 2, 255])
 
 
-def test_flags_of_8_bits_are_told_apart_in_moving_pictures():
+def test_flags_of_8_bits_are_distinguished_in_moving_pictures():
     flags = ((252, "cloud"), (254, "snow"))
 
     found, became = numbering(
@@ -227,7 +227,7 @@ def test_flags_of_8_bits_are_told_apart_in_moving_pictures():
     assert [found.flags[number][1] for number in became[1:]] == ["cloud", "snow"]
 
 
-def test_classes_of_moving_pictures_are_kept():
+def test_classes_of_moving_pictures_are_unchanged():
     found, became = numbering([1, 7], dtype="uint16", nodata=0, res=2, is_categorical=True)
 
     assert (became, found.dtype, found.is_quantised) == ([1, 7], "uint16", False)
@@ -240,14 +240,14 @@ def test_wide_integers_far_apart_are_steps_of_whole_numbers():
     assert [number * found.scale + found.offset for number in became] == [0, 1_000_000]
 
 
-def test_wide_integers_have_steps_of_one_at_least():
+def test_wide_integers_have_steps_of_at_least_one():
     found, became = numbering([7, 20_000, -(2**31)], dtype="int32")
 
     assert [number * found.scale + found.offset for number in became] == [7, 20_000, -32_767]
     assert (found.scale, became[2]) == (1.0, found.reach[0])
 
 
-def test_steps_of_integers_begin_where_their_type_does():
+def test_steps_of_integers_start_at_the_minimum_of_their_type():
     found, became = numbering([0, 4_000_000_000], dtype="uint32", colours=(0.0, 10_000.0))
 
     assert found.reach == (None, 65534)
@@ -268,7 +268,7 @@ def test_flags_of_floats_have_numbers_above_all_values():
     assert {number: name for number, (_source, name) in found.flags.items()} == {65534: "cloud", 65533: "snow"}
 
 
-def test_scale_and_offset_of_floats_are_kept():
+def test_scale_and_offset_of_floats_are_unchanged():
     found, became = numbering([100.0, 200.0], dtype="float32", scale=0.01, offset=5.0, colours=(6.0, 7.0))
 
     assert [number * found.scale + found.offset for number in became] == pytest.approx([6.0, 7.0])

@@ -83,7 +83,7 @@ def test_png_over_a_background_is_opaque_and_blended(make_picture, mode):
     assert (decoded[:, 32:] == (*GREEN, 255)).all()
 
 
-def test_a_background_leaves_the_picture_itself_as_it_was(make_picture):
+def test_background_does_not_change_the_picture(make_picture):
     picture = make_picture("index")
 
     encode_picture(picture, MapFormat.PNG, GREEN)
@@ -98,7 +98,7 @@ def test_webp_over_a_background_is_opaque(make_picture):
 
 
 @pytest.mark.parametrize(("format", "side"), [(MapFormat.WEBP, 16383), (MapFormat.JPEG, 65535), (MapFormat.GIF, 65535)])
-def test_a_picture_past_what_a_format_holds_is_refused_with_the_one_that_can(format, side):
+def test_picture_too_large_for_a_format_is_refused_with_the_format_that_can(format, side):
     assert check_format(format, side, 1) is None
 
     with pytest.raises(UnsupportedFormat, match=f"at most {side} pixels per side, not 1 x {side + 1}; image/png"):
@@ -136,7 +136,7 @@ def test_eight_bits_of_more_colours_are_near_them():
     assert not shown[0, :, 3].any()
 
 
-def test_gif_keeps_every_colour_that_is_seen_and_is_opaque_from_half_on():
+def test_gif_keeps_every_visible_colour_and_is_opaque_from_one_half():
     noise = np.random.default_rng(3)
     palette = noise.integers(0, 256, (256, 4), dtype=np.uint8)
     picture = IndexPicture(noise.integers(0, 256, (50, 70), dtype=np.uint8), palette)
@@ -149,7 +149,7 @@ def test_gif_keeps_every_colour_that_is_seen_and_is_opaque_from_half_on():
     assert np.array_equal(decoded[..., 3], np.where(is_seen, 255, 0))
 
 
-def test_gif_of_a_composite_has_its_own_colours_where_256_are_enough(make_picture):
+def test_gif_of_a_composite_has_exact_colours_if_256_are_enough(make_picture):
     _kind, decoded = decode(encode_picture(make_picture("rgba"), MapFormat.GIF, GREEN))
 
     assert (decoded[:, :32] == (80, 120, 0, 255)).all()

@@ -38,7 +38,7 @@ def noise():
 
 
 @pytest.mark.parametrize("shape", [(256, 256), (1, 1), (3, 700), (600, 1), (17, 5)])
-def test_index_png_is_read_by_pillow_as_the_palette_says(noise, shape):
+def test_index_png_read_by_pillow_has_the_colours_of_the_palette(noise, shape):
     picture = IndexPicture(
         noise.integers(0, 256, shape, dtype=np.uint8), noise.integers(0, 256, (256, 4), dtype=np.uint8)
     )
@@ -70,7 +70,7 @@ def test_opaque_palette_has_no_alpha_chunk():
 
 
 @pytest.mark.parametrize("shape", [(256, 256, 4), (1, 1, 4), (3, 500, 4), (9, 1, 4)])
-def test_rgba_png_is_read_by_pillow_as_it_was(noise, shape):
+def test_rgba_png_is_read_unchanged_by_pillow(noise, shape):
     pixels = noise.integers(0, 256, shape, dtype=np.uint8)
 
     assert np.array_equal(decode(encode_rgba_png(pixels)), pixels)
@@ -119,7 +119,7 @@ def test_no_chunk_lets_a_browser_change_colours(body):
     assert not {b"gAMA", b"cHRM", b"sRGB", b"iCCP"} & set(chunks(body))
 
 
-def test_png_is_as_readable_where_isal_is_not_installed(monkeypatch, noise):
+def test_png_is_readable_without_isal(monkeypatch, noise):
     monkeypatch.setitem(sys.modules, "isal", None)
     monkeypatch.setattr(encoders, "deflated", deflated)  # what is imported anew is put back
     monkeypatch.delitem(sys.modules, "chronotile.pipeline.encoders.deflated")
@@ -134,7 +134,7 @@ def test_png_is_as_readable_where_isal_is_not_installed(monkeypatch, noise):
     assert np.array_equal(decode(without_isal.encode_index_png(picture)), picture.rgba())
 
 
-def test_colours_that_nobody_sees_are_kept():
+def test_invisible_colours_are_unchanged():
     pixels = np.full((3, 4, 4), (204, 0, 204, 0), dtype=np.uint8)
 
     assert np.array_equal(decode(encode_rgba_png(pixels)), pixels)

@@ -22,7 +22,7 @@ def written(places=SQUARES, numbers=NUMBERS, **members):
     return orjson.loads(encode_places_geojson(choose_places(places, numbers, **members), members={"numberReturned": 2}))
 
 
-def test_chosen_places_have_their_properties_and_further_ones():
+def test_chosen_places_have_their_properties_and_additional_ones():
     document = written(columns={"NDVI": (0.5, None)})
 
     assert (document["type"], document["numberReturned"]) == ("FeatureCollection", 2)

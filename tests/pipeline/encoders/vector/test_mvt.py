@@ -62,7 +62,7 @@ def test_two_thousand_fields_come_back_with_their_properties_and_areas(fields):
     assert (np.abs(areas - shapely.area(np.array(fields))) <= outlines * UNIT).all()
 
 
-def test_whole_units_come_back_as_they_are():
+def test_whole_units_are_restored():
     shape = shapely.MultiPolygon(
         [
             shapely.Polygon([(20, 20), (400, 30), (300, 600)], [[(200, 100), (240, 100), (240, 140)]]),
@@ -75,7 +75,7 @@ def test_whole_units_come_back_as_they_are():
     assert shapely.equals(shape_of(found), shapely.transform(shape, lambda xy: xy / UNIT))
 
 
-def test_rings_wind_as_the_specification_says():
+def test_rings_wind_as_the_specification_requires():
     """MVT 2.1 §4.3.4.4: seen with y to the south, the outer ring's area is positive and the inner one's negative."""
     polygon = shapely.Polygon([(0, 0), (0, 100), (100, 100), (100, 0)], [[(20, 20), (20, 40), (40, 40), (40, 20)]])
     layers = mapbox_vector_tile.decode(encode_mvt("fields", cut(polygon), {}), default_options={"y_coord_down": True})
@@ -95,7 +95,7 @@ def test_a_value_keeps_its_kind(value):
     assert type(found["value"]) is type(value)
 
 
-def test_what_is_absent_is_left_out_and_equal_numbers_of_two_kinds_are_two_values():
+def test_absent_values_are_omitted_and_equal_numbers_of_two_types_are_two_values():
     box = shapely.box(10, 10, 90, 90)
 
     found = decoded(box, box, box, properties={"a": [1, True, None], "b": [None, 1.0, "x"]})
@@ -119,11 +119,11 @@ def test_ids_are_those_of_the_set_not_of_the_tile():
     assert list(decoded(far, near, far, near)) == [1, 3]
 
 
-def test_a_shape_smaller_than_a_unit_is_left_out():
+def test_shape_smaller_than_a_unit_is_omitted():
     assert list(decoded(shapely.box(100.2, 100.2, 100.9, 100.9), shapely.box(100, 100, 110, 110))) == [1]
 
 
-def test_a_shape_that_only_touches_the_buffer_is_left_out():
+def test_shape_that_only_touches_the_buffer_is_omitted():
     edge = -BUFFER * UNIT
     along, at_a_point = (
         shapely.box(edge - 99, 100, edge, 200),
