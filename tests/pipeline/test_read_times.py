@@ -131,7 +131,7 @@ def test_reads_stay_within_the_memory(monkeypatch):
     reader = make_reader()
     plan = plan_of(reader)
     (window,) = plan.windows
-    monkeypatch.setattr(times_module, "MOST_BYTES", 5 * window.height * window.width)
+    monkeypatch.setattr(times_module, "MAX_BYTES", 5 * window.height * window.width)
 
     list(read_times(plan, reader, reader.info.variables["NDVI"], range(TIMES)))
 
@@ -169,6 +169,6 @@ def test_chunks_that_are_decoded_again_are_counted_again(monkeypatch, chunk, roo
     plan = plan_of(reader)
     (window,) = plan.windows
     cells = window.height * window.width
-    monkeypatch.setattr(times_module, "MOST_BYTES", room * cells)
+    monkeypatch.setattr(times_module, "MAX_BYTES", room * cells)
 
     assert cells_decoded(plan, reader, reader.info.variables["NDVI"], count) == times_decoded * cells

@@ -1,4 +1,4 @@
-"""Show me this tile at all of these times: a request to a cube of digital numbers."""
+"""Cube tiles: the digital numbers of one tile at all requested times, encoded as CTC1 (docs/design/ctc1.md)."""
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -56,22 +56,22 @@ SHORTER = "request a shorter interval"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeTarget(PixelTarget):
-    """A request for a cube tile, resolved."""
+    """A resolved request for a cube tile."""
 
     request: CubeRequest
     times: ResolvedTimes
     revision: str
-    """Version of the pixels at these times and of their numbering; the same for all tiles."""
+    """Version of the pixels at these times and of their numbering; equal for all tiles."""
 
 
 def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
-    """Return the layer and times that a request means, and refuse what is too large; reads no pixels.
+    """Return the layer and times of a request; reads no pixels.
 
     Raises:
         InvalidParameter: The layer is a composite.
         LimitExceeded: The cube is larger than `max_cube_values`.
-        SourceUnavailable: The source is gone.
-        ChronotileError: A name or time is not accepted.
+        SourceUnavailable: The source is unreachable.
+        ChronotileError: A name or time is invalid.
     """
     watch = Stopwatch()
     with watch.step("resolve"):
@@ -113,14 +113,14 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
 
 
 def _choose_pixels_or_cells(request: CubeRequest, layer: Layer) -> CubeRequest:
-    """The request, of pixels where the layer shows mixtures of cells, or where each pixel lies in one cell anyway."""
+    """Request pixels instead of native cells if the layer is resampled or each pixel is in one cell anyway."""
     variable = layer.main_variable
     is_same = layer.resampling != "nearest" or variable.is_mosaic or divides(request.tile.grid, variable.grid)
     return replace(request, is_of_cells=False) if request.is_of_cells and is_same else request
 
 
 def check_count(requested: int, services: Services) -> None:
-    """Refuse more values than `max_cube_values`."""
+    """Check that a number of values is at most `max_cube_values`."""
     allowed = services.catalogue.limits.max_cube_values
     require_at_most("max_cube_values", requested, allowed, alternative=SHORTER, locator="time")
 
@@ -128,43 +128,42 @@ def check_count(requested: int, services: Services) -> None:
 VALUE_BYTES = 4
 VALUE_S = 15e-9
 """Processor time to encode a value."""
-MOST_BYTES = 128 << 20
+MAX_RESERVED_BYTES = 128 << 20
 
 
 def extract_cube(request: CubeRequest, services: Services, *, is_active: IsActive = always_active) -> Payload:
-    """Return a tile's numbers at all requested times as CTC1 under gzip (docs/design/ctc1.md).
+    """Return the digital numbers of a tile at all requested times.
 
     Args:
-        request: Which tile, and when.
-        services: What to read it with.
+        request: The tile, layer and times.
+        services: The services that read it.
         is_active: Whether the client still waits; called between two times.
 
     Returns:
-        The cube; without a body where no time has a pixel in the tile.
+        The cube as CTC1 under gzip; the body is empty if no time has a pixel in the tile.
 
     Raises:
-        ChronotileError: As `find_cube` and `make_cube`.
+        ChronotileError: Errors of `find_cube` and `make_cube`.
     """
     target = find_cube(request, services)
     return make_cube(target, is_active=is_active) if isinstance(target, CubeTarget) else target
 
 
 def find_cube(request: CubeRequest, services: Services, *, client_etags: Collection[str] = ()) -> Payload | CubeTarget:
-    """Return what can be answered at once, or what is to be made by `make_cube`; reads no pixels.
+    """Return the answer if the client or a cache has it, else the target for `make_cube`; reads no pixels.
+
+    The answer without a time has an empty body and needs no target.
 
     Args:
-        request: Which tile, and when.
-        services: What to look with.
+        request: The tile, layer and times.
+        services: The services that read it.
         client_etags: ETags of answers that the client has.
-
-    Returns:
-        The answer, where the client holds it, it is cached, or none of the requested times exists; else the target.
 
     Raises:
         InvalidParameter: The layer is a composite.
         LimitExceeded: The cube is larger than `max_cube_values`.
-        SourceUnavailable: The source is gone.
-        ChronotileError: A name or time is not accepted.
+        SourceUnavailable: The source is unreachable.
+        ChronotileError: A name or time is invalid.
     """
     target = resolve_cube(request, services)
     payload = target.payload(CUBE_TYPE)
@@ -179,19 +178,19 @@ def find_cube(request: CubeRequest, services: Services, *, client_etags: Collect
 def make_cube(target: CubeTarget, *, is_active: IsActive = always_active) -> Payload:
     """Return a new cube, and cache it.
 
-    Dates that are damaged while their source is there are left out, and among `unreadable`; such a cube is not cached.
+    Damaged dates are skipped and listed as unreadable; such a cube is not cached.
 
     Args:
-        target: Of `find_cube`.
+        target: The result of `find_cube`.
         is_active: Whether the client still waits; called between two times.
 
     Returns:
-        The cube; without a body where no time has a pixel in the tile.
+        The cube; the body is empty if no time has a pixel in the tile.
 
     Raises:
-        LimitExceeded: Far more cells would have to be read than the cube has values.
-        ClientGone: The client left.
-        SourceUnavailable: The source is away, or no date can be read.
+        LimitExceeded: The source decodes far more cells than the cube has values.
+        ClientGone: The client closed the connection.
+        SourceUnavailable: The source is unreachable, or no date can be read.
     """
 
     def resolve_again(_error: SourceChanged) -> None:
@@ -205,7 +204,7 @@ def _make_from_target(target: CubeTarget, is_active: IsActive) -> Payload:
     def make() -> tuple[bytes, Missing]:
         _check_seconds(target)
         grid = target.request.tile.grid
-        size = min(MOST_BYTES, VALUE_BYTES * grid.width * grid.height * len(target.times.indexes))
+        size = min(MAX_RESERVED_BYTES, VALUE_BYTES * grid.width * grid.height * len(target.times.indexes))
         with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_active=is_active):
             return read_cube(target, is_active)
 
@@ -222,7 +221,7 @@ def _check_seconds(target: CubeTarget) -> None:
 
 
 def _read_prebuilt(target: CubeTarget) -> bytes | None:
-    """The cube, if it is of a whole year and lies in a file as it would be made now."""
+    """Return the cube from a prebuilt file, if it covers a whole year and the file is current."""
     written, request = target.services.caches.cubes.written, target.request
     if written is None:
         return None
@@ -238,21 +237,24 @@ def _read_prebuilt(target: CubeTarget) -> bytes | None:
 
 CubePlan = WarpPlan | CellPlan | MosaicPlan
 
-MOST_READ = 64
-"""Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
+MAX_READ_CELLS = 64
+"""Maximum number of decoded cells per allowed value of a cube; exceeded by zoomed-out tiles without overviews."""
 
 
 def read_cube(target: CubeTarget, is_active: IsActive) -> tuple[bytes, Missing]:
-    """Return the cube, encoded; one that does not fit the numbering that suits most cubes is read again for its own.
+    """Return the encoded cube.
+
+    If possible, the numbering is chosen before reading, so that dates are encoded while they are read. If a digital
+    number does not fit it, all dates are read again and the numbering is derived from them.
 
     Args:
-        target: What to read.
+        target: The target.
         is_active: Whether the client still waits; called between two times.
 
     Raises:
-        LimitExceeded: Far more cells would have to be read than the cube has values.
-        ClientGone: The client left.
-        SourceUnavailable: The source is away, or no time can be read.
+        LimitExceeded: The source decodes far more cells than the cube has values.
+        ClientGone: The client closed the connection.
+        SourceUnavailable: The source is unreachable, or no time can be read.
     """
     plan = _plan(target)
     if plan is None:
@@ -280,7 +282,7 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> tuple[bytes, Missing]:
     with target.watch.step("read"):
         usual = numbering_of(meaning)
         if usual is None:
-            stored_frames = list(frames())  # of a quarter of the pixels
+            stored_frames = list(frames())  # halved frames: a quarter of the pixels
             return encode(stored_frames, numbering_of_frames(stored_frames, meaning))
         try:
             return encode(frames(), usual)
@@ -289,12 +291,12 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> tuple[bytes, Missing]:
 
 
 def _plan(target: CubeTarget) -> CubePlan | None:
-    """The plan by which a picture of the tile is read too, so that both show the same cells; `None` where it has none.
+    """Return the plan that a map of the tile uses, so that both show the same cells; `None` if the tile has no data.
 
-    Where native cells are requested, the plan of those, if places of the tile can be led to them.
+    If native cells are requested and the tile can address them, the plan reads these cells.
 
     Raises:
-        LimitExceeded: It would take far more cells than the cube has values.
+        LimitExceeded: The source decodes far more cells than the cube has values.
     """
     layer, grid = target.layer, target.request.tile.grid
     variable, resampling = layer.main_variable, layer.resampling
@@ -315,14 +317,18 @@ def _plan(target: CubeTarget) -> CubePlan | None:
 
 
 def _check_cells(plan: CubePlan, target: CubeTarget) -> None:
-    """Refuse to decode far more cells than a cube may have values."""
-    allowed = target.services.catalogue.limits.max_cube_values * MOST_READ
+    """Check that the number of decoded cells is in proportion to the values that a cube may have."""
+    allowed = target.services.catalogue.limits.max_cube_values * MAX_READ_CELLS
     reader, variable = target.services.reader(target.layer), target.layer.main_variable
     with reading(target.layer):
         requested = cells_decoded(plan, reader, variable, len(target.times.indexes))
     alternative = f"{SHORTER}, or for tiles of a finer tile matrix"
     require_at_most(
-        f"cells read, {MOST_READ} times max_cube_values,", requested, allowed, alternative=alternative, locator="time"
+        f"cells read, {MAX_READ_CELLS} times max_cube_values,",
+        requested,
+        allowed,
+        alternative=alternative,
+        locator="time",
     )
 
 
@@ -346,47 +352,47 @@ def _about(target: CubeTarget, plan: CubePlan, numbering: CubeNumbering) -> Cube
 
 
 class _Misfit(Exception):
-    """A number of the source has none in the numbering."""
+    """A digital number of the source is not representable in the numbering."""
 
 
 def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[CubeBlock]:
-    """Frames in blocks, as they come.
+    """Yield numbered frames in blocks of `BLOCK_DATES`.
 
     Raises:
-        _Misfit: One does not fit.
+        _Misfit: A frame does not fit the numbering.
     """
-    while some := list(itertools.islice(frames, BLOCK_DATES)):
-        if not all(fits(frame, numbering) for frame in some):
+    while block := list(itertools.islice(frames, BLOCK_DATES)):
+        if not all(fits(frame, numbering) for frame in block):
             raise _Misfit
-        yield number_frames(some, numbering)
+        yield number_frames(block, numbering)
 
 
 def _frames(
     target: CubeTarget, plan: CubePlan, is_active: IsActive, *, unreadable: UnreadableDates, lacking: set[int]
 ) -> Iterator[CubeFrame]:
-    """The tile at each time that can be read, in order; `lacking` takes the places of the others among the times.
+    """Yield the tile at each readable time, in order; `lacking` receives the positions of the unreadable times.
 
     Raises:
-        ClientGone: The client left.
-        SourceUnavailable: The source is away, or no time can be read.
+        ClientGone: The client closed the connection.
+        SourceUnavailable: The source is unreachable, or no time can be read.
     """
     variable, indexes = target.layer.main_variable, _indexes(target)
-    reader, tell = unreadable.reader, unreadable.reporter(variable)
+    reader, report = unreadable.reader, unreadable.reporter(variable)
     with reading(target.layer):
-        for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
+        for position, pixels in enumerate(read_times(plan, reader, variable, indexes, report=report)):
             require_active(is_active)
             if pixels is None:
-                lacking.add(place)
+                lacking.add(position)
                 if len(lacking) == len(indexes):
                     unreadable.require_all()
                 continue
-            lacking.discard(place)  # of a reading before this one
+            lacking.discard(position)  # it may be unreadable in an earlier reading of the same target
             frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
             yield frame if target.request.res == 1 else halve_frame(frame, is_categorical=not variable.has_means)
 
 
 def _indexes(target: CubeTarget) -> Sequence[int]:
-    """Those of the times among the variable's own."""
+    """The requested times as indexes into the times of the variable, which may have more than the layer."""
     layer = target.layer
     if len(layer.times) == 0:
         return target.times.indexes

@@ -1,4 +1,4 @@
-"""What is shown at this place: values of native cells with the colours and labels that styles give them."""
+"""Values of native cells at a point, with the colours and labels of the styles (GetFeatureInfo)."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -43,49 +43,49 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.reader import Cell as NativeCell
 
 MAX_VALUES = 10_000
-"""Values of one answer, of all layers and variables: more is a series, which has documents of its own."""
+"""Maximum number of values in one answer, over all layers and variables; longer series have separate documents."""
 
 Cell = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifyTarget:
-    """A request resolved to what exists."""
+    """A request resolved to a layer, cells and times."""
 
     request: IdentifyRequest
     layer: Layer
     style: Style
     cells: tuple[Cell, ...]
-    """Row and column in the native grid of each variable; empty where the point lies outside one of them."""
-    shown: MapTimes
+    """Row and column in the native grid of each variable; empty if the point is outside a grid."""
+    map_times: MapTimes
     picture: MapTarget | None
-    """Over whose values the style is stretched."""
+    """The map over whose values the style is stretched; `None` without stretching."""
 
     @property
     def times(self) -> ResolvedTimes:
-        """That are shown."""
-        return self.shown.times
+        """The shown times."""
+        return self.map_times.times
 
     @property
     def time_used(self) -> TimeUsed:
-        """Those, and what they are held against."""
-        return self.shown.used
+        """The shown times and the times of the reference."""
+        return self.map_times.used
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """Of a difference or an anomaly: what is shown in place of the values of a cell, and why there is none."""
+class CellChanges:
+    """Difference or anomaly of a cell, and the reasons of missing values."""
 
     raster: Raster
-    """One row: of a difference (time,), of an anomaly one value."""
+    """One row: for a difference (time,), for an anomaly one value."""
     reasons: tuple[str | None, ...]
     dates: int | None = None
-    """Of the anomaly of a period: dates with a value and a usual value."""
+    """For the anomaly of a period, the number of dates with a value and a usual value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoFormat:
-    """How one protocol writes what was identified."""
+    """Format in which a protocol writes identified values."""
 
     media_type: str
     encode: Callable[[Sequence[Identified]], bytes]
@@ -94,20 +94,20 @@ class InfoFormat:
 def deliver_identified(
     requests: Sequence[IdentifyRequest], format: InfoFormat, services: Services, *, client_etags: Collection[str] = ()
 ) -> Payload:
-    """Return what each layer shows at a point in full precision, in a format, and the times of each layer.
+    """Return the values of each layer at a point in full precision, and the times of each layer.
 
     The cells are those of `extract_series`.
 
     Args:
-        requests: Layers, places and times; the answer keeps their order.
-        format: How it is written.
-        services: What to read it with.
+        requests: Layers, points and times; the answer has their order.
+        format: The format of the answer.
+        services: The services that read them.
         client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
 
     Raises:
-        LimitExceeded: Together they have more than `MAX_VALUES` values.
-        SourceUnavailable: A source is gone or damaged.
-        ChronotileError: A name, time or parameter is not accepted.
+        LimitExceeded: The requests have more than `MAX_VALUES` values together.
+        SourceUnavailable: A source is unreachable or damaged.
+        ChronotileError: A name, time or parameter is invalid.
     """
     targets = resolve_identify(requests, services)
     etag = fingerprint("identified", format.media_type, *(_state(target, services) for target in targets))
@@ -121,7 +121,7 @@ def deliver_identified(
 
 
 def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[IdentifyTarget, ...]:
-    """Return the layers, cells and times that requests mean, and refuse what is too much; reads no pixels."""
+    """Return the layers, cells and times of requests, and check the limits; reads no pixels."""
     targets = tuple(_resolve_layer(request, services) for request in requests)
     count = sum((len(target.times.indexes) + len(target.time_used.base)) * len(target.cells) for target in targets)
     alternative = "request a shorter interval, or use the time series"
@@ -133,7 +133,7 @@ def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) ->
 
 
 def _seconds(target: IdentifyTarget, services: Services) -> float:
-    """The processor time of reading several times; a single one is not estimated."""
+    """Return the processor time to read several times in seconds; 0 for a single time, which is not estimated."""
     indexes = _stored_indexes(target)
     if len(indexes) < 2 or not target.cells:
         return 0.0
@@ -155,7 +155,7 @@ def _resolve_layer(request: IdentifyRequest, services: Services) -> IdentifyTarg
         layer=layer,
         style=style,
         cells=inside if len(inside) == len(cells) else (),
-        shown=resolve_map_times(request, layer, services),
+        map_times=resolve_map_times(request, layer, services),
         picture=None if request.stretched_over is None else resolve_map(request.stretched_over, services),
     )
 
@@ -168,12 +168,12 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
         (instants, target.style, target.cells, _is_series(target.request.time)),
         (base, target.request.reducer if len(base) > 1 else None),
         None if target.picture is None else target.picture.etag,
-        *(() if target.request.anomaly is None else (target.request.anomaly, target.shown, target.request.reducer)),
+        *(() if target.request.anomaly is None else (target.request.anomaly, target.map_times, target.request.reducer)),
     )
 
 
 def _window(cells: tuple[Cell, ...]) -> Window | None:
-    # The cell that is read, where it is the same of all variables; else all cells count.
+    """Return the cell to fingerprint if it is equal for all variables, else `None`, which means all cells."""
     return Window.from_cell(*cells[0]) if len(set(cells)) == 1 else None
 
 
@@ -183,7 +183,7 @@ def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Missi
         return _identify(target, unreadable), unreadable.missing
 
     layer, base = target.layer, target.time_used.base
-    # Of one stored variable that is no mosaic each file is read once, which its reader minds.
+    # A single stored variable without a mosaic reads each file once, and its reader checks that file.
     first = layer.main_variable
     if not target.cells or not (base or len(layer.variables) > 1 or first.is_derived or first.is_mosaic):
         return read()
@@ -193,10 +193,10 @@ def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Missi
 
 
 def _identify(target: IdentifyTarget, unreadable: UnreadableDates) -> Identified:
-    """Of several times, those that cannot be read have no values; of one alone it fails, as its picture does.
+    """Read the cells of a target. Unreadable dates have no value, unless the target has only one time.
 
     Raises:
-        SourceUnavailable: The source is away, or the one time cannot be read.
+        SourceUnavailable: The source is unreachable, or the only time cannot be read.
     """
     layer, request = target.layer, target.request
     longitude, latitude = request.point.degrees
@@ -207,7 +207,7 @@ def _identify(target: IdentifyTarget, unreadable: UnreadableDates) -> Identified
     ]
     if len(times) == 1:
         unreadable.require_all()
-    changes = _changes(target, pixels, unreadable)
+    changes = _read_changes(target, pixels, unreadable)
     if request.anomaly is not None:
         times = times[-1:]
     return Identified(
@@ -240,14 +240,14 @@ def _times(target: IdentifyTarget) -> InstantArray:
 
 
 def _indexes(variable: VariableInfo, times: InstantArray) -> tuple[int, ...]:
-    """Into the variable's own times, which of a composite may be more than the layer's."""
+    """Indexes into the times of the variable, which may have more than the layer if it is a composite."""
     if len(variable.times) == 0:
         return (0,)
     return tuple(time_index(variable.times.instants, instant) for instant in times)
 
 
 def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, unreadable: UnreadableDates) -> NativeCell:
-    """The cell of the source, of a mosaic that of the piece that its newest time shows there."""
+    """Return the cell in the source. In a mosaic it belongs to the piece that the newest time shows at the point."""
     if variable.is_mosaic:
         index = max(_indexes(variable, _times(target)))
         with reading(target.layer):
@@ -258,9 +258,9 @@ def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, unr
 
 
 def _series(
-    variable: VariableInfo, cell: NativeCell, pixels: Pixels, style: Style, *, changes: Changes | None
+    variable: VariableInfo, cell: NativeCell, pixels: Pixels, style: Style, *, changes: CellChanges | None
 ) -> CellSeries:
-    """The values, or changes in place of them, which no class has a label for."""
+    """Return the values of a cell, or its changes, for which no style has labels."""
     grid, encoding = cell.grid, variable.encoding
     x, y = grid.centre_of(cell.row, cell.column)
     longitude, latitude = transformer(grid.crs, CRS84).transform(x, y)
@@ -288,79 +288,79 @@ def _series(
 
 
 def _labels(values: Float64Array, style: Style, variable: VariableInfo) -> list[str | None]:
-    """The style's classes, or under a ramp those of the file itself."""
+    """Return the labels of the style's classes, or of the variable's classes if the style is a ramp."""
     classes = style if style.is_categorical else replace(style, classes=variable.classes)
     if not classes.is_categorical:
         return [None] * values.size
-    found = class_indexes(classes, np.nan_to_num(values))
+    indexes = class_indexes(classes, np.nan_to_num(values))
     return [
         classes.classes[index].label if index >= 0 and not np.isnan(value) else None
-        for index, value in zip(found.tolist(), values.tolist(), strict=True)
+        for index, value in zip(indexes.tolist(), values.tolist(), strict=True)
     ]
 
 
-def _changes(target: IdentifyTarget, shown: Sequence[Pixels], unreadable: UnreadableDates) -> Changes | None:
-    """What is shown in place of the cell's values; `None` where these are, or the point lies outside."""
-    variable, groups, kind = target.layer.main_variable, target.shown.reference_groups, target.request.anomaly
+def _read_changes(target: IdentifyTarget, pixels: Sequence[Pixels], unreadable: UnreadableDates) -> CellChanges | None:
+    """Return the difference or anomaly; `None` if the request has none or the point is outside the layer."""
+    variable, groups, kind = target.layer.main_variable, target.map_times.reference_groups, target.request.anomaly
     instants = np.array(target.time_used.base[::-1], dtype="datetime64[ns]")
     if groups is None or not target.cells or (kind is None and len(instants) == 0):
         return None
-    values, usual, reason, matched = _row(variable, shown[0]), target.shown.usual, None, None
+    values, usual, reason, matched = _row(variable, pixels[0]), target.map_times.usual, None, None
     along = values
     if len(instants):
         indexes = _indexes(variable, instants)
-        pixels = read_cell(
+        base = read_cell(
             variable, cell=target.cells[0], place=target.request.point, indexes=indexes, unreadable=unreadable
         )
         if len(indexes) == 1 and kind is None:
             unreadable.require_all(indexes)
-        reason, along = cell_reasons(pixels, variable.encoding)[-1], _row(variable, pixels)
-    if usual is not None:  # each date less the usual value of its part of the year
-        means = [_reduce(along, _places(instants, group), "mean") for group in usual.groups]
+        reason, along = cell_reasons(base, variable.encoding)[-1], _row(variable, base)
+    if usual is not None:  # subtract from each date the usual value of its part of the year
+        means = [_reduce(along, _positions(instants, group), "mean") for group in usual.groups]
         values = _subtract_usual(values, target.layer.times.instants[list(target.times.indexes)], means, usual)
         along = _subtract_usual(along, instants, means, usual) if groups else along
         matched = int(values.valid.sum())
-    references = [_reduce(along, _places(instants, group), target.request.reducer) for group in groups]
-    reasons = cell_reasons(shown[0], variable.encoding)
+    references = [_reduce(along, _positions(instants, group), target.request.reducer) for group in groups]
+    reasons = cell_reasons(pixels[0], variable.encoding)
     if kind is None:
         why = None if references[0].valid.all() else reason
-        return Changes(difference(values, references[0]), tuple(cause or why for cause in reasons))
+        return CellChanges(difference(values, references[0]), tuple(cause or why for cause in reasons))
     last = values.numbers.shape[1] - 1
     row = _reduce(values, range(last, -1, -1), target.request.reducer)
     if matched is None or kind.kind != "abs":
         row = anomaly(row, references, kind.kind)
-    return Changes(row, (None if row.valid.all() else reasons[last] or REASON_NODATA,), matched)
+    return CellChanges(row, (None if row.valid.all() else reasons[last] or REASON_NODATA,), matched)
 
 
-def _places(instants: InstantArray, group: Sequence[Instant]) -> Sequence[int]:
-    places: Sequence[int] = np.searchsorted(instants, group).tolist()
-    return places
+def _positions(instants: InstantArray, group: Sequence[Instant]) -> Sequence[int]:
+    positions: Sequence[int] = np.searchsorted(instants, group).tolist()
+    return positions
 
 
 def _subtract_usual(along: Raster, instants: InstantArray, means: Sequence[Raster], usual: UsualDates) -> Raster:
-    """The times of a cell, each less the usual value of its part of the year; absent without one."""
+    """Subtract from each time of a cell the usual value of its part of the year; without one it is missing."""
     numbers = [usual.group_of.get(instant) for instant in instants]
     subtracted = [np.nan if number is None else means[number].values()[0, 0] for number in numbers]
     return difference(along, Raster(np.array([subtracted]), means[0].encoding if means else along.encoding))
 
 
-def _reduce(along: Raster, places: Sequence[int], reducer: PictureReducer) -> Raster:
-    """Some times of a cell as one pixel; their places newest first."""
+def _reduce(along: Raster, positions: Sequence[int], reducer: PictureReducer) -> Raster:
+    """Reduce some times of a cell to one pixel; `positions` lists the newest first."""
     rasters = (
         Raster(along.numbers[:, [at]], along.encoding, None if along.present is None else along.present[:, [at]])
-        for at in (reversed(places) if reducer == "earliest" else places)
+        for at in (reversed(positions) if reducer == "earliest" else positions)
     )
     return reduce_over_time(rasters, reducer)
 
 
 def _row(variable: VariableInfo, pixels: Pixels) -> Raster:
-    # A cell along time, as a row of a picture.
+    # The times of a cell as one row of a picture.
     present = None if pixels.valid is None else pixels.valid[np.newaxis]
     return Raster(pixels.numbers[np.newaxis], variable.encoding, present)
 
 
-def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], changes: Changes | None) -> tuple[Colour, ...]:
-    """As a row of a picture, painted the way every picture is."""
+def _colours(target: IdentifyTarget, pixels: Sequence[Pixels], changes: CellChanges | None) -> tuple[Colour, ...]:
+    """Return the colours of the values, painted like a row of a picture."""
     if not pixels:
         return ()
     rasters = [

@@ -1,4 +1,4 @@
-"""Show me the outlines of these places, of one set or several: a vector tile."""
+"""Vector tiles with the outlines of places, of one set or several."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,17 +13,17 @@ from chronotile.pipeline.services import Services
 def overlay_place_tiles(
     requests: Sequence[PlaceTileRequest], services: Services, *, client_etags: Collection[str] = ()
 ) -> Payload:
-    """Return one vector tile in which each set is a layer; of one set that of `render_place_tile`.
+    """Return one vector tile in which each set is a layer.
 
-    Tiles one after the other are one with all their layers (Protocol Buffers, Last One Wins, of repeated fields).
+    Concatenated tiles are one tile with all their layers, as Protocol Buffers concatenates repeated fields.
 
     Args:
-        requests: One or more, all of one tile.
-        services: What is served.
+        requests: One or more requests for the same tile.
+        services: The services with the places.
         client_etags: ETags of answers that the client has.
 
     Raises:
-        UnknownPlace: There is no such set.
+        UnknownPlace: A set does not exist.
     """
     if len(requests) == 1:
         return render_place_tile(requests[0], services, client_etags=client_etags)
@@ -40,15 +40,15 @@ def overlay_place_tiles(
 
 
 def render_place_tile(request: PlaceTileRequest, services: Services, *, client_etags: Collection[str] = ()) -> Payload:
-    """Return the vector tile of a set of places; without a byte where the tile has none of them.
+    """Return the vector tile of a set of places; its body is empty if the tile contains no place.
 
     Args:
-        request: Which set and tile.
-        services: What is served.
-        client_etags: ETags of answers that the client has; the tile is cut only if none of them is current.
+        request: The set and the tile.
+        services: The services with the places.
+        client_etags: ETags of answers that the client has; the tile is made if none of them is current.
 
     Raises:
-        UnknownPlace: There is no such set.
+        UnknownPlace: The set does not exist.
     """
     places = services.catalogue.place_set(request.places)
     grid = request.grid

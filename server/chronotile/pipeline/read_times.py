@@ -1,4 +1,4 @@
-"""The native pixels of one window at many times, read as few times as the source's layouts allow."""
+"""Native pixels of one window at many times, read in as few reads as the chunks of the source allow."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,100 +16,102 @@ from chronotile.core.warp.plan import WindowSet, side_by_side
 from chronotile.readers.bisect_damage import Tell, dates_around_damage
 from chronotile.readers.reader import Along, Reader
 
-MOST_BYTES = 32 << 20
-"""Read at once, however many times a chunk holds."""
+MAX_BYTES = 32 << 20
+"""Maximum size of one read, which limits the number of times in it."""
 WASTED = 4
-"""A layout of series is read where at least this part of the times of a chunk is requested."""
+"""Maximum ratio of times in a chunk to requested times; if it is higher, the layout of maps is read."""
 
 
 class ReadPlan(WindowSet, Protocol):
-    """Which windows of which level are read."""
+    """Windows of one level of a source."""
 
     def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
         """Return the native pixels at one time."""
 
 
 def read_times(
-    plan: ReadPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int], *, tell: Tell | None = None
+    plan: ReadPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int], *, report: Tell | None = None
 ) -> Iterator[Pixels | None]:
-    """Give what `plan.read` does at each of the times, in their order; `None` for one that `tell` reports.
+    """Yield the native pixels at each time, in the order of `indexes`; `None` for an unreadable date.
 
-    Where chunks hold several times those are read together, so that none is decoded once a time; of two layouts the
-    one of series where it is worth while.
+    If a chunk has several times, they are read together, so that each chunk is decoded once. If the source has two
+    layouts, that of series is read unless it would waste too much (`WASTED`).
 
     Args:
-        plan: Which cells.
-        reader: Of the source.
-        variable: Which.
-        indexes: Of the times.
-        tell: Takes dates that cannot be read; without it they are an error.
+        plan: The windows to read.
+        reader: The reader of the source.
+        variable: A variable of the source.
+        indexes: Indexes of the times.
+        report: Receives unreadable dates; `None` means that they are errors.
 
     Raises:
-        SourceUnavailable: The source is away; or a date cannot be read, and there is no `tell`.
+        SourceUnavailable: The source is unreachable; or a date is unreadable and `report` is `None`.
     """
     along, together, _chunk_times = _layout(plan, reader, variable, len(indexes))
     if together == 1:
         for index in indexes:
-            yield _read_or_tell(partial(plan.read, reader, variable), index, tell)
+            yield _read_or_report(partial(plan.read, reader, variable), index, report)
         return
 
-    def read(some: Sequence[int]) -> Pixels:
+    def read(block_indexes: Sequence[int]) -> Pixels:
         parts = [
-            _present(reader.read_block(variable.name, indexes=some, window=window, along=along))
+            _make_plain(reader.read_block(variable.name, indexes=block_indexes, window=window, along=along))
             for window in plan.windows
         ]
         return parts[0] if len(parts) == 1 else side_by_side(parts)
 
     for start in range(0, len(indexes), together):
-        some = indexes[start : start + together]
-        block_pixels: list[Pixels | None] = [None] * len(some)
-        for place, block in dates_around_damage(read, some, tell) if tell else [(slice(0, len(some)), read(some))]:
-            for number, numbers in enumerate(block.numbers, place.start):
+        block_indexes = indexes[start : start + together]
+        block_pixels: list[Pixels | None] = [None] * len(block_indexes)
+        whole = slice(0, len(block_indexes))
+        parts = dates_around_damage(read, block_indexes, report) if report else [(whole, read(block_indexes))]
+        for part, block in parts:
+            for number, numbers in enumerate(block.numbers, part.start):
                 block_pixels[number] = Pixels(
-                    numbers, None if block.valid is None else block.valid[number - place.start]
+                    numbers, None if block.valid is None else block.valid[number - part.start]
                 )
         yield from block_pixels
 
 
-def _read_or_tell(read: Callable[[int], Pixels], index: int, tell: Tell | None) -> Pixels | None:
+def _read_or_report(read: Callable[[int], Pixels], index: int, report: Tell | None) -> Pixels | None:
     try:
         return read(index)
     except DateUnreadable as error:
-        if tell is None:
+        if report is None:
             raise
-        tell(index, error)
+        report(index, error)
         return None
 
 
 def cells_decoded(plan: ReadPlan, reader: Reader, variable: VariableInfo, count: int) -> int:
-    """Return how many cells are decoded, about, to read so many times; reads no pixels.
+    """Return the approximate number of cells that are decoded to read `count` times; reads no pixels.
 
-    Of a window that is too large to be read at all times of its chunks at once, chunks are decoded more than once.
+    If a window is too large to be read at all times of its chunks together, chunks are decoded several times.
 
     Raises:
-        SourceUnavailable: The source is gone.
+        SourceUnavailable: The source is unreachable.
     """
     _along, together, chunk_times = _layout(plan, reader, variable, count)
     return _cells(plan) * math.ceil(count / together) * max(min(together, count), chunk_times)
 
 
 def _layout(plan: ReadPlan, reader: Reader, variable: VariableInfo, count: int) -> tuple[Along, int, int]:
-    """Which layout is read, how many times at once (1 where they lie apart), and how many a chunk holds."""
+    """Return the layout to read, the number of times per read (1: one by one), and the number of times per chunk."""
     if plan.level != 0 or plan.step != 1:
-        return "space", 1, 1  # blocks are of native cells alone
+        return "space", 1, 1  # blocks consist of native cells
     along: Along = "time" if reader.block_shape(variable.name, "time").times <= WASTED * count else "space"
     chunk_times = reader.block_shape(variable.name, along).times
     if chunk_times == 1:
         return along, 1, 1
-    return along, max(1, MOST_BYTES // (_cells(plan) * np.dtype(variable.encoding.dtype).itemsize)), chunk_times
+    return along, max(1, MAX_BYTES // (_cells(plan) * np.dtype(variable.encoding.dtype).itemsize)), chunk_times
 
 
 def _cells(plan: ReadPlan) -> int:
     return sum(window.height * window.width for window in plan.windows)
 
 
-def _present(block: Pixels) -> Pixels:
-    """The block with a mask for the reasons that it may have in place of one: flags are there, though no values."""
+def _make_plain(block: Pixels) -> Pixels:
+    """Return a block with a mask instead of codes of reasons; flags count as present, although they are no values."""
     if block.codes is None:
         return block
     codes = block.codes.numbers

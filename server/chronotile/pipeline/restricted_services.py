@@ -1,4 +1,4 @@
-"""The services that one group of users may use: to them there is nothing else."""
+"""Services restricted to the layers, places and styles that a group of users has a right to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,19 +14,19 @@ EVERYBODY = frozenset({PUBLIC})
 
 
 def restrict(services: Services, subjects: frozenset[str], right: Right = "see") -> Services:
-    """Return the part of services that a user has a right to; all readers, caches and pixels are shared.
+    """Return the services without everything that a user has no right to; readers and caches are shared.
 
     Args:
-        services: All that is served.
-        subjects: The user.
-        right: To do what.
+        services: The services of the archive.
+        subjects: The user and its groups, as rules name them.
+        right: The required right.
     """
     if services.catalogue.access is None:
         return services
     catalogue = services.catalogue.restrict(subjects, right)
     if catalogue is services.catalogue:
         return services
-    known = catalogue.collections_by_id.keys() | set(catalogue.unavailable.values())
+    names_in_use = catalogue.collections_by_id.keys() | set(catalogue.unavailable.values())
     live = services.live_items
     names = (
         *(layer.id for layer in catalogue.layers),
@@ -40,9 +40,9 @@ def restrict(services: Services, subjects: frozenset[str], right: Right = "see")
         services,
         catalogue=catalogue,
         live_items=None if live is None else _GrantedLiveItems(live, _live_names(live, catalogue)),
-        readers={name: each for name, each in services.readers.items() if name in known},
-        changes={name: each for name, each in services.changes.items() if name in known or not name},
-        source_hrefs={name: each for name, each in services.source_hrefs.items() if name in known},
+        readers={name: reader for name, reader in services.readers.items() if name in names_in_use},
+        changes={name: time for name, time in services.changes.items() if name in names_in_use or not name},
+        source_hrefs={name: href for name, href in services.source_hrefs.items() if name in names_in_use},
         findings=(),
         narrowed_from=services,
         grant=fingerprint("\n".join(names)),
@@ -50,21 +50,21 @@ def restrict(services: Services, subjects: frozenset[str], right: Right = "see")
 
 
 def _live_names(live: LiveItems, catalogue: Catalogue) -> tuple[str, ...]:
-    # Of which all layers are granted.
+    """The live collections of which the user may see all layers."""
     served = catalogue.whole_collections | catalogue.wholly_unavailable
     return tuple(name for name in live.names if name in served)
 
 
 @dataclass(frozen=True, slots=True)
 class _GrantedLiveItems:
-    """Live collections as far as they are granted."""
+    """Live collections restricted to granted names."""
 
     live: LiveItems
     names: tuple[str, ...]
 
     @property
     def failing(self) -> Mapping[str, str]:
-        return {name: why for name, why in self.live.failing.items() if name in self.names}
+        return {name: reason for name, reason in self.live.failing.items() if name in self.names}
 
     def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
         self._require(collection)

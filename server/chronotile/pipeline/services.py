@@ -68,7 +68,7 @@ class LiveItems(Protocol):
             SearchNotSupported: The API cannot do what the search needs.
             InvalidParameter: The search, or the place where the page begins, is not accepted.
             SourceUnavailable: The API or the index does not answer.
-            AsksElsewhere: The API has to be requested, which this thread may not.
+            RemoteWaitRefused: The API has to be requested, which this thread may not.
         """
 
     def find(self, collection: str, id_: str) -> FoundItem | None:
@@ -104,7 +104,7 @@ def require_remote_waits(host: str) -> None:
     """Check that this thread may wait for another catalogue.
 
     Raises:
-        AsksElsewhere: It may not.
+        RemoteWaitRefused: It may not.
     """
     if getattr(_thread, "may_not", False):
         raise RemoteWaitRefused(host)

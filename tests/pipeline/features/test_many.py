@@ -8,7 +8,7 @@ import pytest
 from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson
 from chronotile.pipeline.features.select import PlaceSelection, select_places
-from chronotile.pipeline.place_shapes import MOST_PROJECTED, choose_places, shapes_in
+from chronotile.pipeline.place_shapes import MAX_PROJECTED, choose_places, shapes_in
 from tests.places import make_places
 
 FEW, MANY = make_places(200), make_places(20_000)
@@ -44,4 +44,4 @@ def test_cache_of_crs_is_small():
     for zone in range(1, 9):
         shapes_in(places, crs_of(f"EPSG:{32600 + zone}"))
 
-    assert [crs.name for crs in places.projected] == [f"EPSG:{32600 + zone}" for zone in range(9 - MOST_PROJECTED, 9)]
+    assert [crs.name for crs in places.projected] == [f"EPSG:{32600 + zone}" for zone in range(9 - MAX_PROJECTED, 9)]

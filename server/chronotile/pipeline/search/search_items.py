@@ -82,7 +82,7 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
         UnknownItem: It has no such item.
         IndexIncomplete: It has none so far.
         SourceUnavailable: The index does not answer, or the source of the collection is away.
-        AsksElsewhere: A catalogue of others has to be requested, which this thread may not.
+        RemoteWaitRefused: A catalogue of others has to be requested, which this thread may not.
     """
     is_live = collection in live_names(services)
     if not is_live and collection not in listed_collections(services):  # before the index shows what is hidden
@@ -221,7 +221,7 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
     Raises:
         InvalidParameter: A value of the search is not accepted.
         SourceUnavailable: The index does not answer, or the catalogue of others in which all of the collections are.
-        AsksElsewhere: Such a catalogue has to be requested, which this thread may not.
+        RemoteWaitRefused: Such a catalogue has to be requested, which this thread may not.
     """
     live = _among(live_names(services), search)
     unanswered = unanswered_by(search, services)  # before the search, during which the last items may be added
@@ -350,7 +350,7 @@ def federated_page(search: ItemSearch, live: Sequence[str], services: Services) 
         InvalidParameter: A value of the search is not accepted; or the only source cannot do what it needs.
         LimitExceeded: Too many items of other catalogues are to be skipped.
         SourceUnavailable: The index does not answer, or the only other source.
-        AsksElsewhere: A catalogue has to be requested, which this thread may not.
+        RemoteWaitRefused: A catalogue has to be requested, which this thread may not.
     """
     if search.skip:
         return _page_after_skipped(search, live, services)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.pipeline.products import safe_name
+from chronotile.pipeline.download_names import safe_name
 from chronotile.protocols.catalogue.products.routes import disposition
 
 SECRET = b"a secret of the operator"

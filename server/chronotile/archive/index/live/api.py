@@ -70,7 +70,7 @@ class GatedDocuments(Documents):
         """Return what the API gives; errors are those of `Documents`, whose messages do not name its address.
 
         Raises:
-            AsksElsewhere: This thread may not wait for it.
+            RemoteWaitRefused: This thread may not wait for it.
         """
         del is_patient
         gate = gates.of(self._host)
@@ -123,7 +123,7 @@ class LiveApi:
 
         Raises:
             SourceUnavailable: It does not answer, or its source is not a STAC API.
-            AsksElsewhere: This thread may not wait for it.
+            RemoteWaitRefused: This thread may not wait for it.
         """
         known = self._described
         if known is not None and self._clock() - known[0] < DESCRIBED_S:
@@ -141,7 +141,7 @@ class LiveApi:
         Raises:
             RefusedSearch: The API does not take the request.
             SourceUnavailable: It does not answer, or sends something else than a page.
-            AsksElsewhere: This thread may not wait for it.
+            RemoteWaitRefused: This thread may not wait for it.
         """
         try:
             document = required(self._documents.ask(request.href, body=request.body))

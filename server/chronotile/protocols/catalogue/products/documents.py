@@ -5,7 +5,8 @@ from urllib.parse import quote
 from uuid import UUID
 
 from chronotile.core.model.types import Json
-from chronotile.pipeline.products import BINARY, Product, ProductAsset, ProductNode, media_type_of
+from chronotile.pipeline.download_names import BINARY, media_type_of
+from chronotile.pipeline.products import Product, ProductAsset, ProductNode
 from chronotile.protocols.common.links import asset_path, link, product_path
 from chronotile.protocols.common.openapi import omit_empty
 from chronotile.readers.products.folders import ProductFolder
