@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.protocols.catalogue.stac.params import fields_of_json, fields_of_text
+from chronotile.protocols.catalogue.stac.fields import fields_of_json, fields_of_text
 
 ALWAYS = {"type", "stac_version", "id", "collection"}
 VALID = {*ALWAYS, "geometry", "bbox", "links", "assets", "properties"}

@@ -1,4 +1,4 @@
-"""Collections as STAC has them (STAC 1.1)."""
+"""STAC collections (STAC 1.1), the landing page, queryables, and searches of collections."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ CATALOG_ID = "chronotile"
 
 
 def landing_document(context: StacContext, classes: Sequence[str]) -> Json:
-    """Return the landing page; `classes` are those of standards that hold."""
+    """Return the landing page with its conformance classes."""
     service = context.services.catalogue.service
     title = text_in(service.title, context.language) or CATALOG_ID
     return {
@@ -79,16 +79,16 @@ def _landing_links(context: StacContext) -> Iterator[Json]:
     yield link("changes", f"{root}/changes", JSON_TYPE, "Items that were added, replaced and removed")
     yield link("service-desc", f"{context.base}/openapi.json", OPENAPI_TYPE, "OpenAPI document")
     yield link("service-doc", f"{context.base}/docs", "text/html", "The same as a page")
-    for each in item_collections(context.services):
-        title = text_in(each.title, context.language) or each.id
-        yield link("child", context.collection_url(each.id), JSON_TYPE, title)
+    for collection in item_collections(context.services):
+        title = text_in(collection.title, context.language) or collection.id
+        yield link("child", context.collection_url(collection.id), JSON_TYPE, title)
 
 
 def aggregation_links(url: str) -> Iterator[Json]:
-    """Yield the links to counts of items, of all or of a collection, whose URL is given."""
+    """Yield links to counts of items; `url` is the URL of the catalogue or of a collection."""
     for method in ("GET", "POST"):
         yield {**link("aggregate", f"{url}/aggregate", JSON_TYPE, "Counts of items"), "method": method}
-    yield link("aggregations", f"{url}/aggregations", JSON_TYPE, "Counts that there are")
+    yield link("aggregations", f"{url}/aggregations", JSON_TYPE, "Available counts")
 
 
 STAC = "https://api.stacspec.org/v1.0.0"
@@ -118,16 +118,16 @@ OF_WRITING = (
     f"{STAC}/ogcapi-features/extensions/transaction",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/simpletx",
 )
-"""Where items may be written."""
+"""Classes of a server whose items may be written."""
 
 
 def conformance(*, may_write: bool) -> Sequence[str]:
-    """Return the classes; `may_write`: whether any request may write items."""
+    """Return the conformance classes; `may_write` is true if any client may write items."""
     return (*CONFORMANCE, *OF_WRITING) if may_write else CONFORMANCE
 
 
 SAMPLE = 20
-"""Of the newest items, whose properties are listed."""
+"""Number of newest items whose properties are listed."""
 SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 TIME: Json = {"type": "string", "format": "date-time"}
 KNOWN: Json = {
@@ -142,15 +142,15 @@ KNOWN: Json = {
 
 
 def queryables_document(collection: str | None, context: StacContext) -> Json:
-    """Return the properties that newest items of the index have, of all collections or of one; others are accepted.
+    """Return the properties of the newest items, from all collections or one; filters may use other properties too.
 
     Raises:
         SourceUnavailable: The index does not answer.
     """
     url = context.root if collection is None else context.collection_url(collection)
-    wanted = ItemSearch(collections=() if collection is None else (collection,), limit=SAMPLE)
-    found = search_index(wanted, context.services).items
-    properties = _properties(orjson.loads(each.document).get("properties", {}) for each in found)
+    search = ItemSearch(collections=() if collection is None else (collection,), limit=SAMPLE)
+    items = search_index(search, context.services).items
+    properties = _properties(orjson.loads(item.document).get("properties", {}) for item in items)
     return {
         "$schema": SCHEMA,
         "$id": f"{url}/queryables",
@@ -162,13 +162,13 @@ def queryables_document(collection: str | None, context: StacContext) -> Json:
 
 
 def _properties(items: Iterable[Any]) -> Json:
-    found: Json = {}
+    schemas: Json = {}
     for properties in items:
         for name, value in properties.items():
             schema = _schema(value)
             if schema is not None:
-                found.setdefault(name, {"title": name, **schema})
-    return dict(sorted(found.items()))
+                schemas.setdefault(name, {"title": name, **schema})
+    return dict(sorted(schemas.items()))
 
 
 def _schema(value: object) -> Json | None:
@@ -183,9 +183,9 @@ def _schema(value: object) -> Json | None:
 
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 NO_ITEMS = "It has no times and therefore no items: its values are in the Zarr store and the coverage."
-"""STAC has no item without a time."""
+"""Added to the description of a collection without times: STAC requires a time of each item."""
 NETCDF_TYPE = "application/x-netcdf"
-"""Of coverages, which are written with tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
+"""Type of coverages, which have tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
 
 
 def collection_document(offered: OfferedCollection, context: StacContext) -> Json:
@@ -202,7 +202,7 @@ def collection_document(offered: OfferedCollection, context: StacContext) -> Jso
         PROJECTION: "proj:code" in summaries,
         extensions.RASTER: bool(own_fields(offered)),
         RENDER: bool(drawn),
-        extensions.MAP_LINKS_EXTENSION: any(each["rel"] in {"xyz", "wmts", "wms"} for each in links),
+        extensions.MAP_LINKS_EXTENSION: any(entry["rel"] in {"xyz", "wmts", "wms"} for entry in links),
         LANGUAGE: True,
     }
     return {
@@ -214,7 +214,7 @@ def collection_document(offered: OfferedCollection, context: StacContext) -> Jso
         "description": append_licence(description, licence),
         "keywords": list(offered.keywords),
         "language": language,
-        **omit_empty({"languages": [each for each in service.languages if each != language]}),
+        **omit_empty({"languages": [code for code in service.languages if code != language]}),
         "license": licence.stac,
         "providers": [{"name": host, "roles": ["host"], "url": context.base}] if host else [],
         **omit_empty({"attribution": offered.attribution}),
@@ -284,54 +284,54 @@ def _links(offered: OfferedCollection, context: StacContext) -> Iterator[Json]:
         yield from extensions.layer_links(layer, context).collection_links()
 
 
-# Searches of collections, in pages (collection search extension).
+# Searches of collections (collection search extension).
 
 DEFAULT_COLLECTIONS = 100
 MOST_COLLECTIONS = 1000
 MOST_TERMS = 20
 
 
-Q = text("q", "Words, of which with commas between them any has to be in title, description, keywords or id")
+Q = text("q", "Words separated by commas; a collection matches if title, description, keywords or id has any of them")
 LIMIT = whole_up_to("limit", "Collections of a page", most=MOST_COLLECTIONS, default=DEFAULT_COLLECTIONS)
 OF_COLLECTIONS: tuple[Parameter[object], ...] = (BBOX, DATETIME, Q, LIMIT, CURSOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionSearch:
-    """Which collections are requested."""
+    """A requested page of collections."""
 
     box: BBox | None
     span: TimeSpan | None
     terms: tuple[str, ...]
-    """In lower case; empty: any."""
+    """In lower case, any of them matches; empty matches all collections."""
     limit: int
     cursor: str | None
-    """The id of the last collection of the page before."""
+    """Id of the last collection of the previous page."""
 
     def takes(self, offered: OfferedCollection) -> bool:
-        """Return whether a collection is one of them."""
+        """Return whether a collection matches."""
         is_then = self.span is None or is_within(offered, self.span)
-        return is_then and self._is_there(offered) and self._says(offered)
+        return is_then and self._meets_box(offered) and self._has_term(offered)
 
-    def _is_there(self, offered: OfferedCollection) -> bool:
+    def _meets_box(self, offered: OfferedCollection) -> bool:
         if self.box is None:
             return True
-        own = list(boxes_of(box_of(offered)))
-        return any(_meet(one, other) for one in search_boxes(self.box) for other in own)
+        boxes = list(boxes_of(box_of(offered)))
+        return any(_meet(one, other) for one in search_boxes(self.box) for other in boxes)
 
-    def _says(self, offered: OfferedCollection) -> bool:
+    def _has_term(self, offered: OfferedCollection) -> bool:
         texts = (offered.id, *offered.title.values(), *offered.abstract.values(), *offered.keywords)
-        return not self.terms or any(term in each.lower() for each in texts for term in self.terms)
+        return not self.terms or any(term in text.lower() for text in texts for term in self.terms)
 
 
 def collection_search_of(query: Kvp) -> CollectionSearch:
-    """Return the search that a query requests.
+    """Return the search of a query.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
     query.check_spelling((*names_of(OF_COLLECTIONS), "lang"))
-    terms = tuple(each.strip().lower() for each in (Q.optional(query) or "").split(",") if each.strip())
+    terms = tuple(term.strip().lower() for term in (Q.optional(query) or "").split(",") if term.strip())
     if len(terms) > MOST_TERMS:
         raise InvalidParameter(f"q has {len(terms)} words; at most {MOST_TERMS} are accepted", locator="q")
     return CollectionSearch(
@@ -344,33 +344,33 @@ def collection_search_of(query: Kvp) -> CollectionSearch:
 
 
 def collections_document(search: CollectionSearch, query: dict[str, str], context: StacContext) -> Json:
-    """Return a page of collections; `query` is that of the request."""
-    found = [each for each in item_collections(context.services) if search.takes(each)]
-    start = _start(found, search.cursor)
-    page = found[start : start + search.limit]
+    """Return a page of collections; `query` is repeated in links to this page and the next."""
+    matches = [offered for offered in item_collections(context.services) if search.takes(offered)]
+    start = _start(matches, search.cursor)
+    page = matches[start : start + search.limit]
     path = f"{context.root}/collections"
-    own = link("self", f"{path}?{urlencode(query)}" if query else path, JSON_TYPE)
-    links = [own, context.root_link, link("parent", context.root, JSON_TYPE)]
-    if start + search.limit < len(found):
+    self_link = link("self", f"{path}?{urlencode(query)}" if query else path, JSON_TYPE)
+    links = [self_link, context.root_link, link("parent", context.root, JSON_TYPE)]
+    if start + search.limit < len(matches):
         following = f"{path}?{urlencode({**query, 'cursor': page[-1].id})}"
         links.append({**link("next", following, JSON_TYPE), "method": "GET"})
     return {
-        "collections": [collection_document(each, context) for each in page],
+        "collections": [collection_document(offered, context) for offered in page],
         "links": links,
-        "numberMatched": len(found),
+        "numberMatched": len(matches),
         "numberReturned": len(page),
     }
 
 
-def _start(found: list[OfferedCollection], cursor: str | None) -> int:
+def _start(matches: list[OfferedCollection], cursor: str | None) -> int:
     if cursor is None:
         return 0
-    ids = [each.id for each in found]
+    ids = [offered.id for offered in matches]
     if cursor not in ids:
-        raise InvalidParameter("cursor is not that of a page of this search", locator="cursor")
+        raise InvalidParameter("cursor does not belong to a page of this search", locator="cursor")
     return ids.index(cursor) + 1
 
 
 def _meet(one: BBox, other: BBox) -> bool:
-    # Whether two boxes share a point.
+    # Boxes that only share an edge meet.
     return one.xmin <= other.xmax and other.xmin <= one.xmax and one.ymin <= other.ymax and other.ymin <= one.ymax

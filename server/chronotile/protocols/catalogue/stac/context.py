@@ -1,4 +1,4 @@
-"""What STAC documents are made of, and for whom."""
+"""Services, base URL and language of STAC documents, their JSON Schemas, and lookups of collections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ IN_COLLECTION = segment("collection", "Id of the collection", example=lambda of:
 
 IN_ITEM = segment("item", "Id of the item", example=lambda of: of.item)
 
-# The documents as JSON Schema.
+# JSON Schemas of the documents.
 
 LINKS_SCHEMA: Json = list_of(object_of({"rel": TEXT, "href": TEXT}, {"type": TEXT, "title": TEXT, "method": TEXT}))
 CATALOG_SCHEMA: Json = object_of(
@@ -98,7 +98,7 @@ AUTHENTICATION = "https://stac-extensions.github.io/authentication/v1.1.0/schema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StacContext:
-    """The subject of documents, where they are, and in which language."""
+    """Services, base URL and language of the documents of one answer."""
 
     services: Services
     base: str
@@ -115,7 +115,7 @@ class StacContext:
         return f"{self.base}{collection_path(collection)}"
 
     def authentication(self, extensions: Sequence[str] = ()) -> Json:
-        """The members that name the extensions of a document, and how clients show who they are."""
+        """The members that list the extensions of a document and its ways of authentication."""
         schemes = security_schemes(self.services.catalogue)
         if not schemes:
             return {"stac_extensions": [*extensions]}
@@ -128,7 +128,7 @@ class StacContext:
 
 
 def stac_context(request: Request, query: Kvp) -> StacContext:
-    """Return what documents for a request are made of.
+    """Return the context of the documents that a request is answered with.
 
     Raises:
         InvalidParameter: `lang` is not one of the service's languages.
@@ -138,37 +138,39 @@ def stac_context(request: Request, query: Kvp) -> StacContext:
     )
 
 
-def has_layers(collection: str, context: StacContext) -> bool:
-    """Return whether a collection is listed: one whose first items were just added is not, until it is opened again."""
-    found = context.services.catalogue.collections_by_id.get(collection)
-    return found is not None and bool(found.layers)
+def has_layers(name: str, context: StacContext) -> bool:
+    """Return whether a collection has layers: none if its first items were added after it was opened."""
+    collection = context.services.catalogue.collections_by_id.get(name)
+    return collection is not None and bool(collection.layers)
 
 
 def collection_id(name: str, context: StacContext) -> str:
-    """Return the id of a collection whose items are listed, which it may be without layers; errors as below."""
+    """Return the id of a collection with items, with or without layers; raises the errors of `stac_collection`."""
     return name if name in listed_collections(context.services) else stac_collection(name, context).id
 
 
 def stac_collection(name: str, context: StacContext) -> OfferedCollection:
-    """Return the collection of that id; the index is read for one whose files are away.
+    """Return a collection; if its files are unavailable it is read from the index.
 
     Raises:
-        UnknownCollection: There is none; the message names the nearest.
-        SourceUnavailable: Its source is away.
+        UnknownCollection: No collection has this id; the message lists similar ids.
+        SourceUnavailable: Its source is unavailable.
     """
     catalogue = context.services.catalogue
     unopened = unopened_collection(name, context.services)
     if unopened is not None:
         return unopened
     try:
-        found = offered_collection(catalogue, name)
-    except UnknownCollection as error:  # which offers layers too, that are no collections here
+        offered = offered_collection(catalogue, name)
+    except UnknownCollection as error:  # its message also lists layers, which are not collections in STAC
         message = error.message
         try:
             catalogue.collection(name)
         except UnknownLayer as unknown:
             message = unknown.message
         raise UnknownCollection(message, locator=error.locator) from error
-    if found.is_layer:
-        raise UnknownCollection(f"{name[:80]!r} is a layer of collection {found.collection.id}", locator="collectionId")
-    return found
+    if offered.is_layer:
+        raise UnknownCollection(
+            f"{name[:80]!r} is a layer of collection {offered.collection.id}", locator="collectionId"
+        )
+    return offered

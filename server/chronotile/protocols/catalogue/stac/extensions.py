@@ -1,4 +1,4 @@
-"""Extensions of STAC: links to maps, renders, and collections as cubes; and how far a collection reaches."""
+"""Parts of STAC documents that extensions define: links to maps, renders, and collections as data cubes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ from chronotile.protocols.common.localised_text import text_in
 
 
 def renders_of(layers: Sequence[Layer], language: str) -> Json:
-    """Return the renders of layers, by the names of layer and style; without those of no asset of its own.
+    """Return the styles of layers as renders, by `render_name`; their ranges and classes are digital numbers of assets.
 
-    Ranges and classes are of the digital numbers of assets.
+    Layers without assets have no render.
     """
     return {
         render_name(layer, style.id): _render(layer, style, language)
         for layer in layers
         for style in layer.styles
-        # Items of scenes have no assets of what is computed from them.
+        # Items of a mosaic have no assets with derived values.
         if not any(variable.is_mosaic and variable.is_derived for variable in layer.variables)
     }
 
@@ -61,7 +61,7 @@ DATA_TYPES = frozenset(
 
 
 def cube_of(offered: OfferedCollection, language: str) -> Json:
-    """Return the dimensions and variables of a collection; `{}` of one of scenes, or of colours alone."""
+    """Return the dimensions and variables of a collection; empty if it has only mosaics or composites."""
     fields = own_fields(offered)
     if not fields:
         return {}
@@ -83,12 +83,12 @@ def cube_of(offered: OfferedCollection, language: str) -> Json:
 
 
 def own_fields(offered: OfferedCollection) -> Mapping[str, Layer]:
-    """Return the layers with values that share one grid, by the names of their variables; none of a mosaic."""
+    """Return the layers with values on one common grid, without mosaics, by the names of their variables."""
     return {name: layer for name, layer in offered.fields.items() if not layer.main_variable.is_mosaic}
 
 
 def band_of(layer: Layer) -> Json:
-    """Return what is known of the numbers of a layer, as bands of STAC have it."""
+    """Return data type, nodata, unit, scale and resolution of a layer as a STAC band."""
     variable = layer.main_variable
     encoding = variable.encoding
     data_type = encoding.dtype if encoding.dtype in DATA_TYPES else "other"
@@ -103,7 +103,7 @@ def band_of(layer: Layer) -> Json:
 
 
 def ground_resolution(grid: NativeGrid) -> float:
-    """Return the side of a cell in metres, about."""
+    """Return the approximate side of a cell in metres, to six digits."""
     transform = grid.transform
     side = min(hypot(transform.a, transform.d), hypot(transform.b, transform.e))
     return float(f"{side * grid.crs.metres_per_unit:.6g}")
@@ -134,7 +134,7 @@ def _time(times: TimeDomain) -> Json:
 
 
 def is_within(offered: OfferedCollection, span: TimeSpan) -> bool:
-    """Return whether a collection may have something of a span; one without times has."""
+    """Return whether a collection may have data within a span; true for a collection without times."""
     stated = offered.collection.stated
     if stated is not None:
         first, last = stated.first or DISTANT_PAST, stated.last or DISTANT_FUTURE
@@ -151,20 +151,20 @@ PREVIEW_PX = 256
 
 @dataclass(frozen=True, slots=True)
 class LayerLinks:
-    """Addresses of a layer, of which those of an item differ by the time alone."""
+    """Addresses of a layer; the links of an item add the time to them."""
 
     layer: Layer
     title: str
     tiles: str | None
-    """Template without a query; `None` where there are no tiles for web maps."""
+    """Template without a query; `None` if the tile matrix set of web maps is not configured."""
     tilejson: str
     wmts: str | None
-    """Address of the service; `None` where it is not served."""
+    """URL of the service; `None` if it is not served."""
     wms: str | None
     preview: str
-    """A picture of all of the layer."""
+    """URL of a picture of the whole layer."""
     map: str
-    """A picture of a box."""
+    """URL of a picture of a box."""
 
     def collection_links(self) -> Iterator[Json]:
         """Yield the links of a collection, which show the layer's default time."""
@@ -175,11 +175,11 @@ class LayerLinks:
             yield {**link("wmts", self.wmts, MapFormat.PNG, self.title), "wmts:layer": self.layer.id}
         if self.wms is not None:
             style = self.layer.styles[0].id
-            named = {"wms:layers": [self.layer.id], "wms:styles": [style], "wms:transparent": True}
-            yield {**link("wms", self.wms, MapFormat.PNG, self.title), **named}
+            options = {"wms:layers": [self.layer.id], "wms:styles": [style], "wms:transparent": True}
+            yield {**link("wms", self.wms, MapFormat.PNG, self.title), **options}
 
     def item_links(self, time: str | None) -> Iterator[Json]:
-        """Yield the links of an item; `time`: RFC 3339, `None` of a layer without time."""
+        """Yield the links of an item; `time` is RFC 3339, or `None` if the layer has no times."""
         if self.tiles is not None:
             tiles = self.tiles if time is None else f"{self.tiles}?datetime={time}"
             yield {**link("xyz", tiles, MapFormat.PNG, self.title), "render": self._render}
@@ -188,7 +188,7 @@ class LayerLinks:
             yield {**link("wmts", self.wmts, MapFormat.PNG, self.title), "wmts:layer": self.layer.id, **dimensions}
 
     def shows(self, instant: Instant) -> bool:
-        """Return whether the layer has pictures of an instant; a mosaic learns of new ones later than its index."""
+        """Return whether the layer has pictures of an instant; true for any mosaic, whose times may lag behind items."""
         times = self.layer.times
         if self.layer.main_variable.is_mosaic or len(times) == 0:
             return True
@@ -196,11 +196,11 @@ class LayerLinks:
         return index is not None and bool(times.instants[index] == instant)
 
     def time(self, instant: Instant) -> str | None:
-        """Return the time of the addresses of an item."""
+        """Return the time of an item for its URLs; `None` if the layer has no times."""
         return format_instant(instant) if len(self.layer.times) else None
 
     def picture(self, bbox: object, time: str | None) -> str:
-        """Return the address of a small picture of an item: of its box, if the layer is a mosaic."""
+        """Return the URL of a small picture of an item; only a mosaic is cut to the item's box."""
         dated = "" if time is None else f"&datetime={time}"
         if self.layer.main_variable.is_mosaic and isinstance(bbox, list) and len(bbox) in {4, 6}:
             half = len(bbox) // 2
@@ -214,7 +214,7 @@ class LayerLinks:
 
 
 def store_asset(layer: Layer, context: StacContext) -> Json:
-    """Return the asset that is the Zarr store of a layer."""
+    """Return the Zarr store of a layer as an asset."""
     return {
         "href": f"{context.base}/zarr/{quote(layer.id, safe='')}",
         "type": ZARR_TYPE,
@@ -224,14 +224,14 @@ def store_asset(layer: Layer, context: StacContext) -> Json:
 
 
 def render_name(layer: Layer, style: str) -> str:
-    """Return the name under which a collection lists a style of a layer."""
+    """Return the name of a style of a layer in the renders of a collection."""
     return f"{layer.id}:{style}"
 
 
 def layer_links(layer: Layer, context: StacContext) -> LayerLinks:
     """Return the addresses of a layer."""
     base, name, catalogue = context.base, quote(layer.id, safe=""), context.services.catalogue
-    has_tiles = any(each.id == TILES for each in catalogue.tile_matrix_sets)
+    has_tiles = any(tile_matrix_set.id == TILES for tile_matrix_set in catalogue.tile_matrix_sets)
     return LayerLinks(
         layer=layer,
         title=text_in(layer.title, context.language) or layer.id,

@@ -1,4 +1,4 @@
-"""Items as STAC has them: what the index knows of them, with addresses of this server."""
+"""STAC items: documents of the index with URLs of this server, and pages of them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,26 +40,26 @@ from chronotile.protocols.common.links import asset_path, link, quote_segment
 from chronotile.protocols.common.openapi import omit_empty
 
 MOST_LAYERS = 8
-"""Layers of a collection that each item links to; the collection has all."""
+"""Layers of a collection in the links of each item; the collection links to all of them."""
 
 
 class StacItems:
-    """Makes the items of one answer; what those of a collection have in common is made once."""
+    """Makes the items of one answer; parts that all items of a collection share are made once."""
 
     def __init__(self, context: StacContext) -> None:
         self._context = context
         self._collections: dict[str, _OfCollection] = {}
 
-    def document(self, found: FoundItem) -> Json:
+    def document(self, item: FoundItem) -> Json:
         """Return an item: a GeoJSON Feature.
 
         Raises:
-            SourceUnavailable: The index holds something that is not an item.
+            SourceUnavailable: The stored document is not an item.
         """
-        common = self._collections.get(found.collection)
+        common = self._collections.get(item.collection)
         if common is None:
-            common = self._collections[found.collection] = _OfCollection(found.collection, self._context)
-        return common.document(found)
+            common = self._collections[item.collection] = _OfCollection(item.collection, self._context)
+        return common.document(item)
 
 
 class _OfCollection:
@@ -74,31 +74,31 @@ class _OfCollection:
         self._layers = [layer_links(layer, context) for layer in layers]
         self._computed = [_Computed(layer, context) for layer in fields.values()]
 
-    def document(self, found: FoundItem) -> Json:
-        document = public_item(found, self._context.services.source_hrefs.get(found.collection))
-        instant = found.ref.instant
-        shown = [(each, each.time(instant)) for each in self._layers if each.shows(instant)]
-        maps = [one for each, time in shown for one in each.item_links(time)]
+    def document(self, item: FoundItem) -> Json:
+        document = public_item(item, self._context.services.source_hrefs.get(item.collection))
+        instant = item.ref.instant
+        drawn = [(links, links.time(instant)) for links in self._layers if links.shows(instant)]
+        maps = [map_link for links, time in drawn for map_link in links.item_links(time)]
         document["type"], document["stac_version"] = "Feature", STAC_VERSION
-        own = link("self", self._items + quote(found.ref.id, safe=""), GEOJSON_TYPE)
-        document["links"] = [own, *self._links, *maps]
-        self._add_assets(document, found, shown)
+        self_link = link("self", self._items + quote(item.ref.id, safe=""), GEOJSON_TYPE)
+        document["links"] = [self_link, *self._links, *maps]
+        self._add_assets(document, item, drawn)
         if maps:
             _add_extensions(document, MAP_LINKS_EXTENSION)
         return document
 
-    def _add_assets(self, document: Json, found: FoundItem, shown: list[tuple[LayerLinks, str | None]]) -> None:
-        assets, base, instant = document["assets"], self._context.base, found.ref.instant
-        files = base + asset_path(found.product, "")
+    def _add_assets(self, document: Json, item: FoundItem, drawn: list[tuple[LayerLinks, str | None]]) -> None:
+        assets, base, instant = document["assets"], self._context.base, item.ref.instant
+        files = base + asset_path(item.product, "")
         for name, asset in assets.items():
             asset["href"] = files + quote_segment(name)
-        computed = [each for each in self._computed if each.is_wanted(assets) and each.links.shows(instant)]
-        for each in computed:
-            assets |= each.assets(instant)
+        computed = [values for values in self._computed if values.is_missing(assets) and values.links.shows(instant)]
+        for values in computed:
+            assets |= values.assets(instant)
         if computed:
             _add_extensions(document, PROJECTION, RASTER)
-        if shown and "thumbnail" not in assets:
-            first, time = next((each for each in shown if each[0].layer.is_composite), shown[0])
+        if drawn and "thumbnail" not in assets:
+            first, time = next((pair for pair in drawn if pair[0].layer.is_composite), drawn[0])
             assets["thumbnail"] = {
                 "href": first.picture(document.get("bbox"), time),
                 "type": MapFormat.PNG,
@@ -108,7 +108,7 @@ class _OfCollection:
 
 
 class _Computed:
-    """The values of a layer at the time of an item that has no file with them."""
+    """The values of a layer as an asset, for items that have no file with them."""
 
     def __init__(self, layer: Layer, context: StacContext) -> None:
         self.links = layer_links(layer, context)
@@ -126,29 +126,29 @@ class _Computed:
         }
         self._stores = {f"zarr-{variable.name}": store_asset(layer, context)} if has_store(layer) else {}
 
-    def is_wanted(self, assets: Json) -> bool:
-        """Return whether an item lacks it: it has no files at all, or none of what is computed."""
+    def is_missing(self, assets: Json) -> bool:
+        """Return whether an item lacks these values: it has no assets, or the values are derived and not among them."""
         return self._name not in assets and (self._is_derived or not assets)
 
     def assets(self, instant: Instant) -> Json:
-        """Return the assets of an item: a coverage of its time, and the store of all times."""
+        """Return the assets of an item: a coverage of its time, and the store of all times if the layer has one."""
         time = self.links.time(instant)
         href = self._href if time is None else f"{self._href}&datetime={time}"
         return {self._name: {"href": href, **self._members}, **self._stores}
 
 
 def _add_extensions(document: Json, *extensions: str) -> None:
-    known = document["stac_extensions"]
-    document["stac_extensions"] = [*known, *(each for each in extensions if each not in known)]
+    listed = document["stac_extensions"]
+    document["stac_extensions"] = [*listed, *(extension for extension in extensions if extension not in listed)]
 
 
-# Pages of items, and the links between them.
+# Pages of items and their links.
 
 QueryPairs = Sequence[tuple[str, str]]
 
 
 def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tuple[bytes, tuple[Unanswered, ...]]:
-    """Return a page of items as JSON, and the collections of which it lacks items.
+    """Return a page of items as JSON, and the collections whose items it lacks.
 
     Raises:
         InvalidParameter: A value of the search is not accepted.
@@ -157,12 +157,12 @@ def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tup
     page = search_items(search.items, context.services)
     documents = StacItems(context)
     with pause_garbage_collection():
-        made = (documents.document(found) for found in page.items)
+        made = (documents.document(item) for item in page.items)
         chosen = made if search.fields is None else map(search.fields.select, made)
-        # Each encoded by itself: all at once would hold the interpreter's lock, and memory, for long.
-        features = [orjson.Fragment(orjson.dumps(each)) for each in chosen]
-        document = _document(page, features, search, [*links.own(), *links.following(page.next)])
-        return orjson.dumps(document), page.unanswered
+        # Encoding all in one call would block the interpreter and need more memory.
+        features = [orjson.Fragment(orjson.dumps(document)) for document in chosen]
+        content = _document(page, features, search, [*links.page_links(), *links.next_links(page.next)])
+        return orjson.dumps(content), page.unanswered
 
 
 def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearch, links: list[Json]) -> Json:
@@ -180,13 +180,13 @@ def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearc
 
 
 class PageLinks:
-    """The links of a page that GET requested.
+    """The links of a page that was requested by GET.
 
     Args:
-        context: Where documents are.
+        context: Base URL of documents.
         path: URL of the request without its query.
-        query: Of the request.
-        collection: Whose items they are, if of one.
+        query: Parameters of the request.
+        collection: Id of the collection if the page has items of only one.
     """
 
     def __init__(self, context: StacContext, path: str, query: QueryPairs, *, collection: str | None = None) -> None:
@@ -195,7 +195,7 @@ class PageLinks:
         self._query = query
         self._collection = collection
 
-    def own(self) -> list[Json]:
+    def page_links(self) -> list[Json]:
         """Return the links that every page has."""
         query = f"?{urlencode(self._query)}" if self._query else ""
         links = [link("self", f"{self._path}{query}", GEOJSON_TYPE), self._context.root_link]
@@ -204,23 +204,23 @@ class PageLinks:
             links += [link(rel, url, JSON_TYPE) for rel in ("parent", "collection")]
         return links
 
-    def following(self, cursor: str | None) -> list[Json]:
-        """Return the link to the next page, if there is one."""
+    def next_links(self, cursor: str | None) -> list[Json]:
+        """Return the link to the next page; empty if `cursor` is `None`."""
         if cursor is None:
             return []
-        others = [(name, value) for name, value in self._query if name.lower() != "cursor"]
-        href = f"{self._path}?{urlencode([*others, ('cursor', cursor)])}"
+        query = [(name, value) for name, value in self._query if name.lower() != "cursor"]
+        href = f"{self._path}?{urlencode([*query, ('cursor', cursor)])}"
         return [{**link("next", href, GEOJSON_TYPE), "method": "GET"}]
 
 
 class PostedPageLinks(PageLinks):
-    """The links of a page that POST requested."""
+    """The links of a page that was requested by POST."""
 
     def __init__(self, context: StacContext, path: str) -> None:
         super().__init__(context, path, ())
 
-    def following(self, cursor: str | None) -> list[Json]:
-        """Return the link to the next page: the same body with its cursor."""
+    def next_links(self, cursor: str | None) -> list[Json]:
+        """Return the link to the next page, which adds its cursor to the same body; empty if `cursor` is `None`."""
         if cursor is None:
             return []
         posted = {"method": "POST", "body": {"cursor": cursor}, "merge": True}

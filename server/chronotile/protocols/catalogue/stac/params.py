@@ -1,7 +1,7 @@
-"""Queries and bodies turned into searches of items, and the values in them."""
+"""Queries and bodies of STAC requests, parsed into searches of items."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, Ti
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json
 from chronotile.http.problems import problem_response
+from chronotile.protocols.catalogue.stac.fields import FieldSelection, fields_of_json, fields_of_text
 from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, enum_of
 from chronotile.protocols.common.query.box import BBOX, box_of
 from chronotile.protocols.common.query.kvp import Kvp
@@ -32,14 +33,14 @@ PREFIX = "properties."
 LANGUAGES = ("cql2-text", "cql2-json")
 
 Sorting = tuple[tuple[str, bool], ...]
-"""Properties, and whether descending."""
+"""Names of properties, and whether the order is descending."""
 
 
 def limit_of(value: int) -> int:
-    """Return how many items a page has: at most `MOST_ITEMS` if more are requested (OGC 17-069r4 §7.15.2).
+    """Return the number of items of a page: at most `MOST_ITEMS` if more are requested (OGC 17-069r4 §7.15.2).
 
     Raises:
-        InvalidParameter: None are requested, or fewer.
+        InvalidParameter: The value is less than 1.
     """
     if value < 1:
         raise InvalidParameter(f"limit must be from 1 to {MOST_ITEMS}, got {value}", locator="limit")
@@ -47,10 +48,10 @@ def limit_of(value: int) -> int:
 
 
 def span_of(text: str) -> TimeSpan:
-    """Return the span of an instant or interval in RFC 3339, as STAC has it: with time and zone.
+    """Return the span of an instant or interval of RFC 3339; STAC requires times with a zone, not dates.
 
     Raises:
-        InvalidParameter: The text is not one, or an interval ends before it starts.
+        InvalidParameter: The text is neither, or the interval ends before it starts.
     """
     bounds = text.split("/")
     if len(bounds) == 1:
@@ -65,12 +66,12 @@ def span_of(text: str) -> TimeSpan:
 
 
 def sort_key(name: str, *, is_descending: bool) -> tuple[str, bool]:
-    """Return one of the properties to sort by; `properties.` before its name is left out."""
+    """Return the property to sort by, without the prefix `properties.`, and its direction."""
     return name.strip().removeprefix(PREFIX), is_descending
 
 
 def check_filter_crs(uri: str | None) -> None:
-    """Check the CRS of geometries of a filter, if one is named.
+    """Check the CRS of geometries of a filter; `None` is accepted.
 
     Raises:
         InvalidParameter: It is not CRS84.
@@ -81,10 +82,10 @@ def check_filter_crs(uri: str | None) -> None:
 
 
 def geometry_of(value: object) -> Mapping[str, Any]:
-    """Return a GeoJSON geometry; the index checks its coordinates.
+    """Return a GeoJSON geometry; only its type is checked here, the index checks the coordinates.
 
     Raises:
-        InvalidParameter: It is none.
+        InvalidParameter: The value is not a geometry.
     """
     if not isinstance(value, dict) or not is_geometry_type(value.get("type")):
         raise InvalidParameter("intersects must be a GeoJSON geometry", locator="intersects")
@@ -92,13 +93,13 @@ def geometry_of(value: object) -> Mapping[str, Any]:
 
 
 def check_place(box: BBox | None, geometry: Mapping[str, Any] | None) -> None:
-    """Check that a search has one place at most.
+    """Check that a search has a box or a geometry, not both.
 
     Raises:
-        InvalidParameter: It has two.
+        InvalidParameter: It has both.
     """
     if box is not None and geometry is not None:
-        raise InvalidParameter("bbox does not go with intersects; give one of them", locator="intersects")
+        raise InvalidParameter("bbox and intersects cannot be combined; send only one", locator="intersects")
 
 
 def _instant(text: str, whole: str) -> TimeSpan:
@@ -116,168 +117,54 @@ def _no_time(text: str) -> InvalidParameter:
     )
 
 
-# Which members of items a page has (fields extension).
-
-MOST_FIELDS = 200
-ALWAYS = ("type", "stac_version", "id", "collection")
-DEFAULT = (*ALWAYS, "geometry", "bbox", "links", "assets", "properties.datetime")
-"""Of a request that names no field: what makes a valid item."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSelection:
-    """Members by their paths, such as `properties.eo:cloud_cover`."""
-
-    included: tuple[str, ...] | None
-    """`None`: all."""
-    excluded: tuple[str, ...]
-    """Unless they are included by the same path, or a longer one."""
-
-    def select(self, document: Json) -> Json:
-        """Return what is left of an item; `document` may be changed."""
-        chosen = document if self.included is None else _select(document, (*ALWAYS, *self.included))
-        excluded = [each for each in self.excluded if each not in (self.included or ())]
-        kept = [each for each in self.included or () if any(each.startswith(f"{out}.") for out in excluded)]
-        again = _select(chosen, kept)
-        for path in excluded:
-            _remove(chosen, path)
-        return _merge(chosen, again)
-
-
-def fields_of_text(text: str) -> FieldSelection:
-    """Return the fields of `+a,b,-c`; of an empty text the default.
-
-    Raises:
-        InvalidParameter: There are too many.
-    """
-    names = [each.strip() for each in text.split(",")]
-    included = [each.removeprefix("+").strip() for each in names if each and not each.startswith("-")]
-    excluded = [each[1:].strip() for each in names if each.startswith("-")]
-    return _fields(None if not included and excluded else included, excluded)
-
-
-def fields_of_json(value: object) -> FieldSelection:
-    """Return the fields of an object with `include` and `exclude`.
-
-    Without `include` all fields are included; with an empty one or null, as clients write for none, the default.
-
-    Raises:
-        InvalidParameter: It is no such object, or has too many.
-    """
-    if not isinstance(value, dict):
-        raise InvalidParameter("fields must be an object with the lists include and exclude", locator="fields")
-    included, excluded = _asked_names(value, "include"), _asked_names(value, "exclude")
-    return _fields(None if "include" not in value and excluded else included, excluded)
-
-
-def _asked_names(value: Mapping[str, object], name: str) -> list[str]:
-    names = [] if value.get(name) is None else value[name]
-    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-        raise InvalidParameter(f"{name} of fields must be a list of names", locator="fields")
-    return names
-
-
-def _fields(included: Sequence[str] | None, excluded: Sequence[str]) -> FieldSelection:
-    """All members for `None`, the default for none."""
-    chosen = None if included is None else included or [each for each in DEFAULT if each not in excluded]
-    found = FieldSelection(None if chosen is None else tuple(chosen), tuple(excluded))
-    if len(found.included or ()) + len(found.excluded) > MOST_FIELDS:
-        raise InvalidParameter(f"fields has more than {MOST_FIELDS} names", locator="fields")
-    return found
-
-
-def _select(document: Json, paths: Iterable[str]) -> Json:
-    chosen: Json = {}
-    for path in paths:
-        _select_path(document, path, chosen)
-    return chosen
-
-
-def _select_path(document: Json, path: str, chosen: Json) -> None:
-    if path in document:
-        chosen[path] = document[path]
-        return
-    name, dot, rest = path.partition(".")
-    inner = document.get(name)
-    if not dot or not isinstance(inner, dict):
-        return
-    within: Json = {}
-    _select_path(inner, rest, within)
-    if within:
-        chosen[name] = _merge(chosen.get(name, {}), within)
-
-
-def _remove(document: Json, path: str) -> None:
-    if path in document:
-        del document[path]
-        return
-    name, dot, rest = path.partition(".")
-    inner = document.get(name)
-    if dot and isinstance(inner, dict):
-        document[name] = inner = dict(inner)
-        _remove(inner, rest)
-
-
-def _merge(first: Json, second: Json) -> Json:
-    merged = dict(first)
-    for name, value in second.items():
-        known = merged.get(name)
-        merged[name] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
-    return merged
-
-
-# Queries and bodies turned into searches.
-
 ORDERS = {"asc": False, "desc": True}
 MOST_NAMES = MOST_IDS
-"""Of collections or items."""
+"""Names of collections or items that a request lists."""
 NAMES: Json = {"type": "array", "items": {"type": "string"}, "maxItems": MOST_NAMES}
 
 
-def _names(given: str) -> tuple[str, ...]:
-    return tuple(each.strip() for each in given.split(",") if each.strip())
+def _names(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
-def _geometry(given: str) -> Mapping[str, Any]:
-    return geometry_of(_json(given.encode(), "intersects"))
+def _geometry(geometry: str) -> Mapping[str, Any]:
+    return geometry_of(_json(geometry.encode(), "intersects"))
 
 
-def _sorting(given: str) -> Sorting:
+def _sorting(keys: str) -> Sorting:
     return tuple(
-        sort_key(each.strip().lstrip("+-"), is_descending=each.strip().startswith("-"))
-        for each in given.split(",")
-        if each.strip()
+        sort_key(key.strip().lstrip("+-"), is_descending=key.strip().startswith("-"))
+        for key in keys.split(",")
+        if key.strip()
     )
 
 
 IDS = custom("ids", "Ids of items, with commas between them", _names)
 COLLECTIONS = custom("collections", "Ids of collections, with commas between them; default: all", _names)
 INTERSECTS = custom("intersects", "A GeoJSON geometry, instead of `bbox`", _geometry)
-DATETIME = custom("datetime", "An instant with time and zone, or an interval of two, one of which may be `..`", span_of)
+DATETIME = custom("datetime", "An instant with time and zone, or an interval of two; an open end is `..`", span_of)
 LIMIT: Parameter[int] = custom(
     "limit",
     f"Items of a page; more than {MOST_ITEMS} are {MOST_ITEMS}",
-    lambda given: limit_of(integer(given, locator="limit")),
+    lambda limit: limit_of(integer(limit, locator="limit")),
     schema={**WHOLE, "minimum": 1, "default": DEFAULT_ITEMS},
     default=DEFAULT_ITEMS,
 )
 FILTER = text("filter", "A condition in CQL2")
-FILTER_LANG = choice("filter-lang", "Of `filter`", LANGUAGES, default="cql2-text")
+FILTER_LANG = choice("filter-lang", "Language of `filter`", LANGUAGES, default="cql2-text")
 FILTER_CRS = text("filter-crs", "CRS of geometries in `filter`: CRS84")
 SORTBY = custom("sortby", "Properties with commas between them, descending with `-` before them", _sorting)
-FIELDS = custom(
-    "fields", "Members of items that are wanted, and with `-` before them those that are not", fields_of_text
-)
-CURSOR = text("cursor", "Of a page, from the link `next`")
+FIELDS = custom("fields", "Members of items to include, or with `-` before them to omit", fields_of_text)
+CURSOR = text("cursor", "Start of the page, from the link `next`")
 AGGREGATIONS = custom("aggregations", "Names of counts, with commas between them", _names)
 OF_PLACE: tuple[Parameter[object], ...] = (BBOX, DATETIME)
 OF_FILTER: tuple[Parameter[object], ...] = (FILTER, FILTER_LANG, FILTER_CRS)
 OF_PAGE: tuple[Parameter[object], ...] = (SORTBY, FIELDS, LIMIT, CURSOR)
 OF_ITEMS: tuple[Parameter[object], ...] = (*OF_PLACE, IDS, *OF_FILTER, *OF_PAGE)
-"""Of the items of a collection."""
+"""Parameters for the items of a collection."""
 OF_SEARCH: tuple[Parameter[object], ...] = (COLLECTIONS, IDS, *OF_PLACE, INTERSECTS, *OF_FILTER, *OF_PAGE)
 OF_COUNTS_WITHIN: tuple[Parameter[object], ...] = (AGGREGATIONS, *OF_PLACE, IDS, *OF_FILTER)
-"""Of counts of items of a collection."""
+"""Parameters for counts of items of a collection."""
 OF_COUNTS: tuple[Parameter[object], ...] = (AGGREGATIONS, COLLECTIONS, IDS, *OF_PLACE, INTERSECTS, *OF_FILTER)
 OF_BODY: Json = {
     "collections": NAMES,
@@ -298,15 +185,15 @@ OF_BODY: Json = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StacSearch:
-    """A page of items as it is requested."""
+    """A requested page of items."""
 
     items: ItemSearch
     fields: FieldSelection | None = None
-    """`None`: whole items."""
+    """`None` returns whole items."""
 
 
 def search_of_query(query: Kvp, *, collection: str | None = None) -> StacSearch:
-    """Return the search that a query requests; `collection`: the one whose items are requested.
+    """Return the search of a query, within `collection` unless that is `None`.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
@@ -325,7 +212,7 @@ def search_of_query(query: Kvp, *, collection: str | None = None) -> StacSearch:
 
 
 def count_search_of_query(query: Kvp, *, collection: str | None = None) -> ItemSearch:
-    """Return which items a query counts; `collection`: the one whose items are counted.
+    """Return the search that selects the items to count, within `collection` unless that is `None`.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
@@ -335,11 +222,11 @@ def count_search_of_query(query: Kvp, *, collection: str | None = None) -> ItemS
 
 
 def members_of(body: bytes) -> Mapping[str, Any]:
-    """Return the members of a JSON body, without those that are null.
+    """Return the members of a JSON body without nulls; `fields` may be null.
 
     Raises:
-        InvalidParameter: It is not an object.
-        LimitExceeded: It is too large.
+        InvalidParameter: The body is not a JSON object.
+        LimitExceeded: A part of it is too large.
     """
     document = _json(body or b"{}", None)
     if not isinstance(document, dict):
@@ -348,10 +235,10 @@ def members_of(body: bytes) -> Mapping[str, Any]:
 
 
 def search_of_members(members: Mapping[str, Any]) -> StacSearch:
-    """Return the search that the members of a body request.
+    """Return the search of the members of a body.
 
     Raises:
-        InvalidParameter: One is not accepted.
+        InvalidParameter: A member is not accepted.
     """
     limit = members.get("limit", DEFAULT_ITEMS)
     if not isinstance(limit, int) or isinstance(limit, bool):
@@ -366,7 +253,7 @@ def search_of_members(members: Mapping[str, Any]) -> StacSearch:
 
 
 def search_arguments(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which items the members of a body are about, as `ItemSearch` has it.
+    """Return the arguments of `ItemSearch` that select items, parsed from the members of a body.
 
     Raises:
         InvalidParameter: A member is not accepted.
@@ -374,7 +261,7 @@ def search_arguments(members: Mapping[str, Any]) -> dict[str, Any]:
     box, time = members.get("bbox"), _text(members, "datetime")
     if box is not None and not isinstance(box, list):
         raise InvalidParameter("bbox must be a list of numbers", locator="bbox")
-    found: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "collections": _list(members, "collections"),
         "ids": _list(members, "ids"),
         "bbox": None if box is None else box_of(box),
@@ -382,8 +269,8 @@ def search_arguments(members: Mapping[str, Any]) -> dict[str, Any]:
         "span": None if time is None else span_of(time),
         "filter": _filter_of(members),
     }
-    check_place(found["bbox"], found["geometry"])
-    return found
+    check_place(arguments["bbox"], arguments["geometry"])
+    return arguments
 
 
 def _place_of(query: Kvp, collection: str | None) -> dict[str, Any]:
@@ -401,23 +288,23 @@ def _place_of(query: Kvp, collection: str | None) -> dict[str, Any]:
 
 
 def _filter(query: Kvp) -> Mapping[str, Any] | None:
-    given, crs, language = FILTER.optional(query), FILTER_CRS.optional(query), FILTER_LANG.value(query)
+    condition, crs, language = FILTER.optional(query), FILTER_CRS.optional(query), FILTER_LANG.value(query)
     check_filter_crs(crs)
-    if given is None:
+    if condition is None:
         return None
     if language == "cql2-json":
-        return _filter_object(_json(given.encode(), "filter"))
-    return filter_from_text(given)
+        return _filter_object(_json(condition.encode(), "filter"))
+    return filter_from_text(condition)
 
 
 def _filter_of(members: Mapping[str, Any]) -> Mapping[str, Any] | None:
     check_filter_crs(_text(members, "filter-crs"))
-    given, language = members.get("filter"), members.get("filter-lang", "cql2-json")
+    condition, language = members.get("filter"), members.get("filter-lang", "cql2-json")
     if language not in LANGUAGES:
         raise InvalidParameter(f"filter-lang must be {' or '.join(LANGUAGES)}", locator="filter-lang")
-    if isinstance(given, str) and language == "cql2-text":
-        return filter_from_text(given)
-    return None if given is None else _filter_object(given)
+    if isinstance(condition, str) and language == "cql2-text":
+        return filter_from_text(condition)
+    return None if condition is None else _filter_object(condition)
 
 
 def _filter_object(value: object) -> Mapping[str, Any]:
@@ -429,9 +316,9 @@ def _filter_object(value: object) -> Mapping[str, Any]:
 def _sorting_of(value: object) -> Sorting:
     if isinstance(value, list) and len(value) > MOST_SORTED:
         raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+    if not isinstance(value, list) or not all(isinstance(key, dict) for key in value):
         raise InvalidParameter("sortby must be a list of objects with field and direction", locator="sortby")
-    return tuple(_sort_key_of(each.get("field"), each.get("direction", "asc")) for each in value)
+    return tuple(_sort_key_of(key.get("field"), key.get("direction", "asc")) for key in value)
 
 
 def _sort_key_of(field: object, direction: object) -> tuple[str, bool]:
@@ -442,11 +329,11 @@ def _sort_key_of(field: object, direction: object) -> tuple[str, bool]:
 
 def _list(members: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = members.get(name, [])
-    if isinstance(value, str):  # as clients write a single one
+    if isinstance(value, str):  # some clients send one name without a list
         return (value,)
     if isinstance(value, list) and len(value) > MOST_NAMES:
         raise InvalidParameter(f"{name} has {len(value)} names; at most {MOST_NAMES} are accepted", locator=name)
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise InvalidParameter(f"{name} must be a list of texts", locator=name)
     return tuple(value)
 
@@ -466,9 +353,9 @@ def _json(text_: bytes, locator: str | None) -> Any:  # noqa: ANN401 -- JSON
         raise InvalidParameter(f"{where} is not valid JSON: {error}", locator=locator) from error
 
 
-# Errors of the STAC API: problem documents that name its parameters.
+# Errors of the STAC API: problem documents with the names of its parameters.
 
 SPELLING = {"time": "datetime", "geometry": "intersects"}
-"""Names of parameters, by the core's."""
+"""Names of parameters in STAC, by their names in errors of the core."""
 
 stac_problem = partial(problem_response, spelling=SPELLING)

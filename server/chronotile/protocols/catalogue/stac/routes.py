@@ -1,4 +1,4 @@
-"""`/stac`: the landing page, collections, and what describes them."""
+"""`/stac`: landing page, conformance, collections and queryables."""
 
 from collections.abc import Callable
 from functools import partial
@@ -51,12 +51,12 @@ async def get_landing(request: Request) -> Response:
 
 
 async def get_conformance(request: Request) -> Response:
-    """Return the classes of standards that hold."""
+    """Return the conformance classes."""
     return answer_content(orjson.dumps({"conformsTo": _classes(request)}), JSON_TYPE, request)
 
 
 async def get_collections(request: Request) -> Response:
-    """Return collections, page by page."""
+    """Return a page of collections."""
     pairs = request.query_params.multi_items()
     query = Kvp(pairs)
     context, search = stac_context(request, query), collection_search_of(query)
@@ -76,7 +76,7 @@ async def get_collection(request: Request) -> Response:
 
 
 async def get_queryables(request: Request) -> Response:
-    """Return which properties filters compare, of all collections or of one."""
+    """Return the properties that filters can compare, of all collections or of one."""
     context, name = _context(request), request.path_params.get("collection")
     collection = None if name is None else collection_id(name, context)
     document = await run(request, SEARCHES, partial(queryables_document, collection, context))
@@ -97,8 +97,8 @@ def _classes(request: Request) -> list[str]:
 async def _answer_document(
     request: Request, context: StacContext, make: Callable[[], Json], *, key: tuple[str, ...]
 ) -> Response:
-    """The answer with a document of the catalogue, which is made once all collections are open."""
-    if context.services.catalogue.unopened:  # whose items are being added to the index, perhaps
+    """Return the answer with a document of the catalogue, cached once all collections are open."""
+    if context.services.catalogue.unopened:  # their items may be added to the index at this time
         body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
         return _in_language(answer_content(body, JSON_TYPE, request), context)
     response = await answer_document(

@@ -1,4 +1,4 @@
-"""`/stac/search` and items of a collection, `/stac/aggregate` and `/stac/aggregations`: items, and counts of them."""
+"""`/stac/search`, `/stac/aggregate`, `/stac/aggregations`, and the same for the items of one collection."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -50,7 +50,7 @@ SearchContent = tuple[bytes, tuple[Unanswered, ...]]
 
 
 async def get_items(request: Request) -> Response:
-    """Return a page of items of any collections, or of one."""
+    """Return a page of items, from all collections or from one."""
     pairs = request.query_params.multi_items()
     query = Kvp(pairs)
     context = stac_context(request, query)
@@ -86,21 +86,21 @@ async def get_item(request: Request) -> Response:
     collection = collection_id(request.path_params["collection"], context)
 
     def find() -> bytes:
-        found = find_item(collection, request.path_params["item"], context.services)
-        return orjson.dumps(StacItems(context).document(found))
+        item = find_item(collection, request.path_params["item"], context.services)
+        return orjson.dumps(StacItems(context).document(item))
 
     return answer_content(await run(request, LOOKUPS, find), GEOJSON_TYPE, request)
 
 
 async def get_aggregations(request: Request) -> Response:
-    """Return which counts there are."""
+    """Return the names and types of available counts."""
     context = stac_context(request, Kvp(request.query_params.multi_items()))
     url, _collection = _subject(request, context)
     return answer_content(orjson.dumps(aggregations_document(url, context)), JSON_TYPE, request)
 
 
 async def get_aggregate(request: Request) -> Response:
-    """Return counts of the items that a query finds."""
+    """Return counts of the items that match a query."""
     query = Kvp(request.query_params.multi_items())
     context = stac_context(request, query)
     url, collection = _subject(request, context)
@@ -132,14 +132,14 @@ async def post_aggregate(request: Request) -> Response:
 def _parse_counts(body: bytes, collection: str | None) -> tuple[ItemSearch, Sequence[str]]:
     members = params.members_of(body)
     names = members.get("aggregations", [])
-    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidParameter("aggregations must be a list of names", locator="aggregations")
     within = {} if collection is None else {"collections": [collection]}
     return ItemSearch(**params.search_arguments({**members, **within})), names
 
 
 def _subject(request: Request, context: StacContext) -> tuple[str, str | None]:
-    """The URL of what is counted, and the id of the collection, if it is one."""
+    """Return the URL of the catalogue or collection whose items are counted, and the id of the collection, if any."""
     name = request.path_params.get("collection")
     if name is None:
         return context.root, None
@@ -154,22 +154,22 @@ OFFERED: Sequence[Json] = (
     {"name": "datetime_max", "data_type": "datetime"},
     {"name": MONTHS, "data_type": "frequency_distribution", "frequency_distribution_data_type": "datetime"},
 )
-NAMES = tuple(str(each["name"]) for each in OFFERED)
+NAMES = tuple(str(count["name"]) for count in OFFERED)
 
 
 def aggregations_document(url: str, context: StacContext) -> Json:
-    """Return which counts there are; `url` is that of the catalogue or collection."""
-    own = [link("self", f"{url}/aggregations", JSON_TYPE), context.root_link]
-    return {"type": "AggregationCollection", "aggregations": list(OFFERED), "links": own}
+    """Return the names and types of available counts; `url` is the URL of the catalogue or collection."""
+    links = [link("self", f"{url}/aggregations", JSON_TYPE), context.root_link]
+    return {"type": "AggregationCollection", "aggregations": list(OFFERED), "links": links}
 
 
 def check_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of counts, of which each is there.
+    """Return the requested names of counts, without duplicates.
 
     Raises:
-        InvalidParameter: One is not.
+        InvalidParameter: A count is not offered.
     """
-    unknown = next((each for each in names if each not in NAMES), None)
+    unknown = next((name for name in names if name not in NAMES), None)
     if unknown is not None:
         message = f"aggregation {unknown[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(NAMES)}"
         raise InvalidParameter(message, locator="aggregations")
@@ -177,7 +177,7 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def aggregate(search: ItemSearch, names: Sequence[str], url: str, context: StacContext) -> SearchContent:
-    """Return counts of the items that a search finds as JSON, and the collections of which they lack items.
+    """Return counts of the items that match a search as JSON, and the collections whose items are not counted.
 
     Raises:
         InvalidParameter: A value of the search is not accepted.
@@ -186,7 +186,7 @@ def aggregate(search: ItemSearch, names: Sequence[str], url: str, context: StacC
     services = context.services
     unanswered = (*not_counted(search, services), *unanswered_by(search, services))
     values = _Values(search, services)
-    found: Mapping[str, Callable[[], Json]] = {
+    values_by_name: Mapping[str, Callable[[], Json]] = {
         "total_count": values.total,
         "datetime_min": partial(values.edge, is_descending=False),
         "datetime_max": partial(values.edge, is_descending=True),
@@ -194,7 +194,9 @@ def aggregate(search: ItemSearch, names: Sequence[str], url: str, context: StacC
     }
     document: Json = {
         "type": "AggregationCollection",
-        "aggregations": [{**each, **found[str(each["name"])]()} for each in OFFERED if each["name"] in names],
+        "aggregations": [
+            {**count, **values_by_name[str(count["name"])]()} for count in OFFERED if count["name"] in names
+        ],
         "links": [link("self", f"{url}/aggregate", JSON_TYPE), context.root_link],
     }
     return orjson.dumps(document | omit_empty({"unanswered": unanswered_members(unanswered)})), unanswered
@@ -220,10 +222,10 @@ class _Values:
         return self._months
 
     def edge(self, *, is_descending: bool) -> Json:
-        """The time of the first or last item; `null` where there is none."""
-        wanted = replace(self._search, sort=(("datetime", is_descending),), limit=1)
-        found = items_of(self._services).search(wanted, among=counted_collections(self._services)).items
-        properties = orjson.loads(found[0].document)["properties"] if found else {}
+        """Return the time of the first or last item, null if no item matches."""
+        search = replace(self._search, sort=(("datetime", is_descending),), limit=1)
+        items = items_of(self._services).search(search, among=counted_collections(self._services)).items
+        properties = orjson.loads(items[0].document)["properties"] if items else {}
         return {"value": properties.get("datetime") or properties.get("start_datetime")}
 
 
@@ -237,7 +239,7 @@ def _counting(
 ) -> Iterator[Operation]:
     counts = partial(describe, answers={JSON_TYPE: COUNTS_SCHEMA})
     yield counts(
-        f"{root}/aggregations", get_aggregations, f"getStacAggregations{of}", "Counts that there are", parameters=inside
+        f"{root}/aggregations", get_aggregations, f"getStacAggregations{of}", "Available counts", parameters=inside
     )
     yield counts(
         f"{root}/aggregate",

@@ -1,4 +1,4 @@
-"""Items that programs with the operator's token add, replace, change and remove (transaction extension)."""
+"""Endpoints that add, replace, change and remove items, for clients that may publish (transaction extension)."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -27,21 +27,21 @@ from chronotile.protocols.common.query.kvp import Kvp
 
 CREATED, NO_CONTENT = 201, 204
 DEEPEST = 64
-"""Objects within one another that a patch may have."""
+"""Levels of nested objects in a patch."""
 ATTEMPTS = 5
-"""How often a patch is made of an item that others change meanwhile."""
+"""Attempts to patch an item that other requests change at the same time."""
 
 Result = TypeVar("Result")
 
 
 async def post_items(request: Request) -> Response:
-    """Add an item, or all of a FeatureCollection, none of which may be there; return what was added."""
+    """Add one item, or all items of a FeatureCollection if none of their ids exists; return the added items."""
     transaction, context = _Transaction(request), stac_context(request, Kvp(()))
     body = await read_body(request)
 
     def write() -> tuple[tuple[str, ...], bytes]:
         ids, documents = transaction.add(parse_json(body)), StacItems(context)
-        items = [documents.document(transaction.find(each)) for each in ids]
+        items = [documents.document(transaction.find(id_)) for id_ in ids]
         if len(items) == 1:
             return ids, orjson.dumps(items[0])
         return ids, orjson.dumps({"type": "FeatureCollection", "features": items, "links": [context.root_link]})
@@ -59,7 +59,7 @@ async def put_item(request: Request) -> Response:
     body = await read_body(request)
 
     def write() -> None:
-        if not transaction.replace(_set_id(_object(parse_json(body)), id_), found=None):
+        if not transaction.replace(_set_id(_object(parse_json(body)), id_), expected=None):
             raise unknown_item(transaction.collection, id_)
 
     await transaction.run(write)
@@ -67,18 +67,18 @@ async def put_item(request: Request) -> Response:
 
 
 async def patch_item(request: Request) -> Response:
-    """Change members of an item, as a merge patch says (RFC 7396)."""
+    """Change members of an item by a merge patch (RFC 7396)."""
     transaction, id_ = _Transaction(request), request.path_params["item"]
     body = await read_body(request)
 
     def write() -> None:
         patch = _object(parse_json(body))
         for _attempt in range(ATTEMPTS):
-            found = transaction.find(id_)
-            document = _set_id(_merge(orjson.loads(found.document), patch, depth=0), id_)
-            if transaction.replace(document, found=found.ref):
+            item = transaction.find(id_)
+            document = _set_id(_merge(orjson.loads(item.document), patch, depth=0), id_)
+            if transaction.replace(document, expected=item.ref):
                 return
-        raise ItemChanged(f"item {id_[:MAX_SHOWN]!r} is changed by others at the same time; try again")
+        raise ItemChanged(f"item {id_[:MAX_SHOWN]!r} was changed by other requests at the same time; try again")
 
     await transaction.run(write)
     return Response(status_code=NO_CONTENT)
@@ -92,12 +92,12 @@ async def delete_item(request: Request) -> Response:
 
 
 class _Transaction:
-    """A change of a collection, for a request that may make it.
+    """Writes to one collection, for a request with the right to publish.
 
     Raises:
-        AccessRefused: None may.
-        Unauthenticated: The request does not show the token.
-        UnknownCollection: There is no such collection.
+        AccessRefused: Items cannot be written on this server.
+        Unauthenticated: The token is missing or wrong.
+        UnknownCollection: The collection does not exist.
     """
 
     def __init__(self, request: Request) -> None:
@@ -106,7 +106,7 @@ class _Transaction:
         self._services = services_of(request)
         self.collection: str = request.path_params["collection"]
         if self.collection not in self._writer.specs():
-            raise UnknownCollection(f"collection {self.collection[:MAX_SHOWN]!r} is not known", locator="collectionId")
+            raise UnknownCollection(f"there is no collection {self.collection[:MAX_SHOWN]!r}", locator="collectionId")
 
     async def run(self, work: Callable[[], Result]) -> Result:
         return await run(self._request, ITEM_WRITES, work)
@@ -117,8 +117,8 @@ class _Transaction:
     def add(self, document: object) -> tuple[str, ...]:
         return self._writer.add(self.collection, document, self._services.origin.catalogue)
 
-    def replace(self, document: Json, *, found: ItemRef | None) -> bool:
-        return self._writer.replace(self.collection, document, self._services.origin.catalogue, found=found)
+    def replace(self, document: Json, *, expected: ItemRef | None) -> bool:
+        return self._writer.replace(self.collection, document, self._services.origin.catalogue, found=expected)
 
     def remove(self, id_: str) -> None:
         self._writer.remove(self.collection, id_, self._services.origin.catalogue)
@@ -131,15 +131,15 @@ def _object(document: object) -> Json:
 
 
 def _set_id(document: Json, id_: str) -> Json:
-    """An item as it is to be stored under an id."""
+    """Return an item with the id of its URL."""
     if document.setdefault("id", id_) != id_:
-        raise InvalidParameter(f"the item's id is not {id_[:MAX_SHOWN]!r}, as its address says", locator="id")
+        raise InvalidParameter(f"the item's id must be {id_[:MAX_SHOWN]!r}, as in its URL", locator="id")
     return document
 
 
 def _merge(target: object, patch: Mapping[str, Any], *, depth: int) -> Json:
     if depth > DEEPEST:
-        raise InvalidParameter(f"the patch has more than {DEEPEST} objects within one another")
+        raise InvalidParameter(f"the patch has more than {DEEPEST} levels of nested objects")
     merged = dict(target) if isinstance(target, dict) else {}
     for name, value in patch.items():
         if value is None:
@@ -158,7 +158,7 @@ ADDED: Json = {"description": "Adds items", "content": {GEOJSON_TYPE: {"schema":
 describe = partial(Operation, tag="STAC transactions", faults=publishing_problem, refusals=REFUSALS, members=WITH_TOKEN)
 
 
-def _change(handler: Endpoint, name: str, summary: str, method: str, **more: Any) -> Operation:  # noqa: ANN401 -- of operations
+def _change(handler: Endpoint, name: str, summary: str, method: str, **more: Any) -> Operation:  # noqa: ANN401 -- options of `Operation`
     return describe(
         "/stac/collections/{collection}/items/{item:names}",
         handler,
