@@ -1,4 +1,4 @@
-"""Changes of items: in JSON, as events for webhooks (CloudEvents 1.0), and as Atom feeds (RFC 4287)."""
+"""Changes of items as JSON, as events for webhooks (CloudEvents 1.0) and as Atom feeds (RFC 4287)."""
 
 import base64
 import hmac
@@ -36,7 +36,7 @@ JSON = "application/json"
 _TIMES = ("datetime", "start_datetime", "end_datetime", "updated")
 
 
-SINCE = text("since", "Cursor of the page before; without it there are no changes, but the cursor of now")
+SINCE = text("since", "Cursor of the previous page; without it the answer has no changes, only the current cursor")
 COLLECTIONS = name_list("collections", "Ids of collections, separated by commas; default: all")
 LIMIT = whole("limit", "Maximum number of changes per page", least=1, most=1000, default=100)
 OF_CHANGES = (SINCE, COLLECTIONS, LIMIT)
@@ -44,11 +44,11 @@ OF_CHANGES = (SINCE, COLLECTIONS, LIMIT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesQuery:
-    """Which changes are requested."""
+    """A requested page of changes."""
 
     since: str | None
     collections: tuple[str, ...]
-    """Empty: all."""
+    """Empty returns changes of all collections."""
     limit: int
 
 
@@ -60,15 +60,15 @@ def changes_query(query: Kvp, catalogue: Catalogue) -> ChangesQuery:
     """
     query.check_names(names_of(OF_CHANGES))
     collections = tuple(dict.fromkeys(COLLECTIONS.optional(query) or ()))
-    known = {*catalogue.whole_collections, *catalogue.wholly_unavailable}
+    names = {*catalogue.whole_collections, *catalogue.wholly_unavailable}
     for name in collections:
-        if name not in known:
+        if name not in names:
             raise InvalidParameter(f"there is no collection {name[:MAX_SHOWN]!r}", locator=COLLECTIONS.name)
     return ChangesQuery(since=SINCE.optional(query), collections=collections, limit=LIMIT.value(query))
 
 
 def changes_document(page: ChangePage, query: ChangesQuery, *, base: str) -> dict[str, Any]:
-    """Return a page of changes with the cursor from which the next one goes on, and its URL if there are more now."""
+    """Return a page of changes, the cursor of the next page, and the URL of that page if more changes exist now."""
     following = {"since": page.cursor, "collections": ",".join(query.collections), "limit": query.limit}
     return {
         "changes": [change_document(change, base=base) for change in page.changes],
@@ -78,31 +78,31 @@ def changes_document(page: ChangePage, query: ChangesQuery, *, base: str) -> dic
 
 
 def change_document(change: ItemChange, *, base: str) -> dict[str, Any]:
-    """Return what became of an item; of one that was removed no more is known than its ids."""
-    told = {"change": change.kind, "collection": change.collection, "id": change.id, "product": str(change.product)}
+    """Return a change of an item: its kind and the item's ids, and unless it was removed its times, box and links."""
+    members = {"change": change.kind, "collection": change.collection, "id": change.id, "product": str(change.product)}
     if change.item is None:
-        return told
+        return members
     document = public_item(change.item)
     product = {"rel": "enclosure", "title": "The product", "href": f"{base}{product_path(change.product)}"}
     return {
-        **told,
+        **members,
         **times_of(document["properties"]),
         "bbox": list(box_of(document)),
         "links": [
             {"rel": "item", "type": GEOJSON, "href": f"{base}{item_path(change.collection, change.id)}"},
             {"rel": "collection", "type": JSON, "href": f"{base}{collection_path(change.collection)}"},
-            *([product] if document["assets"] else []),  # of an item without files there is none
+            *([product] if document["assets"] else []),  # an item without files has no product
         ],
     }
 
 
 def times_of(properties: Mapping[str, Any]) -> dict[str, str]:
-    """Return the times of an item as far as they are known; `datetime` is missing of one that only has an interval."""
+    """Return the available times of an item; an item with only an interval has no `datetime`."""
     return {name: properties[name] for name in _TIMES if isinstance(properties.get(name), str)}
 
 
 def box_of(document: Mapping[str, Any]) -> BBox:
-    """Return the box of an item, as `public_item` returns it, without heights."""
+    """Return the box of an item, without heights; `document` is an answer of `public_item`."""
     box = document["bbox"]
     half = len(box) // 2
     return BBox(*map(float, (*box[:2], *box[half : half + 2])))
@@ -114,11 +114,11 @@ TYPES: Mapping[ChangeKind, str] = {
     "replaced": "org.ogc.api.collection.item.replace",
     "removed": "org.ogc.api.collection.item.delete",
 }
-"""Names of OGC API's publish-subscribe workflow (OGC 23-057r1)."""
+"""Types of events in OGC API's publish-subscribe workflow (OGC 23-057r1)."""
 
 
 def event_message(event: WebhookEvent, services: Services, *, clock: Callable[[], float] = time) -> WebhookMessage:
-    """Return the message of an event, signed with the time of now.
+    """Return the message of an event, signed with the current time.
 
     Raises:
         SourceUnavailable: An item of the index cannot be read.
@@ -130,11 +130,11 @@ def event_message(event: WebhookEvent, services: Services, *, clock: Callable[[]
 
 
 def event_document(change: ItemChange, *, base: str) -> dict[str, Any]:
-    """Return a change as a CloudEvent, whose id is the same each time it is sent.
+    """Return a change as a CloudEvent; its id is the same in all attempts to send it.
 
     Args:
-        change: It.
-        base: Public URL of the server without a slash at the end; empty: links have no host.
+        change: The change.
+        base: Public URL of the server without a slash at the end; links have no host if it is empty.
     """
     return {
         "specversion": "1.0",
@@ -151,7 +151,7 @@ def event_document(change: ItemChange, *, base: str) -> dict[str, Any]:
 
 MOST_ENTRIES = 100
 BEGINNING = "1970-01-01T00:00:00Z"
-"""When a feed without entries was updated, where that is not known."""
+"""Time of the last update of a feed without entries if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,23 +164,23 @@ class FeedPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEntry:
-    """An item of a feed."""
+    """An item in a feed."""
 
     id: str
     title: str
     updated: str
     published: str | None
     observed: str | None
-    """One instant, or an interval."""
+    """An instant or an interval, in RFC 3339."""
     summary: str
     item: str
     page: str | None
-    """The item in the viewer."""
+    """URL of the item in the viewer; `None` without a viewer or layers."""
     product: str | None
-    """Its files, if it has any."""
+    """URL of its files; `None` if it has none."""
     picture: FeedPicture | None
     box: str
-    """South, west, north, east."""
+    """South, west, north, east, in degrees."""
 
 
 def feed_of(
@@ -195,12 +195,12 @@ def feed_of(
     """Return the feed of a collection.
 
     Args:
-        collection: It.
-        items: The newest, in their order.
-        services: Of the server.
+        collection: The collection.
+        items: The newest items, in the order of the feed.
+        services: The services of the server.
         base: Public URL without a slash at the end.
-        language: Of titles.
-        has_viewer: Whether there is a viewer to link to.
+        language: Language of titles.
+        has_viewer: Whether entries link to the viewer.
     """
     service = services.catalogue.service
     viewer = f"{base}/viewer/?layer={quote(collection.layers[0].id)}" if has_viewer and collection.layers else None
@@ -215,7 +215,7 @@ def feed_of(
         rights=collection.license,
         author=service.contact.name or text_in(service.title, language),
         email=service.contact.email,
-        updated=max((each.updated for each in entries), key=datetime.fromisoformat, default=changed),
+        updated=max((entry.updated for entry in entries), key=datetime.fromisoformat, default=changed),
         entries=entries,
         address=f"{base}{feed_path(collection.id)}",
         collection=f"{base}{collection_path(collection.id)}",
@@ -270,7 +270,7 @@ def _summary(properties: Mapping[str, Any], observed: str | None) -> str:
 
 
 def _picture(item: FoundItem, assets: Mapping[str, Mapping[str, Any]], base: str) -> FeedPicture | None:
-    """The asset that is a thumbnail, else one that is an overview."""
+    """Return the asset that is a thumbnail, else one that is an overview; `None` if it has neither."""
     for role in ("thumbnail", "overview"):
         for name, asset in assets.items():
             roles, media_type = asset.get("roles"), text_of(asset.get("type"))
@@ -280,7 +280,7 @@ def _picture(item: FoundItem, assets: Mapping[str, Mapping[str, Any]], base: str
 
 
 def _time(value: object) -> str | None:
-    """A time of an item as RFC 3339 has it; `None` where it is none."""
+    """Return a time of an item in RFC 3339; `None` if the value is not a time."""
     if not isinstance(value, str):
         return None
     try:
@@ -293,13 +293,13 @@ VERSION = "v1"
 
 
 def signed_headers(body: bytes, *, id_: str, at_s: int, key: bytes) -> Mapping[str, str]:
-    """Return the headers by which a subscriber checks who sent a message, and when.
+    """Return the headers by which a subscriber checks the sender and the time of a message (Standard Webhooks).
 
     Args:
-        body: Of the message.
-        id_: Of the event: the same each time it is tried.
-        at_s: When it is sent, seconds since 1970: a message that was recorded is too old later.
-        key: Which the subscriber knows.
+        body: The body of the message.
+        id_: The id of the event, the same in all attempts to send it.
+        at_s: Time of sending in seconds since 1970: subscribers reject old messages, which may be recordings.
+        key: The key that the subscriber shares.
     """
     digest = base64.b64encode(hmac.digest(key, f"{id_}.{at_s}.".encode() + body, "sha256")).decode()
     return {"webhook-id": id_, "webhook-timestamp": str(at_s), "webhook-signature": f"{VERSION},{digest}"}

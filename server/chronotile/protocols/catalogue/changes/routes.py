@@ -47,7 +47,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
 
 NOT_KEPT = "no-cache"
-"""Of a page of changes: there may be more in a second."""
+"""Cache-Control of a page of changes, to which changes may be added within a second."""
 
 
 async def get_changes(request: Request) -> Response:
@@ -88,7 +88,7 @@ async def get_feed(request: Request) -> Response:
     }
     if modified_s is not None:
         headers["Last-Modified"] = formatdate(modified_s, usegmt=True)
-    # The time counts only without ETags (RFC 9110 §13.2.2).
+    # If-Modified-Since counts only without ETags (RFC 9110 §13.2.2).
     has_etags = "if-none-match" in request.headers
     is_modified = is_modified_since(request.headers.get("if-modified-since"), modified_s)
     if etag in client_etags(request) if has_etags else not is_modified:

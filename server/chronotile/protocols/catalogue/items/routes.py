@@ -1,4 +1,4 @@
-"""`POST /layers/{layer}/items` and `DELETE /layers/{layer}/items/{item}`, for requests with the token."""
+"""`POST /layers/{layer}/items` and `DELETE /layers/{layer}/items/{item}`, for clients with the right to publish."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ CREATED, OK, NO_CONTENT = 201, 200, 204
 
 
 async def post_items(request: Request) -> Response:
-    """Add the items of the body, or replace those of the same id."""
+    """Add the items of the body, or replace items with the same ids."""
     writer = require_writer(request)
     body = await read_body(request)
     name, catalogue = request.path_params["layer"], services_of(request).origin.catalogue

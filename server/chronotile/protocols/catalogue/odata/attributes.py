@@ -1,4 +1,4 @@
-"""Properties of products: what `$filter` and `$orderby` know of them, and which properties of items say it."""
+"""Properties of products in `$filter` and `$orderby`, and the equivalent properties of items."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class ProductProperty:
 
     kind: PropertyKind
     properties: tuple[str, ...] = ()
-    """Of items: the first one that an item has counts."""
+    """Equivalent properties of items; the first that an item has is used."""
     is_sorted: bool = True
-    """Whether products can be ordered by it."""
+    """Whether `$orderby` accepts it."""
     order: tuple[str, ...] = ()
-    """Properties of items to order by; empty: `properties`."""
+    """Properties of items for the order; empty uses `properties`."""
 
 
 PROPERTIES: Mapping[str, ProductProperty] = {
@@ -31,4 +31,4 @@ PROPERTIES: Mapping[str, ProductProperty] = {
     "Collection/Name": ProductProperty("text", ("collection",), is_sorted=False),
 }
 ALWAYS_THERE = {"id", "collection", "datetime"}
-"""Properties that each item has."""
+"""Properties that all items have."""

@@ -1,4 +1,4 @@
-"""Products, attributes and assets as JSON (OData JSON Format 4.01), from STAC items as strangers may see them."""
+"""Products, attributes, assets and nodes as JSON (OData JSON Format 4.01), made from public STAC items."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ MEDIA_TYPE = "application/json;odata.metadata=minimal"
 HEADERS = {"OData-Version": "4.0"}
 CONTENT_TYPE = "application/octet-stream"
 NEVER = "9999-12-31T23:59:59.999Z"
-"""When products that stay are evicted."""
+"""Eviction date of products, which are never evicted."""
 EXPANDED = ("Attributes", "Assets")
 MEMBERS = (
     *("Id", "Name", "ContentType", "ContentLength", "OriginDate", "PublicationDate", "ModificationDate", "Online"),
@@ -60,19 +60,19 @@ ALGORITHMS: Mapping[str, str] = {
     "blake3": "BLAKE3",
     "sha3-256": "SHA3-256",
 }
-"""Functions of checksums, as clients of CDSE know them."""
+"""Names of checksum algorithms at CDSE."""
 
 
 def service_document() -> Json:
-    """Return what the service has (OData JSON Format §5)."""
+    """Return the service document, which lists the entity sets (OData JSON Format §5)."""
     sets = [{"name": "Products", "kind": "EntitySet", "url": "Products"}]
     return {"@odata.context": "$metadata", "value": sets}
 
 
 def context_of(select: Sequence[str], expand: Sequence[str], *, is_one: bool = False) -> str:
     """Return the context URL, relative to the service (OData 4.01 §10)."""
-    listed = [*select, *(f"{each}()" for each in expand)]
-    brackets = f"({','.join(listed)})" if listed else ""
+    parts = [*select, *(f"{name}()" for name in expand)]
+    brackets = f"({','.join(parts)})" if parts else ""
     return f"$metadata#Products{brackets}{'/$entity' if is_one else ''}"
 
 
@@ -83,15 +83,15 @@ def product_document(
 
     Args:
         item: The STAC item, as `public_item` returns it.
-        product: Its id.
+        product: The id of the product.
         base: Public URL of the server.
-        select: Members that are wanted; empty: all.
-        expand: `Attributes`, `Assets`.
+        select: Names of the returned members; empty returns all.
+        expand: Names of added members: `Attributes`, `Assets`.
     """
     properties, assets = item["properties"], item.get("assets", {})
     content_type = _content_type(assets)
     start = time_text(properties.get("start_datetime")) or time_text(properties.get("datetime"))
-    # When it was published and modified; each by the other, if it is not known.
+    # If one of the times of publication and modification is missing, the other replaces it.
     created, updated = time_text(properties.get("created")), time_text(properties.get("updated"))
     members: Json = {
         "Id": str(product),
@@ -133,7 +133,7 @@ def attribute_documents(properties: Mapping[str, Any]) -> list[Json]:
 
 
 def time_text(value: object) -> str | None:
-    """Return a time with milliseconds, or with as many digits more as it needs; `None` of anything else."""
+    """Return a time with 3, 6 or 9 decimals of seconds, as few as it needs; `None` if `value` is not a time."""
     instant = instant_in(value) if isinstance(value, str) else None
     if instant is None:
         return None
@@ -145,21 +145,21 @@ def time_text(value: object) -> str | None:
 
 
 def _content_type(assets: Mapping[str, Any]) -> str:
-    """Of its only file; several are a ZIP file."""
+    """Return the media type of the only file; several files are sent as a ZIP."""
     only = _only_file(assets)
-    named = None if only is None else only.get("type")
-    return named if isinstance(named, str) and named.isprintable() else CONTENT_TYPE
+    media_type = None if only is None else only.get("type")
+    return media_type if isinstance(media_type, str) and media_type.isprintable() else CONTENT_TYPE
 
 
 def _content_length(assets: Mapping[str, Any]) -> int:
-    """Bytes of its files; 0: they are not known."""
+    """Return the size of all files in bytes; 0 if the size of any file is unknown."""
     sizes = [asset.get("file:size") for asset in assets.values() if isinstance(asset, Mapping)]
     are_known = all(isinstance(size, int) and size >= 0 for size in sizes)
     return sum(size for size in sizes if isinstance(size, int)) if are_known else 0
 
 
 def _checksums(assets: Mapping[str, Any]) -> list[Json]:
-    """Of its only file; of several there is none, as they are sent as a ZIP file."""
+    """Return the checksum of the only file; empty for several files, which are sent as a ZIP."""
     only = _only_file(assets)
     checksum = None if only is None else checksum_of(only.get("file:checksum"))
     return [] if checksum is None else [{"Value": checksum.digits, "Algorithm": ALGORITHMS[checksum.function]}]
@@ -186,26 +186,26 @@ MOST_PATH = 4_000
 VALUE = "$value"
 BEGIN, BETWEEN = "Nodes(", ")/Nodes("
 ENDS = {")/Nodes": False, f")/{VALUE}": True}
-"""Of paths, and whether they are of the bytes of a node."""
+"""Ends of paths, and whether they request the bytes of a node."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeQuery:
-    """A node of a product, and what of it."""
+    """A requested node of a product."""
 
     names: tuple[str, ...]
-    """From that of the product on."""
+    """Path of the node, starting with the name of the product."""
     is_value: bool
-    """Its bytes, or else what lies in it."""
+    """Whether its bytes are requested, or else its children."""
 
 
 def node_query(path: str) -> NodeQuery:
-    """Return the node that `Nodes(name)/Nodes(name)/…` names, up to `Nodes` or `$value` at its end.
+    """Return the node of a path such as `Nodes(name)/Nodes(name)/…`, which ends with `Nodes` or `$value`.
 
     Raises:
-        UnknownPath: It is not such a path.
+        UnknownPath: The path does not have this form.
     """
-    end = next((each for each in ENDS if path.endswith(each)), "")
+    end = next((suffix for suffix in ENDS if path.endswith(suffix)), "")
     names = path.removeprefix(BEGIN).removesuffix(end).split(BETWEEN)
     if len(path) > MOST_PATH or not path.startswith(BEGIN) or not end or not all(names):
         message = f"{path[:MAX_SHOWN]!r} is not a path of nodes, such as Nodes(name)/Nodes or Nodes(name)/$value"
@@ -214,44 +214,44 @@ def node_query(path: str) -> NodeQuery:
 
 
 def root_node(product: Product, base: str) -> list[Json]:
-    """Return the product itself as the only node at the top."""
+    """Return the product as the only root node."""
     return [_node(product, (product.item,), 0, len(_top(product)), base=base)]
 
 
 def nodes_in(product: Product, names: Sequence[str], base: str) -> list[Json]:
-    """Return what lies in a node; nothing of a file.
+    """Return the children of a node; empty for a file.
 
     Raises:
         NoFiles: The product has no files.
-        UnknownPath: There is no such node.
-        SourceUnavailable: It cannot be read now.
+        UnknownPath: No such node exists.
+        SourceUnavailable: The node cannot be read now.
     """
     path = _asset_path(product, names)
     if path is None:
-        return [_node_of(product, (*names, name), asset, found, base=base) for name, asset, found in _top(product)]
+        return [_node_of(product, (*names, name), asset, node, base=base) for name, asset, node in _top(product)]
     if hosts_of(product, path):
-        return []  # a file elsewhere
+        return []  # a remote file
     children = list_folder(product, find_node(product, path))
     return [_node_of(product, (*names, child.name), child.asset, child, base=base) for child in children]
 
 
 def download_path(product: Product, names: Sequence[str]) -> str:
-    """Return where a node is downloaded.
+    """Return the path of the URL that downloads a node.
 
     Raises:
-        UnknownPath: The first name is not that of the product.
+        UnknownPath: The first name is not the name of the product.
     """
     path = _asset_path(product, names)
     return product_path(product.id) + ("" if path is None else f"/nodes/{quote(path)}")
 
 
 def _asset_path(product: Product, names: Sequence[str]) -> str | None:
-    """The path below the product's assets; `None`: the product itself.
+    """Return the path of a node below the product's assets; `None` for the product itself.
 
-    A product that is one folder is that folder, as a SAFE folder is for clients of CDSE.
+    If the only asset of a product is a folder, its files are children of the product, as in SAFE folders at CDSE.
     """
     if names[0] != product.item:
-        message = f"the product has no node {names[0][:MAX_SHOWN]!r}; its only node at the top has its own name"
+        message = f"the product has no node {names[0][:MAX_SHOWN]!r}; its only root node has the name of the product"
         raise UnknownPath(message)
     if not names[1:]:
         return None
@@ -260,8 +260,8 @@ def _asset_path(product: Product, names: Sequence[str]) -> str | None:
 
 
 def _only_folder(product: Product) -> ProductNode | None:
-    found = list_assets(product)
-    only = found[0][1] if len(found) == 1 else None
+    assets = list_assets(product)
+    only = assets[0][1] if len(assets) == 1 else None
     return only if only is not None and isinstance(only.node, ProductFolder) else None
 
 
@@ -269,16 +269,16 @@ def _top(product: Product) -> list[tuple[str, ProductAsset, ProductNode | None]]
     folder = _only_folder(product)
     if folder is not None:
         return [(child.name, child.asset, child) for child in list_folder(product, folder)]
-    return [(asset.name, asset, found) for asset, found in list_assets(product)]
+    return [(asset.name, asset, node) for asset, node in list_assets(product)]
 
 
 def _node_of(
-    product: Product, names: Sequence[str], asset: ProductAsset, found: ProductNode | None, *, base: str
+    product: Product, names: Sequence[str], asset: ProductAsset, node: ProductNode | None, *, base: str
 ) -> Json:
-    if found is None:
+    if node is None:
         return _node(product, names, asset.size or 0, 0, base=base)
-    size = 0 if isinstance(found.node, ProductFolder) else found.node.size
-    return _node(product, names, size, len(list_folder(product, found)), base=base)
+    size = 0 if isinstance(node.node, ProductFolder) else node.node.size
+    return _node(product, names, size, len(list_folder(product, node)), base=base)
 
 
 def _node(product: Product, names: Sequence[str], size: int, children: int, *, base: str) -> Json:
@@ -292,20 +292,20 @@ def _node(product: Product, names: Sequence[str], size: int, children: int, *, b
     }
 
 
-# Geometries of items as OData writes them.
+# Geometries of items as geography literals.
 
 TYPES = {"Point": 0, "LineString": 1, "MultiPoint": 1, "Polygon": 2, "MultiLineString": 2, "MultiPolygon": 3}
-"""How many lists are around a position, by type."""
+"""Levels of lists around a position, by type of geometry."""
 
 
 def footprint_of(geometry: Mapping[str, Any] | None) -> str | None:
-    """Return a GeoJSON geometry as a geography literal; `None` of none, of a collection, or of what is not valid."""
+    """Return a GeoJSON geometry as a geography literal; `None` for a collection or an invalid geometry."""
     kind = None if geometry is None else geometry.get("type")
     if geometry is None or kind not in TYPES:
         return None
     try:
         body = _write_positions(geometry["coordinates"], TYPES[kind])
-    except (ValueError, TypeError, KeyError):  # of holes, which nothing else looks at
+    except (ValueError, TypeError, KeyError):  # invalid coordinates of holes, which are not checked before
         return None
     return f"geography'SRID=4326;{kind.upper()} {body if TYPES[kind] else f'({body})'}'"
 
@@ -316,10 +316,10 @@ def _write_positions(coordinates: Any, depth: int) -> str:  # noqa: ANN401 -- li
         if not (is_number(x) and is_number(y)):
             raise TypeError("a position has two numbers")
         return f"{x!r} {y!r}"
-    return f"({', '.join(_write_positions(each, depth - 1) for each in coordinates)})"
+    return f"({', '.join(_write_positions(part, depth - 1) for part in coordinates)})"
 
 
-# The documents as JSON Schema.
+# JSON Schemas of the documents.
 
 FAULT_SCHEMA: Json = object_of(
     {"error": object_of({"code": TEXT, "message": TEXT}, {"target": TEXT, "innererror": OBJECT})}

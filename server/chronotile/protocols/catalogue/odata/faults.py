@@ -1,4 +1,4 @@
-"""Errors as OData words them (OData JSON Format 4.01 §21.1)."""
+"""Error documents of OData (OData JSON Format 4.01 §21.1)."""
 
 from collections.abc import Mapping
 
@@ -19,17 +19,17 @@ SPELLING: Mapping[str, str] = {
     "bbox": "$filter",
     "datetime": "$filter",
 }
-"""Parameters of searches, as OData has them."""
+"""Names of options in OData, by the names of parameters in errors of the core."""
 
 
 def odata_fault(error: ChronotileError, request: Request) -> Response:
-    """Return the error document; of a limit with its name, its value and the requested one."""
+    """Return the answer with the document of an error; without a body for HEAD."""
     body = b"" if request.method == "HEAD" else orjson.dumps(error_document(error))
     return Response(body, status_code=error.status, media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 def error_document(error: ChronotileError) -> dict[str, object]:
-    """Return the document of an error."""
+    """Return the document of an error; an exceeded limit adds its name, its value and the requested value."""
     members: dict[str, object] = {"code": error.code, "message": error.message}
     if error.locator:
         members["target"] = SPELLING.get(error.locator, error.locator)

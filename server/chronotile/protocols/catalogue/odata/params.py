@@ -1,4 +1,4 @@
-"""Query options and paths of OData as queries (OData 4.01 URL conventions §5.1)."""
+"""Query options, paths and bodies of OData requests (OData 4.01 URL conventions §5.1)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ USUAL_TOP, MOST_TOP = 20, 1_000
 MOST_SKIPPED = 10_000
 MOST_ORDERED = 4
 ORDERBY, SKIPTOKEN, NEXT_LINK = "$orderby", "$skiptoken", "@odata.nextLink"
-ORDERED = tuple(name for name, known in PROPERTIES.items() if known.is_sorted)
+ORDERED = tuple(name for name, property_ in PROPERTIES.items() if property_.is_sorted)
 TRUTHS: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False}
 FORMATS = ("json", "application/json")
 _GUID = re.compile(r"'?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'?", re.IGNORECASE)
@@ -50,18 +50,18 @@ def _sort(text: str) -> tuple[tuple[str, bool], ...]:
 
 def _sort_keys(part: str) -> Iterable[tuple[str, bool]]:
     name, *direction = part.split()[:3] or [""]
-    direction = [each.lower() for each in direction]
+    direction = [word.lower() for word in direction]
     if name not in ORDERED or direction not in ([], ["asc"], ["desc"]):
         accepted = f"{', '.join(ORDERED)}, each with asc or desc; at most {MOST_ORDERED}"
         raise InvalidParameter(f"{ORDERBY} has {part.strip()[:MAX_SHOWN]!r}; accepted: {accepted}", locator=ORDERBY)
-    known = PROPERTIES[name]
-    return ((property_, direction == ["desc"]) for property_ in known.order or known.properties)
+    names = PROPERTIES[name].order or PROPERTIES[name].properties
+    return ((property_, direction == ["desc"]) for property_ in names)
 
 
 def _names(option: str, text: str, accepted: Iterable[str]) -> tuple[str, ...]:
-    known = tuple(accepted)
-    names = (part.strip() for part in text.split(",", len(known)))
-    return tuple(dict.fromkeys(values.choice(name, known, locator=option) for name in names))
+    choices = tuple(accepted)
+    names = (part.strip() for part in text.split(",", len(choices)))
+    return tuple(dict.fromkeys(values.choice(name, choices, locator=option) for name in names))
 
 
 FILTERED: Parameter[FilterCondition] = custom(
@@ -73,13 +73,13 @@ TOP = _number_up_to(
 )
 SKIP = _number_up_to(
     "$skip",
-    "Products to leave out",
+    "Number of products to skip",
     MOST_SKIPPED,
     default=0,
-    alternative=f"follow {NEXT_LINK}, which goes on without such a limit",
+    alternative=f"follow {NEXT_LINK}, which has no such limit",
 )
 COUNT = replace(
-    code("$count", "Whether to count all that match; refused beyond 10,000", TRUTHS), schema=TRUTH, default=False
+    code("$count", "Whether to count all matches; refused beyond 10,000", TRUTHS), schema=TRUTH, default=False
 )
 EXPAND = custom(
     "$expand", f"`{'`, `'.join(EXPANDED)}`", lambda text: _names("$expand", text, EXPANDED), default=tuple[str, ...]()
@@ -90,7 +90,7 @@ SELECT = custom(
     lambda text: () if text.strip() == "*" else _names("$select", text, MEMBERS),
     default=tuple[str, ...](),
 )
-TOKEN = custom(SKIPTOKEN, f"Where the page begins, as `{NEXT_LINK}` has it", str, schema=TEXT)
+TOKEN = custom(SKIPTOKEN, f"Start of the page, from `{NEXT_LINK}`", str, schema=TEXT)
 OPTIONS = (FILTERED, ORDER, TOP, SKIP, COUNT, EXPAND, SELECT, TOKEN)
 OF_ONE = (EXPAND, SELECT)
 FORMAT = "$format"
@@ -98,27 +98,27 @@ FORMAT = "$format"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ODataQuery:
-    """A query of products."""
+    """A requested page of products."""
 
     condition: FilterCondition | None = None
     sort: tuple[tuple[str, bool], ...] = ()
-    """Properties of items, and whether descending; empty: the newest first."""
+    """Properties of items, and whether the order is descending; empty returns the newest first."""
     top: int = USUAL_TOP
     skip: int = 0
-    """Products before the page; with a token it is known where that begins."""
+    """Number of products before the page; only written to the next link if a token is set."""
     is_counted: bool = False
     expand: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
-    """Empty: all members."""
+    """Empty returns all members."""
     token: str | None = None
-    """Cursor of the page."""
+    """Cursor of the page; `None` for the first page."""
     written: tuple[tuple[str, str], ...] = ()
-    """The options that the next page has too."""
+    """Options that the next page repeats."""
 
     def next_query(self, token: str, count: int) -> str:
-        """Return the query of the page after one of so many products.
+        """Return the query of the next page; `count` is the number of products of this page.
 
-        It has `$skip` too, as long as that is accepted, and all percent-encoded as CDSE does: eodag wants both.
+        eodag requires `$skip` and percent-encoding, as CDSE writes them; `$skip` is omitted beyond its limit.
         """
         skipped = self.skip + count
         skip = [(SKIP.name, str(skipped))] if skipped <= MOST_SKIPPED else []
@@ -126,24 +126,24 @@ class ODataQuery:
 
 
 def options_of(pairs: Iterable[tuple[str, str]]) -> Kvp:
-    """Return the options of a query, by names with $, which clients may leave out (OData 4.01 §5.1).
+    """Return the options of a query; `$` is added to names without it (OData 4.01 §5.1).
 
     Raises:
-        InvalidParameter: One is repeated with another value, or is not known.
-        NotAcceptable: Another format than JSON is requested.
+        InvalidParameter: An option is repeated with another value, or is unknown.
+        NotAcceptable: A format other than JSON is requested.
     """
-    known = {each.name for each in OPTIONS} | {FORMAT}
-    named = [(f"${name.removeprefix('$')}".lower(), name, value) for name, value in pairs]
-    expanded = ",".join(value for option, _, value in named if option == EXPAND.name and value)
-    given = [(option, value) for option, _, value in named if option in known and option != EXPAND.name]
-    for option, name, _ in named:
-        if name.startswith("$") and option not in known:
-            message = f"{name[:MAX_SHOWN]} is not a parameter here; accepted: {', '.join(sorted(known))}"
+    accepted = {option.name for option in OPTIONS} | {FORMAT}
+    entries = [(f"${name.removeprefix('$')}".lower(), name, value) for name, value in pairs]
+    expanded = ",".join(value for option, _, value in entries if option == EXPAND.name and value)
+    single = [(option, value) for option, _, value in entries if option in accepted and option != EXPAND.name]
+    for option, name, _ in entries:
+        if name.startswith("$") and option not in accepted:
+            message = f"{name[:MAX_SHOWN]} is not a parameter here; accepted: {', '.join(sorted(accepted))}"
             raise UnknownParameter(message, locator=name[:MAX_SHOWN])
-    options = Kvp([*given, (EXPAND.name, expanded)])
-    wanted = options.optional(FORMAT)
-    if wanted is not None and wanted.partition(";")[0].strip().lower() not in FORMATS:
-        raise NotAcceptable(f"{FORMAT} {wanted[:MAX_SHOWN]!r} is not offered; accepted: json", locator=FORMAT)
+    options = Kvp([*single, (EXPAND.name, expanded)])
+    format_ = options.optional(FORMAT)
+    if format_ is not None and format_.partition(";")[0].strip().lower() not in FORMATS:
+        raise NotAcceptable(f"{FORMAT} {format_[:MAX_SHOWN]!r} is not offered; accepted: json", locator=FORMAT)
     return options
 
 
@@ -152,7 +152,7 @@ def product_query(options: Kvp) -> ODataQuery:
 
     Raises:
         InvalidParameter: An option is not accepted.
-        LimitExceeded: It requests too much.
+        LimitExceeded: A number, the filter or its geometries are too large.
     """
     return ODataQuery(
         condition=FILTERED.optional(options),
@@ -163,20 +163,20 @@ def product_query(options: Kvp) -> ODataQuery:
         expand=EXPAND.value(options),
         select=SELECT.value(options),
         token=TOKEN.optional(options),
-        written=options.select(each.name for each in OPTIONS if each.name not in {SKIP.name, TOKEN.name}),
+        written=options.select(option.name for option in OPTIONS if option.name not in {SKIP.name, TOKEN.name}),
     )
 
 
 def product_id_of(text: str) -> UUID:
-    """Return the id within the brackets of `Products(…)`, bare or in quotes.
+    """Return the id in the brackets of `Products(…)`, with or without quotes.
 
     Raises:
-        UnknownItem: It is none, so that there is no such product.
+        UnknownItem: The text is not a UUID, so no product has it.
     """
-    found = _GUID.fullmatch(text)
-    if found is None:
+    match = _GUID.fullmatch(text)
+    if match is None:
         raise UnknownItem(f"there is no product {text[:MAX_SHOWN]!r}; an Id is a UUID")
-    return UUID(found[1])
+    return UUID(match[1])
 
 
 # The body of `OData.CSC.FilterList`: names and ids of products.
@@ -188,11 +188,11 @@ EXAMPLE = {"FilterProducts": [{"Name": "S2A_31UFS_20200601"}]}
 
 
 def listed_products(body: bytes) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
-    """Return the names and the ids that a body lists.
+    """Return the names and the ids of products in a body.
 
     Raises:
-        InvalidParameter: It is not of the form of `EXAMPLE`.
-        LimitExceeded: It lists more than `MOST_LISTED`.
+        InvalidParameter: The body does not have the form of `EXAMPLE`.
+        LimitExceeded: It lists more than `MOST_LISTED` products.
     """
     try:
         document = orjson.loads(body)
@@ -202,7 +202,7 @@ def listed_products(body: bytes) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
     if not isinstance(listed, list):
         raise _unreadable(f"has no list {LOCATOR}")
     require_at_most(LOCATOR, len(listed), MOST_LISTED, alternative="send several lists", locator=LOCATOR)
-    pairs = [pair for each in listed for pair in _parse_entry(each)]
+    pairs = [pair for entry in listed for pair in _parse_entry(entry)]
     names = dict.fromkeys(value for key, value in pairs if key == "Name")
     products = dict.fromkeys(_uuid(value) for key, value in pairs if key == "Id")
     return tuple(names), tuple(products)
@@ -211,7 +211,7 @@ def listed_products(body: bytes) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
 def _parse_entry(entry: object) -> list[tuple[str, str]]:
     pairs = list(entry.items()) if isinstance(entry, dict) else []
     if len(pairs) != 1 or pairs[0][0] not in {"Name", "Id"} or not isinstance(pairs[0][1], str):
-        raise _unreadable(f"lists {str(entry)[:MAX_SHOWN]}, which has neither a Name nor an Id alone")
+        raise _unreadable(f"lists {str(entry)[:MAX_SHOWN]}, which is not an object with one Name or one Id")
     return pairs
 
 

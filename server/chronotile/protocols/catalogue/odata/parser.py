@@ -1,6 +1,6 @@
-"""`$filter` read by recursive descent, with bounds on its length, its depth and what is in it.
+"""Recursive descent parser of `$filter`, with limits on length, depth, comparisons and vertices.
 
-The grammar is the part of OData 4.01 (ABNF, `boolCommonExpr`) that catalogues of the Copernicus Space Component answer.
+The grammar is the part of OData 4.01 (ABNF, `boolCommonExpr`) that the Copernicus Data Space Ecosystem accepts.
 """
 
 import re
@@ -14,7 +14,7 @@ from chronotile.core.model.geometry.wkt import geometry_of_wkt
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
 
-# Conditions of `$filter` as values, before they become CQL2.
+# Conditions of `$filter`, before they are translated into CQL2.
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,17 @@ Literal = str | int | float | bool | UUID | Moment
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A property and a value."""
+    """A comparison of a property with a value."""
 
     path: str
     operator: str
-    """One of `eq`, `ne`, `lt`, `le`, `gt`, `ge`."""
+    """`eq`, `ne`, `lt`, `le`, `gt` or `ge`."""
     value: Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A property that has one of some values."""
+    """A condition that a property is in a list of values."""
 
     path: str
     values: tuple[Literal, ...]
@@ -48,17 +48,17 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class TextMatch:
-    """A property whose text has a part."""
+    """A condition that the text of a property contains, starts or ends with another text."""
 
     path: str
     function: str
-    """One of `contains`, `startswith`, `endswith`."""
+    """`contains`, `startswith` or `endswith`."""
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Intersects:
-    """A footprint that meets a geometry."""
+    """A condition that the footprint meets a geometry."""
 
     geometry: Mapping[str, Any]
     """GeoJSON, longitude first."""
@@ -66,18 +66,18 @@ class Intersects:
 
 @dataclass(frozen=True, slots=True)
 class AttributeTest:
-    """An attribute whose value holds a condition."""
+    """A condition on the value of an attribute."""
 
     name: str
     type: str
     """`String`, `Double`, …"""
     condition: "FilterCondition"
-    """With `VALUE` as the path of its comparisons."""
+    """Its comparisons have the path `VALUE`."""
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedConditions:
-    """Several conditions, of which all or any have to hold."""
+    """Several conditions; all or any of them must be true."""
 
     parts: tuple["FilterCondition", ...]
     is_all: bool
@@ -85,7 +85,7 @@ class JoinedConditions:
 
 @dataclass(frozen=True, slots=True)
 class Negated:
-    """A condition that may not hold."""
+    """A condition that must not be true."""
 
     part: "FilterCondition"
 
@@ -97,7 +97,7 @@ NAME_OF_ATTRIBUTE = "Name"
 
 
 def join(parts: list[FilterCondition], *, is_all: bool) -> FilterCondition:
-    """Return several conditions as one; those within that are joined in the same way become its parts."""
+    """Return several conditions as one; parts of parts that are joined in the same way become its parts."""
     if len(parts) == 1:
         return parts[0]
     flat = list[FilterCondition]()
@@ -107,12 +107,12 @@ def join(parts: list[FilterCondition], *, is_all: bool) -> FilterCondition:
 
 
 def conjuncts(condition: FilterCondition) -> tuple[FilterCondition, ...]:
-    """Return the conditions that all have to hold."""
+    """Return the conditions that must all be true."""
     return condition.parts if isinstance(condition, JoinedConditions) and condition.is_all else (condition,)
 
 
 MOST_TEXT = 100_000
-"""Characters of a filter."""
+"""Maximum number of characters of a filter."""
 FILTER = "$filter"
 _TOKEN = re.compile(
     r"""\s*+(?:
@@ -131,44 +131,44 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word of a filter."""
+    """A token of a filter."""
 
     kind: str
     text: str
     position: int
-    """Of its first character, counted from 1."""
+    """Position of its first character, counted from 1."""
 
     @property
     def word(self) -> str:
-        """The word in lower case, or nothing of a literal."""
+        """The text in lower case; empty for a literal."""
         return self.text.lower() if self.kind in {"name", "sign"} else ""
 
 
 def tokens_of(text: str) -> list[Token]:
-    """Return the words of a filter; the last one is its end.
+    """Return the tokens of a filter; the last one is its end.
 
     Raises:
-        InvalidParameter: It is too long, or has characters that are none.
+        InvalidParameter: The filter is too long, or has characters that start no token.
     """
     if len(text) > MOST_TEXT:
         raise filter_error(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
     tokens, at = list[Token](), 0
     while not tokens or tokens[-1].kind != "end":
-        found = _TOKEN.match(text, at)
-        if found is None or found.lastgroup is None:
+        match = _TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
             at = len(text) - len(text[at:].lstrip())
             raise filter_error(f"cannot be read from character {at + 1}: {text[at : at + MAX_SHOWN]!r}")
-        kind = found.lastgroup
-        tokens.append(Token(kind, found[kind], found.start(kind) + 1))
-        at = found.end()
+        kind = match.lastgroup
+        tokens.append(Token(kind, match[kind], match.start(kind) + 1))
+        at = match.end()
     return tokens
 
 
 def literal_of(token: Token) -> Literal | None:
-    """Return the value of a word; `None`: it has none.
+    """Return the value of a literal; `None` for another token.
 
     Raises:
-        InvalidParameter: It is a time that does not exist.
+        InvalidParameter: The token is a time that does not exist.
     """
     if token.kind == "text":
         return token.text[1:-1].replace("''", "'")
@@ -182,20 +182,20 @@ def literal_of(token: Token) -> Literal | None:
 
 
 def literal_of_text(text: str) -> Literal | None:
-    """Return the value of a text that is one word; `None`: it is not.
+    """Return the value of a text that is one literal; `None` for another text.
 
     Raises:
-        InvalidParameter: It has characters that are none, or is a time that does not exist.
+        InvalidParameter: The text has characters that start no token, or is a time that does not exist.
     """
-    token, *others = tokens_of(text)
-    return literal_of(token) if [each.kind for each in others] == ["end"] else None
+    token, *rest = tokens_of(text)
+    return literal_of(token) if [following.kind for following in rest] == ["end"] else None
 
 
 def moment_of(text: str) -> Moment:
-    """Return a time; without a zone it is UTC, a date its first moment.
+    """Return a time; it is UTC without a zone, and a date is its start.
 
     Raises:
-        InvalidParameter: It does not exist.
+        InvalidParameter: The time does not exist.
     """
     try:
         return Moment(format_instant(parse_instant(text).start))
@@ -204,16 +204,16 @@ def moment_of(text: str) -> Moment:
 
 
 def filter_error(why: str) -> InvalidParameter:
-    """Return the error of a filter that is not accepted."""
+    """Return the error of an invalid filter."""
     return InvalidParameter(f"{FILTER} {why}", locator=FILTER)
 
 
 DEEPEST = 32
-"""Brackets and `not` within one another."""
+"""Maximum depth of nested brackets and `not`."""
 MOST_COMPARISONS = 100
-"""Comparisons and values of lists."""
+"""Maximum number of comparisons and of values in lists."""
 TURNED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
-"""What an operator becomes when its sides are swapped."""
+"""Operators with their sides swapped."""
 TEXT_FUNCTIONS = ("contains", "startswith", "endswith")
 INTERSECTS = "odata.csc.intersects"
 ATTRIBUTES = "Attributes"
@@ -229,7 +229,7 @@ def parse_filter(text: str) -> FilterCondition:
     """Return the condition of a filter.
 
     Raises:
-        InvalidParameter: It is not valid, or has what is not accepted.
+        InvalidParameter: The filter is not valid, or uses a part of OData that is not accepted.
         LimitExceeded: It has too many comparisons or vertices.
     """
     parser = _Parser(tokens_of(text))
@@ -240,7 +240,7 @@ def parse_filter(text: str) -> FilterCondition:
 
 @dataclass(slots=True)
 class _Lambda:
-    """The variable of `any`, and the type that its values are cast to."""
+    """The variable of `any`, and the type that casts of its value name."""
 
     variable: str
     type: str | None
@@ -262,11 +262,11 @@ class _Parser:
         return join(parts, is_all=False)
 
     def expect(self, what: str) -> Token:
-        """The next word, which is a sign, a keyword or of a kind."""
+        """Return the next token if it is a sign or keyword, or has a kind."""
         token = self._next
         if what not in {token.word, token.kind}:
-            wanted = {"end": "the end, and, or"}.get(what, what)
-            raise filter_error(f"has {_describe_token(token)} where {wanted} is accepted")
+            expected = {"end": "the end, and, or"}.get(what, what)
+            raise filter_error(f"has {_describe_token(token)} where {expected} is accepted")
         self.at += token.kind != "end"
         return token
 
@@ -319,7 +319,7 @@ class _Parser:
             geometry, vertices = geometry_of(self.expect("geography").text)
             self.vertices += vertices
             if self.vertices > MOST_VERTICES:
-                raise _too_many("vertices", MOST_VERTICES, self.vertices, "request fewer geometries at once")
+                raise _too_many("vertices", MOST_VERTICES, self.vertices, "use fewer or simpler geometries")
             condition = Intersects(geometry)
         elif token.word.endswith("/any") and self.within is None:
             condition = self._any(token)
@@ -332,17 +332,17 @@ class _Parser:
         return condition
 
     def _truth(self, condition: FilterCondition) -> FilterCondition:
-        """What follows a function in older clients: `eq true`."""
+        """Return a condition, negated if older clients compare its function with `eq false` or `ne true`."""
         if self._next.word not in {"eq", "ne"}:
             return condition
         operator = self._operator()
         value = self._literal()
         if not isinstance(value, bool):
-            raise filter_error("compares a condition with what is neither true nor false")
+            raise filter_error("compares a condition with a value; accepted: true or false")
         return condition if value == (operator == "eq") else Negated(condition)
 
     def _any(self, token: Token) -> FilterCondition:
-        """`Attributes/OData.CSC.StringAttribute/any(att:…)`, behind the bracket."""
+        """Parse `Attributes/OData.CSC.StringAttribute/any(att:…)` after the bracket."""
         owner, *cast = token.text.split("/")[:-1]
         if owner != ATTRIBUTES or len(cast) > 1:
             raise filter_error(f"has any of {'/'.join([owner, *cast])[:MAX_SHOWN]!r}; accepted: {EXAMPLE}")
@@ -363,7 +363,7 @@ class _Parser:
             return NAME_OF_ATTRIBUTE
         if variable == self.within.variable and rest[-1:] == [VALUE] and len(rest) <= 2:
             if len(rest) == 2:
-                self.within.type = self.within.type or _cast_type(rest[0])  # eodag writes others within any
+                self.within.type = self.within.type or _cast_type(rest[0])  # eodag writes other types within any
             return VALUE
         raise filter_error(f"has {_describe_token(token)} within any; accepted: {EXAMPLE}")
 
@@ -398,14 +398,14 @@ class _Parser:
         return self.tokens[self.at]
 
     def _take(self, word: str) -> bool:
-        is_there = self._next.word == word
-        self.at += is_there
-        return is_there
+        is_next = self._next.word == word
+        self.at += is_next
+        return is_next
 
     def _go_deeper(self) -> None:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise filter_error(f"has more than {DEEPEST} brackets and not within one another")
+            raise filter_error(f"has more than {DEEPEST} levels of nested brackets and not")
 
     def _count(self, number: int) -> None:
         self.comparisons += number
@@ -416,9 +416,10 @@ class _Parser:
 
 
 def _attribute_test(condition: FilterCondition, type_: str | None) -> AttributeTest:
-    """The condition within `any`: one name, and what is said of the value."""
-    names = [each for each in conjuncts(condition) if isinstance(each, Comparison) and each.path == NAME_OF_ATTRIBUTE]
-    rest = [each for each in conjuncts(condition) if each not in names]
+    """Return the test of a condition within `any`, which has one name and conditions on the value."""
+    parts = conjuncts(condition)
+    names = [part for part in parts if isinstance(part, Comparison) and part.path == NAME_OF_ATTRIBUTE]
+    rest = [part for part in parts if part not in names]
     if len(names) != 1 or names[0].operator != "eq" or not isinstance(names[0].value, str) or not rest:
         raise filter_error(f"has any without one attribute's name and its value; accepted: {EXAMPLE}")
     tested = join(rest, is_all=True)
@@ -437,13 +438,13 @@ def _require_value_alone(condition: FilterCondition) -> None:
     elif isinstance(condition, Negated):
         _require_value_alone(condition.part)
     elif isinstance(condition, Comparison | Membership | TextMatch) and condition.path != VALUE:
-        raise filter_error(f"has an attribute's name in or or not within any; accepted: {EXAMPLE}")
+        raise filter_error(f"uses an attribute's name with or or not within any; accepted: {EXAMPLE}")
 
 
 def _cast_type(cast: str) -> str:
     type_ = cast.removeprefix(CAST).removesuffix(CAST_END)
     if cast != f"{CAST}{type_}{CAST_END}" or type_ not in TYPES:
-        accepted = ", ".join(f"{CAST}{each}{CAST_END}" for each in TYPES)
+        accepted = ", ".join(f"{CAST}{name}{CAST_END}" for name in TYPES)
         raise filter_error(f"casts to {cast[:MAX_SHOWN]!r}; accepted: {accepted}")
     return type_
 
@@ -459,17 +460,17 @@ def _describe_token(token: Token) -> str:
 
 
 MOST_VERTICES = 2_000
-"""Of all geometries of a filter."""
+"""Maximum number of vertices in all geometries of a filter."""
 ACCEPTED = "geography'SRID=4326;POLYGON((4 50,5 50,5 51,4 50))', or POINT, LINESTRING, MULTIPOLYGON; longitude first"
 _SRID = re.compile(r"\s*+SRID\s*+=\s*+4326\s*+;", re.ASCII | re.IGNORECASE)
 
 
 def geometry_of(written: str) -> tuple[Mapping[str, Any], int]:
-    """Return the GeoJSON of a geography literal, and how many vertices it has.
+    """Return the GeoJSON of a geography literal, and its number of vertices.
 
     Raises:
-        InvalidParameter: It is not one in CRS84.
-        LimitExceeded: It has too many vertices.
+        InvalidParameter: The literal is not a geometry in CRS84.
+        LimitExceeded: The geometry has too many vertices.
     """
     text = written.partition("'")[2].removesuffix("'")
     plain = text[tagged.end() :] if (tagged := _SRID.match(text)) else ""

@@ -1,4 +1,4 @@
-"""`/odata/v1`: products, as catalogues of the Copernicus Space Component list them (docs/reference/odata.md)."""
+"""`/odata/v1`: products in the form of catalogues of the Copernicus Data Space Ecosystem (docs/reference/odata.md)."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -47,7 +47,7 @@ EDM_TYPES: Mapping[str, str] = {
     "DateTimeOffset": "Edm.DateTimeOffset",
     "Boolean": "Edm.Boolean",
 }
-"""Of the values of attributes."""
+"""Types of attribute values in metadata."""
 PLAIN = "text/plain"
 
 
@@ -58,7 +58,7 @@ async def get_service(request: Request) -> Response:
 
 
 async def get_metadata(request: Request) -> Response:
-    """Return the description of types and sets (CSDL XML)."""
+    """Return the metadata document, which describes types and sets (CSDL XML)."""
     body = render_xml("catalogue/odata/templates/metadata.xml", attribute_types=EDM_TYPES.items())
     response = answer_content(body, "application/xml", request, cache_control=CACHE_STABLE)
     response.headers.update(documents.HEADERS)
@@ -78,7 +78,7 @@ async def get_products(request: Request) -> Response:
 
 
 async def count_products(request: Request) -> Response:
-    """Return how many products match, as text (OData 4.01 §11.2.6.5)."""
+    """Return the number of matching products as text (OData 4.01 §11.2.6.5)."""
     services = services_of(request)
     query = params.product_query(
         params.options_of([*request.query_params.multi_items(), ("$count", "true"), ("$top", "0")])
@@ -105,36 +105,36 @@ async def get_members(name: str, request: Request) -> Response:
 
 
 async def get_value(request: Request) -> Response:
-    """Lead to the download of a product."""
+    """Redirect to the download of a product."""
     return _redirect(request, product_path((await _find_product(request)).product))
 
 
 async def get_root_node(request: Request) -> Response:
-    """Return the product as the only node at the top."""
+    """Return the product as the only root node."""
     return await _nodes(request, documents.root_node)
 
 
 async def get_nodes(request: Request) -> Response:
-    """Return what lies in a node of a product, or lead to its download."""
+    """Return the children of a node of a product, or redirect to its download."""
     query = documents.node_query(request.path_params["nodes"])
     if not query.is_value:
         return await _nodes(request, lambda product, base: documents.nodes_in(product, query.names, base))
-    services, found = services_of(request), await _find_product(request)
+    services, item = services_of(request), await _find_product(request)
 
     def address() -> str:
-        return documents.download_path(product_of(found, services), query.names)
+        return documents.download_path(product_of(item, services), query.names)
 
     return _redirect(request, await run(request, DOWNLOADS, address))
 
 
 async def _nodes(request: Request, make: Callable[[Product, str], list[Json]]) -> Response:
-    services, base, found = services_of(request), base_url(request), await _find_product(request)
-    result = await run(request, DOWNLOADS, lambda: make(product_of(found, services), base))
+    services, base, item = services_of(request), base_url(request), await _find_product(request)
+    result = await run(request, DOWNLOADS, lambda: make(product_of(item, services), base))
     return _answer({"result": result}, request)
 
 
 async def post_list(request: Request) -> Response:
-    """Return the products that the body names (`OData.CSC.FilterList`)."""
+    """Return the products that a body lists (`OData.CSC.FilterList`)."""
     services, base = services_of(request), base_url(request)
     options = params.options_of(request.query_params.multi_items())
     query = params.ODataQuery(
@@ -151,19 +151,18 @@ async def post_list(request: Request) -> Response:
 
 
 async def get_attributes(request: Request) -> Response:
-    """Return which attributes the products of each collection have."""
+    """Return the names and types of the attributes of products, by collection."""
     services = services_of(request)
 
     def find() -> Json:
-        return {
-            each.id: _type_documents(types_of_attributes(each.id, services)) for each in services.catalogue.collections
-        }
+        collections = services.catalogue.collections
+        return {c.id: _type_documents(types_of_attributes(c.id, services)) for c in collections}
 
     return _answer(await run(request, SEARCHES, find), request)
 
 
 async def get_attributes_of(request: Request) -> Response:
-    """Return which attributes the products of a collection have."""
+    """Return the names and types of the attributes of a collection's products."""
     services, name = services_of(request), request.path_params["collection"].strip("'")
     if name not in listed_collections(services):
         raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}")
@@ -172,8 +171,8 @@ async def get_attributes_of(request: Request) -> Response:
 
 
 async def _product(request: Request, document_of: Callable[[Json, UUID], Json]) -> Json:
-    found, services = await _find_product(request), services_of(request)
-    return document_of(await run(request, LOOKUPS, partial(describe_item, found, services)), found.product)
+    item, services = await _find_product(request), services_of(request)
+    return document_of(await run(request, LOOKUPS, partial(describe_item, item, services)), item.product)
 
 
 async def _find_product(request: Request) -> FoundItem:
@@ -187,9 +186,9 @@ def _list(page: ItemPage, query: params.ODataQuery, services: Services, *, base:
     if query.is_counted:
         document["@odata.count"] = page.matched
     document |= omit_empty({"@chronotile.unanswered": unanswered_members(page.unanswered)})
-    # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
-    products = (product(describe_item(found, services), found.product) for found in page.items)
-    document["value"] = [orjson.Fragment(orjson.dumps(each)) for each in products]
+    # Encoding all in one call would block the interpreter and need more memory.
+    products = (product(describe_item(item, services), item.product) for item in page.items)
+    document["value"] = [orjson.Fragment(orjson.dumps(entry)) for entry in products]
     if page.next is not None:
         document[params.NEXT_LINK] = f"{base}{documents.ROOT}/Products?{query.next_query(page.next, len(page.items))}"
     return document
@@ -212,8 +211,8 @@ def _redirect(request: Request, path: str) -> Response:
 
 REFUSALS = {
     "400": "An option or a value is not accepted",
-    "404": "There is nothing of this id or name",
-    "406": "The format is not one of those offered",
+    "404": "No product, node or collection has this id or name",
+    "406": "The format is not offered",
     "503": "The index or a source cannot be read now; try again after `Retry-After` seconds",
 }
 FAULTS = {
@@ -233,7 +232,7 @@ ID = segment("id", "Id of the product, bare or in quotes", example=_example_id)
 describe = partial(Operation, tag="OData", faults=odata_fault, refusals=(), responses=FAULTS)
 download = partial(describe, responses={**FAULTS, **REDIRECT})
 operations = (
-    describe(documents.ROOT, get_service, "getOData", "What the service has", answers={documents.MEDIA_TYPE: OBJECT}),
+    describe(documents.ROOT, get_service, "getOData", "The entity sets", answers={documents.MEDIA_TYPE: OBJECT}),
     describe(
         f"{documents.ROOT}/$metadata",
         get_metadata,
@@ -308,7 +307,7 @@ operations = (
         f"{documents.ROOT}/Products({{id}})/{{nodes:names}}",
         get_nodes,
         "getODataNode",
-        "What lies in a node of a product, or its download",
+        "The children of a node of a product, or its download",
         parameters=[ID, in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`")],
         answers={documents.MEDIA_TYPE: documents.NODES_SCHEMA, documents.CONTENT_TYPE: FILE},
     ),

@@ -1,4 +1,4 @@
-"""The question of a `$filter` put to the index: pages of products, one product, the attributes of a collection."""
+"""Filters translated into searches of the index: pages of products, single products, attributes of a collection."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,15 +45,15 @@ from chronotile.protocols.common.attributes import Attribute, Form, attribute_of
 
 OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 MARGIN = DAY
-"""By which the narrowed time is wider than the condition, which is tested after it: items that last less than a day
-are indexed by their `datetime`, which may be anywhere in their period."""
+"""Extension of the span on both sides. Items that last less than a day are indexed by their `datetime`, which may be
+anywhere in their period; the exact condition is tested afterwards."""
 
 ValueKind = TypeVar("ValueKind", bool, str, Moment)
 
 Node = Any
-"""Of CQL2 JSON: an object, or true or false."""
+"""CQL2 JSON: an object, or true or false."""
 Lookup = Callable[[UUID], tuple[str, str] | None]
-"""Collection and id of a product's item."""
+"""Returns collection and id of a product's item; `None` if no such product exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +61,20 @@ class ProductFilter:
     """A search of items."""
 
     collections: tuple[str, ...] = ()
-    """Empty: all."""
+    """Empty searches all collections."""
     ids: tuple[str, ...] = ()
-    """Empty: all."""
+    """Empty searches items with any id."""
     span: TimeSpan | None = None
     cql2: Node = True
-    """CQL2 JSON; `True`: any item, `False`: none."""
+    """CQL2 JSON; `True` matches any item, `False` none."""
 
 
 def search_of(condition: FilterCondition | None, lookup: Lookup) -> ProductFilter:
     """Return the search of a condition.
 
     Args:
-        condition: `None`: all products.
-        lookup: Finds products by their ids.
+        condition: Condition of the filter; `None` matches all products.
+        lookup: Returns the item of a product.
 
     Raises:
         InvalidParameter: A property, operator or value in it is not accepted.
@@ -86,27 +86,27 @@ def search_of(condition: FilterCondition | None, lookup: Lookup) -> ProductFilte
     collections, rest = _first_listed(rest, "Collection/Name")
     narrowed = [names, collections]
     if len(rest) == 1 and isinstance(rest[0], Comparison) and (rest[0].path, rest[0].operator) == ("Id", "eq"):
-        found = lookup(_uuid(rest[0].value))
-        if found is None or (collections and found[0] not in collections) or (names and found[1] not in names):
+        item = lookup(_uuid(rest[0].value))
+        if item is None or (collections and item[0] not in collections) or (names and item[1] not in names):
             return ProductFilter(cql2=False)
-        narrowed, rest = [(found[1],), (found[0],)], ()
+        narrowed, rest = [(item[1],), (item[0],)], ()
     cql2 = join_filters("and", [translator.node(part) for part in rest])
     return ProductFilter(ids=narrowed[0], collections=narrowed[1], span=_span(rest), cql2=cql2)
 
 
 def _first_listed(parts: Sequence[FilterCondition], path: str) -> tuple[tuple[str, ...], tuple[FilterCondition, ...]]:
-    """The texts that a property has to be one of by the first such condition, and the other conditions."""
+    """Return the texts that the first condition on a property accepts (`eq` or `in`), and the other conditions."""
     for number, part in enumerate(parts):
         if isinstance(part, Comparison) and (part.path, part.operator) == (path, "eq"):
             return (_text(path, part.value),), (*parts[:number], *parts[number + 1 :])
         if isinstance(part, Membership) and part.path == path:
-            texts = dict.fromkeys(_text(path, each) for each in part.values)
+            texts = dict.fromkeys(_text(path, value) for value in part.values)
             return tuple(texts), (*parts[:number], *parts[number + 1 :])
     return (), tuple(parts)
 
 
 def _span(parts: Sequence[FilterCondition]) -> TimeSpan | None:
-    """What the time of items has to meet, by the conditions of its start and end."""
+    """Return the span that the times of items must meet by conditions on start and end; `None` if it is unlimited."""
     start: Instant = DISTANT_PAST
     end: Instant = DISTANT_FUTURE
     for part in parts:
@@ -128,11 +128,12 @@ def _span(parts: Sequence[FilterCondition]) -> TimeSpan | None:
 class _Translator:
     lookup: Lookup
     negated: int = field(default=0)
-    """How many `not` are around what is translated: there, what an item lacks has to be false, not unknown."""
+    """Number of `not` around the translated condition. There, a comparison of a missing property must be false, not
+    unknown."""
 
     def node(self, condition: FilterCondition) -> Node:
         if isinstance(condition, JoinedConditions):
-            return join_filters("and" if condition.is_all else "or", [self.node(each) for each in condition.parts])
+            return join_filters("and" if condition.is_all else "or", [self.node(part) for part in condition.parts])
         if isinstance(condition, Negated):
             self.negated += 1
             node = self.node(condition.part)
@@ -148,74 +149,74 @@ class _Translator:
         return self._product_node(condition)
 
     def _product_node(self, condition: Comparison | Membership | TextMatch) -> Node:
-        known = PROPERTIES.get(condition.path)
-        if known is None:
+        property_ = PROPERTIES.get(condition.path)
+        if property_ is None:
             raise filter_error(
                 f"has the property {condition.path[:MAX_SHOWN]!r}; accepted: {', '.join(PROPERTIES)}, and attributes "
                 "by Attributes/OData.CSC.StringAttribute/any"
             )
         if isinstance(condition, TextMatch):
-            if known.kind != "text":
+            if property_.kind != "text":
                 raise filter_error(f"has {condition.function} of {condition.path}, which is not a text")
-            return _match_text(_property(known.properties[0]), condition.function, condition.text)
-        if isinstance(condition, Membership) and known.kind == "text":
-            texts = [_text(condition.path, each) for each in condition.values]
-            return _op("in", _property(known.properties[0]), texts)
+            return _match_text(_property(property_.properties[0]), condition.function, condition.text)
+        if isinstance(condition, Membership) and property_.kind == "text":
+            texts = [_text(condition.path, value) for value in condition.values]
+            return _op("in", _property(property_.properties[0]), texts)
         if isinstance(condition, Membership):
-            equal = (Comparison(condition.path, "eq", each) for each in condition.values)
-            return join_filters("or", [self._comparison_node(known, each) for each in equal])
-        return self._comparison_node(known, condition)
+            equal = (Comparison(condition.path, "eq", value) for value in condition.values)
+            return join_filters("or", [self._comparison_node(property_, comparison) for comparison in equal])
+        return self._comparison_node(property_, condition)
 
-    def _comparison_node(self, known: ProductProperty, condition: Comparison) -> Node:
+    def _comparison_node(self, property_: ProductProperty, condition: Comparison) -> Node:
         path, operator, value = condition.path, condition.operator, condition.value
-        if known.kind == "truth":
+        if property_.kind == "truth":
             is_online = _require_kind(path, value, bool, "true or false")
             _require_equality(path, operator)
             return is_online == (operator == "eq")
-        if known.kind == "id":
+        if property_.kind == "id":
             _require_equality(path, operator)
-            found = self.lookup(_uuid(value))
-            node = found is not None and join_filters(
-                "and", [_op("=", _property(name), each) for name, each in zip(("collection", "id"), found, strict=True)]
+            item = self.lookup(_uuid(value))
+            node = item is not None and join_filters(
+                "and", [_op("=", _property(name), part) for name, part in zip(("collection", "id"), item, strict=True)]
             )
             return node if operator == "eq" else negate_filter(node)
-        if known.kind == "text":
-            return _op(OPERATORS[operator], _property(known.properties[0]), _text(path, value))
+        if property_.kind == "text":
+            return _op(OPERATORS[operator], _property(property_.properties[0]), _text(path, value))
         if operator == "ne":
-            return self.node(Negated(Comparison(path, "eq", value)))  # of what is null, too (OData 4.01 §5.1.1.1.2)
-        return self._time_node(known.properties, operator, _moment(path, value))
+            return self.node(Negated(Comparison(path, "eq", value)))  # null is not equal either (OData 4.01 §5.1.1.1.2)
+        return self._time_node(property_.properties, operator, _moment(path, value))
 
     def _time_node(self, properties: Sequence[str], operator: str, moment: Moment) -> Node:
-        """The condition of a time that is that of the first property which an item has."""
-        first, *others = properties
+        """Return the condition of a time: the value of the first property that an item has."""
+        first, *alternatives = properties
         time = {"timestamp": moment.text}
         node = _op(OPERATORS[operator], _property(first), time)
-        # The index knows an end of items that state none.
+        # Items that state no end have one in the index.
         node = (
             join_filters("and", [negate_filter(_op("isNull", _property(first))), node])
-            if others
+            if alternatives
             else self._guard(first, node)
         )
-        for other in others:
+        for other in alternatives:
             compared = self._guard(other, _op(OPERATORS[operator], _property(other), time))
             node = join_filters("or", [node, join_filters("and", [_op("isNull", _property(first)), compared])])
         return node
 
     def _form_node(self, attribute: Attribute, form: Form, condition: FilterCondition) -> Node:
-        """The condition of an attribute's value, of one of the properties that say it."""
+        """Return the condition of an attribute's value for one of its equivalent properties."""
         if isinstance(condition, JoinedConditions):
-            nodes = [self._form_node(attribute, form, each) for each in condition.parts]
+            nodes = [self._form_node(attribute, form, part) for part in condition.parts]
             return join_filters("and" if condition.is_all else "or", nodes)
         if isinstance(condition, Negated):
             self.negated += 1
             node = negate_filter(self._form_node(attribute, form, condition.part))
             self.negated -= 1
-            # Of an item without the attribute, any is false.
+            # `any` is false for an item without the attribute.
             return join_filters("and", [negate_filter(_op("isNull", _property(form.property))), node])
         if isinstance(condition, Membership):
-            equal = (Comparison(condition.path, "eq", each) for each in condition.values)
-            return join_filters("or", [self._form_node(attribute, form, each) for each in equal])
-        assert isinstance(condition, Comparison | TextMatch)  # noqa: S101 -- the parser lets nothing else in
+            equal = (Comparison(condition.path, "eq", value) for value in condition.values)
+            return join_filters("or", [self._form_node(attribute, form, comparison) for comparison in equal])
+        assert isinstance(condition, Comparison | TextMatch)  # noqa: S101 -- the parser accepts no other condition here
         return self._guard(form.property, _value_node(attribute, form, condition))
 
     def _guard(self, name: str, node: Node) -> Node:
@@ -258,7 +259,7 @@ def _attribute_value(attribute: Attribute, value: Literal) -> Node:
 
 
 def _serial(form: Form, text: str) -> Node:
-    """A platform whose name ends as in `sentinel-2a`, for A, or `landsat-8`, for 8."""
+    """Return the condition of a platform such as `sentinel-2a` for A, or `landsat-8` for 8."""
     if not (text.isascii() and (text.isdigit() or (text.isalpha() and len(text) == 1)) and len(text) <= 3):
         return False
     end = f"%-{text}" if text.isdigit() else f"%-_{text}"
@@ -320,9 +321,9 @@ def _casei(node: Node) -> Node:
 
 
 MOST_COUNTED = 10_000
-"""Products that are counted."""
+"""Maximum number of counted products."""
 SAMPLED = 20
-"""Items by which the attributes of a collection are known: its newest ones."""
+"""Number of newest items that define the attributes of a collection."""
 NOTHING = ItemPage(items=(), next=None, matched=0)
 
 
@@ -331,68 +332,68 @@ def find_products(query: ODataQuery, services: Services) -> ItemPage:
 
     Raises:
         InvalidParameter: The filter, order or token is not accepted, or the search takes too long.
-        IndexIncomplete: Not all products of a collection are known yet.
-        LimitExceeded: More products would be counted than are.
+        IndexIncomplete: The first pass over the source of a collection has not ended.
+        LimitExceeded: More than `MOST_COUNTED` products are to be counted.
         SourceUnavailable: The index does not answer.
     """
 
     def item_of(product: UUID) -> tuple[str, str] | None:
-        return next(((found.collection, found.ref.id) for found in _known_products((product,), services)), None)
+        return next(((item.collection, item.ref.id) for item in _known_products((product,), services)), None)
 
-    asked = search_of(query.condition, item_of)
-    if asked.cql2 is False:
+    filter_ = search_of(query.condition, item_of)
+    if filter_.cql2 is False:
         return NOTHING
     search = ItemSearch(
-        collections=asked.collections,
-        ids=asked.ids,
-        span=asked.span,
-        filter=None if asked.cql2 is True else asked.cql2,
+        collections=filter_.collections,
+        ids=filter_.ids,
+        span=filter_.span,
+        filter=None if filter_.cql2 is True else filter_.cql2,
         sort=query.sort,
         limit=max(query.top, 1),
         skip=0 if query.token else query.skip,
         cursor=query.token,
     )
-    require_filled(asked.collections, services)
+    require_filled(filter_.collections, services)
     page = search_items(search, services)
     if query.is_counted and page.matched is None:
         raise LimitExceeded(
             "$count",
             allowed=MOST_COUNTED,
             needed=MOST_COUNTED + 1,
-            alternative="narrow $filter, such as by ContentDate/Start, or leave $count out and follow @odata.nextLink",
+            alternative="narrow $filter, such as by ContentDate/Start, or omit $count and follow @odata.nextLink",
             locator="$count",
         )
     return page if query.top else replace(page, items=(), next=None)
 
 
 def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: Services) -> ItemPage:
-    """Return the products that have one of some names or ids; others are left out.
+    """Return the products with one of the names or ids; unknown names and ids are ignored.
 
     Raises:
-        IndexIncomplete: Not all products of a collection are known yet.
-        LimitExceeded: What is known of them is more than one answer has.
+        IndexIncomplete: The first pass over the source of a collection has not ended.
+        LimitExceeded: The documents of the products have more than `MOST_BYTES` bytes.
         SourceUnavailable: The index does not answer.
     """
     require_filled((), services)
-    found, size = list[FoundItem](), 0
+    items, size = list[FoundItem](), 0
     unanswered = list(unanswered_by(ItemSearch(), services))
-    for each in chain(_find_named(names, services, unanswered), _known_products(products, services)):
-        size += len(each.document) + ADDED_BYTES
-        if found and size > MOST_BYTES:
+    for item in chain(_find_named(names, services, unanswered), _known_products(products, services)):
+        size += len(item.document) + ADDED_BYTES
+        if items and size > MOST_BYTES:
             raise LimitExceeded(
                 LOCATOR,
-                allowed=len(found),
-                needed=len(found) + 1,
-                alternative="send several lists: what is known of these products is more than one answer has",
+                allowed=len(items),
+                needed=len(items) + 1,
+                alternative="send several lists: the documents of these products are too large for one answer",
                 locator=LOCATOR,
             )
-        found.append(each)
-    items = tuple({each.product: each for each in found}.values())
-    return ItemPage(items=items, next=None, matched=len(items), unanswered=tuple(dict.fromkeys(unanswered)))
+        items.append(item)
+    unique = tuple({item.product: item for item in items}.values())
+    return ItemPage(items=unique, next=None, matched=len(unique), unanswered=tuple(dict.fromkeys(unanswered)))
 
 
 def _find_named(names: tuple[str, ...], services: Services, unanswered: list[Unanswered]) -> Iterator[FoundItem]:
-    """The products of some names; collections that were not searched are added to those `unanswered`."""
+    """Yield the products with some names; add collections that were not searched to `unanswered`."""
     search = ItemSearch(ids=names, limit=MOST_COUNTED) if names else None
     while search is not None:
         page = search_items(search, services)
@@ -410,10 +411,10 @@ def _known_products(products: tuple[UUID, ...], services: Services) -> Iterator[
 
 
 def types_of_attributes(collection: str, services: Services) -> dict[str, str]:
-    """Return the types of the attributes that the newest items of a collection have, by their names."""
+    """Return the types of the attributes of the newest items of a collection, by the names of the attributes."""
     page = search_index(ItemSearch(collections=(collection,), limit=SAMPLED), services)
     return {
         attribute.name: attribute.type
-        for found in page.items
-        for attribute, _value in attributes_in(public_item(found)["properties"])
+        for item in page.items
+        for attribute, _value in attributes_in(public_item(item)["properties"])
     }

@@ -1,4 +1,4 @@
-"""Queries of OpenSearch as searches of items (OGC 13-026r9 §8, OGC 10-032r8 §9)."""
+"""OpenSearch queries, parsed into searches of items (OGC 13-026r9 §8, OGC 10-032r8 §9)."""
 
 import re
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ MOST_START = MOST_SKIPPED + 1
 MOST_VERTICES = 2_000
 MOST_WORDS, MOST_PERCENTS = 180, 8
 URN = "urn:eop:"
-"""Before the collection and the item in the id of a product."""
+"""Prefix of the id of a product, before the ids of collection and item."""
 BELOW, ABOVE = {"]": "<=", "[": "<"}, {"[": ">=", "]": ">"}
-"""Operators by the bracket after, and before, a bound."""
+"""Operators for an upper and a lower bound of an interval, by its bracket."""
 RANGE = re.compile(
     r"""
     \{(?P<set>[^\[\]{}]+)\} | (?P<equal>[^\[\]{},]+)
@@ -42,7 +42,7 @@ RANGE = re.compile(
 )
 FORMS = "value, set {1,2} or interval [1,2], ]1,2[, [1 or 2]"
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-"""All of which a time in it is compared with."""
+"""A value that is a date: it is equal to all times of the day."""
 
 
 def _comparison(operator: str, value: object, name: str) -> Json:
@@ -53,47 +53,50 @@ def _join(operator: str, nodes: Sequence[Json]) -> Json:
     return nodes[0] if len(nodes) == 1 else {"op": operator, "args": list(nodes)}
 
 
-def _moment(name: str, given: str) -> TimeSpan:
+def _moment(name: str, text: str) -> TimeSpan:
     with translate_error(InvalidParameter, InvalidParameter, locator=name):
-        return parse_instant(given)
+        return parse_instant(text)
 
 
-def _words(name: str, given: str) -> str:
-    if "\0" in given or len(given) > MOST_WORDS or given.count("%") > MOST_PERCENTS:
-        message = f"{name} takes up to {MOST_WORDS} characters, of which {MOST_PERCENTS} may be %"
+def _words(name: str, words: str) -> str:
+    if "\0" in words or len(words) > MOST_WORDS or words.count("%") > MOST_PERCENTS:
+        message = f"{name} takes up to {MOST_WORDS} characters, at most {MOST_PERCENTS} of them %"
         raise InvalidParameter(message, locator=name)
-    return given
+    return words
 
 
-def _condition(attribute: Attribute, given: str) -> Json:
-    """What an attribute has to be, as CQL2 JSON; numbers and times may be sets and intervals (OGC 13-026r9 §8.3)."""
+def _condition(attribute: Attribute, text: str) -> Json:
+    """Return the condition of an attribute in CQL2 JSON; numbers and times may be sets and intervals.
+
+    The forms are those of OGC 13-026r9 §8.3.
+    """
     if attribute.type == "String":
-        return _join("or", [_equal(form, _words(attribute.name, given)) for form in attribute.forms])
-    found = RANGE.fullmatch(given)
-    if found is None:
-        raise InvalidParameter(f"{attribute.name} {given[:MAX_SHOWN]!r} is no {FORMS}", locator=attribute.name)
-    if found["set"]:
-        bounds = [("in", [_value(attribute, each) for each in found["set"].split(",", MOST_IDS)])]
-    elif found["equal"]:
-        bounds = [("=", _value(attribute, found["equal"]))]
+        return _join("or", [_equal(form, _words(attribute.name, text)) for form in attribute.forms])
+    match = RANGE.fullmatch(text)
+    if match is None:
+        raise InvalidParameter(f"{attribute.name} {text[:MAX_SHOWN]!r} is no {FORMS}", locator=attribute.name)
+    if match["set"]:
+        bounds = [("in", [_value(attribute, value) for value in match["set"].split(",", MOST_IDS)])]
+    elif match["equal"]:
+        bounds = [("=", _value(attribute, match["equal"]))]
     else:
-        ends = [(ABOVE, found["after"], found["low"]), (BELOW, found["before"], found["high"])]
-        bounds = [(operators[mark], _value(attribute, text)) for operators, mark, text in ends if mark]
+        ends = [(ABOVE, match["after"], match["low"]), (BELOW, match["before"], match["high"])]
+        bounds = [(operators[mark], _value(attribute, end)) for operators, mark, end in ends if mark]
     names = [form.property for form in attribute.forms]
-    return _join("or", [_join("and", [_comparison(*each, name) for each in bounds]) for name in names])
+    return _join("or", [_join("and", [_comparison(*bound, name) for bound in bounds]) for name in names])
 
 
-def _value(attribute: Attribute, given: str) -> Any:  # noqa: ANN401 -- of CQL2 JSON
+def _value(attribute: Attribute, text: str) -> Any:  # noqa: ANN401 -- of CQL2 JSON
     if attribute.type != "DateTimeOffset":
-        return number(given.strip(), locator=attribute.name)
-    start = format_instant(_moment(attribute.name, given.strip()).start)
-    return {"timestamp": given.strip() if DAY.fullmatch(given.strip()) else start}
+        return number(text.strip(), locator=attribute.name)
+    start = format_instant(_moment(attribute.name, text.strip()).start)
+    return {"timestamp": text.strip() if DAY.fullmatch(text.strip()) else start}
 
 
-def _equal(form: Form, given: str) -> Json:
+def _equal(form: Form, value: str) -> Json:
     if form.way == "upper":
-        return {"op": "=", "args": [{"op": "casei", "args": [each]} for each in ({"property": form.property}, given)]}
-    return _comparison("=", given if given.startswith(form.prefix) else f"{form.prefix}{given}", form.property)
+        return {"op": "=", "args": [{"op": "casei", "args": [side]} for side in ({"property": form.property}, value)]}
+    return _comparison("=", value if value.startswith(form.prefix) else f"{form.prefix}{value}", form.property)
 
 
 ATTRIBUTES: Sequence[Attribute] = (
@@ -104,7 +107,7 @@ ATTRIBUTES: Sequence[Attribute] = (
     Attribute("publicationDate", "DateTimeOffset", (Form("created"),)),
     Attribute("modificationDate", "DateTimeOffset", (Form("updated"),)),
 )
-"""What products are compared by."""
+"""Attributes that are parameters."""
 COMPARED: Sequence[Parameter[Json]] = (
     custom(
         "q",
@@ -117,31 +120,31 @@ COMPARED: Sequence[Parameter[Json]] = (
         lambda title: _join("or", [_comparison("=", _words("title", title), name) for name in ("title", "id")]),
     ),
     *(
-        custom(each.name, "A text" if each.type == "String" else FORMS, partial(_condition, each))
-        for each in ATTRIBUTES
+        custom(attribute.name, "A text" if attribute.type == "String" else FORMS, partial(_condition, attribute))
+        for attribute in ATTRIBUTES
     ),
 )
 COLLECTION = text("collection", "Id of the collection; default: all")
-UID = text("uid", "Id of a product as answers have it, or of an item")
+UID = text("uid", "Id of a product from an answer, or id of an item")
 GEOMETRY = custom(
     "geometry",
-    "Well-known text in degrees, longitude first, which footprints meet",
-    lambda given: geometry_of_wkt(given, most=MOST_VERTICES, locator="geometry")[0],
+    "Well-known text in degrees, longitude first; footprints that meet it match",
+    lambda wkt: geometry_of_wkt(wkt, most=MOST_VERTICES, locator="geometry")[0],
 )
-START = custom("start", "Date or time, before which no product ends", partial(_moment, "start"))
-END = custom("end", "Date or time, after which no product starts", partial(_moment, "end"))
+START = custom("start", "Date or time; products that end before it do not match", partial(_moment, "start"))
+END = custom("end", "Date or time; products that start after it do not match", partial(_moment, "end"))
 COUNT = whole_up_to("count", "Products of a page", most=MOST_COUNT, default=DEFAULT_COUNT, least=0)
 START_INDEX = whole(
     "startIndex", f"Number of the first product, to {MOST_START}; then follow `next`", least=1, default=1
 )
-CURSOR = text("cursor", "Where the page begins, as links of `next` have it")
+CURSOR = text("cursor", "Start of the page, from the link `next`")
 FORMAT = custom(
     "httpAccept",
     "Media type, instead of the header Accept",
-    lambda given: one_of(given.replace(" ", "+"), [GEOJSON, ATOM], locator="httpAccept"),  # a plain + is a blank
+    lambda media_type: one_of(media_type.replace(" ", "+"), [GEOJSON, ATOM], locator="httpAccept"),  # + means a blank
     schema=enum_of([GEOJSON, ATOM]),
 )
-ACCESSED_FROM = text("accessedFrom", "What clients of Terrascope say of themselves; it does not matter")
+ACCESSED_FROM = text("accessedFrom", "Name of the client, sent by clients of Terrascope; ignored")
 OF_COLLECTIONS: tuple[Parameter[Any], ...] = (
     *(UID, BBOX, GEOMETRY, START, END, *COMPARED),
     *(COUNT, START_INDEX, FORMAT, ACCESSED_FROM),
@@ -151,38 +154,38 @@ OF_PRODUCTS: tuple[Parameter[Any], ...] = (COLLECTION, *OF_COLLECTIONS, CURSOR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
-    """Which page of products, or of collections that have such products, is requested."""
+    """A requested page of products, or of collections with matching products."""
 
     search: ItemSearch
     count: int
-    """0: no products, but how many there are."""
+    """Products of a page; 0 requests only their number."""
     start: int
-    """Number of the first, counted from 1."""
+    """Number of the first product, counted from 1."""
     written: tuple[tuple[str, str], ...]
-    """What selects, for links to other pages."""
+    """Parameters that links to other pages repeat."""
 
 
-def search_query(query: Kvp, known: Sequence[Parameter[Any]]) -> SearchQuery:
-    """Return what a query searches for.
+def search_query(query: Kvp, parameters: Sequence[Parameter[Any]]) -> SearchQuery:
+    """Return the search of a query that may have some parameters.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
-        LimitExceeded: It requests too much.
+        LimitExceeded: `startIndex` or the number of vertices is too large.
     """
-    query.check_names(names_of(known))
+    query.check_names(names_of(parameters))
     count, start, cursor = COUNT.value(query), START_INDEX.value(query), CURSOR.optional(query)
     if cursor is None and start > MOST_START:
-        next_ = "follow the link next, which goes on without such a limit"
+        next_ = "follow the link next, which has no such limit"
         raise LimitExceeded("startIndex", allowed=MOST_START, needed=start, alternative=next_, locator="startIndex")
     first, last = START.optional(query), END.optional(query)
     span = (first.start if first else DISTANT_PAST, last.end if last else DISTANT_FUTURE)
     if span[1] <= span[0]:
         raise InvalidParameter("end is before start", locator="end")
-    conditions = [node for each in COMPARED if (node := each.optional(query)) is not None]
+    conditions = [node for parameter in COMPARED if (node := parameter.optional(query)) is not None]
     collection, uid = COLLECTION.optional(query), UID.optional(query) or ""
     scheme, _, item = uid.removeprefix(URN).partition(":") if uid.startswith(URN) else ("", "", uid)
     if not item:
-        scheme, item = "", uid  # of no product
+        scheme, item = "", uid  # not the id of a product: no item has it
     if scheme:
         conditions.append(_comparison("=", unquote(scheme), "collection"))
     search = ItemSearch(
@@ -196,5 +199,5 @@ def search_query(query: Kvp, known: Sequence[Parameter[Any]]) -> SearchQuery:
         skip=0 if cursor else start - 1,
         cursor=cursor,
     )
-    written = query.select(each for each in names_of(known) if each not in {START_INDEX.name, CURSOR.name})
+    written = query.select(name for name in names_of(parameters) if name not in {START_INDEX.name, CURSOR.name})
     return SearchQuery(search=search, count=count, start=start, written=written)

@@ -1,4 +1,4 @@
-"""`/opensearch`: what describes the search; `/opensearch/collections` and `/opensearch/products`."""
+"""`/opensearch`, the description of the search; `/opensearch/collections` and `/opensearch/products`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,13 +33,13 @@ FindPage = Callable[[params.SearchQuery, CapabilitiesContext], documents.Feature
 
 
 async def get_description(request: Request) -> Response:
-    """Return what describes the search of all, or of the products of a collection."""
+    """Return the description of the search of all products, or of the products of a collection."""
     query, context = _parse_request(request)
     query.check_names((params.COLLECTION.name,))
     name = params.COLLECTION.optional(query)
 
     def make() -> bytes:
-        collections = {each.id: each for each in item_collections(context.services)}
+        collections = {collection.id: collection for collection in item_collections(context.services)}
         if name is not None and name not in collections:
             raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}", locator="collection")
         return documents.description_document(name, collections, context)
@@ -53,28 +53,28 @@ def _parse_request(request: Request) -> tuple[Kvp, CapabilitiesContext]:
     return query, CapabilitiesContext(services=services, base=base_url(request), language=language)
 
 
-async def _get_page(find: FindPage, known: Sequence[Parameter[Any]], request: Request) -> Response:
-    """Return a page of what is found."""
-    given, context = _parse_request(request)
-    query, is_atom = params.search_query(given, known), "application/atom" in request.headers.get("accept", "")
-    media_type = params.FORMAT.optional(given) or (ATOM if is_atom else params.GEOJSON)
+async def _get_page(find: FindPage, parameters: Sequence[Parameter[Any]], request: Request) -> Response:
+    """Return a page of products or collections."""
+    options, context = _parse_request(request)
+    query, is_atom = params.search_query(options, parameters), "application/atom" in request.headers.get("accept", "")
+    media_type = params.FORMAT.optional(options) or (ATOM if is_atom else params.GEOJSON)
     document = partial(documents.page_document, url=f"{context.base}{request.url.path}", media_type=media_type)
 
     def make() -> Response:
-        found = find(query, context)
-        response = answer_content(document(found, query, context), media_type, request)
+        feature_page = find(query, context)
+        response = answer_content(document(feature_page, query, context), media_type, request)
         response.headers.add_vary_header("Accept")
-        return add_missing_warning(response, found[0].unanswered)
+        return add_missing_warning(response, feature_page[0].unanswered)
 
     return await run(request, SEARCHES, make)
 
 
 def find_products(query: params.SearchQuery, context: CapabilitiesContext) -> documents.FeaturePage:
-    """Return a page of products; if they are only to be counted, all of them have to be known.
+    """Return a page of products; `query.count` 0 requests only their number.
 
     Raises:
         InvalidParameter: A value of the search is not accepted.
-        IndexIncomplete: Not all that are to be counted are known yet.
+        IndexIncomplete: Products are to be counted before the first pass over a source has ended.
         SourceUnavailable: The index does not answer.
     """
     services, search = context.services, query.search
@@ -83,26 +83,31 @@ def find_products(query: params.SearchQuery, context: CapabilitiesContext) -> do
     page = items.search_items(search, services)
     if page.matched is None and search.cursor is None and not (page.unanswered or items.live_names(services)):
         page = replace(page, matched=sum(count for _month, count in items.count_by_month(search, services)))
-    return page, [documents.product_feature(each, context) for each in page.items[: query.count]]
+    return page, [documents.product_feature(item, context) for item in page.items[: query.count]]
 
 
 def find_collections(query: params.SearchQuery, context: CapabilitiesContext) -> documents.FeaturePage:
-    """Return a page of the collections that have a product which a query finds; errors are those of products."""
+    """Return a page of the collections with products that match; raises the errors of `find_products`."""
     search, services = replace(query.search, ids=(), skip=0, cursor=None, limit=1), context.services
-    found, live = item_collections(services), items.live_names(services)
-    found = tuple(each for each in found if each.id in (query.search.ids or (each.id,)))
+    ids, live = query.search.ids, items.live_names(services)
+    matches = tuple(offered for offered in item_collections(services) if not ids or offered.id in ids)
     if search != ItemSearch(limit=1):
-        of = {each.id: replace(search, collections=(each.id,)) for each in found}
-        found = tuple(each for each in found if each.id in live or items.search_index(of[each.id], services).items)
-    page = ItemPage(items=(), next=None, matched=len(found), unanswered=items.unanswered_by(search, services))
-    return page, [documents.collection_feature(each, context) for each in found[query.start - 1 :][: query.count]]
+        searches = {offered.id: replace(search, collections=(offered.id,)) for offered in matches}
+        matches = tuple(
+            offered
+            for offered in matches
+            if offered.id in live or items.search_index(searches[offered.id], services).items
+        )
+    page = ItemPage(items=(), next=None, matched=len(matches), unanswered=items.unanswered_by(search, services))
+    offered_page = matches[query.start - 1 :][: query.count]
+    return page, [documents.collection_feature(offered, context) for offered in offered_page]
 
 
 SPELLING = {"limit": "count", "skip": "startIndex", "datetime": "start", "intersects": "geometry"}
 
 
 def opensearch_problem(error: ChronotileError, request: Request) -> Response:
-    """Return the problem document of an error, with the exceptions that clients read (OGC 17-047r1 §8)."""
+    """Return the problem document of an error, with the member `exceptions` (OGC 17-047r1 §8)."""
     response = problem_response(error, request, spelling=SPELLING)
     if response.body:
         members = orjson.loads(response.body)
@@ -127,7 +132,7 @@ operations = (
         "/opensearch/collections",
         partial(_get_page, find_collections, params.OF_COLLECTIONS),
         "getOpenSearchCollections",
-        "The collections that have certain products",
+        "The collections with matching products",
         parameters=params.OF_COLLECTIONS,
     ),
     page(

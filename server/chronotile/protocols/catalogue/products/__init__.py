@@ -1,1 +1,1 @@
-"""Products: files of items as they are."""
+"""Products: unchanged files of items."""

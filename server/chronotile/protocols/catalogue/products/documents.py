@@ -15,20 +15,20 @@ JSON = "application/json"
 
 
 def coverage_url(base: str, collection: str, when: str) -> str:
-    """Return where the values of a collection at a time are fetched."""
+    """Return the URL of the coverage of a collection at a time; all times if `when` is empty."""
     datetime = f"?datetime={quote(when, safe=':')}" if when else ""
     return f"{base}/ogcapi/collections/{quote(collection, safe='')}/coverage{datetime}"
 
 
 def landing_document(base: str) -> Json:
-    """Return how products are addressed."""
+    """Return the landing page with the URL templates of products."""
     root = f"{base}/products"
     return {
-        "title": "Products: files of items as they are",
+        "title": "Products: unchanged files of items",
         "links": [
             link("self", root, JSON, "This document"),
             link("enclosure", f"{root}/{{id}}", BINARY, "A product: its file, or a ZIP of its files", is_template=True),
-            link("enclosure", f"{root}/{{collection}}/{{item}}", BINARY, "The same by names of STAC", is_template=True),
+            link("enclosure", f"{root}/{{collection}}/{{item}}", BINARY, "The same by STAC ids", is_template=True),
             link("item", f"{root}/{{id}}/nodes", JSON, "List of the files of a product", is_template=True),
             link("service-doc", f"{base}/docs", "text/html", "Parameters"),
         ],
@@ -44,13 +44,14 @@ def product_document(
     """Return a product with all its assets.
 
     Args:
-        product: It.
-        assets: What is found of each; nothing of one that is elsewhere or gone.
-        checksums: Those of each that are known.
+        product: The product.
+        assets: Its assets, with the local file or folder of each; `None` if it is remote or missing.
+        checksums: Available checksums of the assets, in the same order.
         base: Public URL without a slash at the end.
     """
     nodes = [
-        _asset_json(product.id, *each, checksums=sums, base=base) for each, sums in zip(assets, checksums, strict=True)
+        _asset_json(product.id, *asset, checksums=sums, base=base)
+        for asset, sums in zip(assets, checksums, strict=True)
     ]
     sizes = [node["size"] for node in nodes]
     url = f"{base}{product_path(product.id)}"
@@ -70,20 +71,20 @@ def product_document(
 
 
 def node_document(
-    product: UUID, found: ProductNode, *, children: Sequence[ProductNode], checksums: Mapping[str, str], base: str
+    product: UUID, node: ProductNode, *, children: Sequence[ProductNode], checksums: Mapping[str, str], base: str
 ) -> Json:
-    """Return a file, or a folder with what lies in it."""
-    document = _node_json(product, found, checksums, base)
-    if isinstance(found.node, ProductFolder):
+    """Return a file, or a folder with its children."""
+    document = _node_json(product, node, checksums, base)
+    if isinstance(node.node, ProductFolder):
         document["nodes"] = [_node_json(product, child, {}, base) for child in children]
     return document
 
 
 def _asset_json(
-    product: UUID, asset: ProductAsset, found: ProductNode | None, *, checksums: Mapping[str, str], base: str
+    product: UUID, asset: ProductAsset, node: ProductNode | None, *, checksums: Mapping[str, str], base: str
 ) -> Json:
-    if found is not None:
-        document = _node_json(product, found, checksums, base)
+    if node is not None:
+        document = _node_json(product, node, checksums, base)
     else:
         is_elsewhere = "://" in asset.href
         url = f"{base}{asset_path(product, asset.name)}"
@@ -99,18 +100,18 @@ def _asset_json(
     return {**document, "name": asset.name, **omit_empty({"title": asset.title})}
 
 
-def _node_json(product: UUID, found: ProductNode, checksums: Mapping[str, str], base: str) -> Json:
-    below = "".join(f"/{quote(name, safe='')}" for name in found.path)
-    url = f"{base}{asset_path(product, found.asset.name)}{below}"
-    is_folder = isinstance(found.node, ProductFolder)
-    links = [link("enclosure", url, found.media_type, "The folder as a ZIP" if is_folder else "The file")]
+def _node_json(product: UUID, node: ProductNode, checksums: Mapping[str, str], base: str) -> Json:
+    below = "".join(f"/{quote(name, safe='')}" for name in node.path)
+    url = f"{base}{asset_path(product, node.asset.name)}{below}"
+    is_folder = isinstance(node.node, ProductFolder)
+    links = [link("enclosure", url, node.media_type, "The folder as a ZIP" if is_folder else "The file")]
     if is_folder:
-        links.append(link("item", f"{url}?f=json", JSON, "What lies in it"))
+        links.append(link("item", f"{url}?f=json", JSON, "Its files and folders"))
     return {
-        "name": found.name,
+        "name": node.name,
         "type": "folder" if is_folder else "file",
-        "size": None if isinstance(found.node, ProductFolder) else found.node.size,
-        "media_type": found.media_type,
+        "size": None if isinstance(node.node, ProductFolder) else node.node.size,
+        "media_type": node.media_type,
         **omit_empty({"checksum": dict(checksums)}),
         "links": links,
     }

@@ -1,4 +1,4 @@
-"""`/products`: whole products, their files, and lists of these."""
+"""`/products`: whole products, lists of their files, and single files."""
 
 import base64
 import logging
@@ -68,42 +68,42 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, choice, names_of, truth
 
 FORMAT = choice("f", "`json`: the list of files, instead of the files", ("json", "file"), default="file")
-CHECKSUM = truth("checksum", "With `f=json`: compute the SHA-256 of the file if it is not known")
+CHECKSUM = truth("checksum", "With `f=json`: compute the SHA-256 of the file if it is not stored")
 OF_PRODUCT = (FORMAT,)
 OF_NODE = (FORMAT, CHECKSUM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductForm:
-    """In which form a product or one of its files is requested."""
+    """The requested form of a product or file: its document or bytes, and whether a missing checksum is computed."""
 
     is_document: bool
     has_checksum: bool
 
 
-def product_query(request: Request, known: Sequence[Parameter[object]] = OF_PRODUCT) -> ProductForm:
-    """Return the query of a product or, of the parameters `OF_NODE`, a file: a checksum is part of its document alone.
+def product_query(request: Request, parameters: Sequence[Parameter[object]] = OF_PRODUCT) -> ProductForm:
+    """Return the form that a request for a product, or with `OF_NODE` for a file, has; `checksum` implies the document.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
     query = Kvp(request.query_params.multi_items())
-    query.check_names(names_of(known))
+    query.check_names(names_of(parameters))
     has_checksum = CHECKSUM.value(query)
     return ProductForm(is_document=has_checksum or FORMAT.value(query) == "json", has_checksum=has_checksum)
 
 
-# Threads for downloads: taken for one part at a time, those of other servers apart from those of this machine.
+# Threads for downloads are taken for one part at a time; requests to other hosts have separate threads.
 
 Result = TypeVar("Result")
 
 
 class DownloadTurns:
-    """Runs the parts of one request's work.
+    """Runs the parts of one request's work in threads.
 
     Args:
-        state: Of the application.
-        hosts: Servers to which it sends requests; each holds its share of the threads.
+        state: State of the application.
+        hosts: Hosts that the work sends requests to; each host has a quota of the threads. Empty for local files.
     """
 
     def __init__(self, state: ServerState, hosts: Collection[str]) -> None:
@@ -112,16 +112,16 @@ class DownloadTurns:
         self._hosts = hosts
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Run something short in a thread.
+        """Run a short function in a thread and return its result.
 
         Raises:
-            ServerBusy: Too much is waiting already.
+            ServerBusy: Too many functions are queued already.
         """
         return await self._limiter.run(work, sources=self._hosts)
 
 
 def product_problem(error: ChronotileError, request: Request) -> Response:
-    """Return the problem document of an error; of an item without files with the address of its values."""
+    """Return the problem document of an error; for an item without files it has the URL of the coverage."""
     response = problem_response(error, request)
     add_retry_after(response, error)
     if isinstance(error, NoFiles) and response.body:
@@ -137,11 +137,11 @@ def product_problem(error: ChronotileError, request: Request) -> Response:
 
 FOUND = 302
 ANEW = "no-store"
-"""Of what leads to a signed address, which is good for minutes."""
+"""Cache-Control of a redirect to a signed URL, which expires after minutes."""
 
 
 async def get_landing(request: Request) -> Response:
-    """Return how products are addressed."""
+    """Return the landing page with the URL templates of products."""
     return answer_content(orjson.dumps(landing_document(base_url(request))), JSON, request)
 
 
@@ -151,7 +151,7 @@ async def get_product(request: Request) -> Response:
 
 
 async def get_product_of_item(request: Request) -> Response:
-    """Return the product that an item of a collection is."""
+    """Return the product of an item of a collection."""
     collection, item = request.path_params["collection"], request.path_params["item"]
     find = partial(product_of_item, collection, item, services_of(request))
     return await _answer_product(request, await run(request, LOOKUPS, find))
@@ -164,7 +164,7 @@ async def get_nodes(request: Request) -> Response:
 
 
 async def get_node(request: Request) -> Response:
-    """Return a file of a product, or what is known of it."""
+    """Return a file of a product, or its document."""
     query, services = product_query(request, OF_NODE), services_of(request)
     product, path = await _find_product(request), request.path_params["path"]
     turns = DownloadTurns(state_of(request), hosts_of(product, path))
@@ -192,8 +192,8 @@ async def _answer_list(request: Request, product: Product) -> Response:
 
     def make() -> bytes:
         assets = list_assets(product)
-        known = [{} if found is None else available_checksums(found, services) for _asset, found in assets]
-        return orjson.dumps(product_document(product, assets, known, base))
+        checksums = [{} if node is None else available_checksums(node, services) for _asset, node in assets]
+        return orjson.dumps(product_document(product, assets, checksums, base))
 
     return answer_content(await run(request, DOWNLOADS, make), JSON, request)
 
@@ -202,24 +202,24 @@ async def _answer_node(
     request: Request, product: Product, path: str, turns: DownloadTurns, *, with_checksum: bool
 ) -> Response:
     services, base = services_of(request), base_url(request)
-    found = await turns.run(partial(find_node, product, path))
-    checksums = available_checksums(found, services)
+    node = await turns.run(partial(find_node, product, path))
+    checksums = available_checksums(node, services)
     if with_checksum:
-        checksums = await _checksums(request, found, services, turns)
+        checksums = await _checksums(request, node, services, turns)
 
     def make() -> bytes:
-        children = list_folder(product, found)
-        document = node_document(product.id, found, children=children, checksums=checksums, base=base)
+        children = list_folder(product, node)
+        document = node_document(product.id, node, children=children, checksums=checksums, base=base)
         return orjson.dumps(document)
 
     return answer_content(await turns.run(make), JSON, request)
 
 
 async def _checksums(
-    request: Request, found: ProductNode, services: Services, turns: DownloadTurns
+    request: Request, node: ProductNode, services: Services, turns: DownloadTurns
 ) -> Mapping[str, str]:
-    """All checksums of a file, which may have to be read to its end: it counts as a download."""
-    finding: Iterator[Mapping[str, str] | None] = find_checksums(found, services)
+    """Return all checksums of a file; reading it for them counts as a download."""
+    finding: Iterator[Mapping[str, str] | None] = find_checksums(node, services)
     checksums: Mapping[str, str] | None = None
     with state_of(request).downloads.occupy(client_of(request) or ""):
         while checksums is None:
@@ -250,7 +250,7 @@ OF_FILE: Json = {
     },
     "416": {"description": "The file has no such range"},
 }
-WHOLE = "The file of a product, or a ZIP of all its files; any range of bytes"
+WHOLE = "The file of a product, or a ZIP of all its files; ranges of bytes are supported"
 describe = partial(
     Operation, tag="Products", faults=product_problem, refusals=("BadRequest", "NotFound", "TooMany", "Unavailable")
 )
@@ -277,10 +277,10 @@ operations = (
         "/products/{product:uuid}/nodes/{path:names}",
         get_node,
         "getProductNode",
-        "A file of a product, or a ZIP of one of its folders; any range of bytes",
+        "A file of a product, or a ZIP of one of its folders; ranges of bytes are supported",
         parameters=[
             PRODUCT,
-            in_path("path", "Name of an asset, and the path of a file in it where it is a folder"),
+            in_path("path", "Name of an asset; if that is a folder, followed by the path of a file in it"),
             *OF_NODE,
         ],
         answers={**FILES, JSON: ref("ProductNode")},
@@ -302,20 +302,20 @@ routes = routes_of(operations)
 log = logging.getLogger(__name__)
 
 AS_FOUND = "public, max-age=0, must-revalidate"
-"""Of files, which may be replaced at any time; with an ETag a client looks again for nothing."""
+"""Cache-Control of files: they may be replaced at any time, and revalidation with an ETag is cheap."""
 HARMLESS = "default-src 'none'; sandbox"
-"""Of what strangers wrote, if a browser shows it."""
+"""Content-Security-Policy of files: they come from others, and browsers may display them."""
 _IN_HEADERS = ("sha-256", "sha-512")
-"""Digests that RFC 9530 recommends."""
+"""Digest algorithms that RFC 9530 recommends."""
 
 
 class DownloadResponse(Response):
-    """An answer that is read in parts, each in a thread that is given back while the client takes it.
+    """An answer that is read in parts, each in a thread that is free again while the client receives the part.
 
     Args:
-        download: What is sent.
-        turns: Run parts of the work in threads.
-        slots: Of which it takes one while it is sent.
+        download: The file to send.
+        turns: Runs the reads in threads.
+        slots: Limits concurrent downloads per client; one slot is occupied while the file is sent.
     """
 
     def __init__(self, download: Download, turns: DownloadTurns, slots: DownloadSlots) -> None:
@@ -325,7 +325,7 @@ class DownloadResponse(Response):
         self._slots = slots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, or the part that is requested; where it cannot be sent to its end the connection is broken off."""
+        """Send the file or the requested range; an error after the start cuts the connection."""
         request, body = Request(scope, receive), self._download.body
         if body.etag is not None and body.etag in client_etags(request):
             self.status_code = HTTPStatus.NOT_MODIFIED
@@ -352,7 +352,7 @@ class DownloadResponse(Response):
         try:
             with self._slots.occupy(client_of(request) or ""):
                 parts = self._download.body.part(start, stop)
-                # What fails at once is answered by a problem document.
+                # An error before the first part is answered by a problem document.
                 data = await self._next(parts, request) if start < stop else None
                 await self._start(send)
                 is_started = True
@@ -369,7 +369,7 @@ class DownloadResponse(Response):
             await add_error_headers(product_problem(error, request))(request.scope, request.receive, send)
 
     async def _next(self, parts: Iterator[bytes], request: Request) -> bytes | None:
-        """The next bytes, `None` at the end and once the client has left."""
+        """Return the next bytes, or `None` at the end and after the client has disconnected."""
         data: bytes | None = b""
         while data == b"":
             if await request.is_disconnected():
@@ -386,7 +386,7 @@ class DownloadResponse(Response):
 
 
 def headers_of(download: Download) -> dict[str, str]:
-    """Return the headers of a download as a whole."""
+    """Return the headers of an answer with the whole file."""
     body = download.body
     headers = {
         "Content-Length": str(body.size),
@@ -404,21 +404,21 @@ def headers_of(download: Download) -> dict[str, str]:
 
 
 def warning_of(left_out: Sequence[str]) -> dict[str, str]:
-    """Return the header that names the assets that a product lacks; none without any."""
+    """Return the Warning header that lists missing assets of a product; empty if none is missing."""
     return {"Warning": format_skipped_warning(left_out)} if left_out else {}
 
 
 def disposition(name: str) -> str:
-    """Return the header by which a file is saved under a name (RFC 6266)."""
+    """Return the header Content-Disposition with a file name (RFC 6266)."""
     plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
-    plain = plain.replace("%", "_")  # which some browsers decode
-    given = f'attachment; filename="{plain}"'
-    return given if plain == name else f"{given}; filename*=UTF-8''{quote(name, safe='')}"
+    plain = plain.replace("%", "_")  # some browsers decode it
+    header = f'attachment; filename="{plain}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def repr_digest(checksums: Mapping[str, str]) -> str:
-    """Return checksums as the header Repr-Digest has them (RFC 9530 §3); empty without any."""
-    found = {
+    """Return the value of the header Repr-Digest (RFC 9530 §3); empty without a recommended algorithm."""
+    digests = {
         name: base64.b64encode(bytes.fromhex(checksums[name])).decode() for name in _IN_HEADERS if name in checksums
     }
-    return ", ".join(f"{name}=:{value}:" for name, value in found.items())
+    return ", ".join(f"{name}=:{value}:" for name, value in digests.items())
