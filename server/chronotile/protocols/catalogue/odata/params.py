@@ -18,7 +18,7 @@ from chronotile.core.errors import (
 )
 from chronotile.protocols.catalogue.odata.attributes import PROPERTIES
 from chronotile.protocols.catalogue.odata.documents import EXPANDED, MEMBERS
-from chronotile.protocols.catalogue.odata.parser import FILTER, FilterCondition, parse_filter
+from chronotile.protocols.catalogue.odata.parser import FILTER, ODataCondition, parse_filter
 from chronotile.protocols.common.openapi import TEXT, TRUTH, WHOLE
 from chronotile.protocols.common.query import values
 from chronotile.protocols.common.query.kvp import Kvp
@@ -64,7 +64,7 @@ def _names(option: str, text: str, accepted: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values.choice(name, choices, locator=option) for name in names))
 
 
-FILTERED: Parameter[FilterCondition] = custom(
+FILTERED: Parameter[ODataCondition] = custom(
     FILTER, "Condition, e.g. `Collection/Name eq 's2' and ContentDate/Start gt 2024-05-01T00:00:00.000Z`", parse_filter
 )
 ORDER = custom(ORDERBY, f"`{'`, `'.join(ORDERED)}`, with `asc` or `desc`; default: the newest first", _sort)
@@ -100,7 +100,7 @@ FORMAT = "$format"
 class ODataQuery:
     """A requested page of products."""
 
-    condition: FilterCondition | None = None
+    condition: ODataCondition | None = None
     sort: tuple[tuple[str, bool], ...] = ()
     """Properties of items, and whether the order is descending; empty returns the newest first."""
     top: int = USUAL_TOP

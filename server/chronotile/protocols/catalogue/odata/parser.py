@@ -71,7 +71,7 @@ class AttributeTest:
     name: str
     type: str
     """`String`, `Double`, …"""
-    condition: "FilterCondition"
+    condition: "ODataCondition"
     """Its comparisons have the path `VALUE`."""
 
 
@@ -79,7 +79,7 @@ class AttributeTest:
 class JoinedConditions:
     """Several conditions; all or any of them must be true."""
 
-    parts: tuple["FilterCondition", ...]
+    parts: tuple["ODataCondition", ...]
     is_all: bool
 
 
@@ -87,26 +87,26 @@ class JoinedConditions:
 class Negated:
     """A condition that must not be true."""
 
-    part: "FilterCondition"
+    part: "ODataCondition"
 
 
-FilterCondition = Comparison | Membership | TextMatch | Intersects | AttributeTest | JoinedConditions | Negated
+ODataCondition = Comparison | Membership | TextMatch | Intersects | AttributeTest | JoinedConditions | Negated
 
 VALUE = "Value"
 NAME_OF_ATTRIBUTE = "Name"
 
 
-def join(parts: list[FilterCondition], *, is_all: bool) -> FilterCondition:
+def join(parts: list[ODataCondition], *, is_all: bool) -> ODataCondition:
     """Return several conditions as one; parts of parts that are joined in the same way become its parts."""
     if len(parts) == 1:
         return parts[0]
-    flat = list[FilterCondition]()
+    flat = list[ODataCondition]()
     for part in parts:
         flat += part.parts if isinstance(part, JoinedConditions) and part.is_all == is_all else (part,)
     return JoinedConditions(tuple(flat), is_all)
 
 
-def conjuncts(condition: FilterCondition) -> tuple[FilterCondition, ...]:
+def conjuncts(condition: ODataCondition) -> tuple[ODataCondition, ...]:
     """Return the conditions that must all be true."""
     return condition.parts if isinstance(condition, JoinedConditions) and condition.is_all else (condition,)
 
@@ -225,7 +225,7 @@ EXAMPLE = (
 )
 
 
-def parse_filter(text: str) -> FilterCondition:
+def parse_filter(text: str) -> ODataCondition:
     """Return the condition of a filter.
 
     Raises:
@@ -255,7 +255,7 @@ class _Parser:
     vertices: int = 0
     within: _Lambda | None = field(default=None)
 
-    def disjunction(self) -> FilterCondition:
+    def disjunction(self) -> ODataCondition:
         parts = [self._conjunction()]
         while self._take("or"):
             parts.append(self._conjunction())
@@ -270,13 +270,13 @@ class _Parser:
         self.at += token.kind != "end"
         return token
 
-    def _conjunction(self) -> FilterCondition:
+    def _conjunction(self) -> ODataCondition:
         parts = [self._negation()]
         while self._take("and"):
             parts.append(self._negation())
         return join(parts, is_all=True)
 
-    def _negation(self) -> FilterCondition:
+    def _negation(self) -> ODataCondition:
         if self._take("not"):
             self._go_deeper()
             part = self._negation()
@@ -290,7 +290,7 @@ class _Parser:
             return part
         return self._predicate()
 
-    def _predicate(self) -> FilterCondition:
+    def _predicate(self) -> ODataCondition:
         self._count(1)
         token = self._next
         value = literal_of(token)
@@ -307,12 +307,12 @@ class _Parser:
         operator = self._operator()
         return Comparison(path, operator, self._literal())
 
-    def _function(self, token: Token) -> FilterCondition:
+    def _function(self, token: Token) -> ODataCondition:
         self.expect("(")
         if token.word in TEXT_FUNCTIONS:
             path = self._path(self.expect("name"))
             self.expect(",")
-            condition: FilterCondition = TextMatch(path, token.word, str(literal_of(self.expect("text"))))
+            condition: ODataCondition = TextMatch(path, token.word, str(literal_of(self.expect("text"))))
         elif token.word == INTERSECTS and self.within is None:
             self.expect("area")
             self.expect("=")
@@ -331,7 +331,7 @@ class _Parser:
         self.expect(")")
         return condition
 
-    def _truth(self, condition: FilterCondition) -> FilterCondition:
+    def _truth(self, condition: ODataCondition) -> ODataCondition:
         """Return a condition, negated if older clients compare its function with `eq false` or `ne true`."""
         if self._next.word not in {"eq", "ne"}:
             return condition
@@ -341,7 +341,7 @@ class _Parser:
             raise filter_error("compares a condition with a value; accepted: true or false")
         return condition if value == (operator == "eq") else Negated(condition)
 
-    def _any(self, token: Token) -> FilterCondition:
+    def _any(self, token: Token) -> ODataCondition:
         """Parse `Attributes/OData.CSC.StringAttribute/any(att:…)` after the bracket."""
         owner, *cast = token.text.split("/")[:-1]
         if owner != ATTRIBUTES or len(cast) > 1:
@@ -415,7 +415,7 @@ class _Parser:
             )
 
 
-def _attribute_test(condition: FilterCondition, type_: str | None) -> AttributeTest:
+def _attribute_test(condition: ODataCondition, type_: str | None) -> AttributeTest:
     """Return the test of a condition within `any`, which has one name and conditions on the value."""
     parts = conjuncts(condition)
     names = [part for part in parts if isinstance(part, Comparison) and part.path == NAME_OF_ATTRIBUTE]
@@ -431,7 +431,7 @@ def _attribute_test(condition: FilterCondition, type_: str | None) -> AttributeT
     return AttributeTest(names[0].value, type_, tested)
 
 
-def _require_value_alone(condition: FilterCondition) -> None:
+def _require_value_alone(condition: ODataCondition) -> None:
     if isinstance(condition, JoinedConditions):
         for part in condition.parts:
             _require_value_alone(part)

@@ -28,13 +28,13 @@ from chronotile.protocols.catalogue.odata.params import LOCATOR, ODataQuery
 from chronotile.protocols.catalogue.odata.parser import (
     AttributeTest,
     Comparison,
-    FilterCondition,
     Intersects,
     JoinedConditions,
     Literal,
     Membership,
     Moment,
     Negated,
+    ODataCondition,
     TextMatch,
     conjuncts,
     filter_error,
@@ -69,7 +69,7 @@ class ProductFilter:
     """CQL2 JSON; `True` matches any item, `False` none."""
 
 
-def search_of(condition: FilterCondition | None, lookup: Lookup) -> ProductFilter:
+def search_of(condition: ODataCondition | None, lookup: Lookup) -> ProductFilter:
     """Return the search of a condition.
 
     Args:
@@ -94,7 +94,7 @@ def search_of(condition: FilterCondition | None, lookup: Lookup) -> ProductFilte
     return ProductFilter(ids=narrowed[0], collections=narrowed[1], span=_span(rest), cql2=cql2)
 
 
-def _first_listed(parts: Sequence[FilterCondition], path: str) -> tuple[tuple[str, ...], tuple[FilterCondition, ...]]:
+def _first_listed(parts: Sequence[ODataCondition], path: str) -> tuple[tuple[str, ...], tuple[ODataCondition, ...]]:
     """Return the texts that the first condition on a property accepts (`eq` or `in`), and the other conditions."""
     for number, part in enumerate(parts):
         if isinstance(part, Comparison) and (part.path, part.operator) == (path, "eq"):
@@ -105,7 +105,7 @@ def _first_listed(parts: Sequence[FilterCondition], path: str) -> tuple[tuple[st
     return (), tuple(parts)
 
 
-def _span(parts: Sequence[FilterCondition]) -> TimeSpan | None:
+def _span(parts: Sequence[ODataCondition]) -> TimeSpan | None:
     """Return the span that the times of items must meet by conditions on start and end; `None` if it is unlimited."""
     start: Instant = DISTANT_PAST
     end: Instant = DISTANT_FUTURE
@@ -131,7 +131,7 @@ class _Translator:
     """Number of `not` around the translated condition. There, a comparison of a missing property must be false, not
     unknown."""
 
-    def node(self, condition: FilterCondition) -> Node:
+    def node(self, condition: ODataCondition) -> Node:
         if isinstance(condition, JoinedConditions):
             return join_filters("and" if condition.is_all else "or", [self.node(part) for part in condition.parts])
         if isinstance(condition, Negated):
@@ -202,7 +202,7 @@ class _Translator:
             node = join_filters("or", [node, join_filters("and", [_op("isNull", _property(first)), compared])])
         return node
 
-    def _form_node(self, attribute: Attribute, form: Form, condition: FilterCondition) -> Node:
+    def _form_node(self, attribute: Attribute, form: Form, condition: ODataCondition) -> Node:
         """Return the condition of an attribute's value for one of its equivalent properties."""
         if isinstance(condition, JoinedConditions):
             nodes = [self._form_node(attribute, form, part) for part in condition.parts]
