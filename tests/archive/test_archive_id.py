@@ -23,7 +23,7 @@ def written(tmp_path):
     return write
 
 
-def test_the_id_of_the_configuration_is_taken(written):
+def test_configured_id_is_used(written):
     file = written("service: {id: belgium.v2}\ncollections: {a: {nonsense: 1}}\n")
 
     assert archive_id_at(file, environment={}) == "belgium.v2"
@@ -36,13 +36,13 @@ def test_an_included_file_may_have_it(written):
     assert archive_id_at(file, environment={"NAME": "flanders"}) == "flanders"
 
 
-def test_one_that_is_derived_stays_when_the_file_is_edited(written):
+def test_derived_id_stays_when_the_file_is_edited(written):
     before = archive_id_at(written(), environment={})
 
     assert archive_id_at(written("service: {title: New}\n"), environment={}) == before
 
 
-def test_one_that_is_derived_has_the_name_and_not_the_path(written):
+def test_derived_id_contains_the_name_and_not_the_path(written):
     found = archive_id_at(written(), environment={})
 
     assert found.startswith("belgie-10m-")
@@ -56,7 +56,7 @@ def test_other_paths_have_other_ids(written, tmp_path):
     assert len({archive_id(place, None) for place in places}) == len(places)
 
 
-def test_one_place_has_one_id_however_it_is_named(written, tmp_path, monkeypatch):
+def test_path_has_one_id_in_any_spelling(written, tmp_path, monkeypatch):
     file = written()
     (tmp_path / "link").symlink_to(file.parent)
     (tmp_path / "link.yaml").symlink_to(file)
@@ -74,13 +74,13 @@ def test_a_name_without_letters_is_an_id_too(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["service: {id: ../other}\n", "service: {id: 5}\n", "service: {id: 'a b'}\n"])
-def test_what_is_no_id_is_refused(written, text):
+def test_invalid_id_is_refused(written, text):
     with pytest.raises(ConfigurationError, match=r"service\.id"):
         archive_id_at(written(text), environment={})
     with pytest.raises(ConfigurationError, match=r"service\.id"):
         load_configuration(written(text), kinds=kind_options(), environment={})
 
 
-def test_a_place_where_nothing_is_is_told(tmp_path):
+def test_missing_path_is_reported(tmp_path):
     with pytest.raises(ConfigurationError, match="there is no such file; name the configuration"):
         archive_id_at(tmp_path / "chronotile.yaml", environment={})

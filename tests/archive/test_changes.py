@@ -40,7 +40,7 @@ def line_of(tmp_path, open_at):
     ],
     ids=["added", "renamed", "title", "left out"],
 )  # fmt: skip
-def test_change_of_the_configuration_is_told(line_of, written, line):
+def test_change_of_the_configuration_is_reported(line_of, written, line):
     assert line_of(written) == f"reloaded: {line}"
 
 
@@ -48,7 +48,7 @@ def test_kind_of_rasters_has_two_names(line_of):
     assert line_of(NDVI.replace("kind: cog", "kind: raster")) == "reloaded: the configuration or a style was changed"
 
 
-def test_collection_that_was_left_out_and_is_removed_is_told_as_removed(tmp_path, open_at):
+def test_skipped_collection_is_reported_as_removed_when_removed(tmp_path, open_at):
     file = tmp_path / "chronotile.yaml"
     write_cogs(tmp_path, SCENE)
     file.write_text(f"{NDVI}  gone: {{source: {{kind: zarr, href: no.zarr}}, variables: {{LAI: {{}}}}}}\n")
@@ -59,7 +59,7 @@ def test_collection_that_was_left_out_and_is_removed_is_told_as_removed(tmp_path
     assert changes_line(before, after) == "reloaded: collection gone removed"
 
 
-def test_dates_of_many_layers_are_told_together(tmp_path, open_at):
+def test_dates_of_many_layers_are_reported_together(tmp_path, open_at):
     layers = ", ".join(f"V{number}: {{band: 1}}" for number in range(8))
     file = tmp_path / "chronotile.yaml"
     file.write_text(f"collections:\n  made: {{{SOURCE}, variables: {{{layers}}}}}\n")

@@ -25,7 +25,7 @@ def check(open_at):
     return find
 
 
-def test_nothing_is_found_of_good_files(check, tmp_path):
+def test_good_files_have_no_findings(check, tmp_path):
     write_cogs(tmp_path, SCENE)
 
     assert check(tmp_path) == []
@@ -40,7 +40,7 @@ def test_times_in_the_future_are_found(check, tmp_path):
     assert "2090-01-01" in message
 
 
-def test_missing_nodata_is_found_once_for_all_bands(check, tmp_path):
+def test_missing_nodata_is_reported_once_for_all_bands(check, tmp_path):
     write_tif(tmp_path / "a.tif", np.stack([SCENE.numbers(0)] * 4), SCENE, nodata=None, photometric="MINISBLACK")
 
     assert [severity for severity, message in check(tmp_path) if "nodata" in message] == ["note"]
@@ -55,7 +55,7 @@ def test_slow_source_is_read_in_part_and_reported(check, tmp_path, monkeypatch):
     assert (severity, message.partition(", in")[0]) == ("note", "only pixels of the first 1 of 4 variables were read")
 
 
-def test_nothing_valid_is_found(check, tmp_path):
+def test_absence_of_valid_values_is_found(check, tmp_path):
     write_tif(tmp_path / "a.tif", np.full((30, 40), 255, dtype="uint8"), SCENE)
 
     ((severity, message),) = check(tmp_path)
@@ -80,7 +80,7 @@ def test_damaged_pixels_are_an_error(check, tmp_path):
 
 @pytest.mark.parametrize("is_named", [True, False], ids=["configured", "discovered"])
 @pytest.mark.parametrize("nodata", ["", "<NoDataValue>0</NoDataValue>"], ids=["plain", "nodata"])
-def test_file_that_a_vrt_lacks_is_named_in_the_finding(open_at, tmp_path, nodata, is_named):
+def test_missing_file_of_a_vrt_is_named_in_the_finding(open_at, tmp_path, nodata, is_named):
     source = '<SimpleSource><SourceFilename relativeToVRT="1">sub/gone.tif</SourceFilename></SimpleSource>'
     band = f'<VRTRasterBand dataType="Byte" band="1">{nodata}{source}</VRTRasterBand>'
     place = "<SRS>EPSG:4326</SRS><GeoTransform>4, 0.1, 0, 51, 0, -0.1</GeoTransform>"
@@ -107,7 +107,7 @@ def newest_damaged(tmp_path):
 
 
 @pytest.mark.parametrize(("bounds", "warnings"), [("[0, 1]", 0), ("[100, 200]", 1)])
-def test_damaged_newest_file_is_told_once_and_the_values_of_others_are_checked(
+def test_damaged_newest_file_is_reported_once_and_values_of_others_are_checked(
     check, tmp_path, newest_damaged, bounds, warnings
 ):
     configuration = tmp_path / "chronotile.yaml"
@@ -139,7 +139,7 @@ def test_damaged_overview_of_the_only_file_is_an_error(check, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["folder", "configuration"])
-def test_file_cut_short_among_good_ones_is_named(open_at, tmp_path, source):
+def test_truncated_file_among_good_ones_is_named(open_at, tmp_path, source):
     write_cogs(tmp_path, replace(SCENE, days=("2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04")))
     path = tmp_path / "NDVI_20200102.tif"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -171,7 +171,7 @@ def test_newest_file_that_is_cut_short_is_one_finding(open_at, tmp_path):
 
 
 @pytest.mark.parametrize(("flags", "places"), [("", ["style mine"]), ("flags: {251: masked}", [])])
-def test_style_that_colours_a_flag_that_no_variable_has_is_found(open_at, tmp_path, flags, places):
+def test_style_that_colours_a_flag_of_no_variable_is_found(open_at, tmp_path, flags, places):
     write_cogs(tmp_path, SCENE)
     (tmp_path / "styles").mkdir()
     (tmp_path / "styles" / "mine.yaml").write_text('ramp: {0: "#000", 250: "#fff"}\nflags: {masked: "#888"}\n')
@@ -235,7 +235,7 @@ def test_large_chunks_of_a_zarr_store_are_found(check, tmp_path):
     assert [severity for severity, message in check(tmp_path) if "chunks of 5 x 2048 x 2048" in message] == ["warning"]
 
 
-def test_files_beyond_those_looked_at_that_cannot_be_served_beside_them_are_errors(open_at, tmp_path, monkeypatch):
+def test_unserved_files_beyond_the_sample_are_errors(open_at, tmp_path, monkeypatch):
     monkeypatch.setattr("chronotile.readers.raster.survey.MAX_FILES", 3)
     for day in range(1, 7):
         dtype = "float32" if day == 5 else "uint8"

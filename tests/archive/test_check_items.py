@@ -68,24 +68,24 @@ def found(source, index, passes):
     return lambda: [finding.message for finding in items_findings(source, index, passes)]
 
 
-def test_nothing_is_found_of_a_good_index(fill, found):
+def test_good_index_has_no_findings(fill, found):
     fill()
 
     assert found() == []
 
 
-def test_an_index_that_was_never_filled_is_found(found):
+def test_index_that_was_never_filled_is_found(found):
     assert found() == ["its index was never filled completely from its source; run chronotile index"]
 
 
-def test_an_index_older_than_its_catalogue_is_found(fill, found, source):
+def test_index_older_than_its_catalogue_is_found(fill, found, source):
     fill()
     os.utime(source.href, (1 << 33, 1 << 33))
 
     assert found() == ["catalogue.json has changed since its index was filled; run chronotile index"]
 
 
-def test_another_order_than_the_configured_one_is_found(fill, found, index):
+def test_order_other_than_the_configured_one_is_found(fill, found, index):
     fill()
     index.configure("s2", replace(SETTINGS, is_descending=True))
 
@@ -116,7 +116,7 @@ def test_least_nodata_without_its_property_is_found(fill, source, index, passes)
     )
 
 
-def test_files_of_this_machine_that_are_gone_are_counted(fill, found, tmp_path):
+def test_missing_files_of_this_machine_are_counted(fill, found, tmp_path):
     fill(place=tmp_path)
     for scene in MADE.all_scenes():
         for asset in ("B04", "SCL"):

@@ -63,7 +63,7 @@ def serve(tmp_path, at_end):
     return make
 
 
-def test_a_layer_tells_its_clear_classes_and_the_layer_without_others(serve):
+def test_clear_layer_lists_its_clear_classes(serve):
     _ndvi, _classes, client = serve()
 
     listed = client.get("/layers").json()["layers"]
@@ -135,7 +135,7 @@ def test_shares_of_the_clear_layer_are_those_of_clear_pixels(serve):
     ],
     ids=["land cover", "as configured", "masked"],
 )
-def test_where_nothing_says_what_is_clear_there_is_no_clear_layer(serve, members):
+def test_clear_layer_needs_a_definition_of_clear(serve, members):
     _ndvi, _classes, client = serve(**members)
 
     assert "clear" not in client.get("/layers/fields.ndvi").json()

@@ -52,7 +52,7 @@ def values_of(numbers):
 
 
 @pytest.mark.parametrize("is_configured", [True, False], ids=["configuration", "folder"])
-def test_all_dates_of_files_told_apart_by_a_variable_are_served(open_at, tmp_path, is_configured):
+def test_all_dates_of_files_with_a_variable_in_their_names_are_served(open_at, tmp_path, is_configured):
     for shift, name in enumerate(("NDVI", "LAI")):
         write_bands(tmp_path / f"S2_{name}_all.tif", DATES, Scene(shift=40 * shift))
     file = tmp_path / "chronotile.yaml"

@@ -100,7 +100,7 @@ def place_of(row, column):
     return transformer(crs_of(SCENE.crs), CRS84).transform(*(SCENE.transform @ (column + 0.5, row + 0.5)))
 
 
-def test_nothing_is_found_wrong(archive):
+def test_good_layers_have_no_findings(archive):
     assert [each for each in archive.findings if each.severity == "error"] == []
     assert [each for each in check_archive(archive) if each.severity == "error"] == []
 
@@ -127,7 +127,7 @@ def native_map(client, layer, **rest):
     return np.asarray(Image.open(io.BytesIO(response.content)).convert("RGBA"))
 
 
-def test_a_native_picture_is_that_of_the_same_cells(client):
+def test_native_picture_is_that_of_the_same_cells(client):
     picture = native_map(client, "NDVI", TIME="2020-01-21")
 
     values = expected(2)
@@ -144,7 +144,7 @@ def test_a_formula_of_a_formula_is_drawn(client):
     assert picture[..., 0][values <= 0.2].max() <= 1
 
 
-def test_a_masked_variable_is_drawn_where_its_values_stand(client):
+def test_masked_variable_is_drawn_at_the_place_of_its_values(client):
     picture = native_map(client, "NIR", TIME="2020-02-01")
 
     np.testing.assert_array_equal(picture[..., 3] > 0, np.isin(np.kron(coarse_quality(3), np.ones((2, 2))), KEEP))
@@ -186,7 +186,7 @@ def test_a_changed_operand_is_a_new_revision(tmp_path):
     assert {name: before[name] == after[name] for name in before} == {"NDVI": False, "RED": True, "GREEN": False}
 
 
-def test_what_cannot_be_computed_is_told_once_and_the_rest_is_served(tmp_path):
+def test_uncomputable_variable_is_reported_once_and_the_others_are_served(tmp_path):
     source = write_cogs(tmp_path)
     file = tmp_path / "chronotile.yaml"
     variables = (

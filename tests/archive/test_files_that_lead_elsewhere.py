@@ -63,7 +63,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_a_raster_that_leads_out_of_its_folder_is_left_out(case, open_at, tmp_path):
+def test_raster_that_leads_out_of_its_folder_is_skipped(case, open_at, tmp_path):
     make, reason = ODD[case]
     data = tmp_path / "data"
     data.mkdir()
@@ -187,7 +187,7 @@ def test_check_names_a_vrt_that_lacks_a_file(mosaics):
 
 
 @pytest.mark.slow
-def test_what_gdal_tells_of_missing_files_does_not_reach_the_terminal(tmp_path):
+def test_messages_of_gdal_about_missing_files_do_not_reach_the_terminal(tmp_path):
     for day in (1, 2):
         rasterio.shutil.copy(write(tmp_path / "a.tif"), tmp_path / f"b_2020010{day}.vrt", driver="VRT")
     (tmp_path / "a.tif").rename(tmp_path / "good.tif")
@@ -222,7 +222,7 @@ def placed(file, dataset):
 
 
 @pytest.mark.parametrize("make", [linked, virtual, stored_outside])
-def test_a_netcdf_file_whose_data_lie_in_another_is_left_out(make, open_at, tmp_path):
+def test_netcdf_file_with_its_data_in_another_is_skipped(make, open_at, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     places = {"lat": [50.0, 49, 48], "lon": [1.0, 2, 3, 4]}

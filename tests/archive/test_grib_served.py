@@ -65,7 +65,7 @@ def test_a_gaussian_grid_has_one_place_in_all_answers(open_at, tmp_path, edition
     assert "imported" not in text
 
 
-def test_each_grid_is_at_its_place_or_named(open_at, tmp_path):
+def test_each_grid_has_its_place_or_is_reported(open_at, tmp_path):
     write(
         tmp_path / "rain.grib2",
         message(tmp_path, code(37, 72), west=-180, north=90, step=5, day="2017-10-17"),
@@ -102,7 +102,7 @@ def test_few_members_are_layers(open_at, tmp_path):
 
 
 @pytest.mark.slow
-def test_many_members_have_to_be_named(open_at, tmp_path):
+def test_members_above_a_limit_must_be_configured(open_at, tmp_path):
     other = message(tmp_path, code(5, 7), category=2)
     write(tmp_path / "eps.grib2", *members(tmp_path, 13), other)
     file = tmp_path / "chronotile.yaml"
@@ -125,7 +125,7 @@ def test_many_members_have_to_be_named(open_at, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a stream of glibc")
-def test_what_gdal_prints_of_headers_does_not_reach_the_terminal(tmp_path):
+def test_messages_of_gdal_about_headers_do_not_reach_the_terminal(tmp_path):
     own = bytes([1, 2, 3, 4]) + bytes(8)  # of a centre whose extension GDAL does not know
     write(tmp_path / "a.grib", first_edition(code(5, 7), latitudes=(50, 46), longitudes=(0, 6), centre=34, own=own))
     run = "import sys; from chronotile.cli.main import main; sys.argv = ['chronotile', 'layers', sys.argv[1]]; main()"

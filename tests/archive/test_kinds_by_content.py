@@ -33,7 +33,7 @@ def is_scene(archive):
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.he5", "a.HDF5", "a.hdf"])
-def test_netcdf_4_is_served_whatever_it_is_called(open_at, tmp_path, name):
+def test_netcdf_4_is_served_with_any_file_name(open_at, tmp_path, name):
     save_netcdf(make_dataset(SCENE), tmp_path / "a.nc").rename(tmp_path / name)
 
     assert is_scene(open_at(tmp_path))

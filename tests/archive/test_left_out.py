@@ -43,7 +43,7 @@ def found(archive):
     return [(each.severity, each.place, each.message) for each in archive.findings]
 
 
-def test_further_bands_of_files_told_apart_by_a_variable_are_told(write, configure, open_at):
+def test_additional_bands_of_files_with_a_variable_in_their_names_are_reported(write, configure, open_at):
     for name in ("NDVI_20200101.tif", "NDVI_20200111.tif"):
         write(name, "ndvi", "QA")
 
@@ -55,7 +55,7 @@ def test_further_bands_of_files_told_apart_by_a_variable_are_told(write, configu
     )
 
 
-def test_the_remedy_for_further_bands_works(write, configure, open_at):
+def test_remedy_for_additional_bands_works(write, configure, open_at):
     for name in ("NDVI_20200101.tif", "NDVI_20200111.tif"):
         write(name, "ndvi", "QA")
 
@@ -74,7 +74,7 @@ def test_bands_that_no_variable_names_are_noted(write, configure, open_at):
     ]
 
 
-def test_further_images_of_a_file_are_a_warning_whose_remedy_works(write, configure, open_at, tmp_path):
+def test_additional_images_of_a_file_are_a_warning_with_a_working_remedy(write, configure, open_at, tmp_path):
     path = write("a_20200101.tif")
     numbers = SCENE.numbers(1)[np.newaxis]
     with rasterio.open(path) as first:
@@ -105,7 +105,7 @@ def test_files_that_no_pattern_matches_are_noted(write, configure, open_at, tmp_
     assert not any("aux.xml" in each for each in messages)
 
 
-def test_files_of_other_collections_are_not_told(write, open_at, tmp_path):
+def test_files_of_other_collections_are_not_reported(write, open_at, tmp_path):
     write("NDVI_20200101.tif")
     write("LAI_20200101.tif")
     file = tmp_path / "chronotile.yaml"
@@ -118,7 +118,7 @@ def test_files_of_other_collections_are_not_told(write, open_at, tmp_path):
     assert found(open_at(file)) == []
 
 
-def test_what_is_left_out_is_logged_at_the_start_and_printed_by_check(write, configure, tmp_path, caplog):
+def test_skipped_files_are_logged_at_the_start_and_printed_by_check(write, configure, tmp_path, caplog):
     write("NDVI_20200101.tif", "2020-01-01", "2020-01-11", "QA")
     file = configure("kind: cog, href: '{variable}_*.tif'")
 
@@ -133,7 +133,7 @@ def test_what_is_left_out_is_logged_at_the_start_and_printed_by_check(write, con
     assert line in in_folder
 
 
-def test_a_folder_tells_of_formats_that_it_does_not_serve_at_the_start(write, tmp_path, caplog):
+def test_unserved_formats_of_a_folder_are_reported_at_the_start(write, tmp_path, caplog):
     write("NDVI_20200101.tif")
     (tmp_path / "MOD13.hdf").touch()
 
@@ -143,7 +143,7 @@ def test_a_folder_tells_of_formats_that_it_does_not_serve_at_the_start(write, tm
     assert "MOD13.hdf: skipped: its format is not supported; convert it" in caplog.text
 
 
-def test_a_quality_band_that_gdal_takes_for_alpha_masks_nothing_and_is_told(configure, open_at, tmp_path):
+def test_quality_band_that_gdal_calls_alpha_masks_nothing_and_is_reported(configure, open_at, tmp_path):
     numbers = np.stack([SCENE.numbers(t) for t in range(4)])
     numbers[3, :, :20] = 0
     path = write_tif(tmp_path / "a_20200101.tif", numbers, SCENE, photometric="RGB", alpha="yes", nodata=None)

@@ -64,7 +64,7 @@ def test_link_to_a_store_of_the_folder_is_the_finest_level(tmp_path, open_at, fi
     assert sorted(audit.layers) == ["fine.NDVI", "scene.NDVI"]
 
 
-def test_link_is_followed_where_the_operator_allows_its_folder(tmp_path):
+def test_link_is_followed_if_the_operator_allows_its_folder(tmp_path):
     levels = make(tmp_path / "served", finest="../../elsewhere/fine.zarr")
     (tmp_path / "served" / "cubes").rename(tmp_path / "elsewhere")
     spec = make_spec("zarr", levels)

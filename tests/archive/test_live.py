@@ -110,7 +110,7 @@ def test_configuration_with_mistakes_is_not_served(folder, clock, look):
     assert (live.reloads, live.failed_reloads, live.is_stale) == (0, 1, True)
 
 
-def test_reload_works_again_once_the_mistake_is_gone(folder, clock, look):
+def test_reload_works_again_after_the_mistake_is_mended(folder, clock, look):
     file = configured(folder)
     live = LiveArchive.open(file, clock=clock)
     file.write_text("collections: {")
@@ -177,7 +177,7 @@ def test_failure_is_logged_once_until_another_comes(folder, clock, look, caplog)
     assert live.failed_reloads == 4
 
 
-def test_reload_says_what_changed(folder, clock, look, caplog):
+def test_reload_lists_the_changes(folder, clock, look, caplog):
     caplog.set_level(logging.INFO, logger="chronotile")
     live = LiveArchive.open(configured(folder), clock=clock)
     write_cogs(folder, Scene(days=LATER))
@@ -187,7 +187,7 @@ def test_reload_says_what_changed(folder, clock, look, caplog):
     assert "reloaded: 1 date added to made.NDVI" in caplog.messages
 
 
-def test_findings_of_a_reload_are_logged_where_there_is_a_log_of_findings(folder, clock, look, caplog, open_at):
+def test_findings_of_a_reload_are_logged_if_there_is_a_finding_log(folder, clock, look, caplog, open_at):
     file = configured(folder)
     archive = open_at(file)
     finding_log = FindingLog()
@@ -250,7 +250,7 @@ def test_serving_cube_is_followed_though_the_configuration_has_mistakes(cube):
     assert (times(live), live.is_stale) == (3, True)
 
 
-def test_mistake_that_is_gone_leaves_nothing_stale(cube):
+def test_mended_mistake_leaves_nothing_stale(cube):
     file = cube(2)
     live = LiveArchive.open(file)
     file.write_text("services: {}")
@@ -263,7 +263,7 @@ def test_mistake_that_is_gone_leaves_nothing_stale(cube):
     assert (was_stale, live.is_stale) == (True, False)
 
 
-def test_what_follow_has_reloaded_is_not_reloaded_again(cube):
+def test_collection_reloaded_by_follow_is_not_reloaded_again(cube):
     live = LiveArchive.open(cube(2))
     cube(3)
     live.follow("made")
@@ -340,7 +340,7 @@ def test_archive_that_cannot_be_opened_is_tried_again(tmp_path):
     assert times(archives.at(place)) == 2
 
 
-def test_archives_share_the_bounds_of_what_their_readers_keep(folder):
+def test_archives_share_the_limits_of_reader_caches(folder):
     archives = LiveArchives(most=2)
 
     one, other = archives.at(folder), archives.at(configured(folder))

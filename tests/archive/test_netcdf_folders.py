@@ -97,7 +97,7 @@ def test_a_folder_of_one_netcdf_a_date_is_one_layer(open_at, folder):
     np.testing.assert_allclose(answer["values"], in_files(folder), atol=1e-6)
 
 
-def test_what_is_written_of_a_folder_serves_the_same(open_at, folder):
+def test_written_configuration_of_a_folder_serves_the_same(open_at, folder):
     archive = open_at(folder)
     file = folder / "chronotile.yaml"
     file.write_text(archive.discovery.text(folder))
@@ -162,7 +162,7 @@ def test_a_serving_cube_of_the_files_has_their_values(folder, tmp_path, as_patte
     np.testing.assert_allclose(info.encoding.values(numbers), in_files(folder), atol=1e-6)
 
 
-def test_a_file_of_another_grid_is_told_at_start_and_by_check(open_at, folder, configuration):
+def test_file_of_another_grid_is_reported_at_start_and_by_check(open_at, folder, configuration):
     path = sorted(folder.glob("*.nc"))[1]
     with xarray.open_dataset(path, mask_and_scale=False) as dataset:
         moved = dataset.load().assign_coords(lat=dataset["lat"] + 0.1)
@@ -244,7 +244,7 @@ def test_a_file_damaged_since_costs_its_own_date_only(open_at, configuration, fo
     assert len(warnings_of(caplog, path)) == 1
 
 
-def test_a_file_that_is_gone_costs_its_own_date_only(open_at, configuration, folder):
+def test_missing_file_costs_only_its_date(open_at, configuration, folder):
     archive = open_at(configuration)
     expected = in_files(folder)
     sorted(folder.glob("*.nc"))[2].unlink()
@@ -311,7 +311,7 @@ def write_mean(path, day, length):
     dataset.to_netcdf(path, engine="h5netcdf")
 
 
-def test_a_cube_is_not_grown_with_times_that_are_named_in_another_way(tmp_path):
+def test_cube_is_not_extended_with_times_of_another_naming(tmp_path):
     (tmp_path / "data").mkdir()
     target, length = tmp_path / "cube.zarr", np.timedelta64(10, "D")
     write_mean(tmp_path / "data" / "mean_20200101.nc", np.datetime64("2020-01-01"), length)
@@ -324,7 +324,7 @@ def test_a_cube_is_not_grown_with_times_that_are_named_in_another_way(tmp_path):
 
 @pytest.mark.quick_cases("odd")
 @pytest.mark.parametrize("scale", [0.0012345678, 0.002, 1 / 3000], ids=["odd", "even", "third"])
-def test_files_packed_each_in_its_own_way_are_verified(folder, tmp_path, scale):
+def test_files_with_different_packing_are_verified(folder, tmp_path, scale):
     for number, path in enumerate(sorted(folder.glob("*.nc"))):
         write_date(path, DAYS[number], scale=scale * (number + 3), offset=0.1 * number / 3)
     target = tmp_path / "cube.zarr"

@@ -59,7 +59,7 @@ def test_bands_whose_names_have_no_letter_are_numbered(open_at, tmp_path):
     assert float(archive.services.readers["odd"].read_cell("band2", indexes=[0], row=3, column=4).numbers[0]) == 188
 
 
-def test_a_vrt_that_leads_out_of_the_folder_is_no_date_of_those_beside_it(open_at, tmp_path):
+def test_vrt_that_leads_out_of_the_folder_is_no_date_of_its_neighbours(open_at, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     inside, outside = write(data / "good.tif"), write(tmp_path / "outside.tif", NUMBERS + 1000)
@@ -109,7 +109,7 @@ SERVED = {
 
 
 @pytest.mark.parametrize("case", LEFT_OUT)
-def test_a_file_that_cannot_be_served_is_left_out_by_name(case, open_at, tmp_path):
+def test_unserved_file_is_skipped_by_name(case, open_at, tmp_path):
     how, reason = LEFT_OUT[case]
     write(tmp_path / "odd.tif", **how)
     write(tmp_path / "good.tif")
@@ -137,7 +137,7 @@ def test_a_file_whose_values_have_no_range_is_served(case, open_at, tmp_path):
     assert not told or [text for text in texts(archive) if text.startswith("odd: band1: all values") and told in text]
 
 
-def test_a_running_server_goes_on_when_such_a_file_comes(open_at, tmp_path):
+def test_running_server_continues_when_such_a_file_appears(open_at, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
     write(folder / "good.tif")
@@ -156,7 +156,7 @@ def test_a_running_server_goes_on_when_such_a_file_comes(open_at, tmp_path):
         assert "odd.tif" in client.get("/health/ready").json()["faults"][0]["reason"]
 
 
-def test_one_date_of_a_stack_with_scale_0_is_left_out(open_at, tmp_path):
+def test_one_date_of_a_stack_with_scale_0_is_skipped(open_at, tmp_path):
     for day in range(1, 5):
         write(tmp_path / f"ndvi_2020010{day}.tif", scale=0.0 if day == 3 else 0.5)
 
@@ -167,7 +167,7 @@ def test_one_date_of_a_stack_with_scale_0_is_left_out(open_at, tmp_path):
     assert [text for text in texts(archive) if "ndvi_20200103.tif: left out: its scale is 0" in text]
 
 
-def test_a_raster_of_a_stack_whose_rows_run_the_other_way_is_told_so(open_at, tmp_path):
+def test_raster_of_a_stack_with_reversed_rows_is_reported_as_such(open_at, tmp_path):
     paths = [write(tmp_path / f"ndvi_2020010{day}.tif") for day in (1, 2, 3)]
     with rasterio.open(paths[-1], "r+") as file:
         file.transform = Affine(10, 0, 500_000, 0, 10, 4_999_800)

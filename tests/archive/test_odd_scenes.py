@@ -51,7 +51,7 @@ def unstated(scenes):
     return scenes
 
 
-def test_encodings_that_no_item_states_are_found_in_the_files(unstated):
+def test_encodings_missing_from_items_are_read_from_files(unstated):
     with unstated.served() as client:
         first = client.get(AT_POINT)
         later = client.get(AT_POINT)
@@ -88,7 +88,7 @@ def test_files_are_read_though_the_index_has_no_room_for_their_headers(scenes):
     assert "warning" not in series.headers
 
 
-def test_encodings_that_the_index_has_no_room_for_are_found_once_it_has(unstated):
+def test_encodings_are_found_when_the_index_has_room_for_them(unstated):
     with unstated.served() as client:
         with disk_without_room():
             lacking = client.get(AT_POINT)
@@ -119,7 +119,7 @@ def test_files_of_units_that_no_other_has_are_not_read_again_and_again(scenes, m
 
 
 @pytest.mark.parametrize("band", [None, {"data_type": "uint8"}, {"data_type": "uint8", "nodata": 0}])
-def test_grids_that_items_state_count_whatever_else_they_state(scenes, band):
+def test_grids_of_items_are_used_with_any_other_members(scenes, band):
     zones = {"a": {"left": 715_370, "crs": "EPSG:32631"}, "b": {"left": 284_630, "crs": "EPSG:32632"}}
     scenes.put(*(scenes.document(id_, {"B": scenes.write(id_, **zone)}, band=band) for id_, zone in zones.items()))
     with scenes.served() as client:
@@ -130,7 +130,7 @@ def test_grids_that_items_state_count_whatever_else_they_state(scenes, band):
 
 
 @pytest.mark.parametrize("band", [{"data_type": "uint8"}, {"data_type": "uint8", "unit": "percent"}])
-def test_units_that_only_the_file_states_are_those_of_the_layer(scenes, band):
+def test_units_only_in_the_file_are_those_of_the_layer(scenes, band):
     scenes.put(scenes.document("a", {"B": scenes.write("a", units="percent")}, band=band))
     with scenes.served() as client:
         series = client.get(AT_POINT).json()
@@ -138,7 +138,7 @@ def test_units_that_only_the_file_states_are_those_of_the_layer(scenes, band):
     assert (series["values"], series["units"]) == ([VALUE], "percent")
 
 
-def test_one_item_of_other_units_is_left_out(scenes):
+def test_one_item_of_other_units_is_skipped(scenes):
     path = scenes.write("a")
     bands = ["m", "m", "cm"]
     scenes.put(
@@ -270,7 +270,7 @@ def test_areas_at_the_bent_edge_of_a_continent_are_inside(scenes, east):
     assert area.json()["features"][0]["series"]["mean"] == [NUMBERS[126, 64]]
 
 
-def test_scenes_that_come_in_between_places_far_apart_disturb_no_answer(tmp_path, monkeypatch):
+def test_scenes_between_distant_places_disturb_no_answer(tmp_path, monkeypatch):
     scenes = OddScenes(tmp_path, variables="{B: {asset: B, layer: B}, N: {layer: N, formula: 'B + 1'}}")
     lefts = (400_000, 600_000)
     for left in lefts:

@@ -114,7 +114,7 @@ def test_heights_are_not_noted(write, open_at, tmp_path):
     assert notes(open_at(tmp_path)) == []
 
 
-def test_check_tells_of_values_beyond_the_range_of_the_chosen_style(write, open_at, configure):
+def test_check_reports_values_beyond_the_range_of_the_chosen_style(write, open_at, configure):
     write("T_20200101.tif", KELVIN, units="K")
 
     found = list(check_archive(open_at(configure("{T: {styles: [temperature]}}"))))
@@ -123,7 +123,7 @@ def test_check_tells_of_values_beyond_the_range_of_the_chosen_style(write, open_
     assert "are outside the range of its style temperature, -10 to 40" in warning.message
 
 
-def test_check_tells_of_digital_numbers_whatever_the_style(write, open_at, configure):
+def test_check_reports_digital_numbers_with_any_style(write, open_at, configure):
     write("B08_20200101.tif", REFLECTANCE)
     archive = open_at(configure("{B08: {styles: [greys], range: [0, 4000]}}"))
 

@@ -31,7 +31,7 @@ def configure(tmp_path):
     return write
 
 
-def test_source_that_does_not_open_is_told_and_the_others_are_served(configure, open_at, tmp_path):
+def test_source_that_does_not_open_is_reported_and_the_others_are_served(configure, open_at, tmp_path):
     write_cogs(tmp_path, SCENE)
 
     archive = open_at(configure(TWO))
@@ -40,21 +40,21 @@ def test_source_that_does_not_open_is_told_and_the_others_are_served(configure, 
     assert [(each.severity, each.place) for each in archive.findings] == [("error", "gone")]
 
 
-def test_nothing_that_opens_is_an_error_of_one_line_a_source(configure, open_at):
+def test_archive_without_working_sources_is_an_error_of_one_line_per_source(configure, open_at):
     with pytest.raises(ConfigurationError) as caught:
         open_at(configure(TWO))
 
     assert [line.partition(":")[0] for line in caught.value.mistakes] == ["good", "gone"]
 
 
-def test_all_mistakes_of_the_configuration_are_told(configure, open_at):
+def test_all_mistakes_of_the_configuration_are_reported(configure, open_at):
     with pytest.raises(ConfigurationError) as caught:
         open_at(configure("collections:\n  a: {sourcee: 1}\n  b: {source: {kind: zap, href: x}}\n"))
 
     assert len(caught.value.mistakes) == 3
 
 
-def test_mistakes_of_styles_are_told_with_those_of_the_configuration(configure, open_at, tmp_path):
+def test_mistakes_of_styles_are_reported_with_those_of_the_configuration(configure, open_at, tmp_path):
     (tmp_path / "styles").mkdir()
     (tmp_path / "styles" / "mine.yaml").write_text("rampe: viridis\n")
 
@@ -65,7 +65,7 @@ def test_mistakes_of_styles_are_told_with_those_of_the_configuration(configure, 
     assert any("sourcee" in line for line in caught.value.mistakes)
 
 
-def test_style_beside_the_configuration_is_known(configure, open_at, tmp_path):
+def test_style_in_the_configuration_folder_is_found(configure, open_at, tmp_path):
     write_cogs(tmp_path, SCENE)
     (tmp_path / "styles").mkdir()
     (tmp_path / "styles" / "mine.yaml").write_text('ramp: {0: "#000000", 1: "#ffffff"}\n')
@@ -75,7 +75,7 @@ def test_style_beside_the_configuration_is_known(configure, open_at, tmp_path):
     assert [style.id for layer in archive.services.catalogue.layers for style in layer.styles] == ["mine"]
 
 
-def test_variable_without_style_is_stretched_over_the_values_seen(configure, open_at, tmp_path):
+def test_variable_without_style_is_stretched_over_the_sampled_values(configure, open_at, tmp_path):
     write_cogs(tmp_path, SCENE)
 
     archive = open_at(configure(TWO.replace("NDVI: {}", "HEIGHT: {}")))
@@ -87,7 +87,7 @@ def test_variable_without_style_is_stretched_over_the_values_seen(configure, ope
     assert (low, high) == pytest.approx(tuple(np.percentile(values, (2, 98))), abs=1e-9)
 
 
-def test_finding_of_a_source_is_told_under_its_collection(configure, open_at, tmp_path):
+def test_finding_of_a_source_is_reported_under_its_collection(configure, open_at, tmp_path):
     write_cogs(tmp_path, SCENE)
     write_tif(tmp_path / "NDVI_20200301.tif", SCENE.numbers(0)[:8, :8], SCENE)
 
@@ -118,7 +118,7 @@ def half_empty(share_by_day: dict[str, float]) -> Scene:
     ],
     ids=["newest with enough", "newest", "fullest where none has enough", "never the future"],
 )
-def test_default_time_has_the_share_of_valid_pixels_asked_for(configure, open_at, tmp_path, least, shares, expected):
+def test_default_time_has_the_required_share_of_valid_pixels(configure, open_at, tmp_path, least, shares, expected):
     write_cogs(tmp_path, half_empty(shares), overviews=())
 
     text = TWO.split("  gone", maxsplit=1)[0] + f"    time: {{default: {{latest: {{min_valid: {least}}}}}}}\n"
@@ -147,7 +147,7 @@ collections:
     assert defaults == {"a.red": "2020-01-11", "a.green": "2020-01-01", "a.blue": "2020-01-11", "a.RGB": "2020-01-01"}
 
 
-def test_time_that_cannot_be_read_is_told_and_passed_over(configure, open_at, tmp_path):
+def test_unreadable_time_is_reported_and_skipped(configure, open_at, tmp_path):
     scene = Scene(width=256, height=256, days=("2020-01-01", "2020-01-11"))
     write_cogs(tmp_path, scene, overviews=())
     newest = tmp_path / "NDVI_20200111.tif"
@@ -176,7 +176,7 @@ def test_default_time_of_a_zarr_cube_is_looked_for_on_its_coarsest_level(configu
     assert format_day(layer.time_rules.default.start) == "2020-01-01"
 
 
-def test_where_sources_are_is_known_for_the_files_of_their_items(configure, open_at, tmp_path):
+def test_folders_of_sources_are_used_for_the_files_of_their_items(configure, open_at, tmp_path):
     write_cogs(tmp_path, SCENE)
     archive = open_at(configure('collections: {s2: {source: {kind: cog, href: "NDVI_*.tif"}}}'))
 

@@ -31,7 +31,7 @@ def look_again(archive, file):
     return refresh_archive(archive, file, environment={}, clock=lambda: NOW)
 
 
-def test_a_set_that_cannot_be_read_is_told_and_the_others_are_served(file, open_at):
+def test_unreadable_set_is_reported_and_the_others_are_served(file, open_at):
     archive = open_at(file)
 
     assert list(archive.services.catalogue.places) == ["squares"]
@@ -40,7 +40,7 @@ def test_a_set_that_cannot_be_read_is_told_and_the_others_are_served(file, open_
     ]
 
 
-def test_places_are_read_anew_when_their_file_changed(file, open_at, tmp_path):
+def test_places_are_read_again_when_their_file_changed(file, open_at, tmp_path):
     archive = open_at(file)
     write_places(tmp_path / "squares.geojson", feature(5))
 
@@ -57,7 +57,7 @@ def test_a_set_whose_file_comes_later_is_served_then(file, open_at, tmp_path):
     assert look_again(archive, file).services.catalogue.places["gone"].ids == ("here",)
 
 
-def test_places_of_a_file_that_did_not_change_are_kept(file, open_at):
+def test_places_of_an_unchanged_file_are_reused(file, open_at):
     archive = open_at(file)
     file.write_text(f"{CONFIGURATION}service: {{title: Other}}\n", encoding="utf-8")
 
@@ -67,7 +67,7 @@ def test_places_of_a_file_that_did_not_change_are_kept(file, open_at):
     assert newer.services.catalogue.places["squares"] is archive.services.catalogue.places["squares"]
 
 
-def test_another_way_to_read_the_same_file_reads_it_anew(file, open_at):
+def test_changed_options_of_an_unchanged_file_read_it_again(file, open_at):
     archive = open_at(file)
     file.write_text(CONFIGURATION.replace("id: code", "id: name"), encoding="utf-8")
 

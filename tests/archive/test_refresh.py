@@ -44,7 +44,7 @@ def last_day(archive, layer):
     return format_day(archive.services.catalogue.layer(layer).times.instants[-1])
 
 
-def test_what_did_not_change_is_the_same_archive(open_at, place):
+def test_unchanged_archive_is_the_same_object(open_at, place):
     archive = open_at(place)
 
     assert again(archive, place) is archive
@@ -82,7 +82,7 @@ def test_a_changed_style_is_served(open_at, place, tmp_path):
     assert again(archive, place).services.catalogue.styles["ndvi"].title == "Mine"
 
 
-def test_a_configuration_with_mistakes_leaves_the_archive_as_it_is(open_at, place):
+def test_configuration_with_mistakes_leaves_the_archive_unchanged(open_at, place):
     archive = open_at(place)
 
     place.write_text(CONFIGURATION.replace("href", "hreff", 1))
@@ -91,7 +91,7 @@ def test_a_configuration_with_mistakes_leaves_the_archive_as_it_is(open_at, plac
         again(archive, place)
 
 
-def test_a_store_that_is_gone_is_told_fails_and_comes_back(open_at, place, tmp_path):
+def test_missing_store_is_reported_fails_and_recovers(open_at, place, tmp_path):
     archive = open_at(place)
     (tmp_path / "made.zarr").rename(tmp_path / "unavailable.zarr")
 
@@ -132,19 +132,19 @@ def later(path):
 
 
 @pytest.mark.parametrize("name", ["chronotile.yaml", "made.zarr/zarr.json"])
-def test_the_last_change_is_that_of_the_newest_file(place, open_at, name):
+def test_last_change_is_that_of_the_newest_file(place, open_at, name):
     newest = later(place.parent / name)
 
     assert abs(open_at(place).services.changed - newest) < np.timedelta64(1, "ms")
 
 
-def test_the_last_change_is_not_known_of_a_source_elsewhere(tmp_path):
+def test_last_change_of_a_remote_source_is_unknown(tmp_path):
     specs = {"far": SourceSpec(collection="far", kind="zarr", href="s3://bucket/far.zarr")}
 
     assert last_changes(YamlNode(YamlLocation("", 0)), [tmp_path], specs)["far"] is None
 
 
-def test_sources_that_were_opened_anew_are_let_go(place, tmp_path):
+def test_reopened_sources_are_closed(place, tmp_path):
     archive = open_archive(place, environment={}, clock=lambda: NOW)
     before = weakref.ref(archive.services.readers["stack"])
 
@@ -171,7 +171,7 @@ def test_a_file_that_was_half_copied_is_served_once_it_is_whole(open_at, place, 
     assert newer.findings == ()
 
 
-def test_a_file_that_is_replaced_by_one_of_another_grid_is_left_out(open_at, place, tmp_path):
+def test_file_replaced_by_one_of_another_grid_is_skipped(open_at, place, tmp_path):
     archive = open_at(place)
 
     small = dataclasses.replace(SCENE, width=10, height=10, days=SCENE.days[-1:])

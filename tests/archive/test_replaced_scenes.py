@@ -87,7 +87,7 @@ def greys_of(answer):
 
 @pytest.mark.parametrize("replace", [rename, write_over])
 @pytest.mark.parametrize("options", [{}, {"compress": "deflate"}, {"size": 1024}], ids=["alike", "shorter", "finer"])
-def test_a_file_that_is_replaced_is_read_at_once_and_never_in_part(client, files, tmp_path, replace, options):
+def test_replaced_file_is_read_immediately_and_never_mixed(client, files, tmp_path, replace, options):
     before = {path: client.get(path) for path in (SERIES, TILE)}
     assert values_of(before[SERIES]) == [50, 50, 50]
     assert greys_of(before[TILE]) == {50}
@@ -119,7 +119,7 @@ def test_the_index_has_a_replaced_file_once_it_was_read(client, files, tmp_path)
     assert asset.etag == tag_of_path(files[0])
 
 
-def test_a_file_that_is_gone_is_left_out_and_named(client, files, tmp_path):
+def test_missing_file_is_skipped_and_named(client, files, tmp_path):
     before = client.get(SERIES)
     files[0].rename(tmp_path / "unavailable.tif")
 

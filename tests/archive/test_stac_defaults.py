@@ -54,7 +54,7 @@ def layer_of(archive, name):
     return archive.services.catalogue.layer(name)
 
 
-def test_a_collection_without_variables_has_those_of_its_documents(opened):
+def test_collection_without_variables_has_those_of_its_documents(opened):
     archive = opened()
 
     (collection,) = archive.services.catalogue.collections
@@ -71,14 +71,14 @@ def test_renders_are_styles_and_ranges(opened):
     assert any(each.message == "there is no style 'ylgn'" for each in archive.findings)
 
 
-def test_classes_mask_what_is_computed(opened):
+def test_classes_mask_computed_values(opened):
     archive = opened()
 
     assert archive.specs["s2"].variables["NDVI"].mask.keep == (4, 5, 6)
     assert layer_of(archive, "s2.SCL").styles[0].is_categorical
 
 
-def test_what_the_configuration_says_goes_before_the_documents(opened):
+def test_configuration_overrides_the_documents(opened):
     archive = opened("title: Mine\nvariables: {RED: {asset: B04, title: Rouge}, NIR: {asset: B08}}")
 
     assert layer_of(archive, "s2.RED").title == {"": "Rouge"}
@@ -93,7 +93,7 @@ def test_a_style_of_the_configuration_keeps_its_own_range(opened):
     assert layer_of(archive, "s2.RED").styles[0].range == archive.services.catalogue.styles["greys"].range
 
 
-def test_values_are_those_of_the_files(opened):
+def test_values_equal_those_of_the_files(opened):
     archive = opened()
     reader, layer = archive.services.readers["s2"], layer_of(archive, "s2.NDVI")
     grid = layer.main_variable.grid
@@ -122,7 +122,7 @@ def test_documents_are_read_once_for_one_configuration(opened, catalogue, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["gone.json", "items.parquet", "items.geoparquet"])
-def test_without_a_collection_document_a_collection_is_served_as_its_items_say(opened, tmp_path, name):
+def test_collection_without_its_document_is_served_by_its_items(opened, tmp_path, name):
     archive = opened(href=tmp_path / name)
 
     layers = [layer.id for layer in archive.services.catalogue.layers]

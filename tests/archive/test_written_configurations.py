@@ -27,7 +27,7 @@ def vrts(folder, days):
 
 
 @pytest.mark.parametrize("name", ["data", "da[1]ta {x}"])
-def test_files_that_were_left_out_are_written_as_such(tmp_path, open_at, name):
+def test_skipped_files_are_written_as_such(tmp_path, open_at, name):
     vrts(tmp_path / name, ["20200101", "20200111"])
     outside = write_tif(tmp_path / "outside.tif")
     rasterio.shutil.copy(outside, tmp_path / name / "ndvi_20200121.vrt", driver="VRT")

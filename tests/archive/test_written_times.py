@@ -21,7 +21,7 @@ from chronotile.readers.name_parts import time_of_text
     ],
     ids=["days", "months", "year", "instant", "dekads", "dekads with a gap"],
 )
-def test_times_are_written_as_short_as_they_can_be(texts, expected):
+def test_times_are_written_in_their_shortest_form(texts, expected):
     assert times_section([time_of_text(text) for text in texts]) == expected
 
 

@@ -17,7 +17,7 @@ def echo(services, folder, inputs, *, outputs=None):
     return execute(Execution(process="echo", inputs=inputs, outputs=outputs), services, folder)
 
 
-def test_echo_gives_back_what_it_is_given(services, tmp_path):
+def test_echo_returns_its_input(services, tmp_path):
     inputs = {"string": "a <b>", "number": 7.5, "array": [1, 2], "bbox": {"bbox": [1, 2, 3, 4]}, "mixed": "word"}
 
     results = echo(services, tmp_path, inputs)
@@ -25,7 +25,7 @@ def test_echo_gives_back_what_it_is_given(services, tmp_path):
     assert {name: result.value for name, result in results.items()} == inputs
 
 
-def test_only_outputs_that_are_asked_for_are_given(services, tmp_path):
+def test_only_requested_outputs_are_returned(services, tmp_path):
     results = echo(services, tmp_path, {"string": "a", "number": 1}, outputs={"number": {}})
 
     assert {name: result.value for name, result in results.items()} == {"number": 1}
@@ -50,13 +50,13 @@ def test_wrong_inputs_are_refused_with_their_place(services, tmp_path, inputs, l
     assert refused.value.locator == locator
 
 
-def test_unknown_outputs_and_processes_are_refused_with_what_there_is(services, tmp_path):
+def test_unknown_outputs_and_processes_are_refused_with_the_existing_ones(services, tmp_path):
     with pytest.raises(InvalidParameter, match="it has string, number"):
         echo(services, tmp_path, {}, outputs={"nonsense": {}})
     with pytest.raises(UnknownPath, match=r"there are .*echo"):
         execute(Execution(process="nonsense", inputs={}), services, tmp_path)
 
 
-def test_what_takes_long_is_refused_with_what_to_do(services, tmp_path):
+def test_long_execution_is_refused_with_a_remedy(services, tmp_path):
     with pytest.raises(LimitExceeded, match="Prefer: respond-async"):
         echo(services, tmp_path, {"pause": 60})

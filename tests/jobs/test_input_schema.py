@@ -45,7 +45,7 @@ def test_every_word_of_a_schema_is_heeded(name):
 
 
 @given(st.sampled_from(list(INPUTS)), st.one_of(values, collections, boxes))
-def test_what_is_accepted_is_what_json_schema_accepts(name, value):
+def test_accepted_inputs_equal_those_of_json_schema(name, value):
     is_valid = Draft202012Validator(INPUTS[name]).is_valid(value)
 
     assert (fault_in(value, INPUTS[name]) is None) == is_valid
@@ -86,13 +86,13 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value", "place", "words"), WRONG)
-def test_the_first_fault_is_told_with_its_place(name, value, place, words):
+def test_first_fault_is_reported_with_its_place(name, value, place, words):
     fault = fault_in(value, INPUTS[name])
 
     assert (fault.place, words in fault.words) == (place, True), fault.words
 
 
-def test_words_of_a_fault_are_few_whatever_was_sent():
+def test_message_of_a_fault_is_short_for_any_input():
     fault = fault_in({"bbox": [1, 2, 3, "y" * 1_000_000], "x" * 1_000_000: 1}, INPUTS["export.bbox"])
 
     assert fault.words == f"has no member {'x' * 60!r} and more; it has bbox, crs"

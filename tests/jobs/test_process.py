@@ -9,12 +9,12 @@ def source(layer, *days, collection="s2", revision="1f"):
     return Source(collection=collection, layer=layer, times=[day * DAY_NS for day in days], revision=revision)
 
 
-def test_nothing_that_was_read_is_nothing_that_is_told():
+def test_empty_report_is_not_written():
     assert metadata_of([]) is None
     assert revision_of([]) is None
 
 
-def test_layers_of_one_collection_at_the_same_times_are_told_together():
+def test_layers_of_one_collection_with_the_same_times_are_reported_together():
     told = metadata_of([source("A", 0, 1), source("C", 0, 1, collection="s1"), source("B", 0, 1), source("D", 0)])
 
     assert [(each["collection"], each["layers"], each["count"]) for each in told["sources"]] == [
@@ -24,7 +24,7 @@ def test_layers_of_one_collection_at_the_same_times_are_told_together():
     ]
 
 
-def test_the_revision_of_several_layers_is_another_where_that_of_one_is():
+def test_revision_of_several_layers_changes_with_each_of_them():
     assert revision_of([source("A"), source("B")]) == revision_of([source("A"), source("B")])
     assert revision_of([source("A"), source("B")]) != revision_of([source("A"), source("B", revision="2e")])
     assert revision_of([source("A")]) == "1f"
@@ -36,7 +36,7 @@ def test_a_layer_without_time_has_none():
     assert (told["count"], told["times"], "first" in told) == (0, [], False)
 
 
-def test_of_very_many_times_the_first_the_last_and_their_number_are_told():
+def test_report_of_many_times_has_the_first_the_last_and_their_number():
     (all_told,) = metadata_of([source("A", *range(MOST_TIMES))])["sources"]
     (told,) = metadata_of([source("A", *range(MOST_TIMES + 1))])["sources"]
 

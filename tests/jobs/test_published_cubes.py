@@ -91,14 +91,14 @@ def test_a_composite_may_have_a_name(services, published_cubes, tmp_path):
     ],
     ids=repr,
 )
-def test_what_is_no_name_is_refused(services, name, message):
+def test_invalid_name_is_refused(services, name, message):
     with pytest.raises(InvalidParameter, match=message) as refused:
         tasks_of("optimise", INPUTS | {"name": name}, services)
 
     assert refused.value.locator == "inputs.name"
 
 
-def test_a_name_that_is_taken_is_refused(services, published_cubes):
+def test_name_in_use_is_refused(services, published_cubes):
     (published_cubes.folder / "ndvi-2020.zarr").mkdir(parents=True)
 
     with pytest.raises(InvalidParameter, match="there is a cube ndvi-2020 already") as refused:
@@ -127,7 +127,7 @@ def test_the_end_of_a_job_may_be_made_once_more(job, published_cubes):
     assert names_in(published_cubes.folder) == ["ndvi-2020.zarr"]
 
 
-def test_of_two_jobs_for_one_name_the_second_is_told(services, job, published_cubes):
+def test_second_of_two_jobs_for_one_name_is_informed(services, job, published_cubes):
     first, _work = job()
     other = served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(units="m"))))
     second, _work = job("b", of=replace(other, published_cubes=published_cubes))
@@ -139,7 +139,7 @@ def test_of_two_jobs_for_one_name_the_second_is_told(services, job, published_cu
     np.testing.assert_array_equal(numbers_of(published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
-def test_the_ends_of_jobs_for_one_cube_at_once_put_it_once(job, published_cubes):
+def test_concurrent_ends_of_jobs_for_one_cube_publish_it_once(job, published_cubes):
     ends = [job(name)[0] for name in "abcd"]
 
     with ThreadPoolExecutor(4) as pool:
@@ -150,7 +150,7 @@ def test_the_ends_of_jobs_for_one_cube_at_once_put_it_once(job, published_cubes)
     np.testing.assert_array_equal(numbers_of(published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
-def test_the_end_of_a_job_made_by_several_at_once_puts_it_once(job, published_cubes):
+def test_concurrent_ends_of_one_job_publish_the_cube_once(job, published_cubes):
     finish, _work = job()
 
     with ThreadPoolExecutor(4) as pool:
@@ -198,7 +198,7 @@ def test_another_disk_gets_a_copy(job, far):
     np.testing.assert_array_equal(numbers_of(far.published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
-def test_two_that_copy_to_one_name_do_not_touch_what_the_other_has(job, far):
+def test_two_copies_to_one_name_do_not_touch_each_other(job, far):
     begun, put = Event(), Event()
 
     with ThreadPoolExecutor(1) as pool:
@@ -226,7 +226,7 @@ def test_two_that_copy_to_one_name_do_not_touch_what_the_other_has(job, far):
     np.testing.assert_array_equal(numbers_of(far.published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
-def test_a_copy_that_was_left_is_removed_when_nobody_has_been_at_it_for_long(job, far):
+def test_abandoned_copy_is_removed_after_a_while(job, far):
     old, new = (far.published_cubes.folder / f".{name}.zarr.0123.part" for name in ("old", "new"))
     for left in (old, new):
         (left / "maps").mkdir(parents=True)
@@ -238,7 +238,7 @@ def test_a_copy_that_was_left_is_removed_when_nobody_has_been_at_it_for_long(job
     assert names_in(far.published_cubes.folder) == [new.name, "ndvi-2020.zarr"]
 
 
-def test_a_copy_that_is_taken_for_left_is_not_put_by_halves(job, far):
+def test_copy_considered_abandoned_is_never_published_in_part(job, far):
     def remove():
         (left,) = far.published_cubes.folder.iterdir()
         os.utime(left, (0, 0))
@@ -253,7 +253,7 @@ def test_a_copy_that_is_taken_for_left_is_not_put_by_halves(job, far):
     assert names_in(far.published_cubes.folder) == ["other.zarr"]
 
 
-def test_a_copy_of_a_job_that_is_dismissed_meanwhile_is_not_put(job, far, tmp_path):
+def test_copy_of_a_job_dismissed_during_it_is_not_published(job, far, tmp_path):
     finish, _work = job(
         of=far, is_active=halfway(far.published_cubes, lambda: (tmp_path / "jobs" / "a").rename(tmp_path / "gone"))
     )
@@ -286,7 +286,7 @@ def test_copies_that_are_not_whole_do_not_count(job, services, published_cubes):
     assert names_in(published_cubes.folder) == [left.name, "ndvi-2020.zarr"]
 
 
-def test_a_folder_that_cannot_be_written_is_told(job, published_cubes):
+def test_read_only_folder_is_reported(job, published_cubes):
     finish, _work = job()
     published_cubes.folder.parent.write_text("no folder")
 
@@ -312,7 +312,7 @@ def settings(tmp_path):
     return Settings(config=tmp_path / "data", jobs_cubes_dir=tmp_path / "data" / "cubes", watch_s=0)
 
 
-def test_a_cube_that_was_asked_for_by_name_is_served(settings):
+def test_cube_submitted_with_a_name_is_served(settings):
     with TestClient(create_app(settings)) as client:
         inputs = {"layer": "ndvi.NDVI", "name": "ndvi-2020"}
         answer = client.post("/ogcapi/processes/optimise/execution", json={"inputs": inputs})
@@ -325,7 +325,7 @@ def test_a_cube_that_was_asked_for_by_name_is_served(settings):
     assert found == expected
 
 
-def test_a_server_that_looks_for_changes_still_keeps_cubes(settings, tmp_path):
+def test_server_that_watches_for_changes_still_serves_cubes(settings, tmp_path):
     archive = open_configured(settings)
     write_cogs(tmp_path / "data", Scene(days=("2020-03-01",)))
 

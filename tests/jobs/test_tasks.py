@@ -62,7 +62,7 @@ def test_files_of_a_job_are_read_once_however_large(files):
     assert is_kept(read, inputs)
 
 
-def test_files_of_other_jobs_are_kept_as_far_as_they_are_small(files):
+def test_small_files_of_other_jobs_are_cached(files):
     read = ReadFiles(100)
     small, large, last = files("a", "inputs", 40), files("b", "inputs", 90), files("c", "inputs", 40)
     told = [read.read(file) for file in (small, large, last)]
@@ -77,7 +77,7 @@ def test_files_of_other_jobs_are_kept_as_far_as_they_are_small(files):
         read.read(small)
 
 
-def test_no_more_files_of_other_jobs_are_kept_than_are_soon_gone_through(files):
+def test_cache_of_files_of_other_jobs_is_bounded(files):
     read = ReadFiles(1_000_000)
     first, *others = [files(f"job {number}", "inputs", 20) for number in range(READ_FILES + 1)]
     for file in (first, *others):
@@ -89,13 +89,13 @@ def test_no_more_files_of_other_jobs_are_kept_than_are_soon_gone_through(files):
         read.read(first)
 
 
-def test_a_plan_is_kept_for_the_next_attempt(tmp_path):
+def test_plan_is_stored_for_the_next_attempt(tmp_path):
     kept = store_plan(tmp_path / "job", {"layer": "ndvi.NDVI"}, PLAN)
 
     assert stored_plan(tmp_path / "job") == kept
 
 
-def test_a_plan_that_is_made_anew_finds_no_partial_results_of_another(tmp_path):
+def test_new_plan_finds_no_partial_results_of_another(tmp_path):
     first = store_plan(tmp_path / "job", {}, PLAN)
     (tmp_path / "job" / PARTIAL_RESULTS / first.id / "0").write_text("a partial result")
 
@@ -106,7 +106,7 @@ def test_a_plan_that_is_made_anew_finds_no_partial_results_of_another(tmp_path):
     assert first.id != second.id
 
 
-def test_two_attempts_at_once_leave_whole_files_and_nothing_else(tmp_path):
+def test_two_concurrent_attempts_leave_complete_files_only(tmp_path):
     store_plan(tmp_path, {}, PLAN)
     before = {file.name for file in tmp_path.iterdir()}
 
@@ -117,7 +117,7 @@ def test_two_attempts_at_once_leave_whole_files_and_nothing_else(tmp_path):
     assert {file.name for file in tmp_path.iterdir()} - before == {DONE}
 
 
-def test_a_folder_that_is_gone_is_told(tmp_path):
+def test_missing_folder_is_reported(tmp_path):
     store_plan(tmp_path / "job", {}, PLAN)
     shutil.rmtree(tmp_path / "job")
 
@@ -125,7 +125,7 @@ def test_a_folder_that_is_gone_is_told(tmp_path):
         store_task_results(tmp_path / "job", [])
 
 
-def test_of_a_job_that_is_done_only_results_are_left(tmp_path):
+def test_finished_job_has_only_its_results(tmp_path):
     store_plan(tmp_path, {}, PLAN)
     store_task_results(tmp_path, [])
     (tmp_path / "done.json.0123.part").write_text("of an attempt that was killed")
@@ -135,7 +135,7 @@ def test_of_a_job_that_is_done_only_results_are_left(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == [RESULTS]
 
 
-def test_an_archive_that_a_process_cannot_open_is_named_in_its_log_alone(tmp_path, caplog):
+def test_archive_that_cannot_be_opened_is_named_in_the_log_only(tmp_path, caplog):
     written = tmp_path / "chronotile.yaml"
     written.write_text("collections: {made: {source: {kind: zarr, href: gone.zarr}}}")
     plan = store_plan(tmp_path / "job", {}, PLAN)
@@ -149,7 +149,7 @@ def test_an_archive_that_a_process_cannot_open_is_named_in_its_log_alone(tmp_pat
     assert str(tmp_path) in caplog.text
 
 
-def test_the_address_of_a_database_is_not_shown_with_a_task():
+def test_address_of_a_database_is_not_shown_with_a_task():
     items = ItemAccess(open_index=partial(str, "postgresql://user:secret@host/name"), places=AllowedPlaces())
 
     context = TaskContext(place="a", revision="", process="export", folder="b", plan="c", items=items)

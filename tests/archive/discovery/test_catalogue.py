@@ -110,7 +110,7 @@ def test_an_api_with_one_collection_is_that_collection():
         ),
     ],
 )
-def test_what_is_not_one_collection_of_items_is_refused(documents, message):
+def test_invalid_document_of_a_collection_is_refused(documents, message):
     with pytest.raises(ConfigurationError, match=message):
         look_at(ROOT, Web(documents), NOTHING)
 
@@ -140,7 +140,7 @@ def test_a_look_reads_a_bounded_number_of_documents():
     assert web.count <= MOST_DOCUMENTS
 
 
-def test_hosts_of_files_are_named_with_what_allows_them():
+def test_hosts_of_files_are_listed_with_the_key_that_allows_them():
     features = [
         item(1, f"{ROOT}/a.tif", "https://data.example.org/1.tif", "s3://bucket/1.tif"),
         item(2, f"{ROOT}/a.tif", "https://data.example.org/2.tif"),
@@ -173,7 +173,7 @@ def test_folders_of_this_machine_are_one_line():
 
 
 @pytest.mark.slow
-def test_a_collection_of_an_api_is_looked_at_over_http():
+def test_collection_of_an_api_is_read_over_http():
     documents = [item_document(name, href=f"https://data.example.org/{name}.tif") for name in "abc"]
     with serving(StacApi(page=2).add(*documents)) as api:
         seen = look_at(api.href, lambda href: Documents().read(href).body, NOTHING)
@@ -182,7 +182,7 @@ def test_a_collection_of_an_api_is_looked_at_over_http():
         assert [each.prefix for each in hosts_of(seen, NOTHING)] == ["https://data.example.org/"]
 
 
-def test_a_document_below_that_cannot_be_read_is_left_out_and_named():
+def test_unreadable_child_document_is_skipped_and_named():
     documents = {
         ROOT: catalogue(child=["/gone", "/s2"]),
         f"{ROOT}/s2": collection(item=["/gone.json", "/a.json"]),

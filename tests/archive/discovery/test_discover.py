@@ -80,7 +80,7 @@ def test_rasters_are_one_layer_dated_by_their_names(write, open_at, tmp_path, na
     assert layer.main_variable.name == "ndvi"
 
 
-def test_folders_of_a_day_and_of_a_month_are_told_apart(write, open_at, tmp_path):
+def test_folders_of_a_day_and_of_a_month_are_distinguished(write, open_at, tmp_path):
     for name in ("2019/06/ndvi.tif", "2019/07/ndvi.tif", "2019/06/04/ndvi.tif", "2019/06/05/ndvi.tif"):
         write(name)
 
@@ -121,14 +121,14 @@ def test_satellites_of_one_build_are_one_collection(write, open_at, tmp_path, na
     assert len(told) == (len(layers) > 1)
 
 
-def test_satellites_on_other_grids_are_collections_of_their_own(write, open_at, tmp_path):
+def test_satellites_on_other_grids_are_separate_collections(write, open_at, tmp_path):
     write("S2A_NDVI_20200101.tif")
     write("S2B_NDVI_20200106.tif", scene=Scene(transform=SCENE.transform @ Affine.translation(1, 0)))
 
     assert list(layers_of(open_at(tmp_path))) == ["s2a-ndvi.NDVI", "s2b-ndvi.NDVI"]
 
 
-def test_satellites_of_which_a_file_does_not_open_are_collections_of_their_own(write, open_at, tmp_path):
+def test_satellites_with_a_file_that_does_not_open_are_separate_collections(write, open_at, tmp_path):
     for name in ("S2A_NDVI_20200101", "S2A_NDVI_20200111", "S2B_NDVI_20200106"):
         write(f"{name}.tif")
     (tmp_path / "S2A_NDVI_20200101.tif").write_bytes(b"II*\0")
@@ -204,7 +204,7 @@ def test_versions_of_one_thing_are_noted_with_the_pattern_of_both(write, open_at
     assert finding.message.endswith("href: ndvi_v?_*.tif")
 
 
-def test_id_is_the_slug_of_what_the_names_share(write, open_at, tmp_path):
+def test_id_is_the_slug_of_the_common_part_of_the_names(write, open_at, tmp_path):
     write("My Region_NDVI_20190604.tif")
     write("My Region_NDVI_20190614.tif")
 
@@ -264,7 +264,7 @@ def write_dated(write):
     return write_bands
 
 
-def test_days_of_bands_go_before_those_of_the_file_name(write_dated, open_at, tmp_path):
+def test_days_of_bands_override_those_of_the_file_name(write_dated, open_at, tmp_path):
     write_dated("ndvi_2019-06-01_2019-06-21.tif")
 
     (layer,) = layers_of(open_at(tmp_path)).values()
@@ -301,7 +301,7 @@ def test_files_with_bands_of_several_dates_each_join(write, write_years, open_at
     assert archive.configuration.collections["ndvi"].source.time_pattern is None
 
 
-def test_what_is_written_of_yearly_files_serves_the_same(write_years, open_at, tmp_path):
+def test_written_configuration_of_yearly_files_serves_the_same(write_years, open_at, tmp_path):
     write_years("ndvi_{}.tif")
     file = tmp_path / "chronotile.yaml"
     file.write_text(open_at(tmp_path).discovery.text(tmp_path))
@@ -372,7 +372,7 @@ def test_array_whose_name_is_no_id_gets_one(tmp_path, open_at):
     assert list(layers_of(open_at(tmp_path))) == ["cube.array_one"]
 
 
-def test_unknown_variable_is_grey_over_the_values_seen(write, open_at, tmp_path):
+def test_unknown_variable_is_grey_over_the_sampled_values(write, open_at, tmp_path):
     write("height.tif")
 
     (layer,) = layers_of(open_at(tmp_path)).values()
@@ -383,7 +383,7 @@ def test_unknown_variable_is_grey_over_the_values_seen(write, open_at, tmp_path)
     assert layer.styles[0].range == pytest.approx((low, high), abs=0.02)
 
 
-def test_file_that_does_not_open_is_told_and_the_others_are_served(write, open_at, tmp_path):
+def test_file_that_does_not_open_is_reported_and_the_others_are_served(write, open_at, tmp_path):
     write("good.tif")
     (tmp_path / "bad.tif").write_bytes(b"no TIFF")
 
@@ -398,7 +398,7 @@ def test_file_that_does_not_open_is_told_and_the_others_are_served(write, open_a
     [(("ndvi_04-06-2019.tif", "ndvi_14-06-2019.tif"), "warning"), (("height.tif", "slope.tif"), "note")],
     ids=["numbers", "words"],
 )
-def test_files_of_one_grid_without_times_are_told_once(write, open_at, tmp_path, names, severity):
+def test_files_of_one_grid_without_times_are_reported_once(write, open_at, tmp_path, names, severity):
     for name in names:
         write(name)
 
@@ -418,7 +418,7 @@ def test_files_of_one_grid_without_times_are_told_once(write, open_at, tmp_path,
     ],
 )
 @pytest.mark.parametrize("catalogue", [None, "catalog.json"])
-def test_tiles_of_one_are_named_with_their_pattern(write, open_at, tmp_path, form, days, pattern, catalogue):
+def test_tiles_of_one_dataset_are_reported_with_their_pattern(write, open_at, tmp_path, form, days, pattern, catalogue):
     for number, tile in enumerate(("31UES", "31UFS", "31UGS")):
         scene = Scene(transform=SCENE.transform @ Affine.translation(30 * number, 0))
         for day in ("20200101", "20200111")[:days]:
@@ -444,7 +444,7 @@ def test_tiles_of_one_are_named_with_their_pattern(write, open_at, tmp_path, for
     ],
     ids=["one-grid", "two", "undated", "words"],
 )
-def test_what_may_be_different_things_is_not_named_as_tiles(write, open_at, tmp_path, names, step):
+def test_possibly_different_files_are_not_reported_as_tiles(write, open_at, tmp_path, names, step):
     for number, name in enumerate(names):
         write(name, scene=Scene(transform=SCENE.transform @ Affine.translation(step * number, 0)))
 
@@ -486,7 +486,7 @@ def write_levels(write):
     return write_bands
 
 
-def test_each_of_many_variables_has_a_range_of_its_own(write_levels, open_at, tmp_path):
+def test_each_of_many_variables_has_a_separate_range(write_levels, open_at, tmp_path):
     write_levels()
 
     ranges = ranges_of(open_at(tmp_path))
@@ -495,7 +495,7 @@ def test_each_of_many_variables_has_a_range_of_its_own(write_levels, open_at, tm
     assert all(lower[0] < upper[0] for lower, upper in itertools.pairwise(ranges))
 
 
-def test_values_beyond_what_is_looked_at_are_noted_and_have_the_range_of_the_others(
+def test_values_beyond_the_sample_are_noted_and_have_the_range_of_the_others(
     write_levels, open_at, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(collection_module, "MOST_CELLS", 13 * collection_module.LEAST_CELLS)
@@ -509,7 +509,7 @@ def test_values_beyond_what_is_looked_at_are_noted_and_have_the_range_of_the_oth
     assert ranges[13][1] == pytest.approx(ranges[12][1], abs=1.5)
 
 
-def test_file_whose_pixels_cannot_be_read_is_left_out(write, open_at, tmp_path):
+def test_file_with_unreadable_pixels_is_skipped(write, open_at, tmp_path):
     write("good.tif")
     path = write("bad.tif", np.random.default_rng(1).integers(0, 250, (512, 512), "uint8"))
     with path.open("r+b") as file:
@@ -522,7 +522,7 @@ def test_file_whose_pixels_cannot_be_read_is_left_out(write, open_at, tmp_path):
     assert [(each.severity, each.place) for each in archive.findings] == [("error", "bad.tif")]
 
 
-def test_store_whose_name_no_configuration_can_hold_is_told(write, open_at, tmp_path):
+def test_store_with_a_name_that_cannot_be_configured_is_reported(write, open_at, tmp_path):
     write("good.tif")
     save_netcdf(make_dataset(SCENE), tmp_path / "a{b}.nc")
 
@@ -531,20 +531,20 @@ def test_store_whose_name_no_configuration_can_hold_is_told(write, open_at, tmp_
     assert "rename it" in finding.message
 
 
-def test_place_that_is_not_there_is_told(open_at, tmp_path):
+def test_missing_path_is_reported(open_at, tmp_path):
     with pytest.raises(
         ConfigurationError, match=r"absent does not exist; name a folder or file of data; .* chronotile demo"
     ):
         open_at(tmp_path / "absent")
 
 
-def test_file_of_any_name_is_opened_when_named(write, open_at, tmp_path):
+def test_file_of_any_name_is_opened_if_configured(write, open_at, tmp_path):
     path = write("dem.tif").rename(tmp_path / "dem.data")
 
     assert list(layers_of(open_at(path))) == ["dem.band1"]
 
 
-def test_folder_of_nothing_says_what_was_skipped(tmp_path, open_at):
+def test_folder_without_data_lists_the_skipped_files(tmp_path, open_at):
     (tmp_path / "notes.csv").touch()
 
     with pytest.raises(ConfigurationError) as caught:
@@ -602,14 +602,14 @@ def test_written_configuration_moves_with_its_folder(varied, open_at, tmp_path_f
     assert _told(open_at(moved / file.name)) == _told(open_at(file))
 
 
-def test_written_configuration_tells_what_was_found_and_skipped(varied, open_at):
+def test_written_configuration_lists_served_and_skipped_files(varied, open_at):
     text = open_at(varied).discovery.text(varied)
 
     assert "# notes.csv: skipped: a table" in text
     assert "# 2 times 2019-06-04 to 2019-06-14, 40 x 30 px in EPSG:32631, uint8" in text
 
 
-def test_written_configuration_says_what_to_do_with_ranges_of_unscaled_numbers(tmp_path, open_at):
+def test_written_configuration_explains_ranges_of_unscaled_numbers(tmp_path, open_at):
     scene = Scene(scale=1.0, offset=0.0)
     write_tif(tmp_path / "NDVI_20190604.tif", 40 + scene.numbers(0) % 50, scene)
     file = tmp_path / "chronotile.yaml"

@@ -53,18 +53,18 @@ def test_names_that_differ_in_their_times_are_one_group():
     }
 
 
-def test_names_that_differ_in_a_known_variable_are_one_group():
+def test_names_that_differ_in_a_variable_are_one_group():
     (group,) = group_names([Path(f"S2_20190604_{name}_10m.tif") for name in ("NDVI", "LAI")])
 
     assert group.variables == ("LAI", "NDVI")
     assert group.shared_text == "S2_10m"
 
 
-def test_names_that_differ_in_an_unknown_word_are_groups_of_their_own():
+def test_names_that_differ_in_an_unknown_word_are_separate_groups():
     assert len(groups_of("tile_31UFS_20190604.tif", "tile_31UES_20190604.tif")) == 2
 
 
-def test_the_only_variable_stays_in_what_the_names_share():
+def test_only_variable_stays_in_the_common_part_of_the_names():
     assert list(groups_of("S2_NDVI_20190604.tif", "S2_NDVI_20190614.tif")) == ["S2_NDVI"]
 
 
@@ -113,7 +113,7 @@ def test_slugs_and_ids_are_empty_or_accepted(text):
         (("", "NDVI_2019"), "NDVI"),
     ],
 )
-def test_variable_is_named_as_spelled(texts, expected):
+def test_variable_keeps_its_spelling(texts, expected):
     assert variable_in(*texts) == expected
 
 
@@ -121,7 +121,7 @@ def test_variable_is_named_as_spelled(texts, expected):
     ("name", "expected"),
     [("a.tif", "a"), ("a.b.tif", "a.b"), ("cube.zarr", "cube"), ("cube.zarr.zip", "cube"), ("plain", "plain")],
 )
-def test_suffix_is_taken_off(name, expected):
+def test_suffix_is_removed(name, expected):
     assert without_suffix(name) == expected
 
 
@@ -195,7 +195,7 @@ def test_other_four_digits_after_a_date_are_no_time(names, groups):
     assert all(len(time) == 8 for each in found for time in each.split())
 
 
-def test_files_on_other_grids_are_tiles_whatever_their_number():
+def test_files_on_other_grids_are_tiles_in_any_number():
     assert len(patterns_of(["ndvi_20240101_1032.tif", "ndvi_20240111_1047.tif"], are_alike=False)) == 2
 
 

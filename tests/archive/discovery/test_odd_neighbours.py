@@ -27,7 +27,7 @@ def cells_of(archive, layer):
 
 @pytest.mark.every_case
 @pytest.mark.parametrize("seed", SEEDS)
-def test_random_neighbours_are_reported_beside_good_files(seed, tmp_path):
+def test_random_neighbours_of_good_files_are_reported(seed, tmp_path):
     names = drawn(seed)
     write_good(tmp_path)
     for name in names:
@@ -53,7 +53,7 @@ def test_file_of_very_many_bands_is_served_in_part_and_reported(tmp_path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_format_that_is_served_when_named_is_served_in_a_folder(name, tmp_path):
+def test_format_served_alone_is_served_in_a_folder(name, tmp_path):
     path = write_format(name, tmp_path)
 
     by_folder, by_name = opened(tmp_path), opened(path)

@@ -30,7 +30,7 @@ def described(*names: str) -> dict[str, str | None]:
         (("a.tif",), "a.tif", None),
     ],
 )
-def test_group_is_named_by_pattern_and_expression(names, href, pattern):
+def test_group_is_described_by_pattern_and_expression(names, href, pattern):
     assert described(*names) == {href: pattern}
 
 
@@ -40,7 +40,7 @@ def test_variable_has_its_place_in_the_pattern():
     assert list(described(*names)) == ["S2_{variable}_*.tif"]
 
 
-def test_pattern_is_narrowed_where_it_would_match_other_files():
+def test_pattern_is_narrowed_if_it_would_match_other_files():
     hrefs = described("a_20190604.tif", "a_20190614.tif", "a_mean_20190604.tif", "a_mean_20190614.tif")
 
     assert set(hrefs) == {"a_????????.tif", "a_mean_*.tif"}

@@ -86,7 +86,7 @@ def test_grib_is_a_raster(tmp_path):
         ("README", "neither raster, NetCDF nor Zarr"),
     ],
 )
-def test_skipped_file_is_told_with_its_reason(tmp_path, name, reason):
+def test_skipped_file_is_reported_with_its_reason(tmp_path, name, reason):
     (finding,) = walk(touch(tmp_path, name)).findings
 
     assert finding.place == name
@@ -106,7 +106,7 @@ def test_link_that_leads_back_is_followed_once(tmp_path):
     assert names_of(tmp_path, walk(tmp_path).places["cog"]) == ["a.tif", "b/c.tif"]
 
 
-def test_folders_too_deep_are_told(tmp_path):
+def test_too_deep_folders_are_reported(tmp_path):
     deep = "/".join("d" * (walking.MAX_DEPTH + 1))
 
     found = walk(touch(tmp_path, f"{deep}/a.tif"))
@@ -115,7 +115,7 @@ def test_folders_too_deep_are_told(tmp_path):
     assert "are skipped" in found.findings[0].message
 
 
-def test_files_beyond_the_bound_are_told(tmp_path, monkeypatch):
+def test_files_above_the_limit_are_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(walking, "MAX_FILES", 3)
 
     found = walk(touch(tmp_path, *(f"{number}.tif" for number in range(5))))
@@ -146,7 +146,7 @@ def write_vrt(path: Path, source: str, *, is_relative: bool = True) -> None:
         ("&lt;VRTDataset>&lt;SourceFilename>/a.tif&lt;/SourceFilename>&lt;/VRTDataset>", False),
     ],
 )
-def test_a_vrt_that_leads_out_of_the_folder_is_left_out(tmp_path, source, is_relative):
+def test_vrt_that_leads_out_of_the_folder_is_skipped(tmp_path, source, is_relative):
     folder = touch(tmp_path / "data", "a.tif")
     write_vrt(folder / "outer.vrt", source, is_relative=is_relative)
     if source == "inner.vrt":
@@ -179,7 +179,7 @@ def linked(path: Path) -> None:
         ("inner.nc", 'NETCDF:"inner.nc":v', linked),
     ],
 )
-def test_a_vrt_of_a_file_that_leads_on_is_left_out(tmp_path, name, source, write):
+def test_vrt_of_a_file_that_leads_out_is_skipped(tmp_path, name, source, write):
     write(tmp_path / name)
     write_vrt(tmp_path / "outer.vrt", source)
 
@@ -196,7 +196,7 @@ def test_a_vrt_is_read_as_gdal_reads_its_attributes(tmp_path, attribute):
     assert [each.path for each in walk(folder).findings if each.is_left_out] == ["../a.tif"]
 
 
-def test_a_vrt_of_files_beside_it_is_a_raster(tmp_path):
+def test_vrt_of_files_in_its_folder_is_a_raster(tmp_path):
     touch(tmp_path, "a.tif", "below/b.tif", "c 10:00.tif", "d.nc")
     write_vrt(tmp_path / "relative.vrt", "a.tif")
     write_vrt(tmp_path / "below" / "up.vrt", "../a.tif")

@@ -87,7 +87,7 @@ def assets_in(store):
     return {each.ref.id: sorted(asset.name for asset in assets[each.ref.number]) for each in found}
 
 
-def test_what_is_allowed_now_and_was_not_is_read_and_nothing_else(spec, opened, read):
+def test_only_newly_allowed_files_are_read(spec, opened, read):
     fill_with(spec, opened, FIRST)
     assert assets_in(opened) == {"here": ["RED"], "first": ["RED"], "both": ["RED"]}
     read.clear()
@@ -101,7 +101,7 @@ def test_what_is_allowed_now_and_was_not_is_read_and_nothing_else(spec, opened, 
     assert reason_to_fill(spec, access_of(FIRST, SECOND), opened) is None
 
 
-def test_what_is_not_allowed_any_more_is_left_out_and_nothing_else_is_read(spec, opened, read):
+def test_files_that_are_no_longer_allowed_are_removed_and_nothing_else_is_read(spec, opened, read):
     fill_with(spec, opened, FIRST, SECOND)
     read.clear()
     summary = fill_with(spec, opened, SECOND)

@@ -39,7 +39,7 @@ def test_all_pages_are_read(store, ways):
     assert all(query.get("collections") in ((["s2"], "s2", None)) for query in pages)
 
 
-def test_only_updates_are_read_where_the_api_filters(store):
+def test_only_updates_are_read_if_the_api_filters(store):
     with serving(StacApi().add(*scenes("a", "c", updated="2023-01-01T00:00:00Z"), *scenes("b"))) as api:
         fill(S2, source_of(api), store)
         api.add(*scenes("b", updated="2024-02-01T00:00:00Z", gsd=20), *scenes("d", updated="2024-02-01T00:00:00Z"))
@@ -58,7 +58,7 @@ def test_only_updates_are_read_where_the_api_filters(store):
 
 @pytest.mark.parametrize("ways", [{}, {"is_post": False}])
 @pytest.mark.parametrize(("refused", "read"), [(["timestamp"], 1), (["timestamp", "text"], 2)])
-def test_apis_that_compare_times_in_another_way_say_what_is_new_too(store, ways, refused, read):
+def test_apis_with_another_comparison_of_times_list_updates_too(store, ways, refused, read):
     api = StacApi(**ways, page=10).add(*scenes("a", updated="2023-01-01T00:00:00Z"), *scenes("b"))
     api.refused_times = refused
     with serving(api):
@@ -86,7 +86,7 @@ def test_a_filter_is_passed_on_and_checked_in_any_case(store, ways):
     assert ("filter" in first) == api.has_filter
 
 
-def test_an_interrupted_pass_goes_on_at_its_page(store, monkeypatch):
+def test_interrupted_pass_continues_at_its_page(store, monkeypatch):
     monkeypatch.setattr(fill_module, "BATCH", 3)  # two items, and where the next page is
     with serving(StacApi().add(*scenes("a", "b", "c", "d", "e", "f"))) as api:
         with pytest.raises(Interrupted):
@@ -99,7 +99,7 @@ def test_an_interrupted_pass_goes_on_at_its_page(store, monkeypatch):
     assert store.items.calls["put"] == 6
 
 
-def test_where_its_page_is_forgotten_it_begins_again(store, monkeypatch):
+def test_pass_starts_again_if_its_page_has_expired(store, monkeypatch):
     monkeypatch.setattr(fill_module, "BATCH", 3)
     with serving(StacApi().add(*scenes("a", "b", "c", "d"))) as api:
         with pytest.raises(Interrupted):
@@ -110,7 +110,7 @@ def test_where_its_page_is_forgotten_it_begins_again(store, monkeypatch):
 
 
 @pytest.mark.parametrize("is_post", [True, False])
-def test_without_filters_the_core_search_looks_up_what_it_can(store, is_post):
+def test_core_search_is_used_as_far_as_possible_without_filters(store, is_post):
     api = StacApi(has_filter=False, has_query=True, is_post=is_post)
     clear, old = {"eo:cloud_cover": 3, "platform": "a"}, "2023-01-01T00:00:00Z"
     api.add(
@@ -151,7 +151,7 @@ def test_parts_of_the_filter_that_are_applied_here_are_logged_once(store, caplog
 
 
 @pytest.mark.parametrize("ways", [{}, {"is_post": False}])
-def test_smaller_pages_are_requested_where_large_ones_are_refused(store, ways):
+def test_smaller_pages_are_requested_if_large_ones_are_refused(store, ways):
     api = StacApi(**ways).add(*scenes("a", "b", "c"))
     api.most = 100
     with serving(api):
@@ -166,7 +166,7 @@ def test_an_api_that_refuses_any_page_is_an_error(store):
         fill(S2, source_of(api), store)
 
 
-def test_failures_are_repeated_as_the_server_wants(store):
+def test_failures_are_retried_as_the_server_requests(store):
     waits = []
     with serving(StacApi().add(*scenes("a", "b", "c"))) as api:
         api.failures = [503, 429, None, 500]
@@ -185,7 +185,7 @@ def test_a_server_that_stays_away_removes_nothing(store):
     assert store.items.ids() == ["a", "b", "c"]
 
 
-def test_pages_that_lead_to_one_another_end(store):
+def test_circular_pages_end(store):
     api = StacApi(is_post=False)
     with serving(api.add(*scenes("a", "b", "c"))):
         whole = api.search
@@ -198,7 +198,7 @@ DEEP = {"properties": {"datetime": "2020-01-01T00:00:00Z", "x": json.loads("[" *
 
 
 @pytest.mark.parametrize("way", [{"id": None}, {"id": "b\0"}, {"links": [{"rel": "self", "href": "https://[a"}]}, DEEP])
-def test_item_that_cannot_be_listed_is_left_out_and_counted(store, way):
+def test_unlistable_item_is_skipped_and_counted(store, way):
     api = StacApi(page=10)
     with serving(api.add(*scenes("a", "b", "c"))):
         features = [{**each, **way} if name == "b" else each for name, each in api.items.items()]

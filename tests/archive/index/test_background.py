@@ -88,7 +88,7 @@ def test_other_settings_are_put_into_force(catalogue, opened):
     assert [str(each)[11:19] for each in store.items.times("s2").instants] == ["00:00:00", "00:00:00"]
 
 
-def test_what_was_interrupted_goes_on(catalogue, opened):
+def test_interrupted_pass_continues(catalogue, opened):
     store = opened()
     filling = filling_of([spec_of(catalogue)], opened)
     filling._stopping.set()
@@ -98,7 +98,7 @@ def test_what_was_interrupted_goes_on(catalogue, opened):
     assert store.passes.was_whole("s2")
 
 
-def test_a_source_that_is_away_is_tried_again_ever_later(catalogue, opened, caplog):
+def test_unavailable_source_is_retried_at_growing_intervals(catalogue, opened, caplog):
     file = catalogue.folder / "catalog.json"
     file.rename(catalogue.folder / "unavailable.json")
     turns = Turns(8, at={20.0: lambda: (catalogue.folder / "unavailable.json").rename(file)})
@@ -190,7 +190,7 @@ def test_an_unexpected_error_of_one_collection_leaves_the_others_and_is_tried_ag
     assert [each.levelname for each in caplog.records if each.getMessage() == "s2 cannot be indexed now"] == ["ERROR"]
 
 
-def test_what_is_stopped_reads_no_further_entry_and_stores_those_it_has_read(catalogue, opened):
+def test_stopped_pass_reads_no_more_entries_and_stores_those_already_read(catalogue, opened):
     store, stopping = opened(), threading.Event()
     for number in range(50):
         catalogue.add(item_document(f"c{number:02}"))
@@ -271,7 +271,7 @@ def test_dates_wait_while_another_process_lists_them(dated, opened):
     assert ids_of(store) == ["2020-01-01", "2020-01-11"]
 
 
-def test_an_index_that_cannot_be_opened_is_told_once(dated, caplog):
+def test_index_that_cannot_be_opened_is_reported_once(dated, caplog):
     def broken():
         raise ConfigurationError(["the folder cannot be made"])
 

@@ -22,7 +22,7 @@ from tests.archive.index.catalogues import item_document
         ("S_INTERSECTS(geometry, POINT(4 50))", {"intersects": {"type": "Point", "coordinates": [4.0, 50.0]}}),
     ],
 )
-def test_what_has_to_be_true_of_each_item_is_looked_up(text, body):
+def test_conditions_of_every_item_are_sent_to_the_api(text, body):
     assert core_search(cql2.parse_text(text).to_json()).body(has_query=True) == body
 
 
@@ -35,7 +35,7 @@ def test_boxes_are_geometries_or_boxes():
     ]
 
 
-def test_box_across_the_antimeridian_holds_what_is_on_both_sides():
+def test_box_across_the_antimeridian_covers_both_sides():
     across = ItemFilter("S_INTERSECTS(geometry, BBOX(170, 49, -170, 52))")
 
     held = [across.matches(item_document("a", west=west)) for west in (172.0, -175.0, 4.0)]
@@ -63,7 +63,7 @@ def test_without_a_filter_all_is_looked_up():
         (f"platform LIKE '{'a' * 200}'", True, [f"platform LIKE '{'a' * 65}…"]),
     ],
 )
-def test_parts_that_the_api_cannot_look_up_are_named(text, has_query, parts):
+def test_unsupported_parts_are_named(text, has_query, parts):
     named = core_search(cql2.parse_text(text).to_json()).not_looked_up(has_query=has_query)
 
     assert [each[: len(part)] for each, part in zip(named, parts, strict=True)] == parts

@@ -121,7 +121,7 @@ def test_a_folder_of_files_has_an_item_a_date_with_its_file(data, live_at, store
     }
 
 
-def test_bands_are_those_of_each_file_and_as_configured_where_that_says_otherwise(data, live_at, store):
+def test_bands_are_those_of_each_file_unless_configured(data, live_at, store):
     write_cogs(data, Scene(days=DAYS[:2]))
     with rasterio.open(data / "NDVI_20200101.tif", "r+") as file:
         file.scales, file.nodata = (0.005,), 254
@@ -138,7 +138,7 @@ def test_bands_are_those_of_each_file_and_as_configured_where_that_says_otherwis
     assert bands["configured"] == [[first | {"raster:offset": 1}], [second | {"raster:offset": 1}]]
 
 
-def test_files_without_a_crs_have_bands_where_one_is_configured(data, live_at, store):
+def test_files_without_a_crs_have_bands_if_one_is_configured(data, live_at, store):
     for day in ("20200101", "20200111"):
         write_raster(data / f"NDVI_{day}.tif", np.ones((8, 8), dtype="int16"), nodata=-1, crs=None)
     list_all(live_at(COGS.replace("{kind: cog,", "{kind: cog, crs: EPSG:32631,")), store)
@@ -151,7 +151,7 @@ def test_files_without_a_crs_have_bands_where_one_is_configured(data, live_at, s
     ]
 
 
-def test_the_place_of_an_item_is_that_of_its_file(data, live_at, store):
+def test_footprint_of_an_item_is_that_of_its_file(data, live_at, store):
     write_cogs(data, Scene(days=DAYS, width=4000, height=3000))
     list_all(live_at(COGS), store)
 
@@ -396,7 +396,7 @@ def test_dates_that_were_listed_by_the_day_of_the_sun_are_listed_again(data, liv
     assert list(found(store)) == list(DAYS)
 
 
-def test_of_a_source_that_is_gone_nothing_is_removed(data, live_at, store):
+def test_nothing_is_removed_if_the_source_is_unavailable(data, live_at, store):
     write_cogs(data, Scene(days=DAYS))
     write_cogs(other := data / "other", Scene(days=DAYS))
     both = 'a: {source: {kind: cog, href: "NDVI_*.tif"}}, b: {source: {kind: cog, href: "other/NDVI_*.tif"}}'
@@ -411,7 +411,7 @@ def test_of_a_source_that_is_gone_nothing_is_removed(data, live_at, store):
     assert list(found(store, collections=("b",))) == list(DAYS)
 
 
-def test_while_a_file_of_a_served_date_is_gone_nothing_is_removed(data, live_at, store):
+def test_nothing_is_removed_while_a_file_of_a_served_date_is_missing(data, live_at, store):
     write_cogs(data, Scene(days=DAYS))
     live = live_at(COGS)
     list_all(live, store)
@@ -425,7 +425,7 @@ def test_while_a_file_of_a_served_date_is_gone_nothing_is_removed(data, live_at,
     assert reason_to_list(dated, store) == "its dates or files have changed"
 
 
-def test_what_is_interrupted_goes_on(data, live_at, open_store):
+def test_interrupted_pass_continues(data, live_at, open_store):
     days = np.datetime64("2000-01-01") + np.arange(600)
     write_netcdf(data, Scene(days=tuple(map(str, days)), width=2, height=2))
     live = live_at("collections: {made: {source: {kind: netcdf, href: made.nc}}}")

@@ -92,7 +92,7 @@ def listed(store):
 
 
 @pytest.mark.slow
-def test_what_a_killed_server_did_not_list_the_next_one_does(data, store, start):
+def test_next_server_lists_the_dates_that_a_killed_one_did_not(data, store, start):
     killed = 0
     for least in (1, 600, 1_200):
         process = start()

@@ -69,7 +69,7 @@ def test_files_that_a_configuration_leaves_out_are_no_items(tmp_path, store):
 
 
 @pytest.mark.parametrize("name", ["S2_20200602_31UFS_NDVI.vrt", "S2_20200602_31UFS_NDVI.tif"])
-def test_a_file_that_only_leads_to_others_is_left_out(tmp_path, store, name):
+def test_file_that_only_refers_to_others_is_skipped(tmp_path, store, name):
     tile = write_tile(tmp_path / "S2_20200601_31UFS_NDVI.tif")
     copied = tmp_path / "copied.vrt"
     rasterio.shutil.copy(tile, copied, driver="VRT")
@@ -82,7 +82,7 @@ def test_a_file_that_only_leads_to_others_is_left_out(tmp_path, store, name):
     assert re.search("neither GeoTIFF(,| nor) JPEG 2000", problem.reason)
 
 
-def test_headers_say_where_cells_are_and_what_numbers_mean(tmp_path, store):
+def test_headers_give_the_place_of_cells_and_the_meaning_of_numbers(tmp_path, store):
     fill(S2, FilesSource(spec_of(tree(tmp_path / "a"), "NDVI", "SCL")), store)
     asset = store.items.collections["s2"]["2020--S2_20200601_31UGS"].assets[0]
     with rasterio.open(asset.href) as file:
@@ -135,7 +135,7 @@ def test_a_new_a_replaced_and_a_removed_file_are_noticed(tmp_path, store):
     assert len(store.items.collections["s2"]["2020--S2_20200611_31UFS"].assets) == 1
 
 
-def test_broken_files_are_named_and_others_served(tmp_path, store):
+def test_damaged_files_are_reported_and_others_served(tmp_path, store):
     pattern = tree(tmp_path / "a")
     folder = tmp_path / "a" / "2020"
     (folder / "S2_20200701_31UFS_NDVI.tif").write_bytes(b"no raster")
@@ -161,7 +161,7 @@ def test_a_truncated_file_that_grows_is_read_again(tmp_path, store):
     assert store.items.ids() == ["20200601"]
 
 
-def test_nothing_is_removed_where_no_file_is_left_at_all(tmp_path, store):
+def test_nothing_is_removed_if_no_file_exists(tmp_path, store):
     pattern = tree(tmp_path / "a")
     fill(S2, FilesSource(spec_of(pattern, "NDVI")), store)
     (tmp_path / "a").rename(tmp_path / "unmounted")
@@ -170,7 +170,7 @@ def test_nothing_is_removed_where_no_file_is_left_at_all(tmp_path, store):
     assert len(store.items.ids()) == 4
 
 
-def test_nothing_is_removed_where_a_folder_cannot_be_listed(tmp_path, store, monkeypatch):
+def test_nothing_is_removed_if_a_folder_cannot_be_listed(tmp_path, store, monkeypatch):
     pattern = tree(tmp_path / "a")
     write_tile(tmp_path / "a" / "2021" / "S2_20210601_31UFS_NDVI.tif")
     fill(S2, FilesSource(spec_of(pattern, "NDVI")), store)

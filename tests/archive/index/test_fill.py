@@ -42,7 +42,7 @@ def test_items_of_catalogues_and_their_children_are_indexed(catalogue, store):
     assert red.href == str(catalogue.folder / "2020" / "06" / "c_RED.tif")
 
 
-def test_a_second_pass_reads_only_what_changed(catalogue, store):
+def test_second_pass_reads_only_changes(catalogue, store):
     for name in ("a", "b", "c"):
         catalogue.add(item_document(name))
     fill(S2, source_of(catalogue), store)
@@ -55,7 +55,7 @@ def test_a_second_pass_reads_only_what_changed(catalogue, store):
     assert store.items.collections["s2"]["b"].properties["gsd"] == 10
 
 
-def test_a_file_beside_its_catalogue_that_becomes_a_link_is_looked_at_where_it_leads(catalogue, tmp_path, store):
+def test_file_replaced_by_a_link_is_checked_at_its_target(catalogue, tmp_path, store):
     catalogue.add(item_document("a")).add(item_document("b"))
     allowed = ItemPlaces(catalogue.href, AllowedPlaces()).allowed
     assert fill(S2, source_of(catalogue, allowed=allowed), store).put == PutSummary(added=2)
@@ -73,7 +73,7 @@ def test_a_file_beside_its_catalogue_that_becomes_a_link_is_looked_at_where_it_l
     assert [(each.count, each.keys) for each in summary.problems] == [(1, ("./b.json",))]
 
 
-def test_all_of_many_unchanged_documents_are_seen_though_they_are_noted_together(catalogue, store, monkeypatch):
+def test_all_unchanged_documents_are_noted_together(catalogue, store, monkeypatch):
     monkeypatch.setattr(fill_module, "MOST_SEEN", 3)
     for number in range(11):
         catalogue.add(item_document(f"{number:02}"))
@@ -84,7 +84,7 @@ def test_all_of_many_unchanged_documents_are_seen_though_they_are_noted_together
     assert (summary.put, summary.removed) == (PutSummary(unchanged=10), 1)
 
 
-def test_items_that_are_gone_from_the_source_are_removed(catalogue, store):
+def test_items_removed_from_the_source_are_removed(catalogue, store):
     for name in ("a", "b"):
         catalogue.add(item_document(name))
     fill(S2, source_of(catalogue), store)
@@ -102,7 +102,7 @@ def test_items_put_by_others_are_never_removed(catalogue, store):
     assert store.items.ids() == ["a", "posted"]
 
 
-def test_what_goes_while_a_pass_is_interrupted_is_removed_by_the_one_that_goes_on(catalogue, store):
+def test_removals_during_an_interrupted_pass_are_found_when_it_continues(catalogue, store):
     for id_ in "abcdef":
         catalogue.add(item_document(id_))
     stops = iter([False, False, True])
@@ -119,7 +119,7 @@ def test_what_goes_while_a_pass_is_interrupted_is_removed_by_the_one_that_goes_o
     assert [(each.reason, each.count) for each in summary.problems] == [("there is no such file", 1)]
 
 
-def test_nothing_is_removed_where_a_catalogue_cannot_be_read(catalogue, store):
+def test_nothing_is_removed_if_a_catalogue_cannot_be_read(catalogue, store):
     catalogue.add(item_document("a"))
     child = catalogue.child("2020").add(item_document("b"))
     fill(S2, source_of(catalogue), store)
@@ -134,7 +134,7 @@ def test_nothing_is_removed_where_a_catalogue_cannot_be_read(catalogue, store):
     assert store.items.ids() == ["b"]
 
 
-def test_broken_items_are_left_out_and_counted_by_reason(catalogue, store):
+def test_broken_items_are_skipped_and_counted_by_reason(catalogue, store):
     catalogue.add(item_document("a"))
     for name in ("no-place-1", "no-place-2"):
         catalogue.add({**item_document(name), "geometry": None})
@@ -213,7 +213,7 @@ def test_of_features_with_one_id_the_last_counts_and_the_others_are_reported(tmp
     assert store.items.collections["s2"]["a"].properties["gsd"] == 1
 
 
-def test_a_feature_without_an_id_is_not_taken_for_one_whose_id_is_a_number(tmp_path, store):
+def test_feature_without_an_id_does_not_match_a_numeric_id(tmp_path, store):
     file = tmp_path / "items.json"
     file.write_text(json.dumps({"type": "FeatureCollection", "features": [item_document("1"), {"id": None}]}))
     summary = fill(S2, CatalogueSource(str(file), Documents(), ItemRules()), store)
@@ -233,13 +233,13 @@ def test_a_filter_leaves_items_out_and_the_summary_counts_them(catalogue, store)
     assert store.items.ids() == ["clear", "dull", "unknown"]
 
 
-def test_items_without_any_of_the_files_of_variables_are_left_out(catalogue, store):
+def test_items_without_files_of_variables_are_skipped(catalogue, store):
     catalogue.add(item_document("a"))
     summary = fill(S2, source_of(catalogue, assets=frozenset({"B04", "B08"})), store)
     assert [each.reason for each in summary.problems] == ["it has none of the assets B04, B08"]
 
 
-def test_only_allowed_addresses_are_taken(catalogue, store):
+def test_only_allowed_addresses_are_accepted(catalogue, store):
     catalogue.add(item_document("here")).add(item_document("there", href="https://elsewhere.test/a.tif"))
     catalogue.links["https://elsewhere.test/catalog.json"] = "child"
     catalogue.write()
@@ -260,7 +260,7 @@ def test_only_allowed_addresses_are_taken(catalogue, store):
     assert store.items.ids() == ["here", "there"]
 
 
-def test_what_is_no_catalogue_is_refused(tmp_path, store):
+def test_invalid_catalogue_is_refused(tmp_path, store):
     file = tmp_path / "x.json"
     for text in ("[]", "{}", "nothing"):
         file.write_text(text)
@@ -270,7 +270,7 @@ def test_what_is_no_catalogue_is_refused(tmp_path, store):
         fill(S2, CatalogueSource(str(tmp_path / "y.json"), Documents(), ItemRules()), store)
 
 
-def test_an_empty_index_is_filled_again_whatever_was_seen(catalogue, store):
+def test_empty_index_is_filled_again_despite_the_stored_state(catalogue, store):
     catalogue.add(item_document("a"))
     fill(S2, source_of(catalogue), store)
     store.items.collections.clear()
@@ -278,7 +278,7 @@ def test_an_empty_index_is_filled_again_whatever_was_seen(catalogue, store):
     assert store.items.ids() == ["a"]
 
 
-def test_two_passes_over_a_collection_exclude_one_another(catalogue, store):
+def test_two_passes_over_a_collection_exclude_each_other(catalogue, store):
     catalogue.add(item_document("a"))
     store.passes.begin("s2", source="x", holder="another")
     with pytest.raises(SourceUnavailable, match="s2 is being indexed by another process"):

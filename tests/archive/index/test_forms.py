@@ -73,7 +73,7 @@ def test_each_form_has_all_scenes_at_their_times_and_places(index_of, form):
 
 @pytest.mark.client(*forms.NEEDS[forms.STAC_API])
 @pytest.mark.skipif(lack_of_pgstac() is not None, reason=str(lack_of_pgstac()))
-def test_an_api_filters_and_says_what_is_new(index_of):
+def test_api_filters_and_lists_updates(index_of):
     clear = {scene.id for scene in SCENES.values() if scene.cloud_cover < 40}
     assert 0 < len(clear) < len(SCENES)
     index, output = index_of(forms.STAC_API, ", filter: 'eo:cloud_cover < 40'")

@@ -58,7 +58,7 @@ def exported(tmp_path):
     return file
 
 
-def test_what_is_exported_is_read_back_as_it_was(exported, store):
+def test_exported_items_are_read_back_unchanged(exported, store):
     source = GeoparquetSource(str(exported), ItemRules())
     assert fill(S2, source, store).put == PutSummary(added=5)
     for document in DOCUMENTS:
@@ -74,7 +74,7 @@ def test_what_is_exported_is_read_back_as_it_was(exported, store):
         assert "datetime" in read["properties"]
 
 
-def test_the_file_says_what_it_is(exported):
+def test_file_has_its_metadata(exported):
     file = pa.parquet.ParquetFile(exported)
     metadata = file.schema_arrow.metadata
     assert json.loads(metadata[b"geo"])["columns"]["geometry"]["encoding"] == "WKB"
@@ -100,7 +100,7 @@ def test_another_tool_reads_the_export(exported):
 
 
 @pytest.mark.client
-def test_what_another_tool_writes_is_read(tmp_path, store):
+def test_file_of_another_tool_is_read(tmp_path, store):
     from stac_geoparquet.arrow import parse_stac_items_to_arrow, to_parquet
 
     file = tmp_path / "theirs.parquet"
@@ -110,7 +110,7 @@ def test_what_another_tool_writes_is_read(tmp_path, store):
     assert json.loads(store.items.collections["s2"]["b"].document)["properties"]["eo:cloud_cover"] == 3.5
 
 
-def test_an_interrupted_pass_goes_on_at_its_rows(tmp_path, store, monkeypatch):
+def test_interrupted_pass_continues_at_its_rows(tmp_path, store, monkeypatch):
     monkeypatch.setattr(fill_module, "BATCH", 50)
     file = tmp_path / "many.parquet"
     export_items(Listing([item_document(f"{number:04}") for number in range(700)], page=700), "s2", file)
@@ -122,7 +122,7 @@ def test_an_interrupted_pass_goes_on_at_its_rows(tmp_path, store, monkeypatch):
     assert looked[-1] <= 700 - 256
 
 
-def test_rows_that_are_gone_are_removed(tmp_path, store):
+def test_removed_rows_are_removed(tmp_path, store):
     file = tmp_path / "items.parquet"
     for documents in (DOCUMENTS[:3], DOCUMENTS[1:3]):
         export_items(Listing(documents), "s2", file)
@@ -132,7 +132,7 @@ def test_rows_that_are_gone_are_removed(tmp_path, store):
     assert (summary.put, summary.removed) == (PutSummary(unchanged=2), 1)
 
 
-def test_row_without_an_id_is_left_out_and_counted(exported, store):
+def test_row_without_an_id_is_skipped_and_counted(exported, store):
     table = pa.parquet.read_table(exported)
     rows = [{**row, "id": None} if row["id"] == "b" else row for row in table.to_pylist()]
     pa.parquet.write_table(pa.Table.from_pylist(rows, schema=table.schema), exported)
@@ -144,7 +144,7 @@ def test_row_without_an_id_is_left_out_and_counted(exported, store):
 
 
 @pytest.mark.parametrize("content", [b"", b"no parquet at all", b"PAR1 and then nothing PAR1"])
-def test_what_is_no_parquet_is_refused(tmp_path, store, content):
+def test_invalid_parquet_is_refused(tmp_path, store, content):
     file = tmp_path / "x.parquet"
     file.write_bytes(content)
     with pytest.raises(UnsupportedSource, match="damaged, or no Parquet file"):
@@ -158,7 +158,7 @@ def test_a_table_that_is_no_stac_is_refused(tmp_path, store):
         fill(S2, GeoparquetSource(str(file), ItemRules()), store)
 
 
-def test_an_export_that_fails_leaves_the_file_as_it_was(tmp_path):
+def test_failed_export_leaves_the_file_unchanged(tmp_path):
     file = tmp_path / "items.parquet"
     file.write_bytes(b"before")
     with pytest.raises(UnsupportedSource, match="has no items"):

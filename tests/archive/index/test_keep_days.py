@@ -58,7 +58,7 @@ def index(archive, days):
     return lines[0].partition(" in ")[0], sorted(ref.id.rpartition("_")[2] for ref in found)
 
 
-def test_items_are_kept_for_as_many_days_as_their_collection_says(archive):
+def test_items_expire_after_the_days_of_their_collection(archive):
     assert index(archive, 30) == ("scenes: 1 added, 0 replaced, 0 unchanged, 0 removed", ["10"])
     assert index(archive, 100)[1] == ["10", "40"]
     with archive.index() as opened:

@@ -42,7 +42,7 @@ def source_of(server, path="catalog.json"):
     return CatalogueSource(href, Documents(wait=lambda _s: None), rules)
 
 
-def test_documents_are_sent_again_only_where_they_changed(catalogue, server, store):
+def test_only_changed_documents_are_sent_again(catalogue, server, store):
     assert fill(S2, source_of(server), store).put == PutSummary(added=3)
     assert store.items.collections["s2"]["b"].assets[0].href == server.url_of("2020/b_RED.tif")
     catalogue.add(item_document("a", gsd=20))
@@ -61,7 +61,7 @@ def test_without_etags_the_time_of_change_is_the_condition(server, store):
 
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.SERVER_ERROR, Fault.CUT, Fault.CUT_AT_ONCE])
-def test_an_item_that_cannot_be_read_now_stays_as_it_was(catalogue, server, store, fault):
+def test_item_that_cannot_be_read_now_stays_unchanged(catalogue, server, store, fault):
     fill(S2, source_of(server), store)
     catalogue.remove("a")
     (catalogue.folder / "2020" / "b.json").write_text(json.dumps(item_document("b", gsd=20)))
@@ -76,7 +76,7 @@ def test_an_item_that_cannot_be_read_now_stays_as_it_was(catalogue, server, stor
 
 
 @pytest.mark.parametrize("fault", [Fault.MISSING, Fault.FORBIDDEN, Fault.EMPTY])
-def test_an_item_that_is_not_there_is_left_out(server, store, fault):
+def test_missing_item_is_skipped(server, store, fault):
     server.switch(fault, "2020/b.json")
     summary = fill(S2, source_of(server), store)
     assert store.items.ids() == ["a", "c"]
@@ -86,13 +86,13 @@ def test_an_item_that_is_not_there_is_left_out(server, store, fault):
     assert store.items.ids() == ["a", "b", "c"]
 
 
-def test_a_failure_that_passes_is_not_seen(server, store):
+def test_temporary_failure_is_not_seen(server, store):
     server.switch(Fault.UNAVAILABLE, "2020/catalog.json", times=2)
     server.switch(Fault.CUT, "a.json", times=1)
     assert fill(S2, source_of(server), store).is_complete
 
 
-def test_a_catalogue_that_is_away_is_an_error(server, store):
+def test_unavailable_catalogue_is_an_error(server, store):
     fill(S2, source_of(server), store)
     server.switch(Fault.UNAVAILABLE, "catalog.json")
     with pytest.raises(SourceUnavailable, match="503"):
@@ -106,7 +106,7 @@ def test_a_catalogue_that_is_away_is_an_error(server, store):
     assert store.items.ids() == ["a", "b", "c"]
 
 
-def test_what_an_interrupted_pass_has_read_is_not_requested_again(server, store):
+def test_documents_read_by_an_interrupted_pass_are_not_requested_again(server, store):
     stored = list[int]()
     with pytest.raises(Interrupted):
         fill(S2, source_of(server), store, progress=stored.append, is_stopped=lambda: bool(stored))
@@ -142,7 +142,7 @@ def test_a_damaged_parquet_file_is_refused_in_words(catalogue, server, store):
         fill(S2, GeoparquetSource(server.url_of("items.parquet"), ItemRules()), store)
 
 
-def test_a_parquet_file_of_a_server_that_tells_no_state_is_read_again(catalogue, server, store, monkeypatch):
+def test_parquet_file_of_a_server_without_validators_is_read_again(catalogue, server, store, monkeypatch):
     server.sends_etags = server.sends_times = False
     sizes = set()
     for cloud in (3, 4):

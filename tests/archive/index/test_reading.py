@@ -138,7 +138,7 @@ def test_processes_give_the_same_rows_as_one(form, url, tmp_path, monkeypatch, r
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_ends_the_pass_and_the_next_one_goes_on(tmp_path, monkeypatch):
+def test_killed_process_ends_the_pass_and_the_next_one_continues(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "MANY", 50)
     monkeypatch.setattr(geoparquet, "ROWS", 16)
     spec, folder = spec_of(write_source("parquet", tmp_path)), tmp_path / "index"
@@ -173,7 +173,7 @@ def test_of_rows_with_one_id_the_last_one_counts_in_each_pass(tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_a_pass_that_reads_ahead_of_what_it_stores_keeps_others_away(tmp_path, monkeypatch):
+def test_pass_that_reads_ahead_excludes_others(tmp_path, monkeypatch):
     """Of a source whose entries come slowly: several batches of them take longer than a lease."""
     monkeypatch.setattr(reading, "MANY", 50)
     monkeypatch.setattr(geoparquet, "ROWS", 16)
@@ -195,7 +195,7 @@ def test_a_pass_that_reads_ahead_of_what_it_stores_keeps_others_away(tmp_path, m
     assert len(refused) > COUNT * 0.9
 
 
-def test_what_processes_are_given_can_be_pickled():
+def test_arguments_of_processes_can_be_pickled():
     import pickle
 
     rules = ItemRules(filter=ItemFilter("cloud < 20"), allowed=source_of_rules())
@@ -261,7 +261,7 @@ def test_a_pass_reads_a_file_for_its_digest_once(tmp_path, store, monkeypatch):
     assert len(digested) == 2
 
 
-def test_values_of_columns_are_those_of_rows(tmp_path):
+def test_values_of_columns_equal_those_of_rows(tmp_path):
     """Of types that other tools write; nulls of other rows, and of whole columns, are left out."""
     import pyarrow as pa
 

@@ -99,13 +99,13 @@ def test_rows_of_a_file_that_is_replaced_while_it_is_read_are_read_again(file, s
     assert sizes(store) == {"a": 1, "b": 2}
 
 
-def test_rows_of_one_batch_are_listed_together_before_those_that_do_not_count(file):
+def test_rows_of_one_batch_are_listed_together_before_invalid_ones(file):
     write(file, [row("a"), row("a"), row("b"), row("b"), row("c")])
     listed = [each.key for each in source_of(file).entries(SimpleNamespace(cursor=None)) if hasattr(each, "key")]
     assert listed == ["s2/a", "s2/b", "s2/c", "s2/a (row 1)", "s2/b (row 3)"]
 
 
-def test_rows_that_move_to_another_group_are_known_there_from_then_on(file, store, read):
+def test_rows_moved_to_another_group_are_known_there_afterwards(file, store, read):
     write(file, [row("a"), row("b")], [row("c"), row("x", geometry=None)])
     fill(S2, source_of(file), store)
     puts = store.items.calls["put"]
@@ -120,7 +120,7 @@ def test_rows_that_move_to_another_group_are_known_there_from_then_on(file, stor
     assert [each.keys for each in summary.problems] == [("s2/x",)]
 
 
-def test_rows_that_other_addresses_concern_are_read_though_their_group_is_as_it_was(file, store, read):
+def test_rows_with_other_addresses_are_read_in_an_unchanged_group(file, store, read):
     there, else_where = "https://there.test/", "https://elsewhere.test/"
     files = {"RED": {"href": f"{there}a.tif", "type": "image/tiff; application=geotiff"}}
     others = {"RED": {"href": f"{else_where}a.tif", "type": "image/tiff; application=geotiff"}}
@@ -155,7 +155,7 @@ def test_of_rows_with_one_id_the_last_counts_and_the_others_are_reported(file, s
     assert [(each.count, each.keys) for each in summary.problems] == [(2, ("s2/a (row 1)", "s2/c (row 4)"))]
 
 
-def test_a_group_that_is_damaged_ends_the_pass_and_nothing_of_it_is_left_out(file, store):
+def test_damaged_group_ends_the_pass_and_none_of_its_items_is_removed(file, store):
     write(file, [row("a")], [row("b")])
     fill(S2, source_of(file), store)
     about = pq.ParquetFile(file).metadata.row_group(1).column(0)

@@ -59,7 +59,7 @@ def test_new_replaced_and_removed_files_are_seen_at_the_next_look(tmp_path, stor
     assert puts == 4 + 3  # only what changed is read
 
 
-def test_a_file_that_is_written_over_in_place_is_seen(tmp_path, store):
+def test_file_overwritten_in_place_is_seen(tmp_path, store):
     pattern = tree(tmp_path / "a")
     watching = Watching(spec_of(pattern, "NDVI"), store)
     write_tile(tmp_path / "a" / "2020" / "S2_20200601_31UFS_NDVI.tif", scale=0.5, size=128)
@@ -68,7 +68,7 @@ def test_a_file_that_is_written_over_in_place_is_seen(tmp_path, store):
     assert asset.layouts[0].encoding.scale == 0.5
 
 
-def test_what_could_not_be_stored_is_seen_again(tmp_path, store, monkeypatch):
+def test_change_that_could_not_be_stored_is_seen_again(tmp_path, store, monkeypatch):
     pattern = tree(tmp_path / "a")
     watching = Watching(spec_of(pattern, "NDVI"), store)
     write_tile(tmp_path / "a" / "2020" / "S2_20200621_31UFS_NDVI.tif")
@@ -122,7 +122,7 @@ def test_apis_are_requested_at_a_polite_interval(store):
 
 
 @pytest.mark.slow
-def test_an_api_that_is_away_is_requested_less_and_less(store):
+def test_unavailable_api_is_requested_at_growing_intervals(store):
     with serving(StacApi()) as api:
         api.add(item_document("a"))
         watching = Watching(stac_spec(api.href), store)

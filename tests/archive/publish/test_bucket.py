@@ -48,7 +48,7 @@ def download(target, folder):
     return folder
 
 
-def test_what_is_published_to_a_bucket_is_valid_and_brought_up_to_date(bucket, tmp_path):
+def test_catalogue_in_a_bucket_is_valid_and_updated(bucket, tmp_path):
     url = f"s3://{bucket}/published/one"
     write(url, publication(item("a", Document("a.tif", b"one"))))
 
@@ -60,7 +60,7 @@ def test_what_is_published_to_a_bucket_is_valid_and_brought_up_to_date(bucket, t
     assert write(url, changed).files == 0
 
 
-def test_an_item_of_another_day_leaves_nothing_where_it_was(bucket, tmp_path):
+def test_item_of_another_day_leaves_nothing_at_its_old_path(bucket, tmp_path):
     url = f"s3://{bucket}/published/moved"
     for day in ("2020-06-01", "2021-01-01"):
         write(url, publication(item("a", Document("a.tif", b"one"), day=day)))
@@ -142,7 +142,7 @@ def test_files_of_a_bucket_are_copied(bucket, tmp_path):
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3://Bucket/a", "s3://bucket/../a", "gs://bucket/a", "s3://bucket/a?b"])
-def test_urls_that_are_none_are_refused(url):
+def test_invalid_urls_are_refused(url):
     with pytest.raises(ConfigurationError, match="--to must be a folder or like s3://bucket/prefix"):
         BucketTarget(url)
 

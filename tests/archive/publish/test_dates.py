@@ -47,7 +47,7 @@ def series(address):
 
 
 @pytest.mark.parametrize("kind", ["cog", "zarr-v3", "zarr-zip", "netcdf-4"])
-def test_what_is_published_is_served_with_the_values_of_the_source(kind, place, run, tmp_path):
+def test_published_files_are_served_with_the_values_of_the_source(kind, place, run, tmp_path):
     done = run("publish", "made", "--to", tmp_path / "out", "--config", place(kind))
 
     assert done.exit_code == 0, done.output
@@ -71,7 +71,7 @@ def test_each_date_of_a_folder_is_an_item_with_its_file(place, run, tmp_path):
         assert item["assets"]["NDVI"]["proj:code"] == file.crs.to_string()
 
 
-def test_what_the_configuration_corrects_is_in_the_items(place, run, tmp_path):
+def test_corrections_of_the_configuration_are_in_the_items(place, run, tmp_path):
     run("publish", "made", "--to", tmp_path / "out", "--config", place("cog", ", scale: 0.5, flags: {254: snow}"))
 
     item = read(tmp_path / "out" / "2020" / "2020-01-11" / "2020-01-11.json")

@@ -87,7 +87,7 @@ def test_an_export_becomes_a_collection_that_is_served(format_, finish, run, pla
 
 
 @pytest.mark.slow
-def test_a_result_says_what_made_it(finish, run, place, tmp_path):
+def test_result_describes_its_origin(finish, run, place, tmp_path):
     job = finish("time-series", layers="NDVI", points=POINTS, format="csv")
 
     done = run("publish", job, "--to", tmp_path / "out", "--config", place, "--title", "A series")
@@ -139,7 +139,7 @@ def test_published_again_nothing_is_copied(finish, run, place, tmp_path):
         ("made", ("--to", "s3://Bucket"), "--to must be a folder or like s3://bucket/prefix"),
     ],
 )
-def test_what_is_not_accepted_is_refused_in_one_line(name, options, message, run, place, tmp_path):
+def test_unsupported_input_is_refused_in_one_line(name, options, message, run, place, tmp_path):
     done = run("publish", name, "--to", tmp_path / "out", "--config", place, *options)
 
     assert done.exit_code == 1, done.output

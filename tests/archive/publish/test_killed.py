@@ -16,7 +16,7 @@ SCENES = len(tuple(SMALL.all_scenes()))
 
 
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_killed_run_leaves_nothing_half_and_the_next_goes_on(count, tmp_path, run):
+def test_killed_run_leaves_nothing_half_written_and_the_next_continues(count, tmp_path, run):
     place, out = tmp_path / "c.yaml", tmp_path / "out"
     place.write_text(CONFIGURATION.format(href=catalogue(SMALL)))
     run("index", place)

@@ -27,7 +27,7 @@ def ids(items):
 
 
 @pytest.mark.parametrize("day", ["2020-06-02", "2020-07-01", "2019-12-31", "2021-01-01"])
-def test_an_item_of_another_day_is_there_once_and_nothing_of_it_where_it_was(day, tmp_path):
+def test_item_of_another_day_exists_once_without_its_old_files(day, tmp_path):
     write(tmp_path / "out", publication(item("a", document("one"), day="2020-06-01")))
 
     summary = write(tmp_path / "out", publication(item("a", document("one"), day=day)))
@@ -39,7 +39,7 @@ def test_an_item_of_another_day_is_there_once_and_nothing_of_it_where_it_was(day
     assert folders_and_files(tmp_path / "out") == folders_and_files(tmp_path / "new")
 
 
-def test_items_of_the_day_that_another_left_stay(tmp_path):
+def test_items_of_the_old_day_of_a_moved_item_stay(tmp_path):
     write(
         tmp_path / "out", publication(item("a", document("a")), item("b", document("b")), item("gone", document("c")))
     )
@@ -51,7 +51,7 @@ def test_items_of_the_day_that_another_left_stay(tmp_path):
     assert {id_: Path(place).parent.parent.name for id_, place in found.items()} == {"a": "01", "b": "02", "gone": "01"}
 
 
-def test_a_part_of_the_source_takes_away_only_what_it_has_elsewhere(tmp_path):
+def test_part_of_the_source_removes_only_its_moved_items(tmp_path):
     write(tmp_path / "out", publication(item("a", document("a")), item("b", document("b"), day="2019-01-01")))
 
     write(tmp_path / "out", publication(item("c", document("c"), day="2021-01-01")))
@@ -59,7 +59,7 @@ def test_a_part_of_the_source_takes_away_only_what_it_has_elsewhere(tmp_path):
     assert ids(check(tmp_path / "out")) == ["a", "b", "c"]
 
 
-def test_an_item_of_another_day_that_cannot_be_read_stays_where_it_was(tmp_path):
+def test_unreadable_item_of_another_day_stays_at_its_old_path(tmp_path):
     write(tmp_path / "out", publication(item("a", document("one"))))
 
     summary = write(tmp_path / "out", publication(item("a", Broken(), day="2021-01-01"), item("b", document("b"))))
@@ -85,7 +85,7 @@ def test_stores_and_files_that_were_replaced_go_with_their_item(tmp_path):
     assert not (tmp_path / "out" / "2020").exists()
 
 
-def test_other_files_of_a_folder_that_an_item_left_are_not_touched(tmp_path):
+def test_other_files_of_the_old_folder_of_an_item_are_not_touched(tmp_path):
     write(tmp_path / "out", publication(item("a", document("one"))))
     mine = tmp_path / "out" / "2020" / "06" / "01" / "a" / "mine.txt"
     mine.write_text("mine")
@@ -127,7 +127,7 @@ def test_a_catalogue_that_has_an_item_twice_is_mended(tmp_path):
 
 @pytest.mark.parametrize("operation", ["rename", "remove"])
 @pytest.mark.parametrize("number", range(16))
-def test_whatever_fails_no_item_is_lost_and_the_next_run_completes_it(operation, number, tmp_path):
+def test_any_failure_loses_no_item_and_the_next_run_completes_it(operation, number, tmp_path):
     write(tmp_path / "out", publication(item("a", document("one")), item("b", document("b"))))
     changed = publication(item("b", document("b")), item("a", document("one"), day="2021-01-01"))
     calls = [0]
@@ -163,7 +163,7 @@ def test_an_item_that_is_listed_in_two_folders_has_moved_from_neither():
         ]
 
 
-def test_without_room_for_the_list_of_items_the_run_says_so():
+def test_run_without_room_for_the_list_of_items_reports_it():
     with closing(Listing()) as listed:
         listed._database.execute("PRAGMA max_page_count = 2")
 

@@ -58,7 +58,7 @@ def test_no_file_of_an_item_has_the_name_of_another_or_of_its_document(files):
 
 
 @pytest.mark.parametrize("id_", ["catalog.json", "Catalog.JSON", "catalog.json.part"])
-def test_no_item_has_the_name_of_the_catalogue_beside_it(id_):
+def test_no_item_has_the_name_of_its_catalogue(id_):
     assert re.fullmatch(r"[A-Za-z-]+-[0-9a-f]{8}\.(json|JSON|part)", item_name(id_))
 
 

@@ -19,12 +19,12 @@ from chronotile.cli.catalogue import published_catalogue
         ("\x00", False),
     ],
 )
-def test_a_folder_is_served_by_its_items_if_publish_wrote_it_so(text, is_published, tmp_path):
+def test_folder_written_by_publish_is_served_by_its_items(text, is_published, tmp_path):
     (tmp_path / "catalog.json").write_text(text)
 
     assert (published_catalogue(str(tmp_path)) is not None) is is_published
 
 
-def test_a_folder_without_a_catalogue_is_one_of_data(tmp_path):
+def test_folder_without_a_catalogue_is_a_data_folder(tmp_path):
     assert published_catalogue(str(tmp_path)) is None
     assert published_catalogue(str(tmp_path / "absent")) is None

@@ -58,7 +58,7 @@ def test_a_collection_of_scenes_is_a_valid_catalogue_with_all_files(publish, tmp
     }
 
 
-def test_no_document_names_where_the_files_were(publish, tmp_path):
+def test_no_document_contains_the_original_paths(publish, tmp_path):
     publish()
 
     texts = [path.read_text() for path in (tmp_path / "out").rglob("*.json")]
@@ -86,7 +86,7 @@ def test_published_again_nothing_is_copied_and_no_document_written(publish, tmp_
     assert after == before
 
 
-def test_what_is_new_is_added_and_what_changed_is_replaced(publish, run, place, source, tmp_path):
+def test_new_items_are_added_and_changed_ones_replaced(publish, run, place, source, tmp_path):
     publish("--datetime", "2021")
     first = len(check(tmp_path / "out"))
     changed = next(path for path in sorted((tmp_path / "out").rglob("*_B04.tif")))
@@ -113,7 +113,7 @@ def test_items_that_the_source_no_longer_has_stay(publish, tmp_path):
     assert done.exit_code == 0
 
 
-def test_an_item_whose_file_is_gone_is_left_out_and_named(publish, source, tmp_path):
+def test_item_without_its_file_is_skipped_and_named(publish, source, tmp_path):
     scene = SCENES[3]
     (gone,) = source.rglob(f"{scene.id}_B08.tif")
     gone.unlink()
@@ -134,7 +134,7 @@ def test_items_are_chosen(publish, tmp_path):
     assert {item.id for item in check(tmp_path / "out")} == {each.id for each in chosen}
 
 
-def test_other_files_of_the_folder_are_left_alone_and_other_folders_refused(publish, tmp_path):
+def test_other_files_of_the_folder_are_untouched_and_other_folders_refused(publish, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
 
@@ -150,7 +150,7 @@ def test_other_files_of_the_folder_are_left_alone_and_other_folders_refused(publ
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
 
 
-def test_a_full_disk_is_told_and_publishing_goes_on_once_there_is_room(publish, tmp_path, monkeypatch):
+def test_full_disk_is_reported_and_publishing_continues_when_there_is_room(publish, tmp_path, monkeypatch):
     written = []
 
     def write(self, descriptor, data):
@@ -172,7 +172,7 @@ def test_a_full_disk_is_told_and_publishing_goes_on_once_there_is_room(publish, 
     assert len(check(tmp_path / "out")) == len(SCENES)
 
 
-def test_nothing_is_there_before_all_is(publish, tmp_path, monkeypatch):
+def test_catalogue_appears_only_when_complete(publish, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Disk, "rename", _refuse_documents)
         publish()

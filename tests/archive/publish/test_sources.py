@@ -31,7 +31,7 @@ def test_a_file_of_the_web_is_read_in_parts(web):
 
 
 @pytest.mark.slow
-def test_a_file_of_the_web_that_is_replaced_meanwhile_is_an_error(web):
+def test_file_replaced_on_the_web_during_the_run_is_an_error(web):
     parts = RemoteFile(web.url_of("a.tif")).parts()
     next(parts)
     web.replace("a.tif", CONTENT[::-1])
@@ -41,7 +41,7 @@ def test_a_file_of_the_web_that_is_replaced_meanwhile_is_an_error(web):
 
 
 @pytest.mark.slow
-def test_a_file_of_the_web_that_is_not_there_is_named_without_its_address(web):
+def test_missing_file_on_the_web_is_named_without_its_address(web):
     with pytest.raises(SourceUnavailable, match=r"^b\.tif cannot be read: its server answers 404") as error:
         RemoteFile(web.url_of("b.tif?token=secret")).state()
 
@@ -67,7 +67,7 @@ def test_a_file_that_is_written_while_it_is_copied_is_an_error(tmp_path, monkeyp
         list(parts)
 
 
-def test_a_file_that_is_gone_is_an_error(tmp_path):
+def test_missing_file_is_an_error(tmp_path):
     source = LocalFile(tmp_path / "a.tif")
 
     with pytest.raises(SourceUnavailable, match=r"a\.tif cannot be read: No such file"):
@@ -109,7 +109,7 @@ def linked(tmp_path):
     return product
 
 
-def test_links_that_lead_out_of_a_source_are_left_out_and_named(linked):
+def test_links_that_lead_out_of_a_source_are_skipped_and_named(linked):
     places = ItemPlaces(str(linked.parent / "catalog.json"), AllowedPlaces())
 
     files, left_out = files_and_left_out(str(linked), places.allowed)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.client("moto_server")
 
 
 @pytest.mark.usefixtures("viewer")
-def test_a_viewer_in_a_bucket_has_the_files_of_one_in_a_folder(configuration, run, tmp_path, monkeypatch):
+def test_viewer_in_a_bucket_has_the_files_of_one_in_a_folder(configuration, run, tmp_path, monkeypatch):
     import obstore
 
     options = ("publish", "main", "--viewer", "--config", configuration, "--zooms", "11-12", "--to")

@@ -40,7 +40,7 @@ def texts(days) -> list[str]:
     return [f"{day}T00:00:00Z" for day in days]
 
 
-def test_dates_come_together_by_years_and_where_these_are_long_by_parts_of_them():
+def test_dates_are_grouped_by_years_or_parts_of_long_years():
     assert list(windows_of(texts(every(5, "2019-01-01", 80)))) == ["2019-01-01/2019-12-31", "2020-01-01/2020-12-31"]
     assert list(windows_of(texts(every(1, "2020-01-01", 366))))[::3] == [
         "2020-01-01/2020-03-31",
@@ -75,7 +75,7 @@ def test_layers_share_a_box_with_others_also_across_180_degrees(box, layer, expe
     assert shared_box(BBox(*box), BBox(*layer)) == expected
 
 
-def test_answers_lie_by_what_tells_them_apart():
+def test_answers_have_paths_by_their_distinguishing_parameters():
     assert file_of("layers", {"limit": "9"}) == "layers.json"
     assert file_of("tiles/a/legend.json", {"style": "s", "ramp": "r"}) == "tiles/a/legend/s/r.json"
     assert file_of("places/p/values", {"layer": "a", "datetime": "2019"}) == "places/p/values/a.json"
@@ -139,7 +139,7 @@ def test_viewer_is_published_continued_and_published_again(configuration, run, t
         (["--url", "https://example.org"], "not for --viewer"),
     ],
 )
-def test_what_cannot_be_published_is_refused_in_words(options, words, configuration, run, tmp_path):
+def test_unpublishable_viewer_is_refused_with_a_reason(options, words, configuration, run, tmp_path):
     ran = run("publish", "main", "--viewer", "--to", tmp_path / "out", "--config", configuration, *options)
     assert ran.exit_code == 1
     assert words in " ".join(ran.output.split())
@@ -159,7 +159,7 @@ def test_other_places_and_collections_are_refused(configuration, run, tmp_path):
 
 
 @pytest.mark.usefixtures("viewer")
-def test_sets_of_too_many_places_are_left_out_and_named(configuration, run, tmp_path, monkeypatch):
+def test_sets_of_too_many_places_are_skipped_and_named(configuration, run, tmp_path, monkeypatch):
     square = {"type": "Polygon", "coordinates": [[[3.75, 51], [3.76, 51], [3.76, 51.01], [3.75, 51.01], [3.75, 51]]]}
     features = [{"type": "Feature", "id": number, "properties": {}, "geometry": square} for number in (1, 2)]
     (tmp_path / "p.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
@@ -174,7 +174,7 @@ def test_sets_of_too_many_places_are_left_out_and_named(configuration, run, tmp_
 
 
 @pytest.mark.usefixtures("viewer")
-def test_places_have_tiles_where_the_layer_is_alone(configuration, run, tmp_path):
+def test_places_have_tiles_if_the_layer_is_alone(configuration, run, tmp_path):
     corners = ([(3.75, 51), (3.76, 51), (3.76, 51.01)], [(21, -34), (21.1, -34), (21.1, -33.9)])
     features = [
         {

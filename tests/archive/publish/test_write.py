@@ -95,7 +95,7 @@ def test_items_of_several_days_are_linked_by_days_months_and_years(tmp_path):
     assert [each["href"] for each in links if each["rel"] == "child"] == ["./2019/catalog.json", "./2020/catalog.json"]
 
 
-def test_the_extent_is_that_of_all_items_also_of_earlier_runs(tmp_path):
+def test_extent_covers_all_items_including_earlier_runs(tmp_path):
     write(tmp_path / "out", publication(item("a", document("a"), day="2019-01-01", bbox=[0.0, 0.0, 1.0, 1.0])))
 
     write(tmp_path / "out", publication(item("b", document("a"), day="2020-01-01", bbox=[5.0, -2.0, 6.0, 0.5])))
@@ -125,7 +125,7 @@ def test_a_collection_across_the_antimeridian_has_a_record_in_two_parts(tmp_path
     assert [part[0][0][0] for part in geometry["coordinates"]] == [178, -180]
 
 
-def test_a_changed_file_gets_another_place_and_the_one_of_before_goes(tmp_path):
+def test_changed_file_gets_another_path_and_the_old_one_is_removed(tmp_path):
     write(tmp_path / "out", publication(item("a", document("one"))))
     before = read(tmp_path / "out/2020/06/01/a/a.json")["assets"]["asset-0"]["href"]
 
@@ -176,7 +176,7 @@ def test_another_document_of_an_item_copies_nothing(tmp_path):
     assert read(tmp_path / "out/2020/06/01/a/a.json")["properties"]["eo:cloud_cover"] == 5
 
 
-def test_an_item_that_cannot_be_read_now_stays_as_it_was(tmp_path):
+def test_item_that_cannot_be_read_now_stays_unchanged(tmp_path):
     write(tmp_path / "out", publication(item("a", document("one"))))
 
     summary = write(tmp_path / "out", publication(item("a", Broken()), item("b", document("b"))))
@@ -186,7 +186,7 @@ def test_an_item_that_cannot_be_read_now_stays_as_it_was(tmp_path):
     assert [path.read_text() for path in (tmp_path / "out/2020/06/01/a").rglob("*.tif")] == ["one"]
 
 
-def test_an_item_without_time_is_left_out(tmp_path):
+def test_item_without_time_is_skipped(tmp_path):
     timeless = item("a", document("one"))
     timeless.document["properties"] = {"datetime": None}
 
@@ -196,7 +196,7 @@ def test_an_item_without_time_is_left_out(tmp_path):
     assert {each.id for each in check(tmp_path / "out")} == {"b"}
 
 
-def test_where_nothing_can_be_published_the_first_reason_is_the_error(tmp_path):
+def test_first_reason_is_the_error_if_nothing_can_be_published(tmp_path):
     with pytest.raises(UnsupportedSource, match=r"made: a is left out: broken.tif cannot be read"):
         write(tmp_path / "out", publication(item("a", Broken())))
 
@@ -220,7 +220,7 @@ def test_ids_that_would_lead_elsewhere_stay_below_the_folder(tmp_path):
     [["scene.json"], ["SCENE.JSON"], ["scene.json.part"], ["a.tif.part", "a.tif"], ["a.tif", "A.tif", "../a.tif"]],
     ids=repr,
 )
-def test_files_that_are_named_as_their_items_document_or_as_each_other_are_all_there(names, tmp_path):
+def test_files_named_like_documents_or_like_each_other_are_all_published(names, tmp_path):
     files = [Document(name, name.encode()) for name in names]
 
     write(tmp_path / "out", publication(item("scene", *files)))
@@ -232,7 +232,7 @@ def test_files_that_are_named_as_their_items_document_or_as_each_other_are_all_t
 
 
 @pytest.mark.parametrize("is_daily", [True, False])
-def test_an_item_whose_id_is_the_name_of_a_catalogue_is_beside_it(is_daily, tmp_path):
+def test_item_named_like_a_catalogue_is_next_to_it(is_daily, tmp_path):
     items = [item(id_, document(id_)) for id_ in ("catalog.json", "a", "Catalog.JSON")]
 
     write(tmp_path / "out", publication(*items, is_daily=is_daily))
@@ -240,7 +240,7 @@ def test_an_item_whose_id_is_the_name_of_a_catalogue_is_beside_it(is_daily, tmp_
     assert {each.id for each in check(tmp_path / "out")} == {"catalog.json", "a", "Catalog.JSON"}
 
 
-def test_a_folder_is_copied_with_its_checksums_and_goes_on_where_it_stopped(tmp_path):
+def test_folder_is_copied_with_its_checksums_and_continues_after_a_stop(tmp_path):
     store = tmp_path / "cube.zarr"
     for number in range(20):
         (store / "0").mkdir(parents=True, exist_ok=True)
@@ -280,7 +280,7 @@ def failing_after(count):
 
 @pytest.mark.parametrize("operation", ["write", "fsync", "rename"])
 @pytest.mark.parametrize("number", range(0, 24, 3))
-def test_whatever_fails_the_next_run_completes_it(operation, number, tmp_path):
+def test_next_run_completes_after_any_failure(operation, number, tmp_path):
     calls = [0]
 
     def fail(self, *arguments):
@@ -302,7 +302,7 @@ def test_whatever_fails_the_next_run_completes_it(operation, number, tmp_path):
 
 
 @pytest.mark.parametrize("number", range(0, 15, 2))
-def test_whatever_fails_an_update_leaves_a_valid_catalogue(number, tmp_path):
+def test_any_failure_of_an_update_leaves_a_valid_catalogue(number, tmp_path):
     write(tmp_path / "out", publication(item("a", document("one"))))
     changed = publication(item("a", document("two")), item("b", document("b"), day="2021-01-01"))
     calls = [0]
@@ -339,7 +339,7 @@ def test_another_collection_is_not_mixed_in(tmp_path):
         write(tmp_path / "out", publication(item("a", document("one")), id="other"))
 
 
-def test_what_another_collection_has_begun_is_not_mixed_in(tmp_path):
+def test_unfinished_run_of_another_collection_is_not_mixed_in(tmp_path):
     with pytest.raises(WriteFailed, match="there is no room for"):
         write(tmp_path / "out", publication(item("a", document("one"))), disk=failing_after(3))
 
@@ -347,7 +347,7 @@ def test_what_another_collection_has_begun_is_not_mixed_in(tmp_path):
         write(tmp_path / "out", publication(item("a", document("one")), id="other"))
 
 
-def test_documents_that_are_damaged_are_named(tmp_path):
+def test_damaged_documents_are_named(tmp_path):
     write(tmp_path / "out", publication(item("a", document("one"))))
     (tmp_path / "out" / "collection.json").write_text("{")
 
@@ -355,7 +355,7 @@ def test_documents_that_are_damaged_are_named(tmp_path):
         write(tmp_path / "out", publication(item("a", document("one"))))
 
 
-def test_two_runs_do_not_write_at_once(tmp_path):
+def test_two_runs_do_not_write_concurrently(tmp_path):
     target = FolderTarget(tmp_path / "out")
 
     with target.alone(), pytest.raises(UnsupportedSource, match="another publish is writing"):

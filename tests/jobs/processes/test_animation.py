@@ -45,7 +45,7 @@ def frames_of(path):
         return np.stack([np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(film)])
 
 
-def test_a_film_is_that_of_a_request_beyond_its_limit(services, tmp_path):
+def test_film_equals_that_of_a_request_beyond_its_limit(services, tmp_path):
     grid = Grid(crs=CRS84, bbox=BOX, width=80, height=60)
     request = AnimationRequest(shown=MapRequest(layer="NDVI", grid=grid), format=AnimationFormat.GIF)
     with pytest.raises(LimitExceeded):
@@ -58,7 +58,7 @@ def test_a_film_is_that_of_a_request_beyond_its_limit(services, tmp_path):
     assert path.read_bytes() == b"".join(delivery.body.iter_bytes())
 
 
-def test_a_file_may_be_larger_than_one_that_somebody_waits_for(services, tmp_path, monkeypatch):
+def test_file_may_be_larger_than_in_a_synchronous_answer(services, tmp_path, monkeypatch):
     monkeypatch.setattr("chronotile.pipeline.encoders.animation.animation.MAX_BYTES", 1000)
     assert filmed(services, tmp_path).stat().st_size > 1000
 
@@ -142,7 +142,7 @@ def test_a_film_has_the_times_that_were_planned_though_others_have_come(tmp_path
     assert results["animation"].file == "NDVI_2020-06-01_2020-06-21.gif"
 
 
-def test_what_is_done_twice_is_there_once(services, tmp_path):
+def test_repeated_task_leaves_one_result(services, tmp_path):
     results = do_oddly("animation", INPUTS, services, tmp_path)
     again = do_oddly("animation", INPUTS, services, tmp_path)
 
@@ -176,6 +176,6 @@ def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
     ],
     ids=str,
 )
-def test_what_makes_no_film_is_refused_before_anything_is_drawn(services, inputs, error):
+def test_impossible_film_is_refused_before_anything_is_drawn(services, inputs, error):
     with pytest.raises(error):
         tasks_of("animation", INPUTS | inputs, services)

@@ -32,7 +32,7 @@ def begun(request, tmp_path):
     return process, inputs, [process.run(inputs, task, work) for task in plan.tasks], work
 
 
-def test_no_process_that_reads_layers_is_left_out():
+def test_every_process_that_reads_layers_is_tested():
     assert set(reading_processes()) == processes().keys() - {"echo"}
 
 
@@ -45,7 +45,7 @@ def test_a_date_that_was_replaced_ends_the_job(begun, place):
         finish_results(process, inputs, done, work)
 
 
-def test_a_date_that_is_gone_ends_the_job(begun):
+def test_removed_date_ends_the_job(begun):
     process, inputs, done, work = begun
     later = work_in(work.folder.parent, with_times(*DAYS[1:]), shared=work.shared, sources=work.sources)
 
@@ -53,7 +53,7 @@ def test_a_date_that_is_gone_ends_the_job(begun):
         finish_results(process, inputs, done, later)
 
 
-def test_dates_that_came_meanwhile_are_left_out(begun):
+def test_dates_added_during_the_job_are_excluded(begun):
     process, inputs, done, work = begun
     services = with_times("2018-05-01", *DAYS, "2020-06-01")
     later = work_in(work.folder.parent, services, shared=work.shared, sources=work.sources)

@@ -84,7 +84,7 @@ def composite(services, folder, **inputs):
         ("min", GAPPY.cube().min(axis=0)),
     ],
 )
-def test_numbers_of_the_layer_are_those_that_numpy_finds(services, tmp_path, reducer, expected):
+def test_numbers_equal_those_of_numpy(services, tmp_path, reducer, expected):
     has_any = (GAPPY.cube() != NODATA).any(axis=0)
 
     with composite(services, tmp_path, reducer=reducer) as file:
@@ -95,7 +95,7 @@ def test_numbers_of_the_layer_are_those_that_numpy_finds(services, tmp_path, red
 
 @pytest.mark.parametrize(("reducer", "numpy_reducer"), [("mean", np.nanmean), ("median", np.nanmedian)])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_values_are_those_that_numpy_finds(services, tmp_path, reducer, numpy_reducer):
+def test_values_equal_those_of_numpy(services, tmp_path, reducer, numpy_reducer):
     values = np.where(GAPPY.cube() == NODATA, np.nan, GAPPY.cube() * GAPPY.scale + GAPPY.offset)
 
     with composite(services, tmp_path, reducer=reducer) as file:
@@ -103,7 +103,7 @@ def test_values_are_those_that_numpy_finds(services, tmp_path, reducer, numpy_re
         assert file.dtypes == ("float32",)
 
 
-def test_only_times_that_are_asked_for_are_taken(services, tmp_path):
+def test_only_requested_times_are_used(services, tmp_path):
     with composite(services, tmp_path, reducer="min", datetime="2020-01-05/2020-01-25") as file:
         np.testing.assert_array_equal(file.read(1), GAPPY.cube()[1:3].min(axis=0))
         assert file.descriptions == ("NDVI min 2020-01-11/2020-01-21",)
@@ -125,7 +125,7 @@ def test_tasks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path,
 
 
 @pytest.mark.usefixtures("small_windows")
-def test_tasks_in_four_threads_at_once_give_the_same_bytes(services, tmp_path):
+def test_tasks_in_four_threads_give_the_same_bytes(services, tmp_path):
     inputs, process = {"layer": "NDVI", "reducer": "mean"}, process_of("composite")
     plan = plan_of("composite", inputs, services)
     jobs = [work_in(tmp_path / name, services, shared=plan.shared) for name in "ab"]
@@ -139,7 +139,7 @@ def test_tasks_in_four_threads_at_once_give_the_same_bytes(services, tmp_path):
     assert one == four
 
 
-def test_the_size_of_windows_does_not_tell(services, tmp_path, monkeypatch):
+def test_size_of_windows_does_not_change_the_result(services, tmp_path, monkeypatch):
     with composite(services, tmp_path, reducer="mean"):
         whole = (tmp_path / "composite.tif").read_bytes()
     monkeypatch.setattr(windows, "LARGEST_SIDE", 32)
@@ -189,7 +189,7 @@ def test_a_map_has_the_times_that_were_planned_though_others_have_come(tmp_path,
         assert file.descriptions == (f"NDVI max {span}",)
 
 
-def test_a_date_that_is_gone_ends_the_job(tmp_path):
+def test_removed_date_ends_the_job(tmp_path):
     plan = plan_of("composite", {"layer": "NDVI"}, with_times("2020-05-21", "2020-06-01"))
     work = work_in(tmp_path, with_times("2020-05-21", "2020-06-11"), shared=plan.shared)
 
@@ -197,7 +197,7 @@ def test_a_date_that_is_gone_ends_the_job(tmp_path):
         process_of("composite").run({"layer": "NDVI"}, plan.tasks[0], work)
 
 
-def test_tasks_do_not_repeat_what_was_asked(services):
+def test_tasks_do_not_repeat_the_inputs(services):
     datetime = ",".join(["2020-01-01/.."] * 500)
 
     (task,) = tasks_of("composite", {"layer": "NDVI", "datetime": datetime}, services)
@@ -226,7 +226,7 @@ def test_too_many_tasks_are_refused(services, monkeypatch):
     ],
     ids=str,
 )
-def test_what_makes_no_map_is_refused_before_anything_is_read(services, inputs, error, locator):
+def test_impossible_map_is_refused_before_anything_is_read(services, inputs, error, locator):
     with pytest.raises(error) as refused:
         tasks_of("composite", {"layer": "NDVI"} | inputs, services)
 

@@ -70,7 +70,7 @@ def damage(folder):
 
 
 @pytest.mark.parametrize("name", [each for each in reading_processes() if each != "optimise"])
-def test_job_finishes_and_knows_the_date(do, damage, name):
+def test_job_finishes_and_reports_the_date(do, damage, name):
     results, done, _work = do(name, damage)
 
     assert {name: each.metadata for name, each in with_unreadable(results, done).items()} == {
@@ -80,7 +80,7 @@ def test_job_finishes_and_knows_the_date(do, damage, name):
 
 
 @pytest.mark.parametrize("name", ["composite", "time-series"])
-def test_nothing_is_told_where_all_dates_are_well(do, name):
+def test_nothing_is_reported_if_all_dates_are_readable(do, name):
     _results, done, _work = do(name, lambda: None)
 
     assert unreadable_of(done) == {}
@@ -102,6 +102,6 @@ def test_time_series_has_the_reason(do, damage):
     assert lines[DAMAGED + 1] == f"1,{INSTANT},,unreadable"
 
 
-def test_job_over_a_source_that_is_away_does_not_finish(do, folder):
+def test_job_over_an_unavailable_source_does_not_finish(do, folder):
     with pytest.raises(SourceUnavailable):
         do("composite", lambda: [path.write_bytes(b"") for path in folder.glob("*.tif")])

@@ -66,7 +66,7 @@ def test_a_geotiff_has_a_band_a_time(services, tmp_path):
         np.testing.assert_array_equal(file.read(), ALL_DATES)
 
 
-def test_netcdf_has_the_times_that_are_asked_for(services, tmp_path):
+def test_netcdf_has_the_requested_times(services, tmp_path):
     path, media_type = exported(services, tmp_path, format="NetCDF", datetime="2020-06")
 
     assert media_type == "application/x-netcdf"
@@ -163,7 +163,7 @@ def two_layers(*days):
 
 
 @pytest.mark.usefixtures("small_runs")
-def test_where_a_layer_has_not_a_time_there_is_nothing_though_it_comes_meanwhile(tmp_path):
+def test_time_missing_from_a_layer_is_absent_even_if_added_during_the_job(tmp_path):
     inputs = {"layer": ["NDVI", "LAI"], "format": "NetCDF", "datetime": "2020-05/.."}
     plan, process = plan_of("export", inputs, two_layers("2020-06-01", "2020-06-21")), process_of("export")
 
@@ -234,7 +234,7 @@ def test_files_are_written_in_the_folder_of_the_job_without_the_bound_of_request
     assert (work.results / results["export"].file).stat().st_size > 0
 
 
-def test_what_is_done_twice_is_there_once(services, tmp_path):
+def test_repeated_task_leaves_one_result(services, tmp_path):
     results = do_oddly("export", {"layer": "NDVI"}, services, tmp_path)
     again = do_oddly("export", {"layer": "NDVI"}, services, tmp_path)
 
@@ -277,12 +277,12 @@ def test_another_grid_ends_the_job(services, tmp_path):
     ],
     ids=str,
 )
-def test_what_makes_no_file_is_refused_before_anything_is_read(services, inputs, error):
+def test_impossible_file_is_refused_before_anything_is_read(services, inputs, error):
     with pytest.raises(error):
         tasks_of("export", {"layer": "NDVI"} | inputs, services)
 
 
-def test_what_no_disk_holds_is_refused(services, monkeypatch):
+def test_file_larger_than_any_disk_is_refused(services, monkeypatch):
     monkeypatch.setattr(export, "MOST_BYTES", 479_999)
 
     with pytest.raises(LimitExceeded, match="smaller bbox"):
@@ -290,7 +290,7 @@ def test_what_no_disk_holds_is_refused(services, monkeypatch):
 
 
 @pytest.mark.data
-def test_real_data_are_exported_as_they_are(tmp_path, shared_data):
+def test_real_data_are_exported_unchanged(tmp_path, shared_data):
     truth = raster_truth(sorted((shared_data / "modis_sinop").glob("*.jp2")), dtype="int16", scale=1e-4)
     archive = open_place(CONFIGURED["modis_sinop"])
 

@@ -73,7 +73,7 @@ def inside(polygon):
     return shapely.contains_xy(shapely.geometry.shape(polygon), *to_degrees.transform(x, y))
 
 
-def test_counts_are_those_of_numpy_whatever_the_tasks(services, small_tasks, tmp_path):
+def test_counts_equal_those_of_numpy_for_any_tasks(services, small_tasks, tmp_path):
     document = do_oddly("histogram", {"layer": "NDVI", "bins": 7, "range": [0.1, 0.8]}, services, tmp_path)[
         "histogram"
     ].value
@@ -148,14 +148,14 @@ def test_a_layer_without_time_is_counted_once(tmp_path):
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, error, locator):
+def test_impossible_request_is_refused_before_anything_is_done(services, inputs, error, locator):
     with pytest.raises(error) as refused:
         tasks_of("histogram", {"layer": "NDVI"} | inputs, services)
 
     assert refused.value.locator == locator
 
 
-def test_a_source_that_fails_and_a_job_that_is_dismissed_are_told(tmp_path):
+def test_failing_source_and_dismissed_job_are_reported(tmp_path):
     process, plan = process_of("histogram"), plan_of("histogram", {"layer": "NDVI"}, served.make_services())
     task, work = plan.tasks[0], work_in(tmp_path, served.make_services(broken=["NDVI"]), shared=plan.shared)
 
@@ -165,7 +165,7 @@ def test_a_source_that_fails_and_a_job_that_is_dismissed_are_told(tmp_path):
         process.run({"layer": "NDVI"}, task, replace(work, is_active=lambda: False))
 
 
-def test_a_source_of_which_no_date_can_be_read_is_no_histogram_of_gaps(tmp_path):
+def test_source_without_any_readable_date_gives_no_histogram(tmp_path):
     write_cogs(tmp_path, Scene(days=("2020-01-01", "2020-01-11")))
     archive = open_place(tmp_path)
     inputs = {"layer": next(iter(archive.services.catalogue.layers)).id}
@@ -182,7 +182,7 @@ def test_a_source_of_which_no_date_can_be_read_is_no_histogram_of_gaps(tmp_path)
 
 
 @pytest.mark.data
-def test_the_histogram_of_a_continent_is_that_of_numpy(monkeypatch, tmp_path):
+def test_histogram_of_a_continent_equals_that_of_numpy(monkeypatch, tmp_path):
     truth = xarray_truth(NORTH_AMERICA / "ndvi_north_america_2001.nc", "ndvi")
     values = truth.numbers[truth.valid()].astype(np.float64) * truth.scale + truth.offset
     monkeypatch.setattr(histogram, "TASK_CELLS", 100 * truth.numbers.shape[2])

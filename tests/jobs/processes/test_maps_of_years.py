@@ -60,7 +60,7 @@ def test_a_climatology_may_be_of_a_percentile(services, tmp_path):
     assert names[11] == "NDVI 12-01, p10 of 2018-01-01/2020-12-01"
 
 
-def test_an_anomaly_is_the_difference_from_what_is_normal(services, tmp_path):
+def test_anomaly_is_the_difference_from_the_normal(services, tmp_path):
     bands, names, units = mapped("anomaly", services, tmp_path, datetime="2020-03/2020-04", reference="2018-01/2019-12")
 
     np.testing.assert_allclose(bands, (YEARS[2] - YEARS[:2].mean(axis=0))[2:4], rtol=1e-6)
@@ -86,7 +86,7 @@ def test_anomalies_may_be_in_percent(services, tmp_path):
     assert units == ("percent",)
 
 
-def test_a_trend_is_that_of_theil_and_sen(services, tmp_path):
+def test_trend_equals_that_of_theil_and_sen(services, tmp_path):
     bands, names, units = mapped("trend", services, tmp_path)
     years = (MONTHS.starts - MONTHS.starts[0]) / np.timedelta64(1, "D") / 365.25
 
@@ -109,7 +109,7 @@ def test_a_seasonal_trend_compares_months_with_themselves(services, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "said"), [("climatology", "NDVI"), ("trend", "NDVI, trend 2018-01-01/2020-12-01")])
-def test_a_map_of_many_bands_says_once_what_it_is(services, tmp_path, name, said):
+def test_map_of_many_bands_has_its_description_once(services, tmp_path, name, said):
     results = execute(Execution(process=name, inputs={"layer": "NDVI", "bbox": BOX}), services, tmp_path)
 
     with rasterio.open(tmp_path / results[name].file) as file:
@@ -131,7 +131,7 @@ def test_tasks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path,
     assert (tmp_path / "job" / "results" / f"{name}.tif").read_bytes() == once
 
 
-def test_what_is_held_of_a_window_is_bounded(services, monkeypatch):
+def test_memory_of_a_window_is_bounded(services, monkeypatch):
     monkeypatch.setattr(windows, "HELD_BYTES", 64 * 64 * (36 + 12 * 4))
 
     (first, *_others) = tasks_of("climatology", {"layer": "NDVI"}, services)
@@ -140,7 +140,7 @@ def test_what_is_held_of_a_window_is_bounded(services, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["composite", "climatology", "anomaly", "trend", "export"])
-def test_a_crs_that_no_geotiff_can_say_is_refused_before_anything_is_read(name):
+def test_crs_that_geotiff_cannot_express_is_refused_before_anything_is_read(name):
     rotated = crs_of("+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +to_meter=0.01745329252")
     grid = replace(served.BELGIUM_31N, crs=rotated, transform=Affine(0.1, 0, -20, 0, -0.1, 10))
     layer = served.make_layer(variable=served.make_variable(grid=grid))
@@ -161,7 +161,7 @@ def test_a_crs_that_no_geotiff_can_say_is_refused_before_anything_is_read(name):
     ],
     ids=str,
 )
-def test_what_makes_no_map_is_refused_before_anything_is_read(services, name, inputs, locator):
+def test_impossible_map_is_refused_before_anything_is_read(services, name, inputs, locator):
     with pytest.raises(InvalidParameter) as refused:
         tasks_of(name, {"layer": "NDVI"} | inputs, services)
 

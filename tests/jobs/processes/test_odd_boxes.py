@@ -37,14 +37,14 @@ def test_all_are_planned_or_refused_before_anything_is_done(found):
     assert {locator for _error, locator in refused} <= {"inputs.bbox", "inputs.width", "inputs.height"}
 
 
-def test_what_is_meant_is_planned(found):
+def test_box_is_planned_as_intended(found):
     meant = [said for _process, _layer, box, crs, said in found if (box, crs) == ("what is meant", None)]
 
     assert not [said for said in meant if isinstance(said, list)]
 
 
 @pytest.mark.parametrize("layer", GRIDS)
-def test_what_reaches_beyond_all_coordinates_is_no_area(found, layer):
+def test_box_beyond_all_coordinates_is_no_area(found, layer):
     said = {
         box: said
         for process, of, box, crs, said in found

@@ -81,7 +81,7 @@ def unpacked(file):
 
 @pytest.mark.quick_cases("cog", "zarr-v3")
 @pytest.mark.parametrize("kind", KINDS)
-def test_numbers_are_those_of_the_layer_in_maps_and_series(kind, tmp_path):
+def test_numbers_equal_those_of_the_layer_in_maps_and_series(kind, tmp_path):
     reader = open_source(write_scene(kind, tmp_path, Scene()))
 
     store = unpacked(made(served.make_services_of(reader), tmp_path))
@@ -91,7 +91,7 @@ def test_numbers_are_those_of_the_layer_in_maps_and_series(kind, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"group": "series", "consolidated": False}], ids=["maps", "series"])
-def test_xarray_opens_the_file_as_it_is(services, tmp_path, options):
+def test_xarray_opens_the_file(services, tmp_path, options):
     file = made(services, tmp_path)
 
     with zarr.storage.ZipStore(file, mode="r") as store:
@@ -130,7 +130,7 @@ def test_tasks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path)
 
 
 @pytest.mark.usefixtures("many_tasks")
-def test_tasks_in_four_threads_twice_at_once_give_the_same_bytes(services, tmp_path):
+def test_concurrent_tasks_in_four_threads_give_the_same_bytes(services, tmp_path):
     once, process = made(services, tmp_path).read_bytes(), process_of("optimise")
     tasks, work = planned_in(tmp_path / "job", services)
 
@@ -142,7 +142,7 @@ def test_tasks_in_four_threads_twice_at_once_give_the_same_bytes(services, tmp_p
 
 
 @pytest.mark.usefixtures("many_tasks")
-def test_a_job_that_the_release_before_began_goes_on_in_its_format(services, tmp_path):
+def test_job_of_the_previous_release_continues_in_its_format(services, tmp_path):
     plan, process = plan_of("optimise", INPUTS, services), process_of("optimise")
     work = work_in(tmp_path / "job", services, shared={name: plan.shared[name] for name in ("times", "state")})
 
@@ -167,7 +167,7 @@ def test_a_variable_that_a_cube_cannot_name_is_refused_before_the_job(tmp_path, 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("many_tasks")
-def test_a_job_killed_at_any_write_goes_on_to_the_same_bytes(services, tmp_path, monkeypatch):
+def test_job_killed_at_any_write_continues_to_the_same_bytes(services, tmp_path, monkeypatch):
     once, process = made(services, tmp_path).read_bytes(), process_of("optimise")
     tasks, work = planned_in(tmp_path / "job", services)
     kept, replaced = os.fsync, Path.replace
@@ -221,7 +221,7 @@ def served_cube(services, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_server_answers_of_the_cube_what_it_answers_of_the_files(served_cube):
+def test_server_answers_from_the_cube_as_from_the_files(served_cube):
     wms = (
         "/wms?service=WMS&version=1.3.0&request=GetMap&layers=NDVI&styles=&crs=EPSG:32631&format=image/png"
         "&bbox=500000,5644700,506000,5650000&width=600&height=530&time=2020-01-03"
@@ -235,7 +235,7 @@ def test_the_server_answers_of_the_cube_what_it_answers_of_the_files(served_cube
     assert cube[1].json()["values"] == files[1].json()["values"]
 
 
-def test_a_file_that_is_named_itself_is_read_as_it_is(services, tmp_path):
+def test_file_named_as_source_is_read(services, tmp_path):
     file = made(services, tmp_path)
 
     np.testing.assert_array_equal(numbers_of(file), SCENE.cube())
@@ -310,7 +310,7 @@ def test_layers_of_a_collection_lie_in_one_cube(tmp_path):
         assert (states.values == 0).tolist() == [[True, False], [False, False], [True, False], [False, False]]
 
 
-def test_what_is_no_value_becomes_one_number(tmp_path):
+def test_missing_values_become_one_number(tmp_path):
     variable = served.make_variable(flags=((7, "cloud"),), valid_range=(0.0, 200.0))
     services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
 
@@ -320,7 +320,7 @@ def test_what_is_no_value_becomes_one_number(tmp_path):
     np.testing.assert_array_equal(numbers_of(store)[0], np.where((expected == 7) | (expected > 200), NODATA, expected))
 
 
-def test_a_source_that_was_replaced_meanwhile_ends_the_job(tmp_path):
+def test_source_replaced_during_the_job_ends_it(tmp_path):
     services = served.make_services()
     tasks, work = planned_in(tmp_path, services)
     done = [process_of("optimise").run(INPUTS, task, work) for task in tasks]
@@ -341,7 +341,7 @@ def test_a_source_that_was_replaced_meanwhile_ends_the_job(tmp_path):
     ],
     ids=str,
 )
-def test_what_makes_no_cube_is_refused_before_anything_is_read(services, inputs, error, locator):
+def test_impossible_cube_is_refused_before_anything_is_read(services, inputs, error, locator):
     with pytest.raises(error) as refused:
         tasks_of("optimise", INPUTS | inputs, services)
 
@@ -355,7 +355,7 @@ def test_a_layer_without_times_is_refused():
         tasks_of("optimise", INPUTS, served.make_services(served.make_collection(layer)))
 
 
-def test_a_cube_has_a_limit_of_bytes_and_one_of_cells():
+def test_cube_has_a_limit_of_bytes_and_one_of_cells():
     def services_of(side):
         grid = replace(served.BELGIUM_31N, width=side, height=side)
         return served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(grid=grid))))
@@ -381,7 +381,7 @@ def test_a_dismissed_job_stops_and_leaves_nothing(services, tmp_path):
     assert not list(work.results.iterdir())
 
 
-def test_a_full_disk_is_told(services, tmp_path, monkeypatch):
+def test_full_disk_is_reported(services, tmp_path, monkeypatch):
     (task, *_rest), work = planned_in(tmp_path, services)
 
     def full(_descriptor):

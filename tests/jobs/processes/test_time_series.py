@@ -65,7 +65,7 @@ def answer_of(services, layers, points, format_):
     ],
     ids=["positions as csv", "features as csv", "layers as json", "multipoint as json"],
 )
-def test_files_are_those_of_the_series_of_points(services, small_tasks, tmp_path, layers, points, same, format_):
+def test_files_equal_the_series_of_points(services, small_tasks, tmp_path, layers, points, same, format_):
     inputs = {"layers": layers, "points": points, "format": format_}
 
     results = do_oddly("time-series", inputs, services, tmp_path)
@@ -119,7 +119,7 @@ def test_parquet_has_the_rows_of_the_series_of_points(services, small_tasks, tmp
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, error, locator):
+def test_impossible_request_is_refused_before_anything_is_done(services, inputs, error, locator):
     with pytest.raises(error) as refused:
         tasks_of("time-series", {"layers": "NDVI", "points": POSITIONS} | inputs, services)
 

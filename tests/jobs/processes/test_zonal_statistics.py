@@ -76,7 +76,7 @@ def answer_of(services, body, query):
 
 
 @pytest.mark.parametrize("format_", ["csv", "geojson"])
-def test_files_are_those_of_the_series_of_areas_whatever_the_tasks(services, small_tasks, tmp_path, format_):
+def test_files_equal_the_series_of_areas_for_any_tasks(services, small_tasks, tmp_path, format_):
     places = squares(10)
 
     results = do_oddly(
@@ -116,7 +116,7 @@ def test_parquet_has_the_rows_of_the_series_of_areas(services, small_tasks, tmp_
     assert written.equals(parquet.read_table(io.BytesIO(expected)), check_metadata=True)
 
 
-def test_places_of_a_set_are_named_by_its_id(tmp_path):
+def test_places_of_a_set_have_its_ids(tmp_path):
     places = make_places()
     services = served.make_services(places=[places])
 
@@ -146,7 +146,7 @@ def test_places_of_a_set_are_named_by_its_id(tmp_path):
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, error, locator):
+def test_impossible_request_is_refused_before_anything_is_done(services, inputs, error, locator):
     with pytest.raises(error) as refused:
         tasks_of("zonal-statistics", {"layer": "NDVI", "places": squares(2)} | inputs, services)
 
@@ -160,7 +160,7 @@ def elsewhere(count, *, but=()):
     return places | {"features": [inside[place] if place in but else outside for place in range(count)]}
 
 
-def test_places_of_many_tasks_are_refused_where_none_lies_in_the_layer(services, small_tasks):
+def test_places_of_many_tasks_are_refused_if_all_lie_outside_the_layer(services, small_tasks):
     with pytest.raises(
         InvalidParameter, match="none of the 100 places lies in the layer: of the first all 3 "
     ) as refused:
@@ -169,11 +169,11 @@ def test_places_of_many_tasks_are_refused_where_none_lies_in_the_layer(services,
     assert refused.value.locator == "inputs.places"
 
 
-def test_places_are_accepted_where_one_lies_in_the_layer(services, small_tasks):
+def test_places_are_accepted_if_one_lies_in_the_layer(services, small_tasks):
     assert len(tasks_of("zonal-statistics", {"layer": "NDVI", "places": elsewhere(100, but=[4])}, services)) == 34
 
 
-def test_a_crs_beside_the_features_holds_in_every_task(services, small_tasks, tmp_path):
+def test_crs_next_to_the_features_applies_in_every_task(services, small_tasks, tmp_path):
     crs = {"crs": {"type": "name", "properties": {"name": "EPSG:32631"}}}
     places = squares(10, **crs)
     for number, feature in enumerate(places["features"]):
@@ -193,7 +193,7 @@ def test_tasks_hold_few_values(services, monkeypatch):
     assert [(task["first"], task["last"]) for task in tasks] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
 
 
-def test_dates_that_come_are_left_out_and_one_that_goes_ends_the_job(tmp_path):
+def test_added_dates_are_excluded_and_a_removed_one_ends_the_job(tmp_path):
     inputs = {"layer": "NDVI", "places": squares(2), "datetime": "2020-05-25/.."}
     plan = plan_of("zonal-statistics", inputs, with_times("2020-05-21", "2020-06-01", "2020-06-11"))
     process, (task,) = process_of("zonal-statistics"), plan.tasks
@@ -254,7 +254,7 @@ def states():
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_states_that_workers_do_are_those_of_the_series_endpoint(north_america, states, small_tasks, tmp_path):
+def test_states_from_workers_equal_those_of_the_series_endpoint(north_america, states, small_tasks, tmp_path):
     inputs = {"layer": LAYER, "places": states, "reducers": REDUCERS}
     plan = plan_of("zonal-statistics", inputs, north_america)
     tasks = plan.tasks
@@ -275,7 +275,7 @@ def test_states_that_workers_do_are_those_of_the_series_endpoint(north_america, 
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_states_are_what_numpy_makes_of_the_file(north_america, states, tmp_path):
+def test_states_equal_those_of_numpy_from_the_file(north_america, states, tmp_path):
     truth = xarray_truth(NORTH_AMERICA / "ndvi_north_america_2001.nc", "ndvi")
     values = np.where(truth.valid(), truth.numbers * truth.scale + truth.offset, np.nan)
 

@@ -35,14 +35,14 @@ def submit(table, **more):
     return table.submit(ECHO, **{"user": None, "most_open": 100} | more)
 
 
-def test_a_worker_takes_jobs_of_its_own_archive_alone(ours, theirs):
+def test_worker_claims_jobs_of_its_archive_only(ours, theirs):
     job = submit(theirs)
 
     assert ours.claim("one", lease_s=30) is None
     assert theirs.claim("two", lease_s=30).id == job.id
 
 
-def test_a_job_that_was_left_is_taken_over_within_its_archive_alone(ours, theirs):
+def test_abandoned_job_is_taken_over_within_its_archive_only(ours, theirs):
     job = submit(theirs)
     theirs.claim("killed", lease_s=-1)
 
@@ -50,14 +50,14 @@ def test_a_job_that_was_left_is_taken_over_within_its_archive_alone(ours, theirs
     assert theirs.claim("two", lease_s=30).id == job.id
 
 
-def test_a_job_names_its_archive_and_what_it_reads(ours):
+def test_job_names_its_archive_and_its_layers(ours):
     job = submit(ours, revision="1f")
 
     assert (ours.job(job.id).archive, ours.job(job.id).revision) == ("ours", "1f")
 
 
 @pytest.mark.parametrize("ask", ["job", "dismiss", "execution", "execution_without_inputs"])
-def test_a_job_of_another_archive_is_as_if_there_were_none(ours, theirs, ask):
+def test_job_of_another_archive_is_unknown(ours, theirs, ask):
     job = submit(theirs)
 
     with pytest.raises(UnknownPath, match="there is no job"):
@@ -83,7 +83,7 @@ def test_a_job_names_the_archive_whose_worker_it_waits_for(ours, theirs):
     assert theirs.heartbeat.is_anybody_here()
 
 
-def test_subscribers_hear_from_workers_of_the_archive_alone(ours, theirs, url, tmp_path):
+def test_subscribers_are_notified_by_workers_of_the_archive_only(ours, theirs, url, tmp_path):
     job = submit(theirs, subscriber=SUBSCRIBER)
     theirs.claim("one", lease_s=30)
     theirs.succeed(job.id, "one", {"string": Result(value="a")})
@@ -94,7 +94,7 @@ def test_subscribers_hear_from_workers_of_the_archive_alone(ours, theirs, url, t
     engine.dispose()
 
 
-def test_what_is_forgotten_is_of_the_archive_alone_though_they_share_a_folder(ours, theirs, tmp_path):
+def test_only_jobs_of_the_archive_expire_in_a_shared_folder(ours, theirs, tmp_path):
     gone, kept = submit(ours), submit(theirs)
     for table, job in ((ours, gone), (theirs, kept)):
         table.dismiss(job.id)
@@ -108,7 +108,7 @@ def test_what_is_forgotten_is_of_the_archive_alone_though_they_share_a_folder(ou
 
 @pytest.mark.client("initdb", "postgres")
 @pytest.mark.parametrize("ahead_s", [300, -300], ids=["ahead", "behind"])
-def test_hosts_whose_clocks_are_apart_neither_steal_jobs_nor_leave_them(postgresql, tmp_path, monkeypatch, ahead_s):
+def test_hosts_with_different_clocks_neither_steal_nor_abandon_jobs(postgresql, tmp_path, monkeypatch, ahead_s):
     engine = open_engine(postgresql.make_database(), tmp_path)
     here, there = JobTable(engine, archive="a"), JobTable(engine, archive="a")
     running, waiting = submit(here), submit(here)

@@ -40,7 +40,7 @@ def fetched(url, method="GET", **headers):
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 3])
-def test_what_is_put_comes_back(bucket, put, size):
+def test_stored_object_is_read_back(bucket, put, size):
     content = os.urandom(size)
 
     put("job/a.csv", content)
@@ -66,14 +66,14 @@ def test_a_file_of_more_parts_than_s3_allows_has_larger_ones(bucket, put, monkey
     assert fetched(bucket.signed("job/a.csv", "HEAD"), "HEAD")[1]["etag"].strip('"').endswith("-2")
 
 
-def test_what_is_put_again_replaces_what_was_there(bucket, put):
+def test_object_stored_again_is_replaced(bucket, put):
     put("job/a.csv", b"before")
     put("job/a.csv", b"after")
 
     assert b"".join(bucket.iter_bytes("job/a.csv")) == b"after"
 
 
-def test_what_is_no_more_wanted_does_not_become_an_object(bucket, put, s3_server):
+def test_cancelled_upload_creates_no_object(bucket, put, s3_server):
     answers = iter([True] * 10 + [False])
 
     with pytest.raises(ClientGone):
@@ -82,7 +82,7 @@ def test_what_is_no_more_wanted_does_not_become_an_object(bucket, put, s3_server
     assert s3_server.keys(bucket.url.split("/")[2]) == []
 
 
-def test_a_file_that_is_gone_before_it_is_sent_is_said_to_be(bucket, tmp_path, caplog):
+def test_file_missing_before_its_upload_is_reported(bucket, tmp_path, caplog):
     with pytest.raises(SourceUnavailable, match="a result file disappeared before it was stored"):
         bucket.put("job/a.csv", tmp_path / "a.csv", media_type="text/csv")
 
@@ -120,7 +120,7 @@ def slow_store(monkeypatch):
         server.shutdown()
 
 
-def test_a_part_of_a_file_may_take_longer_than_a_store_that_says_nothing(slow_store, tmp_path, monkeypatch):
+def test_part_of_a_file_may_take_longer_than_the_timeout_of_a_silent_store(slow_store, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PART_TIMES", 400)  # while a part is sent, the machine may stall
     bucket, file = Bucket("s3://results", patience_s=0.5), tmp_path / "a.csv"
     file.write_bytes(b"time,value\n")
@@ -183,7 +183,7 @@ def test_the_objects_of_a_folder_are_removed_and_no_others(bucket, put, s3_serve
     assert s3_server.keys(bucket.url.split("/")[2]) == ["results/job2/a.csv"]
 
 
-def test_an_object_that_is_gone_is_said_to_be(bucket):
+def test_missing_object_is_reported(bucket):
     with pytest.raises(SourceUnavailable, match="the file of this result is gone"):
         bucket.size("job/a.csv")
 
@@ -194,14 +194,14 @@ def test_a_trial_leaves_nothing(bucket, s3_server):
     assert s3_server.keys(bucket.url.split("/")[2]) == []
 
 
-def test_a_bucket_that_is_not_there_is_found_out_by_a_trial(bucket, caplog):
+def test_missing_bucket_is_found_by_a_trial(bucket, caplog):
     with pytest.raises(SourceUnavailable, match="the result store is unreachable"):
         Bucket("s3://no-such-bucket", patience_s=PATIENCE_S).try_out()
 
     assert "NoSuchBucket" in caplog.text
 
 
-def test_a_store_that_is_away_is_told_of_without_its_address(bucket, monkeypatch, caplog):
+def test_unavailable_store_is_reported_without_its_address(bucket, monkeypatch, caplog):
     away = Server()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", away.address)
 
@@ -219,20 +219,20 @@ def test_a_store_that_is_away_is_told_of_without_its_address(bucket, monkeypatch
         *("s3://bucket/../other", "s3://bucket/results?versionId=1", "s3://bucket/results of jobs"),
     ],
 )
-def test_what_is_no_place_in_a_bucket_is_refused(url):
+def test_invalid_bucket_url_is_refused(url):
     words = r"CHRONOTILE_JOBS_RESULTS_URL must be like s3://bucket/prefix, got .*: a bucket has 3 to 63"
     with pytest.raises(ConfigurationError, match=words):
         Bucket(url, patience_s=5)
 
 
-def test_without_obstore_it_is_said_how_to_get_it(monkeypatch):
+def test_missing_obstore_is_reported_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "obstore", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install 'chronotile\[s3\]'"):
         Bucket("s3://bucket", patience_s=5)
 
 
-def test_variables_that_are_no_values_of_theirs_are_said_to_be(monkeypatch):
+def test_invalid_environment_variables_are_reported(monkeypatch):
     monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "perhaps")
 
     with pytest.raises(ConfigurationError, match=r"the result store: .*perhaps"):

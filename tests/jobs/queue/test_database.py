@@ -58,7 +58,7 @@ def test_sqlite_is_refused_on_a_disk_of_another_machine(tmp_path):
         open_engine(None, tmp_path / "share" / "jobs", mounts=mounts)
 
 
-def test_a_table_that_others_keep_locked_is_said_to_be(tmp_path, monkeypatch):
+def test_table_locked_by_others_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(databases, "BUSY_S", 0)
     table = JobTable(open_engine(None, tmp_path), archive="a")
     with closing(table), closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
@@ -70,7 +70,7 @@ def test_a_table_that_others_keep_locked_is_said_to_be(tmp_path, monkeypatch):
         assert table.jobs() == ((), 0)  # who reads waits for nobody
 
 
-def test_a_table_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):
+def test_table_on_a_full_disk_reports_it_and_continues_when_there_is_room(tmp_path):
     engine = open_engine(None, tmp_path)
     table = JobTable(engine, archive="a")
     with write_transaction(engine) as connection:
@@ -86,7 +86,7 @@ def test_a_table_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):
     table.close()
 
 
-def test_a_damaged_table_is_told_of_without_its_place(tmp_path, caplog):
+def test_damaged_table_is_reported_without_its_path(tmp_path, caplog):
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
 
     with pytest.raises(SourceUnavailable, match="unreachable or damaged; see the server's log"):
@@ -95,7 +95,7 @@ def test_a_damaged_table_is_told_of_without_its_place(tmp_path, caplog):
     assert "file is not a database" in caplog.text
 
 
-def test_a_database_that_is_nowhere_is_told_of(tmp_path, caplog):
+def test_missing_database_is_reported(tmp_path, caplog):
     with pytest.raises(SourceUnavailable, match="unreachable"):
         JobTable(open_engine(f"postgresql://nobody@/jobs?host={tmp_path}", tmp_path), archive="a")
 
@@ -128,7 +128,7 @@ def test_jobs_are_accepted_into_the_file_that_took_the_place_of_another(tmp_path
     other.close()
 
 
-def test_a_file_that_was_removed_is_made_anew_by_who_starts(tmp_path):
+def test_removed_file_is_created_again_at_the_start(tmp_path):
     table = JobTable(open_engine(None, tmp_path), archive="a")
     table.submit(ECHO, user=None, most_open=10)
     for file in tmp_path.iterdir():
@@ -144,7 +144,7 @@ def test_a_file_that_was_removed_is_made_anew_by_who_starts(tmp_path):
 
 
 @pytest.mark.client("initdb", "postgres")
-def test_tables_that_are_gone_from_postgresql_are_said_to_be(postgresql, tmp_path):
+def test_tables_missing_from_postgresql_are_reported(postgresql, tmp_path):
     engine = open_engine(postgresql.make_database(), tmp_path)
     table = JobTable(engine, archive="a")
     METADATA.drop_all(engine)
@@ -213,7 +213,7 @@ def test_who_is_frozen_amid_a_transaction_holds_up_no_others(postgresql, tmp_pat
         ("&options=-c%20lock_timeout%3D7s", "statement_timeout", "0"),
     ],
 )
-def test_how_long_postgresql_waits_is_as_the_url_says_if_it_does(postgresql, tmp_path, query, name, told):
+def test_timeout_of_postgresql_may_be_set_in_the_url(postgresql, tmp_path, query, name, told):
     engine = open_engine(postgresql.make_database() + query, tmp_path)
 
     with read_transaction(engine) as connection:
@@ -223,7 +223,7 @@ def test_how_long_postgresql_waits_is_as_the_url_says_if_it_does(postgresql, tmp
 
 
 @pytest.mark.client("initdb", "postgres")
-def test_a_host_that_is_gone_is_found_out(postgresql, tmp_path):
+def test_unreachable_host_is_detected(postgresql, tmp_path):
     engine = open_engine(postgresql.make_database() + "&keepalives_idle=60", tmp_path)
 
     with read_transaction(engine) as connection:
@@ -236,7 +236,7 @@ def test_a_host_that_is_gone_is_found_out(postgresql, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.client("initdb", "postgres")
-def test_jobs_are_there_again_when_the_server_of_the_database_is(tmp_path):
+def test_jobs_exist_again_when_the_database_server_returns(tmp_path):
     with serving_postgresql() as server:
         table = JobTable(open_engine(server.make_database(), tmp_path), archive="a")
         job = table.submit(ECHO, user=None, most_open=1)
@@ -250,7 +250,7 @@ def test_jobs_are_there_again_when_the_server_of_the_database_is(tmp_path):
         table.close()
 
 
-def test_many_who_start_at_once_make_one_table(url, tmp_path):
+def test_concurrent_starts_create_one_table(url, tmp_path):
     def start(_number: int) -> None:
         table = JobTable(open_engine(url, tmp_path), archive="a")
         table.submit(ECHO, user=None, most_open=100)
@@ -281,7 +281,7 @@ def test_a_file_that_another_reads_gets_its_log_once_that_one_has_ended(tmp_path
         assert beginning.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_what_a_thread_uses_or_opens_after_the_end_is_closed_when_it_is_done(tmp_path):
+def test_connection_used_or_opened_by_a_thread_after_the_end_is_closed(tmp_path):
     engine = open_engine(None, tmp_path)
     with closing(engine.raw_connection()) as used:
         used_by_driver = used.driver_connection

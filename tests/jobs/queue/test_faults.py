@@ -9,7 +9,7 @@ from chronotile.core.errors import ClientGone, SourceUnavailable, StorageFull
 from chronotile.jobs.queue.faults import FORBIDDEN, fault_of, storing_results
 
 
-def test_a_job_that_nobody_waits_for_has_words_for_it_though_http_has_none():
+def test_job_has_a_message_for_an_error_without_an_http_message():
     fault = fault_of(ClientGone("the job was dismissed"))
 
     assert (fault.status, fault.title, fault.detail) == (499, "Nobody waits", "the job was dismissed")
@@ -25,12 +25,12 @@ def test_a_job_that_nobody_waits_for_has_words_for_it_though_http_has_none():
         (errno.ENOENT, FileNotFoundError, "No such file"),
     ],
 )
-def test_a_disk_that_takes_no_results_is_told_of_and_what_else_fails_is_not_hidden(number, kind, words):
+def test_full_disk_is_reported_and_other_errors_are_not_hidden(number, kind, words):
     with pytest.raises(kind, match=words), storing_results(FORBIDDEN):
         raise OSError(number, os.strerror(number), "/secret")
 
 
-def test_a_job_that_may_not_write_its_files_says_so_without_their_names():
+def test_job_without_write_permission_reports_it_without_file_names():
     fault = fault_of(PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/secret"))
 
     assert (fault.status, fault.detail.partition(":")[0]) == (503, "files of the job cannot be written")

@@ -13,7 +13,7 @@ def heartbeat(table):
     return table.heartbeat
 
 
-def test_a_worker_is_there_for_all_who_use_the_table_until_it_ends(heartbeat, open_table):
+def test_worker_exists_for_all_users_of_the_table_until_it_ends(heartbeat, open_table):
     other = open_table().heartbeat
     assert not other.is_anybody_here()
 
@@ -27,7 +27,7 @@ def test_a_worker_is_there_for_all_who_use_the_table_until_it_ends(heartbeat, op
     assert not other.is_anybody_here()
 
 
-def test_a_worker_that_has_said_nothing_for_long_is_gone(heartbeat, clock):
+def test_worker_without_a_heartbeat_for_long_is_gone(heartbeat, clock):
     heartbeat.report_alive("a")
     clock.now += GONE_S
     assert heartbeat.is_anybody_here()
@@ -38,7 +38,7 @@ def test_a_worker_that_has_said_nothing_for_long_is_gone(heartbeat, clock):
     assert heartbeat.is_anybody_here()
 
 
-def test_jobs_that_have_not_ended_tell_that_nobody_is_there(table, heartbeat):
+def test_unfinished_jobs_report_that_no_worker_exists(table, heartbeat):
     ended, running, accepted = (table.submit(ECHO, user=None, most_open=3).id for _ in range(3))
     table.dismiss(ended)
     table.claim("a", lease_s=30)

@@ -95,7 +95,7 @@ def texts(table, id_):
     return [text for _at, text in table.log(id_)]
 
 
-def test_a_subscriber_is_told_once(make_teller, done, web, table):
+def test_subscriber_is_notified_once(make_teller, done, web, table):
     id_, teller = done("/ok"), make_teller()
 
     assert (teller.tell_next(), teller.tell_next()) == (True, False)
@@ -104,7 +104,7 @@ def test_a_subscriber_is_told_once(make_teller, done, web, table):
     assert texts(table, id_) == []
 
 
-def test_a_subscriber_that_fails_is_told_again_and_given_up_in_the_log(make_teller, done, web, table, simulation):
+def test_failing_subscriber_is_notified_again_and_given_up_in_the_log(make_teller, done, web, table, simulation):
     id_, teller = done("/broken"), make_teller()
 
     for wait_s in WAITS_S:
@@ -123,7 +123,7 @@ def test_a_subscriber_that_fails_is_told_again_and_given_up_in_the_log(make_tell
     )
 
 
-def test_a_subscriber_that_answers_again_is_told(make_teller, done, web, simulation):
+def test_subscriber_that_answers_again_is_notified(make_teller, done, web, simulation):
     done("/broken")
     teller = make_teller()
     teller.tell_next()
@@ -145,7 +145,7 @@ def break_down(_job, _callback):
 @pytest.mark.parametrize(
     ("fails", "words"), [(lose, "the file of this result is gone"), (break_down, "unexpected error; see the log")]
 )
-def test_what_cannot_be_written_is_not_told(make_teller, done, web, table, simulation, fails, words):
+def test_message_that_cannot_be_written_is_not_sent(make_teller, done, web, table, simulation, fails, words):
     id_, teller = done("/ok"), make_teller(fails)
 
     for wait_s in (*WAITS_S, 0):
@@ -156,7 +156,7 @@ def test_what_cannot_be_written_is_not_told(make_teller, done, web, table, simul
     assert [words in line for line in texts(table, id_)] == [True]
 
 
-def test_how_far_a_job_was_is_not_told_of_one_that_waits_again(make_teller, table, web):
+def test_progress_of_a_job_that_waits_again_is_not_sent(make_teller, table, web):
     subscriber = Subscriber(urls={"running": f"{web.url}/ok"}, base="")
     id_ = table.submit(Execution(process="echo", inputs={}), user=None, most_open=1, subscriber=subscriber).id
     table.claim("one", lease_s=30)
@@ -166,9 +166,7 @@ def test_how_far_a_job_was_is_not_told_of_one_that_waits_again(make_teller, tabl
     assert web.asked == []
 
 
-def test_all_are_told_while_it_is_entered_and_a_host_that_hangs_holds_up_no_other(
-    make_teller, start, done, web, simulation
-):
+def test_all_subscribers_are_notified_and_a_host_that_hangs_delays_no_other(make_teller, start, done, web, simulation):
     for _ in range(10):
         done("/hangs")
     ids = [done("/ok", url="https://other.example.org") for _ in range(10)]
@@ -181,7 +179,7 @@ def test_all_are_told_while_it_is_entered_and_a_host_that_hangs_holds_up_no_othe
     assert sorted(id_ for url, id_ in told if url == "https://other.example.org/ok") == sorted(ids)
 
 
-def test_a_table_that_is_away_is_waited_for(make_teller, start, caplog, done, web, simulation):
+def test_notifier_waits_for_an_unavailable_table(make_teller, start, caplog, done, web, simulation):
     back_at = simulation.now_s + 60
 
     class Away(Callbacks):
@@ -199,7 +197,7 @@ def test_a_table_that_is_away_is_waited_for(make_teller, start, caplog, done, we
     assert "subscribers cannot be notified: the table is away" in caplog.messages
 
 
-def test_what_whoever_is_killed_was_telling_is_told_by_another(make_teller, start, done, web, simulation):
+def test_message_of_a_killed_process_is_sent_by_another(make_teller, start, done, web, simulation):
     done("/hangs")
     start(make_teller())
     simulation.run(lambda: web.asked)

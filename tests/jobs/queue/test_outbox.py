@@ -56,7 +56,7 @@ def running(submit, table, take, callbacks):
     return id_
 
 
-def test_that_a_job_begins_is_told_and_not_that_it_waits(submit, table, take, clock):
+def test_start_of_a_job_is_sent_but_not_its_wait(submit, table, take, clock):
     id_ = submit()
     assert take() is None
 
@@ -67,7 +67,7 @@ def test_that_a_job_begins_is_told_and_not_that_it_waits(submit, table, take, cl
     assert take() is None
 
 
-def test_progress_is_told_now_and_then(running, table, take, callbacks, clock):
+def test_progress_is_sent_at_intervals(running, table, take, callbacks, clock):
     clock.now += EVERY_S - 1
     table.tell(running, "one", progress=10, message="")
     assert take() is None
@@ -77,7 +77,7 @@ def test_progress_is_told_now_and_then(running, table, take, callbacks, clock):
     assert take() is None
 
 
-def test_progress_that_is_told_later_is_told_at_once(running, table, take, clock):
+def test_delayed_progress_is_sent_immediately_when_due(running, table, take, clock):
     clock.now += 3 * EVERY_S
 
     table.tell(running, "one", progress=10, message="")
@@ -85,7 +85,7 @@ def test_progress_that_is_told_later_is_told_at_once(running, table, take, clock
     assert take().tries == 1
 
 
-def test_progress_that_comes_while_some_is_told_is_told_later(running, table, take, callbacks, clock):
+def test_progress_reported_during_a_message_is_sent_later(running, table, take, callbacks, clock):
     clock.now += EVERY_S
     table.tell(running, "one", progress=10, message="")
     told = take()
@@ -102,7 +102,7 @@ def test_progress_that_comes_while_some_is_told_is_told_later(running, table, ta
     assert take() is None
 
 
-def test_a_job_that_waits_again_as_it_is_told_that_it_runs_is_not_told_of(submit, table, take, callbacks, clock):
+def test_job_that_waits_again_during_the_message_of_its_start_is_not_reported(submit, table, take, callbacks, clock):
     id_ = submit()
     table.claim("one", lease_s=1000)
     told = take()
@@ -115,7 +115,7 @@ def test_a_job_that_waits_again_as_it_is_told_that_it_runs_is_not_told_of(submit
     assert take() is None
 
 
-def test_nothing_is_told_of_a_job_by_whom_it_is_not(running, table, take, clock):
+def test_only_the_owner_of_a_job_sends_messages(running, table, take, clock):
     clock.now += EVERY_S
 
     assert not table.tell(running, "another", progress=10, message="")
@@ -125,7 +125,7 @@ def test_nothing_is_told_of_a_job_by_whom_it_is_not(running, table, take, clock)
 
 
 @pytest.mark.parametrize("status", ["successful", "failed"])
-def test_the_end_of_a_job_is_told_once_and_nothing_else(running, table, take, callbacks, clock, status):
+def test_end_of_a_job_is_sent_once_and_alone(running, table, take, callbacks, clock, status):
     clock.now += EVERY_S
     table.tell(running, "one", progress=99, message="")
     end = {"successful": lambda: table.succeed(running, "one", {}), "failed": lambda: table.fail(running, "one", FAULT)}
@@ -139,7 +139,7 @@ def test_the_end_of_a_job_is_told_once_and_nothing_else(running, table, take, ca
     assert take() is None
 
 
-def test_what_is_being_told_as_a_job_ends_does_not_come_back(running, table, take, callbacks, clock):
+def test_message_under_way_at_the_end_of_a_job_is_not_queued_again(running, table, take, callbacks, clock):
     clock.now += EVERY_S
     table.tell(running, "one", progress=99, message="")
     late = take()
@@ -151,7 +151,7 @@ def test_what_is_being_told_as_a_job_ends_does_not_come_back(running, table, tak
     assert take() is None
 
 
-def test_of_a_job_that_is_dismissed_nothing_is_told(running, table, take, clock):
+def test_dismissed_job_sends_no_message(running, table, take, clock):
     clock.now += EVERY_S
     table.tell(running, "one", progress=99, message="")
 
@@ -160,7 +160,7 @@ def test_of_a_job_that_is_dismissed_nothing_is_told(running, table, take, clock)
     assert take() is None
 
 
-def test_what_nobody_wants_to_hear_is_not_told(submit, table, take):
+def test_message_without_a_subscriber_is_not_sent(submit, table, take):
     id_ = submit({"failed": URLS["failed"]})
     table.claim("one", lease_s=30)
 
@@ -169,7 +169,7 @@ def test_what_nobody_wants_to_hear_is_not_told(submit, table, take):
     assert take() is None
 
 
-def test_of_a_job_that_is_forgotten_nothing_is_told(running, table, take):
+def test_forgotten_job_sends_no_message(running, table, take):
     table.succeed(running, "one", {})
 
     table.forget([running])
@@ -177,7 +177,7 @@ def test_of_a_job_that_is_forgotten_nothing_is_told(running, table, take):
     assert take() is None
 
 
-def test_a_job_that_is_begun_again_is_told_of_again(running, table, take, clock):
+def test_restarted_job_sends_its_start_again(running, table, take, clock):
     table.release(running, "one", message="waits")
     clock.now += EVERY_S
 
@@ -186,7 +186,7 @@ def test_a_job_that_is_begun_again_is_told_of_again(running, table, take, clock)
     assert take().status == "running"
 
 
-def test_what_was_taken_by_one_who_was_killed_is_taken_by_another(running, table, open_callbacks, clock):
+def test_message_of_a_killed_sender_is_taken_by_another(running, table, open_callbacks, clock):
     table.succeed(running, "one", {})
     assert open_callbacks().take(lease_s=60).tries == 1
     another = open_callbacks()
@@ -197,7 +197,7 @@ def test_what_was_taken_by_one_who_was_killed_is_taken_by_another(running, table
     assert another.take(lease_s=60).tries == 2
 
 
-def test_what_could_not_be_told_is_told_after_a_while(running, table, take, callbacks, clock):
+def test_failed_message_is_sent_later(running, table, take, callbacks, clock):
     table.succeed(running, "one", {})
     callbacks.again(take(), wait_s=30)
     clock.now += 29
@@ -208,7 +208,7 @@ def test_what_could_not_be_told_is_told_after_a_while(running, table, take, call
     assert take().tries == 2
 
 
-def test_what_is_left_is_never_told(running, table, take, callbacks, clock):
+def test_abandoned_message_is_never_sent(running, table, take, callbacks, clock):
     table.succeed(running, "one", {})
 
     callbacks.leave(take())
@@ -217,7 +217,7 @@ def test_what_is_left_is_never_told(running, table, take, callbacks, clock):
     assert take() is None
 
 
-def test_what_is_due_for_longest_is_told_first(submit, table, take, clock):
+def test_message_due_for_longest_is_sent_first(submit, table, take, clock):
     first, second = submit(), submit()
     table.claim("one", lease_s=30)
     clock.now += 1
@@ -226,7 +226,7 @@ def test_what_is_due_for_longest_is_told_first(submit, table, take, clock):
     assert [take().job, take().job] == [first, second]
 
 
-def test_what_is_for_some_hosts_is_left_for_later(submit, table, callbacks):
+def test_messages_for_excluded_hosts_are_sent_later(submit, table, callbacks):
     for host in ("a.example.org", "b.example.org:8080"):
         submit({"running": f"https://{host}/"})
         table.claim("one", lease_s=30)
@@ -236,7 +236,7 @@ def test_what_is_for_some_hosts_is_left_for_later(submit, table, callbacks):
     assert callbacks.take(lease_s=60).url == "https://a.example.org/"
 
 
-def test_several_at_once_take_each_once(submit, table, open_callbacks):
+def test_concurrent_senders_take_each_message_once(submit, table, open_callbacks):
     ids = [submit({"running": "https://example.org/"}) for _ in range(40)]
     for _ in ids:
         table.claim("one", lease_s=30)

@@ -44,7 +44,7 @@ def test_jobs_that_ended_long_ago_go_with_their_files(table, clock, make_job, tm
 
 
 @pytest.mark.client("moto_server")
-def test_jobs_whose_results_in_the_bucket_are_out_of_reach_are_kept(
+def test_jobs_with_results_in_an_unreachable_bucket_are_not_removed(
     table, clock, make_job, tmp_path, bucket, monkeypatch
 ):
     job = make_job()
@@ -82,7 +82,7 @@ def test_a_job_whose_results_the_bucket_does_not_let_go_keeps_no_other(
     assert f"the job {held.id} is kept" in caplog.text
 
 
-def test_what_is_known_of_a_forgotten_job_goes_with_it(table, clock, make_job, tmp_path):
+def test_all_rows_of_a_forgotten_job_are_removed(table, clock, make_job, tmp_path):
     job = make_job()
     table.claim("one", lease_s=30)
     table.say(job.id, "begun")
@@ -104,7 +104,7 @@ def test_jobs_without_files_are_forgotten_some_at_a_time(table, clock, tmp_path,
     assert table.jobs() == ((), 0)
 
 
-def test_a_job_whose_files_stay_is_kept_and_told_of(table, clock, make_job, tmp_path, caplog):
+def test_job_with_undeletable_files_stays_and_is_reported(table, clock, make_job, tmp_path, caplog):
     job = make_job()
     table.dismiss(job.id)
     (tmp_path / job.id).rename(tmp_path / "elsewhere")
@@ -140,18 +140,18 @@ def test_folders_of_no_job_go_once_they_are_old(table, clock, make_job, make_fol
     assert [(tmp_path / name).exists() for name in (job.id, old, new, other)] == [True, False, True, True]
 
 
-def test_where_no_job_was_done_yet_there_is_nothing_to_remove(table, clock, tmp_path):
+def test_folder_without_finished_jobs_has_nothing_to_remove(table, clock, tmp_path):
     assert forget_ended(table, tmp_path / "absent", before=clock.now) == 0
 
 
-def test_a_folder_of_jobs_that_cannot_be_read_is_said_to_be(table, clock, tmp_path):
+def test_unreadable_folder_of_jobs_is_reported(table, clock, tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(SourceUnavailable, match="cannot be read"):
         forget_ended(table, tmp_path / "file", before=clock.now)
 
 
-def test_partial_results_are_removed_though_some_were_left_before(tmp_path):
+def test_partial_results_are_removed_despite_earlier_remains(tmp_path):
     make_folders(tmp_path)
     (tmp_path / f"{ASIDE}1").mkdir()
     (tmp_path / f"{ASIDE}1" / "0.npz").touch()

@@ -29,7 +29,7 @@ def made(tmp_path):
     return folder
 
 
-def test_jobs_of_others_are_as_if_there_were_none(desk):
+def test_jobs_of_other_users_are_unknown(desk):
     job = desk.submit(ECHO, user="a")
 
     with pytest.raises(UnknownPath) as unknown:
@@ -50,7 +50,7 @@ def test_users_see_their_own_jobs(desk):
     assert {user: desk.jobs(user=user) for user in jobs} == {user: ((job,), 1) for user, job in jobs.items()}
 
 
-def test_whoever_asks_for_a_job_hears_whether_anybody_is_there_to_do_it(desk):
+def test_submitter_is_informed_if_no_worker_exists(desk):
     job = desk.submit(ECHO, user="a")
     assert job.message == f"queued; {nobody_here('a')}"
 
@@ -60,7 +60,7 @@ def test_whoever_asks_for_a_job_hears_whether_anybody_is_there_to_do_it(desk):
     assert desk.submit(ECHO, user="a").message == "queued"
 
 
-def test_a_job_that_is_accepted_is_told_of_though_it_cannot_be_told_who_does_it(desk, tmp_path):
+def test_job_is_accepted_although_its_worker_cannot_be_determined(desk, tmp_path):
     assert desk.jobs(user="a") == ((), 0)
     with closing(sqlite3.connect(tmp_path / "jobs" / engine.FILE)) as database:
         database.execute("DROP TABLE chronotile_archive_workers")
@@ -78,7 +78,7 @@ def test_each_user_may_have_so_many_jobs_that_have_not_ended(desk):
     desk.submit(ECHO, user="b")
 
 
-def test_what_was_kept_for_one_user_is_not_seen_by_others(desk, made):
+def test_cached_job_of_one_user_is_not_seen_by_others(desk, made):
     job, _files = desk.keep(ECHO, {}, made, user="a")
 
     assert desk.job(job.id, user="a") == job
@@ -86,7 +86,7 @@ def test_what_was_kept_for_one_user_is_not_seen_by_others(desk, made):
         desk.job(job.id, user=None)
 
 
-def test_results_that_cannot_be_moved_are_said_to_be_and_leave_nothing(desk, made, tmp_path):
+def test_results_that_cannot_be_moved_are_reported_and_leave_nothing(desk, made, tmp_path):
     assert desk.jobs(user=None)[1] == 0  # the table is open
     (tmp_path / "jobs").rename(tmp_path / "away")
     (tmp_path / "jobs").touch()
@@ -123,7 +123,7 @@ def test_a_job_whose_files_stay_is_not_forgotten(desk, made, tmp_path, caplog):
     assert f"the files of the job {job.id} cannot be deleted" in caplog.text
 
 
-def test_files_of_a_job_that_is_cancelled_go_at_once(desk, tmp_path):
+def test_files_of_a_cancelled_job_are_removed_immediately(desk, tmp_path):
     job = desk.submit(ECHO, user=None)
     desk.table.claim("one", lease_s=30)
     make_folders(tmp_path / "jobs" / job.id)

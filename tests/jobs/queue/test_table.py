@@ -24,7 +24,7 @@ def listed(table, **selection):
     return [job.id for job in jobs], count
 
 
-def test_an_accepted_job_is_as_it_was_asked_for(table):
+def test_accepted_job_has_the_submitted_inputs(table):
     job = submit(table)
 
     assert (job.status, job.process, job.progress, job.attempts) == ("accepted", "echo", 0, 0)
@@ -41,7 +41,7 @@ def test_the_oldest_job_is_done_first_and_by_one(table):
     assert table.claim("three", lease_s=30) is None
 
 
-def test_a_job_whose_owner_is_not_heard_of_is_taken_over_with_its_finished_tasks(table, clock):
+def test_job_without_a_heartbeat_is_taken_over_with_its_finished_tasks(table, clock):
     job = submit(table)
     begun = table.claim("one", lease_s=30)
     assert table.remember(job.id, "one", 3, {"sum": 7})
@@ -119,7 +119,7 @@ def test_the_address_of_a_client_goes_with_its_job(table, url, tmp_path):
     engine.dispose()
 
 
-def test_forgotten_jobs_are_gone(table, clock):
+def test_forgotten_jobs_are_removed(table, clock):
     job = submit(table)
     table.dismiss(job.id)
     clock.now += 100
@@ -131,7 +131,7 @@ def test_forgotten_jobs_are_gone(table, clock):
         table.job(job.id)
 
 
-def test_a_job_that_was_done_already_is_kept_with_its_results(table):
+def test_finished_job_stays_with_its_results(table):
     results = {"string": Result(value="a")}
 
     job = table.keep(new_id(), ECHO, results, user="me")
@@ -180,7 +180,7 @@ def test_jobs_are_selected_by_user_process_and_status(table):
     assert listed(table, processes=["histogram", "\0"]) == ([], 0)
 
 
-def test_a_list_leaves_out_what_may_be_long(table):
+def test_list_excludes_long_fields(table):
     submit(table)
 
     (job,), _count = table.jobs()
@@ -188,7 +188,7 @@ def test_a_list_leaves_out_what_may_be_long(table):
     assert (job.process, job.results) == ("echo", {})
 
 
-def test_inputs_are_told_for_people_to_read_the_beginning_of_long_ones(table):
+def test_readable_inputs_are_cut_off_when_long(table):
     short = table.submit(Execution(process="echo", inputs={"string": "ö", "number": 3}), user=None, most_open=100)
     long = table.submit(Execution(process="echo", inputs={"string": "a" * 5000}), user=None, most_open=100)
 
@@ -200,7 +200,7 @@ def test_inputs_are_told_for_people_to_read_the_beginning_of_long_ones(table):
     assert beginning.count > 5000
 
 
-def test_what_was_asked_for_is_unknown_once_the_job_was_forgotten(table):
+def test_inputs_of_a_forgotten_job_are_unknown(table):
     with pytest.raises(UnknownPath, match="or it has expired"):
         table.execution(new_id())
     with pytest.raises(UnknownPath, match="or it has expired"):
@@ -209,7 +209,7 @@ def test_what_was_asked_for_is_unknown_once_the_job_was_forgotten(table):
         table.inputs(new_id(), most=1000)
 
 
-def test_an_owner_tells_how_far_a_job_is(table, clock):
+def test_owner_reports_progress(table, clock):
     job = submit(table)
     table.claim("one", lease_s=30)
     clock.now += 5
@@ -221,7 +221,7 @@ def test_an_owner_tells_how_far_a_job_is(table, clock):
     assert (told.created, told.started, told.updated) == (clock.now - 5, clock.now - 5, clock.now)
 
 
-def test_a_renewed_job_is_not_taken_over(table, clock):
+def test_renewed_job_is_not_taken_over(table, clock):
     job = submit(table)
     table.claim("one", lease_s=30)
     clock.now += 20
@@ -264,7 +264,7 @@ def left_by_killed(table, clock, *numbers):
     return job
 
 
-def test_attempts_in_which_no_task_was_finished_are_counted_until_one_is(table, clock):
+def test_attempts_without_a_finished_task_are_counted(table, clock):
     submit(table)
 
     attempts = [left_by_killed(table, clock, *numbers) for numbers in [(), (), (0,), (1, 2), (), ()]]
@@ -273,7 +273,7 @@ def test_attempts_in_which_no_task_was_finished_are_counted_until_one_is(table, 
     assert [job.attempts for job in attempts] == [1, 2, 3, 4, 5, 6]
 
 
-def test_whoever_is_stopped_made_no_attempt(table):
+def test_stopped_worker_made_no_attempt(table):
     job = submit(table)
     table.claim("one", lease_s=30)
     table.release(job.id, "one", message="", is_attempt=False)
@@ -293,7 +293,7 @@ def test_a_task_that_is_done_twice_is_remembered_once(table):
     assert table.finished_tasks(job.id) == {3: {"sum": 2}}
 
 
-def test_a_failed_job_says_why_and_keeps_no_tasks(table):
+def test_failed_job_has_a_reason_and_no_tasks(table):
     job = submit(table)
     table.claim("one", lease_s=30)
     table.remember(job.id, "one", 0, {})
@@ -305,7 +305,7 @@ def test_a_failed_job_says_why_and_keeps_no_tasks(table):
     assert table.finished_tasks(job.id) == {}
 
 
-def test_a_dismissed_job_keeps_no_tasks_and_one_that_ended_stays_as_it_is(table):
+def test_dismissed_job_has_no_tasks_and_a_finished_one_stays(table):
     running, done = submit(table), submit(table)
     table.claim("one", lease_s=30)
     table.remember(running.id, "one", 0, {})
@@ -319,14 +319,14 @@ def test_a_dismissed_job_keeps_no_tasks_and_one_that_ended_stays_as_it_is(table)
 
 
 @pytest.mark.parametrize("id_", ["", "0" * 32, "a\0b", "../../etc", "\ud800"], ids=repr)
-def test_an_id_of_no_job_is_unknown_whatever_it_is(table, id_):
+def test_invalid_id_is_unknown(table, id_):
     with pytest.raises(UnknownPath, match="there is no job"):
         table.job(id_)
     with pytest.raises(UnknownPath, match="there is no job"):
         table.dismiss(id_)
 
 
-def test_lines_of_a_log_are_told_in_their_order(table, clock):
+def test_log_lines_are_returned_in_order(table, clock):
     job = submit(table)
     table.say(job.id, "begun")
     clock.now += 1

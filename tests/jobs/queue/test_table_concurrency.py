@@ -50,7 +50,7 @@ def test_each_of_many_jobs_is_claimed_once(table, at_once):
     assert Counter(id_ for each in claimed for id_ in each) == Counter(submitted)
 
 
-def test_each_of_many_jobs_that_were_left_is_taken_over_once(table, at_once, clock):
+def test_each_of_many_abandoned_jobs_is_taken_over_once(table, at_once, clock):
     left = [submit(table).id for _ in range(JOBS)]
     claim_all(table, "gone")
     clock.now += 31
@@ -61,7 +61,7 @@ def test_each_of_many_jobs_that_were_left_is_taken_over_once(table, at_once, clo
     assert {job.attempts for job in table.jobs()[0]} == {2}
 
 
-def test_jobs_that_come_at_once_are_all_there(table, at_once):
+def test_concurrent_submissions_are_all_stored(table, at_once):
     submitted = at_once(lambda table, _number: [submit(table).id for _ in range(6)])
 
     jobs, count = table.jobs()
@@ -69,7 +69,7 @@ def test_jobs_that_come_at_once_are_all_there(table, at_once):
     assert {job.id for job in jobs} == {id_ for each in submitted for id_ in each}
 
 
-def test_no_more_jobs_than_allowed_are_accepted_of_a_user_at_once(table, at_once):
+def test_limit_of_jobs_per_user_holds_for_concurrent_submissions(table, at_once):
     def try_to_submit(table, _number):
         try:
             return submit(table, most_open=3).status
@@ -79,7 +79,7 @@ def test_no_more_jobs_than_allowed_are_accepted_of_a_user_at_once(table, at_once
     assert Counter(at_once(try_to_submit)) == {"accepted": 3, "refused": THREADS - 3}
 
 
-def test_of_all_who_end_a_job_at_once_only_its_owner_does(table, at_once):
+def test_only_the_owner_of_a_job_ends_it(table, at_once):
     job = submit(table)
     table.claim("owner 5", lease_s=30)
 
@@ -89,7 +89,7 @@ def test_of_all_who_end_a_job_at_once_only_its_owner_does(table, at_once):
     assert table.job(job.id).results == {"who": Result(value=5)}
 
 
-def test_a_job_that_is_ended_and_dismissed_at_once_has_one_end(table, at_once):
+def test_job_ended_and_dismissed_concurrently_has_one_end(table, at_once):
     job = submit(table)
     table.claim("me", lease_s=30)
 

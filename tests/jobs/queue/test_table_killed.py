@@ -31,7 +31,7 @@ with write_transaction(engine) as connection:
 
 
 @pytest.mark.slow
-def test_a_job_whose_owner_is_killed_in_a_transaction_goes_on(table, clock, url, tmp_path):
+def test_job_of_an_owner_killed_in_a_transaction_continues(table, clock, url, tmp_path):
     job = table.submit(Execution(process="echo", inputs={}), user=None, most_open=1)
     command = [sys.executable, "-c", OWNER, url or "", tmp_path]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -51,7 +51,7 @@ def test_folders_are_new_and_go_in_the_end(folders, temporary):
 
 
 @pytest.mark.slow
-def test_folders_of_a_process_that_is_there_stay(folders, temporary, other):
+def test_folders_of_a_running_process_stay(folders, temporary, other):
     folders.make()
 
     assert len(list(temporary.rglob("result.tif"))) == 1
@@ -67,7 +67,7 @@ def test_folders_of_a_process_that_was_killed_are_removed(folders, temporary, ot
     assert list(temporary.iterdir()) == [kept.parent]
 
 
-def test_folders_of_others_stay_whatever_their_names(folders, temporary, tmp_path_factory):
+def test_folders_of_others_stay_with_any_name(folders, temporary, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (temporary / "chronotile-data").mkdir()
     (temporary / "chronotile-executions-link").symlink_to(elsewhere)
@@ -78,13 +78,13 @@ def test_folders_of_others_stay_whatever_their_names(folders, temporary, tmp_pat
     assert {"chronotile-data", "chronotile-executions-link"} <= {path.name for path in temporary.iterdir()}
 
 
-def test_where_others_clean_up_folders_are_made_all_the_same(folders):
+def test_folders_are_created_while_others_clean_up(folders):
     folders.make().parent.rename(folders.make().parent.with_name("away"))
 
     assert folders.make().is_dir()
 
 
-def test_a_folder_that_cannot_be_made_is_said_to_be(temporary, monkeypatch):
+def test_folder_that_cannot_be_created_is_reported(temporary, monkeypatch):
     (temporary / "file").touch()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary / "file"))
 

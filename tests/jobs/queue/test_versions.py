@@ -22,7 +22,7 @@ def engine(url, tmp_path):
     engine.dispose()
 
 
-def test_many_that_start_at_once_make_them_once(engine, url, tmp_path):
+def test_concurrent_starts_create_tables_once(engine, url, tmp_path):
     limiter = threading.Barrier(4)
 
     def start(number):
@@ -59,7 +59,7 @@ def test_a_folder_and_a_database_that_others_may_read_are_made_private(tmp_path)
         (3, "of an older chronotile, .*: give"),
     ],
 )
-def test_those_of_another_version_are_refused_and_stay_as_they_are(engine, version, message):
+def test_tables_of_another_version_are_refused_and_unchanged(engine, version, message):
     with write_transaction(engine) as connection:
         connection.execute(text("CREATE TABLE chronotile_schema (version INTEGER NOT NULL)"))
         connection.execute(text(f"INSERT INTO chronotile_schema VALUES ({version})"))

@@ -112,7 +112,7 @@ def submit_while_the_server_is_killed(deployment, inputs):
     return [each.result() for each in asked if each.result() is not None]
 
 
-def test_jobs_end_once_each_whatever_is_killed_in_turn(
+def test_jobs_end_once_each_when_any_part_is_killed(
     deployment, database, table, kill_worker, kill_process, gates, tmp_path
 ):
     inputs = {"count": COUNT, "open": COUNT // 2, "gates": str(gates), "pause_s": 0.1}

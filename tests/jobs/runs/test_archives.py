@@ -58,7 +58,7 @@ def numbers_of(server, job):
         return file.read(1)
 
 
-def test_each_job_is_done_on_the_data_of_the_server_that_was_asked(places, environment, tmp_path):
+def test_each_job_uses_the_data_of_its_server(places, environment, tmp_path):
     with ExitStack() as stack:
         servers, workers = {}, {}
         for name, place in places.items():

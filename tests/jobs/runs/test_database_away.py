@@ -31,7 +31,7 @@ def table(database, archive, tmp_path):
         yield table
 
 
-def test_blocks_that_are_finished_while_the_database_is_away_are_not_done_again(
+def test_blocks_finished_while_the_database_is_unavailable_are_not_repeated(
     database, submit, running, ended, table, notes, gates, monkeypatch
 ):
     monkeypatch.setattr(
@@ -50,7 +50,7 @@ def test_blocks_that_are_finished_while_the_database_is_away_are_not_done_again(
     assert sorted(int(number) for number, *_ in notes("began")) == list(range(10))
 
 
-def test_jobs_that_come_after_the_database_was_away_are_done(database, submit, running, ended):
+def test_jobs_submitted_after_the_database_was_unavailable_are_run(database, submit, running, ended):
     with running():
         database.crash()
         database.start()

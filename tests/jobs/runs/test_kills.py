@@ -151,9 +151,7 @@ def stopped_worker(worker, submit, table, tmp_path):
     return stop
 
 
-def test_a_worker_that_hears_a_signal_that_does_not_wake_it_gives_back_its_jobs_and_leaves_no_process(
-    stopped_worker, table
-):
+def test_worker_with_a_signal_that_does_not_wake_it_returns_its_jobs_and_leaves_no_process(stopped_worker, table):
     log = stopped_worker(UNWOKEN, lambda pid: os.kill(pid, signal.SIGTERM))
 
     given_back = {(job.message, job.attempts) for job in table.jobs(statuses=["accepted", "running"])[0]}
@@ -230,7 +228,7 @@ def test_a_worker_that_hangs_gives_back_its_job_and_ends_when_it_is_stopped(
     assert (job.status, job.message, job.attempts) == ("accepted", "waits: its worker was stopped", 0)
 
 
-def test_a_worker_without_a_scheduler_says_so(monkeypatch):
+def test_worker_without_a_scheduler_reports_it(monkeypatch):
     monkeypatch.setattr("chronotile.jobs.runner.connection.CONNECT_S", 0.5)
     with reserved_port() as nobody:
         address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"

@@ -39,9 +39,7 @@ def texts(table, id_):
         pytest.param("zonal-statistics", {"layer": "ndvi.NDVI", "places": "later"}, id="places"),
     ],
 )
-def test_a_job_that_names_what_the_configuration_does_not_know_is_left(
-    process, inputs, table, running, ended, monkeypatch
-):
+def test_job_unknown_to_the_configuration_is_not_claimed(process, inputs, table, running, ended, monkeypatch):
     monkeypatch.setattr(faults, "LEFT_S", 0.0)
     id_, other = ask(table, process, **inputs), ask(table, "echo", string="a")
 
@@ -57,7 +55,7 @@ def test_a_job_that_names_what_the_configuration_does_not_know_is_left(
     assert [text for text in texts(table, id_) if text.startswith("is left to another worker: ")] == texts(table, id_)
 
 
-def test_it_is_done_by_a_worker_whose_configuration_knows_it(table, running, ended, tmp_path):
+def test_job_is_run_by_a_worker_with_a_matching_configuration(table, running, ended, tmp_path):
     older, newer = tmp_path / "older", tmp_path / "newer"
     for folder in (older, newer):
         folder.mkdir()
@@ -74,7 +72,7 @@ def test_it_is_done_by_a_worker_whose_configuration_knows_it(table, running, end
     assert (job.status, job.attempts) == ("successful", 1)
 
 
-def test_what_was_replaced_before_a_job_began_is_told_in_its_log(table, running, ended):
+def test_replacements_before_the_start_of_a_job_are_logged(table, running, ended):
     execution = Execution(process="composite", inputs={"layer": "ndvi.NDVI"})
     id_ = table.submit(execution, user=None, most_open=1, revision="another").id
 
@@ -85,7 +83,7 @@ def test_what_was_replaced_before_a_job_began_is_told_in_its_log(table, running,
     assert job.revision == job.results["composite"].metadata["sources"][0]["revision"] != "another"
 
 
-def test_a_cluster_without_processes_is_told_until_one_joins(with_steps, submit, running, ended, table):
+def test_cluster_without_processes_is_reported_until_one_joins(with_steps, submit, running, ended, table):
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
     id_ = submit()
     with (

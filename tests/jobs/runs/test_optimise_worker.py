@@ -14,7 +14,7 @@ from tests.scenes import Scene, write_cogs
 pytestmark = pytest.mark.slow
 
 
-def test_a_cube_that_is_asked_for_by_name_is_served_by_the_server_that_was_asked(tmp_path):
+def test_cube_submitted_with_a_name_is_served_by_its_server(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     write_cogs(data, Scene())

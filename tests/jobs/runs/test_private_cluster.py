@@ -62,7 +62,7 @@ def private(started):
     return started[0]
 
 
-def test_all_that_listens_asks_for_a_certificate(started):
+def test_every_listening_socket_requires_a_certificate(started):
     _cluster, opened = started
 
     assert len(opened) == 3  # the scheduler, the worker, and the nanny, which starts it again

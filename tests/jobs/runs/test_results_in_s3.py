@@ -84,9 +84,7 @@ def test_results_are_in_the_bucket_until_their_job_is_dismissed(
     assert keys() == []
 
 
-def test_a_store_that_is_away_has_the_job_begun_again_once_it_is_back(
-    submit, running, ended, table, client_of, monkeypatch
-):
+def test_job_with_an_unavailable_store_restarts_when_it_returns(submit, running, ended, table, client_of, monkeypatch):
     store = Server()
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
@@ -123,7 +121,7 @@ def test_a_store_that_stays_away_fails_the_job(submit, running, ended, monkeypat
     assert job.fault.detail == "the result store is unreachable; it was begun 3 times"
 
 
-def test_a_job_that_fails_leaves_nothing_in_the_bucket(bucket, submit, running, ended, keys, tmp_path):
+def test_failed_job_leaves_nothing_in_the_bucket(bucket, submit, running, ended, keys, tmp_path):
     id_ = submit(at=3, act="break")
     put(bucket, id_, tmp_path)
 
@@ -132,7 +130,7 @@ def test_a_job_that_fails_leaves_nothing_in_the_bucket(bucket, submit, running, 
         until(lambda: keys() == [])
 
 
-def test_a_job_that_is_dismissed_while_it_runs_leaves_nothing_in_the_bucket(
+def test_job_dismissed_while_running_leaves_nothing_in_the_bucket(
     bucket, submit, running, table, client_of, keys, tmp_path
 ):
     id_ = submit(open=4)
@@ -164,7 +162,7 @@ def test_a_job_that_is_dismissed_while_it_is_sent_is_not_sent_to_its_end(
     assert (table.job(id_).status, keys()) == ("dismissed", [])
 
 
-def test_jobs_that_are_forgotten_leave_nothing_in_the_bucket(bucket, submit, running, ended, table, keys):
+def test_forgotten_jobs_leave_nothing_in_the_bucket(bucket, submit, running, ended, table, keys):
     id_ = submit()
     with running(bucket=bucket):
         ended(id_)
@@ -185,7 +183,7 @@ def test_values_that_are_no_files_stay_in_the_table(bucket, table, running, ende
     assert (job.results["string"].value, keys()) == ("a", [])
 
 
-def test_server_and_worker_keep_results_where_their_environment_says(
+def test_server_and_worker_store_results_in_the_bucket_of_the_environment(
     with_steps, bucket, s3_server, data, gates, keys, tmp_path
 ):
     settings = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs"), "CHRONOTILE_JOBS_RESULTS_URL": bucket.url}

@@ -51,7 +51,7 @@ def let_through(notes, gates):
     return let
 
 
-def test_a_small_job_does_not_wait_for_all_that_large_ones_have_given_out(
+def test_small_job_does_not_wait_for_all_submitted_tasks_of_large_ones(
     submit, running, ended, notes, gates, both_there, given_out, let_through
 ):
     large = [submit(open=0) for _ in range(3)]
@@ -112,7 +112,7 @@ def test_inputs_are_let_go_of_once_a_job_is_planned(submit, running, ended, note
     assert held == []
 
 
-def test_who_begins_processes_is_replaced_where_it_gave_up(cluster, both_there):
+def test_process_starter_is_replaced_after_it_ended(cluster, both_there):
     connection = cluster._connection
     gave_up = next(iter(connection.processes.workers.values()))
 

@@ -31,7 +31,7 @@ def deployment(web, data, tmp_path):
         yield one
 
 
-def test_what_a_worker_was_telling_when_it_was_killed_is_told_by_the_next(deployment, web, tmp_path):
+def test_message_of_a_killed_worker_is_sent_by_the_next(deployment, web, tmp_path):
     base = f"http://{HOST}:{deployment.port}/ogcapi"
     subscriber = {"successUri": f"{web.url}/done", "inProgressUri": f"{web.url}/going"}
     body = {"inputs": {"string": "a", "number": 3}, "subscriber": subscriber}

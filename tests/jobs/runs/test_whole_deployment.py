@@ -318,7 +318,7 @@ class Faults:
         signal_all(self.whole.store.pid, signal.SIGCONT)
 
 
-def test_each_job_is_right_and_done_once_whatever_is_killed_and_frozen(whole, tmp_path):
+def test_each_job_is_right_and_run_once_when_any_part_is_killed_or_frozen(whole, tmp_path):
     before = whole.table.jobs()[1]
     faults = Faults(whole)
     for number, what in enumerate(DRAW.sample(FAULTS, STRIKES)):

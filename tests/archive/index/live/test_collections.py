@@ -104,14 +104,14 @@ def filled(api):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 100])
-def test_pages_have_each_item_once_whatever_pages_the_api_makes(api, live_over, limit):
+def test_pages_have_each_item_once_for_any_pages_of_the_api(api, live_over, limit):
     found = live_over(api).walk(limit=limit)
     assert ids_of(found) == IDS
     assert all(len(page) == min(limit, MOST_REQUESTS * api.page) for page in found[:-1])
 
 
 @pytest.mark.parametrize("limits", [(3, 2, 1, 1), (1, 3, 2, 5), (2, 4, 7)])
-def test_pages_of_an_api_that_counts_them_have_each_item_once_whatever_the_limit(api, live_over, limits):
+def test_pages_of_an_api_with_page_numbers_have_each_item_once_for_any_limit(api, live_over, limits):
     api.counts_pages = True
     live, found, at = live_over(api), [], None
     for limit in limits:
@@ -123,7 +123,7 @@ def test_pages_of_an_api_that_counts_them_have_each_item_once_whatever_the_limit
     assert len(found) == min(sum(limits), len(IDS))
 
 
-def test_items_that_were_found_are_in_the_index(api, live_over):
+def test_returned_items_are_in_the_index(api, live_over):
     live = live_over(api)
     page = live.page(limit=2)
 
@@ -135,7 +135,7 @@ def test_items_that_were_found_are_in_the_index(api, live_over):
     assert live.index.state("ours", is_fresh=True).counter == counter  # they are as they were
 
 
-def test_a_changed_item_is_replaced_when_it_is_found_again(one_api, live_over):
+def test_changed_item_is_replaced_when_it_is_returned_again(one_api, live_over):
     live = live_over(one_api)
     live.page(limit=1)
     counter = live.index.state("ours", is_fresh=True).counter
@@ -160,7 +160,7 @@ def test_pages_are_requested_again_after_minutes_alone(one_api, live_over):
     assert len(live.searches) == 2
 
 
-def test_page_of_before_is_not_given_for_longer_while_the_api_is_away(one_api, live_over):
+def test_old_page_is_not_served_for_longer_while_the_api_is_unavailable(one_api, live_over):
     live = live_over(one_api)
     live.page(limit=3)
     one_api.failures = [503] * 9
@@ -187,7 +187,7 @@ def test_configured_filter_always_holds(api, live_over):
 
 @pytest.mark.parametrize("options", [{"has_filter": False}, {"has_filter": False, "has_query": True}, {}])
 @pytest.mark.parametrize("is_post", [True, False])
-def test_filters_find_the_same_whatever_the_api_can(live_over, options, is_post):
+def test_filters_find_the_same_with_any_conformance_of_the_api(live_over, options, is_post):
     with serving(StacApi(page=3, is_post=is_post, **options)) as api:
         live = live_over(filled(api), filter_="cloud >= 10")
         found = live.walk(limit=10, filter=filter_from_text("cloud < 45 AND NOT id = 'i3'"))
@@ -216,7 +216,7 @@ def test_item_is_found_by_its_id(api, live_over):
     assert live.index.find("ours", "i5") is not None
 
 
-def test_smaller_pages_are_requested_where_the_api_refuses_large_ones(one_api, live_over):
+def test_smaller_pages_are_requested_if_the_api_refuses_large_ones(one_api, live_over):
     one_api.most, one_api.page = 50, 50
     live = live_over(one_api)
     for number in range(3):
@@ -249,7 +249,7 @@ def test_search_that_the_api_refuses_names_the_parameter(one_api, live_over):
     assert "400" in refused.value.message
 
 
-def test_an_api_that_hangs_is_left_after_its_time_and_not_requested_for_seconds(one_api, live_over):
+def test_api_that_hangs_times_out_and_is_not_requested_for_seconds(one_api, live_over):
     live = live_over(one_api, most_s=0.2)
     one_api.held = threading.Event()
     for _ in range(LATE):
@@ -281,7 +281,7 @@ def test_retry_after_is_heeded(one_api, live_over):
     ],
     ids=["empty", "cut", "list", "nothing", "object", "number", "deep", "many", "large"],
 )
-def test_a_page_that_is_none_is_no_answer(one_api, live_over, page):
+def test_invalid_page_is_no_answer(one_api, live_over, page):
     one_api.change = lambda _page: page
     with pytest.raises(SourceUnavailable):
         live_over(one_api).page(limit=1)
@@ -313,7 +313,7 @@ def test_link_that_is_no_link_is_the_end(one_api, live_over):
     assert live_over(one_api).page(limit=3).next is None
 
 
-def test_made_up_places_ask_no_other_server(one_api, live_over):
+def test_forged_cursors_request_no_other_server(one_api, live_over):
     live = live_over(one_api)
     for at in ('["@127.0.0.2:1/x", null, true, 0]', '["/../x", null, true, 0]', "x"):
         with pytest.raises(InvalidParameter, match="cursor"):
@@ -321,7 +321,7 @@ def test_made_up_places_ask_no_other_server(one_api, live_over):
     assert live.searches == []
 
 
-def test_items_of_other_collections_and_of_other_hosts_are_left_out(one_api, live_over):
+def test_items_of_other_collections_and_hosts_are_skipped(one_api, live_over):
     def change(page):
         strange, elsewhere, *rest = page["features"]
         assets = {"RED": {"href": "https://other.test/x.tif", "type": "image/tiff"}}
@@ -335,7 +335,7 @@ def test_items_of_other_collections_and_of_other_hosts_are_left_out(one_api, liv
     assert page.matched is None
 
 
-def test_a_page_of_which_nothing_can_be_shown_is_an_error(one_api, live_over, caplog):
+def test_page_without_any_usable_item_is_an_error(one_api, live_over, caplog):
     for item in one_api.items.values():
         item["assets"]["RED"]["href"] = "https://other.test/x.tif"
     with pytest.raises(SourceUnavailable, match="server's log"):
@@ -350,7 +350,7 @@ def test_index_keeps_a_bounded_number_of_items(one_api, live_over, monkeypatch):
     assert {id_ for id_ in IDS if live.index.find("ours", id_)} == set(IDS[3:])
 
 
-def test_quick_threads_have_pages_that_are_known_and_no_others(one_api, live_over):
+def test_quick_threads_serve_cached_pages_only(one_api, live_over):
     live = live_over(one_api)
     with refuse_remote_waits(), pytest.raises(RemoteWaitRefused):
         live.page(limit=2)

@@ -21,12 +21,12 @@ FIRST = Request(href=f"{ROOT}/search", body={"limit": 10, "collections": ["c"]})
         Request(href=f"{ROOT}/collections/c/items?token=1"),
     ],
 )
-def test_a_place_is_found_again(request_):
+def test_cursor_is_restored(request_):
     place = PagePlace(request=request_, skipped=3)
     assert place_of(place.text(FIRST, API), FIRST, API) == place
 
 
-def test_a_place_has_neither_the_address_of_the_api_nor_what_the_first_page_has():
+def test_cursor_contains_neither_the_address_of_the_api_nor_data_of_the_first_page():
     text = PagePlace(request=Request(href=FIRST.href, body={**FIRST.body, "token": "t"})).text(FIRST, API)
     assert orjson.loads(text) == ["/search", {"token": "t", "limit": 10}, False, 0]
 

@@ -41,7 +41,7 @@ def query_of(api, **search):
     return parse_qs(urlsplit(request_of(api, **search).first.href).query)
 
 
-def test_all_of_a_search_is_posted_and_the_configured_filter_with_it():
+def test_whole_search_is_posted_with_the_configured_filter():
     rules = ItemRules(filter=ItemFilter("gsd = 10"))
     span = parse_instant("2020-06-01")
 
@@ -67,7 +67,7 @@ def test_all_of_a_search_is_posted_and_the_configured_filter_with_it():
     }
 
 
-def test_newest_items_come_first_where_the_api_sorts():
+def test_newest_items_come_first_if_the_api_sorts():
     assert body_of()["sortby"] == [{"field": "properties.datetime", "direction": "desc"}]
     assert query_of(PLAIN) == {"limit": ["10"], "collections": ["theirs"]}
 
@@ -82,7 +82,7 @@ def test_open_times_are_dots():
     assert body_of(span=span)["datetime"].startswith("2020-06-01T10:50:00Z/2020-06-01T10:50:00")
 
 
-def test_what_an_api_without_filters_cannot_look_up_is_compared_here():
+def test_search_is_completed_locally_for_an_api_without_filters():
     found = request_of(PLAIN, filter=filter_from_text("cloud < 20 AND S_INTERSECTS(geometry, POINT(4.5 50.5))"))
 
     assert "bbox=4.5%2C50.5%2C4.5%2C50.5" in found.first.href
@@ -109,7 +109,7 @@ def test_geometry_becomes_a_box_for_items_of_a_collection_and_is_compared_here()
         (POSTED, {"filter": filter_from_text("collection = a")}, "filter"),
     ],
 )
-def test_what_an_api_cannot_do_is_refused(api, search, locator):
+def test_search_beyond_the_abilities_of_the_api_is_refused(api, search, locator):
     with pytest.raises(SearchNotSupported) as refused:
         request_of(api, **search)
     assert refused.value.locator == locator
@@ -123,7 +123,7 @@ def test_what_an_api_cannot_do_is_refused(api, search, locator):
         ({"ids": ("a",) * 1001}, "ids"),
     ],
 )
-def test_what_no_search_accepts_is_refused(search, locator):
+def test_invalid_search_is_refused(search, locator):
     with pytest.raises(InvalidParameter) as refused:
         request_of(POSTED, **search)
     assert refused.value.locator == locator
@@ -142,7 +142,7 @@ def test_what_no_search_accepts_is_refused(search, locator):
         ("a = 1 AND (collection <> 'ours' OR b = 2)", "a = 1 AND b = 2"),
     ],
 )
-def test_the_collection_of_a_filter_is_the_one_that_is_served(text, left):
+def test_filter_uses_the_id_of_the_served_collection(text, left):
     wanted = left if isinstance(left, bool) else filter_from_text(left)
     assert of_collection(filter_from_text(text), "ours") == wanted
 

@@ -84,7 +84,7 @@ def test_an_api_without_items_is_requested_again_later(api, store):
         seed(spec_of(api), ACCESS, store)
 
 
-def test_live_and_indexed_lead_to_one_another(api, store):
+def test_live_and_indexed_items_link_to_each_other(api, store):
     live, whole = spec_of(api), spec_of(api, mode="index")
     seed(live, ACCESS, store)
     assert reason_to_fill(whole, ACCESS, store) is not None

@@ -58,7 +58,7 @@ def tell(simulation):
     return run
 
 
-def test_a_new_webhook_is_told_what_changes_from_then_on(make_notifier, tell, index, web):
+def test_new_webhook_gets_changes_from_its_start(make_notifier, tell, index, web):
     index.put("s2", [scene("before")])
     notifier = make_notifier(web.hook())
     tell(notifier)
@@ -72,7 +72,7 @@ def test_a_new_webhook_is_told_what_changes_from_then_on(make_notifier, tell, in
     assert told(web) == [("create", "a"), ("create", "c"), ("replace", "before"), ("delete", "b")]
 
 
-def test_what_came_while_nobody_sent_is_told_by_the_next_process(make_notifier, tell, index, web):
+def test_changes_without_a_sender_are_sent_by_the_next_process(make_notifier, tell, index, web):
     tell(make_notifier(web.hook()))
     index.put("s2", [scene("a"), scene("b")])
     make_notifier(web.hook()).tell_next()
@@ -82,7 +82,7 @@ def test_what_came_while_nobody_sent_is_told_by_the_next_process(make_notifier, 
     assert told(web) == [("create", "a"), ("create", "b")]
 
 
-def test_what_whoever_is_killed_was_sending_is_sent_by_another(make_notifier, tell, index, web, simulation):
+def test_event_of_a_killed_sender_is_sent_by_another(make_notifier, tell, index, web, simulation):
     tell(make_notifier(web.hook()))
     index.put("s2", [scene("a"), scene("b")])
     web.answers["all"] = lambda: simulation.sleep(1e6)
@@ -111,7 +111,7 @@ def test_of_two_processes_one_sends_each_event(make_notifier, tell, index, web):
     assert told(web) == [("create", f"{number:02}") for number in range(20)]
 
 
-def test_a_position_is_taken_by_one_process_until_its_lease_ends(open_positions, simulation):
+def test_position_is_leased_by_one_process_until_it_expires(open_positions, simulation):
     here, elsewhere = open_positions(), open_positions()
     here.begin("all", "the cursor")
     found = here.find("all")
@@ -121,7 +121,7 @@ def test_a_position_is_taken_by_one_process_until_its_lease_ends(open_positions,
     assert elsewhere.take("all", found, lease_s=LEASE_S)
 
 
-def test_only_the_collection_is_told(make_notifier, tell, index, web):
+def test_only_the_collection_is_reported(make_notifier, tell, index, web):
     notifier = make_notifier(web.hook(collection="modis"))
     tell(notifier)
 
@@ -132,7 +132,7 @@ def test_only_the_collection_is_told(make_notifier, tell, index, web):
     assert told(web) == [("create", "b")]
 
 
-def test_the_filter_is_that_of_searches_and_what_is_removed_is_told(make_notifier, tell, index, web, monkeypatch):
+def test_filter_is_that_of_searches_and_removals_are_reported(make_notifier, tell, index, web, monkeypatch):
     monkeypatch.setattr(outbox, "PAGE", 3)
     notifier = make_notifier(web.hook(filter=CLEAR))
     tell(notifier)
@@ -147,7 +147,7 @@ def test_the_filter_is_that_of_searches_and_what_is_removed_is_told(make_notifie
     assert told(web) == [("create", "clear"), ("create", "clear"), ("delete", "cloudy"), ("create", "unknown")]
 
 
-def test_the_filter_selects_items_of_a_collection_whose_source_is_away(make_notifier, tell, index, web, services):
+def test_filter_selects_items_of_a_collection_with_an_unavailable_source(make_notifier, tell, index, web, services):
     away = {"far": "far"}
     services = replace(services, catalogue=replace(services.catalogue, unavailable=away))
     notifier = make_notifier(web.hook(filter=CLEAR), services=services)
@@ -192,7 +192,7 @@ def test_a_subscriber_that_fails_is_tried_again_with_all_later_events_behind(
     assert [counts.of(each) for each in ("sent", "failed", "given_up")] == [2, 1, 0]
 
 
-def test_an_event_is_given_up_in_the_log_without_the_path_of_the_webhook(
+def test_abandoned_event_is_logged_without_the_path_of_the_webhook(
     make_notifier, tell, index, web, simulation, counts, caplog
 ):
     notifier = make_notifier(web.hook("token-in-the-path"))
@@ -245,9 +245,7 @@ def test_a_subscriber_that_hangs_does_not_delay_others(make_notifier, tell, inde
     assert len(told(web, "hangs")) == 1
 
 
-def test_a_webhook_whose_changes_are_forgotten_goes_on_from_now(
-    make_notifier, tell, index, web, monkeypatch, counts, caplog
-):
+def test_webhook_with_expired_changes_continues_from_now(make_notifier, tell, index, web, monkeypatch, counts, caplog):
     monkeypatch.setattr(altering, "MOST_REMOVED", 2)
     tell(make_notifier(web.hook()))
     index.put("s2", [scene(name) for name in "abcdef"])
@@ -263,7 +261,7 @@ def test_a_webhook_whose_changes_are_forgotten_goes_on_from_now(
     assert "changes since its last event are no longer listed" in caplog.text
 
 
-def test_what_fills_a_collection_for_the_first_time_is_no_news(make_notifier, tell, index, web, whole_pass):
+def test_first_fill_of_a_collection_sends_no_events(make_notifier, tell, index, web, whole_pass):
     notifier = make_notifier(web.hook())
     tell(notifier)
     with whole_pass("s2"):
@@ -290,7 +288,7 @@ def test_a_second_pass_over_a_source_is_news(make_notifier, tell, index, web, wh
     assert told(web) == [("create", "b")]
 
 
-def test_an_index_that_is_filled_again_is_no_news_and_the_log_says_what_was_lost(
+def test_rebuilt_index_sends_no_events_and_the_loss_is_logged(
     make_notifier, tell, index, web, whole_pass, forget_all, counts, caplog
 ):
     with whole_pass("s2"):

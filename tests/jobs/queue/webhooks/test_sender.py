@@ -174,7 +174,7 @@ def test_another_configuration_takes_effect(live, sending, index, web, open_posi
     assert subjects(web, "/two") == ["a"]
 
 
-def test_the_last_webhook_is_forgotten_a_day_after_it_left_the_configuration(
+def test_last_webhook_expires_a_day_after_its_removal_from_the_configuration(
     live, sending, web, open_positions, monkeypatch
 ):
     live.configure(hook(web))
@@ -188,7 +188,7 @@ def test_the_last_webhook_is_forgotten_a_day_after_it_left_the_configuration(
         until(lambda: positions.find(hook(web).id) is None)
 
 
-def test_the_log_says_of_which_collections_no_events_are_sent_yet(live, sending, index, web, whole_pass, caplog):
+def test_collections_without_events_yet_are_logged(live, sending, index, web, whole_pass, caplog):
     caplog.set_level(logging.INFO)
     index.put("modis", [scene("a")])
     live.configure(hook(web))
@@ -199,7 +199,7 @@ def test_the_log_says_of_which_collections_no_events_are_sent_yet(live, sending,
         until(lambda: "webhooks get events of s2 from now on" in caplog.messages)
 
 
-def test_a_subscriber_outside_the_prefixes_is_told_nothing(live, sending, index, web, open_positions, caplog):
+def test_subscriber_outside_the_prefixes_is_not_notified(live, sending, index, web, open_positions, caplog):
     outside, inside = hook(web, "two"), hook(web)
     live.configure(outside, inside)
     with sending(f"{web.url}/one"):
@@ -227,7 +227,7 @@ def test_redirects_are_not_followed(live, sending, index, web, open_positions):
     assert web.paths() == ["/one"]
 
 
-def test_one_that_hangs_delays_no_other_and_ends_with_the_server(live, sending, index, web, open_positions):
+def test_subscriber_that_hangs_delays_no_other_and_ends_with_the_server(live, sending, index, web, open_positions):
     web.answers["/one"] = web.hang
     hooks = [hook(web, "one", collection="s2"), hook(web, "one"), hook(web, "two")]
     live.configure(*hooks)

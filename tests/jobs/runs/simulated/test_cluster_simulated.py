@@ -89,7 +89,7 @@ def test_only_a_few_tasks_are_submitted_ahead(job, dask, simulation):
     assert max(most) == AHEAD * WORKERS
 
 
-def test_the_task_of_a_small_job_is_begun_before_those_that_a_large_one_has_submitted_ahead(job, dask, simulation):
+def test_task_of_a_small_job_starts_before_those_submitted_ahead_by_a_large_one(job, dask, simulation):
     large, small = job(10).start(), job(1)
     simulation.run(lambda: len(dask.tasks) == AHEAD * WORKERS)
 
@@ -99,7 +99,7 @@ def test_the_task_of_a_small_job_is_begun_before_those_that_a_large_one_has_subm
     assert [each.startswith(small.context.folder) for each in dask.begun].index(True) < AHEAD * WORKERS
 
 
-def test_tasks_that_are_not_wanted_any_more_are_cancelled(job, dask, simulation):
+def test_unneeded_tasks_are_cancelled(job, dask, simulation):
     run = job(10).start()
     simulation.run(lambda: len(run.results) == 2)
 
@@ -123,7 +123,7 @@ def test_a_task_that_fails_is_tried_again_and_put_aside_until_the_others_are_don
     assert len(dask.begun) == 10 + RETRIES
 
 
-def test_a_task_that_fails_for_a_moment_is_none_the_worse(job, dask, simulation, gates):
+def test_task_with_a_temporary_failure_succeeds(job, dask, simulation, gates):
     run = job(4, at=3, act="lose").start()
     simulation.run(lambda: len(run.results) == 3)
     (gates / "back").touch()
@@ -131,7 +131,7 @@ def test_a_task_that_fails_for_a_moment_is_none_the_worse(job, dask, simulation,
     assert len(run.end()) == 4
 
 
-def test_a_store_that_is_away_is_not_tried_for_each_task(job, dask):
+def test_unavailable_store_is_not_tried_for_each_task(job, dask):
     run = job(100, at="all", act="lose").start()
 
     with pytest.raises(TemporaryFault, match="the store is out of reach"):
@@ -177,9 +177,7 @@ def test_a_task_that_workers_die_of_is_a_deadly_fault(job, dask):
     assert len(dask.begun) == 3 + 1 + dask.allowed_failures
 
 
-def test_a_task_of_a_plan_that_was_made_anew_leaves_nothing_among_the_partial_results_of_the_other(
-    job, gates, tmp_path
-):
+def test_task_of_a_replaced_plan_leaves_no_partial_results(job, gates, tmp_path):
     run, blocks = job(2), [{"number": 0}, {"number": 1}]
     run.tasks = {0: blocks[0]}
     run.start().end()
@@ -226,7 +224,7 @@ def test_a_result_that_is_lost_with_its_worker_may_be_deadly_to_make_again(lost_
     assert hindered.value.is_deadly
 
 
-def test_what_is_not_wanted_any_more_does_not_wait_for_a_worker_that_is_frozen(lost_result, simulation):
+def test_unneeded_task_does_not_wait_for_a_frozen_worker(lost_result, simulation):
     run, _worker = lost_result
     unwanted_s = simulation.now_s
 
@@ -246,7 +244,7 @@ def test_a_scheduler_that_is_lost_ends_the_tasks(job, dask, simulation):
         run.end()
 
 
-def test_a_scheduler_that_is_lost_before_the_result_is_there_ends_the_tasks(lost_result, dask, simulation):
+def test_scheduler_lost_before_the_result_ends_the_tasks(lost_result, dask, simulation):
     run, _worker = lost_result
     lost_s = simulation.now_s
 
@@ -257,7 +255,7 @@ def test_a_scheduler_that_is_lost_before_the_result_is_there_ends_the_tasks(lost
     assert simulation.now_s - lost_s <= COLLECT_S
 
 
-def test_a_cluster_that_is_closed_before_the_result_is_there_ends_the_tasks(lost_result, dask_cluster, simulation):
+def test_cluster_closed_before_the_result_ends_the_tasks(lost_result, dask_cluster, simulation):
     run, _worker = lost_result
     closed_s = simulation.now_s
 
@@ -268,7 +266,7 @@ def test_a_cluster_that_is_closed_before_the_result_is_there_ends_the_tasks(lost
     assert simulation.now_s - closed_s <= COLLECT_S
 
 
-def test_a_cluster_that_is_closed_meanwhile_ends_the_tasks(job, dask_cluster, simulation):
+def test_cluster_closed_during_the_tasks_ends_them(job, dask_cluster, simulation):
     run = job(10).start()
     simulation.run(lambda: len(run.results) == 2)
 
@@ -291,7 +289,7 @@ def test_a_cluster_that_was_lost_is_connected_to_again(job, dask, dask_cluster, 
     assert len(job(2).start().end()) == 2
 
 
-def test_a_scheduler_that_is_frozen_is_given_up_for_now(dask, dask_cluster, simulation):
+def test_frozen_scheduler_is_abandoned_for_a_while(dask, dask_cluster, simulation):
     dask.is_frozen = True
     began_s = simulation.now_s
     future = simulation.start("one", dask_cluster.renew)
@@ -314,7 +312,7 @@ def test_a_scheduler_that_is_frozen_for_a_while_costs_nothing(job, dask, simulat
     assert len(run.end()) == 4
 
 
-def test_a_cluster_without_workers_is_told_until_one_joins(job, dask, simulation):
+def test_cluster_without_workers_is_reported_until_one_joins(job, dask, simulation):
     for each in list(dask.workers):
         dask.end(each)
     run = job(10).start()
@@ -328,7 +326,7 @@ def test_a_cluster_without_workers_is_told_until_one_joins(job, dask, simulation
     assert run.told == [NO_PROCESSES, ""]
 
 
-def test_the_results_of_a_job_are_made_of_those_of_its_tasks(job, tmp_path):
+def test_results_of_a_job_are_made_from_those_of_its_tasks(job, tmp_path):
     run = job(4)
     done = run.start().end()
     store_task_results(tmp_path / "job-0", [done[number] for number in range(4)])
@@ -342,7 +340,7 @@ def test_the_results_of_a_job_are_made_of_those_of_its_tasks(job, tmp_path):
     assert (tmp_path / "job-0" / "results" / "pieces.txt").read_text() == "0 1 2 3"
 
 
-def test_results_that_are_not_wanted_any_more_are_not_waited_for(job, dask, simulation):
+def test_unneeded_results_are_not_awaited(job, dask, simulation):
     run = job(4)
     run.finish()
     simulation.run(lambda: dask.begun)
@@ -354,7 +352,7 @@ def test_results_that_are_not_wanted_any_more_are_not_waited_for(job, dask, simu
     assert dask.tasks == {}
 
 
-def test_a_job_goes_on_with_other_nannies_where_all_gave_up(job, dask, simulation):
+def test_job_continues_with_other_nannies_after_all_ended(job, dask, simulation):
     for worker in list(dask.workers):
         dask.give_up(worker)
 
@@ -405,7 +403,7 @@ def test_twenty_jobs_end_once_each(submit, doing, ended, table):
     assert {tuple(texts(table, id_)) for id_ in ids} == {("attempt 1: 3 of 3 tasks to do", "is done")}
 
 
-def test_a_job_whose_scheduler_is_killed_goes_on_with_another(submit, doing, ended, dask, table, simulation):
+def test_job_with_a_killed_scheduler_continues_with_another(submit, doing, ended, dask, table, simulation):
     id_ = submit()
     doing()
     simulation.run(lambda: len(table.finished_tasks(id_)) == 4)
@@ -452,7 +450,7 @@ def test_a_task_that_fails_ends_its_job_and_no_other(submit, doing, ended, act, 
     assert (job.status, job.fault.status, job.fault.detail) == ("failed", status, detail)
 
 
-def test_a_store_that_is_away_for_a_while_costs_the_tasks_that_needed_it(
+def test_temporarily_unavailable_store_costs_only_the_tasks_that_need_it(
     submit, doing, ended, table, simulation, gates
 ):
     id_ = submit(at=3, act="lose")
@@ -466,7 +464,7 @@ def test_a_store_that_is_away_for_a_while_costs_the_tasks_that_needed_it(
     assert "attempt 2: 1 of 10 tasks to do" in texts(table, id_)
 
 
-def test_a_job_whose_partial_results_are_lost_is_planned_and_done_anew(
+def test_job_with_lost_partial_results_is_planned_and_run_again(
     submit, doing, ended, table, simulation, gates, notes, tmp_path
 ):
     id_ = submit(open=4)
@@ -488,9 +486,7 @@ def test_a_job_whose_partial_results_are_lost_is_planned_and_done_anew(
 
 
 @pytest.mark.parametrize("lost", ["", "pieces/*/3"], ids=["folder", "one partial result"])
-def test_a_job_of_which_files_are_lost_before_its_end_is_done_anew(
-    submit, doing, ended, dask, table, simulation, tmp_path, lost
-):
+def test_job_with_lost_files_before_its_end_is_run_again(submit, doing, ended, dask, table, simulation, tmp_path, lost):
     id_ = submit()
     doing()
     simulation.run(lambda: any(each.endswith("-end") for each in dask.begun))

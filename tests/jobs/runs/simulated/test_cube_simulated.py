@@ -24,7 +24,7 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_cube_is_gone_on_with_by_another_worker(doing, dask, simulation, table, ended, tmp_path):
+def test_cube_is_continued_by_another_worker(doing, dask, simulation, table, ended, tmp_path):
     id_ = table.submit(Execution(process="optimise", inputs={"layer": "ndvi.NDVI"}), user=None, most_open=10).id
     doing("one")
     simulation.run(lambda: len(table.finished_tasks(id_)) == 2)

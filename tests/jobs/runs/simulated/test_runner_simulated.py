@@ -83,7 +83,7 @@ def start(simulation, table, cluster, tmp_path, with_steps):
     return start_runner
 
 
-def test_a_job_that_takes_longer_than_a_lease_is_done_once_by_one_of_two(submit, start, cluster, ended):
+def test_job_longer_than_its_lease_is_run_once_by_one_of_two_workers(submit, start, cluster, ended):
     cluster.block_s = 1.5 * LEASE_S
     id_ = submit(count=1)
 
@@ -94,7 +94,7 @@ def test_a_job_that_takes_longer_than_a_lease_is_done_once_by_one_of_two(submit,
     assert (job.status, job.attempts, cluster.begun) == ("successful", 1, [0])
 
 
-def test_a_job_whose_worker_is_killed_is_taken_over_when_its_lease_is_over(submit, start, cluster, ended, simulation):
+def test_job_of_a_killed_worker_is_taken_over_when_its_lease_ends(submit, start, cluster, ended, simulation):
     cluster.block_s = 10.0
     id_ = submit(count=2)
     start("one")
@@ -111,7 +111,7 @@ def test_a_job_whose_worker_is_killed_is_taken_over_when_its_lease_is_over(submi
     assert (job.status, job.attempts, cluster.begun[2:]) == ("successful", 2, [1])
 
 
-def test_a_worker_is_there_until_it_is_killed(start, table, simulation):
+def test_worker_exists_until_it_is_killed(start, table, simulation):
     start("one")
     simulation.pass_s(2 * GONE_S)
     before = table.heartbeat.is_anybody_here()
@@ -127,7 +127,7 @@ def texts(table, id_):
     return [text for _at, text in table.log(id_)]
 
 
-def test_progress_is_told(submit, start, cluster, table, simulation):
+def test_progress_is_reported(submit, start, cluster, table, simulation):
     id_ = submit(count=2)
 
     start("one")
@@ -138,7 +138,7 @@ def test_progress_is_told(submit, start, cluster, table, simulation):
     assert (first.status, first.progress, table.job(id_).progress) == ("running", 0, 33)
 
 
-def test_a_worker_is_there_as_long_as_it_runs(start, table, simulation):
+def test_worker_exists_while_it_runs(start, table, simulation):
     runner = start("one")
     simulation.run(table.heartbeat.is_anybody_here)
 
@@ -158,7 +158,7 @@ def test_a_job_that_runs_for_too_long_is_ended(submit, start, ended, cluster, tm
     assert not (tmp_path / "jobs" / id_).exists()
 
 
-def test_what_the_plan_refuses_is_a_fault(table, start, ended):
+def test_refusal_of_the_plan_is_a_fault(table, start, ended):
     id_ = table.submit(Execution(process="echo", inputs={"number": 1000}), user=None, most_open=10).id
 
     start("one")
@@ -192,7 +192,7 @@ def test_a_store_that_is_back_costs_the_blocks_that_needed_it(submit, start, end
     assert "attempt 2: 7 of 10 tasks to do" in texts(table, id_)
 
 
-def test_a_job_whose_plan_knew_too_little_is_planned_and_done_anew(submit, start, ended, cluster):
+def test_job_with_an_incomplete_plan_is_planned_and_run_again(submit, start, ended, cluster):
     cluster.fail = Lost("item a is encoded in another way", times=1, at=2, kind=PlanNeeded)
     id_ = submit(count=4)
 
@@ -202,7 +202,7 @@ def test_a_job_whose_plan_knew_too_little_is_planned_and_done_anew(submit, start
     assert (job.status, job.attempts, cluster.begun) == ("successful", 1, [0, 1, 2, 0, 1, 2, 3])
 
 
-def test_a_job_is_planned_anew_as_often_as_its_plan_lacks_something_else(submit, start, ended, cluster, table):
+def test_job_is_planned_again_for_each_new_missing_encoding(submit, start, ended, cluster, table):
     lacks = (
         PlanNeeded(fault_of(SourceUnavailable(f"item {number} is encoded in another way"))) for number in range(40)
     )
@@ -224,7 +224,7 @@ def test_a_job_is_planned_anew_as_often_as_its_plan_lacks_something_else(submit,
     assert "is planned again: item 39 is encoded in another way" in texts(table, id_)
 
 
-def test_a_job_is_not_planned_anew_for_ever_though_some_of_its_blocks_are_done(submit, start, ended, cluster):
+def test_job_with_finished_blocks_is_not_planned_again_without_end(submit, start, ended, cluster):
     cluster.fail = Lost("item a is encoded in another way", at=2, kind=PlanNeeded)
     id_ = submit(count=4)
 
@@ -235,7 +235,7 @@ def test_a_job_is_not_planned_anew_for_ever_though_some_of_its_blocks_are_done(s
     assert job.fault.detail.startswith("item a is encoded in another way; it was begun")
 
 
-def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, start, ended, cluster, simulation):
+def test_job_that_kills_its_workers_is_abandoned(submit, start, ended, cluster, simulation):
     id_ = submit()
     for number in range(MOST_FRUITLESS):
         start(f"killed {number}")
@@ -248,7 +248,7 @@ def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, start, ended, cl
     assert (job.status, job.fault.detail) == ("failed", "its worker was killed; it was begun 11 times")
 
 
-def test_whoever_is_stopped_gives_back_what_it_did(submit, start, ended, cluster, table, simulation):
+def test_stopped_worker_returns_its_jobs(submit, start, ended, cluster, table, simulation):
     id_ = submit()
     runner = start("one")
     simulation.run(lambda: len(table.finished_tasks(id_)) == 4)
@@ -264,7 +264,7 @@ def test_whoever_is_stopped_gives_back_what_it_did(submit, start, ended, cluster
     assert len(set(cluster.names)) == 2  # of one that was cut off for a while nobody takes the blocks
 
 
-def test_what_hangs_is_given_back_by_others_than_who_does_it(submit, start, cluster, table, simulation):
+def test_job_of_a_hanging_worker_is_returned_by_others(submit, start, cluster, table, simulation):
     cluster.fail = lambda _number: simulation.sleep(1000)
     id_ = submit()
     runner = start("one")
@@ -277,7 +277,7 @@ def test_what_hangs_is_given_back_by_others_than_who_does_it(submit, start, clus
     assert table.job(id_).message == "waits: its worker was stopped"
 
 
-def test_what_ended_long_ago_is_forgotten(submit, start, ended, table, simulation, tmp_path):
+def test_old_jobs_expire(submit, start, ended, table, simulation, tmp_path):
     id_ = submit(count=1)
     start("one", kept_s=FORGET_S / 2)
     ended(id_)
@@ -292,7 +292,7 @@ def test_what_ended_long_ago_is_forgotten(submit, start, ended, table, simulatio
 
 
 @pytest.mark.parametrize("lost", ["blocks.json", "inputs.json", "shared-*.json"])
-def test_a_job_whose_plan_is_lost_is_planned_and_done_anew(submit, start, ended, table, simulation, tmp_path, lost):
+def test_job_with_a_lost_plan_is_planned_and_run_again(submit, start, ended, table, simulation, tmp_path, lost):
     id_ = submit()
     runner = start("one")
     simulation.run(lambda: len(table.finished_tasks(id_)) == 4)
@@ -335,7 +335,7 @@ def failing_table(simulation, tmp_path, closed_at_end):
 @pytest.mark.parametrize(
     ("method", "says"), [("claim", "no job can be started"), ("ended_before", "expired jobs cannot be deleted")]
 )
-def test_whoever_does_jobs_goes_on_after_errors_that_nobody_foresaw(
+def test_runner_continues_after_unforeseen_errors(
     submit, start, ended, failing_table, table, simulation, caplog, method, says
 ):
     id_ = submit(count=1)
@@ -349,7 +349,7 @@ def test_whoever_does_jobs_goes_on_after_errors_that_nobody_foresaw(
     assert says in caplog.messages
 
 
-def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, start, table, failing_table, simulation):
+def test_end_with_a_lost_answer_is_reported(submit, start, table, failing_table, simulation):
     id_ = submit()
 
     start("one", of=failing_table("succeed", SourceUnavailable("the connection was lost"), is_done=True))
@@ -358,7 +358,7 @@ def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, start, table, 
     assert table.job(id_).status == "successful"
 
 
-def test_an_end_that_cannot_be_written_is_told_in_a_line(submit, start, table, failing_table, simulation, caplog):
+def test_end_that_cannot_be_stored_is_logged(submit, start, table, failing_table, simulation, caplog):
     id_ = submit()
 
     start("one", of=failing_table("succeed", StorageFull("there is no room left")))
