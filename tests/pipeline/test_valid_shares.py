@@ -10,8 +10,9 @@ import pytest
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import CRS84
-from chronotile.pipeline import valid_share as module
-from chronotile.pipeline.valid_share import LayerArea, ValidShares
+from chronotile.pipeline import valid_shares as module
+from chronotile.pipeline.valid_share import LayerArea
+from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.readers.elsewhere import Elsewhere
 from chronotile.readers.kinds import open_source
 from tests.looked_at import looked_at

@@ -16,7 +16,7 @@ from chronotile.http.shipped_files import ClientPackages, ViewerFolder
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts
 from chronotile.pipeline.services import LiveServices, Services
-from chronotile.pipeline.valid_share import ValidShares
+from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.readers.raster.overviews.previews import Previews
 
 

@@ -202,7 +202,7 @@ def _identify(target: IdentifyTarget, unreadable: UnreadableDates) -> Identified
     longitude, latitude = request.point.degrees
     times = _times(target)
     pixels = [
-        read_cell(variable, cell=cell, place=request.point, indexes=_indexes(variable, times), unreadable=unreadable)
+        read_cell(variable, cell=cell, point=request.point, indexes=_indexes(variable, times), unreadable=unreadable)
         for variable, cell in zip(layer.variables, target.cells, strict=bool(target.cells))
     ]
     if len(times) == 1:
@@ -310,7 +310,7 @@ def _read_changes(target: IdentifyTarget, pixels: Sequence[Pixels], unreadable: 
     if len(instants):
         indexes = _indexes(variable, instants)
         base = read_cell(
-            variable, cell=target.cells[0], place=target.request.point, indexes=indexes, unreadable=unreadable
+            variable, cell=target.cells[0], point=target.request.point, indexes=indexes, unreadable=unreadable
         )
         if len(indexes) == 1 and kind is None:
             unreadable.require_all(indexes)

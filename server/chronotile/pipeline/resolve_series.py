@@ -1,4 +1,4 @@
-"""The layer and times of a series, of one place or many, and the cell of one place."""
+"""Layers and times of series, and reading of the native cell at a point."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,11 +28,11 @@ SHORTER = "request a shorter interval, or page by page with limit="
 
 
 def layer_with_values(name: str, services: Services) -> Layer:
-    """Return a layer that has values of its own.
+    """Return a layer that is not a composite.
 
     Raises:
-        UnknownLayer: There is no such layer.
-        InvalidParameter: It is a composite.
+        UnknownLayer: The layer does not exist.
+        InvalidParameter: The layer is a composite, which has no values.
     """
     layer = services.catalogue.layer(name)
     if layer.is_composite:
@@ -47,8 +47,8 @@ def series_indexes(layer: Layer, time: TimeSelection, services: Services) -> tup
     """Return the indexes of the times of a series.
 
     Raises:
-        LimitExceeded: They are more than `max_series_values`.
-        ChronotileError: The time is not accepted.
+        LimitExceeded: The series has more than `max_series_values` times.
+        ChronotileError: The time is invalid.
     """
     indexes = resolve_series_times(layer, time, now=services.clock()).indexes
     check_length(len(indexes), services)
@@ -56,38 +56,38 @@ def series_indexes(layer: Layer, time: TimeSelection, services: Services) -> tup
 
 
 def has_open_times(layer: Layer, time: TimeSelection, analysis: Analysis | None = None) -> bool:
-    """Return whether the times of a series, or of the reference of its analysis, may be others soon."""
+    """Return whether the times of a series, or of the reference of its analysis, may change soon."""
     is_reference_open = analysis is not None and analysis.is_reference_open
     return len(layer.times) > 0 and (time.is_open or is_reference_open)
 
 
 def check_length(count: int, services: Services, *, alternative: str = SHORTER) -> None:
-    """Refuse series of too many values in all; `alternative` is the cheaper way to ask.
+    """Check the total number of values of series; `alternative` is advice for a smaller request.
 
     Raises:
-        LimitExceeded: They are more than `max_series_values`.
+        LimitExceeded: There are more than `max_series_values`.
     """
     allowed = services.catalogue.limits.max_series_values
     require_at_most("max_series_values", count, allowed, alternative=alternative, locator="time")
 
 
 def instants_of(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:
-    """Return (time,): those of the indexes; not a time (NaT) for the one value of a layer without time."""
+    """Return the (time,) instants of indexes; `NaT` for the only value of a layer without time."""
     if len(layer.times) == 0:
         return np.full(len(indexes), np.datetime64("NaT", "ns"))
     instants, count = layer.times.instants, len(indexes)
-    if count and indexes[-1] - indexes[0] == count - 1:  # ascending: a run, ten times as fast as a list
+    if count and indexes[-1] - indexes[0] == count - 1:  # consecutive indexes: a slice is ten times as fast as a list
         return instants[indexes[0] : indexes[-1] + 1]
     return instants[list(indexes)]
 
 
 def selection_of(domain: TimeDomain, indexes: Sequence[int], *, is_of_open: bool = False) -> TimeSelection:
-    """Return what selects the times of ascending indexes, at least one: an interval for each run of them.
+    """Return a selection of the times of ascending indexes: one interval for each run of consecutive indexes.
 
     Args:
-        domain: The times.
-        indexes: Into them.
-        is_of_open: Whether they are those of an open selection.
+        domain: The time domain of the layer.
+        indexes: At least one index into it.
+        is_of_open: Whether the indexes were resolved from an open selection.
     """
     runs = np.split(indexes, np.flatnonzero(np.diff(indexes) > 1) + 1)
     spans = (TimeSpan(domain.starts[run[0]], domain.starts[run[-1]] + ONE_NS) for run in runs)
@@ -96,30 +96,30 @@ def selection_of(domain: TimeDomain, indexes: Sequence[int], *, is_of_open: bool
 
 
 NO_TIMES = TimeSelection("parts", (TimePart(TimeSpan(DISTANT_PAST, DISTANT_PAST + ONE_NS), is_interval=True),))
-"""An interval without an instant, of which a series is empty."""
+"""An interval that contains no instant, so the series is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Which of the times that match are requested."""
+    """A page of the selected times."""
 
     limit: int
-    """The most."""
+    """Maximum number of times."""
     cursor: Instant | None
-    """Where it begins; `None` at the first."""
+    """First time of the page; `None` for the first page."""
 
 
 def page_times(name: str, time: TimeSelection, page: Page, services: Services) -> tuple[TimeSelection, Instant | None]:
-    """Return what selects the times of a page, and where the next begins, if there are more; reads no pixels.
+    """Return the selection of a page, and the cursor of the next page or `None`; reads no pixels.
 
     Args:
         name: The layer's id or alias.
-        time: What selects the times of all pages.
-        page: Which of them.
-        services: To resolve them with.
+        time: The selection of all pages.
+        page: The page.
+        services: The services with the layer.
 
     Raises:
-        ChronotileError: A name or time is not accepted.
+        ChronotileError: A name or time is invalid.
     """
     layer = layer_with_values(name, services)
     if len(layer.times) == 0:
@@ -133,16 +133,16 @@ def page_times(name: str, time: TimeSelection, page: Page, services: Services) -
     return page_selection, instants_of(layer, rest[:1])[0] if rest else None
 
 
-# One native cell, found and read the same way for the series of a point, feature info and EDR positions.
+# The native cell at a point, for series, feature info and EDR positions.
 
 SWAPPED = "; longitude and latitude seem to be swapped"
 UNFILLED = "; the area is not a rectangle in longitude and latitude and does not fill this box"
 MAX_NAME = 40
-"""Characters of the name of a CRS that a message has; a definition can be long."""
+"""Maximum length of the name of a CRS in a message; a name may be a whole definition."""
 
 
 def cell_of(grid: NativeGrid, point: Point) -> tuple[int, int] | None:
-    """Return (row, column) of the native cell that holds a point, or `None` outside."""
+    """Return (row, column) of the native cell that contains a point, or `None` if it is outside the grid."""
     x, y = point.x, point.y
     if point.crs != grid.crs:
         x, y = transformer(point.crs, grid.crs).transform(x, y)
@@ -150,13 +150,13 @@ def cell_of(grid: NativeGrid, point: Point) -> tuple[int, int] | None:
 
 
 def reach_of(layer: Layer) -> str:
-    """Return how far a layer reaches, in words, for the error of a place outside."""
+    """Return the extent of a layer in words, for the error about a point outside it."""
     west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
     return f"reaches from {west:.6g} to {east:.6g} in longitude and from {south:.6g} to {north:.6g} in latitude"
 
 
 def outside_hint(point: Point, grid: NativeGrid) -> str:
-    """Return what to say of a place outside a grid, after how far that reaches: why it may be outside; else nothing."""
+    """Return the end of the message about a point outside a grid: the probable mistake, or an empty text."""
     x, y = transformer(point.crs, CRS84).transform(point.x, point.y)
     if is_in_unfilled_box(np.array([[x, y]]), grid)[0]:
         return UNFILLED
@@ -167,52 +167,52 @@ def outside_hint(point: Point, grid: NativeGrid) -> str:
     return f"; its numbers seem to be swapped, they are in the axis order of {point.crs.name[:MAX_NAME]}"
 
 
-def outside_hints(places: Float64Array, layer: Layer) -> list[str]:
-    """Return the same of each of (place, 2) longitudes and latitudes, by the box of a layer."""
+def outside_hints(points: Float64Array, layer: Layer) -> list[str]:
+    """Return `outside_hint` for (point, 2) longitudes and latitudes, compared with the bounding box of a layer."""
     grid = layer.main_variable.grid
     west, south, east, north = grid.bbox_in(CRS84)
-    x, y = places.T
+    x, y = points.T
     is_swapped = (south <= x) & (x <= north) & (west <= y) & (y <= east)
-    hints = np.where(is_in_unfilled_box(places, grid), UNFILLED, np.where(is_swapped, SWAPPED, ""))
-    return [str(each) for each in hints]
+    hints = np.where(is_in_unfilled_box(points, grid), UNFILLED, np.where(is_swapped, SWAPPED, ""))
+    return [str(hint) for hint in hints]
 
 
-def is_in_unfilled_box(places: FloatArray, grid: NativeGrid) -> BoolArray:
-    """(place,): whether longitudes and latitudes (place, 2) lie in the box of a grid that is not that box itself."""
+def is_in_unfilled_box(points: FloatArray, grid: NativeGrid) -> BoolArray:
+    """Return a (point,) mask: longitude and latitude are in the bounding box of a grid that does not fill this box."""
     if grid.wrap_columns is not None:
-        return np.zeros(len(places), dtype=np.bool_)
+        return np.zeros(len(points), dtype=np.bool_)
     west, south, east, north = grid.bbox_in(CRS84)
-    x, y = places.T
+    x, y = points.T
     is_inside: BoolArray = (west <= x) & (x <= east) & (south <= y) & (y <= north)
     return is_inside
 
 
-FILES_AT_ONCE = 64
-"""Times of files that are read between two looks at whether the client is still connected."""
+TIMES_PER_CHECK = 64
+"""Number of times that are read from files between two checks of the connection."""
 
 
 def read_cell(
     variable: VariableInfo,
     *,
     cell: tuple[int, int],
-    place: Point,
+    point: Point,
     indexes: tuple[int, ...],
     unreadable: UnreadableDates,
     is_active: IsActive = always_active,
 ) -> Pixels:
-    """Return (time,) pixels of a cell at the times of `indexes`, which count the variable's own.
+    """Return (time,) pixels of a cell; unreadable dates have no value and the reason `unreadable`.
 
     Args:
-        variable: Of the layer that `unreadable` is of.
+        variable: A variable of the layer of `unreadable`.
         cell: Row and column.
-        place: In the cell; of a mosaic, whose pieces have cells of their own, those that hold it are read.
-        indexes: Ascending.
-        unreadable: Takes the dates that cannot be read, which have the reason `unreadable`.
+        point: A point in the cell. A mosaic reads the cells of its pieces at the point instead of `cell`.
+        indexes: Ascending indexes into the times of the variable.
+        unreadable: Collects the dates that cannot be read.
         is_active: Whether the client still waits.
 
     Raises:
-        ClientGone: The client left.
-        SourceUnavailable: The source is away.
+        ClientGone: The client closed the connection.
+        SourceUnavailable: The source is unreachable.
     """
     if not indexes:
         return Pixels(np.array([], dtype=variable.encoding.dtype))
@@ -220,28 +220,28 @@ def read_cell(
     with reading(unreadable.layer):
         reader = unreadable.reader
 
-        def read(some: Sequence[int]) -> Pixels:
+        def read(file_indexes: Sequence[int]) -> Pixels:
             if variable.is_mosaic:
-                return reader.read_point(variable.name, indexes=some, point=place)
-            return reader.read_cell(variable.name, indexes=some, row=row, column=column)
+                return reader.read_point(variable.name, indexes=file_indexes, point=point)
+            return reader.read_cell(variable.name, indexes=file_indexes, row=row, column=column)
 
-        step = FILES_AT_ONCE if reader.info.is_of_files else len(indexes)
+        step = TIMES_PER_CHECK if reader.info.is_of_files else len(indexes)
         parts = list[Pixels]()
         for start in range(0, len(indexes), step):
             require_active(is_active)
-            some = indexes[start : start + step]
-            parts.append(cell_around_damage(read, some, variable.encoding, unreadable.reporter(variable)))
+            file_indexes = indexes[start : start + step]
+            parts.append(cell_around_damage(read, file_indexes, variable.encoding, unreadable.reporter(variable)))
         unreadable.require_source(variable, indexes, cell)
         return parts[0] if len(parts) == 1 else _join(parts, variable.encoding)
 
 
 def _join(parts: Sequence[Pixels], encoding: Encoding) -> Pixels:
-    """(time,) pixels of a cell, with the reasons of all parts."""
-    numbers = np.concatenate([each.numbers for each in parts])
-    valid = np.concatenate([valid_pixels(each, encoding) for each in parts])
-    return Pixels(numbers, valid, tuple(reason for each in parts for reason in cell_reasons(each, encoding)))
+    """Concatenate (time,) pixels of a cell with their reasons."""
+    numbers = np.concatenate([part.numbers for part in parts])
+    valid = np.concatenate([valid_pixels(part, encoding) for part in parts])
+    return Pixels(numbers, valid, tuple(reason for part in parts for reason in cell_reasons(part, encoding)))
 
 
 def cell_values(pixels: Pixels, encoding: Encoding) -> Float64Array:
-    """Return (time,) values of a cell in full precision, NaN where there is none."""
+    """Return (time,) values of a cell in full precision, NaN for missing values."""
     return np.where(valid_pixels(pixels, encoding), encoding.values(pixels.numbers), np.nan)

@@ -21,7 +21,7 @@ from chronotile.readers.hrefs import one_look
 from chronotile.readers.reader import GONE, Reader
 
 KEPT_S = 60.0
-"""Seconds for which a layer revision is cached: a layer may have one file per date, and many tiles a second."""
+"""Seconds for which a layer revision is cached: a layer may have one file per date, and many tiles per second."""
 
 
 def fingerprint(*parts: object) -> str:
@@ -147,16 +147,16 @@ def dated_revision(layer: Layer, instants: tuple[Instant, ...], services: Servic
 
 
 def layer_revision(layer: Layer, services: Services) -> str:
-    """Return the state of a layer as a whole: the pixels of all its times, its styles, and which time is its newest.
+    """Return the revision of a whole layer: pixels of all times, styles, and its newest time.
 
-    A date of years ago may be made again, so every one counts. Of a mosaic its items are counted, as they were a second
-    ago at most; files are looked at again after `KEPT_S`. Of a source that hangs it is the last known.
+    Every time counts, as old dates may be processed again. For a mosaic, the counter of its items is used, which is at
+    most a second old. Files are checked again after `KEPT_S`. If a source hangs, its last revision is returned.
     """
     return find_revision(layer, services).revision
 
 
 def find_revision(layer: Layer, services: Services) -> CachedRevision:
-    """Return `layer_revision` with the states that it was made of."""
+    """Return `layer_revision` with the fingerprints that it was made from."""
     cached, now_s, counter = services.layer_revisions.get(layer.id), monotonic(), _counter(layer, services)
     if cached is not None:
         is_away = counter is None and cached.counter != ""
@@ -166,12 +166,12 @@ def find_revision(layer: Layer, services: Services) -> CachedRevision:
     def find() -> CachedRevision:
         with one_look():
             states = {} if counter else _states(layer, services)
-        revision = _layer_revision(layer, [counter, *states.values()], services)
+        text = _layer_revision(layer, [counter, *states.values()], services)
         hashes = frozenset(map(hash, states.items()))
-        found = services.layer_revisions[layer.id] = CachedRevision(revision, now_s, counter or "", hashes)
-        return found
+        revision = services.layer_revisions[layer.id] = CachedRevision(text, now_s, counter or "", hashes)
+        return revision
 
-    if counter:  # no file is looked at
+    if counter:  # no file is checked
         return find()
     return services.bounded_checks.run(
         layer.id, find, last_value=cached or CachedRevision(_name_unknown(layer, services), now_s)
@@ -179,23 +179,23 @@ def find_revision(layer: Layer, services: Services) -> CachedRevision:
 
 
 def last_layer_revision(layer: Layer, services: Services) -> str:
-    """Return the revision that `layer_revision` found last, or where it never did another than it will; no look."""
+    """Return the last result of `layer_revision`, without checks; a constant text if it was never called."""
     cached = services.layer_revisions.get(layer.id)
     return _name_unknown(layer, services) if cached is None else cached.revision
 
 
 def refresh_revisions(services: Services) -> None:
-    """Find the revisions of all layers; where sources hang, of as many as there is time for."""
+    """Update the revisions of all layers, as far as time allows if sources hang."""
 
-    def look() -> None:
+    def update() -> None:
         for layer in services.catalogue.answering_layers:
             layer_revision(layer, services)
 
-    services.bounded_checks.run("all layers", look, last_value=None)
+    services.bounded_checks.run("all layers", update, last_value=None)
 
 
 def states_at(layer: Layer, instants: tuple[Instant, ...], services: Services) -> frozenset[int]:
-    """Return the states of the files of some times, as `CachedRevision.states` has those of all.
+    """Return the fingerprints of the files of some times, as hashes like those of `CachedRevision.states`.
 
     Raises:
         SourceUnavailable: The source is unreachable.
@@ -220,9 +220,10 @@ def _counter(layer: Layer, services: Services) -> str | None:
 
 
 def _layer_revision(layer: Layer, states: list[str | None], services: Services) -> str:
-    """What is shown unasked may change with the day alone, hence the newest time.
+    """Return the revision made from fingerprints.
 
-    The version of cubes counts, since clients cache an address with this revision for a year.
+    The newest time counts, as it is shown by default and changes with the day. The version of cube tiles counts, as
+    clients cache an address with this revision for a year.
     """
     times = layer.times
     newest = times.at_or_before(services.clock() + DAY) if len(times) else None
@@ -231,7 +232,7 @@ def _layer_revision(layer: Layer, states: list[str | None], services: Services) 
 
 
 def _states(layer: Layer, services: Services) -> dict[Hashable, str]:
-    """The state of each file of each variable; one that is gone does not hide what happens to the others."""
+    """Return the fingerprint of each file of each variable; a missing file has the fingerprint `GONE`."""
     states = dict[Hashable, str]()
     try:
         reader = services.reader(layer)

@@ -1,4 +1,4 @@
-"""What the verbs work with: the catalogue, the open sources, live collections, the clock."""
+"""Services that operations work with: catalogue, readers, caches, live collections, clock."""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,47 +36,47 @@ from chronotile.readers.reader_caches import ReaderCaches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LivePage:
-    """A page of the items of one such collection."""
+    """A page of the items of one live collection."""
 
     items: tuple[FoundItem, ...]
     next: str | None
-    """Where the next page begins, as text for `LiveItems.page`; `None`: this is the last."""
+    """Cursor of the next page for `LiveItems.page`; `None` on the last page."""
     matched: int | None
-    """How many match in all; `None`: the API does not say, or the number holds others too."""
+    """Number of all matching items; `None` if the API does not report it, or counts other items too."""
 
 
 class LiveItems(Protocol):
-    """The collections of mode `live` of an application; unchanged by a reload."""
+    """The collections of mode `live` of an application; not replaced by a reload."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their ids, in the order of the configuration."""
+        """Ids, in the order of the configuration."""
 
     @property
     def failing(self) -> Mapping[str, str]:
-        """Why the APIs of collections did not answer when they were last requested, by collection."""
+        """Reason of the failure of the last request to an API, by collection."""
 
     def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
-        """Return items that the API finds now, or found some minutes ago; they are in the index then.
+        """Return items from the API or from a cache of some minutes; they are in the index afterwards.
 
         Args:
-            collection: Its id.
-            search: What is looked for; of its collections and cursor nothing is taken.
-            at: Where the page begins, from the page before; `None`: it is the first.
+            collection: Id of the collection.
+            search: The search; its collections and cursor are ignored.
+            at: Cursor of the page; `None` for the first page.
 
         Raises:
-            SearchNotSupported: The API cannot do what the search needs.
-            InvalidParameter: The search, or the place where the page begins, is not accepted.
-            SourceUnavailable: The API or the index does not answer.
-            RemoteWaitRefused: The API has to be requested, which this thread may not.
+            SearchNotSupported: The API does not support the search.
+            InvalidParameter: The search or the cursor is invalid.
+            SourceUnavailable: The API or the index does not respond.
+            RemoteWaitRefused: The API must be requested, but this thread must not wait for it.
         """
 
     def find(self, collection: str, id_: str) -> FoundItem | None:
-        """Return an item by its id; errors are those of `page`."""
+        """Return an item; raises the errors of `page`."""
 
 
 class RemoteWaitRefused(Exception):
-    """Work needs an answer from another server, which threads for quick work do not wait for.
+    """A thread for quick work needs an answer from another server.
 
     Args:
         host: The server.
@@ -92,21 +92,21 @@ _thread = threading.local()
 
 @contextmanager
 def refuse_remote_waits() -> Iterator[None]:
-    """Make work of this thread raise `RemoteWaitRefused` before it would wait for another catalogue."""
-    _thread.may_not = True
+    """Make this thread raise `RemoteWaitRefused` instead of waiting for another catalogue."""
+    _thread.refuses_waits = True
     try:
         yield
     finally:
-        _thread.may_not = False
+        _thread.refuses_waits = False
 
 
 def require_remote_waits(host: str) -> None:
     """Check that this thread may wait for another catalogue.
 
     Raises:
-        RemoteWaitRefused: It may not.
+        RemoteWaitRefused: It must not wait.
     """
-    if getattr(_thread, "may_not", False):
+    if getattr(_thread, "refuses_waits", False):
         raise RemoteWaitRefused(host)
 
 
@@ -115,25 +115,25 @@ DEFAULT_PLAN_BYTES = 32 << 20
 DOCUMENT_BYTES = 64 << 20
 STORE_BYTES = 16 << 20
 SHARES_BYTES, SHARE_BYTES = 4 << 20, 200
-"""Of all shares of valid pixels, and of one with its key."""
+"""Size of the cache of valid fractions, and of one fraction with its key."""
 DOCUMENT_SHARE = 2
-"""The description of 2,000 collections of OGC API takes half, and half a second to make."""
+"""The largest document may need a half of the cache, as does that of 2,000 collections, which takes 0.5 s to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caches:
-    """The caches, each within its bound."""
+    """Caches of results, each limited in bytes; a reload keeps them."""
 
     payloads: ByteCache[bytes]
-    """Encoded answers by ETag, which is made of the resolved target: a new revision is another key."""
+    """Encoded answers by ETag. The ETag contains the revision, so a change leads to another key."""
     plans: ByteCache[WarpPlan | None]
-    """How to warp a source onto a grid: the same tile at another date needs no coordinates."""
+    """Warp plans by grids: a tile at another date needs no new coordinates."""
     cubes: CubeTileCache
-    """Those of several dates, which are too large for `payloads`, by ETag too."""
+    """Cube tiles by ETag. Those of many dates are too large for `payloads`."""
     files: ScratchCache = field(default_factory=ScratchCache)
-    """Files on the disk, for clients that request them part by part; by what they are made of."""
+    """Files on disk for clients that request them in parts, by the fingerprint of their contents."""
     making: ByteCache[None] = field(default_factory=lambda: ByteCache(0, lambda _nothing: 1))
-    """Keeps nothing: such files that are being made, by the same key."""
+    """Stores nothing; makes one thread at a time produce a file, by the same key as `files`."""
 
 
 def make_caches(
@@ -143,7 +143,7 @@ def make_caches(
     cube_files: DiskCache | None = None,
     written_cubes: PrebuiltCubeTiles | None = None,
 ) -> Caches:
-    """Return empty caches of those sizes; cubes lie where they lay before, if anywhere."""
+    """Return caches of these sizes; cube tiles are cached on disk too if `cube_files` is given."""
     payloads: ByteCache[bytes] = ByteCache(payload_bytes, len)
     return Caches(
         payloads=payloads,
@@ -154,10 +154,10 @@ def make_caches(
 
 @contextmanager
 def reading(layer: Layer) -> Iterator[None]:
-    """Name the layer in errors of its source, which knows only its own variables.
+    """Add the layer to errors of its reader, which reports only variables.
 
     Raises:
-        SourceUnavailable: The block did; `DateUnreadable` stays that.
+        SourceUnavailable: The block raised it; `DateUnreadable` keeps its class.
     """
     try:
         yield
@@ -170,100 +170,100 @@ def reading(layer: Layer) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class CachedRevision:
-    """The state of a layer as it was found not long ago."""
+    """A recent revision of a layer."""
 
     revision: str
     found_s: float
-    """By the monotonic clock."""
+    """Time of its computation, by the monotonic clock."""
     counter: str = ""
-    """Of the items of a mosaic."""
+    """Counter of changes of the items, if the layer is a mosaic."""
     states: frozenset[int] = frozenset()
-    """Of files: hashes of variable, `revision_key` and what each was."""
+    """Hashes of variable, `revision_key` and fingerprint of each file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedCubes:
-    """Where jobs put serving cubes by name, for an operator to serve them."""
+    """Folder where jobs store serving cubes by name, for an operator to serve them."""
 
     folder: Path
     max_bytes: int
-    """Of all that lies there."""
+    """Limit of all cubes in the folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that a verb needs besides its request; built once by `create_app`."""
+    """Everything that an operation needs besides its request; made by `create_app`."""
 
     catalogue: Catalogue
     readers: Mapping[str, Reader]
-    """By collection id."""
+    """Readers by collection id."""
     clock: Clock
     changes: Mapping[str, Instant | None] = field(default_factory=lambda: {"": None})
-    """When sources last changed, by collection, and under an empty name the configuration, if it is in files."""
+    """Time of the last change of each source, by collection; of the configuration's files under an empty name."""
     revision: str = ""
-    """Short; the same in all processes that serve the same configuration, styles and states of sources."""
+    """Short text, equal in all processes with the same configuration, styles and fingerprints of sources."""
     is_local: frozenset[str] = frozenset()
-    """Collections on disks of this machine: to look whether their files are as they were takes no time."""
+    """Collections on disks of this machine: checking their files takes no time."""
     caches: Caches = field(default_factory=make_caches)
     reader_caches: ReaderCaches = field(default_factory=ReaderCaches)
-    """What the readers keep; sources that are opened later have the same."""
+    """Caches of the readers; sources that are opened later share them."""
     documents: ByteCache[CachedDocument] = field(
         default_factory=lambda: ByteCache(DOCUMENT_BYTES, attrgetter("nbytes"), largest_share=DOCUMENT_SHARE)
     )
-    """Documents of the catalogue: not in `caches`, since those outlive a reload."""
+    """Documents of the catalogue; separate from `caches`, as a reload must discard them."""
     store_shapes: ByteCache[StoreShape] = field(
         default_factory=lambda: ByteCache(STORE_BYTES, attrgetter("nbytes"), largest_share=DOCUMENT_SHARE)
     )
-    """By layer id and number of times: layers as Zarr stores."""
+    """Layers as Zarr stores, by layer id and number of times."""
     served_axes: ServedAxes = field(default_factory=ServedAxes)
-    """Time axes that clients of such stores hold; unchanged by a reload."""
+    """Time axes that clients of Zarr stores have; not replaced by a reload."""
     layer_revisions: dict[str, CachedRevision] = field(default_factory=dict)
-    """By layer id; `pipeline.revision` keeps them here."""
+    """Revisions by layer id, for `pipeline.revision`."""
     clear_times: dict[tuple[str, float], tuple[tuple[str, int], Instant]] = field(default_factory=dict)
-    """By layer id and share, for a revision and the index of the newest time; kept by `pipeline.valid_share`."""
+    """Newest clear time by layer id and required fraction, with the revision and newest index that it depends on."""
     counted_shares: ByteCache[float] = field(
         default_factory=lambda: ByteCache(SHARES_BYTES, lambda _share: SHARE_BYTES)
     )
-    """Of valid pixels, by layer id and state of a time; `pipeline.valid_share` keeps them here."""
+    """Valid fractions by layer id and fingerprint of a time; for `pipeline.clear_times`."""
     masked_readers: dict[str, tuple[Reader, Reader]] = field(default_factory=dict)
-    """By id of a layer that has a mask: the reader of its source, and that with the mask."""
+    """Reader of the source and reader that applies the mask, by id of a layer with a mask."""
     bounded_checks: BoundedChecks = field(default_factory=BoundedChecks)
-    """At the states of layers."""
+    """Checks of the revisions of layers."""
     findings: tuple[Finding, ...] = ()
-    """What was found when the sources were opened; for operators alone."""
+    """Findings from opening the sources, for operators."""
     failing_dates: FailingDates = field(default_factory=FailingDates)
-    """Those that could not be read; unchanged by a reload."""
+    """Unreadable dates; not replaced by a reload."""
     source_hrefs: Mapping[str, str] = field(default_factory=dict)
-    """Where the source of each collection is, by id: files of its items may be delivered from there."""
+    """Location of the source of each collection, by id; files of its items below it may be delivered."""
     checksums: Checksums = field(default_factory=Checksums)
-    """Of files of products; unchanged by a reload."""
+    """Checksums of files of products; not replaced by a reload."""
     live_items: LiveItems | None = None
-    """Collections that other catalogues are searched for; `None`: none is. Unchanged by a reload."""
+    """Collections whose searches go to other catalogues, if any; not replaced by a reload."""
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
-    """Sources that are not on this machine, and which of them are away; unchanged by a reload."""
+    """Remote sources and their availability; not replaced by a reload."""
     memory: AnswerMemory = field(default_factory=AnswerMemory)
-    """For large answers, all together; unchanged by a reload."""
+    """Memory for large answers, shared by all requests; not replaced by a reload."""
     published_cubes: PublishedCubes | None = None
-    """`None` where jobs put no cubes anywhere."""
+    """`None` if jobs do not store cubes by name."""
     narrowed_from: "Services | None" = None
-    """What these are a part of: all that one of several groups of users may use, as if there was nothing else."""
+    """The unrestricted services, if these are restricted to the rights of one group of users."""
     grant: str = ""
-    """Which part: part of the keys of caches; empty for all."""
+    """Fingerprint of the rights, for keys of caches; empty without restriction."""
 
     @property
     def origin(self) -> "Services":
-        """All that is served, of which these may be a part."""
+        """The unrestricted services."""
         return self.narrowed_from or self
 
     @property
     def changed(self) -> Instant | None:
-        """When what is served last changed, where that is known of all of it."""
+        """Time of the last change of the served data; `None` if it is unavailable for a source."""
         times = [time for time in self.changes.values() if time is not None]
         is_whole = all(time is not None for name, time in self.changes.items() if name)
         return max(times) if times and is_whole else None
 
     def may_name(self, collection: str) -> bool:
-        """Return whether the client may know of a collection, which may be away."""
+        """Return whether the existence of a collection, possibly unavailable, may be shown to the client."""
         catalogue = self.catalogue
         exists = collection in catalogue.collections_by_id or collection in catalogue.unavailable.values()
         return exists or self.narrowed_from is None
@@ -275,25 +275,25 @@ class Services:
         self.caches.files.close()
 
     def reopen_reasons(self, collections: Iterable[str]) -> Mapping[str, str]:
-        """Return why some collections have to be opened again (`Reader.reopen_reason`), by collection."""
-        readers = {each: self.readers[each] for each in collections if each in self.readers}
-        return {each: reader.reopen_reason for each, reader in readers.items() if reader.reopen_reason}
+        """Return why some collections must be opened again (`Reader.reopen_reason`), by collection."""
+        readers = {name: self.readers[name] for name in collections if name in self.readers}
+        return {name: reader.reopen_reason for name, reader in readers.items() if reader.reopen_reason}
 
     def require_current_plans(self, collections: Iterable[str]) -> None:
-        """Check that reading some collections left out no file for lack of its encoding.
+        """Check that no file of some collections was skipped because its encoding is not yet listed.
 
         Raises:
-            PlanStale: It did.
+            PlanStale: A file was skipped.
         """
         reason = next(iter(self.reopen_reasons(collections).values()), None)
         if reason is not None:
             raise PlanStale(reason)
 
     def reader(self, layer: Layer) -> Reader:
-        """Return the open source of a layer.
+        """Return the reader of a layer; it applies the mask of the layer.
 
         Raises:
-            SourceUnavailable: It did not open, or is elsewhere and away.
+            SourceUnavailable: The source did not open, or is remote and unreachable.
         """
         self.elsewhere.require((layer.collection,))
         reader = self.readers.get(layer.collection)
@@ -314,34 +314,34 @@ class Services:
 
 
 class LiveServices(Protocol):
-    """The services of an application, which a reload replaces as a whole; `archive.live` has the one that reloads."""
+    """The services of an application, which a reload replaces; `archive.live` has the class that reloads."""
 
     @property
     def services(self) -> Services:
-        """Those of now."""
+        """The present services."""
 
     @property
     def reloads(self) -> int:
-        """Times that the services were replaced."""
+        """Number of reloads."""
 
     @property
     def failed_reloads(self) -> int:
-        """Times that they were not, for mistakes of the configuration or unreadable sources."""
+        """Number of reloads that failed because of the configuration or unreadable sources."""
 
     @property
     def is_stale(self) -> bool:
         """Whether the last reload failed."""
 
     def has_grown(self, collection: str | None, /) -> bool:
-        """Return whether the store of a collection, or any store, was written to since it was opened; reads files."""
+        """Return whether a store was written to since it was opened; `None` means any collection. Reads files."""
 
     def follow(self, collection: str | None, /) -> None:
-        """Reload if the store of a collection, or any store, was written to; reads files."""
+        """Reload if a store was written to; `None` means any collection. Reads files."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedServices:
-    """Services that nothing replaces."""
+    """Services that are never reloaded."""
 
     services: Services
     reloads: int = 0
@@ -349,25 +349,22 @@ class FixedServices:
     is_stale: bool = False
 
     def has_grown(self, _collection: str | None, /) -> bool:
-        """Return False: the services stay as they are."""
+        """Return False."""
         return False
 
     def follow(self, _collection: str | None, /) -> None:
         """Do nothing."""
 
 
-# How long the steps of one request took.
-
-
 class Stopwatch:
-    """Adds up the time of named steps, in seconds; for one request, in one thread."""
+    """Adds up the seconds of named steps of one request. Not thread-safe."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Count the time of what is done inside for `name`."""
+        """Add the time of the block to the step `name`."""
         start = perf_counter()
         try:
             yield

@@ -1,4 +1,4 @@
-"""Which tiles of a tile matrix set a layer fills, and at which matrix its own pixels are reached."""
+"""Tiles of a tile matrix set that a layer covers, and the tile matrix that shows its native pixels."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.space.tiles import TileMatrix, TileMatrixSet, TileRange
 
 OVERZOOM = 2
-"""Matrices finer than the layer's own pixels that are advertised: clients take the finest for its resolution."""
+"""Number of advertised matrices that are finer than the native pixels: clients scale tiles of the finest one."""
 
 
 @lru_cache(maxsize=4096)
 def box_in_set(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> BBox | None:
-    """Return the layer's box in the set's CRS, cut to what the set covers, or `None` where they do not meet."""
+    """Return the layer's box in the CRS of a tile matrix set, cut to the set, or `None` if they are disjoint."""
     matrix = tile_matrix_set.matrices[0]
     covered = BBox(
         matrix.left,
@@ -32,12 +32,12 @@ def box_in_set(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> BBox | Non
 
 
 def is_cylindrical(crs: Crs) -> bool:
-    """Return whether a CRS of tile matrix sets has meridians that are straight and upright."""
+    """Return whether the CRS of a tile matrix set has straight, vertical meridians."""
     return crs.name in {"EPSG:3857", "EPSG:4326", CRS84.name}
 
 
 def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> BBox:
-    """Through longitude and latitude where the set's CRS is cylindrical, since that box minds seams and poles."""
+    """Return the box by way of longitude and latitude if the CRS is cylindrical, which is right at seams and poles."""
     if not is_cylindrical(tile_matrix_set.crs):
         return native.bbox_in(tile_matrix_set.crs)
     cut = native.bbox_in(CRS84).common(box_in(covered, tile_matrix_set.crs, CRS84))
@@ -48,11 +48,11 @@ def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> B
 
 @lru_cache(maxsize=4096)
 def native_matrix(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> int:
-    """Return the index of the first matrix whose pixels are no larger than the layer's own, in its middle."""
+    """Return the index of the first matrix with pixels no larger than native pixels in the middle of the layer."""
     column, row = native.width / 2, native.height / 2
-    # The seam of the set's CRS, such as 180 degrees, cuts at most three of four neighbours.
+    # The antimeridian of the set's CRS cuts at most three of four neighbouring cells.
     neighbours = itertools.product((column, column + 1), (row, row + 1))
-    area = min(_cell_area(native, tile_matrix_set.crs, *each) for each in neighbours)
+    area = min(_cell_area(native, tile_matrix_set.crs, *corner) for corner in neighbours)
     size = area**0.5 * (1 + 1e-6)
     for index, matrix in enumerate(tile_matrix_set.matrices):
         if matrix.cell_size <= size:
@@ -69,13 +69,13 @@ def _cell_area(native: NativeGrid, crs: Crs, column: float, row: float) -> float
 
 
 def tile_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> TileRange | None:
-    """Return the rows and columns of a matrix that the layer touches, or `None`."""
+    """Return the rows and columns of a matrix that a layer touches, or `None`."""
     box = box_in_set(native, tile_matrix_set)
     return None if box is None else tile_matrix_set.tiles_over(matrix, box)
 
 
 def shown_matrices(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
-    """Yield the matrices of a set in which a layer shows more than in those before, with the tiles that it touches."""
+    """Yield the matrices that show more of a layer than coarser ones, with the tiles that the layer touches."""
     for matrix in tile_matrix_set.matrices:
         tiles = shown_range(native, tile_matrix_set, matrix)
         if tiles is not None:
@@ -83,13 +83,13 @@ def shown_matrices(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> Iterat
 
 
 def shown_range(native: NativeGrid, tile_matrix_set: TileMatrixSet, matrix: TileMatrix) -> TileRange | None:
-    """Return the tiles of a matrix that a layer touches, or `None` where it shows no more than those before."""
+    """Return the tiles that a layer touches, or `None` if the matrix shows no more than a coarser one."""
     finest = tile_matrix_set.matrices[: native_matrix(native, tile_matrix_set) + OVERZOOM + 1][-1]
     return tile_range(native, tile_matrix_set, matrix) if matrix.cell_size >= finest.cell_size else None
 
 
 def check_in_range(limits: TileRange | None, *, row: int, column: int) -> None:
-    """Refuse a tile outside the limits a protocol advertises.
+    """Check that a tile is within the limits that a protocol advertises.
 
     Raises:
         TileOutOfRange: The row or column is outside.

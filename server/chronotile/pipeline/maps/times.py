@@ -27,8 +27,8 @@ from chronotile.core.model.time.periods import add_months
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.core.stats.climatology import slot_kind, slot_numbers
+from chronotile.pipeline.clear_times import find_clearest
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.valid_share import find_clearest
 
 IndexGroup = tuple[int, ...]
 """Ascending indexes of times that become one value."""

@@ -168,7 +168,7 @@ def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive
         unreadable = UnreadableDates(layer, services)
         cell, place = target.cell, target.point
         pixels = read_cell(
-            layer.main_variable, cell=cell, place=place, indexes=target.read, unreadable=unreadable, is_active=is_active
+            layer.main_variable, cell=cell, point=place, indexes=target.read, unreadable=unreadable, is_active=is_active
         )
         return pixels, unreadable
 

@@ -178,7 +178,7 @@ def _read_places(target: PointsTarget, unreadable: UnreadableDates, is_active: I
         cell = cell_of(variable.grid, place)
         assert cell is not None  # noqa: S101 -- held
         pixels = read_cell(
-            variable, cell=cell, place=place, indexes=how.indexes, unreadable=unreadable, is_active=is_active
+            variable, cell=cell, point=place, indexes=how.indexes, unreadable=unreadable, is_active=is_active
         )
         values[:, number] = cell_values(pixels, encoding)
         reasons = cell_reasons(pixels, encoding)

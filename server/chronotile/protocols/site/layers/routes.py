@@ -26,10 +26,11 @@ from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.server_state import state_of
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES
+from chronotile.pipeline.clear_times import clear_selection
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, refresh_revisions
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.valid_share import LayerArea, clear_selection
+from chronotile.pipeline.valid_share import LayerArea
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import FILE, ref
