@@ -46,7 +46,7 @@ def overview(target, t, *, name="LAI"):
     return reader.read_window(name, index=t, level=1, window=Window(0, grid.height, 0, grid.width)).numbers
 
 
-def test_overviews_of_what_is_said_to_be_classes_hold_the_most_frequent(write_classes, target):
+def test_overviews_of_configured_classes_have_the_most_frequent_value(write_classes, target):
     files = write_classes([0])
 
     result = CliRunner().invoke(
@@ -57,7 +57,7 @@ def test_overviews_of_what_is_said_to_be_classes_hold_the_most_frequent(write_cl
     np.testing.assert_array_equal(overview(target, 0), commonest(0))
 
 
-def test_a_name_whose_style_has_classes_says_so(write_classes, write, target):
+def test_variable_with_a_style_of_classes_has_classes(write_classes, write, target):
     write(write_classes([0], name="SCL"))
 
     np.testing.assert_array_equal(overview(target, 0, name="SCL"), commonest(0))
@@ -98,6 +98,6 @@ def test_classes_are_not_scaled(write_classes, write):
     [(SCENE, "SCL", "no variable SCL in it; there are LAI"), (Scene(width=300, height=280), "LAI", "scaled")],
     ids=["another name", "scaled"],
 )
-def test_what_cannot_have_classes_is_refused(write_classes, write, scene, told, reason):
+def test_impossible_classes_are_refused(write_classes, write, scene, told, reason):
     with pytest.raises(UnsupportedSource, match=reason):
         write(write_classes([0], scene=scene), classes=(told,))

@@ -63,7 +63,7 @@ def test_boxes_are_read():
 @pytest.mark.parametrize(
     "text", ["", "1,2,3", "1,2,3,x", "1,50,2,40", "1,2,1,3", "0,0,200,1", "0,0,nan,1", "1,2,3,4,5"]
 )
-def test_what_is_no_box_is_refused(text):
+def test_invalid_box_is_refused(text):
     with pytest.raises(InvalidParameter, match=r"--bbox .* is not a box"):
         parse_bbox(text)
 

@@ -92,7 +92,7 @@ def unpacked(answer, folder):
     ],
     ids=["grid", "rule and grid", "box", "rule", "classes", "times"],
 )
-def test_the_process_writes_what_the_command_writes(tmp_path, opened, variable, inputs, options):
+def test_process_writes_the_same_as_the_command(tmp_path, opened, variable, inputs, options):
     archive, open_index = opened()
 
     job = unpacked(executed(archive, layer=f"scenes.{variable}", **inputs), tmp_path)
@@ -143,7 +143,7 @@ def test_a_box_in_the_crs_of_the_cube_has_its_cells(tmp_path, opened):
     assert (job["y"].values.min(), job["y"].values.max()) == (5_598_390, 5_598_610)
 
 
-def test_a_requested_grid_holds_all_of_a_wide_collection(opened):
+def test_requested_grid_covers_the_whole_wide_collection(opened):
     archive, _open_index = opened()
     services = archive.services
     wide = BBox(-9.3, 40.0, 30.1, 60.0)
@@ -202,7 +202,7 @@ def test_other_layers_have_no_such_inputs():
     assert "mosaic is accepted for layers of scenes and tiles alone" in answer.text
 
 
-def test_a_process_without_crs_names_what_it_needs_for_several_zones(opened):
+def test_process_without_crs_names_the_input_for_several_zones(opened):
     archive, _open_index = opened("")
     inputs = {"layer": "scenes.RED"}
     with TestClient(application(archive.services), raise_server_exceptions=False) as client:

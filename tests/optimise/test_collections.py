@@ -170,7 +170,7 @@ def test_an_interrupted_run_is_resumed(scenes, write, cube):
     np.testing.assert_allclose(array.values, made, rtol=1e-6, equal_nan=True)
 
 
-def test_a_further_run_adds_new_instants(tmp_path, write, cube):
+def test_next_run_adds_new_instants(tmp_path, write, cube):
     scenes = indexed(TINY, tmp_path, more=LATTICE, scenes=[*TINY.scenes(0), *TINY.scenes(3)])
     write(scenes, variables=("CELL",))
     scenes.put(TINY.scenes(1))
@@ -183,7 +183,7 @@ def test_a_further_run_adds_new_instants(tmp_path, write, cube):
     np.testing.assert_array_equal(array.values, made)
 
 
-def test_a_further_run_writes_instants_of_changed_scenes_again(scenes, write, cube):
+def test_next_run_writes_instants_of_changed_scenes_again(scenes, write, cube):
     write(scenes, variables=("RED",))
     cloudless, gone = TINY.scenes(0)[-1], TINY.scenes(1)[0]
     scenes.put([cloudless], properties={"eo:cloud_cover": -1.0})
@@ -200,7 +200,7 @@ def test_a_further_run_writes_instants_of_changed_scenes_again(scenes, write, cu
     np.testing.assert_allclose(array.values[:2], [first, left], rtol=1e-6, equal_nan=True)
 
 
-def test_an_instant_whose_scenes_are_gone_becomes_nodata(scenes, write, cube):
+def test_instant_with_removed_scenes_becomes_nodata(scenes, write, cube):
     write(scenes, variables=("RED",))
     scenes.remove(TINY.scenes(2))
 
@@ -223,7 +223,7 @@ def test_another_rule_writes_all_again(scenes, write, cube):
     np.testing.assert_allclose(array.values[0], made, rtol=1e-6, equal_nan=True)
 
 
-def test_a_scene_that_cannot_be_read_is_left_out_and_tried_again(tmp_path, scenes, write, cube):
+def test_unreadable_scene_is_skipped_and_tried_again(tmp_path, scenes, write, cube):
     lost = TINY.scenes(0)[0]
     scenes.put([lost], folder=tmp_path / "elsewhere")
 
@@ -326,7 +326,7 @@ def test_verify_is_of_rounded_numbers_too(scenes, write):
 
 
 @pytest.mark.parametrize("group", ["", "series"])
-def test_verify_finds_a_number_that_is_not_that_of_the_items(tmp_path, scenes, write, cube, group):
+def test_verify_finds_a_number_that_differs_from_the_items(tmp_path, scenes, write, cube, group):
     write(scenes, variables=("RED",), options=VERIFIED)
     numbers = zarr.open_group(tmp_path / "cube.zarr" / group, mode="a")["RED"]
     row, column = (int(each[0]) for each in np.nonzero(np.isfinite(cube("RED").values[2])))
@@ -386,7 +386,7 @@ def test_an_interrupted_run_is_not_resumed_on_another_grid(scenes, write):
 
 
 @pytest.mark.parametrize("box", [None, BBox(5.9, 50.4, 6.1, 50.6)], ids=["no box", "a box"])
-def test_a_collection_that_grows_beyond_its_cube_goes_on_within_it(tmp_path, write, cube, box):
+def test_collection_that_grows_beyond_its_cube_continues_within_it(tmp_path, write, cube, box):
     north = [scene for scene in TINY.all_scenes() if scene.frame.id.endswith("A")]
     scenes = indexed(TINY, tmp_path, more=LATTICE, scenes=[scene for scene in north if scene.date < 2])
     write(scenes, variables=("CELL",), bbox=box)
@@ -413,7 +413,7 @@ def test_another_crs_is_refused_before_the_box_of_the_cube_is_used(scenes, write
     assert len(cube("CELL")["time"]) == 4
 
 
-def test_cells_of_twice_the_size_of_those_of_the_files_are_verified(scenes, write):
+def test_cells_of_twice_the_size_are_verified(scenes, write):
     report = write(
         scenes,
         variables=("RED", "CELL", "SCL"),

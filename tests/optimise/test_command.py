@@ -37,7 +37,7 @@ def test_command_writes_and_reports(tifs, target, scene):
     np.testing.assert_array_equal(numbers_of(target), scene.cube()[:6])
 
 
-def test_a_cube_is_written_and_read_where_its_path_has_dots(tifs, target, scene):
+def test_cube_is_written_and_read_at_a_path_with_dots(tifs, target, scene):
     roundabout = target.parent / "cubes" / ".." / target.name
     (target.parent / "cubes").mkdir()
 
@@ -66,11 +66,11 @@ def test_command_packs_values(tifs, target):
 
 
 @pytest.mark.parametrize("memory_bytes", [64 << 30, 2 << 30])
-def test_two_gib_are_held_where_there_are_as_many(memory_bytes):
+def test_two_gib_are_used_if_available(memory_bytes):
     assert default_memory(Machine(cores=2, memory_bytes=memory_bytes)) == (2 << 30, ())
 
 
-def test_a_machine_of_little_memory_is_left_half_of_it_and_that_is_said():
+def test_half_of_a_small_memory_stays_free_and_this_is_reported():
     held, (note,) = default_memory(Machine(cores=2, memory_bytes=(2 << 30) - 2))
 
     assert held == (1 << 30) - 1
@@ -88,7 +88,7 @@ def test_a_machine_of_little_memory_is_left_half_of_it_and_that_is_said():
     ],
     ids=["absent", "no source", "memory", "dtype", "layout"],
 )
-def test_mistakes_are_told_in_one_line(words, code, reason, tmp_path, monkeypatch):
+def test_mistakes_are_reported_in_one_line(words, code, reason, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     result = run(*words)
@@ -97,7 +97,7 @@ def test_mistakes_are_told_in_one_line(words, code, reason, tmp_path, monkeypatc
     assert reason in result.output
 
 
-def test_a_configuration_is_refused_with_what_is_taken_instead(tmp_path):
+def test_configuration_is_refused_with_the_accepted_sources(tmp_path):
     (tmp_path / "my.yaml").write_text("collections: {a: {source: {kind: cog, href: 'a_*.tif'}}}")
 
     result = run(str(tmp_path / "my.yaml"), str(tmp_path / "b.zarr"))
@@ -115,7 +115,7 @@ def test_sizes_are_read(text, count):
 
 
 @pytest.mark.parametrize("text", ["", "GiB", "2 TiB", "-1GiB"])
-def test_what_is_no_size_is_refused(text):
+def test_invalid_size_is_refused(text):
     with pytest.raises(ChronotileError):
         parse_bytes(text)
 

@@ -108,7 +108,7 @@ def test_files_hold_the_dates_of_their_year(write, tmp_path):
     assert (header["res"], header["x"], header["y"], header["z"]) == (2, 263, 171, 9)
 
 
-def test_files_are_what_the_server_would_send(write, services, tmp_path):
+def test_files_equal_the_answers_of_the_server(write, services, tmp_path):
     write()
 
     answer = (
@@ -118,7 +118,7 @@ def test_files_are_what_the_server_would_send(write, services, tmp_path):
     assert zlib.decompress((tmp_path / "cubes" / TILE / "2018-res1.ctc.gz").read_bytes(), 31) == answer.content
 
 
-def test_zooms_years_and_layers_bound_what_is_written(write, tmp_path):
+def test_zooms_years_and_layers_limit_the_written_files(write, tmp_path):
     write(layers=("TOWN",), zooms=(7, 8), years=(2019, 2020))
 
     paths = files(tmp_path)
@@ -127,13 +127,13 @@ def test_zooms_years_and_layers_bound_what_is_written(write, tmp_path):
     assert {path.name[:4] for path in paths} == {"2019"}
 
 
-def test_all_layers_with_values_and_times_are_written_where_none_is_named(write, tmp_path):
+def test_all_layers_with_values_and_times_are_written_by_default(write, tmp_path):
     write(layers=(), zooms=(7, 7))
 
     assert {path.parts[0] for path in files(tmp_path)} == {"NDVI", "TOWN", "TILTED"}
 
 
-def test_up_to_the_native_zoom_is_written_where_none_is_told(write, tmp_path):
+def test_levels_up_to_the_native_zoom_are_written_by_default(write, tmp_path):
     write(zooms=None, years=(2018, 2018))
 
     assert max(int(path.parts[2]) for path in files(tmp_path)) == 10
@@ -148,7 +148,7 @@ def test_a_second_run_writes_nothing(write):
     assert (second.written, second.there, second.removed) == (0, first.written, 0)
 
 
-def test_a_run_that_ended_early_is_gone_on_with(write, tmp_path):
+def test_interrupted_run_is_continued(write, tmp_path):
     first = write()
     for path in files(tmp_path)[::2]:
         (tmp_path / "cubes" / path).unlink()
@@ -160,7 +160,7 @@ def test_a_run_that_ended_early_is_gone_on_with(write, tmp_path):
 
 
 @pytest.mark.parametrize("puts", range(1, 8))
-def test_wherever_a_run_breaks_off_files_are_whole_and_of_the_revision_that_is_told(write, services, tmp_path, puts):
+def test_files_are_complete_and_of_the_stated_revision_after_any_interruption(write, services, tmp_path, puts):
     class Breaking(Disk):
         left = puts
 
@@ -185,7 +185,7 @@ def test_wherever_a_run_breaks_off_files_are_whole_and_of_the_revision_that_is_t
     assert list((tmp_path / "cubes").rglob("*.part")) == []
 
 
-def test_a_year_with_a_date_that_was_made_anew_is_written_again(write, services, tmp_path):
+def test_year_with_a_rewritten_date_is_written_again(write, services, tmp_path):
     first = write()
     services.readers["s2"].replaced[1] = "r2"
 
@@ -195,7 +195,7 @@ def test_a_year_with_a_date_that_was_made_anew_is_written_again(write, services,
     assert len(files(tmp_path)) == first.written
 
 
-def test_a_new_date_of_the_open_year_leaves_closed_years_as_they_are(write, services):
+def test_new_date_of_the_open_year_leaves_closed_years_unchanged(write, services):
     write()
     services.readers["s2"].replaced[4] = "r2"
 
@@ -225,7 +225,7 @@ def test_tiles_without_a_pixel_are_remembered(write, services, tmp_path):
 @pytest.mark.parametrize(
     "end", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("", "1", "14/1")), "14/8413/54"]
 )
-def test_a_list_of_tiles_without_a_pixel_that_breaks_off_is_gone_on_with(write, tmp_path, end):
+def test_interrupted_list_of_empty_tiles_is_continued(write, tmp_path, end):
     asked = {"layers": ("TILTED",), "zooms": (14, 14), "years": (2018, 2018)}
     first = write(**asked)
     (names,) = (tmp_path / "cubes").rglob("*-empty.txt")
@@ -238,7 +238,7 @@ def test_a_list_of_tiles_without_a_pixel_that_breaks_off_is_gone_on_with(write, 
     assert sorted(names.read_text().splitlines()) == sorted([*map(str.strip, whole), *filter(None, [end])])
 
 
-def test_tiles_without_a_pixel_are_looked_at_again_when_a_date_was_made_anew(write, services, tmp_path):
+def test_empty_tiles_are_checked_again_after_a_date_was_rewritten(write, services, tmp_path):
     asked = {"layers": ("TILTED",), "zooms": (14, 14), "years": (2018, 2018)}
     first = write(**asked)
     services.readers["s2"].replaced[0] = "r2"
@@ -277,7 +277,7 @@ def test_files_of_another_grid_are_written_again(write, services, tmp_path):
     assert cube_in(tmp_path, "2019-res1.ctc.gz").header["w"] == 128
 
 
-def test_a_year_of_more_values_than_a_cube_may_have_is_left_out_with_a_note(services, tmp_path):
+def test_year_with_too_many_values_is_skipped_with_a_note(services, tmp_path):
     limits = services.catalogue.limits.model_copy(update={"max_cube_values": 65_536})
     small = dataclasses.replace(services, catalogue=dataclasses.replace(services.catalogue, limits=limits))
 
@@ -287,7 +287,7 @@ def test_a_year_of_more_values_than_a_cube_may_have_is_left_out_with_a_note(serv
     assert "NDVI 2018 is left out: max_cube_values" in "\n".join(report.lines())
 
 
-def test_without_a_closed_year_nothing_is_written_and_that_is_said(write, tmp_path):
+def test_nothing_is_written_without_a_closed_year_and_this_is_reported(write, tmp_path):
     report = write(years=(2020, 2030))
 
     assert "no closed year" in "\n".join(report.lines())
@@ -304,7 +304,7 @@ def test_without_a_closed_year_nothing_is_written_and_that_is_said(write, tmp_pa
     ],
     ids=str,
 )
-def test_what_is_not_served_is_refused(write, options, error):
+def test_unserved_layer_is_refused(write, options, error):
     with pytest.raises(error):
         write(**options)
 
@@ -335,7 +335,7 @@ def test_a_whole_year_is_sent_from_its_file_without_reading_a_pixel(write, make_
     assert (answer.headers["content-encoding"], services.readers["s2"].windows_read) == ("gzip", [])
 
 
-def test_a_file_has_the_validator_of_what_would_be_made(write, make_client, services):
+def test_file_has_the_validator_of_a_computed_answer(write, make_client, services):
     url = "/cubes/NDVI/WebMercatorQuad/9/263/171.ctc?datetime=2019&res=2"
     made = make_client().get(url)
 
@@ -347,7 +347,7 @@ def test_a_file_has_the_validator_of_what_would_be_made(write, make_client, serv
 
 
 @pytest.mark.parametrize("query", ["datetime=2019-06", "datetime=2020", "datetime=2018/2019"])
-def test_all_else_is_made(write, make_client, services, query):
+def test_other_answers_are_computed(write, make_client, services, query):
     write()
     client = make_client()
     services.readers["s2"].windows_read.clear()
@@ -367,7 +367,7 @@ def test_a_file_of_another_revision_is_not_sent(write, make_client, services):
     assert services.readers["s2"].windows_read != []
 
 
-def test_what_is_written_while_the_server_runs_is_sent(write, make_client, services):
+def test_files_written_while_the_server_runs_are_sent(write, make_client, services):
     client = make_client()
     client.get("/cubes/NDVI/WebMercatorQuad/9/263/171.ctc?datetime=2019")
 
@@ -394,7 +394,7 @@ def test_what_is_written_while_the_server_runs_is_sent(write, make_client, servi
         '{"format": "chronotile-cubes", "version": 2, "layers": {"NDVI": {"a": "b"}}, "tile_matrix_sets": {}}',
     ],
 )
-def test_a_manifest_that_says_nothing_is_as_none(write, make_client, services, tmp_path, manifest):
+def test_empty_manifest_counts_as_absent(write, make_client, services, tmp_path, manifest):
     write()
     (tmp_path / "cubes" / "cubes.json").write_text(manifest)
 

@@ -38,7 +38,7 @@ def scheduler(tmp_path_factory):
         yield cluster.scheduler_address
 
 
-def test_cluster_writes_what_threads_write(scheduler, tifs, write, target, scene):
+def test_cluster_writes_the_same_as_threads(scheduler, tifs, write, target, scene):
     write(tifs, dask=scheduler, verify=True)
 
     np.testing.assert_array_equal(numbers_of(target), scene.cube())

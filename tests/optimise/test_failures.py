@@ -148,19 +148,19 @@ def test_replacement_that_failed_shows_the_old_numbers_or_the_new(
         np.testing.assert_array_equal(numbers_of(target), new)
 
 
-def test_interrupted_run_wants_to_be_resumed(tifs, target, write):
+def test_interrupted_run_must_be_resumed(tifs, target, write):
     fails(lambda disk: write(tifs, disk=disk), FailingDisk(30, FAILURES["full"]))
 
     with pytest.raises(UnsupportedSource, match="use --resume"):
         write(tifs)
 
 
-def test_full_disk_is_told_in_one_line(tifs, target, write):
+def test_full_disk_is_reported_in_one_line(tifs, target, write):
     with pytest.raises(WriteFailed, match=r"cube\.zarr could not be written: No space left on device"):
         write(tifs, disk=FailingDisk(30, FAILURES["full"]))
 
 
-def test_a_damaged_file_is_named_with_what_to_do(tifs, write):
+def test_damaged_file_is_named_with_the_remedy(tifs, write):
     damaged = tifs[1]
     with rasterio.open(damaged) as file:
         profile, numbers = file.profile, file.read()
@@ -177,7 +177,7 @@ def test_a_damaged_file_is_named_with_what_to_do(tifs, write):
     assert failed.value.message.endswith("; replace what is damaged, or leave it out, then run again with --resume")
 
 
-def test_resumed_run_does_not_do_again_what_was_done(tifs, target, write):
+def test_resumed_run_does_not_repeat_finished_work(tifs, target, write):
     whole = operations_of(lambda disk: write(tifs, disk=disk))
     target.rename(target.with_name("other.zarr"))
     fails(lambda disk: write(tifs, disk=disk), FailingDisk(whole * 2 // 3, Killed()))
@@ -189,7 +189,7 @@ def test_resumed_run_does_not_do_again_what_was_done(tifs, target, write):
     assert reports[0].files == 7 - 4 + 1  # the first block was committed, of the second all files are told
 
 
-def test_resumed_run_takes_nothing_of_one_that_wrote_other_numbers(tifs, target, write, scene):
+def test_resumed_run_uses_nothing_of_one_with_other_numbers(tifs, target, write, scene):
     packed = {"packing": Packing(dtype="uint8", scale=0.008, offset=-0.08), "layout": "map"}
     whole = operations_of(lambda disk: write(tifs[:3], disk=disk, **packed))
     shutil.rmtree(target)
@@ -200,7 +200,7 @@ def test_resumed_run_takes_nothing_of_one_that_wrote_other_numbers(tifs, target,
     np.testing.assert_array_equal(numbers_of(target), scene.cube()[:3])
 
 
-def test_nothing_of_the_run_is_left(tifs, target, write):
+def test_nothing_of_the_run_remains(tifs, target, write):
     write(tifs)
 
     assert not [path for path in target.rglob("*") if path.name.endswith(".part") or ".optimise" in path.parts]

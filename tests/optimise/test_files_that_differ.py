@@ -68,7 +68,7 @@ def write_all(folder, stack):
 @pytest.mark.quick_cases("-in order")
 @pytest.mark.parametrize("turn", [1, -1], ids=["in order", "turned round"])
 @pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS.keys())
-def test_files_that_differ_become_one_encoding_in_which_every_value_is_exact(tmp_path, write, target, stack, turn):
+def test_different_files_get_one_encoding_with_exact_values(tmp_path, write, target, stack, turn):
     paths = write_all(tmp_path, stack[::turn])
 
     report = write(tmp_path, verify=True)
@@ -81,7 +81,7 @@ def test_files_that_differ_become_one_encoding_in_which_every_value_is_exact(tmp
     assert f"{len(stack)} dates of NDVI compared with {len(stack)} files" in report.verified
 
 
-def test_files_without_a_common_step_are_written_as_float32_values_and_that_is_told(tmp_path, write, target):
+def test_files_without_a_common_step_are_written_as_float32_values_and_this_is_reported(tmp_path, write, target):
     stack = [{"dtype": "uint8", "scale": 0.004, "nodata": 255}, {"dtype": "float32", "nodata": -9999.0}]
     paths = write_all(tmp_path, stack)
 
@@ -178,7 +178,7 @@ def test_a_value_that_packing_cannot_hold_is_refused(tmp_path, write):
         write(tmp_path, packing=Packing(dtype="uint8", scale=0.001, offset=0.0))
 
 
-def test_packing_that_rounds_is_told_and_verified_to_its_step(tmp_path, write, target):
+def test_packing_that_rounds_is_reported_and_verified_to_its_step(tmp_path, write, target):
     paths = write_all(tmp_path, [OLD, NEW])
 
     report = write(tmp_path, packing=Packing(dtype="uint8", scale=0.004, offset=-0.08), verify=True)
@@ -212,7 +212,7 @@ def change_one_value(numbers):
 
 @pytest.mark.parametrize("group", ["", "series"], ids=["maps", "series"])
 @pytest.mark.parametrize("fault", [bake_the_first_files_offset, take_another_nodata, change_one_value])
-def test_verify_finds_numbers_that_are_not_those_of_their_own_file(tmp_path, write, target, group, fault):
+def test_verify_finds_numbers_that_differ_from_their_file(tmp_path, write, target, group, fault):
     paths = write_all(tmp_path, [OLD, NEW])
     write(paths, verify=True)
 

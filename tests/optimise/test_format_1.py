@@ -78,7 +78,7 @@ def test_a_date_is_replaced_in_the_format_of_the_cube(old, tifs, write, target, 
     np.testing.assert_array_equal(numbers_of(target), expected)
 
 
-def test_a_replacement_that_the_release_before_left_in_the_overlay_is_ended(
+def test_replacement_left_in_the_overlay_by_the_previous_release_is_completed(
     old, tifs, write, target, scene, rewrite_date
 ):
     old(tifs)
@@ -109,7 +109,7 @@ def test_a_run_that_the_release_before_began_is_resumed_in_its_format(old, tifs,
 
 
 @pytest.mark.parametrize("group", ["0", "series"])
-def test_verify_finds_what_was_changed(old, tifs, write, target, group):
+def test_verify_finds_changes(old, tifs, write, target, group):
     old(tifs)
     zarr.open_array(target / group / "NDVI", mode="r+")[3, 7, 11] += 1
 
@@ -117,7 +117,7 @@ def test_verify_finds_what_was_changed(old, tifs, write, target, group):
         write(tifs, verify=True)
 
 
-def test_overviews_of_a_folder_and_a_zip_file_are_those_of_the_format_now(tmp_path):
+def test_overviews_of_a_folder_and_a_zip_file_have_the_current_format(tmp_path):
     wide = Scene(width=270, height=140, days=("2020-01-01", "2020-01-11"))
     source = write_cogs(tmp_path, wide)
     optimise_in_format_1([source.href], tmp_path / "old.zarr", OPTIONS)

@@ -74,7 +74,7 @@ def test_an_overview_opens_by_its_own_path_or_as_a_group(wide, group, options):
     assert dataset["x"].values[0] == grid.points_at(np.array(0.5), np.array(0.5))[0]
 
 
-def test_series_and_overviews_have_metadata_of_their_own(wide):
+def test_series_and_overviews_have_separate_metadata(wide):
     for group in ("1", "series", "sources"):
         assert xarray.open_zarr(wide / group, consolidated=True).sizes["time"] == 3
 
@@ -84,7 +84,7 @@ def test_series_and_overviews_have_metadata_of_their_own(wide):
     [("uint8", None), ("uint8", Packing(dtype=np.dtype("int16"), scale=0.0001, offset=0.0)), ("float32", None)],
     ids=["as it is", "packed", "floats"],
 )
-def test_values_are_decoded_whatever_they_are_stored_as(tmp_path, write, target, scene, dtype, packing):
+def test_values_are_decoded_from_any_stored_type(tmp_path, write, target, scene, dtype, packing):
     values = values_in(scene.cube(), scene)
     dataset = make_dataset(scene)
     if dtype == "float32":
@@ -164,7 +164,7 @@ class Watching(Disk):
         self._look()
 
 
-def test_every_moment_shows_dates_whose_pixels_are_there(tifs, write, target, scene):
+def test_only_dates_with_written_pixels_are_visible_at_any_moment(tifs, write, target, scene):
     seen = []
 
     def look():

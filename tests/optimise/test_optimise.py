@@ -42,7 +42,7 @@ def opened(target, group=""):
 
 
 @pytest.mark.quick_cases("cog", "zarr-v3")
-def test_numbers_are_those_of_the_source(source, write, target):
+def test_numbers_equal_those_of_the_source(source, write, target):
     write(source)
 
     np.testing.assert_array_equal(numbers_of(target), Scene().cube())
@@ -73,7 +73,7 @@ def test_xarray_decodes_values(tifs, write, target, scene):
     np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 
-def test_what_the_source_says_is_kept(tmp_path, write, target):
+def test_metadata_of_the_source_are_preserved(tmp_path, write, target):
     dataset = make_dataset(Scene())
     dataset["NDVI"].attrs |= {
         "standard_name": "normalized_difference_vegetation_index",
@@ -170,7 +170,7 @@ def test_floats_keep_every_bit(tmp_path, write, target):
     np.testing.assert_array_equal(xarray.open_zarr(target)["NDVI"].values, numbers)
 
 
-def test_values_are_packed_anew(tmp_path, write, target):
+def test_values_are_packed_again(tmp_path, write, target):
     values = np.linspace(-0.08, 0.936, 5 * 30 * 40).reshape(5, 30, 40).astype("float32")
     values[0, 0, 0] = np.nan
     dataset = make_dataset(Scene())
@@ -221,7 +221,7 @@ def test_all_variables_of_a_source_go_into_one_cube(tmp_path, write, target):
     assert list(open_source(make_spec("zarr", target, variables={})).info.variables) == ["LAI", "NDVI"]
 
 
-def test_one_variable_is_taken_where_it_is_named(tmp_path, write, target):
+def test_one_variable_is_written_if_named(tmp_path, write, target):
     dataset = make_dataset(Scene())
     dataset["LAI"] = dataset["NDVI"] * 1
     write(save_zarr(dataset, tmp_path / "two.zarr"), variable="LAI")
@@ -239,7 +239,7 @@ def test_one_layout_alone_answers_both_questions(tifs, write, target, scene, lay
 
 
 @pytest.mark.parametrize(("overviews", "layouts"), [((2,), {"NDVI"}), ((), {"NDVI", "series"})], ids=["cogs", "plain"])
-def test_tiled_files_with_overviews_are_given_series_alone(tmp_path, write, target, overviews, layouts):
+def test_tiled_files_with_overviews_get_series_only(tmp_path, write, target, overviews, layouts):
     for t, day in enumerate(("20200101", "20200111")):
         write_tif(tmp_path / f"NDVI_{day}.tif", Scene().numbers(t), Scene(), overviews=overviews)
 
@@ -248,7 +248,7 @@ def test_tiled_files_with_overviews_are_given_series_alone(tmp_path, write, targ
     assert {path.name for path in target.iterdir() if path.is_dir()} - {"sources"} - COORDINATES == layouts
 
 
-def test_time_pattern_finds_what_names_do_not_tell(tmp_path, write, target):
+def test_time_pattern_finds_times_in_unusual_names(tmp_path, write, target):
     write_tif(tmp_path / "a_01x02x2020.tif", Scene().numbers(0), Scene())
     write_tif(tmp_path / "a_2020y05.tif", Scene().numbers(1), Scene())
 
@@ -265,7 +265,7 @@ def test_several_files_are_one_archive(tmp_path, write, target):
     np.testing.assert_array_equal(numbers_of(target), np.concatenate([first.cube(), second.cube()]))
 
 
-def test_what_is_there_is_left_as_it_is(tifs, write, target):
+def test_existing_dates_are_not_changed(tifs, write, target):
     write(tifs)
     before = {path: path.stat().st_mtime_ns for path in target.rglob("*")}
 
@@ -317,7 +317,7 @@ def test_touched_files_replace_nothing(tifs, write, target):
     assert write(tifs).replaced == 0
 
 
-def test_damage_is_found_by_verify(tifs, write, target, scene):
+def test_verify_finds_damage(tifs, write, target, scene):
     write(tifs)
     other = target / "NDVI/c.3.0.0"
     other.write_bytes((target / "NDVI/c.4.0.0").read_bytes())
@@ -399,12 +399,12 @@ def test_second_writer_is_refused(tifs, write, target):
         write(tifs)
 
 
-def test_too_little_memory_is_told_beforehand(tifs, write):
+def test_too_little_memory_is_reported_beforehand(tifs, write):
     with pytest.raises(UnsupportedSource, match=r"--memory is too small.*at least \d+MiB"):
         write(tifs, memory_bytes=560 << 20)
 
 
-def test_the_only_variable_joins_the_only_one_of_the_cube_whatever_its_name(tifs, write, target, scene, tmp_path):
+def test_only_variable_matches_the_only_one_of_the_cube_with_any_name(tifs, write, target, scene, tmp_path):
     dataset = make_dataset(replace(scene, days=scene.days[:6])).rename(NDVI="greenness")
     write(save_zarr(dataset, tmp_path / "other.zarr"))
 

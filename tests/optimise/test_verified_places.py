@@ -179,7 +179,7 @@ def test_a_cube_that_is_right_passes_and_one_half_a_cell_off_does_not(tmp_path, 
 
 @pytest.mark.quick_cases("half_a_cell", "one_time")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_cube_that_was_written_wrong_is_told_with_variable_place_and_both_numbers(tmp_path, write, target, fault):
+def test_wrongly_written_cube_is_reported_with_variable_place_and_both_numbers(tmp_path, write, target, fault):
     source = write_nc(tmp_path)
 
     with pytest.raises(UnsupportedSource, match=re.escape(FAULTS[fault])):
@@ -210,7 +210,7 @@ def test_times_that_names_have_in_an_odd_form_are_not_verified_but_the_values_ar
         write(sorted(tmp_path.glob("*.tif")), **options)
 
 
-def test_dates_of_the_cube_that_no_source_has_are_told_as_not_verified(tmp_path, write):
+def test_dates_of_the_cube_missing_from_all_sources_are_reported_as_not_verified(tmp_path, write):
     folder = files(tmp_path)
     write(folder)
 

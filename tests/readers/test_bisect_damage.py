@@ -32,7 +32,7 @@ class Source:
         return replace(cells, numbers=np.repeat(cells.numbers[:, None], 3, axis=1))
 
 
-def test_dates_that_are_well_are_read_at_once():
+def test_good_dates_are_read_together():
     source, told = Source(), []
 
     pixels = cell_around_damage(source.read, range(365), ENCODING, lambda index, _error: told.append(index))
@@ -53,7 +53,7 @@ def test_one_damaged_date_of_a_year_costs_few_reads():
 
 
 @given(st.sets(st.integers(0, 40)), st.lists(st.integers(0, 40), min_size=1, unique=True).map(sorted))
-def test_all_others_are_read_and_each_damaged_one_is_told_of_once(damaged, indexes):
+def test_all_other_dates_are_read_and_each_damaged_one_is_reported_once(damaged, indexes):
     source, told = Source(damaged), []
 
     cell = cell_around_damage(source.read, indexes, ENCODING, lambda index, _error: told.append(index))
@@ -81,7 +81,7 @@ def test_parts_are_in_order():
     assert found == [(index, 10 * index) for index in range(12) if index not in source.damaged]
 
 
-def test_source_that_goes_away_meanwhile_is_no_damaged_date():
+def test_source_that_becomes_unavailable_is_no_damaged_date():
     def read(indexes):
         if len(indexes) < 4:
             raise SourceUnavailable("away")

@@ -61,7 +61,7 @@ def starts_and_ends(span):
         ("A20211112021118.L3m_8D_CHL_chlor_a_4km.nc", "2021-04-21", "2021-04-29"),
     ],
 )
-def test_name_tells_day_dekad_or_month(name, start, end):
+def test_name_gives_day_dekad_or_month(name, start, end):
     assert starts_and_ends(time_of_name(name)) == (f"{start}T00:00:00", f"{end}T00:00:00")
 
 
@@ -132,7 +132,7 @@ def test_sizes_tiles_codes_and_versions_are_no_time(words, separator):
 
 
 @given(st.integers(FIRST_YEAR, LAST_YEAR - 1), st.integers(1, 36))
-def test_dekads_of_a_year_follow_one_another(year, number):
+def test_dekads_of_a_year_are_contiguous(year, number):
     this, following = time_of_name(f"{year}D{number}"), time_of_name(f"{year}D{number % 36 + 1}")
 
     assert this.end == (following.start if number < 36 else np.datetime64(f"{year + 1}-01-01", "ns"))
@@ -158,7 +158,7 @@ def test_text_as_a_whole_may_be_a_year_or_iso(text, start, end):
     assert starts_and_ends(time_of_text(text)) == (f"{start}T00:00:00", f"{end}T00:00:00")
 
 
-def test_text_that_is_no_time_is_none():
+def test_invalid_text_is_no_time():
     assert time_of_text("spring") is None
 
 
@@ -188,5 +188,5 @@ def test_other_four_digits_after_a_date_are_no_time_of_day(text):
     assert time_of_text(text).start == np.datetime64("2024-01-01")
 
 
-def test_four_digits_after_a_date_do_not_tell_a_time_by_a_single_name():
+def test_four_digits_after_a_date_need_several_names_to_be_a_time():
     assert time_of_name("ndvi_20240101_0430.tif").start == np.datetime64("2024-01-01")

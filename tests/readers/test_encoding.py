@@ -13,7 +13,7 @@ from chronotile.readers.encoding import apply_configuration
 @pytest.mark.parametrize(
     ("in_file", "said"), [(-9999.9, None), (None, -9999.9)], ids=["from the file", "from the configuration"]
 )
-def test_nodata_of_floats_is_told_as_such_where_a_range_would_exclude_it_too(in_file, said):
+def test_nodata_of_floats_outside_a_range_is_nodata(in_file, said):
     file = Encoding(dtype="float32", nodata=in_file, valid_range=(-1.0, 1.0))
     numbers = np.array([-9999.9, 0.5, 5.0], dtype="float32")
 

@@ -24,7 +24,7 @@ def make_list(request, tmp_path):
     return lambda: FailingDates(memory if request.param == "memory" else RecordsInFolder(tmp_path / "failing"))
 
 
-def test_date_is_listed_as_it_was_told(make_list):
+def test_date_is_listed_as_reported(make_list):
     make_list().tell(DATE, details="NDVI_20200601.tif: ended early")
 
     assert make_list().listed() == (DATE,)
@@ -38,7 +38,7 @@ def test_date_without_time_is_listed(make_list):
     assert make_list().listed() == (still,)
 
 
-def test_date_is_logged_once_whoever_reads_it(make_list, caplog):
+def test_date_is_logged_once_for_all_readers(make_list, caplog):
     for _ in range(3):
         make_list().tell(DATE, details="NDVI_20200601.tif: ended early")
 
@@ -83,7 +83,7 @@ def test_dates_are_in_order(make_list):
     assert make_list().listed() == tuple(sorted(dates, key=lambda date: date.instant))
 
 
-def test_list_is_bounded_and_the_log_says_so(caplog):
+def test_list_is_bounded_and_the_overflow_is_logged(caplog):
     dates = FailingDates()
 
     for number in range(MOST + 10):

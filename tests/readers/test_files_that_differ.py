@@ -137,7 +137,7 @@ STACKS = {
 
 @pytest.mark.parametrize("turn", [1, -1], ids=["in order", "turned round"])
 @pytest.mark.parametrize("files", STACKS.values(), ids=STACKS.keys())
-def test_each_date_has_the_values_of_its_own_file(tmp_path, files, turn):
+def test_each_date_has_the_values_of_its_file(tmp_path, files, turn):
     paths = write_all(tmp_path, files[::turn])
 
     reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN))
@@ -191,7 +191,7 @@ OF_CLASSES = {"NDVI": VariableSpec(id="NDVI", has_classes=True)}
 
 @pytest.mark.parametrize("turn", [1, -1], ids=["in order", "turned round"])
 @pytest.mark.parametrize("name", ["Sentinel-2 before and since 2022", "packed anew each month"])
-def test_scaled_values_under_a_style_of_classes_are_those_of_each_file(tmp_path, name, turn):
+def test_scaled_values_with_a_style_of_classes_are_those_of_each_file(tmp_path, name, turn):
     paths = write_all(tmp_path, STACKS[name][::turn])
 
     reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN, variables=OF_CLASSES))
@@ -199,7 +199,7 @@ def test_scaled_values_under_a_style_of_classes_are_those_of_each_file(tmp_path,
     assert_like_files(reader, "NDVI", paths)
 
 
-def test_a_file_that_scales_among_files_of_classes_is_left_out(tmp_path):
+def test_file_with_a_scale_among_files_of_classes_is_skipped(tmp_path):
     plain = File(dtype="uint8", nodata=255)
     paths = write_all(tmp_path, [plain, File(dtype="uint8", scale=0.1, nodata=255), plain])
 
@@ -220,7 +220,7 @@ def test_numbers_of_files_that_do_not_differ_are_handed_out_as_they_lie_there(tm
     assert reader.info.variables["NDVI"].encoding.dtype == "uint16"
 
 
-def test_that_files_differ_is_told_and_how_they_are_served(tmp_path):
+def test_difference_of_files_is_reported_with_how_they_are_served(tmp_path):
     write_all(tmp_path, STACKS["Sentinel-2 before and since 2022"])
 
     (finding,) = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN)).info.findings
@@ -233,7 +233,7 @@ def test_that_files_differ_is_told_and_how_they_are_served(tmp_path):
     )
 
 
-def test_what_the_configuration_says_holds_for_all_files(tmp_path):
+def test_configuration_applies_to_all_files(tmp_path):
     paths = write_all(tmp_path, STACKS["Sentinel-2 before and since 2022"])
     said = VariableSpec(id="NDVI", scale=0.5, offset=1.0, nodata=7)
 
@@ -281,7 +281,7 @@ PLAIN = File(dtype="uint8", nodata=255)
         ),
     ],
 )
-def test_that_the_configuration_replaces_what_files_state_is_found(tmp_path, files, variable, severity, message):
+def test_override_of_file_metadata_by_the_configuration_is_reported(tmp_path, files, variable, severity, message):
     paths = write_all(tmp_path, files)
 
     found = open_raster_stack(
@@ -300,7 +300,7 @@ def test_a_configuration_that_replaces_nothing_is_no_finding(tmp_path):
     assert reader.info.findings == ()
 
 
-def test_a_file_in_other_units_is_left_out_unless_units_are_configured(tmp_path):
+def test_file_in_other_units_is_skipped_unless_units_are_configured(tmp_path):
     files = [File(units="K"), File(units="degC"), File(units="K")]
     write_all(tmp_path, files)
     spec = {"time_pattern": PATTERN}
@@ -373,7 +373,7 @@ def test_bands_in_another_order_may_have_another_encoding_too(tmp_path, has_over
     ],
     ids=["absent", "another", "ambiguous"],
 )
-def test_a_file_in_which_the_band_cannot_be_told_is_left_out(tmp_path, names, message):
+def test_file_with_an_ambiguous_band_is_skipped(tmp_path, names, message):
     write_all(tmp_path, [RED_NIR, File(names=names), RED_NIR])
     variables = {"NIR": VariableSpec(id="NIR")}
 
@@ -422,7 +422,7 @@ def archive_of(tmp_path):
         "own names",
     ],
 )
-def test_a_band_is_never_one_that_its_file_calls_otherwise(archive_of, files, bands):
+def test_band_is_never_one_with_another_name_in_its_file(archive_of, files, bands):
     archive, paths = archive_of([File(dtype="float32", names=names) for names in files])
 
     for name, numbers in bands.items():
@@ -434,7 +434,7 @@ def test_a_band_is_never_one_that_its_file_calls_otherwise(archive_of, files, ba
     assert told == {f"a: {path.name}" for path, *own in zip(paths, *bands.values(), strict=True) if None in own}
 
 
-def test_what_is_left_out_of_a_file_is_named_where_it_is_not_all(archive_of):
+def test_skipped_parts_of_a_file_are_named(archive_of):
     archive, _paths = archive_of([File(names=names) for names in [("VV", "VH"), ("VV", "VH"), (None, "VV")]])
 
     (finding,) = [each for each in archive.findings if each.is_left_out]
@@ -442,7 +442,7 @@ def test_what_is_left_out_of_a_file_is_named_where_it_is_not_all(archive_of):
     assert finding.message.startswith("left out: VH of it, as its band 2 is called VV, that of others VH; ")
 
 
-def test_descriptions_that_each_file_has_of_its_own_do_not_count(tmp_path):
+def test_unique_descriptions_of_each_file_are_ignored(tmp_path):
     paths = write_all(tmp_path, [File(names=(f"x_{n}.1", f"x_{n}.2")) for n in range(3)])
     variables = {"NDVI": VariableSpec(id="NDVI", band=2)}
 
@@ -469,7 +469,7 @@ def test_bands_of_one_file_each_a_date_may_differ(tmp_path):
 
 
 @pytest.mark.parametrize("overviews", [(), (2,)], ids=["native", "overviews"])
-def test_a_file_that_was_not_looked_at_is_read_by_its_own_encoding_or_not_at_all(tmp_path, monkeypatch, overviews):
+def test_file_outside_the_sample_is_read_by_its_own_encoding_or_skipped(tmp_path, monkeypatch, overviews):
     monkeypatch.setattr(raster_survey, "MAX_FILES", 3)
     usual = {"scale": 0.0001, "nodata": 0, "overviews": overviews}
     files = [File(**usual), File(offset=-0.1, **usual)] * 3
@@ -493,7 +493,7 @@ def test_a_file_that_was_not_looked_at_is_read_by_its_own_encoding_or_not_at_all
     assert "a_20200105.tif" not in str(raised.value)
 
 
-def test_a_file_written_anew_in_another_encoding_is_read_by_that(tmp_path):
+def test_file_rewritten_in_another_encoding_is_read_by_that(tmp_path):
     files = STACKS["Sentinel-2 before and since 2022"]
     paths = write_all(tmp_path, files)
     reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN))

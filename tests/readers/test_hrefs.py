@@ -43,7 +43,7 @@ def test_base_name_is_the_last_part(href):
         ("https://user:secret@example.org:8443/a.tif?sig=secret#x", "https://example.org:8443/a.tif"),
     ],
 )
-def test_place_is_shown_without_secrets(href, shown):
+def test_path_is_shown_without_secrets(href, shown):
     assert shown_href(href) == shown
 
 

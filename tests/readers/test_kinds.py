@@ -64,7 +64,7 @@ def test_a_folder_of_data_is_searched_for_it(source):
     }
 
 
-def test_a_configuration_may_name_it_and_not_say_what_it_lacks(source, tmp_path):
+def test_configuration_may_use_the_kind_without_optional_keys(source, tmp_path):
     file = tmp_path / "chronotile.yaml"
     file.write_text("collections: {h: {source: {kind: npy, href: data/heights}, variables: {NDVI: {layer: NDVI}}}}")
 
@@ -114,7 +114,7 @@ def test_its_state_changes_with_its_files(source, tmp_path):
     assert newer.services.is_local == {"h"}
 
 
-def test_it_is_checked_and_audited_as_far_as_it_says(source):
+def test_kind_is_checked_and_audited_as_far_as_described(source):
     archive, audit = open_at(source.parent), Audit(seed=1)
 
     findings = [finding.message for finding in check_archive(archive)]

@@ -42,7 +42,7 @@ def test_reasons(error, reason):
     assert reason_of(error) == reason
 
 
-def test_only_what_does_not_pass_by_itself_is_remembered_and_not_for_long(monkeypatch):
+def test_only_permanent_failures_are_remembered_and_for_a_limited_time(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(left_out, "monotonic", lambda: now[0])
     found = LeftOutItems()
@@ -70,7 +70,7 @@ def test_each_state_of_an_item_is_counted_and_logged_once(caplog):
     assert len(caplog.messages) == 4
 
 
-def test_what_is_remembered_is_bounded(monkeypatch):
+def test_memory_of_failures_is_bounded(monkeypatch):
     monkeypatch.setattr(left_out, "MOST", 10)
     found = LeftOutItems()
 

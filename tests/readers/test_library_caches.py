@@ -42,7 +42,7 @@ print(json.dumps([{name: [s.bytes, s.max_bytes, s.entries, s.misses] for name, s
 
 
 @pytest.mark.slow
-def test_libraries_keep_what_their_bounds_allow(tmp_path):
+def test_libraries_cache_up_to_their_limits(tmp_path):
     ran = subprocess.run([sys.executable, "-c", PROGRAM, tmp_path], capture_output=True, text=True, check=True)
 
     before, few, many, after = json.loads(ran.stdout)

@@ -41,7 +41,7 @@ def test_query_in_the_url_of_a_zarr_store_is_refused_without_naming_it(scheme):
         ("Service Unavailable [HTTP code 503]", "its server answers 503"),
     ],
 )
-def test_reason_of_a_store_that_is_away_is_told(said, told):
+def test_reason_of_an_unavailable_store_is_reported(said, told):
     promise, future = ts.Promise.new()
     promise.set_exception(ValueError(f"ABORTED: All 1 retry attempts failed: {said}"))
 

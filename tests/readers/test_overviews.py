@@ -108,7 +108,7 @@ def test_cell_without_value_is_nan_in_floats():
     assert np.isnan(found).all()
 
 
-def test_mean_that_falls_on_nodata_goes_beside_it():
+def test_mean_equal_to_nodata_is_moved_by_one():
     numbers = np.array([[-1, 1], [-1, 1]], dtype="int8")
 
     found = level_of(numbers, Counting(encoding=Encoding(dtype="int8", nodata=0), is_categorical=False), 1)

@@ -48,7 +48,7 @@ def files_of(spec):
     return sorted(path.glob("0/NDVI/**/*")) if path.is_dir() else sorted(path.parent.glob(path.name))
 
 
-def test_numbers_are_those_that_were_stored(reader):
+def test_numbers_equal_the_stored_ones(reader):
     for_each_time = [reader.read_window("NDVI", index=t, level=0, window=ALL).numbers for t in range(5)]
 
     np.testing.assert_array_equal(for_each_time, SCENE.cube())
@@ -69,7 +69,7 @@ def test_step_takes_every_nth_row_and_column_from_the_first(reader, step):
 
 
 @pytest.mark.parametrize("indexes", [range(5), [2], [4, 0, 3], [1, 1, 0], [], range(1, 4)], ids=str)
-def test_cell_along_time_is_in_the_order_asked(reader, indexes):
+def test_cell_along_time_is_in_the_requested_order(reader, indexes):
     numbers = reader.read_cell("NDVI", indexes=indexes, row=7, column=11).numbers
 
     np.testing.assert_array_equal(numbers, SCENE.cube()[list(indexes), 7, 11])
@@ -114,7 +114,7 @@ def test_coarsest_level_is_readable_whole(reader):
     assert np.isin(numbers, SCENE.numbers(0)).all()
 
 
-def test_threads_read_what_one_thread_reads(reader):
+def test_threads_read_the_same_as_one_thread(reader):
     with ThreadPoolExecutor(8) as threads:
         found = list(
             threads.map(lambda n: reader.read_window("NDVI", index=n % 5, level=0, window=ALL).numbers, range(80))
@@ -133,7 +133,7 @@ def test_revision_stays_while_the_data_stay(reader):
     assert reader.revision("NDVI", 2) == reader.revision("NDVI", 2)
 
 
-def test_what_is_written_anew_is_read_anew_under_another_revision(own, kind):
+def test_rewritten_data_are_read_again_under_another_revision(own, kind):
     reader = open_source(own)
     before = reader.revision("NDVI", 2)
     reader.read_window("NDVI", index=2, level=0, window=ALL)
@@ -145,7 +145,7 @@ def test_what_is_written_anew_is_read_anew_under_another_revision(own, kind):
     np.testing.assert_array_equal(reader.read_window("NDVI", index=2, level=0, window=ALL).numbers, again.numbers(2))
 
 
-def test_vanished_data_are_unavailable_and_no_path_is_told(own, tmp_path):
+def test_removed_data_are_unavailable_and_no_path_is_shown(own, tmp_path):
     reader = open_source(own)
     reader.read_window("NDVI", index=0, level=0, window=ALL)
     shutil.rmtree(tmp_path)
@@ -199,7 +199,7 @@ def test_numbers_may_be_meant_as_another_type_of_their_size(stored):
     assert reader.info.variables["NDVI"].encoding.nodata == -1
 
 
-def test_variable_goes_by_its_id_whatever_the_file_calls_it(stored):
+def test_variable_has_its_id_with_any_name_in_the_file(stored):
     spec = replace(stored, variables={"greenness": VariableSpec(id="greenness", name="NDVI", band=None)})
 
     reader = open_source(spec)
@@ -235,7 +235,7 @@ def test_a_block_is_the_windows_of_many_times(reader, indexes):
     np.testing.assert_array_equal(block.numbers, SCENE.cube()[indexes, 5:19, 3:31])
 
 
-def test_a_source_tells_its_blocks(reader):
+def test_blocks_have_a_size_in_time_and_space(reader):
     shape = reader.block_shape("NDVI", "time")
 
     assert min(shape) >= 1

@@ -153,7 +153,7 @@ def read_truth(case, spec):
     return read_stack(case, spec) if case.kind == "cog" else read_dataset(case, spec)
 
 
-def test_grid_and_times_are_known(reader, case):
+def test_grid_and_times_are_read(reader, case):
     info = reader.info.variables[case.variable]
     crs, size, interval, count = case.known
     first, _, last = interval.partition("/")
@@ -188,7 +188,7 @@ def test_newest_whole_is_exact(reader, case, spec):
     np.testing.assert_array_equal(numbers, truth[-1])
 
 
-def test_centres_of_cells_are_where_xarray_has_them(reader, case, spec):
+def test_centres_of_cells_equal_those_of_xarray(reader, case, spec):
     if case.kind == "cog":
         pattern = Path(spec.href)
         with rasterio.open(next(iter(pattern.parent.glob(pattern.name)))) as file:

@@ -88,7 +88,7 @@ def test_states_differ_of_times_in_different_chunks_alone(tmp_path):
     assert states[5:10] == [states[5]] * 5
 
 
-def test_state_of_masked_times_is_that_of_values_and_mask(tmp_path):
+def test_state_of_masked_times_covers_values_and_mask(tmp_path):
     """The mask's chunks hold five dates, the values' all."""
     spec = two_variables(tmp_path, (12, 16, 16))
     reader = derived_of(spec, NDVI=VariableSpec(id="NDVI", mask=Mask("QA", (4, 20))))
@@ -102,7 +102,7 @@ def test_state_of_masked_times_is_that_of_values_and_mask(tmp_path):
     assert after[0] == one_by_one(reader)
 
 
-def test_state_of_times_of_a_formula_is_that_of_its_operands(tmp_path):
+def test_state_of_times_of_a_formula_covers_its_operands(tmp_path):
     spec = two_variables(tmp_path, (12, 16, 16))
     reader = derived_of(spec, SUM=VariableSpec(id="SUM", formula=parse_expression("NDVI + QA")))
     before = reader.revision_of_times("SUM", INDEXES), reader.revision_of_times("SUM", [11])
@@ -123,7 +123,7 @@ def test_times_of_a_source_that_shares_no_states_have_their_own():
     assert reader.revision_of_times("SUM", [1]) == reader.revision("SUM", 1)
 
 
-def test_a_file_that_is_gone_is_the_state_of_its_times_alone(tmp_path):
+def test_missing_file_changes_the_state_of_its_times_only(tmp_path):
     reader = open_source(write_cogs(tmp_path, SCENE))
     states = reader.revision_of_times("NDVI", range(12)).split(" ")
 
@@ -177,7 +177,7 @@ def two_levels(folder, *, time_chunks=(5, 3)):
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_state_of_times_is_that_of_all_levels(tmp_path, level):
+def test_state_of_times_covers_all_levels(tmp_path, level):
     spec = two_levels(tmp_path)
     reader = open_zarr(spec)
     before = [reader.revision("NDVI", index) for index in range(12)]
@@ -191,7 +191,7 @@ def test_state_of_times_is_that_of_all_levels(tmp_path, level):
     assert reader.revision_of_times("NDVI", INDEXES) == one_by_one(reader)
 
 
-def test_each_folder_of_each_level_is_looked_at_once(tmp_path):
+def test_each_folder_of_each_level_is_checked_once(tmp_path):
     reader = open_zarr(two_levels(tmp_path))
 
     with looked_at(tmp_path) as found:
@@ -211,7 +211,7 @@ def test_state_of_a_window_is_that_of_native_cells(tmp_path):
     assert reader.revision_of_times("NDVI", INDEXES, Window(3, 4, 3, 4)) == before
 
 
-def test_overview_that_is_gone_is_a_state_and_no_failure(tmp_path):
+def test_missing_overview_is_a_state_and_no_failure(tmp_path):
     spec = two_levels(tmp_path)
     reader = open_zarr(spec)
     before = reader.revision("NDVI", 7)
@@ -236,7 +236,7 @@ def test_state_of_a_window_is_that_of_its_chunks(tmp_path):
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False]
 
 
-def test_window_of_a_source_whose_windows_have_no_state_has_that_of_all(tmp_path):
+def test_window_without_a_state_has_that_of_the_whole_source(tmp_path):
     reader = open_source(write_cogs(tmp_path, SCENE))
 
     assert reader.revision_of_times("NDVI", INDEXES, Window(0, 1, 0, 1)) == one_by_one(reader)
@@ -258,7 +258,7 @@ def test_chunk_far_down_a_tall_array_is_seen_to_change(tmp_path, version):
     assert [reader.revision("NDVI", index) == before[index] for index in (0, 1)] == [True, False]
 
 
-def test_read_of_more_folders_than_are_looked_at_has_what_changed_in_the_last(tmp_path):
+def test_read_of_many_folders_sees_changes_of_the_last(tmp_path):
     count = MAX_SEEN + 65
     stored = zarr.create_group(tmp_path).create_array("NDVI", shape=(count, 1, 1), chunks=(1, 1, 1), dtype="u1")
     stored[0], stored[count - 1] = 1, 1
@@ -303,7 +303,7 @@ def test_a_file_that_is_not_there_is_looked_for_once(tmp_path):
     assert found == {"absent": 1}
 
 
-def test_a_look_that_failed_is_over(file):
+def test_failed_check_is_over(file):
     with pytest.raises(FileNotFoundError), one_look():
         file_state(str(file.with_name(str(file_state(str(file)).size))))
 
@@ -312,7 +312,7 @@ def test_a_look_that_failed_is_over(file):
     assert file_state(str(file)).size == len("longer")
 
 
-def test_another_thread_looks_for_itself(file):
+def test_another_thread_checks_for_itself(file):
     sizes = []
 
     with one_look():

@@ -25,14 +25,14 @@ def test_range_is_of_physical_values_between_percentiles():
     assert observed_range(make_reader(numbers, scale=0.1), "v") == pytest.approx((20, 980), rel=0.01)
 
 
-def test_what_is_no_value_does_not_count():
+def test_missing_values_do_not_count():
     numbers = np.full((1, 60, 60), 50, dtype="uint8")
     numbers[0, :50] = 255
 
     assert observed_range(make_reader(numbers, nodata=255), "v") == (50, 50)
 
 
-def test_what_is_masked_does_not_count():
+def test_masked_values_do_not_count():
     numbers = np.arange(3600, dtype="uint16").reshape(1, 60, 60)
     valid = numbers[0] < 100
 
@@ -50,7 +50,7 @@ def test_infinite_values_do_not_count():
     assert observed_range(make_reader(numbers), "v") == (3, 3)
 
 
-def test_coarsest_level_that_is_large_enough_is_looked_at():
+def test_coarsest_sufficient_level_is_sampled():
     reader = make_reader(np.ones((1, 3000, 2000), dtype="uint8"), levels=4)
 
     observed_range(reader, "v")
@@ -59,7 +59,7 @@ def test_coarsest_level_that_is_large_enough_is_looked_at():
     assert 1000 >= SAMPLE_SIDE_PX > 500
 
 
-def test_large_level_is_looked_at_in_patches():
+def test_large_level_is_sampled_in_patches():
     reader = make_reader(np.ones((1, 4000, 3000), dtype="uint8"))
 
     assert observed_range(reader, "v") == (1, 1)
@@ -68,7 +68,7 @@ def test_large_level_is_looked_at_in_patches():
     assert reader.windows[-1][1::2] == (4000, 3000)
 
 
-def test_older_times_are_looked_at_where_the_newest_is_empty():
+def test_older_times_are_sampled_if_the_newest_is_empty():
     numbers = np.full((20, 40, 40), 7, dtype="uint8")
     numbers[10:] = 255
     days = np.datetime64("2020-01-01", "ns") + np.timedelta64(1, "D") * np.arange(20)

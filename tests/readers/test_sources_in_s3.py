@@ -43,7 +43,7 @@ def asking_as(request, s3_server, monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("asking_as")
 @pytest.mark.parametrize("kind", ["cog", "zarr-v3"])
-def test_source_in_s3_is_read_as_the_environment_says(kind, s3_server, tmp_path):
+def test_source_in_s3_is_read_with_the_settings_of_the_environment(kind, s3_server, tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
     bucket = s3_server.make_bucket()

@@ -135,7 +135,7 @@ def test_odd_raster_is_refused_with_its_reason(name):
 
 
 @pytest.mark.parametrize("name", [name for name in SERVED if not name.endswith(".zip")])
-def test_odd_raster_is_served_as_it_is_stored(name):
+def test_odd_raster_is_served_with_its_stored_numbers(name):
     reader = open_weird(name)
     variable = next(iter(reader.info.variables))
 
@@ -149,7 +149,7 @@ SCALED_COORDINATES = {"lcc_km.nc": 1000.0}
 
 
 @pytest.mark.parametrize("name", [name for name in SERVED if not name.endswith(".zip")])
-def test_cells_of_odd_raster_are_where_the_file_has_them(name):
+def test_cells_of_odd_raster_have_the_place_in_the_file(name):
     info = info_of(name)
     _truth, expected = read_truth(name, info.name)
     factor = SCALED_COORDINATES.get(name, 1.0)
@@ -162,14 +162,14 @@ def test_cells_of_odd_raster_are_where_the_file_has_them(name):
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_extent_of_odd_raster_can_be_told(name):
+def test_extent_of_odd_raster_is_known(name):
     box = info_of(name).grid.bbox_in(CRS84)
 
     assert -180 <= box.xmin < box.xmax <= 540
     assert -90 <= box.ymin < box.ymax <= 90
 
 
-def test_zip_is_served_as_it_is_stored():
+def test_zip_is_served_with_its_stored_numbers():
     numbers = read_whole(open_weird("sic_daily_sample.zarr.zip"), "siconc").numbers
 
     with zarr.storage.ZipStore(WEIRD / "sic_daily_sample.zarr.zip", mode="r") as store:
@@ -177,7 +177,7 @@ def test_zip_is_served_as_it_is_stored():
     np.testing.assert_array_equal(numbers, truth)
 
 
-def test_damaged_file_opens_and_is_unavailable_where_it_is_damaged():
+def test_damaged_file_opens_and_its_damaged_part_is_unavailable():
     reader = open_weird(DAMAGED)
 
     reader.read_window("band1", index=0, level=0, window=Window(0, 512, 0, 512))
@@ -192,7 +192,7 @@ def test_south_up_raster_ascends():
     assert info_of("inverted_lat.tif").grid.transform.e == 0.5
 
 
-def test_nan_counts_as_no_value_beside_a_numeric_nodata():
+def test_nan_is_missing_too_with_a_numeric_nodata():
     info = info_of("cog_nodata_nan.tif")
     numbers = read_whole(open_weird("cog_nodata_nan.tif"), info.name).numbers
 
@@ -234,7 +234,7 @@ def test_scale_and_offset_are_those_of_each_band(name, bands):
     assert len(encodings) == bands
 
 
-def test_offset_of_netcdf_is_kept():
+def test_offset_of_netcdf_is_applied():
     assert info_of("testOffset.nc", "variableWithOffset").encoding.offset == 100
 
 
@@ -276,7 +276,7 @@ def test_levels_of_the_pyramid_are_ordered_by_size():
 
 
 @pytest.mark.parametrize("name", ["rotated.tif", "geomatrix.tif"])
-def test_rotation_is_kept(name):
+def test_rotation_is_preserved(name):
     with rasterio.open(WEIRD / name) as file:
         assert info_of(name).grid.transform == file.transform
 

@@ -23,7 +23,7 @@ def stored_bytes(folder):
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def test_what_was_put_is_there_for_other_processes(blocks, tmp_path):
+def test_stored_block_is_available_to_other_processes(blocks, tmp_path):
     blocks.put(b"a", DATA)
 
     other = ByteBlocks(tmp_path / "blocks", MAX_BYTES)
@@ -54,14 +54,14 @@ def test_state_does_not_wait_until_all_files_are_counted(blocks, tmp_path, monke
 
 
 @pytest.mark.parametrize(("name", "size"), [(b"b", len(DATA)), (b"a", len(DATA) - 1)], ids=["name", "size"])
-def test_anything_else_is_not_there(name, size, blocks):
+def test_other_blocks_are_absent(name, size, blocks):
     blocks.put(b"a", DATA)
 
     assert blocks.get(name, size) is None
 
 
 @pytest.mark.parametrize("place", [0, 3, 4, 5000, -1])
-def test_what_is_damaged_is_not_there_and_is_removed(place, blocks, tmp_path):
+def test_damaged_block_is_absent_and_removed(place, blocks, tmp_path):
     blocks.put(b"a", DATA)
     (file,) = tmp_path.rglob(f"*{END}")
     content = bytearray(file.read_bytes())
@@ -72,7 +72,7 @@ def test_what_is_damaged_is_not_there_and_is_removed(place, blocks, tmp_path):
     assert not file.exists()
 
 
-def test_block_under_another_name_is_not_taken_for_it(blocks, tmp_path):
+def test_block_under_another_name_is_not_used(blocks, tmp_path):
     blocks.put(b"a", DATA)
     blocks._path_of(b"b").parent.mkdir(exist_ok=True)
     blocks._path_of(b"a").rename(blocks._path_of(b"b"))
@@ -80,7 +80,7 @@ def test_block_under_another_name_is_not_taken_for_it(blocks, tmp_path):
     assert blocks.get(b"b", len(DATA)) is None
 
 
-def test_bound_holds_whatever_several_processes_put(tmp_path):
+def test_limit_holds_for_writes_of_several_processes(tmp_path):
     writers = [ByteBlocks(tmp_path, MAX_BYTES) for _ in range(8)]
     most = 0
 
@@ -94,7 +94,7 @@ def test_bound_holds_whatever_several_processes_put(tmp_path):
     assert writers[7].state.bytes <= MAX_BYTES
 
 
-def test_what_is_used_outlives_what_is_not(tmp_path, monkeypatch):
+def test_used_blocks_outlive_unused_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "TOUCH_S", -1.0)
     blocks = ByteBlocks(tmp_path, MAX_BYTES)
     for number in range(300):
@@ -106,13 +106,13 @@ def test_what_is_used_outlives_what_is_not(tmp_path, monkeypatch):
     assert not blocks.has(b"1")
 
 
-def test_what_would_take_much_of_the_bound_is_not_put(blocks):
+def test_block_near_the_limit_is_not_stored(blocks):
     blocks.put(b"a", bytes(MAX_BYTES // 32))
 
     assert not blocks.has(b"a")
 
 
-def test_what_a_killed_writer_left_is_removed(blocks, tmp_path):
+def test_remains_of_a_killed_writer_are_removed(blocks, tmp_path):
     blocks.put(b"a", DATA)
     left = blocks._path_of(b"a").with_name(f"1{PARTIAL}")
     left.write_bytes(DATA)
@@ -123,7 +123,7 @@ def test_what_a_killed_writer_left_is_removed(blocks, tmp_path):
     assert not left.exists()
 
 
-def test_full_disk_is_left_alone_for_a_minute_and_logged_once(tmp_path, caplog):
+def test_full_disk_is_not_written_for_a_minute_and_logged_once(tmp_path, caplog):
     now = [0.0]
     blocks = ByteBlocks(tmp_path, MAX_BYTES, clock=lambda: now[0])
 

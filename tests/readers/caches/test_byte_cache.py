@@ -20,7 +20,7 @@ def test_a_value_is_made_once():
     assert (cache.state.hits, cache.state.misses, cache.state.entries, cache.state.bytes) == (2, 1, 1, 10)
 
 
-def test_what_is_asked_for_at_once_is_made_once():
+def test_value_requested_concurrently_is_made_once():
     cache = ByteCache(0, len)
     made, started, may_end = [], threading.Event(), threading.Event()
 
@@ -43,7 +43,7 @@ def test_what_is_asked_for_at_once_is_made_once():
     assert made == [1]
 
 
-def test_an_error_is_told_and_not_kept():
+def test_error_is_raised_and_not_cached():
     cache = ByteCache(1000, len)
 
     def fail():
@@ -54,7 +54,7 @@ def test_an_error_is_told_and_not_kept():
     assert cache.get_or_make("a", lambda: b"x") == b"x"
 
 
-def test_what_was_used_last_stays():
+def test_most_recently_used_values_stay():
     cache = ByteCache(80, len)
     for key in "abcdefgh":
         cache.get_or_make(key, lambda: b"x" * 10)
@@ -68,7 +68,7 @@ def test_what_was_used_last_stays():
     assert made == ["b"]
 
 
-def test_what_takes_too_much_is_not_kept():
+def test_too_large_value_is_not_cached():
     cache = ByteCache(80, len)
 
     cache.get_or_make("a", lambda: b"x" * 11)
@@ -76,7 +76,7 @@ def test_what_takes_too_much_is_not_kept():
     assert cache.state.entries == 0
 
 
-def test_what_takes_too_much_is_for_a_cache_to_say():
+def test_largest_share_of_one_value_is_configurable():
     cache = ByteCache(80, len, largest_share=2)
 
     cache.get_or_make("a", lambda: b"x" * 40)
@@ -86,7 +86,7 @@ def test_what_takes_too_much_is_for_a_cache_to_say():
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12)), max_size=60))
-def test_the_bound_holds_whatever_is_asked_for(asked):
+def test_limit_holds_for_any_requests(asked):
     cache = ByteCache(50, len)
 
     for key, size in asked:

@@ -4,7 +4,7 @@ from chronotile.readers.caches import disk as module
 from chronotile.readers.caches.disk import DiskCache
 
 
-def test_files_that_others_removed_are_not_remembered_for_ever(tmp_path, monkeypatch):
+def test_files_removed_by_others_are_forgotten(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MOST_TOUCHED", 10)
     monkeypatch.setattr(module, "TOUCH_S", 0.0)
     files = DiskCache(tmp_path, 1 << 20, end=".cube")

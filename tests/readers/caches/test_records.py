@@ -43,7 +43,7 @@ def test_a_folder_that_was_removed_is_made_again(tmp_path):
     assert list(records.names()) == ["two"]
 
 
-def test_what_cannot_be_written_counts_as_new(tmp_path, caplog):
+def test_record_that_cannot_be_written_counts_as_new(tmp_path, caplog):
     (tmp_path / "file").write_text("no folder")
     records = RecordsInFolder(tmp_path / "file" / "records")
 

@@ -46,7 +46,7 @@ def found(memory: SharedBlockMemory, key: bytes, size: int = SLOT_BYTES) -> bool
 
 
 @pytest.mark.parametrize("size", [1, 100, SLOT_BYTES])
-def test_what_is_written_is_read(size):
+def test_written_bytes_are_read(size):
     memory = SharedBlockMemory(ONE_SET)
     memory.write(KEYS[0], part_of(KEYS[0], size))
 
@@ -62,7 +62,7 @@ def test_part_of_another_length_is_not_there():
     assert not memory.read(KEYS[0], np.empty(99, dtype=np.uint8))
 
 
-def test_no_more_is_kept_than_allowed():
+def test_size_stays_within_the_limit():
     memory = SharedBlockMemory(SIZE)
 
     for key in KEYS:
@@ -73,7 +73,7 @@ def test_no_more_is_kept_than_allowed():
     assert entries > memory.max_bytes // SLOT_BYTES * 0.8
 
 
-def test_what_was_used_longest_ago_gives_way():
+def test_least_recently_used_entries_are_evicted():
     memory = SharedBlockMemory(ONE_SET)
     for key in KEYS[:WAYS]:
         memory.write(key, part_of(key))
@@ -127,7 +127,7 @@ def test_half_of_another_header_is_not_believed(part):
 
 
 @shared
-def test_less_memory_is_given_back_and_the_rest_still_holds():
+def test_smaller_limit_evicts_entries_and_the_rest_stays():
     descriptor = shareable_memory(SIZE)
     memory, other = SharedBlockMemory(SIZE, descriptor), SharedBlockMemory(SIZE, descriptor)
     for key in KEYS:

@@ -60,7 +60,7 @@ def test_rounding_of_float32_coordinates_is_tolerated():
     assert grid.transform.a == pytest.approx(0.25, rel=1e-3)
 
 
-def test_uneven_coordinates_are_refused_with_the_one_that_strays():
+def test_uneven_coordinates_are_refused_with_the_first_deviation():
     with pytest.raises(UnsupportedSource, match=r"coordinates x are not evenly spaced: number 2 is 4\.2"):
         understand(make_cube(x=(2.0, 3.0, 4.2, 5.0)), SPEC)
 
@@ -140,7 +140,7 @@ def test_two_dimensional_latitudes_are_refused():
 # Dimensions.
 
 
-def test_dimensions_are_known_by_attributes_whatever_their_names():
+def test_dimensions_are_recognised_by_attributes_with_any_names():
     fields = make_fields(
         make_field("v", ("b", "a", "c"), np.zeros((3, 2, 4))),
         make_field("a", ("a",), [10, 20], units="days since 2000-01-01"),
@@ -163,7 +163,7 @@ def test_coordinates_may_have_another_name_than_their_dimension():
     assert grid_of(fields).transform == Affine(1, 0, 1.5, 0, 1, 50.5)
 
 
-def test_longer_further_dimension_is_refused_by_name():
+def test_longer_additional_dimension_is_refused_by_name():
     fields = make_cube()
     deep = make_field("deep", ("depth", "y", "x"), np.zeros((7, 2, 3)), crs="EPSG:4326")
 
@@ -171,7 +171,7 @@ def test_longer_further_dimension_is_refused_by_name():
         understand(make_fields(deep, fields.fields["x"], fields.fields["y"]), SPEC)
 
 
-def test_further_dimension_of_configured_length_is_time():
+def test_additional_dimension_of_the_configured_length_is_time():
     fields = make_cube()
     banded = make_field("banded", ("band", "y", "x"), np.zeros((3, 2, 3)), crs="EPSG:4326")
     times = domain_of_instants(np.array(["2020-01-01", "2020-02-01", "2020-03-01"], dtype="datetime64[ns]"))
@@ -200,7 +200,7 @@ def test_bounds_and_coordinates_are_no_variables():
     assert list(found.variables) == ["v"]
 
 
-def test_variable_that_cannot_be_served_is_left_out_and_told():
+def test_unservable_variable_is_skipped_and_reported():
     deep = make_field("deep", ("depth", "y", "x"), np.zeros((7, 2, 3)), crs="EPSG:4326")
 
     found = understand(make_cube(others=[deep]), SPEC)
@@ -209,7 +209,7 @@ def test_variable_that_cannot_be_served_is_left_out_and_told():
     assert [(finding.severity, finding.place) for finding in found.findings] == [("warning", "deep")]
 
 
-def test_configured_variable_that_is_absent_is_refused_with_those_there_are():
+def test_absent_configured_variable_is_refused_with_the_existing_ones():
     spec = SourceSpec(collection="made", kind="netcdf", href="made.nc", variables={"w": VariableSpec(id="w")})
 
     with pytest.raises(UnsupportedSource, match="no array w in it; there are v"):
@@ -320,7 +320,7 @@ def test_missing_values_go_by_several_names(name):
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
-def test_all_of_several_missing_values_stand_for_no_value(dtype):
+def test_every_missing_value_means_nodata(dtype):
     found = meaning(dtype, _FillValue=-1, missing_value=np.array([-2, -1, 9], dtype=dtype))
 
     assert found.encoding.nodata == -1
@@ -340,7 +340,7 @@ def test_a_missing_value_of_floats_may_be_no_whole_number():
     assert found.encoding.valid(np.array([-9999, 0.1, 5], dtype="float32")).tolist() == [False, False, True]
 
 
-def test_a_missing_value_that_cannot_be_told_from_values_is_told():
+def test_missing_value_that_is_also_a_value_is_reported():
     found = meaning("float32", _FillValue=0.5, missing_value=0.25)
 
     assert "0.25 is served as a value" in found.findings[0].message
@@ -376,13 +376,13 @@ def test_unsigned_attribute_turns_flags():
     assert flags == ((0, "a"), (4, "b"), (255, "c"))
 
 
-def test_unsigned_attribute_may_say_that_unsigned_numbers_have_a_sign():
+def test_unsigned_attribute_can_make_unsigned_numbers_signed():
     encoding = meaning("uint8", _Unsigned="false", _FillValue=np.uint8(128), valid_range=[156, 100]).encoding
 
     assert (encoding.dtype, encoding.nodata, encoding.valid_range) == ("int8", -128, (-100, 100))
 
 
-def test_valid_range_that_is_empty_is_told_and_not_used():
+def test_empty_valid_range_is_reported_and_not_used():
     found = meaning("int8", _Unsigned="true", valid_range=np.array([-128, 127], dtype="int8"))
 
     assert found.encoding.valid_range is None
@@ -408,7 +408,7 @@ def test_one_sided_range_is_open_at_the_other_end():
     assert meaning(valid_min=3).encoding.valid_range == (3, np.inf)
 
 
-def test_flags_of_an_array_of_nothing_else_are_classes():
+def test_flags_of_an_array_of_flags_are_classes():
     found = meaning(
         "uint8",
         flag_values=np.array([0, 1, 4], dtype="uint8"),
@@ -421,14 +421,14 @@ def test_flags_of_an_array_of_nothing_else_are_classes():
     assert found.encoding.flags == ()
 
 
-def test_class_of_no_data_is_transparent_where_no_colour_is_given():
+def test_class_of_nodata_is_transparent_without_a_colour():
     classes = meaning("uint8", flag_values=[0, 1], flag_meanings="no_data water").classes
 
     assert classes[0].colour == TRANSPARENT
     assert classes[1].colour != TRANSPARENT
 
 
-def test_flags_beside_values_are_flags():
+def test_flags_among_values_are_flags():
     found = meaning("uint8", scale_factor=0.004, flag_values=[251, 254], flag_meanings="snow water")
 
     assert found.encoding.flags == ((251, "snow"), (254, "water"))
@@ -471,7 +471,7 @@ def test_units_of_time(units, number, instant):
     assert times_of([number], units=units).domain.starts[0] == np.datetime64(instant)
 
 
-def test_fractions_of_days_are_those_of_xarray():
+def test_fractions_of_days_equal_those_of_xarray():
     numbers = np.array([17182.42316938, 17191.39989653])
     coordinate = xarray.Dataset({"time": ("time", numbers, {"units": "days since 1970-01-01"})})
 
@@ -492,7 +492,7 @@ def test_times_out_of_order_are_put_in_order():
     assert str(times.domain.starts[1])[:10] == "2000-01-11"
 
 
-def test_repeated_times_are_served_once_and_told():
+def test_repeated_times_are_served_once_and_reported():
     times = times_of([0, 10, 10])
 
     assert times.positions == (0, 1)
@@ -550,7 +550,7 @@ def test_bounds_that_overlap_by_rounding_meet():
     assert [str(each)[:10] for each in domain.starts] == ["2000-01-01", "2000-02-01"]
 
 
-def test_repeated_periods_are_served_once_and_told_with_their_time():
+def test_repeated_periods_are_served_once_and_reported_with_their_time():
     bounds = make_field("time_bnds", ("time", "bnds"), [[0, 31], [31, 60], [31, 60]])
     time = make_field("time", ("time",), [15.5, 45.0, 45.0], units="days since 2000-01-01", bounds="time_bnds")
 
@@ -621,7 +621,7 @@ def test_dimension_of_months_is_a_climatology(numbers):
     assert "served as a climatology" in found.findings[0].message
 
 
-def test_months_are_those_that_their_numbers_say():
+def test_months_are_read_from_their_numbers():
     times, found = year_of("month", [6, 12, 1])
 
     assert [str(each)[:10] for each in times.starts] == ["2000-01-01", "2000-06-01", "2000-12-01"]
@@ -645,7 +645,7 @@ def test_configured_times_take_the_place_of_months():
     assert times.is_climatology
 
 
-def test_months_of_other_numbers_are_a_further_dimension():
+def test_other_numbers_than_months_are_an_additional_dimension():
     with pytest.raises(UnsupportedSource, match=r"select: \{month: 0\}"):
         year_of("month", [0, 1, 2])
 
@@ -682,7 +682,7 @@ def test_step_is_selected_by_its_value(depths, dtype, value, position):
     assert found.variables["v"].steps == {"depth": position}
 
 
-def test_packed_values_of_a_coordinate_are_what_they_mean():
+def test_packed_coordinates_are_decoded():
     step = DimensionStep(dimension="depth", value=2.5)
 
     found = levels_of([0, 25, 30], dtype="int16", scale_factor=0.1, select=[step])
@@ -718,7 +718,7 @@ def test_step_is_selected_by_its_position():
         ),
     ],
 )
-def test_step_that_is_not_there_is_refused_with_those_that_are(depths, step, reason):
+def test_missing_step_is_refused_with_the_existing_ones(depths, step, reason):
     with pytest.raises(UnsupportedSource) as refused:
         levels_of(depths, select=[step])
 
@@ -733,7 +733,7 @@ def test_months_of_360_days_keep_their_dates_and_are_noted():
 
 
 @pytest.mark.parametrize("calendar", ["360_day", "noleap"])
-def test_days_of_other_calendars_are_those_of_xarray(calendar):
+def test_days_of_other_calendars_equal_those_of_xarray(calendar):
     numbers = np.arange(0, 700, 7)
     dates = cftime.num2date(numbers, "days since 2000-01-01", calendar=calendar)
     truth = xarray.Dataset(coords={"time": dates}).convert_calendar("standard", align_on="year", use_cftime=False)
@@ -753,7 +753,7 @@ def test_days_of_other_calendars_are_those_of_xarray(calendar):
         ({"units": "days since 0001-01-01"}, [10], "years served"),
     ],
 )
-def test_times_that_cannot_be_told_are_refused(attrs, numbers, reason):
+def test_undecodable_times_are_refused(attrs, numbers, reason):
     with pytest.raises(UnsupportedSource, match=reason):
         times_of(numbers, **attrs)
 

@@ -89,7 +89,7 @@ def test_set_crs_decides_between_unnamed_mappings():
     assert (variable.grid.crs.name, severities(variable)) == ("EPSG:32635", [])
 
 
-def test_named_mapping_counts_and_another_statement_warns():
+def test_named_mapping_is_used_and_a_contradiction_warns():
     fields = make_cube(crs="EPSG:32635", grid_mapping="a", x_attrs=METRES, others=[mapping("a", **UTM_31.to_cf())])
 
     variable = placed(fields)
@@ -163,7 +163,7 @@ def cells(latitude, longitude):
     ]
 
 
-def test_index_coordinates_are_refused_whatever_crs_is_set():
+def test_index_coordinates_are_refused_with_any_crs():
     rows, columns = np.mgrid[:3, :4]
     fields = make_cube(
         x=range(4), y=range(3), crs="", x_attrs=METRES, others=cells(-30 - rows / 10 + columns / 50, 15 + columns / 10)

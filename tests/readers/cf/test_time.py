@@ -51,7 +51,7 @@ PACKED = {
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_packed_times_are_those_of_xarray(name):
+def test_packed_times_equal_those_of_xarray(name):
     numbers, attrs = PACKED[name]
 
     np.testing.assert_array_equal(times_of(numbers, **attrs).domain.starts, decoded(numbers, **attrs))
@@ -72,7 +72,7 @@ def test_packed_times_are_those_of_xarray(name):
     ],
     ids=["fill", "missing", "packed", "float", "NaN", "NaN of 360 days", "range", "default fill", "NaT"],
 )
-def test_slices_of_missing_times_are_left_out_and_told(numbers, attrs):
+def test_slices_of_missing_times_are_skipped_and_reported(numbers, attrs):
     times = times_of(numbers, **attrs)
 
     assert times.positions == (0, 1, 3)
@@ -83,7 +83,7 @@ def test_slices_of_missing_times_are_left_out_and_told(numbers, attrs):
         np.testing.assert_array_equal(times.domain.starts, decoded(kept, **attrs))
 
 
-def test_a_missing_nat_is_left_out():
+def test_missing_nat_is_skipped():
     days = np.array(["2019-01-01", "NaT", "2019-01-21"], dtype="datetime64[ns]")
 
     times = times_of_field(make_field("time", ("time",), days), make_fields(), 3)
@@ -91,7 +91,7 @@ def test_a_missing_nat_is_left_out():
     assert (texts(times), times.positions) == (["2019-01-01T00:00:00", "2019-01-21T00:00:00"], (0, 2))
 
 
-def test_nanoseconds_beside_a_missing_one_are_exact():
+def test_nanoseconds_next_to_a_missing_time_are_exact():
     numbers = np.array([1_546_300_800_000_000_001, -1], dtype="int64")
 
     times = times_of(numbers, units="nanoseconds since 1970-01-01", _FillValue=np.int64(-1))
@@ -99,7 +99,7 @@ def test_nanoseconds_beside_a_missing_one_are_exact():
     assert times.domain.starts.astype("int64").tolist() == [1_546_300_800_000_000_001]
 
 
-def test_times_of_which_none_is_left_are_refused():
+def test_times_that_are_all_missing_are_refused():
     with pytest.raises(UnsupportedSource, match="none of its 2 times"):
         times_of(np.array([-1, -1]), _FillValue=np.int64(-1))
 
@@ -117,7 +117,7 @@ BOUNDS = np.array([[0, 20], [20, 40], [40, 60]])
     ],
     ids=["as the times", "wider", "not packed", "of their own"],
 )
-def test_bounds_are_packed_as_they_or_their_times_say(bounds, own):
+def test_bounds_are_packed_by_their_own_attributes_or_those_of_the_times(bounds, own):
     times = times_of(
         np.array([10, 30, 50], "int16"),
         make_field("bnds", ("time", "two"), bounds, **own),
@@ -130,7 +130,7 @@ def test_bounds_are_packed_as_they_or_their_times_say(bounds, own):
     assert str(times.domain.ends[-1])[:10] == "2019-01-31"
 
 
-def test_bounds_follow_their_times_where_one_is_left_out():
+def test_bounds_follow_their_times_after_a_skipped_one():
     times = times_of(
         np.array([5, -1, 25]),
         make_field("bnds", ("time", "two"), [[0, 10], [-1, -1], [20, 30]]),
@@ -190,7 +190,7 @@ def test_calendar_months_are_those_of_any_calendar(calendar):
     ]
 
 
-def test_months_of_360_days_are_those_of_cftime():
+def test_months_of_360_days_equal_those_of_cftime():
     truth = cftime.num2date([0.5, 1.5], "months since 2019-01-01", calendar="360_day")
 
     for calendar in ("360_day", "360"):
@@ -205,7 +205,7 @@ def test_numbers_of_months_are_months():
 
 
 @pytest.mark.parametrize("number", [20190230, 20191301, 2019.5])
-def test_digits_that_are_no_date_are_left_out(number):
+def test_digits_without_a_date_are_skipped(number):
     assert times_of([20190101, number], units="day as %Y%m%d.%f").positions == (0,)
 
 
@@ -221,7 +221,7 @@ def test_digits_that_are_no_date_are_left_out(number):
         ("days since 0000-01-01", [737_425]),
     ],
 )
-def test_units_that_are_not_known_are_refused_with_the_remedy(units, numbers):
+def test_unknown_units_are_refused_with_the_remedy(units, numbers):
     with pytest.raises(UnsupportedSource, match="set times: for the source"):
         times_of(np.array(numbers), units=units)
 
@@ -295,7 +295,7 @@ def test_a_dimension_of_years_is_time(attrs, dtype):
     assert found.positions == (1, 0, 2)
 
 
-def test_a_dimension_of_years_that_are_counted_is_none():
+def test_dimension_that_counts_years_is_no_time():
     with pytest.raises(UnsupportedSource, match=r"choose one in a configuration, select: \{year: 0\}"):
         found_of(year_cube([0, 1, 2]))
 
@@ -325,7 +325,7 @@ HOURS = {"units": "hours since 2019-01-01"}
     ids=["reftime", "standard name", "valid_time", "distinct"],
 )
 @pytest.mark.parametrize("is_turned", [False, True], ids=["", "turned"])
-def test_of_two_times_the_one_that_tells_slices_apart_counts(first, second, is_turned):
+def test_time_that_distinguishes_slices_is_used(first, second, is_turned):
     fields = [make_field(name, ("t",), numbers, **HOURS, **attrs) for name, numbers, attrs in (first, second)]
 
     found = found_of(two_times(*(fields[::-1] if is_turned else fields)))
@@ -354,7 +354,7 @@ def test_cells_centred_on_the_poles_are_served():
     assert found.grid.bbox.ymax == pytest.approx(135)
 
 
-def test_latitudes_of_each_cell_and_time_are_refused_as_such():
+def test_latitudes_that_vary_with_time_are_refused_as_such():
     where = (("t", "row", "column"), np.zeros((1, 2, 3)))
     fields = make_fields(
         make_field("v", *where),
@@ -375,7 +375,7 @@ def test_times_that_are_all_fill_values_are_refused(calendar, units):
 
 
 @pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0, 1e308])
-def test_coordinates_of_a_scale_that_is_none_are_refused(scale):
+def test_coordinates_with_an_invalid_scale_are_refused(scale):
     attrs = {"scale_factor": scale, "valid_min": 0.0}
 
     with pytest.raises(UnsupportedSource, match=r"have gaps|do not advance"):

@@ -42,7 +42,7 @@ def file_of(instants: np.ndarray, bounds: np.ndarray) -> TimeDomain:
 
 @pytest.mark.parametrize("made", [months, means, sums_to_date, means_ahead, hours_to_date])
 @pytest.mark.parametrize("seed", range(5))
-def test_slices_are_named_alike_however_they_are_spread_over_files(made, seed):
+def test_slices_have_the_same_names_in_any_split_into_files(made, seed):
     instants, bounds = made(12)
     whole = file_of(instants, bounds)
     random = np.random.default_rng(seed)
@@ -58,7 +58,7 @@ def test_slices_are_named_alike_however_they_are_spread_over_files(made, seed):
     assert joined.repeated == ()
 
 
-def test_the_slice_of_each_time_is_told():
+def test_slice_of_each_time_is_named():
     instants, bounds = sums_to_date(3)
     files = [file_of(instants[[2]], bounds[[2]]), file_of(instants[:2], bounds[:2])]
 
@@ -75,7 +75,7 @@ def test_of_equal_slices_the_first_counts():
     assert joined.repeated == (((2, 0), (0, 0)),)
 
 
-def test_a_file_whose_bounds_are_no_periods_is_told():
+def test_file_with_bounds_that_are_no_periods_is_reported():
     instants, bounds = months(3)
     bounds[1] += 90 * DAY
 
@@ -96,7 +96,7 @@ def test_midnights_among_hours_are_instants_but_days_with_bounds_stay_days():
     assert ((lengths.ends - lengths.starts) / np.timedelta64(1, "ns")).tolist() == [864e11, 864e11, 1, 1]
 
 
-def test_a_part_of_times_keeps_what_is_stated():
+def test_part_of_times_has_their_stated_times_and_bounds():
     instants, bounds = means(4)
 
     part = file_of(instants, bounds).at([1, 3])

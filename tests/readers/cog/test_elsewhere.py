@@ -55,7 +55,7 @@ def read(reader, window=WHOLE, level=0):
     return reader.read_window("1", index=0, level=level, window=window)
 
 
-def test_header_is_one_request_and_all_numbers_are_those_of_the_file(source, tmp_path):
+def test_header_is_one_request_and_all_numbers_equal_those_of_the_file(source, tmp_path):
     path = source.folder / "cog.tif"
     options = {"blocksize": 128, "compress": "deflate", "overview_count": 1}
     rasterio.shutil.copy(write_made(tmp_path, KIND), path, driver="COG", **options)
@@ -89,7 +89,7 @@ def test_cold_window_is_one_request_a_row_of_blocks_and_none_for_the_header(sour
     assert_equal(pixels, by_gdal(paths[0], 0, window))
 
 
-def test_blocks_that_follow_one_another_are_one_request(source, pieces):
+def test_adjacent_blocks_are_one_request(source, pieces):
     files, _paths = pieces
 
     read(reader_at(files[0]))
@@ -97,7 +97,7 @@ def test_blocks_that_follow_one_another_are_one_request(source, pieces):
     assert source.count() == 1
 
 
-def test_large_window_is_fetched_in_strips_of_which_the_next_is_under_way(source, pieces, monkeypatch):
+def test_large_window_is_fetched_in_strips_one_ahead(source, pieces, monkeypatch):
     files, paths = pieces
     monkeypatch.setattr(cog_source, "STRIP_BYTES", 1)
     window = Window(10, 140, 0, 100)
@@ -130,7 +130,7 @@ def test_windows_that_are_requested_ahead_are_one_wait(source, pieces):
         assert_equal(pixels, by_gdal(path, 0, window))
 
 
-def test_what_was_fetched_ahead_and_is_not_read_is_bounded(source, pieces, monkeypatch):
+def test_prefetched_unread_bytes_are_bounded(source, pieces, monkeypatch):
     files, paths = pieces
     monkeypatch.setattr(ranges, "AHEAD_BYTES", 40_000)
     reader = reader_at(files[0])
@@ -153,7 +153,7 @@ def test_nothing_is_requested_ahead_that_is_cached(source, pieces):
     assert source.count() == before
 
 
-def test_a_part_that_two_need_at_once_is_requested_once(source):
+def test_part_requested_by_two_is_fetched_once(source):
     write_made(source.folder)
     file = opened_here(source, source.folder / "a.tif")
     part = FilePart(file.href, file.tag, file.size, 100, 200)
@@ -201,7 +201,7 @@ def test_request_that_fails_once_is_sent_again(fault, source, pieces):
 
 
 @pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
-def test_no_number_is_wrong_whatever_fails_while_many_read(fault, source, pieces):
+def test_no_number_is_wrong_after_any_failure_of_concurrent_reads(fault, source, pieces):
     files, paths = pieces
     expected = [by_gdal(path, 0, WHOLE)[0] for path in paths]
     source.switch(fault, times=7)

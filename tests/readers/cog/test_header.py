@@ -48,13 +48,13 @@ def levels_and_encodings_here(header):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_levels_and_encodings_are_those_of_gdal(kind, tmp_path):
+def test_levels_and_encodings_equal_those_of_gdal(kind, tmp_path):
     path = write_made(tmp_path, kind)
 
     assert levels_and_encodings_here(header_of(path)) == levels_and_encodings(path)
 
 
-def test_levels_of_rounded_sizes_are_those_of_gdal(tmp_path):
+def test_levels_of_rounded_sizes_equal_those_of_gdal(tmp_path):
     path = write_made(tmp_path, Kind(overviews=(2, 4, 8)))
 
     assert header_of(path).levels() == levels_and_encodings(path)[0][0]
@@ -71,7 +71,7 @@ def test_nearest_mask_of_other_cells_is_left_to_gdal(tmp_path):
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", DECODED)
-def test_levels_and_encodings_of_real_files_are_those_of_gdal(name, shared_data):
+def test_levels_and_encodings_of_real_files_equal_those_of_gdal(name, shared_data):
     path = shared_data / name
 
     assert levels_and_encodings_here(header_of(path)) == levels_and_encodings(path)
@@ -118,14 +118,14 @@ def write_placed(path, **place):
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_crs_is_that_of_gdal(code, tmp_path):
+def test_crs_equals_that_of_gdal(code, tmp_path):
     path = write_placed(tmp_path / "a.tif", crs=f"EPSG:{code}")
 
     assert levels_and_encodings_here(header_of(path)) == levels_and_encodings(path)
 
 
 @pytest.mark.parametrize("code", OTHER_CODES)
-def test_crs_that_says_more_than_its_code_is_left_to_gdal(code, tmp_path):
+def test_crs_with_more_than_its_code_is_left_to_gdal(code, tmp_path):
     with pytest.raises(UnsupportedCog):
         header_of(write_placed(tmp_path / "a.tif", crs=f"EPSG:{code}"))
 
@@ -141,7 +141,7 @@ def test_crs_that_says_more_than_its_code_is_left_to_gdal(code, tmp_path):
     ],
     ids=["north up", "rotated", "south up", "east left"],
 )
-def test_transform_is_that_of_gdal(transform, kind, tmp_path):
+def test_transform_equals_that_of_gdal(transform, kind, tmp_path):
     path = write_placed(tmp_path / "a.tif", transform=transform, area_or_point=kind)
 
     assert levels_and_encodings_here(header_of(path)) == levels_and_encodings(path)
@@ -157,7 +157,7 @@ def test_transform_is_that_of_gdal(transform, kind, tmp_path):
         *[("uint64", text) for text in ("18446744073709551615", "-1")],
     ],
 )
-def test_nodata_is_that_of_gdal(dtype, nodata, tmp_path):
+def test_nodata_equals_that_of_gdal(dtype, nodata, tmp_path):
     path = write_made(tmp_path, Kind(dtype=dtype, nodata=1, compress="none"))
     content = path.read_bytes()
     content = _with_nodata(content, nodata.encode() + b"\0")
@@ -217,7 +217,7 @@ def _large(folder):
 
 
 @pytest.mark.parametrize("place", range(3, 400, 7))
-def test_damaged_header_is_left_to_gdal_or_is_one(place, tmp_path):
+def test_damaged_header_is_left_to_gdal_or_valid(place, tmp_path):
     content = bytearray(write_made(tmp_path, Kind(overviews=(2,), has_mask=True)).read_bytes())
     content[place] ^= 0xFF
 
@@ -236,7 +236,7 @@ def test_header_with_fractions_is_left_to_gdal(tag, tmp_path):
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.9])
-def test_cut_file_is_left_to_gdal(part, tmp_path):
+def test_truncated_file_is_left_to_gdal(part, tmp_path):
     content = write_made(tmp_path).read_bytes()
     content = content[: int(len(content) * part)]
 
@@ -254,7 +254,7 @@ def test_damaged_stored_header_is_an_error(stored):
         CogHeader.from_bytes(stored)
 
 
-def test_band_that_is_not_there_is_named(tmp_path):
+def test_missing_band_is_named(tmp_path):
     header = header_of(write_made(tmp_path, Kind(bands=2)))
 
     with pytest.raises(UnsupportedSource, match=r"no band 3; its bands are 1 to 2"):

@@ -48,7 +48,7 @@ def test_header_of_another_version_is_read_again(asset):
     assert_equal(opened(known).read_window("red", index=0, level=0, window=WHOLE), by_gdal(asset.href, 0, WHOLE))
 
 
-def test_configuration_replaces_what_the_file_says(asset):
+def test_configuration_overrides_the_file(asset):
     variable = VariableSpec(id="red", band=2, offset=-1.0, nodata=9, units="m", has_classes=True, title="Red")
 
     info = opened(asset, variable).info.variables["red"]
@@ -62,13 +62,13 @@ def test_band_that_the_file_lacks_is_refused(asset):
         opened(asset, VariableSpec(id="red", band=3))
 
 
-def test_file_that_is_gone_is_refused(tmp_path):
+def test_missing_file_is_refused(tmp_path):
     with pytest.raises(UnsupportedSource, match=r"gone\.tif cannot be opened"):
         opened(Asset(name="red", href=str(tmp_path / "gone.tif")))
 
 
 @pytest.mark.parametrize("end", [".ovr", ".msk", ".aux.xml"])
-def test_file_with_another_beside_it_is_left_to_gdal(end, asset, tmp_path):
+def test_file_with_a_sidecar_is_left_to_gdal(end, asset, tmp_path):
     (tmp_path / f"a.tif{end}").touch()
 
     with pytest.raises(UnsupportedCog, match="beside"):

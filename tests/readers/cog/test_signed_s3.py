@@ -75,7 +75,7 @@ def test_file_is_refused_to_others(said, signed, environment):
         read(file)
 
 
-def test_keys_that_are_renewed_in_the_shared_file_are_used_at_once(signed, environment, tmp_path):
+def test_renewed_keys_of_the_shared_file_are_used_immediately(signed, environment, tmp_path):
     server, path = signed
     key, secret = server.environment["AWS_ACCESS_KEY_ID"], server.environment["AWS_SECRET_ACCESS_KEY"]
     environment(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
@@ -135,7 +135,7 @@ def test_object_that_is_replaced_is_noticed(signed, environment, tmp_path):
 
 
 @pytest.mark.parametrize(("payer", "sent"), [("requester", "requester"), ("true", "requester"), ("", None)])
-def test_readers_who_pay_say_so_in_each_request(payer, sent, environment, tmp_path):
+def test_requester_pays_header_is_in_each_request(payer, sent, environment, tmp_path):
     bucket = tmp_path / "files" / "bucket"
     bucket.mkdir(parents=True)
     write_made(bucket)

@@ -26,7 +26,7 @@ def windows_of(grid):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_all_numbers_and_masks_are_those_of_gdal(kind, tmp_path):
+def test_all_numbers_and_masks_equal_those_of_gdal(kind, tmp_path):
     path = write_made(tmp_path, kind)
     reader = reader_of(path, kind.bands)
 
@@ -39,7 +39,7 @@ def test_all_numbers_and_masks_are_those_of_gdal(kind, tmp_path):
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", DECODED)
-def test_all_numbers_and_masks_of_real_files_are_those_of_gdal(name, shared_data):
+def test_all_numbers_and_masks_of_real_files_equal_those_of_gdal(name, shared_data):
     path = shared_data / name
     reader = reader_of(path, open_cog(str(path)).header.count)
 
@@ -63,7 +63,7 @@ def made(tmp_path_factory):
 
 @pytest.mark.slow
 @hypothesis.given(st.data())
-def test_any_window_and_step_is_that_of_gdal(made, data):
+def test_any_window_and_step_equals_that_of_gdal(made, data):
     reader, path = made
     level = data.draw(st.integers(0, 1))
     grid = reader.info.variables["1"].levels[level]
@@ -78,7 +78,7 @@ def test_any_window_and_step_is_that_of_gdal(made, data):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_places_are_those_of_gdal_whichever_rows_are_cached(kind, tmp_path, monkeypatch):
+def test_places_equal_those_of_gdal_with_any_cached_rows(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(planes, "SLOT_BYTES", 512)
     path = write_made(tmp_path, kind)
     settle(path)
@@ -123,7 +123,7 @@ def test_window_that_is_read_in_strips_is_the_same(step, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("has_mask", [False, True])
-def test_cell_is_that_of_the_window(has_mask, tmp_path):
+def test_cell_equals_that_of_the_window(has_mask, tmp_path):
     path = write_made(tmp_path, Kind(has_mask=has_mask))
 
     pixels = reader_of(path).read_cell("1", indexes=[0, 0], row=70, column=130)
@@ -203,7 +203,7 @@ def test_replaced_file_is_an_error_and_another_revision(is_cached, tmp_path):
     assert_equal(again, by_gdal(path, 0, window))
 
 
-def test_file_that_is_gone_is_an_error(tmp_path):
+def test_missing_file_is_an_error(tmp_path):
     path = write_made(tmp_path)
     reader = reader_of(path)
     path.unlink()
@@ -214,7 +214,7 @@ def test_file_that_is_gone_is_an_error(tmp_path):
         reader.revision("1", 0)
 
 
-def test_configured_encoding_replaces_that_of_the_file(tmp_path):
+def test_configured_encoding_overrides_that_of_the_file(tmp_path):
     path = write_made(tmp_path, Kind(dtype="int16"))
     meant = Encoding(dtype="uint16", scale=0.5, nodata=3)
     reader = CogReader("made", open_cog(str(path)), {"a": CogVariable(encoding=meant)})

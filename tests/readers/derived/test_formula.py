@@ -59,7 +59,7 @@ def test_overviews_are_of_the_operands_overviews():
     np.testing.assert_array_equal(whole(reader, "NDVI", level=1).numbers, EXPECTED[0, ::2, ::2].astype("float32"))
 
 
-def test_levels_are_those_that_all_operands_have():
+def test_levels_are_those_of_all_operands():
     reader = MemoryReader().add("A", NIR, NIR[:, ::2, ::2], NIR[:, ::4, ::4]).add("B", RED, RED[:, ::4, ::4])
 
     reader = derived(reader, SUM={"formula": "A + B"})
@@ -69,7 +69,7 @@ def test_levels_are_those_that_all_operands_have():
     np.testing.assert_array_equal(np.nan_to_num(whole(reader, "SUM", level=1).numbers)[1:], expected[1:])
 
 
-def test_a_cell_is_that_of_the_window():
+def test_cell_equals_that_of_the_window():
     reader = derived(reflectances(), NDVI={"formula": NDVI})
 
     pixels = reader.read_cell("NDVI", indexes=[2, 0], row=4, column=5)
@@ -81,7 +81,7 @@ def test_a_cell_is_that_of_the_window():
 @pytest.mark.parametrize(
     ("row", "column", "reason"), [(0, 0, "nodata"), (1, 1, "cloud"), (2, 2, "masked"), (3, 3, "nodata")]
 )
-def test_a_cell_without_value_has_the_reason_of_what_it_is_made_of(row, column, reason):
+def test_missing_value_of_a_cell_has_the_reason_of_its_operand(row, column, reason):
     source = reflectances().add("SCL", np.full((3, 12, 12), 4, dtype="uint8"))
     source.levels["SCL"][0][:, 2, 2] = 9
     source.levels["NIR"][0] = np.where(np.arange(144).reshape(12, 12) == 39, RED, NIR)  # 0 / 0 at (3, 3)
@@ -90,7 +90,7 @@ def test_a_cell_without_value_has_the_reason_of_what_it_is_made_of(row, column, 
     assert reader.read_cell("NDVI", indexes=[0], row=row, column=column).reasons == (reason,)
 
 
-def test_times_are_those_that_all_operands_have():
+def test_times_are_those_of_all_operands():
     source = MemoryReader().add("A", NIR).add("B", RED, times=("2020-01-11", "2020-01-21", "2020-02-01"))
 
     reader = derived(source, SUM={"formula": "A + B"})
@@ -101,7 +101,7 @@ def test_times_are_those_that_all_operands_have():
     assert reader.revision("SUM", 1) == "A + B A2 B1"
 
 
-def test_an_operand_without_time_is_there_at_all_times():
+def test_operand_without_time_is_used_at_all_times():
     source = reflectances().add("HEIGHT", random_numbers(5, times=1), times=())
 
     reader = derived(source, HIGH={"formula": "NIR + HEIGHT"})
@@ -139,7 +139,7 @@ def test_a_window_larger_than_a_block_is_whole():
     np.testing.assert_array_equal(numbers, whole(reader, "A").numbers + np.float32(1))
 
 
-def test_what_float32_cannot_hold_is_no_value():
+def test_value_beyond_float32_is_missing():
     reader = derived(reflectances(), BIG={"formula": "NIR * 1e300"})
 
     assert not reader.info.variables["BIG"].encoding.valid(whole(reader, "BIG").numbers).any()
@@ -180,7 +180,7 @@ def test_a_formula_over_bands_of_two_resolutions_of_items_names_the_remedy():
     )
 
 
-def test_an_operand_that_is_not_there_leaves_out_all_that_takes_it():
+def test_missing_operand_skips_all_formulas_that_use_it():
     reader = derived(reflectances(), A={"formula": "GREEN + 1"}, B={"formula": "A + NIR"})
 
     assert {each.place: each.message for each in reader.info.findings} == {
@@ -202,7 +202,7 @@ def test_title_and_units_are_those_configured():
     assert (info.title, info.encoding.units) == ("Greenness", "%")
 
 
-def test_the_rest_of_the_source_is_read_as_it_is():
+def test_other_variables_of_the_source_are_unchanged():
     source = reflectances()
     reader = derived(source, NDVI={"formula": NDVI})
 
@@ -212,7 +212,7 @@ def test_the_rest_of_the_source_is_read_as_it_is():
     assert source.is_closed
 
 
-def test_a_formula_of_the_moment_says_what_does_not_fit():
+def test_formula_of_a_request_reports_mismatches():
     source = MemoryReader().add("A", NIR).add("B", random_numbers(3, side=6), cell=20.0)
 
     with pytest.raises(InvalidParameter) as caught:
@@ -229,7 +229,7 @@ def test_a_formula_reader_takes_any_name():
     np.testing.assert_array_equal(whole(reader, "=").numbers, VALUES_NIR[0].astype("float32"))
 
 
-def test_a_block_says_of_each_cell_why_it_is_no_value():
+def test_block_has_the_reason_of_each_missing_value():
     numbers = random_numbers(3)
     numbers[:, 0, 0], numbers[:, 1, 1], numbers[0, 2, 2] = NODATA, CLOUD, 0
     source = MemoryReader().add("A", numbers, flags=((CLOUD, "cloud"),)).add("B", random_numbers(4))

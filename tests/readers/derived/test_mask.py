@@ -39,7 +39,7 @@ def valid(reader, pixels, variable="NDVI"):
     return reader.info.variables[variable].encoding.valid(pixels.numbers) & pixels.valid
 
 
-def test_values_stand_where_the_quality_variable_has_a_number_that_is_kept():
+def test_values_are_kept_where_the_quality_is_accepted():
     reader = masked(make_source())
 
     pixels = whole(reader, "NDVI", index=1)
@@ -59,7 +59,7 @@ def test_a_flag_stays_one_under_the_mask():
 @pytest.mark.parametrize(
     ("row", "column", "reason"), [(0, 0, "nodata"), (1, 1, "cloud"), (0, 1, "masked"), (5, 5, None)]
 )
-def test_a_cell_says_why_it_is_no_value(row, column, reason):
+def test_cell_has_the_reason_of_its_missing_value(row, column, reason):
     source = make_source()
     source.levels["SCL"][0][0, 5, 5] = 4
 
@@ -122,7 +122,7 @@ def test_a_quality_variable_without_overviews_is_thinned():
     assert source.windows[-1] == ("SCL", 0, Window(2, 11, 2, 11), 4)
 
 
-def test_times_without_quality_are_not_shown():
+def test_times_without_quality_are_not_served():
     reader = masked(make_source(times=("2020-01-11", "2020-01-21", "2020-03-01")))
 
     assert [str(day)[:10] for day in reader.info.variables["NDVI"].times] == ["2020-01-11", "2020-01-21"]
@@ -153,7 +153,7 @@ def test_a_formula_may_be_masked():
     assert reader.read_cell("TWICE", indexes=[0], row=0, column=1).reasons == ("masked",)
 
 
-def test_what_the_source_masks_in_the_quality_variable_is_not_kept():
+def test_masked_quality_is_not_accepted():
     source = make_source(np.full((3, 12, 12), 4, dtype="uint8"))
     source.masks["SCL"] = np.ones((3, 12, 12), dtype=bool)
     source.masks["SCL"][:, 8, 8] = False
@@ -185,7 +185,7 @@ def test_a_mask_that_is_not_there_leaves_the_variable_out():
     assert "no variable SCL, which masks it" in reader.info.findings[0].message
 
 
-def test_a_block_says_of_each_cell_why_it_is_no_value():
+def test_block_has_the_reason_of_each_missing_value():
     reader = masked(make_source())
     window = Window(0, 6, 1, 9)
 

@@ -67,7 +67,7 @@ def test_series_come_from_the_cube_and_the_rest_from_the_files(reader, reads_of_
     assert reads_of_files == [6]
 
 
-def test_file_of_all_dates_is_looked_at_once_to_see_whether_the_cube_is_up_to_date(reader, files, cube, tmp_path):
+def test_file_of_all_dates_is_checked_once_for_an_outdated_cube(reader, files, cube, tmp_path):
     path = write_tif(tmp_path / "all.bands", SCENE.cube(), SCENE)
     times = reader.info.variables["NDVI"].times
     bands = open_source(replace(files, href=str(path), series=str(cube), times=times, time_pattern=None))
@@ -98,7 +98,7 @@ def test_replaced_file_is_read_until_the_cube_follows(reader, files, cube, reads
 
 
 @pytest.mark.parametrize("is_read_before", [False, True], ids=["unread", "read"])
-def test_cube_that_is_gone_leaves_the_files(reader, cube, is_read_before):
+def test_missing_cube_leaves_the_files(reader, cube, is_read_before):
     cell_of(reader, range(7) if is_read_before else [])
     shutil.rmtree(cube)
 
@@ -193,9 +193,7 @@ def two_offsets(files):
 
 
 @pytest.mark.parametrize("count", [3, 4, 7], ids=["before they differed", "one of the others", "all"])
-def test_a_cube_of_some_of_the_files_has_their_values_whatever_the_others_are(
-    files, cube, two_offsets, reads_of_files, count
-):
+def test_cube_of_some_files_has_their_values_with_any_others(files, cube, two_offsets, reads_of_files, count):
     optimise(paths_of(files)[:count], cube, OPTIONS)
 
     reader = open_source(replace(files, series=str(cube)))
@@ -204,7 +202,7 @@ def test_a_cube_of_some_of_the_files_has_their_values_whatever_the_others_are(
     assert reads_of_files == list(range(count, 7))
 
 
-def test_a_cube_of_files_that_differ_is_not_read_by_what_the_configuration_says_of_the_files(files, cube, two_offsets):
+def test_cube_of_different_files_ignores_the_configured_encoding_of_files(files, cube, two_offsets):
     optimise(paths_of(files), cube, OPTIONS)
     said = {"NDVI": VariableSpec(id="NDVI", scale=0.5, offset=1.0)}
 

@@ -119,7 +119,7 @@ def elsewhere(hosts, closed_at_end):
     return closed_at_end(Elsewhere(hosts.open))
 
 
-def test_what_answers_is_open_though_others_hang(elsewhere, hosts, monkeypatch):
+def test_answering_source_is_open_while_others_hang(elsewhere, hosts, monkeypatch):
     hosts.doors = {"hangs": threading.Event()}
     wait_for = elsewhere._changed.wait_for
 
@@ -134,7 +134,7 @@ def test_what_answers_is_open_though_others_hang(elsewhere, hosts, monkeypatch):
     assert found.unavailable == {"hangs": "not open yet after 1 s; a server serves it as soon as it opens"}
 
 
-def test_nobody_waits_once_all_have_opened_or_failed(elsewhere, hosts):
+def test_wait_ends_when_all_have_opened_or_failed(elsewhere, hosts):
     hosts.failures = {"bad": "it is no store"}
 
     found = elsewhere.open(wanted("bad", "good"), patience_s=10 * PATIENCE_S)
@@ -142,7 +142,7 @@ def test_nobody_waits_once_all_have_opened_or_failed(elsewhere, hosts):
     assert (set(found.opened), found.unavailable) == ({"good"}, {"bad": "it is no store"})
 
 
-def test_late_one_is_there_as_soon_as_it_answers(elsewhere, hosts):
+def test_late_source_is_available_as_soon_as_it_answers(elsewhere, hosts):
     hosts.doors = {"late": threading.Event()}
     told = threading.Event()
     elsewhere.on_change = told.set
@@ -156,7 +156,7 @@ def test_late_one_is_there_as_soon_as_it_answers(elsewhere, hosts):
     elsewhere.require(["late"])
 
 
-def test_one_that_failed_is_tried_until_it_opens(elsewhere, hosts):
+def test_failed_source_is_tried_until_it_opens(elsewhere, hosts):
     hosts.failures = {"bad": "503"}
     elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
     hosts.wait_for("bad", 3)
@@ -168,7 +168,7 @@ def test_one_that_failed_is_tried_until_it_opens(elsewhere, hosts):
     assert set(elsewhere.found.opened) == {"bad"}
 
 
-def test_those_that_are_away_are_tried_at_once_when_told(elsewhere, hosts, monkeypatch):
+def test_unavailable_sources_are_tried_immediately_on_request(elsewhere, hosts, monkeypatch):
     monkeypatch.setattr(module, "FIRST_RETRY_S", 100 * PATIENCE_S)
     monkeypatch.setattr(module, "LONGEST_RETRY_S", 100 * PATIENCE_S)
     hosts.failures = {"bad": "503"}
@@ -192,7 +192,7 @@ def test_failures_are_news_once(elsewhere, hosts):
     assert elsewhere.found.changes == before.changes
 
 
-def test_failure_that_is_known_keeps_nothing_of_the_attempt_in_memory(hosts):
+def test_stored_failure_keeps_nothing_of_the_attempt_in_memory(hosts):
     hosts.doors["bad"] = threading.Event()
     held: list[weakref.ref] = []
 
@@ -224,7 +224,7 @@ def test_failure_that_is_known_keeps_nothing_of_the_attempt_in_memory(hosts):
         one.close()
 
 
-def test_refusal_is_news_once_though_the_source_was_away(elsewhere, hosts):
+def test_refusal_of_an_unavailable_source_is_reported_once(elsewhere, hosts):
     hosts.failures = {"bad": "503"}
     before = elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
     hosts.failures, hosts.cause = {"bad": "404"}, Refused(404)
@@ -237,7 +237,7 @@ def test_refusal_is_news_once_though_the_source_was_away(elsewhere, hosts):
     assert elsewhere.found.causes == {}
 
 
-def test_one_that_is_wrong_is_not_away_and_tried_again(elsewhere, hosts):
+def test_wrong_source_is_not_unavailable_and_tried_again(elsewhere, hosts):
     hosts.failures, hosts.cause = {"bad": "no raster", "off": "no raster"}, None
     before = elsewhere.open(wanted("bad", "off"), patience_s=PATIENCE_S)
     hosts.wait_for("bad", 3)
@@ -252,7 +252,7 @@ def test_one_that_is_wrong_is_not_away_and_tried_again(elsewhere, hosts):
     until(lambda: set(elsewhere.found.opened) == {"bad", "off"})
 
 
-def test_one_that_was_open_is_away_whatever_it_holds_now(elsewhere, hosts):
+def test_formerly_open_source_is_unavailable_with_any_content(elsewhere, hosts):
     elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
     hosts.failures, hosts.cause = {"bad": "no raster"}, None
     elsewhere.suspect(["bad"])
@@ -261,7 +261,7 @@ def test_one_that_was_open_is_away_whatever_it_holds_now(elsewhere, hosts):
     assert elsewhere.found.wrong == {}
 
 
-def test_reason_is_news_once_one_that_was_not_open_in_time_fails(elsewhere, hosts):
+def test_failure_of_a_source_that_was_not_open_in_time_is_reported_once(elsewhere, hosts):
     hosts.doors["late"] = threading.Event()
     hosts.failures = {"late": "it does not work"}
     before = elsewhere.open(wanted("late"), patience_s=AWHILE_S)
@@ -272,7 +272,7 @@ def test_reason_is_news_once_one_that_was_not_open_in_time_fails(elsewhere, host
     assert before.unavailable["late"].startswith("not open yet")
 
 
-def test_one_that_is_known_to_be_away_is_not_waited_for(elsewhere, hosts):
+def test_unavailable_source_is_not_awaited(elsewhere, hosts):
     hosts.doors = {"hangs": threading.Event()}
     elsewhere.open(wanted("hangs"), patience_s=AWHILE_S)
     hosts.wait_for("hangs", 1)
@@ -283,21 +283,21 @@ def test_one_that_is_known_to_be_away_is_not_waited_for(elsewhere, hosts):
     assert hosts.begun["hangs"] == 1
 
 
-def test_open_one_is_kept_through_reloads(elsewhere):
+def test_open_source_survives_reloads(elsewhere):
     first = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     second = elsewhere.open(wanted("good", "more"), patience_s=PATIENCE_S)
 
     assert second.opened["good"] is first.opened["good"]
 
 
-def test_one_that_is_configured_otherwise_is_opened_anew(elsewhere, hosts):
+def test_reconfigured_source_is_opened_again(elsewhere, hosts):
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     elsewhere.open(wanted("good", crs="EPSG:4326"), patience_s=PATIENCE_S)
 
     assert hosts.begun["good"] == 2
 
 
-def test_late_one_that_nobody_wants_any_more_is_closed(elsewhere, hosts):
+def test_late_unneeded_source_is_closed(elsewhere, hosts):
     hosts.doors = {"late": threading.Event()}
     elsewhere.open(wanted("late"), patience_s=AWHILE_S)
     hosts.wait_for("late", 1)
@@ -310,7 +310,7 @@ def test_late_one_that_nobody_wants_any_more_is_closed(elsewhere, hosts):
     assert "late" not in elsewhere
 
 
-def test_open_one_of_which_a_read_failed_is_away_when_it_does_not_open(elsewhere, hosts):
+def test_open_source_with_a_failed_read_is_unavailable_if_it_does_not_open(elsewhere, hosts):
     before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.failures = {"good": "refused"}
     elsewhere.suspect(["good"])
@@ -323,7 +323,7 @@ def test_open_one_of_which_a_read_failed_is_away_when_it_does_not_open(elsewhere
     assert elsewhere.found.opened["good"] is not before.opened["good"]
 
 
-def test_open_one_of_which_a_read_failed_is_away_when_it_hangs(elsewhere, hosts, impatient):
+def test_open_source_with_a_failed_read_is_unavailable_if_it_hangs(elsewhere, hosts, impatient):
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.doors = {"good": threading.Event()}
     elsewhere.suspect(["good"])
@@ -333,7 +333,7 @@ def test_open_one_of_which_a_read_failed_is_away_when_it_hangs(elsewhere, hosts,
     until(lambda: not elsewhere.is_away("good"))
 
 
-def test_open_one_of_which_a_part_cannot_be_read_stays_as_it_is(elsewhere, hosts):
+def test_open_source_with_an_unreadable_part_is_unchanged(elsewhere, hosts):
     before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     elsewhere.suspect(["good", "of this machine"])
 
@@ -346,7 +346,7 @@ def test_open_one_of_which_a_part_cannot_be_read_stays_as_it_is(elsewhere, hosts
     assert hosts.begun["good"] == 2
 
 
-def test_of_one_host_only_so_many_are_opened_at_once(elsewhere, hosts):
+def test_concurrent_openings_of_one_host_are_bounded(elsewhere, hosts):
     names = [f"s{number}" for number in range(module.MOST_AT_ONCE + 3)]
     hosts.doors = dict.fromkeys(names, threading.Event())
     elsewhere.open(wanted(*names) | wanted("other", host="b.example"), patience_s=AWHILE_S)
@@ -358,7 +358,7 @@ def test_of_one_host_only_so_many_are_opened_at_once(elsewhere, hosts):
     until(lambda: len(elsewhere.found.opened) == len(names) + 1)
 
 
-def test_hosts_are_told_without_passwords(elsewhere):
+def test_hosts_are_shown_without_passwords(elsewhere):
     specs = [
         SourceSpec(collection="a", kind="zarr", href="https://me:secret@a.example:8443/x.zarr"),
         SourceSpec(collection="b", kind="cog", href="s3://bucket/x.tif"),
@@ -382,7 +382,7 @@ def looked_at_often(monkeypatch):
     monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
 
 
-def test_open_one_is_looked_at_and_kept_while_it_is_as_it_was(elsewhere, hosts, looked_at_often):
+def test_open_source_is_checked_and_reused_while_unchanged(elsewhere, hosts, looked_at_often):
     before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     until(lambda: hosts.looks > 5)
 
@@ -390,7 +390,7 @@ def test_open_one_is_looked_at_and_kept_while_it_is_as_it_was(elsewhere, hosts, 
     assert hosts.begun["good"] == 1
 
 
-def test_one_in_another_state_is_opened_again(elsewhere, hosts, looked_at_often):
+def test_source_in_another_state_is_opened_again(elsewhere, hosts, looked_at_often):
     before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.state = "second"
 
@@ -401,7 +401,7 @@ def test_one_in_another_state_is_opened_again(elsewhere, hosts, looked_at_often)
     assert hosts.begun["good"] == 2
 
 
-def test_one_that_a_look_does_not_find_is_away_until_it_is_back(elsewhere, hosts, looked_at_often):
+def test_source_missed_by_a_check_is_unavailable_until_it_returns(elsewhere, hosts, looked_at_often):
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.failures, hosts.state = {"good": "refused"}, None
 
@@ -410,7 +410,7 @@ def test_one_that_a_look_does_not_find_is_away_until_it_is_back(elsewhere, hosts
     until(lambda: not elsewhere.is_away("good"))
 
 
-def test_one_that_is_written_again_soon_is_opened_again_without_another_failure(elsewhere, hosts):
+def test_source_rewritten_soon_is_opened_again_without_another_failure(elsewhere, hosts):
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     for number, state in enumerate(["second", "third", "fourth"], start=2):
         hosts.state = state
@@ -421,7 +421,7 @@ def test_one_that_is_written_again_soon_is_opened_again_without_another_failure(
     assert elsewhere.found.unavailable == {}
 
 
-def test_one_of_which_a_part_cannot_be_read_is_opened_again_once_it_is_written(elsewhere, hosts):
+def test_source_with_an_unreadable_part_is_opened_again_when_rewritten(elsewhere, hosts):
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     elsewhere.suspect(["good"])
     until(lambda: len(hosts.readers) == 2)
@@ -433,7 +433,7 @@ def test_one_of_which_a_part_cannot_be_read_is_opened_again_once_it_is_written(e
     assert hosts.begun["good"] == 3
 
 
-def test_one_that_is_written_while_it_is_opened_is_tried_again_soon(elsewhere, hosts, monkeypatch):
+def test_source_written_during_its_opening_is_tried_again_soon(elsewhere, hosts, monkeypatch):
     """However often: the time between tries is that after a first failure."""
     monkeypatch.setattr(module, "LONGEST_RETRY_S", 10 * PATIENCE_S)
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
@@ -445,7 +445,7 @@ def test_one_that_is_written_while_it_is_opened_is_tried_again_soon(elsewhere, h
     until(lambda: not elsewhere.is_away("good"))
 
 
-def test_slow_one_in_another_state_is_not_away(elsewhere, hosts, looked_at_often, impatient):
+def test_slow_source_in_another_state_is_not_unavailable(elsewhere, hosts, looked_at_often, impatient):
     before = elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.doors, hosts.state = dict.fromkeys(["good", "hangs"], threading.Event()), "second"
     hosts.wait_for("good", 2)
@@ -457,7 +457,7 @@ def test_slow_one_in_another_state_is_not_away(elsewhere, hosts, looked_at_often
     assert not is_away
 
 
-def test_slow_one_of_which_a_read_fails_is_away(elsewhere, hosts, looked_at_often, impatient):
+def test_slow_source_with_a_failed_read_is_unavailable(elsewhere, hosts, looked_at_often, impatient):
     elsewhere.open(wanted("good"), patience_s=PATIENCE_S)
     hosts.doors, hosts.state = {"good": threading.Event()}, "second"
     hosts.wait_for("good", 2)
@@ -467,7 +467,7 @@ def test_slow_one_of_which_a_read_fails_is_away(elsewhere, hosts, looked_at_ofte
     assert hosts.begun["good"] == 2
 
 
-def test_of_all_hosts_only_so_many_are_opened_at_once(elsewhere, hosts, monkeypatch):
+def test_concurrent_openings_of_all_hosts_are_bounded(elsewhere, hosts, monkeypatch):
     monkeypatch.setattr(module, "MOST_IN_ALL", 3)
     names = [f"s{number}" for number in range(5)]
     hosts.doors = dict.fromkeys(names, threading.Event())
@@ -482,7 +482,7 @@ def test_of_all_hosts_only_so_many_are_opened_at_once(elsewhere, hosts, monkeypa
     until(lambda: len(elsewhere.found.opened) == len(names))
 
 
-def test_those_that_fail_again_and_again_keep_no_other_from_its_turn(elsewhere, hosts, monkeypatch):
+def test_repeatedly_failing_sources_delay_no_other(elsewhere, hosts, monkeypatch):
     monkeypatch.setattr(module, "MOST_IN_ALL", 1)
     monkeypatch.setattr(module, "FIRST_RETRY_S", 0.0)
     names = [f"s{number}" for number in range(5)]

@@ -64,7 +64,7 @@ def test_sentinel_2_before_and_since_january_2022_has_one_step_and_keeps_nodata(
         ([("int32", -1), ("float32", None)], "float64"),
     ],
 )
-def test_the_shortest_type_that_has_room_for_all_values_is_taken(encodings, dtype):
+def test_shortest_type_with_room_for_all_values_is_used(encodings, dtype):
     given_encodings = [Encoding(dtype=kind, nodata=nodata) for kind, nodata in encodings]
 
     assert common_encoding(given_encodings).dtype == dtype
@@ -83,7 +83,7 @@ def test_one_number_may_mean_two_things_in_two_files():
     assert exact(of_cloudy[0], common) == Fraction("-0.08")
 
 
-def test_numbers_outside_the_range_of_their_own_file_stay_so():
+def test_numbers_outside_the_range_of_their_file_stay_outside():
     narrow = Encoding(dtype="int16", scale=0.01, valid_range=(0, 100), nodata=-1)
     wide = Encoding(dtype="int16", scale=0.1, valid_range=(-50, 100), nodata=-1)
     common = common_encoding([narrow, wide])
@@ -96,7 +96,7 @@ def test_numbers_outside_the_range_of_their_own_file_stay_so():
     assert common.reasons(of_wide, common.valid(of_wide)) == expected
 
 
-def test_what_a_files_own_mask_takes_away_stays_nodata():
+def test_values_masked_in_their_file_stay_nodata():
     common = common_encoding([BEFORE_2022, SINCE_2022])
     pixels = Pixels(np.array([5, 6], dtype="uint16"), np.array([True, False]))
 
@@ -141,7 +141,7 @@ def test_a_file_that_the_common_encoding_cannot_hold_is_not_recoded(late):
     assert recoding_of(late, common_encoding([BEFORE_2022, SINCE_2022])) is None
 
 
-def test_a_third_offset_is_held_by_what_two_had_in_common():
+def test_third_offset_uses_the_common_encoding_of_two():
     late = Encoding(dtype="uint16", scale=0.0002, offset=-0.5, nodata=65535)
     common = common_encoding([BEFORE_2022, SINCE_2022])
 
@@ -192,7 +192,7 @@ def some_numbers(encoding, seed):
 
 @pytest.mark.slow
 @given(st.lists(an_encoding(), min_size=1, max_size=4), st.integers(0, 1000))
-def test_every_value_and_every_reason_stays_what_it_was(encodings, seed):
+def test_every_value_and_every_reason_is_preserved(encodings, seed):
     common = common_encoding(encodings)
 
     for encoding in encodings:
@@ -245,7 +245,7 @@ def test_a_number_outside_the_range_of_its_file_is_no_reason_of_another_file(dty
     assert common.reasons(found, common.valid(found)) == [None, "outside_range", "outside_range", "outside_range"]
 
 
-def test_values_of_a_short_type_are_told_by_the_shortest_text_after_recoding():
+def test_values_of_a_short_type_have_the_shortest_text_after_recoding():
     common = common_encoding([Encoding(dtype="uint8", scale=0.1), Encoding(dtype="uint8", scale=1 / 254)])
 
     assert common.text_step == pytest.approx(1 / 254)

@@ -57,7 +57,7 @@ def test_all_dates_are_served_without_a_finding(opened):
     assert [each for each in reader.info.findings if each.severity != "note"] == []
 
 
-def test_maps_series_and_blocks_are_those_of_sorted_files(opened):
+def test_maps_series_and_blocks_equal_those_of_sorted_files(opened):
     reader, name, truth = opened
     height, width = truth.shape[1:]
     window = Window(2, 13, 1, width - 1)
@@ -78,7 +78,7 @@ def test_maps_series_and_blocks_are_those_of_sorted_files(opened):
     assert np.array_equal(blocks, truth[:, 2:13, 1 : width - 1])
 
 
-def test_a_file_half_a_cell_off_is_left_out_still(tmp_path):
+def test_file_half_a_cell_off_is_still_skipped(tmp_path):
     for day in DAYS[:3]:
         shift = 2.5 if day == DAYS[2] else 0.0
         made = dataset(day, longitudes=np.arange(-75, -40, 5.0) + shift, flipped=day == DAYS[1])

@@ -103,7 +103,7 @@ def test_times_of_a_series_are_requested_together(rule, source, make_mosaic):
 
 
 @pytest.mark.parametrize(("fault", "is_of_date"), [(Fault.MISSING, True), (Fault.UNAVAILABLE, False)])
-def test_a_file_that_is_gone_is_no_fault_of_its_store(fault, is_of_date, source, make_mosaic):
+def test_missing_file_is_no_fault_of_its_store(fault, is_of_date, source, make_mosaic):
     """A series then lacks its date; while the store fails, there is none."""
     tile = tiles_about_the_seam()[0]
     mosaic = make_mosaic([tile], 2)

@@ -56,7 +56,7 @@ def test_each_place_has_the_cell_that_holds_it(index, open_items):
         assert pixels.valid.all()
 
 
-def test_where_the_only_items_lack_the_asset_there_is_no_value_and_no_failure(index, open_items):
+def test_items_without_the_asset_give_no_value_and_no_failure(index, open_items):
     for _number, _changed, item in list(index.items["s2"].values()):
         if item.id.endswith("_1"):
             index.put("s2", replace(item, assets=tuple(replace(each, name="B08") for each in item.assets)))
@@ -92,7 +92,7 @@ def test_the_range_of_values_is_of_a_few_items_at_their_coarsest(index, open_ite
 
 @pytest.mark.parametrize("side", [100, 900], ids=["one strip", "several strips"])
 @pytest.mark.parametrize("rule", ["first", "max", "mean"])
-def test_item_that_fails_for_each_part_of_a_picture_is_left_out_once(tmp_path, open_items, rule, side):
+def test_item_that_fails_for_each_part_of_a_picture_is_skipped_once(tmp_path, open_items, rule, side):
     index, tile = BruteIndex(), tiles_about_the_seam()[0]
     index.settings_of["s2"] = IndexSettings(group="solar_day")
     paths = [write_tile(tmp_path / name, tile) for name in "ab"]

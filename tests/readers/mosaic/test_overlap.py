@@ -55,7 +55,7 @@ def test_statistics_are_those_of_the_values_of_each_pixel(pile, rule):
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", "float32"])
 @pytest.mark.parametrize("is_whole", [True, False])
-def test_medians_and_means_are_those_of_numpy(dtype, is_whole):
+def test_medians_and_means_equal_those_of_numpy(dtype, is_whole):
     rng = np.random.default_rng(7)
     numbers = rng.normal(100, 40, (10, 50, 40)).clip(1, 250).astype(dtype)
     codes = np.zeros(numbers.shape, dtype="uint8") if is_whole else rng.choice([0, 0, NODATA_CODE], numbers.shape)
@@ -69,7 +69,7 @@ def test_medians_and_means_are_those_of_numpy(dtype, is_whole):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_medians_of_very_many_pieces_are_those_of_numpy(dtype):
+def test_medians_of_very_many_pieces_equal_those_of_numpy(dtype):
     rng = np.random.default_rng(7)
     numbers = rng.normal(100, 40, (MOST_COMPARED + 1, 6, 5)).clip(1, 250).astype(dtype)
     codes = rng.choice(np.array([0, 0, NODATA_CODE], dtype="uint8"), numbers.shape)
@@ -117,7 +117,7 @@ def parts_of_grid(draw):
 
 
 @given(parts_of_grid(), st.sampled_from(["first", "max", "mean", "median"]))
-def test_parts_are_combined_as_whole_sheets_are_and_read_where_they_add_something(pieces, rule):
+def test_parts_are_combined_like_whole_sheets_and_read_only_if_needed(pieces, rule):
     read = []
 
     def part_of(at, inside, sheet):
@@ -151,7 +151,7 @@ def test_a_piece_that_others_hide_is_not_read():
     assert overlapped_parts(parts, "first", NUMBERS, (3, 4)).numbers.tolist() == [[9, 9, 9, 9]] * 3
 
 
-def test_no_more_pieces_are_taken_than_needed():
+def test_only_needed_pieces_are_read():
     whole = Sheet(np.full(3, 9, dtype="uint16"), np.zeros(3, dtype="uint8"))
 
     def pieces():
@@ -161,7 +161,7 @@ def test_no_more_pieces_are_taken_than_needed():
     assert overlapped(pieces(), "first", NUMBERS, (3,)).numbers.tolist() == [9, 9, 9]
 
 
-def test_the_largest_value_has_the_least_number_where_the_scale_is_negative():
+def test_largest_value_has_the_least_number_for_a_negative_scale():
     encoding = Encoding(dtype="int16", scale=-1.0)
     sheets = [Sheet(np.array([number], dtype="int16"), np.zeros(1, dtype="uint8")) for number in (5, -3, 9)]
 

@@ -88,7 +88,7 @@ def expected(pixels):
     return row // side * ACROSS + column // side + 1
 
 
-def test_a_picture_of_many_items_is_drawn_from_overviews_once_they_are_there(open_many, files):
+def test_picture_of_many_items_is_drawn_from_existing_overviews(open_many, files):
     reader = open_many(max_pieces=64)
 
     before = reader.compose("RED", index=0, grid=whole(48))
@@ -119,7 +119,7 @@ def hills(index, field_of_tiles, tmp_path):
 @pytest.mark.usefixtures("hills")
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize("pixel_m", [160, 230, 500, 1000])
-def test_pictures_across_blocks_are_those_of_one_block(resampling, pixel_m, open_many, tmp_path, monkeypatch):
+def test_pictures_across_blocks_equal_those_of_one_block(resampling, pixel_m, open_many, tmp_path, monkeypatch):
     corner, half = (500_000 + 5_120, 5_600_000 - 5_120), 8 * pixel_m  # where four blocks meet
     box = BBox(corner[0] - half, corner[1] - half + 37, corner[0] + half, corner[1] + half + 37)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=box, width=16, height=16)
@@ -142,7 +142,7 @@ def test_pictures_across_blocks_are_those_of_one_block(resampling, pixel_m, open
 
 
 @pytest.mark.parametrize("too_many", ["footprints", "refuse"])
-def test_as_many_items_as_may_be_opened_are_shown_and_one_more_is_not(too_many, open_many):
+def test_limit_of_opened_items_is_exact(too_many, open_many):
     shown = open_many(max_pieces=64, too_many=too_many).compose("RED", index=0, grid=whole(48))
 
     assert (shown.numbers == expected(48)).all()
@@ -152,7 +152,7 @@ def test_as_many_items_as_may_be_opened_are_shown_and_one_more_is_not(too_many, 
     assert len(refused.value.boxes) == 64
 
 
-def test_until_they_are_there_too_many_items_are_refused(open_many, files):
+def test_too_many_items_are_refused_without_overviews(open_many, files):
     reader = open_many(max_pieces=20, too_many="refuse")
 
     with pytest.raises(TooManyPieces, match="max_pieces: at most 20, 64 requested") as refused:

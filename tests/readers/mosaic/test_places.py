@@ -31,7 +31,7 @@ def opened(files, name, places=None):
     return open_asset(spec, ReaderCaches(places=places), REF, asset, variable=VariableSpec(id="ndvi"))
 
 
-def test_a_file_beside_its_catalogue_is_opened(files):
+def test_file_next_to_its_catalogue_is_opened(files):
     reader = opened(files, "stac")
 
     assert np.array_equal(reader.read_cell("ndvi", indexes=[0], row=3, column=5).numbers, SCENE.numbers(0)[3, 5:6])
@@ -42,7 +42,7 @@ def test_a_file_elsewhere_is_not(files):
         opened(files, "beside")
 
 
-def test_a_file_elsewhere_is_opened_where_that_is_allowed(files):
+def test_file_elsewhere_is_opened_if_allowed(files):
     assert opened(files, "beside", AllowedPlaces([f"{files}/beside"])).info.variables
 
 

@@ -133,14 +133,14 @@ def test_files_of_several_times_join(write, open_all):
     ],
     ids=["by name", "by pattern"],
 )
-def test_a_file_without_time_inside_has_that_of_its_name(write, open_all, names, pattern, expected):
+def test_file_without_time_inside_has_that_of_its_name(write, open_all, names, pattern, expected):
     for name in names:
         write(name, MONTHS[0], inside=False)
 
     assert days(open_all(time_pattern=pattern)) == expected
 
 
-def test_files_that_tell_no_time_are_refused(write, open_all):
+def test_files_without_any_time_are_refused(write, open_all):
     for name in ("era5_a1.nc", "era5_a2.nc"):
         write(name, MONTHS[0], inside=False)
 
@@ -148,7 +148,7 @@ def test_files_that_tell_no_time_are_refused(write, open_all):
         open_all(time_pattern=r"_a(?P<time>\d)")
 
 
-def test_the_time_inside_goes_before_that_of_the_name(write, open_all):
+def test_time_inside_overrides_that_of_the_name(write, open_all):
     write("era5_20210101.nc", "2020-01-01")
     write("era5_20210201.nc", "2020-02-01")
 
@@ -164,7 +164,7 @@ def test_the_time_inside_goes_before_that_of_the_name(write, open_all):
     ],
     ids=["grid", "units", "variable"],
 )
-def test_a_file_that_does_not_fit_is_left_out_and_told(write, open_all, odd, reason):
+def test_incompatible_file_is_skipped_and_reported(write, open_all, odd, reason):
     write("era5_a.nc", "2020-01-01")
     write("era5_b.nc", "2020-02-01", **odd)
     write("era5_c.nc", "2020-03-01")
@@ -175,7 +175,7 @@ def test_a_file_that_does_not_fit_is_left_out_and_told(write, open_all, odd, rea
     assert any(reason in message for _severity, _place, message in told(reader))
 
 
-def test_a_damaged_file_is_left_out_and_told(write, open_all, tmp_path):
+def test_damaged_file_is_skipped_and_reported(write, open_all, tmp_path):
     write("era5_a.nc", "2020-01-01")
     path = write("era5_b.nc", "2020-02-01")
     path.write_bytes(path.read_bytes()[:100])
@@ -188,7 +188,7 @@ def test_a_damaged_file_is_left_out_and_told(write, open_all, tmp_path):
     assert finding[2].startswith("left out: era5_b.nc cannot be opened")
 
 
-def test_of_two_files_of_one_time_the_first_counts_and_it_is_told(write, open_all):
+def test_first_of_two_files_of_one_time_is_used_and_reported(write, open_all):
     write("era5_a.nc", "2020-01-01")
     write("era5_b.nc", "2020-01-01", "2020-02-01")
 
@@ -199,7 +199,7 @@ def test_of_two_files_of_one_time_the_first_counts_and_it_is_told(write, open_al
     assert any("1 of its 2 times" in message and "era5_a.nc" in message for _severity, _place, message in told(reader))
 
 
-def test_what_the_configuration_says_counts_for_all_files(write, open_all):
+def test_configuration_applies_to_all_files(write, open_all):
     for day in MONTHS[:2]:
         write(f"era5_{day[:7]}.nc", day)
     spec = VariableSpec(id="t", name="t2m", scale=0.01, offset=0.0, units="K")
@@ -253,7 +253,7 @@ def test_of_very_many_files_some_are_opened_and_all_are_read_right(write, open_a
         np.testing.assert_allclose(values_of(reader, index), kelvin(day), rtol=0, atol=2e-3)
 
 
-def test_of_very_many_files_whose_names_tell_other_times_all_are_opened(write, open_all, monkeypatch):
+def test_very_many_files_with_other_times_in_their_names_are_all_opened(write, open_all, monkeypatch):
     monkeypatch.setattr(netcdf_files, "MAX_FILES", 2)
     for day in MONTHS:
         write(f"era5_{day.replace('-', '')[:6]}05.nc", day)

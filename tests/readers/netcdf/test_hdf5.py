@@ -36,7 +36,7 @@ def with_filter(path, number):
     return path
 
 
-def test_array_with_an_unknown_filter_is_left_out_with_its_number(tmp_path):
+def test_array_with_an_unknown_filter_is_skipped_with_its_number(tmp_path):
     write_netcdf(tmp_path, SCENE)
 
     reader = open_source(make_spec("netcdf", with_filter(tmp_path / "made.nc", UNKNOWN_FILTER), variables={}))
@@ -48,7 +48,7 @@ def test_array_with_an_unknown_filter_is_left_out_with_its_number(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "name"), [(32015, "Zstandard"), (32001, "Blosc"), (32004, "LZ4"), (32008, "Bitsh")])
-def test_filter_of_the_extra_is_named_where_it_is_missing(tmp_path, number, name):
+def test_missing_filter_is_named_with_its_extra(tmp_path, number, name):
     write_netcdf(tmp_path, SCENE)
     path = with_filter(tmp_path / "made.nc", number)
     program = (
@@ -96,7 +96,7 @@ def test_format_cdf_5_is_named_with_the_remedy(tmp_path):
 
 
 @pytest.mark.slow
-def test_files_are_read_beside_a_writer():
+def test_files_are_read_during_writes():
     """In a process of its own, in which other readers than the server's lock files as HDF5 does by itself."""
     others = {name: value for name, value in os.environ.items() if name != "HDF5_USE_FILE_LOCKING"}
     command = [

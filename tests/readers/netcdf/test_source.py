@@ -218,7 +218,7 @@ linux = pytest.mark.skipif(not DESCRIPTORS.exists(), reason="this system does no
 
 
 @linux
-def test_files_used_last_are_kept_open(tmp_path, open_file):
+def test_recently_used_files_stay_open(tmp_path, open_file):
     first, *_others = [open_file(name) for name in ("0.nc", "1.nc", "2.nc", "3.nc")]
 
     first.fields()
@@ -226,7 +226,7 @@ def test_files_used_last_are_kept_open(tmp_path, open_file):
     assert open_names(tmp_path) == ["0.nc", "3.nc"]
 
 
-def test_files_closed_for_want_of_use_are_read_as_before(open_file):
+def test_files_closed_for_lack_of_use_are_read_again(open_file):
     files = [open_file(name) for name in ("0.nc", "1.nc", "2.nc", "3.nc")]
 
     numbers = [file.read("NDVI", (slice(None),) * 3).view("uint8") for file in files]
@@ -235,7 +235,7 @@ def test_files_closed_for_want_of_use_are_read_as_before(open_file):
 
 
 @linux
-def test_file_that_is_being_read_is_neither_closed_nor_waited_for(tmp_path, open_file):
+def test_file_being_read_is_neither_closed_nor_awaited(tmp_path, open_file):
     files = [open_file("0.nc"), open_file("1.nc")]
 
     with files[0]._lock:
@@ -245,7 +245,7 @@ def test_file_that_is_being_read_is_neither_closed_nor_waited_for(tmp_path, open
 
 
 @linux
-def test_file_whose_reader_is_gone_is_closed(tmp_path, open_file):
+def test_file_of_a_deleted_reader_is_closed(tmp_path, open_file):
     open_file("0.nc")
 
     gc.collect()
@@ -268,7 +268,7 @@ def test_file_that_starts_like_none_is_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # scipy closes what it did not open
 @pytest.mark.filterwarnings("ignore:Cannot close a netcdf_file:RuntimeWarning")
 @pytest.mark.parametrize("missing", [40, 700])
-def test_classic_file_copied_in_part_is_refused_as_such(tmp_path, missing):
+def test_truncated_classic_file_is_refused_as_such(tmp_path, missing):
     dataset = make_dataset(SCENE)
     dataset["NDVI"] = dataset["NDVI"].astype("int16").assign_attrs(_FillValue=np.int16(255))
     path = save_netcdf(dataset, tmp_path / "made.nc", version=3)

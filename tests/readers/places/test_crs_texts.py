@@ -14,7 +14,7 @@ GRID = CRS.from_user_input("+proj=longlat +ellps=intl +nadgrids=/etc/passwd +typ
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("version", ["WKT1_GDAL", "WKT1_ESRI", "WKT2_2019"])
-def test_a_definition_puts_places_where_its_code_does(code, version):
+def test_definition_puts_places_where_its_code_does(code, version):
     source = CRS.from_epsg(code)
     west, south, east, north = source.area_of_use.bounds
     x, y = Transformer.from_crs("OGC:CRS84", source, always_xy=True).transform((west + east) / 2, (south + north) / 2)
@@ -36,7 +36,7 @@ def test_a_definition_puts_places_where_its_code_does(code, version):
     "EPSG:4978", "EPSG:5773", "IGNF:WGS84", BASE.format("").replace("6378137", "1e-300"),
     GRID, "GEOGCS[" * 2_000, 'LOCAL_CS["x"]', BASE.format("").replace("6378137", "-1"),
 ])  # fmt: skip
-def test_a_text_by_which_files_would_be_opened_is_refused(text):
+def test_text_that_would_open_files_is_refused(text):
     with pytest.raises(UnsupportedSource, match="its coordinate reference system is unknown"):
         crs_of_file(text)
 

@@ -52,7 +52,7 @@ def told(content):
 
 
 @pytest.mark.parametrize("name", NAMES_OF_SCHEMAS)
-def test_nothing_that_a_schema_says_is_run(geopackage, name):
+def test_no_code_of_a_schema_is_run(geopackage, name):
     content = hostile_schemas(geopackage)[name]()
 
     answer = told(content)
@@ -62,7 +62,7 @@ def test_nothing_that_a_schema_says_is_run(geopackage, name):
     assert len(answer) < 100_000
 
 
-def test_stored_columns_are_read_beside_generated_ones(geopackage):
+def test_stored_columns_are_read_next_to_generated_ones(geopackage):
     document = converted(hostile_schemas(geopackage)["endless column"]())
 
     assert set(document["features"][0]["properties"]) == {"name"}
@@ -86,7 +86,7 @@ def test_a_geopackage_in_wal_mode_is_read_as_completed(geopackage):
 
 
 @pytest.mark.parametrize("value", ["'text'", "x'4750'", "x'475000FF00000000'", "NULL", "substr(geom, 1, 40)", "12.5"])
-def test_a_geometry_that_is_none_is_null(geopackage, value):
+def test_invalid_geometry_is_null(geopackage, value):
     with closing(sqlite3.connect(geopackage)) as file, file:
         names = file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         file.executescript("".join(f'DROP TRIGGER "{name}";' for (name,) in names))

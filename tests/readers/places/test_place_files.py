@@ -110,7 +110,7 @@ def test_zipped_shapefile_is_read_in_its_crs(zip_shapefile):
 
 
 @pytest.mark.slow
-def test_the_feature_table_is_named_where_there_are_several(convert):
+def test_feature_table_is_named_if_there_are_several(convert):
     convert("two.gpkg", layer="old")
     path = convert("two.gpkg", layer="new", append=True)
 
@@ -125,7 +125,7 @@ def test_a_file_without_crs_is_refused(convert):
         read_places(spec_of(convert("nowhere.gpkg", crs=None)))
 
 
-def test_without_pyogrio_the_message_says_what_to_install(convert, monkeypatch):
+def test_message_without_pyogrio_names_what_to_install(convert, monkeypatch):
     path = convert("squares.fgb")
     monkeypatch.setitem(sys.modules, "pyogrio", None)
 
@@ -164,7 +164,7 @@ def test_ids_of_the_features_themselves_need_no_field(read):
     ],
     ids=["twice", "empty", "own", "unknown", "field", "features", "vertices", "points", "metres"],
 )
-def test_what_cannot_be_served_is_said(read, features, options, words):
+def test_unservable_file_has_a_reason(read, features, options, words):
     assert words in refusal(read, *features, **options)
 
 
@@ -176,7 +176,7 @@ def test_what_cannot_be_served_is_said(read, features, options, words):
         ('{"type": "Feature"}', "not a GeoJSON FeatureCollection"),
     ],
 )
-def test_what_is_no_geojson_is_said(tmp_path, text, words):
+def test_invalid_geojson_has_a_reason(tmp_path, text, words):
     path = tmp_path / "squares.geojson"
     path.write_text(text)
 
@@ -184,12 +184,12 @@ def test_what_is_no_geojson_is_said(tmp_path, text, words):
         read_places(spec_of(path))
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path):
+def test_missing_file_has_a_reason(tmp_path):
     with pytest.raises(UnsupportedSource, match=r"there is no file gone\.geojson"):
         read_places(spec_of(tmp_path / "gone.geojson"))
 
 
-def test_what_is_no_polygon_is_left_out_and_told(read):
+def test_other_geometry_than_polygons_is_skipped_and_reported(read):
     places = read(feature(0), feature(1, shapely.Point(4, 51)), {**feature(2), "geometry": None}, feature(3))
 
     assert places.ids == ("S0", "S3")
@@ -198,7 +198,7 @@ def test_what_is_no_polygon_is_left_out_and_told(read):
     ]
 
 
-def test_a_crossing_outline_is_repaired_and_told(read):
+def test_self_crossing_outline_is_repaired_and_reported(read):
     places = read(feature(0), feature(1, BOW_TIE))
 
     assert shapely.is_valid(places.shapes).all()
@@ -216,7 +216,7 @@ def test_polygons_that_overlap_in_one_place_are_united(read):
     assert "repaired: S0" in places.findings[0].message
 
 
-def test_an_empty_polygon_is_left_out_and_told(read):
+def test_empty_polygon_is_skipped_and_reported(read):
     places = read(feature(0), feature(1, shapely.Polygon()), feature(2, shapely.MultiPolygon()))
 
     assert places.ids == ("S0",)
@@ -228,14 +228,14 @@ NESTED = shapely.MultiPolygon([shapely.box(4, 50, 4 + size / 5000, 50 + size / 5
 
 
 @pytest.mark.parametrize("shape", [STAR, NESTED], ids=["star", "nested"])
-def test_a_place_that_takes_too_long_to_check_is_left_out(read, shape):
+def test_place_that_takes_too_long_to_check_is_skipped(read, shape):
     places = read(feature(0), feature(1, shape), max_vertices=100_000)
 
     assert places.ids == ("S0",)
     assert "too complex to be checked or repaired" in places.findings[0].message
 
 
-def test_heights_are_left_out(read):
+def test_heights_are_dropped(read):
     places = read(feature(0, shapely.force_3d(square(0), 12.0)))
 
     assert not shapely.has_z(places.shapes).any()
@@ -253,7 +253,7 @@ def test_areas_have_the_rings_of_the_shapes(read):
     assert shapely.equals(rebuilt, shape)
 
 
-def test_the_digest_tells_any_change(read):
+def test_digest_changes_with_any_change(read):
     digests = {
         *(read(feature(0)).digest, read(feature(0, square(1))).digest, read(feature(0, code="other")).digest),
         *(read(feature(0), fields=("crop",)).digest, read(feature(0), label_field="name").digest),

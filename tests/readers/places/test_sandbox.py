@@ -54,7 +54,7 @@ def test_a_system_call_that_is_not_of_computing_is_refused(name):
 
 
 @pytest.mark.slow
-def test_memory_can_still_be_taken():
+def test_memory_can_still_be_allocated():
     assert outcome("sum(range(10)), bytearray(1 << 24), os.fstat(0), os.getpid()") == "done"
 
 

@@ -67,7 +67,7 @@ def test_text_cut_within_a_letter_is_read():
 
 
 @pytest.mark.parametrize("start", [b"", b"<OGRVRTDataSource>", b"SQLite format 3\0"])
-def test_shapes_that_are_none_are_refused(start):
+def test_invalid_shapes_are_refused(start):
     content = zipped("utf-8", "name", change_shapes=lambda _shapes: start + bytes(1000))
 
     with pytest.raises(UnsupportedSource, match="the shapefile is damaged"):

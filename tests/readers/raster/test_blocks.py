@@ -118,7 +118,7 @@ def files(draw):
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(files(), st.data())
-def test_numbers_are_those_that_gdal_reads(file, data):
+def test_numbers_equal_those_of_gdal(file, data):
     numbers, profile = file
     kept = BlockCache(SharedBlockMemory(data.draw(st.sampled_from([0, 2 << 20, 8 << 20]))))
     with TemporaryDirectory() as folder:
@@ -144,7 +144,7 @@ def test_numbers_are_those_that_gdal_reads(file, data):
         np.testing.assert_array_equal(bands, numbers[[-1, 0], :1, :1])
 
 
-def test_what_was_decoded_is_not_decoded_again(tmp_path, kept):
+def test_decoded_block_is_not_decoded_again(tmp_path, kept):
     path = written_before(write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, **LARGE))
 
     for _ in range(3):
@@ -167,7 +167,7 @@ def test_bands_of_a_pixel_are_decoded_once_for_all(tmp_path, kept):
     assert (misses, kept.state.misses) == (1, 1)
 
 
-def test_mask_is_kept_beside_the_numbers(tmp_path, kept):
+def test_mask_is_cached_with_the_numbers(tmp_path, kept):
     shown = SCENE.numbers(0) % 3 > 0
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, **LARGE, nodata=None)
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
@@ -181,7 +181,7 @@ def test_mask_is_kept_beside_the_numbers(tmp_path, kept):
     assert (kept.state.misses, kept.state.hits) == (2, 2)
 
 
-def test_file_that_is_replaced_is_read_anew(tmp_path, kept):
+def test_replaced_file_is_read_again(tmp_path, kept):
     path = tmp_path / "a.tif"
     before = read(kept, written_before(write_tif(path, SCENE.numbers(0), SCENE, **LARGE)))
 
@@ -192,7 +192,7 @@ def test_file_that_is_replaced_is_read_anew(tmp_path, kept):
     assert kept.state.hits == 0
 
 
-def test_overviews_beside_the_file_that_are_replaced_are_read_anew(tmp_path, kept):
+def test_replaced_external_overviews_are_read_again(tmp_path, kept):
     path, other = (with_overview_beside(tmp_path / f"{t}.tif", SCENE.numbers(t)) for t in range(2))
     beside, window = path.with_name("0.tif.ovr"), Window(0, 100, 0, 150)
     written_before(path)
@@ -207,7 +207,7 @@ def test_overviews_beside_the_file_that_are_replaced_are_read_anew(tmp_path, kep
     assert (kept.state.hits, kept.state.misses) == (0, 2)
 
 
-def test_what_is_read_of_a_file_that_changes_meanwhile_is_not_kept(tmp_path, kept):
+def test_block_of_a_file_that_changes_during_the_read_is_not_cached(tmp_path, kept):
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, **LARGE)
     name = written_before(path)
 
@@ -220,7 +220,7 @@ def test_what_is_read_of_a_file_that_changes_meanwhile_is_not_kept(tmp_path, kep
 
 
 @pytest.mark.parametrize(("age_ns", "entries"), [(SETTLED_NS // 2, 0), (-SETTLED_NS // 2, 0), (2 * SETTLED_NS, 1)])
-def test_what_is_read_of_a_file_is_kept_once_it_is_settled(tmp_path, kept, monkeypatch, age_ns, entries):
+def test_block_of_a_settled_file_is_cached(tmp_path, kept, monkeypatch, age_ns, entries):
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, **LARGE)
     now_ns = path.stat().st_mtime_ns + age_ns
     monkeypatch.setattr(file_blocks.time, "time_ns", lambda: now_ns)
@@ -248,7 +248,7 @@ def test_pools_of_files_read_once_keep_no_blocks(tmp_path, kept):
     assert kept.state.entries == 0
 
 
-def test_block_is_decoded_once_for_all_who_ask_meanwhile():
+def test_block_is_decoded_once_for_concurrent_requests():
     kept, is_decoded = BlockCache(SharedBlockMemory(8 << 20)), threading.Event()
     decoded = []
 
@@ -267,7 +267,7 @@ def test_block_is_decoded_once_for_all_who_ask_meanwhile():
     assert decoded == [1]
 
 
-def test_failure_goes_to_who_asked_and_the_next_tries_again():
+def test_failure_is_raised_to_its_caller_and_the_next_tries_again():
     kept = BlockCache(SharedBlockMemory(8 << 20))
 
     def fail():

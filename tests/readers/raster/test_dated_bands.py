@@ -75,7 +75,7 @@ def test_yearly_files_of_dated_bands_join(write, open_all):
 
 
 @pytest.mark.slow
-def test_files_told_apart_by_a_variable_have_all_the_dates_of_their_bands(write, open_all):
+def test_files_with_a_variable_in_their_names_have_all_dates_of_their_bands(write, open_all):
     dates = [(t, f"2020-{t // 28 + 1:02}-{t % 28 + 1:02}") for t in range(137)]
     write("ndvi_a.tif", dates)
     write("lai_a.tif", dates, replace(SCENE, shift=40))
@@ -117,7 +117,7 @@ def test_bands_named_by_date_and_variable_are_several_variables(write, open_all)
     np.testing.assert_array_equal(numbers(reader, "B8"), np.stack([SCENE.numbers(t) for t in (1, 3)]))
 
 
-def test_a_described_band_without_date_is_left_out_and_told(write, open_all):
+def test_described_band_without_date_is_skipped_and_reported(write, open_all):
     write("ndvi_a.tif", [(0, "2020-01-01"), (1, "2020-01-11"), (2, "QA")])
 
     reader = open_all("ndvi_a.tif")
@@ -126,7 +126,7 @@ def test_a_described_band_without_date_is_left_out_and_told(write, open_all):
     assert messages(reader) == ["ndvi_a.tif: left out: band 3 (QA): the other bands are dates"]
 
 
-def test_a_time_that_two_files_hold_is_told_and_the_first_counts(write, open_all):
+def test_time_in_two_files_is_reported_and_the_first_is_used(write, open_all):
     write("ndvi_2019.tif", [(0, "2019-12-21"), (1, "2020-01-01")])
     write("ndvi_2020.tif", [(2, "2020-01-01"), (3, "2020-01-11")])
 
@@ -152,7 +152,7 @@ def test_configured_times_go_to_the_files_of_their_years(write, open_all, missin
     assert [("4 of 12 times" in each) for each in messages(reader)] == ([True] if missing else [])
 
 
-def test_a_file_with_other_bands_than_times_of_its_year_is_left_out(write, open_all):
+def test_file_with_fewer_bands_than_times_of_its_year_is_skipped(write, open_all):
     times = domain_of_periods(np.datetime64("2019-01-01", "ns"), parse_period("P3M"), 8)
     write("ndvi_2019.tif", [(t, "") for t in range(4)])
     write("ndvi_2020.tif", [(t, "") for t in range(3)])

@@ -13,7 +13,7 @@ class Pool:
     """What has a part of the cache."""
 
 
-def test_parts_of_pools_add_up_as_long_as_they_are_there():
+def test_shares_of_existing_pools_add_up():
     gc.collect()  # of pools of other tests
     first, second = Pool(), Pool()
     reserve_gdal_cache(first, 5 * MB)

@@ -55,7 +55,7 @@ def test_file_of_damaged_messages_is_refused_with_the_reason(opened):
         opened(b"GRIB\0\0\0\2" + struct.pack(">QIB", 25, 5, 3) + b"7777")
 
 
-def test_a_message_on_another_grid_is_left_out_and_named(opened, tmp_path):
+def test_message_on_another_grid_is_skipped_and_named(opened, tmp_path):
     own = [message(tmp_path, CELLS + 7 * day, day=f"2020-01-0{day + 1}") for day in range(2)]
     other = message(tmp_path, code(9, 11), west=0.5, step=0.5, day="2020-01-03")
 
@@ -87,7 +87,7 @@ def test_rows_from_the_south_are_of_the_same_grid(opened):
     np.testing.assert_array_equal(values(reader, name, 1), CELLS)
 
 
-def test_fields_of_one_message_have_grids_of_their_own(opened, tmp_path):
+def test_fields_of_one_message_have_separate_grids(opened, tmp_path):
     one, two = message(tmp_path, CELLS), message(tmp_path, CELLS + 3, west=2.0, category=2)
     both = bytearray(one[:-4] + two[section_at(two, 3) :])
     both[8:16] = struct.pack(">Q", len(both))
@@ -98,7 +98,7 @@ def test_fields_of_one_message_have_grids_of_their_own(opened, tmp_path):
     assert "band 2 on another grid" in notes(reader)
 
 
-def test_a_band_that_is_named_by_its_number_is_refused_on_another_grid(opened, tmp_path):
+def test_band_number_is_refused_on_another_grid(opened, tmp_path):
     files = message(tmp_path, CELLS), message(tmp_path, CELLS, west=1.0)
 
     with pytest.raises(UnsupportedSource, match="band 2 is on another grid than its first; cdo splitgrid"):
@@ -169,7 +169,7 @@ def from_the_east(found):
         (from_the_east, "GDAL places rows from east to west wrongly; .*cdo -f nc copy"),
     ],
 )
-def test_grids_that_gdal_places_wrongly_are_refused_with_what_helps(opened, tmp_path, changed, reason):
+def test_grids_that_gdal_misplaces_are_refused_with_the_remedy(opened, tmp_path, changed, reason):
     with pytest.raises(UnsupportedSource, match=reason):
         opened(changed(second_editions_gaussian(tmp_path)))
 
@@ -287,7 +287,7 @@ def test_members_by_local_definitions_of_ecmwf_are_variables(opened, centres, de
     np.testing.assert_array_equal(values(reader, names[1]), CELLS + 7)
 
 
-def test_a_member_has_to_be_named(opened, tmp_path):
+def test_member_must_be_configured(opened, tmp_path):
     files = [message(tmp_path, CELLS, definition=1, more=(3, member, 3)) for member in range(3)]
 
     with pytest.raises(UnsupportedSource, match="PRES_0-SFC_member0, PRES_0-SFC_member1, PRES_0-SFC_member2: set name"):
@@ -307,7 +307,7 @@ def test_values_of_instants_and_of_periods_are_variables(opened, tmp_path):
         np.testing.assert_allclose(values(reader, name), CELLS + more, atol=0.01)
 
 
-def test_periods_of_the_first_edition_are_told_apart(opened):
+def test_periods_of_edition_1_are_distinguished(opened):
     whole = {"latitudes": (50, 46), "longitudes": (0, 6)}
     reader = opened(first_edition(CELLS, **whole), first_edition(CELLS + 1, range_of_time=4, **whole))
 
@@ -364,7 +364,7 @@ def require_only_the_whole_messages(reader, damaged):
 
 
 @pytest.mark.parametrize("damage", SECOND_EDITION.values(), ids=SECOND_EDITION)
-def test_damaged_message_is_left_out_and_reported(opened, tmp_path, damage):
+def test_damaged_message_is_skipped_and_reported(opened, tmp_path, damage):
     first, second, third = (message(tmp_path, CELLS + day, day=f"2020-01-0{day + 1}") for day in range(3))
 
     reader = opened(first, damage(second), third)
@@ -373,7 +373,7 @@ def test_damaged_message_is_left_out_and_reported(opened, tmp_path, damage):
 
 
 @pytest.mark.parametrize("damage", FIRST_EDITION.values(), ids=FIRST_EDITION)
-def test_damaged_message_of_edition_1_is_left_out(opened, damage):
+def test_damaged_message_of_edition_1_is_skipped(opened, damage):
     first, second, third = (first_edition(CELLS + day, day=(2020, 1, day + 1), **WHOLE) for day in range(3))
 
     reader = opened(damage(first), first, second.replace(b"7777", b"7770"), third)
@@ -381,7 +381,7 @@ def test_damaged_message_of_edition_1_is_left_out(opened, damage):
     require_only_the_whole_messages(reader, "left out: 2 messages cannot be read, such as message 1: ")
 
 
-def test_message_with_length_in_120_bytes_is_left_out(opened):
+def test_message_with_length_in_120_bytes_is_skipped(opened):
     rows, columns = 1500, 2900
     found = first_edition(code(rows, columns) % 1000, latitudes=(50, 35.01), longitudes=(0, 28.99))
     units = -(-(len(found) - 4) // 120)
@@ -396,7 +396,7 @@ def test_message_with_length_in_120_bytes_is_left_out(opened):
     np.testing.assert_array_equal(values(reader, *reader.info.variables), CELLS)
 
 
-def test_band_named_by_number_is_refused_among_damaged_messages(opened, tmp_path):
+def test_band_number_is_refused_among_damaged_messages(opened, tmp_path):
     first, second, third = (message(tmp_path, CELLS + day, day=f"2020-01-0{day + 1}") for day in range(3))
 
     with pytest.raises(UnsupportedSource, match="its bands cannot be counted: message 1: "):
@@ -421,7 +421,7 @@ def test_file_damaged_while_it_is_served_gives_no_values(opened, tmp_path):
         ({"crs": "+proj=lcc +lat_1=50 +lon_0=5 +R=6371229", "north": 0.0}, "grid type 30, not grid type 0"),
     ],
 )
-def test_other_grid_is_reported_with_what_differs(opened, tmp_path, changed, difference):
+def test_other_grid_is_reported_with_the_difference(opened, tmp_path, changed, difference):
     reader = opened(message(tmp_path, CELLS), message(tmp_path, CELLS, day="2020-01-02", **changed))
 
     assert f"band 2 on another grid than band 1 ({difference}; " in notes(reader)
@@ -438,7 +438,7 @@ def test_many_skipped_messages_are_reported_by_their_number(opened, tmp_path):
 
 
 @pytest.mark.parametrize("flags", [0x40, 0x50, 0x10], ids=["second order", "with more flags", "a matrix"])
-def test_packing_that_gdal_does_not_read_is_left_out(opened, flags):
+def test_packing_unsupported_by_gdal_is_skipped(opened, flags):
     first, second = (first_edition(CELLS + day, day=(2020, 1, day + 1), **WHOLE) for day in range(2))
 
     reader = opened(with_bytes(first, DATA_AT + 3, bytes([flags])), second)
@@ -448,7 +448,7 @@ def test_packing_that_gdal_does_not_read_is_left_out(opened, flags):
     np.testing.assert_array_equal(values(reader, *reader.info.variables), CELLS + 1)
 
 
-def test_bitmap_named_by_its_number_alone_is_left_out(opened):
+def test_predefined_bitmap_is_skipped(opened):
     first, second = (first_edition(CELLS + day, day=(2020, 1, day + 1), **WHOLE) for day in range(2))
 
     reader = opened(with_bytes(first, BITMAP_AT + 4, b"\0\1"), second)
@@ -456,7 +456,7 @@ def test_bitmap_named_by_its_number_alone_is_left_out(opened):
     assert "message 1: its bitmap is named by a number alone" in notes(reader)
 
 
-def test_field_packed_as_a_damaged_png_is_left_out(opened, tmp_path):
+def test_field_packed_as_a_damaged_png_is_skipped(opened, tmp_path):
     first, second = (message(tmp_path, CELLS + day, day=f"2020-01-0{day + 1}") for day in range(2))
 
     reader = opened(with_octets(first, 5, {10: (41).to_bytes(2, "big")}), second)

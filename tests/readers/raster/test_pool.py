@@ -27,7 +27,7 @@ def write(tmp_path):
     return write_over
 
 
-def test_file_that_was_written_meanwhile_is_read_once_more(write):
+def test_file_written_during_the_read_is_read_once_more(write):
     pool, path, shifts = HandlePool(), write(1), iter([2])
 
     def read(handle):
@@ -39,7 +39,7 @@ def test_file_that_was_written_meanwhile_is_read_once_more(write):
     np.testing.assert_array_equal(pool.read(path, read), Scene(shift=2).numbers(0))
 
 
-def test_error_of_a_file_that_was_written_meanwhile_is_no_matter(write):
+def test_error_of_a_file_written_during_the_read_is_ignored(write):
     pool, path, shifts = HandlePool(), write(1), iter([2])
 
     def read(handle):
@@ -51,7 +51,7 @@ def test_error_of_a_file_that_was_written_meanwhile_is_no_matter(write):
     np.testing.assert_array_equal(pool.read(path, read), Scene(shift=2).numbers(0))
 
 
-def test_file_that_is_written_again_and_again_is_given_up(write):
+def test_repeatedly_written_file_is_abandoned(write):
     pool, path, shifts = HandlePool(), write(1), iter(range(2, 99))
 
     def read(handle):
@@ -63,7 +63,7 @@ def test_file_that_is_written_again_and_again_is_given_up(write):
         pool.read(path, read)
 
 
-def test_error_of_a_file_that_stays_is_told(write):
+def test_error_of_an_unchanged_file_is_raised(write):
     def read(_handle):
         raise OSError("a damaged block")
 

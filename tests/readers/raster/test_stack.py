@@ -49,13 +49,13 @@ def days_of(reader, variable="NDVI"):
 
 
 @pytest.mark.parametrize("pattern", [r"(?P<time>\d{4}/\d{2}/\d{2})", None], ids=["configured", "not configured"])
-def test_folders_tell_the_times(dated_folders, pattern):
+def test_folders_give_the_times(dated_folders, pattern):
     reader = open_raster_stack(make_spec("cog", dated_folders / "*/*/*/ndvi.tif", time_pattern=pattern))
 
     assert days_of(reader) == ["2019-06-04", "2019-07-14"]
 
 
-def test_what_time_pattern_finds_and_is_no_time_is_told(tmp_path):
+def test_match_of_time_pattern_without_a_time_is_reported(tmp_path):
     for day in ("04-06-2019", "2019-06-14"):
         write_tif(tmp_path / f"ndvi_{day}.tif", SCENE.numbers(0), SCENE)
 
@@ -68,14 +68,14 @@ def test_what_time_pattern_finds_and_is_no_time_is_told(tmp_path):
     )
 
 
-def test_time_pattern_that_finds_no_time_at_all_says_what_it_found(tmp_path):
+def test_time_pattern_without_any_time_lists_its_matches(tmp_path):
     write_tif(tmp_path / "ndvi_04-06-2019.tif", SCENE.numbers(0), SCENE)
 
     with pytest.raises(UnsupportedSource, match="found '04-06-2019', which is not a valid time; accepted are"):
         open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern="_(?P<time>[-0-9]+)"))
 
 
-def test_times_of_several_files_say_what_they_are_for(tmp_path):
+def test_times_of_several_files_are_refused(tmp_path):
     times = domain_of_periods(np.datetime64("2020-01-01", "ns"), DEKAD, 2)
     for name in "ab":
         write_tif(tmp_path / f"{name}.tif", SCENE.numbers(0), SCENE)
@@ -87,7 +87,7 @@ def test_times_of_several_files_say_what_they_are_for(tmp_path):
 # Variables.
 
 
-def test_variables_have_files_of_their_own(tmp_path):
+def test_variables_have_separate_files(tmp_path):
     for name, t in (("RED", 0), ("NIR", 1)):
         write_tif(tmp_path / f"{name}_20200101.tif", SCENE.numbers(t), SCENE)
 
@@ -135,7 +135,7 @@ def test_configured_band_is_found(tmp_path, variable, band):
     assert reader.read_cell(variable.id, indexes=[0], row=4, column=5).numbers == SCENE.number(band, 4, 5)
 
 
-def test_unknown_band_is_refused_with_those_there_are(tmp_path):
+def test_unknown_band_is_refused_with_the_existing_ones(tmp_path):
     path = write_tif(tmp_path / "a.tif", np.stack([SCENE.numbers(0)] * 2), SCENE)
 
     with pytest.raises(UnsupportedSource, match=r"no band for NDVI; set band: to one of 1 \(band1\), 2 \(band2\)"):
@@ -158,7 +158,7 @@ def test_one_band_a_time(tmp_path):
     )
 
 
-def test_number_of_bands_must_be_that_of_the_times(tmp_path):
+def test_number_of_bands_must_equal_that_of_the_times(tmp_path):
     times = domain_of_periods(np.datetime64("2020-01-01", "ns"), DEKAD, 4)
     path = write_tif(tmp_path / "a.tif", SCENE.cube(), SCENE)
 
@@ -180,7 +180,7 @@ def test_files_without_times_are_refused_with_the_remedy(tmp_path):
         open_raster_stack(make_spec("cog", tmp_path / "*.tif"))
 
 
-def test_single_file_has_no_time_unless_its_metadata_tell(tmp_path):
+def test_single_file_has_no_time_unless_in_its_metadata(tmp_path):
     path = write_tif(tmp_path / "a_20200101.tif", SCENE.numbers(0), SCENE)
     plain = days_of(open_raster_stack(make_spec("cog", path)))
     with rasterio.open(path, "r+") as file:
@@ -189,7 +189,7 @@ def test_single_file_has_no_time_unless_its_metadata_tell(tmp_path):
     assert (plain, days_of(open_raster_stack(make_spec("cog", path)))) == ([], ["2019-08-01"])
 
 
-def test_times_are_in_order_whatever_the_names(tmp_path):
+def test_times_are_in_order_with_any_names(tmp_path):
     for name in ("a_20200301.tif", "b_20200101.tif", "c_20200201.tif"):
         write_tif(tmp_path / name, SCENE.numbers(0), SCENE)
 
@@ -200,7 +200,7 @@ def test_times_are_in_order_whatever_the_names(tmp_path):
     ]
 
 
-def test_second_file_of_a_time_is_left_out_and_told(tmp_path):
+def test_second_file_of_a_time_is_skipped_and_reported(tmp_path):
     for name in ("a_20200101.tif", "b_20200101.tif"):
         write_tif(tmp_path / name, SCENE.numbers(0), SCENE)
 
@@ -209,7 +209,7 @@ def test_second_file_of_a_time_is_left_out_and_told(tmp_path):
     assert findings_of(reader) == [("warning", "b_20200101.tif", "left out: of the same time as a_20200101.tif")]
 
 
-def test_file_without_time_is_left_out_and_told(tmp_path):
+def test_file_without_time_is_skipped_and_reported(tmp_path):
     write_cogs(tmp_path, SCENE)
     write_tif(tmp_path / "NDVI_mean.tif", SCENE.numbers(0), SCENE)
 
@@ -256,7 +256,7 @@ def test_pattern_of_times_must_make_sense(tmp_path, pattern, reason):
     ],
     ids=["size", "place", "resolution", "system", "no system"],
 )
-def test_file_of_another_grid_is_left_out_and_told_in_what(tmp_path, other, difference):
+def test_file_of_another_grid_is_skipped_and_reported_with_the_difference(tmp_path, other, difference):
     spec = write_cogs(tmp_path, SCENE)
     write_tif(tmp_path / "NDVI_20200111.tif", other.numbers(1), other)
 
@@ -267,7 +267,7 @@ def test_file_of_another_grid_is_left_out_and_told_in_what(tmp_path, other, diff
     assert findings_of(reader)[0][2].startswith(f"left out: {difference}")
 
 
-def test_file_with_another_number_of_nameless_bands_is_left_out(tmp_path):
+def test_file_with_another_number_of_nameless_bands_is_skipped(tmp_path):
     spec = write_cogs(tmp_path, SCENE)
     write_tif(tmp_path / "NDVI_20200111.tif", SCENE.cube()[:2], SCENE)
 
@@ -298,7 +298,7 @@ def test_file_that_is_no_raster_is_an_error_among_findings(tmp_path, day):
     assert [finding[:2] for finding in findings_of(reader)] == [("error", f"NDVI_{day}.tif")]
 
 
-def test_stack_of_nothing_but_damage_is_refused(tmp_path):
+def test_stack_of_damaged_files_is_refused(tmp_path):
     for day in ("20200101", "20200102"):
         (tmp_path / f"NDVI_{day}.tif").write_bytes(b"half a file")
 
@@ -315,7 +315,7 @@ def test_file_replaced_by_another_grid_is_unavailable(tmp_path):
         reader.read_window("NDVI", index=1, level=0, window=ALL)
 
 
-def test_other_dates_go_on_when_one_is_gone(tmp_path):
+def test_other_dates_are_served_after_one_was_removed(tmp_path):
     reader = open_raster_stack(write_cogs(tmp_path, SCENE))
     (tmp_path / "NDVI_20200111.tif").unlink()
 
@@ -368,7 +368,7 @@ def test_files_stay_open_no_more_than_allowed(tmp_path):
     assert count_open_files() == before
 
 
-def test_files_are_kept_open_a_few_times_more_than_once(tmp_path):
+def test_files_are_open_a_limited_number_of_times(tmp_path):
     from contextlib import ExitStack
 
     from chronotile.readers.raster.pool import MAX_SPARE_HANDLES, HandlePool
@@ -404,7 +404,7 @@ def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
     assert get_gdal_config("GDAL_CACHEMAX") >= gdal_cache._reserved[caches.files]
 
 
-def test_however_many_files_are_open_some_blocks_are_kept():
+def test_some_blocks_are_cached_with_any_number_of_open_files():
     from chronotile.readers.caches.byte_cache import CacheSizes
     from chronotile.readers.raster.pool import block_bytes
 
@@ -416,7 +416,7 @@ def test_however_many_files_are_open_some_blocks_are_kept():
 
 @pytest.mark.parametrize("level", [0, 1])
 @pytest.mark.parametrize("step", [1, 3])
-def test_internal_mask_tells_what_is_valid(tmp_path, level, step):
+def test_internal_mask_defines_valid_cells(tmp_path, level, step):
     path = tmp_path / "a.tif"
     shown = SCENE.numbers(0) % 3 > 0
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
@@ -435,7 +435,7 @@ def test_internal_mask_tells_what_is_valid(tmp_path, level, step):
     assert 0 < pixels.valid.mean() < 1
 
 
-def test_mask_of_a_cell_is_told(tmp_path):
+def test_mask_of_a_cell_is_returned(tmp_path):
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, nodata=None)
     with rasterio.open(path, "r+") as file:
         file.write_mask(SCENE.numbers(0) % 2 == 0)
@@ -511,7 +511,7 @@ def test_overviews_have_their_own_true_grids(tmp_path):
     assert all(grid.bbox == pytest.approx(levels[0].bbox) for grid in levels)
 
 
-def test_one_file_without_overviews_does_not_switch_off_those_of_the_others(tmp_path):
+def test_one_file_without_overviews_does_not_disable_those_of_others(tmp_path):
     spec = write_cogs(tmp_path, SCENE, overviews=(2, 4))
     write_tif(tmp_path / "NDVI_20200121.tif", SCENE.numbers(2), SCENE, overviews=(2,))
 
@@ -581,7 +581,7 @@ def test_external_overviews_are_found(tmp_path):
     assert len(open_raster_stack(make_spec("cog", path)).info.variables["NDVI"].levels) == 2
 
 
-def test_rotated_grid_is_kept(tmp_path):
+def test_rotated_grid_is_preserved(tmp_path):
     scene = replace(SCENE, transform=SCENE.transform @ Affine.rotation(30))
 
     grid = (

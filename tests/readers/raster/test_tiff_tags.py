@@ -69,7 +69,7 @@ def test_file_that_lost_its_scale_is_not_opened(tmp_path):
 
 
 @pytest.mark.parametrize(("compression", "name"), [(50002, "JXL"), (34712, "JP2000"), (34933, "34933")])
-def test_compression_that_gdal_lacks_is_named(tmp_path, compression, name):
+def test_compression_unsupported_by_gdal_is_named(tmp_path, compression, name):
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, compress="deflate")
     tag = struct.pack("<HHI", 259, 3, 1)
     path.write_bytes(path.read_bytes().replace(tag + struct.pack("<H", 8), tag + struct.pack("<H", compression)))

@@ -75,7 +75,7 @@ def assert_fails_and_heals(reader, source, *window, reads=1, is_at_once=False):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_numbers_are_those_of_the_file(kind, source):
+def test_numbers_equal_those_of_the_file(kind, source):
     reader = open_source(write(kind, source, SCENE))
 
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
@@ -142,7 +142,7 @@ def with_gap(kind):
 
 @pytest.mark.parametrize("fault", [*BLANK, Fault.FORBIDDEN], ids=lambda fault: fault.name)
 @pytest.mark.parametrize("kind", STORES)
-def test_chunk_of_which_no_answer_says_that_it_is_missing_is_never_blank(kind, fault, source):
+def test_unconfirmed_missing_chunk_is_never_blank(kind, fault, source):
     spec = write(kind, source, SCENE)
     reader = open_source(spec)
     source.switch(fault, chunk_of(kind, spec))
@@ -151,7 +151,7 @@ def test_chunk_of_which_no_answer_says_that_it_is_missing_is_never_blank(kind, f
 
 
 @pytest.mark.parametrize("fault", BLANK, ids=lambda fault: fault.name)
-def test_shard_of_which_no_answer_says_that_it_is_missing_is_never_blank(fault, source):
+def test_unconfirmed_missing_shard_is_never_blank(fault, source):
     spec = write("zarr-v3", source, SCENE, shards=(1, 480, 320))
     reader = open_source(spec)
     source.switch(fault, f"{spec.href.rpartition('/')[2]}/0/NDVI/c/0/0/1")
@@ -204,7 +204,7 @@ def test_each_missing_chunk_that_is_written_changes_the_revision_however_old_it_
 
 
 @pytest.mark.parametrize("kind", STORES)
-def test_missing_chunk_is_asked_for_at_most_every_some_seconds(kind, source, monkeypatch):
+def test_missing_chunk_is_requested_at_intervals(kind, source, monkeypatch):
     spec = write(kind, source, SCENE)
     path = chunk_of(kind, spec)
     (source.folder / path).unlink()
@@ -220,7 +220,7 @@ def test_missing_chunk_is_asked_for_at_most_every_some_seconds(kind, source, mon
 
 
 @pytest.mark.parametrize("is_whole", [True, False], ids=["shard", "chunk of a shard"])
-def test_what_a_store_of_shards_lacks_has_the_fill_value_until_it_is_written(is_whole, source, monkeypatch):
+def test_chunk_missing_from_shards_has_the_fill_value_until_it_is_written(is_whole, source, monkeypatch):
     spec = write("zarr-v3", source, SCENE, shards=(1, 480, 320))
     here = source.folder / spec.href.rpartition("/")[2]
     shard = here / "0/NDVI/c/0/0/0"
@@ -430,7 +430,7 @@ def test_store_opens_in_one_state(kind, source, later, monkeypatch):
     assert np.array_equal(numbers_of(open_source(spec)), OTHER.numbers(0))
 
 
-def test_state_is_asked_for_once_while_it_is_believed(source, later):
+def test_state_is_requested_once_while_it_is_trusted(source, later):
     reader = open_source(write("cog", source, SCENE))
     numbers_of(reader)
     before = source.count()
@@ -488,7 +488,7 @@ def test_server_that_begins_to_ignore_range_gives_no_wrong_pixel(source):
         numbers_of(reader)
 
 
-def test_one_read_asks_for_neighbours_together(source):
+def test_one_read_requests_neighbours_together(source):
     reader = open_source(write("cog", source, SCENE))
     numbers_of(reader, Window(0, 1, 0, 1))
     before = source.count()
@@ -498,7 +498,7 @@ def test_one_read_asks_for_neighbours_together(source):
     assert source.count() - before <= 2  # of 1,200 blocks
 
 
-def test_vrt_is_read_with_the_files_that_it_names_beside_it(source):
+def test_vrt_is_read_with_the_files_next_to_it(source):
     write("cog", source, SCENE)
     (source.folder / "a.vrt").write_text(f"""
 <VRTDataset rasterXSize="640" rasterYSize="480">
@@ -518,7 +518,7 @@ def test_vrt_is_read_with_the_files_that_it_names_beside_it(source):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_blocks_of_a_source_elsewhere_are_looked_at(kind, source):
+def test_blocks_of_a_remote_source_are_listed(kind, source):
     spec = write(kind, source, SCENE)
 
     assert list(kind_of_spec(spec).findings(spec, ())) == []

@@ -75,7 +75,7 @@ def test_requests_without_an_answer_in_time_close_it(gate):
     assert not is_open(gate)
 
 
-def test_requests_that_do_not_pass_look_at_it_without_being_counted(gate, clock):
+def test_blocked_requests_do_not_count(gate, clock):
     for _ in range(10):
         gate.require_open()
     close(gate)
@@ -89,7 +89,7 @@ def test_requests_that_do_not_pass_look_at_it_without_being_counted(gate, clock)
     gate.require_open()
 
 
-def test_an_answer_between_them_counts_anew(gate):
+def test_answer_between_failures_resets_their_count(gate):
     for _ in range(LATE - 1):
         fail(gate)
     is_open(gate)
@@ -99,7 +99,7 @@ def test_an_answer_between_them_counts_anew(gate):
     assert is_open(gate)
 
 
-def test_a_request_that_was_not_sent_neither_closes_it_nor_counts_as_an_answer(gate):
+def test_unsent_request_neither_closes_the_gate_nor_counts_as_an_answer(gate):
     for _ in range(LATE - 1):
         fail(gate)
     for _ in range(10 * LATE):
@@ -299,7 +299,7 @@ OF_BUCKET = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("call", OF_BUCKET.values(), ids=OF_BUCKET)
-def test_a_bucket_that_blocks_holds_its_share_of_threads_whatever_is_read(call, bucket, clock):
+def test_blocking_bucket_uses_only_its_share_of_threads(call, bucket, clock):
     with ThreadPoolExecutor(MOST_WAITING) as threads:
         bucket.switch(Fault.HOLD)
         held = [threads.submit(call) for _ in range(MOST_WAITING)]

@@ -84,7 +84,7 @@ def test_a_redirect_is_not_followed(server, other, status, ask):
     assert other.requests == []
 
 
-def test_a_source_that_redirects_says_so(server, other):
+def test_redirecting_source_is_reported(server, other):
     server.leads["/away.tif"] = 302, f"{other.url}/a.tif"
 
     with pytest.raises(UnsupportedSource, match="redirects are not followed"):
@@ -162,7 +162,7 @@ def test_a_look_up_that_hangs_delays_no_other_name_and_no_end_of_the_process(ser
         assert hanging.exception() is not None
 
 
-def test_an_unknown_name_is_away(server, use):
+def test_unknown_host_is_unavailable(server, use):
     def fail(_host, _port):
         raise OSError(-2, "Name or service not known")
 
@@ -172,7 +172,7 @@ def test_an_unknown_name_is_away(server, use):
         ask_part(by_name(server), 0, 9, None)
 
 
-def test_a_signature_arrives_as_it_was_written(server):
+def test_signature_arrives_unchanged(server):
     signed = "/a.tif?sig=a%2Fb%3D%3d+c&se=2026-01-01T00%3A00:00Z&empty="
 
     ask_part(place_of(f"{server.url}{signed}"), 0, 9, None)

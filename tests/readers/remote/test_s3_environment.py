@@ -25,7 +25,7 @@ def none(tmp_path):
     return {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "a"), "AWS_CONFIG_FILE": str(tmp_path / "b")}
 
 
-def test_variables_tell_the_keys_before_files(files):
+def test_variables_override_keys_of_files(files):
     access = s3_access(files | KEYS)
 
     assert (access.key_id, access.secret, access.token, access.is_anonymous) == ("key", "secret", None, False)
@@ -38,7 +38,7 @@ def test_variables_tell_the_keys_before_files(files):
         ({"AWS_PROFILE": "guest"}, ("other", "of other", "token", "eu-west-3")),
     ],
 )
-def test_shared_files_tell_the_keys_of_a_profile(profile, found, files):
+def test_shared_files_give_the_keys_of_a_profile(profile, found, files):
     access = s3_access(files | profile)
 
     assert (access.key_id, access.secret, access.token, access.region) == found
@@ -51,14 +51,14 @@ def test_without_keys_requests_are_anonymous(none):
     assert access.tensorstore_spec(none) == {"aws_region": "us-east-1", "aws_credentials": {"type": "anonymous"}}
 
 
-def test_keys_are_not_used_where_no_signature_is_wanted():
+def test_keys_are_not_used_for_unsigned_requests():
     assert s3_access(KEYS | {"AWS_NO_SIGN_REQUEST": "YES"}).obstore_config() == {
         "region": "us-east-1",
         "skip_signature": True,
     }
 
 
-def test_a_role_is_left_to_the_libraries(none):
+def test_role_is_left_to_the_libraries(none):
     environment = none | {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}
 
     assert not s3_access(environment).is_anonymous
@@ -73,7 +73,7 @@ def test_a_role_is_left_to_the_libraries(none):
         ({}, None),
     ],
 )
-def test_endpoint_of_s3_comes_before_that_of_all_services(variables, endpoint):
+def test_endpoint_of_s3_overrides_that_of_all_services(variables, endpoint):
     access = s3_access(KEYS | variables)
 
     assert access.endpoint == endpoint

@@ -65,7 +65,7 @@ def test_a_cube_at_a_web_server_has_the_numbers_of_its_folder(cube):
     np.testing.assert_array_equal(found[0][0], SCENE.cube())
 
 
-def test_the_groups_of_a_cube_at_a_web_server_are_known_from_the_document_of_its_root(cube):
+def test_groups_of_a_cube_at_a_web_server_are_read_from_its_root_document(cube):
     with faulty_source(cube) as source:
         open_source(make_spec("zarr", source.url_of("cube.zarr")))
         requested = {request.path for request in source.requests}
@@ -75,7 +75,7 @@ def test_the_groups_of_a_cube_at_a_web_server_are_known_from_the_document_of_its
 
 
 @pytest.mark.parametrize("write", [optimise, optimise_in_format_1], ids=["format 2", "format 1"])
-def test_a_date_that_is_appended_elsewhere_is_there_in_all_levels_when_it_is_opened_again(tmp_path, write):
+def test_date_appended_elsewhere_is_in_all_levels_when_opened_again(tmp_path, write):
     sources = [write_tif(tmp_path / f"NDVI_2020010{t + 1}.tif", SCENE.numbers(t), SCENE) for t in range(3)]
     target = tmp_path / "files" / "cube.zarr"
     write([str(each) for each in sources[:2]], target, OPTIONS)

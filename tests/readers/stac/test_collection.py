@@ -77,7 +77,7 @@ def test_of_bands_in_several_resolutions_the_finest_is_served(shared_data):
     assert made.section["variables"]["NDVI"]["mask"] == {"variable": "SCL_20m", "keep": [4, 5, 6]}
 
 
-def test_what_is_said_of_the_collection():
+def test_collection_has_its_documented_metadata():
     made = draft(
         collection(
             title="Sentinel-2",
@@ -101,7 +101,7 @@ def test_what_is_said_of_the_collection():
         ({"license": "various", "links": [{"rel": "license", "href": "javascript:x"}]}, None),
     ],
 )
-def test_a_licence_that_has_no_name_is_the_one_that_is_linked(fields, license):
+def test_unnamed_licence_is_the_linked_one(fields, license):
     assert draft(collection(**fields)).section.get("license") == license
 
 
@@ -132,7 +132,7 @@ def test_scenes_of_a_day_are_one_time_with_the_clearest_on_top():
     assert (made.section["time"], made.section["mosaic"]) == ({"group": "solar_day"}, {"order_by": "eo:cloud_cover"})
 
 
-def test_products_without_platform_or_clouds_are_composed_as_they_are():
+def test_products_without_platform_or_clouds_are_composed_by_defaults():
     made = draft(items=[item(assets=BANDS, properties={"eo:cloud_cover": None})])
 
     assert not {"time", "mosaic"} & set(made.section)
@@ -245,7 +245,7 @@ def test_bits_of_clouds_are_a_mask():
 
 
 @pytest.mark.parametrize("field", [{"offset": 30, "length": 8}, {"offset": 0}, {"offset": -1, "length": 3}])
-def test_bits_that_are_none_are_no_mask(field):
+def test_invalid_bits_are_no_mask(field):
     quality = asset(**{"gsd": 10, "classification:bitfields": [{**BITS[1], **field}, {**BITS[1], **field}]})
     quality["classification:bitfields"][0].pop("length" if "length" not in field else "offset", None)
 
@@ -280,7 +280,7 @@ def test_a_reversed_ramp():
     assert made.section["variables"]["B08"]["styles"] == ["s2.B08"]
 
 
-def test_a_ramp_that_is_not_known_leaves_the_range():
+def test_unknown_ramp_leaves_the_range():
     made = draft(render(assets=["B08"], rescale=[[0, 5000]], colormap_name="ylgn"))
 
     assert made.section["variables"]["B08"]["range"] == [0, 5000]
@@ -364,13 +364,13 @@ def test_a_virtual_asset_is_a_formula_with_the_style_of_its_render():
         ({"assets": [], "expression": "B99 * 2"}, ("look", "left out: not all variables of B99 * 2 are there")),
     ],
 )
-def test_a_render_that_cannot_be_served_is_left_out_with_its_reason(fields, finding):
+def test_unservable_render_is_skipped_with_its_reason(fields, finding):
     made = draft(render(**fields))
 
     assert [(each.place, each.message) for each in made.findings] == [finding]
 
 
-def test_names_of_bands_are_guessed_where_none_is_stated():
+def test_names_of_bands_are_guessed_if_missing():
     bands = {"nbart_red": asset(), "nbart_nir": asset(), "B99": asset(title="Band 99 (blue)")}
 
     made = draft(collection(item_assets=bands))

@@ -84,7 +84,7 @@ def test_half_a_swath_is_not_the_whole_tile():
     assert footprint.bbox.xmax < 5.01
 
 
-def test_a_grid_of_another_place_is_not_that_of_the_item():
+def test_grid_of_another_place_is_not_that_of_the_item():
     assert not footprint_of(box(10, 40, 11, 41), BELGIUM).is_of_grid
 
 
@@ -162,7 +162,7 @@ def test_a_map_of_the_world_is_no_strip_at_the_antimeridian(west):
     assert tuple(bbox) == pytest.approx((west, -60, -west, 75), abs=0.01)
 
 
-def test_a_map_of_the_world_without_a_grid_is_none_either():
+def test_map_of_the_world_without_a_grid_has_no_grid():
     assert footprint_of(box(-180, -60, 180, 75)).bbox.xmin == -180
 
 

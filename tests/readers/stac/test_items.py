@@ -57,7 +57,7 @@ def test_the_boxes_of_real_items_hold_their_geometries_and_little_more(real_item
 
 
 @pytest.mark.data
-def test_the_times_of_real_items_are_those_that_pystac_reads(real_items):
+def test_times_of_real_items_equal_those_of_pystac(real_items):
     for name, document in real_items.items():
         reference = pystac.Item.from_dict(document)
         time = reference.datetime or reference.common_metadata.start_datetime
@@ -65,7 +65,7 @@ def test_the_times_of_real_items_are_those_that_pystac_reads(real_items):
 
 
 @pytest.mark.data
-def test_the_grids_of_real_items_are_those_that_pystac_reads(real_items):
+def test_grids_of_real_items_equal_those_of_pystac(real_items):
     for name, document in real_items.items():
         reference = pystac.Item.from_dict(document, migrate=True)
         for found in item_of(document, f"/stac/{name}").assets:
@@ -76,7 +76,7 @@ def test_the_grids_of_real_items_are_those_that_pystac_reads(real_items):
                 assert found.grid.crs.name == stated.code, name
 
 
-def test_an_item_is_what_its_document_states():
+def test_item_has_the_values_of_its_document():
     document = item(properties={"updated": "2022-06-02T00:00:00Z"})
 
     found = item_of(document, BASE)
@@ -144,11 +144,11 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("fields", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
-def test_a_grid_that_is_contradicted_is_left_to_the_file(fields):
+def test_contradicted_grid_is_left_to_the_file(fields):
     assert only_asset(item(assets={"red": asset(**fields)})).grid is None
 
 
-def test_of_grids_of_several_sizes_those_of_most_assets_count():
+def test_most_frequent_grid_size_of_the_assets_is_used():
     wrong = {"proj:shape": [10980, 10980], "proj:transform": [20, 0, 600000, 0, -20, 5700000]}
     right = {"proj:shape": [5490, 5490], "proj:transform": [20, 0, 600000, 0, -20, 5700000]}
     document = item(assets={"a": asset(), "b": asset(**right), "c": asset(**wrong), "d": asset(**right)})
@@ -159,7 +159,7 @@ def test_of_grids_of_several_sizes_those_of_most_assets_count():
     assert grids["b"].resolution == 20
 
 
-def test_bands_of_stac_1_1_have_the_fields_of_their_asset_where_they_have_none():
+def test_bands_of_stac_1_1_inherit_the_fields_of_their_asset():
     document = item(
         assets={
             "red": asset(
@@ -208,7 +208,7 @@ def test_positions_of_bands_before_stac_1_0():
         ({"s2:processing_baseline": "02.14"}, -0.1),
     ],
 )
-def test_an_offset_that_the_file_has_applied_already_is_none(properties, offset):
+def test_offset_already_applied_in_the_file_is_ignored(properties, offset):
     bands = [{"scale": 0.0001, "offset": -0.1}]
     document = item(properties=properties, assets={"red": asset(**{"raster:bands": bands})})
 
@@ -282,7 +282,7 @@ def test_a_period_without_length_is_an_instant():
     assert (found.start, found.end) == (instant("2022-01-01"), instant("2022-01-01T00:00:00.000000001"))
 
 
-def test_a_scene_of_some_seconds_was_taken_at_its_datetime():
+def test_scene_of_some_seconds_has_its_datetime():
     times = {"start_datetime": "2022-06-01T10:50:20Z", "end_datetime": "2022-06-01T10:50:40Z"}
 
     assert item_of(item(properties=times), BASE).start == instant("2022-06-01T10:50:31.024")
@@ -323,7 +323,7 @@ def test_an_item_that_cannot_be_served(reason, fields):
     assert reason in caught.value.message
 
 
-def test_of_several_assets_that_are_refused_the_first_reason_is_given():
+def test_first_reason_of_several_refused_assets_is_given():
     document = item() | {"assets": {"a": asset("gs://b/c"), "b": asset("file:///etc/passwd"), "c": asset("gs://b/d")}}
     with pytest.raises(
         InvalidItem,

@@ -64,7 +64,7 @@ def openings():
     one.door.set()
 
 
-def test_array_that_is_to_be_opened_again_is_by_the_next_read_alone(openings):
+def test_array_marked_for_reopening_is_reopened_by_the_next_read_only(openings):
     openings.door.set()
     watched = Watched(Files(), openings.open)
     watched.renew()
@@ -104,7 +104,7 @@ def test_array_whose_files_were_just_written_is_opened_again_by_each_read(openin
     assert [watched.for_reading(ALL).array for _ in range(3)] == opened
 
 
-def test_two_chunks_written_within_a_tick_of_the_clock_are_both_seen(tmp_path, monkeypatch):
+def test_two_chunks_written_within_a_clock_tick_are_both_seen(tmp_path, monkeypatch):
     """The second gives the folder the time that it has already."""
     stored = zarr.create_group(tmp_path).create_array("NDVI", shape=(2, 2), chunks=(1, 1), dtype="u1")
     stored[:] = 1
@@ -132,7 +132,7 @@ def test_array_that_did_not_open_again_is_opened_by_the_next_read(openings):
     assert watched.for_reading(ALL).array == 3
 
 
-def test_codec_that_is_not_installed_is_named(tmp_path):
+def test_missing_codec_is_named(tmp_path):
     store = save_zarr(make_dataset(SCENE), tmp_path / "made.zarr", version=2)
     document = store / "NDVI" / ".zarray"
     document.write_text(json.dumps(json.loads(document.read_text()) | {"compressor": {"id": "unheard", "level": 8}}))

@@ -69,7 +69,7 @@ def test_damaged_chunk_in_a_zip_file_is_not_served(tmp_path):
         reader.read_window("NDVI", index=0, level=0, window=WINDOW)
 
 
-def test_times_beside_a_damaged_chunk_in_a_zip_are_served(tmp_path):
+def test_times_without_the_damaged_chunk_of_a_zip_are_served(tmp_path):
     path = zipped(tmp_path)
     change(path, "NDVI/c/0/0/0", 5)
     reader = open_zarr(make_spec("zarr", path))

@@ -44,7 +44,7 @@ def product(request, tmp_path_factory):
     return write_product(tmp_path_factory.mktemp("eopf") / "S2A.zarr", version=request.param)
 
 
-def test_bands_of_all_resolutions_are_variables_with_grids_of_their_own(product):
+def test_bands_of_all_resolutions_are_variables_with_separate_grids(product):
     variables = open_zarr(spec_of(product)).info.variables
 
     sizes = {name: [grid.width for grid in variable.levels] for name, variable in variables.items()}
@@ -55,7 +55,7 @@ def test_bands_of_all_resolutions_are_variables_with_grids_of_their_own(product)
 
 
 @pytest.mark.parametrize(("band", "resolution"), [("b02", 10), ("b05", 20), ("b01", 60)])
-def test_a_band_lies_where_the_product_says(product, band, resolution):
+def test_band_has_the_place_in_the_product(product, band, resolution):
     grid = open_zarr(spec_of(product)).info.variables[band].grid
 
     assert grid.crs.name == f"EPSG:{CODE}"
@@ -64,7 +64,7 @@ def test_a_band_lies_where_the_product_says(product, band, resolution):
 
 
 @pytest.mark.parametrize(("band", "level", "group"), [("b02", 0, "r10m"), ("b02", 2, "r60m"), ("b11", 0, "r20m")])
-def test_the_numbers_of_a_band_are_those_of_its_array(product, band, level, group):
+def test_numbers_of_a_band_equal_those_of_its_array(product, band, level, group):
     read = cells(open_zarr(spec_of(product)), band, level)
 
     np.testing.assert_array_equal(read.numbers, numbers_of(band, RESOLUTIONS[group]))
@@ -86,7 +86,7 @@ def test_scene_classes_have_names(product):
     np.testing.assert_array_equal(cells(reader, "scl").numbers, classes_of(20))
 
 
-def test_the_time_is_that_of_the_acquisition(product):
+def test_time_is_that_of_the_acquisition(product):
     times = open_zarr(spec_of(product)).info.variables["b08"].times
 
     assert [str(each) for each in times.starts] == ["2025-04-15T09:40:41.024000000"]
@@ -118,7 +118,7 @@ def test_a_variable_names_an_array_or_its_path(product, name, widths):
     assert list(info.variables) == ["V"]
 
 
-def test_a_name_that_is_not_there_is_an_error_with_those_that_are(product):
+def test_unknown_name_is_an_error_with_the_existing_ones(product):
     with pytest.raises(UnsupportedSource, match=r"no array b99 in it; there are .*measurements/reflectance/r10m/b02"):
         open_zarr(spec_of(product, VariableSpec(id="b99")))
 

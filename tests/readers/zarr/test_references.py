@@ -42,7 +42,7 @@ def opened(place, **rest):
     return open_source(make_spec("zarr", place), ReaderCaches(**rest))
 
 
-def test_numbers_and_times_are_those_of_the_files(paths, tmp_path):
+def test_numbers_and_times_equal_those_of_the_files(paths, tmp_path):
     reader = opened(write_json(tmp_path / "refs.json", references_to(paths)))
 
     np.testing.assert_array_equal(read_all(reader), SCENE.cube())
@@ -51,7 +51,7 @@ def test_numbers_and_times_are_those_of_the_files(paths, tmp_path):
     np.testing.assert_array_equal(series, SCENE.cube()[[0, 2, 4], 20, 33])
 
 
-def test_blocks_over_time_are_those_of_the_files(paths, tmp_path):
+def test_blocks_over_time_equal_those_of_the_files(paths, tmp_path):
     reader = opened(write_json(tmp_path / "refs.json", references_to(paths)))
 
     block = reader.read_block("NDVI", indexes=[1, 3], window=Window(5, 29, 3, 40), along="time").numbers
@@ -78,7 +78,7 @@ def test_filters_of_hdf5_are_undone(tmp_path, encoding):
 
 
 @pytest.mark.parametrize("dtype", [">i2", "<f4", ">f8", "<u4"])
-def test_shuffled_numbers_of_several_bytes_are_those_that_h5py_reads(tmp_path, dtype):
+def test_shuffled_numbers_of_several_bytes_equal_those_of_h5py(tmp_path, dtype):
     numbers = np.linspace(0, 1000, 32 * 48).reshape(1, 32, 48).astype(dtype)
     with h5py.File(tmp_path / "a.nc", "w") as file:
         file.create_dataset("NDVI", data=numbers, chunks=(1, 16, 16), compression="gzip", shuffle=True)
@@ -155,7 +155,7 @@ def test_templates_of_addresses_are_filled_in(paths, tmp_path):
     np.testing.assert_array_equal(read_all(reader), SCENE.cube())
 
 
-def test_generated_references_are_those_that_are_written_out(tmp_path):
+def test_generated_references_equal_written_ones(tmp_path):
     (tmp_path / "numbers.bin").write_bytes(np.arange(6 * 16, dtype="u1").tobytes())
     document = {"zarr_format": 2, "shape": [6, 4, 4], "chunks": [1, 4, 4], "dtype": "|u1", "order": "C"}
     refs = {
@@ -221,7 +221,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
-def test_what_is_no_document_of_references_is_refused(tmp_path, document):
+def test_invalid_document_of_references_is_refused(tmp_path, document):
     (tmp_path / "refs.json").write_bytes(document)
 
     with pytest.raises(UnsupportedSource):
@@ -283,7 +283,7 @@ def test_reference_of_another_size_than_its_chunk_is_an_unreadable_date(paths, t
         reader.read_window("NDVI", index=2, level=0, window=ALL)
 
 
-def test_decoded_chunk_that_is_larger_than_the_array_says_is_an_unreadable_date(paths, tmp_path):
+def test_decoded_chunk_larger_than_declared_is_an_unreadable_date(paths, tmp_path):
     refs = references_to(paths)
     refs["NDVI/2.0.0"] = "base64:" + base64.b64encode(zlib.compress(bytes(1 << 24))).decode()
     reader = opened(write_json(tmp_path / "refs.json", refs))
@@ -328,7 +328,7 @@ def test_address_that_the_operator_allows_is_read(paths, tmp_path):
 # States.
 
 
-def test_files_whose_state_shows_a_change_are_those_of_the_references(paths, tmp_path):
+def test_files_with_a_checked_state_are_those_of_the_references(paths, tmp_path):
     spec = make_spec("zarr", write_json(tmp_path / "refs.json", references_to(paths)))
 
     assert kind_of_spec(spec).files(spec) == [str(tmp_path / "refs.json")]
@@ -380,7 +380,7 @@ def array(tmp_path_factory):
     columns=parts(40),
 )
 @settings(max_examples=60)
-def test_any_selection_is_that_of_the_numbers(array, times, rows, columns):
+def test_any_selection_equals_that_of_the_numbers(array, times, rows, columns):
     picked = SCENE.cube()[times][..., rows, :][..., columns]
 
     np.testing.assert_array_equal(array.read((times, rows, columns)), picked)

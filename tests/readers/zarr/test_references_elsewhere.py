@@ -52,7 +52,7 @@ def data_requests(source):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_numbers_are_those_of_the_files(source, form):
+def test_numbers_equal_those_of_the_files(source, form):
     reader = opened(source, form)
 
     found = reader.read_block("NDVI", indexes=range(5), window=ALL, along="time").numbers
@@ -78,7 +78,7 @@ def test_files_of_a_series_are_one_request_each_and_none_when_they_are_cached(so
         assert sorted(request.path for request in data_requests(source)) == [f"{day}.nc" for day in SCENE.days]
 
 
-def test_threads_that_want_one_chunk_send_one_request(source):
+def test_concurrent_reads_of_one_chunk_send_one_request(source):
     reader = opened(source)
     source.switch(Fault.UNAVAILABLE, "2020-01-11.nc", times=1)  # the attempt after it is after a while
     with ThreadPoolExecutor(8) as threads:

@@ -34,7 +34,7 @@ def client(tmp_path):
     archive.close()
 
 
-def test_series_has_all_values_but_that_of_the_broken_file(client):
+def test_series_has_all_values_except_that_of_the_broken_file(client):
     numbers = [int(SCENE.number(time, ROW, COLUMN)) for time in range(5)]
     expected = [pytest.approx(number * SCENE.scale + SCENE.offset) for number in numbers]
     expected[2] = None

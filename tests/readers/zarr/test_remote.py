@@ -64,7 +64,7 @@ def test_damaged_chunk_is_an_unreadable_date_until_it_is_replaced(kind, source, 
     np.testing.assert_array_equal(date(reader, 1), SCENE.numbers(1))
 
 
-def test_no_chunk_is_requested_of_a_server_that_is_known_to_hang(kind, source, monkeypatch):
+def test_no_chunk_is_requested_from_a_server_that_hangs(kind, source, monkeypatch):
     now_s = [100.0]
     gates = Gates(lambda: now_s[0])
     monkeypatch.setattr("chronotile.readers.zarr.remote.gates", gates)
@@ -185,7 +185,7 @@ def test_array_that_failed_for_its_credentials_is_opened_again(kind, credentials
 
 
 @pytest.mark.parametrize(("variables", "header"), [({"AWS_REQUEST_PAYER": "requester"}, "requester"), ({}, None)])
-def test_requests_for_parts_say_who_pays(monkeypatch, variables, header):
+def test_requests_for_parts_have_the_requester_pays_header(monkeypatch, variables, header):
     monkeypatch.delenv("AWS_REQUEST_PAYER", raising=False)
     for name, value in ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"} | variables).items():
         monkeypatch.setenv(name, value)
@@ -222,7 +222,7 @@ def test_store_whose_requester_pays_is_read(kind, paid, encoding):
     np.testing.assert_array_equal(series, SCENE.cube()[[0, 2, 4], 20, 33])
 
 
-def test_missing_chunk_of_a_store_whose_requester_pays_is_told_from_a_refused_one(kind, paid):
+def test_missing_chunk_of_a_requester_pays_store_is_distinguished_from_a_refused_one(kind, paid):
     name = write(kind, paid.folder / "bucket")
     chunk = f"bucket/{name}/{CHUNKS[kind]}"
     reader = open_source(make_spec("zarr", f"s3://bucket/{name}"))
@@ -301,7 +301,7 @@ def test_unconsolidated_store_in_a_bucket_that_may_be_listed_needs_no_names(kind
     np.testing.assert_array_equal(date(reader, 1), SCENE.numbers(1))
 
 
-def test_documents_that_are_refused_are_taken_for_missing_where_others_are_there(source):
+def test_refused_documents_count_as_missing_if_others_exist(source):
     name = write("zarr-v3", source.folder)
     source.switch(Fault.FORBIDDEN, f"{name}/.zmetadata")
 
@@ -310,7 +310,7 @@ def test_documents_that_are_refused_are_taken_for_missing_where_others_are_there
     np.testing.assert_array_equal(date(reader, 1), SCENE.numbers(1))
 
 
-def test_attributes_that_are_refused_are_not_taken_for_missing(source):
+def test_refused_attributes_do_not_count_as_missing(source):
     name = write_alone("zarr-v2", source.folder)
     source.switch(Fault.FORBIDDEN, f"{name}/NDVI/.zattrs")
 

@@ -58,7 +58,7 @@ def read_all(reader, count=5):
     return np.stack([reader.read_window("NDVI", index=t, level=0, window=ALL).numbers for t in range(count)])
 
 
-def test_numbers_and_times_are_those_that_xarray_reads(place):
+def test_numbers_and_times_equal_those_of_xarray(place):
     reader = open_source(make_spec("zarr", place))
     session = reopened(place).readonly_session("main")
     with xarray.open_zarr(session.store, consolidated=False, mask_and_scale=False) as theirs:
@@ -112,7 +112,7 @@ def test_damaged_chunks_are_unreadable_dates(place):
         read_all(reader)
 
 
-def test_repository_that_is_gone_is_unavailable(place):
+def test_missing_repository_is_unavailable(place):
     reader = open_source(make_spec("zarr", place))
     shutil.rmtree(place)
 
@@ -140,7 +140,7 @@ def test_virtual_chunks_are_unreadable_and_not_followed(tmp_path):
 
 
 @pytest.mark.skipif(icechunk.__version__.startswith("2."), reason="icechunk 2 reads both formats")
-def test_repository_of_format_2_is_refused_with_what_reads_it(place):
+def test_repository_of_format_2_is_refused_with_the_remedy(place):
     shutil.rmtree(place / "refs")
     (place / "repo").write_bytes(b"the mark of format 2")
 
@@ -181,7 +181,7 @@ def test_repository_in_s3_is_read_and_a_newer_snapshot_noticed(remote, monkeypat
 
 
 @pytest.mark.client("moto_server")
-def test_place_in_s3_without_store_or_repository_is_away(remote):
+def test_s3_prefix_without_store_or_repository_is_unavailable(remote):
     href, _storage = remote
 
     with pytest.raises(UnsupportedSource) as caught:
@@ -190,7 +190,7 @@ def test_place_in_s3_without_store_or_repository_is_away(remote):
     assert away_of(caught.value) is not None
 
 
-def test_repository_is_known_in_a_folder_without_its_first_snapshot(tmp_path):
+def test_repository_is_recognised_without_its_first_snapshot(tmp_path):
     icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "repo")))
     (tmp_path / "repo" / "snapshots" / "1CECHNKREP0F1RSTCMT0").unlink()
 

@@ -63,7 +63,7 @@ def test_folder_that_optimise_wrote_is_read_as_a_serving_cube(same_reader):
     assert isinstance(same_reader, ServingCube)
 
 
-def test_appended_date_is_seen_by_a_reader_that_is_open(reader, cube, tifs):
+def test_appended_date_is_seen_by_an_open_reader(reader, cube, tifs):
     before = cell_of(reader, range(5))
 
     optimise(tifs[5:6], cube, OPTIONS)
@@ -123,7 +123,7 @@ def test_indexes_keep_their_meaning_when_a_late_date_comes(cube, tifs):
 
 
 @pytest.mark.parametrize("indexes", [range(11), [10, 0, 5], [3, 3], [0, 10]], ids=str)
-def test_cells_are_in_the_order_asked_across_blocks(cube, tifs, indexes):
+def test_cells_are_in_the_requested_order_across_blocks(cube, tifs, indexes):
     optimise(tifs, cube, OPTIONS)
     reader = open_source(make_spec("zarr", cube))
 
@@ -137,7 +137,7 @@ def test_absent_file_is_unavailable_and_no_fill_value(reader, cube):
         reader.read_window("NDVI", index=3, level=0, window=ALL)
 
 
-def test_cube_that_is_gone_is_unavailable(reader, cube):
+def test_missing_cube_is_unavailable(reader, cube):
     shutil.rmtree(cube)
 
     with pytest.raises(SourceUnavailable):
@@ -263,7 +263,7 @@ def test_threads_never_read_half_a_state_while_dates_are_replaced(cube, tifs):
 PART = Window(5, 41, 13, 66)
 
 
-def test_blocks_are_those_of_the_layout_that_is_asked_for(same_reader):
+def test_blocks_are_those_of_the_requested_layout(same_reader):
     shapes = [same_reader.block_shape("NDVI", along) for along in ("time", "space")]
 
     assert shapes[0] == BlockShape(4, 16, 16)
@@ -297,7 +297,7 @@ def test_blocks_of_replaced_dates_are_new(reader, cube, tmp_path, along):
 @pytest.mark.parametrize(
     "indexes", [[0, 1, 2, 3, 4], [2, 0, 1], [4, 1], [2]], ids=["run", "run in another order", "some", "one"]
 )
-def test_cells_here_and_there_are_those_of_their_series(same_reader, indexes):
+def test_scattered_cells_equal_their_series(same_reader, indexes):
     rows, columns = np.array([40, 3, 3, 49]), np.array([69, 0, 17, 5])
 
     cells = same_reader.read_cells("NDVI", indexes=indexes, rows=rows, columns=columns)

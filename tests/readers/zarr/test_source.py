@@ -73,7 +73,7 @@ def test_groups_that_multiscales_list_are_levels(tmp_path, multiscales):
     assert sizes_of(open_zarr(make_spec("zarr", store))) == [(40, 30), (20, 15)]
 
 
-def test_overview_with_other_times_is_left_out_and_told(tmp_path):
+def test_overview_with_other_times_is_skipped_and_reported(tmp_path):
     spec = write_zarr(tmp_path, SCENE)
     other = replace(SCENE, days=("2021-01-01", *SCENE.days[1:]), width=20, height=15)
     save_zarr(make_dataset(other), Path(spec.href), group="1")
@@ -84,7 +84,7 @@ def test_overview_with_other_times_is_left_out_and_told(tmp_path):
     assert [(finding.severity, finding.place) for finding in reader.info.findings] == [("warning", "1/NDVI")]
 
 
-def test_overview_that_cannot_be_understood_is_left_out_and_told(tmp_path):
+def test_unreadable_overview_is_skipped_and_reported(tmp_path):
     spec = write_zarr(tmp_path, SCENE)
     shutil.rmtree(Path(spec.href) / "1" / "NDVI")
 
@@ -119,7 +119,7 @@ def test_dimensions_may_be_in_any_order(tmp_path, dims):
     )
 
 
-def test_further_dimension_of_length_one_is_squeezed(tmp_path):
+def test_additional_dimension_of_length_one_is_squeezed(tmp_path):
     dataset = make_dataset(SCENE)
     deep = dataset["NDVI"].expand_dims(depth=1, axis=2)
     store = save_zarr(dataset.assign(NDVI=deep), tmp_path / "deep.zarr")
@@ -221,7 +221,7 @@ def test_fill_value_that_xarray_wrote_in_base64_is_read(tmp_path):
 # Change and loss.
 
 
-def test_folder_of_chunks_that_is_gone_is_unavailable(tmp_path):
+def test_missing_folder_of_chunks_is_unavailable(tmp_path):
     spec = write_zarr(tmp_path, SCENE)
     reader = open_zarr(spec)
     reader.read_window("NDVI", index=2, level=0, window=ALL)
@@ -245,7 +245,7 @@ def test_folder_of_chunks_that_goes_before_it_was_ever_read_is_unavailable(tmp_p
         reader.revision("NDVI", 2)
 
 
-def test_folder_of_chunks_that_is_gone_from_a_long_series_is_unavailable(tmp_path):
+def test_missing_folder_of_chunks_of_a_long_series_is_unavailable(tmp_path):
     days = tuple(str(day) for day in np.arange("2020-01-01", "2020-03-08", dtype="datetime64[D]"))
     spec = write_zarr(tmp_path, Scene(days=days, width=16, height=16))
     reader = open_zarr(spec)
@@ -275,7 +275,7 @@ def test_folder_that_is_written_later_is_read(tmp_path):
     np.testing.assert_array_equal(reader.read_window("NDVI", index=2, level=0, window=ALL).numbers, SCENE.numbers(2))
 
 
-def test_change_of_a_folder_whose_state_was_forgotten_is_seen(tmp_path):
+def test_change_of_a_folder_with_a_forgotten_state_is_seen(tmp_path):
     group = zarr.create_group(tmp_path)
     stored = group.create_array("NDVI", shape=(MAX_SEEN + 65, 1, 1), chunks=(1, 1, 1), dtype="u1")
     stored[0] = 1
@@ -288,7 +288,7 @@ def test_change_of_a_folder_whose_state_was_forgotten_is_seen(tmp_path):
     assert array.read((0, slice(0, 1), slice(0, 1))) == 2
 
 
-def test_chunk_written_anew_in_place_is_seen(tmp_path):
+def test_chunk_rewritten_in_place_is_seen(tmp_path):
     spec = write_zarr(tmp_path, SCENE)
     settle(tmp_path)
     reader = open_zarr(spec)
@@ -377,7 +377,7 @@ def test_damaged_chunk_is_unavailable(tmp_path, version):
     ],
     ids=["array", "empty group", "folder", "half metadata", "no metadata", "absent"],
 )
-def test_what_is_no_group_of_arrays_is_refused(tmp_path, made, reason):
+def test_invalid_group_of_arrays_is_refused(tmp_path, made, reason):
     made(tmp_path / "odd.zarr")
 
     with pytest.raises(UnsupportedSource, match=reason):
@@ -392,7 +392,7 @@ def test_zip_without_a_folder_in_it_is_the_store(tmp_path):
     assert sizes_of(open_zarr(make_spec("zarr", zipped))) == [(40, 30), (20, 15)]
 
 
-def test_zip_that_is_none_is_refused(tmp_path):
+def test_invalid_zip_is_refused(tmp_path):
     (tmp_path / "odd.zarr.zip").write_bytes(b"PK no zip")
 
     with pytest.raises(UnsupportedSource, match=r"odd\.zarr\.zip cannot be opened"):
@@ -417,7 +417,7 @@ print(*sorted({{"xarray", "zarr", "pandas", "rasterio"}} & set(sys.modules)))
     assert loaded.strip() == ""
 
 
-def test_metadata_are_those_that_xarray_reads(tmp_path):
+def test_metadata_equal_those_of_xarray(tmp_path):
     spec = write_zarr(tmp_path, SCENE, version=2)
     opened = xarray.open_zarr(spec.href, group="0", consolidated=False, mask_and_scale=False, decode_times=False)
 

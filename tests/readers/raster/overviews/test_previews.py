@@ -129,7 +129,7 @@ def test_classes_take_the_most_frequent(tmp_path):
     np.testing.assert_array_equal(found.numbers, np.argmax(counts, axis=0) * 4)
 
 
-def test_whole_numbers_of_which_nothing_is_said_are_not_averaged(tmp_path):
+def test_undescribed_integers_are_not_averaged(tmp_path):
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), replace(SCENE, scale=1, offset=0), **BLOCKS)
 
     info = next(iter(open_source(make_spec("cog", path, variables={})).info.variables.values()))
@@ -169,7 +169,7 @@ def test_masked_cells_take_no_part(tmp_path, previews):
 
 
 @pytest.mark.slow
-def test_preview_holds_what_is_read_without_it(file, previews, tmp_path):
+def test_preview_equals_a_read_without_it(file, previews, tmp_path):
     scene = replace(SCENE, width=4700)
     reader = open_file(previews, write_tif(tmp_path / "wide.tif", scene.numbers(0), scene, **BLOCKS))
     slow = [read(reader, level).numbers for level in (3, 4)]
@@ -183,7 +183,7 @@ def test_preview_holds_what_is_read_without_it(file, previews, tmp_path):
     np.testing.assert_array_equal(read(reader, 3, step=5).numbers, slow[0][::5, ::5])
 
 
-def test_preview_is_read_in_place_of_the_file(file, previews, tmp_path):
+def test_preview_is_read_instead_of_the_file(file, previews, tmp_path):
     reader = open_file(previews, file)
     read(reader)
     previews.make_next()
@@ -194,13 +194,13 @@ def test_preview_is_read_in_place_of_the_file(file, previews, tmp_path):
     np.testing.assert_array_equal(read(reader).numbers, other)
 
 
-def test_finer_levels_are_not_kept(file, previews):
+def test_finer_levels_are_not_stored(file, previews):
     read(open_file(previews, file), 2)
 
     assert previews.state.waiting == 0
 
 
-def test_file_that_is_written_anew_has_a_preview_of_its_own(file, previews, tmp_path):
+def test_rewritten_file_has_a_new_preview(file, previews, tmp_path):
     reader = open_file(previews, file)
     read(reader)
     previews.make_next()
@@ -216,7 +216,7 @@ def test_file_that_is_written_anew_has_a_preview_of_its_own(file, previews, tmp_
     assert len(kept(tmp_path)) == 2
 
 
-def test_file_that_changes_before_its_preview_is_built_gets_none_of_the_old(file, previews, tmp_path):
+def test_file_changed_before_its_preview_was_built_gets_none_of_the_old(file, previews, tmp_path):
     read(open_file(previews, file))
     again = replace(SCENE, shift=11)
     write_tif(file, again.numbers(0), again, **BLOCKS)
@@ -235,7 +235,7 @@ def test_file_that_changes_before_its_preview_is_built_gets_none_of_the_old(file
         pytest.param(lambda data: bytes(len(data)), id="zeros"),
     ],
 )
-def test_damaged_preview_is_made_anew(file, previews, tmp_path, damage):
+def test_damaged_preview_is_built_again(file, previews, tmp_path, damage):
     reader = open_file(previews, file)
     expected = read(reader).numbers
     previews.make_next()
@@ -251,7 +251,7 @@ def test_damaged_preview_is_made_anew(file, previews, tmp_path, damage):
 
 
 @pytest.mark.slow
-def test_what_is_unused_for_longest_makes_room(tmp_path, previews):
+def test_least_recently_used_previews_are_removed(tmp_path, previews):
     files = [write_tif(tmp_path / f"{t}.tif", SCENE.numbers(t), SCENE, **BLOCKS) for t in range(3)]
     read(open_file(previews, files[0]))
     previews.make_next()
@@ -322,7 +322,7 @@ def test_processes_share_a_folder(tmp_path, previews):
     assert sum(built) == len(kept(tmp_path)) == len(paths)
 
 
-def test_folder_that_another_process_builds_in_is_left_to_it(file, tmp_path, previews):
+def test_folder_in_which_another_process_builds_is_left_to_it(file, tmp_path, previews):
     read(open_file(previews, file))
     with DiskCache(tmp_path / "cache" / "previews", 0, end=".preview").sole_builder():
         is_next = previews.make_next()
@@ -375,7 +375,7 @@ def test_previews_are_built_in_the_background_until_closed(file, tmp_path, previ
     assert not previews._maker.is_alive()
 
 
-def test_closing_stops_what_is_being_built(file, tmp_path, previews):
+def test_closing_stops_builds(file, tmp_path, previews):
     read(open_file(previews, file))
     previews.close()
 
