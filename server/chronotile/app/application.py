@@ -291,7 +291,7 @@ async def _run_background_work(
     for maker in (previews, overviews):
         if maker is not None:
             maker.start()
-    metrics_server = None if options.siblings is None else await options.siblings.tell(registry)
+    metrics_server = None if options.siblings is None else await options.siblings.serve_metrics(registry)
     background = [work for work in (options.fill, options.webhooks) if work is not None]
     for work in background:
         work.start()

@@ -83,7 +83,7 @@ def test_without_packages_the_list_says_how_they_are_made(tmp_path):
     assert page.count("make clients") == 2
     assert (missing.status_code, missing.json()["detail"]) == (
         404,
-        f"there is no package '{WHEEL}'; /clients/ lists those that there are",
+        f"there is no package '{WHEEL}'; /clients/ lists all packages",
     )
     assert "python-client" not in [each["rel"] for each in links]
 

@@ -1,1 +1,1 @@
-"""The first page: what is here, and the URLs to paste."""
+"""Landing page: the URLs of all services and cards of the layers."""

@@ -1,4 +1,4 @@
-"""What is here, as a value that the page for people, with cards of layers, and the document are made of."""
+"""The landing page as a value, from which the HTML page and the JSON document are made, and its cards of layers."""
 
 import itertools
 import json
@@ -27,12 +27,12 @@ from chronotile.protocols.common.query.values import integer
 
 OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 NEWEST = 60
-"""Times of the time-lapse that the page links to."""
+"""Number of newest times in the time-lapse that the page links to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A URL to paste, and into what."""
+class ServiceLink:
+    """A URL of a service, with its purpose."""
 
     rel: str
     title: str
@@ -40,37 +40,37 @@ class Place:
     href: str
     media_type: str = "application/json"
     is_template: bool = False
-    """Whether parts of it in braces are to be filled in."""
+    """Whether clients replace parts in braces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
-    """All that the page shows."""
+    """The content of the page without cards."""
 
     title: str
     abstract: str
     language: str
     keywords: tuple[str, ...]
     contact: Contact
-    places: tuple[Place, ...]
+    service_links: tuple[ServiceLink, ...]
     place_sets: tuple[str, ...]
-    """Ids of the sets of named geometries."""
+    """Ids of place sets."""
     has_viewer: bool
     has_feeds: bool
     """Whether collections have feeds of new items."""
     has_left_out: bool
-    """Whether something of the data is not served, which `/health/ready` names."""
+    """Whether some data are not served; `/health/ready` lists them."""
     version: str = __version__
 
 
 def landing(services: Services, *, base: str, language: str, wheel: str | None, has_viewer: bool) -> Landing:
-    """Return what is here, in one language; `base` is the public URL without a slash at the end.
+    """Return the content of the landing page.
 
     Args:
-        services: What is served.
-        base: As said.
-        language: Of titles.
-        wheel: Address of the package for Python, if it is there.
+        services: The services of the server.
+        base: Public URL of the server without a slash at the end.
+        language: Language of titles.
+        wheel: URL of the Python package; `None` if it is not built.
         has_viewer: Whether the viewer can run.
     """
     service = services.catalogue.service
@@ -80,21 +80,22 @@ def landing(services: Services, *, base: str, language: str, wheel: str | None, 
         language=language,
         keywords=service.keywords,
         contact=service.contact,
-        places=tuple(_places(services, base, wheel)),
+        service_links=tuple(_service_links(services, base, wheel)),
         place_sets=tuple(services.catalogue.places),
         has_viewer=has_viewer,
         has_feeds=services.reader_caches.has_items,
-        has_left_out=any(each.is_left_out and each.severity != "note" for each in services.findings),
+        has_left_out=any(finding.is_left_out and finding.severity != "note" for finding in services.findings),
     )
 
 
 def landing_document(page: Landing, services: Services, *, base: str) -> dict[str, Any]:
-    """Return what is here as a document for programs."""
+    """Return the landing page as a JSON document."""
     links = [link("self", f"{base}/", "application/json", "this document")]
     if page.has_viewer:
         links.append(link("viewer", f"{base}/viewer/", "text/html", "viewer"))
     links += [
-        link(each.rel, each.href, each.media_type, each.title, is_template=each.is_template) for each in page.places
+        link(service.rel, service.href, service.media_type, service.title, is_template=service.is_template)
+        for service in page.service_links
     ]
     return {
         "title": page.title,
@@ -109,106 +110,112 @@ def landing_document(page: Landing, services: Services, *, base: str) -> dict[st
 
 
 def _collection_documents(services: Services, language: str) -> Iterable[dict[str, Any]]:
-    named: dict[str, list[str]] = {}
+    names_by_collection: dict[str, list[str]] = {}
     for name, layer in services.catalogue.offered_layers:
-        named.setdefault(layer.collection, []).append(name)
+        names_by_collection.setdefault(layer.collection, []).append(name)
     for collection in services.catalogue.collections:
         yield {
             "id": collection.id,
             "title": text_in(collection.title, language) or collection.id,
             "attribution": attribution_of(collection),
             "license": collection.license,
-            "layers": named.get(collection.id, []),
+            "layers": names_by_collection.get(collection.id, []),
         }
 
 
-def _places(services: Services, base: str, wheel: str | None) -> Iterable[Place]:
+def _service_links(services: Services, base: str, wheel: str | None) -> Iterable[ServiceLink]:
     yield from _standards(services, base)
-    yield Place(
+    yield ServiceLink(
         "service-doc", "API reference", "all operations with their parameters, to be tried", f"{base}/docs", "text/html"
     )
-    yield Place("service-desc", "OpenAPI", "the same for programs", f"{base}/openapi.json", OPENAPI_TYPE)
-    yield Place("layers", "Layers", "all layers with their dates, as JSON", f"{base}/layers")
+    yield ServiceLink("service-desc", "OpenAPI", "the same for programs", f"{base}/openapi.json", OPENAPI_TYPE)
+    yield ServiceLink("layers", "Layers", "all layers with their dates, as JSON", f"{base}/layers")
     if wheel is not None:
-        yield Place("python-client", "Python", "pip install; pandas, xarray, Jupyter", wheel, "application/zip")
+        yield ServiceLink("python-client", "Python", "pip install; pandas, xarray, Jupyter", wheel, "application/zip")
     purpose = "packages to install from here, for Python and JavaScript"
-    yield Place("clients", "Clients", purpose, f"{base}{CLIENTS}", "text/html")
+    yield ServiceLink("clients", "Clients", purpose, f"{base}{CLIENTS}", "text/html")
     if services.catalogue.places:
         purpose = f"named geometries: {', '.join(services.catalogue.places)}"
-        yield Place("places", "Places", purpose, f"{base}/places")
-    yield from _layer_places(services, base)
+        yield ServiceLink("places", "Places", purpose, f"{base}/places")
+    yield from _layer_links(services, base)
     purpose = "clients of Terrascope's time-series service"
-    yield Place("timeseries", "Time series", purpose, f"{base}/timeseries/v1.0/ts/")
+    yield ServiceLink("timeseries", "Time series", purpose, f"{base}/timeseries/v1.0/ts/")
 
 
-def _standards(services: Services, base: str) -> Iterable[Place]:
-    """WMS, WMTS, WCS, WPS, OGC API, catalogues where dates and scenes are found and downloaded, and jobs."""
+def _standards(services: Services, base: str) -> Iterable[ServiceLink]:
+    """Yield WMS, WMTS, WCS, WPS, OGC API, catalogues of dates and scenes with downloads, and jobs."""
     service = services.catalogue.service
     services_xml = (("WMS", service.wms_paths, "text/xml"), ("WMTS", service.wmts_paths, "application/xml"))
     for kind, paths, media_type in services_xml:
         query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities"})
         for path in paths[:1]:
-            yield Place(kind.lower(), kind, "QGIS, ArcGIS, OpenLayers, GDAL", f"{base}{path}?{query}", media_type)
+            yield ServiceLink(kind.lower(), kind, "QGIS, ArcGIS, OpenLayers, GDAL", f"{base}{path}?{query}", media_type)
     for kind, purpose in (("WCS", "files of numbers: QGIS, GDAL, OWSLib"), ("WPS", "processes: OWSLib, birdy")):
         query = urlencode({"SERVICE": kind, "REQUEST": "GetCapabilities"})
-        yield Place(kind.lower(), kind, purpose, f"{base}/{kind.lower()}?{query}", "application/xml")
+        yield ServiceLink(kind.lower(), kind, purpose, f"{base}/{kind.lower()}?{query}", "application/xml")
     purpose = "coverages, environmental data, features, maps, tiles, styles and processes; GDAL, OWSLib, OpenLayers"
-    yield Place("ogcapi", "OGC API", purpose, f"{base}/ogcapi")
+    yield ServiceLink("ogcapi", "OGC API", purpose, f"{base}/ogcapi")
     if services.reader_caches.has_items:
         purpose = "searches of dates and scenes: pystac-client, odc-stac, STAC Browser, QGIS"
-        yield Place("stac", "STAC", purpose, f"{base}/stac")
+        yield ServiceLink("stac", "STAC", purpose, f"{base}/stac")
         purpose = "the same for clients of the Copernicus Data Space: CDSETool, EODAG"
-        yield Place("odata", "OData", purpose, f"{base}/odata/v1")
+        yield ServiceLink("odata", "OData", purpose, f"{base}/odata/v1")
         purpose = "the same for terracatalogueclient"
-        yield Place("opensearch", "OpenSearch", purpose, f"{base}/opensearch", "application/opensearchdescription+xml")
-        yield Place("products", "Products", "downloads of files, whole or in parts: curl, GDAL", f"{base}/products")
-    yield Place("jobs", "Jobs", "background work: inputs, progress, results", f"{base}/ogcapi/jobs")
+        yield ServiceLink(
+            "opensearch", "OpenSearch", purpose, f"{base}/opensearch", "application/opensearchdescription+xml"
+        )
+        yield ServiceLink(
+            "products", "Products", "downloads of files, whole or in parts: curl, GDAL", f"{base}/products"
+        )
+    yield ServiceLink("jobs", "Jobs", "background work: inputs, progress, results", f"{base}/ogcapi/jobs")
 
 
-def _layer_places(services: Services, base: str) -> Iterable[Place]:
-    """What layers are drawn and read by: the first, the first with times, and the first with values."""
+def _layer_links(services: Services, base: str) -> Iterable[ServiceLink]:
+    """Yield URLs for drawing and reading layers: the first, the first with times, and the first with values."""
     layers, sets = list(services.catalogue.layers), services.catalogue.tile_matrix_sets[:1]
-    for layer, each in itertools.product(layers[:1], sets):
-        path = f"{base}/tiles/{quote(layer.id)}/{quote(each.id)}"
+    for layer, tile_matrix_set in itertools.product(layers[:1], sets):
+        path = f"{base}/tiles/{quote(layer.id)}/{quote(tile_matrix_set.id)}"
         purpose = f"Leaflet, MapLibre; of layer {layer.id}"
-        yield Place("tiles", "XYZ tiles", purpose, f"{path}/{{z}}/{{x}}/{{y}}.png", MapFormat.PNG, is_template=True)
-        yield Place("tilejson", "TileJSON", purpose, f"{path}/tilejson.json")
-    for layer in [each for each in layers if len(each.times)][:1]:
-        # The newest times, as many as are shown in a quarter of a minute.
+        yield ServiceLink(
+            "tiles", "XYZ tiles", purpose, f"{path}/{{z}}/{{x}}/{{y}}.png", MapFormat.PNG, is_template=True
+        )
+        yield ServiceLink("tilejson", "TileJSON", purpose, f"{path}/tilejson.json")
+    for layer in [candidate for candidate in layers if len(candidate.times)][:1]:
+        # The newest times, which take a quarter of a minute.
         first = format_instant(layer.times.instants[-min(len(layer.times), NEWEST)])
         query, media_type = urlencode({"datetime": f"{first}/.."}, safe="/:"), usual_format()
         href = f"{base}/animations/{quote(layer.id)}.{media_type.extension}?{query}"
-        yield Place("animation", "Time-lapse", f"slides, reports; of layer {layer.id}", href, media_type)
-    for layer in [each for each in layers if not each.is_composite][:1]:
-        for each in sets:
+        yield ServiceLink("animation", "Time-lapse", f"slides, reports; of layer {layer.id}", href, media_type)
+    for layer in [candidate for candidate in layers if not candidate.is_composite][:1]:
+        for tile_matrix_set in sets:
             purpose = f"all dates of a tile as numbers, for viewers of your own; of layer {layer.id}"
-            href = f"{base}/cubes/{quote(layer.id)}/{quote(each.id)}/{{z}}/{{x}}/{{y}}.ctc"
-            yield Place("cubes", "Cube tiles", purpose, href, CUBE_TYPE, is_template=True)
+            href = f"{base}/cubes/{quote(layer.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.ctc"
+            yield ServiceLink("cubes", "Cube tiles", purpose, href, CUBE_TYPE, is_template=True)
         if has_store(layer):
             purpose = f"xarray.open_zarr, for lazy analysis; of layer {layer.id}"
-            yield Place("zarr", "Zarr", purpose, f"{base}/zarr/{quote(layer.id)}")
+            yield ServiceLink("zarr", "Zarr", purpose, f"{base}/zarr/{quote(layer.id)}")
         purpose, href = f"spreadsheets, scripts; of layer {layer.id}", _series_href(layer.id, layer, base)
-        yield Place("series", "Values of a place", purpose, href, "text/csv")
+        yield ServiceLink("series", "Values of a place", purpose, href, "text/csv")
 
 
 def _series_href(name: str, layer: Layer, base: str) -> str:
-    """Return the URL of the series at the middle of a layer."""
+    """Return the URL of the series at the centre of a layer."""
     longitude, latitude = layer.main_variable.grid.middle()
     query = urlencode({"lon": f"{longitude:.6f}", "lat": f"{latitude:.6f}", "format": "csv"})
     return f"{base}/timeseries/{quote(name)}/point?{query}"
 
 
-# The layers as the page for people shows them: some a page, found by words.
+# Cards of layers, in pages, selected by words.
 
 CARDS = 48
 """Layers on one page."""
 MAX_WORDS = 100
-"""Letters that are searched for."""
+"""Maximum number of characters of `q`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardQuery:
-    """Which layers are shown."""
+    """A requested page of cards."""
 
     words: str = ""
     page: int = 1
@@ -224,7 +231,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One layer; addresses are relative to the page, except those in the code."""
+    """The card of one layer; URLs are relative to the page, except in code."""
 
     id: str
     title: str
@@ -234,12 +241,12 @@ class Card:
     has_chart: bool
     """Whether it has values at several times."""
     snippets: tuple[Snippet, ...]
-    """None of a composite, which has no values."""
+    """Empty for a composite, which has no values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """The layers of one collection that are on the page."""
+class CardSection:
+    """The cards of one collection on a page."""
 
     id: str
     title: str
@@ -250,33 +257,33 @@ class Section:
 
     @property
     def license_url(self) -> str | None:
-        """The licence, if it is an address on the web."""
+        """The licence if it is a URL, else `None`."""
         is_url = self.license is not None and self.license.startswith(("https://", "http://"))
         return self.license if is_url else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cards:
-    """One page of the layers that are searched for."""
+    """One page of cards."""
 
     query: CardQuery
     total: int
     matched: int
-    sections: tuple[Section, ...]
+    sections: tuple[CardSection, ...]
 
     @property
     def pages(self) -> int:
-        """How many pages there are, at least one."""
+        """The number of pages, at least 1."""
         return max(1, -(-self.matched // CARDS))
 
     @property
     def before(self) -> str | None:
-        """The query of the page before, if there is one."""
+        """The query of the previous page; `None` on the first."""
         return self._query_of(self.query.page - 1) if self.query.page > 1 else None
 
     @property
     def after(self) -> str | None:
-        """The query of the page after, if there is one."""
+        """The query of the next page; `None` on the last."""
         return self._query_of(self.query.page + 1) if self.query.page < self.pages else None
 
     def _query_of(self, page: int) -> str:
@@ -285,39 +292,39 @@ class Cards:
 
 
 def card_query(query: Kvp) -> CardQuery:
-    """Return which layers `q` and `page` request.
+    """Return the page that `q` and `page` request.
 
     Raises:
-        InvalidParameter: One is not accepted.
+        InvalidParameter: A parameter is not accepted.
     """
     words = " ".join((query.optional("q") or "").split())
     if len(words) > MAX_WORDS:
         raise InvalidParameter(f"q has {len(words)} letters; at most {MAX_WORDS} are accepted", locator="q")
-    given = query.optional("page")
-    page = 1 if given is None else integer(given, locator="page", least=1)
+    page_text = query.optional("page")
+    page = 1 if page_text is None else integer(page_text, locator="page", least=1)
     return CardQuery(words=words, page=page)
 
 
 def cards(query: CardQuery, services: Services, *, base: str, language: str) -> Cards:
-    """Return one page of the layers that have all words in their id or title, or those of their collection.
+    """Return one page of the layers with all words in the ids or titles of the layer and its collection.
 
     Raises:
-        InvalidParameter: There are fewer pages.
+        InvalidParameter: The number of pages is smaller than the requested page.
     """
     catalogue = services.catalogue
     words = query.words.casefold().split()
-    found = [
+    matches = [
         (name, layer)
         for name, layer in catalogue.offered_layers
         if not words or all(word in _searched_text(name, layer, services, language) for word in words)
     ]
-    shown = found[(query.page - 1) * CARDS : query.page * CARDS]
-    if not shown and query.page > 1:
-        pages = max(1, -(-len(found) // CARDS))
+    page_layers = matches[(query.page - 1) * CARDS : query.page * CARDS]
+    if not page_layers and query.page > 1:
+        pages = max(1, -(-len(matches) // CARDS))
         raise InvalidParameter(f"page is {query.page}; there {'is' if pages == 1 else 'are'} {pages}", locator="page")
-    grouped = itertools.groupby(shown, lambda each: each[1].collection)
+    grouped = itertools.groupby(page_layers, lambda named_layer: named_layer[1].collection)
     sections = tuple(_section(catalogue.collection(name), of_it, base, language) for name, of_it in grouped)
-    return Cards(query=query, total=len(catalogue.offered_layers), matched=len(found), sections=sections)
+    return Cards(query=query, total=len(catalogue.offered_layers), matched=len(matches), sections=sections)
 
 
 def _searched_text(name: str, layer: Layer, services: Services, language: str) -> str:
@@ -326,8 +333,8 @@ def _searched_text(name: str, layer: Layer, services: Services, language: str) -
     return " ".join((name, *titles, collection.id)).casefold()
 
 
-def _section(collection: Collection, layers: Iterable[tuple[str, Layer]], base: str, language: str) -> Section:
-    return Section(
+def _section(collection: Collection, layers: Iterable[tuple[str, Layer]], base: str, language: str) -> CardSection:
+    return CardSection(
         id=collection.id,
         title=text_in(collection.title, language) or collection.id,
         abstract=text_in(collection.abstract, language),
@@ -338,7 +345,7 @@ def _section(collection: Collection, layers: Iterable[tuple[str, Layer]], base: 
 
 
 def attribution_of(collection: Collection) -> str | None:
-    """Return the attribution of a collection, else that of the first of its layers that has one."""
+    """Return the attribution of a collection, else the first attribution of its layers."""
     attributions = (layer.attribution for layer in collection.layers if layer.attribution)
     return collection.attribution or next(attributions, None)
 
@@ -369,7 +376,7 @@ def _snippets(name: str, layer: Layer, base: str) -> Iterator[Snippet]:
 
 
 def times_text(domain: TimeDomain) -> str:
-    """Return the first and the last day and how many times there are, in words."""
+    """Return the first and the last day and the number of times, in words."""
     if len(domain) == 0:
         return "no dates"
     first, last = (format_day(domain.instants[index]) for index in (0, -1))

@@ -1,4 +1,4 @@
-"""`/`: a page for people, a document for programs; `/clients/`: packages, to install by their address."""
+"""`/`, as a page or a JSON document; `/clients/`, packages that can be installed by their URL."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -32,7 +32,7 @@ from chronotile.protocols.common.query.values import choice
 from chronotile.protocols.site.landing.documents import CardQuery, card_query, cards, landing, landing_document
 
 MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
-"""The first is for those who take anything."""
+"""The first is for clients that accept any type."""
 OF_PACKAGES: Mapping[str, str] = {WHEEL: "application/zip", ARCHIVE: "application/gzip"}
 TEMPLATES = "protocols/site/landing/templates"
 
@@ -43,43 +43,43 @@ async def get_landing(request: Request) -> Response:
     media_type = _media_type(query, request)
     language = negotiate_language(request, query)
     services, base, state = services_of(request), base_url(request), state_of(request)
-    is_there, wheel = state.viewer.is_complete, state.clients.address(WHEEL, base)
-    shown = card_query(query) if media_type == MEDIA_TYPES["html"] else None
-    make = partial(_render, services, base, shown, language, wheel=wheel, has_viewer=is_there)
-    key = ("landing", base, language, is_there, shown)
+    has_viewer, wheel = state.viewer.is_complete, state.clients.address(WHEEL, base)
+    page_query = card_query(query) if media_type == MEDIA_TYPES["html"] else None
+    make = partial(_render, services, base, page_query, language, wheel=wheel, has_viewer=has_viewer)
+    key = ("landing", base, language, has_viewer, page_query)
     response = await answer_document(request, services, make, key=key, media_type=media_type)
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
     if media_type == MEDIA_TYPES["html"]:
         response.headers["Content-Security-Policy"] = content_security_policy(
-            TEMPLATES, images="'self'", has_scripts=is_there, has_forms=True
+            TEMPLATES, images="'self'", has_scripts=has_viewer, has_forms=True
         )
         response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 
 def _media_type(query: Kvp, request: Request) -> str:
-    named = query.optional("f")
-    if named is not None:
-        return MEDIA_TYPES[choice(named.lower(), MEDIA_TYPES, locator="f")]
+    format_ = query.optional("f")
+    if format_ is not None:
+        return MEDIA_TYPES[choice(format_.lower(), MEDIA_TYPES, locator="f")]
     return preferred_type(request.headers.get("accept", ""), tuple(MEDIA_TYPES.values()))
 
 
 def _render(
-    services: Services, base: str, shown: CardQuery | None, language: str, *, wheel: str | None, has_viewer: bool
+    services: Services, base: str, page_query: CardQuery | None, language: str, *, wheel: str | None, has_viewer: bool
 ) -> bytes:
     page = landing(services, base=base, language=language, wheel=wheel, has_viewer=has_viewer)
-    if shown is None:
+    if page_query is None:
         return orjson.dumps(landing_document(page, services, base=base))
-    return render_page(TEMPLATES, page=page, cards=cards(shown, services, base=base, language=language))
+    return render_page(TEMPLATES, page=page, cards=cards(page_query, services, base=base, language=language))
 
 
 async def redirect_to_clients(_request: Request) -> Response:
-    """Redirect to the list, by a relative address, which holds under any prefix and behind any proxy."""
+    """Redirect to the list; a relative URL is valid under any prefix and behind any proxy."""
     return RedirectResponse(CLIENTS.removeprefix("/"), status_code=308)
 
 
 async def get_clients(request: Request) -> Response:
-    """Return the list as a page that pip reads, too (`--find-links`)."""
+    """Return the list of packages as a page, which pip reads too (`--find-links`)."""
     packages, base = state_of(request).clients, base_url(request)
     body = render_page(
         TEMPLATES,
@@ -97,7 +97,7 @@ async def get_client(request: Request) -> Response:
     """Return a package."""
     state, name = state_of(request), request.path_params["name"]
     if name not in state.clients.files:
-        raise UnknownPath(f"there is no package {name[:MAX_SHOWN]!r}; {CLIENTS} lists those that there are")
+        raise UnknownPath(f"there is no package {name[:MAX_SHOWN]!r}; {CLIENTS} lists all packages")
     path = state.clients.files[name]
     body = await run(request, FILES, path.read_bytes)
     return answer_content(body, OF_PACKAGES[path.suffix], request, cache_control=CACHE_STABLE)

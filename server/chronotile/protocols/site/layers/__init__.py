@@ -1,1 +1,1 @@
-"""What is served: layers, their styles and their times."""
+"""Layers, their styles and their times."""

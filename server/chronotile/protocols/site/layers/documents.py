@@ -35,18 +35,20 @@ from chronotile.protocols.common.xml import render_xml
 
 
 def layer_list(context: CapabilitiesContext) -> Json:
-    """Return all layers, each with the little that a choice among them needs; advertised aliases are listed too."""
+    """Return a short description of all layers, including advertised aliases, and their collections."""
     catalogue = context.services.catalogue
     offered = catalogue.offered_layers
     collections = [catalogue.collection(name) for name in dict.fromkeys(layer.collection for _name, layer in offered)]
     return {
         "layers": [layer_summary(name, layer, context) for name, layer in offered],
-        "collections": [{"id": each.id, "title": text_in(each.title, context.language)} for each in collections],
+        "collections": [
+            {"id": collection.id, "title": text_in(collection.title, context.language)} for collection in collections
+        ],
     }
 
 
 def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Json:
-    """Return a layer as the list has it, under one of its names; its revision is the last that was found."""
+    """Return the short description of a layer, under one of its names; its revision may be older than its data."""
     return {
         "id": name,
         "title": text_in(layer.title, context.language),
@@ -67,7 +69,7 @@ def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Json
 
 
 def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Json:
-    """Return all that is known of a layer."""
+    """Return the full description of a layer, under one of its names."""
     grid, services = layer.main_variable.grid, context.services
     collection = services.catalogue.collection(layer.collection)
     first = clear_default(services.catalogue.clear.get(layer.id) or layer, services)
@@ -95,19 +97,21 @@ def _full_turn(layer: Layer) -> Json:
 
 
 def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Json:
-    """The layer and classes that say which pixels are clear, and id and revision of the layer without all others."""
+    """Return layer and classes that define clear pixels, and id and revision of the layer with only clear pixels."""
     services = context.services
     clear = services.catalogue.clear.get(layer.id)
     if clear is None or clear.mask is None:
         return {}
     collection = services.catalogue.collection(layer.collection)
-    quality = next(each.id for each in collection.layers if each.content is collection.variables[clear.mask.variable])
+    quality = next(
+        other.id for other in collection.layers if other.content is collection.variables[clear.mask.variable]
+    )
     revision = last_layer_revision(clear, services)
     return {"clear": {"layer": quality, "values": list(clear.mask.keep), "masked": clear.id, "revision": revision}}
 
 
 def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Json:
-    """Return one page of a layer's times, with the shares of valid pixels as far as they are known.
+    """Return one page of a layer's times, with shares of valid pixels; a share is null until it is counted.
 
     The end of a day or period is the first instant after it; exact instants have none.
     """
@@ -125,14 +129,14 @@ def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | 
 def next_page(
     instants: InstantArray, *, cursor: Instant | None, limit: int, path: str, query: Sequence[tuple[str, str]]
 ) -> tuple[InstantArray, str | None]:
-    """Return the page that starts at `cursor`, and the URL of the one after it, if any.
+    """Return the page that starts at `cursor`, and the URL of the next page; `None` if this is the last.
 
     Args:
-        instants: (time,): all that match.
-        cursor: The first instant that may be in the page.
-        limit: The most that it has.
+        instants: All matching instants (time,), ascending.
+        cursor: The first instant of the page need not exist; `None` for the first page.
+        limit: Maximum number of instants of the page.
         path: URL without a query.
-        query: The request's, for links to the same query.
+        query: Parameters of the request, which the link repeats.
     """
     start = 0 if cursor is None else int(np.searchsorted(instants, cursor))
     page, rest = instants[start : start + limit], instants[start + limit :]
@@ -171,8 +175,8 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Json]:
         link("self", f"{base}/layers/{path}", "application/json", "this layer"),
         link("times", f"{base}/layers/{path}/times", "application/json", "times"),
         *(
-            link("tilejson", f"{base}/tiles/{path}/{each.id}/tilejson.json", "application/json", f"tiles in {each.id}")
-            for each in catalogue.tile_matrix_sets
+            link("tilejson", f"{base}/tiles/{path}/{tms.id}/tilejson.json", "application/json", f"tiles in {tms.id}")
+            for tms in catalogue.tile_matrix_sets
         ),
         link("legend", f"{base}/tiles/{path}/legend.png", MapFormat.PNG, "legend"),
         *(
@@ -201,44 +205,44 @@ def _capabilities(service: str, where: str, base: str, media_type: str) -> Json:
     return link(service, f"{base}{where}?{query}", media_type, f"capabilities of {service.upper()}")
 
 
-# A layer as QGIS adds it to a map: its WMS, with the times that the temporal controller steps through.
+# Layer definitions for QGIS: the WMS of a layer, with the times of its temporal controller.
 
 MEDIA_TYPE = "application/x-qgis-layer-definition"
 PREFERRED_CRS = "EPSG:3857"
 SRSID = 3857
-"""QGIS's own number of a CRS: it reads the authority's code only beside a number from 1 to 99,999, whatever that is."""
+"""Internal number of the CRS in QGIS: any number from 1 to 99,999 is required, or QGIS ignores the authority's code."""
 NO_DPI = 0
-"""Pictures are requested pixel by pixel, without parameters for the resolution of the screen."""
+"""Pictures have the requested size in pixels; no parameters for the resolution of the screen are sent."""
 MAX_LISTED = 10_000
-"""Times that are listed one by one, 21 bytes each. QGIS reads listed times correctly, but counts a month as 30 days,
-and uses only the last of interleaved intervals."""
+"""Maximum number of times that are listed singly, 21 bytes per time. QGIS counts a month as 30 days, and of interleaved
+intervals it uses only the last, but it reads listed times correctly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """The times as QGIS takes them."""
+    """The parts of a layer definition."""
 
     id: str
     title: str
     crs: str
     srsid: int
     source: str
-    """The provider's own address, as `QgsDataSourceUri` encodes it."""
+    """Data source of the provider in the encoding of `QgsDataSourceUri`."""
     first: str | None
     last: str | None
-    """Of the times; `None` of a layer without."""
+    """First and last time; `None` for a layer without times."""
 
 
 def layer_definition(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
     """Return the layer definition of a layer, under one of its names.
 
     Raises:
-        UnknownPath: The service has no WMS, or maps in no reference system with a code.
+        UnknownPath: The service has no WMS, or none of its CRSs has a code.
     """
     catalogue = context.services.catalogue
     path, crs = next(iter(catalogue.service.wms_paths), None), _crs(catalogue)
     if path is None or crs is None:
-        raise UnknownPath("there is no WMS that QGIS could show this layer by")
+        raise UnknownPath("no WMS is served that QGIS could show this layer with")
     parameters = {
         **_times(layer, context),
         "crs": crs,
@@ -269,7 +273,7 @@ def _times(layer: Layer, context: CapabilitiesContext) -> dict[str, str]:
     extent = time_extent(layer, context.services.clock())
     if extent is None:
         return {}
-    # QGIS takes a day without a time of day for midnight where it runs, so each has one, in UTC.
+    # QGIS reads a day without a time as midnight in its time zone, so each has a time in UTC.
     instants = layer.times.instants
     values = extent.values if len(instants) > MAX_LISTED else [text or "" for text in format_instants(instants)]
     return {

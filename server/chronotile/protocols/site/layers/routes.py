@@ -1,4 +1,4 @@
-"""`/layers`: the list, one layer, its times."""
+"""`/layers`: the list of layers, single layers, their times and previews."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +42,7 @@ from chronotile.protocols.common.query.parameter import LANG, box, datetime, nam
 from chronotile.protocols.site.layers import documents
 
 DATETIME = datetime("An instant, interval or list: the times that overlap it; default: all")
-BBOX = box("bbox", "West, south, east, north: where shares are counted; default: everywhere")
+BBOX = box("bbox", "West, south, east, north of the area in which shares are counted; default: the whole layer")
 CRS = text("crs", "CRS of `bbox`; default: CRS84")
 LIMIT = whole("limit", "Maximum number of times per page", least=1, most=1000, default=1000)
 WIDTH = whole("width", "Pixels; a high picture is narrower", least=32, most=1024, default=DEFAULT_WIDTH)
@@ -54,14 +54,14 @@ OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimesQuery:
-    """Which times are requested, and which page of them."""
+    """A requested page of times."""
 
     time: TimeSelection
     limit: int
     cursor: Instant | None
-    """Where the page starts; `None` at the first time."""
+    """First time of the page; `None` for the first page."""
     area: LayerArea | None
-    """In which shares of valid pixels are counted; `None` in all of the layer."""
+    """Area in which shares of valid pixels are counted; `None` for the whole layer."""
 
 
 def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
@@ -79,10 +79,10 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
 
 
 def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
-    """Return the map of all of a layer; reads a few of its pixels where its newest clear time is not known.
+    """Return the request of a map of the whole layer; reads some pixels to find its newest clear time.
 
     Raises:
-        SourceUnavailable: They cannot be read.
+        SourceUnavailable: The pixels cannot be read.
         InvalidParameter: A parameter is not accepted.
     """
     query.check_names(names_of(OF_PREVIEW))
@@ -91,8 +91,8 @@ def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
 
 
 async def get_layers(request: Request) -> Response:
-    """Return all layers; their revisions are looked at each time, and the list is made again where one is another."""
-    context = _telling(request)
+    """Return all layers; the document is made again if the revision of any layer changed."""
+    context = _context(request)
     revisions = await run(request, DOCUMENTS, partial(_revisions, context.services))
     key = ("layers", context.base, context.language, revisions)
 
@@ -105,54 +105,54 @@ async def get_layers(request: Request) -> Response:
 
 
 async def get_layer(request: Request) -> Response:
-    """Return one layer: under the alias by which it was requested if the list has it, else under its id."""
+    """Return one layer, under the requested alias if that is advertised, else under its id."""
     requested = request.path_params["layer"]
     layer = services_of(request).catalogue.layer(requested)
     name = requested if any(alias.name == requested and alias.advertise for alias in layer.aliases) else layer.id
-    context = _telling(request)
-    body = await run(request, DOCUMENTS, partial(_whole, name, layer, context))
+    context = _context(request)
+    body = await run(request, DOCUMENTS, partial(_layer_body, name, layer, context))
     response = answer_content(body, JSON, request)
     response.headers.update({"Content-Language": context.language, "Vary": "Accept-Language"})
     return response
 
 
 async def get_layer_definition(request: Request) -> Response:
-    """Return what QGIS adds a layer by, as a file to open."""
+    """Return a layer definition file, which QGIS opens as a layer."""
     name = request.path_params["layer"]
     layer = services_of(request).catalogue.layer(name)
-    body = await run(request, DOCUMENTS, partial(documents.layer_definition, name, layer, _telling(request)))
+    body = await run(request, DOCUMENTS, partial(documents.layer_definition, name, layer, _context(request)))
     response = answer_content(body, documents.MEDIA_TYPE, request)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.qlr"'
-    response.headers.update({"Content-Language": _telling(request).language, "Vary": "Accept-Language"})
+    response.headers.update({"Content-Language": _context(request).language, "Vary": "Accept-Language"})
     return response
 
 
 async def get_preview(request: Request) -> Response:
-    """Return a small picture of all of a layer, at its newest clear time unless another is requested."""
+    """Return a small picture of the whole layer, at its newest clear time unless another is requested."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    layer, known = services.catalogue.layer(request.path_params["layer"]), client_etags(request)
+    layer, etags = services.catalogue.layer(request.path_params["layer"]), client_etags(request)
 
     def draw() -> Payload:
-        return overlay_maps([preview_request(layer, query, services)], services, client_etags=known)
+        return overlay_maps([preview_request(layer, query, services)], services, client_etags=etags)
 
     return answer_payload(await run(request, PICTURES, draw, layers=[layer.id]))
 
 
 async def get_times(request: Request) -> Response:
-    """Return the times of a layer, page by page."""
+    """Return a page of the times of a layer."""
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     selection = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
     body, is_whole = await run(request, DOCUMENTS, partial(_times, request, layer, selection, now=services.clock()))
     response = answer_content(body, JSON, request)
     if not is_whole:
-        response.headers["Cache-Control"] = "no-cache"  # in a second more is known
+        response.headers["Cache-Control"] = "no-cache"  # more shares are counted a second later
     return response
 
 
 def _times(request: Request, layer: Layer, selection: TimesQuery, *, now: Instant) -> tuple[bytes, bool]:
-    """One page, and whether all shares of it are counted."""
+    """Return one page of times, and whether all of its shares are counted."""
     instants = layer.times.instants[list(matching_times(layer, selection.time, now=now).indexes)]
     page, next_url = documents.next_page(
         instants,
@@ -172,12 +172,12 @@ def _revisions(services: Services) -> tuple[str, ...]:
     return tuple(last_layer_revision(layer, services) for layer in services.catalogue.answering_layers)
 
 
-def _whole(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
+def _layer_body(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
     layer_revision(layer, context.services)
     return orjson.dumps(documents.layer_whole(name, layer, context))
 
 
-def _telling(request: Request) -> CapabilitiesContext:
+def _context(request: Request) -> CapabilitiesContext:
     query = Kvp(request.query_params.multi_items())
     query.check_names((LANG.name,))
     language = negotiate_language(request, query)
@@ -209,7 +209,7 @@ operations = (
         "/layers/{layer}/preview.png",
         get_preview,
         "getPreview",
-        "A small picture of all of a layer in its own CRS",
+        "A small picture of the whole layer in its native CRS",
         parameters=[LAYER, *OF_PREVIEW],
         answers={str(MapFormat.PNG): FILE},
     ),

@@ -1,1 +1,1 @@
-"""What our own endpoints take and give, as an OpenAPI document and as a page."""
+"""OpenAPI document of endpoints that no standard describes, and the same as a page."""

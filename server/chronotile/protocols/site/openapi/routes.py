@@ -52,22 +52,22 @@ from chronotile.protocols.timeseries.routes import operations as series
 VERSION = "3.1.1"
 REFUSALS = {
     "BadRequest": "A parameter is missing or not accepted, or the answer would be larger than a limit",
-    "Unauthorized": "The header `Authorization` is missing or has another token",
+    "Unauthorized": "The header `Authorization` is missing or its token is wrong",
     "Forbidden": "The operator does not allow it",
-    "NotFound": "There is no such layer, set, tile or time",
-    "Conflict": "There is such an item already, or others change it at the same time",
-    "Gone": "The cursor is so old that not all removed items are known; list all items, and begin again",
+    "NotFound": "The layer, set, tile or time does not exist",
+    "Conflict": "The item exists already, or other requests change it at the same time",
+    "Gone": "The cursor is older than the list of removed items; list all items, and start again",
     "TooLarge": "The body is larger than `max_body_bytes`",
-    "TooMany": "A client downloads as much as it may, or shows wrong tokens; try again after `Retry-After` seconds",
-    "Unavailable": "A source cannot be read now, or too much waits already; try again after `Retry-After` seconds",
+    "TooMany": "Too many downloads or wrong tokens of a client; try again after `Retry-After` seconds",
+    "Unavailable": "A source cannot be read now, or too many requests wait; try again after `Retry-After` seconds",
 }
 
 
 def openapi_document(catalogue: Catalogue, *, base: str) -> Json:
-    """Return what our own endpoints take and give, with examples that work here (OpenAPI 3.1).
+    """Return the description of endpoints that no standard describes, with examples for this catalogue (OpenAPI 3.1).
 
     Args:
-        catalogue: What is served.
+        catalogue: The served catalogue.
         base: Public URL without a slash at the end.
     """
     schemes = security_schemes(catalogue)
@@ -85,7 +85,7 @@ def openapi_document(catalogue: Catalogue, *, base: str) -> Json:
     }
 
 
-# The documents that endpoints give, as JSON Schema.
+# JSON Schemas of the documents.
 
 
 def _each(schema: Json, *names: str) -> Json:
@@ -177,7 +177,7 @@ SCHEMAS: Json = {
     "PointsRequest": object_of({"layers": TEXTS, "points": list_of(POINT)}, {"datetime": TEXT}),
     "Geometry": {
         "type": "object",
-        "description": "A GeoJSON Polygon or MultiPolygon, a Feature of one, or a GeometryCollection of such",
+        "description": "A GeoJSON Polygon or MultiPolygon, a Feature with one, or a GeometryCollection of these",
         "required": ["type"],
     },
     "FeatureCollection": object_of({"type": {"const": "FeatureCollection"}, "features": list_of(OBJECT)}),
@@ -219,7 +219,7 @@ async def get_document(request: Request) -> Response:
 
 
 async def get_page(request: Request) -> Response:
-    """Return the document as a page."""
+    """Return the OpenAPI document as a page."""
     services, base, has_viewer = services_of(request), base_url(request), state_of(request).viewer.is_complete
     make = partial(_render, services, base, has_viewer=has_viewer)
     key = ("docs", base, has_viewer)
@@ -253,5 +253,5 @@ OPERATIONS = (
     *(*layers, *products, *items, *changes, *stac, *tiles, *animations, *cubes, *zarr, *series, *places, *odata),
     *(*opensearch, *landing, *OWN, *operations_of()),
 )
-"""In the order of the document."""
+"""All operations, in the order of the document."""
 routes = routes_of(OWN)

@@ -1,4 +1,4 @@
-"""`/health` and `/metrics`: whether the process lives, whether it can answer, what it does."""
+"""`/health` and `/metrics`: liveness, readiness and metrics of the process."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -41,17 +41,17 @@ from chronotile.readers.raster.overviews.previews import PreviewsState
 STALE = "the last reload failed; still serving the previous state; see the log"
 
 
-async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer is that there is one
-    """Return that the process answers."""
+async def get_live(request: Request) -> Response:  # noqa: ARG001 -- any answer shows that the process is live
+    """Return a constant document: the process answers."""
     return _respond(200, {"status": "live"})
 
 
 async def get_ready(request: Request) -> Response:
-    """Return 200 where at least one layer can be read, else 503, and what fails in either case."""
+    """Return 200 if at least one layer can be read, else 503, with a list of faults in both cases."""
     state, services = state_of(request), services_of(request)
     readiness = await run(request, READINESS, partial(check_readiness, services))
     is_ready = readiness.is_ready
-    if services.narrowed_from is not None:  # a proxy asks, to whom no layer may be granted
+    if services.narrowed_from is not None:  # the client may be a proxy without a right to any layer
         is_ready = (await run(request, READINESS, partial(check_readiness, services.origin))).is_ready
     stale = (Fault(reason=STALE),) if state.live.is_stale else ()
     document: dict[str, object] = {
@@ -67,7 +67,7 @@ async def get_ready(request: Request) -> Response:
 
 
 def _filling(services: Services) -> list[str]:
-    """The collections that are served and whose items are not all known yet; none where no index answers."""
+    """Return collections whose items are not yet all in the index; empty if the index does not answer."""
     try:
         return list(being_filled(services.catalogue.collections_by_id.keys(), services))
     except ChronotileError:
@@ -80,11 +80,11 @@ def _respond(status: int, document: dict[str, object]) -> Response:
 
 
 async def get_metrics(registry: CollectorRegistry, siblings: Siblings | None, request: Request) -> Response:
-    """Return a registry as Prometheus reads it (text format 0.0.4); with siblings, those of all workers."""
+    """Return the metrics of a registry in Prometheus text format 0.0.4; with siblings, the metrics of all workers."""
     body = await run(request, METRICS, partial(generate_latest, registry))
     if siblings is not None:
-        # Not requested at our own socket: where all workers are slow, no metrics at all would arrive in time.
-        texts = await siblings.ask() | {str(siblings.number): body.decode()}
+        # Not read at our socket: if all workers are slow, no metrics would arrive in time.
+        texts = await siblings.read_metrics() | {str(siblings.number): body.decode()}
         body = await run(request, METRICS, partial(merge_metrics, texts))
     return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
 
@@ -94,7 +94,7 @@ health = partial(describe, answers={"application/json": ref("Health")})
 
 
 def operations_of(registry: CollectorRegistry = REGISTRY, siblings: Siblings | None = None) -> tuple[Operation, ...]:
-    """Return the operations; the metrics are those of a registry, with siblings of those of all workers."""
+    """Return the operations; `registry` has the metrics of this process, `siblings` are all workers of the server."""
     metrics = partial(get_metrics, registry, siblings)
     return (
         health("/health/live", get_live, "getLive", "Whether the server process responds"),
@@ -103,21 +103,21 @@ def operations_of(registry: CollectorRegistry = REGISTRY, siblings: Siblings | N
     )
 
 
-# The state of the process as Prometheus reads it.
+# Metrics of the process for Prometheus.
 
 LARGE_ANSWERS = "large answers"
-"""What waits for memory, though it has a thread: counted among the requests that are answered, too."""
+"""Label of requests that wait for memory; their work has a thread and is counted among the running."""
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 class StateCollector(Collector):
-    """Metrics of limiters, caches, reloads and layers, at the time of the call."""
+    """Metrics of limiters, caches, reloads and layers, computed when they are collected."""
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics of now."""
+        """Yield the current metrics."""
         state, services = self._state, self._state.services
         yield from _limiters(state)
         caches, read = services.caches, services.reader_caches
@@ -125,22 +125,22 @@ class StateCollector(Collector):
         if read.byte_blocks is not None:
             states["stored_blocks"] = read.byte_blocks.state
         yield from _caches({**states, "blocks": read.blocks.state, **library_caches(read)})
-        yield Count("chronotile_reloads", "Times that what is served was replaced", state.live.reloads)
-        mistaken = "New configurations that are not served for their mistakes"
+        yield Count("chronotile_reloads", "Times that the served state was replaced", state.live.reloads)
+        mistaken = "New configurations that are not served because of mistakes"
         yield Count("chronotile_failed_reloads", mistaken, state.live.failed_reloads)
-        served = "Which state of configuration, styles and sources is served"
+        served = "Revision of the served configuration, styles and sources"
         yield InfoMetricFamily("chronotile_archive", served, {"revision": services.revision})
         if state.previews is not None:
             yield from _previews(state.previews.state)
         if state.webhooks is not None:
-            events: dict[str, int] = {each: state.webhooks.of(each) for each in OUTCOMES}
+            events: dict[str, int] = {outcome: state.webhooks.of(outcome) for outcome in OUTCOMES}
             meaning = "Events of webhooks: sent, failed tries, given up; and times that changes were lost"
             yield _family(Count, "chronotile_webhook_events", meaning, outcome=events)
         if state.items is not None:
             tries = state.items.failed.count
             yield Count("chronotile_refused_tokens", "Wrong tokens that were shown for writing items", tries)
         waiting = state.valid_shares.waiting
-        yield Gauge("chronotile_shares_waiting", "Shares of valid pixels that are to be counted", waiting)
+        yield Gauge("chronotile_shares_waiting", "Shares of valid pixels that wait to be counted", waiting)
         yield from _faults(services)
         newest = {layer.id: _newest_second(layer, services) for layer in services.catalogue.layers}
         yield _family(Gauge, "chronotile_layer_newest_time_seconds", "Newest time of a layer", layer=newest)
@@ -148,12 +148,12 @@ class StateCollector(Collector):
 
 
 def _family(kind: type[Gauge] | type[Count], name: str, meaning: str, **labelled: Mapping[str, float | None]) -> Metric:
-    """A metric by the values of one label, which is the name of the mapping; no sample where there is no value."""
+    """Return a metric with one label, the name of the mapping; a value of `None` has no sample."""
     ((label, values),) = labelled.items()
     family = kind(name, meaning, labels=[label])
-    for each, value in values.items():
+    for label_value, value in values.items():
         if value is not None:
-            family.add_metric([each], value)
+            family.add_metric([label_value], value)
     return family
 
 
@@ -163,7 +163,7 @@ def _faults(services: Services) -> Iterable[Metric]:
     yield _family(Gauge, "chronotile_findings", "Findings about the sources", severity=counts)
     unreadable = Counter(date.collection for date in services.failing_dates.listed())
     dates = {collection.id: unreadable[collection.id] for collection in services.catalogue.collections}
-    meaning = "Dates that could not be read, of all processes"
+    meaning = "Dates that could not be read by any process"
     yield _family(Gauge, "chronotile_unreadable_dates", meaning, collection=dates)
     unavailable = {name: services.elsewhere.is_away(name) for name in sorted(services.elsewhere)}
     yield _family(
@@ -178,23 +178,25 @@ def _faults(services: Services) -> Iterable[Metric]:
         services.reader_caches.left_out.counts,
     )
     for collection in services.catalogue.collections:
-        if any(each.is_mosaic for layer in collection.layers for each in layer.variables):
+        if any(variable.is_mosaic for layer in collection.layers for variable in layer.variables):
             for reason in REASONS:
                 left_out.add_metric([collection.id, reason], counts_of_items.get((collection.id, reason), 0))
     yield left_out
 
 
 def _newest_second(layer: Layer, services: Services) -> int | None:
-    # Without times of the future, which mistakes in names make.
+    # Later times are mistakes in names of files.
     index = layer.times.at_or_before(services.clock() + DAY) if len(layer.times) else None
     return None if index is None else int(layer.times.instants[index].astype("datetime64[s]").astype("int64"))
 
 
 def _limiters(state: ServerState) -> Iterable[Metric]:
     limiters, memory = (*state.limiters, *state.elsewhere.values()), state.services.memory
-    waiting = {each.name: each.waiting for each in limiters} | {LARGE_ANSWERS: memory.waiting}
-    refused = {each.name: each.refused for each in limiters} | {LARGE_ANSWERS: memory.refused}
-    threads, running = ({each.name: getattr(each, name) for each in limiters} for name in ("threads", "running"))
+    waiting = {limiter.name: limiter.waiting for limiter in limiters} | {LARGE_ANSWERS: memory.waiting}
+    refused = {limiter.name: limiter.refused for limiter in limiters} | {LARGE_ANSWERS: memory.refused}
+    threads, running = (
+        {limiter.name: getattr(limiter, name) for limiter in limiters} for name in ("threads", "running")
+    )
     yield _family(Gauge, "chronotile_threads", "Threads work may take", work=threads)
     yield _family(Gauge, "chronotile_running", "Threads at work", work=running)
     yield _family(Gauge, "chronotile_waiting", "Requests that wait for a thread, or for memory", work=waiting)
@@ -203,19 +205,20 @@ def _limiters(state: ServerState) -> Iterable[Metric]:
 
 def _caches(states: Mapping[str, CacheState]) -> Iterable[Metric]:
     of_all = {
-        each.name: {name: getattr(state, each.name) for name, state in states.items()} for each in fields(CacheState)
+        member.name: {name: getattr(state, member.name) for name, state in states.items()}
+        for member in fields(CacheState)
     }
     yield _family(Gauge, "chronotile_cache_bytes", "Bytes a cache holds", cache=of_all["bytes"])
     yield _family(Gauge, "chronotile_cache_max_bytes", "Bytes a cache may hold", cache=of_all["max_bytes"])
     yield _family(Gauge, "chronotile_cache_entries", "Things a cache holds", cache=of_all["entries"])
-    yield _family(Count, "chronotile_cache_hits", "Times a thing was there", cache=of_all["hits"])
+    yield _family(Count, "chronotile_cache_hits", "Times a thing was in the cache", cache=of_all["hits"])
     yield _family(Count, "chronotile_cache_misses", "Times a thing had to be made", cache=of_all["misses"])
 
 
 def _previews(state: PreviewsState) -> Iterable[Metric]:
-    yield Gauge("chronotile_preview_bytes", "Bytes that previews take, of all processes", state.bytes)
+    yield Gauge("chronotile_preview_bytes", "Bytes that previews of all processes take", state.bytes)
     yield Gauge("chronotile_preview_max_bytes", "Bytes that previews may take", state.max_bytes)
-    yield Gauge("chronotile_previews", "Previews in the cache, of all processes", state.count)
+    yield Gauge("chronotile_previews", "Previews in the cache that all processes share", state.count)
     yield Gauge("chronotile_previews_waiting", "Previews that wait to be built", state.waiting)
     yield Count("chronotile_previews_built", "Previews that were built", state.built)
     yield Count("chronotile_previews_failed", "Previews that could not be built or stored", state.failed)

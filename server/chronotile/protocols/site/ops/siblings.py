@@ -1,4 +1,4 @@
-"""The metrics of all workers of a server, from any of them."""
+"""Metrics of all workers of a server, which any worker can collect."""
 
 import asyncio
 import os
@@ -14,43 +14,43 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 ANSWER_S = 2.0
-"""After which a worker that does not answer is left out."""
+"""Timeout of a worker's answer."""
 LOGGED_FINDINGS = "findings"
-"""Folder in that of the workers."""
+"""Name of a folder in the folder of the workers."""
 
 LONGEST_FOLDER = 75
-"""In bytes: the path of a socket in a folder of its own there has at most 104 on macOS, 108 on Linux, one of them 0."""
+"""Bytes. The path of a socket in a subfolder has at most 104 on macOS and 108 on Linux, with a zero byte at the end."""
 
 
 def folder_for_sockets(temporary: str) -> str:
-    """Return where a folder of sockets may be made: the one for temporary files, unless its path is too long."""
-    return temporary if len(os.fsencode(temporary)) <= LONGEST_FOLDER else "/tmp"  # noqa: S108 -- for a folder of ours
+    """Return the parent of a folder of sockets: the folder for temporary files, unless its path is too long."""
+    return temporary if len(os.fsencode(temporary)) <= LONGEST_FOLDER else "/tmp"  # noqa: S108 -- only its parent
 
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """The workers of a server; each gives its metrics at a socket in a folder of theirs."""
+    """The workers of a server. Each sends its metrics at a socket in a common folder."""
 
     folder: Path
     number: int
-    """Of this worker; a process that replaces it has the same number."""
+    """Number of this worker; a process that replaces it has the same number."""
 
-    async def tell(self, registry: CollectorRegistry) -> asyncio.Server:
-        """Send the metrics of this worker to a client that connects."""
+    async def serve_metrics(self, registry: CollectorRegistry) -> asyncio.Server:
+        """Send the metrics of this worker to each client that connects."""
 
         async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(ConnectionError):
-                # In a thread: the folder of previews is looked at for it.
+                # In a thread, because the collector reads the folder of previews.
                 writer.write(await asyncio.to_thread(generate_latest, registry))
                 await writer.drain()
             writer.close()
 
         socket = self.folder / str(self.number)
-        socket.unlink(missing_ok=True)  # of the worker whose place this one took
+        socket.unlink(missing_ok=True)  # socket of a process that this one replaces
         return await asyncio.start_unix_server(answer, socket)
 
-    async def ask(self) -> dict[str, str]:
-        """Return the metrics of each other worker by its number; of one that does not answer in time, an empty text."""
+    async def read_metrics(self) -> dict[str, str]:
+        """Return the metrics of the other workers by their numbers; empty for a worker that does not answer in time."""
         sockets = sorted(path.name for path in self.folder.iterdir() if path.is_socket())
         numbers = [number for number in sockets if number != str(self.number)]
         texts = await asyncio.gather(*(_text(self.folder / number) for number in numbers))
@@ -58,7 +58,7 @@ class Siblings:
 
 
 async def _text(socket: Path) -> str:
-    """The metrics of the worker at a socket; empty if it does not answer."""
+    """Return the metrics that a worker sends at a socket; empty if it does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
             reader, writer = await asyncio.open_unix_connection(socket)
@@ -71,9 +71,9 @@ async def _text(socket: Path) -> str:
 
 
 def merge_metrics(texts: Mapping[str, str]) -> bytes:
-    """Return the metrics of all workers as one text, in which each sample is labelled with its worker.
+    """Return the metrics of all workers as one text, with the label `worker` on each sample.
 
-    `chronotile_worker_up` is 0 for a worker whose metrics are left out: its text is empty, or ended midway.
+    `chronotile_worker_up` is 0 for a worker whose text is empty or incomplete; its metrics are omitted.
     """
     registry = CollectorRegistry()
     registry.register(_Merged(texts))
@@ -88,9 +88,9 @@ class _Merged(Collector):
         families: dict[str, Metric] = {}
         up = GaugeMetricFamily("chronotile_worker_up", "Whether a worker's metrics are included", labels=["worker"])
         for worker, text in sorted(self._texts.items()):
-            found = _families(text)
-            up.add_metric([worker], bool(found))
-            for family in found:
+            worker_families = _families(text)
+            up.add_metric([worker], bool(worker_families))
+            for family in worker_families:
                 family_of_all = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
                 family_of_all.samples += [
                     sample._replace(labels={**sample.labels, "worker": worker}) for sample in family.samples
@@ -99,7 +99,7 @@ class _Merged(Collector):
 
 
 def _families(text: str) -> list[Metric]:
-    """The metrics of a worker; nothing where it ended midway."""
+    """Return the metrics in the text of a worker; empty if the text is incomplete."""
     try:
         return list(text_string_to_metric_families(text))
     except ValueError:

@@ -1,1 +1,1 @@
-"""The viewer's own files."""
+"""Files of the viewer."""

@@ -1,4 +1,4 @@
-"""`/viewer/`: the viewer's built files, and what the configuration has for it."""
+"""`/viewer/`: built files of the viewer, and its configuration."""
 
 import gzip
 import os
@@ -37,9 +37,9 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.readers.hrefs import FileState, fingerprint_of
 
 EMBEDDED = "embed"
-"""The parameter of the page by which it is made to be shown in others."""
+"""Parameter of the page that allows other pages to embed it."""
 LANGUAGE = "language"
-"""The parameter of the page that names its language."""
+"""Parameter of the page with its language."""
 MISSING = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -47,13 +47,13 @@ MISSING = """<!doctype html>
 <h1>The viewer is not built</h1>
 <p>Its scripts are missing. With Node 20 and npm installed, run <code>make viewer</code> in the folder of the source
 code, then load this page again. The services of this server work without it.</p>
-<p><a href="../">What this server has</a></p>
+<p><a href="../">Overview of this server</a></p>
 </html>
 """
 
 
 async def get_file(request: Request) -> Response:
-    """Return a file of the viewer, or why there is none."""
+    """Return a file of the viewer; without a built viewer, a page with the command that builds it."""
     state, path = state_of(request), request.path_params["path"]
     folder = state.viewer.path
     if folder is None or (path == "" and not state.viewer.is_complete):
@@ -63,13 +63,13 @@ async def get_file(request: Request) -> Response:
 
 
 async def redirect(request: Request) -> Response:
-    """Redirect to the page, by a relative address, which holds under any prefix and behind any proxy."""
+    """Redirect to the page; a relative URL is valid under any prefix and behind any proxy."""
     query = request.scope["query_string"].decode("latin-1")
     return RedirectResponse(f"viewer/?{query}" if query else "viewer/", status_code=308)
 
 
 async def get_config(request: Request) -> Response:
-    """Return what the configuration has for the viewer."""
+    """Return the configuration of the viewer."""
     query = Kvp(request.query_params.multi_items())
     query.check_names(("lang",))
     language = negotiate_language(request, query)
@@ -80,7 +80,7 @@ async def get_config(request: Request) -> Response:
 
 
 def _sign_in(request: Request) -> dict[str, str]:
-    """That users can sign in, or that the session of this one has to be renewed; nothing where they cannot."""
+    """Return whether users can sign in, or must again because their session expired; empty if they cannot."""
     access = services_of(request).catalogue.access
     if access is None or access.client is None or KEY_PATH in request.scope:
         return {}
@@ -99,7 +99,7 @@ def _file(request: Request, folder: Path, path: str) -> Response:
         "Vary": "Accept-Encoding",
     }
     if path == "":
-        headers |= {"Vary": "Accept-Encoding, Accept-Language", **_first_questions(request, folder, file.version)}
+        headers |= {"Vary": "Accept-Encoding, Accept-Language", **_preload_links(request, folder, file.version)}
     if file.etag in client_etags(request):
         return Response(status_code=304, headers=headers)
     gzipped = file.gzipped if accepts_gzip(request.headers.get("accept-encoding", "")) else None
@@ -108,38 +108,38 @@ def _file(request: Request, folder: Path, path: str) -> Response:
     return Response(gzipped, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})
 
 
-def _first_questions(request: Request, folder: Path, version: str) -> dict[str, str]:
-    """What the page's scripts ask first, so that browsers ask it while those come (RFC 8288; HTML, "preload").
+def _preload_links(request: Request, folder: Path, version: str) -> dict[str, str]:
+    """Return links to the first requests of the page's scripts, which browsers send early (RFC 8288; HTML, "preload").
 
-    Nothing for a link in another language than the browser's own: an answer to a request without the scripts'
-    Accept-Language is not theirs.
+    Empty if the page is requested in a language other than the browser's: scripts then send another Accept-Language,
+    so a preloaded answer would not fit.
     """
-    own = _primary(request.headers.get("accept-language", ""))
-    asked = _primary(next(iter(request.query_params.getlist(LANGUAGE)), own))
-    if own != asked or own not in {path.stem for path in folder.glob("i18n/*.json")}:
+    browser_language = _primary(request.headers.get("accept-language", ""))
+    page_language = _primary(next(iter(request.query_params.getlist(LANGUAGE)), browser_language))
+    if browser_language != page_language or page_language not in {path.stem for path in folder.glob("i18n/*.json")}:
         return {}
-    paths = [f"{VERSIONED}/{version}/i18n/{own}.json", "config.json", "../layers"]
+    paths = [f"{VERSIONED}/{version}/i18n/{page_language}.json", "config.json", "../layers"]
     return {"Link": ", ".join(f"<{path}>; rel=preload; as=fetch; crossorigin; nopush" for path in paths)}
 
 
 def _primary(languages: str) -> str:
-    # `nl` of `nl-BE,nl;q=0.9`: the first part of the first language range (RFC 4647).
+    # `nl` of `nl-BE,nl;q=0.9`: the primary subtag of the first language range (RFC 4647).
     return re.split("[-,;]", languages, maxsplit=1)[0].strip().lower()
 
 
 def _content_security_policy(viewer: ViewerInfo, *, is_embedded: bool) -> str:
-    """The policy (CSP Level 3): files and answers of this server alone, and pictures of the hosts of base maps.
+    """Return the policy (CSP Level 3): only files and answers of this server, and pictures from hosts of base maps.
 
-    Neither scripts nor styles in the page, nor text made into scripts. Leaflet sets styles of elements
-    through the object model, which no policy forbids.
+    It forbids scripts and styles in the page, and text made into scripts. Leaflet sets styles of elements through the
+    object model, which no policy forbids.
 
     Args:
-        viewer: Whose base maps are shown, and whose geocoder is asked.
-        is_embedded: Whether pages elsewhere may show this one in a frame.
+        viewer: Its base maps and geocoder define the hosts.
+        is_embedded: Whether other sites may show the page in a frame.
     """
     directives = {
         "default-src": "'self'",
-        "img-src": " ".join(["'self'", "data:", "blob:", *_hosts(each.href for each in viewer.maps)]),
+        "img-src": " ".join(["'self'", "data:", "blob:", *_hosts(base_map.href for base_map in viewer.maps)]),
         "connect-src": " ".join(["'self'", *_hosts([] if viewer.geocoder is None else [viewer.geocoder.href])]),
         "media-src": "'self' blob:",
         "object-src": "'none'",
@@ -151,18 +151,18 @@ def _content_security_policy(viewer: ViewerInfo, *, is_embedded: bool) -> str:
 
 
 def _hosts(addresses: Iterable[str]) -> list[str]:
-    parts = [urlsplit(each) for each in addresses]
-    return list(dict.fromkeys(f"{each.scheme}://{each.netloc}" for each in parts if each.netloc))
+    parts = [urlsplit(address) for address in addresses]
+    return list(dict.fromkeys(f"{url.scheme}://{url.netloc}" for url in parts if url.netloc))
 
 
 async def get_map(request: Request) -> Response:
-    """Return a `.pmtiles` file of the configuration, or the part of it that is requested."""
+    """Return a configured `.pmtiles` file, or the requested range of it."""
     name = request.path_params["map"]
     maps = services_of(request).catalogue.service.viewer.maps
-    found = next((each.href for each in maps if each.id == name and each.kind == "pmtiles"), None)
-    if found is None or not await run(request, FILES, Path(found).is_file):
+    path = next((base_map.href for base_map in maps if base_map.id == name and base_map.kind == "pmtiles"), None)
+    if path is None or not await run(request, FILES, Path(path).is_file):
         raise UnknownPath(f"the viewer has no map {name[:80]!r}")
-    return FileResponse(found, media_type="application/vnd.pmtiles", headers={"Cache-Control": "no-cache"})
+    return FileResponse(path, media_type="application/vnd.pmtiles", headers={"Cache-Control": "no-cache"})
 
 
 routes = [
@@ -174,26 +174,26 @@ routes = [
 
 
 def viewer_document(catalogue: Catalogue, language: str) -> dict[str, Any]:
-    """Return title, languages, the layer to begin with, and base maps, in one language."""
+    """Return title, languages, default layer, base maps and geocoder of the viewer, in one language."""
     service = catalogue.service
     return {
         "title": text_in(service.title, language),
         "languages": list(service.languages),
         "default_layer": _default_layer(catalogue),
         "default_base_map": service.viewer.default_base_map,
-        "base_maps": [_base_map(each, language) for each in service.viewer.base_maps],
-        "overlays": [_base_map(each, language) for each in service.viewer.overlays],
+        "base_maps": [_base_map(base_map, language) for base_map in service.viewer.base_maps],
+        "overlays": [_base_map(base_map, language) for base_map in service.viewer.overlays],
         "geocoder": None if service.viewer.geocoder is None else service.viewer.geocoder.model_dump(),
     }
 
 
-def _base_map(each: BaseMap, language: str) -> dict[str, Any]:
-    href = f"viewer/maps/{each.id}.pmtiles" if each.kind == "pmtiles" else each.href
-    return {**each.model_dump(), "title": text_in(each.title, language), "href": href}
+def _base_map(base_map: BaseMap, language: str) -> dict[str, Any]:
+    href = f"viewer/maps/{base_map.id}.pmtiles" if base_map.kind == "pmtiles" else base_map.href
+    return {**base_map.model_dump(), "title": text_in(base_map.title, language), "href": href}
 
 
 def _default_layer(catalogue: Catalogue) -> str | None:
-    """The one that is configured, under that name; `None` where none is, or it is not served now."""
+    """Return the configured name of the default layer; `None` without one, or if it is not served now."""
     name = catalogue.service.viewer.default_layer
     if name is None:
         return None
@@ -218,67 +218,67 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
 }
 PACKED = {"image/x-icon", "image/jpeg", "image/png", "image/webp", "font/woff2"}
-"""Kinds that compression makes no smaller."""
+"""Media types of compressed files."""
 VERSIONED = "v"
-"""Below which the files stand once more, by version: `v/0123456789ab/main.js`."""
+"""First part of paths that name the version of the files: `v/0123456789ab/main.js`."""
 VERSION_LETTERS = 12
 DIGEST = "digest.json"
-"""A file that tells all in its folder and below from those of another build: thousands, few of which are requested."""
+"""File with a digest of its folder and subfolders, which have thousands of files; few of them are requested."""
 MAX_DEPTH = 4
 MAX_FILES = 1024
-"""Files in memory; more than there are."""
+"""Maximum number of files in memory; the viewer has fewer."""
 GZIP_LEVEL = 9
-"""Once a file: 6 % fewer bytes than level 6."""
+"""Each file is compressed once; level 9 saves 6 % more than level 6."""
 ShippedState = tuple[str, FileState]
-"""A path, when it was written, in nanoseconds, and its size."""
+"""Path and fingerprint of a file."""
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _REFERENCE = re.compile(rb'(\s(?:href|src)=")([A-Za-z0-9_][A-Za-z0-9_./-]*\.(?:css|js|svg)(?:#[\w-]+)?")')
-"""A reference to a file of the viewer, in its page: the attribute and its value."""
+"""A reference to a file of the viewer in its page: the attribute and its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewerFile:
-    """A file as it is sent."""
+    """A file as an answer has it."""
 
     body: bytes
     media_type: str
     etag: str
     is_immutable: bool = False
-    """Whether it is requested by its version, under which there will never be another."""
+    """Whether the path names the current version, so the answer never changes."""
     version: str = ""
-    """Of the files that it refers to, of the page."""
+    """Version of the files to which the page refers; empty for other files."""
 
     @property
     def gzipped(self) -> bytes | None:
-        """The body compressed, which takes up to a tenth of a second once; `None` of a kind that is compressed."""
-        return None if self.media_type in PACKED else _gzipped(self.body)
+        """The compressed body, computed once in up to 0.1 s; `None` for a compressed media type."""
+        return None if self.media_type in PACKED else _gzip(self.body)
 
 
 def read_viewer_file(folder: Path, path: str) -> ViewerFile:
     """Return a file of the viewer.
 
-    Nothing at the end of a path means its page, which refers to all else by version. A page of another version, opened
-    before the files became these, gets those of now, which must not be cached under its name.
+    An empty path returns the page, which refers to all other files by version. A page of another version, opened before
+    the files were replaced, gets the current files; their answers must not be cached under that version.
 
     Raises:
-        UnknownPath: There is none, or it is of a kind that pages do not load.
+        UnknownPath: The file does not exist, or its media type is not one that pages load.
     """
     if path in {"", INDEX}:
         return _page(folder)
     names = path.split("/")
     if names[0] != VERSIONED or len(names) < 3:
-        return _shipped(folder, names)
-    found = _shipped(folder, names[2:])
-    return replace(found, is_immutable=names[1] == viewer_version(folder))
+        return _read_shipped(folder, names)
+    file = _read_shipped(folder, names[2:])
+    return replace(file, is_immutable=names[1] == viewer_version(folder))
 
 
 def viewer_version(folder: Path) -> str:
-    """Return a short name for the state of all files together."""
+    """Return a short name of the current version of all files."""
     return _version(folder, tuple(sorted(_states(folder))))
 
 
 def _states(folder: Path) -> Iterator[ShippedState]:
-    """By which it is known whether files changed; each page requests dozens of files, so paths are text."""
+    """Yield path and fingerprint of each file; texts instead of `Path`, as each page causes dozens of calls."""
     for parent, folders, names in os.walk(folder, followlinks=True):
         if DIGEST in names:
             folders.clear()
@@ -298,16 +298,16 @@ def _page(folder: Path) -> ViewerFile:
     file = folder / INDEX
     if not file.is_file():
         raise UnknownPath("the viewer has no page")
-    return _versioned(_read_now(file).body, viewer_version(folder))
+    return _add_version(_read_now(file).body, viewer_version(folder))
 
 
 @lru_cache(maxsize=4)
-def _versioned(page: bytes, version: str) -> ViewerFile:
+def _add_version(page: bytes, version: str) -> ViewerFile:
     folder = f"{VERSIONED}/{version}/".encode()
-    return replace(_sent(_REFERENCE.sub(rb"\1" + folder + rb"\2", page), ".html"), version=version)
+    return replace(_viewer_file(_REFERENCE.sub(rb"\1" + folder + rb"\2", page), ".html"), version=version)
 
 
-def _shipped(folder: Path, names: list[str]) -> ViewerFile:
+def _read_shipped(folder: Path, names: list[str]) -> ViewerFile:
     is_name = all(map(_SEGMENT.fullmatch, names)) and len(names) <= MAX_DEPTH
     file = folder.joinpath(*names) if is_name else None
     if file is None or file.suffix not in MEDIA_TYPES or not file.is_file():
@@ -321,14 +321,14 @@ def _read_now(file: Path) -> ViewerFile:
 
 @lru_cache(maxsize=MAX_FILES)
 def _read(file: Path, _state: FileState) -> ViewerFile:
-    # Cached until the file changes.
-    return _sent(file.read_bytes(), file.suffix)
+    # The fingerprint is part of the cache key, so a changed file is read again.
+    return _viewer_file(file.read_bytes(), file.suffix)
 
 
-def _sent(body: bytes, suffix: str) -> ViewerFile:
+def _viewer_file(body: bytes, suffix: str) -> ViewerFile:
     return ViewerFile(body, MEDIA_TYPES[suffix], fingerprint(body))
 
 
 @lru_cache(maxsize=MAX_FILES)
-def _gzipped(body: bytes) -> bytes:
+def _gzip(body: bytes) -> bytes:
     return gzip.compress(body, GZIP_LEVEL, mtime=0)
