@@ -15,8 +15,8 @@ from chronotile.core.model.payload import (
     Missing,
     Payload,
     TimeUsed,
+    join_layer_times,
     join_missing,
-    time_of_all,
 )
 from chronotile.core.model.raster import Pixels, Raster, cell_reasons
 from chronotile.core.model.request import IdentifyRequest, PictureReducer
@@ -112,7 +112,9 @@ def deliver_identified(
     targets = resolve_identify(requests, services)
     etag = fingerprint("identified", format.media_type, *(_state(target, services) for target in targets))
     times = tuple(target.time_used for target in targets)
-    payload = Payload(body=b"", media_type=format.media_type, etag=etag, time=time_of_all(times), layer_times=times)
+    payload = Payload(
+        body=b"", media_type=format.media_type, etag=etag, time=join_layer_times(times), layer_times=times
+    )
     if etag in client_etags:
         return replace(payload, unchanged=True)
     read = [_read(target, services) for target in targets]

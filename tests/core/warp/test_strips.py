@@ -87,7 +87,7 @@ def require_same(reader, grid, resampling):
     assert (plan.windows, plan.step, plan.level) == (whole.windows, whole.step, whole.level)
     pixels = plan.read(reader, reader.variable, 0)
     expected = whole.warp(pixels, encoding)
-    rasters = [plan.of_rows(rows).warp(pixels, encoding) for rows in strips_of(grid)]
+    rasters = [plan.plan_rows(rows).warp(pixels, encoding) for rows in strips_of(grid)]
     assert len(rasters) > 1
     np.testing.assert_array_equal(np.concatenate([each.numbers for each in rasters]), expected.numbers)
     assert {each.numbers.dtype for each in rasters} == {expected.numbers.dtype}
@@ -172,7 +172,7 @@ def test_rows_are_warped_with_the_plan_of_their_window(name, resampling, monkeyp
         found = set(asked)
         asked.clear()
         for rows in strips_of(grid) if plan else ():
-            plan.of_rows(rows)
+            plan.plan_rows(rows)
 
         assert {rows for rows in asked if rows[0] < rows[1]} <= found
 
@@ -189,7 +189,7 @@ def test_pixels_over_a_pole_are_transformed_twice(resampling, monkeypatch):
     plan = plan_strips(reader.variable.levels, grid, resampling=resampling)
     found = sum(transformed)
     for rows in strips_of(grid):
-        plan.of_rows(rows)
+        plan.plan_rows(rows)
 
     assert (found, sum(transformed)) == (71, 141)
 
@@ -206,7 +206,7 @@ def test_plan_of_strips_is_smaller_than_that_of_the_whole(monkeypatch):
             plan = make((level,), grid)
             if make is plan_strips:
                 for rows in strips_of(grid):
-                    plan.of_rows(rows)
+                    plan.plan_rows(rows)
             taken[make] = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

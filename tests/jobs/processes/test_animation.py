@@ -47,7 +47,7 @@ def frames_of(path):
 
 def test_film_equals_that_of_a_request_beyond_its_limit(services, tmp_path):
     grid = Grid(crs=CRS84, bbox=BOX, width=80, height=60)
-    request = AnimationRequest(shown=MapRequest(layer="NDVI", grid=grid), format=AnimationFormat.GIF)
+    request = AnimationRequest(map_request=MapRequest(layer="NDVI", grid=grid), format=AnimationFormat.GIF)
     with pytest.raises(LimitExceeded):
         render_animation(request, services)
 
@@ -113,7 +113,9 @@ def test_frames_of_many_tasks_make_the_film_of_one_request(services, tmp_path, f
     assert len(tasks_of("animation", INPUTS | {"step": step}, services)) == {1: 4, 2: 2, "P1M": 2}[step]
     period = requested_period(step, also="") if isinstance(step, str) else step
     shown = MapRequest(layer="NDVI", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
-    delivery = render_animation(AnimationRequest(shown=shown, format=format_, step=period), served.make_services())
+    delivery = render_animation(
+        AnimationRequest(map_request=shown, format=format_, step=period), served.make_services()
+    )
     assert (tmp_path / "results" / results["animation"].file).read_bytes() == b"".join(delivery.body.iter_bytes())
 
 
@@ -126,7 +128,7 @@ def test_composites_are_filmed_in_all_their_colours(tmp_path):
     results = do_oddly("animation", inputs, job, tmp_path)
 
     shown = MapRequest(layer="TRUE_COLOUR", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
-    request = AnimationRequest(shown=shown, format=AnimationFormat.WEBP, labels=frozenset())
+    request = AnimationRequest(map_request=shown, format=AnimationFormat.WEBP, labels=frozenset())
     expected = b"".join(render_animation(request, asked).body.iter_bytes())
     assert (tmp_path / "results" / results["animation"].file).read_bytes() == expected
 

@@ -27,7 +27,7 @@ from chronotile.pipeline.styling.cards import lay_cards
 from tests.protocols import served
 
 GRID = Grid(crs=served.BELGIUM_31N.crs, bbox=BBox(604_000, 5_622_000, 620_000, 5_634_000), width=80, height=60)
-REQUEST = AnimationRequest(shown=MapRequest(layer="NDVI", grid=GRID), format=AnimationFormat.GIF)
+REQUEST = AnimationRequest(map_request=MapRequest(layer="NDVI", grid=GRID), format=AnimationFormat.GIF)
 SIXES = domain_of_instants(np.datetime64("2020-12-30T06:00", "ns") + np.arange(12) * np.timedelta64(6, "h"))
 
 

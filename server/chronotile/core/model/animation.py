@@ -16,7 +16,7 @@ ANIMATION_LABELS: tuple[AnimationLabel, ...] = ("date", "legend", "attribution")
 
 DEFAULT_FPS = 4.0
 """Frames a second: flashes of more than three a second may harm (WCAG 2.2 §2.3.1), and clouds flash half as often."""
-LEAST_FPS, MOST_FPS = 0.1, 30.0
+MIN_FPS, MAX_FPS = 0.1, 30.0
 """Viewers of GIF slow down what is faster than 50."""
 
 
@@ -24,7 +24,7 @@ LEAST_FPS, MOST_FPS = 0.1, 30.0
 class AnimationRequest:
     """Show this area at these times, one after the other."""
 
-    shown: MapRequest
+    map_request: MapRequest
     """Layer, area and colours; its `time` is all that is requested, of which each frame shows a part, and its `format`
     is of no account."""
     format: AnimationFormat

@@ -17,7 +17,7 @@ REASON_UNREADABLE = "unreadable"
 PLAIN_REASONS = (REASON_NODATA, REASON_OUTSIDE, REASON_MASKED, REASON_UNREADABLE)
 NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, UNREADABLE_CODE, FIRST_FLAG_CODE = 1, 2, 3, 4, 5
 """Codes of reasons; 0 is that of a value, and flags follow."""
-MOST_TABLED = 1 << 16
+MAX_TABLED_NUMBERS = 1 << 16
 """Numbers of a type for which a table has the state of each."""
 
 DEFAULT_FILLS: Mapping[str, float] = {
@@ -140,7 +140,7 @@ class Encoding:
 def _code_table(encoding: Encoding, dtype: str) -> UInt8Array | None:
     """(number,): codes of all numbers of a small type of integers, by their bits."""
     kind = np.dtype(dtype)
-    if kind.kind not in "iu" or 256**kind.itemsize > MOST_TABLED:
+    if kind.kind not in "iu" or 256**kind.itemsize > MAX_TABLED_NUMBERS:
         return None
     return encoding._codes(np.arange(256**kind.itemsize, dtype=f"u{kind.itemsize}").view(kind))  # noqa: SLF001 -- of this module
 

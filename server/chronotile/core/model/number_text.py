@@ -15,19 +15,19 @@ import orjson
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.types import AnyArray, Float64Array
 
-MOST_DIGITS = 10
+MAX_DIGITS = 10
 """Of an exact result; one with more is rounded."""
 STEP_DECIMALS = 3
 """A rounded result is written to a thousandth of one step of the digital number."""
 DIGITS = 12
 """Significant ones of numbers that are no values: past these is only the noise of floating point."""
-MOST_COUNT = 2.0**50
+MAX_COUNT = 2.0**50
 """Of units of the last decimal, up to which doubles differ though they were computed with an error."""
-MOST_POWER = 22
+MAX_POWER = 22
 """Of ten, that a double holds exactly."""
 NEAR = 1e-3
 """Of a unit: nearer than that to the middle of two, or to a result of few digits, the exact result decides."""
-MOST_EXACT = 2.0**53
+MAX_EXACT = 2.0**53
 """Whole numbers below it are doubles, each another one."""
 SMALL = 1e-60
 """Scales and offsets lie between that and its inverse; results of others are written as they are."""
@@ -57,7 +57,7 @@ class _Line:
     def text_value(self, number: int) -> float:
         """Return the result of one number."""
         exact = EXACT.fma(Decimal(number), self.scale, self.offset).normalize(EXACT)
-        if len(exact.as_tuple().digits) <= MOST_DIGITS:
+        if len(exact.as_tuple().digits) <= MAX_DIGITS:
             return float(exact)
         return float(exact.quantize(Decimal((0, (1,), -self.rounded_decimals)), context=EXACT))
 
@@ -105,7 +105,7 @@ def json_number(number: float | None) -> float | None:
     """
     if number is None or not math.isfinite(number):
         return None
-    return int(number) if abs(number) < MOST_EXACT and float(number).is_integer() else float(number)
+    return int(number) if abs(number) < MAX_EXACT and float(number).is_integer() else float(number)
 
 
 def json_nodata(nodata: float | None) -> float | str | None:
@@ -154,12 +154,12 @@ def _round(values: Float64Array, decimals: int) -> Float64Array:
 
     A whole number below 2**53 divided by an exact power of ten is the double nearest to that decimal.
     """
-    if not 0 <= decimals <= MOST_POWER:
-        return values if decimals > MOST_POWER else np.round(values, decimals)
+    if not 0 <= decimals <= MAX_POWER:
+        return values if decimals > MAX_POWER else np.round(values, decimals)
     power = 10.0**decimals
     with np.errstate(over="ignore"):
         counts = np.rint(values * power)
-    return np.where(np.abs(counts) < MOST_COUNT, counts / power + 0.0, values)
+    return np.where(np.abs(counts) < MAX_COUNT, counts / power + 0.0, values)
 
 
 def _round_long(values: Float64Array, line: _Line) -> Float64Array:
@@ -168,7 +168,7 @@ def _round_long(values: Float64Array, line: _Line) -> Float64Array:
     with np.errstate(all="ignore"):
         units = np.abs(values) * 10.0**line.rounded_decimals
         is_middle = np.abs(units % 1 - 0.5) < NEAR
-        magnitude = 10.0 ** (MOST_DIGITS - 1 - np.floor(np.log10(np.abs(values))))
+        magnitude = 10.0 ** (MAX_DIGITS - 1 - np.floor(np.log10(np.abs(values))))
         few = np.abs(values) * magnitude
         error = (np.abs(values) + abs(float(line.offset))) * ROUNDING
         is_short = np.abs(few - np.rint(few)) < NEAR + error * magnitude

@@ -103,7 +103,7 @@ class Payload(AnswerHead):
         return self.layer_times or (self.time,)
 
 
-def time_of_all(times: Sequence[TimeUsed]) -> TimeUsed:
+def join_layer_times(times: Sequence[TimeUsed]) -> TimeUsed:
     """Return the instants that any of some layers shows; of one layer all that is known of them."""
     if len(times) == 1:
         return times[0]

@@ -22,7 +22,7 @@ class Pixels:
     """Of a block: why each is no value; `None` where `pixel_codes` finds it from the rest."""
 
 
-def as_meant(numbers: NumberArray, dtype: str) -> NumberArray:
+def reinterpret_numbers(numbers: NumberArray, dtype: str) -> NumberArray:
     """Return the numbers in the machine's byte order, their bits taken as `dtype` where that is another type."""
     if not numbers.dtype.isnative:
         numbers = numbers.astype(numbers.dtype.newbyteorder("="))

@@ -34,10 +34,10 @@ class CellWeights:
     """(run,)."""
 
     def part(self, origin: int, first: int, last: int) -> Float64Array:
-        """Return (cell,) as `between_cells` does, of cells counted from an origin."""
-        return self.between_cells(origin + first, origin + last)
+        """Return (cell,) as `slice_cells` does, of cells counted from an origin."""
+        return self.slice_cells(origin + first, origin + last)
 
-    def between_cells(self, first: int, last: int) -> Float64Array:
+    def slice_cells(self, first: int, last: int) -> Float64Array:
         """Return (cell,) of the cells from `first` to before `last`, at least one."""
         start = int(np.searchsorted(self.ends, first, side="right")) - 1
         stop = int(np.searchsorted(self.ends, last, side="left"))
@@ -254,7 +254,7 @@ def _part(samples: Samples, place: AreaBlock, encoding: Encoding) -> _BlockSums:
         numbers=samples.numbers[place.times, first:last],
         encoding=encoding,
         bounds=samples.bounds[place.first : place.last + 1] - first,
-        weights=None if samples.weights is None else samples.weights.between_cells(first, last),
+        weights=None if samples.weights is None else samples.weights.slice_cells(first, last),
     )
 
 
@@ -369,9 +369,7 @@ class _Large:
 
     def percentiles(self, percents: Sequence[float]) -> Float64Array:
         weights = (
-            None
-            if self._weights is None
-            else self._weights.between_cells(self._first, self._first + self._numbers.size)
+            None if self._weights is None else self._weights.slice_cells(self._first, self._first + self._numbers.size)
         )
         found = percentiles_of_many(self._numbers, self._codes == 0, self._encoding, percents, weights=weights)
         return found[:, None, None]
@@ -390,5 +388,5 @@ class _Large:
                 bounds=np.array([0, stop - start]),
                 weights=None
                 if self._weights is None
-                else self._weights.between_cells(self._first + start, self._first + stop),
+                else self._weights.slice_cells(self._first + start, self._first + stop),
             )

@@ -80,14 +80,14 @@ class StripPlan(WindowPlan):
         shape = (self.grid.height, self.grid.width)
         numbers, present = np.empty(shape, dtype=pixels.numbers.dtype), None
         for rows in strips_of(self.grid):
-            part = self.of_rows(rows).warp(pixels, encoding)
+            part = self.plan_rows(rows).warp(pixels, encoding)
             numbers[rows] = part.numbers
             if part.present is not None:
                 present = np.empty(shape, dtype=bool) if present is None else present
                 present[rows] = part.present
         return Raster(numbers, encoding, present)
 
-    def of_rows(self, rows: slice) -> WarpPlan:
+    def plan_rows(self, rows: slice) -> WarpPlan:
         """Return the plan of some rows of the grid, whose pixels are those of `read`."""
         place = self.place
         own = _rows_in(place, rows)

@@ -8,7 +8,7 @@ import numpy as np
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.core.cancellation import require_active
 from chronotile.core.errors import require_at_most
-from chronotile.core.model.animation import ANIMATION_LABELS, DEFAULT_FPS, LEAST_FPS, MOST_FPS, AnimationRequest
+from chronotile.core.model.animation import ANIMATION_LABELS, DEFAULT_FPS, MAX_FPS, MIN_FPS, AnimationRequest
 from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.job import Result
 from chronotile.core.model.picture import IndexPicture, Picture, RgbaPicture
@@ -80,12 +80,12 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         request = _request(inputs, services, parse_time(inputs.get("datetime")))
         found = find_animation(request, without_limits(services), with_body=False)
     assert found is not None  # noqa: S101 -- without a body there is nothing to make
-    grid, count = request.shown.grid, found.frames
+    grid, count = request.map_request.grid, found.frames
     pixels, alternative = grid.width * grid.height * count, "request a smaller picture or fewer frames"
     require_at_most("pixels of a film", pixels, MOST_PIXELS, alternative=alternative, locator="inputs.width")
     seconds = max(estimate_animation(request, without_limits(services)), 1e-6)
-    layer = services.catalogue.layer(request.shown.layer)
-    indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
+    layer = services.catalogue.layer(request.map_request.layer)
+    indexes = resolve_series_times(layer, request.map_request.time, now=services.clock()).indexes
     step = max(1, int(count * TASK_S / seconds))
     instants = layer.times.instants[list(indexes)]
     return JobPlan(
@@ -158,7 +158,7 @@ def _request(inputs: Inputs, services: Services, time: TimeSelection) -> Animati
     step = inputs.get("step", 1)
     crs, box = (trims[0].crs, trims[0].box) if trims else (CRS84, layer.main_variable.grid.bbox_in(CRS84))
     return AnimationRequest(
-        shown=MapRequest(
+        map_request=MapRequest(
             layer=layer.id,
             grid=grid_of_picture(crs, box, width=_pixels(inputs, "width"), height=_pixels(inputs, "height")),
             time=time,
@@ -210,7 +210,7 @@ process = Process(
         "fps": optional(
             "Frames a second",
             "Frames per second.",
-            {"type": "number", "minimum": LEAST_FPS, "maximum": MOST_FPS, "default": DEFAULT_FPS},
+            {"type": "number", "minimum": MIN_FPS, "maximum": MAX_FPS, "default": DEFAULT_FPS},
         ),
         "labels": optional(
             "Labels",

@@ -11,7 +11,7 @@ from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.extras import require_extra
 from chronotile.core.model.number_text import statistics
-from chronotile.core.model.payload import Missing, TimeUsed, join_missing, time_of_all
+from chronotile.core.model.payload import Missing, TimeUsed, join_layer_times, join_missing
 from chronotile.core.model.places import ChosenPlaces, PlaceValuesRequest
 from chronotile.core.model.time.selection import ABSENT, DEFAULT
 from chronotile.pipeline.encoders.file_parts import FileParts, translate_storage_errors
@@ -67,7 +67,7 @@ def resolve_place_columns(requests: Sequence[PlaceValuesRequest], services: Serv
             )
     times = [ResolvedTimes(each.indexes, is_open=each.is_open).used(each.layer.times) for each in targets]
     etag = fingerprint("place columns", *(each.etag for each in targets))
-    return PlaceColumnsTarget(tuple(zip(targets, timed, strict=True)), etag, time_of_all(times))
+    return PlaceColumnsTarget(tuple(zip(targets, timed, strict=True)), etag, join_layer_times(times))
 
 
 def extract_place_columns(

@@ -153,7 +153,7 @@ def render_animation(  # noqa: PLR0913 -- keyword parameters of independent conc
     answer = _find_answer(resolved, services, client_etags=client_etags, with_body=True)
     if answer is not None:
         return answer
-    grid, shots, payload = request.shown.grid, resolved.shots, resolved.payload
+    grid, shots, payload = request.map_request.grid, resolved.shots, resolved.payload
     require_seconds(_seconds(shots), services, alternative=FEWER_FRAMES, locator="step")
     film = Film(width=grid.width, height=grid.height, fps=request.fps, count=len(shots))
     pixels = grid.width * grid.height
@@ -205,7 +205,7 @@ def draw_frames(
     Raises:
         ChronotileError: As `render_animation`.
     """
-    map_request = request.shown
+    map_request = request.map_request
     layer, _services = apply_expression(services.catalogue.layer(map_request.layer), map_request.expression, services)
     frames = list_frames(layer, map_request.time, request.step, now=services.clock())
     shots = tuple(_resolve_shot(map_request, layer, frames[number], services) for number in numbers)
@@ -216,7 +216,7 @@ def draw_frames(
 def _resolve_animation(request: AnimationRequest, services: Services) -> _Resolved:
     if request.format == AnimationFormat.MP4:
         require_extra("video", "MP4", locator="format")
-    map_request = request.shown
+    map_request = request.map_request
     layer, layer_services = apply_expression(
         services.catalogue.layer(map_request.layer), map_request.expression, services
     )
@@ -306,8 +306,8 @@ def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterato
 
 
 def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tuple[_Shot, ...]) -> Lettering:
-    grid, labels = request.shown.grid, request.labels
-    has_flags = any(shot.target.reducer == "latest" for shot in shots) and request.shown.anomaly is None
+    grid, labels = request.map_request.grid, request.labels
+    has_flags = any(shot.target.reducer == "latest" for shot in shots) and request.map_request.anomaly is None
     return Lettering(
         width=grid.width,
         height=grid.height,
@@ -316,8 +316,8 @@ def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tup
         legend=style_details(layer, style, has_flags=has_flags)
         if "legend" in labels and not layer.is_composite
         else None,
-        title=anomaly_title(replace(request.shown, time=ABSENT), layer_title(layer)),
-        units=map_units(layer, request.shown),
+        title=anomaly_title(replace(request.map_request, time=ABSENT), layer_title(layer)),
+        units=map_units(layer, request.map_request),
     )
 
 
@@ -358,14 +358,14 @@ def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) 
 
 
 def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:
-    require_sides(request.shown.grid, MAX_SIDE_PX, alternative="request a smaller picture")
+    require_sides(request.map_request.grid, MAX_SIDE_PX, alternative="request a smaller picture")
     require_at_most("frames of an animation", len(frames), MAX_FRAMES, alternative=FEWER_FRAMES, locator="step")
     _check_pixels(request, sum(len(frame.indexes) for frame in frames), services)
 
 
 def _check_pixels(request: AnimationRequest, times: int, services: Services) -> None:
     """Check the pixels of all times that are read against `max_animation_pixels`."""
-    grid, allowed = request.shown.grid, services.catalogue.limits.max_animation_pixels
+    grid, allowed = request.map_request.grid, services.catalogue.limits.max_animation_pixels
     requested = grid.width * grid.height * times
     alternative = "request a smaller picture, a shorter datetime, or fewer of its times, such as with step=2"
     require_at_most("max_animation_pixels", requested, allowed, alternative=alternative, locator="width")

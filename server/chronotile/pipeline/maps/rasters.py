@@ -95,7 +95,7 @@ def read_layer_values(grid: Grid, target: MapTarget) -> MapValues | None:
 
     def warp_rows(rows: slice) -> Raster:
         with target.watch.step("warp"):
-            return (plan.of_rows(rows) if isinstance(plan, StripPlan) else plan).warp(pixels, raster.encoding)
+            return (plan.plan_rows(rows) if isinstance(plan, StripPlan) else plan).warp(pixels, raster.encoding)
 
     return MapValues(strips_of(grid), warp_rows)
 
@@ -241,7 +241,7 @@ def _read_variable(
 
     def read_rows(rows: slice) -> Raster:
         with target.watch.step("warp"):
-            part = plan.of_rows(rows)
+            part = plan.plan_rows(rows)
         return reduce_rows(part, rows, copy(stored))
 
     return MapValues(strips, read_rows)

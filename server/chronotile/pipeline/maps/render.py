@@ -7,7 +7,7 @@ from functools import partial
 from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.errors import UnsupportedFormat, require_at_most
 from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
-from chronotile.core.model.payload import Missing, Payload, join_missing, time_of_all
+from chronotile.core.model.payload import Missing, Payload, join_layer_times, join_missing
 from chronotile.core.model.request import Backdrop, MapRequest
 from chronotile.core.model.space.grid import Grid
 from chronotile.pipeline.answer import find_answer, make_answer
@@ -97,7 +97,7 @@ def _resolve_maps(requests: Sequence[MapRequest], services: Services) -> tuple[l
         body=b"",
         media_type=media_type,
         etag=fingerprint("overlay", *(target.etag for target in targets)),
-        time=time_of_all(times),
+        time=join_layer_times(times),
         layer_times=times,
     )
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.source import SourceInfo, VariableInfo
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import NumberArray
@@ -258,7 +258,7 @@ class Cube(Reader):
         numbers = self._read(variable, array, array.selection(array.positions[index], rows, columns))
         if array.x_axis < array.y_axis:
             numbers = numbers.T
-        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+        return Pixels(reinterpret_numbers(numbers, source.info.encoding.dtype))
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell."""
@@ -270,7 +270,7 @@ class Cube(Reader):
         numbers = self._read(variable, array, array.selection(_run(positions), row, column))
         if array.time_axis is None:
             numbers = np.repeat(numbers, len(positions))
-        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+        return Pixels(reinterpret_numbers(numbers, source.info.encoding.dtype))
 
     def _read(self, variable: str, level: CubeLevel, selection: Selection) -> NumberArray:
         with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
@@ -291,7 +291,7 @@ class Cube(Reader):
         numbers = np.moveaxis(numbers, array.block_axes, range(-len(array.block_axes), 0))
         if array.time_axis is None:
             numbers = np.repeat(numbers[np.newaxis], len(indexes), axis=0)
-        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+        return Pixels(reinterpret_numbers(numbers, source.info.encoding.dtype))
 
     def close(self) -> None:
         """Let go of open files."""

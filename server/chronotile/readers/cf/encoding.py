@@ -9,7 +9,7 @@ import numpy as np
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import Finding
 from chronotile.core.model.encoding import Encoding
-from chronotile.core.model.raster import as_meant
+from chronotile.core.model.raster import reinterpret_numbers
 from chronotile.core.model.style import TRANSPARENT, Colour, StyleClass
 from chronotile.core.model.types import AnyArray, BoolArray
 from chronotile.readers.cf.fields import Field, FieldSet
@@ -237,7 +237,7 @@ def decode(field: Field) -> Decoded:
     if encoding.valid_range is not None:
         low, high = encoding.valid_range
         encoding = replace(encoding, valid_range=(low - _ROUNDED * abs(low), high + _ROUNDED * abs(high)))
-    numbers = as_meant(stored.ravel(), encoding.dtype)
+    numbers = reinterpret_numbers(stored.ravel(), encoding.dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # of fill values, and of a scale that is none
         values = encoding.values(numbers) if is_scaled(encoding) else numbers
     is_missing = (encoding.codes(numbers) != 0) | ~np.isfinite(values)

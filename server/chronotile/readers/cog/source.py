@@ -14,7 +14,7 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import Encoding
-from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.source import SourceInfo, VariableInfo
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.domain import NO_TIME
@@ -152,7 +152,7 @@ class CogReader(Reader):
             self._require_unchanged()
             numbers, *masks = (plan.numbers(results) for plan in plans)
             valid = masks[0] > 0 if masks else None
-            return Pixels(as_meant(numbers, self._info.variables[variable].encoding.dtype), valid)
+            return Pixels(reinterpret_numbers(numbers, self._info.variables[variable].encoding.dtype), valid)
 
     def _require_unchanged(self) -> None:
         """Check that a local file was not replaced; parts of remote files are checked when they are fetched.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.encoding import FIRST_FLAG_CODE, MOST_TABLED, NODATA_CODE, OUTSIDE_CODE, Encoding
+from chronotile.core.model.encoding import FIRST_FLAG_CODE, MAX_TABLED_NUMBERS, NODATA_CODE, OUTSIDE_CODE, Encoding
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, NumberArray
 from chronotile.core.size_cache import cache_by_size
@@ -346,7 +346,7 @@ def _never_a_reason(numbers: NumberArray, valid: BoolArray, target: Encoding) ->
 def _table(recoding: Recoding, dtype: str) -> NumberArray | None:
     """(number,): all numbers of a small type of integers recoded, by their bits."""
     kind = np.dtype(dtype)
-    if kind.kind not in "iu" or 256**kind.itemsize > MOST_TABLED:
+    if kind.kind not in "iu" or 256**kind.itemsize > MAX_TABLED_NUMBERS:
         return None
     every: AnyArray = np.arange(256**kind.itemsize, dtype=f"u{kind.itemsize}").view(kind)
     return recoding._recoded(every)  # noqa: SLF001 -- the same module

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import Encoding
-from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.source import VariableSpec
 from chronotile.readers.encoding import apply_configuration, encoding_text, is_scaled
 from chronotile.readers.files import APART
@@ -42,7 +42,7 @@ class BandDecoding:
         """Return stored pixels in the encoding of the file."""
         if self.is_as_meant:
             return pixels
-        return replace(pixels, numbers=as_meant(pixels.numbers, self.encoding.dtype))
+        return replace(pixels, numbers=reinterpret_numbers(pixels.numbers, self.encoding.dtype))
 
     def recode(self, pixels: Pixels) -> Pixels:
         """Return pixels converted from the encoding of the file to the variable's."""

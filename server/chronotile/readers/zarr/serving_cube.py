@@ -18,7 +18,7 @@ import numpy as np
 import tensorstore as ts
 
 from chronotile.core.errors import ChronotileError, UnsupportedSource
-from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.domain import TimeDomain
@@ -244,7 +244,7 @@ class ServingCube(Reader):
                     along = "space"
                     continue
                 if self._current() is state:
-                    return Pixels(as_meant(numbers, state.info.variables[variable].encoding.dtype))
+                    return Pixels(reinterpret_numbers(numbers, state.info.variables[variable].encoding.dtype))
             raise BeingWritten("its state changed whenever it was read")
 
     def _tell_damaged_series(self, variable: str, state: State, error: Exception) -> None:

@@ -12,8 +12,8 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.animation import (
     ANIMATION_LABELS,
     DEFAULT_FPS,
-    LEAST_FPS,
-    MOST_FPS,
+    MAX_FPS,
+    MIN_FPS,
     AnimationLabel,
     AnimationRequest,
 )
@@ -78,7 +78,7 @@ DATETIME = datetime("An instant, interval or list; default: all, of which the ne
 STEP: Parameter[int | Period] = custom(
     "step", "Frames: one every N times, or one per period: `P1M`, `dekad`", _step, default=1
 )
-FPS = number("fps", "Frames per second; default: 4", least=LEAST_FPS, most=MOST_FPS, default=DEFAULT_FPS)
+FPS = number("fps", "Frames per second; default: 4", least=MIN_FPS, most=MAX_FPS, default=DEFAULT_FPS)
 LABELS = custom(
     "labels",
     "`none`, or any of `date`, `legend`, `attribution`; default: all",
@@ -99,7 +99,7 @@ def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue)
     query.check_names(names_of(OF_ANIMATION))
     layer, written = catalogue.layer(path["layer"]), format_of_extension(path["extension"], FORMATS)
     return AnimationRequest(
-        shown=map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.value(query)),
+        map_request=map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.value(query)),
         format=written,
         step=STEP.value(query),
         fps=FPS.value(query),
@@ -129,7 +129,9 @@ async def get_animation(request: Request) -> Response:
     known, with_body, revision = client_etags(request), request.method != "HEAD", REV.optional(query)
 
     def revision_check() -> RevisionCheck:
-        return RevisionCheck(revision, animation.shown.layer, services, expression=animation.shown.expression)
+        return RevisionCheck(
+            revision, animation.map_request.layer, services, expression=animation.map_request.expression
+        )
 
     def find() -> tuple[AnimationPayload | None, bool]:
         check, film = revision_check(), find_animation(animation, services, client_etags=known, with_body=with_body)
@@ -139,7 +141,7 @@ async def get_animation(request: Request) -> Response:
         check, film = revision_check(), render_animation(animation, services, client_etags=known, is_active=is_active)
         return film, check.is_immutable(*film.frame_states)
 
-    layer = animation.shown.layer
+    layer = animation.map_request.layer
     # Errors and unchanged answers are sent at once, also while other requests wait for a film.
     found, is_immutable = await run(request, PICTURES, find, layers=[layer])
     if found is not None:
@@ -200,7 +202,7 @@ def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogu
     Raises:
         UnsupportedCrs: No process takes the CRS.
     """
-    shown, grid = animation.shown, animation.shown.grid
+    shown, grid = animation.map_request, animation.map_request.grid
     plain = MapRequest(
         layer=shown.layer, grid=grid, time=shown.time, style=shown.style, reducer=shown.reducer, format=shown.format
     )

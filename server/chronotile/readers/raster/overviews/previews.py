@@ -9,7 +9,7 @@ from affine import Affine
 from rasterio.errors import RasterioError
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.model.raster import Pixels, as_meant
+from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.caches.disk import DiskCache, FilledFolder
 from chronotile.readers.hrefs import FileState, file_state, local_path
@@ -171,7 +171,7 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
         if self._closing.is_set():
             raise ChronotileError("the server is shutting down")
         pixels = read_pixels(handle, preview.band, region, has_mask=preview.has_mask)
-        return Pixels(as_meant(pixels.numbers, preview.counting.encoding.dtype), pixels.valid)
+        return Pixels(reinterpret_numbers(pixels.numbers, preview.counting.encoding.dtype), pixels.valid)
 
     def _give_up(self, name: str) -> None:
         """Never try this preview again; its name contains the fingerprint of the file."""
