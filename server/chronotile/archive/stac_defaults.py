@@ -149,7 +149,7 @@ def _document(href: str) -> CollectionDocument:
         is_catalogue = body.get("type") == "Catalog" and len(links) == 1
         child = text_of(links[0].get("href")) if is_catalogue else None
         if child is not None:
-            body = _read(ItemPlaces(href, AllowedPlaces()).allowed(absolute_address(child, href)))
+            body = _read(ItemPlaces(href, AllowedPlaces()).require_allowed(absolute_address(child, href)))
     except ChronotileError as error:
         return CollectionDocument(problem=f"its STAC document {shown_href(href)} could not be read: {error.message}")
     return CollectionDocument(body=body if body.get("type", "Collection") == "Collection" else {})

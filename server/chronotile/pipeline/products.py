@@ -151,7 +151,7 @@ def _address_check(collection: str, services: Services) -> Allowed:
     if href is None:
         raise SourceUnavailable(f"the source of collection {collection} is not open")
     try:
-        return item_places(href, services.reader_caches.places).allowed
+        return item_places(href, services.reader_caches.places).require_allowed
     except ConfigurationError as error:
         raise SourceUnavailable(f"the source of collection {collection} has no plain address") from error
 

@@ -57,7 +57,7 @@ def test_second_pass_reads_only_changes(catalogue, store):
 
 def test_file_replaced_by_a_link_is_checked_at_its_target(catalogue, tmp_path, store):
     catalogue.add(item_document("a")).add(item_document("b"))
-    allowed = ItemPlaces(catalogue.href, AllowedPlaces()).allowed
+    allowed = ItemPlaces(catalogue.href, AllowedPlaces()).require_allowed
     assert fill(S2, source_of(catalogue, allowed=allowed), store).put == PutSummary(added=2)
     document, inside, outside = (catalogue.folder / "b.json", catalogue.folder / "inside", tmp_path / "outside.json")
     document.rename(inside)
@@ -243,7 +243,7 @@ def test_only_allowed_addresses_are_accepted(catalogue, store):
     catalogue.add(item_document("here")).add(item_document("there", href="https://elsewhere.test/a.tif"))
     catalogue.links["https://elsewhere.test/catalog.json"] = "child"
     catalogue.write()
-    allowed = ItemPlaces(catalogue.href, AllowedPlaces()).allowed
+    allowed = ItemPlaces(catalogue.href, AllowedPlaces()).require_allowed
     summary = fill(S2, source_of(catalogue, allowed=allowed), store)
     assert store.items.ids() == ["here"]
     [problem] = summary.problems
@@ -252,7 +252,7 @@ def test_only_allowed_addresses_are_accepted(catalogue, store):
         "addresses below https://elsewhere.test/ are not allowed; add https://elsewhere.test/ to "
         "CHRONOTILE_SOURCE_PREFIXES to allow them"
     )
-    allowed = ItemPlaces(catalogue.href, AllowedPlaces(["https://elsewhere.test/"])).allowed
+    allowed = ItemPlaces(catalogue.href, AllowedPlaces(["https://elsewhere.test/"])).require_allowed
     catalogue.links.pop("https://elsewhere.test/catalog.json")
     catalogue.write()
     store.passes.drop("s2")

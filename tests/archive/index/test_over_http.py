@@ -38,7 +38,7 @@ def server(catalogue):
 
 def source_of(server, path="catalog.json"):
     href = server.url_of(path)
-    rules = ItemRules(allowed=ItemPlaces(href, AllowedPlaces()).allowed)
+    rules = ItemRules(allowed=ItemPlaces(href, AllowedPlaces()).require_allowed)
     return CatalogueSource(href, Documents(wait=lambda _s: None), rules)
 
 

@@ -47,7 +47,8 @@ def write(file, *groups):
 def source_of(file, *places):
     allowed = AllowedPlaces(places)
     return GeoparquetSource(
-        str(file), ItemRules(allowed=ItemPlaces(str(file), allowed).allowed, places=allowed.digest if places else "")
+        str(file),
+        ItemRules(allowed=ItemPlaces(str(file), allowed).require_allowed, places=allowed.digest if places else ""),
     )
 
 

@@ -112,7 +112,7 @@ def linked(tmp_path):
 def test_links_that_lead_out_of_a_source_are_skipped_and_named(linked):
     places = ItemPlaces(str(linked.parent / "catalog.json"), AllowedPlaces())
 
-    files, left_out = files_and_left_out(str(linked), places.allowed)
+    files, left_out = files_and_left_out(str(linked), places.require_allowed)
 
     assert list(files) == ["data.tif", "own", "shared"]
     assert left_out == ["folder", "gone", "secret"]

@@ -30,9 +30,9 @@ def answer_of(allowed, address):
 @pytest.mark.parametrize("prefix", [HOST, f"{HOST}/x", f"{HOST}/x/x", "s3://bucket/x", f"{HOST}/x/y/a.tif"])
 def test_remote_addresses(prefix):
     places = ItemPlaces("https://catalogue.test/catalog.json", AllowedPlaces([prefix]))
-    once = FoldersOnce(places.allowed)
+    once = FoldersOnce(places.require_allowed)
     for address in [*ADDRESSES, *ADDRESSES[::-1]]:
-        assert answer_of(once.allowed, address) == answer_of(places.allowed, address), address
+        assert answer_of(once.require_allowed, address) == answer_of(places.require_allowed, address), address
 
 
 def test_files_and_links_here(tmp_path):
@@ -49,14 +49,14 @@ def test_files_and_links_here(tmp_path):
     (own / "near" / "_").symlink_to(own / "deep" / "a.tif")
     (own / "near" / "deeper").symlink_to(own / "deep")
     places = ItemPlaces(str(own / "catalog.json"), AllowedPlaces())
-    once = FoldersOnce(places.allowed)
+    once = FoldersOnce(places.require_allowed)
     parts = (
         *("a.tif", "gone.tif", "deep/a.tif", "inside.tif", "outside.tif", "linked/a.tif", "back/deep/a.tif"),
         *("near/a.tif", "near/_", "near/deeper/a.tif", "near/deeper/x/y/z.tif", "..", ".", ""),
     )
     for folder, part in product((own, other, tmp_path, "file://" + str(own)), parts):
         address = f"{folder}/{part}"
-        assert answer_of(once.allowed, address) == answer_of(places.allowed, address), address
+        assert answer_of(once.require_allowed, address) == answer_of(places.require_allowed, address), address
 
 
 def test_changed_link_is_seen_after_a_while(tmp_path):
@@ -65,21 +65,21 @@ def test_changed_link_is_seen_after_a_while(tmp_path):
         folder.mkdir(parents=True)
     (own / "scenes").symlink_to(own / "real")
     now_s = 0.0
-    once = FoldersOnce(ItemPlaces(str(own / "catalog.json"), AllowedPlaces()).allowed, clock=lambda: now_s)
-    assert once.allowed(str(own / "scenes" / "a.tif")) == str(own / "real" / "a.tif")
+    once = FoldersOnce(ItemPlaces(str(own / "catalog.json"), AllowedPlaces()).require_allowed, clock=lambda: now_s)
+    assert once.require_allowed(str(own / "scenes" / "a.tif")) == str(own / "real" / "a.tif")
     os.unlink(own / "scenes")  # noqa: PTH108 -- a link
     (own / "scenes").symlink_to(other)
     now_s = item_places.FOLDERS_S + 1
     with pytest.raises(AddressRefused):
-        once.allowed(str(own / "scenes" / "a.tif"))
+        once.require_allowed(str(own / "scenes" / "a.tif"))
 
 
 def test_folder_below_an_allowed_one_is_not_checked():
     """Items have a folder each."""
     looked = []
     places = ItemPlaces("https://catalogue.test/catalog.json", AllowedPlaces([HOST]))
-    once = FoldersOnce(lambda address: looked.append(address) or places.allowed(address))
+    once = FoldersOnce(lambda address: looked.append(address) or places.require_allowed(address))
     for item in range(100):
         for name in ("red.tif", "nir.tif"):
-            assert once.allowed(f"{HOST}/tiles/a/{item}/{name}") == f"{HOST}/tiles/a/{item}/{name}"
+            assert once.require_allowed(f"{HOST}/tiles/a/{item}/{name}") == f"{HOST}/tiles/a/{item}/{name}"
     assert len(looked) < 5

@@ -19,7 +19,7 @@ NOTHING = AllowedPlaces()
 
 def refused(places, address):
     with pytest.raises(AddressRefused) as caught:
-        places.allowed(address)
+        places.require_allowed(address)
     return caught.value
 
 
@@ -36,7 +36,7 @@ def refused(places, address):
     ],
 )  # fmt: skip
 def test_files_at_the_host_or_bucket_of_a_source_are_allowed(href, address, opened):
-    assert ItemPlaces(href, NOTHING).allowed(address) == opened
+    assert ItemPlaces(href, NOTHING).require_allowed(address) == opened
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_files_elsewhere_are_refused_with_the_prefix_that_would_allow_them(addre
     error = refused(ItemPlaces(CATALOGUE, NOTHING), address)
 
     assert error.prefix == prefix
-    assert ItemPlaces(CATALOGUE, AllowedPlaces([prefix])).allowed(address)
+    assert ItemPlaces(CATALOGUE, AllowedPlaces([prefix])).require_allowed(address)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_files_below_the_folder_of_a_local_catalogue_are_allowed(folder, href):
     places = ItemPlaces(f"{folder}/{href}", NOTHING)
 
     real = os.path.realpath(folder / "stac" / "scenes" / "a.tif")
-    assert places.allowed(f"{folder}/stac/scenes/a.tif") == real
+    assert places.require_allowed(f"{folder}/stac/scenes/a.tif") == real
 
 
 @pytest.mark.parametrize("address", ["../secret.tif", "link.tif", "way/b.tif", "scenes/../../secret.tif", "../more"])
@@ -140,13 +140,13 @@ def test_scenes_of_a_folder_each_have_one_prefix(href, address, prefix):
     places = ItemPlaces(href, NOTHING)
 
     assert refused(places, address).prefix == prefix
-    assert ItemPlaces(href, AllowedPlaces([prefix])).allowed(address) == address
+    assert ItemPlaces(href, AllowedPlaces([prefix])).require_allowed(address) == address
 
 
 def test_files_in_an_allowed_folder_are_opened(folder):
     places = ItemPlaces(f"{folder}/stac/catalog.json", AllowedPlaces([str(folder / "more")]))
 
-    assert places.allowed(f"file://{folder}/stac/way/b.tif") == os.path.realpath(folder / "more" / "b.tif")
+    assert places.require_allowed(f"file://{folder}/stac/way/b.tif") == os.path.realpath(folder / "more" / "b.tif")
 
 
 def test_items_from_elsewhere_name_no_files_of_this_machine(folder):
@@ -159,7 +159,7 @@ def test_a_local_catalogue_names_no_host_unless_it_is_allowed(folder):
     href, address = f"{folder}/stac/catalog.json", "https://data.example.org/s2/a.tif"
 
     assert refused(ItemPlaces(href, NOTHING), address).prefix == "https://data.example.org/"
-    assert ItemPlaces(href, AllowedPlaces(["https://data.example.org/s2"])).allowed(address) == address
+    assert ItemPlaces(href, AllowedPlaces(["https://data.example.org/s2"])).require_allowed(address) == address
 
 
 def test_hosts_of_documents_may_not_lead_inside_but_addresses_that_are_allowed_may(monkeypatch):
@@ -218,7 +218,7 @@ def test_every_allowed_file_is_at_the_host_of_the_source(text):
     places = ItemPlaces(CATALOGUE, NOTHING)
     for spelt in (text, f"https://{text}", f"https://stac.example.org{text}"):
         try:
-            opened = places.allowed(spelt)
+            opened = places.require_allowed(spelt)
         except AddressRefused:
             continue
         plain = opened.partition("?")[0]

@@ -11,7 +11,7 @@ def test_places_of_the_web_have_no_files_and_no_buckets(address):
     places = web_places(["https://example.org/"], setting="CHRONOTILE_SLD_PREFIXES")
 
     with pytest.raises(InvalidParameter, match="is not a plain URL") as caught:
-        places.allowed(address, locator="SLD")
+        places.require_allowed(address, locator="SLD")
     assert caught.value.locator == "SLD"
 
 
@@ -39,7 +39,7 @@ def test_an_address_has_one_spelling(address, opened):
 
 def test_an_address_outside_is_refused_by_its_parameter():
     with pytest.raises(InvalidParameter, match="not below a prefix that the operator allows"):
-        web_places(["https://example.org/a"]).allowed("https://example.org/ab", locator="href")
+        web_places(["https://example.org/a"]).require_allowed("https://example.org/ab", locator="href")
 
 
 def test_without_prefixes_there_are_no_places():

@@ -109,7 +109,7 @@ def hosts_of(seen: SeenCatalogue, prefixes: AllowedPlaces) -> list[SeenHost]:
     for number, item in enumerate(seen.items):
         for name, address in _rasters(item):
             try:
-                key = prefix_of(places.allowed(address)), True
+                key = prefix_of(places.require_allowed(address)), True
             except AddressRefused as error:
                 key = error.prefix, False
             names, items = found.setdefault(key, ({}, set()))
@@ -219,7 +219,7 @@ class _Look:
         for link in links if isinstance(links, list) else ():
             if isinstance(link, Mapping) and link.get("rel") == relation and isinstance(link.get("href"), str):
                 with suppress(AddressRefused, InvalidItem):
-                    yield self._places.allowed(absolute_address(link["href"], base))
+                    yield self._places.require_allowed(absolute_address(link["href"], base))
 
     def _document(self, href: str) -> JsonMapping:
         found = self._documents.get(href)

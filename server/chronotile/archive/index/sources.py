@@ -95,7 +95,7 @@ def rules_of(spec: SourceSpec, prefixes: AllowedPlaces) -> ItemRules:
         # A variable without a key may be found in several assets, by what they say of their bands.
         assets=frozenset(filter(None, assets)) if all(assets) else frozenset(),
         filter=None if text is None else ItemFilter(text),
-        allowed=FoldersOnce(ItemPlaces(spec.href, prefixes).allowed).allowed,
+        allowed=FoldersOnce(ItemPlaces(spec.href, prefixes).require_allowed).require_allowed,
         places=prefixes.digest,
         keep_days=None if spec.items is None else spec.items.keep_days,
     )

@@ -193,12 +193,12 @@ def _start(found: FoundItem, document: Mapping[str, Any]) -> Any:  # noqa: ANN40
 
 def _assets(name: str, written: Mapping[str, Any], shown: Mapping[str, Any], places: ItemPlaces) -> Iterator[Asset]:
     try:
-        href = places.allowed(absolute_address(str(written.get("href", "")), ""))
+        href = places.require_allowed(absolute_address(str(written.get("href", "")), ""))
     except (AddressRefused, InvalidItem):
         return
     fields = {key: value for key, value in shown.items() if not key.startswith("file:")}
     if is_folder(href):
-        files, left_out = files_and_left_out(href, places.allowed)
+        files, left_out = files_and_left_out(href, places.require_allowed)
         if left_out:
             log.warning(
                 "%s: %d links that lead elsewhere or to folders are not published: %s",

@@ -59,7 +59,7 @@ class ItemPlaces:
         self._prefixes = prefixes
         inner_hosts.allow_addresses(each.host for each in prefixes.remotes)
 
-    def allowed(self, address: str) -> str:
+    def require_allowed(self, address: str) -> str:
         """Return an absolute path or URL in its one spelling, in which it may be opened; its query is left as it is.
 
         Raises:
@@ -112,7 +112,7 @@ class FoldersOnce:
         """Let other processes look by themselves."""
         return FoldersOnce, (self._allowed,)
 
-    def allowed(self, address: str) -> str:
+    def require_allowed(self, address: str) -> str:
         """Return an address as it is opened.
 
         Raises:

@@ -159,7 +159,7 @@ class AllowedPlaces:
             raise Outside("it is not below a prefix that the operator allows")
         return f"{place.url}/" if text.endswith("/") and place.segments else place.url
 
-    def allowed(self, address: str, *, locator: str) -> str:
+    def require_allowed(self, address: str, *, locator: str) -> str:
         """Return an address that a client names in its one spelling.
 
         Raises:

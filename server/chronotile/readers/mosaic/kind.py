@@ -53,7 +53,7 @@ def open_ahead(spec: SourceSpec, caches: ReaderCaches, assets: Iterable[Asset]) 
     for asset in assets:
         if asset.header is None and spec.crs is None and not is_zarr(asset):
             with suppress(AddressRefused):  # which opening it reports
-                hrefs.append(places.allowed(asset.href))
+                hrefs.append(places.require_allowed(asset.href))
     open_files_ahead(hrefs)
 
 
@@ -69,7 +69,7 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
     from chronotile.readers.tiff import UnsupportedCog
 
     # Again: what is allowed may have changed since it was indexed.
-    asset = replace(asset, href=item_places(spec.href, caches.places).allowed(asset.href))
+    asset = replace(asset, href=item_places(spec.href, caches.places).require_allowed(asset.href))
     if is_zarr(asset):
         return _open_store(spec, caches, asset, variable)
     try:

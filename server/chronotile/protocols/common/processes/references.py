@@ -131,7 +131,7 @@ def _reference(name: str, index: int | None, given: Mapping[str, Any], places: A
     path, media_type = _path(name, index), given.get("type")
     if not places:
         raise InvalidParameter(f"{path}: this server does not fetch inputs; give the value itself", locator=path)
-    url = places.allowed(given["href"], locator=path)
+    url = places.require_allowed(given["href"], locator=path)
     return Reference(
         name=name, index=index, url=url, media_type=media_type.lower() if isinstance(media_type, str) else None
     )

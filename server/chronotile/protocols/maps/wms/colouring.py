@@ -195,7 +195,7 @@ async def with_document(request: Request, query: Kvp, places: AllowedPlaces) -> 
         raise InvalidParameter("SLD and SLD_BODY exclude one another", locator="SLD")
     if not places:
         raise InvalidParameter("SLD is not fetched here; send the document as SLD_BODY", locator="SLD")
-    url = places.allowed(address, locator="SLD")
+    url = places.require_allowed(address, locator="SLD")
     found = await run(
         request, FETCHES, partial(fetch, url, max_bytes=MAX_BYTES, locator="SLD"), hosts={urlsplit(url).netloc}
     )

@@ -96,4 +96,4 @@ def _check_members(members: Iterable[str]) -> None:
 def _url(value: object, places: AllowedPlaces, *, locator: str) -> str:
     if not isinstance(value, str):
         raise InvalidParameter(f"{locator} must be a URL", locator=locator)
-    return places.allowed(value, locator=locator)
+    return places.require_allowed(value, locator=locator)

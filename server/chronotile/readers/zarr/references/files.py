@@ -176,7 +176,7 @@ def places_of(href: str, allowed: AllowedPlaces | None) -> Callable[[str], str]:
             absolute = address
             if not _SCHEME.match(address) and not address.startswith("/"):
                 absolute = f"{folder}/{address}" if path is None else os.path.normpath(Path(folder) / address)
-            found = places.allowed(absolute)
+            found = places.require_allowed(absolute)
             if len(known) < MAX_KNOWN:
                 known[address] = found
         return found
