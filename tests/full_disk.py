@@ -4,18 +4,18 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chronotile.pipeline.encoders.file_parts import ROOM
+from chronotile.pipeline.encoders.file_parts import DISK_QUOTA
 
 
 @contextmanager
 def full_disk(*, beyond: int = 0) -> Iterator[None]:
     """Leave no room, not even where files that are there give back as much as `beyond`."""
-    taken = ROOM._left + beyond
-    ROOM.give_back(-taken)
+    taken = DISK_QUOTA._remaining + beyond
+    DISK_QUOTA.give_back(-taken)
     try:
         yield
     finally:
-        ROOM.give_back(taken)
+        DISK_QUOTA.give_back(taken)
 
 
 @contextmanager

@@ -15,10 +15,7 @@ from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
 from chronotile.core.model.space.crs import Crs, transformer
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import BoolArray, FloatArray, Instant, InstantArray
-from chronotile.pipeline.revision import (
-    pixel_revision,
-    time_index,
-)
+from chronotile.pipeline.revision import pixel_revision, time_index
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader import Reader
 

@@ -15,10 +15,7 @@ import orjson
 
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Layer
-from chronotile.pipeline.revision import (
-    describe_part,
-    layer_revision,
-)
+from chronotile.pipeline.revision import describe_part, layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import DIGITS, LayerArea, SharePlan, share_key, share_plans, valid_share
 from chronotile.readers.caches.disk import DiskCache
@@ -197,7 +194,7 @@ class ValidShares:
         try:
             return self._share(table, index)
         except ChronotileError as error:
-            log.info("a share of valid pixels is not known: %s", error.message)
+            log.info("a share of valid pixels could not be counted: %s", error.message)
             # While a remote source is unreachable, each read fails immediately and does not delay other layers.
             table.services.elsewhere.suspect((table.layer.collection,))
         except Exception:  # counting of other times must continue

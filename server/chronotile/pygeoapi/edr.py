@@ -164,7 +164,7 @@ class EDRProvider(ServedCollection, BaseEDRProvider):  # type: ignore[misc]  # p
         return self._requested_crs(arguments) or CRS84
 
     def _series(self, target: FieldsTarget, crs: Crs) -> Json:
-        credits_ = Credits.of([self._offered])
+        credits_ = Credits.from_layers([self._offered])
         fields_format = FieldsFormat(
             name=crs.name,
             media_type=COVERAGE_JSON_TYPE,

@@ -6,7 +6,7 @@ from itertools import zip_longest
 import pytest
 
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.pipeline.encoders.file_parts import IN_MEMORY_BYTES, FileParts, ScratchFile, Whole
+from chronotile.pipeline.encoders.file_parts import IN_MEMORY_BYTES, BytesBody, FileParts, ScratchFile
 
 LARGE = IN_MEMORY_BYTES + 1
 
@@ -157,7 +157,7 @@ def test_file_that_cannot_be_moved_to_the_disk_stays_in_memory(monkeypatch, tmp_
 
 
 def test_checksums_cover_all_bytes(files):
-    bodies = [files.make("a"), files.make("b"), Whole(b"a" * 100)]
+    bodies = [files.make("a"), files.make("b"), BytesBody(b"a" * 100)]
 
     one, other, whole = (body.checksum() for body in bodies)
     assert (one == whole, one == other) == (True, False)

@@ -27,7 +27,7 @@ from chronotile.core.model.coverage import CoverageRequest
 from chronotile.core.model.style import Colour, StyleClass
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, deliver_coverage
-from chronotile.pipeline.encoders.file_parts import STREAMED_AT_ONCE
+from chronotile.pipeline.encoders.file_parts import MAX_STREAMED
 from tests.protocols import served
 
 ONE_DAY = CoverageRequest(layers=("NDVI",), time=parse_time("2020-06-01"))
@@ -199,7 +199,7 @@ def test_size_of_a_streamed_answer_is_unknown(services):
 @pytest.fixture
 def held_by_slow_clients(services):
     """As many bodies as are made while they are sent, of which nobody takes anything yet."""
-    bodies = [deliver_coverage(ALL, "zarr", services).body for _ in range(STREAMED_AT_ONCE)]
+    bodies = [deliver_coverage(ALL, "zarr", services).body for _ in range(MAX_STREAMED)]
     yield bodies
     for body in bodies:
         body.close()
@@ -208,7 +208,7 @@ def held_by_slow_clients(services):
 def test_answer_is_made_immediately_if_slow_clients_hold_the_memory(services, held_by_slow_clients):
     one_more = deliver_coverage(ALL, "zarr", services)
 
-    assert [body.size for body in held_by_slow_clients] == [None] * STREAMED_AT_ONCE
+    assert [body.size for body in held_by_slow_clients] == [None] * MAX_STREAMED
     body = bytes_of(one_more)
     assert one_more.body.size == len(body)
     assert body == b"".join(held_by_slow_clients[0].iter_bytes())
@@ -226,7 +226,7 @@ def test_body_that_is_let_go_makes_room_for_another(let_go, services, held_by_sl
 
 
 def test_body_that_cannot_be_begun_leaves_room_for_others(services):
-    for _ in range(STREAMED_AT_ONCE):
+    for _ in range(MAX_STREAMED):
         with pytest.raises(ClientGone):
             deliver_coverage(ALL, "zarr", services, is_active=lambda: False)
 

@@ -7,7 +7,7 @@ from covjson_pydantic.parameter import Parameter
 from covjson_pydantic.reference_system import ReferenceSystemConnectionObject
 
 from chronotile.core.model.space.crs import crs_of
-from chronotile.pipeline.encoders.document_parts import i18n, layer_parameter, referencing
+from chronotile.pipeline.encoders.document_parts import i18n, layer_parameter, reference_systems
 from tests.protocols import served
 
 SYSTEMS = {
@@ -21,14 +21,14 @@ SYSTEMS = {
 
 @pytest.mark.parametrize(("name", "expected"), SYSTEMS.items(), ids=SYSTEMS)
 def test_axes_are_referenced_in_the_order_of_the_crs(name, expected):
-    (spatial,) = referencing(crs_of(name), has_time=False)
+    (spatial,) = reference_systems(crs_of(name), has_time=False)
 
     ReferenceSystemConnectionObject.model_validate(spatial)
     assert (spatial["coordinates"], spatial["system"]["type"], spatial["system"].get("id")) == expected
 
 
 def test_time_is_gregorian():
-    _spatial, temporal = referencing(crs_of("CRS:84"), has_time=True)
+    _spatial, temporal = reference_systems(crs_of("CRS:84"), has_time=True)
 
     assert temporal == {"coordinates": ["t"], "system": {"type": "TemporalRS", "calendar": "Gregorian"}}
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chronotile.pipeline.encoders.file_parts import IN_MEMORY_BYTES, Room, ScratchFile, UnfailingFile
+from chronotile.pipeline.encoders.file_parts import IN_MEMORY_BYTES, DiskQuota, ScratchFile, UnfailingFile
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def test_file_has_the_requested_length(file, size, expected):
 
 
 def test_files_have_no_more_room_together_than_there_is_until_one_is_closed():
-    room = Room(1000)
+    room = DiskQuota(1000)
     with ScratchFile(IN_MEMORY_BYTES + 1, room) as first, ScratchFile(IN_MEMORY_BYTES + 1, room) as second:
         first.write(bytes(600))
         first.write(bytes(100), at=0)
@@ -67,7 +67,7 @@ def test_files_have_no_more_room_together_than_there_is_until_one_is_closed():
 
 
 def test_file_in_memory_takes_no_room_on_disk():
-    with ScratchFile(IN_MEMORY_BYTES, Room(0)) as file:
+    with ScratchFile(IN_MEMORY_BYTES, DiskQuota(0)) as file:
         file.write(b"abc")
 
         assert file.read(0, 3) == b"abc"

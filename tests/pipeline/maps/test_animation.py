@@ -19,7 +19,7 @@ from chronotile.core.model.time.periods import Period
 from chronotile.core.model.time.selection import ABSENT
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.pipeline.encoders.file_parts import Room, Scratch
+from chronotile.pipeline.encoders.file_parts import DiskQuota, Scratch
 from chronotile.pipeline.maps import animation
 from chronotile.pipeline.maps.animation import draw_frames, render_animation
 from chronotile.pipeline.maps.frame_times import list_frames
@@ -68,7 +68,7 @@ def test_full_disk_is_reported(monkeypatch):
     monkeypatch.setattr("chronotile.pipeline.encoders.file_parts.IN_MEMORY_BYTES", 0)
 
     with pytest.raises(StorageFull, match="no disk space"):
-        render_animation(REQUEST, served.make_services(), scratch=Scratch(room=Room(1000)))
+        render_animation(REQUEST, served.make_services(), scratch=Scratch(quota=DiskQuota(1000)))
 
 
 def test_small_film_is_cached_and_a_large_one_is_not(monkeypatch):

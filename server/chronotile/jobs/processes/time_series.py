@@ -155,7 +155,7 @@ def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
         columns=(value_column(encoding.units, encoding, instants),),
         names=names_of(id_ for _position, id_ in _positions(inputs, slice(None))[0]),
         parts=parts,
-        credits=Credits.of([layer]),
+        credits=Credits.from_layers([layer]),
     )
 
 

@@ -141,7 +141,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         has_areas=True,
         has_notes=any(note is not None for _id, note in places),
         edges=edges,
-        credits=Credits.of([layer]),
+        credits=Credits.from_layers([layer]),
     )
     name = f"statistics.{format_}"
     with new_file(work.results / name, work) as file:

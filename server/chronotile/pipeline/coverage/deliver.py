@@ -36,10 +36,10 @@ from chronotile.pipeline.encoders.coverage.strips import times_of
 from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.pipeline.encoders.file_parts import (
     Body,
+    BytesBody,
     FileParts,
     SizedBody,
-    Streamed,
-    Whole,
+    StreamedBody,
     store_parts,
     stream_parts,
     translate_storage_errors,
@@ -145,7 +145,7 @@ def deliver_coverage(
         key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, described)
         etag_of_client = _etag_of_client(key, conditions.client_etags)
         written.check(coverage, services.catalogue.limits)
-        body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
+        body: Body = StreamedBody(nothing for nothing in tuple[bytes, ...]())
         if etag_of_client is None and (conditions.with_body or not written.is_streamed):
             body = _file(key, coverage, written, services, keep=conditions.keep, is_active=is_active)
         missing = coverage.missing
@@ -191,7 +191,7 @@ def _file(
 
     def make() -> Body:
         small = services.caches.payloads.get(key)
-        cached = services.caches.files.find(key) if small is None else Whole(small)
+        cached = services.caches.files.find(key) if small is None else BytesBody(small)
         return cached or _make_file(coverage, written, services, is_active=is_active)
 
     if not keep or written.is_streamed:
@@ -211,18 +211,18 @@ def _file(
 def _cache_file(key: str, body: Body, services: Services) -> Body:
     """The same file, cached in memory if it lies there and is small, else on the disk."""
     caches = services.caches
-    if not isinstance(body, FileParts | Whole):
+    if not isinstance(body, FileParts | BytesBody):
         return body  # another request cached it
-    is_in_memory = isinstance(body, Whole) or body.is_in_memory
+    is_in_memory = isinstance(body, BytesBody) or body.is_in_memory
     if not (is_in_memory and caches.payloads.has_room_for(body.size)):
         with translate_storage_errors():
             return caches.files.keep(key, _move_to_disk(body, services))
     small = b"".join(body.iter_bytes())
     body.close()
-    return Whole(caches.payloads.get_or_make(key, lambda: small))
+    return BytesBody(caches.payloads.get_or_make(key, lambda: small))
 
 
-def _move_to_disk(body: FileParts | Whole, services: Services) -> FileParts:
+def _move_to_disk(body: FileParts | BytesBody, services: Services) -> FileParts:
     """The same file, none of which lies in memory.
 
     Raises:
@@ -231,7 +231,7 @@ def _move_to_disk(body: FileParts | Whole, services: Services) -> FileParts:
 
     def move() -> FileParts:
         with translate_storage_errors():
-            if isinstance(body, Whole):
+            if isinstance(body, BytesBody):
                 return store_parts(body.iter_bytes())
             body.move_to_disk()
             return body
@@ -351,14 +351,14 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "json": CoverageFormat(
         COVERAGE_JSON_TYPE,
         "covjson",
-        lambda coverage, is_active: Whole(encode_coverage_covjson(coverage, is_active=is_active)),
+        lambda coverage, is_active: BytesBody(encode_coverage_covjson(coverage, is_active=is_active)),
         check_values,
         value_s=TEXT_VALUE_S,
     ),
     "png": CoverageFormat(
         str(MapFormat.PNG),
         "png",
-        lambda coverage, is_active: Whole(encode_coverage_png(coverage, is_active=is_active)),
+        lambda coverage, is_active: BytesBody(encode_coverage_png(coverage, is_active=is_active)),
         _check_picture,
     ),
 }

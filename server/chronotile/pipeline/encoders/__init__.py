@@ -1,1 +1,1 @@
-"""Pictures, series and numbers become bytes of a format."""
+"""Encoders of pictures, series, coverages and documents."""

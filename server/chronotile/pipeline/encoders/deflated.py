@@ -1,7 +1,7 @@
-"""The fastest library there is for deflate (RFC 1950): all of them give the same format.
+"""The fastest available library for deflate (RFC 1950).
 
-What ISA-L gives unpacks to the same bytes each time, but is not always the same itself: of matches as long it takes
-now this, now that (once in 20,000 tiles, seen in an hour of the soak).
+The output of ISA-L always unpacks to the same bytes, but may itself differ between two calls: of two matches of equal
+length it takes either (once in 20,000 tiles, in an hour of the soak test).
 """
 
 import zlib
@@ -9,6 +9,6 @@ import zlib
 try:
     from isal import isal_zlib as deflate
 except ImportError:  # no wheel for the platform: slower
-    deflate = zlib  # type: ignore[misc]  # both have what is used of them
+    deflate = zlib  # type: ignore[misc]  # both have the functions that are used
 
 __all__ = ["deflate"]

@@ -1,4 +1,4 @@
-"""What documents of several formats have in common: long lists in parts, instants, CoverageJSON, credits."""
+"""Parts of documents in several formats: lists that are made while they are sent, instants, CoverageJSON, credits."""
 
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -17,33 +17,33 @@ from chronotile.core.model.style import StyleClass
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import AnyArray, InstantArray, Json
 
-LEAST_BYTES = 1 << 16
-"""Of a part, unless it is the last."""
+MIN_BYTES = 1 << 16
+"""Minimum size of a part, except the last."""
 
 
-def with_list(document: bytes, name: str, members: Iterable[bytes], *, tail: bytes = b"{}") -> Generator[bytes]:
-    """Yield a JSON object, one more of whose members is a list, while that is made.
+def stream_with_list(document: bytes, name: str, members: Iterable[bytes], *, tail: bytes = b"{}") -> Generator[bytes]:
+    """Yield a JSON object with one more member: a list that is made while it is sent.
 
     Args:
-        document: The object without that list, with one member or more.
-        name: Of the list.
-        members: Of the list, each as JSON.
-        tail: An object, whose members follow the list.
+        document: The object without the list; it has at least one member.
+        name: Name of the list.
+        members: Members of the list, each as JSON.
+        tail: An object whose members follow the list.
     """
     yield from join_parts(_parts(document, name, members, tail))
 
 
 def join_parts(parts: Iterable[bytes]) -> Generator[bytes]:
-    """Yield the bytes of parts of a document, joined until they are worth sending."""
-    held, size = list[bytes](), 0
+    """Yield the bytes of parts of a document, joined to pieces of at least `MIN_BYTES`."""
+    pieces, size = list[bytes](), 0
     for part in parts:
-        held.append(part)
+        pieces.append(part)
         size += len(part)
-        if size >= LEAST_BYTES:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
+        if size >= MIN_BYTES:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    if pieces:
+        yield b"".join(pieces)
 
 
 def _parts(document: bytes, name: str, members: Iterable[bytes], tail: bytes) -> Iterator[bytes]:
@@ -54,13 +54,13 @@ def _parts(document: bytes, name: str, members: Iterable[bytes], tail: bytes) ->
 
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-"""With which orjson writes arrays, and instants in them as `format_instant` does."""
+"""Write arrays, and instants in them like `format_instant`."""
 
 
 def json_instants(instants: InstantArray) -> orjson.Fragment:
-    """Return (time,) as JSON, as `format_instants` gives them; may be written into many documents at no cost.
+    """Return (time,) instants as JSON that can be part of many documents without being written again.
 
-    Whole seconds orjson formats by itself, 30 times as fast.
+    Whole seconds are written by orjson, 30 times as fast as by `format_instants`.
     """
     is_whole = np.array_equal(instants.astype("datetime64[s]"), instants)  # never of a NaT
     listed = np.ascontiguousarray(instants) if is_whole else format_instants(instants)
@@ -68,14 +68,14 @@ def json_instants(instants: InstantArray) -> orjson.Fragment:
 
 
 def dump_json(document: object) -> bytes:
-    """Return a document as JSON; arrays of numbers, and instants in them, may be part of it."""
+    """Return a document as JSON; it may contain arrays of numbers and instants."""
     return orjson.dumps(document, option=_OPTIONS)
 
 
 def format_instants(instants: InstantArray) -> list[str | None]:
-    """Return what `format_instant` gives for each of (time,), ten times as fast where all are whole seconds.
+    """Return the text of `format_instant` for (time,) instants; ten times as fast if all are whole seconds.
 
-    `None` stands for no time (NaT): that of the one value of a layer without time.
+    `None` stands for `NaT`, the time of the only value of a layer without time.
     """
     if np.isnat(instants).any():
         return [None if np.isnat(instant) else format_instant(instant) for instant in instants]
@@ -87,15 +87,15 @@ def format_instants(instants: InstantArray) -> list[str | None]:
 
 UCUM = "http://www.opengis.net/def/uom/UCUM/"
 STANDARD_NAMES = "http://vocab.nerc.ac.uk/standard_name/"
-"""Where CF's names have URIs."""
+"""Prefix of the URIs of standard names of CF."""
 ANY_LANGUAGE = "en"
-"""The tag of a text for any language: CoverageJSON has no other."""
+"""Language tag of texts without a language, which CoverageJSON requires."""
 
 TEMPORAL: Mapping[str, Any] = {"coordinates": ["t"], "system": {"type": "TemporalRS", "calendar": "Gregorian"}}
 
 
-def referencing(crs: Crs, *, has_time: bool) -> list[Mapping[str, Any]]:
-    """Return the reference systems of the axes x, y and t; x and y in the order that the CRS has them (§5.1)."""
+def reference_systems(crs: Crs, *, has_time: bool) -> list[Mapping[str, Any]]:
+    """Return the reference systems of the axes x, y and t; x and y are in the axis order of the CRS (§5.1)."""
     system = {"type": "GeographicCRS" if crs.is_geographic else "ProjectedCRS"}
     if crs.uri is not None:
         system["id"] = crs.uri
@@ -104,26 +104,26 @@ def referencing(crs: Crs, *, has_time: bool) -> list[Mapping[str, Any]]:
 
 
 def polygons_axis(polygons: Sequence[Polygon]) -> Json:
-    """Return the axis of polygons (§9.11.9), whose rings are in the order of RFC 7946."""
+    """Return the axis of polygons (§9.11.9); their rings have the order of RFC 7946."""
     rings = [[np.ascontiguousarray(ring) for ring in polygon] for polygon in polygons]
     return {"dataType": "polygon", "coordinates": ["x", "y"], "values": rings}
 
 
 def polygons_domain_type(count: int, *, has_time: bool) -> str:
-    """Return the type of a domain of so many polygons."""
+    """Return the domain type for a number of polygons."""
     return f"{'Polygon' if count == 1 else 'MultiPolygon'}{'Series' if has_time else ''}"
 
 
 def values_along_time(values: AnyArray, *, has_time: bool, polygons: int = 1, is_whole: bool = False) -> Json:
-    """Return (time,) values as an array; of several polygons, which share them, one per time and polygon.
+    """Return (time,) values as an array, repeated for each polygon if there are several.
 
-    The standard has no domain in which one value belongs to several polygons together.
+    CoverageJSON has no domain in which several polygons have one value together.
 
     Args:
-        values: Whole numbers, or others as text has them, with NaN where there is none.
-        has_time: Whether there is an axis of time.
-        polygons: How many there are.
-        is_whole: Whether all are whole numbers, though some may be NaN.
+        values: Integers, or numbers with NaN for missing values.
+        has_time: Whether the domain has a time axis.
+        polygons: Number of polygons.
+        is_whole: Whether all finite values are integers.
     """
     kind = "integer" if is_whole or values.dtype.kind in "iu" else "float"
     names, shape = (["t"], [len(values)]) if has_time else ([], [])
@@ -135,12 +135,12 @@ def values_along_time(values: AnyArray, *, has_time: bool, polygons: int = 1, is
 
 def _whole_numbers(values: AnyArray) -> list[int | None]:
     return [
-        int(value) if is_known else None for value, is_known in zip(values.tolist(), np.isfinite(values), strict=True)
+        int(value) if is_finite else None for value, is_finite in zip(values.tolist(), np.isfinite(values), strict=True)
     ]
 
 
 def parameter(label: Mapping[str, str], units: str) -> Json:
-    """Return a parameter (§5.3) of numbers in some units; without a unit where there are none."""
+    """Return a parameter of numbers (§5.3); it has no unit if `units` is empty."""
     document: Json = {"type": "Parameter", "observedProperty": {"label": label}}
     if units:
         document["unit"] = {"symbol": {"value": units, "type": UCUM}}
@@ -148,11 +148,11 @@ def parameter(label: Mapping[str, str], units: str) -> Json:
 
 
 def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
-    """Return the parameter that the values of a layer are of; classes in place of a unit where they are categories.
+    """Return the parameter of a layer; categories have classes instead of a unit.
 
     Args:
-        layer: With values of its own.
-        method: How many values became one, such as `mean`; there are no categories then.
+        layer: A layer that is not a composite.
+        method: Method that reduced many values to one, such as `mean`; its results are not categories.
     """
     variable = layer.main_variable
     document = parameter(i18n(layer.title) or {ANY_LANGUAGE: layer.id}, variable.encoding.units)
@@ -166,54 +166,55 @@ def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
     if classes:
         document.pop("unit", None)
         document["observedProperty"]["categories"] = [
-            {"id": category_id(each), "label": {ANY_LANGUAGE: each.label}} for each in classes
+            {"id": category_id(entry), "label": {ANY_LANGUAGE: entry.label}} for entry in classes
         ]
-        document["categoryEncoding"] = {category_id(each): json_number(each.value) for each in classes}
+        document["categoryEncoding"] = {category_id(entry): json_number(entry.value) for entry in classes}
     return document
 
 
 def categories_of(layer: Layer) -> tuple[StyleClass, ...]:
-    """Return the classes of categories, those of the file or of the first style that has some; none of quantities.
+    """Return the classes of a categorical layer: of its variable, else of its first style with classes.
 
-    Nor are there any where one is not a whole number, which an encoding of categories has no room for (§5.3.1).
+    Returns:
+        Empty for quantities, and if a class is not an integer, which an encoding of categories requires (§5.3.1).
     """
     variable = layer.main_variable
     if not variable.is_categorical:
         return ()
-    classes = variable.classes or next((each.classes for each in layer.styles if each.classes), ())
-    return classes if all(float(each.value).is_integer() for each in classes) else ()
+    classes = variable.classes or next((style.classes for style in layer.styles if style.classes), ())
+    return classes if all(float(entry.value).is_integer() for entry in classes) else ()
 
 
 _NO_NAME = re.compile(r"\W")
 
 
 def name_of(text: str) -> str:
-    """Return a text as a name of CF: with an underscore for what is not a letter or digit."""
+    """Return a text as a name of CF: characters other than letters and digits become underscores."""
     return _NO_NAME.sub("_", text)
 
 
-def distinct_names(texts: Iterable[str], taken: Collection[str] = ()) -> list[str]:
-    """Return a name of CF for each text, none of `taken`; of two that are the same the second ends in `_2`."""
+def distinct_names(texts: Iterable[str], existing: Collection[str] = ()) -> list[str]:
+    """Return a name of CF for each text that is not in `existing`; a second equal name ends in `_2`."""
     names: list[str] = []
     for text in texts:
         stem = name_of(text)
         ends = chain([stem], (f"{stem}_{number}" for number in count(2)))
-        names.append(next(name for name in ends if name not in taken and name not in names))
+        names.append(next(name for name in ends if name not in existing and name not in names))
     return names
 
 
-def category_id(each: StyleClass) -> str:
-    """Return the id of a class within its parameter: a relative URI."""
-    return f"#{each.value:g}"
+def category_id(entry: StyleClass) -> str:
+    """Return the id of a class inside its parameter: a relative URI."""
+    return f"#{entry.value:g}"
 
 
 def standard_name_uri(name: str) -> str:
-    """Return the URI of a name of CF."""
+    """Return the URI of a standard name of CF."""
     return f"{STANDARD_NAMES}{name}/"
 
 
 def i18n(texts: LocalisedText) -> dict[str, str]:
-    """Return a text by language tags; the one for any language stands under `en`, if there is no English one."""
+    """Return a text by language tag; a text without a language is English, unless an English one exists."""
     tagged = {tag: text for tag, text in texts.items() if tag and text}
     return {ANY_LANGUAGE: texts[""], **tagged} if texts.get("") else tagged
 
@@ -223,36 +224,36 @@ class Credited(Protocol):
 
     @property
     def attribution(self) -> str | None:
-        """Whom to name."""
+        """Text that names the authors of the data."""
 
     @property
     def license(self) -> str | None:
-        """Under which terms it may be used."""
+        """Terms under which the data may be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credits:
-    """Whom files name."""
+    """Attribution and licence of the data in a file."""
 
     attribution: str | None = None
     license: str | None = None
 
     @classmethod
-    def of(cls, layers: Iterable[Credited], collection: Credited | None = None) -> "Credits":
-        """Return the credits of some layers, each once; where a layer has none, those of its collection."""
+    def from_layers(cls, layers: Iterable[Credited], collection: Credited | None = None) -> "Credits":
+        """Return the credits of layers without duplicates; a layer without credits has those of its collection."""
         listed = list(layers)
         usual = cls() if collection is None else collection
         return cls(
-            attribution=_each_once(each.attribution or usual.attribution for each in listed),
-            license=_each_once(each.license or usual.license for each in listed),
+            attribution=_join_distinct(layer.attribution or usual.attribution for layer in listed),
+            license=_join_distinct(layer.license or usual.license for layer in listed),
         )
 
     @property
     def texts(self) -> dict[str, str]:
-        """What there is of them, by the name that files give it."""
+        """Texts that are not empty, by their name in files."""
         both = {"attribution": self.attribution, "license": self.license}
         return {name: text for name, text in both.items() if text}
 
 
-def _each_once(texts: Iterable[str | None]) -> str | None:
+def _join_distinct(texts: Iterable[str | None]) -> str | None:
     return "; ".join(dict.fromkeys(text for text in texts if text)) or None

@@ -21,86 +21,84 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 
-# Files without a name, which are gone when closed, whatever happens to the process.
-
 IN_MEMORY_BYTES = 4 << 20
-"""What is smaller never touches a disk."""
+"""Smaller files stay in memory."""
+DISK_QUOTA_BYTES = 16 << 30
 
 
-ROOM_BYTES = 16 << 30
+class DiskQuota:
+    """Limit of the total size of files on disk; beyond it, writing fails as on a full disk. Thread-safe."""
 
-
-class Room:
-    """What files on disk may take together; past it, writing fails as on a disk that is full."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
+    def __init__(self, max_bytes: int) -> None:
+        self._remaining = max_bytes
         self._lock = Lock()
 
     def take(self, count: int) -> None:
-        """Take so many bytes.
+        """Take a number of bytes.
 
         Raises:
-            OSError: They are not left.
+            OSError: Fewer bytes are left.
         """
         with self._lock:
-            if count > self._left:
+            if count > self._remaining:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._left -= count
+            self._remaining -= count
 
     def give_back(self, count: int) -> None:
-        """Leave so many bytes to others."""
+        """Return a number of bytes to the quota."""
         with self._lock:
-            self._left += count
+            self._remaining += count
 
 
-ROOM = Room(ROOM_BYTES)
-"""Of this process: clients that are slow keep their files until they have them."""
+DISK_QUOTA = DiskQuota(DISK_QUOTA_BYTES)
+"""Quota of this process. A file counts until a slow client has received it."""
 
 
 class ScratchFile:
-    """A new file, empty. Nothing is held back: what could not be written fails at once, and closing never does.
+    """A new, empty file without a name, deleted when it is closed or the process ends.
+
+    It has no buffer: a failed write raises immediately, and closing never fails.
 
     Args:
-        most: Bytes that it may come to hold, about; a small one lies in memory.
-        room: That files share.
-        folder: Where it is on the disk; that of temporary files unless another is named.
+        max_bytes: Approximate size that it may reach; small files stay in memory.
+        quota: The quota that the file shares with others.
+        folder: Folder of the file; `None` for that of temporary files.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be created.
     """
 
-    def __init__(self, most: int, room: Room = ROOM, folder: Path | None = None) -> None:
-        self._room = room
+    def __init__(self, max_bytes: int, quota: DiskQuota = DISK_QUOTA, folder: Path | None = None) -> None:
+        self._quota = quota
         self._taken = 0
         self._file: io.RawIOBase | io.BytesIO = io.BytesIO()
-        if most > IN_MEMORY_BYTES:
+        if max_bytes > IN_MEMORY_BYTES:
             self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 -- `close` does
         self.size = 0
-        """In bytes."""
+        """Size in bytes."""
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether it is on no disk."""
+        """Whether the file is in memory instead of on disk."""
         return isinstance(self._file, io.BytesIO)
 
     def write(self, body: "ReadableBuffer", at: int | None = None) -> None:
-        """Write at a place, or at the end.
+        """Write at an offset, or at the end if it is `None`.
 
         Raises:
-            OSError: There is no room; a part may have been written.
+            OSError: The disk or the quota is full; a part may have been written.
         """
         view = memoryview(body).cast("B")
         start = self.size if at is None else at
         self._take(start + len(view))
         self._file.seek(start)
-        left = view
-        while left:
-            left = left[self._file.write(left) or 0 :]
+        remaining = view
+        while remaining:
+            remaining = remaining[self._file.write(remaining) or 0 :]
         self.size = max(self.size, start + len(view))
 
     def read(self, at: int, most: int) -> bytes:
-        """Return what is there, less than `most` bytes only at the end."""
+        """Return `most` bytes from an offset, or fewer at the end of the file."""
         self._file.seek(at)
         parts = []
         while most and (part := self._file.read(most)):
@@ -109,10 +107,10 @@ class ScratchFile:
         return b"".join(parts)
 
     def resize(self, size: int) -> None:
-        """Cut it off, or make it longer with zeros.
+        """Truncate the file, or extend it with zeros.
 
         Raises:
-            OSError: There is no room.
+            OSError: The disk or the quota is full.
         """
         if size > self.size:
             self.write(bytes(size - self.size))
@@ -120,15 +118,15 @@ class ScratchFile:
         self.size = size
 
     def close(self) -> None:
-        """Remove the file; more than once does no harm."""
+        """Delete the file; may be called again."""
         self._file.close()
-        taken, self._taken = self._taken, 0
-        self._room.give_back(taken)
+        count, self._taken = self._taken, 0
+        self._quota.give_back(count)
 
     def _take(self, size: int) -> None:
-        """Have room for a file of that size."""
+        """Extend the part of the quota that this file takes to `size` bytes."""
         if size > self._taken and not isinstance(self._file, io.BytesIO):
-            self._room.take(size - self._taken)
+            self._quota.take(size - self._taken)
             self._taken = size
 
     def __enter__(self) -> Self:
@@ -140,89 +138,89 @@ class ScratchFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scratch:
-    """Where scratch files lie."""
+    """Location and quota of scratch files."""
 
     folder: Path | None = None
-    """`None` is that of temporary files."""
-    room: Room = ROOM
+    """`None` for the folder of temporary files."""
+    quota: DiskQuota = DISK_QUOTA
 
-    def file(self, most: int) -> ScratchFile:
-        """Return a new file, which may come to hold about so many bytes.
+    def file(self, max_bytes: int) -> ScratchFile:
+        """Return a new file that may reach approximately `max_bytes`.
 
         Raises:
-            OSError: It cannot be made.
+            OSError: The file cannot be created.
         """
-        return ScratchFile(most, self.room, self.folder)
+        return ScratchFile(max_bytes, self.quota, self.folder)
 
 
 TEMPORARY = Scratch()
 
 
 class UnfailingFile(io.RawIOBase):
-    """A scratch file for libraries in C: a write that fails takes HDF5 down with the whole process.
+    """A scratch file for libraries in C that do not survive a failed write: HDF5 ends the process.
 
-    What fails is recorded for `check`. From then on writes are held in memory, so that they can be read back.
+    The first failure is stored for `check`. Later writes are stored in memory, so that the library can read them.
     """
 
     def __init__(self, file: ScratchFile) -> None:
         self._file = file
         self._failure: OSError | None = None
-        self._held: list[tuple[int, bytes]] = []
+        self._unwritten: list[tuple[int, bytes]] = []
         self._at = self._end = 0
 
     def check(self) -> None:
-        """Report what failed.
+        """Raise the failure of a write, if there was one.
 
         Raises:
-            OSError: Anything did.
+            OSError: A write failed.
         """
         if self._failure is not None:
             raise self._failure
 
     def writable(self) -> bool:
-        """Return that it can be written."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Return that it can be written at any place."""
+        """Return True."""
         return True
 
     def write(self, body: "ReadableBuffer") -> int:
-        """Write where the file stands."""
+        """Write at the current position."""
         view = memoryview(body).cast("B")
-        if not self._has_done(lambda: self._file.write(view, self._at)):
-            self._held.append((self._at, bytes(view)))
+        if not self._try(lambda: self._file.write(view, self._at)):
+            self._unwritten.append((self._at, bytes(view)))
         self._at += len(view)
         self._end = max(self._end, self._at)
         return len(view)
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Read from where the file stands; zeros where nothing was written."""
+        """Read from the current position; bytes that were never written are zeros."""
         view = memoryview(buffer).cast("B")
         view[:] = self._file.read(self._at, len(view)).ljust(len(view), b"\0")
-        for place, body in self._held:
-            start, stop = max(place, self._at), min(place + len(body), self._at + len(view))
+        for offset, body in self._unwritten:
+            start, stop = max(offset, self._at), min(offset + len(body), self._at + len(view))
             if start < stop:
-                view[start - self._at : stop - self._at] = body[start - place : stop - place]
+                view[start - self._at : stop - self._at] = body[start - offset : stop - offset]
         self._at += len(view)
         return len(view)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
-        self._at = offset + (self._end if whence == io.SEEK_END else 0)  # nothing else is requested
+        """Move the current position."""
+        self._at = offset + (self._end if whence == io.SEEK_END else 0)  # HDF5 uses no other `whence`
         return self._at
 
     def tell(self) -> int:
-        """Return where the file stands."""
+        """Return the current position."""
         return self._at
 
     def truncate(self, size: int | None = None) -> int:
-        """Make the file that long."""
+        """Set the size of the file."""
         end = self._end = self._at if size is None else size
-        self._has_done(lambda: self._file.resize(end))
+        self._try(lambda: self._file.resize(end))
         return end
 
-    def _has_done(self, act: Callable[[], None]) -> bool:
+    def _try(self, act: Callable[[], None]) -> bool:
         if self._failure is None:
             try:
                 act()
@@ -232,48 +230,48 @@ class UnfailingFile(io.RawIOBase):
 
 
 READ_BYTES = 1 << 20
-STREAMED_AT_ONCE = 4
-"""Bodies that are made while they are sent: each holds a part of its source for as long as its client takes."""
+MAX_STREAMED = 4
+"""Maximum number of bodies that are made while they are sent; each needs memory as long as its client takes."""
 
-_STREAMING = BoundedSemaphore(STREAMED_AT_ONCE)
+_STREAMING = BoundedSemaphore(MAX_STREAMED)
 
 
 class Body(Protocol):
-    """What is sent, once."""
+    """A body that is sent once."""
 
     @property
     def size(self) -> int | None:
-        """In bytes; `None` if it is unknown before the end."""
+        """Size in bytes; `None` if it is unavailable before the end."""
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Give all, at most a MiB at a time."""
+        """Yield all bytes in pieces of at most 1 MiB."""
 
     def close(self) -> None:
-        """Let it go, given or not; more than once does no harm."""
+        """Release the resources of the body; may be called again."""
 
 
 @runtime_checkable
 class SizedBody(Body, Protocol):
-    """A body that is there already, so that any part of it can be sent."""
+    """A complete body, any part of which can be sent."""
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
 
     def part(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give bytes from `start` up to `stop`, at most a MiB at a time."""
+        """Yield bytes from `start` up to `stop` in pieces of at most 1 MiB."""
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Give all from the beginning on, at most a MiB at a time."""
+        """Yield all bytes in pieces of at most 1 MiB."""
         return self.part(0, self.size)
 
     def checksum(self) -> str:
         """Return the CRC-32 of all bytes.
 
-        It finds any difference of up to 32 bits in a row, and misses one of four thousand million others.
+        It detects every difference within 32 consecutive bits; other differences stay undetected with a chance of 2⁻³².
 
         Raises:
-            OSError: They cannot be read.
+            OSError: The bytes cannot be read.
         """
         value = 0
         for part in self.iter_bytes():
@@ -282,7 +280,7 @@ class SizedBody(Body, Protocol):
 
 
 class FileParts(SizedBody):
-    """A body that lies in several files, one after another."""
+    """The concatenated contents of several scratch files."""
 
     def __init__(self, parts: Sequence[ScratchFile]) -> None:
         self._parts = tuple(parts)
@@ -290,38 +288,38 @@ class FileParts(SizedBody):
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether no part of it is on a disk."""
+        """Whether all files are in memory."""
         return all(part.is_in_memory for part in self._parts)
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return sum(part.size for part in self._parts)
 
     def part(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give bytes from `start` up to `stop`, at most a MiB at a time."""
+        """Yield bytes from `start` up to `stop` in pieces of at most 1 MiB."""
         begin = 0
         for part in self._parts:
             first, last = max(0, start - begin), min(part.size, stop - begin)
-            for place in range(first, last, READ_BYTES):
-                yield part.read(place, min(READ_BYTES, last - place))
+            for position in range(first, last, READ_BYTES):
+                yield part.read(position, min(READ_BYTES, last - position))
             begin += part.size
 
     def checksum(self) -> str:
-        """Return a short text of the bytes of all, which are read the first time.
+        """Return the CRC-32 of all bytes, which are read at the first call.
 
         Raises:
-            OSError: They cannot be.
+            OSError: The bytes cannot be read.
         """
         if self._checksum is None:
             self._checksum = super().checksum()
         return self._checksum
 
     def move_to_disk(self) -> None:
-        """Move what lies in memory to the disk.
+        """Move the files that are in memory to the disk.
 
         Raises:
-            OSError: There is no room; then it lies where it lay.
+            OSError: The disk or the quota is full; the files stay in memory.
         """
         parts, moved = list[ScratchFile](), list[ScratchFile]()
         with ExitStack() as opened:
@@ -329,7 +327,7 @@ class FileParts(SizedBody):
                 files = list(run)
                 if is_in_memory:
                     moved += files
-                    files = [_written(FileParts(files).iter_bytes(), opened)]
+                    files = [_write_file(FileParts(files).iter_bytes(), opened)]
                 parts += files
             opened.pop_all()
         self._parts = tuple(parts)
@@ -337,45 +335,45 @@ class FileParts(SizedBody):
             file.close()
 
     def close(self) -> None:
-        """Remove the files."""
+        """Delete the files."""
         for part in self._parts:
             part.close()
 
 
-class Whole(SizedBody):
-    """A body that is there already."""
+class BytesBody(SizedBody):
+    """A body in memory."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return len(self._body)
 
     def part(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give bytes from `start` up to `stop`, at most a MiB at a time."""
-        for place in range(start, stop, READ_BYTES):
-            yield self._body[place : min(place + READ_BYTES, stop)]
+        """Yield bytes from `start` up to `stop` in pieces of at most 1 MiB."""
+        for position in range(start, stop, READ_BYTES):
+            yield self._body[position : min(position + READ_BYTES, stop)]
 
     def close(self) -> None:
-        """Let it go."""
+        """Release the memory."""
         self._body = b""
 
 
-class Joined(SizedBody):
-    """Bodies one after another, as one."""
+class JoinedBody(SizedBody):
+    """Concatenated bodies."""
 
     def __init__(self, bodies: Sequence[SizedBody]) -> None:
         self._bodies = tuple(bodies)
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return sum(body.size for body in self._bodies)
 
     def part(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give bytes from `start` up to `stop`, at most a MiB at a time."""
+        """Yield bytes from `start` up to `stop` in pieces of at most 1 MiB."""
         begin = 0
         for body in self._bodies:
             first, last = max(0, start - begin), min(body.size, stop - begin)
@@ -384,13 +382,13 @@ class Joined(SizedBody):
             begin += body.size
 
     def close(self) -> None:
-        """Let them go."""
+        """Close all bodies."""
         for body in self._bodies:
             body.close()
 
 
-class Streamed:
-    """A body that is made while it is sent. The first part is made at once, so that early errors are reported."""
+class StreamedBody:
+    """A body that is made while it is sent. The first part is made at construction, so that early errors are raised."""
 
     size = None
 
@@ -399,29 +397,29 @@ class Streamed:
         self._first = next(parts, b"")
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Give all, at most a MiB at a time."""
+        """Yield all bytes in pieces of at most 1 MiB."""
         return chain([self._first], self._parts)
 
     def close(self) -> None:
-        """Stop making it."""
+        """Stop making the body."""
         self._parts.close()
 
 
 def stream_parts(parts: Generator[bytes]) -> Body:
-    """Return a body that is made while it is sent, or, while `STREAMED_AT_ONCE` others are, a file made at once.
+    """Return a body that is made while it is sent; a file if `MAX_STREAMED` other bodies are being sent.
 
-    This limits the memory of slow clients to that many bodies, and no other client waits for them.
+    So slow clients need the memory of at most `MAX_STREAMED` bodies, and no client waits for another.
 
     Raises:
-        OSError: There is no room for the file.
+        OSError: The disk or the quota is full.
     """
     if not _STREAMING.acquire(blocking=False):
         with closing(parts):
             return store_parts(parts)
-    return Streamed(_releasing(parts))
+    return StreamedBody(_release_at_end(parts))
 
 
-def _releasing(parts: Generator[bytes]) -> Generator[bytes]:
+def _release_at_end(parts: Generator[bytes]) -> Generator[bytes]:
     try:
         yield from parts
     finally:
@@ -429,18 +427,18 @@ def _releasing(parts: Generator[bytes]) -> Generator[bytes]:
 
 
 def store_parts(parts: Iterable[bytes]) -> FileParts:
-    """Return a body of these parts that lies on the disk.
+    """Return a body in a scratch file.
 
     Raises:
-        OSError: There is no room for the file.
+        OSError: The disk or the quota is full.
     """
     with ExitStack() as opened:
-        file = _written(parts, opened)
+        file = _write_file(parts, opened)
         opened.pop_all()
         return FileParts([file])
 
 
-def _written(parts: Iterable[bytes], opened: ExitStack) -> ScratchFile:
+def _write_file(parts: Iterable[bytes], opened: ExitStack) -> ScratchFile:
     file = opened.enter_context(ScratchFile(sys.maxsize))
     for part in parts:
         file.write(part)
@@ -449,7 +447,7 @@ def _written(parts: Iterable[bytes], opened: ExitStack) -> ScratchFile:
 
 @contextmanager
 def translate_storage_errors() -> Iterator[None]:
-    """Say that a file could not be written; readers have words of their own for what cannot be read."""
+    """Raise `StorageFull` instead of `OSError` if a file cannot be written."""
     try:
         yield
     except OSError as error:

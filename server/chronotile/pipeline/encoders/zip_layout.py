@@ -1,8 +1,8 @@
-"""ZIP files that lie nowhere: where each of their bytes is, before any of their entries is read (APPNOTE 6.3).
+"""Layout of ZIP files that are made while they are sent: the position of each byte follows from names and sizes.
 
-Entries are stored as they are, so that names and sizes alone give the length of all and the place of each byte. CRC-32
-of an entry follows its data (data descriptor) and is in the directory at the end: a ZIP that is sent from its start
-needs no checksum before the data are read, and a part of one only those that it holds.
+Entries are stored without compression (APPNOTE 6.3), so the size of the ZIP is available before any file is read. The
+CRC-32 of an entry follows its data (data descriptor) and is repeated in the directory at the end. A ZIP that is sent
+from its start needs no checksum in advance, and a part of it only the checksums that it contains.
 """
 
 import struct
@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Literal, NamedTuple
 
 LARGE = 0xFFFFFFFF
-"""Sizes and places from here on need the fields of ZIP64."""
+"""Sizes and positions from here on need the fields of ZIP64."""
 MANY = 0xFFFF
 FOLDER_END = "/"
 
@@ -25,28 +25,28 @@ _LOCAL, _DESCRIPTOR, _CENTRAL, _END, _END_64, _LOCATOR = (
 _UNIX = 3 << 8
 _UTF_8, _HAS_DESCRIPTOR = 1 << 11, 1 << 3
 _PLAIN, _ZIP64 = 20, 45
-"""The versions that are needed to extract."""
+"""Versions of the format that are needed to extract."""
 _FILE_MODE, _FOLDER_MODE = 0o100644 << 16, (0o40755 << 16) | 0x10
 
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """A file of a ZIP, or an empty folder, whose name ends with a slash."""
+    """A file of a ZIP, or an empty folder; the name of a folder ends with a slash."""
 
     name: str
     size: int
-    """In bytes."""
+    """Size in bytes."""
     modified_ns: int
-    """Since 1970, UTC; 0: not known."""
+    """Nanoseconds since 1970, UTC; 0 if unavailable."""
 
     @property
     def has_descriptor(self) -> bool:
-        """Whether its checksum follows its data; that of no bytes is 0."""
+        """Whether a checksum follows the data; it does not for empty entries."""
         return self.size > 0
 
     @property
     def is_large(self) -> bool:
-        """Whether its size needs ZIP64."""
+        """Whether the size needs ZIP64."""
         return self.size >= LARGE
 
 
@@ -58,17 +58,17 @@ class ZipPart(NamedTuple):
 
     kind: EntryPart | Literal["directory"]
     entry: int
-    """Its position; of the directory, the number of entries."""
+    """Position of the entry; for the directory, the number of entries."""
     start: int
-    """From the beginning of the part."""
+    """Offset from the start of the part."""
     stop: int
 
 
 class ZipLayout:
-    """Where the bytes of a ZIP are.
+    """Positions of all parts of a ZIP.
 
     Args:
-        entries: In their order; names must differ.
+        entries: The entries in order, with different names.
     """
 
     def __init__(self, entries: Sequence[ZipEntry]) -> None:
@@ -81,10 +81,10 @@ class ZipLayout:
         self._starts = tuple(accumulate(sizes, initial=0))
         self._directory_start = self._starts[-1]
         self.size = self._directory_start + len(self.directory([0] * len(self.entries)))
-        """In bytes."""
+        """Size in bytes."""
 
     def parts(self, start: int, stop: int) -> Iterator[ZipPart]:
-        """Yield what the bytes from `start` up to `stop` consist of, in their order."""
+        """Yield the parts that contain the bytes from `start` up to `stop`, in order."""
         first = bisect_right(self._starts, start) - 1
         for number in range(max(0, first), len(self.entries)):
             if self._starts[number] >= stop:
@@ -96,20 +96,20 @@ class ZipLayout:
             yield ZipPart("directory", len(self.entries), first - before, last - before)
 
     def _parts_of_entry(self, number: int, start: int, stop: int) -> Iterator[ZipPart]:
-        entry, place = self.entries[number], self._starts[number]
+        entry, position = self.entries[number], self._starts[number]
         sizes: dict[EntryPart, int] = {
             "header": self._header_size(number),
             "data": entry.size,
             "descriptor": _descriptor_size(entry),
         }
         for kind, size in sizes.items():
-            first, last = max(start - place, 0), min(stop - place, size)
+            first, last = max(start - position, 0), min(stop - position, size)
             if first < last:
                 yield ZipPart(kind, number, first, last)
-            place += size
+            position += size
 
     def header(self, number: int) -> bytes:
-        """Return what precedes the data of an entry."""
+        """Return the header that precedes the data of an entry."""
         entry, name = self.entries[number], self._names[number]
         extra = struct.pack("<HHQQ", 1, 16, 0, 0) if entry.is_large else b""
         size = LARGE if entry.is_large else 0
@@ -117,12 +117,12 @@ class ZipLayout:
         return _LOCAL + struct.pack("<HHHHHIIIHH", *fields, len(name), len(extra)) + name + extra
 
     def descriptor(self, number: int, crc: int) -> bytes:
-        """Return what follows the data of an entry, whose CRC-32 is `crc`."""
+        """Return the descriptor that follows the data of an entry, with its CRC-32 `crc`."""
         entry = self.entries[number]
         return _DESCRIPTOR + struct.pack("<IQQ" if entry.is_large else "<III", crc, entry.size, entry.size)
 
     def directory(self, crcs: Sequence[int]) -> bytes:
-        """Return the end of the ZIP.
+        """Return the directory at the end of the ZIP.
 
         Args:
             crcs: CRC-32 of each entry.
@@ -139,14 +139,14 @@ class ZipLayout:
         return central + end_64 + _END + end
 
     def _central(self, number: int, crc: int) -> bytes:
-        entry, name, place = self.entries[number], self._names[number], self._starts[number]
+        entry, name, position = self.entries[number], self._names[number], self._starts[number]
         large = [entry.size, entry.size] if entry.is_large else []
-        large += [place] if place >= LARGE else []
+        large += [position] if position >= LARGE else []
         extra = struct.pack(f"<HH{len(large)}Q", 1, 8 * len(large), *large) if large else b""
         version, size = _ZIP64 if large else _PLAIN, min(entry.size, LARGE)
         mode = _FOLDER_MODE if entry.name.endswith(FOLDER_END) else _FILE_MODE
         fields = (_UNIX | version, version, _flags(entry), 0, *_dos_time(entry.modified_ns), crc, size, size)
-        more = (len(name), len(extra), 0, 0, 0, mode, min(place, LARGE))
+        more = (len(name), len(extra), 0, 0, 0, mode, min(position, LARGE))
         return _CENTRAL + struct.pack("<HHHHHHIIIHHHHHII", *fields, *more) + name + extra
 
     def _header_size(self, number: int) -> int:
@@ -164,6 +164,6 @@ def _flags(entry: ZipEntry) -> int:
 
 
 def _dos_time(modified_ns: int) -> tuple[int, int]:
-    # Time and date, which begin in 1980 and count pairs of seconds.
+    # Time and date; they start in 1980 and count units of two seconds.
     when = datetime.fromtimestamp(min(max(modified_ns // 10**9, 315_532_800), 4_354_819_199), UTC)
     return (when.hour << 11 | when.minute << 5 | when.second // 2, (when.year - 1980) << 9 | when.month << 5 | when.day)

@@ -26,9 +26,9 @@ from chronotile.pipeline.encoders.file_parts import (
     IN_MEMORY_BYTES,
     TEMPORARY,
     Body,
+    BytesBody,
     FileParts,
     Scratch,
-    Whole,
     translate_storage_errors,
 )
 from chronotile.pipeline.encoders.picture.picture import WHITE, on_background
@@ -237,7 +237,7 @@ def _resolve_animation(request: AnimationRequest, services: Services) -> _Resolv
         time=_time_used(shots),
         frames=len(shots),
         requested_frames=len(requested_frames),
-        body=Whole(b""),
+        body=BytesBody(b""),
         frame_states=tuple((shot.target.time_used, shot.target.states) for shot in shots),
     )
     return _Resolved(shots=shots, lettering=lettering, payload=payload)
@@ -252,7 +252,7 @@ def _find_answer(
     if not with_body:
         return payload
     cached = services.caches.payloads.get(payload.etag)
-    return None if cached is None else replace(payload, body=Whole(cached))
+    return None if cached is None else replace(payload, body=BytesBody(cached))
 
 
 def _resolve_shot(map_request: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
@@ -338,7 +338,7 @@ def _cache_if_small(body: FileParts, etag: str, services: Services) -> Body:
     if body.size > IN_MEMORY_BYTES:
         return body
     with closing(body):
-        return Whole(services.caches.payloads.get_or_make(etag, lambda: b"".join(body.iter_bytes())))
+        return BytesBody(services.caches.payloads.get_or_make(etag, lambda: b"".join(body.iter_bytes())))
 
 
 def _time_used(shots: tuple[_Shot, ...]) -> TimeUsed:

@@ -25,7 +25,7 @@ from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import InstantArray
 from chronotile.pipeline.answer import FilePayload, mark_missing
-from chronotile.pipeline.encoders.file_parts import Whole, stream_parts, translate_storage_errors
+from chronotile.pipeline.encoders.file_parts import BytesBody, stream_parts, translate_storage_errors
 from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.pipeline.resolve_series import check_length, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
@@ -76,7 +76,7 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, client_etags: 
         ClientGone: The client disconnected.
     """
     payload = FilePayload(
-        body=Whole(b""),
+        body=BytesBody(b""),
         media_type=format.media_type,
         etag=fingerprint("fields", target.etag, format.name),
         time=target.time,
@@ -86,7 +86,7 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, client_etags: 
     table = target.read()
     parts = format.encode(table)
     with translate_storage_errors():
-        body = Whole(b"".join(parts)) if table.size <= SHORT else stream_parts(parts)
+        body = BytesBody(b"".join(parts)) if table.size <= SHORT else stream_parts(parts)
     return mark_missing(replace(payload, body=body), table.missing)
 
 

@@ -101,7 +101,7 @@ def series_csv_options(query: Kvp, layers: Sequence[Layer], name: TableFormat, a
 
 def point_format(name: TableFormat, layer: Layer, options: CsvOptions) -> SeriesFormat:
     """Return how the series of a point is written."""
-    named = Credits.of([layer])
+    named = Credits.from_layers([layer])
 
     def encode(series: Series) -> bytes:
         if name == TableFormat.CSV:
@@ -126,7 +126,7 @@ def encode_areas(
     series: AreasSeries, name: TableFormat, layer: Layer, *, reducers: Sequence[Reducer], options: CsvOptions
 ) -> bytes | Iterable[bytes]:
     """Return series of areas in a format, whole or part by part; `reducers` are those that were requested."""
-    table = table_of_areas(series, Credits.of([layer]), reducers=[each.name for each in reducers])
+    table = table_of_areas(series, Credits.from_layers([layer]), reducers=[each.name for each in reducers])
     return _encode(table, name, options)
 
 
@@ -134,7 +134,7 @@ def encode_points(
     results: Sequence[PointsSeries], name: TableFormat, layers: Sequence[Layer], options: CsvOptions
 ) -> bytes | Iterable[bytes]:
     """Return series of points in a format, whole or part by part; of several layers only in `OF_SEVERAL_LAYERS`."""
-    tables = [table_of_points(each, Credits.of([layer])) for each, layer in zip(results, layers, strict=True)]
+    tables = [table_of_points(each, Credits.from_layers([layer])) for each, layer in zip(results, layers, strict=True)]
     if name == TableFormat.JSON:
         return b"".join(encode_points_json(tables))
     if len(tables) > 1:

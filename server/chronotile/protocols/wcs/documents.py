@@ -7,7 +7,7 @@ from chronotile.core.cancellation import IsActive
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.time.instants import format_instant
 from chronotile.pipeline.coverage.deliver import CoverageFormat, coverage_file_name
-from chronotile.pipeline.encoders.file_parts import Body, Joined, SizedBody, Whole
+from chronotile.pipeline.encoders.file_parts import Body, BytesBody, JoinedBody, SizedBody
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.crs_names import urn
 from chronotile.protocols.common.localised_text import text_in
@@ -59,7 +59,7 @@ def in_parts(file: CoverageFormat, media_type: str, manifest: Callable[[Coverage
         # Padding behind the end (RFC 2046 §5.1.1): without a byte there QGIS warns of a third part.
         behind = f"\r\n--{BOUNDARY}-- "
         head = before.encode() + manifest(coverage, name) + between.encode()
-        return Joined([Whole(head), body, Whole(behind.encode())])
+        return JoinedBody([BytesBody(head), body, BytesBody(behind.encode())])
 
     # The boundary last: QGIS takes what follows it for a part of it.
     whole = f'multipart/related; type="{media_type}"; start="<manifest>"; boundary="{BOUNDARY}"'

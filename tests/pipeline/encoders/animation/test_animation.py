@@ -14,7 +14,7 @@ from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.picture import IndexPicture, RgbaPicture
 from chronotile.pipeline.encoders.animation import mp4 as animation_mp4
 from chronotile.pipeline.encoders.animation.animation import encode_animation
-from chronotile.pipeline.encoders.file_parts import Room, Scratch
+from chronotile.pipeline.encoders.file_parts import DiskQuota, Scratch
 
 SHADES = np.arange(256, dtype=np.uint8)
 
@@ -110,7 +110,7 @@ def test_a_full_disk_ends_the_writing(format):
     film = Film(width=64, height=48, fps=4.0, count=len(frames))  # too large for memory
 
     with pytest.raises(OSError, match="No space left") as raised:
-        encode_animation(frames, film, format, scratch=Scratch(room=Room(1000)))
+        encode_animation(frames, film, format, scratch=Scratch(quota=DiskQuota(1000)))
 
     assert raised.value.errno == errno.ENOSPC
 

@@ -122,7 +122,7 @@ def test_of_a_file_that_is_not_kept_no_parts_are_offered(make_client, services, 
 )
 def test_what_is_streamed_has_no_parts_even_where_it_is_written_first(make_client, services, path, query):
     client = make_client(services)
-    held = [file_parts._STREAMING.acquire(blocking=False) for _ in range(file_parts.STREAMED_AT_ONCE)]
+    held = [file_parts._STREAMING.acquire(blocking=False) for _ in range(file_parts.MAX_STREAMED)]
     try:
         answer = client.get(
             f"/ogcapi/collections/NDVI/{path}", params={**ONE_DAY, **query}, headers={"Range": "bytes=0-9"}
@@ -131,7 +131,7 @@ def test_what_is_streamed_has_no_parts_even_where_it_is_written_first(make_clien
         for _ in filter(None, held):
             file_parts._STREAMING.release()
 
-    assert held == [True] * file_parts.STREAMED_AT_ONCE
+    assert held == [True] * file_parts.MAX_STREAMED
     assert answer.status_code == 200, answer.text
     assert answer.headers.keys().isdisjoint({"accept-ranges", "content-range"})
 

@@ -18,7 +18,7 @@ from chronotile.core.model.job import Result
 from chronotile.core.model.types import AnyArray, Json
 from chronotile.jobs.processes.inputs import UNBOUNDED
 from chronotile.jobs.processes.process import Inputs, Process, Work
-from chronotile.pipeline.encoders.file_parts import Body, Room, Scratch, translate_storage_errors
+from chronotile.pipeline.encoders.file_parts import Body, DiskQuota, Scratch, translate_storage_errors
 from chronotile.readers.bisect_damage import MOST_LEFT_OUT, RecordedDates
 
 METADATA = "told"
@@ -106,7 +106,7 @@ def scratch_of(work: Work) -> Scratch:
 
     Of requests many are answered at once, and share a room; of jobs few are done.
     """
-    return Scratch(folder=work.folder, room=Room(UNBOUNDED))
+    return Scratch(folder=work.folder, quota=DiskQuota(UNBOUNDED))
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
 from chronotile.pipeline.encoders.coverage.strips import times_of
 from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.pipeline.encoders.deflated import deflate
-from chronotile.pipeline.encoders.file_parts import Body, Scratch, Streamed
+from chronotile.pipeline.encoders.file_parts import Body, Scratch, StreamedBody
 
 LEVEL = 1
 PARTIAL_BYTES = 64 << 20
@@ -193,7 +193,7 @@ def _name_of(task: Json) -> str:
 _ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
     "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_active=work.is_active),
     "NetCDF": lambda coverage, work, scratch: coverage_netcdf(coverage, scratch=scratch, is_active=work.is_active),
-    "zarr": lambda coverage, work, _scratch: Streamed(iter_coverage_zarr(coverage, is_active=work.is_active)),
+    "zarr": lambda coverage, work, _scratch: StreamedBody(iter_coverage_zarr(coverage, is_active=work.is_active)),
 }
 FILE_FORMATS = tuple(_ENCODERS)
 """Those of `COVERAGE_FORMATS` that are written in bounded memory."""

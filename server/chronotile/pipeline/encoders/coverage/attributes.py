@@ -46,7 +46,7 @@ def about(coverage: CoverageShape) -> About:
     return About(
         title=f"{name}: {_titles(coverage.fields)}",
         collection=collection.id,
-        credits=Credits.of([each.layer for each in coverage.fields], collection),
+        credits=Credits.from_layers([each.layer for each in coverage.fields], collection),
         first=format_instant(instants[0]) if len(instants) else None,
         last=format_instant(instants[-1]) if len(instants) else None,
         links=tuple(link.url for link in collection.metadata),

@@ -11,7 +11,7 @@ from chronotile.core.model.number_text import numbers_json, text_values
 from chronotile.core.model.types import AnyArray, Float64Array
 from chronotile.pipeline.encoders.coverage.attributes import about, is_scaled
 from chronotile.pipeline.encoders.coverage.strips import coverage_values
-from chronotile.pipeline.encoders.document_parts import format_instants, layer_parameter, referencing
+from chronotile.pipeline.encoders.document_parts import format_instants, layer_parameter, reference_systems
 
 
 def encode_coverage_covjson(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:
@@ -49,7 +49,7 @@ def _domain(coverage: Coverage) -> dict[str, Any]:
         "type": "Domain",
         "domainType": "Grid",
         "axes": axes,
-        "referencing": referencing(grid.crs, has_time=has_time),
+        "referencing": reference_systems(grid.crs, has_time=has_time),
     }
 
 

@@ -33,11 +33,15 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
     coverages = _coverages(table, groups, crs)
     if may_be_single and len(groups) == 1 and len(table.names) == 1:
         (coverage,) = coverages
-        coverage["domain"]["referencing"] = parts.referencing(crs, has_time=groups[0][0].has_time)
+        coverage["domain"]["referencing"] = parts.reference_systems(crs, has_time=groups[0][0].has_time)
         yield parts.dump_json({**coverage, **shared})
         return
-    head = {"type": "CoverageCollection", **shared, "referencing": parts.referencing(crs, has_time=table.has_time)}
-    yield from parts.with_list(parts.dump_json(head), "coverages", map(parts.dump_json, coverages))
+    head = {
+        "type": "CoverageCollection",
+        **shared,
+        "referencing": parts.reference_systems(crs, has_time=table.has_time),
+    }
+    yield from parts.stream_with_list(parts.dump_json(head), "coverages", map(parts.dump_json, coverages))
 
 
 def column_parameter(column: Column, table: SeriesTable) -> Json:

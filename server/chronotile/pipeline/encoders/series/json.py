@@ -56,7 +56,7 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
     for findings in table.findings.values():  # all were found in one way
         tail["methods"] = methods_document(findings)
     features = (parts.dump_json(feature) for rows in table.batches() for feature in _features(table, rows))
-    yield from parts.with_list(parts.dump_json(head), "features", features, tail=parts.dump_json(tail))
+    yield from parts.stream_with_list(parts.dump_json(head), "features", features, tail=parts.dump_json(tail))
 
 
 def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
@@ -136,7 +136,9 @@ UNBOUNDED = "../.."
 def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
     """Yield a FeatureCollection part by part; `times` and other shared members stand beside `features`."""
     features = chain.from_iterable(_geojson_features(table, rows, {}) for rows in table.batches())
-    yield from parts.with_list(parts.dump_json({"type": "FeatureCollection", **_shared(table)}), "features", features)
+    yield from parts.stream_with_list(
+        parts.dump_json({"type": "FeatureCollection", **_shared(table)}), "features", features
+    )
 
 
 def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
@@ -159,7 +161,7 @@ def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | 
     parameters = [_parameter(column, table) for column in table.columns]
     head = {"type": "FeatureCollection", **table.credits.texts, "parameters": parameters}
     features = _features_of_layers(table, endpoint_of) if table.times.size else ()
-    yield from parts.with_list(parts.dump_json(head), "features", features)
+    yield from parts.stream_with_list(parts.dump_json(head), "features", features)
 
 
 def interval_text(times: InstantArray) -> str:

@@ -26,7 +26,7 @@ from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageForma
 from chronotile.pipeline.encoders.coverage.attributes import layer_attributes
 from chronotile.pipeline.encoders.coverage.cells import table_of_cells
 from chronotile.pipeline.encoders.document_parts import Credits
-from chronotile.pipeline.encoders.file_parts import Body, Whole, stream_parts
+from chronotile.pipeline.encoders.file_parts import Body, BytesBody, stream_parts
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.encoders.series.csv import CsvOptions, encode_layers_csv
 from chronotile.pipeline.encoders.series.json import encode_layers_geojson
@@ -112,7 +112,7 @@ def data_response(payload: FilePayload, name: str, data_request: DataRequest) ->
         return Response(status_code=304, headers=headers)
     if name in formats.EXTENSIONS:
         headers["Content-Disposition"] = f'attachment; filename="{data_request.offered.id}.{formats.EXTENSIONS[name]}"'
-    if isinstance(payload.body, Whole):
+    if isinstance(payload.body, BytesBody):
         return Response(b"".join(payload.body.iter_bytes()), media_type=payload.media_type, headers=headers)
     return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)
 
@@ -127,7 +127,7 @@ def fields_format(name: str, data_request: DataRequest, crs: Crs) -> FieldsForma
     `name` is a format of EDR, `crs` applies to the coordinates in the response.
     """
     layers = tuple(data_request.offered.fields.values())
-    attribution, media_type = Credits.of(layers, data_request.offered), data_request.media_type(name)
+    attribution, media_type = Credits.from_layers(layers, data_request.offered), data_request.media_type(name)
     content = fingerprint(crs.name, data_request.address, attribution, [layer_attributes(layer) for layer in layers])
     endpoint, options = partial(endpoint_of, address=data_request.address), data_request.csv_options(name)
     encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
@@ -147,7 +147,7 @@ def cells_formats(data_request: DataRequest, options: CsvOptions) -> dict[str, C
     """Return the formats of cells by their names in EDR; GeoJSON has one point feature per cell."""
 
     def features(coverage: Coverage, is_active: IsActive) -> Body:
-        attribution = Credits.of([field.layer for field in coverage.fields], data_request.offered)
+        attribution = Credits.from_layers([field.layer for field in coverage.fields], data_request.offered)
         endpoint = partial(endpoint_of, address=data_request.address)
         table = replace(table_of_cells(coverage, is_active=is_active), credits=attribution)
         return stream_parts(encode_layers_geojson(table, endpoint_of=endpoint))
