@@ -4,7 +4,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chronotile.pipeline.encoders.file_parts import DISK_QUOTA
+from chronotile.pipeline.encoders.scratch_files import DISK_QUOTA
 
 
 @contextmanager

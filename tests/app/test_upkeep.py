@@ -22,7 +22,8 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.pipeline.encoders.file_parts import FileParts, ScratchFile
+from chronotile.pipeline.encoders.bodies import FileParts
+from chronotile.pipeline.encoders.scratch_files import ScratchFile
 from chronotile.protocols.site.ops.routes import STALE
 from tests.running import PATIENCE_S, PROGRAM, serving, until
 from tests.scenes import Scene, write_cogs, write_tif

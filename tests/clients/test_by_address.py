@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chronotile.app.application import application
-from chronotile.pipeline.encoders import file_parts
+from chronotile.pipeline.encoders import scratch_files
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.listening import listening
@@ -62,7 +62,7 @@ def numbers_of(time):
 @RASTERIO
 @pytest.mark.parametrize("in_memory", [True, False], ids=["from memory", "from the disk"])
 def test_rasterio_opens_a_coverage_by_its_address(url, services, opened, monkeypatch, in_memory):
-    monkeypatch.setattr(file_parts, "IN_MEMORY_BYTES", file_parts.IN_MEMORY_BYTES if in_memory else 0)
+    monkeypatch.setattr(scratch_files, "IN_MEMORY_BYTES", scratch_files.IN_MEMORY_BYTES if in_memory else 0)
 
     found = opened(f"{url}/ogcapi/collections/NDVI/coverage?f=GTiff&{DAY}")
 

@@ -14,7 +14,7 @@ from chronotile.core.errors import ChronotileError, RangeNotSatisfiable
 from chronotile.core.turns import FairThreads
 from chronotile.http.byte_ranges import ACCEPT_RANGES, refuse_range, requested_range
 from chronotile.http.compression import is_compressed_for
-from chronotile.pipeline.encoders.file_parts import Body, SizedBody
+from chronotile.pipeline.encoders.bodies import Body, SizedBody
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.payload import AnswerHead, Missing, Payload, PixelStates, TimeUsed
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.changed_files import require_unchanged_files
-from chronotile.pipeline.encoders.file_parts import Body
+from chronotile.pipeline.encoders.bodies import Body
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, Stopwatch
 

@@ -21,7 +21,7 @@ from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.deliver import deliver_coverage
-from chronotile.pipeline.encoders.document_parts import Credits
+from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.features.select import places_near
 from chronotile.pipeline.place_shapes import shapes_in

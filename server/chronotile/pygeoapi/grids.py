@@ -16,7 +16,7 @@ from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Json
 from chronotile.pipeline.coverage.deliver import deliver_coverage
-from chronotile.pipeline.encoders.file_parts import Body
+from chronotile.pipeline.encoders.bodies import Body
 from chronotile.pipeline.maps.render import overlay_maps
 from chronotile.pygeoapi import exchange
 from chronotile.pygeoapi.archives import ServedCollection, answer_query

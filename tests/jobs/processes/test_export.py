@@ -35,7 +35,7 @@ from chronotile.jobs.processes.work.stored_coverage import FILE_FORMATS
 from chronotile.pipeline.coverage import extract as coverage_warped
 from chronotile.pipeline.coverage import source_coverage as coverage_runs
 from chronotile.pipeline.coverage.deliver import deliver_coverage
-from chronotile.pipeline.encoders import file_parts
+from chronotile.pipeline.encoders import scratch_files
 from chronotile.readers.kinds import open_source
 from tests.full_disk import full_disk
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_files_of_dates, work_in
@@ -222,7 +222,7 @@ class PlainReader(served.FormulaReader):
 def test_files_are_written_in_the_folder_of_the_job_without_the_bound_of_requests(
     services, tmp_path, monkeypatch, format_
 ):
-    monkeypatch.setattr(file_parts, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(scratch_files, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     plan = plan_of("export", {"layer": "NDVI", "format": format_}, services)
     process, work = process_of("export"), work_in(tmp_path, services, shared=plan.shared)

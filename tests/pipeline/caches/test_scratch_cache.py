@@ -6,7 +6,8 @@ from itertools import zip_longest
 import pytest
 
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.pipeline.encoders.file_parts import IN_MEMORY_BYTES, BytesBody, FileParts, ScratchFile
+from chronotile.pipeline.encoders.bodies import BytesBody, FileParts
+from chronotile.pipeline.encoders.scratch_files import IN_MEMORY_BYTES, ScratchFile
 
 LARGE = IN_MEMORY_BYTES + 1
 

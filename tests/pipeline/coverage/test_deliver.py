@@ -27,7 +27,7 @@ from chronotile.core.model.coverage import CoverageRequest
 from chronotile.core.model.style import Colour, StyleClass
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, deliver_coverage
-from chronotile.pipeline.encoders.file_parts import MAX_STREAMED
+from chronotile.pipeline.encoders.bodies import MAX_STREAMED
 from tests.protocols import served
 
 ONE_DAY = CoverageRequest(layers=("NDVI",), time=parse_time("2020-06-01"))
@@ -293,7 +293,7 @@ def test_work_ends_when_the_client_leaves(name, services):
 
 FULL = """
 import resource, sys
-from chronotile.pipeline.encoders import file_parts as scratch
+from chronotile.pipeline.encoders import scratch_files as scratch
 from chronotile.core.errors import StorageFull
 from chronotile.core.model.coverage import CoverageRequest
 from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
@@ -330,7 +330,7 @@ def test_full_disk_is_reported_and_leaves_no_files(name, room, tmp_path):
 @pytest.mark.parametrize("name", ["GTiff", "NetCDF"])
 def test_missing_scratch_folder_is_reported(name, services, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    monkeypatch.setattr("chronotile.pipeline.encoders.file_parts.IN_MEMORY_BYTES", 1)
+    monkeypatch.setattr("chronotile.pipeline.encoders.scratch_files.IN_MEMORY_BYTES", 1)
 
     with pytest.raises(StorageFull, match="No such file or directory"):
         deliver_coverage(ALL, name, services)

@@ -7,7 +7,7 @@ from covjson_pydantic.parameter import Parameter
 from covjson_pydantic.reference_system import ReferenceSystemConnectionObject
 
 from chronotile.core.model.space.crs import crs_of
-from chronotile.pipeline.encoders.document_parts import i18n, layer_parameter, reference_systems
+from chronotile.pipeline.encoders.covjson_parts import i18n, layer_parameter, reference_systems
 from tests.protocols import served
 
 SYSTEMS = {

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chronotile.pipeline.encoders.file_parts import IN_MEMORY_BYTES, DiskQuota, ScratchFile, UnfailingFile
+from chronotile.pipeline.encoders.scratch_files import IN_MEMORY_BYTES, DiskQuota, ScratchFile, UnfailingFile
 
 
 @contextmanager

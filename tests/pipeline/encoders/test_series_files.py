@@ -15,7 +15,7 @@ from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, Series
 from chronotile.core.model.space.crs import CRS84, crs_of, transformer
-from chronotile.pipeline.encoders.document_parts import Credits
+from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.encoders.series.csv import encode_places_csv
 from chronotile.pipeline.encoders.series.json import encode_areas_json, encode_series_geojson, encode_series_ndjson

@@ -19,7 +19,7 @@ from chronotile.core.model.time.periods import Period
 from chronotile.core.model.time.selection import ABSENT
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.pipeline.encoders.file_parts import DiskQuota, Scratch
+from chronotile.pipeline.encoders.scratch_files import DiskQuota, Scratch
 from chronotile.pipeline.maps import animation
 from chronotile.pipeline.maps.animation import draw_frames, render_animation
 from chronotile.pipeline.maps.frame_times import list_frames
@@ -65,7 +65,7 @@ def test_drawing_stops_between_frames_when_the_client_left():
 
 
 def test_full_disk_is_reported(monkeypatch):
-    monkeypatch.setattr("chronotile.pipeline.encoders.file_parts.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("chronotile.pipeline.encoders.scratch_files.IN_MEMORY_BYTES", 0)
 
     with pytest.raises(StorageFull, match="no disk space"):
         render_animation(REQUEST, served.make_services(), scratch=Scratch(quota=DiskQuota(1000)))

@@ -41,7 +41,7 @@ from chronotile.jobs.processes.work.partial_results import (
     read_partial_result,
     write_partial_result,
 )
-from chronotile.pipeline.encoders.document_parts import Credits
+from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.csv import encode_places_csv
 from chronotile.pipeline.encoders.series.json import encode_series_geojson
 from chronotile.pipeline.encoders.series.parquet import write_series_parquet

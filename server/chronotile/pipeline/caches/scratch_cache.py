@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 
-from chronotile.pipeline.encoders.file_parts import FileParts, SizedBody
+from chronotile.pipeline.encoders.bodies import FileParts, SizedBody
 
 MOST_BYTES = 6 << 30
 """Room for the largest GeoTIFF that the default `max_coverage_bytes` (4 GiB) allows: overviews take another third."""

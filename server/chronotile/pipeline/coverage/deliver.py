@@ -27,14 +27,7 @@ from chronotile.pipeline.answer import FilePayload, etag_without
 from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
-from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about, field_attributes
-from chronotile.pipeline.encoders.coverage.covjson import encode_coverage_covjson
-from chronotile.pipeline.encoders.coverage.geotiff import check_coverage_geotiff, coverage_geotiff
-from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
-from chronotile.pipeline.encoders.coverage.png import check_coverage_png, encode_coverage_png
-from chronotile.pipeline.encoders.coverage.strips import times_of
-from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
-from chronotile.pipeline.encoders.file_parts import (
+from chronotile.pipeline.encoders.bodies import (
     Body,
     BytesBody,
     FileParts,
@@ -44,6 +37,13 @@ from chronotile.pipeline.encoders.file_parts import (
     stream_parts,
     translate_storage_errors,
 )
+from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about, field_attributes
+from chronotile.pipeline.encoders.coverage.covjson import encode_coverage_covjson
+from chronotile.pipeline.encoders.coverage.geotiff import check_coverage_geotiff, coverage_geotiff
+from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
+from chronotile.pipeline.encoders.coverage.png import check_coverage_png, encode_coverage_png
+from chronotile.pipeline.encoders.coverage.strips import times_of
+from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services

@@ -1,7 +1,7 @@
 """The fastest available library for deflate (RFC 1950).
 
 The output of ISA-L always unpacks to the same bytes, but may itself differ between two calls: of two matches of equal
-length it takes either (once in 20,000 tiles, in an hour of the soak test).
+length it takes either one (once in 20,000 tiles, in an hour of the soak test).
 """
 
 import zlib

@@ -14,7 +14,7 @@ from chronotile.core.model.number_text import statistics
 from chronotile.core.model.payload import Missing, TimeUsed, join_layer_times, join_missing
 from chronotile.core.model.places import ChosenPlaces, PlaceValuesRequest
 from chronotile.core.model.time.selection import ABSENT, DEFAULT
-from chronotile.pipeline.encoders.file_parts import FileParts, translate_storage_errors
+from chronotile.pipeline.encoders.bodies import FileParts, translate_storage_errors
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS, write_place_file
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import PlaceValuesTarget, extract_place_values, resolve_place_values

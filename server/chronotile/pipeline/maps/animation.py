@@ -22,16 +22,9 @@ from chronotile.pipeline.answer import FilePayload, mark_missing, times_without
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.encoders.animation.animation import encode_animation
 from chronotile.pipeline.encoders.animation.mp4 import LARGE_PIXELS
-from chronotile.pipeline.encoders.file_parts import (
-    IN_MEMORY_BYTES,
-    TEMPORARY,
-    Body,
-    BytesBody,
-    FileParts,
-    Scratch,
-    translate_storage_errors,
-)
+from chronotile.pipeline.encoders.bodies import Body, BytesBody, FileParts, translate_storage_errors
 from chronotile.pipeline.encoders.picture.picture import WHITE, on_background
+from chronotile.pipeline.encoders.scratch_files import IN_MEMORY_BYTES, TEMPORARY, Scratch
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.maps.draw import draw_picture
 from chronotile.pipeline.maps.expression import apply_expression

@@ -24,7 +24,7 @@ from chronotile.http.negotiation import preferred_type
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import SERIES
-from chronotile.pipeline.encoders.document_parts import Credits
+from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.encoders.series.csv import CsvOptions, encode_places_csv, encode_series_csv
 from chronotile.pipeline.encoders.series.json import (

@@ -7,7 +7,7 @@ from chronotile.core.cancellation import IsActive
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.time.instants import format_instant
 from chronotile.pipeline.coverage.deliver import CoverageFormat, coverage_file_name
-from chronotile.pipeline.encoders.file_parts import Body, BytesBody, JoinedBody, SizedBody
+from chronotile.pipeline.encoders.bodies import Body, BytesBody, JoinedBody, SizedBody
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.crs_names import urn
 from chronotile.protocols.common.localised_text import text_in

@@ -14,7 +14,7 @@ from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.picture import IndexPicture, RgbaPicture
 from chronotile.pipeline.encoders.animation import mp4 as animation_mp4
 from chronotile.pipeline.encoders.animation.animation import encode_animation
-from chronotile.pipeline.encoders.file_parts import DiskQuota, Scratch
+from chronotile.pipeline.encoders.scratch_files import DiskQuota, Scratch
 
 SHADES = np.arange(256, dtype=np.uint8)
 

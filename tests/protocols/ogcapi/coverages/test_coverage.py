@@ -7,7 +7,7 @@ from affine import Affine
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import Grid, Window
-from chronotile.pipeline.encoders import file_parts
+from chronotile.pipeline.encoders import scratch_files
 from chronotile.protocols.ogcapi.coverages import resolve_query
 from tests.protocols import served
 from tests.protocols.ogcapi.coverages.reading import READERS, asked_geotiff, expected_window, png_numbers, values_of
@@ -384,7 +384,7 @@ def test_a_file_is_made_once_for_all_its_parts(make_client):
 
 
 def test_a_large_file_is_kept_on_the_disk_for_its_parts(make_client, monkeypatch):
-    monkeypatch.setattr(file_parts, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(scratch_files, "IN_MEMORY_BYTES", 0)
     services = served.make_services(*served.tree_collections())
     client = make_client(services)
     told = client.head(NDVI)

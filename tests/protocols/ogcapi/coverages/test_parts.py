@@ -11,8 +11,8 @@ from chronotile.core.errors import ClientGone
 from chronotile.core.model.coverage import CoverageRequest
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
-from chronotile.pipeline.encoders import file_parts
-from chronotile.pipeline.encoders import file_parts as scratch
+from chronotile.pipeline.encoders import bodies
+from chronotile.pipeline.encoders import scratch_files as scratch
 from chronotile.pipeline.services import make_caches
 from chronotile.readers.caches.byte_cache import ByteCache
 from tests.full_disk import full_disk
@@ -122,16 +122,16 @@ def test_of_a_file_that_is_not_kept_no_parts_are_offered(make_client, services, 
 )
 def test_what_is_streamed_has_no_parts_even_where_it_is_written_first(make_client, services, path, query):
     client = make_client(services)
-    held = [file_parts._STREAMING.acquire(blocking=False) for _ in range(file_parts.MAX_STREAMED)]
+    held = [bodies._STREAMING.acquire(blocking=False) for _ in range(bodies.MAX_STREAMED)]
     try:
         answer = client.get(
             f"/ogcapi/collections/NDVI/{path}", params={**ONE_DAY, **query}, headers={"Range": "bytes=0-9"}
         )
     finally:
         for _ in filter(None, held):
-            file_parts._STREAMING.release()
+            bodies._STREAMING.release()
 
-    assert held == [True] * file_parts.MAX_STREAMED
+    assert held == [True] * bodies.MAX_STREAMED
     assert answer.status_code == 200, answer.text
     assert answer.headers.keys().isdisjoint({"accept-ranges", "content-range"})
 

@@ -18,7 +18,8 @@ from chronotile.core.model.job import Result
 from chronotile.core.model.types import AnyArray, Json
 from chronotile.jobs.processes.inputs import UNBOUNDED
 from chronotile.jobs.processes.process import Inputs, Process, Work
-from chronotile.pipeline.encoders.file_parts import Body, DiskQuota, Scratch, translate_storage_errors
+from chronotile.pipeline.encoders.bodies import Body, translate_storage_errors
+from chronotile.pipeline.encoders.scratch_files import DiskQuota, Scratch
 from chronotile.readers.bisect_damage import MOST_LEFT_OUT, RecordedDates
 
 METADATA = "told"

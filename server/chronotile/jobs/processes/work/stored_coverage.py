@@ -28,12 +28,13 @@ from chronotile.jobs.processes.work.partial_results import (
 )
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
 from chronotile.pipeline.coverage.numbers import nothing
+from chronotile.pipeline.encoders.bodies import Body, StreamedBody
 from chronotile.pipeline.encoders.coverage.geotiff import coverage_geotiff
 from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
 from chronotile.pipeline.encoders.coverage.strips import times_of
 from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.pipeline.encoders.deflated import deflate
-from chronotile.pipeline.encoders.file_parts import Body, Scratch, StreamedBody
+from chronotile.pipeline.encoders.scratch_files import Scratch
 
 LEVEL = 1
 PARTIAL_BYTES = 64 << 20

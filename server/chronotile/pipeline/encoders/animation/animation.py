@@ -14,8 +14,9 @@ from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.picture import IndexPicture
 from chronotile.core.model.types import ColourArray, IndexArray, Int64Array, UInt8Array
 from chronotile.pipeline.encoders.animation.mp4 import write_mp4
-from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, ScratchFile
+from chronotile.pipeline.encoders.bodies import FileParts
 from chronotile.pipeline.encoders.picture.picture import END, WEBP_LOSSLESS, WEBP_LOSSY, gif_start, index_colours
+from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch, ScratchFile
 
 MAX_COLOURS = 256
 CARD_COLOURS = 24

@@ -8,7 +8,7 @@ import numpy as np
 
 from chronotile.core.model.animation import Film, Frame
 from chronotile.core.model.types import UInt8Array
-from chronotile.pipeline.encoders.file_parts import ScratchFile, UnfailingFile
+from chronotile.pipeline.encoders.scratch_files import ScratchFile, UnfailingFile
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream

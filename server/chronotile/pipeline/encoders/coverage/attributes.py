@@ -17,8 +17,10 @@ from chronotile.core.model.time.cf_bounds import bounds_form
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import ONE_NS, format_instant
 from chronotile.core.model.types import AnyArray, Attributes, InstantArray
+from chronotile.pipeline.encoders.cf_names import distinct_names, name_of
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape
-from chronotile.pipeline.encoders.document_parts import Credits, categories_of, distinct_names, name_of
+from chronotile.pipeline.encoders.covjson_parts import categories_of
+from chronotile.pipeline.encoders.credits import Credits
 
 SOFTWARE = f"chronotile {__version__}"
 PLANE_DEGREES = "EPSG:4326"

@@ -20,10 +20,11 @@ from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import BoolArray, NumberArray, UInt8Array
+from chronotile.pipeline.encoders.bodies import FileParts
 from chronotile.pipeline.encoders.coverage.attributes import definition_of
 from chronotile.pipeline.encoders.coverage.strips import CHUNK_SIDE, chunk_rows
 from chronotile.pipeline.encoders.deflated import deflate
-from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, ScratchFile
+from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch, ScratchFile
 
 TILE_UNIT = 16
 """Of which sides of tiles are multiples (TIFF 6.0, TileWidth)."""

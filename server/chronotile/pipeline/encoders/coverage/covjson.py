@@ -11,7 +11,8 @@ from chronotile.core.model.number_text import numbers_json, text_values
 from chronotile.core.model.types import AnyArray, Float64Array
 from chronotile.pipeline.encoders.coverage.attributes import about, is_scaled
 from chronotile.pipeline.encoders.coverage.strips import coverage_values
-from chronotile.pipeline.encoders.document_parts import format_instants, layer_parameter, reference_systems
+from chronotile.pipeline.encoders.covjson_parts import layer_parameter, reference_systems
+from chronotile.pipeline.encoders.document_parts import format_instants
 
 
 def encode_coverage_covjson(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:

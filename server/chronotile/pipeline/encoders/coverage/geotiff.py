@@ -13,11 +13,12 @@ from chronotile.core.errors import UnsupportedFormat, require_at_most
 from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.types import NumberArray
+from chronotile.pipeline.encoders.bodies import FileParts
 from chronotile.pipeline.encoders.coverage import cog
 from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about
 from chronotile.pipeline.encoders.coverage.strips import Strip, strips, times_of
 from chronotile.pipeline.encoders.document_parts import format_instants
-from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch
+from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch
 
 # One type of numbers, with one number for no value, in which several fields lie exactly.
 

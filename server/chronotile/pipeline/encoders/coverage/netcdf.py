@@ -7,10 +7,11 @@ import numpy as np
 
 from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.coverage import Coverage
+from chronotile.pipeline.encoders.bodies import FileParts
 from chronotile.pipeline.encoders.coverage.attributes import CfField, cf_dataset
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
 from chronotile.pipeline.encoders.deflated import deflate
-from chronotile.pipeline.encoders.file_parts import TEMPORARY, FileParts, Scratch, UnfailingFile
+from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch, UnfailingFile
 
 if TYPE_CHECKING:
     import h5netcdf

@@ -8,7 +8,7 @@ import numpy as np
 from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.types import AnyArray, Float64Array, NumberArray
-from chronotile.pipeline.encoders.file_parts import ScratchFile
+from chronotile.pipeline.encoders.scratch_files import ScratchFile
 
 CHUNK_SIDE = 512
 """Cells along a side of a chunk, or tile, of a grid that is larger."""

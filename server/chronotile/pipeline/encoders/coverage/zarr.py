@@ -11,6 +11,7 @@ import orjson
 
 from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.coverage import Coverage
+from chronotile.pipeline.encoders.bodies import READ_BYTES
 from chronotile.pipeline.encoders.coverage.attributes import (
     CfDataset,
     CfField,
@@ -20,7 +21,6 @@ from chronotile.pipeline.encoders.coverage.attributes import (
 )
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
 from chronotile.pipeline.encoders.deflated import deflate
-from chronotile.pipeline.encoders.file_parts import READ_BYTES
 
 LEVEL = 1
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)

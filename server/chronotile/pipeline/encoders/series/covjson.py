@@ -11,6 +11,7 @@ from chronotile.core.model.number_text import text_values
 from chronotile.core.model.request import Point
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import Json
+from chronotile.pipeline.encoders import covjson_parts as cov
 from chronotile.pipeline.encoders import document_parts as parts
 from chronotile.pipeline.encoders.series.outlines import outline
 from chronotile.pipeline.encoders.series.table import VALUE, Column, SeriesTable
@@ -33,13 +34,13 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
     coverages = _coverages(table, groups, crs)
     if may_be_single and len(groups) == 1 and len(table.names) == 1:
         (coverage,) = coverages
-        coverage["domain"]["referencing"] = parts.reference_systems(crs, has_time=groups[0][0].has_time)
+        coverage["domain"]["referencing"] = cov.reference_systems(crs, has_time=groups[0][0].has_time)
         yield parts.dump_json({**coverage, **shared})
         return
     head = {
         "type": "CoverageCollection",
         **shared,
-        "referencing": parts.reference_systems(crs, has_time=table.has_time),
+        "referencing": cov.reference_systems(crs, has_time=table.has_time),
     }
     yield from parts.stream_with_list(parts.dump_json(head), "coverages", map(parts.dump_json, coverages))
 
@@ -47,15 +48,15 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
 def column_parameter(column: Column, table: SeriesTable) -> Json:
     """Return the parameter of a column; for points of one layer it is described by the layer alone."""
     if column.layer is not None:
-        return parts.layer_parameter(column.layer, method=table.method)
+        return cov.layer_parameter(column.layer, method=table.method)
     label = table.title if column.name == VALUE else f"{table.title}, {column.name}"
-    return parts.parameter({parts.ANY_LANGUAGE: label}, column.units)
+    return cov.parameter({cov.ANY_LANGUAGE: label}, column.units)
 
 
 def _parameters(table: SeriesTable) -> Json:
     parameters = {column.name: column_parameter(column, table) for column in table.flat_columns}
     return parameters | (
-        {"valid": parts.parameter({parts.ANY_LANGUAGE: "cells with a value"}, "1")} if table.has_counts else {}
+        {"valid": cov.parameter({cov.ANY_LANGUAGE: "cells with a value"}, "1")} if table.has_counts else {}
     )
 
 
@@ -70,7 +71,7 @@ def _groups(table: SeriesTable) -> list[list[Column]]:
 
 def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[Json]:
     is_whole = {
-        column.name: not table.has_areas and column.layer is not None and bool(parts.categories_of(column.layer))
+        column.name: not table.has_areas and column.layer is not None and bool(cov.categories_of(column.layer))
         for column in table.flat_columns
     }
     times = [parts.json_instants(columns[0].times) if columns[0].has_time else None for columns in groups]
@@ -85,7 +86,7 @@ def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs)
             for columns, own_times in zip(groups, times, strict=True):
                 domain = _domain(place, own_times, crs)
                 polygons = len(domain["axes"]["composite"]["values"]) if table.has_areas else 1
-                write = partial(parts.values_along_time, has_time="t" in domain["axes"], polygons=polygons)
+                write = partial(cov.values_along_time, has_time="t" in domain["axes"], polygons=polygons)
                 ranges = {
                     column.name: write(values[column.name][row], is_whole=is_whole[column.name]) for column in columns
                 }
@@ -102,6 +103,6 @@ def _domain(place: Point | Area, times: orjson.Fragment | None, crs: Crs) -> Jso
         axes |= {"x": {"values": [place.x]}, "y": {"values": [place.y]}}
     else:
         polygons = outline(place, crs)
-        domain_type = parts.polygons_domain_type(len(polygons), has_time=has_time)
-        axes["composite"] = parts.polygons_axis(polygons)
+        domain_type = cov.polygons_domain_type(len(polygons), has_time=has_time)
+        axes["composite"] = cov.polygons_axis(polygons)
     return {"type": "Domain", "domainType": domain_type, "axes": axes}

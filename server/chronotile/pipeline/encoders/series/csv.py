@@ -18,7 +18,8 @@ from chronotile.core.model.places import PlaceValues
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.series import Series
 from chronotile.core.model.types import InstantArray
-from chronotile.pipeline.encoders.document_parts import Credits, format_instants
+from chronotile.pipeline.encoders.credits import Credits
+from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.encoders.series.analysis import findings_columns
 from chronotile.pipeline.encoders.series.table import Rows, SeriesTable
 

@@ -17,6 +17,7 @@ from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import InstantArray, Json
 from chronotile.pipeline.encoders import document_parts as parts
+from chronotile.pipeline.encoders.covjson_parts import ANY_LANGUAGE
 from chronotile.pipeline.encoders.series.analysis import findings_document, methods_document
 from chronotile.pipeline.encoders.series.covjson import column_parameter
 from chronotile.pipeline.encoders.series.outlines import geometry_json
@@ -240,4 +241,4 @@ def _parameter(column: Column, table: SeriesTable) -> Json:
 
 def _text(texts: Mapping[str, str]) -> str:
     # The text for any language, else the first.
-    return texts.get(parts.ANY_LANGUAGE) or next(iter(texts.values()))
+    return texts.get(ANY_LANGUAGE) or next(iter(texts.values()))

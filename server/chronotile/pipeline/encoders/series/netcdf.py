@@ -10,7 +10,7 @@ import shapely
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.request import Point
 from chronotile.core.model.types import InstantArray, UInt8Array
-from chronotile.pipeline.encoders.document_parts import distinct_names, name_of
+from chronotile.pipeline.encoders.cf_names import distinct_names, name_of
 from chronotile.pipeline.encoders.series.outlines import outline
 from chronotile.pipeline.encoders.series.table import Rows, SeriesTable
 

@@ -23,7 +23,7 @@ from chronotile.core.model.types import (
     ObjectArray,
     UInt8Array,
 )
-from chronotile.pipeline.encoders.document_parts import Credits
+from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.analysis import findings_columns, units_of_column
 
 Name = str | int | float

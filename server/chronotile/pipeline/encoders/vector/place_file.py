@@ -12,7 +12,7 @@ import shapely
 from chronotile.core.errors import StorageFull
 from chronotile.core.model.places import ChosenPlaces
 from chronotile.core.model.space.crs import CRS84
-from chronotile.pipeline.encoders.file_parts import READ_BYTES, FileParts, store_parts
+from chronotile.pipeline.encoders.bodies import READ_BYTES, FileParts, store_parts
 
 WRITTEN_AT = "1970-01-01T00:00:00.000Z"
 """What a GeoPackage says of when it was written, so that the same places have the same bytes."""

@@ -25,7 +25,7 @@ from chronotile.http.etags import client_etags
 from chronotile.jobs.processes.registry import output_schema, process_of
 from chronotile.jobs.queue.bucket import RESULT_GONE
 from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
-from chronotile.pipeline.encoders.file_parts import READ_BYTES
+from chronotile.pipeline.encoders.bodies import READ_BYTES
 from chronotile.protocols.common.processes.media_types import BASE64, JSON, TEXT, is_base64, is_of_file, media_type_of
 
 REL_RESULTS = "http://www.opengis.net/def/rel/ogc/1.0/results"

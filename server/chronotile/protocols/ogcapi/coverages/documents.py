@@ -15,7 +15,7 @@ from chronotile.core.model.number_text import json_number
 from chronotile.core.model.types import JsonMapping
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.coverage.numbers import output_encoding
-from chronotile.pipeline.encoders.document_parts import categories_of, standard_name_uri
+from chronotile.pipeline.encoders.covjson_parts import categories_of, standard_name_uri
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.coverages.domain_set import domain_set, instants_of_all
 from chronotile.protocols.ogcapi.coverages.params import layers_of

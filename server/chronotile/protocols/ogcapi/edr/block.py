@@ -12,7 +12,7 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import ONE_NS
 from chronotile.core.model.time.steps import period_text
 from chronotile.core.model.types import Json
-from chronotile.pipeline.encoders.document_parts import UCUM, categories_of, category_id, standard_name_uri
+from chronotile.pipeline.encoders.covjson_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import omit_empty

@@ -23,10 +23,10 @@ from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of
 from chronotile.pipeline.answer import FilePayload
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
+from chronotile.pipeline.encoders.bodies import Body, BytesBody, stream_parts
 from chronotile.pipeline.encoders.coverage.attributes import layer_attributes
 from chronotile.pipeline.encoders.coverage.cells import table_of_cells
-from chronotile.pipeline.encoders.document_parts import Credits
-from chronotile.pipeline.encoders.file_parts import Body, BytesBody, stream_parts
+from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.encoders.series.csv import CsvOptions, encode_layers_csv
 from chronotile.pipeline.encoders.series.json import encode_layers_geojson

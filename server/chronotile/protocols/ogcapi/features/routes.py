@@ -28,7 +28,7 @@ from chronotile.http.request_services import services_of, services_with
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, SERIES_OF_MANY
 from chronotile.pipeline.answer import mark_missing
-from chronotile.pipeline.encoders.file_parts import FileParts
+from chronotile.pipeline.encoders.bodies import FileParts
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.values import extract_place_columns, note_on_cells, place_file, resolve_place_columns
 from chronotile.pipeline.place_shapes import choose_places, places_revision

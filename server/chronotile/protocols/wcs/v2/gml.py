@@ -13,7 +13,7 @@ from chronotile.core.model.types import InstantArray, NumberArray
 from chronotile.core.xml_text import xml_name
 from chronotile.pipeline.encoders.coverage.attributes import is_scaled
 from chronotile.pipeline.encoders.coverage.strips import strips
-from chronotile.pipeline.encoders.document_parts import standard_name_uri
+from chronotile.pipeline.encoders.covjson_parts import standard_name_uri
 from chronotile.protocols.common.query.axes import CoverageAxis
 from chronotile.protocols.common.xml import number_text, render_xml
 

@@ -10,7 +10,7 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
 from chronotile.core.model.coverage import Coverage, CoverageRequest, ScaleFactors, ScaleSize
 from chronotile.core.model.space.crs import Crs
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
-from chronotile.pipeline.encoders.file_parts import Body, BytesBody
+from chronotile.pipeline.encoders.bodies import Body, BytesBody
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.axes import INTERPOLATION_URI, INTERPOLATIONS, CoverageAxis
 from chronotile.protocols.common.query.crs import named_crs
