@@ -153,14 +153,14 @@ def test_item_is_replaced_only_if_unchanged(index):
     (found,) = index.covering("s2", HERE)
     others = [make_item("a", properties={"turn": turn}) for turn in range(3)]
 
-    assert index.replace("s2", others[0], found=found)
-    assert not index.replace("s2", others[1], found=found)
+    assert index.replace("s2", others[0], expected=found)
+    assert not index.replace("s2", others[1], expected=found)
     assert orjson.loads(index.find("s2", "a").document)["properties"] == {"turn": 0}
     assert index.replace("s2", others[2])
     index.remove("s2", ["a"])
     assert not index.replace("s2", others[2])
     index.add("s2", others[:1])
-    assert not index.replace("s2", others[2], found=found)
+    assert not index.replace("s2", others[2], expected=found)
     assert not index.replace("unknown", others[2])
 
 

@@ -22,7 +22,7 @@ def test_headers_of_files_are_not_written(index, url, tmp_path):
 
 
 def test_an_index_that_is_not_there_is_not_made(tmp_path):
-    with pytest.raises(SourceUnavailable, match="sees no item index") as refused:
+    with pytest.raises(SourceUnavailable, match="has no item index") as refused:
         read_items(None, tmp_path / "index", archive="")
 
     assert not (tmp_path / "index").exists()

@@ -173,7 +173,7 @@ class ItemWriter:
         if document.get("type") != "Feature":
             raise errors.InvalidParameter("the body is not a STAC item (Feature)")
         spec, items, (item,) = self._admitted(name, document, catalogue)
-        return items.replace(spec.collection, item, found=found)
+        return items.replace(spec.collection, item, expected=found)
 
     def remove(self, name: str, id_: str, catalogue: Catalogue) -> None:
         """Remove an item from a collection, until it is added again or changes in the collection's source.

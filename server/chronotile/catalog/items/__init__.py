@@ -1,1 +1,1 @@
-"""The index of items: which scenes and tiles lie where and when, without opening any file."""
+"""Index of the items of mosaics and STAC collections: a database that answers where and when items exist."""

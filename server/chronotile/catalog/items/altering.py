@@ -1,4 +1,4 @@
-"""Changes of items that are in the index: removed, replaced, opened, grouped or ordered in another way."""
+"""Changes of items in the index: removal, replacement, opening of their files, and another grouping or order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,13 +16,13 @@ from chronotile.catalog.items.value_rows import remove_some, write_values
 from chronotile.core.model.items import BandLayout, IndexSettings, ItemRef
 
 MOST_REMOVED = 100_000
-"""Items of a collection that stay listed as removed: the newest; up to twice as many before others are forgotten."""
+"""Removed items per collection that stay listed, the newest first; twice as many are stored before a clean-up."""
 REORDERED = 2_000
-"""Items that one transaction groups and orders."""
+"""Items that one transaction groups and orders again."""
 
 
 def remove(connection: Connection, archive: str, collection: str, ids: Sequence[str]) -> int:
-    """Remove items; return how many were there."""
+    """Remove items and return the number of existing ones."""
     row = writing.lock_collection(connection, archive, collection)
     if row is None:
         return 0
@@ -40,20 +40,22 @@ def remove(connection: Connection, archive: str, collection: str, ids: Sequence[
 
 
 def replace_one(
-    connection: Connection, archive: str, collection: str, prepared: Prepared, *, found: ItemRef | None
+    connection: Connection, archive: str, collection: str, prepared: Prepared, *, expected: ItemRef | None
 ) -> bool:
-    """Put an item in place of the one of its id; return whether one is there, and as it was found."""
+    """Replace the item with the same id; return False if it does not exist or has changed since `expected`."""
     row = writing.lock_collection(connection, archive, collection)
     existing = {} if row is None else writing.existing_items(connection, row.number, [prepared])
     old = existing.get(prepared.id)
-    if row is None or old is None or (found is not None and (old.number, old.changed) != (found.number, found.changed)):
+    if row is None or old is None:
+        return False
+    if expected is not None and (old.number, old.changed) != (expected.number, expected.changed):
         return False
     writing.put_into(connection, row, [prepared], existing)
     return True
 
 
 def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -> None:
-    """Tell who reads changes which items were removed; of very many, those that were removed first are forgotten."""
+    """List items as removed for readers of changes; beyond the limit, delete the entries of the earliest removals."""
     change = writing.take_change(connection)
     records = [{"collection": row.number, "change": change, "item": item.number, "id": item.id} for item in items]
     insert_rows(connection, REMOVED, records)
@@ -62,36 +64,36 @@ def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any
     if values["removed"] > 2 * MOST_REMOVED:
         newest = select(REMOVED.c.change).where(of_collection).order_by(REMOVED.c.change.desc())
         last = connection.scalars(newest.offset(MOST_REMOVED).limit(1)).one()
-        gone = connection.execute(delete(REMOVED).where(of_collection, REMOVED.c.change <= last)).rowcount
-        values = {"removed": values["removed"] - gone, "forgotten": last}
+        deleted = connection.execute(delete(REMOVED).where(of_collection, REMOVED.c.change <= last)).rowcount
+        values = {"removed": values["removed"] - deleted, "forgotten": last}
     writing.set_columns(connection, row.number, **values)
 
 
 def note_header(
     connection: Connection, ref: ItemRef, asset: str, *, values: dict[str, Any], layouts: Sequence[BandLayout]
 ) -> bool:
-    """Keep what opening a file costs; return whether the item has changed: its file is in another state than before.
+    """Store the header of a file; return whether the file, and so the item, has changed since the last header.
 
     Args:
-        connection: In a transaction.
-        ref: The item as it was found; nothing happens if it has changed since.
-        asset: Its name.
-        values: Of the columns `header`, `etag` and `size`.
-        layouts: Of the bands of the file; empty: as they were.
+        connection: A connection in a transaction.
+        ref: The item as it was read; nothing is stored if it has changed since.
+        asset: Name of the asset.
+        values: Values of the columns `header`, `etag` and `size`.
+        layouts: Layouts of the bands of the file; empty leaves them unchanged.
     """
-    found = _lock_found(connection, ref)
-    if found is None:
+    locked = _lock_item(connection, ref)
+    if locked is None:
         return False
     number = ref.number
-    own = HEADERS.c.item == number, HEADERS.c.asset == asset
-    before = connection.scalar(select(HEADERS.c.etag).where(*own))
-    connection.execute(delete(HEADERS).where(*own))
+    of_asset = HEADERS.c.item == number, HEADERS.c.asset == asset
+    before = connection.scalar(select(HEADERS.c.etag).where(*of_asset))
+    connection.execute(delete(HEADERS).where(*of_asset))
     connection.execute(insert(HEADERS).values(item=number, asset=asset, **values))
     if layouts:
-        _state_layouts(connection, found, asset, tuple(layouts))
+        _write_layouts(connection, locked, asset, tuple(layouts))
     is_replaced = bool(before and values["etag"]) and before != values["etag"]
     if is_replaced:
-        row, item = found
+        row, item = locked
         of_item = {"changed": row.counter + 1, "last_change": writing.take_change(connection)}
         connection.execute(update(ITEMS).where(ITEMS.c.number == number).values(of_item))
         writing.finish(connection, row, writing.CollectionChanges(touched={item.instant}))
@@ -99,16 +101,16 @@ def note_header(
 
 
 def note_layouts(connection: Connection, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
-    """Keep the layouts of the bands of a file of an item that is as it was found."""
-    found = _lock_found(connection, ref)
-    if found is not None:
-        _state_layouts(connection, found, asset, tuple(layouts))
+    """Store the layouts of the bands of a file, unless its item has changed since `ref`."""
+    locked = _lock_item(connection, ref)
+    if locked is not None:
+        _write_layouts(connection, locked, asset, tuple(layouts))
 
 
 def begin_reordering(connection: Connection, archive: str, collection: str, settings: IndexSettings) -> bool | None:
-    """Store how items are grouped, ordered and searched; return whether those that are there are still to be.
+    """Store the settings of a collection; return whether existing items still have to be grouped and ordered.
 
-    `None`: the collection is not there.
+    Returns `None` if the collection does not exist.
     """
     row = writing.lock_collection(connection, archive, collection)
     if row is None:
@@ -120,7 +122,7 @@ def begin_reordering(connection: Connection, archive: str, collection: str, sett
 
 
 def reorder_some(connection: Connection, archive: str, collection: str) -> bool:
-    """Group and order some of the items that are there; return whether there are more."""
+    """Group and order the next `REORDERED` items; return whether more remain."""
     row = writing.lock_collection(connection, archive, collection)
     if row is None or row.reordered_to is None:
         return False
@@ -129,7 +131,7 @@ def reorder_some(connection: Connection, archive: str, collection: str) -> bool:
     items = connection.execute(
         select(ITEMS, BODIES.c.properties)
         .join(BODIES, BODIES.c.item == ITEMS.c.number)
-        # The sum keeps SQLite from an index by collection, of which it would sort all items for each of these parts.
+        # `+ 0` keeps SQLite from the index by collection: it would sort all items of the collection for each batch.
         .where(ITEMS.c.collection + 0 == row.number, ITEMS.c.number > row.reordered_to)
         .order_by(ITEMS.c.number)
         .limit(REORDERED)
@@ -169,8 +171,8 @@ def _reorder(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -
     writing.finish(connection, row, changes)
 
 
-def _lock_found(connection: Connection, ref: ItemRef) -> tuple[Row[Any], Row[Any]] | None:
-    """The collection, which others change only after this transaction, and the item, if that is as it was found."""
+def _lock_item(connection: Connection, ref: ItemRef) -> tuple[Row[Any], Row[Any]] | None:
+    """Return the locked row of the collection and the row of the item; `None` if the item has changed since `ref`."""
     collection = connection.scalar(select(ITEMS.c.collection).where(ITEMS.c.number == ref.number))
     if collection is None:
         return None
@@ -179,15 +181,15 @@ def _lock_found(connection: Connection, ref: ItemRef) -> tuple[Row[Any], Row[Any
     return None if item is None or item.changed != ref.changed else (row, item)
 
 
-def _state_layouts(
-    connection: Connection, found: tuple[Row[Any], Row[Any]], name: str, layouts: tuple[BandLayout, ...]
+def _write_layouts(
+    connection: Connection, locked: tuple[Row[Any], Row[Any]], name: str, layouts: tuple[BandLayout, ...]
 ) -> None:
-    row, item = found
+    row, item = locked
     packed = connection.scalars(select(BODIES.c.assets).where(BODIES.c.item == item.number)).one()
     old = packed_digest(packed)
     body = connection.scalars(select(FORMS.c.body).where(FORMS.c.collection == row.number, FORMS.c.digest == old)).one()
-    known = unpack_assets(packed, {old: bytes(body)})
-    assets = [replace(each, layouts=layouts) if each.name == name else each for each in known]
+    before = unpack_assets(packed, {old: bytes(body)})
+    assets = [replace(asset, layouts=layouts) if asset.name == name else asset for asset in before]
     form = form_of(assets)
     if form.digest == old:
         return
@@ -198,6 +200,3 @@ def _state_layouts(
     connection.execute(update(BODIES).where(BODIES.c.item == item.number).values(values))
     if writing.write_forms(connection, row.number, changes):
         writing.set_columns(connection, row.number, layouts_counter=COLLECTIONS.c.layouts_counter + 1)
-
-
-# Room on the disk for removing items: SQLite writes what changes before it frees anything.

@@ -1,4 +1,4 @@
-"""Assets of items as bytes; the parts that many items have in common are stored once, as a form."""
+"""Assets of items as bytes. Their common parts (names, grids, bands, layouts) are stored once, as forms."""
 
 import hashlib
 import math
@@ -17,12 +17,12 @@ from chronotile.core.model.types import JsonValue
 from chronotile.core.size_cache import cache_by_size
 
 _FormAsset = tuple[str, str | None, NativeGrid | None, tuple[AssetBand, ...], tuple[BandLayout, ...]]
-"""What a form says of an asset."""
+"""Name, media type, grid, bands and layouts of an asset."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetForm:
-    """All of the assets of an item but where they are."""
+    """The assets of an item without URLs, ETags and sizes."""
 
     digest: str
     body: bytes
@@ -30,12 +30,14 @@ class AssetForm:
 
 def form_of(assets: Sequence[Asset]) -> AssetForm:
     """Return the form of assets."""
-    return _known_form(tuple((each.name, each.media_type, each.grid, each.bands, each.layouts) for each in assets))
+    return _write_form(
+        tuple((asset.name, asset.media_type, asset.grid, asset.bands, asset.layouts) for asset in assets)
+    )
 
 
 @cache_by_size(lambda form, _assets: 1000 + 6 * len(form.body))
-def _known_form(assets: tuple[_FormAsset, ...]) -> AssetForm:
-    """Write once what all items of a tile state."""
+def _write_form(assets: tuple[_FormAsset, ...]) -> AssetForm:
+    """Return a form; cached, because all items of a tile have the same."""
     body = orjson.dumps(
         [
             {
@@ -53,22 +55,22 @@ def _known_form(assets: tuple[_FormAsset, ...]) -> AssetForm:
 
 @cache_by_size(lambda _assets, body: 1000 + 6 * len(body))
 def assets_of_form(body: bytes) -> tuple[Asset, ...]:
-    """Return assets of a form, without their addresses."""
+    """Return the assets of a form, with empty URLs."""
     return tuple(
         Asset(
-            name=told["name"],
+            name=members["name"],
             href="",
-            media_type=told["media_type"],
-            grid=None if told["grid"] is None else _grid(told["grid"]),
-            bands=tuple(_band(each) for each in told["bands"]),
-            layouts=tuple(_layout(each) for each in told["layouts"]),
+            media_type=members["media_type"],
+            grid=None if members["grid"] is None else _grid(members["grid"]),
+            bands=tuple(_band(band) for band in members["bands"]),
+            layouts=tuple(_layout(layout) for layout in members["layouts"]),
         )
-        for told in orjson.loads(body)
+        for members in orjson.loads(body)
     )
 
 
 def layouts_of(asset: Asset) -> tuple[BandLayout, ...]:
-    """Return the layouts that an asset states, by its header or else by the item; empty where no grid is known."""
+    """Return the layouts of an asset, from its header or else from the item; empty if its grid is unknown."""
     if asset.layouts or asset.grid is None:
         return asset.layouts
     return tuple(
@@ -90,7 +92,7 @@ def _stated_encoding(band: AssetBand) -> Encoding | None:
 
 
 def pack_assets(assets: Sequence[Asset], digest: str) -> bytes:
-    """Return the assets of an item as bytes, which refer to their form."""
+    """Return the assets of an item as compressed bytes with the digest of their form."""
     return isal_zlib.compress(orjson.dumps([digest, [[asset.href, asset.etag, asset.size] for asset in assets]]), 1)
 
 
@@ -101,7 +103,7 @@ def packed_digest(data: bytes) -> str:
 
 
 def packed_hrefs(data: bytes) -> tuple[str, ...]:
-    """Return where packed assets are."""
+    """Return the URLs of packed assets."""
     return tuple(href for href, _etag, _size in orjson.loads(isal_zlib.decompress(data))[1])
 
 
@@ -109,13 +111,13 @@ def unpack_assets(data: bytes, forms: Mapping[str, bytes]) -> tuple[Asset, ...]:
     """Return the assets of an item, without headers.
 
     Args:
-        data: As `pack_assets` returned them.
-        forms: Bodies of forms, by digest.
+        data: Bytes that `pack_assets` returned.
+        forms: Bodies of forms by digest.
     """
-    digest, places = orjson.loads(isal_zlib.decompress(data))
+    digest, files = orjson.loads(isal_zlib.decompress(data))
     return tuple(
         replace(asset, href=href, etag=etag, size=size)
-        for asset, (href, etag, size) in zip(assets_of_form(forms[digest]), places, strict=True)
+        for asset, (href, etag, size) in zip(assets_of_form(forms[digest]), files, strict=True)
     )
 
 
@@ -125,8 +127,8 @@ def _grid_json(grid: NativeGrid) -> JsonValue:
     return [grid.crs.name, [float(number) for number in numbers], grid.width, grid.height]
 
 
-def _grid(told: JsonValue) -> NativeGrid:
-    crs, transform, width, height = told
+def _grid(value: JsonValue) -> NativeGrid:
+    crs, transform, width, height = value
     return NativeGrid(crs=crs_of(crs), transform=Affine(*transform), width=width, height=height)
 
 
@@ -134,53 +136,53 @@ def _band_json(band: AssetBand) -> JsonValue:
     return [band.name, band.dtype, *map(_number_json, (band.scale, band.offset, band.nodata)), band.unit]
 
 
-def _band(told: JsonValue) -> AssetBand:
-    name, dtype, scale, offset, nodata, unit = told
+def _band(value: JsonValue) -> AssetBand:
+    name, dtype, scale, offset, nodata, unit = value
     scale, offset, nodata = map(_number, (scale, offset, nodata))
     return AssetBand(name=name, dtype=dtype, scale=scale, offset=offset, nodata=nodata, unit=unit)
 
 
 def _layout_json(layout: BandLayout) -> JsonValue:
     encoding = layout.encoding
-    assert encoding is not None  # noqa: S101 -- of a file that was opened
+    assert encoding is not None  # noqa: S101 -- headers state it
     return {
         "levels": [_grid_json(level) for level in layout.levels],
         "band": layout.band,
         "dtype": encoding.dtype,
-        "numbers": [_number_json(each) for each in (encoding.scale, encoding.offset, encoding.nodata)],
-        "valid_range": None if encoding.valid_range is None else [_number_json(each) for each in encoding.valid_range],
+        "numbers": [_number_json(number) for number in (encoding.scale, encoding.offset, encoding.nodata)],
+        "valid_range": None if encoding.valid_range is None else list(map(_number_json, encoding.valid_range)),
         "flags": encoding.flags,
         "units": encoding.units,
         "text_step": encoding.text_step,
-        # Layouts of indexes made before have no circle, and stay the same.
+        # Without a circle the bytes are those of older indexes, so digests stay equal.
         **({} if encoding.circle is None else {"circle": encoding.circle}),
     }
 
 
-def _layout(told: JsonValue) -> BandLayout:
-    scale, offset, nodata = map(_number, told["numbers"])
-    low_high = told["valid_range"]
+def _layout(value: JsonValue) -> BandLayout:
+    scale, offset, nodata = map(_number, value["numbers"])
+    low_high = value["valid_range"]
     return BandLayout(
-        levels=tuple(_grid(level) for level in told["levels"]),
-        band=told["band"],
+        levels=tuple(_grid(level) for level in value["levels"]),
+        band=value["band"],
         encoding=Encoding(
-            dtype=told["dtype"],
+            dtype=value["dtype"],
             scale=1.0 if scale is None else scale,
             offset=0.0 if offset is None else offset,
             nodata=nodata,
             valid_range=None if low_high is None else (float(low_high[0]), float(low_high[1])),
-            flags=tuple((number, name) for number, name in told["flags"]),
-            units=told["units"],
-            text_step=told["text_step"],
-            circle=told.get("circle"),
+            flags=tuple((number, name) for number, name in value["flags"]),
+            units=value["units"],
+            text_step=value["text_step"],
+            circle=value.get("circle"),
         ),
     )
 
 
 def _number_json(number: float | None) -> float | str | None:
-    # JSON has neither NaN nor infinities.
+    # NaN and infinities are not valid JSON.
     return number if number is None or math.isfinite(number) else repr(float(number))
 
 
-def _number(told: float | str | None) -> float | None:
-    return float(told) if isinstance(told, str) else told
+def _number(value: float | str | None) -> float | None:
+    return float(value) if isinstance(value, str) else value

@@ -1,4 +1,8 @@
-"""How many items a search would compare one by one: counted, and sampled, before it runs."""
+"""Number of items that a search would compare without an index, counted and sampled before it runs.
+
+A search whose filter no index can answer compares all items of its times and places. If these are more than
+`MOST_COMPARED`, a sample of them is compared first: the search runs only if enough of them match to fill its pages.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,30 +25,31 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.space.boxes import BBox
 
 MOST_COMPARED = 100_000
-"""Items that a search compares by what has no index."""
+"""Items that a search may compare without an index."""
 MOST_MATCHED = 10_000
-"""Items that are counted."""
+"""Matching items that are counted."""
 SURELY = 1.5
-"""Times `MOST_MATCHED` items that match by a sample: five standard deviations of what one of each `SPREAD` says."""
+"""Factor of certainty: an estimate from one in `SPREAD` items that exceeds `MOST_MATCHED` by 50 % is right by
+five standard deviations."""
 SPREAD = 97
-"""Of so many items one is in the sample that weighs all times as items do; a prime, as numbers may have periods."""
+"""Ratio of all items to sampled ones if all times are equally likely; a prime, because item numbers may be periodic."""
 ROWS_OF_ITEM = 4
-"""Cells that an item lies in, at most."""
+"""Maximum number of cells that an item lies in."""
 SAMPLES, SAMPLED = 16, 64
-"""Times from which on items are looked at to know how many match, and how many of each."""
+"""Number of start times of the first sample, and number of items that follow each of them in it."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The items of a collection among which a search looks.
+    """The items of a collection that a search may have to compare.
 
     Args:
-        collection: It.
-        starts: Between which nanoseconds since 1970 they begin, both included.
-        instants: Of the same items.
-        cursor: Of the driver, in a transaction.
-        dialect: Of the database.
-        time_limit: Of the search, which is renewed before each statement.
+        collection: The collection.
+        starts: First and last start of items, in nanoseconds since 1970, both included.
+        instants: First and last instant of the same items.
+        cursor: Cursor of the driver, in a transaction.
+        dialect: Dialect of the database.
+        time_limit: Time limit of the search, renewed before each statement.
     """
 
     collection: SearchedCollection
@@ -54,96 +59,96 @@ class Candidates:
     dialect: Dialect
     time_limit: TimeLimit
     counts: dict[Value, int] = field(default_factory=dict)
-    """Of items by the key of a value."""
+    """Numbers of items by key of a value."""
 
     @cached_property
     def number(self) -> tuple[int, tuple[int, int]]:
-        """How many there are, if not more than `MOST_COMPARED`, and their first and last instants."""
+        """The number of items, at least `MOST_COMPARED` + 1 if more exist, and their first and last instant."""
         first, last = self.instants
         ((items, earliest, latest),) = self._run(_instants_query(self.dialect), first=first, last=last)
         return int(items or 0), (earliest or 0, latest or 0)
 
     def count_pairs(self, pairs: Collection[Pair]) -> int:
-        """Return how many have one of some values of properties, if not more than `MOST_COMPARED`."""
-        found = sum(each.name == "id" for each in pairs)
-        keys = [key_of(each.name, each.value) for each in pairs if each.name != "id"]
+        """Return the number of items with any of some values, at least `MOST_COMPARED` + 1 if it is larger."""
+        count = sum(pair.name == "id" for pair in pairs)
+        keys = [key_of(pair.name, pair.value) for pair in pairs if pair.name != "id"]
         if None in keys:
             return MOST_COMPARED + 1
         for key in keys:
-            if found > MOST_COMPARED:
+            if count > MOST_COMPARED:
                 break
-            found += self._count_of(key)
-        return found
+            count += self._count_of(key)
+        return count
 
     def numbers(self, pairs: Collection[Pair]) -> Sequence[int]:
-        """Return the numbers of those that have one of some values of properties, ascending."""
-        ids = [str(each.value) for each in pairs if each.name == "id"]
-        found = set(numbers_of(ids, self.collection, self.cursor, dialect=self.dialect))
-        for each in pairs:
-            if each.name != "id":
-                rows = self._run(_value_query(self.dialect), value=key_of(each.name, each.value))
-                found.update(number for (number,) in rows)
-        return sorted(found)
+        """Return the numbers of items with any of some values of properties, ascending."""
+        ids = [str(pair.value) for pair in pairs if pair.name == "id"]
+        numbers = set(numbers_of(ids, self.collection, self.cursor, dialect=self.dialect))
+        for pair in pairs:
+            if pair.name != "id":
+                rows = self._run(_value_query(self.dialect), value=key_of(pair.name, pair.value))
+                numbers.update(number for (number,) in rows)
+        return sorted(numbers)
 
     def require_few(self, shape: Shape, values: dict[str, Value], near: Sequence[BBox]) -> bool:
-        """Check that a search does not compare too many; return whether, by a sample, more match than are counted.
+        """Check that a search compares few items or finds enough; return whether it surely finds more than are counted.
 
         Args:
-            shape: With a filter.
-            values: Of its parameters.
-            near: Boxes, one of which an item has to meet; empty: it may be anywhere.
+            shape: Shape of the search, with a filter.
+            values: Parameters of its statements.
+            near: Boxes; matching items meet one of them. Empty if items anywhere may match.
 
         Raises:
-            InvalidParameter: It does, as it seems by a sample.
+            InvalidParameter: It compares too many items, and a sample has few that match.
         """
         items, ends = self.number
-        found = min(items, self._count_by_index(shape, values, near))
-        if found <= min(MOST_COMPARED, 2 * MOST_MATCHED):
+        compared = min(items, self._count_by_index(shape, values, near))
+        if compared <= min(MOST_COMPARED, 2 * MOST_MATCHED):
             return False
         sample = self._sample(shape, values, ends)
-        matching = self._matching(sample, shape, values)
-        if found <= MOST_COMPARED or matching * MOST_COMPARED >= len(sample) * MOST_MATCHED:
-            return matching * found > SURELY * len(sample) * MOST_MATCHED and self._are_many(shape, values)
+        matching = self._count_matching(sample, shape, values)
+        if compared <= MOST_COMPARED or matching * MOST_COMPARED >= len(sample) * MOST_MATCHED:
+            return matching * compared > SURELY * len(sample) * MOST_MATCHED and self._are_many(shape, values)
         names = " or ".join(sorted(self.collection.names)) or "a property that the configuration names in search"
         raise InvalidParameter(
-            f"filter would compare more than {MOST_COMPARED} items of {self.collection.id}, of which few match; give a "
-            f"bbox, a shorter datetime or ids, or compare {names} by =, of which there is an index",
+            f"filter would compare more than {MOST_COMPARED} items of {self.collection.id}, and few of them match; "
+            f"give a bbox, a shorter datetime or ids, or compare {names} by =, which has an index",
             locator="filter",
         )
 
     def _are_many(self, shape: Shape, values: dict[str, Value]) -> bool:
-        # Whether more match than are counted; the other sample has too many of times from which there are few.
+        # Whether more items match than are counted. The other sample has too many items of times with few items.
         spread = [number for (number,) in self._run(_spread(shape), **values, spread=SPREAD)]
-        return self._matching(spread, shape, values) * SPREAD > SURELY * MOST_MATCHED
+        return self._count_matching(spread, shape, values) * SPREAD > SURELY * MOST_MATCHED
 
-    def _matching(self, numbers: Sequence[int], shape: Shape, values: dict[str, Value]) -> int:
-        """How many of some items match."""
-        counted = query_of(replace(shape, are_listed=True, is_by_value=False, do_ranks_fall=None)).count
-        given = {**values, "numbers": numbers_text(numbers, self.dialect), "most": len(numbers)}
-        return int(self._run(counted, **given)[0][0])
+    def _count_matching(self, numbers: Sequence[int], shape: Shape, values: dict[str, Value]) -> int:
+        """Return how many of the items with some numbers match."""
+        statement = query_of(replace(shape, are_listed=True, is_by_value=False, do_ranks_fall=None)).count
+        sampled = {**values, "numbers": numbers_text(numbers, self.dialect), "most": len(numbers)}
+        return int(self._run(statement, **sampled)[0][0])
 
     def are_few(self, items: int) -> bool:
-        """Return whether so many may be compared one by one."""
+        """Return whether a number of items may be compared one by one."""
         return items <= MOST_COMPARED
 
     def have_ranks(self) -> bool:
-        """Return whether the property by which the collection is ordered is a number in any of its items."""
+        """Return whether any item of the collection has a rank: a number in the property that orders the collection."""
         return bool(self._run(_rank_query(self.dialect)))
 
     def require_few_sorted(self) -> None:
-        """Check that a sort without an index does not compare too many.
+        """Check that a sort without an index does not compare too many items.
 
         Raises:
-            InvalidParameter: It does.
+            InvalidParameter: It compares more than `MOST_COMPARED`.
         """
         items, _ends = self.number
         if items <= MOST_COMPARED:
             return
         order_by = self.collection.order_by
-        own = "datetime" if order_by in {None, "id", "datetime"} else f"datetime or {order_by}"
+        indexed = "datetime" if order_by in {None, "id", "datetime"} else f"datetime or {order_by}"
         raise InvalidParameter(
             f"sortby would compare more than {MOST_COMPARED} items of {self.collection.id}: give a bbox, a shorter "
-            f"datetime or ids, or sort this collection alone by {own}, of which there is an index",
+            f"datetime or ids, or sort this collection alone by {indexed}, which has an index",
             locator="sortby",
         )
 
@@ -155,30 +160,34 @@ class Candidates:
         cells = [cells_meeting(box, self.collection.levels, most=MOST_CELLS) for box in near]
         if not cells or None in cells:
             return MOST_COMPARED + 1
-        found = 0
+        rows_in_cells = 0
         for box, some in zip(near, cells, strict=True):
             count, near_box = statements.box_parameters(box, some or [-1])
-            given = {**near_box, "first": self.instants[0], "last": self.instants[1]}
-            rows = self._run(_cells_query(count, self.dialect), **given, most=ROWS_OF_ITEM * MOST_COMPARED + 1)
-            found += rows[0][0]
-        return found // ROWS_OF_ITEM
+            span = {**near_box, "first": self.instants[0], "last": self.instants[1]}
+            rows = self._run(_cells_query(count, self.dialect), **span, most=ROWS_OF_ITEM * MOST_COMPARED + 1)
+            rows_in_cells += rows[0][0]
+        return rows_in_cells // ROWS_OF_ITEM
 
     def _count_of(self, key: Value) -> int:
-        """How many items have a value, if not more than `MOST_COMPARED`; counted once."""
+        """Return the number of items with a value, at most `MOST_COMPARED` + 1; each value is counted once."""
         if key not in self.counts:
             self.counts[key] = int(self._run(_value_query(self.dialect, is_count=True), value=key)[0][0])
         return self.counts[key]
 
     def _sample(self, shape: Shape, values: dict[str, Value], ends: tuple[int, int]) -> Sequence[int]:
-        """Numbers of some items from all of the time, or from the range of ranks that is read."""
+        """Return numbers of items from all times, or from the whole range of ranks that is read."""
         if _is_by_ranks(shape):
             return self._sample_of_ranks(shape)
-        first, last = (max(min(each, self.starts[1]), self.starts[0]) for each in ends)
+        first, last = (max(min(end, self.starts[1]), self.starts[0]) for end in ends)
         statement = _next_ones(self.dialect, is_by_value=shape.is_by_value)
         numbers = set[int]()
         for step in range(SAMPLES):
-            given = {**values, "first_start": first + (last - first) * step // SAMPLES, "last_start": self.starts[1]}
-            numbers.update(number for (number,) in self._run(statement, **given))
+            step_values = {
+                **values,
+                "first_start": first + (last - first) * step // SAMPLES,
+                "last_start": self.starts[1],
+            }
+            numbers.update(number for (number,) in self._run(statement, **step_values))
         return sorted(numbers)
 
     def _sample_of_ranks(self, shape: Shape) -> Sequence[int]:
@@ -197,9 +206,9 @@ class Candidates:
 
 
 def numbers_text(numbers: Sequence[int], dialect: Dialect) -> str:
-    """Return numbers as the parameter `numbers` has them."""
+    """Return the value of the parameter `numbers`."""
     text = orjson.dumps(numbers).decode()
-    return f"{{{text[1:-1]}}}" if dialect.name == POSTGRESQL else text  # where an array is written in braces
+    return f"{{{text[1:-1]}}}" if dialect.name == POSTGRESQL else text  # its arrays are written in braces
 
 
 def _count(some: Select[Any]) -> Select[Any]:
@@ -211,19 +220,20 @@ def _instants_query(dialect: Dialect) -> Statement:
     of_collection = INSTANTS.c.collection == bindparam("collection")
     within = INSTANTS.c.instant.between(bindparam("first"), bindparam("last"))
     some = select(INSTANTS.c["items"]).where(of_collection, within).limit(bindparam("most")).subquery()
-    found = (select(end(INSTANTS.c.instant)).where(of_collection, within) for end in (func.min, func.max))
-    ends = (each.scalar_subquery() for each in found)
+    ends = (
+        select(end(INSTANTS.c.instant)).where(of_collection, within).scalar_subquery() for end in (func.min, func.max)
+    )
     return Statement(select(func.sum(some.c["items"]), *ends), dialect)
 
 
 @lru_cache(maxsize=4)
 def _value_query(dialect: Dialect, *, is_count: bool = False) -> Statement:
-    found = statements.numbers_of_value()
-    return Statement(_count(found) if is_count else found.limit(FEW + 1), dialect)
+    numbers = statements.numbers_of_value()
+    return Statement(_count(numbers) if is_count else numbers.limit(FEW + 1), dialect)
 
 
 def _is_by_ranks(shape: Shape) -> bool:
-    # Whether a search reads the items of a range of ranks.
+    # Whether a search reads items in a range of ranks.
     return shape.do_ranks_fall is not None and any(True for _ in rank_bounds(shape))
 
 
@@ -250,12 +260,12 @@ def _next_ranks(shape: Shape) -> Statement:
 
 @lru_cache(maxsize=128)
 def _spread(shape: Shape) -> Statement:
-    """Numbers of one of each `spread` of the first `most` items that an index gives."""
+    """Numbers of one in `spread` of the first `most` items in the order of an index."""
     if _is_by_ranks(shape):
-        found = _in_ranks(shape, ITEMS.c.number)
+        numbers = _in_ranks(shape, ITEMS.c.number)
     else:
-        found = statements.numbers_of_value() if shape.is_by_value else statements.numbers_of_starts()
-    (number,) = found.limit(bindparam("most")).subquery().c
+        numbers = statements.numbers_of_value() if shape.is_by_value else statements.numbers_of_starts()
+    (number,) = numbers.limit(bindparam("most")).subquery().c
     return Statement(select(number).where(number % bindparam("spread", type_=BigInteger) == 0), shape.dialect)
 
 
@@ -267,8 +277,8 @@ def _cells_query(cells: int, dialect: Dialect) -> Statement:
 @lru_cache(maxsize=4)
 def _next_ones(dialect: Dialect, *, is_by_value: bool) -> Statement:
     start = VALUES.c.start if is_by_value else ITEMS.c.start
-    found = statements.numbers_of_value() if is_by_value else statements.numbers_of_starts()
-    return Statement(found.order_by(start).limit(SAMPLED), dialect)
+    numbers = statements.numbers_of_value() if is_by_value else statements.numbers_of_starts()
+    return Statement(numbers.order_by(start).limit(SAMPLED), dialect)
 
 
 @lru_cache(maxsize=4)

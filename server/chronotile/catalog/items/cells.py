@@ -1,4 +1,8 @@
-"""Cells of longitude and latitude that the index uses to search items by area."""
+"""Cells of longitude and latitude, by which the index finds items.
+
+The cells of each level are half as large as those of the level above. An item lies in cells of the finest level whose
+cells are at least as large as its box, so in at most four. A search visits the cells of all levels that occur.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from chronotile.core.model.space.boxes import BBox, boxes_of
 
 FINEST = 20
-"""The level whose cells are 38 m at the equator; smaller items lie in cells of it."""
+"""Finest level: its cells have 38 m at the equator; smaller items use it too."""
 MOST_CELLS = 256
-"""Cells that are visited one by one; items of a larger box are found by time."""
+"""Cells that a search visits one by one; for a larger box, items are found by time."""
 MILLIONTHS = 1_000_000
 WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
 
@@ -23,7 +27,7 @@ def level_of(box: BBox) -> int:
 
 
 def cells_at(box: BBox, level: int) -> Iterator[int]:
-    """Yield the cells of a level that a box meets, edges included; west is not east of east."""
+    """Yield the cells of a level that a box meets, edges included; the box does not cross the antimeridian."""
     columns, rows = _ranges(box, level)
     for column in columns:
         first = level << 52 | column << 26
@@ -31,18 +35,18 @@ def cells_at(box: BBox, level: int) -> Iterator[int]:
 
 
 def cell_boxes(box: BBox) -> dict[int, BBox]:
-    """Return the cells in which an item of this CRS84 box lies, each with the part of the box on that side of 180°."""
+    """Return the cells of an item with a CRS84 box, each with the part of the box on its side of the antimeridian."""
     level = level_of(box)
-    found = dict[int, BBox]()
+    parts = dict[int, BBox]()
     for part in boxes_of(box):
         for cell in cells_at(part, level):
-            other = found.get(cell)
-            found[cell] = part if other is None else BBox(WORLD.xmin, part.ymin, WORLD.xmax, part.ymax)
-    return found
+            other = parts.get(cell)
+            parts[cell] = part if other is None else BBox(WORLD.xmin, part.ymin, WORLD.xmax, part.ymax)
+    return parts
 
 
 def cells_meeting(box: BBox, levels: int, *, most: int) -> Sequence[int] | None:
-    """Return the cells that a box meets, of all levels in a set of bits; `None` if there are more than `most`."""
+    """Return the cells that a box meets; bit n of `levels` selects level n. `None` if there are more than `most`."""
     cells = list[int]()
     for level in range(FINEST + 1):
         if not levels >> level & 1:
@@ -65,7 +69,7 @@ def outward(box: BBox) -> tuple[int, int, int, int]:
 
 
 def search_boxes(box: BBox) -> tuple[BBox, ...]:
-    """Return a CRS84 box of a request as one or two within ±180 and ±90 degrees; empty where it is off the earth."""
+    """Return a CRS84 box as one or two boxes within ±180 and ±90 degrees; empty if it is off the earth."""
     south, north = max(box.ymin, WORLD.ymin), min(box.ymax, WORLD.ymax)
     if south > north:
         return ()
@@ -73,7 +77,7 @@ def search_boxes(box: BBox) -> tuple[BBox, ...]:
 
 
 def wrap_box(box: BBox) -> BBox:
-    """Return a CRS84 box with longitudes within ±180; west > east where it crosses the antimeridian."""
+    """Return a CRS84 box with longitudes within ±180; west > east if it crosses the antimeridian."""
     west, east = box.xmin, box.xmax
     if -180 <= west <= 180 and -180 <= east <= 180:
         return box
@@ -87,7 +91,7 @@ def _wrap_longitude(longitude: float) -> float:
 
 
 def _ranges(box: BBox, level: int) -> tuple[range, range]:
-    """Columns and rows; what lies on or beyond the last edge is in the last."""
+    """Return columns and rows of cells; a box beyond the last edge is in the last cell."""
     size = 360 / (1 << level)
     last_column, last_row = (1 << level) - 1, max(0, (1 << level) // 2 - 1)
     west, east = (min(max(math.floor((x + 180) / size), 0), last_column) for x in (box.xmin, box.xmax))

@@ -1,4 +1,4 @@
-"""Damage of the file of the item index: found when it is opened, moved aside, never deleted."""
+"""Damage of the index file: it is detected when the file is opened, and the file is moved aside, never deleted."""
 
 import fcntl
 import logging
@@ -18,12 +18,13 @@ from chronotile.core.errors import SourceUnavailable
 from chronotile.core.finding import Finding
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""Differs after each start of the machine."""
+"""File of Linux with an id that differs after each boot."""
 OPEN, SUSPECT, DAMAGED, LOCK = f"{FILE}.open-", f"{FILE}.suspect", f"{FILE}.damaged-", f"{FILE}.lock"
-"""Names of files beside it: of each process that has it open, of damage that a process met, moved aside, held."""
+"""Files in the folder of the index: one per process that has it open; one if a process met damage; the prefix of moved
+files; the lock for opening."""
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 LOCK_S, LOOK_AGAIN_S = 300.0, 0.05
-"""How long one process waits for others to open the index, which read all of it after damage; how often it looks."""
+"""Timeout of waiting for the lock, as another process may read the whole index after damage; interval of attempts."""
 FILLED_AGAIN = (
     "it is filled again from its sources; items that requests added (POST) are in none: add them again, from a backup "
     "or an export (chronotile index --export)"
@@ -35,13 +36,13 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def opening(folder: Path) -> Iterator[None]:
-    """Let one process at a time open the index of a folder, after a damaged one was moved aside.
+    """Hold the lock for opening the index of a folder, after moving a damaged index aside.
 
-    All of it is only read after the machine ended without notice, or damage was met: a process that is killed damages
-    nothing, and reading takes seconds for a million items.
+    The whole file is read only after the machine crashed or damage was met: a killed process damages nothing, and
+    reading takes seconds for a million items.
 
     Raises:
-        SourceUnavailable: Another process opens it for longer than `LOCK_S`.
+        SourceUnavailable: Another process holds the lock for longer than `LOCK_S`.
     """
     descriptor = open_private(str(folder / LOCK), os.O_RDWR | os.O_CREAT)
     try:
@@ -56,7 +57,7 @@ def opening(folder: Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int, file: Path) -> None:
-    """Hold a file, which the system can only be asked for without end or without waiting."""
+    """Lock a file by polling, because the system can only wait without a timeout."""
     ends_s = monotonic() + LOCK_S
     while True:
         try:
@@ -73,7 +74,7 @@ def _lock(descriptor: int, file: Path) -> None:
 
 
 def mark_open(folder: Path) -> Path:
-    """Return a file that says that this process has the index open; it removes it when it closes the index."""
+    """Return a new file that marks the index as open in this process; it is removed when the index is closed."""
     marker = folder / f"{OPEN}{os.getpid()}-{secrets.token_hex(4)}"
     with suppress(OSError), open(marker, "w", encoding="ascii", opener=open_private) as file:
         file.write(_boot_id())
@@ -81,17 +82,17 @@ def mark_open(folder: Path) -> Path:
 
 
 def note_damage(folder: Path) -> None:
-    """Let the index be checked when it is next opened."""
+    """Mark the index to be checked when it is next opened."""
     with suppress(OSError):
         os.close(open_private(str(folder / SUSPECT), os.O_WRONLY | os.O_CREAT))
 
 
 def fault_of_file(file: Path, *, is_thorough: bool) -> str | None:
-    """Return what is damaged in a file of SQLite; `None` if nothing is, or others have it locked.
+    """Return the damage of an SQLite file; `None` if it is intact, missing or locked by another process.
 
     Args:
-        file: It.
-        is_thorough: Whether all of it is read, or its first pages alone.
+        file: The file.
+        is_thorough: Whether to read the whole file, not only its first pages.
     """
     if not file.exists():
         return None
@@ -99,40 +100,40 @@ def fault_of_file(file: Path, *, is_thorough: bool) -> str | None:
         with closing(sqlite3.connect(file, timeout=10)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if is_thorough:
-                found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-                return None if found == "ok" else " ".join(found.split())
+                result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+                return None if result == "ok" else " ".join(result.split())
     except sqlite3.Error as error:
         return str(error) if str(getattr(error, "sqlite_errorname", "")).startswith(DAMAGE) else None
     return None
 
 
 def move_aside(folder: Path, fault: str) -> None:
-    """Rename the files of an index."""
+    """Rename the files of a damaged index."""
     name = f"{DAMAGED}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     for end in SQLITE_FILES:
         with suppress(FileNotFoundError):
             (folder / f"{FILE}{end}").rename(folder / f"{name}{end}")
-    said = "the item index in %s is damaged (%s) and was moved to %s: %s; %s"
-    log.error(said, folder, fault, name, FILLED_AGAIN, POSITIONS_LOST)
+    message = "the item index in %s is damaged (%s) and was moved to %s: %s; %s"
+    log.error(message, folder, fault, name, FILLED_AGAIN, POSITIONS_LOST)
 
 
 def check_file(folder: Path) -> tuple[Finding, ...]:
-    """Return what is damaged in the index of a folder, all of which is read, and what was moved aside there."""
-    found = list[Finding]()
+    """Read the whole index of a folder; return its damage, and files that were moved aside before."""
+    findings = list[Finding]()
     fault = fault_of_file(folder / FILE, is_thorough=True)
     if fault is not None:
         note_damage(folder)
         message = f"is damaged: {fault}; restart the servers, which move it aside; {FILLED_AGAIN}"
-        found.append(Finding("error", "item index", message, path=str(folder / FILE)))
+        findings.append(Finding("error", "item index", message, path=str(folder / FILE)))
     for aside in sorted(folder.glob(f"{DAMAGED}*")):
         if not aside.name.endswith(SQLITE_FILES[1:]):
             message = "was damaged and moved aside; delete the file when it is no longer needed"
-            found.append(Finding("warning", "item index", message, path=str(aside)))
-    return tuple(found)
+            findings.append(Finding("warning", "item index", message, path=str(aside)))
+    return tuple(findings)
 
 
 def met_damage(error: BaseException | None) -> bool:
-    """Return whether an error says that the file is damaged."""
+    """Return whether an error means that the file is damaged."""
     if not isinstance(error, SourceUnavailable):
         return False
     cause = getattr(error.__cause__, "orig", error.__cause__)
@@ -140,7 +141,7 @@ def met_damage(error: BaseException | None) -> bool:
 
 
 def _is_suspect(folder: Path) -> bool:
-    """Whether damage was met, or the machine ended while a process had the index open."""
+    """Return whether damage was met, or the machine crashed while a process had the index open."""
     boot, is_suspect = _boot_id(), (folder / SUSPECT).exists()
     for marker in folder.glob(f"{OPEN}*"):
         with suppress(OSError):
@@ -153,7 +154,7 @@ def _is_suspect(folder: Path) -> bool:
 
 
 def is_running(process: int) -> bool:
-    """Return whether a process is there, of any user."""
+    """Return whether a process of any user exists."""
     try:
         os.kill(process, 0)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where items are: footprints as bytes, and the cells of longitudes and latitudes by which items are found."""
+"""Footprints of items as bytes, and tests whether they meet boxes."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -7,26 +7,26 @@ from itertools import chain
 from chronotile.core.model.space.boxes import BBox, boxes_of
 
 Ring = tuple[tuple[float, float], ...]
-"""(longitude, latitude), without the first vertex repeated; longitudes run on beyond ±180."""
+"""(longitude, latitude) without a repeated first vertex; longitudes continue beyond ±180."""
 
 THE_BOX = b""
-"""A footprint that is the item's box itself."""
+"""Bytes of a footprint that equals the item's box."""
 
 
 def pack(rings: Sequence[Sequence[tuple[float, float]]], box: BBox) -> bytes:
-    """Return the bytes of outer rings, from which `unpack` makes them again."""
+    """Return outer rings as bytes, which `unpack` reads."""
     opened = [_open(ring) for ring in rings]
     if box.xmin > box.xmax:
         opened = [_unwrap_ring(ring) for ring in opened]
     if not opened or any(len(ring) < 3 for ring in opened) or _is_box(opened, box):
         return THE_BOX
     parts = [struct.pack("<H", len(opened))]
-    parts += [struct.pack(f"<H{2 * len(each)}d", len(each), *chain.from_iterable(each)) for each in opened]
+    parts += [struct.pack(f"<H{2 * len(ring)}d", len(ring), *chain.from_iterable(ring)) for ring in opened]
     return b"".join(parts)
 
 
 def unpack(data: bytes, box: BBox) -> tuple[Ring, ...]:
-    """Return the rings of a footprint whose item has this box."""
+    """Return the rings of a footprint; `box` is the box of its item."""
     if data == THE_BOX:
         return tuple(_box_ring(part) for part in boxes_of(box))
     (count,) = struct.unpack_from("<H", data)
@@ -40,7 +40,7 @@ def unpack(data: bytes, box: BBox) -> tuple[Ring, ...]:
 
 
 def meets(rings: Sequence[Ring], boxes: Sequence[BBox]) -> bool:
-    """Return whether any ring, with its inside, shares a point with any of some boxes within ±180 degrees."""
+    """Return whether any ring or its inside shares a point with any box; the boxes are within ±180 degrees."""
     for ring in rings:
         xs, ys = [x for x, _y in ring], [y for _x, y in ring]
         west, east, south, north = min(xs), max(xs), min(ys), max(ys)
@@ -55,7 +55,7 @@ def meets(rings: Sequence[Ring], boxes: Sequence[BBox]) -> bool:
 
 
 def _ring_meets(ring: Ring, box: BBox) -> bool:
-    """Whether an edge crosses the box, or the box lies inside: then its first corner does."""
+    """Return whether an edge meets the box, or the ring contains the box: then it contains the box's first corner."""
     start = ring[-1]
     is_inside = False
     for end in ring:
@@ -69,7 +69,7 @@ def _ring_meets(ring: Ring, box: BBox) -> bool:
 
 
 def _segment_meets(start: tuple[float, float], end: tuple[float, float], box: BBox) -> bool:
-    """Whether a segment shares a point with a box: neither axis, nor the segment's own normal, parts the two."""
+    """Return whether a segment shares a point with a box: neither axis and no normal of the segment separates them."""
     (x0, y0), (x1, y1) = start, end
     if (x0 < box.xmin and x1 < box.xmin) or (x0 > box.xmax and x1 > box.xmax):
         return False
@@ -86,9 +86,9 @@ def _open(ring: Sequence[tuple[float, float]]) -> Ring:
 
 
 def _unwrap_ring(ring: Ring) -> Ring:
-    """Longitudes run on where a ring leaps from one side of the antimeridian to the other, unless they do already.
+    """Return a ring whose longitudes continue across the antimeridian instead of jumping by 360 degrees.
 
-    Around a pole they do not come back to where they began: such a ring is left as it is.
+    A ring around a pole is returned unchanged, as its longitudes would not return to the first one.
     """
     if not ring or any(abs(x) > 180 for x, _y in ring):
         return ring
@@ -111,9 +111,3 @@ def _is_box(rings: Sequence[Ring], box: BBox) -> bool:
 
 def _box_ring(box: BBox) -> Ring:
     return ((box.xmin, box.ymin), (box.xmax, box.ymin), (box.xmax, box.ymax), (box.xmin, box.ymax))
-
-
-# Cells of a grid of longitudes and latitudes, by which items are found: each level has cells half as large.
-#
-# An item lies in cells of the finest level whose cells are at least as large as its box, so in four at most. A search
-# visits the cells of every level that occurs.

@@ -1,4 +1,4 @@
-"""Changes of items in the order in which they were made, in pages that go on where the last one ended."""
+"""Changes of items in the order in which they were made, in pages with cursors."""
 
 import heapq
 from collections.abc import Container, Sequence
@@ -21,10 +21,10 @@ from chronotile.core.errors import CursorExpired, InvalidParameter
 from chronotile.core.model.items import ChangeKind, ChangePage, ItemChange
 
 MOST_CHANGES = 1_000
-"""Of a page."""
+"""Maximum number of changes of a page."""
 LAST = (1 << 63) - 1
 REMOVAL, ITEM = 0, 1
-"""The order of what one transaction did."""
+"""Kinds of changes in the order of a page: removals of a transaction come before its other changes."""
 PARTS = 4
 _SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
 _CHANGED = (
@@ -49,23 +49,23 @@ class ChangedCollection:
 
     searched: SearchedCollection
     forgotten: int
-    """The last change of which not all removed items are listed."""
+    """Last change with removed items that are no longer listed."""
     filled: int
-    """Changes up to this one are not told."""
+    """Changes up to this one are omitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ChangePosition:
-    """After which change a page begins."""
+    """Position of the last change before a page."""
 
     known: int
-    """The last change before the first page that was read: items with a later first change are `added`."""
+    """Last change before the first page: items with a later first change are `added`, others `replaced`."""
     change: int
     kind: int
     number: int
 
     def not_before(self, change: int) -> "_ChangePosition":
-        """This position, or that after a later change."""
+        """Return this position, or the position after `change` if that is later."""
         return self if self.change >= change else _ChangePosition(change, change, ITEM, LAST)
 
     def text(self, subject: bytes) -> str:
@@ -76,11 +76,11 @@ class HistoryReader:
     """Reads a page of changes.
 
     Args:
-        archive: Whose changes are read.
-        cursor: Of the driver, in a transaction.
-        dialect: Of the database.
-        among: Ids of the collections that are looked at; `None`: all.
-        without_first_fill: Whether changes made before a first pass over a collection's source ended are left out.
+        archive: Id of the archive.
+        cursor: Cursor of the driver, in a transaction.
+        dialect: Dialect of the database.
+        among: Ids of the collections to read; `None` reads all.
+        without_first_fill: Whether to omit changes before the end of the first pass over a collection's source.
     """
 
     def __init__(
@@ -101,13 +101,13 @@ class HistoryReader:
         ]
 
     def page(self, since: str | None, limit: int) -> ChangePage:
-        """Return the changes after a cursor, at most `limit` of them; without one, none, with the cursor of now.
+        """Return at most `limit` changes after a cursor; without one, no changes and the current cursor.
 
-        A page ends early where documents are large.
+        A page of large documents has fewer changes.
 
         Raises:
             InvalidParameter: The cursor or the limit is not accepted.
-            CursorExpired: Items were removed since that are not listed any more, or the index was begun again.
+            CursorExpired: Some items removed since then are no longer listed, or the index was made again.
         """
         if not 1 <= limit <= MOST_CHANGES:
             raise InvalidParameter(f"limit is {limit}; accepted: 1 to {MOST_CHANGES}", locator="limit")
@@ -116,26 +116,26 @@ class HistoryReader:
         if since is None:
             return ChangePage(changes=(), cursor=end.text(self._subject), is_last=True)
         position = self._position(since)
-        starts = [position.not_before(each.filled) for each in self._collections]
+        starts = [position.not_before(collection.filled) for collection in self._collections]
         is_forgotten = any(
-            (start.change, start.kind) <= (each.forgotten, REMOVAL)
-            for each, start in zip(self._collections, starts, strict=True)
+            (start.change, start.kind) <= (collection.forgotten, REMOVAL)
+            for collection, start in zip(self._collections, starts, strict=True)
         )
         if is_forgotten or not first_change - 1 <= position.change < next_change:
             raise CursorExpired(
                 "since is too old: not all items that were removed after it are listed any more; list all items, and "
-                "go on with the cursor of a request without since",
+                "continue with the cursor of a request without since",
                 locator="since",
             )
         streams = [
             stream
-            for each, start in zip(self._collections, starts, strict=True)
-            for stream in (self._changes_after(start, kind, each, limit) for kind in (REMOVAL, ITEM))
+            for collection, start in zip(self._collections, starts, strict=True)
+            for stream in (self._changes_after(start, kind, collection, limit) for kind in (REMOVAL, ITEM))
         ]
-        found = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
-        changes = self._changes(found[:limit], position.known)
-        is_last = len(changes) == len(found)
-        after = end if is_last else _ChangePosition(position.known, *found[len(changes) - 1][0])
+        rows = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
+        changes = self._changes(rows[:limit], position.known)
+        is_last = len(changes) == len(rows)
+        after = end if is_last else _ChangePosition(position.known, *rows[len(changes) - 1][0])
         return ChangePage(changes=changes, cursor=after.text(self._subject), is_last=is_last)
 
     def _position(self, since: str) -> _ChangePosition:
@@ -150,16 +150,16 @@ class HistoryReader:
     def _changes_after(
         self, position: _ChangePosition, kind: int, collection: ChangedCollection, limit: int
     ) -> list[Any]:
-        """Changes of a kind in a collection after a position, in their order, one more than a page has."""
-        # Of the same change, removals are before all items.
+        """Return the changes of a kind in a collection after a position, ascending, at most `limit` + 1."""
+        # All removals of a change come before its items.
         number = position.number if position.kind == kind else {REMOVAL: LAST, ITEM: -1}[kind]
         if kind == REMOVAL:
-            wanted, keys = select(REMOVED.c.change, REMOVED.c.item, REMOVED.c.id), (REMOVED.c.change, REMOVED.c.item)
+            query, keys = select(REMOVED.c.change, REMOVED.c.item, REMOVED.c.id), (REMOVED.c.change, REMOVED.c.item)
         else:
-            wanted, keys = select(*_OF_ITEM), (ITEMS.c.last_change, ITEMS.c.number)
+            query, keys = select(*_OF_ITEM), (ITEMS.c.last_change, ITEMS.c.number)
         is_of_collection = keys[0].table.c.collection == collection.searched.number
-        wanted = wanted.where(is_of_collection, tuple_(*keys) > tuple_(position.change, number))
-        rows = self._rows(wanted.order_by(*keys).limit(limit + 1))
+        query = query.where(is_of_collection, tuple_(*keys) > tuple_(position.change, number))
+        rows = self._rows(query.order_by(*keys).limit(limit + 1))
         if kind == REMOVAL:
             return [((change, REMOVAL, item), collection, id_) for change, item, id_ in rows]
         return [((row[-1], ITEM, row[0]), collection, row) for row in rows]
@@ -167,7 +167,7 @@ class HistoryReader:
     def _changes(
         self, rows: Sequence[tuple[tuple[int, int, int], ChangedCollection, Any]], known: int
     ) -> tuple[ItemChange, ...]:
-        """The changes of the first rows, as many as a page may have bytes of documents."""
+        """Return the changes of the first rows; fewer than all rows if the documents are too large for a page."""
         present = [(collection.searched.id, row) for _, collection, row in rows if not isinstance(row, str)]
         items = found_items(present, self._cursor, self._dialect)
         changes = list[ItemChange]()
@@ -191,5 +191,5 @@ class HistoryReader:
             )
         return tuple(changes)
 
-    def _rows(self, wanted: Select[Any], **values: Value) -> list[Any]:
-        return Statement(wanted, self._dialect).run(self._cursor, values)
+    def _rows(self, query: Select[Any], **values: Value) -> list[Any]:
+        return Statement(query, self._dialect).run(self._cursor, values)

@@ -118,20 +118,20 @@ class ItemIndex:
         Raises:
             LimitExceeded: There are more than `MOST_ITEMS`.
         """
-        rows = self._covering(collection, box, lookups.When.of_selection(span, instants), most=MOST_ITEMS)
+        rows = self._covering(collection, box, lookups.When.from_selection(span, instants), most=MOST_ITEMS)
         return tuple(map(lookups.ref_of, rows))
 
     def near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.ItemsNearBox:
         """Return the items of some instants that meet a box, prepared for lookups of boxes within it."""
         try:
-            rows = self._covering(collection, box, lookups.When.of_selection(None, instants), most=lookups.MOST_NEAR)
+            rows = self._covering(collection, box, lookups.When.from_selection(None, instants), most=lookups.MOST_NEAR)
         except LimitExceeded:
             return lookups.ItemsNearBox((), are_all=False)
-        found = ((lookups.ref_of(row), unpack(bytes(row[8]), BBox(*row[4:8]))) for row in rows)
-        return lookups.ItemsNearBox(tuple(found), are_all=True)
+        items = ((lookups.ref_of(row), unpack(bytes(row[8]), BBox(*row[4:8]))) for row in rows)
+        return lookups.ItemsNearBox(tuple(items), are_all=True)
 
     def _covering(self, collection: str, box: BBox, when: lookups.When | None, *, most: int) -> list[Any]:
-        """Rows of items whose footprints meet a box, in order.
+        """Return rows of items whose footprints meet a box, in order.
 
         Raises:
             LimitExceeded: There are more than `most`.
@@ -139,35 +139,35 @@ class ItemIndex:
         boxes = search_boxes(box)
         if not boxes or when is None:
             return []
-        found = self._rows_of_known_levels(collection, boxes[0], when, most) if len(boxes) == 1 else None
-        if found is None:
+        rows = self._rows_of_known_levels(collection, boxes[0], when, most) if len(boxes) == 1 else None
+        if rows is None:
             with self._reading() as cursor:
-                known = self._collection(cursor, collection)
-                if known is None:
+                levels = self._collection(cursor, collection)
+                if levels is None:
                     return []
-                found = [row for part in boxes for row in self._rows_meeting(cursor, known, part, when)]
-        lookups.require_few(len(found), most, "items")
-        return lookups.in_order({row[0]: row for row in found}.values(), boxes, when)
+                rows = [row for part in boxes for row in self._rows_meeting(cursor, levels, part, when)]
+        lookups.require_few(len(rows), most, "items")
+        return lookups.in_order({row[0]: row for row in rows}.values(), boxes, when)
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
         """Return the assets of items by number; deleted items are missing."""
         if not numbers:
             return {}
-        wanted = sorted(set(numbers))
+        numbers = sorted(set(numbers))
         with self._reading() as cursor:
-            packed = dict[int, bytes](self._run_list(cursor, statements.bodies, "item", wanted))
-            rows = self._run_list(cursor, statements.headers, "item", wanted)
+            packed = dict[int, bytes](self._run_list(cursor, statements.bodies, "item", numbers))
+            rows = self._run_list(cursor, statements.headers, "item", numbers)
             headers = {(item, asset): header for item, asset, *header in rows}
             digests = sorted({packed_digest(data) for data in packed.values()})
             bodies = dict[str, bytes](self._run_list(cursor, statements.forms, "digest", digests))
-        found = {number: unpack_assets(data, bodies) for number, data in packed.items()}
+        without_headers = {number: unpack_assets(data, bodies) for number, data in packed.items()}
         return {
-            number: tuple(lookups.add_header(each, headers.get((number, each.name))) for each in assets)
-            for number, assets in found.items()
+            number: tuple(lookups.add_header(asset, headers.get((number, asset.name))) for asset in assets)
+            for number, assets in without_headers.items()
         }
 
     def addresses(self, collection: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield the id of each item and the URLs of its assets; items added meanwhile may be missing."""
+        """Yield the id of each item and the URLs of its assets; items that are added during the call may be missing."""
         after = -1
         while True:
             with self._reading(is_single=True) as cursor:
@@ -194,8 +194,8 @@ class ItemIndex:
         with self._reading() as cursor:
             rows = list(self._run_list(cursor, statements.instants_changed, "instant", numbers, **of_collection))
         counter = rows[0][0] if rows else 0
-        found = {instant: changed or counter for _, instant, changed in rows if instant is not None}
-        return counter, tuple(found.get(number, 0) for number in numbers)
+        changes = {instant: changed or counter for _, instant, changed in rows if instant is not None}
+        return counter, tuple(changes.get(number, 0) for number in numbers)
 
     def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
         """Return the instants of all items, or of items whose boxes meet a box; a solar day is an interval of a day.
@@ -204,20 +204,20 @@ class ItemIndex:
         counts as the whole circle of latitude.
         """
         with self._reading() as cursor:
-            found = self._collection(cursor, collection)
-            if found is None:
+            levels = self._collection(cursor, collection)
+            if levels is None:
                 return NO_TIME
             if box is not None:
-                return _domain_of(self._instants_near(cursor, found, box))
-            return _domain_of(self._run(cursor, statements.ALL_INSTANTS, {"collection": found.number}))
+                return _domain_of(self._instants_near(cursor, levels, box))
+            return _domain_of(self._run(cursor, statements.ALL_INSTANTS, {"collection": levels.number}))
 
     def ends(self, collection: str) -> TimeDomain:
         """Return the first and the last instant of `times`."""
         with self._reading() as cursor:
-            found = self._collection(cursor, collection)
-            if found is None:
+            levels = self._collection(cursor, collection)
+            if levels is None:
                 return NO_TIME
-            of_collection = {"collection": found.number}
+            of_collection = {"collection": levels.number}
             rows = [row for query in statements.ENDS for row in self._run(cursor, query, of_collection)]
         return _domain_of(list(dict.fromkeys(rows)))
 
@@ -239,10 +239,10 @@ class ItemIndex:
             LimitExceeded: The assets of the items have more than `MOST_FORMS` different forms.
         """
         with self._reading() as cursor:
-            found = self._collection(cursor, collection)
-            if found is None:
+            levels = self._collection(cursor, collection)
+            if levels is None:
                 return {}
-            values = {"collection": found.number, "most": MOST_FORMS + 1}
+            values = {"collection": levels.number, "most": MOST_FORMS + 1}
             rows = self._run(cursor, statements.FORMS_OF_COLLECTION, values)
         lookups.require_few(len(rows), MOST_FORMS, "layouts")
         counts = dict[str, dict[BandLayout, int]]()
@@ -251,7 +251,7 @@ class ItemIndex:
                 of_asset = counts.setdefault(asset.name, {})
                 for layout in layouts_of(asset):
                     of_asset[layout] = of_asset.get(layout, 0) + items
-        ordered = {name: sorted(each, key=lambda layout: -each[layout]) for name, each in counts.items()}
+        ordered = {name: sorted(counted, key=lambda layout: -counted[layout]) for name, counted in counts.items()}
         return {name: tuple(layouts) for name, layouts in ordered.items() if layouts}
 
     def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
@@ -270,10 +270,10 @@ class ItemIndex:
     def faults(self, collection: str) -> ItemFaults:
         """Return the faults of a collection that the index can count."""
         with self._reading() as cursor:
-            found = self._collection(cursor, collection)
-            if found is None:
+            levels = self._collection(cursor, collection)
+            if levels is None:
                 return ItemFaults()
-            ((items, unranked),) = self._run(cursor, statements.UNRANKED, {"collection": found.number})
+            ((items, unranked),) = self._run(cursor, statements.UNRANKED, {"collection": levels.number})
         return ItemFaults(items=items, unranked=unranked)
 
     def put(self, collection: str, items: Iterable[Item | preparing.Prepared]) -> PutSummary:
@@ -293,11 +293,11 @@ class ItemIndex:
             keep_reserve(self._folder)
         return self._write(collection, partial(writing.add_batch, batch=list(map(preparing.prepare, items))))
 
-    def replace(self, collection: str, item: Item, *, found: ItemRef | None = None) -> bool:
-        """Replace the item with the same id; return False if it does not exist or differs from `found`."""
+    def replace(self, collection: str, item: Item, *, expected: ItemRef | None = None) -> bool:
+        """Replace the item with the same id; return False if it does not exist or has changed since `expected`."""
         prepared = preparing.prepare(item)
         with self._writing() as connection:
-            is_replaced = altering.replace_one(connection, self._archive, collection, prepared, found=found)
+            is_replaced = altering.replace_one(connection, self._archive, collection, prepared, expected=expected)
         self._states.forget()
         return is_replaced
 
@@ -311,7 +311,7 @@ class ItemIndex:
                 if self._folder is None or not release_reserve(self._folder):
                     raise
                 count += self._remove_part(collection, part)
-                # Carry SQLite's log of changes into its file, which frees the room of the log; it may go on without.
+                # A checkpoint moves SQLite's log into the file, which frees the space of the log. It may fail.
                 with suppress(StorageFull, SourceUnavailable), self._reading(is_single=True) as cursor:
                     cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
@@ -321,9 +321,9 @@ class ItemIndex:
         return count
 
     def trim(self, collection: str, most: int) -> int:
-        """Remove items that were put first, as long as there are more than so many; return how many were removed.
+        """Remove the oldest items beyond a number, and return how many were removed.
 
-        At most `MOST_TRIMMED` of them: a request waits for it.
+        At most `MOST_TRIMMED` are removed per call, because a request waits for it.
         """
         count = min(self.faults(collection).items - most, MOST_TRIMMED)
         if count <= 0:
@@ -333,9 +333,9 @@ class ItemIndex:
         return self.remove(collection, [id_ for (id_,) in rows])
 
     def configure(self, collection: str, settings: IndexSettings) -> None:
-        """Group and order the items of a collection in this way from now on, those that are there too.
+        """Set the grouping, order and searched properties of a collection, for existing items too.
 
-        Those are changed some at a time; what is interrupted goes on when this is called again.
+        Existing items are changed in batches; after an interruption, the next call continues.
         """
         are_more: bool | None = None
         while are_more is None:
@@ -351,15 +351,15 @@ class ItemIndex:
     def note_header(
         self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
     ) -> None:
-        """Keep what opening a file costs. Another etag is a change of the item.
+        """Store the header of a file, which is costly to read. Another ETag counts as a change of the item.
 
         Args:
-            ref: The item as it was found; nothing happens if it has gone or changed since: its file may be another.
-            asset: Its name.
-            header: As `readers.cog` writes it.
-            etag: In which it was read; empty: not known.
-            size: Of the file, in bytes.
-            layouts: Of the bands of the file; empty: as they were.
+            ref: The item as it was read; nothing is stored if it has changed since, as its file may be another.
+            asset: Name of the asset.
+            header: Bytes that `readers.cog` writes.
+            etag: ETag of the file when it was read; empty if unknown.
+            size: Bytes of the file.
+            layouts: Layouts of the bands of the file; empty leaves them unchanged.
         """
         values = {"header": header, "etag": etag, "size": size}
         with self._writing() as connection:
@@ -461,16 +461,16 @@ class ItemIndex:
         Raises:
             SourceUnavailable: The database does not answer.
         """
-        found = () if self._folder is None else damage.check_file(self._folder)
-        if any(each.severity == "error" for each in found):
-            return found
+        findings = () if self._folder is None else damage.check_file(self._folder)
+        if any(finding.severity == "error" for finding in findings):
+            return findings
         with self._reading() as cursor:
             ((items,),) = self._run(cursor, _ALL_ITEMS, {})
             ((counted,),) = self._run(cursor, _COUNTED_ITEMS, {})
         if items == counted:
-            return found
+            return findings
         message = f"has {items} items, and counts {counted} by time; delete it, {damage.FILLED_AGAIN}"
-        return (*found, Finding("error", "item index", message))
+        return (*findings, Finding("error", "item index", message))
 
     def _write(self, collection: str, write: _WriteBatch) -> PutSummary:
         """Run a transaction on a collection, creating the collection if it does not exist."""
@@ -494,11 +494,11 @@ class ItemIndex:
     @contextmanager
     def _searching(self, search: ItemSearch, among: Container[str] | None) -> Iterator[ItemSearcher]:
         check_numbers(search)
-        named = frozenset(search.collections)
+        ids = frozenset(search.collections)
         with self._reading() as cursor:
             searched = [SearchedCollection(*row) for row in self._run(cursor, _SEARCHED, {"archive": self._archive})]
             collections = [
-                each for each in searched if (not named or each.id in named) and (among is None or each.id in among)
+                part for part in searched if (not ids or part.id in ids) and (among is None or part.id in among)
             ]
             yield ItemSearcher(search, collections, cursor, self._engine.dialect, clock=self._clock)
 
@@ -529,11 +529,11 @@ class ItemIndex:
         cursor: DriverCursor,
         query: Callable[[int], Select[Any]],
         prefix: str,
-        wanted: Sequence[Value],
+        values_of_list: Sequence[Value],
         **values: Value,
     ) -> Iterator[Any]:
         """Yield the rows of a query with a list of values, in chunks."""
-        for part in chunks(wanted):
+        for part in chunks(values_of_list):
             some = pad(part)
             yield from self._run(cursor, query(len(some)), {**values, **list_parameters(prefix, some)})
 
@@ -545,9 +545,9 @@ class ItemIndex:
         rows = self._run(cursor, _NUMBER, {"archive": self._archive, "id": collection})
         if not rows:
             return None
-        found = _CollectionLevels(*rows[0])
-        self._levels[collection] = found.levels
-        return found
+        levels = _CollectionLevels(*rows[0])
+        self._levels[collection] = levels.levels
+        return levels
 
     def _rows_of_known_levels(self, collection: str, box: BBox, when: lookups.When, most: int) -> list[Any] | None:
         """Return the rows of `_rows_meeting` with a single statement; `None` if the levels changed or are unknown."""
@@ -568,15 +568,15 @@ class ItemIndex:
     ) -> list[Any]:
         """Return rows of items whose boxes meet a box; some may miss it narrowly."""
         count = len(when.listed)
-        found = _choose_near_query(
+        query_values = _choose_near_query(
             box,
             collection,
             by_cells=lambda cells: statements.covering(cells, count),
             by_box=lambda: statements.items_of_instants(count),
         )
-        if found is None:
+        if query_values is None:
             return []
-        query, values = found
+        query, values = query_values
         return self._run(cursor, query, {**values, **when.values, "most": MOST_ITEMS + 1})
 
     def _instants_near(self, cursor: DriverCursor, collection: _CollectionLevels, box: BBox) -> list[Any]:
@@ -584,9 +584,9 @@ class ItemIndex:
         near = list[list[Any]]()
         for part in search_boxes(box):
             by_cells, by_box = statements.instants_in_cells, statements.instants_in_box
-            found = _choose_near_query(part, collection, by_cells=by_cells, by_box=by_box)
-            if found is not None:
-                near.append(self._run(cursor, *found))
+            query_values = _choose_near_query(part, collection, by_cells=by_cells, by_box=by_box)
+            if query_values is not None:
+                near.append(self._run(cursor, *query_values))
         return near[0] if len(near) == 1 else sorted({row for rows in near for row in rows})
 
     def _look_up_states(self) -> dict[str, CollectionState]:
@@ -601,7 +601,7 @@ class ItemIndex:
 
 
 def _domain_of(rows: Sequence[Any]) -> TimeDomain:
-    """The times of rows of `INSTANTS`, ascending."""
+    """Return the time domain of rows (instant, end), ascending."""
     if not rows:
         return NO_TIME
     pairs = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=2 * len(rows)).astype("datetime64[ns]")
@@ -632,7 +632,7 @@ def _choose_near_query(
 _NUMBER = statements.COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
 _SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
 _HAS_ITEMS = COLLECTIONS.c.grouping != "dates"
-"""Else it has dates, which a pass lists; until it ends, `since` is missing."""
+"""Other collections have dates instead, which a pass lists; until it ends, `since` is missing."""
 _STATES = (
     select(
         COLLECTIONS.c.id,

@@ -51,7 +51,7 @@ class When:
     """The instants to keep from the result; `None` for all."""
 
     @classmethod
-    def of_selection(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":
+    def from_selection(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":
         """Return the instants of a request; `None` if there are none."""
         first, last = -(1 << 63), (1 << 63) - 1
         if span is not None:

@@ -1,4 +1,4 @@
-"""Opens the item index: makes its tables, and begins it again where it is damaged or of an older version."""
+"""Opening of the item index: its tables are created, and a damaged index or one of an old version is made again."""
 
 import logging
 import time
@@ -24,8 +24,8 @@ from chronotile.core.model.items import BandLayout, ItemRef
 log = logging.getLogger(__name__)
 
 WITHOUT_CHANGES, WITHOUT_VALUES = 2, 3
-"""The versions before instants had the counter of their last change, and ranks an index; and before named properties
-had one. All else of them stays."""
+"""Versions without the counter of changes per instant and an index of ranks, and without an index of configured
+properties. Their other contents are retained."""
 
 
 def open_items(
@@ -36,21 +36,21 @@ def open_items(
     mounts: Path = MOUNTS,
     clock: Callable[[], float] = time.monotonic,
 ) -> ItemIndex:
-    """Return the item index of an archive; its tables are made if they are not there.
+    """Return the item index of an archive; missing tables are created.
 
-    A damaged file is moved aside and a new one begun, which is then to be filled from the sources.
+    A damaged file is moved aside; the new one has to be filled from the sources.
 
     Args:
-        url: Of PostgreSQL; `None` for SQLite, in `index.sqlite`.
-        folder: Of the file.
-        archive: Its id: archives that share a database do not see each other's items.
-        mounts: What is mounted where, as `network_file_system` reads it.
-        clock: Seconds of a clock that never goes back, by which searches end.
+        url: URL of PostgreSQL; `None` for SQLite, in `index.sqlite`.
+        folder: Folder of the file.
+        archive: Id of the archive; archives that share a database do not see each other's items.
+        mounts: File with mounted file systems, which `network_file_system` reads.
+        clock: Monotonic clock in seconds, for time limits of searches.
 
     Raises:
-        ConfigurationError: The database cannot be used, or its tables are those of a newer chronotile.
-        SourceUnavailable: The database is out of reach.
-        StorageFull: There is no room.
+        ConfigurationError: The database cannot be used, or its tables are of a newer version of chronotile.
+        SourceUnavailable: The database does not answer.
+        StorageFull: The disk is full.
     """
     engine = open_engine(url, folder, INDEX, mounts=mounts)
     is_file = engine.dialect.name == SQLITE
@@ -64,34 +64,34 @@ def open_items(
 
 
 class ReadItems(ItemIndex):
-    """An index that others fill: headers of files are not written to it, only encodings that no item states."""
+    """An index that other processes fill. It writes no headers of files, only encodings that no item states."""
 
     def note_header(
         self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
     ) -> None:
-        """Write nothing."""
+        """Do nothing."""
 
 
 def read_items(url: str | None, folder: Path, *, archive: str) -> ReadItems:
-    """Return the item index of an archive as it is, for a process that only reads it: nothing is made or mended.
+    """Return an existing item index for a process that only reads it: nothing is created or repaired.
 
     Args:
-        url: As `open_items` takes it; so are the others.
-        folder: Of the file.
-        archive: Its id.
+        url: URL of PostgreSQL; `None` for SQLite.
+        folder: Folder of the file.
+        archive: Id of the archive.
 
     Raises:
         ConfigurationError: The database cannot be used.
-        SourceUnavailable: It is out of reach, has no index, or one of another version.
+        SourceUnavailable: The database does not answer, or has no index of this version.
     """
     if url is None and not (folder / INDEX.file).exists():
-        raise SourceUnavailable("this process sees no item index: it needs the folder of the jobs, or the database")
+        raise SourceUnavailable("this process has no item index: it needs the folder of the jobs, or the database")
     engine = open_engine(url, folder, INDEX)
     try:
         with read_transaction(engine, INDEX) as connection:
             version = connection.scalar(select(SCHEMA.c.version))
         if version != VERSION:
-            raise SourceUnavailable(f"the item index has version {version}, and this process knows version {VERSION}")
+            raise SourceUnavailable(f"the item index has version {version}, and this process needs version {VERSION}")
         return ReadItems(engine, archive=archive)
     except ChronotileError:
         engine.dispose()
@@ -99,15 +99,15 @@ def read_items(url: str | None, folder: Path, *, archive: str) -> ReadItems:
 
 
 def make_tables(engine: Engine) -> None:
-    """Make the tables unless they are there; versions 2 and 3 get what they lack, older ones are made again, empty.
+    """Create missing tables. Versions 2 and 3 are completed; the tables of older versions are created again, empty.
 
     Raises:
-        ConfigurationError: They are those of a newer chronotile.
+        ConfigurationError: The tables are of a newer version of chronotile.
     """
     with write_transaction(engine, INDEX) as connection:
         hold(connection, MAKING)
         SCHEMA.create(connection, checkfirst=True)
-        PASSES.create_all(connection)  # states of collections say whether a pass over their source was ever whole
+        PASSES.create_all(connection)  # states of collections depend on their passes
         version = connection.scalar(select(SCHEMA.c.version))
         if version == WITHOUT_CHANGES:
             _add_changes(connection)
@@ -125,7 +125,7 @@ def make_tables(engine: Engine) -> None:
             log.warning("the item index has version %d, of an older chronotile: %s", version, damage.FILLED_AGAIN)
             next_item = connection.scalar(select(SCHEMA.c.next_item)) or 1
             METADATA.drop_all(connection)
-            PASSES.drop_all(connection)  # or else what was seen would not be put again
+            PASSES.drop_all(connection)  # else the next pass would skip entries that it has read
             PASSES.create_all(connection)
         METADATA.create_all(connection)
         change = first_count(connection)
@@ -134,9 +134,9 @@ def make_tables(engine: Engine) -> None:
 
 
 def _add_changes(connection: Connection) -> None:
-    """Add what version 2 lacks; what is there stays, items that requests added too."""
+    """Add the missing parts of version 2; its rows stay, including items that requests added."""
     _add_column(connection, INSTANTS.c.changed)
-    connection.execute(update(INSTANTS).values(changed=1))  # 0 is what processes of that version write from now on
+    connection.execute(update(INSTANTS).values(changed=1))  # processes of version 2 write 0 from now on
     for index in ITEMS.indexes:
         index.create(connection, checkfirst=True)
 

@@ -1,4 +1,4 @@
-"""Items made ready to be put: all that can be done without the database."""
+"""Items prepared for the index: all work that needs no database."""
 
 import hashlib
 import math
@@ -17,17 +17,14 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.items import Asset, Item
 from chronotile.core.model.space.boxes import BBox
 
-# Assets of items as bytes: what many items have in common (grid, bands, layouts) is stored once, as a form.
-
-
 BATCH = 500
-"""Items put in one transaction."""
+"""Maximum number of items per transaction."""
 BATCH_BYTES = 16 << 20
-"""Documents and headers put in one transaction."""
+"""Bytes of documents and headers per transaction."""
 
 
 class Prepared(NamedTuple):
-    """An item as far as it can be made ready without the database; it can be sent to another process."""
+    """An item prepared for the index. It can be sent to another process."""
 
     id: str
     bbox: BBox
@@ -39,39 +36,39 @@ class Prepared(NamedTuple):
     form: AssetForm
     assets: bytes
     headed: tuple[Asset, ...]
-    """Assets whose headers are known."""
+    """Assets with a header."""
     properties_json: str
     document: bytes
     digest: bytes
 
     @property
     def properties(self) -> dict[str, Any]:
-        """What filters and orders look at, as `stored_properties` returned it."""
-        found: dict[str, Any] = orjson.loads(self.properties_json)
-        return found
+        """Properties for filters and orders, as `stored_properties` returned them."""
+        properties: dict[str, Any] = orjson.loads(self.properties_json)
+        return properties
 
     @property
     def size(self) -> int:
-        """Of its document and headers, in bytes."""
+        """Bytes of its document and headers."""
         return len(self.document) + sum(len(asset.header or b"") for asset in self.headed)
 
 
 def prepare(item: Item) -> Prepared:
-    """Return what is stored of an item.
+    """Return an item prepared for the index.
 
     Raises:
-        InvalidParameter: It cannot be stored.
+        InvalidParameter: The index cannot store it.
     """
-    shown = f"item {item.id[:MAX_SHOWN]!r}"
+    name = f"item {item.id[:MAX_SHOWN]!r}"
     texts = (item.id, *(text for asset in item.assets for text in (asset.name, asset.etag)))
     if not all(map(is_text, texts)):
-        raise InvalidParameter(f"the id of {shown}, or a name in it, has characters that are not valid text")
+        raise InvalidParameter(f"the id of {name}, or a name in it, has characters that are not valid text")
     if not all(map(math.isfinite, item.bbox)) or not -90 <= item.bbox.ymin <= item.bbox.ymax <= 90:
-        raise InvalidParameter(f"{shown} has the box {tuple(item.bbox)}, which is not on the earth")
+        raise InvalidParameter(f"{name} has the box {tuple(item.bbox)}, which is not on the earth")
     if np.isnat(item.start) or np.isnat(item.end):
-        raise InvalidParameter(f"{shown} has no time")
+        raise InvalidParameter(f"{name} has no time")
     box, form, start = wrap_box(item.bbox), form_of(item.assets), nanoseconds(item.start)
-    found = Prepared(
+    prepared = Prepared(
         id=item.id,
         bbox=box,
         start=start,
@@ -85,35 +82,35 @@ def prepare(item: Item) -> Prepared:
         document=item.document,
         digest=b"",
     )
-    return found._replace(digest=_digest_of(item, found), document=isal_zlib.compress(item.document, 1))
+    return prepared._replace(digest=_digest_of(item, prepared), document=isal_zlib.compress(item.document, 1))
 
 
-def _digest_of(item: Item, found: Prepared) -> bytes:
-    """What differs if anything in an item does."""
+def _digest_of(item: Item, prepared: Prepared) -> bytes:
+    """Return a digest of all parts of an item."""
     digest = hashlib.blake2b(item.document, digest_size=16)
-    told = (
-        tuple(map(float, found.bbox)),
-        (found.start, found.end, found.updated),
-        found.form.digest,
+    parts = (
+        tuple(map(float, prepared.bbox)),
+        (prepared.start, prepared.end, prepared.updated),
+        prepared.form.digest,
         [(asset.href, asset.etag, asset.size) for asset in item.assets],
-        [(asset.name, hashlib.blake2b(asset.header or b"").digest()) for asset in found.headed],
-        found.footprint,
-        found.properties_json,
+        [(asset.name, hashlib.blake2b(asset.header or b"").digest()) for asset in prepared.headed],
+        prepared.footprint,
+        prepared.properties_json,
     )
-    digest.update(repr(told).encode("utf-8", "surrogatepass"))
+    digest.update(repr(parts).encode("utf-8", "surrogatepass"))
     return digest.digest()
 
 
 def batches(items: Iterable[Item | Prepared]) -> Iterator[list[Prepared]]:
-    """Yield items to be put in one transaction, of distinct ids."""
+    """Yield items in batches for one transaction each; the ids of a batch are distinct."""
     batch, ids, size = list[Prepared](), set[str](), 0
-    for each in items:
-        if batch and (len(batch) == BATCH or size > BATCH_BYTES or each.id in ids):
+    for item in items:
+        if batch and (len(batch) == BATCH or size > BATCH_BYTES or item.id in ids):
             yield batch
             batch, ids, size = [], set(), 0
-        prepared = each if isinstance(each, Prepared) else prepare(each)
+        prepared = item if isinstance(item, Prepared) else prepare(item)
         batch.append(prepared)
-        ids.add(each.id)
+        ids.add(item.id)
         size += prepared.size
     if batch:
         yield batch

@@ -1,4 +1,4 @@
-"""Properties of items as the index compares them, and those that a collection names for searches."""
+"""Properties of items in the form that the index compares."""
 
 import re
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant
 
 INSTANT_MARK = "@"
-"""Begins the name under which a property that is a time is stored once more, in nanoseconds since 1970."""
+"""Prefix of the name of a second copy of a property that is a time: nanoseconds since 1970."""
 MOST_TEXT = 1000
-"""Characters of a property that filters look at; longer ones are only in the document."""
+"""Maximum characters of a stored property; longer ones are only in the document."""
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 LARGEST = 1e300
-"""Of numbers that are stored."""
+"""Limit of stored numbers."""
 START_NAMES = ("datetime", "start_datetime")
 
 SECOND_NS = 1_000_000_000
@@ -27,24 +27,24 @@ Scalar = bool | int | float | str | dict[str, str]
 
 
 def nanoseconds(instant: Instant) -> int:
-    """Return an instant as the index stores it."""
+    """Return an instant as nanoseconds since 1970."""
     return int(instant.astype("datetime64[ns]").astype(np.int64))
 
 
 def group_start(start: int, box: BBox, settings: IndexSettings) -> int:
-    """Return the instant of the group of an item that starts then, in nanoseconds since 1970."""
+    """Return the instant of the group of an item; `start` and the result are nanoseconds since 1970."""
     if settings.group != "solar_day":
         return start
-    return (start + solar_shift_s(box) * SECOND_NS) // DAY_NS * DAY_NS  # a third of the time of `solar_day`
+    return (start + solar_shift_s(box) * SECOND_NS) // DAY_NS * DAY_NS  # three times as fast as `solar_day`
 
 
 def rank_of(properties: Mapping[str, Any], start: int, settings: IndexSettings) -> float | None:
-    """Return by what an item is sorted among those of its instant; `None` comes last.
+    """Return the number that orders an item among the items of its instant; items with `None` come last.
 
     Args:
-        properties: As `stored_properties` returns them.
-        start: Of the item, in nanoseconds since 1970.
-        settings: Of its collection.
+        properties: Properties that `stored_properties` returned.
+        start: Start of the item in nanoseconds since 1970.
+        settings: Settings of its collection.
     """
     name = settings.order_by
     if name is None or name == "id":
@@ -56,14 +56,14 @@ def rank_of(properties: Mapping[str, Any], start: int, settings: IndexSettings) 
 
 
 def is_text(text: str) -> bool:
-    """Return whether both databases can store a text: without NUL, and without halves of pairs of surrogates."""
+    """Return whether both databases can store a text: it has neither NUL nor single surrogates."""
     return NO_TEXT.search(text) is None
 
 
 def stored_properties(properties: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Return the properties that filters and orders look at: those that are a number, a text, a time, true or false.
+    """Return the properties that filters and orders use: numbers, texts, times and booleans.
 
-    Of others, such as lists, it is stored that they are there.
+    Other values, such as lists, become `{}`, so filters know that they exist.
     """
     stored = dict[str, Scalar]()
     for name, value in properties.items():
@@ -82,7 +82,7 @@ def stored_properties(properties: Mapping[str, Any]) -> dict[str, Scalar]:
 
 
 def instant_in(text: str) -> int | None:
-    """Return nanoseconds since 1970 of a time with its offset, as RFC 3339 writes it; `None` of any other text."""
+    """Return nanoseconds since 1970 of a time of RFC 3339 with its offset; `None` for any other text."""
     if not (20 <= len(text) <= 40 and text[4] == text[7] == "-" and text[10] in "Tt " and text[13] == ":"):
         return None
     body, fraction = text.upper(), ""

@@ -17,26 +17,26 @@ INDEX = Usage(
     missing="the tables of the item index are missing from their database; restart the servers, which create them, "
     "and run `chronotile index`, which fills them",
     file=FILE,
-    synchronous="NORMAL",  # what a loss of power takes away is put again
+    synchronous="NORMAL",  # rows that a power failure loses are put again
     waits=lambda: WAITS,
 )
 VERSION = 4
-"""Of the tables. An index of version 2 or 3 is completed, an older one filled again, a newer one refused."""
+"""Version of the tables. Versions 2 and 3 are completed, older ones are filled again, newer ones are refused."""
 
 METADATA = sa.MetaData()
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), POSTGRESQL)
-"""Sorted by the numbers of its characters in both databases."""
+"""Text that both databases sort by code points."""
 PROPERTIES = sa.JSON().with_variant(JSONB(), POSTGRESQL)
 
 SCHEMA = sa.Table(
     "chronotile_item_schema",
     METADATA,
     sa.Column("version", sa.Integer, nullable=False),
-    # Numbers of items are given once, also if the item is removed.
+    # Numbers of items are never used again, even after the item is removed.
     sa.Column("next_item", sa.BigInteger, nullable=False),
     sa.Column("next_collection", sa.Integer, nullable=False),
-    # Of transactions that add, replace or remove items, in the order of their commits: who changes items holds this row
-    # until then. `first_change` is that of this index: changes before it, of an index that is gone, are not known.
+    # Number of the next transaction that changes items. Numbers are in the order of commits, as it locks this row.
+    # `first_change` is the first of this index; earlier changes belong to an index that no longer exists.
     sa.Column("next_change", sa.BigInteger, nullable=False),
     sa.Column("first_change", sa.BigInteger, nullable=False),
 )
@@ -50,21 +50,21 @@ COLLECTIONS = sa.Table(
     sa.Column("grouping", sa.String(16), nullable=False),
     sa.Column("order_by", sa.Text),
     sa.Column("is_descending", sa.Boolean, nullable=False),
-    # Names of properties of which there are `VALUES`, as a list in JSON; NULL: none.
+    # JSON list of the properties that have rows in `VALUES`; NULL: none.
     sa.Column("searched", sa.Text),
     sa.Column("counter", sa.BigInteger, nullable=False, default=0),
     sa.Column("times_counter", sa.BigInteger, nullable=False, default=0),
     sa.Column("layouts_counter", sa.BigInteger, nullable=False, default=0),
-    # Up to which number items are grouped and ordered as these columns have it; NULL: all.
+    # Items up to this number are grouped and ordered by these columns; NULL: all items.
     sa.Column("reordered_to", sa.BigInteger),
-    # Which levels of cells occur: bit 0 is that of the whole earth.
+    # Levels of cells that occur, as bits; bit 0 is the level of the whole earth.
     sa.Column("levels", sa.Integer, nullable=False, default=0),
-    # How long the longest item lasts, in nanoseconds.
+    # Longest duration of an item in nanoseconds.
     sa.Column("longest", sa.BigInteger, nullable=False, default=0),
-    # How many removed items are listed, and which change was the last of those that are no longer.
+    # Number of removed items that are listed, and the last change whose removed items are no longer listed.
     sa.Column("removed", sa.Integer, nullable=False, default=0),
     sa.Column("forgotten", sa.BigInteger, nullable=False, default=0),
-    # A box around all items, and its west and east where longitudes count from 0 to 360.
+    # A box around all items; `west_360` and `east_360` count longitudes from 0 to 360.
     *(sa.Column(name, sa.Double) for name in ("west", "south", "east", "north", "west_360", "east_360")),
     sa.UniqueConstraint("archive", "id"),
 )
@@ -80,12 +80,12 @@ ITEMS = sa.Table(
     sa.Column("end", sa.BigInteger, nullable=False),
     sa.Column("updated", sa.BigInteger),
     sa.Column("changed", sa.BigInteger, nullable=False),
-    # The changes that added and last replaced it.
+    # Changes that added it and last replaced it.
     sa.Column("first_change", sa.BigInteger, nullable=False),
     sa.Column("last_change", sa.BigInteger, nullable=False),
-    # The first eight bytes of the id of its product.
+    # First eight bytes of the id of its product.
     sa.Column("product", sa.BigInteger, nullable=False),
-    # By which the items of an instant are sorted; NULL comes last.
+    # Order among the items of an instant; NULL comes last.
     sa.Column("rank", sa.Double),
     *(sa.Column(name, sa.Double, nullable=False) for name in ("west", "south", "east", "north")),
     sa.Column("footprint", sa.LargeBinary, nullable=False),
@@ -95,7 +95,7 @@ ITEMS = sa.Table(
     sa.Index("chronotile_items_by_start", "collection", "start", "number"),
     sa.Index("chronotile_items_by_change", "collection", "last_change", "number"),
     sa.Index("chronotile_items_by_product", "product"),
-    # Both ways, as the first items of many of one rank have to be found; items without a rank come last.
+    # Two directions, so the first of many items of one rank are found; items without a rank come last in both.
     sa.Index("chronotile_items_by_rank", "collection", "rank", "number"),
     sa.Index("chronotile_items_by_rank_falling", "collection", sa.text("rank DESC"), "number").ddl_if(dialect=SQLITE),
     sa.Index("chronotile_items_by_rank_falling", "collection", sa.text("rank DESC NULLS LAST"), "number").ddl_if(
@@ -131,7 +131,7 @@ COVERS = sa.Table(
     sa.Column("instant", sa.BigInteger, nullable=False),
     sa.Column("item", sa.BigInteger, nullable=False),
     *(sa.Column(name, sa.Integer, nullable=False) for name in ("west", "south", "east", "north")),
-    # Both databases find all of a row in the index itself.
+    # Both databases read all columns from the index itself.
     sa.PrimaryKeyConstraint("collection", "cell", "instant", "item").ddl_if(dialect=SQLITE),
     sa.Index(
         "chronotile_item_covers_by_cell",
@@ -142,7 +142,7 @@ COVERS = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# One row for an item and property that its collection names for searches.
+# One row per item and property that its collection lists in `searched`.
 VALUES = sa.Table(
     "chronotile_item_values",
     METADATA,
@@ -161,8 +161,8 @@ INSTANTS = sa.Table(
     sa.Column("instant", sa.BigInteger, nullable=False),
     sa.Column("end", sa.BigInteger, nullable=False),
     sa.Column("items", sa.Integer, nullable=False),
-    # The counter of the collection when an item of it was last put, replaced, removed or ordered in another way; 1: not
-    # since there are such counters, 0: a process of an older version wrote it.
+    # Counter of the collection at the last change of an item of this instant; 1: no change since this column exists;
+    # 0: written by a process of an older version.
     sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"),
     sa.PrimaryKeyConstraint("collection", "instant"),
     sqlite_with_rowid=False,
@@ -173,7 +173,7 @@ FORMS = sa.Table(
     METADATA,
     sa.Column("collection", sa.Integer, nullable=False),
     sa.Column("digest", sa.String(16), nullable=False),
-    sa.Column("items", sa.Integer, nullable=False),  # whose assets have this form
+    sa.Column("items", sa.Integer, nullable=False),  # number of items with this form
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.PrimaryKeyConstraint("digest", "collection"),
 )

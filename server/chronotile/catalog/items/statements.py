@@ -300,7 +300,7 @@ def numbers_of_starts() -> Select[Any]:
 @cache
 def levels_and_covering(cells: int, instants: int) -> Select[Any]:
     """Levels of the collection of `archive` and `id`, with each row of `covering` in it, or with NULL if none is."""
-    found = and_(COVERS.c.collection == COLLECTIONS.c.number, *_near_conditions(cells), _at(COVERS.c.instant, instants))
+    found = and_(COVERS.c.collection == COLLECTIONS.c.number, *_box_conditions(cells), _at(COVERS.c.instant, instants))
     return (
         select(COLLECTIONS.c.levels, *REF_COLUMNS)
         .select_from(COLLECTIONS.outerjoin(COVERS, found).outerjoin(ITEMS, ITEMS.c.number == COVERS.c.item))
@@ -394,10 +394,10 @@ UNRANKED = select(*_COUNTS).where(ITEMS.c.collection == bindparam("collection"))
 
 
 def _in_cells(cells: int) -> ColumnElement[bool]:
-    return and_(COVERS.c.collection == bindparam("collection"), *_near_conditions(cells))
+    return and_(COVERS.c.collection == bindparam("collection"), *_box_conditions(cells))
 
 
-def _near_conditions(cells: int) -> Iterator[ColumnElement[bool]]:
+def _box_conditions(cells: int) -> Iterator[ColumnElement[bool]]:
     yield COVERS.c.cell.in_(names("cell", cells))
     yield COVERS.c.west <= bindparam("east")
     yield COVERS.c.east >= bindparam("west")

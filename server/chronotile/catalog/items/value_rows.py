@@ -1,4 +1,4 @@
-"""Rows of the table that finds items by values of configured properties."""
+"""Rows of the table `VALUES`, which finds items by values of configured properties."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,17 +11,17 @@ from chronotile.catalog.items.schema import VALUES
 from chronotile.catalog.items.statements import insert_rows
 
 MOST_EXACT = 1 << 53
-"""Integers below are numbers with a point without loss."""
+"""Smaller integers are exact as floating-point numbers."""
 KEY_BYTES = 16
 REMOVED = 20_000
-"""Rows that one transaction removes."""
+"""Maximum number of rows that one transaction removes."""
 COLUMNS = ("collection", "value", "start", "item")
 
 ValueRow = dict[str, Any]
 
 
 def key_of(name: str, value: object) -> bytes | None:
-    """Return by what a value of a property is found; `None` of one that is not found by its rows."""
+    """Return the key of a property's value; `None` for a value that has no rows."""
     if isinstance(value, bool):
         text = f"b{value}"
     elif isinstance(value, int | float):
@@ -38,36 +38,36 @@ def key_of(name: str, value: object) -> bytes | None:
 def value_records(
     names: Iterable[str], properties: Mapping[str, Any], *, collection: int, number: int, start: int
 ) -> list[ValueRow]:
-    """Return the rows by which an item is found; `properties` are as `stored_properties` returns them."""
+    """Return the rows of an item; `properties` are the result of `stored_properties`."""
     keys = (key_of(name, properties.get(name)) for name in names)
     return [{"collection": collection, "value": key, "start": start, "item": number} for key in keys if key is not None]
 
 
-def take_out_values(connection: Connection, collection: int, items: Sequence[Any], names: Iterable[str]) -> None:
-    """Remove the rows of items, each with its number, start and properties."""
+def remove_values(connection: Connection, collection: int, items: Sequence[Any], names: Iterable[str]) -> None:
+    """Remove the rows of items; each item has number, start and properties."""
     records = _records(collection, items, names)
     if records:
-        found = delete(VALUES).where(*(VALUES.c[name] == bindparam(f"the_{name}") for name in COLUMNS))
-        connection.execute(found, [{f"the_{name}": value for name, value in each.items()} for each in records])
+        statement = delete(VALUES).where(*(VALUES.c[name] == bindparam(f"the_{name}") for name in COLUMNS))
+        connection.execute(statement, [{f"the_{name}": value for name, value in row.items()} for row in records])
 
 
 def write_values(connection: Connection, collection: int, items: Sequence[Any], names: Iterable[str]) -> None:
-    """Write the rows of items, of which some may be there, each with its number, start and properties."""
-    take_out_values(connection, collection, items, names)
+    """Write the rows of items, replacing existing rows; each item has number, start and properties."""
+    remove_values(connection, collection, items, names)
     insert_rows(connection, VALUES, sorted(_records(collection, items, names), key=itemgetter("value")))
 
 
 def remove_some(connection: Connection, collection: int) -> bool:
-    """Remove rows of a collection, whatever its properties were; return whether there may be more."""
+    """Remove up to `REMOVED` rows of a collection, whatever their property; return whether more may remain."""
     keys = [VALUES.c[name] for name in COLUMNS[1:]]
     some = select(*keys).where(VALUES.c.collection == collection).limit(REMOVED)
-    gone = connection.execute(delete(VALUES).where(VALUES.c.collection == collection, tuple_(*keys).in_(some)))
-    return gone.rowcount == REMOVED
+    result = connection.execute(delete(VALUES).where(VALUES.c.collection == collection, tuple_(*keys).in_(some)))
+    return result.rowcount == REMOVED
 
 
 def _records(collection: int, items: Sequence[Any], names: Iterable[str]) -> list[ValueRow]:
     return [
         record
-        for each in items
-        for record in value_records(names, each.properties, collection=collection, number=each.number, start=each.start)
+        for item in items
+        for record in value_records(names, item.properties, collection=collection, number=item.number, start=item.start)
     ]

@@ -16,7 +16,7 @@ from chronotile.catalog.items.preparing import Prepared
 from chronotile.catalog.items.properties import group_start, rank_of
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, SCHEMA, VALUES
 from chronotile.catalog.items.statements import EDGES, chunks, insert_rows
-from chronotile.catalog.items.value_rows import take_out_values, value_records
+from chronotile.catalog.items.value_rows import remove_values, value_records
 from chronotile.core.database import database_time
 from chronotile.core.errors import MAX_SHOWN, ItemExists
 from chronotile.core.model.items import IndexSettings, PutSummary, product_id
@@ -186,7 +186,7 @@ def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], c
         if row.searched is not None:
             wanted = select(ITEMS.c.number, ITEMS.c.start, BODIES.c.properties)
             found = wanted.join(BODIES, BODIES.c.item == ITEMS.c.number).where(BODIES.c.item.in_(part))
-            take_out_values(connection, row.number, connection.execute(found).all(), settings_of(row).searched)
+            remove_values(connection, row.number, connection.execute(found).all(), settings_of(row).searched)
     for item in items:
         changes.items[item.instant] -= 1
         changes.ended.add(item.instant)

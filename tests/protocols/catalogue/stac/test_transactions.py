@@ -108,9 +108,9 @@ def test_no_patch_of_those_made_at_once_is_lost(client):
 def test_a_patch_of_an_item_that_others_change_each_time_is_refused(client, index, monkeypatch):
     replace_it = index.replace
 
-    def replace_after_another(collection, item, *, found):
+    def replace_after_another(collection, item, *, expected):
         put(index, "scenes", [scene("there", day=1, cloud=next(turns))])
-        return replace_it(collection, item, found=found)
+        return replace_it(collection, item, expected=expected)
 
     turns = count(10)
     monkeypatch.setattr(index, "replace", replace_after_another)
