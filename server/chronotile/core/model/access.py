@@ -1,31 +1,31 @@
-"""Who may do what with a layer or a set of places; the words of `access` in the configuration."""
+"""Rights on layers and place sets, as the section `access` of the configuration grants them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 Right = Literal["see", "download", "process", "publish"]
-"""See: maps, values, series and descriptions. Download: whole files and coverages. Process: processes and jobs.
-Publish: write items."""
+"""`see`: maps, values, series and descriptions. `download`: whole files and coverages. `process`: processes and jobs.
+`publish`: writing items."""
 RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
 
 PUBLIC = "public"
-"""The subject that everyone is, without a credential too."""
+"""Subject of every client, also without a credential."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Which subjects (`public`, `group:NAME`, `user:NAME`, `key:NAME`) have which right."""
+    """Subjects (`public`, `group:NAME`, `user:NAME`, `key:NAME`) that have each right."""
 
     see: frozenset[str] = frozenset({PUBLIC})
     download: frozenset[str] | None = None
-    """`None`: users who may see."""
+    """`None`: the subjects that may see."""
     process: frozenset[str] | None = None
-    """`None`: users who may see."""
+    """`None`: the subjects that may see."""
     publish: frozenset[str] = frozenset()
 
     def allows(self, subjects: frozenset[str], right: Right) -> bool:
-        """Return whether one of `subjects` has a right; a user who may not see has no other right but to publish."""
+        """Return whether `subjects` have a right. All rights except `publish` also require `see`."""
         if right == "publish":
             return not self.publish.isdisjoint(subjects)
         allowed = {"see": self.see, "download": self.download, "process": self.process}[right]
@@ -33,58 +33,58 @@ class Rule:
 
     @property
     def subjects(self) -> frozenset[str]:
-        """All that it names."""
+        """All subjects in the rule."""
         return frozenset[str]().union(self.see, self.download or (), self.process or (), self.publish)
 
 
 EVERYONE = Rule()
 
 RequestClass = Literal["pictures", "series", "searches", "downloads", "jobs", "documents"]
-"""Of requests, in reports of usage; all but documents may have quotas."""
+"""Kinds of requests in usage reports. All except `documents` may have quotas."""
 Amount = Literal["requests", "bytes", "seconds"]
-"""What quotas limit; seconds are those of processors."""
+"""Units of quotas; `seconds` are processor seconds."""
 AMOUNTS: Final[tuple[Amount, ...]] = get_args(Amount)
 Amounts = Mapping[Amount, float]
 Quota = Mapping[RequestClass, Amounts]
-"""What a subject may take in a day (UTC); what is not in it has no limit."""
+"""Limits per UTC day; missing entries are unlimited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerSettings:
-    """Whose tokens are accepted (OpenID Connect Discovery 1.0), and what they must say."""
+    """Issuer of accepted tokens (OpenID Connect Discovery 1.0) and their required claims."""
 
     issuer: str
     audience: str
     groups_claim: str = "groups"
     client_id: str | None = None
-    """By which users sign in (OAuth 2.0); `None`: there are tokens alone."""
+    """OAuth 2.0 client for signing in; `None`: users cannot sign in, only send tokens."""
     scope: str = "openid"
     organisation_claim: str = "organization"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRules:
-    """The rules of a configuration that has `access`."""
+    """Settings of the section `access`."""
 
     issuer: IssuerSettings | None = None
-    """`None`: there are keys alone."""
+    """`None`: only keys are accepted."""
     operate: frozenset[str] = frozenset()
     """Subjects that may see metrics."""
     cog: frozenset[str] = frozenset()
-    """Subjects that may open files at `/cog`, which knows no collections and so no rules of theirs."""
+    """Subjects that may open files at `/cog`; rules of collections do not apply there."""
     quotas: Mapping[str, Quota] = field(default_factory=dict)
-    """By subject; each user of it has the whole quota."""
+    """Quotas by subject; every user with the subject has the whole quota."""
     usage_days: int = 800
-    """After which counts of usage are deleted."""
+    """Age at which usage counts are deleted."""
 
     @property
     def client(self) -> IssuerSettings | None:
-        """The provider by which users sign in; `None`: they cannot."""
+        """Issuer with which users sign in; `None` if they cannot sign in."""
         return None if self.issuer is None or self.issuer.client_id is None else self.issuer
 
     @staticmethod
     def subjects_of(groups: Iterable[str], *, user: str | None = None, key: str | None = None) -> frozenset[str]:
-        """Return the subjects that a user is who has these groups, this name, this key."""
-        names = {PUBLIC, *(f"group:{each}" for each in groups)}
+        """Return the subjects of a client with these groups, this user name and this key."""
+        names = {PUBLIC, *(f"group:{group}" for group in groups)}
         names |= {f"user:{user}"} if user is not None else set()
         return frozenset(names | ({f"key:{key}"} if key is not None else set()))

@@ -1,4 +1,4 @@
-"""The request for a time-lapse, and the frames it is made of."""
+"""Requests for animations, and the frames of an animation."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,44 +15,41 @@ AnimationLabel = Literal["date", "legend", "attribution"]
 ANIMATION_LABELS: tuple[AnimationLabel, ...] = ("date", "legend", "attribution")
 
 DEFAULT_FPS = 4.0
-"""Frames a second: flashes of more than three a second may harm (WCAG 2.2 §2.3.1), and clouds flash half as often."""
+"""More than three flashes per second may harm (WCAG 2.2 §2.3.1); clouds flash at half the frame rate."""
 MIN_FPS, MAX_FPS = 0.1, 30.0
-"""Viewers of GIF slow down what is faster than 50."""
+"""Viewers slow down GIFs with more than 50 frames per second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnimationRequest:
-    """Show this area at these times, one after the other."""
+    """Request for pictures of one area at successive times."""
 
     map_request: MapRequest
-    """Layer, area and colours; its `time` is all that is requested, of which each frame shows a part, and its `format`
-    is of no account."""
+    """Layer, area, colours and all requested times. Each frame has a part of `time`; `format` is ignored."""
     format: AnimationFormat
     step: int | Period = 1
-    """Every so many times one is a frame; or each such period is, of all its times."""
+    """A number n: every n-th time is a frame. A period: all times of a period are one frame."""
     fps: float = DEFAULT_FPS
-    """Frames a second."""
     labels: frozenset[AnimationLabel] = frozenset(ANIMATION_LABELS)
-    """What is written on the frames."""
     newest: int | None = None
-    """How many frames there are at most, of which the newest; `None`: all."""
+    """Maximum number of frames; the newest are kept. `None`: all frames."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameCard:
-    """A label with what lies behind it, as it is laid on a picture."""
+    """An opaque label that is drawn on a picture."""
 
     x: int
-    """Columns from the western edge."""
+    """Column of its left edge."""
     y: int
-    """Rows from the northern edge."""
+    """Row of its upper edge, counted from the north."""
     pixels: UInt8Array
-    """(y, x, 3), opaque; wholly inside the picture."""
+    """(y, x, 3); completely inside the picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A picture of a time-lapse, opaque, with the cards that lie on it; they do not overlap."""
+    """An opaque picture of an animation with its cards, which do not overlap."""
 
     picture: Picture
     cards: tuple[FrameCard, ...]
@@ -72,13 +69,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """What all frames of a time-lapse have in common."""
+    """Properties that all frames of an animation share."""
 
     width: int
     """Pixels."""
     height: int
     """Pixels."""
     fps: float
-    """Frames a second."""
     count: int
-    """Frames."""
+    """Number of frames."""

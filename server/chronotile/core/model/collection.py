@@ -19,28 +19,28 @@ DefaultRule = Literal["latest", "earliest", "none"]
 Resampling = Literal["nearest", "bilinear"]
 
 LocalisedText = dict[str, str]
-"""A text by language tag; the key `""` is the text for any language."""
+"""Text by language tag; the key `""` stands for any language."""
 
 
 class Clock(Protocol):
-    """Returns the current time."""
+    """Function that returns the current time."""
 
     def __call__(self) -> Instant:
-        """Return now as `datetime64[ns]`, UTC."""
+        """Return the current time as `datetime64[ns]`, UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRules:
-    """How a layer answers a time it does not have, and which time it shows by default."""
+    """Default time of a layer, and its answer to times that it does not have."""
 
     default: DefaultRule | TimeSpan = "latest"
-    """Of a span the newest time within."""
+    """An interval stands for the newest time in it."""
     min_valid: float | None = None
-    """With `latest`: the least share of valid pixels of the time shown."""
+    """With `latest`: minimum fraction of valid pixels of the default time."""
     match: Match = "exact"
     tolerance: np.timedelta64 = np.timedelta64(0, "ns")
     is_always_exact: bool = False
-    """Whether the configuration says `match: exact`, so that gaps between irregular times stay gaps on maps too."""
+    """Whether `match: exact` is configured. Gaps between irregular times then stay gaps on maps too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,24 +49,24 @@ class Composite:
 
     variables: tuple[VariableInfo, VariableInfo, VariableInfo]
     range: tuple[float, float]
-    """Physical values shown black and white."""
+    """Values that are drawn black and white."""
     gamma: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataLink:
-    """A metadata record elsewhere."""
+    """Link to a metadata record on another server."""
 
     url: str
     format: str
     """Media type."""
     standard: str = "ISO19115:2003"
-    """That the record keeps to, in WMS's words."""
+    """Standard of the record, in the words of WMS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """Another name that every protocol answers to."""
+    """Alternative name of a layer in all protocols."""
 
     name: str
     advertise: bool = False
@@ -74,7 +74,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layer:
-    """One variable or composite of one collection made drawable."""
+    """One variable or composite of a collection that can be drawn."""
 
     id: str
     collection: str
@@ -83,7 +83,7 @@ class Layer:
     abstract: LocalisedText = field(default_factory=dict)
     content: VariableInfo | Composite
     times: TimeDomain
-    """The times at which the layer can be drawn: of a composite, those that all three variables have."""
+    """Times at which the layer can be drawn. A composite has the times that its three variables share."""
     styles: tuple[Style, ...]
     """The first is the default."""
     time_rules: TimeRules
@@ -93,47 +93,47 @@ class Layer:
     license: str | None = None
     resampling: Resampling = "nearest"
     queryable: bool = True
-    """Whether WMS and WMTS tell its values with GetFeatureInfo."""
+    """Whether GetFeatureInfo of WMS and WMTS returns its values."""
     access: Rule = EVERYONE
     mask: Mask | None = None
-    """Of a layer that is not listed: which of its pixels are clear (`Collection.clear`)."""
+    """Selects the clear pixels (`Collection.clear`). Only layers that are not listed have a mask here."""
 
     @property
     def is_composite(self) -> bool:
-        """Whether the layer is drawn from several variables and has no values of its own."""
+        """Whether the layer is drawn from several variables and has no values itself."""
         return isinstance(self.content, Composite)
 
     @property
     def variables(self) -> tuple[VariableInfo, ...]:
-        """The variables read to draw the layer: one, or the three of a composite."""
+        """Variables that the layer is drawn from: one, or the three of a composite."""
         return self.content.variables if isinstance(self.content, Composite) else (self.content,)
 
     @property
     def main_variable(self) -> VariableInfo:
-        """The variable whose grid and units stand for the layer."""
+        """Variable whose grid and units represent the layer."""
         return self.variables[0]
 
     @property
     def own_crs(self) -> tuple[Crs, ...]:
-        """The CRS in which it has cells."""
+        """CRSs in which the layer has native cells."""
         return self.main_variable.own_crs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedExtent:
-    """How far a collection reaches, as another catalogue says."""
+    """Extent of a collection, stated by another catalogue."""
 
     bbox: BBox
-    """In CRS84; west > east where it crosses the antimeridian."""
+    """CRS84; west > east if it crosses the antimeridian."""
     first: Instant | None
-    """`None`: it has no beginning that is known."""
+    """`None`: open start."""
     last: Instant | None
-    """`None`: it goes on."""
+    """`None`: open end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Collection:
-    """One published product as a whole."""
+    """One published product with its layers."""
 
     id: str
     title: LocalisedText
@@ -144,16 +144,16 @@ class Collection:
     metadata: tuple[MetadataLink, ...] = ()
     layers: tuple[Layer, ...]
     bbox: BBox
-    """In CRS84, all layers together."""
+    """CRS84; the union of all layers."""
     stated: StatedExtent | None = None
-    """Of items that are in the catalogue of others; layers have those of them that were found."""
+    """Extent of all items in a remote catalogue. The layers cover only the items that searches have found."""
     access: Rule = EVERYONE
     clear: Mask | None = None
-    """Which pixels of its variables are clear, where one has such classes and none is masked by the configuration."""
+    """Selects the clear pixels of its variables. Set if one variable has such classes and no mask is configured."""
     is_partial: bool = False
-    """Whether some of its layers are not for the client, who then gets no items either: they name all variables."""
+    """Whether layers are hidden from the client. The client gets no items then, as items name all variables."""
 
     @property
     def variables(self) -> dict[str, VariableInfo]:
-        """Its variables that are layers, by name; composites add none."""
-        return {each.main_variable.name: each.main_variable for each in self.layers if not each.is_composite}
+        """Variables that are layers, by name; composites add none."""
+        return {layer.main_variable.name: layer.main_variable for layer in self.layers if not layer.is_composite}

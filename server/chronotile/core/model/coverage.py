@@ -1,4 +1,4 @@
-"""Requests for coverages, as given and as resolved."""
+"""Requests for coverages, and coverages resolved to existing data."""
 
 import math
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from chronotile.core.model.time.selection import ABSENT, TimeSelection
 from chronotile.core.model.types import NumberArray
 
 RUN_BYTES = 32 << 20
-"""Of what is best read at once; one row at one time may take more."""
+"""Maximum size of the numbers that are read in one call. One row at one time may be larger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trim:
-    """A box outside which a coverage is cut off; sides that are infinite are open.
+    """A box that limits a coverage; infinite sides are open.
 
-    Where two sides of an axis are equal it is a slice: the one row or column that holds the position, as a series at
-    that point has it. In another CRS than the answer's that holds of points; a line is as wide there as it bends.
-    In a geographic CRS `xmin` greater than `xmax` goes across the antimeridian.
+    If two sides of an axis are equal, the box is a slice: it selects the one row or column that contains the position,
+    like a series at that point. In a CRS that differs from the answer's, this holds only for points: a line selects all
+    rows or columns that it crosses. In a geographic CRS, `xmin` > `xmax` crosses the antimeridian.
     """
 
     box: BBox
     crs: Crs
     locator: str = "bbox"
-    """The parameter that gave it, for what is refused."""
+    """Name of the parameter, for error messages."""
 
     def __post_init__(self) -> None:
         xmin, ymin, xmax, ymax = self.box
@@ -43,7 +43,7 @@ class Trim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleFactors:
-    """How many native cells one cell of the answer is wide and high: 2 halves the resolution, 0.5 doubles it."""
+    """Width and height of the answer's cells in native cells: 2 halves the resolution, 0.5 doubles it."""
 
     x: float
     y: float
@@ -52,7 +52,7 @@ class ScaleFactors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleSize:
-    """How many columns and rows the answer has; where one is not given, it follows from the other."""
+    """Columns and rows of the answer; a missing number follows from the other."""
 
     width: int | None = None
     height: int | None = None
@@ -61,84 +61,84 @@ class ScaleSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageRequest:
-    """Give me these numbers."""
+    """Request for digital numbers of layers on a grid."""
 
     layers: tuple[str, ...]
-    """Ids or aliases, of one collection, in the order in which they are given back."""
+    """Ids or aliases of one collection; the answer keeps their order."""
     trims: tuple[Trim, ...] = ()
-    """All hold at once."""
+    """The answer is limited by all boxes together."""
     time: TimeSelection = ABSENT
     """Absent: all times."""
     crs: Crs | None = None
-    """Of the answer; `None` is the native one."""
+    """CRS of the answer; `None`: the native CRS."""
     scale: ScaleFactors | ScaleSize | None = None
-    """`None` keeps the native resolution; in another CRS, the one that is most like it."""
+    """`None`: the native resolution; in another CRS, the most similar resolution."""
     resampling: Resampling | None = None
-    """Where cells are not native ones; `None` is the layer's own."""
+    """For cells that are not native; `None`: the layer's setting."""
     area: Area | None = None
-    """Only cells whose centre lies in it have values, and the answer reaches no further than its box."""
+    """Only cells whose centre is inside have values, and the answer is cut to the area's bbox."""
     area_locator: str = "geometry"
-    """The parameter that gave the area, for what is refused."""
+    """Name of the area's parameter, for error messages."""
     cells: Grid | None = None
-    """Exactly these, in place of trims, CRS, scale and area: those that reach beyond the data have no values."""
+    """Exact grid of the answer, replaces trims, CRS, scale and area. Cells outside the data have no values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageField:
-    """One variable of a coverage as it is written."""
+    """One variable of a coverage."""
 
     name: str
-    """Of the variable, one within the coverage."""
+    """Name of the variable, unique in the coverage."""
     title: str
     layer: Layer
     encoding: Encoding
-    """Of the numbers that are given: one number, `nodata`, stands for all that are no values (masked, flagged, outside
-    the valid range, outside the area or the source), and scale and offset are the source's own."""
+    """Encoding of the returned numbers, with the scale and offset of the source. Masked and flagged numbers, and
+    numbers outside the valid range, the area or the source, are replaced by `nodata`."""
 
 
 class CoverageShape(Protocol):
-    """What a coverage is of, where and when, without its numbers."""
+    """Collection, fields, grid and times of a coverage, without its numbers."""
 
     @property
     def collection(self) -> Collection:
-        """What it is of, with attribution and licence."""
+        """The collection, with attribution and licence."""
 
     @property
     def fields(self) -> tuple[CoverageField, ...]:
-        """At least one."""
+        """At least one field."""
 
     @property
     def grid(self) -> Grid:
-        """North-up; of native resolution its cells are native ones."""
+        """North-up grid. At native resolution, its cells are native cells."""
 
     @property
     def times(self) -> TimeDomain:
-        """Ascending, with the ends of periods where times are such; empty for a coverage without time."""
+        """Ascending, with the ends of periods; empty for a coverage without time."""
 
 
 class Coverage(CoverageShape, Protocol):
-    """A request resolved to what exists, whose numbers are read run by run. Methods may be called by any thread."""
+    """A resolved coverage whose numbers are read run by run. Its methods are thread-safe."""
 
     @property
     def etag(self) -> str:
-        """Without quotes; made of the resolved target and the state of the sources."""
+        """Validator without quotes, made of the resolved target and the fingerprints of the sources."""
 
     @property
     def nbytes(self) -> int:
-        """Of all its numbers, uncompressed."""
+        """Size of all numbers, uncompressed."""
 
     @property
     def row_runs(self) -> tuple[range, ...]:
-        """All rows in such runs, which end where blocks of the source do, so that none is read twice."""
+        """Runs that cover all rows. They end at blocks of the source, so that no block is read twice."""
 
     @property
     def time_runs(self) -> tuple[range, ...]:
-        """All times in such runs for `read_times`; a run of rows at a run of times has about `RUN_BYTES` at most."""
+        """Runs that cover all times. A run of rows at a run of times has at most about `RUN_BYTES`."""
 
     def read_times(self, field: int, *, times: range, rows: range) -> NumberArray:
-        """Return (time, y, x) numbers of a field, in the type and with the `nodata` of its encoding.
+        """Return (time, y, x) numbers of a field, in the dtype and with the `nodata` of its encoding.
 
-        They are read in one go where the source has blocks along time.
+        If blocks of the source extend along time, all times are read together.
 
         Args:
             field: Index into `fields`.
@@ -146,28 +146,27 @@ class Coverage(CoverageShape, Protocol):
             rows: Consecutive rows of `grid`.
 
         Raises:
-            SourceUnavailable: The source is gone or damaged.
+            SourceUnavailable: The source is missing or damaged.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreRequest:
-    """Describe the store of this layer."""
+    """Request for the description of a layer's Zarr store."""
 
     layer: str
     """Id or alias."""
     revision: str | None = None
-    """The state that is meant; `None` is that of now."""
+    """`None`: the current revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRequest:
-    """Give me this chunk of it."""
+    """Request for one chunk of an array of a store."""
 
     store: StoreRequest
     array: str
-    """Its name."""
     encoding: int
-    """Of the key in which the numbers were: an index into those in which stores are described."""
+    """Encoding of the chunk key, as a position in the list of key encodings that descriptions use."""
     numbers: tuple[int, ...]
-    """Which chunk, by axis."""
+    """Position of the chunk, by axis."""

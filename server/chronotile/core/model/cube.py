@@ -1,4 +1,4 @@
-"""Cube tiles: the digital numbers of one tile over many times (docs/design/ctc1.md)."""
+"""Cube tiles: digital numbers of one tile at many times (docs/design/ctc1.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from chronotile.core.model.types import BoolArray, Int32Array, NumberArray, Unsi
 
 CUBE_TYPE = "application/vnd.chronotile.cube"
 BLOCK_DATES = 16
-"""Dates of a block, which is decoded by itself."""
+"""Dates per block; every block is decoded separately."""
 
 CubeDtype = Literal["uint8", "uint16"]
 Res = Literal[1, 2]
-"""Pixels of the tile along each side of a cell: 1, or 2 for moving pictures."""
+"""Pixels of the tile per side of a cell: 1, or 2 for moving pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeTile:
-    """Which tile, and where its pixels are."""
+    """Position of a tile in a tile matrix set, and its grid."""
 
     tile_matrix_set: str
     matrix: str
@@ -30,10 +30,10 @@ class CubeTile:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellPlaces:
-    """Native cells under a tile, and how a place of the tile leads to one of them.
+    """Native cells under a tile, and the function from positions in the tile to cells.
 
-    With u = 2 * across - 1 and v = 2 * down - 1, where `across` and `down` go from 0 to 1 over the tile, the column is
-    the sum of `columns[j][i]` * T_i(u) * T_j(v), T being Chebyshev polynomials of the first kind; the row likewise.
+    With u = 2 * across - 1 and v = 2 * down - 1 (`across` and `down` run from 0 to 1 over the tile), the column is the
+    sum of `columns[j][i]` * T_i(u) * T_j(v), with Chebyshev polynomials T of the first kind. The row likewise.
     """
 
     columns: tuple[tuple[float, ...], ...]
@@ -43,12 +43,12 @@ class CellPlaces:
     height: int
     """Rows of cells."""
     pixels: Int32Array
-    """(height, width): pixels of the tile whose centre lies in each cell."""
+    """(height, width): number of tile pixels whose centre is in the cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeRequest:
-    """All that a tile shows at these times."""
+    """Request for the digital numbers of a tile at some times."""
 
     layer: str
     """Id or alias."""
@@ -56,24 +56,24 @@ class CubeRequest:
     time: TimeSelection = ABSENT
     res: Res = 1
     is_of_cells: bool = False
-    """Whether the native cells under the tile replace its pixels, where the layer has its own there."""
+    """Whether native cells replace the pixels of the tile, if the layer has native cells there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeFrame:
-    """A tile at one time, in the numbers of its source."""
+    """Digital numbers of a tile at one time."""
 
     numbers: NumberArray
     """(y, x), meaningless in gaps."""
     valid: BoolArray
-    """(y, x): where there is a value."""
+    """(y, x): true for values."""
     gaps: BoolArray
-    """(y, x): where there is neither a value nor a flag."""
+    """(y, x): true for pixels without a value and without a flag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeBlock:
-    """A tile at some times that follow one another, in the numbers of the cube."""
+    """A tile at consecutive times, in the numbers of the cube."""
 
     numbers: UnsignedArray
     """(time, y, x), meaningless in gaps."""
@@ -85,28 +85,28 @@ class CubeBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeNumbering:
-    """How numbers of a source become those of a cube: `round((number - base) / step)`, exactly where the step is 1."""
+    """Conversion of source numbers to cube numbers: `round((number - base) / step)`, exact if the step is 1."""
 
     dtype: CubeDtype
     nodata: int
-    """Of the cube, as all that follows; no number of a value or flag is it."""
+    """Cube number that no value and no flag has."""
     scale: float
     offset: float
-    """Value = number of the cube * scale + offset, in float64."""
+    """Value = cube number * scale + offset, in float64."""
     base: float = 0
     step: float = 1
     flags: Mapping[int, tuple[float, str]] = field(default_factory=dict)
-    """By numbers of the cube: numbers of the source that are no values, and their names."""
+    """By cube number: the source number of a flag, and its name."""
     range: tuple[int, int] | None = None
-    """That values may have, both ends included; `None` where the source does not tell."""
+    """Smallest and largest cube number that values may have; `None` if the source does not state it."""
     source_offset: float | None = None
-    """Of a source of signed numbers: value = (number of the cube + base) * scale + this, as the source's own are."""
+    """Only if source numbers are signed: value = (cube number + base) * scale + `source_offset`, as in the source."""
     holds: tuple[float, float] | None = None
-    """The least and the greatest number of the source that has one of the cube; `None` where all have."""
+    """Smallest and largest source number with a cube number; `None` if all have one."""
     is_quantised: bool = False
     """Whether values were rounded to a step."""
     reach: tuple[int | None, int | None] = (None, None)
-    """The least and the greatest number of the cube, where values that lie beyond it have that number too."""
+    """Smallest and largest cube number, if they also stand for all values beyond; else `None`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +115,18 @@ class CubeAbout:
 
     layer: str
     revision: str
-    """Of the pixels that it was made of and of their meaning."""
+    """Version of the pixels and of their meaning."""
     tile: CubeTile
     res: Res
     numbering: CubeNumbering
     units: str
     times: tuple[str | None, ...]
-    """RFC 3339; `None` for the one frame of a layer without time."""
+    """RFC 3339; `None` for the single frame of a layer without time."""
     is_categorical: bool
     """Whether numbers are classes."""
     is_mean: bool
     """Whether numbers are means of several native cells."""
     is_warped: bool = False
-    """Whether pixels are not cells of the source, nor parts of them, but show the cell under their middle."""
+    """Whether pixels are not cells or parts of cells, but show the cell under their centre."""
     places: CellPlaces | None = None
-    """Of a cube of native cells; `None` of one of the tile's pixels."""
+    """Set if the cube has native cells; `None` if it has pixels of the tile."""

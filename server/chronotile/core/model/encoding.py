@@ -16,59 +16,59 @@ REASON_MASKED = "masked"
 REASON_UNREADABLE = "unreadable"
 PLAIN_REASONS = (REASON_NODATA, REASON_OUTSIDE, REASON_MASKED, REASON_UNREADABLE)
 NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, UNREADABLE_CODE, FIRST_FLAG_CODE = 1, 2, 3, 4, 5
-"""Codes of reasons; 0 is that of a value, and flags follow."""
+"""Codes of reasons. 0 stands for a value; codes of flags follow."""
 MAX_TABLED_NUMBERS = 1 << 16
-"""Numbers of a type for which a table has the state of each."""
+"""Maximum number of different numbers in a dtype for which all codes are computed in advance."""
 
 DEFAULT_FILLS: Mapping[str, float] = {
     "i2": -(2**15) + 1, "i4": -(2**31) + 1, "i8": -(2**63) + 2, "u2": 2**16 - 1, "u4": 2**32 - 1, "u8": 2**64 - 2,
     "f4": 9.969209968386869e36, "f8": 9.969209968386869e36,
 }  # fmt: skip
-"""Numbers of cells that a writer of NetCDF left out, by type (netcdf.h, `NC_FILL_…`); bytes have none."""
+"""Numbers of cells that no program wrote to a NetCDF file, by type (netcdf.h, `NC_FILL_…`); bytes have none."""
 
 
 _key_of = attrgetter("dtype", "scale", "offset", "nodata", "valid_range", "flags", "units", "text_step", "circle")
-"""Of an encoding: what makes two equal."""
+"""Fields in which equal encodings agree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """How digital numbers become values: `number * scale + offset` in float64, and which numbers are no values."""
+    """Conversion of digital numbers to values, `number * scale + offset` in float64, and numbers without a value."""
 
     dtype: str
-    """numpy's name of the stored type."""
+    """numpy name of the stored type."""
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
     valid_range: tuple[float, float] | None = None
     """Digital numbers, both ends included."""
     flags: tuple[tuple[int, str], ...] = ()
-    """Numbers that are no values, with their names."""
+    """Numbers without a value, and their names."""
     units: str = "1"
     text_step: float | None = None
-    """Of values gathered from several encodings as floats: the finest step between two of one, 0 where none is known.
+    """Set for values that several encodings were converted to: the finest step of these encodings, 0 if unknown.
 
-    As text such a value is the shortest decimal of its float32, if it is one exactly; else it has a thousandth
-    of this step. `None`: the encoding is that of all files, and the numbers themselves tell.
+    The text of a value is the shortest decimal of its float32 if that is exact, otherwise it is rounded to a
+    thousandth of this step. `None`: all files have this encoding, which decides about the text.
     """
     circle: float | None = None
-    """Length of a full turn in units of the values, such as 360, if they are directions or phases; else `None`."""
+    """Full turn in units of the values, such as 360, for directions and phases; else `None`."""
 
     def __post_init__(self) -> None:
-        """Make any NaN the one NaN: others are equal to nothing, and a cache by encoding would never find it."""
+        """Replace every NaN by `np.nan`: other NaN objects are not equal to it, and caches would never find them."""
         if self.nodata is not None and np.isnan(self.nodata):
             object.__setattr__(self, "nodata", np.nan)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both mean the same; tuples take what is the same object to be equal, NaN too, on every Python."""
+        """Compare as tuples, which take the same object to be equal, even if it is NaN."""
         return isinstance(other, Encoding) and _key_of(self) == _key_of(other)
 
     def __hash__(self) -> int:
-        """Hash what is compared."""
+        """Hash the compared fields."""
         return hash(_key_of(self))
 
     def valid(self, numbers: NumberArray) -> BoolArray:
-        """Return where `numbers` are values: not nodata, not a flag, inside the valid range, finite."""
+        """Return an array that is true for values: not nodata, no flag, inside the valid range, finite."""
         valid = np.isfinite(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
         if self.nodata is not None and not np.isnan(self.nodata):
             valid &= numbers != _plain(self.nodata)
@@ -80,14 +80,11 @@ class Encoding:
         return valid
 
     def values(self, numbers: NumberArray) -> Float64Array:
-        """Return physical values, of valid and invalid numbers alike."""
+        """Return physical values, also for invalid numbers."""
         return numbers.astype(np.float64) * self.scale + self.offset
 
     def codes(self, numbers: NumberArray) -> UInt8Array:
-        """Return why each number is no value, in the shape of `numbers`: 0 where it is one, else a code.
-
-        A code counts the reasons of `code_names` from 1.
-        """
+        """Return codes in the shape of `numbers`: 0 for a value, else the position in `code_names` plus 1."""
         if not self.flags and self.valid_range is None:  # a comparison is fifty times as fast as a look-up
             invalid: UInt8Array = (~self.valid(numbers)).view(np.uint8)
             return invalid  # True is `NODATA_CODE`
@@ -99,7 +96,7 @@ class Encoding:
 
     @property
     def code_names(self) -> tuple[str, ...]:
-        """The reasons that codes stand for; two flags may have one name."""
+        """Reasons by position, code minus 1; two flags may have one name."""
         return (*PLAIN_REASONS, *(name for _number, name in self.flags))
 
     def _codes(self, numbers: NumberArray) -> UInt8Array:
@@ -116,13 +113,13 @@ class Encoding:
         return codes
 
     def reasons(self, numbers: NumberArray, valid: BoolArray) -> list[str | None]:
-        """Return for each of (n,) numbers why it is no value: `None`, `nodata`, a flag's name or `outside_range`."""
+        """Return (n,) reasons: `None` for a value, else `nodata`, a flag's name or `outside_range`."""
         names = dict(self.flags)
         reasons: list[str | None] = [None] * len(numbers)
         lacking = np.flatnonzero(~valid)
-        found = dict[float, str]()  # few numbers say so often
-        for place, number in zip(lacking.tolist(), numbers[lacking].tolist(), strict=True):
-            reasons[place] = found.get(number) or found.setdefault(number, self._reason(number, names))
+        reason_of = dict[float, str]()  # few different numbers
+        for index, number in zip(lacking.tolist(), numbers[lacking].tolist(), strict=True):
+            reasons[index] = reason_of.get(number) or reason_of.setdefault(number, self._reason(number, names))
         return reasons
 
     def _reason(self, number: float, names: dict[int, str]) -> str:
@@ -138,7 +135,7 @@ class Encoding:
 
 @lru_cache(maxsize=256)
 def _code_table(encoding: Encoding, dtype: str) -> UInt8Array | None:
-    """(number,): codes of all numbers of a small type of integers, by their bits."""
+    """(number,): codes of all numbers of a small integer type, indexed by their bits; `None` for other types."""
     kind = np.dtype(dtype)
     if kind.kind not in "iu" or 256**kind.itemsize > MAX_TABLED_NUMBERS:
         return None
@@ -146,5 +143,5 @@ def _code_table(encoding: Encoding, dtype: str) -> UInt8Array | None:
 
 
 def _plain(number: float) -> float:
-    # A whole number as an integer, with which numpy compares integers as they are; a float makes floats of all.
+    # Whole numbers as integers: numpy would convert an integer array to floats to compare it with a float.
     return int(number) if float(number).is_integer() else number
