@@ -1,7 +1,7 @@
-"""Arithmetic over variables, written as text: read by a whitelist of Python's own grammar, computed by numpy.
+"""Arithmetic over variables, written as text: parsed with a whitelist of Python's grammar, computed with numpy.
 
-Two walls stand between a text and what runs: only the characters and words of arithmetic are read at all, and of what
-Python's parser makes of them only the nodes named here are understood. Nothing is ever given to `eval`.
+Two checks protect the server: texts may only have the characters and words of arithmetic, and Python's syntax tree may
+only have the nodes listed here. Nothing is passed to `eval`.
 """
 
 import ast
@@ -46,7 +46,7 @@ _NUMBERS: Mapping[type[ast.AST], Compute] = {
 
 
 def _comparison(ufunc: np.ufunc) -> Compute:
-    # A comparison that is undecided, as NaN, where either side has no value.
+    # NaN (undecided) if either side has no value.
     return lambda first, second: np.where(np.isnan(first) | np.isnan(second), np.nan, ufunc(first, second))
 
 
@@ -66,7 +66,7 @@ def _several(ufunc: np.ufunc) -> Compute:
     return lambda *values: reduce(ufunc, values)
 
 
-# A truth is 1.0 or 0.0, and NaN where it is undecided, so that least and greatest are `and` and `or`.
+# Truths are 1.0 or 0.0, and NaN if undecided, so that minimum and maximum are `and` and `or`.
 _TRUTHS: Mapping[type[ast.AST], Compute] = {
     ast.And: _several(np.minimum),
     ast.Or: _several(np.maximum),
@@ -89,7 +89,7 @@ _COMPARISONS: Mapping[type[ast.AST], Compute] = {
 class _Function:
     compute: Compute
     least: int = 1
-    """Arguments it takes."""
+    """Minimum number of arguments; `most` is the maximum."""
     most: int = 1
     takes_truth: bool = False
     """Whether the first argument is a condition."""
@@ -129,7 +129,7 @@ ACCEPTED = (
 
 @dataclass(frozen=True, slots=True)
 class _Computation:
-    """A part of an expression that can be computed."""
+    """A part of an expression, ready to be computed."""
 
     compute: Callable[[Mapping[str, Float64Array]], FloatOrArray]
     is_truth: bool = False
@@ -137,21 +137,21 @@ class _Computation:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Arithmetic over variables; equal where the text is, however it was spaced."""
+    """Arithmetic over variables. Expressions are equal if their texts are, apart from spaces."""
 
     text: str
     names: tuple[str, ...]
-    """The variables it is of, at least one, in the order of the text."""
+    """Its variables, at least one, in the order of the text."""
     _root: _Computation = field(repr=False, compare=False)
 
     def evaluate(self, values: Mapping[str, Float64Array]) -> Float64Array:
-        """Return the result in each cell, NaN where it has no finite value.
+        """Return the result per cell, NaN if it is not finite.
 
-        A cell has a value where everything it takes has one: `where` takes only what its condition chooses, and
-        `isnan` is decided everywhere.
+        A cell has a value if all numbers that its result depends on exist. `where` depends only on the branch that its
+        condition selects, and `isnan` always has a result.
 
         Args:
-            values: Physical values by variable, NaN where there is none; all of one shape.
+            values: Physical values by variable, NaN if missing; equal shapes.
         """
         with np.errstate(all="ignore"):
             result = np.asarray(self._root.compute(values), dtype=np.float64)
@@ -159,14 +159,14 @@ class Expression:
 
 
 def parse_expression(text: str, names: Collection[str] | None = None) -> Expression:
-    """Return the expression that a text is.
+    """Parse an expression.
 
     Args:
         text: At most 1,000 characters.
-        names: The variables there are; `None` takes any.
+        names: The available variables; `None` accepts any name.
 
     Raises:
-        InvalidParameter: It is none; the message describes the fault and what is accepted.
+        InvalidParameter: The text is not an expression. The message states the fault and the accepted grammar.
     """
     plain = " ".join(text[: MAX_TEXT + 1].split())
     if len(text) > MAX_TEXT:
@@ -184,13 +184,13 @@ def parse_expression(text: str, names: Collection[str] | None = None) -> Express
     _check_size(tree)
     reader = _ExpressionReader(names)
     root = reader.step(tree)
-    if not reader.found:
+    if not reader.variables:
         raise _refusal(f"{plain[:MAX_SHOWN]!r} names no variable")
-    return Expression(ast.unparse(tree), tuple(reader.found), root)
+    return Expression(ast.unparse(tree), tuple(reader.variables), root)
 
 
 def can_be_named(variable: str) -> bool:
-    """Whether an expression can name a variable: letters, digits and `_`, no digit first, no word of the grammar."""
+    """Return whether an expression can name a variable: letters, digits and `_`, no digit first, not a keyword."""
     return bool(_NAME.fullmatch(variable)) and variable not in _WORDS
 
 
@@ -204,14 +204,14 @@ def _refusal(message: str) -> InvalidParameter:
 def _check_characters(text: str) -> None:
     position = 0
     while position < len(text):
-        found = _TOKEN.match(text, position)
-        if found is None:
+        match = _TOKEN.match(text, position)
+        if match is None:
             raise _refusal(f"{text[position : position + 20]!r} is not allowed in an expression; {ACCEPTED}")
-        position = found.end()
+        position = match.end()
 
 
 def _check_size(tree: ast.expr) -> None:
-    """Refuse what has many parts or is deep, before anything walks over it that calls itself."""
+    """Refuse large and deep trees before recursive functions walk over them."""
     level: list[ast.AST] = [tree]
     count = depth = 0
     while level:
@@ -223,15 +223,15 @@ def _check_size(tree: ast.expr) -> None:
 
 
 class _ExpressionReader:
-    """Turns the nodes of the whitelist into steps; any other node is refused."""
+    """Converter of the accepted syntax nodes to computations; refuses all other nodes."""
 
     def __init__(self, names: Collection[str] | None) -> None:
         self._names = names
-        self.found: dict[str, None] = {}
+        self.variables: dict[str, None] = {}
         """Variables in the order of the text."""
 
     def step(self, node: ast.AST) -> _Computation:
-        """Return the step that a node is."""
+        """Return the computation of a node."""
         read = _NODES.get(type(node))
         if read is None:
             raise _node_refusal(node)
@@ -250,7 +250,7 @@ class _ExpressionReader:
         return _Computation(lambda _values: value)
 
     def name(self, node: ast.Name) -> _Computation:
-        """A variable, or a constant that is not one."""
+        """A variable or a named constant."""
         name = node.id
         if name in _CONSTANTS:
             constant = np.float64(_CONSTANTS[name])
@@ -260,12 +260,12 @@ class _ExpressionReader:
             hint = f"; did you mean {near[0]}?" if near else ""
             usable = ", ".join(sorted(filter(can_be_named, self._names))[:20])
             raise _refusal(f"{name[:MAX_SHOWN]!r} is not a variable of the collection{hint}; it has {usable}")
-        self.found[name] = None
+        self.variables[name] = None
         return _Computation(lambda values: values[name])
 
     def binary(self, node: ast.BinOp) -> _Computation:
         """`+ - * / // % **`, or `& |` between conditions."""
-        return _apply_operator(node.op, [self.step(each) for each in (node.left, node.right)], node)
+        return _apply_operator(node.op, [self.step(side) for side in (node.left, node.right)], node)
 
     def unary(self, node: ast.UnaryOp) -> _Computation:
         """`+ -`, or `not ~` before a condition."""
@@ -273,19 +273,19 @@ class _ExpressionReader:
 
     def logical(self, node: ast.BoolOp) -> _Computation:
         """`and or` between conditions."""
-        return _apply_operator(node.op, [self.step(each) for each in node.values], node)
+        return _apply_operator(node.op, [self.step(operand) for operand in node.values], node)
 
     def comparison(self, node: ast.Compare) -> _Computation:
         """`a < b`, or a chain of them."""
-        operators = [_COMPARISONS[type(each)] for each in node.ops if type(each) in _COMPARISONS]
+        operators = [_COMPARISONS[type(op)] for op in node.ops if type(op) in _COMPARISONS]
         if len(operators) < len(node.ops):
             raise _node_refusal(node)
-        steps = [self.step(each).compute for each in (node.left, *node.comparators)]
+        steps = [self.step(side).compute for side in (node.left, *node.comparators)]
 
         def compute(values: Mapping[str, Float64Array]) -> FloatOrArray:
             sides = [step(values) for step in steps]
             pairs = zip(operators, sides, sides[1:], strict=False)
-            return reduce(np.minimum, [each(first, second) for each, first, second in pairs])
+            return reduce(np.minimum, [operator(first, second) for operator, first, second in pairs])
 
         return _Computation(compute, is_truth=True)
 
@@ -297,7 +297,7 @@ class _ExpressionReader:
         if not function.least <= len(node.args) <= function.most:
             expected = f"{function.least}" if function.least == function.most else f"at least {function.least}"
             raise _refusal(f"{ast.unparse(node.func)} takes {expected} arguments, got {len(node.args)}")
-        steps = [self.step(each) for each in node.args]
+        steps = [self.step(argument) for argument in node.args]
         if function.takes_truth:
             _require_truth(steps[:1], node)
         return _Computation(_compose(function.compute, steps), function.gives_truth)
@@ -314,7 +314,7 @@ def _apply_operator(operator: ast.AST, steps: list[_Computation], node: ast.expr
 
 
 def _require_truth(steps: list[_Computation], node: ast.expr) -> None:
-    """Python binds `&` tighter than `>`, so that `a > 1 & b > 2` is not what it looks like."""
+    """Refuse operands that are not conditions: in `a > 1 & b > 2`, Python binds `&` tighter than `>`."""
     if not all(step.is_truth for step in steps):
         raise _refusal(
             f"{ast.unparse(node)[:MAX_SHOWN]!r} needs conditions such as (NIR > 0.2); with & and | put each in "

@@ -1,7 +1,6 @@
-"""Formats of maps, animations and series: each is one value, a text with what is known of it.
+"""Formats of maps, animations and series: every format is a text with attributes.
 
-Who chooses among them does so by an exhaustive `match`, so that a format which is added to one of the types below is a
-type error wherever it was forgotten.
+Code selects by format with an exhaustive `match`, so that a missing case for a new format is a type error.
 """
 
 from enum import StrEnum
@@ -13,7 +12,7 @@ COVERAGE_JSON_TYPE = "application/prs.coverage+json"
 
 
 class MapFormat(StrEnum):
-    """What a map is written in."""
+    """Formats of maps."""
 
     def __new__(  # noqa: PLR0917 -- a row of the table below
         cls, media_type: str, extension: str, encoder_bytes: int, has_alpha: bool = True, max_side_px: int | None = None
@@ -27,10 +26,10 @@ class MapFormat(StrEnum):
 
     extension: str
     encoder_bytes: int
-    """For each pixel, beside the picture: what the encoder holds, and the encoded picture."""
+    """Bytes per pixel in addition to the picture: buffers of the encoder, and the encoded picture."""
     has_alpha: bool
     max_side_px: int | None
-    """The most pixels per side that a file can hold."""
+    """Maximum number of pixels per side of a file."""
 
     PNG = "image/png", "png", 4
     PNG8 = "image/png; mode=8bit", "png", 10
@@ -38,7 +37,7 @@ class MapFormat(StrEnum):
     JPEG = "image/jpeg", "jpg", 6, False, 65_535
     GIF = "image/gif", "gif", 10, True, 65_535
     GEOTIFF = "image/geotiff", "tif", 6
-    """A picture with its place on earth."""
+    """A picture with georeferencing."""
     VALUE_TIFF = "image/tiff", "tif", 12
     NPY = "application/x-npy", "npy", 8
 
@@ -47,21 +46,21 @@ class MapFormat(StrEnum):
 
 TileFormat = Literal[MapFormat.PNG, MapFormat.WEBP, MapFormat.JPEG]
 TILE_FORMATS: tuple[TileFormat, ...] = (MapFormat.PNG, MapFormat.WEBP, MapFormat.JPEG)
-"""What WMTS has; clients take the first."""
+"""Formats of WMTS; clients use the first."""
 
 PictureFormat = Literal[TileFormat, MapFormat.PNG8, MapFormat.GIF]
-"""The last two have at most 256 colours; pictures of one layer have no more in any case."""
+"""PNG8 and GIF have at most 256 colours; pictures of one layer never have more."""
 
 DrawnFormat = Literal[PictureFormat, MapFormat.GEOTIFF]
-"""Colours, with their place on earth or without."""
+"""Colours, with or without georeferencing."""
 
 ValueFormat = Literal[MapFormat.VALUE_TIFF, MapFormat.NPY]
 VALUE_FORMATS: tuple[ValueFormat, ...] = (MapFormat.VALUE_TIFF, MapFormat.NPY)
-"""Numbers on the grid instead of colours: float32 values, NaN where there is none."""
+"""Numbers on the grid instead of colours: float32 values, NaN if missing."""
 
 
 class AnimationFormat(StrEnum):
-    """What a time-lapse is written in."""
+    """Formats of animations."""
 
     def __new__(cls, media_type: str, extension: str, frame_bytes: int, small_frame_bytes: int) -> Self:
         """Return a format."""
@@ -73,9 +72,9 @@ class AnimationFormat(StrEnum):
 
     extension: str
     frame_bytes: int
-    """For each pixel of a frame, beside the picture: what the encoder holds."""
+    """Bytes per pixel of a frame, in addition to the picture: buffers of the encoder."""
     small_frame_bytes: int
-    """The same of small frames, of which an encoder may hold more."""
+    """The same for small frames, because encoders may buffer more frames then."""
 
     GIF = "image/gif", "gif", 20, 20
     WEBP = "image/webp", "webp", 28, 28
@@ -85,7 +84,7 @@ class AnimationFormat(StrEnum):
 
 
 class TableFormat(StrEnum):
-    """What series are written in, by the name that `format` gives it."""
+    """Formats of series, named like the values of the parameter `format`."""
 
     def __new__(cls, name: str, media_type: str, extension: str | None = None, extra: str | None = None) -> Self:
         """Return a format."""
@@ -96,9 +95,9 @@ class TableFormat(StrEnum):
 
     media_type: str
     extension: str | None
-    """Of a file that a browser had better save than show."""
+    """Set if a browser should save the file instead of showing it."""
     extra: str | None
-    """What must be installed for it."""
+    """Optional dependency of this package that the format requires."""
 
     JSON = "json", "application/json"
     CSV = "csv", "text/csv", "csv"

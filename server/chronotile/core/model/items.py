@@ -1,4 +1,4 @@
-"""Items: scenes or tiles of a collection, each of some place and time, with the files (assets) that hold its pixels."""
+"""Items: scenes or tiles of a collection, each with a footprint, a time and files (assets)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import Instant
 
 TimeGroup = Literal["exact", "solar_day"]
-"""Which items are one instant: those of equal time, or of one day by the sun at their centre."""
+"""Grouping of items to instants: equal times, or equal solar days at the centres of the items."""
 
 ChangeKind = Literal["added", "replaced", "removed"]
 
@@ -22,63 +22,63 @@ PRODUCTS = UUID("44678863-9636-5dfd-859c-fb7a20dd0d4c")
 """Namespace of the ids of products (RFC 9562 §5.5)."""
 
 MosaicRule = Literal["first", "latest", "least_nodata", "max", "mean", "median"]
-"""How overlapping pieces become one value."""
+"""Rule that combines overlapping pieces into one value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mosaic:
-    """How the items of one instant become one raster."""
+    """Rules that combine the items of one instant into one raster."""
 
     rule: MosaicRule = "first"
     order_by: str | None = None
-    """A property of the items, by which they are sorted; equal and missing values by item id."""
+    """Property by which items are sorted; equal and missing values are sorted by item id."""
     is_descending: bool = False
     too_many: Literal["footprints", "refuse"] = "footprints"
-    """What a request gets that would open more than `max_pieces`."""
+    """Answer to a request that would open more than `max_pieces` items."""
     max_pieces: int = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandLayout:
-    """What many files of a collection have in common: the grid of an asset, its overviews, and how it is encoded.
+    """Grid, overviews and encoding of an asset, shared by many files of a collection.
 
-    The key of warp plans: of 10⁶ items there are some hundred.
+    Key of warp plans: 10⁶ items have some hundred layouts.
     """
 
     levels: tuple[NativeGrid, ...]
     """Level 0 is the native grid, then overviews from fine to coarse."""
     encoding: Encoding | None
-    """What the item and its file state; without what the configuration replaces. `None`: its type is not known."""
+    """Encoding stated by item and file, without the settings of the configuration. `None`: the dtype is unknown."""
     band: int = 1
     """Counted from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """A file of an item, with what is known of it before it is opened."""
+    """A file of an item, with the metadata that is available before it is opened."""
 
     name: str
-    """The asset's key in the item."""
+    """Key of the asset in the item."""
     href: str
     """Absolute path, or URL with s3:// or https://."""
     grid: NativeGrid | None = None
-    """By the item's `proj:` fields; `None` where they are missing or contradict one another."""
+    """From the `proj:` fields of the item; `None` if these are missing or contradictory."""
     bands: tuple["AssetBand", ...] = ()
-    """By the item's `bands` or `raster:bands`; empty: not stated."""
+    """From `bands` or `raster:bands` of the item; empty if missing."""
     media_type: str | None = None
     header: bytes | None = None
-    """What opening the file costs, as `readers.cog` writes it: block table, overviews, encoding; `None`: not known."""
+    """Block table, overviews and encoding of the file, in the format of `readers.cog`. `None`: not read yet."""
     etag: str = ""
-    """In which the header was read; empty: not known."""
+    """ETag of the file when the header was read; empty: unknown."""
     size: int | None = None
-    """In bytes, when the header was read."""
+    """Bytes of the file when the header was read."""
     layouts: tuple[BandLayout, ...] = ()
-    """Of its bands, as its header states them; empty: by `grid` and `bands`, where these state a type."""
+    """Layouts of its bands from the header. Empty: from `grid` and `bands`, if these state a dtype."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetBand:
-    """What an item states of a band of an asset; `None` leaves it to the file."""
+    """Metadata of a band in the item; `None` leaves a field to the file."""
 
     name: str | None = None
     dtype: str | None = None
@@ -90,151 +90,151 @@ class AssetBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A scene or tile as it is put into the index."""
+    """A scene or tile in the form in which it is added to the index."""
 
     id: str
     footprint: tuple[tuple[tuple[float, float], ...], ...]
-    """Outer rings of its polygons, (longitude, latitude), at most 16 vertices each; closed rings repeat the first."""
+    """Outer rings of the polygons, (longitude, latitude), at most 16 vertices per ring; the last repeats the first."""
     bbox: BBox
-    """CRS84; west > east where it crosses the antimeridian."""
+    """CRS84; west > east if it crosses the antimeridian."""
     start: Instant
     end: Instant
-    """Exclusive; one nanosecond after `start` of an item with one exact `datetime`."""
+    """Exclusive; `start` plus one nanosecond if the item has a single `datetime`."""
     updated: Instant | None = None
     assets: tuple[Asset, ...]
     properties: Mapping[str, Any] = field(default_factory=dict)
-    """Of the STAC item: what filters and orders look at."""
+    """Properties of the STAC item, for filters and orders."""
     document: bytes = b""
-    """The STAC item as JSON, uncompressed; of files without one, made from them."""
+    """STAC item as JSON, uncompressed; generated if the files have no item document."""
 
 
 class ItemRef(NamedTuple):
-    """An item that covers a place at an instant, without its document."""
+    """An item that covers a point at an instant, without its document."""
 
     number: int
-    """In the index, never used again for another item."""
+    """Number in the index, never reused."""
     id: str
     instant: Instant
-    """Of its group: the start of the solar day, or the exact time."""
+    """Instant of its group: the start of the solar day, or the exact time."""
     changed: int
-    """Rises with each change of the item."""
+    """Increases with every change of the item."""
     bbox: BBox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionState:
-    """What changes when a collection of the index does."""
+    """Counters and flags that show whether a collection of the index has changed."""
 
     counter: int
-    """Rises with each change of any item, and is greater in an index that is made again."""
+    """Increases with every change of any item, and is greater in a rebuilt index."""
     times_counter: int
-    """Rises when instants appear or vanish."""
+    """Increases if instants appear or vanish."""
     layouts_counter: int
-    """Rises when an asset with a grid or encoding appears that none had before, or the extent grows."""
+    """Increases if an asset has a new grid or encoding, or if the extent grows."""
     is_whole: bool = True
-    """Whether its source was ever read to the end, and the dates of a folder as they are now; true of items that came
-    without a source."""
+    """Whether its source was read completely at least once, a folder with its current dates. True if the items have no
+    source."""
     is_filled: bool = True
-    """Whether a first pass over its source has ended, perhaps without parts that could not be read."""
+    """Whether a first pass over its source has ended, possibly without unreadable parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemSearch:
-    """What is looked for in the index."""
+    """Conditions, order and page of a search in the index."""
 
     collections: tuple[str, ...] = ()
     """Empty: all."""
     bbox: BBox | None = None
-    """CRS84; west > east where it crosses the antimeridian."""
+    """CRS84; west > east if it crosses the antimeridian."""
     geometry: Mapping[str, Any] | None = None
-    """GeoJSON in CRS84, which footprints have to meet."""
+    """GeoJSON in CRS84; footprints must intersect it."""
     span: TimeSpan | None = None
     ids: tuple[str, ...] = ()
     filter: Mapping[str, Any] | None = None
     """CQL2 JSON."""
     sort: tuple[tuple[str, bool], ...] = ()
-    """Properties, and whether descending; default: by start, newest first, then by number."""
+    """Properties, and whether they are descending. Default: by start, newest first, then by number."""
     limit: int = 10
-    """Items of a page; one of large documents has fewer, and is not the last for that."""
+    """Maximum number of items per page; large documents make a page shorter, even if it is not the last."""
     skip: int = 0
-    """Items before the page, after the cursor."""
+    """Number of items to skip after the cursor."""
     cursor: str | None = None
-    """Of the page before; opaque."""
+    """Opaque cursor returned with the previous page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundItem:
-    """An item of a page."""
+    """An item in the results of a search."""
 
     ref: ItemRef
     collection: str
     document: bytes
-    """The STAC item as it is stored, with the places of its files: not for strangers."""
+    """The stored STAC item, including the locations of its files, which clients must not see."""
 
     @property
     def product(self) -> UUID:
-        """The id of its product."""
+        """Id of its product."""
         return product_id(self.collection, self.ref.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """A collection of which a search lacks items."""
+    """A collection whose items are missing in the results of a search."""
 
     collection: str
     reason: str
     is_partial: bool = False
-    """Whether the search has those of its items that are known so far; else it has none."""
+    """Whether the results contain the items of the collection that are indexed so far; else they contain none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPage:
-    """A page of a search."""
+    """One page of search results."""
 
     items: tuple[FoundItem, ...]
     next: str | None
-    """Cursor of the next page; `None`: this is the last."""
+    """Cursor of the next page; `None` on the last page."""
     matched: int | None
-    """How many match in all; `None` beyond 10,000, and where not all items are known yet."""
+    """Number of all matching items; `None` beyond 10,000 and if the index is incomplete."""
     unanswered: tuple[Unanswered, ...] = ()
-    """Collections whose items could not be looked at, or not at all of them."""
+    """Collections that could not be searched, or only partly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemChange:
-    """What became of an item."""
+    """One change of an item."""
 
     kind: ChangeKind
     """An item that is replaced while its changes are read may be `added` twice."""
     collection: str
     id: str
     item: FoundItem | None
-    """As it is now; `None` of one that was removed."""
+    """The current item; `None` if it was removed."""
     number: int
-    """Of what was written together; rises, and is another for each change of the same item."""
+    """Number of the write that made the change; increases, and differs between changes of one item."""
     cursor: str
-    """From which a page goes on with the change after it."""
+    """Cursor of a page that starts after this change."""
 
     @property
     def product(self) -> UUID:
-        """The id of its product."""
+        """Id of its product."""
         return product_id(self.collection, self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePage:
-    """Changes in the order in which they were made; of an item that changed twice, the later one."""
+    """Changes in the order of their writes. If an item changed twice, only the later change is listed."""
 
     changes: tuple[ItemChange, ...]
     cursor: str
-    """From which the next page goes on, now or later; opaque."""
+    """Opaque cursor of the next page, also for changes that are made later."""
     is_last: bool
-    """Whether there are no more by now."""
+    """Whether no more changes exist at present."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutSummary:
-    """What putting items did."""
+    """Number of items that were added, replaced and left unchanged."""
 
     added: int = 0
     replaced: int = 0
@@ -250,34 +250,34 @@ class PutSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
-    """How the items of a collection are grouped, ordered and searched; stored beside them, as it is computed once."""
+    """Grouping, order and search of a collection's items; stored with the items, whose groups are computed once."""
 
     group: TimeGroup | Literal["dates"] = "exact"
     """`dates`: the items are the dates of a collection without mosaics."""
     order_by: str | None = None
-    """A property, or `datetime`, which is the start of each item; `None`: by item id."""
+    """A property, or `datetime` for the start of the items; `None`: by item id."""
     is_descending: bool = False
     searched: tuple[str, ...] = ()
-    """Properties whose values are found by an index."""
+    """Properties that have a database index."""
 
     @property
     def is_of_dates(self) -> bool:
-        """Whether the items are the dates of a collection without mosaics, which is not read as one of items is."""
+        """Whether the items are the dates of a collection without mosaics, which is not read like a mosaic."""
         return self.group == "dates"
 
 
 def product_id(collection: str, item: str) -> UUID:
-    """Return the id of an item among those of all collections: a UUID of version 5 (RFC 9562 §5.5)."""
+    """Return an id that is unique across collections: a UUID of version 5 (RFC 9562 §5.5)."""
     return uuid5(PRODUCTS, f"{collection}/{item}")
 
 
 def solar_day(start: Instant, box: BBox) -> Instant:
-    """Return midnight, UTC, of the day by the sun in the middle of a CRS84 box: 15 degrees are an hour."""
+    """Return midnight, UTC, of the solar day at the centre of a CRS84 box; 15 degrees are one hour."""
     shifted = start + np.timedelta64(solar_shift_s(box), "s")
     day: Instant = shifted.astype("datetime64[D]").astype("datetime64[ns]")
     return day
 
 
 def solar_shift_s(box: BBox) -> int:
-    """Return by how many seconds the sun is ahead of UTC in the middle of a CRS84 box."""
+    """Return the number of seconds by which solar time at the centre of a CRS84 box is ahead of UTC."""
     return round((box.xmin + box.unwound().xmax) / 2 / 15 * 3600)

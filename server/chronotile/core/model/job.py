@@ -1,4 +1,4 @@
-"""Jobs as values: what was requested, how far it is, what came of it."""
+"""Jobs as values: request, progress and results."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,17 @@ from typing import Any, Literal, TypedDict, get_args
 from chronotile.core.model.types import Json
 
 Status = Literal["accepted", "running", "successful", "failed", "dismissed"]
-"""As OGC API - Processes 1.0 names them (Table 16, statusCode)."""
+"""Names of OGC API - Processes 1.0 (Table 16, statusCode)."""
 ResponseType = Literal["raw", "document"]
 
 ID = re.compile("[0-9a-f]{32}")
-"""Of jobs."""
+"""Pattern of job ids."""
 STATUSES: tuple[Status, ...] = get_args(Status)
 ENDED: frozenset[Status] = frozenset({"successful", "failed", "dismissed"})
 
 
 class JobSelection(TypedDict, total=False):
-    """Which jobs of a user are listed, as `JobTable.jobs` takes it."""
+    """Filters and page of a list of jobs, as arguments of `JobTable.jobs`."""
 
     processes: Sequence[str]
     statuses: Sequence[Status]
@@ -30,13 +30,13 @@ class JobSelection(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """What a client asks a process to do."""
+    """A client's request to execute a process."""
 
     process: str
     inputs: Mapping[str, Any]
-    """As JSON, checked by the process's schemas."""
+    """JSON that was checked with the schemas of the process."""
     outputs: Mapping[str, Json] | None = None
-    """The form of each requested output; all outputs if `None`."""
+    """Form of each requested output; `None`: all outputs."""
     response: ResponseType = "raw"
 
 
@@ -46,50 +46,48 @@ class Excerpt:
 
     text: str
     count: int
-    """Characters of all of it."""
+    """Number of characters of the whole text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDetails:
-    """What people want to see of a job besides how far it is."""
+    """Parts of a job that people read in addition to its status."""
 
     inputs: Excerpt = Excerpt(text="", count=0)
-    """As JSON."""
+    """JSON."""
     log: Sequence[tuple[float, str]] = ()
-    """Its last lines, each with its time."""
+    """Last lines, each with its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """Who wants to hear how a job goes on."""
+    """URLs of a client that are notified of the progress of a job."""
 
     urls: Mapping[Status, str]
-    """Which of them hears that the job runs, and how far it is, that it was successful, or that it failed."""
+    """URL by status: `running` (also receives progress), `successful` and `failed`."""
     base: str
-    """Public URL of the server that the job was requested at, for the links in its messages."""
+    """Public URL of the server to which the job was submitted, for links in messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """What a subscriber is to be sent."""
+    """A due message to a subscriber."""
 
     job: str
-    """Its id."""
+    """Id of the job."""
     status: Status
-    """The status to report."""
     url: str
-    """To whom."""
     base: str
-    """As the subscriber's."""
+    """`base` of the subscriber."""
     tries: int
-    """With this one, since the last message."""
+    """Number of attempts since the last delivered message, including this attempt."""
     updated: float
-    """When the job had last changed as this was taken."""
+    """Last change of the job at the time when the message became due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookMessage:
-    """What a subscriber is sent."""
+    """Body and headers of a message to a subscriber."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -97,14 +95,14 @@ class WebhookMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFault:
-    """Why a job failed."""
+    """Reason why a job failed."""
 
     type: str
-    """Of the problem, as in errors of requests (RFC 9457)."""
+    """Problem type of error responses (RFC 9457)."""
     title: str
     detail: str
     status: int
-    """HTTP status of the same problem in a request."""
+    """HTTP status of the same problem in a response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,25 +110,25 @@ class Result:
     """One output of a process."""
 
     value: Any = None
-    """As JSON, where it is not a file."""
+    """JSON, unless the output is a file."""
     file: str | None = None
-    """Name of its file in the folder of the job's results."""
+    """Name of the file in the folder of the job's results."""
     media_type: str = "application/json"
     metadata: Json | None = None
-    """What it was made of, as of `metadata_of`; `None` where no layer was read."""
+    """Provenance from `metadata_of`; `None` if no layer was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """How far an execution is, without its inputs, which may be long; times are seconds since 1970, UTC."""
+    """Status of an execution, without its inputs, which may be long. Times are seconds since 1970, UTC."""
 
     id: str
     process: str
     user: str | None
-    """Whose it is, once there are users."""
+    """Owner; `None` if there are no users."""
     status: Status
     message: str
-    """How far it is, in a line for people."""
+    """Progress in one line for people."""
     progress: int
     """Per cent."""
     created: float
@@ -138,13 +136,13 @@ class Job:
     started: float | None = None
     finished: float | None = None
     archive: str = ""
-    """Id of the archive it is of."""
+    """Id of the archive."""
     revision: str | None = None
-    """Of what it reads; `None` if it reads no layer."""
+    """Revision of its input data; `None` if it reads no layer."""
     attempts: int = 0
-    """How often it was begun."""
+    """Number of times it was started."""
     fruitless: int = 0
-    """Attempts in a row, before the one that runs or ran last, in which no task was finished."""
+    """Consecutive attempts without a finished task, not counting the current or last attempt."""
     fault: JobFault | None = None
     results: Mapping[str, Result] = field(default_factory=dict)
-    """By the names of outputs, once it was successful."""
+    """By output name, if the job was successful."""

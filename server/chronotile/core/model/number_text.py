@@ -1,6 +1,6 @@
-"""Numbers as text (docs/reference/layers-and-series.md, Numbers). One rule for all formats that people read.
+"""Numbers as text (docs/reference/layers-and-series.md, Numbers): one rule for all formats that people read.
 
-Each function gives back the doubles whose shortest text is the intended one, so that any writer of JSON prints it.
+Functions return doubles whose shortest decimal is the intended text, so that any JSON writer prints it.
 """
 
 import math
@@ -16,25 +16,25 @@ from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.types import AnyArray, Float64Array
 
 MAX_DIGITS = 10
-"""Of an exact result; one with more is rounded."""
+"""Exact results with more digits are rounded."""
 STEP_DECIMALS = 3
-"""A rounded result is written to a thousandth of one step of the digital number."""
+"""Rounded results are written to a thousandth of one step of the digital number."""
 DIGITS = 12
-"""Significant ones of numbers that are no values: past these is only the noise of floating point."""
+"""Significant digits of numbers that are not values; later digits are floating-point noise."""
 MAX_COUNT = 2.0**50
-"""Of units of the last decimal, up to which doubles differ though they were computed with an error."""
+"""Maximum result, in units of its last decimal: rounding errors are smaller than half a unit below it."""
 MAX_POWER = 22
-"""Of ten, that a double holds exactly."""
+"""Largest exponent n for which a double stores 10**n exactly."""
 NEAR = 1e-3
-"""Of a unit: nearer than that to the middle of two, or to a result of few digits, the exact result decides."""
+"""Distance, in units of the last decimal, from a tie or from a short result, below which results are exact."""
 MAX_EXACT = 2.0**53
-"""Whole numbers below it are doubles, each another one."""
+"""Below this number, every whole number is a separate double."""
 SMALL = 1e-60
-"""Scales and offsets lie between that and its inverse; results of others are written as they are."""
+"""Scales and offsets are between `SMALL` and 1 / `SMALL`; results of others are not rounded."""
 ROUNDING = 1e-15
-"""By which a double may miss the exact result, as a share of the larger of product and offset."""
+"""Maximum error of a double, as a fraction of the larger of product and offset."""
 EXACT = Context(prec=400)
-"""In which products and sums of decimals of doubles that `_line` takes are exact."""
+"""Precision that makes products and sums of the decimals in `_line` exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,16 @@ class _Line:
 
     @property
     def decimals(self) -> int:
-        """Of any result: none has more."""
-        return max(0, *(-int(each.as_tuple().exponent) for each in (self.scale, self.offset)))
+        """Maximum number of decimals of a result."""
+        return max(0, *(-int(term.as_tuple().exponent) for term in (self.scale, self.offset)))
 
     @property
     def rounded_decimals(self) -> int:
-        """Of a result that is rounded; may be negative."""
+        """Number of decimals of a rounded result; may be negative."""
         return STEP_DECIMALS - self.scale.adjusted()
 
     def text_value(self, number: int) -> float:
-        """Return the result of one number."""
+        """Return the value of a digital number, rounded if it is long."""
         exact = EXACT.fma(Decimal(number), self.scale, self.offset).normalize(EXACT)
         if len(exact.as_tuple().digits) <= MAX_DIGITS:
             return float(exact)
@@ -63,14 +63,14 @@ class _Line:
 
 
 def cell_values(values: Float64Array, encoding: Encoding) -> Float64Array:
-    """Return the values of cells as text has them, NaN where there is none.
+    """Return the values of cells rounded for text, NaN if missing.
 
-    Of integers the exact decimal result of `number * scale + offset` with the shortest decimals of both, or, if that
-    has more than ten digits, to a thousandth of a step; of floats the shortest decimal of the type they are stored in.
+    Integers: the exact decimal result of `number * scale + offset` with the shortest decimals of both, or, if that has
+    more than ten digits, rounded to a thousandth of a step. Floats: the shortest decimal of the stored type.
 
     Args:
-        values: Of any shape, as `Encoding.values` gives them.
-        encoding: Of the numbers they are of.
+        values: Any shape, computed by `Encoding.values`.
+        encoding: Encoding of their digital numbers.
     """
     if encoding.text_step is not None:
         return _round_gathered(values, encoding.text_step)
@@ -86,22 +86,19 @@ def cell_values(values: Float64Array, encoding: Encoding) -> Float64Array:
 
 
 def statistics(values: Float64Array, *, reducer: str = "") -> Float64Array:
-    """Return values reduced, smoothed or computed from others as text has them: shortest decimals of their float32.
-
-    Sums have those of float64.
-    """
+    """Return reduced, smoothed or computed values rounded for text: shortest decimals of float32, float64 for sums."""
     return _shortest(values, np.dtype(np.float64 if reducer == "sum" else np.float32))
 
 
 def strip_noise(value: float) -> float:
-    """Return a number of a document, such as an end of a range, without what only floating point adds to it."""
+    """Return a number of a document, such as the end of a range, without floating-point noise."""
     return float(f"{value:.{DIGITS}g}")
 
 
 def json_number(number: float | None) -> float | None:
-    """Return a number of metadata as documents have it; `None` of one that JSON does not have: NaN, infinities.
+    """Return a number of metadata for JSON; `None` for NaN and infinities, which JSON does not have.
 
-    Whole ones are integers as far as doubles, which many readers make of them, tell neighbours apart.
+    Whole numbers become integers if a double, which many JSON parsers use, stores them exactly.
     """
     if number is None or not math.isfinite(number):
         return None
@@ -109,7 +106,7 @@ def json_number(number: float | None) -> float | None:
 
 
 def json_nodata(nodata: float | None) -> float | str | None:
-    """Return the number that stands for no value as STAC 1.1 has it, which has texts for those that JSON lacks."""
+    """Return nodata in the form of STAC 1.1, which has texts for NaN and infinities."""
     number = json_number(nodata)
     if nodata is None or number is not None:
         return number
@@ -117,19 +114,19 @@ def json_nodata(nodata: float | None) -> float | str | None:
 
 
 def text_values(values: AnyArray, encoding: Encoding | None) -> AnyArray:
-    """Return values as text has them: of cells with their encoding, else (`None`) statistics; integers as they are."""
+    """Return values rounded for text: cells with their encoding, statistics with `None`. Integers are unchanged."""
     if values.dtype.kind != "f":
         return values
     return statistics(values) if encoding is None else cell_values(values, encoding)
 
 
 def numbers_json(values: AnyArray) -> orjson.Fragment:
-    """Return an array of any shape as JSON: no zeros behind the point, `null` for what is not a number."""
+    """Return an array of any shape as JSON: no trailing zeros, `null` for NaN and infinities."""
     return orjson.Fragment(_json(values))
 
 
 def number_texts(values: AnyArray) -> list[str]:
-    """Return the text of each of (n,) numbers, as JSON has it; empty for what is not a number."""
+    """Return the JSON texts of (n,) numbers; empty for NaN and infinities."""
     return _json(values)[1:-1].replace(b"null", b"").decode().split(",") if values.size else []
 
 
@@ -143,14 +140,14 @@ def _json(values: AnyArray) -> bytes:
 
 @lru_cache(maxsize=256)
 def _line(scale: float, offset: float) -> _Line | None:
-    """`None` of what no measurement has, be it no number."""
+    """Return `None` for scales and offsets that no measurement has, including NaN."""
     if not (SMALL < abs(scale) < 1 / SMALL and (offset == 0 or SMALL < abs(offset) < 1 / SMALL)):
         return None
     return _Line(Decimal(repr(float(scale))).normalize(), Decimal(repr(float(offset))).normalize())
 
 
 def _round(values: Float64Array, decimals: int) -> Float64Array:
-    """The nearest results of so many decimals, where doubles tell them apart; else the values as they are.
+    """Return values rounded to `decimals`, unchanged if doubles cannot distinguish the results.
 
     A whole number below 2**53 divided by an exact power of ten is the double nearest to that decimal.
     """
@@ -163,8 +160,8 @@ def _round(values: Float64Array, decimals: int) -> Float64Array:
 
 
 def _round_long(values: Float64Array, line: _Line) -> Float64Array:
-    """Results that may have more than ten digits; those that may not, or lie in the middle of two, one by one."""
-    found = _round(values, line.rounded_decimals)
+    """Return rounded values that may have more than ten digits. Ties and short results are computed exactly."""
+    rounded = _round(values, line.rounded_decimals)
     with np.errstate(all="ignore"):
         units = np.abs(values) * 10.0**line.rounded_decimals
         is_middle = np.abs(units % 1 - 0.5) < NEAR
@@ -172,24 +169,24 @@ def _round_long(values: Float64Array, line: _Line) -> Float64Array:
         few = np.abs(values) * magnitude
         error = (np.abs(values) + abs(float(line.offset))) * ROUNDING
         is_short = np.abs(few - np.rint(few)) < NEAR + error * magnitude
-    places = np.isfinite(values) & (is_middle | is_short | (values == 0))
-    numbers = np.rint((values[places] - float(line.offset)) / float(line.scale)).astype(np.int64)
-    each, where = np.unique(numbers, return_inverse=True)
-    exact = np.array([line.text_value(number) for number in each.tolist()], dtype=np.float64)
-    found[places] = exact[where.reshape(-1)] if exact.size else found[places]
-    return found
+    is_exact = np.isfinite(values) & (is_middle | is_short | (values == 0))
+    numbers = np.rint((values[is_exact] - float(line.offset)) / float(line.scale)).astype(np.int64)
+    distinct, inverse = np.unique(numbers, return_inverse=True)
+    exact = np.array([line.text_value(number) for number in distinct.tolist()], dtype=np.float64)
+    rounded[is_exact] = exact[inverse.reshape(-1)] if exact.size else rounded[is_exact]
+    return rounded
 
 
 def _round_gathered(values: Float64Array, step: float) -> Float64Array:
-    """Of values of several encodings: exact float32 as such, all others to a thousandth of the finest step."""
+    """Return values of several encodings: exact float32 unchanged, others to a thousandth of the finest step."""
     with np.errstate(over="ignore"):
         is_single = values.astype(np.float32) == values
-    others = values if step <= 0 else _round(values, STEP_DECIMALS - Decimal(repr(float(step))).adjusted())
-    return np.where(is_single, _shortest(values, np.dtype(np.float32)), others)
+    rounded = values if step <= 0 else _round(values, STEP_DECIMALS - Decimal(repr(float(step))).adjusted())
+    return np.where(is_single, _shortest(values, np.dtype(np.float32)), rounded)
 
 
 def _shortest(values: Float64Array, dtype: np.dtype[Any]) -> Float64Array:
-    """The shortest decimals that read back as the same numbers of a type."""
+    """Return the shortest decimals that parse to the same numbers of a dtype."""
     if dtype.itemsize >= np.dtype(np.float64).itemsize:
         return values
     with np.errstate(over="ignore"):
@@ -198,5 +195,5 @@ def _shortest(values: Float64Array, dtype: np.dtype[Any]) -> Float64Array:
         texts = orjson.dumps(np.ascontiguousarray(stored.ravel()), option=orjson.OPT_SERIALIZE_NUMPY)
         shortest = np.array(orjson.loads(texts), dtype=np.float64)
     else:
-        shortest = np.array([float(str(each)) for each in stored.ravel()], dtype=np.float64)
+        shortest = np.array([float(str(number)) for number in stored.ravel()], dtype=np.float64)
     return np.where(np.isfinite(stored), shortest.reshape(values.shape), values)

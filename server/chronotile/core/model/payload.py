@@ -11,31 +11,31 @@ from chronotile.core.model.types import Float64Array, Instant, InstantArray, Num
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeUsed:
-    """The instants an answer shows, and how they came from the requested times."""
+    """Instants in an answer, and how they were derived from the requested times."""
 
     instants: tuple[Instant, ...] = ()
     """Newest first; empty for a layer without time."""
     substitution: str | None = None
-    """`default` or `nearest` where the client did not name the instant itself."""
+    """`default` or `nearest` if the client did not request exactly these instants."""
     base: tuple[Instant, ...] = ()
-    """Of a difference, the instants whose values were taken away, newest first."""
+    """Instants whose values were subtracted (differences), newest first."""
     base_substitution: str | None = None
     is_open: bool = False
-    """Whether they were resolved from `latest`, `default`, no time or an open interval, and may be others soon."""
+    """Whether they were resolved from `latest`, `default`, no time or an open interval, so may change soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelStates:
-    """The states of the pixels of a layer at some times."""
+    """Fingerprints of the pixels of a layer at some times."""
 
     texts: tuple[str, ...] = ()
     """By variable."""
     looks: int = field(default=0, compare=False)
-    """Files and folders that were looked at to find them."""
+    """Number of files and folders that were checked for the fingerprints."""
     windows: tuple[Window | None, ...] = ()
-    """By variable: the cells that count, of a mosaic; all of them where there are none."""
+    """By variable: the relevant cells of a mosaic; empty: all cells."""
     is_provisional: bool = field(default=False, compare=False)
-    """Whether the same states give other pixels later, or at another host."""
+    """Whether equal fingerprints may stand for different pixels later or on another host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +104,16 @@ class Payload(AnswerHead):
 
 
 def join_layer_times(times: Sequence[TimeUsed]) -> TimeUsed:
-    """Return the instants that any of some layers shows; of one layer all that is known of them."""
+    """Return the union of the instants of several layers; a single `TimeUsed` is returned unchanged."""
     if len(times) == 1:
         return times[0]
-    instants = tuple(sorted({each for used in times for each in used.instants}, reverse=True))
+    instants = tuple(sorted({instant for used in times for instant in used.instants}, reverse=True))
     return TimeUsed(instants=instants, is_open=any(used.is_open for used in times))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedDocument:
-    """A cached document, as it is and compressed."""
+    """A cached document in plain and compressed form."""
 
     body: bytes
     gzipped: bytes
@@ -123,13 +123,13 @@ class CachedDocument:
 
     @property
     def nbytes(self) -> int:
-        """What it takes in a cache."""
+        """Bytes that it takes in a cache."""
         return len(self.body) + len(self.gzipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellSeries:
-    """One variable in the native cell that holds a point, along time."""
+    """Values of one variable along time, in the native cell that contains a point."""
 
     variable: str
     title: str
@@ -139,37 +139,37 @@ class CellSeries:
     centre: tuple[float, float]
     """Longitude and latitude of the cell's centre."""
     numbers: NumberArray
-    """(time,): digital numbers as the source holds them."""
+    """(time,): digital numbers of the source."""
     values: Float64Array
-    """(time,), NaN where there is none."""
+    """(time,), NaN if missing."""
     encoding: Encoding | None
-    """Whose text the values have; `None` of differences."""
+    """Encoding that determines the text of the values; `None` for differences."""
     reasons: tuple[str | None, ...]
-    """(time,): why there is no value; `None` where there is one."""
+    """(time,): why a value is missing; `None` for values."""
     labels: tuple[str | None, ...]
-    """(time,): the class of the value, or its flag."""
+    """(time,): label of the class or flag."""
     dates: int | None = None
-    """Of the anomaly of a period: dates that it is made of."""
+    """Number of dates that the anomaly of a period is made from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """A layer at one place: of a composite its three variables."""
+    """Values of a layer at a point; a composite has three variables."""
 
     layer: str
-    """The name by which it was requested."""
+    """Requested name of the layer."""
     title: str
     style: str
-    """Id of the style that gave the colours."""
+    """Id of the style of the colours."""
     longitude: float
     latitude: float
-    """The requested place, in CRS84."""
+    """The requested point in CRS84."""
     time: TimeUsed
     times: InstantArray
-    """(time,), ascending; not a time (NaT) for the one value of a layer without time."""
+    """(time,), ascending; not a time (NaT) for the single value of a layer without time."""
     is_series: bool
-    """Whether a list or an interval was requested, however many times it has, or what was requested has several."""
+    """Whether a list or an interval was requested, even with one time, or the request has several times."""
     cells: tuple[CellSeries, ...]
-    """One a variable; none where the place lies outside the layer."""
+    """One per variable; empty if the point is outside the layer."""
     colours: tuple[Colour, ...]
-    """(time,): as a picture at native zoom shows the cell; empty outside the layer."""
+    """(time,): colour of the cell in a picture at native zoom; empty outside the layer."""

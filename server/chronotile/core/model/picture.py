@@ -10,7 +10,7 @@ from chronotile.core.model.types import UInt8Array
 
 @dataclass(frozen=True, slots=True)
 class IndexPicture:
-    """A picture of one band: an index a pixel, a colour an index."""
+    """A picture with one band of indexes into a palette."""
 
     index: UInt8Array
     """(y, x)."""
@@ -24,12 +24,12 @@ class IndexPicture:
         return height, width
 
     def part(self, rows: slice) -> "IndexPicture":
-        """Return some rows, in the same memory."""
+        """Return a view of some rows."""
         return IndexPicture(self.index[rows], self.palette)
 
     def rgba(self) -> UInt8Array:
         """Return (y, x, 4)."""
-        colours = np.ascontiguousarray(self.palette).view(np.uint32)[:, 0]  # whole, four times as quick as by bands
+        colours = np.ascontiguousarray(self.palette).view(np.uint32)[:, 0]  # whole colours: four times as fast as bands
         return colours.take(self.index)[..., np.newaxis].view(np.uint8)
 
 
@@ -47,7 +47,7 @@ class RgbaPicture:
         return height, width
 
     def part(self, rows: slice) -> "RgbaPicture":
-        """Return some rows, in the same memory."""
+        """Return a view of some rows."""
         return RgbaPicture(self.pixels[rows])
 
     def rgba(self) -> UInt8Array:
@@ -61,7 +61,7 @@ STRIP_PIXELS = 1 << 18
 
 
 def picture_strips(shape: tuple[int, int]) -> Iterator[slice]:
-    """Give rows of a picture that are worked on at a time, so that copies of them stay small: all of a tile's."""
+    """Return slices of rows that are processed together, so that copies stay small; a tile is one slice."""
     height, width = shape
     step = max(1, STRIP_PIXELS // width)
     return (slice(top, min(top + step, height)) for top in range(0, height, step))

@@ -1,4 +1,4 @@
-"""Places: sets of named polygons that are served beside the layers."""
+"""Place sets: named polygons that are served in addition to layers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,12 +30,12 @@ from chronotile.core.model.types import (
 )
 
 Property = str | int | float | bool | None
-"""What a feature may say of itself; `None` where it does not."""
+"""Property of a feature; `None` if it is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacesSpec:
-    """Which file makes a set of places, and what it does not tell itself."""
+    """Configuration of a place set."""
 
     id: str
     title: LocalisedText
@@ -43,35 +43,35 @@ class PlacesSpec:
     path: str
     """Absolute; the suffix gives the format."""
     table: str | None = None
-    """The feature table of a GeoPackage, where it has several."""
+    """Feature table of a GeoPackage; required if it has several."""
     id_field: str | None = None
-    """The field with the id; `None` takes the features' own."""
+    """Field with the id; `None`: ids of the features."""
     label_field: str | None = None
-    """The field with the name for people; `None` takes the id."""
+    """Field with the name for people; `None`: the id."""
     fields: tuple[str, ...] = ()
-    """The other fields that documents and tiles carry."""
+    """Other fields in documents and tiles."""
     max_features: int
     max_vertices: int
 
 
 PropertyType = Literal["string", "number", "integer", "boolean"]
-"""As JSON Schema names it."""
+"""Type names of JSON Schema."""
 _INTEGERS = range(-(1 << 63), 1 << 63)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PropertyColumn:
-    """What places say of themselves under one name, by its type."""
+    """One property of all places, in an array of its type."""
 
     type: PropertyType
     values: AnyArray
-    """(place,): zero, `False` or no text where a place does not say it."""
+    """(place,): zero, `False` or empty if the property is missing."""
     is_known: BoolArray
-    """(place,)."""
+    """(place,): whether the property exists."""
 
 
 def property_column(values: Sequence[Property]) -> PropertyColumn:
-    """Return properties as an array of the one type that all of them have; as text where they are of several."""
+    """Return a property as an array of the common type of its values, of text if their types differ."""
     types = set(map(type, values)) - {NoneType}
     is_known = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
     if types == {bool}:
@@ -89,39 +89,39 @@ class ProjectedShapes:
     """The places of a set in another CRS."""
 
     shapes: ObjectArray
-    """(place,): valid; empty for one that has no coordinates there."""
+    """(place,): valid; empty for a place without coordinates in the CRS."""
     bounds: Float64Array
-    """(place, 4): NaN for an empty one."""
+    """(place, 4): NaN for an empty shape."""
 
     @cached_property
     def tree(self) -> shapely.STRtree:
-        """What finds them by their boxes."""
+        """Spatial index of the shapes."""
         return shapely.STRtree(self.shapes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlaceSet:
-    """Named polygons of one file, in its order; where a place stands there is its number in vector tiles."""
+    """Named polygons of one file, in its order. The position of a place is its number in vector tiles."""
 
     spec: PlacesSpec
     crs: Crs
     shapes: ObjectArray
     """(place,): valid polygons and multipolygons."""
     ids: tuple[str, ...]
-    """(place,): each once."""
+    """(place,): unique."""
     labels: tuple[str, ...]
     """(place,): for people."""
     fields: Mapping[str, tuple[Property, ...]]
-    """(place,) by name: those that the configuration names."""
+    """(place,) by name: the configured fields."""
     notes: Mapping[int, str]
-    """By number: what was repaired, in words."""
+    """By place number: description of the repair."""
     bbox: BBox
     """In CRS84."""
     digest: str
-    """Of all that a place is."""
+    """Digest of all attributes of the places."""
     findings: tuple[Finding, ...] = ()
     projected: dict[Crs, ProjectedShapes] = field(default_factory=dict, repr=False)
-    """`pipeline.place_shapes` keeps them here, as long as the set is served."""
+    """Cache of `pipeline.place_shapes` that lives as long as the set."""
 
     @property
     def id(self) -> str:
@@ -139,21 +139,21 @@ class PlaceSet:
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
-        """Where each place stands, by its id."""
+        """Place numbers by id."""
         return {name: number for number, name in enumerate(self.ids)}
 
     @property
     def columns(self) -> dict[str, tuple[Property, ...]]:
-        """(place,) by name: id, label and fields, as documents and tiles carry them."""
+        """(place,) by name: id, label and fields, for documents and tiles."""
         return {"id": self.ids, "label": self.labels, **self.fields}
 
     @cached_property
     def typed_columns(self) -> Mapping[str, PropertyColumn]:
-        """The same as arrays."""
+        """The columns as arrays."""
         return {name: property_column(values) for name, values in self.columns.items()}
 
     def areas_of(self, numbers: Sequence[int] | Int64Array) -> tuple[Area, ...]:
-        """Return (number,): some places as areas of a series."""
+        """Return (number,): places as areas of a series."""
         listed = np.asarray(numbers, dtype=np.int64)
         polygons, places = shapely.get_parts(self.shapes[listed], return_index=True)
         rings, owners = shapely.get_rings(polygons, return_index=True)
@@ -167,47 +167,47 @@ class PlaceSet:
             start = end
         return tuple(
             Area(
-                polygons=tuple(own),
+                polygons=tuple(parts),
                 crs=self.crs,
                 id=self.ids[number],
-                properties={"label": self.labels[number], **{key: each[number] for key, each in self.fields.items()}},
+                properties={"label": self.labels[number], **{k: column[number] for k, column in self.fields.items()}},
                 note=self.notes.get(number),
             )
-            for number, own in zip(listed.tolist(), grouped, strict=True)
+            for number, parts in zip(listed.tolist(), grouped, strict=True)
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChosenPlaces:
-    """Some places of a set as they are written."""
+    """Some places of a set, ready to be written."""
 
     places: PlaceSet
     numbers: Int64Array
     crs: Crs
     shapes: ObjectArray
-    """(number,): in `crs`, x before y; empty for one that has no coordinates there."""
+    """(number,): in `crs`, x before y; empty for places without coordinates in it."""
     columns: Mapping[str, Sequence[Property]]
-    """(number,) by name: the properties of the set and further ones, which are numbers."""
+    """(number,) by name: the properties of the set, and additional numbers."""
 
     @property
     def no_coordinates_count(self) -> int:
-        """Number of places that have no coordinates in `crs`."""
+        """Number of places without coordinates in `crs`."""
         return int(shapely.is_empty(self.shapes).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceTileRequest:
-    """Show the outlines of a set of places in a tile."""
+    """Request for a vector tile of a place set."""
 
     places: str
     """Id of the set."""
     grid: Grid
-    """Of the tile."""
+    """Grid of the tile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceValuesRequest:
-    """What happened in the places of a set, one number a place and instant."""
+    """Request for one number per place and instant."""
 
     places: str
     """Id of the set."""
@@ -217,36 +217,36 @@ class PlaceValuesRequest:
     reducer: Reducer = MEAN
     weights: Weights = "pixel"
     min_valid: float = 0.0
-    """As of `AreaSeriesRequest`."""
+    """Minimum fraction of cells with a value (`AreaSeriesRequest`)."""
     offset: int = 0
-    """The first place of the document."""
+    """Position of the first place in the set."""
     limit: int | None = None
-    """The most places that are; `None` is all."""
+    """Maximum number of places; `None`: all."""
     numbers: Int64Array | None = None
-    """The places, ascending, in place of `offset` and `limit`."""
+    """Place numbers, ascending; replaces `offset` and `limit`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlaceValues:
-    """One number a place and instant."""
+    """One number per place and instant."""
 
     places: str
     """Id of the set."""
     revision: str
-    """Of the set: that of tiles whose features have the numbers of these rows."""
+    """Revision of the set; the features of tiles with this revision have the numbers of these rows."""
     layer: str
     units: str
     reducer: str
     times: InstantArray
-    """(time,); not a time (NaT) for the one value of a layer without time."""
+    """(time,); not a time (NaT) for the single value of a layer without time."""
     ids: tuple[str, ...]
     """(place,)."""
     values: Float64Array
-    """(place, time): NaN where too few cells have a value, or the place lies outside the layer."""
+    """(place, time): NaN if too few cells have a value or the place is outside the layer."""
     missing: Missing = NOTHING_MISSING
     without_cells: int = 0
-    """Places in the layer that hold no cell's centre."""
+    """Number of places in the layer that contain no cell centre."""
     offset: int
     """Number of the first place in its set, as in vector tiles."""
     total: int
-    """Places in the set."""
+    """Number of places in the set."""

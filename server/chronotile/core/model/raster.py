@@ -10,20 +10,20 @@ from chronotile.core.model.types import BoolArray, Float32Array, Float64Array, N
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """Digital numbers as a source holds them, with its own mask where it has one."""
+    """Digital numbers of a source, and the mask of the source if it has one."""
 
     numbers: NumberArray
     """(y, x) of a window, or (time,) of one cell."""
     valid: BoolArray | None = None
-    """Same shape; `None` where the numbers alone tell."""
+    """Same shape; `None` if the numbers alone decide."""
     reasons: tuple[str | None, ...] | None = None
-    """(time,) of one cell: why each is no value; `None` where `cell_reasons` finds it from the rest."""
+    """(time,) of one cell: why values are missing; `None` if `cell_reasons` derives it from the rest."""
     codes: "Codes | None" = None
-    """Of a block: why each is no value; `None` where `pixel_codes` finds it from the rest."""
+    """Why values of a block are missing; `None` if `pixel_codes` derives it from the rest."""
 
 
 def reinterpret_numbers(numbers: NumberArray, dtype: str) -> NumberArray:
-    """Return the numbers in the machine's byte order, their bits taken as `dtype` where that is another type."""
+    """Return numbers in native byte order; if their dtype is not `dtype`, their bits are reinterpreted."""
     if not numbers.dtype.isnative:
         numbers = numbers.astype(numbers.dtype.newbyteorder("="))
     return numbers if numbers.dtype == dtype else np.ascontiguousarray(numbers).view(dtype)
@@ -31,15 +31,15 @@ def reinterpret_numbers(numbers: NumberArray, dtype: str) -> NumberArray:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """Why pixels are no values."""
+    """Reasons why pixels have no value."""
 
     numbers: UInt8Array
-    """In the shape of the pixels: 0 where there is a value, else a count from 1 into `names`."""
+    """Shape of the pixels: 0 for a value, else a position in `names` plus 1."""
     names: tuple[str, ...]
 
 
 def pixel_codes(pixels: Pixels, encoding: Encoding) -> Codes:
-    """Return why pixels are no values; one that the source's own mask takes away is nodata."""
+    """Return why pixels have no value; pixels that the source masks are nodata."""
     if pixels.codes is not None:
         return pixels.codes
     numbers = encoding.codes(pixels.numbers)
@@ -49,7 +49,7 @@ def pixel_codes(pixels: Pixels, encoding: Encoding) -> Codes:
 
 
 def replace_codes_by_mask(pixels: Pixels) -> Pixels:
-    """Return pixels with a mask in place of codes: flags are there, though they are no values."""
+    """Return pixels with a mask instead of codes; the mask is true for values and flags."""
     if pixels.codes is None:
         return pixels
     codes = pixels.codes.numbers
@@ -58,7 +58,7 @@ def replace_codes_by_mask(pixels: Pixels) -> Pixels:
 
 
 def valid_pixels(pixels: Pixels, encoding: Encoding) -> BoolArray:
-    """Return where pixels are values."""
+    """Return an array that is true for values."""
     if pixels.codes is not None:
         return np.equal(pixels.codes.numbers, 0)
     valid = encoding.valid(pixels.numbers)
@@ -66,7 +66,7 @@ def valid_pixels(pixels: Pixels, encoding: Encoding) -> BoolArray:
 
 
 def cell_reasons(pixels: Pixels, encoding: Encoding) -> tuple[str | None, ...]:
-    """Return why each of a cell's (time,) pixels is no value; one that the source's own mask takes away is nodata."""
+    """Return why the (time,) pixels of a cell have no value; pixels that the source masks are nodata."""
     if pixels.reasons is not None:
         return pixels.reasons
     reasons = encoding.reasons(pixels.numbers, valid_pixels(pixels, encoding))
@@ -82,26 +82,26 @@ class Raster:
     """Digital numbers on a requested grid."""
 
     numbers: NumberArray
-    """(y, x), row 0 in the north; meaningless where `present` is false."""
+    """(y, x), row 0 in the north; meaningless if `present` is false."""
     encoding: Encoding
     present: BoolArray | None = None
-    """(y, x), false outside the source and where its own mask marks it; `None` where all are present."""
+    """(y, x), false outside the source and for pixels that it masks; `None`: all are present."""
 
     @property
     def valid(self) -> BoolArray:
-        """(y, x): where there is a value."""
+        """(y, x): true for values."""
         valid = self.encoding.valid(self.numbers)
         return valid if self.present is None else valid & self.present
 
     def part(self, rows: slice) -> "Raster":
-        """Return some rows, in the same memory."""
+        """Return a view of some rows."""
         return Raster(self.numbers[rows], self.encoding, None if self.present is None else self.present[rows])
 
     def values(self) -> Float64Array:
-        """Return physical values (y, x), NaN where there is none."""
+        """Return physical values (y, x), NaN if missing."""
         return np.where(self.valid, self.encoding.values(self.numbers), np.nan)
 
     def values_for_files(self) -> Float32Array:
-        """Return physical values (y, x) as files have them, infinite where they are larger; NaN where there is none."""
+        """Return physical values (y, x) for files: NaN if missing, infinite beyond the range of float32."""
         with np.errstate(over="ignore"):
             return self.values().astype(np.float32)

@@ -1,4 +1,4 @@
-"""What protocols ask of the pipeline, in the core's words."""
+"""Requests from protocols to the pipeline, independent of any protocol."""
 
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -15,7 +15,7 @@ from chronotile.core.model.time.selection import ABSENT, TimeSelection
 PictureReducer = Literal["latest", "earliest", "max", "min", "mean", "median", "clearest"]
 PICTURE_REDUCERS: tuple[PictureReducer, ...] = ("latest", "earliest", "max", "min", "mean", "median", "clearest")
 PIXEL_REDUCERS = PICTURE_REDUCERS[:-1]
-"""Those that take each pixel's values of all times; `clearest` chooses one of the times."""
+"""Reducers that combine the values of all times per pixel; `clearest` selects a time instead."""
 
 
 Extend = Literal["extend"]
@@ -23,23 +23,23 @@ Extend = Literal["extend"]
 
 Weights = Literal["pixel", "area", "auto"]
 WEIGHTS: tuple[Weights, ...] = ("pixel", "area", "auto")
-"""Which cells an area has, and how much each weighs: those whose centre lies inside, each as much; or all that it
-touches, by their share inside and their true area; or by area if it has the centres of few cells, else by centres."""
+"""Cells of an area and their weights. `pixel`: cells whose centre is inside, equal weights. `area`: all cells that the
+area touches, by their fraction inside and true area. `auto`: `area` if few cell centres are inside, else `pixel`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colouring:
-    """What a request changes of how a ramp's colours lie over its range."""
+    """Changes to the colours of a ramp over its range."""
 
     bands: int | None = None
-    """As many equal steps of one colour each, in place of a continuous ramp."""
+    """Number of equal steps, each in one colour, instead of a continuous ramp."""
     is_logarithmic: bool = False
     is_reversed: bool = False
-    """The colours of the upper end lie at the lower one."""
+    """Whether the colours of the upper end are at the lower end."""
     is_stretched: bool = False
-    """The range is that of the values in the picture."""
+    """Whether the range of the values in the picture is used."""
     below: Colour | Extend | None = None
-    """The colour of values below the range; `extend` means that of its lower end."""
+    """Colour of values below the range; `extend`: the colour of its lower end."""
     above: Colour | Extend | None = None
 
 
@@ -48,11 +48,11 @@ AS_STYLED = Colouring()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backdrop:
-    """What lies under a picture, where one opaque colour does not say it."""
+    """Background of a picture that needs more than one opaque colour."""
 
     colour: Colour
     void: Colour
-    """Where the CRS has no place on earth."""
+    """Colour of pixels that have no position on earth in the CRS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class MapAnomaly:
 
     kind: AnomalyKind
     reference: TimeSelection = ABSENT
-    """The times of the usual values; all of the layer where none are named."""
+    """Times of the usual values; absent: all times of the layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,39 +71,39 @@ class StyledLayer:
     layer: str
     """Id or alias."""
     style: str = ""
-    """Id, or nothing or `default` for the layer's first style."""
+    """Id; empty or `default`: the layer's first style."""
     own_style: Style | None = None
-    """A style that the request brings along, in place of the layer's."""
+    """A style that the request contains; replaces the layer's styles."""
     range: tuple[float, float] | None = None
-    """Physical values at the ends of the ramp, instead of the style's own."""
+    """Physical values at the ends of the ramp; replaces the range of the style."""
     ramp: str | None = None
-    """Id of a style whose colours are stretched over the range, instead of the style's own."""
+    """Id of a style whose colours are stretched over the range; replaces the colours of the style."""
     colouring: Colouring = AS_STYLED
     reducer: PictureReducer = "latest"
-    """Of several times to one pixel; only `latest` and `clearest` leave flags in a picture, and so in its legend."""
+    """Reducer of several times; only `latest` and `clearest` keep flags in a picture, and so in its legend."""
     anomaly: MapAnomaly | None = None
-    """In diverging colours, as differences are."""
+    """Shown in diverging colours, like differences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegendRequest(StyledLayer):
-    """Show what the colours of a style mean."""
+    """Request for a legend of a style."""
 
     is_difference: bool = False
-    """In the diverging colours that changes between two times have."""
+    """Whether the legend has the diverging colours of changes between two times."""
     time: TimeSelection = ABSENT
-    """That the title of an anomaly names."""
+    """Time in the title of an anomaly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownLayer(StyledLayer):
-    """The content of a picture, or of the values at one of its places."""
+    """Content of a picture, or of the values at a point in it."""
 
     time: TimeSelection = ABSENT
     fills_gaps: bool = False
-    """Whether a time in a gap between irregular ones is answered by the one before it (`resolve_picture_times`)."""
+    """Whether a time in a gap between irregular times is replaced by the time before it (`resolve_picture_times`)."""
     difference: TimeSelection | None = None
-    """A second time, whose values are subtracted: the picture shows the change since then in diverging colours."""
+    """A second time, whose values are subtracted: the picture shows the change in diverging colours."""
 
     @property
     def is_difference(self) -> bool:
@@ -113,25 +113,25 @@ class ShownLayer(StyledLayer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapRequest(ShownLayer):
-    """Show this area at this time."""
+    """Request for a picture of an area at a time."""
 
     grid: Grid
     format: MapFormat = MapFormat.PNG
     expression: str | None = None
-    """Arithmetic over the variables of the layer's collection, shown in place of the layer's own values."""
+    """Arithmetic over the variables of the layer's collection; replaces the values of the layer."""
     background: tuple[int, int, int] | Backdrop | None = None
-    """Red, green and blue under transparent pixels; `None` keeps them transparent where the format can."""
+    """Red, green and blue under transparent pixels; `None` keeps them transparent if the format can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A place in a CRS, x before y."""
+    """A point in a CRS, x before y."""
 
     x: float
     y: float
     crs: Crs = CRS84
     id: str | int | float | None = None
-    """As the client called it."""
+    """Id from the client."""
 
     @property
     def degrees(self) -> tuple[float, float]:
@@ -145,17 +145,17 @@ class Point:
 def place_in_degrees(
     longitude: float, latitude: float, *, crs: Crs = CRS84, names: tuple[str, str] = ("lon", "lat"), hint: str = ""
 ) -> Point:
-    """Return the place there; longitudes of a second turn are taken back to -180 ... 180.
+    """Return the point at a longitude and latitude; longitudes beyond 180 are converted to -180 ... 180.
 
     Args:
-        longitude: In degrees.
-        latitude: In degrees.
-        crs: A geographic one.
-        names: What messages call the two.
-        hint: What they add.
+        longitude: Degrees, -360 to 360.
+        latitude: Degrees.
+        crs: A geographic CRS.
+        names: Names of both coordinates, for error messages.
+        hint: Text at the end of error messages.
 
     Raises:
-        InvalidParameter: One is no such degree.
+        InvalidParameter: A coordinate is out of range.
     """
     for name, value, most in ((names[0], longitude, 360), (names[1], latitude, 90)):
         if abs(value) > most:
@@ -169,7 +169,7 @@ def place_in_degrees(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRequest:
-    """What happened at this place."""
+    """Request for values along time at a point."""
 
     layer: str
     """Id or alias."""
@@ -180,7 +180,7 @@ class SeriesRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsSeriesRequest:
-    """What happened at these places."""
+    """Request for values along time at several points."""
 
     layer: str
     """Id or alias."""
@@ -191,7 +191,7 @@ class PointsSeriesRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionsRequest:
-    """What happened at these places, by several variables."""
+    """Request for values of several variables along time at several points."""
 
     layers: tuple[str, ...]
     """Ids or aliases, at least one."""
@@ -202,7 +202,7 @@ class PositionsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AreasRequest:
-    """What happened in these areas, by several variables."""
+    """Request for values of several variables along time in several areas."""
 
     layers: tuple[str, ...]
     """Ids or aliases, at least one."""
@@ -213,22 +213,22 @@ class AreasRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifyRequest(ShownLayer):
-    """What is shown at this place: the values of the cell, all of them if there are several, as the style has them."""
+    """Request for the values of a cell that a picture shows: all its values, in the colours of a style."""
 
     point: Point
     stretched_over: MapRequest | None = None
-    """The picture over whose values the colours are stretched, where they are."""
+    """Picture whose values determine the range, if colours are stretched."""
 
     @classmethod
-    def from_map_request(cls, shown: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
-        """Return the request for the values that a picture shows at a point, under the name `layer` goes by there."""
-        own = {each.name: getattr(shown, each.name) for each in fields(ShownLayer)} | {"layer": layer}
-        return cls(**own, point=point, stretched_over=shown if shown.colouring.is_stretched else None)
+    def from_map_request(cls, map_request: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
+        """Return the request for the values of a picture at a point; `layer` is the layer's name in the answer."""
+        values = {field.name: getattr(map_request, field.name) for field in fields(ShownLayer)} | {"layer": layer}
+        return cls(**values, point=point, stretched_over=map_request if map_request.colouring.is_stretched else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AreaSeriesRequest:
-    """What happened in these areas."""
+    """Request for reduced values along time in areas."""
 
     layer: str
     """Id or alias."""
@@ -237,10 +237,10 @@ class AreaSeriesRequest:
     reducers: tuple[Reducer, ...] = (MEAN,)
     weights: Weights = "pixel"
     min_valid: float = 0.0
-    """The least share of cells with a value, 0 to 1, for which there is a reduced one."""
+    """Minimum fraction of cells with a value, 0 to 1; below it, the reduced value is missing."""
     analysis: Analysis | None = None
-    """Of each reducer but counts of cells."""
+    """Analysis of the values of each reducer, except counts of cells."""
     given_by: str = "geometry"
     """The parameter that selects the areas, for error messages."""
     may_be_outside: bool = False
-    """Whether areas that all lie outside the layer have no cells, as one beside others has, rather than be refused."""
+    """Whether areas outside the layer have no cells. If false, a request with only such areas is refused."""

@@ -1,4 +1,4 @@
-"""Sources of collections: configured specification, and content found when opened."""
+"""Sources of collections: their configuration, and their content once opened."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,26 +23,26 @@ class VariableInfo:
     levels: tuple[NativeGrid, ...]
     """Level 0 is the native grid, then overviews from fine to coarse."""
     made_levels: frozenset[int] = frozenset()
-    """Levels that the source does not hold: to read them may be to read all native cells that they cover."""
+    """Levels that the source does not store; reading them may read all native cells that they cover."""
     stated: Encoding | None = None
-    """What the source itself states, if known; in `encoding`, keys of the configuration replace parts of it."""
+    """Encoding stated by the source, if any; keys of the configuration replace parts of it in `encoding`."""
     times: TimeDomain = NO_TIME
     title: str | None = None
     standard_name: str | None = None
-    """As CF names the quantity."""
+    """CF standard name of the quantity."""
     is_categorical: bool = False
     is_mosaic: bool = False
-    """Whether it is composed of pieces with grids of their own; `levels` are then those of a grid over all of them."""
+    """Whether it is composed of pieces with separate grids; `levels` then belong to a grid over all pieces."""
     pieces_crs: tuple[Crs, ...] = ()
-    """CRS of those pieces."""
+    """CRSs of the pieces."""
     is_derived: bool = False
-    """Whether it takes several variables of the source: a mask, or what a formula is over."""
+    """Whether it is computed from several variables of the source, by a mask or a formula."""
     classes: tuple[StyleClass, ...] = ()
-    """Colours and labels that the file itself carries (a palette, CF flags)."""
+    """Colours and labels from the file (a palette, CF flags)."""
     part: "VariableSpec | None" = None
-    """What of an array it is, where it is one step of further dimensions."""
+    """Selected steps, if it is a part of an array with additional dimensions."""
     observed_range: tuple[float, float] | None = None
-    """Physical values seen in a sample (2nd and 98th percentile), for a style where none is configured."""
+    """Physical values in a sample (2nd and 98th percentile), used by the style if none is configured."""
 
     @property
     def grid(self) -> NativeGrid:
@@ -51,37 +51,37 @@ class VariableInfo:
 
     @property
     def has_means(self) -> bool:
-        """Whether its numbers may be averaged: neither classes nor directions."""
+        """Whether its numbers may be averaged, because they are no classes and no directions."""
         return not self.is_categorical and self.encoding.circle is None
 
     @property
     def own_crs(self) -> tuple[Crs, ...]:
-        """The CRS in which there are cells of it: that of the native grid, then those of pieces."""
+        """CRSs of its cells: the native grid first, then the pieces."""
         return tuple(dict.fromkeys((self.grid.crs, *self.pieces_crs)))
 
     @property
     def stored_levels(self) -> Mapping[int, NativeGrid]:
-        """The levels that the source holds, by their numbers."""
+        """Levels that the source stores, by number."""
         return {number: grid for number, grid in enumerate(self.levels) if number not in self.made_levels}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceInfo:
-    """What a source holds."""
+    """Content of a source."""
 
     variables: Mapping[str, VariableInfo]
-    """By the variable's id in the collection."""
+    """By variable id in the collection."""
     title: str | None = None
     attribution: str | None = None
     license: str | None = None
     findings: tuple[Finding, ...] = field(default=())
     is_of_files: bool = False
-    """Whether its dates lie in files, which may be written over in place while they are read."""
+    """Whether its dates are in files, which may be overwritten while they are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Which numbers of a quality variable leave a value standing."""
+    """Quality variable, and its numbers that keep a value valid."""
 
     variable: str
     keep: tuple[int, ...]
@@ -89,31 +89,31 @@ class Mask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionStep:
-    """One step of a dimension of an array, by the value of its coordinate or by its position."""
+    """One step of a dimension of an array, selected by coordinate value or position."""
 
     dimension: str
     value: float | str | None = None
     index: int | None = None
-    """Counted from 0; one of the two is given."""
+    """Counted from 0; set if `value` is not."""
 
     def __repr__(self) -> str:
-        """Return the form of stored fingerprints of dates, which would all be outdated by another class name."""
+        """Return the form in stored fingerprints of dates, which would all be outdated by another class name."""
         return f"Step(dimension={self.dimension!r}, value={self.value!r}, index={self.index!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariableSpec:
-    """What the configuration says of a variable; `None` leaves it to the file's own metadata."""
+    """Configuration of a variable; `None` leaves a field to the metadata of the file."""
 
     id: str
     name: str | None = None
-    """The array's name in the file, or what stands for `{variable}` in the href, if not the id."""
+    """Name of the array in the file, or text for `{variable}` in the href; default: the id."""
     asset: str | None = None
-    """Of items: the key of the asset, if not the id."""
+    """Asset key in items; default: the id."""
     band: int | None = None
     """Band of a raster file, counted from 1."""
     select: tuple[DimensionStep, ...] = ()
-    """The steps of further dimensions of the array, such as depth."""
+    """Steps of additional dimensions of the array, such as depth."""
     title: str | None = None
     units: str | None = None
     scale: float | None = None
@@ -121,36 +121,36 @@ class VariableSpec:
     nodata: float | None = None
     valid_range: tuple[float, float] | None = None
     dtype: str | None = None
-    """numpy's name of the type the numbers are meant as, where the file declares another of the same size."""
+    """numpy name of the actual dtype, if the file declares a different dtype of the same size."""
     flags: tuple[tuple[int, str], ...] = ()
     formula: Expression | None = None
-    """What it is computed from, where no file holds it; over ids of the same source."""
+    """Formula over ids of the same source, for a variable that no file contains."""
     mask: Mask | None = None
     circular: bool | float | None = None
     """Whether its values are directions or phases, or the length of a full turn."""
     has_classes: bool | None = None
-    """Whether its numbers are classes, of which there is no mean: drawn by them, or a mask; `None` is not known."""
+    """Whether its numbers are classes, which have no mean; `None`: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindOptions:
-    """What the configuration may say of sources of one kind."""
+    """Configuration options of a kind of source."""
 
     name: str
-    """What the key `kind` says."""
+    """Value of the key `kind`."""
     is_of_files: bool = False
-    """Whether `href` may be a pattern of files, and `time_pattern` find the times in their names."""
+    """Whether `href` may be a pattern of files, and `time_pattern` may find the times in their names."""
     has_bands: bool = False
-    """Whether variables are bands of files that GDAL reads, chosen by `band`; else arrays, chosen by `name`."""
+    """Whether variables are bands of files that GDAL reads, selected by `band`; else arrays, selected by `name`."""
     has_items: bool = False
-    """Whether such a source is always one of items: overlapping scenes, which the item index lists."""
+    """Whether such a source always has items: overlapping scenes, listed in the item index."""
     may_have_items: bool = False
     """Whether `tiles: true` makes its files items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetGrid:
-    """The cells of coverages and cubes of a mosaic, from the origin of the CRS on."""
+    """Lattice of the coverages and cubes of a mosaic; it contains the origin of the CRS."""
 
     crs: str
     resolution: float
@@ -159,7 +159,7 @@ class TargetGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemsSpec:
-    """How the items of a source are found, and become one raster an instant."""
+    """Selection of a source's items, and rules that combine them into one raster per instant."""
 
     settings: IndexSettings = field(default_factory=IndexSettings)
     mosaic: Mosaic = field(default_factory=Mosaic)
@@ -167,51 +167,51 @@ class ItemsSpec:
     filter: str | None = None
     """CQL2 text: items that do not match are not indexed."""
     keep_days: float | None = None
-    """Items that began longer ago are not indexed."""
+    """Items that started longer ago are not indexed."""
     mode: Literal["index", "live"] = "index"
-    """`live`: the index has the items that searches have found."""
+    """`live`: the index contains the items that searches have found."""
 
 
 DATA = "data"
-"""Name of the asset of items that are one file each."""
+"""Asset name of items that consist of one file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
-    """Which files make a source, and what they do not tell themselves."""
+    """Configuration of a source: its files, and metadata that the files lack."""
 
     collection: str
     """Id of the collection, for messages."""
     kind: str
     href: str
-    """Absolute path or URL; of kind `cog` a glob that may hold `{variable}`."""
+    """Absolute path or URL; for kind `cog`, a glob that may contain `{variable}`."""
     crs: str | None = None
     time_pattern: str | None = None
     """Regular expression over the file's path with a group `time`."""
     times: TimeDomain | None = None
     """The times of the bands of a file, or of the time axis, in order."""
     variables: Mapping[str, VariableSpec] = field(default_factory=dict)
-    """By id; empty means all that the source holds."""
+    """By id; empty: all variables of the source."""
     series: str | None = None
     """Absolute path of a serving cube with the series of these files."""
     files: tuple[str, ...] = ()
-    """Absolute paths of raster files, in place of all that `href` matches."""
+    """Absolute paths of raster files; replaces the files that match `href`."""
     left_out: frozenset[str] = frozenset()
-    """Absolute paths that `href` matches, but that may not be opened."""
+    """Absolute paths that match `href` but may not be opened."""
     items: ItemsSpec | None = None
-    """Of a source of overlapping scenes or tiles, which the item index lists."""
+    """Set if the source has overlapping scenes or tiles, which the item index lists."""
     has_each_step: bool = False
-    """Whether, where no variables are named, each of few steps of a further dimension is one."""
+    """Whether each step of an additional dimension becomes a variable, if steps are few and no variables are named."""
     looks_at_all: bool = False
-    """Whether each raster file is opened at once, however many there are, to learn what it says of its numbers."""
+    """Whether all raster files are opened immediately, even if they are many, to read their encodings."""
 
     @property
     def is_live(self) -> bool:
-        """Whether its items are found by the API of another catalogue, not by the index alone."""
+        """Whether its items are found through the API of another catalogue, not only in the index."""
         return self.items is not None and self.items.mode == "live"
 
     @property
     def stored(self) -> "SourceSpec":
-        """What is to be read from files: all but the formulas."""
+        """The same source without formulas: only variables that are read from files."""
         stored = {name: variable for name, variable in self.variables.items() if variable.formula is None}
         return replace(self, variables=stored)

@@ -1,4 +1,4 @@
-"""How values become colours: ramps and classes."""
+"""Styles, which map values to colours: ramps and classes."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +14,7 @@ class Colour(NamedTuple):
 
     @property
     def hex(self) -> str:
-        """`#rrggbb`, with alpha where it is not opaque."""
+        """`#rrggbb`, with alpha unless it is opaque."""
         text = f"#{self.red:02x}{self.green:02x}{self.blue:02x}"
         return text if self.alpha == 255 else f"{text}{self.alpha:02x}"
 
@@ -44,14 +44,14 @@ class Style:
     id: str
     title: str
     range: tuple[float, float]
-    """Physical values at the ends of the ramp; of classes, the least and greatest."""
+    """Physical values at the ends of the ramp; with classes, the smallest and largest value."""
     ramp: tuple[Stop, ...] = ()
     classes: tuple[StyleClass, ...] = ()
     below: Colour = TRANSPARENT
     above: Colour = TRANSPARENT
     nodata: Colour = TRANSPARENT
     flags: tuple[tuple[str, Colour], ...] = ()
-    """Colours of flags by name; a flag without one is painted as nodata."""
+    """Colours of flags by name; other flags are painted like nodata."""
     labels: tuple[float, ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""Subscribers of changes of items, as the configuration has them."""
+"""Configured subscribers of changes of items."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,26 +10,26 @@ import orjson
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A subscriber, and the changes of items that it gets."""
+    """A subscriber of changes of items."""
 
     url: str = field(repr=False)
-    """Its path may contain a token, so no document and no log line has it."""
+    """Not written to documents and logs, because its path may contain a token."""
     collection: str | None = None
-    """Id of the collection whose changes it gets; `None`: all."""
+    """Id of the collection whose changes it receives; `None`: all."""
     filter: Mapping[str, Any] | None = None
-    """CQL2 JSON, which items have to match."""
+    """CQL2 JSON that items must match."""
     key: bytes = field(repr=False)
-    """By which messages are signed."""
+    """Signs messages."""
     name: str
-    """Where it is written: `service.webhooks[0]`."""
+    """Key in the configuration: `service.webhooks[0]`."""
 
     @property
     def collections(self) -> tuple[str, ...]:
-        """Ids of the collections whose changes it gets; empty: all."""
+        """Ids of the collections whose changes it receives; empty: all."""
         return () if self.collection is None else (self.collection,)
 
     @property
     def id(self) -> str:
-        """By which it is known again: another URL, collection or filter is another webhook."""
+        """Digest of URL, collection and filter; changing these makes it another webhook."""
         parts = orjson.dumps([self.url, self.collection, self.filter], option=orjson.OPT_SORT_KEYS)
         return blake2b(parts, digest_size=16).hexdigest()
