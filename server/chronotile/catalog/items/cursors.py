@@ -72,10 +72,10 @@ def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matc
     if text is None:
         return None
     refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
-    found = unseal(text, what_is_searched(search), refused)
-    if not (isinstance(found, list) and len(found) == PARTS):
+    parts = unseal(text, what_is_searched(search), refused)
+    if not (isinstance(parts, list) and len(parts) == PARTS):
         raise refused
-    keys, number, matched = found
+    keys, number, matched = parts
     if not (isinstance(keys, list) and is_number(number) and (matched is None or is_number(matched))):
         raise refused
     if number < 0 or not 0 <= (matched or 0) <= most_matched:
@@ -104,11 +104,11 @@ def what_is_searched(search: ItemSearch) -> bytes:
     def as_json(value: Mapping[str, Any] | None) -> bytes | None:
         return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
 
-    told: Sequence[Any] = (
+    parameters: Sequence[Any] = (
         *(search.collections, search.bbox, str(search.span), search.ids, search.sort),
         *(as_json(search.filter), as_json(search.geometry)),
     )
-    return repr(told).encode("utf-8", "surrogatepass")
+    return repr(parameters).encode("utf-8", "surrogatepass")
 
 
 def _check(subject: bytes, body: bytes) -> bytes:

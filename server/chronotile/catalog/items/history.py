@@ -1,4 +1,4 @@
-"""Changes of items in the order in which they were made, in pages with cursors."""
+"""Pages of changes of items, in the order of the changes."""
 
 import heapq
 from collections.abc import Container, Sequence
@@ -58,7 +58,7 @@ class ChangedCollection:
 class _ChangePosition:
     """Position of the last change before a page."""
 
-    known: int
+    baseline: int
     """Last change before the first page: items with a later first change are `added`, others `replaced`."""
     change: int
     kind: int
@@ -69,7 +69,7 @@ class _ChangePosition:
         return self if self.change >= change else _ChangePosition(change, change, ITEM, LAST)
 
     def text(self, subject: bytes) -> str:
-        return seal(orjson.dumps([self.known, self.change, self.kind, self.number]), subject)
+        return seal(orjson.dumps([self.baseline, self.change, self.kind, self.number]), subject)
 
 
 class HistoryReader:
@@ -133,19 +133,19 @@ class HistoryReader:
             for stream in (self._changes_after(start, kind, collection, limit) for kind in (REMOVAL, ITEM))
         ]
         rows = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
-        changes = self._changes(rows[:limit], position.known)
+        changes = self._changes(rows[:limit], position.baseline)
         is_last = len(changes) == len(rows)
-        after = end if is_last else _ChangePosition(position.known, *rows[len(changes) - 1][0])
+        after = end if is_last else _ChangePosition(position.baseline, *rows[len(changes) - 1][0])
         return ChangePage(changes=changes, cursor=after.text(self._subject), is_last=is_last)
 
     def _position(self, since: str) -> _ChangePosition:
         parts = unseal(since, self._subject, _REFUSED)
         if not (isinstance(parts, list) and len(parts) == PARTS and all(map(is_number, parts))):
             raise _REFUSED
-        known, change, kind, number = parts
-        if not 0 <= known <= change or kind not in {REMOVAL, ITEM} or number < 0:
+        baseline, change, kind, number = parts
+        if not 0 <= baseline <= change or kind not in {REMOVAL, ITEM} or number < 0:
             raise _REFUSED
-        return _ChangePosition(known, change, kind, number)
+        return _ChangePosition(baseline, change, kind, number)
 
     def _changes_after(
         self, position: _ChangePosition, kind: int, collection: ChangedCollection, limit: int
@@ -165,7 +165,7 @@ class HistoryReader:
         return [((row[-1], ITEM, row[0]), collection, row) for row in rows]
 
     def _changes(
-        self, rows: Sequence[tuple[tuple[int, int, int], ChangedCollection, Any]], known: int
+        self, rows: Sequence[tuple[tuple[int, int, int], ChangedCollection, Any]], baseline: int
     ) -> tuple[ItemChange, ...]:
         """Return the changes of the first rows; fewer than all rows if the documents are too large for a page."""
         present = [(collection.searched.id, row) for _, collection, row in rows if not isinstance(row, str)]
@@ -178,7 +178,7 @@ class HistoryReader:
                 item = next(items, None)
                 if item is None:
                     break
-                kind = "added" if row[-2] > max(known, collection.filled) else "replaced"
+                kind = "added" if row[-2] > max(baseline, collection.filled) else "replaced"
             changes.append(
                 ItemChange(
                     kind=kind,
@@ -186,7 +186,7 @@ class HistoryReader:
                     id=row if item is None else item.ref.id,
                     item=item,
                     number=key[0],
-                    cursor=_ChangePosition(known, *key).text(self._subject),
+                    cursor=_ChangePosition(baseline, *key).text(self._subject),
                 )
             )
         return tuple(changes)

@@ -412,8 +412,8 @@ class ItemIndex:
         """
         values: dict[str, Value] = {"archive": self._archive, "product": lookups.product_key(product)}
         with self._reading(is_single=len(among) <= MOST_LISTED) as cursor:
-            found = _found_items(self._run_list(cursor, _product_query, "collection", sorted(among), **values))
-            return next((item for item in found if item.product == product), None)
+            items = _found_items(self._run_list(cursor, _product_query, "collection", sorted(among), **values))
+            return next((item for item in items if item.product == product), None)
 
     def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
         """Return the most recently added or replaced items of a collection; within one transaction, the latest first.

@@ -22,7 +22,7 @@ from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import InstantArray
 
 MOST_BYTES = 16 << 20
-"""Bytes of the documents of a page, each with `ADDED_BYTES`; a larger document is a page alone."""
+"""Bytes of the documents of a page, including `ADDED_BYTES` per document; a larger document is a page alone."""
 ADDED_BYTES = 4 << 10
 """Bytes that answers add to a document, such as links (up to 5 kB for an item with eight layers)."""
 READ_DOCUMENTS = 128
@@ -52,18 +52,22 @@ class When:
 
     @classmethod
     def from_selection(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":
-        """Return the instants of a request; `None` if there are none."""
+        """Return the instants of a request; `None` if it selects no instants."""
         first, last = -(1 << 63), (1 << 63) - 1
         if span is not None:
             first, last = nanoseconds(span.start), nanoseconds(span.end) - 1
         if instants is None:
             return cls(first, last)
-        wanted = [each for each in instants.astype("datetime64[ns]").astype(np.int64).tolist() if first <= each <= last]
-        if not wanted:
+        matches = [
+            instant
+            for instant in instants.astype("datetime64[ns]").astype(np.int64).tolist()
+            if first <= instant <= last
+        ]
+        if not matches:
             return None
-        if len(wanted) <= MOST_INSTANTS:
-            return cls(wanted[0], wanted[-1], tuple(pad(wanted)))
-        return cls(wanted[0], wanted[-1], (), frozenset(wanted))
+        if len(matches) <= MOST_INSTANTS:
+            return cls(matches[0], matches[-1], tuple(pad(matches)))
+        return cls(matches[0], matches[-1], (), frozenset(matches))
 
     @property
     def values(self) -> dict[str, Value]:
@@ -73,19 +77,19 @@ class When:
 
 def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any]:
     """Return the rows whose footprints (not only bboxes) meet a box, in order."""
-    known = dict[tuple[bytes, BBox], bool]()  # many items of one place have one footprint
-    kept = []
+    results = dict[tuple[bytes, BBox], bool]()  # items of one tile have equal footprints
+    matches = []
     for row in rows:
         if when.only is not None and row[2] not in when.only:
             continue
         key = bytes(row[8]), BBox(*row[4:8])
-        does_meet = known.get(key)
+        does_meet = results.get(key)
         if does_meet is None:
-            does_meet = known[key] = meets(unpack(*key), boxes)
+            does_meet = results[key] = meets(unpack(*key), boxes)
         if does_meet:
-            kept.append(row)
-    kept.sort(key=lambda row: (row[2], row[9] is None, row[9] or 0.0, row[1]))
-    return kept
+            matches.append(row)
+    matches.sort(key=lambda row: (row[2], row[9] is None, row[9] or 0.0, row[1]))
+    return matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +181,7 @@ def found_items(
 
 def _documents(numbers: Sequence[int], cursor: DriverCursor, dialect: Dialect, *, most: int) -> dict[int, bytes]:
     """Return the compressed documents of at most `most` bytes, by number of the item."""
-    wanted = pad(numbers)
-    statement = statements.list_statement(statements.documents, len(wanted), dialect)
-    rows = statement.run(cursor, {"most": most, **list_parameters("item", wanted)})
+    padded = pad(numbers)
+    statement = statements.list_statement(statements.documents, len(padded), dialect)
+    rows = statement.run(cursor, {"most": most, **list_parameters("item", padded)})
     return {item: bytes(data) for item, data in rows}
-
-
-# Counters of collections, looked up at most once a second however many ask.

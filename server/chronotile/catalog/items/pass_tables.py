@@ -42,7 +42,7 @@ FIRST_PASSES = sa.Table(
     "chronotile_source_first_passes",
     METADATA,
     sa.Column("collection", sa.Text, primary_key=True),
-    sa.Column("change", sa.BigInteger, nullable=False),  # the last one of the index when a first whole pass ended
+    sa.Column("change", sa.BigInteger, nullable=False),  # last change of the index when the first whole pass ended
 )
 IS_WHOLE = PASSES.c.collection.is_(None) | PASSES.c.whole_at.is_not(None)
 """Condition on collections outer-joined with `PASSES`: a whole pass finished, or items are only put by requests."""

@@ -89,7 +89,7 @@ class SourcePass:
     """Whether it lists all entries of the source; otherwise only changed ones."""
     is_resumed: bool
     cursor: str | None
-    """Position at which the interrupted pass stopped, in the format of the source."""
+    """Position of the end of the interrupted pass, in the format of the source."""
     since: str | None
     """Marker that the last finished pass stored for this one, in the format of the source."""
     holder: str
@@ -136,8 +136,8 @@ def open_passes(url: str | None, folder: Path, *, archive: str = "") -> "SourceP
 class SourcePasses:
     """Passes over the sources of all collections of an archive. Thread-safe.
 
-    The tables are in the database of the items, so that both are lost together. The order of calls is `expect` entries,
-    put their items, `note` the entries; a process that is stopped in between reads the entries again.
+    The tables are in the database of the items, so both are lost together. The order of calls is `expect` entries,
+    put their items, `note` the entries; a process that stops before the end reads the entries again.
 
     Args:
         engine: Engine of the database of items.
@@ -258,7 +258,7 @@ class SourcePasses:
             cursor: Position at which to resume; `None` leaves it unchanged.
 
         Raises:
-            SourceUnavailable: Another process has begun a pass meanwhile.
+            SourceUnavailable: Another process has begun a pass since then.
         """
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, {} if cursor is None else {"cursor": cursor})
@@ -281,7 +281,7 @@ class SourcePasses:
         Items that such a pass has put, but that are no longer in any entry, are returned by `unseen`.
 
         Raises:
-            SourceUnavailable: Another process has begun a pass meanwhile.
+            SourceUnavailable: Another process has begun a pass since then.
         """
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, {})
@@ -392,7 +392,7 @@ class SourcePasses:
             _drop(connection, self._scope(collection))
 
     def whole_age_s(self, collection: str, *, source: str | None = None) -> float | None:
-        """Return the age of the last whole pass over a collection (and source, if given); `None` if there was none."""
+        """Return the age of the last whole pass over a collection (and source, if given); `None` without one."""
         chosen = sa.select(PASSES.c.whole_at).where(PASSES.c.collection == self._scope(collection))
         if source is not None:
             chosen = chosen.where(PASSES.c.source == source)
@@ -411,7 +411,7 @@ class SourcePasses:
     def count_unchanged(self, collection: str, *, source: str, since: str) -> int | None:
         """Return the number of entries with items if the source is unchanged since the last finished pass.
 
-        `None` if another pass is needed: the source or marker differs, or an entry has to be read again.
+        `None` if another pass is needed: the source or marker differs, or an entry must be read again.
         """
         scope = self._scope(collection)
         done = sa.select(PASSES.c.source).where(
@@ -433,7 +433,7 @@ class SourcePasses:
             connection.execute(sa.update(PASSES).where(is_meant).values(since=None))
 
     def source(self, collection: str) -> str | None:
-        """Return the identity of the source of the last pass over a collection; `None` if there was none."""
+        """Return the identity of the source of the last pass over a collection; `None` without a pass."""
         return self._last_pass_value(collection, PASSES.c.source)
 
     def _last_pass_value(self, collection: str, column: sa.Column[_Any]) -> _Any | None:
@@ -441,7 +441,7 @@ class SourcePasses:
         return self._scalar(sa.select(column).where(PASSES.c.collection == self._scope(collection)))
 
     def _scalar(self, chosen: sa.Select[_Any]) -> _Any | None:
-        # The value of the first row; `None`: there is none.
+        # Value of the first row; `None` without rows.
         with read_transaction(self._engine, self._usage) as connection:
             return connection.scalar(chosen)
 
@@ -450,12 +450,12 @@ class SourcePasses:
         reason, key, count = ENTRIES.c.problem, ENTRIES.c.key, sa.func.count().label("count")
         is_meant = ENTRIES.c.collection == self._scope(collection)
         counts = sa.select(reason, count).where(is_meant, reason != "").group_by(reason).order_by(count.desc(), reason)
-        found = list[Problem]()
+        reasons = list[Problem]()
         with read_transaction(self._engine, self._usage) as connection:
             for text, number in connection.execute(counts).all():
                 first = sa.select(key).where(is_meant, reason == text).order_by(key).limit(MAX_LISTED_KEYS)
-                found.append(Problem(reason=text, count=number, keys=tuple(connection.scalars(first))))
-        return tuple(found)
+                reasons.append(Problem(reason=text, count=number, keys=tuple(connection.scalars(first))))
+        return tuple(reasons)
 
     def has_items(self, collection: str) -> bool:
         """Return whether any entry has an item."""
@@ -560,19 +560,19 @@ def _doubt(connection: sa.Connection, scope: str, doubtful: Sequence[str] | None
 
 
 def _rows_of_keys(keys: Sequence[sa.BindParameter[str]]) -> sa.Select[Any]:
-    # Rows of entries that have one of these keys.
+    # Rows of the entries with these keys.
     columns = ENTRIES.c.key, ENTRIES.c.state, ENTRIES.c.seen, ENTRIES.c.problem
     return sa.select(*columns).where(ENTRIES.c.collection == sa.bindparam("collection"), ENTRIES.c.key.in_(keys))
 
 
 def _mark_seen(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
-    # Notes that a pass has seen the entries that have one of these keys.
+    # Marks entries as seen by a pass.
     is_meant = ENTRIES.c.collection == sa.bindparam("collection"), ENTRIES.c.key.in_(keys)
     return sa.update(ENTRIES).where(*is_meant).values(seen=sa.bindparam("number", type_=sa.Integer))
 
 
 def _outdate_items(keys: Sequence[sa.BindParameter[str]]) -> sa.Update:
-    """Items that a pass has found in the entries that have one of these keys are in them no longer."""
+    """Statement that marks items which a pass has found in some entries as no longer in them."""
     is_read = ENTRY_ITEMS.c.read == sa.bindparam("number", type_=sa.Integer)
     is_meant = ENTRY_ITEMS.c.collection == sa.bindparam("collection"), ENTRY_ITEMS.c.key.in_(keys), is_read
     return sa.update(ENTRY_ITEMS).where(*is_meant).values(read=NEVER)
@@ -613,7 +613,7 @@ def _upsertion(table: sa.Table, dialect: Dialect, names: tuple[str, ...]) -> Sta
 
 
 def _tidy(connection: sa.Connection, run: SourcePass) -> int:
-    """Remove what is stored of entries that are gone; let the entries that have their items be read again."""
+    """Delete the rows of deleted entries; mark other entries that contain their items to be read again."""
     is_of_run = ENTRIES.c.collection == run.scope
     is_own, is_left = ENTRY_ITEMS.c.collection == run.scope, _is_left(run)
     lost = sa.select(ENTRY_ITEMS.c.id).where(is_own, ~is_left)

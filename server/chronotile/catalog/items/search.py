@@ -1,4 +1,9 @@
-"""Searches of items: by place, time, ids and a filter, in pages that go on after the last item of the page before."""
+"""Searches of items by area, time, ids and a filter, in pages that start after the last item of the previous page.
+
+Each collection is searched by one statement or a few, in the order of the search, and their rows are merged. How a
+collection is searched depends on the number of items that its indexes leave to compare: few items are listed by their
+numbers; else one statement reads an index by value, rank or start until the page is full. Footprints are tested here.
+"""
 
 import heapq
 import time
@@ -42,58 +47,58 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant
 
 MOST_ITEMS = 10_000
-"""Items of a page."""
+"""Maximum number of items of a page."""
 MOST_TESTED = 50_000
-"""Items whose footprints one page tests."""
+"""Maximum number of items whose footprints a page tests."""
 MOST_SORTED = 4
-"""Properties to sort by."""
+"""Maximum number of properties to sort by."""
 MOST_IDS = 1_000
 MOST_COLLECTIONS = 1_000
-"""That a search names."""
+"""Maximum number of collections that a search lists."""
 MOST_SKIPPED = 10_000
 SEARCH_S = 10.0
-"""How long a search may take."""
+"""Time limit of a search."""
 READ = 500
-"""Rows read at a time where footprints are tested."""
+"""Rows per read if footprints are tested."""
 READ_OF_FEW = 2_000
-"""Rows read at a time of these: each time, all that follow are sorted."""
+"""Rows per read of items listed by number; more, because each read sorts all remaining items."""
 READ_OF_EACH = 16
-"""Rows read at a time, at least, where a page is made of many searches."""
+"""Minimum rows per read if many statements contribute to a page."""
 FEW_VALUES = 16
-"""Of a property, for each of which it is looked whether too many items would be compared."""
+"""Maximum number of values of a property that are sampled one by one to check whether they match too many items."""
 
 FoundRow = tuple[SearchedCollection, Any]
-"""A row and its collection."""
+"""A collection and a row of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """How the items of a collection are looked up, and the values for it."""
+    """A statement that finds items of a collection, with its parameters."""
 
     collection: SearchedCollection
     query: Query
     values: Mapping[str, Value]
     boxes: tuple[BBox, ...] | None
-    """One of which footprints have to meet."""
+    """Boxes; the footprint of an item meets one of them. `None` if there is no bbox."""
     are_few: bool
-    """Whether all that may be found are listed by their numbers."""
+    """Whether the statement lists the numbers of the items to compare."""
     are_many: bool = False
-    """Whether by a sample more match than are counted; it does not test footprints."""
+    """Whether more items match than are counted, estimated from a sample without tests of footprints."""
 
     @property
     def keys(self) -> tuple[SortKey, ...]:
-        """What items are sorted by."""
+        """Columns to sort by."""
         return self.query.keys
 
     @property
     def is_tested(self) -> bool:
-        """Whether footprints are tested."""
+        """Whether footprints are tested after the statement."""
         return self.query.condition is not None or self.boxes is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Turned:
-    """A value that sorts the other way round."""
+    """A value with the opposite order."""
 
     value: Any
 
@@ -105,11 +110,11 @@ class ItemSearcher:
     """Finds a page of items.
 
     Args:
-        search: What is looked for, with numbers that `check_numbers` accepts.
-        collections: Of those that it names, the ones that are there.
-        cursor: Of the driver, in a transaction.
-        dialect: Of the database.
-        clock: Seconds of a clock that never goes back.
+        search: The search, with numbers that `check_numbers` accepts.
+        collections: Existing collections of the search.
+        cursor: Cursor of the driver, in a transaction.
+        dialect: Dialect of the database.
+        clock: Monotonic clock in seconds.
     """
 
     def __init__(
@@ -135,25 +140,27 @@ class ItemSearcher:
         search = self._search
         with TimeLimit(SEARCH_S, self._cursor, self._dialect, self._clock) as time_limit:
             planned = self._searches(time_limit)
-            # Without collections nothing says which values a cursor has, and there is nothing to go on with.
+            # Without collections no cursor can be checked, and no page follows.
             are_texts = [key.is_text for key in planned[0].keys] if planned else None
             after = cursor_of(search, are_texts=are_texts, most_matched=MOST_MATCHED)
-            wanted = search.skip + search.limit
-            streams = [self._find_rows(query, after, wanted + 1, time_limit, among=len(planned)) for query in planned]
+            needed = search.skip + search.limit
+            streams = [self._find_rows(query, after, needed + 1, time_limit, among=len(planned)) for query in planned]
             merged = heapq.merge(*streams, key=lambda pair: pair[0])
-            found = [row for _key, row in islice(merged, wanted + 1)]
-            matched = self._count_matches(planned, len(found), merged, time_limit) if after is None else after.matched
-            rows = [(collection.id, row) for collection, row in found[search.skip : wanted]]
+            rows_found = [row for _key, row in islice(merged, needed + 1)]
+            matched = (
+                self._count_matches(planned, len(rows_found), merged, time_limit) if after is None else after.matched
+            )
+            rows = [(collection.id, row) for collection, row in rows_found[search.skip : needed]]
             items = tuple(found_items(rows, self._cursor, self._dialect, before_reading=time_limit.renew))
         reached = search.skip + len(items)
-        if reached >= len(found):
+        if reached >= len(rows_found):
             return ItemPage(items=items, next=None, matched=matched)
-        last = found[reached - 1][1]
+        last = rows_found[reached - 1][1]
         keys = tuple(last[REF_COUNT : REF_COUNT + len(planned[0].keys)])
         return ItemPage(items=items, next=ItemCursor(keys, last[0], matched).text(search), matched=matched)
 
     def count_by_month(self) -> tuple[tuple[Instant, int], ...]:
-        """Return the months in which items begin and how many do, ascending.
+        """Return the months in which matching items start, with their numbers, ascending.
 
         Raises:
             InvalidParameter: The filter is not accepted.
@@ -163,11 +170,11 @@ class ItemSearcher:
             for query in self._searches(time_limit):
                 if not query.is_tested:
                     time_limit.renew()
-                    found = query.query.by_day.run(self._cursor, query.values)
+                    day_counts = query.query.by_day.run(self._cursor, query.values)
                 else:
                     rows = self._find_rows(query, None, READ, time_limit, among=1)
-                    found = [(row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in rows]
-                for number, count in found:
+                    day_counts = [(row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in rows]
+                for number, count in day_counts:
                     month: Instant = np.datetime64(int(number), "D").astype("datetime64[M]").astype("datetime64[ns]")
                     counts[month] += count
         return tuple(sorted(counts.items()))
@@ -180,20 +187,20 @@ class ItemSearcher:
         return planned
 
     def _count_matches(
-        self, planned: Sequence[_Search], count: int, others: Iterator[object], time_limit: TimeLimit
+        self, planned: Sequence[_Search], count: int, following: Iterator[object], time_limit: TimeLimit
     ) -> int | None:
-        """How many items match in all.
+        """Return the number of all matching items, or `None` if it is more than `MOST_MATCHED`.
 
         Args:
-            planned: By which they are looked up.
-            count: Of those that were found for the first page, and for whether there is a second.
-            others: Those after them.
-            time_limit: Of the search.
+            planned: The searches.
+            count: Number of rows read for the first page; one more than the page has if another page follows.
+            following: Iterator of the rows after them.
+            time_limit: Time limit of the search.
         """
         if count <= self._search.skip + self._search.limit:
             return count if count <= MOST_MATCHED else None
-        if any(query.is_tested for query in planned):  # the rows are there already
-            total = count + sum(1 for _ in islice(others, max(0, MOST_MATCHED + 1 - count)))
+        if any(query.is_tested for query in planned):  # counting goes through the rows anyway
+            total = count + sum(1 for _ in islice(following, max(0, MOST_MATCHED + 1 - count)))
             return total if total <= MOST_MATCHED else None
         if any(query.are_many for query in planned):
             return None
@@ -209,9 +216,9 @@ class ItemSearcher:
     def _find_rows(
         self, query: _Search, after: ItemCursor | None, count: int, time_limit: TimeLimit, *, among: int
     ) -> Iterator[tuple[Any, FoundRow]]:
-        """Yield items of a collection after a cursor, each with what it is sorted by.
+        """Yield items of a collection after a cursor, with their sort keys.
 
-        Some are read at a time, of `among` such searches together about as many as of one.
+        Rows are read in batches; `among` is the number of searches that together read about as many as one.
         """
         size = max(count, READ_OF_FEW if query.are_few else READ) if query.is_tested else count
         size = max(min(size, READ_OF_EACH), size // among)
@@ -252,7 +259,7 @@ class ItemSearcher:
             boxes=None if boxes is None else len(boxes),
             ranked=collection.ranked,
         )
-        near_filter = search_query.boxes_near(shape)  # which checks the filter, before it is taken apart below
+        near_filter = search_query.boxes_near(shape)  # this also checks the filter, which is split below
         near = boxes or near_filter
         starts, instants = self._times(collection, filter_)
         shape = replace(shape, has_starts=starts != ALWAYS)
@@ -274,7 +281,7 @@ class ItemSearcher:
         elif near:
             few = search_query.numbers_near(near, collection, instants, self._cursor, dialect=self._dialect)
         if few is None and parts:
-            count, part = min(((candidates.count_pairs(each.pairs), each) for each in parts), key=itemgetter(0))
+            count, part = min(((candidates.count_pairs(part.pairs), part) for part in parts), key=itemgetter(0))
             is_checked = part.rest is None or candidates.are_few(count)
             is_by_start = not search.sort or (len(search.sort) == 1 and search.sort[0][0] == "datetime")
             if part.is_found_by_value and is_by_start and (is_checked or len(part.pairs) <= FEW_VALUES):
@@ -296,10 +303,10 @@ class ItemSearcher:
         yield _Search(collection, query, values, boxes, are_few=False, are_many=are_many)
 
     def _do_ranks_fall(self, candidates: Candidates) -> bool | None:
-        """Whether items are read in the falling order of their ranks; `None`: not in that of ranks."""
+        """Return whether items are read by falling or rising ranks; `None` if they are not read by rank."""
         collection = candidates.collection
         falls = collection.rank_order(self._search.sort) if len(self._collections) == 1 else None
-        return None if falls is None or not candidates.have_ranks() else falls  # texts have none
+        return None if falls is None or not candidates.have_ranks() else falls  # texts have no ranks
 
     def _plan_by_value(  # noqa: PLR0917 -- parts of one search
         self,
@@ -309,16 +316,16 @@ class ItemSearcher:
         candidates: Candidates,
         near: Sequence[BBox] | None,
     ) -> Iterator[_Search]:
-        """One search for each value of a property, of which an item has one; `near`, if it may compare too many."""
+        """Yield one search per value of a property; unless `near` is `None`, check that each compares few items."""
         shape = replace(shape, filter=None if part.rest is None else Filter(repr(part.rest), part.rest))
         for pair in sorted(part.pairs, key=repr):
-            given = {**values, "value": key_of(pair.name, pair.value)}
-            are_many = near is not None and candidates.require_few(shape, given, near)
+            value_parameters = {**values, "value": key_of(pair.name, pair.value)}
+            are_many = near is not None and candidates.require_few(shape, value_parameters, near)
             query = search_query.query_of(shape)
-            yield _Search(candidates.collection, query, given, self._boxes, are_few=False, are_many=are_many)
+            yield _Search(candidates.collection, query, value_parameters, self._boxes, are_few=False, are_many=are_many)
 
     def _times(self, collection: SearchedCollection, filter_: Filter | None) -> tuple[tuple[int, int], tuple[int, int]]:
-        """When items begin, and of which instants they are: a solar day begins up to two days beside its items."""
+        """Return first and last start, and first and last instant: a solar day starts up to two days from its items."""
         longest, span = collection.longest, self._search.span
         first, last = ALWAYS if filter_ is None else starts(filter_.node, longest)
         if span is not None:
@@ -329,7 +336,7 @@ class ItemSearcher:
 
 
 def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:
-    """The filter, with the geometry as a part of it; `None`: there is neither."""
+    """Return the filter with the geometry as a condition; `None` without both."""
     parts = [] if search.filter is None else [check_filter(search.filter)]
     if search.geometry is not None:
         parts.append(meeting(search.geometry, PropertyColumns(dialect.name)))
@@ -338,10 +345,10 @@ def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:
 
 
 def check_numbers(search: ItemSearch) -> None:
-    """Check that a search is not for too much.
+    """Check the limit, skip and lists of a search.
 
     Raises:
-        InvalidParameter: It is.
+        InvalidParameter: A number or list is too large.
     """
     for name, value, least, most in (("limit", search.limit, 1, MOST_ITEMS), ("skip", search.skip, 0, MOST_SKIPPED)):
         if not least <= value <= most:
@@ -350,17 +357,18 @@ def check_numbers(search: ItemSearch) -> None:
         ("ids", "ids", search.ids, MOST_IDS),
         ("collections", "names", search.collections, MOST_COLLECTIONS),
     )
-    for name, what, given, most in (ids, collections):
-        if len(given) > most:
-            raise InvalidParameter(f"{name} has {len(given)} {what}; at most {most} are accepted", locator=name)
+    for name, what, values, most in (ids, collections):
+        if len(values) > most:
+            raise InvalidParameter(f"{name} has {len(values)} {what}; at most {most} are accepted", locator=name)
     if len(search.sort) > MOST_SORTED:
         raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
 
 
 def _sort_key(keys: Sequence[SortKey], row: DriverRow) -> tuple[Any, ...]:
-    """By which items of several collections are merged, in the order in which the database sorts those of one."""
+    """Return the key for merging rows of several collections; it has the same order as the database."""
     parts = list[Any]()
     for key, value in zip(keys, row[REF_COUNT:], strict=False):
-        known = 0 if value is None else value
-        parts.append((value is None, _Turned(known) if key.is_descending and value is not None else known))
+        comparable = 0 if value is None else value
+        is_turned = key.is_descending and value is not None
+        parts.append((value is None, _Turned(comparable) if is_turned else comparable))
     return (*parts, row[0])

@@ -1,7 +1,7 @@
-"""How items of a collection are looked up: statements that are made once for all searches of one shape.
+"""Statements that find items of a collection, cached by the shape of the search.
 
-To make a statement takes longer than to run it: what a search compares with are parameters, but for the values in its
-filter.
+Compiling a statement takes longer than running it. So all values of a search are parameters, except the values
+in its filter.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,51 +38,51 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import DAY
 
 REF_COUNT = 9
-"""Columns of a row before the values that it is sorted by."""
+"""Number of columns of a row before its sort values."""
 FEW = 10_000
-"""Items near a box that are looked up by their numbers, instead of all items of the times."""
+"""Maximum number of items near a box that are looked up by number; else all items of the times are read."""
 MOST_COVERS = 2 * FEW
-"""Parts of items in cells that are read for it."""
+"""Maximum number of rows of `COVERS` that are read for it."""
 DAY_NS = int(DAY.astype(int))
 MOST_TEXT = 2_000
-"""Characters of a filter whose statements are kept."""
+"""Maximum characters of a filter whose statements are cached."""
 BOUNDS = {"=", *TURNED}
 MOST_EXACT = 1 << 53
-"""Integers up to here are numbers with a point without loss."""
+"""Integers up to here are exact as floating-point numbers."""
 SORTED_TEXT = 200
-"""Characters by which texts are sorted: cursors have them, and are part of addresses."""
+"""Characters of a text that are compared by a sort: cursors contain them, and are parts of URLs."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchedCollection:
-    """A collection that is searched."""
+    """A collection to search."""
 
     number: int
     id: str
     levels: int
     longest: int
-    """How long the longest item lasts, in nanoseconds."""
+    """Longest duration of an item, in nanoseconds."""
     order_by: str | None
     is_descending: bool
     reordered_to: int | None
-    """`None`: the ranks and values of all items are there."""
+    """Number of the last item with a rank and values; `None` if all items have them."""
     searched: str | None
-    """Names of properties, as a list in JSON."""
+    """JSON list of the properties with rows in `VALUES`."""
 
     @property
     def names(self) -> frozenset[str]:
-        """The properties whose values are found by an index."""
+        """Properties with an index of values."""
         return frozenset() if self.reordered_to is not None else frozenset(orjson.loads(self.searched or b"[]"))
 
     @property
     def ranked(self) -> tuple[str, bool] | None:
-        """The property whose numbers ranks are, and whether ranks fall as it rises."""
+        """Property that defines ranks, and whether ranks fall if it rises; `None` if not all items have ranks."""
         if self.reordered_to is not None or self.order_by is None or self.order_by in EXACT:
             return None
         return self.order_by, self.is_descending
 
     def rank_order(self, sort: Sequence[tuple[str, bool]]) -> bool | None:
-        """Return whether ranks fall where items are sorted in a way; `None` where that is not the collection's own."""
+        """Return whether a sort is by falling ranks; `None` if it is not by rank."""
         if self.ranked is None or len(sort) != 1 or sort[0][0] != self.order_by:
             return None
         return sort[0][1] != self.is_descending
@@ -90,75 +90,75 @@ class SearchedCollection:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter that `checked` returned; equal to others of the same text."""
+    """A filter that `check_filter` returned; filters with equal text are equal."""
 
     text: str
-    """`repr` of it."""
+    """Its `repr`."""
     node: Any = field(compare=False)
     made: dict[object, Any] = field(default_factory=dict, compare=False)
-    """What was made of it for one collection, and serves the others, where its text is too long to be kept."""
+    """Cache of statements, shared by the collections of one search, if the text is too long for the global cache."""
 
     @property
     def is_short(self) -> bool:
-        """Whether what is made of it is kept for other searches."""
+        """Whether its statements are cached for other searches."""
         return len(self.text) <= MOST_TEXT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What the statements of a search depend on."""
+    """The parts of a search that its statements depend on."""
 
     dialect: Dialect
     filter: Filter | None
     sort: tuple[tuple[str, bool], ...]
     has_span: bool
-    """Whether items have to last until after a time."""
+    """Whether items must end after a time."""
     boxes: int | None
-    """One of which items have to meet; `None`: they may be anywhere."""
+    """Number of boxes; an item meets one of them. `None` if items may be anywhere."""
     ranked: tuple[str, bool] | None = None
-    """As the collection has it."""
+    """`SearchedCollection.ranked`."""
     do_ranks_fall: bool | None = None
-    """Where items are sorted by their ranks."""
+    """Whether items are sorted by falling ranks; `None` if they are not sorted by rank."""
     are_listed: bool = False
-    """Whether the numbers of items that may be found are a parameter."""
+    """Whether the numbers of the items to compare are a parameter."""
     has_starts: bool = False
-    """Whether items have to begin between two times."""
+    """Whether items must start between two times."""
     is_by_value: bool = False
-    """Whether items are found by a value of a property; they are then sorted by their start."""
+    """Whether items are found by a value of a property; they are then sorted by start."""
 
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """What items are sorted by; missing values come last."""
+    """A column to sort by; missing values come last."""
 
     column: ColumnElement[Any]
     is_descending: bool
     may_miss: bool
     is_text: bool
-    """Or else a number."""
+    """Whether its values are texts, or else numbers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """The statements of a shape; parameters are those of `parameters_of`, `most` and those of `cursor_values`."""
+    """The statements of a shape. Their parameters are values of the shape, `most` and the result of `cursor_values`."""
 
     dialect: Dialect
     select: sa.Select[Any]
-    """Items in no order."""
+    """Selects the items, without an order."""
     keys: tuple[SortKey, ...]
     condition: FilterCondition | None
-    """Where footprints have to be tested for it."""
+    """Condition that needs tests of footprints; `None` if the database tests the whole filter."""
     pages: dict[tuple[bool, ...] | None, Statement] = field(default_factory=dict)
-    """Made so far, for each set of values that a cursor misses."""
+    """Cache of statements by the sort values that a cursor lacks; `None` is the first page."""
 
     def page(self, after: ItemCursor | None) -> Statement:
-        """Return the statement of at most `most` items after a cursor, in their order."""
+        """Return the statement that selects at most `most` items after a cursor, in order."""
         missing = None if after is None else tuple(value is None for value in after.keys)
         if missing not in self.pages:
             order = [part for key in self.keys for part in _order(key)]
-            wanted = self.select if missing is None else self.select.where(_is_after(self.keys, missing))
-            wanted = wanted.order_by(*order, ITEMS.c.number).limit(sa.bindparam("most"))
-            self.pages[missing] = Statement(wanted, self.dialect)
+            statement = self.select if missing is None else self.select.where(_is_after(self.keys, missing))
+            statement = statement.order_by(*order, ITEMS.c.number).limit(sa.bindparam("most"))
+            self.pages[missing] = Statement(statement, self.dialect)
         return self.pages[missing]
 
     @cached_property
@@ -169,25 +169,25 @@ class Query:
 
     @property
     def scans(self) -> bool:
-        """Whether all items have to be compared before the first is known, for want of an index."""
+        """Whether the database compares all items before it returns the first, because no index has the order."""
         columns = {part for key in self.keys for part in iterate(key.column) if isinstance(part, sa.Column)}
         return ITEMS.c.updated in columns or any(column.table is BODIES for column in columns)
 
     @cached_property
     def by_day(self) -> Statement:
-        """The statement that counts items by the days in which they begin, counted from 1970."""
+        """The statement that counts items by the day of their start, in days since 1970."""
         start = ITEMS.c.start  # both databases divide towards zero
         day: ColumnElement[Any] = sa.case((start < 0, -((-start - 1) // DAY_NS) - 1), else_=start // DAY_NS)
         days: sa.Select[Any] = self.select.with_only_columns(day, sa.func.count()).group_by(day)
         return Statement(days, self.dialect)
 
     def add_condition(self, condition: ColumnElement[bool]) -> "Query":
-        """Return the same with one more condition."""
+        """Return a query with one more condition."""
         return replace(self, select=self.select.where(condition), pages={})
 
 
 def query_of(shape: Shape) -> Query:
-    """Return how items are looked up.
+    """Return the query of a shape.
 
     Raises:
         InvalidParameter: The filter, or a property to sort by, is not accepted.
@@ -202,7 +202,7 @@ def query_of(shape: Shape) -> Query:
 
 
 def boxes_near(shape: Shape) -> tuple[BBox, ...]:
-    """Return boxes of the filter, one of which an item has to meet; empty: it may be anywhere.
+    """Return boxes of the filter; a matching item meets one of them. Empty if items anywhere may match.
 
     Raises:
         InvalidParameter: The filter is not accepted.
@@ -232,21 +232,21 @@ def _query_of(shape: Shape) -> Query:
     by_start = (SortKey(VALUES.c.start, not shape.sort or shape.sort[0][1], may_miss=False, is_text=False),)
     by_property = _keys(shape.sort, columns)
     keys = by_start if shape.is_by_value else by_property if shape.do_ranks_fall is None else by_rank
-    tested = None if condition is None or isinstance(condition, PlainCondition) else condition
-    plain = () if tested is None else tuple(plain_parts(tested))
-    wanted = sa.select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
+    spatial = None if condition is None or isinstance(condition, PlainCondition) else condition
+    plain = () if spatial is None else tuple(plain_parts(spatial))
+    statement = sa.select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
     has_body = BODIES.c.item == ITEMS.c.number
     if shape.is_by_value:
-        wanted = wanted.join_from(VALUES, ITEMS, ITEMS.c.number == VALUES.c.item)
-        wanted = wanted.join(BODIES, has_body) if uses_bodies else wanted
+        statement = statement.join_from(VALUES, ITEMS, ITEMS.c.number == VALUES.c.item)
+        statement = statement.join(BODIES, has_body) if uses_bodies else statement
     elif uses_bodies or columns.are_bodies_used:
-        wanted = wanted.join_from(ITEMS, BODIES, has_body)
+        statement = statement.join_from(ITEMS, BODIES, has_body)
     where = [*_where(shape), *rank_bounds(shape), *(() if condition is None else (loosely(condition),))]
-    return Query(shape.dialect, wanted.where(*where), keys, tested)
+    return Query(shape.dialect, statement.where(*where), keys, spatial)
 
 
 def _condition_of(shape: Shape) -> tuple[FilterCondition | None, bool]:
-    """The condition of the filter, and whether it looks at properties."""
+    """Return the condition of the filter, and whether it needs the table `BODIES`."""
     if shape.filter is None:
         return None, False
     if shape.filter.is_short:
@@ -269,7 +269,7 @@ def _where(shape: Shape) -> Iterator[ColumnElement[bool]]:
     start = VALUES.c.start if shape.is_by_value else ITEMS.c.start
     if shape.is_by_value:
         yield sa.and_(VALUES.c.collection == sa.bindparam("collection"), VALUES.c.value == sa.bindparam("value"))
-    elif shape.are_listed:  # without the collection, by which SQLite would take an index
+    elif shape.are_listed:  # a condition on the collection would make SQLite use another index
         yield _is_listed(shape.dialect)
     else:
         yield ITEMS.c.collection == sa.bindparam("collection")
@@ -283,10 +283,10 @@ def _where(shape: Shape) -> Iterator[ColumnElement[bool]]:
 
 
 def rank_bounds(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    """Yield what a filter says of the property that ranks are of; the filter holds as well.
+    """Yield bounds of the rank that follow from a filter; the filter is still tested.
 
-    Where items are sorted by ranks, an index finds it. Else it leaves items out before their properties are read, and
-    the sum keeps databases from that index.
+    If items are sorted by rank, an index finds them. Else the bounds reject items before their properties are read,
+    and `+ 0.0` keeps the database from that index.
     """
     if shape.ranked is None or shape.filter is None:
         return
@@ -304,7 +304,7 @@ def rank_bounds(shape: Shape) -> Iterator[ColumnElement[bool]]:
 
 
 def _is_listed(dialect: Dialect) -> ColumnElement[bool]:
-    """Whether an item is one of `numbers`: one parameter, so that the statement is short."""
+    """Return the condition that an item is in the parameter `numbers`: one parameter, so the statement is short."""
     if dialect.name == POSTGRESQL:
         return ITEMS.c.number == sa.func.any(sa.bindparam("numbers", type_=ARRAY(sa.BigInteger)))
     listed = sa.func.json_each(sa.bindparam("numbers")).table_valued("value")
@@ -312,28 +312,26 @@ def _is_listed(dialect: Dialect) -> ColumnElement[bool]:
 
 
 def _keys(sort: Sequence[tuple[str, bool]], columns: PropertyColumns) -> tuple[SortKey, ...]:
-    """The columns to sort by: of a property that of its numbers and that of its texts."""
+    """Return the columns to sort by; most properties have a column of numbers and a column of texts."""
     keys = list[SortKey]()
     for name, is_descending in sort:
         try:
-            found = columns.property(name)
+            property_ = columns.property(name)
         except InvalidParameter as error:
             raise InvalidParameter(f"sortby: {error.message}", locator="sortby") from error
-        number = found.time if found.is_time else sa.func.coalesce(found.number, found.time)
+        number = property_.time if property_.is_time else sa.func.coalesce(property_.number, property_.time)
         may_miss = name not in {"datetime", "id", "collection"}
-        if not isinstance(found.number, sa.Null) or found.is_time:
+        if not isinstance(property_.number, sa.Null) or property_.is_time:
             keys.append(SortKey(number, is_descending, may_miss, is_text=False))
-        if not isinstance(found.text, sa.Null):
-            is_short = name in {"id", "collection"}
-            text = (
-                found.text if is_short else columns.collate(sa.func.substr(found.text, 1, SORTED_TEXT, type_=sa.Text()))
-            )
+        if not isinstance(property_.text, sa.Null):
+            start = sa.func.substr(property_.text, 1, SORTED_TEXT, type_=sa.Text())
+            text = property_.text if name in {"id", "collection"} else columns.collate(start)
             keys.append(SortKey(text, is_descending, may_miss, is_text=True))
     return tuple(keys) or (SortKey(ITEMS.c.start, is_descending=True, may_miss=False, is_text=False),)
 
 
 def _order(key: SortKey) -> Iterator[ColumnElement[Any]]:
-    if key.column is ITEMS.c.rank:  # of which there is an index
+    if key.column is ITEMS.c.rank:  # its indexes have this order
         yield (key.column.desc() if key.is_descending else key.column.asc()).nulls_last()
         return
     if key.may_miss:
@@ -342,11 +340,11 @@ def _order(key: SortKey) -> Iterator[ColumnElement[Any]]:
 
 
 def _is_after(keys: Sequence[SortKey], missing: Sequence[bool]) -> ColumnElement[bool]:
-    """Whether an item comes after another: its first value that differs does, or its number.
+    """Return the condition that an item comes after another: by the first sort value that differs, or by its number.
 
     Args:
-        keys: What items are sorted by.
-        missing: Which of the values the other one lacks.
+        keys: Columns to sort by.
+        missing: Whether the other item lacks each of the sort values.
     """
     condition: ColumnElement[bool] = ITEMS.c.number > sa.bindparam("after_number")
     for number, key in reversed(tuple(enumerate(keys))):
@@ -355,25 +353,25 @@ def _is_after(keys: Sequence[SortKey], missing: Sequence[bool]) -> ColumnElement
             continue
         value = sa.bindparam(f"after{number}", type_=key.column.type)
         beyond = key.column < value if key.is_descending else key.column > value
-        lacking = [key.column.is_(None)] if key.may_miss else []
-        condition = sa.or_(beyond, *lacking, sa.and_(key.column == value, condition))
+        missing_last = [key.column.is_(None)] if key.may_miss else []
+        condition = sa.or_(beyond, *missing_last, sa.and_(key.column == value, condition))
     first, value = keys[0], sa.bindparam("after0", type_=keys[0].column.type)
     if missing[0] or first.may_miss:
         return condition
-    # Which an index finds.
+    # An index finds this condition.
     return sa.and_(first.column <= value if first.is_descending else first.column >= value, condition)
 
 
 def numbers_of(
     ids: Sequence[str], collection: SearchedCollection, cursor: DriverCursor, *, dialect: Dialect
 ) -> Sequence[int]:
-    """Return the numbers of the items that have some ids, ascending; an id that no database holds is of none."""
-    texts = [each for each in ids if is_text(each)]
+    """Return the numbers of the items with some ids, ascending; ids that are not valid text have no item."""
+    texts = [id_ for id_ in ids if is_text(id_)]
     if not texts:
         return ()
-    wanted = pad(texts)
-    statement = queries.list_statement(queries.numbers_of_ids, len(wanted), dialect)
-    rows = statement.run(cursor, {"collection": collection.number, **list_parameters("id", wanted)})
+    padded = pad(texts)
+    statement = queries.list_statement(queries.numbers_of_ids, len(padded), dialect)
+    rows = statement.run(cursor, {"collection": collection.number, **list_parameters("id", padded)})
     return sorted(number for (number,) in rows)
 
 
@@ -385,38 +383,38 @@ def numbers_near(
     *,
     dialect: Dialect,
 ) -> Sequence[int] | None:
-    """Return the numbers of the items in the cells of some boxes, ascending; `None`: there are many."""
+    """Return the numbers of the items in the cells of some boxes, ascending; `None` if there are too many."""
     numbers = set[int]()
     for box in boxes:
         cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
         if cells is None:
             return None
-        if not cells:  # of a collection without items
+        if not cells:  # the collection has no items
             continue
         count, values = queries.box_parameters(box, cells)
         values |= {"collection": collection.number, "first": instants[0], "last": instants[1], "most": MOST_COVERS + 1}
-        found = queries.list_statement(queries.numbers_in_cells, count, dialect).run(cursor, values)
-        numbers.update(number for (number,) in found)
-        if len(found) > MOST_COVERS or len(numbers) > FEW:
+        rows = queries.list_statement(queries.numbers_in_cells, count, dialect).run(cursor, values)
+        numbers.update(number for (number,) in rows)
+        if len(rows) > MOST_COVERS or len(numbers) > FEW:
             return None
     return sorted(numbers)
 
 
 def in_cells(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple[int, int]) -> ColumnElement[bool]:
-    """Return whether an item lies in the cells of some boxes; true of large boxes, which have too many."""
+    """Return the condition that an item lies in the cells of some boxes; true if a box has too many cells."""
     conditions = list[ColumnElement[bool]]()
     for box in boxes:
         cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
         if cells is None:
             return sa.and_(True)
-        if not cells:  # of a collection without items
+        if not cells:  # the collection has no items
             continue
         west, south, east, north = outward(box)
-        found = sa.select(COVERS.c.item).where(
+        covers = sa.select(COVERS.c.item).where(
             COVERS.c.collection == collection.number,
             COVERS.c.cell.in_([sa.literal(cell) for cell in cells]),
             COVERS.c.instant.between(*instants),
             *(COVERS.c.west <= east, COVERS.c.east >= west, COVERS.c.south <= north, COVERS.c.north >= south),
         )
-        conditions.append(ITEMS.c.number.in_(found))
+        conditions.append(ITEMS.c.number.in_(covers))
     return sa.or_(sa.false(), *conditions)

@@ -22,7 +22,7 @@ from chronotile.core.errors import ServerBusy
 from chronotile.core.model.space.boxes import BBox
 
 REPEATABLE_READ = 3
-"""Number in psycopg of the isolation level in which all statements of a transaction see the same version."""
+"""Number in psycopg of the isolation level that shows all statements of a transaction the same version."""
 MOST_LISTED = 1024
 """Values per list of a statement."""
 STEPS = 20_000
@@ -30,7 +30,7 @@ STEPS = 20_000
 MOST_INSERTED = 32
 """Rows that PostgreSQL receives one by one; more are sent as a stream, which needs another round trip."""
 SLACK_S = 0.5
-"""Tolerance of PostgreSQL's timeout: setting it takes as long as a statement, so small changes are skipped."""
+"""Tolerance of PostgreSQL's timeout: setting it takes the time of a statement, so small changes are skipped."""
 
 Value = int | float | str | bytes | bool | None
 DriverCursor = Any
@@ -91,7 +91,7 @@ class TimeLimit:
         """Timeout in seconds that PostgreSQL was last given."""
 
     def __enter__(self) -> Self:
-        """Begin: SQLite looks at the clock by itself."""
+        """Start: SQLite checks the clock automatically."""
         self.renew()
         if self._dialect.name != POSTGRESQL:
             self._cursor.connection.set_progress_handler(lambda: self._clock() > self._deadline, STEPS)
@@ -113,10 +113,10 @@ class TimeLimit:
             ServerBusy: The time limit is exceeded.
         """
         self.check()
-        left = self._deadline - self._clock()
-        if self._dialect.name == POSTGRESQL and self._set > left + SLACK_S:
-            self._cursor.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * left))}")
-            self._set = left
+        remaining_s = self._deadline - self._clock()
+        if self._dialect.name == POSTGRESQL and self._set > remaining_s + SLACK_S:
+            self._cursor.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * remaining_s))}")
+            self._set = remaining_s
 
     def __exit__(
         self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
@@ -197,10 +197,10 @@ def reading(engine: Engine, usage: Usage, *, is_single: bool = False) -> Iterato
         elif is_postgresql:
             driver.isolation_level = None
     except engine.dialect.loaded_dbapi.Error as error:
-        has_ended = engine.dialect.is_disconnect(error, driver, None)  # as long as it is not closed by us
+        has_ended = engine.dialect.is_disconnect(error, driver, None)  # also if we did not close it
         connection.invalidate(error)
         if has_ended:
-            # The idle ones of its pool have ended too; those in use come back to the same pool, which closes them.
+            # Idle connections of the pool have ended too. Those in use return to the same pool, which closes them.
             engine.pool.dispose()
         raise fault_of(error, usage) from error
     except BaseException:
@@ -240,8 +240,8 @@ EDGES = ("west", "south", "east", "north")
 
 def box_parameters(box: BBox, cells: Sequence[int]) -> tuple[int, dict[str, Value]]:
     """Return the number of `cell…` parameters, and their values with the edges of the box."""
-    wanted = pad(cells)
-    return len(wanted), dict(zip(EDGES, outward(box), strict=True)) | list_parameters("cell", wanted)
+    padded = pad(cells)
+    return len(padded), dict(zip(EDGES, outward(box), strict=True)) | list_parameters("cell", padded)
 
 
 @lru_cache(maxsize=256)
@@ -281,29 +281,32 @@ def numbers_in_cells(cells: int) -> Select[Any]:
 @cache
 def numbers_of_ids(ids: int) -> Select[Any]:
     """Numbers of the items of a collection that have `id…`."""
-    found = and_(ITEMS.c.collection == bindparam("collection"), ITEMS.c.id.in_(names("id", ids)))
-    return select(ITEMS.c.number).where(found)
+    condition = and_(ITEMS.c.collection == bindparam("collection"), ITEMS.c.id.in_(names("id", ids)))
+    return select(ITEMS.c.number).where(condition)
 
 
 def numbers_of_value() -> Select[Any]:
     """Numbers of the items of a collection that have a `value` and begin from `first_start` to `last_start`."""
-    found = and_(VALUES.c.collection == bindparam("collection"), VALUES.c.value == bindparam("value"))
-    return select(VALUES.c.item).where(found, VALUES.c.start.between(bindparam("first_start"), bindparam("last_start")))
+    condition = and_(VALUES.c.collection == bindparam("collection"), VALUES.c.value == bindparam("value"))
+    starts = VALUES.c.start.between(bindparam("first_start"), bindparam("last_start"))
+    return select(VALUES.c.item).where(condition, starts)
 
 
 def numbers_of_starts() -> Select[Any]:
     """Numbers of the items of a collection that begin from `first_start` to `last_start`."""
-    found = ITEMS.c.start.between(bindparam("first_start"), bindparam("last_start"))
-    return select(ITEMS.c.number).where(ITEMS.c.collection == bindparam("collection"), found)
+    starts = ITEMS.c.start.between(bindparam("first_start"), bindparam("last_start"))
+    return select(ITEMS.c.number).where(ITEMS.c.collection == bindparam("collection"), starts)
 
 
 @cache
 def levels_and_covering(cells: int, instants: int) -> Select[Any]:
     """Levels of the collection of `archive` and `id`, with each row of `covering` in it, or with NULL if none is."""
-    found = and_(COVERS.c.collection == COLLECTIONS.c.number, *_box_conditions(cells), _at(COVERS.c.instant, instants))
+    condition = and_(
+        COVERS.c.collection == COLLECTIONS.c.number, *_box_conditions(cells), _at(COVERS.c.instant, instants)
+    )
     return (
         select(COLLECTIONS.c.levels, *REF_COLUMNS)
-        .select_from(COLLECTIONS.outerjoin(COVERS, found).outerjoin(ITEMS, ITEMS.c.number == COVERS.c.item))
+        .select_from(COLLECTIONS.outerjoin(COVERS, condition).outerjoin(ITEMS, ITEMS.c.number == COVERS.c.item))
         .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
         .limit(bindparam("most"))
     )
@@ -311,7 +314,7 @@ def levels_and_covering(cells: int, instants: int) -> Select[Any]:
 
 @cache
 def items_of_instants(instants: int) -> Select[Any]:
-    """Items that may meet a box of many cells; of which instants, as `covering` has it."""
+    """Items that may meet a box of many cells; `instants` is the number of listed instants, as in `covering`."""
     return (
         select(*REF_COLUMNS)
         .where(ITEMS.c.collection == bindparam("collection"), _at(ITEMS.c.instant, instants), in_box())
@@ -328,11 +331,11 @@ ENDS = ALL_INSTANTS.limit(1), _UNORDERED.order_by(INSTANTS.c.instant.desc()).lim
 
 @cache
 def instants_changed(instants: int) -> Select[Any]:
-    """The counter of the collection of `archive` and `id`, with when each of `instant…` last changed, or with NULL."""
-    found = and_(INSTANTS.c.collection == COLLECTIONS.c.number, INSTANTS.c.instant.in_(names("instant", instants)))
+    """Counter of the collection of `archive` and `id`, with instant and last change of each listed instant, or NULL."""
+    condition = and_(INSTANTS.c.collection == COLLECTIONS.c.number, INSTANTS.c.instant.in_(names("instant", instants)))
     return (
         select(COLLECTIONS.c.counter, INSTANTS.c.instant, INSTANTS.c.changed)
-        .select_from(COLLECTIONS.outerjoin(INSTANTS, found))
+        .select_from(COLLECTIONS.outerjoin(INSTANTS, condition))
         .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
     )
 
@@ -346,8 +349,10 @@ def instants_in_cells(cells: int) -> Select[Any]:
 @cache
 def instants_in_box() -> Select[Any]:
     """Instants with an item that meets a box of many cells, and their ends: the first item found is enough."""
-    found = exists().where(ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, in_box())
-    return ALL_INSTANTS.where(found)
+    has_item = exists().where(
+        ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, in_box()
+    )
+    return ALL_INSTANTS.where(has_item)
 
 
 @cache
@@ -387,10 +392,10 @@ FORMS_OF_COLLECTION = (
     .order_by(FORMS.c["items"].desc(), FORMS.c.digest)
     .limit(bindparam("most"))
 )
-"""Forms of assets of items of a collection, those of most items first."""
+"""Forms of assets of a collection, the most frequent first."""
 _COUNTS: tuple[Any, ...] = (func.count(), func.count() - func.count(ITEMS.c.rank))
 UNRANKED = select(*_COUNTS).where(ITEMS.c.collection == bindparam("collection"))
-"""How many items of a collection there are, and how many lack what they are sorted by."""
+"""Number of items of a collection, and number of items without a rank."""
 
 
 def _in_cells(cells: int) -> ColumnElement[bool]:
@@ -406,9 +411,9 @@ def _box_conditions(cells: int) -> Iterator[ColumnElement[bool]]:
 
 
 def in_box(number: str = "") -> ColumnElement[bool]:
-    """Return whether the box of an item meets that of parameters whose names end with `number`.
+    """Return the condition that the box of an item meets the box of the parameters whose names end with `number`.
 
-    West of an item is east of its east where it crosses the antimeridian; that of the parameters does not.
+    The box of an item may cross the antimeridian (west > east); the box of the parameters may not.
     """
     is_west, is_east = ITEMS.c.west <= bindparam(f"east{number}"), ITEMS.c.east >= bindparam(f"west{number}")
     return and_(

@@ -1,4 +1,4 @@
-"""Writes to the index, each in one transaction."""
+"""Writes to the index. Each function runs in one transaction of the caller."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,27 +29,27 @@ RowValues = dict[str, Any]
 
 @dataclass(slots=True)
 class CollectionChanges:
-    """What a transaction does to what the items of a collection have in common."""
+    """Changes that a transaction makes to data that the items of a collection share."""
 
     items: Counter[int] = field(default_factory=Counter)
-    """More or fewer, by instant."""
+    """Change of the number of items, by instant."""
     ends: dict[int, int] = field(default_factory=dict)
-    """The latest end of an item that is new, by instant."""
+    """Latest end of the added items, by instant."""
     ended: set[int] = field(default_factory=set)
-    """Instants of items that are gone, whose end may have been theirs."""
+    """Instants of removed items: their end may have to be computed again."""
     touched: set[int] = field(default_factory=set)
-    """Instants of further items that are others now."""
+    """Instants of other changed items."""
     forms: Counter[str] = field(default_factory=Counter)
-    """Items more or fewer whose assets have a form."""
+    """Change of the number of items, by form of their assets."""
     new_forms: dict[str, AssetForm] = field(default_factory=dict)
     boxes: list[BBox] = field(default_factory=list)
-    """Of items that are new."""
+    """Boxes of the added items."""
     longest: int = 0
-    """How long the longest of them lasts, in nanoseconds."""
+    """Longest duration of the added items, in nanoseconds."""
 
 
 class Numbered(NamedTuple):
-    """An item to be written, with the numbers of the changes that added and last replaced it."""
+    """An item to write, with the numbers of the changes that added and last replaced it."""
 
     number: int
     prepared: Prepared
@@ -58,7 +58,7 @@ class Numbered(NamedTuple):
 
 
 def settings_of(row: Row[Any] | SimpleNamespace) -> IndexSettings:
-    """Return how the items of a collection are grouped, ordered and searched."""
+    """Return the grouping, order and searched properties of a collection."""
     return IndexSettings(
         group=row.grouping,
         order_by=row.order_by,
@@ -68,7 +68,7 @@ def settings_of(row: Row[Any] | SimpleNamespace) -> IndexSettings:
 
 
 def columns_of(settings: IndexSettings) -> RowValues:
-    """Return the columns of a collection that have it."""
+    """Return the columns of a collection with its settings."""
     return {
         "grouping": settings.group,
         "order_by": settings.order_by,
@@ -78,12 +78,12 @@ def columns_of(settings: IndexSettings) -> RowValues:
 
 
 def lock_collection(connection: Connection, archive: str, id_: str) -> Row[Any] | None:
-    """Return a collection, which others change only after this transaction; `None` if it is not there."""
+    """Lock a collection until the end of the transaction and return its row; `None` if it does not exist."""
     return connection.execute(_collection(archive, id_).with_for_update()).one_or_none()
 
 
 def make_collection(connection: Connection, archive: str, id_: str, settings: IndexSettings) -> None:
-    """Make a collection unless it is there; in a transaction of its own, which then waits for no other."""
+    """Create a collection unless it exists. A separate transaction is required, so that it waits for no other lock."""
     number = _take_numbers(connection, "next_collection", 1)
     if connection.execute(_collection(archive, id_)).one_or_none() is None:
         values = {
@@ -95,14 +95,14 @@ def make_collection(connection: Connection, archive: str, id_: str, settings: In
 
 
 def first_count(connection: Connection) -> int:
-    """Return where counters begin: above those of an index that was here before, whose items had the same numbers."""
+    """Return the first value of counters; it is larger than those of an earlier index, which used the same numbers."""
     return int(database_time(connection) * 1e6)
 
 
 def begin_counting(connection: Connection) -> None:
-    """Let all counters of a restored index begin again, above those that were given since it was copied.
+    """Start all counters of a restored index again, above all values that were used since the copy was made.
 
-    Clients and caches may have seen those: a cursor of changes has expired, and an address names its state alone.
+    Clients and caches may have seen these values: old cursors of changes expire, and no URL gets a second meaning.
     """
     count = first_count(connection)
     connection.execute(update(SCHEMA).values(next_change=count, first_change=count))
@@ -111,16 +111,16 @@ def begin_counting(connection: Connection) -> None:
 
 
 def put_batch(connection: Connection, archive: str, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
-    """Put items of distinct ids; `None` if their collection is not there."""
+    """Put items with distinct ids; return `None` if the collection does not exist."""
     row = lock_collection(connection, archive, collection)
     return None if row is None else put_into(connection, row, batch, existing_items(connection, row.number, batch))
 
 
 def add_batch(connection: Connection, archive: str, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
-    """Put items of distinct ids, none of which is there; `None` if their collection is not there.
+    """Add items with distinct ids; return `None` if the collection does not exist.
 
     Raises:
-        ItemExists: One is there, so that the transaction has to end without a change.
+        ItemExists: An item with one of the ids exists; the caller must roll back.
     """
     row = lock_collection(connection, archive, collection)
     if row is None:
@@ -134,13 +134,13 @@ def add_batch(connection: Connection, archive: str, collection: str, batch: Sequ
 def put_into(
     connection: Connection, row: Row[Any], batch: Sequence[Prepared], existing: Mapping[str, Row[Any]]
 ) -> PutSummary:
-    """Put items of distinct ids into a collection, which is locked.
+    """Put items with distinct ids into a locked collection.
 
     Args:
-        connection: In a transaction.
-        row: Of the collection.
+        connection: A connection in a transaction.
+        row: Row of the collection.
         batch: The items.
-        existing: Those of their ids that are there.
+        existing: Rows of existing items with these ids.
     """
     changed = [
         prepared for prepared in batch if (old := existing.get(prepared.id)) is None or old.digest != prepared.digest
@@ -160,8 +160,8 @@ def put_into(
             numbers[prepared.id] = next_number
             next_number += 1
     new = [
-        Numbered(number=numbers[each.id], prepared=each, first_change=firsts.get(each.id, change), last_change=change)
-        for each in changed
+        Numbered(number=numbers[item.id], prepared=item, first_change=firsts.get(item.id, change), last_change=change)
+        for item in changed
     ]
     _insert(connection, row, new, changes)
     finish(connection, row, changes)
@@ -169,13 +169,13 @@ def put_into(
 
 
 def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], changes: CollectionChanges) -> None:
-    """Remove items with all that belongs to them.
+    """Remove items with all of their rows in other tables.
 
     Args:
-        connection: In a transaction.
-        row: Of the collection, locked.
-        items: Rows of its items.
-        changes: What it does to the collection is noted here.
+        connection: A connection in a transaction.
+        row: Row of the locked collection.
+        items: Rows of the items.
+        changes: Receives the changes to the collection.
     """
     if not items:
         return
@@ -184,9 +184,9 @@ def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], c
         for assets in connection.scalars(select(BODIES.c.assets).where(BODIES.c.item.in_(part))):
             changes.forms[packed_digest(assets)] -= 1
         if row.searched is not None:
-            wanted = select(ITEMS.c.number, ITEMS.c.start, BODIES.c.properties)
-            found = wanted.join(BODIES, BODIES.c.item == ITEMS.c.number).where(BODIES.c.item.in_(part))
-            remove_values(connection, row.number, connection.execute(found).all(), settings_of(row).searched)
+            statement = select(ITEMS.c.number, ITEMS.c.start, BODIES.c.properties)
+            statement = statement.join(BODIES, BODIES.c.item == ITEMS.c.number).where(BODIES.c.item.in_(part))
+            remove_values(connection, row.number, connection.execute(statement).all(), settings_of(row).searched)
     for item in items:
         changes.items[item.instant] -= 1
         changes.ended.add(item.instant)
@@ -198,7 +198,7 @@ def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], c
 
 
 def finish(connection: Connection, row: Row[Any], changes: CollectionChanges) -> None:
-    """Write what items of a collection have in common, and raise its counters."""
+    """Write the data that items of a collection share, and increase its counters."""
     are_times_other = _write_instants(connection, row, changes)
     are_layouts_new = write_forms(connection, row.number, changes)
     extent = _extent(row, changes.boxes)
@@ -219,12 +219,12 @@ def finish(connection: Connection, row: Row[Any], changes: CollectionChanges) ->
 
 
 def set_columns(connection: Connection, collection: int, **values: Any) -> None:  # noqa: ANN401 -- as columns have them
-    """Write columns of a collection, which is locked."""
+    """Write columns of a locked collection."""
     connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == collection).values(values))
 
 
 def cover_records(collection: int, number: int, instant: int, box: BBox) -> list[RowValues]:
-    """Return the rows by which an item is found."""
+    """Return the rows of an item in `COVERS`."""
     common = {"collection": collection, "instant": instant, "item": number}
     parts = cell_boxes(box).items()
     return [{"cell": cell, **common, **dict(zip(EDGES, outward(part), strict=True))} for cell, part in parts]
@@ -236,12 +236,12 @@ def box_of(row: Row[Any]) -> BBox:
 
 
 def take_change(connection: Connection) -> int:
-    """Return the number of the change that this transaction makes; others wait for its end before they get theirs."""
+    """Return the number of this transaction's change; other transactions wait for its end to get theirs."""
     return _take_numbers(connection, "next_change", 1)
 
 
 def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], changes: CollectionChanges) -> None:
-    """Write items, each with its number, and the numbers of the changes that added and last replaced it."""
+    """Write the rows of items in all tables."""
     settings, changed = settings_of(row), row.counter + 1
     rows, bodies, covers, headers = list[RowValues](), list[RowValues](), list[RowValues](), list[RowValues]()
     values = list[RowValues]()
@@ -282,7 +282,7 @@ def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], ch
         changes.longest = max(changes.longest, end - start)
         changes.forms[item.form.digest] += 1
         changes.new_forms[item.form.digest] = item.form
-    # In the order of the trees of covers and values, which then write few pages.
+    # Sorted like the tables of covers and values, so fewer pages of the database are written.
     values.sort(key=lambda record: (record["value"], record["start"]))
     covers.sort(key=lambda record: (record["cell"], record["instant"], record["item"]))
     for table, records in ((ITEMS, rows), (BODIES, bodies), (COVERS, covers), (VALUES, values), (HEADERS, headers)):
@@ -294,7 +294,7 @@ def _collection(archive: str, id_: str) -> Select[Any]:
 
 
 def _take_numbers(connection: Connection, column: str, count: int) -> int:
-    """Return the first of some numbers that nobody else gets."""
+    """Return the first of `count` new numbers."""
     first = int(connection.scalars(select(SCHEMA.c[column]).with_for_update()).one())
     if count:
         connection.execute(update(SCHEMA).values({column: first + count}))
@@ -302,38 +302,38 @@ def _take_numbers(connection: Connection, column: str, count: int) -> int:
 
 
 def existing_items(connection: Connection, collection: int, batch: Sequence[Prepared]) -> dict[str, Row[Any]]:
-    """Return those of the ids of items that a collection has, by id."""
-    found = dict[str, Row[Any]]()
+    """Return the rows of existing items with the ids of a batch, by id."""
+    existing = dict[str, Row[Any]]()
     for part in chunks([prepared.id for prepared in batch]):
         rows = connection.execute(select(ITEMS).where(ITEMS.c.collection == collection, ITEMS.c.id.in_(part)))
-        found.update({row.id: row for row in rows})
-    return found
+        existing.update({row.id: row for row in rows})
+    return existing
 
 
 def is_cover() -> list[Any]:
-    """Return the conditions by which one row of covers is found."""
+    """Return the conditions that select one row of `COVERS`, with parameters of `cover_keys`."""
     return [COVERS.c[name] == bindparam(f"the_{name}") for name in ("collection", "cell", "instant", "item")]
 
 
 def cover_keys(collection: int, item: Row[Any]) -> Iterable[RowValues]:
-    """Return what these are for all rows of an item."""
+    """Yield the parameters of `is_cover` for all rows of an item."""
     for cell in cell_boxes(box_of(item)):
         yield {"the_collection": collection, "the_cell": cell, "the_instant": item.instant, "the_item": item.number}
 
 
 def _write_instants(connection: Connection, row: Row[Any], changes: CollectionChanges) -> bool:
-    """Whether instants appeared, vanished or are longer or shorter."""
+    """Write the rows of changed instants; return whether instants appeared, vanished or have another end."""
     is_of_days = row.grouping == "solar_day"
-    others = {instant for instant, count in changes.items.items() if count}
-    touched = sorted(others.union(changes.ends, changes.ended, changes.touched))
-    known = dict[int, tuple[int, int]]()
+    resized = {instant for instant, count in changes.items.items() if count}
+    touched = sorted(resized.union(changes.ends, changes.ended, changes.touched))
+    stored = dict[int, tuple[int, int]]()
     before = select(INSTANTS.c.instant, INSTANTS.c["items"], INSTANTS.c.end).where(INSTANTS.c.collection == row.number)
     for part in chunks(touched):
         rows = connection.execute(before.where(INSTANTS.c.instant.in_(part)))
-        known |= {instant: (items, end) for instant, items, end in rows}
+        stored |= {instant: (items, end) for instant, items, end in rows}
     new = list[RowValues]()
     for instant in touched:
-        items, end = known.get(instant, (0, 0))
+        items, end = stored.get(instant, (0, 0))
         items += changes.items[instant]
         if not items:
             continue
@@ -346,42 +346,43 @@ def _write_instants(connection: Connection, row: Row[Any], changes: CollectionCh
             end = max(end, changes.ends.get(instant, 0))
         changed = row.counter + 1
         new.append({"collection": row.number, "instant": instant, "items": items, "end": end, "changed": changed})
-    for part in chunks(list(known)):
+    for part in chunks(list(stored)):
         connection.execute(delete(INSTANTS).where(INSTANTS.c.collection == row.number, INSTANTS.c.instant.in_(part)))
     insert_rows(connection, INSTANTS, new)
-    return {(each["instant"], each["end"]) for each in new} != {(each, end) for each, (_, end) in known.items()}
+    ends_before = {(instant, end) for instant, (_, end) in stored.items()}
+    return {(values["instant"], values["end"]) for values in new} != ends_before
 
 
 def write_forms(connection: Connection, collection: int, changes: CollectionChanges) -> bool:
-    """Count forms of assets; return whether items have some that none had before."""
+    """Update the counts of forms; return whether a form is new to the collection."""
     digests = [digest for digest, count in changes.forms.items() if count]
-    known = dict[str, int]()
+    stored = dict[str, int]()
     for part in chunks(digests):
         rows = connection.execute(
             select(FORMS.c.digest, FORMS.c["items"]).where(FORMS.c.collection == collection, FORMS.c.digest.in_(part))
         )
-        known.update(map(tuple, rows))
-    new, others, gone = list[RowValues](), list[RowValues](), list[str]()
+        stored.update(map(tuple, rows))
+    new, updated, unused = list[RowValues](), list[RowValues](), list[str]()
     for digest in digests:
-        items = known.get(digest, 0) + changes.forms[digest]
-        if digest not in known:
+        items = stored.get(digest, 0) + changes.forms[digest]
+        if digest not in stored:
             body = changes.new_forms[digest].body
             new.append({"collection": collection, "digest": digest, "items": items, "body": body})
         elif items:
-            others.append({"the_digest": digest, "the_items": items})
+            updated.append({"the_digest": digest, "the_items": items})
         else:
-            gone.append(digest)
+            unused.append(digest)
     insert_rows(connection, FORMS, new)
-    if others:
+    if updated:
         change = update(FORMS).where(FORMS.c.collection == collection, FORMS.c.digest == bindparam("the_digest"))
-        connection.execute(change.values({"items": bindparam("the_items")}), others)
-    for part in chunks(gone):
+        connection.execute(change.values({"items": bindparam("the_items")}), updated)
+    for part in chunks(unused):
         connection.execute(delete(FORMS).where(FORMS.c.collection == collection, FORMS.c.digest.in_(part)))
     return bool(new)
 
 
 def _extent(row: Row[Any], boxes: Sequence[BBox]) -> dict[str, float]:
-    """A box around all items, by both ways to count longitudes, of which the narrower one is used."""
+    """Return columns of a box around all items, with longitudes from -180 and from 0; readers use the narrower one."""
     names = ("west", "south", "east", "north", "west_360", "east_360")
     edges = [] if row.west is None else [tuple(getattr(row, name) for name in names)]
     for box in boxes:

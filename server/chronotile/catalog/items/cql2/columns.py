@@ -15,9 +15,9 @@ from chronotile.core.database import POSTGRESQL
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,199}")
 TIMES = {"datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
 EDGES = {"start_datetime": ITEMS.c.start, "end_datetime": ITEMS.c.end - 1}
-"""What periods begin and end with, and the times of items that state none: the end of an instant is the instant."""
+"""Times of items; they also replace missing properties. The end of an item without a duration is its start."""
 EXACT = {"id", *TIMES, *EDGES}
-"""What items are sorted by in columns of their own: ranks are rounded."""
+"""Properties with an exact column to sort by; ranks are rounded."""
 COLLECTION = "collection_id"
 GEOMETRIES = ("geometry", "geom", "bbox")
 
@@ -26,23 +26,23 @@ SqlExpression = ColumnElement[Any]
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property by each type that its value may have; NULL where it has another, or is missing."""
+    """A property as one expression per type; the expression is NULL if the value has another type or is missing."""
 
     name: str
     number: SqlExpression
     text: SqlExpression
     boolean: SqlExpression
     time: SqlExpression
-    """In nanoseconds since 1970."""
+    """Nanoseconds since 1970."""
     is_there: SqlExpression
     is_time: bool = False
-    """Whether it can be nothing else."""
+    """Whether its only type is time."""
 
 
 class PropertyColumns:
-    """Makes expressions of properties, for one database.
+    """Returns expressions of properties for one database.
 
-    The id of the collection whose items are looked at is the parameter `COLLECTION`.
+    The id of the collection is the parameter `COLLECTION` of statements.
 
     Args:
         dialect: Name of the database.
@@ -53,10 +53,10 @@ class PropertyColumns:
         self.are_bodies_used = False
 
     def property(self, name: object) -> Property:
-        """Return a property.
+        """Return the expressions of a property.
 
         Raises:
-            InvalidParameter: There can be none of that name.
+            InvalidParameter: No property can have this name.
         """
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise filter_error(f"names the property {str(name)[:60]!r}; names have letters, digits and _ : . -")
@@ -81,11 +81,11 @@ class PropertyColumns:
         )
 
     def collate(self, text: SqlExpression) -> SqlExpression:
-        """Return a text that compares by its characters' numbers, as in SQLite, whatever the database's language is."""
+        """Return a text that compares by code points, as in SQLite, in any language of the database."""
         return text.collate("C") if self._is_postgresql else text
 
     def matching(self, text: SqlExpression, pattern: str) -> SqlExpression:
-        """Return whether a text has the form of a pattern of LIKE: `%` for any, `_` for one character."""
+        """Return the condition that a text matches a pattern of LIKE: `%` is any text, `_` any character."""
         if self._is_postgresql:
             return text.like(pattern, escape="\\")
         return text.bool_op("GLOB")(sa.literal(glob_of(pattern), sa.Text()))
@@ -101,16 +101,16 @@ class PropertyColumns:
             text = sa.func.jsonb_extract_path_text(BODIES.c.properties, name)
             return sa.case((kind == postgresql, sa.cast(text, type_)))
         value = sa.func.json_extract(BODIES.c.properties, f'$."{name}"', type_=type_)
-        return sa.case((kind.in_([sa.literal(each) for each in sqlite]), value))
+        return sa.case((kind.in_([sa.literal(name) for name in sqlite]), value))
 
 
 def lower(text: str) -> str:
-    """Return a text of a filter with A to Z in lower case, as `func.lower` does it in both databases."""
+    """Return a text with A to Z in lower case, like `func.lower` in both databases."""
     return "".join(letter.lower() if "A" <= letter <= "Z" else letter for letter in text)
 
 
 def glob_of(pattern: str) -> str:
-    """Return a pattern of LIKE as SQLite's GLOB has it, which minds the case."""
+    """Return a pattern of LIKE as a pattern of SQLite's GLOB, which is case-sensitive."""
     parts, is_escaped = list[str](), False
     for letter in pattern:
         if is_escaped or letter not in "\\%_":

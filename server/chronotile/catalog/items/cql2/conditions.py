@@ -1,4 +1,4 @@
-"""Filters as conditions: what a database tests, and what is tested of the footprints of the items that it finds."""
+"""Conditions of filters: parts that the database tests, and tests of footprints of the items that it returns."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from chronotile.catalog.items.schema import ITEMS
 from chronotile.core.model.space.boxes import BBox
 
 Truth = bool | None
-"""`None` is unknown, as of properties that an item lacks."""
+"""`None` is unknown: a comparison of a property that an item lacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlainCondition:
-    """What a database tests."""
+    """A condition that the database tests."""
 
     sql: ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Spatial:
-    """What is tested of a footprint."""
+    """A condition on the footprint, tested in Python."""
 
     test: SpatialTest
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedCondition:
-    """Several conditions, of which all or any have to hold."""
+    """Several conditions; all or any of them must be true."""
 
     parts: tuple["FilterCondition", ...]
     is_all: bool
@@ -38,7 +38,7 @@ class JoinedCondition:
 
 @dataclass(frozen=True, slots=True)
 class NegatedCondition:
-    """A condition that may not hold."""
+    """A condition that must not be true."""
 
     part: "FilterCondition"
 
@@ -47,7 +47,7 @@ FilterCondition = PlainCondition | Spatial | JoinedCondition | NegatedCondition
 
 
 def join(parts: list[FilterCondition], *, is_all: bool) -> FilterCondition:
-    """Return conditions of which all or any have to hold, as one of the database if it can test all."""
+    """Return a condition that all or any parts are true; it is plain if all parts are plain."""
     plain = [part.sql for part in parts if isinstance(part, PlainCondition)]
     if len(plain) == len(parts):
         return PlainCondition(sa.and_(*plain) if is_all else sa.or_(*plain))
@@ -55,12 +55,12 @@ def join(parts: list[FilterCondition], *, is_all: bool) -> FilterCondition:
 
 
 def negate(part: FilterCondition) -> FilterCondition:
-    """Return the condition that another does not hold."""
+    """Return a condition that another is not true."""
     return PlainCondition(sa.not_(part.sql)) if isinstance(part, PlainCondition) else NegatedCondition(part)
 
 
 def loosely(condition: FilterCondition) -> ColumnElement[bool]:
-    """Return what holds in the database wherever a condition does, and perhaps elsewhere."""
+    """Return SQL that is true for all items that match a condition, and perhaps for others."""
     if isinstance(condition, PlainCondition):
         return condition.sql
     if isinstance(condition, Spatial):
@@ -73,7 +73,7 @@ def loosely(condition: FilterCondition) -> ColumnElement[bool]:
 
 
 def meets_box(box: BBox) -> ColumnElement[bool]:
-    """Return whether the box of an item meets one within ±180 degrees."""
+    """Return SQL that the box of an item meets a box within ±180 degrees."""
     is_west, is_east = ITEMS.c.west <= float(box.xmax), ITEMS.c.east >= float(box.xmin)
     return sa.and_(
         ITEMS.c.south <= float(box.ymax),
@@ -83,7 +83,7 @@ def meets_box(box: BBox) -> ColumnElement[bool]:
 
 
 def boxes_of_condition(condition: FilterCondition) -> tuple[BBox, ...]:
-    """Return boxes, one of which an item has to meet; empty: it may be anywhere."""
+    """Return boxes; a matching item meets one of them. Empty if items anywhere may match."""
     if isinstance(condition, Spatial):
         return condition.test.boxes
     if isinstance(condition, JoinedCondition) and condition.is_all:
@@ -92,7 +92,7 @@ def boxes_of_condition(condition: FilterCondition) -> tuple[BBox, ...]:
 
 
 def plain_parts(condition: FilterCondition) -> Iterator[ColumnElement[bool]]:
-    """Yield what the database has to say of an item, for `holds`, in its order."""
+    """Yield the SQL of the plain conditions within a condition, in the order in which `holds` reads their results."""
     if isinstance(condition, PlainCondition):
         yield condition.sql
     elif isinstance(condition, NegatedCondition):
@@ -103,17 +103,17 @@ def plain_parts(condition: FilterCondition) -> Iterator[ColumnElement[bool]]:
 
 
 def holds(condition: FilterCondition, plain: Iterator[Truth], footprint: bytes, box: BBox) -> Truth:
-    """Return whether a condition holds of an item, with three values of truth, as in SQL.
+    """Return whether a condition is true of an item, with the three truth values of SQL.
 
     Args:
-        condition: It.
-        plain: The outcomes of `plain_parts` in the database.
-        footprint: Of the item.
-        box: Of the item.
+        condition: The condition.
+        plain: Results of `plain_parts` from the database.
+        footprint: Packed footprint of the item.
+        box: Box of the item.
     """
     if isinstance(condition, PlainCondition):
-        said = next(plain)
-        return None if said is None else bool(said)
+        result = next(plain)
+        return None if result is None else bool(result)
     if isinstance(condition, Spatial):
         return condition.test.holds(footprint, box)
     if isinstance(condition, NegatedCondition):
@@ -121,15 +121,12 @@ def holds(condition: FilterCondition, plain: Iterator[Truth], footprint: bytes, 
     return combine_truths([holds(part, plain, footprint, box) for part in condition.parts], is_all=condition.is_all)
 
 
-def opposite(held: Truth) -> Truth:
-    """Return whether a condition does not hold."""
-    return None if held is None else not held
+def opposite(truth: Truth) -> Truth:
+    """Return the negation; unknown stays unknown."""
+    return None if truth is None else not truth
 
 
-def combine_truths(held: Sequence[Truth], *, is_all: bool) -> Truth:
-    """Return whether all or any of some conditions hold."""
+def combine_truths(truths: Sequence[Truth], *, is_all: bool) -> Truth:
+    """Return whether all or any truth values are true; unknown if unknown values decide it."""
     decisive = not is_all
-    return decisive if decisive in held else None if None in held else not decisive
-
-
-# Properties of items as expressions over the tables: columns where there are some, else values within JSON.
+    return decisive if decisive in truths else None if None in truths else not decisive

@@ -18,13 +18,13 @@ _Test = Callable[[dict[str, Any]], Truth]
 
 
 class DocumentFilter:
-    """A filter in CQL2 that flat documents are held against one by one.
+    """A filter in CQL2 for flat documents.
 
     Args:
         tree: CQL2 JSON.
 
     Raises:
-        InvalidParameter: It is not a filter that a search of items accepts, too.
+        InvalidParameter: Searches of items would not accept the filter either.
     """
 
     def __init__(self, tree: Node) -> None:
@@ -32,21 +32,21 @@ class DocumentFilter:
         self._test = _test_of(cut_boxes(tree))
 
     def holds(self, members: Mapping[str, Any]) -> bool:
-        """Return whether it holds of a document; a comparison with a member that is missing is unknown, as in SQL."""
+        """Return whether a document matches; a comparison of a missing member is unknown, as in SQL."""
         return self._test(dict(members)) is True
 
 
 def cut_boxes(node: Node) -> Node:
-    """Return CQL2 JSON whose boxes across the antimeridian are two polygons; the library takes them for all others."""
+    """Return CQL2 JSON with two polygons instead of each box across the antimeridian, which the library misreads."""
     if isinstance(node, list):
-        return [cut_boxes(each) for each in node]
+        return [cut_boxes(part) for part in node]
     if not isinstance(node, Mapping):
         return node
     box = node.get("bbox")
     if isinstance(box, list) and len(box) == 4 and box[0] > box[2]:
         parts = [shapely.box(*part) for part in boxes_of(BBox(*box))]
         return orjson.loads(shapely.to_geojson(shapely.MultiPolygon(parts)))
-    return {name: cut_boxes(each) for name, each in node.items()}
+    return {name: cut_boxes(part) for name, part in node.items()}
 
 
 def _test_of(node: Node) -> _Test:
@@ -54,7 +54,7 @@ def _test_of(node: Node) -> _Test:
         return lambda _members: node
     name = node.get("op")
     if name in {"and", "or"}:
-        parts = [_test_of(each) for each in node["args"]]
+        parts = [_test_of(part) for part in node["args"]]
         return lambda members: conditions.combine_truths([part(members) for part in parts], is_all=name == "and")
     if name == "not":
         negated = _test_of(node["args"][0])

@@ -1,4 +1,4 @@
-"""What a filter says of the items that it can match before it is tested of any: values, ids, and when they begin."""
+"""Facts that a filter implies for matching items before any is tested: values of properties, ids and starts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,23 +8,20 @@ from chronotile.catalog.items.cql2.times import FIRST, LAST, TimeBounds, interva
 from chronotile.catalog.items.cql2.tree import Node, all_of
 from chronotile.catalog.items.value_rows import key_of
 
-# Times in filters: instants, dates and intervals as the first and last nanosecond, and how they compare.
-
-
 ALWAYS = FIRST, LAST
-"""All of time, in nanoseconds since 1970."""
+"""First and last nanosecond of all time, since 1970."""
 _FROM = {">", ">=", "=", "t_after", "t_during", "t_equals", "t_intersects"}
 _TO = {"<", "<=", "=", "t_before", "t_during", "t_equals", "t_intersects"}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "t_after": "t_before", "t_before": "t_after"}
 
 
 class Pair(NamedTuple):
-    """A property and a value of it."""
+    """A property and one of its values."""
 
     name: str
     value: Any
     is_truth: bool
-    """1 and true are equal in Python, and different values here."""
+    """Distinguishes true from 1, which are equal in Python."""
 
 
 _NOTHING: frozenset[Pair] = frozenset()
@@ -32,54 +29,54 @@ _NOTHING: frozenset[Pair] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class NarrowedPart:
-    """A part of a filter that has to hold, and the properties and values of which items need one for it."""
+    """A part of a filter that must be true, and pairs of property and value; matching items have one of the pairs."""
 
     pairs: frozenset[Pair]
     rest: Node | None
-    """The filter without that part; `None`: there are no others."""
+    """The filter without this part; `None` if it has no other parts."""
 
     is_found_by_value: bool
-    """Whether it says no more than that one property has one of the values, which are found by their keys."""
+    """Whether the part is equivalent to the pairs, and they have rows in `VALUES`."""
 
 
 def parts_of(node: Node) -> Iterator[Node]:
-    """Yield conditions that all have to hold for a filter."""
+    """Yield conditions that must all be true for a filter to be true."""
     if isinstance(node, Mapping) and node.get("op") == "and":
-        for each in node["args"]:
-            yield from parts_of(each)
+        for part in node["args"]:
+            yield from parts_of(part)
     else:
         yield node
 
 
 def narrow_filter(node: Node, collection: str, names: frozenset[str]) -> list[NarrowedPart]:
-    """Return the parts of a filter that narrow it to values of some properties, in a collection.
+    """Return the parts of a filter that restrict items of a collection to values of some properties.
 
     Args:
-        node: That `translate` accepts.
-        collection: Its id.
-        names: Of properties.
+        node: A filter that `translate` accepts.
+        collection: Id of the collection.
+        names: Names of the properties.
     """
-    parts, found = list(parts_of(node)), list[NarrowedPart]()
+    parts, narrowed = list(parts_of(node)), list[NarrowedPart]()
     for number, part in enumerate(parts):
         pairs = _pairs(part, collection, names)
         if pairs is not None:
             rest = all_of([*parts[:number], *parts[number + 1 :]])
             is_plain = _operation(part)[0] in {"=", "in"} and all(
-                each.name != "id" and key_of(each.name, each.value) is not None for each in pairs
+                pair.name != "id" and key_of(pair.name, pair.value) is not None for pair in pairs
             )
-            found.append(NarrowedPart(pairs, rest, is_plain))
-    return found
+            narrowed.append(NarrowedPart(pairs, rest, is_plain))
+    return narrowed
 
 
 def _pairs(node: Node, collection: str, names: frozenset[str]) -> frozenset[Pair] | None:
-    """Names and values of which an item has one if a condition holds of it; `None`: it may have any."""
+    """Return pairs of property and value; items that match a condition have one. `None` if any value may match."""
     operator, arguments = _operation(node)
     if operator in {"and", "or"}:
-        each = [_pairs(part, collection, names) for part in arguments]
-        known = [pairs for pairs in each if pairs is not None]
+        choices = [_pairs(part, collection, names) for part in arguments]
+        restricted = [pairs for pairs in choices if pairs is not None]
         if operator == "and":
-            return min(known, key=len, default=None)
-        return _NOTHING.union(*known) if len(known) == len(each) else None
+            return min(restricted, key=len, default=None)
+        return _NOTHING.union(*restricted) if len(restricted) == len(choices) else None
     if operator not in {"=", "in"} or len(arguments) != 2:
         return None
     name, value = _property_name(arguments[0]), arguments[1]
@@ -92,29 +89,29 @@ def _pairs(node: Node, collection: str, names: frozenset[str]) -> frozenset[Pair
 
 
 def starts(node: Node, longest: int) -> tuple[int, int]:
-    """Return between which nanoseconds since 1970 items begin of which a filter holds, both included.
+    """Return the first and last start of matching items in nanoseconds since 1970, both included.
 
     Args:
-        node: That `translate` accepts.
-        longest: How long an item may last, in nanoseconds.
+        node: A filter that `translate` accepts.
+        longest: Longest duration of an item, in nanoseconds.
     """
     first, last = FIRST, LAST
     for part in parts_of(node):
         operator, arguments = _operation(part)
         if not arguments or _property_name(arguments[0]) != "datetime":
             continue
-        given = [_interval(each) for each in arguments[1:]]
-        if operator == "between" and len(given) == 2:
-            given, operator = [TimeBounds(given[0].first, given[1].last)], "="
-        if operator in _FROM and len(given) == 1:
-            first = max(first, given[0].first - longest)
-        if operator in _TO and len(given) == 1:
-            last = min(last, given[0].last)
+        intervals = [_interval(argument) for argument in arguments[1:]]
+        if operator == "between" and len(intervals) == 2:
+            intervals, operator = [TimeBounds(intervals[0].first, intervals[1].last)], "="
+        if operator in _FROM and len(intervals) == 1:
+            first = max(first, intervals[0].first - longest)
+        if operator in _TO and len(intervals) == 1:
+            last = min(last, intervals[0].last)
     return first, last
 
 
 def _operation(node: Node) -> tuple[str, list[Node]]:
-    """The operator and its arguments, the property first."""
+    """Return the operator and its arguments, with the property first; empty if the node is no operation."""
     if not isinstance(node, Mapping) or not isinstance(node.get("args"), list | tuple):
         return "", []
     operator, arguments = str(node.get("op")), list(node["args"])
@@ -128,9 +125,9 @@ def _property_name(node: Node) -> str | None:
 
 
 def _interval(node: Node) -> TimeBounds:
-    """All of time for what is no time that is known before."""
+    """Return the interval of an argument; all time if it is not a constant time."""
     if isinstance(node, Mapping) and isinstance(node.get("interval"), list | tuple):
-        first, last = (TimeBounds(FIRST, LAST) if each == ".." else _interval(each) for each in node["interval"])
+        first, last = (TimeBounds(FIRST, LAST) if end == ".." else _interval(end) for end in node["interval"])
         return TimeBounds(first.first, last.last)
     if isinstance(node, str):
         return interval_of_text(node)

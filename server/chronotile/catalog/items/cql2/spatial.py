@@ -35,13 +35,13 @@ class SpatialTest:
 
     operator: str
     geometries: tuple[Any, ...]
-    """The same one here, and a turn to the east and to the west, where footprints across the antimeridian may be."""
+    """The geometry, and copies 360 degrees to the east and west, for footprints across the antimeridian."""
     is_first: bool
     """Whether the geometry is the first argument."""
 
     @property
     def boxes(self) -> tuple[BBox, ...]:
-        """Boxes within ±180 degrees, one of which the item's box meets if this holds; empty: no matter where it is."""
+        """Boxes within ±180 degrees; the box of a matching item meets one. Empty if items anywhere may match."""
         if self.operator == "s_disjoint":
             return ()
         west, south, east, north = shapely.bounds(self.geometries[0]).tolist()
@@ -50,22 +50,22 @@ class SpatialTest:
         return (BBox(-180.0, south, 180.0, north),)
 
     def holds(self, footprint: bytes, box: BBox) -> bool:
-        """Return whether it holds of an item."""
+        """Return whether the operator is true of an item."""
         polygons = _polygons(footprint, box)
         test = TESTS[self.operator]
-        held = (bool(test(each, polygons) if self.is_first else test(polygons, each)) for each in self.geometries)
-        return all(held) if self.operator == "s_disjoint" else any(held)
+        results = (bool(test(part, polygons) if self.is_first else test(polygons, part)) for part in self.geometries)
+        return all(results) if self.operator == "s_disjoint" else any(results)
 
 
 def spatial_test(operator: str, arguments: Sequence[Node], crs: Crs = CRS84) -> SpatialTest:
-    """Return the test of a spatial operator, whose geometry is in the axis order of `crs`.
+    """Return the test of a spatial operator; its geometry has the axis order of `crs`.
 
     Raises:
-        InvalidParameter: It is not one between the geometry of items and another.
+        InvalidParameter: Its arguments are not the geometry of items and a valid geometry.
     """
-    are_properties = [isinstance(each, Mapping) and each.get("property") in GEOMETRIES for each in arguments]
+    are_properties = [isinstance(part, Mapping) and part.get("property") in GEOMETRIES for part in arguments]
     if sum(are_properties) != 1:
-        raise filter_error(f"has {operator} that is not of the property geometry and a geometry")
+        raise filter_error(f"has {operator} without the property geometry and a geometry")
     geometry = _geometry(arguments[are_properties.index(False)], crs)
     turned = (geometry, *(translate(geometry, turn) for turn in (360.0, -360.0)))
     return SpatialTest(operator, turned, is_first=are_properties[1])
@@ -77,28 +77,28 @@ def _geometry(node: Node, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
     if not isinstance(node, Mapping) or not is_geometry_type(node.get("type")):
         raise filter_error(f"has {quote_node(node)} where a GeoJSON geometry or a bbox is accepted")
     try:
-        found = shape(dict(node))
+        geometry = shape(dict(node))
         if is_north_first(crs):
-            found = shapely.transform(found, lambda vertices: vertices[:, ::-1])
-        is_good = not found.is_empty and all(map(math.isfinite, found.bounds)) and shapely.is_valid(found)
+            geometry = shapely.transform(geometry, lambda vertices: vertices[:, ::-1])
+        is_good = not geometry.is_empty and all(map(math.isfinite, geometry.bounds)) and shapely.is_valid(geometry)
     except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise filter_error(f"has the geometry {quote_node(node)}, which is not valid GeoJSON") from error
     farthest = (360, 90) * 2 if crs.is_geographic else (FARTHEST,) * 4
-    if not is_good or any(abs(edge) > most for edge, most in zip(found.bounds, farthest, strict=True)):
+    if not is_good or any(abs(edge) > most for edge, most in zip(geometry.bounds, farthest, strict=True)):
         raise filter_error(
             f"has the geometry {quote_node(node)}, which is empty, crosses itself or is not on the earth"
         )
-    return found
+    return geometry
 
 
 def _box(numbers: Node, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
     is_list = isinstance(numbers, list | tuple) and all(
-        isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each) for each in numbers
+        isinstance(edge, int | float) and not isinstance(edge, bool) and math.isfinite(edge) for edge in numbers
     )
     if not is_list or len(numbers) not in {4, 6}:
         raise filter_error(f"has the bbox {quote_node(numbers)}; accepted: west, south, east, north")
     half = len(numbers) // 2
-    west, south, east, north = (float(each) for each in (*numbers[:2], *numbers[half : half + 2]))
+    west, south, east, north = (float(edge) for edge in (*numbers[:2], *numbers[half : half + 2]))
     if is_north_first(crs):
         west, south, east, north = south, west, north, east
     if not crs.is_geographic and -FARTHEST <= west < east <= FARTHEST and -FARTHEST <= south < north <= FARTHEST:
@@ -111,5 +111,5 @@ def _box(numbers: Node, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's
 @lru_cache(maxsize=4096)
 def _polygons(footprint: bytes, box: BBox) -> Any:  # noqa: ANN401 -- shapely's
     rings = [shapely.Polygon(ring) for ring in unpack(footprint, box)]
-    found = rings[0] if len(rings) == 1 else shapely.MultiPolygon(rings)
-    return found if shapely.is_valid(found) else shapely.make_valid(found)
+    polygons = rings[0] if len(rings) == 1 else shapely.MultiPolygon(rings)
+    return polygons if shapely.is_valid(polygons) else shapely.make_valid(polygons)

@@ -21,18 +21,18 @@ DAY_NS = int(DAY.astype(int))
 
 @dataclass(frozen=True, slots=True)
 class TimeBounds:
-    """Both ends belong to it."""
+    """A closed interval: both ends belong to it."""
 
     first: Any
-    """Nanoseconds since 1970, or an expression."""
+    """Nanoseconds since 1970, or an SQL expression."""
     last: Any
 
 
 def literal_interval(node: Node) -> TimeBounds | None:
-    """Return the interval of a timestamp or date of CQL2 JSON; `None` of anything else.
+    """Return the interval of a timestamp or date of CQL2 JSON; `None` for any other node.
 
     Raises:
-        InvalidParameter: It is not a valid one.
+        InvalidParameter: The timestamp or date is not valid.
     """
     if isinstance(node, Mapping) and ("timestamp" in node or "date" in node):
         return interval_of_text(node.get("timestamp", node.get("date")))
@@ -43,7 +43,7 @@ def interval_of_text(text: object) -> TimeBounds:
     """Return the interval of the text of a timestamp or date.
 
     Raises:
-        InvalidParameter: It is not a valid one.
+        InvalidParameter: The text is not a valid timestamp or date.
     """
     if isinstance(text, str) and DATE.fullmatch(text):
         first = instant_in(f"{text}T00:00:00Z")
@@ -59,13 +59,13 @@ def temporal_operand(node: Node, columns: PropertyColumns) -> TimeBounds:
     """Return an argument of a temporal operator.
 
     Raises:
-        InvalidParameter: It is not a valid time.
+        InvalidParameter: The argument is not a valid time.
     """
     if isinstance(node, Mapping) and "property" in node:
-        found = columns.property(node["property"])
-        if found.name == "datetime":
+        property_ = columns.property(node["property"])
+        if property_.name == "datetime":
             return TimeBounds(ITEMS.c.start, ITEMS.c.end - 1)
-        return TimeBounds(_time_of(found), _time_of(found))
+        return TimeBounds(_time_of(property_), _time_of(property_))
     if isinstance(node, Mapping) and "interval" in node:
         ends = node["interval"]
         if not isinstance(ends, list | tuple) or len(ends) != 2:
@@ -79,15 +79,15 @@ def _end(node: Node, columns: PropertyColumns, *, is_last: bool) -> Any:  # noqa
         return LAST if is_last else FIRST
     if isinstance(node, Mapping) and "property" in node:
         return _time_of(columns.property(node["property"]))
-    found = literal_interval(node) or interval_of_text(node)
-    return found.last if is_last else found.first
+    bounds = literal_interval(node) or interval_of_text(node)
+    return bounds.last if is_last else bounds.first
 
 
-def _time_of(found: Property) -> Any:  # noqa: ANN401 -- an expression
-    """The time of a property; the database cannot compare one that never is a time."""
-    if isinstance(found.time, Null):
-        raise filter_error(f"compares {found.name} as a time, which it is not")
-    return found.time
+def _time_of(property_: Property) -> Any:  # noqa: ANN401 -- an expression
+    """Return the time of a property; a property without times cannot be compared."""
+    if isinstance(property_.time, Null):
+        raise filter_error(f"compares {property_.name} as a time, which it is not")
+    return property_.time
 
 
 Relation = Callable[[TimeBounds, TimeBounds], ColumnElement[bool]]
@@ -109,11 +109,11 @@ RELATIONS: Mapping[str, Relation] = {
     "t_startedBy": lambda a, b: and_(_is(a.first == b.first), _is(a.last > b.last)),
     "t_starts": lambda a, b: and_(_is(a.first == b.first), _is(a.last < b.last)),
 }
-"""How the first interval lies to the second (OGC 21-065r2, 7.9), by operator."""
+"""Relation of the first interval to the second (OGC 21-065r2 §7.9), by operator."""
 
 
 def _is(comparison: Any) -> ColumnElement[bool]:  # noqa: ANN401 -- two integers compare to a boolean
     if isinstance(comparison, bool):
         return true() if comparison else false()
-    found: ColumnElement[bool] = comparison
-    return found
+    sql: ColumnElement[bool] = comparison
+    return sql

@@ -1,4 +1,4 @@
-"""Makes conditions on the tables of the index of filters in CQL2 JSON."""
+"""Translation of filters in CQL2 JSON into conditions on the tables of the index."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _MOST_EXACT = 1 << 63
-"""Integers from here on are numbers with a point in databases."""
+"""Integers from here on are floating-point numbers in databases."""
 MOST_PATTERN, MOST_WILDCARDS = 200, 10
 ACCEPTED = "and, or, not, = <> < <= > >=, between, in, like, isNull, casei, s_... and t_... of CQL2"
 
@@ -40,7 +40,7 @@ Sql = ColumnElement[bool]
 
 
 def translate(node: Node, columns: PropertyColumns) -> FilterCondition:
-    """Return the condition of a filter that `checked` returned.
+    """Return the condition of a filter that `check_filter` returned.
 
     Raises:
         InvalidParameter: An operator, property or value in it is not accepted.
@@ -55,7 +55,7 @@ def translate(node: Node, columns: PropertyColumns) -> FilterCondition:
     if not isinstance(name, str):
         raise filter_error(f"has {quote_node(node)} where a condition is accepted")
     if name in {"and", "or"}:
-        parts = [translate(each, columns) for each in operands(node, name)]
+        parts = [translate(part, columns) for part in operands(node, name)]
         return conditions.join(parts, is_all=name == "and")
     if name == "not":
         return conditions.negate(translate(operands(node, name, 1)[0], columns))
@@ -63,29 +63,29 @@ def translate(node: Node, columns: PropertyColumns) -> FilterCondition:
         return conditions.Spatial(spatial_test(name, operands(node, name, 2)))
     try:
         return conditions.PlainCondition(_plain(name, node, columns))
-    except ArgumentError as error:  # of a property that never is true or false, say
+    except ArgumentError as error:  # for example a property that is never true or false
         raise filter_error(f"has {name} with {quote_node(node.get('args'))}, which cannot be compared") from error
 
 
 def meeting(geometry: Mapping[str, Any], columns: PropertyColumns) -> Mapping[str, Any]:
-    """Return the filter that the footprints of items meet a geometry.
+    """Return the filter that footprints of items meet a geometry.
 
     Raises:
-        InvalidParameter: It is none.
+        InvalidParameter: The geometry is not valid.
     """
     try:
-        found = check_filter({"op": "s_intersects", "args": [{"property": "geometry"}, geometry]})
-        translate(found, columns)
+        filter_ = check_filter({"op": "s_intersects", "args": [{"property": "geometry"}, geometry]})
+        translate(filter_, columns)
     except InvalidParameter as error:
         raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
-    return found
+    return filter_
 
 
 def require_accepted(text: str) -> None:
-    """Check that a filter in CQL2 text is one that `translate` accepts, whatever properties items have.
+    """Check that `translate` accepts a filter in CQL2 text.
 
     Raises:
-        InvalidParameter: It is not.
+        InvalidParameter: It does not.
     """
     translate(filter_from_text(text), PropertyColumns("sqlite"))
 
@@ -94,7 +94,7 @@ def _plain(name: str, node: Node, columns: PropertyColumns) -> Sql:
     if name in COMPARISONS:
         return _comparison(name, operands(node, name, 2), columns)
     if name in RELATIONS:
-        first, second = (temporal_operand(each, columns) for each in operands(node, name, 2))
+        first, second = (temporal_operand(operand, columns) for operand in operands(node, name, 2))
         return RELATIONS[name](first, second)
     if name == "between":
         value, low, high = operands_of_between(node)
@@ -109,7 +109,7 @@ def _plain(name: str, node: Node, columns: PropertyColumns) -> Sql:
 
 
 def operands_of_between(node: Node) -> list[Node]:
-    """Return the three arguments of between; drafts of CQL2, and clients of STAC, have the last two in a list."""
+    """Return the three arguments of between; drafts of CQL2 and clients of STAC send the last two in a list."""
     arguments = operands(node, "between")
     if len(arguments) == 2 and isinstance(arguments[1], list | tuple):
         return operands({"args": [arguments[0], *arguments[1]]}, "between", 3)
@@ -122,30 +122,30 @@ def _comparison(name: str, arguments: Sequence[Node], columns: PropertyColumns) 
         return _comparison(TURNED.get(name, name), [second, first], columns)
     compare = COMPARISONS[name]
     is_without_case = _is_casei(first)
-    found = _property(_inner(first), columns, name)
+    property_ = _property(_inner(first), columns, name)
     if _is_of_property(second):
         return _compare_properties(
-            compare, found, _property(_inner(second), columns, name), is_without_case=is_without_case
+            compare, property_, _property(_inner(second), columns, name), is_without_case=is_without_case
         )
     if is_without_case or _is_casei(second):
-        return _sql(compare(func.lower(found.text), lower(_text(_inner(second), "casei"))))
-    return _compare_literal(name, found, second)
+        return _sql(compare(func.lower(property_.text), lower(_text(_inner(second), "casei"))))
+    return _compare_literal(name, property_, second)
 
 
-def _compare_literal(name: str, found: Property, second: Node) -> Sql:
+def _compare_literal(name: str, property_: Property, second: Node) -> Sql:
     compare = COMPARISONS[name]
-    interval = interval_of_text(second) if found.is_time and isinstance(second, str) else literal_interval(second)
+    interval = interval_of_text(second) if property_.is_time and isinstance(second, str) else literal_interval(second)
     if interval is not None:
-        return _compare_time(name, found.time, interval)
+        return _compare_time(name, property_.time, interval)
     if isinstance(second, bool):
-        return _sql(compare(found.boolean, literal(second, Boolean())))
+        return _sql(compare(property_.boolean, literal(second, Boolean())))
     if isinstance(second, int | float):
-        return _sql(compare(found.number, second if abs(second) < _MOST_EXACT else float(second)))
-    return _sql(compare(found.text, _text(second, name)))
+        return _sql(compare(property_.number, second if abs(second) < _MOST_EXACT else float(second)))
+    return _sql(compare(property_.text, _text(second, name)))
 
 
 def _compare_time(name: str, time: ColumnElement[Any], interval: TimeBounds) -> Sql:
-    """A date is all of its day."""
+    """Return the comparison of a time with an instant or a day."""
     if name in {"<", ">="}:
         return _sql(COMPARISONS[name](time, interval.first))
     if name in {">", "<="}:
@@ -160,19 +160,19 @@ def _compare_properties(
     if is_without_case:
         return _sql(compare(func.lower(one.text), func.lower(other.text)))
     pairs = ((one.time, other.time), (one.number, other.number), (one.text, other.text), (one.boolean, other.boolean))
-    found = [compare(a, b) for a, b in pairs if not isinstance(a, Null) and not isinstance(b, Null)]
-    if not found:
+    comparisons = [compare(a, b) for a, b in pairs if not isinstance(a, Null) and not isinstance(b, Null)]
+    if not comparisons:
         raise filter_error(f"compares {one.name} with {other.name}, which are never of one type")
-    return _sql(func.coalesce(*found) if len(found) > 1 else found[0])
+    return _sql(func.coalesce(*comparisons) if len(comparisons) > 1 else comparisons[0])
 
 
 def _is_in(arguments: Sequence[Node], columns: PropertyColumns) -> Sql:
     value, listed = arguments
     if not isinstance(listed, list | tuple) or not listed:
         raise filter_error("has in without a list of values")
-    # By the type of each value: of those of other types nothing is known.
-    found = [_comparison("=", [value, each], columns) for each in listed]
-    return or_(*(func.coalesce(each, false()) for each in found), and_(*found))
+    # Each value is compared with the property's type; a value of another type is unknown.
+    comparisons = [_comparison("=", [value, part], columns) for part in listed]
+    return or_(*(func.coalesce(part, false()) for part in comparisons), and_(*comparisons))
 
 
 def _compile_like(arguments: Sequence[Node], columns: PropertyColumns) -> Sql:
@@ -181,10 +181,10 @@ def _compile_like(arguments: Sequence[Node], columns: PropertyColumns) -> Sql:
     text = _text(_inner(pattern), "like")
     if len(text) > MOST_PATTERN or text.count("%") > MOST_WILDCARDS:
         raise filter_error(f"has like with more than {MOST_PATTERN} characters or {MOST_WILDCARDS} of %")
-    found = _property(_inner(value), columns, "like").text
+    value_text = _property(_inner(value), columns, "like").text
     if is_without_case:
-        found, text = func.lower(found), lower(text)
-    return _sql(columns.matching(found, text))
+        value_text, text = func.lower(value_text), lower(text)
+    return _sql(columns.matching(value_text, text))
 
 
 def _is_casei(node: Node) -> bool:
@@ -215,15 +215,12 @@ def _text(node: Node, name: str) -> str:
 
 
 def _operand_error(node: Node, why: str) -> InvalidParameter:
-    # The error of an operand: of one that is an operator, that it is not accepted.
+    # An operand that is an operation has an operator that is not accepted here.
     if isinstance(node, Mapping) and "op" in node:
         why = f"has the operator {quote_node(node['op'])}, which is not accepted here; accepted: {ACCEPTED}"
     return filter_error(why)
 
 
-def _sql(comparison: Any) -> Sql:  # noqa: ANN401 -- what operators of expressions return
-    found: Sql = comparison
-    return found
-
-
-# Filters of documents in memory, with the operators that the index has.
+def _sql(comparison: Any) -> Sql:  # noqa: ANN401 -- results of operators of expressions
+    sql: Sql = comparison
+    return sql
