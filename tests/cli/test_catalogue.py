@@ -132,7 +132,7 @@ def test_a_prefix_with_a_comma_is_refused(tmp_path):
 def test_a_configuration_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     item = SeenItem(document=item_document("a"), base="https://stac.example.org/a.json")
     seen = SeenCatalogue(href="https://stac.example.org/", collection={"id": "s2"}, items=(item,))
-    file = commands._written(seen, tmp_path / "catalogues")
+    file = commands._write_configuration(seen, tmp_path / "catalogues")
     before = file.read_text()
     operations = []
 
@@ -144,7 +144,7 @@ def test_a_configuration_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(durable_files, "Disk", FullDisk)
     with pytest.raises(typer.Exit):
-        commands._written(seen, tmp_path / "catalogues")
+        commands._write_configuration(seen, tmp_path / "catalogues")
 
     assert operations == ["write"]
     assert file.read_text() == before

@@ -84,7 +84,7 @@ def settings_of_catalogue(place: str, settings: "Settings") -> "Settings":
     if hosts and not any(host.is_allowed for host in hosts):
         options = " ".join(f"--allow {host.prefix}" for host in hosts)
         fail(f"the files of its items lie where nothing is allowed to be read; add {options}")
-    file = _written(seen, settings.catalogues_folder)
+    file = _write_configuration(seen, settings.catalogues_folder)
     print_lines([f"configuration {file}"])
     settings = settings.model_copy(update={"config": file})
     _index_for_a_while(settings)
@@ -96,7 +96,7 @@ def _index_for_a_while(settings: "Settings") -> None:
     from chronotile.app.configured_archive import index_store, source_access
     from chronotile.archive.index.fill import Interrupted, fill
     from chronotile.archive.index.sources import indexed, source_of, specs_of_items
-    from chronotile.cli.index import counting, with_rate
+    from chronotile.cli.index import counting, summary_lines
     from chronotile.core.errors import ConfigurationError, SourceUnavailable, UnsupportedSource
 
     begun_s = monotonic()
@@ -116,7 +116,7 @@ def _index_for_a_while(settings: "Settings") -> None:
         except (ConfigurationError, SourceUnavailable, UnsupportedSource) as error:
             print_lines([f"indexing      failed, the server tries again: {error.message}"])
         else:
-            print_lines(with_rate(summary, monotonic() - begun_s))
+            print_lines(summary_lines(summary, monotonic() - begun_s))
 
 
 def _body(documents: "Documents", href: str) -> "JsonMapping":
@@ -136,7 +136,7 @@ def _body(documents: "Documents", href: str) -> "JsonMapping":
         raise ConfigurationError([f"{shown_href(href)}: {reason}"]) from error
 
 
-def _written(seen: "SeenCatalogue", folder: Path) -> Path:
+def _write_configuration(seen: "SeenCatalogue", folder: Path) -> Path:
     """The configuration of a catalogue in a file that is the same each time."""
     from chronotile.core.durable_files import Disk
     from chronotile.core.yaml_source import write_yaml

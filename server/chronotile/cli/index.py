@@ -121,7 +121,7 @@ def _fill_all(
         except (ConfigurationError, SourceUnavailable, UnsupportedSource) as error:
             failures.append(f"{spec.collection}: {error.message}")
             continue
-        print_lines(with_rate(summary, time.monotonic() - begun_s))
+        print_lines(summary_lines(summary, time.monotonic() - begun_s))
         if not summary.is_complete:
             failures.append(f"{spec.collection}: the source could not be read completely")
         elif not summary.has_items:
@@ -129,7 +129,7 @@ def _fill_all(
     return failures
 
 
-def with_rate(summary: "FillSummary", took_s: float) -> list[str]:
+def summary_lines(summary: "FillSummary", took_s: float) -> list[str]:
     """Return the lines of a pass, with how long it took."""
     first, *others = summary.lines()
     done = summary.put.added + summary.put.replaced + summary.put.unchanged

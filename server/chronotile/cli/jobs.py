@@ -25,8 +25,8 @@ LONGEST = 200
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and cancel jobs of an archive.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, as listed.", show_default=False)]
-Place = Annotated[
+JobArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, as listed.", show_default=False)]
+ArchiveArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="CONFIG|FOLDER|FILE",
@@ -38,7 +38,7 @@ Place = Annotated[
 
 @app.command("list")
 def list_(
-    place: Place = None,
+    place: ArchiveArgument = None,
     status: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,7 +70,7 @@ def list_(
 
 
 @app.command()
-def show(job_id: Id, place: Place = None) -> None:
+def show(job_id: JobArgument, place: ArchiveArgument = None) -> None:
     """Show a job: how far it is, its inputs, its log, its results."""
     with exiting_in_one_line(), _store(place) as store:
         from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
@@ -82,14 +82,16 @@ def show(job_id: Id, place: Place = None) -> None:
         )
         print_lines(_section("log", [(_time(at), _line(text)) for at, text in store.table.log(job_id)]))
         files = ResultFiles(store.folder / job_id / RESULTS, _bucket(), job_id)
-        results = [(name, _shown(result, files)) for name, result in job.results.items()]
+        results = [(name, _format_result(result, files)) for name, result in job.results.items()]
         print_lines(_section("results", results))
         metadata = next((each.metadata for each in job.results.values() if each.metadata is not None), {})
-        print_lines(_section("made of", [(each["collection"], _made_of(each)) for each in metadata.get("sources", ())]))
+        print_lines(
+            _section("made of", [(each["collection"], _describe_source(each)) for each in metadata.get("sources", ())])
+        )
 
 
 @app.command()
-def cancel(job_id: Id, place: Place = None) -> None:
+def cancel(job_id: JobArgument, place: ArchiveArgument = None) -> None:
     """Cancel a job that has not ended: its worker stops, and its files are removed."""
     with exiting_in_one_line(), _store(place) as store:
         from chronotile.jobs.queue.job_folder import cancel as cancel_job
@@ -173,11 +175,11 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def _shown(result: "Result", files: "ResultFiles") -> str:
+def _format_result(result: "Result", files: "ResultFiles") -> str:
     return _short(result.value) if result.file is None else f"{files.place(result.file)} ({result.media_type})"
 
 
-def _made_of(source: "Json") -> str:
+def _describe_source(source: "Json") -> str:
     span = f" from {source['first']} to {source['last']}" if source["count"] else ""
     return f"{', '.join(source['layers'])}, revision {source['revision']}, {source['count']} times{span}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chronotile.cli.jobs import Place
+from chronotile.cli.jobs import ArchiveArgument
 from chronotile.cli.opening import exiting_in_one_line, print_lines
 from chronotile.cli.stored import open_place, require_state
 from chronotile.core.model.access import RIGHTS
@@ -21,13 +21,13 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@/-]{0,199}")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create, list and revoke API keys of an archive.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the key, as rules have it: key:NAME.")]
+KeyArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the key, as rules have it: key:NAME.")]
 
 
 @app.command()
 def create(
-    name: Name,
-    place: Place = None,
+    name: KeyArgument,
+    place: ArchiveArgument = None,
     *,
     group: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A group that it belongs to; repeat.")] = None,
     right: Annotated[
@@ -48,7 +48,7 @@ def create(
 
 
 @app.command("list")
-def list_(place: Place = None) -> None:
+def list_(place: ArchiveArgument = None) -> None:
     """List the keys: names, groups, rights, when they expire or were revoked."""
     with exiting_in_one_line(), _keys(place) as keys:
         from chronotile.access.usage import day_of
@@ -61,7 +61,7 @@ def list_(place: Place = None) -> None:
 
 
 @app.command()
-def revoke(name: Name, place: Place = None) -> None:
+def revoke(name: KeyArgument, place: ArchiveArgument = None) -> None:
     """End a key: servers accept it for ten more seconds at most."""
     with exiting_in_one_line(), _keys(place) as keys:
         keys.revoke(name)

@@ -46,7 +46,7 @@ HAS_COMMA = (
     "has no comma in its path"
 )
 
-Place = Annotated[
+ConfigArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="CONFIG|FOLDER|FILE",
@@ -54,7 +54,7 @@ Place = Annotated[
         show_default=False,
     ),
 ]
-ServedPlace = Annotated[
+ServedArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="CONFIG|FOLDER|FILE|STAC",
@@ -73,7 +73,7 @@ Workers = Annotated[
 ]
 
 
-class Layout(StrEnum):
+class CubeLayout(StrEnum):
     """Which layouts a serving cube has."""
 
     both = "both"
@@ -81,7 +81,7 @@ class Layout(StrEnum):
     series = "series"
 
 
-class Rule(StrEnum):
+class OverlapRule(StrEnum):
     """How overlapping items become one value."""
 
     first = "first"
@@ -121,19 +121,19 @@ CrsOption = Annotated[
 Resolution = Annotated[
     float | None, typer.Option(min=0, help="With --crs: side of a cell, in units of the CRS.", show_default=False)
 ]
-Box = Annotated[
+BoxOption = Annotated[
     str | None,
     typer.Option(metavar="W,S,E,N", help="With --collection: only this box, in degrees.", show_default=False),
 ]
 RuleOption = Annotated[
-    Rule | None, typer.Option(help="With --collection: the value where items overlap; default: as configured.")
+    OverlapRule | None, typer.Option(help="With --collection: the value where items overlap; default: as configured.")
 ]
-Times = Annotated[
+TimesOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="With --collection: only these times, an instant or interval per line."),
 ]
 LayoutOption = Annotated[
-    Layout | None,
+    CubeLayout | None,
     typer.Option(help="Default: both; series for tiled rasters with overviews; an existing cube keeps its own."),
 ]
 Select = Annotated[
@@ -143,7 +143,7 @@ Select = Annotated[
 TimePattern = Annotated[
     str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
 ]
-Classes = Annotated[
+ClassesOption = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Variable with classes: overviews take the most common class, not the mean."),
 ]
@@ -204,7 +204,7 @@ def demo(
 
 @app.command()
 def serve(
-    place: ServedPlace = None,
+    place: ServedArgument = None,
     host: Host = None,
     port: Port = None,
     workers: Workers = None,
@@ -246,7 +246,7 @@ def _is_folder(prefix: str) -> bool:
 
 
 @app.command()
-def check(place: Place = None) -> None:
+def check(place: ConfigArgument = None) -> None:
     """Check a configuration, its styles and its sources; print one line per finding; 1 if any is an error."""
     with exiting_in_one_line():
         from chronotile.archive.check import check_archive
@@ -271,7 +271,7 @@ def check(place: Place = None) -> None:
 
 @app.command()
 def audit(
-    place: Place = None,
+    place: ConfigArgument = None,
     samples: Annotated[
         int, typer.Option(min=1, help="Random blocks of cells to compare if there are too many to compare all.")
     ] = 1000,
@@ -296,7 +296,7 @@ def audit(
 
 
 @app.command()
-def layers(place: Place = None) -> None:
+def layers(place: ConfigArgument = None) -> None:
     """List the layers with their times, extent and styles."""
     with exiting_in_one_line():
         from chronotile.archive.describe import archive_lines, left_out_lines
@@ -317,7 +317,7 @@ def optimise(
     variable: Variables = None,
     select: Select = None,
     time_pattern: TimePattern = None,
-    classes: Classes = None,
+    classes: ClassesOption = None,
     dtype: Annotated[str | None, typer.Option(help="Pack the values into this integer type.")] = None,
     scale: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 1.0,
     offset: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 0.0,
@@ -339,9 +339,9 @@ def optimise(
     collection: CollectionOption = None,
     crs: CrsOption = None,
     resolution: Resolution = None,
-    bbox: Box = None,
+    bbox: BoxOption = None,
     mosaic: RuleOption = None,
-    times: Times = None,
+    times: TimesOption = None,
 ) -> None:
     """Write a serving cube: maps, overviews and series of rasters, NetCDF, Zarr or scenes; or add new dates."""
     _refuse_others(context, cubes=cubes, collection=collection)
@@ -494,7 +494,7 @@ def publish(
 
 @app.command()
 def worker(
-    place: Place = None,
+    place: ConfigArgument = None,
     processes: Annotated[
         int | None,
         typer.Option(

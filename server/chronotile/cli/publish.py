@@ -226,7 +226,7 @@ def publish_job(
         files = ResultFiles(store.folder / id_ / RESULTS, results_bucket(settings), id_)
         process = processes().get(job.process)
         found = [
-            _served(name, stack.enter_context(_local(files, result.file)), result.media_type, stack)
+            _open_result(name, stack.enter_context(_local(files, result.file)), result.media_type, stack)
             for name, result in job.results.items()
             if result.file is not None
         ]
@@ -241,7 +241,7 @@ def publish_job(
         return write_to(options, publication, catalogue, served_by=DATA)
 
 
-def _served(output: str, path: Path, media_type: str, stack: ExitStack) -> "ResultFile":
+def _open_result(output: str, path: Path, media_type: str, stack: ExitStack) -> "ResultFile":
     """A file with the collections that `chronotile serve` makes of it; none where it is no raster."""
     from chronotile.archive.open import open_archive
     from chronotile.archive.publish.jobs import ResultFile
@@ -262,21 +262,21 @@ def _local(files: "ResultFiles", name: str) -> Iterator[Path]:
     found = files.file(name)
     with tempfile.TemporaryDirectory(prefix="chronotile-publish-") as folder:
         try:
-            path = found if isinstance(found, Path) else _copied(found, Path(folder) / name)
-            path = _unzipped(path, Path(folder)) if name.lower().endswith(ZIPPED_STORE) else path
+            path = found if isinstance(found, Path) else _copy(found, Path(folder) / name)
+            path = _unzip(path, Path(folder)) if name.lower().endswith(ZIPPED_STORE) else path
         except (OSError, zipfile.BadZipFile) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise WriteFailed(f"{name} cannot be copied to {folder}: {reason}") from error
         yield path
 
 
-def _copied(stored: "StoredFile", path: Path) -> Path:
+def _copy(stored: "StoredFile", path: Path) -> Path:
     with path.open("wb") as copy:
         copy.writelines(stored.iter_bytes())
     return path
 
 
-def _unzipped(path: Path, folder: Path) -> Path:
+def _unzip(path: Path, folder: Path) -> Path:
     """Readers of stores on the web request their files one by one."""
     store = folder / path.name[: -len(".zip")]
     with zipfile.ZipFile(path) as zipped:

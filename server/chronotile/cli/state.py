@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chronotile.cli.jobs import Place
+from chronotile.cli.jobs import ArchiveArgument
 from chronotile.cli.opening import exiting_in_one_line, fail, print_lines
 from chronotile.cli.stored import open_place, state_place
 from chronotile.core.errors import ConfigurationError, SourceUnavailable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def migrate(
-    place: Place = None,
+    place: ArchiveArgument = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
 ) -> None:
@@ -29,7 +29,7 @@ def migrate(
 
 
 def backup(
-    place: Place = None,
+    place: ArchiveArgument = None,
     *,
     to: Annotated[Path, typer.Option(metavar="FOLDER|FILE", help="Where to write it: a new file, or a folder.")],
 ) -> None:
@@ -48,7 +48,7 @@ def backup(
 
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)],
-    place: Place = None,
+    place: ArchiveArgument = None,
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Replace jobs, index and keys that are there.")] = False,
 ) -> None:

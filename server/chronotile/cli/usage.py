@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from chronotile.cli.jobs import Place, columns
+from chronotile.cli.jobs import ArchiveArgument, columns
 from chronotile.cli.opening import exiting_in_one_line, print_lines
 from chronotile.cli.stored import report_place, require_state, state_place
 
@@ -19,7 +19,7 @@ class Format(StrEnum):
 
 
 def usage(
-    place: Place = None,
+    place: ArchiveArgument = None,
     *,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day (UTC); default: 29 days before the last.")

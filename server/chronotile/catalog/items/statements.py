@@ -197,7 +197,7 @@ def reading(engine: Engine, usage: Usage, *, is_single: bool = False) -> Iterato
         elif is_postgresql:
             driver.isolation_level = None
     except engine.dialect.loaded_dbapi.Error as error:
-        has_ended = engine.dialect.is_disconnect(error, driver, None)  # also if we did not close it
+        has_ended = engine.dialect.is_disconnect(error, driver, None)  # before `invalidate`, which closes it
         connection.invalidate(error)
         if has_ended:
             # Idle connections of the pool have ended too. Those in use return to the same pool, which closes them.
