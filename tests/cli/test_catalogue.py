@@ -87,7 +87,7 @@ def test_other_commands_name_what_makes_a_configuration_of_a_catalogue(command, 
     done = CliRunner().invoke(app, [command, place])
 
     assert done.exit_code == 1
-    assert f"{place} is not a configuration: of a STAC catalogue chronotile serve {place} writes one" in done.output
+    assert f"{place} is not a configuration: for a STAC catalogue, chronotile serve {place} writes one" in done.output
 
 
 def test_a_mistaken_prefix_is_refused(tmp_path):

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from chronotile.core.model.source import SourceSpec
 
 MOST_PROCESSES = 4
-"""That read items: one that stores them has enough to do with these."""
+"""Processes that read items; more would wait for the process that stores the items."""
 LINE_EVERY = 10_000
-"""Entries after which a line is printed, where there is no terminal for a bar."""
+"""Number of entries per printed line if the output is not a terminal."""
 
 
 def run_index(
@@ -40,15 +40,15 @@ def run_index(
     """Fill the index of one collection or all, then export or watch it.
 
     Args:
-        settings: How this process runs.
-        collection: Id of one; `None`: all.
-        is_watching: Whether to go on looking until stopped.
-        export: Of one collection: the stac-geoparquet file to write.
-        every_s: How often sources elsewhere are requested.
-        is_full: Whether all of a source is looked at, even if it can list its changes.
+        settings: Settings of this process.
+        collection: Id of the collection; `None` for all.
+        is_watching: Whether to watch the sources until stopped.
+        export: Path of the stac-geoparquet file to write; requires one collection.
+        every_s: Interval of requests to remote sources.
+        is_full: Whether to read a whole source even if it can list its changes.
 
     Raises:
-        ConfigurationError: The configuration is not valid, or has no such collection of items.
+        ConfigurationError: The configuration is not valid, or has no collection of items with this id.
         SourceUnavailable: The database does not answer.
     """
     from chronotile.app.configured_archive import index_store, source_access
@@ -78,11 +78,11 @@ def run_index(
 
 @contextmanager
 def passes_of(settings: "Settings", archive: "Archive") -> "Iterator[SourcePasses | None]":
-    """Give the passes over the sources of an archive's collections of items; `None` without such collections.
+    """Yield the passes over the sources of an archive; `None` without collections of items.
 
     Raises:
-        ConfigurationError: Their database cannot be used.
-        SourceUnavailable: It is out of reach.
+        ConfigurationError: The database cannot be used.
+        SourceUnavailable: The database does not answer.
     """
     if all(spec.items is None for spec in archive.specs.values()):
         yield None
@@ -98,7 +98,7 @@ def passes_of(settings: "Settings", archive: "Archive") -> "Iterator[SourcePasse
 def _fill_all(
     specs: "Sequence[SourceSpec]", access: "SourceAccess", store: "IndexStore", *, is_full: bool
 ) -> list[str]:
-    """Fill the index of each collection; return why some could not be, or not completely."""
+    """Fill the index of each collection; return messages about failed and incomplete ones."""
     from chronotile.archive.index.fill import fill
     from chronotile.archive.index.sources import indexed, source_of
     from chronotile.core.errors import ConfigurationError, SourceUnavailable, UnsupportedSource
@@ -108,7 +108,7 @@ def _fill_all(
     for spec in specs:
         try:
             source = source_of(spec, replace(access, is_watched=False))
-            begun_s = time.monotonic()
+            start_s = time.monotonic()
             with counting(f"indexing {spec.collection}", "entries") as progress:
                 summary = fill(
                     indexed(spec),
@@ -121,7 +121,7 @@ def _fill_all(
         except (ConfigurationError, SourceUnavailable, UnsupportedSource) as error:
             failures.append(f"{spec.collection}: {error.message}")
             continue
-        print_lines(summary_lines(summary, time.monotonic() - begun_s))
+        print_lines(summary_lines(summary, time.monotonic() - start_s))
         if not summary.is_complete:
             failures.append(f"{spec.collection}: the source could not be read completely")
         elif not summary.has_items:
@@ -129,12 +129,12 @@ def _fill_all(
     return failures
 
 
-def summary_lines(summary: "FillSummary", took_s: float) -> list[str]:
-    """Return the lines of a pass, with how long it took."""
-    first, *others = summary.lines()
+def summary_lines(summary: "FillSummary", duration_s: float) -> list[str]:
+    """Return the printed lines of a pass, with its duration and rate."""
+    first, *rest = summary.lines()
     done = summary.put.added + summary.put.replaced + summary.put.unchanged
-    rate = f", {done / took_s:.0f} items/s" if took_s >= 1 else ""
-    return [f"{first} in {took_s:.1f} s{rate}", *others]
+    rate = f", {done / duration_s:.0f} items/s" if duration_s >= 1 else ""
+    return [f"{first} in {duration_s:.1f} s{rate}", *rest]
 
 
 def _export(collection: str, store: "IndexStore", file: Path) -> None:
@@ -146,7 +146,7 @@ def _export(collection: str, store: "IndexStore", file: Path) -> None:
 
 
 class _WatchedFile:
-    """A file whose changes are noticed from when this is made: before it is first read, or one would be lost."""
+    """Detects changes of a file. It must be made before the file is first read, or a change between the two is lost."""
 
     def __init__(self, path: Path) -> None:
         from chronotile.archive.refresh import state_of_file
@@ -156,7 +156,7 @@ class _WatchedFile:
         self._state = self._look()
 
     def has_changed(self) -> bool:
-        """Return whether it was written since the last look."""
+        """Return whether the file has changed since the last call."""
         before, self._state = self._state, self._look()
         return before != self._state
 
@@ -170,15 +170,15 @@ def _watch(
     file: "_WatchedFile",
     read_specs: "Callable[[], Sequence[SourceSpec]]",
 ) -> None:
-    """Watch the sources of collections, and the configuration, which may get others.
+    """Watch the sources of collections, and the configuration for other collections.
 
     Args:
-        specs: The collections, as the configuration had them when `access` and `store` were opened.
-        access: What their sources are opened with.
+        specs: The collections that the configuration had when `access` and `store` were opened.
+        access: Access to their sources.
         store: The index.
-        every_s: How often sources elsewhere are requested.
-        file: The configuration, as it was before `specs` were read.
-        read_specs: Reads it again.
+        every_s: Interval of requests to remote sources.
+        file: The configuration file, watched since before `specs` were read.
+        read_specs: Reads the collections of the configuration again.
     """
     from chronotile.app.process_setup import exit_on_signal
     from chronotile.archive.index.background import TICK_S, Watch
@@ -208,9 +208,9 @@ def _watch(
 
 @contextmanager
 def counting(what: str, unit: str) -> Iterator[Callable[[int], None]]:
-    """Give a function that takes how many are done; it draws them with their rate, or prints a line now and then."""
+    """Yield a function that takes the number done; it shows number and rate in a terminal, else prints some lines."""
     if not sys.stderr.isatty():
-        yield _printing(what, unit)
+        yield _line_printer(what, unit)
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -220,18 +220,18 @@ def counting(what: str, unit: str) -> Iterator[Callable[[int], None]]:
         TextColumn("{task.description}: {task.completed:,} " + unit + ", {task.fields[rate]:,.0f}/s"),
         TimeElapsedColumn(),
     )
-    begun_s = time.monotonic()
+    start_s = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None, rate=0.0)
-        yield lambda done: bar.update(task, completed=done, rate=done / max(time.monotonic() - begun_s, 1e-3))
+        yield lambda done: bar.update(task, completed=done, rate=done / max(time.monotonic() - start_s, 1e-3))
 
 
-def _printing(what: str, unit: str) -> Callable[[int], None]:
-    begun_s, printed = time.monotonic(), [0]
+def _line_printer(what: str, unit: str) -> Callable[[int], None]:
+    start_s, printed = time.monotonic(), [0]
 
     def report(done: int) -> None:
         if done // LINE_EVERY > printed[0] // LINE_EVERY:
-            rate = done / max(time.monotonic() - begun_s, 1e-3)
+            rate = done / max(time.monotonic() - start_s, 1e-3)
             print_lines([f"{what}: {done} {unit}, {rate:.0f}/s"])
         printed[0] = done
 

@@ -1,4 +1,4 @@
-"""`chronotile jobs`: what there is of jobs, and ways to cancel them."""
+"""`chronotile jobs`: lists, shows and cancels jobs."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chronotile.jobs.queue.table import JobStore
 
 LONGEST = 200
-"""Characters of a value that are shown."""
+"""Maximum characters of a printed value."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and cancel jobs of an archive.")
 
@@ -57,11 +57,11 @@ def list_(
         from chronotile.core.model.job import ENDED, STATUSES
         from chronotile.jobs.queue.table import nobody_here
 
-        given = _members(status)
-        wrong = next((each for each in given if each not in STATUSES), None)
+        requested = _members(status)
+        wrong = next((name for name in requested if name not in STATUSES), None)
         if wrong is not None:
             raise typer.BadParameter(f"{wrong[:LONGEST]!r} is not one of {', '.join(STATUSES)}", param_hint="--status")
-        statuses = [each for each in STATUSES if each in given]
+        statuses = [name for name in STATUSES if name in requested]
         jobs, count = store.table.jobs(statuses=statuses, processes=_members(process), limit=limit)
         print_lines(columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         print_lines([f"{len(jobs)} of {count} jobs"])
@@ -84,10 +84,9 @@ def show(job_id: JobArgument, place: ArchiveArgument = None) -> None:
         files = ResultFiles(store.folder / job_id / RESULTS, _bucket(), job_id)
         results = [(name, _format_result(result, files)) for name, result in job.results.items()]
         print_lines(_section("results", results))
-        metadata = next((each.metadata for each in job.results.values() if each.metadata is not None), {})
-        print_lines(
-            _section("made of", [(each["collection"], _describe_source(each)) for each in metadata.get("sources", ())])
-        )
+        metadata = next((result.metadata for result in job.results.values() if result.metadata is not None), {})
+        sources = [(source["collection"], _describe_source(source)) for source in metadata.get("sources", ())]
+        print_lines(_section("made of", sources))
 
 
 @app.command()
@@ -102,9 +101,9 @@ def cancel(job_id: JobArgument, place: ArchiveArgument = None) -> None:
         print_lines([f"the job {job_id} was dismissed"])
 
 
-def _members(given: Iterable[str] | None) -> list[str]:
-    # Return the values of an option given several times, or with commas.
-    return [each.strip() for text in given or () for each in text.split(",") if each.strip()]
+def _members(texts: Iterable[str] | None) -> list[str]:
+    # Values of an option that may be repeated or have commas.
+    return [member.strip() for text in texts or () for member in text.split(",") if member.strip()]
 
 
 def _bucket() -> "Bucket | None":
@@ -114,7 +113,7 @@ def _bucket() -> "Bucket | None":
 
 
 def results_bucket(settings: "Settings") -> "Bucket | None":
-    """Return the bucket of results that the environment says, if there is one."""
+    """Return the bucket of results that the environment names, or `None`."""
     from chronotile.jobs.queue.bucket import PATIENCE_S, open_bucket
 
     return open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S)
@@ -129,7 +128,7 @@ def _store(place: Path | None) -> Iterator["JobStore"]:
 
 @contextmanager
 def open_job_store(settings: "Settings") -> Iterator["JobStore"]:
-    """Give the jobs of an archive.
+    """Yield the jobs of an archive.
 
     Raises:
         ConfigurationError: It has no jobs, or the database cannot be used.
@@ -190,8 +189,8 @@ def _short(value: object) -> str:
 
 
 def _line(text: str) -> str:
-    # Text of others without what a terminal would obey.
-    return "".join(each if each.isprintable() else " " for each in text)
+    # Text from clients without control characters, which a terminal would execute.
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _time(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""`chronotile keys`: keys of programs, made, listed and revoked."""
+"""`chronotile keys`: creates, lists and revokes API keys."""
 
 import re
 import time
@@ -32,15 +32,15 @@ def create(
     group: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A group that it belongs to; repeat.")] = None,
     right: Annotated[
         list[str] | None,
-        typer.Option(metavar="|".join(RIGHTS), help="What it may be used for; repeat; default: all of them."),
+        typer.Option(metavar="|".join(RIGHTS), help="A right of the key; repeat; default: all rights."),
     ] = None,
     days: Annotated[float, typer.Option(min=0.01, max=3660, help="Days until it expires.")] = 365,
 ) -> None:
     """Create a key and print it: it is shown this once."""
-    unfit = next((each for each in (name, *(group or ())) if not NAME.fullmatch(each)), None)
+    unfit = next((text for text in (name, *(group or ())) if not NAME.fullmatch(text)), None)
     if unfit is not None:
         raise typer.BadParameter(f"{unfit[:80]!r} is not a name; accepted are letters, digits and _ . @ / -")
-    wrong = next((each for each in right or () if each not in RIGHTS), None)
+    wrong = next((text for text in right or () if text not in RIGHTS), None)
     if wrong is not None:
         raise typer.BadParameter(f"{wrong[:80]!r} is not one of {', '.join(RIGHTS)}", param_hint="--right")
     with exiting_in_one_line(), _keys(place, is_new_accepted=True) as keys:
@@ -53,11 +53,11 @@ def list_(place: ArchiveArgument = None) -> None:
     with exiting_in_one_line(), _keys(place) as keys:
         from chronotile.access.usage import day_of
 
-        for each in keys.list_keys():
-            ends = f"{'expires' if each.expires > time.time() else 'expired'} {day_of(each.expires)}"
-            state = ends if each.revoked is None else f"revoked {day_of(each.revoked)}"
-            groups, rights = ",".join(each.groups) or "-", "all" if each.rights is None else ",".join(each.rights)
-            print_lines([f"{each.name}  groups={groups}  rights={rights}  {state}"])
+        for key in keys.list_keys():
+            ends = f"{'expires' if key.expires > time.time() else 'expired'} {day_of(key.expires)}"
+            state = ends if key.revoked is None else f"revoked {day_of(key.revoked)}"
+            groups, rights = ",".join(key.groups) or "-", "all" if key.rights is None else ",".join(key.rights)
+            print_lines([f"{key.name}  groups={groups}  rights={rights}  {state}"])
 
 
 @app.command()

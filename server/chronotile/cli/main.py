@@ -1,4 +1,4 @@
-"""The commands of `chronotile` (docs/reference/command-line.md). Commands import what they need when they run."""
+"""The commands of `chronotile` (docs/reference/command-line.md). Each imports its dependencies when it runs."""
 
 import os
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 
 DEMO_WORKERS = 1
-"""By default: one worker starts soonest."""
+"""Default for the demo: one worker starts fastest."""
 HAS_COMMA = (
     "separates prefixes in CHRONOTILE_SOURCE_PREFIXES; repeat --allow for each prefix, or allow a folder above that "
     "has no comma in its path"
@@ -74,7 +74,7 @@ Workers = Annotated[
 
 
 class CubeLayout(StrEnum):
-    """Which layouts a serving cube has."""
+    """Layouts of a serving cube."""
 
     both = "both"
     map = "map"
@@ -82,7 +82,7 @@ class CubeLayout(StrEnum):
 
 
 class OverlapRule(StrEnum):
-    """How overlapping items become one value."""
+    """Rule that makes one value of overlapping items."""
 
     first = "first"
     latest = "latest"
@@ -96,7 +96,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="[SOURCE...]",
-        help="Rasters (files, folders, patterns), NetCDF or Zarr; none with --collection.",
+        help="Rasters (files, folders, patterns), NetCDF or Zarr; omit with --collection.",
         default_factory=list,
         show_default=False,
     ),
@@ -154,7 +154,7 @@ Cubes = Annotated[
     bool, typer.Option("--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE as for `serve`.")
 ]
 CubeLayers = Annotated[
-    list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; default: all with values and times.")
+    list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; default: each with values and times.")
 ]
 Zooms = Annotated[str | None, typer.Option(metavar="A-B", help="With --cubes: zooms; default: up to the native one.")]
 OF_CUBES = ("layer", "zooms", "years", "tile_matrix_set")
@@ -221,23 +221,22 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve what a configuration says, a folder or file of data, or a STAC catalogue, collection or API."""
+    """Serve a configuration, a folder or file of data, or a STAC catalogue, collection or API."""
     with exiting_in_one_line():
-        # A host without its scheme is no folder, and is refused below.
-        places = [str(Path(each).absolute()) if _is_folder(each) else each for each in allow or ()]
-        for prefix in places:
+        # A host without a scheme is not a folder, and is refused below.
+        prefixes = [str(Path(prefix).absolute()) if _is_folder(prefix) else prefix for prefix in allow or ()]
+        for prefix in prefixes:
             if "," in prefix:
                 fail(f"--allow {prefix} has a comma, which {HAS_COMMA}")
-        prefixes = ",".join(places) or None
-        given = {"host": host, "port": port, "workers": workers, "source_prefixes": prefixes}
+        options = {"host": host, "port": port, "workers": workers, "source_prefixes": ",".join(prefixes) or None}
         from chronotile.cli.catalogue import is_catalogue, published_catalogue, settings_of_catalogue
 
         if place is not None and not is_catalogue(place):
             place = published_catalogue(place) or place
         if place is not None and is_catalogue(place):
-            settings = settings_of_catalogue(place, settings_of(**given))
+            settings = settings_of_catalogue(place, settings_of(**options))
         else:
-            settings = settings_of(config=place, **given)
+            settings = settings_of(config=place, **options)
         run_server(settings, write_config)
 
 
@@ -256,10 +255,10 @@ def check(place: ConfigArgument = None) -> None:
         settings = settings_of(config=place)
         archive = open_archive(settings, "error")
         with passes_of(settings, archive) as passes:
-            found = list(check_archive(archive, passes))
+            source_findings = list(check_archive(archive, passes))
         findings = [
             *archive.findings,
-            *found,
+            *source_findings,
             *index_findings(settings, archive),
             *subscriber_findings(settings, archive),
         ]
@@ -279,19 +278,19 @@ def audit(
         int | None, typer.Option(help="Seed of the random blocks, to repeat an audit; default: random.")
     ] = None,
 ) -> None:
-    """Compare what is served with its sources as GDAL and xarray read them; exit 1 if it differs or none is audited."""
+    """Compare served values with the sources, read by GDAL and xarray; exit 1 if any differ or none are compared."""
     with exiting_in_one_line():
         from chronotile.audit.archive import Audit, audit_archive
 
         archive = open_archive(settings_of(config=place), "error")
-        found = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
-        print_lines(audit_archive(archive, found, samples=samples))
+        result = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
+        print_lines(audit_archive(archive, result, samples=samples))
         for reader in archive.services.readers.values():
             if reader.reopen_reason:
                 typer.echo(f"{reader.reopen_reason}; run the audit again")
-        typer.echo(found.summary())
+        typer.echo(result.summary())
         archive.close()
-    if not found.is_right:
+    if not result.is_right:
         raise typer.Exit(1)
 
 
@@ -330,10 +329,10 @@ def optimise(
     layer: CubeLayers = None,
     zooms: Zooms = None,
     years: Annotated[
-        str | None, typer.Option(metavar="A-B", help="With --cubes: years; default: all that are closed.")
+        str | None, typer.Option(metavar="A-B", help="With --cubes: years; default: all closed years.")
     ] = None,
     tile_matrix_set: Annotated[
-        str | None, typer.Option(metavar="ID", help="With --cubes; default: the first that is served.")
+        str | None, typer.Option(metavar="ID", help="With --cubes; default: the first served set.")
     ] = None,
     config: Config = None,
     collection: CollectionOption = None,
@@ -396,16 +395,16 @@ def index(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Watch the sources for changes until stopped.")] = False,
     every: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="With --watch: how often servers are requested.")
+        float, typer.Option(min=1, metavar="SECONDS", help="With --watch: interval of requests to servers.")
     ] = 60,
     export: Annotated[
         Path | None, typer.Option(metavar="FILE.parquet", help="Write the items of one collection as stac-geoparquet.")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Look at all items of a STAC API, not only at those updated since.")
+        bool, typer.Option("--full", help="Read all items of a STAC API, not only items updated since the last run.")
     ] = False,
 ) -> None:
-    """Fill or update the index of scenes and tiles: of STAC catalogues and APIs, stac-geoparquet and files."""
+    """Fill or update the index of scenes and tiles from STAC catalogues and APIs, stac-geoparquet and files."""
     if watch and export is not None:
         raise typer.BadParameter("it cannot be used with --watch", param_hint="--export")
     with exiting_in_one_line():
@@ -430,7 +429,7 @@ def publish(
     to: Annotated[
         str,
         typer.Option(
-            metavar="FOLDER|s3://...", help="Where to: a new folder, or one published before.", show_default=False
+            metavar="FOLDER|s3://...", help="Target: a new folder, or one published before.", show_default=False
         ),
     ],
     config: Annotated[
@@ -449,10 +448,10 @@ def publish(
     filter_: Annotated[
         str | None, typer.Option("--filter", metavar="CQL2", help="Only items that match this filter.")
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Title; default: that of the collection or process.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title; default: title of the collection or process.")] = None,
     url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Address at which others will read it, for documents that name it."),
+        typer.Option(metavar="URL", help="Public URL of the target, for documents that contain it."),
     ] = None,
     project: Annotated[
         str | None, typer.Option(metavar="ID", help="Project in the Open Science Catalogue; default: the collection.")
@@ -514,25 +513,25 @@ for command in (usage, state.migrate, state.backup, state.restore):
 
 
 def _refuse_others(context: typer.Context, *, cubes: bool, collection: str | None) -> None:
-    """Refuse options of `optimise` that do not belong to what it is to write."""
-    given = context.params
+    """Refuse options of `optimise` that are not for the requested output."""
+    values = context.params
     _refuse(context, *((OF_STORES, "cannot be used with --cubes") if cubes else (OF_CUBES, "needs --cubes")))
     if collection is None:
         _refuse(context, OF_COLLECTIONS, "needs --collection")
-        if not given["sources"]:
+        if not values["sources"]:
             raise typer.BadParameter("Missing argument: name a source, or --collection", param_hint="SOURCE...")
-        if len(given["variable"] or ()) > 1:
+        if len(values["variable"] or ()) > 1:
             raise typer.BadParameter("it may be given more than once with --collection only", param_hint="--variable")
         return
-    if given["sources"]:
+    if values["sources"]:
         raise typer.BadParameter("with --collection, name DEST.zarr alone", param_hint="SOURCE...")
     _refuse(context, OF_FILES, "cannot be used with --collection")
-    if given["target"].suffix != ".zarr":
-        raise typer.BadParameter(f"{given['target'].name} does not end in .zarr", param_hint="DEST.zarr")
+    if values["target"].suffix != ".zarr":
+        raise typer.BadParameter(f"{values['target'].name} does not end in .zarr", param_hint="DEST.zarr")
 
 
 def _refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
-    """Refuse options that were given."""
+    """Refuse options that are set."""
     for name in names:
         if context.params[name]:
             raise typer.BadParameter(f"it {why}", param_hint=f"--{name.replace('_', '-')}")
@@ -545,7 +544,7 @@ def _packing(dtype: str | None, scale: float, offset: float) -> "Packing | None"
 
 
 def _memory_bytes(memory: str | None) -> int:
-    """What was given, or what suits the machine; with notes about it."""
+    """Return the memory limit: the option, or a default for this machine, with printed notes."""
     from chronotile.optimise.memory import default_memory, parse_bytes
 
     memory_bytes, notes = default_memory(this_machine()) if memory is None else (parse_bytes(memory), ())
@@ -559,7 +558,7 @@ def _write_store(sources: list[str], target: Path, options: "Options") -> None:
     from chronotile.optimise.run import optimise as write_cube
 
     keep_freed_memory()
-    share_one_heap()  # with a heap a thread, a run took up to twice the memory that it may have
+    share_one_heap()  # with one heap per thread, a run took up to twice its memory limit
     with progress_bar("writing") as progress:
         report = write_cube(sources, target, options, progress=progress)
     print_lines(report.lines())

@@ -1,4 +1,4 @@
-"""What commands that open an archive share: settings, the archive, and what they print."""
+"""Settings, opening of archives and printing, for all commands that open an archive."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from chronotile.core.finding import Finding
 
 
-def settings_of(**given: object) -> "Settings":
-    """Return the settings that the environment and the options of a command give.
+def settings_of(**options: object) -> "Settings":
+    """Return the settings from the environment and the options of a command.
 
     Raises:
         ConfigurationError: A value is not accepted, or the configuration is a STAC catalogue.
@@ -26,20 +26,20 @@ def settings_of(**given: object) -> "Settings":
     from chronotile.cli.catalogue import is_catalogue
     from chronotile.core.errors import ConfigurationError
 
-    place = given.get("config")
+    place = options.get("config")
     if isinstance(place, str) and is_catalogue(place):
         regions = "" if "://" in place else "; a file of regions belongs under places of a configuration"
         raise ConfigurationError(
             [
-                f"{place} is not a configuration: of a STAC catalogue chronotile serve {place} writes one, and prints "
-                f"its path to name here{regions}"
+                f"{place} is not a configuration: for a STAC catalogue, chronotile serve {place} writes one and prints "
+                f"its path; name that path here{regions}"
             ]
         )
-    return load_settings(**given)
+    return load_settings(**options)
 
 
 def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
-    """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
+    """Return the archive; a server waits only briefly for remote sources."""
     from chronotile.app.configured_archive import open_configured
     from chronotile.core.logs import configure_logging
     from chronotile.readers.elsewhere import OPENING_S, START_S
@@ -51,7 +51,7 @@ def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, i
 
 
 def index_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, ...]":
-    """Return what is wrong with the item index, all of which is read, if the archive has collections of items."""
+    """Read the whole item index and return its faults; empty without collections of items."""
     from chronotile.app.configured_archive import item_index
 
     if all(spec.items is None for spec in archive.specs.values()):
@@ -61,7 +61,7 @@ def index_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, 
 
 
 def close_archive(archive: "Archive") -> None:
-    """Let go of the sources of an archive, and of the item index, which is open if it has collections of items."""
+    """Close the sources of an archive, and its item index if it has collections of items."""
     from chronotile.pipeline.search.search_items import items_of
 
     archive.close()
@@ -70,7 +70,7 @@ def close_archive(archive: "Archive") -> None:
 
 
 def subscriber_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, ...]":
-    """Return which webhooks of the configuration get no events.
+    """Return findings about webhooks of the configuration that get no events.
 
     Raises:
         ConfigurationError: An allowed prefix is not valid.
@@ -84,9 +84,9 @@ def subscriber_findings(settings: "Settings", archive: "Archive") -> "tuple[Find
 
 @contextmanager
 def progress_bar(what: str, *, has_lines: bool = False) -> Iterator[Callable[[str, float], None]]:
-    """Give a function that takes the current step and the share that is done; it draws a bar if there is a terminal.
+    """Yield a function that takes the current step and the fraction done, and shows a progress bar in a terminal.
 
-    Without one it prints lines if it `has_lines`, else nothing.
+    If the output is not a terminal, it prints lines if `has_lines`, else nothing.
     """
     if not sys.stderr.isatty():
         yield _step_lines(what) if has_lines else lambda _step, _share: None
@@ -100,7 +100,7 @@ def progress_bar(what: str, *, has_lines: bool = False) -> Iterator[Callable[[st
 
 
 def _step_lines(what: str) -> Callable[[str, float], None]:
-    """Return what prints a line for each step, and for each further fifth of the work."""
+    """Return a function that prints a line per step and per fifth of the work."""
     printed = set[tuple[str, int]]()
 
     def report(step: str, share: float) -> None:
@@ -113,7 +113,7 @@ def _step_lines(what: str) -> Callable[[str, float], None]:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines at once, also where the output is not a terminal."""
+    """Print lines without buffering them."""
     for line in lines:
         typer.echo(line)
     sys.stdout.flush()
@@ -121,18 +121,18 @@ def print_lines(lines: Iterable[str]) -> None:
 
 @contextmanager
 def exiting_in_one_line() -> Iterator[None]:
-    """End with 1 and the reason, one line a mistake, where something foreseen goes wrong."""
+    """Exit with status 1 on expected errors, printing one line per mistake."""
     try:
         yield
     except ConfigurationError as error:
         fail(*error.mistakes)
     except ChronotileError as error:
-        # A command logs to standard error, where these lines go too.
+        # Commands log to standard error, and these lines are printed there too.
         fail(error.message.replace(LOG_SAYS_WHY, "see the messages above"))
 
 
 def fail(*reasons: str) -> NoReturn:
-    """End with 1 and the reasons, one line each."""
+    """Print reasons to standard error, one line each, and exit with status 1."""
     for reason in reasons:
         typer.echo(f"chronotile: {printable(reason)}", err=True)
     raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`chronotile optimise --collection`: its options, and what it does."""
+"""`chronotile optimise --collection`: options and execution."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionOptions:
-    """The options of `optimise` that are for collections of items, as they were written."""
+    """Unparsed options of `optimise` for collections of items."""
 
     config: str | None
     collection: str
@@ -32,7 +32,7 @@ class CollectionOptions:
         """Return the options as a request.
 
         Raises:
-            InvalidParameter: An option has a value that is not accepted.
+            InvalidParameter: The value of an option is not accepted.
         """
         from chronotile.core.model.source import TargetGrid
         from chronotile.core.model.space.crs import crs_of
@@ -53,15 +53,15 @@ class CollectionOptions:
         )
 
 
-def write_collection(given: CollectionOptions, target: Path, options: "Options") -> None:
-    """Write the items of a collection as a serving cube, and print what was done."""
+def write_collection(collection_options: CollectionOptions, target: Path, options: "Options") -> None:
+    """Write the items of a collection as a serving cube, and print a report."""
     from chronotile.app.configured_archive import index_opener
     from chronotile.app.process_setup import keep_freed_memory
     from chronotile.optimise.collections import optimise_collection
 
     keep_freed_memory()
-    request = given.request()
-    settings = settings_of(config=given.config)
+    request = collection_options.request()
+    settings = settings_of(config=collection_options.config)
     archive = open_archive(settings, "warning")
     try:
         with progress_bar("writing") as progress:
@@ -74,10 +74,10 @@ def write_collection(given: CollectionOptions, target: Path, options: "Options")
 
 
 def parse_bbox(text: str) -> "BBox":
-    """Return the box that `west,south,east,north` names; west > east crosses the antimeridian.
+    """Return the box `west,south,east,north`; west > east crosses the antimeridian.
 
     Raises:
-        InvalidParameter: It names none.
+        InvalidParameter: The text is not such a box.
     """
     from chronotile.core.model.space.boxes import BBox
 
@@ -99,10 +99,10 @@ def parse_bbox(text: str) -> "BBox":
 
 
 def read_times(file: Path) -> "tuple[TimeSpan, ...]":
-    """Return the spans that the lines of a file name, each an instant or an interval; empty lines and # are left out.
+    """Return the spans of a file with one instant or interval per line; empty lines and comments (#) are skipped.
 
     Raises:
-        InvalidParameter: The file cannot be read, or a line is neither.
+        InvalidParameter: The file cannot be read, or a line is not an instant or interval.
     """
     from chronotile.core.model.time.parser import parse_time
 

@@ -1,4 +1,4 @@
-"""`chronotile publish`: a collection, or the result of a job, as a static STAC catalogue."""
+"""`chronotile publish`: writes a collection or the results of a job as a static STAC catalogue."""
 
 import re
 import tempfile
@@ -29,7 +29,7 @@ _ZOOMS = re.compile(r"(?P<first>\d{1,2})-(?P<last>\d{1,2})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOptions:
-    """The options of `publish`, as they were written."""
+    """Unparsed options of `publish`."""
 
     config: str | None
     to: str
@@ -41,20 +41,20 @@ class PublishOptions:
     project: str | None
     themes: tuple[str, ...]
     is_viewer: bool
-    """Whether the viewer is written, and not a catalogue."""
+    """Whether to write the viewer instead of a catalogue."""
     zooms: str | None
     max_files: int
 
     @property
     def has_search(self) -> bool:
         """Whether only some items are published."""
-        return any(each is not None for each in (self.datetime, self.bbox, self.filter))
+        return any(option is not None for option in (self.datetime, self.bbox, self.filter))
 
     def search(self) -> "ItemSearch":
-        """Return which items are published.
+        """Return the search for the published items.
 
         Raises:
-            InvalidParameter: An option has a value that is not accepted.
+            InvalidParameter: The value of an option is not accepted.
         """
         from chronotile.archive.index.source import ItemFilter
         from chronotile.cli.optimise import parse_bbox
@@ -77,10 +77,10 @@ class PublishOptions:
         )
 
     def viewer(self) -> "ViewerOptions":
-        """Return how much is published with the viewer.
+        """Return the options of the published viewer.
 
         Raises:
-            InvalidParameter: An option has a value that is not accepted, or is of catalogues.
+            InvalidParameter: The value of an option is not accepted, or the option is only for catalogues.
         """
         from chronotile.archive.publish.viewer_files import ViewerOptions
 
@@ -99,15 +99,15 @@ class PublishOptions:
         )
 
     def catalogue(self) -> "CatalogueOptions":
-        """Return what only the publisher knows.
+        """Return the metadata that the publisher adds.
 
         Raises:
-            InvalidParameter: A theme or the address is none.
+            InvalidParameter: A theme or the URL is not accepted.
         """
         from chronotile.archive.publish.documents import THEMES
         from chronotile.archive.publish.publication import CatalogueOptions
 
-        wrong = next((each for each in self.themes if each not in THEMES), None)
+        wrong = next((theme for theme in self.themes if theme not in THEMES), None)
         if wrong is not None:
             raise InvalidParameter(f"--theme {wrong[:40]!r} is not one of {', '.join(THEMES)}", locator="theme")
         if self.url is not None and not self.url.startswith(("http://", "https://", "s3://")):
@@ -116,10 +116,10 @@ class PublishOptions:
 
 
 def run_publish(name: str, options: PublishOptions) -> None:
-    """Publish a collection or the results of a job, and print what was done.
+    """Publish a collection or the results of a job, and print a report.
 
     Raises:
-        ConfigurationError: The configuration is not valid, or there is no such collection or job.
+        ConfigurationError: The configuration is not valid, or no collection or job has this name.
         ChronotileError: It cannot be published, or the target cannot be written.
     """
     from chronotile.app.process_setup import end_well_when_stopped
@@ -195,7 +195,7 @@ def write_to(
         return write_publication(publication, target, catalogue, served_by=served_by, progress=progress)
 
 
-# The results of a finished job.
+# Results of a finished job.
 
 ZIPPED_STORE = ".zarr.zip"
 
@@ -206,11 +206,11 @@ def publish_job(
     """Publish the results of a job of an archive.
 
     Raises:
-        InvalidParameter: An option is for collections.
-        UnknownPath: There is no such job.
-        UnsupportedSource: It has not finished, or has no results.
-        SourceUnavailable: A file of its results is gone.
-        WriteFailed: There is no room for a copy of them.
+        InvalidParameter: An option is only for collections.
+        UnknownPath: The job does not exist.
+        UnsupportedSource: The job has not finished, or has no results.
+        SourceUnavailable: A file of its results was deleted.
+        WriteFailed: The disk has no space for a copy of the results.
     """
     from chronotile.archive.publish.documents import DATA
     from chronotile.archive.publish.jobs import FinishedJob, publication_of_job
@@ -225,7 +225,7 @@ def publish_job(
             raise UnsupportedSource(f"the job {id_} has no results: it is {job.status}")
         files = ResultFiles(store.folder / id_ / RESULTS, results_bucket(settings), id_)
         process = processes().get(job.process)
-        found = [
+        result_files = [
             _open_result(name, stack.enter_context(_local(files, result.file)), result.media_type, stack)
             for name, result in job.results.items()
             if result.file is not None
@@ -235,34 +235,34 @@ def publish_job(
             inputs=store.table.execution(id_).inputs,
             title=job.process if process is None else process.title,
             version="unknown" if process is None else process.version,
-            files=found,
+            files=result_files,
         )
         publication = publication_of_job(finished, archive.services.catalogue)
         return write_to(options, publication, catalogue, served_by=DATA)
 
 
 def _open_result(output: str, path: Path, media_type: str, stack: ExitStack) -> "ResultFile":
-    """A file with the collections that `chronotile serve` makes of it; none where it is no raster."""
+    """Return a file with the collections that `chronotile serve` would make of it; none if it is not a raster."""
     from chronotile.archive.open import open_archive
     from chronotile.archive.publish.jobs import ResultFile
     from chronotile.core.model.time.instants import system_clock
 
     file = ResultFile(output=output, path=path, media_type=media_type)
     try:
-        made = open_archive(path, environment={}, clock=system_clock)
+        archive = open_archive(path, environment={}, clock=system_clock)
     except ConfigurationError:
         return file
-    stack.callback(made.close)
-    return replace(file, collections=made.services.catalogue.collections)
+    stack.callback(archive.close)
+    return replace(file, collections=archive.services.catalogue.collections)
 
 
 @contextmanager
 def _local(files: "ResultFiles", name: str) -> Iterator[Path]:
-    """Give the path of a file of results: of one in a bucket that of a copy, of a zipped store that of its folder."""
-    found = files.file(name)
+    """Yield the local path of a result file; files from a bucket are copied, and zipped stores extracted."""
+    stored = files.file(name)
     with tempfile.TemporaryDirectory(prefix="chronotile-publish-") as folder:
         try:
-            path = found if isinstance(found, Path) else _copy(found, Path(folder) / name)
+            path = stored if isinstance(stored, Path) else _copy(stored, Path(folder) / name)
             path = _unzip(path, Path(folder)) if name.lower().endswith(ZIPPED_STORE) else path
         except (OSError, zipfile.BadZipFile) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -277,8 +277,8 @@ def _copy(stored: "StoredFile", path: Path) -> Path:
 
 
 def _unzip(path: Path, folder: Path) -> Path:
-    """Readers of stores on the web request their files one by one."""
+    """Extract a zipped store: readers on the web request its files one by one."""
     store = folder / path.name[: -len(".zip")]
     with zipfile.ZipFile(path) as zipped:
-        zipped.extractall(store)  # which leaves `..` out of names
+        zipped.extractall(store)  # it removes `..` from names
     return store

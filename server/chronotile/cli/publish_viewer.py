@@ -1,4 +1,4 @@
-"""`chronotile publish --viewer`: the viewer of a collection as files, made of the answers of the application itself."""
+"""`chronotile publish --viewer`: writes the viewer of a collection as files with answers of this application."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def publish_viewer(archive: "Archive", collection: str, to: str, options: "ViewerOptions") -> None:
-    """Write the viewer of a collection to a folder or bucket, and print how much that is and what was done.
+    """Write the viewer of a collection to a folder or bucket; print its size first, and a report at the end.
 
     Raises:
         ChronotileError: It cannot be published, or the target cannot be written.
@@ -33,18 +33,18 @@ def publish_viewer(archive: "Archive", collection: str, to: str, options: "Viewe
         raise UnsupportedSource("the viewer is not built: run make viewer")
     app = application(archive.services, ServerOptions(viewer=viewer.path))
     target = BucketTarget(to) if "://" in to else FolderTarget(Path(to).expanduser())
-    asking = _Asking(app)
-    publication = ViewerPublication(collection, asking, target, viewer=viewer.path, options=options)
+    client = _ApplicationClient(app)
+    publication = ViewerPublication(collection, client, target, viewer=viewer.path, options=options)
 
     failures = list[ChronotileError]()
 
     async def run() -> None:
         async with app.router.lifespan_context(app) as state:
-            asking.state = dict(state or {})
+            client.state = dict(state or {})
             with counting(f"publishing the viewer of {collection}", "cubes") as progress:
                 try:
                     await publication.write(lambda line: print_lines([line]), progress)
-                except ChronotileError as error:  # what runs beside would wrap it in groups
+                except ChronotileError as error:  # task groups would wrap it in an exception group
                     failures.append(error)
 
     with target.alone():
@@ -52,11 +52,11 @@ def publish_viewer(archive: "Archive", collection: str, to: str, options: "Viewe
     if failures:
         raise failures[0]
     done = f"{publication.files} files ({publication.bytes} bytes) written to {to}, {publication.kept} were there"
-    print_lines([*(f"left out: {each}" for each in publication.left_out), f"{collection}: {done}"])
+    print_lines([*(f"left out: {line}" for line in publication.left_out), f"{collection}: {done}"])
 
 
-class _Asking:
-    """Asks an application of this process without credentials: what is published is for all."""
+class _ApplicationClient:
+    """Requests answers of an application in this process, without credentials, as published files are public."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self._app = app
@@ -69,9 +69,9 @@ class _Asking:
         over = anyio.Event()
 
         async def receive() -> dict[str, Any]:
-            # Who asks is there until the answer is.
-            if not parts and status == 0 and not asked.is_set():
-                asked.set()
+            # The client stays connected until the answer is complete.
+            if not parts and status == 0 and not is_sent.is_set():
+                is_sent.set()
                 return {"type": "http.request", "body": b"", "more_body": False}
             await over.wait()
             return {"type": "http.disconnect"}
@@ -84,7 +84,7 @@ class _Asking:
             else:
                 parts.append(message.get("body", b""))
 
-        asked = anyio.Event()
+        is_sent = anyio.Event()
         packed = path.endswith(".ctc")
         scope = {
             "type": "http",

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048
-"""Connections that may wait to be accepted."""
+"""Connections that the system accepts before the application does."""
 
 
 def run_server(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
     """Serve until stopped, with the configured number of workers, else `usual_workers`, else by cores and memory."""
     from chronotile.app import process_setup
 
-    process_setup.share_one_heap()  # before the thread of the progress bar begins
+    process_setup.share_one_heap()  # before the progress bar starts a thread
     process_setup.end_well_when_stopped()
     process_setup.block_signals(process_setup.HANG_UP)
     process_setup.allow_open_files()
@@ -42,10 +42,10 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     count = settings.workers or usual_workers or settings.workers_on(machine)
     origin = "configured" if settings.workers else "default" if usual_workers else "by cores and memory"
     configured, settings = settings, settings.model_copy(update={"workers": count})
-    if not settings.config.exists():  # which matters more than a port in use
+    if not settings.config.exists():  # reported before a port in use
         open_archive(settings)
     with _holding_port(settings) as listener:
-        # Before the libraries are imported that open it, which takes seconds on a slow machine.
+        # Before the import of libraries that open it, which takes seconds on a slow machine.
         if settings.log_format == "text" and settings.config.exists():
             print_lines([f"opening {settings.config}"])
         archive = open_archive(settings, is_server=True)
@@ -82,7 +82,7 @@ def _log_size(settings: "Settings", configured: "Settings", machine: Machine, or
 
 @contextmanager
 def _holding_port(settings: "Settings") -> Iterator[socket.socket]:
-    """Give a socket bound to the port: a port in use is reported before any data are opened."""
+    """Yield a socket bound to the port, so that a port in use is reported before data are opened."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -114,12 +114,12 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
 
 
 def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
-    """What was found, the addresses to open, and what other commands do for this server."""
+    """Return printed lines: findings, URLs to open, and commands for jobs and the index of this server."""
     from chronotile.archive.describe import archive_lines, finding_lines
 
     host = settings.host
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
-    address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+    shown_host = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
+    address = f"http://{f'[{shown_host}]' if ':' in shown_host else shown_host}:{port}"
     service = archive.services.catalogue.service
     place = shlex.quote(str(settings.config))
     has_items = any(spec.items is not None and not spec.is_live for spec in archive.specs.values())
@@ -139,7 +139,7 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
 
 
 def _allowing(settings: "Settings") -> str:
-    """What `--allow` adds to the environment of other commands."""
+    """Return the assignment that gives other commands the prefixes of `--allow`; empty if they have them."""
     from chronotile.core.web.item_places import SETTING
 
     prefixes = settings.source_prefixes or ""
@@ -147,7 +147,7 @@ def _allowing(settings: "Settings") -> str:
 
 
 def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket, lines: list[str]) -> None:
-    """Serve in this process; connections are accepted before the addresses are printed."""
+    """Serve in this process; connections are accepted before the URLs are printed."""
     import uvicorn
 
     from chronotile.app.application import serving
@@ -170,9 +170,9 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
 def _run_workers(
     settings: "Settings", listener: socket.socket, lines: list[str], *, count: int, findings: Sequence["Finding"]
 ) -> NoReturn:
-    """Replace this process with the supervisor of workers, each of which opens the archive by itself.
+    """Replace this process with the supervisor of workers, which open the archive themselves.
 
-    What the archive was opened with takes 100 MB, which the supervisor has no use for and Python does not give back.
+    The supervisor does not need the memory of the opened archive (100 MB), and Python would not return it.
     """
     from chronotile.app.process_setup import ENDING, HANG_UP, block_signals
     from chronotile.app.workers.plan import WorkerPlan

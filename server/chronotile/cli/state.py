@@ -1,4 +1,4 @@
-"""`chronotile migrate`, `backup` and `restore`: what an archive stores beside its data."""
+"""`chronotile migrate`, `backup` and `restore`: for jobs, index, keys and other stored state of an archive."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def migrate(
     place: ArchiveArgument = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the steps.")] = False,
 ) -> None:
     """Bring the jobs, index and keys that an older release has stored to this one."""
     with exiting_in_one_line():
@@ -31,7 +31,7 @@ def migrate(
 def backup(
     place: ArchiveArgument = None,
     *,
-    to: Annotated[Path, typer.Option(metavar="FOLDER|FILE", help="Where to write it: a new file, or a folder.")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER|FILE", help="Target: a new file, or a folder.")],
 ) -> None:
     """Write jobs, results, index, keys and configuration into one file, also while the archive is served."""
     with exiting_in_one_line():
@@ -50,9 +50,9 @@ def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)],
     place: ArchiveArgument = None,
     *,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace jobs, index and keys that are there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace existing jobs, index and keys.")] = False,
 ) -> None:
-    """Put jobs, results, index and keys back from a backup, while neither servers nor workers run."""
+    """Restore jobs, results, index and keys from a backup, while no server or worker runs."""
     with exiting_in_one_line():
         from chronotile.app.stored.restore import restore as restore_all
         from chronotile.app.stored.state import migrate as migrate_all
@@ -67,17 +67,17 @@ def restore(
 
 
 def require_known_state(settings: "Settings") -> None:
-    """Refuse to serve where a newer release has stored jobs, index or keys, or a restore was interrupted.
+    """Check that the stored state is not from a newer release, and that no restore was interrupted.
 
     Raises:
-        ConfigurationError: It is so.
+        ConfigurationError: The state is from a newer release, or incompletely restored.
     """
     try:
         place = state_place(settings)
-    except ConfigurationError:  # with all its mistakes when it is opened
+    except ConfigurationError:  # reported with all mistakes when the configuration is opened
         return
     if place.url is not None or place.folder.exists():
         from chronotile.app.stored.state import stored_versions
 
-        with suppress(SourceUnavailable):  # who needs the database finds that out later, and tries again
+        with suppress(SourceUnavailable):  # users of the database report it later, and retry
             stored_versions(place)

@@ -1,4 +1,4 @@
-"""Where commands find the stored state of an archive: its jobs, keys and counters."""
+"""Location of the stored state of an archive: jobs, keys and counters."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ def state_place(settings: "Settings") -> "StateLocation":
 
 
 def report_place(place: "StateLocation", settings: "Settings") -> None:
-    """Print to standard error on which archive and database a command works."""
+    """Print the archive and the database of a command to standard error."""
     typer.echo(f"archive {place.archive} ({settings.config}), state in {describe_database(place)}", err=True)
 
 
@@ -60,7 +60,7 @@ def require_state(place: "StateLocation", name: "StoredName") -> None:
 
     Raises:
         ConfigurationError: The tables do not exist.
-        SourceUnavailable: The database is out of reach.
+        SourceUnavailable: The database does not answer.
     """
     from chronotile.app.stored.state import has_tables
 

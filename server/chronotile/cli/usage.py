@@ -1,4 +1,4 @@
-"""`chronotile usage`: what users of an archive took."""
+"""`chronotile usage`: prints the usage of an archive by users, layers and days."""
 
 from contextlib import closing
 from enum import StrEnum
@@ -12,7 +12,7 @@ from chronotile.cli.stored import report_place, require_state, state_place
 
 
 class Format(StrEnum):
-    """How a report is printed."""
+    """Formats of a report."""
 
     TABLE = "table"
     CSV = "csv"
@@ -27,7 +27,7 @@ def usage(
     to: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day (UTC); default: today.")] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="user|organisation|layer|protocol|class|day|month", help="What to sum up by; repeat."),
+        typer.Option(metavar="user|organisation|layer|protocol|class|day|month", help="Column to group by; repeat."),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> None:
@@ -49,5 +49,5 @@ def usage(
         if format_ is Format.CSV:
             print_lines(write_csv(rows, names).splitlines())
             return
-        shown = [[*names, *COUNTS], *([str(value) or "-" for value in row.values()] for row in rows)]
-        print_lines(columns(shown))
+        table = [[*names, *COUNTS], *([str(value) or "-" for value in row.values()] for row in rows)]
+        print_lines(columns(table))

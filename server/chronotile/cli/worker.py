@@ -1,4 +1,4 @@
-"""`chronotile worker`: does jobs until it is stopped."""
+"""`chronotile worker`: runs jobs until it is stopped."""
 
 import os
 from collections.abc import Iterator
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from chronotile.jobs.runner.runner import Runner
 
 MEMORY_PART = 0.75
-"""The most memory that OS processes of tasks take together; the rest is for this one and the system."""
+"""Fraction of memory for all task processes; the rest is for this process and the system."""
 DAY_S = 86_400
 SIGNAL_S = 0.5
-"""So often it is looked whether a signal has come: one that is to interrupt a wait may come just before it, in vain."""
+"""Interval of checks for a signal: a signal just before a wait would not interrupt it."""
 STOP_S = 15.0
-"""How long it may take to give back jobs and end: what they wait for, such as a database, may be frozen."""
+"""Timeout for returning jobs and ending, because a database or another dependency may hang."""
 
 
 def do_jobs(settings: "Settings", *, processes: int | None) -> None:
-    """Do jobs until SIGTERM or Ctrl-C, which give back those that are being done.
+    """Run jobs until SIGTERM or Ctrl-C; running jobs are then returned to the queue.
 
     Args:
-        settings: How this process runs.
-        processes: How many OS processes do tasks where there is no other cluster; default: one per core.
+        settings: Settings of this process.
+        processes: Number of task processes if no Dask cluster is configured; default: one per core.
 
     Raises:
-        ConfigurationError: What is to be served, or the table of jobs, is configured wrongly; or Dask is not installed.
-        SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
+        ConfigurationError: The archive or the table of jobs is configured wrongly, or Dask is not installed.
+        SourceUnavailable: The table of jobs does not answer, or the bucket of results refuses files.
     """
     from chronotile.app.configured_archive import open_configured
     from chronotile.app.process_setup import only_remember_signals
@@ -50,7 +50,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 
     _prepare_process()
     configure_logging(settings.log_level, settings.log_format)
-    cluster, whom = _cluster(settings, processes)
+    cluster, cluster_name = _cluster(settings, processes)
     bucket, place = _bucket(settings), settings.config.absolute()
     archive = open_configured(settings)
     id_ = id_of_open(archive, settings.config, is_shared=settings.database_url is not None)
@@ -60,7 +60,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
             runner = Runner(
                 store.table,
                 cluster,
-                LiveArchive(archive, settings.config),  # as it was opened: another spelling would be another archive
+                LiveArchive(archive, settings.config),  # another spelling of this path would be another archive
                 place=place,
                 folder=store.folder,
                 timeout_s=settings.job_timeout_s,
@@ -74,14 +74,14 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
                 ),
             )
             only_remember_signals()
-            typer.echo(f"running jobs of the archive {id_} in {store.folder} with {whom}")
+            typer.echo(f"running jobs of the archive {id_} in {store.folder} with {cluster_name}")
             _run(runner)
     except ClusterLost as error:
         fail(str(error))
 
 
 def _cluster(settings: "Settings", processes: int | None) -> "tuple[Cluster, str]":
-    """What does the tasks of jobs, and its name."""
+    """Return the cluster that runs the tasks of jobs, and its description."""
     from chronotile.jobs.runner.cluster import Cluster
     from chronotile.jobs.runner.connection import connect
 
@@ -93,7 +93,7 @@ def _cluster(settings: "Settings", processes: int | None) -> "tuple[Cluster, str
 
 
 def _bucket(settings: "Settings") -> "Bucket | None":
-    """The bucket of results, tried: a wrong name or right would otherwise be found by the first job that ends."""
+    """Return the bucket of results after a test, so a wrong name or missing right is reported before the first job."""
     from chronotile.jobs.queue.bucket import WORKERS_PATIENCE_S, open_bucket
 
     bucket = open_bucket(settings.jobs_results_url, patience_s=WORKERS_PATIENCE_S)
@@ -104,7 +104,7 @@ def _bucket(settings: "Settings") -> "Bucket | None":
 
 @contextmanager
 def _notifying(store: "JobStore", archive: "Archive", bucket: "Bucket | None") -> Iterator[None]:
-    """Notify the subscribers of all jobs."""
+    """Notify the subscribers of all jobs while the context is open."""
     from chronotile.jobs.queue.notifier import Notifier
     from chronotile.jobs.queue.outbox import Callbacks
     from chronotile.jobs.queue.table import JobOutbox
@@ -117,7 +117,7 @@ def _notifying(store: "JobStore", archive: "Archive", bucket: "Bucket | None") -
 
 
 def _prepare_process() -> None:
-    """What holds for this process, and is inherited by those that it starts."""
+    """Set up this process; child processes inherit the settings."""
     from chronotile.app.process_setup import allow_open_files, end_well_when_stopped
     from chronotile.core.durable_files import OTHERS
 
@@ -127,7 +127,7 @@ def _prepare_process() -> None:
 
 
 def _run(runner: "Runner") -> None:
-    """Do jobs in another thread; this one looks for signals."""
+    """Run jobs in another thread; this thread checks for signals."""
     from chronotile.app.process_setup import end_within, exit_on_signal
 
     with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:
