@@ -12,21 +12,21 @@ from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import FloatArray
 
 Polygon = tuple[FloatArray, ...]
-"""Rings (vertex, 2) of x and y, closed; the first is the outer one, the others are holes."""
+"""Closed rings (vertex, 2) of x and y: the outer ring, then holes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Area:
-    """Polygons that are one feature; what lies in two of them counts once."""
+    """Polygons of one feature; overlaps count once."""
 
     polygons: tuple[Polygon, ...]
     crs: Crs = CRS84
     id: str | int | float | None = None
-    """As the client called it."""
+    """Id from the client."""
     properties: Mapping[str, Any] | None = None
-    """Of the feature, as the client wrote them."""
+    """Properties of the feature from the client."""
     note: str | None = None
-    """What was done to it, in words: such as how a ring that crosses itself was repaired."""
+    """Changes in words, such as the repair of a ring that crosses itself."""
 
     @property
     def vertices(self) -> int:
@@ -35,10 +35,10 @@ class Area:
 
 
 def area_of_box(box: BBox, crs: Crs) -> Area:
-    """Return a box as an area; of degrees, one whose west is more than its east crosses the antimeridian.
+    """Return a box as an area. In degrees, west > east crosses the antimeridian.
 
     Raises:
-        InvalidParameter: It is empty, or reaches beyond all coordinates of its CRS.
+        InvalidParameter: The box is empty, or outside all coordinates of its CRS.
     """
     west, south, east, north = box
     if crs.is_geographic:
@@ -51,7 +51,7 @@ def area_of_box(box: BBox, crs: Crs) -> Area:
     return Area(polygons=((corners,),), crs=crs)
 
 
-# Units of length by the names that clients give them.
+# Units of length by their names in requests.
 
 LENGTHS_M: Mapping[str, float] = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi": 1852.0, "ft": 0.3048}
 """Metres in each unit."""
@@ -63,4 +63,4 @@ OTHER_LENGTHS: Mapping[str, str] = {
     **dict.fromkeys(("nm", "nautical mile", "nautical miles"), "nmi"),
     **dict.fromkeys(("foot", "feet"), "ft"),
 }
-"""What else they are called, in lower case."""
+"""Other names of the units, in lower case."""

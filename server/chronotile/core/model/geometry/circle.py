@@ -9,21 +9,22 @@ from chronotile.core.model.request import Point
 from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 
 VERTICES = 720
-"""Of a circle, whose polygon so lies within a hundred thousandth of its radius of it."""
+"""Vertices of the polygon, whose distance from the circle is at most a hundred thousandth of the radius."""
 
 MOST_M = 10_000_000.0
-"""A quarter of the earth round: a larger circle may hold both poles."""
+"""A quarter of the earth's circumference; larger circles could contain both poles."""
 
 _GEOD = Geod(ellps="WGS84")
 
 
 def circle_of(point: Point, radius_m: float) -> Area:
-    """Return the polygon in CRS84 whose vertices lie at a geodesic distance of a point.
+    """Return a polygon in CRS84 whose vertices have a geodesic distance of `radius_m` from a point.
 
-    Longitudes go on beyond 180 across the antimeridian. Round a pole the polygon goes along its parallel there.
+    Longitudes continue beyond 180 across the antimeridian. If the circle contains a pole, the ring also runs along the
+    whole latitude of the pole.
 
     Raises:
-        InvalidParameter: The radius is more than `MOST_M`, or none.
+        InvalidParameter: The radius is not positive, or larger than `MOST_M`.
     """
     if not 0 < radius_m <= MOST_M:
         raise InvalidParameter(
@@ -48,7 +49,7 @@ def circle_of(point: Point, radius_m: float) -> Area:
 
 
 def _pole_within(longitude: float, latitude: float, radius_m: float) -> float | None:
-    """The latitude of the pole that a circle holds."""
+    """Return the latitude of the pole in a circle."""
     for pole in (-90.0, 90.0):
         _azimuth, _back, distance = _GEOD.inv(longitude, latitude, longitude, pole)
         if distance < radius_m:

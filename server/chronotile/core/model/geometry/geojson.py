@@ -1,4 +1,4 @@
-"""Geometries that clients send (RFC 7946, and `crs` of GeoJSON 2008)."""
+"""Geometries from clients (RFC 7946, and `crs` of GeoJSON 2008)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,71 +26,71 @@ from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import FloatArray, JsonValue
 
 MAX_SHOWN = 60
-"""Characters that a message has of what a client sent."""
+"""Maximum length of a client's text in messages."""
 
 LEAST_POSITIONS = 3
-"""Of a ring, without the last, which is the first again."""
+"""Minimum number of positions in a ring, without the last, which repeats the first."""
 
 GROWTH = 2
-"""Of `max_vertices`, by repair, which adds some where edges cross."""
+"""Maximum number of vertices after repair, as a multiple of `max_vertices`; repair adds vertices at crossings."""
 
 ONE_AREA = frozenset({"Feature", "Polygon", "MultiPolygon"})
 
 CONTAINERS_PER_FEATURE = 64
-"""Lists and objects of a body that are not positions or rings: properties may have some within one another."""
+"""Lists and objects that are not positions or rings, such as nested properties."""
 
 MOST_HOLES = 30_000
-"""Of all polygons of a body: each is made an array, and compared with the others."""
+"""Maximum number of holes in all polygons of a body; each becomes an array and is compared with the others."""
 
 MAX_DEPTH = 8
-"""Of geometry collections within one another."""
+"""Maximum nesting of geometry collections."""
 
 MAX_PROPERTY_DEPTH = 128
-"""Of nested lists and objects in properties, which answers repeat; orjson writes no more than 254."""
+"""Maximum nesting of lists and objects in properties, which answers repeat; orjson writes at most 254."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeometryRules:
-    """What the geometries of a body may be, and how they are meant."""
+    """Limits of the geometries of a body, and their CRS."""
 
     max_vertices: int
     max_features: int
     crs_named: Callable[[str], Crs]
-    """Gives the CRS of a name, or raises UnsupportedCrs."""
+    """Returns the CRS with a name, or raises UnsupportedCrs."""
     crs: str | None = None
-    """As the request names it beside the body."""
+    """CRS that the request names outside the body."""
     first: int = 1
-    """The number of the first feature, as messages and notes count them."""
+    """Number of the first feature in messages and notes."""
     elsewhere: str = ""
-    """The path that takes many areas where this one takes one, or one where it takes many; empty is none."""
+    """Path that takes many areas if this path takes one area, or the opposite; empty: none."""
 
     @property
     def hint(self) -> str:
-        """What a message says of the other path."""
+        """Hint to the other path at the end of messages."""
         return f"; {self.elsewhere} takes it" if self.elsewhere else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GeoJsonArea:
-    """An area as it was sent."""
+    """An area as sent by a client."""
 
     name: str
-    """What messages call it: nothing, or ` of feature 3`."""
+    """Text at the end of messages: empty, or ` of feature 3`."""
     polygons: tuple[Polygon, ...]
     closed: tuple[str, ...]
-    """Names of the rings that did not end where they began."""
+    """Names of the rings that were open."""
     id: str | int | float | None = None
     properties: Mapping[str, Any] | None = None
 
 
 def area_of(body: bytes, rules: GeometryRules) -> Area:
-    """Return the polygons of a Feature or a bare geometry; a third coordinate is left out.
+    """Return the polygons of a Feature or a bare geometry, without heights.
 
-    Polygons that cross themselves are repaired and rings left open are closed; the area's note reports it.
+    Polygons that cross themselves are repaired, and open rings are closed; the note of the area reports it.
 
     Raises:
-        InvalidParameter: It is no such thing; the message names the ring.
-        UnsupportedCrs: Its CRS is not one that it may be in.
+        InvalidParameter: The body is not valid; the message names the ring.
+        UnsupportedCrs: The CRS is not supported.
         LimitExceeded: It has more than `max_vertices`.
     """
     _require_few(body, rules, features=0)
@@ -105,14 +105,14 @@ def area_of(body: bytes, rules: GeometryRules) -> Area:
 
 
 def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
-    """Return one area for each member of a FeatureCollection or GeometryCollection, in their order.
+    """Return one area per member of a FeatureCollection or GeometryCollection, in order.
 
     A feature whose geometry is null (RFC 7946 §3.2) is an area without polygons, and its note reports it.
 
     Raises:
-        InvalidParameter: It is no such thing; the message names the member and ring.
-        UnsupportedCrs: Its CRS is not one that it may be in.
-        LimitExceeded: It has more than `max_features`, or all together more than `max_vertices`.
+        InvalidParameter: The body is not valid; the message names the member and ring.
+        UnsupportedCrs: The CRS is not supported.
+        LimitExceeded: It has more than `max_features`, or more than `max_vertices` in total.
     """
     _require_few(body, rules, features=features_in(body))
     document = _geojson_of(body)
@@ -125,7 +125,7 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     key, one, draft_of = MEMBERS[kind]
     members = listed_members(document, key)
     _require_few(body, rules, features=len(members))
-    drafts = [draft_of(each, f" of {one} {place}") for place, each in enumerate(members, rules.first)]
+    drafts = [draft_of(member, f" of {one} {place}") for place, member in enumerate(members, rules.first)]
     return _areas(drafts, document, rules)
 
 
@@ -133,7 +133,7 @@ def listed_members(document: Mapping[str, JsonValue], key: str) -> list[JsonValu
     """Return the features or geometries of a collection.
 
     Raises:
-        InvalidParameter: They are not a list.
+        InvalidParameter: The member `key` is not a list.
     """
     members = document.get(key)
     if not isinstance(members, list):
@@ -142,10 +142,10 @@ def listed_members(document: Mapping[str, JsonValue], key: str) -> list[JsonValu
 
 
 def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
-    """Check that there are not too many features, positions, holes, nor lists and objects, before they are taken apart.
+    """Limit features, positions, holes, lists and objects before the body is parsed.
 
     Raises:
-        LimitExceeded: There are.
+        LimitExceeded: There are too many.
         InvalidParameter: There are too many holes.
     """
     vertices = positions_in(body, more_than=rules.max_vertices)
@@ -165,7 +165,7 @@ def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
 
 
 def point_of(body: bytes) -> tuple[float, float] | None:
-    """Return the longitude and latitude of a Point, or of a Feature of one; `None` where the body is something else.
+    """Return longitude and latitude of a Point or of a Feature with a Point; `None` for other bodies.
 
     Raises:
         InvalidParameter: It is not a JSON object, or the point has no position.
@@ -182,14 +182,14 @@ def document_of(body: bytes) -> dict[str, JsonValue]:
     """Return the JSON object of a body.
 
     Raises:
-        InvalidParameter: It is not valid JSON, or no object.
-        LimitExceeded: It would take more memory than there is for a body.
+        InvalidParameter: It is not valid JSON or not an object.
+        LimitExceeded: It would take more memory than is available for a body.
     """
     return _document(body, partial(load_json, locator=LOCATOR))
 
 
 def _geojson_of(body: bytes) -> dict[str, JsonValue]:
-    # The JSON object of a body, of a large one with arrays in place of lists of positions.
+    # The JSON object of a body. Large bodies have arrays instead of lists of positions.
     return _document(body, partial(parse_geojson, locator=LOCATOR))
 
 
@@ -234,22 +234,26 @@ def _is_deep(properties: dict[str, JsonValue]) -> bool:
     """Whether lists and objects are nested too deeply."""
     level: list[JsonValue] = [properties]
     for _ in range(MAX_PROPERTY_DEPTH):
-        members = (member for each in level for member in (each.values() if isinstance(each, dict) else each))
+        members = (
+            member
+            for container in level
+            for member in (container.values() if isinstance(container, dict) else container)
+        )
         level = [member for member in members if isinstance(member, dict | list)]
         if not level:
             return False
     return True
 
 
-def _bare(geometry: JsonValue, name: str, **given: Any) -> GeoJsonArea:  # noqa: ANN401 -- members of Draft
+def _bare(geometry: JsonValue, name: str, **attributes: Any) -> GeoJsonArea:  # noqa: ANN401 -- fields of GeoJsonArea
     closed: list[str] = []
     listed = list(_coordinates(geometry, name))
     polygons = tuple(_polygon(rings, f"polygon {place}{name}", closed) for place, rings in enumerate(listed, 1))
-    return GeoJsonArea(name=name, polygons=polygons, closed=tuple(closed), **given)
+    return GeoJsonArea(name=name, polygons=polygons, closed=tuple(closed), **attributes)
 
 
 def _coordinates(geometry: JsonValue, name: str, depth: int = 0) -> Iterator[JsonValue]:
-    """The rings of each polygon, as JSON."""
+    """Yield the rings of each polygon, as JSON."""
     kind = _kind(geometry)
     if kind == "GeometryCollection" and depth < MAX_DEPTH:
         members = geometry.get("geometries")
@@ -273,7 +277,7 @@ def _coordinates(geometry: JsonValue, name: str, depth: int = 0) -> Iterator[Jso
 
 
 def _polygon(rings: JsonValue, name: str, closed: list[str]) -> Polygon:
-    if isinstance(rings, np.ndarray):  # positions in the place of rings
+    if isinstance(rings, np.ndarray):  # positions instead of rings
         rings = rings[:1].tolist()
     if not isinstance(rings, list) or not rings:
         raise refusal(f"{name} has no rings")
@@ -294,7 +298,7 @@ def _ring(listed: JsonValue, name: str, closed: list[str]) -> FloatArray:
 
 
 def _positions(listed: JsonValue, name: str) -> FloatArray:
-    """(vertex, 2) of x and y."""
+    """Return (vertex, 2) x and y."""
     if isinstance(listed, np.ndarray):
         return listed
     if not isinstance(listed, list) or not listed:
@@ -312,17 +316,17 @@ def _areas(drafts: Sequence[GeoJsonArea], document: Mapping[str, JsonValue], rul
     for draft in drafts:
         _check_reach(draft, crs)
     names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
-    each_mended = zip(names, repair_polygons(polygons, names) if polygons else (), strict=True)
-    mended = [[next(each_mended) for _ in draft.polygons] for draft in drafts]
-    valid = [[polygon for _name, each in own for polygon in each.polygons] for own in mended]
+    results = zip(names, repair_polygons(polygons, names) if polygons else (), strict=True)
+    repairs = [[next(results) for _ in draft.polygons] for draft in drafts]
+    valid = [[polygon for _name, repaired in pairs for polygon in repaired.polygons] for pairs in repairs]
     whole = unite_polygons(valid, [draft.name for draft in drafts])
     _require_vertices(
         "max_repaired_vertices",
-        [polygon for own in whole for polygon in own],
+        [polygon for area in whole for polygon in area],
         GROWTH * rules.max_vertices,
         alternative="untangle it",
     )
-    return tuple(_area(*each, crs) for each in zip(drafts, whole, mended, strict=True))
+    return tuple(_area(draft, area, pairs, crs) for draft, area, pairs in zip(drafts, whole, repairs, strict=True))
 
 
 def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, alternative: str) -> None:
@@ -330,10 +334,10 @@ def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, 
     require_at_most(limit, requested, allowed, alternative=alternative, locator=LOCATOR)
 
 
-def _area(draft: GeoJsonArea, polygons: tuple[Polygon, ...], mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
+def _area(draft: GeoJsonArea, polygons: tuple[Polygon, ...], repairs: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
     notes = [] if draft.polygons else ["it has no geometry"]
     notes += [f"{name} was closed" for name in draft.closed]
-    notes += [f"{name} was repaired: {each.note}" for name, each in mended if each.note is not None]
+    notes += [f"{name} was repaired: {repaired.note}" for name, repaired in repairs if repaired.note is not None]
     return Area(polygons=polygons, crs=crs, id=draft.id, properties=draft.properties, note="; ".join(notes) or None)
 
 
@@ -352,32 +356,32 @@ def _check_reach(draft: GeoJsonArea, crs: Crs) -> None:
 
 
 def _crs(document: Mapping[str, JsonValue], rules: GeometryRules) -> Crs:
-    """That of the request, or of the document (GeoJSON 2008 §3); x before y in both, whatever the CRS says."""
+    """Return the CRS of the request or the document (GeoJSON 2008 §3); x comes before y, even if the CRS differs."""
     member = document.get("crs")
     if member is None and isinstance(document.get("geometry"), dict):
         member = document["geometry"].get("crs")
-    named = partial(_resolve_crs, rules=rules)
+    resolve = partial(_resolve_crs, rules=rules)
     if member is None:
-        return CRS84 if rules.crs is None else named(rules.crs)
-    inside = named(_member_name(member))
-    if rules.crs is not None and named(rules.crs) != inside:
+        return CRS84 if rules.crs is None else resolve(rules.crs)
+    inside = resolve(_member_name(member))
+    if rules.crs is not None and resolve(rules.crs) != inside:
         raise InvalidParameter(f"crs is {rules.crs[:MAX_SHOWN]}, but the body says {inside.name}", locator="crs")
     return inside
 
 
 def _resolve_crs(text: str, rules: GeometryRules) -> Crs:
-    # GeoJSON's own and the code that many write for it need not be among those offered.
+    # CRS84, the CRS of GeoJSON, and its usual codes are accepted even if they are not offered.
     return CRS84 if text.upper() in {"CRS:84", "OGC:CRS84", "URN:OGC:DEF:CRS:OGC:1.3:CRS84"} else rules.crs_named(text)
 
 
 def _member_name(member: JsonValue) -> str:
-    """The name in `{"type": "name", "properties": {"name": …}}`, or of the EPSG code in its elder form."""
-    given = member.get("properties") if isinstance(member, dict) else None
-    if isinstance(given, dict):
-        if isinstance(given.get("name"), str):
-            return str(given["name"])
-        if isinstance(given.get("code"), int):
-            return f"EPSG:{given['code']}"
+    """Return the name in `{"type": "name", "properties": {"name": …}}`, or the EPSG code of the older form."""
+    properties = member.get("properties") if isinstance(member, dict) else None
+    if isinstance(properties, dict):
+        if isinstance(properties.get("name"), str):
+            return str(properties["name"])
+        if isinstance(properties.get("code"), int):
+            return f"EPSG:{properties['code']}"
     raise InvalidParameter('the member crs must be {"type": "name", "properties": {"name": …}}', locator="crs")
 
 
@@ -394,4 +398,4 @@ MEMBERS: Mapping[str, tuple[str, str, Callable[[JsonValue, str], GeoJsonArea]]] 
     "FeatureCollection": ("features", "feature", _feature),
     "GeometryCollection": ("geometries", "geometry", _bare),
 }
-"""Where a collection has its members, what messages call one, and how it is read."""
+"""Key of the members, word for a member in messages, and function that reads a member."""

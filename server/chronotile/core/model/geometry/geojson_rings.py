@@ -1,6 +1,6 @@
-"""GeoJSON parsed without a list for each position: rings become arrays before the rest is parsed.
+"""Parser of GeoJSON without a list per position: rings become arrays before the rest is parsed.
 
-A position takes 150 bytes as a list of two numbers, and 16 in an array.
+A position takes 150 bytes as a list of two numbers, and 16 bytes in an array.
 """
 
 import re
@@ -16,19 +16,19 @@ from chronotile.core.model.geometry.json_text import load_json, memory_of_json, 
 from chronotile.core.model.types import FloatArray, JsonValue
 
 WHOLE_BYTES = 1 << 16
-"""A text that has no more is parsed at once."""
+"""Texts up to this size are parsed in one call."""
 
 PART_BYTES = 1 << 16
-"""Of a ring, parsed at once."""
+"""Size of the parts of a ring that are parsed in one call."""
 
 RING_BYTES = 700
-"""Of a ring, beside its positions: its array, and the mark that replaces it."""
+"""Memory of a ring in addition to its positions: the array object, and the mark that replaces it."""
 
 SHORT_BYTES = 100
-"""A list of positions with a shorter text stays in the rest: as lists it takes less."""
+"""Shorter lists of positions are not replaced, because they take less memory as lists."""
 
 _COORDINATES = re.compile(rb'(?<!\\)"coordinates"[ \t\n\r]*:[ \t\n\r]*(?=\[)')
-"""Never inside a string of valid JSON: its first quote would end the string, after which no name may stand."""
+"""Never matches inside a string of valid JSON: its first quote would end the string, and no name may follow there."""
 _NUMBERS = re.compile(rb"[\[\]\d+\-.eE, \t\n\r]*+")
 _RING = re.compile(rb"\[[ \t\n\r]*\[[ \t\n\r]*[-\d]")
 _END = re.compile(rb"\][ \t\n\r]*\]")
@@ -37,7 +37,7 @@ _COMMA_OR_END = re.compile(rb"[ \t\n\r]*(,|\Z)")
 
 @dataclass(frozen=True, slots=True)
 class _RingText:
-    """A ring in a text."""
+    """Position of a ring in a text, and its content."""
 
     start: int
     stop: int
@@ -45,34 +45,33 @@ class _RingText:
 
 
 def parse_geojson(text: bytes, *, locator: str) -> JsonValue:
-    """Return what a GeoJSON text is as JSON, with arrays (vertex, 2) in place of lists of positions.
+    """Parse GeoJSON, with arrays (vertex, 2) instead of lists of positions.
 
-    Lists of positions that are not well formed are left as they are, and so are those among properties, and those that
-    are not within another list.
+    Lists of positions remain lists if they are malformed, in properties, or not inside another list.
 
     Args:
-        text: In UTF-8.
-        locator: The parameter it came in.
+        text: UTF-8.
+        locator: Name of the parameter, for errors.
 
     Raises:
-        orjson.JSONDecodeError: It is not JSON; its message gives the place in the text.
-        LimitExceeded: It would take more memory than there is for a body.
+        orjson.JSONDecodeError: It is not JSON; the message states the position in the text.
+        LimitExceeded: It would take more memory than is available for a body.
     """
     if len(text) <= WHOLE_BYTES:
         return load_json(text, locator=locator)
     mark, rings = secrets.token_hex(8), list[_RingText]()
-    parts, end, taken = list[bytes](), 0, len(text)
+    parts, end, needed_bytes = list[bytes](), 0, len(text)
     for ring in _rings(text):
-        taken += ring.positions.nbytes + RING_BYTES
-        require_room(taken, locator=locator)
+        needed_bytes += ring.positions.nbytes + RING_BYTES
+        require_room(needed_bytes, locator=locator)
         parts += (text[end : ring.start], _marker(mark, len(rings)).encode())
         rings.append(ring)
         end = ring.stop
     parts.append(text[end:])
     rest = b"".join(parts)
     parts.clear()
-    taken += memory_of_json(rest)
-    require_room(taken, locator=locator)
+    needed_bytes += memory_of_json(rest)
+    require_room(needed_bytes, locator=locator)
     try:
         document = load_json(rest, locator=locator)
     except orjson.JSONDecodeError as error:
@@ -80,10 +79,10 @@ def parse_geojson(text: bytes, *, locator: str) -> JsonValue:
     for container, key, ring, is_property in _find_marks(document, rings, mark) if rings else ():
         if is_property:
             listed = text[ring.start : ring.stop]
-            taken += memory_of_json(listed)
-            require_room(taken, locator=locator)
+            needed_bytes += memory_of_json(listed)
+            require_room(needed_bytes, locator=locator)
             container[key] = orjson.loads(listed)
-        elif isinstance(container, dict):  # no ring: it lacks a list round it, whatever else it has
+        elif isinstance(container, dict):  # not a ring: no list encloses it
             container[key] = ring.positions[:1].tolist()
         else:
             container[key] = ring.positions
@@ -91,11 +90,11 @@ def parse_geojson(text: bytes, *, locator: str) -> JsonValue:
 
 
 def positions_of(listed: JsonValue) -> FloatArray | None:
-    """Return (vertex, 2) of a list of positions, a third coordinate left out; `None` where it is none."""
+    """Return (vertex, 2) positions without heights; `None` if it is not a list of positions."""
     if not isinstance(listed, list) or not listed:
         return None
     if set(map(type, listed)) != {list} or not set(map(type, chain.from_iterable(listed))) <= {int, float}:
-        return None  # before numpy, which pads texts to the longest of them
+        return None  # before numpy, which pads texts to the longest text
     try:
         positions = np.array(listed, dtype=np.float64)
     except ValueError:  # some have heights
@@ -107,7 +106,7 @@ def positions_of(listed: JsonValue) -> FloatArray | None:
 
 
 def _rings(text: bytes) -> Iterator[_RingText]:
-    """The lists of positions of a text that are well formed, in their order."""
+    """Yield the well-formed lists of positions of a text, in order."""
     for name in _COORDINATES.finditer(text):
         numbers = _NUMBERS.match(text, name.end())
         last = numbers.end() if numbers else name.end()
@@ -121,8 +120,8 @@ def _rings(text: bytes) -> Iterator[_RingText]:
 
 
 def _positions_between(text: bytes, first: int, last: int) -> FloatArray | None:
-    """(vertex, 2) of the positions between two places of a text; `None` where something else is between them."""
-    found, is_last = list[FloatArray](), False
+    """Return (vertex, 2) positions between two offsets of a text; `None` if the text contains other content."""
+    arrays, is_last = list[FloatArray](), False
     while not is_last:
         end = text.find(b"]", min(first + PART_BYTES, last), last) + 1 or last
         comma = _COMMA_OR_END.match(text, end, last)
@@ -132,13 +131,13 @@ def _positions_between(text: bytes, first: int, last: int) -> FloatArray | None:
             return None
         if positions is None or comma is None:
             return None
-        found.append(positions)
+        arrays.append(positions)
         first, is_last = comma.end(), not comma[1]
-    return found[0] if len(found) == 1 else np.concatenate(found)
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def _shift_position(error: orjson.JSONDecodeError, rings: list[_RingText], mark: str) -> orjson.JSONDecodeError:
-    """The error of a text without its rings, with its position in the whole text."""
+    """Return the error of a text without its rings, with the position in the whole text."""
     before = rings[: error.doc.count(mark, 0, error.pos)]
     place = error.pos + sum(ring.stop - ring.start - len(_marker(mark, number)) for number, ring in enumerate(before))
     moved = orjson.JSONDecodeError(error.msg, error.doc, error.pos)
@@ -147,7 +146,7 @@ def _shift_position(error: orjson.JSONDecodeError, rings: list[_RingText], mark:
 
 
 def _marker(mark: str, number: int) -> str:
-    # What stands for a ring in a text: a list as well, since a string could be a name, where no list may stand.
+    # Replacement of a ring in a text. A string could become a name, and so make invalid JSON valid; a list cannot.
     return f'["{mark}{number}"]'
 
 
@@ -158,14 +157,14 @@ def _has_mark(member: JsonValue, mark: str) -> bool:
 def _find_marks(
     document: JsonValue, rings: list[_RingText], mark: str
 ) -> Iterator[tuple[JsonValue, JsonValue, _RingText, bool]]:
-    """Each ring with the list or object that has its mark, its place there, and whether that is among properties."""
+    """Yield each ring with the container of its mark, the key in the container, and whether it is in properties."""
     levels = [_members(document, is_property=False)]
     while levels:
-        found = next(levels[-1], None)
-        if found is None:
+        entry = next(levels[-1], None)
+        if entry is None:
             levels.pop()
             continue
-        container, key, member, is_property = found
+        container, key, member, is_property = entry
         if isinstance(member, list) and len(member) == 1 and _has_mark(member[0], mark):
             yield container, key, rings[int(member[0][len(mark) :])], is_property
         elif isinstance(member, dict | list):

@@ -1,4 +1,4 @@
-"""JSON from clients, of millions of lists for some, parsed in bounded memory."""
+"""JSON from clients, possibly with millions of lists, parsed in limited memory."""
 
 import gc
 from collections.abc import Iterator
@@ -11,21 +11,21 @@ import orjson
 from chronotile.core.errors import require_at_most
 
 UNCOUNTED_BYTES = 1 << 16
-"""A text that has no more is parsed whatever it holds."""
+"""Texts up to this size are parsed without an estimate of their contents."""
 
 
 def load_json(text: bytes, *, locator: str | None = None) -> Any:  # noqa: ANN401 -- any JSON
-    """Parse a text in UTF-8 as JSON.
+    """Parse a UTF-8 text as JSON.
 
-    Garbage collection is off meanwhile. Nested lists hold no garbage, and searching millions of new ones takes six
-    times as long as making them, in one step of the interpreter during which all other threads wait.
+    Garbage collection is paused: nested lists contain no garbage, but the search in millions of new lists takes six
+    times as long as their creation, in one step of the interpreter that blocks all other threads.
 
     Args:
-        text: Its memory is counted before it is parsed.
-        locator: The parameter it came in.
+        text: Its memory is estimated before it is parsed.
+        locator: Name of the parameter, for errors.
 
     Raises:
-        orjson.JSONDecodeError: It is not valid JSON.
+        orjson.JSONDecodeError: The text is not valid JSON.
         LimitExceeded: It would take more memory than is available for a body.
     """
     require_room(len(text) if len(text) <= UNCOUNTED_BYTES else memory_of_json(text), locator=locator)
@@ -35,82 +35,82 @@ def load_json(text: bytes, *, locator: str | None = None) -> Any:  # noqa: ANN40
 
 @contextmanager
 def pause_garbage_collection() -> Iterator[None]:
-    """Make many objects that hold no garbage: to look for some would take several times as long as to make them."""
+    """Pause garbage collection while many objects are created: a search in them takes several times as long."""
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()  # which another thread may have done already: that takes time alone
+        gc.enable()  # possibly after another thread did, which only costs time
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Return whether a value of JSON is a number: `true` is none, though Python counts it among its integers."""
+    """Return whether a JSON value is a number. `true` is not, although it is an integer in Python."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 MAX_ID_LENGTH = 200
-"""Characters of the id of a place, which tables of series repeat at each time."""
+"""Maximum length of a place's id, which tables of series repeat at each time."""
 ID_FORM = f"a number or text of at most {MAX_ID_LENGTH} characters"
 
 
 def is_id(value: object) -> TypeGuard[str | float]:
-    """Return whether a value of JSON may be the id of a place: see `ID_FORM`."""
+    """Return whether a JSON value may be the id of a place (`ID_FORM`)."""
     return len(value) <= MAX_ID_LENGTH if isinstance(value, str) else is_number(value)
 
 
 def require_room(size: int, *, locator: str | None) -> None:
-    """Check that a body with what it is parsed into takes no more memory than there is for it.
+    """Check that a body and its parsed content fit into the memory for bodies.
 
     Raises:
-        LimitExceeded: It does.
+        LimitExceeded: They do not fit.
     """
     alternative = "send fewer features, properties or positions at once"
     require_at_most("memory of one body in bytes", size, MAX_PARSED_BYTES, alternative=alternative, locator=locator)
 
 
-# How much GeoJSON holds, counted before it is taken apart, which takes ten times the memory of its text.
+# Estimates of the contents of GeoJSON before it is parsed, which takes ten times the memory of its text.
 
 BYTES_AT_ONCE = 1 << 20
 MAX_PARSED_BYTES = 192 << 20
-"""What a body may take with what it is parsed into: the memory of large answers, and what is apart for bodies."""
+"""Maximum memory of a body and its parsed content: the memory of large answers, and the reserve for bodies."""
 VALUE_BYTES, QUOTE_BYTES, MEMBER_BYTES, LIST_BYTES, OBJECT_BYTES = 52, 20, 80, 90, 90
-"""Of what is made for each comma, quote, colon, list and object."""
+"""Bytes of the objects that are created per comma, quote, colon, list and object."""
 LEAST_BYTES = 6
-"""Of a position, with its comma."""
+"""Minimum length of a position with its comma."""
 FIRST_OF_FOUR = 0xF0
-"""The least of the first bytes of characters of four bytes in UTF-8."""
+"""Smallest first byte of a UTF-8 character with four bytes."""
 
 
 def features_in(body: bytes) -> int:
-    """Return how many features the text of a FeatureCollection has, or fewer."""
+    """Return the number of features in the text of a FeatureCollection, or fewer."""
     return min(body.count(b'"geometry"'), body.count(b'"Feature"'))
 
 
 def containers_in(body: bytes) -> int:
-    """Return how many lists and objects a text has, or more; each takes 64 bytes and more, of two of its text."""
+    """Return the number of lists and objects in a text, or more. Each takes 64 bytes or more."""
     return body.count(b"[") + body.count(b"{")
 
 
 def holes_in(body: bytes) -> int:
-    """Return how many rings of polygons follow another ring of the same polygon; lines in a list of lines count too."""
+    """Return the number of rings that follow another ring of their polygon; lines in a list of lines count too."""
     text = body.translate(None, b" \t\n\r")
     return text.count(b"]],[[") - text.count(b"]]],[[[")
 
 
 def memory_of_json(text: bytes) -> int:
-    """Return how much memory JSON takes at most while it is parsed: the text, what orjson copies, and what is made.
+    """Return the maximum memory for parsing JSON: the text, copies by orjson, and new objects.
 
-    By orjson, measured with 20 MB each of lists, objects, numbers, strings and members: as much, or up to twice as much
-    as it takes; 0.9 of it for numbers of one digit, and for strings with letters of two bytes.
+    Measured with orjson and 20 MB each of lists, objects, numbers, strings and members: 1 to 2 times the actual memory,
+    0.9 times for numbers with one digit and strings with letters of two bytes.
     """
-    commas, quotes, colons = (text.count(each) for each in (b",", b'"', b":"))
+    commas, quotes, colons = (text.count(mark) for mark in (b",", b'"', b":"))
     values = VALUE_BYTES * commas + QUOTE_BYTES * quotes + MEMBER_BYTES * colons
     containers = LIST_BYTES * text.count(b"[") + OBJECT_BYTES * text.count(b"{")
     return (2 + text_width(text)) * len(text) + values + containers
 
 
 def text_width(text: bytes) -> int:
-    """Return how many bytes a character of a string takes once it is parsed, at most: 1, 2 or 4, as its widest does."""
+    """Return the maximum number of bytes per character in parsed strings: 1, 2 or 4, depending on the widest."""
     if text.isascii() and b"\\u" not in text:
         return 1
     widest = int(np.frombuffer(text, np.uint8).max())
@@ -120,9 +120,9 @@ def text_width(text: bytes) -> int:
 
 
 def positions_in(body: bytes, *, more_than: int) -> int:
-    """Return how many positions a text has, or fewer; 0 where it is too short for more than so many.
+    """Return the number of positions in a text, or fewer; 0 if it is too short for more than `more_than`.
 
-    Lists of numbers among the properties count too.
+    Lists of numbers in properties count too.
     """
     if len(body) < LEAST_BYTES * more_than:
         return 0

@@ -1,4 +1,4 @@
-"""Polygons of clients made valid (OGC 06-103r4 §6.1.11): rings that cross themselves or one another."""
+"""Repair of polygons from clients (OGC 06-103r4 §6.1.11) whose rings cross themselves or each other."""
 
 import re
 from collections.abc import Sequence
@@ -13,39 +13,39 @@ from chronotile.core.model.geometry.area import Polygon
 from chronotile.core.model.types import FloatArray, ObjectArray
 
 PAIRS_PER_EDGE = 6
-"""Edges whose boxes overlap: of an outline each has itself and its two neighbours."""
+"""Pairs of edges with overlapping boxes. In an outline, each edge overlaps itself and its two neighbours."""
 
 FREE_PAIRS = 20_000
-"""Of small polygons, which may be as tangled as they like: repair takes about 10 µs a pair."""
+"""Additional pairs, so that small polygons may be arbitrarily tangled. Repair takes about 10 µs per pair."""
 
 FEW_EDGES = 200
-"""Of a polygon that is checked as it is: even if each of its edges crosses all others, there are few pairs."""
+"""Polygons with at most this number of edges are always checked, even if each edge crosses all others."""
 
 CHECKED_PAIRS_PER_EDGE = 20
 CHECKED_PAIRS = 5_000_000
-"""Pairs of edges whose boxes overlap, in all polygons that are checked: to check takes about 50 ns a pair."""
+"""Pairs of edges with overlapping boxes in all polygons that are checked; a check takes about 50 ns per pair."""
 
 MOST_STEPS = 1_000_000_000
-"""Steps to find which rings lie in which others, in all polygons that are checked."""
+"""Maximum number of steps to find nested rings, in all polygons that are checked."""
 
 STEPS_PER_PAIR = 500
-"""Of a pair of rings whose boxes overlap, beside one for each vertex of the outer one."""
+"""Steps per pair of rings with overlapping boxes, in addition to one step per vertex of the outer ring."""
 
 MOST_REPAIRED = 20_000_000
-"""Pairs of rings of the polygons that are repaired, whether their boxes overlap or not."""
+"""Maximum number of pairs of rings in polygons that are repaired, whether their boxes overlap or not."""
 
 MOST_CHECKED_VERTICES = 600_000
-"""Of polygons that are checked together: one, or all of a feature; to check takes up to 215 bytes a vertex."""
+"""Maximum for polygons checked together: one, or all of a feature. A check takes up to 215 bytes per vertex."""
 
 MOST_REPAIRED_VERTICES = 250_000
-"""Of a polygon that is repaired, and of polygons that are united: that takes up to 475 bytes a vertex."""
+"""Maximum for polygons that are repaired or united, which takes up to 475 bytes per vertex."""
 
 EDGES_AT_ONCE = 1 << 16
-"""Of which boxes are looked up in one tree: an edge takes some 400 bytes in it."""
+"""Number of edges in one search tree; an edge takes about 400 bytes."""
 
 LOCATOR = "geometry"
 _AT_ONCE = 16
-"""Boxes that are looked up together, each of which may overlap all others."""
+"""Number of boxes in one query; each may overlap all others."""
 
 _REASON = re.compile(r"(?P<what>[^\[]+)\[(?P<x>\S+) (?P<y>\S+)\]")
 
@@ -57,23 +57,23 @@ def refusal(message: str) -> InvalidParameter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repaired:
-    """What became of one polygon."""
+    """Result of the repair of one polygon."""
 
     polygons: tuple[Polygon, ...]
     note: str | None = None
-    """What was wrong with it; `None` where nothing was."""
+    """The fault; `None` if the polygon was valid."""
 
 
 def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[Repaired]:
-    """Return each polygon as it is where it is valid, else what it covers: all that its outer ring turns round.
+    """Return valid polygons unchanged, and of others the area that their outer rings enclose.
 
     Args:
         polygons: Closed rings of at least four positions.
-        names: What messages call each.
+        names: Names of the polygons in messages.
 
     Raises:
-        InvalidParameter: One covers nothing, or is too tangled or too large to be repaired; the message names it.
-        LimitExceeded: One has too many vertices.
+        InvalidParameter: A polygon covers no area, or is too complex or too large to be repaired; the message names it.
+        LimitExceeded: A polygon has too many vertices.
     """
     checks = Checks(MOST_STEPS)
     for polygon, name in zip(polygons, names, strict=True):
@@ -95,7 +95,7 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[R
             raise refusal(f"{names[index]} has too many rings to be repaired, at most {isqrt(MOST_REPAIRED)}: {reason}")
         try:
             parts = _polygons(shapely.make_valid(shapes[index], method="structure", keep_collapsed=False))
-        except shapely.GEOSException as error:  # of coordinates of far apart magnitudes
+        except shapely.GEOSException as error:  # coordinates with very different magnitudes
             raise refusal(f"{names[index]} cannot be repaired: {reason}") from error
         if not parts:
             raise refusal(f"{names[index]} covers no area: {reason}")
@@ -104,15 +104,15 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[R
 
 
 def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> list[tuple[Polygon, ...]]:
-    """Return the polygons of each area, of which no two overlap: as they are, or what they cover together.
+    """Return the polygons of each area without overlaps: unchanged, or united.
 
     Args:
         areas: Valid polygons.
-        names: What messages add to tell each area: nothing, or ` of feature 3`.
+        names: Text per area at the end of messages: empty, or ` of feature 3`.
 
     Raises:
-        InvalidParameter: The polygons of one are too tangled with one another; the message names it.
-        LimitExceeded: Those of one have too many vertices to be checked or united.
+        InvalidParameter: The polygons of an area overlap in too complex a way; the message names it.
+        LimitExceeded: The polygons of an area have too many vertices to be checked or united.
     """
     done = [tuple(polygons) for polygons in areas]
     checks = Checks(MOST_STEPS)
@@ -124,7 +124,7 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
         _require_few_vertices(rings, "max_checked_vertices", MOST_CHECKED_VERTICES)
         checks.require_few(rings, outer, f"the polygons{names[index]} are")
         if shapely.is_valid(shapely.multipolygons(shapes)):
-            continue  # they touch at most: to unite thousands that do would take minutes
+            continue  # they only touch: a union of thousands would take minutes
         _require_few_vertices(rings, "max_united_vertices", MOST_REPAIRED_VERTICES)
         message = f"the polygons{names[index]} overlap in too complex a way; send their union"
         checks.require_repairable(rings, message)
@@ -136,7 +136,7 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
 
 
 class Checks:
-    """The cost of checking and repairing all polygons of a request or file, estimated before each step."""
+    """Costs of checks and repairs for all polygons of a request or file, estimated before each step."""
 
     def __init__(self, most_steps: int) -> None:
         self._most_steps = most_steps
@@ -144,15 +144,15 @@ class Checks:
         self._repaired_edges = self._repaired_pairs = 0
 
     def require_few(self, rings: Polygon, nested: Polygon, which: str) -> None:
-        """Refuse rings that would take too long to be checked.
+        """Refuse rings whose check would take too long.
 
         Args:
-            rings: Whose edges are checked for crossings.
-            nested: Those of which it is found which lie in which.
-            which: The beginning of the message.
+            rings: Rings whose edges are checked for crossings.
+            nested: Rings that are checked for being inside each other.
+            which: Start of the message.
 
         Raises:
-            InvalidParameter: Too many of their edges, or of themselves, may lie on one another.
+            InvalidParameter: Too many edges or rings may overlap.
         """
         edges = sum(len(ring) - 1 for ring in rings)
         if edges <= FEW_EDGES:
@@ -173,10 +173,10 @@ class Checks:
             )
 
     def require_repairable(self, rings: Polygon, message: str) -> None:
-        """Refuse rings with too many crossings to be repaired or united.
+        """Refuse rings with too many crossings for a repair or union.
 
         Raises:
-            InvalidParameter: With `message`.
+            InvalidParameter: There are too many; the error has this message.
         """
         self._repaired_edges += sum(len(ring) - 1 for ring in rings)
         most = PAIRS_PER_EDGE * self._repaired_edges + FREE_PAIRS
@@ -191,7 +191,7 @@ def _require_few_vertices(rings: Polygon, limit: str, allowed: int) -> None:
 
 
 def _nesting_steps(rings: Polygon, *, at_most: int) -> int:
-    """Steps to find which rings lie in which others, by their boxes; counting ends soon after `at_most`."""
+    """Return the number of steps to find nested rings, from their boxes; counting stops soon after `at_most`."""
     sizes = np.array([len(ring) for ring in rings])
     starts = np.cumsum([0, *sizes[:-1]])
     vertices = np.concatenate(rings)
@@ -200,17 +200,17 @@ def _nesting_steps(rings: Polygon, *, at_most: int) -> int:
     tree = shapely.STRtree(boxes)
     steps = start = 0
     while start < len(boxes) and steps <= at_most:
-        others = tree.query(boxes[start : start + _AT_ONCE])[1]
-        steps += int((sizes[others] + STEPS_PER_PAIR).sum())
+        overlapping = tree.query(boxes[start : start + _AT_ONCE])[1]
+        steps += int((sizes[overlapping] + STEPS_PER_PAIR).sum())
         start += _AT_ONCE
     return steps
 
 
 def _boxes_overlap(shapes: ObjectArray) -> bool:
-    """Whether any two boxes overlap; the tree is queried for some at once, each of which may overlap all."""
+    """Return whether any boxes overlap. The tree is queried in batches, because each box may overlap all others."""
     tree = shapely.STRtree(shapes)
-    some = (shapes[start : start + 16] for start in range(0, len(shapes), 16))
-    return any(tree.query(each).shape[1] > len(each) for each in some)
+    batches = (shapes[start : start + 16] for start in range(0, len(shapes), 16))
+    return any(tree.query(batch).shape[1] > len(batch) for batch in batches)
 
 
 def _shapes(polygons: Sequence[Polygon]) -> ObjectArray:
@@ -224,10 +224,10 @@ def _shapes(polygons: Sequence[Polygon]) -> ObjectArray:
 
 
 def _overlapping_pairs(polygon: Polygon, *, at_most: int) -> int:
-    """Pairs of edges, of one ring or two, whose boxes overlap; counting ends soon after `at_most`.
+    """Return the number of pairs of edges with overlapping boxes; counting stops soon after `at_most`.
 
-    A hundred random vertices cross a thousand times, and what they enclose takes a second to find; a coast of a
-    hundred thousand that crosses itself once takes little more than its reading.
+    The number predicts the duration of a repair. A hundred random vertices have a thousand crossings, which take a
+    second; a coast of a hundred thousand vertices that crosses itself once takes little longer than reading it.
     """
     low, high = _edge_boxes(polygon)
     order = np.argsort(low[:, 0], kind="stable")
@@ -245,9 +245,9 @@ def _overlapping_pairs(polygon: Polygon, *, at_most: int) -> int:
 
 
 def _edge_boxes(polygon: Polygon) -> tuple[FloatArray, FloatArray]:
-    """(edge, 2) least and greatest x and y of the edges of all rings."""
+    """Return (edge, 2) smallest and largest x and y of the edges of all rings."""
     vertices, ends = np.concatenate(polygon), np.cumsum([len(ring) for ring in polygon])
-    low, high = (each(vertices[:-1], vertices[1:]) for each in (np.minimum, np.maximum))
+    low, high = (ufunc(vertices[:-1], vertices[1:]) for ufunc in (np.minimum, np.maximum))
     if len(polygon) == 1:
         return low, high
     is_edge = np.ones(len(low), dtype=np.bool_)
@@ -256,15 +256,15 @@ def _edge_boxes(polygon: Polygon) -> tuple[FloatArray, FloatArray]:
 
 
 def _diagonals(low: FloatArray, high: FloatArray) -> ObjectArray:
-    # (box,) lines that have the boxes.
+    # (box,) lines with these bounding boxes.
     lines: ObjectArray = shapely.linestrings(np.stack([low, high], axis=1))
     return lines
 
 
 def _pairs_with(tree: shapely.STRtree, low: FloatArray, high: FloatArray, *, at_most: int) -> int:
-    """Pairs of an edge of a tree with one of some boxes, which overlap; counting ends soon after `at_most`."""
+    """Return the number of pairs of overlapping boxes, one in the tree; counting stops soon after `at_most`."""
     pairs = start = 0
-    step = 8  # each of which may overlap all
+    step = 8  # each may overlap all edges of the tree
     while start < len(low) and pairs <= at_most:
         some = slice(start, start + step)
         pairs += tree.query(_diagonals(low[some], high[some])).shape[1]
@@ -274,7 +274,7 @@ def _pairs_with(tree: shapely.STRtree, low: FloatArray, high: FloatArray, *, at_
 
 
 def _where(polygon: Polygon) -> str:
-    """The ring at fault, if it is one of several and alone at fault."""
+    """Return the faulty ring for a message; empty if the polygon has no other ring or the fault is between rings."""
     if len(polygon) == 1:
         return ""
     alone = shapely.is_valid(_shapes([(ring,) for ring in polygon]))
@@ -282,15 +282,15 @@ def _where(polygon: Polygon) -> str:
 
 
 def _describe(reason: str) -> str:
-    """`Self-intersection[4.55 50.85]` in words."""
-    found = _REASON.fullmatch(reason)
-    if found is None:
+    """Return a reason such as `Self-intersection[4.55 50.85]` in words."""
+    match = _REASON.fullmatch(reason)
+    if match is None:
         return reason.lower()
-    return f"{found['what'].lower()} at {float(found['x']):.10g} {float(found['y']):.10g}"
+    return f"{match['what'].lower()} at {float(match['x']):.10g} {float(match['y']):.10g}"
 
 
 def _polygons(shape: shapely.Geometry) -> tuple[Polygon, ...]:
-    # The polygons of a shape, without the lines and points to which parts of it have collapsed.
+    # Polygons of a shape, without the lines and points that are left of collapsed parts.
     parts = shapely.get_parts(shapely.get_parts(shape))  # polygons of multipolygons of collections
     return tuple(_rings(part) for part in parts if isinstance(part, shapely.Polygon) and not part.is_empty)
 

@@ -16,7 +16,7 @@ NAMES = {
     "POLYGON": "Polygon",
     "MULTIPOLYGON": "MultiPolygon",
 }
-"""What GeoJSON calls them."""
+"""Types of GeoJSON."""
 SHAPES = ("POINT", "LINESTRING", "POLYGON", "MULTIPOLYGON")
 # Lengths are bounded, so that no text takes long to refuse.
 _TAGGED = re.compile(r"\s*+([A-Z]{1,20}?)\s*+(?:ZM|Z|M)?\s*+(\([-+0-9.e,()\s]*+)", re.ASCII | re.IGNORECASE)
@@ -31,7 +31,7 @@ _FORMS = {
     "POLYGON": re.compile(_RINGS),
     "MULTIPOLYGON": re.compile(rf"\({_RINGS}(?:,{_RINGS})*+\)"),
 }
-"""Of brackets and positions (`p`)."""
+"""Accepted forms, with `p` for each position."""
 
 
 def geometry_of_wkt(  # noqa: PLR0913 -- each protocol words its errors
@@ -44,19 +44,19 @@ def geometry_of_wkt(  # noqa: PLR0913 -- each protocol words its errors
     limit: str = "vertices",
     is_north_first: bool = False,
 ) -> tuple[Mapping[str, Any], int]:
-    """Return the GeoJSON of well-known text, x before y and without heights, and how many vertices it has.
+    """Convert well-known text to GeoJSON, x before y and without heights; also return the number of vertices.
 
     Args:
         written: The text.
-        most: Vertices that are accepted.
-        locator: Of errors.
-        kinds: That are accepted, of `NAMES`.
-        accepted: What errors say of the accepted text.
-        limit: What they call the limit of vertices.
+        most: Maximum number of vertices.
+        locator: Name of the parameter, for errors.
+        kinds: Accepted keys of `NAMES`.
+        accepted: Description of accepted texts, for errors.
+        limit: Name of the limit of vertices, for errors.
         is_north_first: Whether the text has y before x.
 
     Raises:
-        InvalidParameter: It is not accepted.
+        InvalidParameter: The text is not accepted.
         LimitExceeded: It has too many vertices.
     """
     refused = InvalidParameter(
@@ -71,12 +71,12 @@ def geometry_of_wkt(  # noqa: PLR0913 -- each protocol words its errors
     require_at_most(limit, vertices, most, alternative=fewer, locator=locator)
     if _FORMS[kind].fullmatch("".join(_POSITION.sub("p", body).split())) is None:
         raise refused
-    if kind == "MULTIPOINT":  # with members in brackets of their own, or without
+    if kind == "MULTIPOINT":  # each member may be in brackets
         body = f"({body.replace('(', '').replace(')', '')})"
-    positions = [(float(each[1]), float(each[2])) for each in _POSITION.finditer(body)]
+    positions = [(float(match[1]), float(match[2])) for match in _POSITION.finditer(body)]
     if not all(math.isfinite(number) for position in positions for number in position):
         raise InvalidParameter(f"{locator} has a coordinate that is not a finite number", locator=locator)
     texts = iter(f"[{y!r},{x!r}]" if is_north_first else f"[{x!r},{y!r}]" for x, y in positions)
-    listed = _POSITION.sub(lambda _found: next(texts), body).replace("(", "[").replace(")", "]")
+    listed = _POSITION.sub(lambda _match: next(texts), body).replace("(", "[").replace(")", "]")
     coordinates = orjson.loads(listed)
     return {"type": NAMES[kind], "coordinates": coordinates[0] if kind == "POINT" else coordinates}, vertices
