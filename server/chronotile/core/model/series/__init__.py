@@ -1,1 +1,1 @@
-"""Values along time, and what is computed from them."""
+"""Values along time, and analyses of them."""

@@ -1,4 +1,4 @@
-"""What a client asks to be found out from values along time, and what was found."""
+"""Requested analyses of values along time, and their results."""
 
 import math
 import re
@@ -13,11 +13,11 @@ from chronotile.core.model.types import Float64Array, InstantArray, Int64Array
 
 ReducerKind = Literal["mean", "min", "max", "std", "median", "percentile", "count", "valid_share", "sum", "histogram"]
 PLAIN: tuple[ReducerKind, ...] = ("mean", "min", "max", "std", "median", "count", "valid_share", "sum")
-"""Those that have no parameters."""
+"""Reducers without parameters."""
 
 MAX_BINS = 1024
 MAX_REDUCERS = 32
-"""Of one request; percentiles of a large area take seconds each."""
+"""Maximum per request; a percentile of a large area takes seconds."""
 
 LOCATOR = "reducers"
 
@@ -28,17 +28,17 @@ _HISTOGRAM = re.compile(rf"histogram:(\d{{1,4}})(?::({_NUMBER}):({_NUMBER}))?", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reducer:
-    """How to reduce the values at one time."""
+    """Function that reduces the values at one time to a number or histogram."""
 
     name: str
-    """As written in documents: `mean`, `p10`, `p2.5`, `histogram:16`, `histogram:16:0:1`."""
+    """Name in documents: `mean`, `p10`, `p2.5`, `histogram:16`, `histogram:16:0:1`."""
     kind: ReducerKind
     percent: float | None = None
-    """0 to 100, of a percentile; 50 of the median."""
+    """0 to 100 for a percentile; 50 for the median."""
     bins: int | None = None
-    """Of a histogram: its number of equal steps."""
+    """Number of equal steps of a histogram."""
     range: tuple[float, float] | None = None
-    """Of a histogram: physical values at its ends; `None` is the range of the layer's first style."""
+    """Physical values at the ends of a histogram; `None`: the range of the layer's first style."""
 
 
 MEAN = Reducer(name="mean", kind="mean")
@@ -52,10 +52,10 @@ SUM = Reducer(name="sum", kind="sum")
 
 
 def parse_reducer(text: str) -> Reducer:
-    """Return the reducer that a text names, without regard to case.
+    """Return the reducer with this name, in any case.
 
     Raises:
-        InvalidParameter: There is no such reducer; the message names those that there are.
+        InvalidParameter: No reducer has this name; the message lists the names.
     """
     name = text.strip().lower()
     for kind in PLAIN:
@@ -76,10 +76,10 @@ def parse_reducer(text: str) -> Reducer:
 
 
 def parse_reducers(texts: Iterable[str]) -> tuple[Reducer, ...]:
-    """Return the reducers that texts name, each once, in that order.
+    """Return the reducers with these names, without duplicates, in order.
 
     Raises:
-        InvalidParameter: One is not accepted.
+        InvalidParameter: A name is not accepted.
         LimitExceeded: There are more than `MAX_REDUCERS`.
     """
     reducers = tuple(dict.fromkeys(map(parse_reducer, texts)))
@@ -111,12 +111,12 @@ FILL_METHODS: tuple[FillMethod, ...] = ("linear", "climatology")
 SLOT_KINDS: tuple[SlotKind, ...] = ("day", "dekad", "month")
 ANOMALY_KINDS: tuple[AnomalyKind, ...] = ("abs", "z", "percentile")
 ANOMALY_UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
-"""Where they are not those of the values."""
+"""Units of anomalies that do not have the units of the values."""
 TREND_METHODS: tuple[TrendMethod, ...] = ("theil_sen", "seasonal")
 PHENOLOGY_METHODS: tuple[PhenologyMethod, ...] = ("threshold", "derivative")
 
 CONFIDENCE = 0.95
-"""That the slope of a trend lies in its interval."""
+"""Probability that the slope of a trend is in its interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,18 +126,18 @@ class Curves:
     times: InstantArray
     """(time,), ascending."""
     values: Float64Array
-    """(series, time), NaN where there is none."""
+    """(series, time), NaN if missing."""
     circle: float | None = None
-    """Length of a full turn if the values are directions, as `Encoding.circle`."""
+    """Length of a full turn if the values are directions (`Encoding.circle`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodStep:
-    """Periods of which each becomes one value."""
+    """Periods that are each reduced to one value."""
 
     period: Period
     text: str
-    """As it was requested: `P1M`, `dekad`."""
+    """Text of the request: `P1M`, `dekad`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,34 +162,34 @@ Smoothing = Whittaker | SavitzkyGolay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Climatology:
-    """What is normal for a time of the year."""
+    """Computation of the usual values for parts of the year."""
 
     reducer: Reducer = MEAN
     """A mean, median or percentile."""
     by: SlotKind | None = None
-    """Parts of a year; `None` is months for values four weeks and more apart, else dekads."""
+    """Parts of a year. `None`: months if values are at least four weeks apart, else dekads."""
     reference: TimeSelection = ABSENT
-    """Of which times; all of the layer where none are named."""
+    """Times of the usual values; absent: all times of the layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phenology:
-    """How the seasons of a curve are found."""
+    """Method that finds the seasons of a curve."""
 
     method: PhenologyMethod = "threshold"
     threshold: float = 0.5
-    """Share of the rise, and of the fall, at which a season begins and ends."""
+    """Fraction of the rise and fall at which a season starts and ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What to compute; `None` for what is not requested."""
+    """Requested computations; `None` if not requested."""
 
     step: PeriodStep | None = None
     smooth: Smoothing | None = None
     fill: FillMethod | None = None
     climatology: Climatology = Climatology()
-    """How; whether it is requested is `has_climatology`."""
+    """Method of the climatology; `has_climatology` states whether it is requested."""
     has_climatology: bool = False
     anomaly: AnomalyKind | None = None
     trend: TrendMethod | None = None
@@ -197,58 +197,58 @@ class Analysis:
 
     @property
     def smoothing(self) -> Smoothing | None:
-        """How the curve of the answer is smoothed, or in which seasons are looked for; `None` without either."""
+        """Smoothing of the answer's curve, or of the curve whose seasons are searched; `None` without either."""
         return Whittaker() if self.smooth is None and self.phenology is not None else self.smooth
 
     @property
     def columns(self) -> int:
-        """How many numbers there are at each time beside the value."""
+        """Number of numbers per time in addition to the value."""
         chosen = (self.smoothing, self.fill, self.anomaly, self.needs_normals or None)
-        return sum(each is not None for each in chosen)
+        return sum(part is not None for part in chosen)
 
     @property
     def needs_normals(self) -> bool:
-        """Whether anything is held against what is normal for the time of the year."""
+        """Whether any result depends on the usual values of the time of year."""
         return self.has_climatology or self.anomaly is not None or self.fill == "climatology"
 
     @property
     def is_reference_open(self) -> bool:
-        """Whether what is normal is made of times that may be others soon (`TimeSelection.is_open`)."""
+        """Whether the usual values come from times that may change soon (`TimeSelection.is_open`)."""
         return self.needs_normals and self.climatology.reference.is_open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normals:
-    """What is normal for each slot of a year."""
+    """Usual values per slot of a year."""
 
     by: SlotKind
     slots: tuple[str, ...]
-    """(slot,): month and day each begins with, `MM-DD`."""
+    """(slot,): first month and day of each slot, `MM-DD`."""
     reference: tuple[str, str] | None
-    """First and last time they are taken from; `None` without any."""
+    """First and last time of the reference; `None` if it has no times."""
     values: Float64Array
-    """(series, slot), NaN where the reference has no value."""
+    """(series, slot), NaN if the reference has no value."""
     counts: Int64Array
-    """(series, slot): values of the reference."""
+    """(series, slot): number of values in the reference."""
     at_times: Float64Array
-    """(series, time): those of the times of the series."""
+    """(series, time): usual values at the times of the series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trends:
-    """Straight lines through series, NaN where there are too few values."""
+    """Straight lines through series, NaN if there are too few values."""
 
     slope: Float64Array
     """(series,), per year of 365.25 days."""
     low: Float64Array
-    """(series,): lower end of the slope's interval of `CONFIDENCE`."""
+    """(series,): lower end of the interval of the slope, with probability `CONFIDENCE`."""
     high: Float64Array
     intercept: Float64Array
-    """(series,): the line's value at the first time."""
+    """(series,): value of the line at the first time."""
     p: Float64Array
-    """(series,): probability of so much rise or fall where there is no trend; two-sided."""
+    """(series,): two-sided probability of at least this slope without a trend."""
     count: Int64Array
-    """(series,): values."""
+    """(series,): number of values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,35 +256,35 @@ class Seasons:
     """The seasons of one series, in order."""
 
     start: InstantArray
-    """(season,), as all others; whole days."""
+    """(season,), like all other arrays; whole days."""
     peak: InstantArray
     end: InstantArray
     length_days: Int64Array
-    """From start to end."""
+    """Days from start to end."""
     amplitude: Float64Array
-    """The peak less the mean of the troughs before and after it."""
+    """Peak minus the mean of the troughs before and after it."""
     peak_value: Float64Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What was found out about several series; `None` where it was not requested."""
+    """Results of an analysis of several series; `None` if not requested."""
 
     analysis: Analysis
-    """The analysis."""
+    """The requested analysis."""
     curves: Curves
-    """What it was found from: the values, or with a step the means of the periods."""
+    """The analysed curves: values, or means of periods if a step was requested."""
     counts: Int64Array | None = None
-    """(series, period): values of each period, where there is a step."""
+    """(series, period): number of values per period, if a step was requested."""
     smoothed: Float64Array | None = None
-    """(series, time), as all others with NaN where there is none."""
+    """(series, time), NaN if missing; the same for all other arrays."""
     filled: Float64Array | None = None
     normals: Normals | None = None
     anomalies: Float64Array | None = None
     anomaly_counts: Int64Array | None = None
-    """(series, period): dates of each period that were compared with their normals, where there is a step."""
+    """(series, period): number of dates compared with usual values, if a step was requested."""
     trends: Trends | None = None
     seasons: tuple[Seasons, ...] | None = None
     """(series,)."""
     reasons: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
-    """(series,) by name: why nothing could be found out; `None` where it could."""
+    """(series,) by name: why a result is missing; `None` if it is not."""

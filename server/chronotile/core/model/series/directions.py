@@ -16,10 +16,10 @@ NOISE = 1e-12
 
 
 def require_directional(is_meant: bool, what: str, layer: str, circle: float | None, *, locator: str) -> None:
-    """Refuse what directions do not have: an order, and so no median or trend.
+    """Refuse computations that need an order of values, such as a median or trend, for directions.
 
     Raises:
-        InvalidParameter: The values are directions, and it is not meaningful for these.
+        InvalidParameter: The values are directions, and the computation is not meaningful for them.
     """
     if circle is not None and not is_meant:
         raise InvalidParameter(
@@ -30,32 +30,32 @@ def require_directional(is_meant: bool, what: str, layer: str, circle: float | N
 
 
 def vectors_of(values: Float64Array, circle: float) -> ComplexArray:
-    """Return the unit vectors of directions, of which a full turn is `circle`; NaN of values that are not finite."""
+    """Return the unit vectors of directions with a full turn of `circle`; NaN for values that are not finite."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(np.exp(2j * np.pi / circle * values))
 
 
 def summands(values: Float64Array, circle: float | None) -> AnyArray:
-    """Return what is added up for means: unit vectors of directions, other values unchanged."""
+    """Return the numbers whose sum gives a mean: unit vectors of directions, other values unchanged."""
     return values if circle is None else vectors_of(values, circle)
 
 
 def mean_of_sums(total: AnyArray, weight: AnyArray, circle: float | None, is_signed: BoolArray) -> Float64Array:
-    """Return the means of sums of `summands`, NaN without any; of directions as `mean_directions`."""
+    """Return the means from sums of `summands`, NaN for zero weight; of directions with `mean_directions`."""
     if circle is None:
         return np.asarray(np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0))
     return mean_directions(total, weight.astype(np.float64), circle, is_signed)
 
 
 def mean_directions(total: ComplexArray, weight: Float64Array, circle: float, is_signed: BoolArray) -> Float64Array:
-    """Return the directions of sums of vectors, NaN without any and where they cancel out.
+    """Return the directions of sums of vectors, NaN for zero weight and for vectors that cancel out.
 
     Args:
         total: Sums of vectors times weights.
         weight: Sums of the weights.
         circle: Length of a full turn.
-        is_signed: Where some of the values are negative. Directions are from `-circle / 2` to `circle / 2` there,
-            elsewhere from 0 to below `circle`.
+        is_signed: True if some of the values are negative. Directions then range from `-circle / 2` to `circle / 2`,
+            otherwise from 0 to below `circle`.
     """
     angles = np.angle(total) * (circle / (2 * np.pi))
     is_below = ~is_signed & (angles < 0)
@@ -64,7 +64,7 @@ def mean_directions(total: ComplexArray, weight: Float64Array, circle: float, is
 
 
 def circular_deviations(total: ComplexArray, weight: Float64Array, circle: float) -> Float64Array:
-    """Return the circular standard deviation (Fisher, 2.12) of sums of vectors; NaN as `mean_directions`."""
+    """Return the circular standard deviation (Fisher, 2.12) of sums of vectors; NaN like `mean_directions`."""
     lengths = np.minimum(np.divide(np.abs(total), weight, out=np.zeros(total.shape), where=weight > 0), 1.0)
     with np.errstate(divide="ignore"):
         deviations = np.sqrt(np.maximum(-2 * np.log(lengths), 0.0)) * (circle / (2 * np.pi))
@@ -72,5 +72,5 @@ def circular_deviations(total: ComplexArray, weight: Float64Array, circle: float
 
 
 def shortest(differences: Float64Array, circle: float | None) -> Float64Array:
-    """Return differences the shorter way round, from `-circle / 2` to `circle / 2`; unchanged without a circle."""
+    """Return differences the shorter way round, from `-circle / 2` to `circle / 2`; unchanged if `circle` is `None`."""
     return differences if circle is None else np.asarray((differences + circle / 2) % circle - circle / 2)

@@ -13,25 +13,25 @@ from chronotile.core.model.types import BoolArray, Float64Array, InstantArray, I
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One value an instant at one place."""
+    """One value per instant at a point."""
 
     layer: str
     units: str
     longitude: float
     latitude: float
-    """The requested place, in CRS84."""
+    """The requested point in CRS84."""
     times: InstantArray
-    """(time,); not a time (NaT) for the one value of a layer without time."""
+    """(time,); not a time (NaT) for the single value of a layer without time."""
     values: Float64Array
-    """(time,), NaN where there is none."""
+    """(time,), NaN if missing."""
     reasons: tuple[str | None, ...]
-    """(time,): why there is no value; `None` where there is one."""
+    """(time,): why a value is missing; `None` for values."""
     encoding: Encoding | None
-    """Of the cell, whose text its values have; `None` of means of periods."""
+    """Encoding that determines the text of the values; `None` for means of periods."""
     findings: Findings | None = None
-    """Of this one series, where an analysis was requested."""
+    """Results for this single series, if an analysis was requested."""
     missing: Missing = NOTHING_MISSING
-    """Among all times that were read for it."""
+    """Missing parts of all times that were read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,15 +40,15 @@ class AreaSeries:
 
     area: Area
     reduced: Mapping[str, Float64Array]
-    """(time,) by the reducer's name, of a histogram (time, bin); NaN where too few cells have a value, or none."""
+    """(time,) by reducer name, (time, bin) for a histogram; NaN if too few cells have a value."""
     valid: Int64Array
-    """(time,): cells with a value."""
+    """(time,): number of cells with a value."""
     total: int
-    """Cells of the area."""
+    """Number of cells of the area."""
     reasons: Mapping[str, Int64Array]
-    """(time,): cells without a value, by the reason; only reasons that occur."""
+    """(time,) by reason: number of cells without a value; only reasons that occur."""
     totals: Int64Array | None = None
-    """(period,): the cells of all times of each period, of which `valid` is a part; `None` without a step."""
+    """(period,): number of cells of all times of a period, of which `valid` have a value; `None` without a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,61 +58,61 @@ class AreasSeries:
     layer: str
     units: str
     times: InstantArray
-    """(time,); not a time (NaT) for the one value of a layer without time."""
+    """(time,); not a time (NaT) for the single value of a layer without time."""
     areas: tuple[AreaSeries, ...]
     edges: Mapping[str, Float64Array]
-    """(bin + 1,) by the name of each histogram."""
+    """(bin + 1,) by histogram name."""
     encoding: Encoding | None = None
-    """Of areas that are single cells, whose text their values have; `None` of statistics."""
+    """Encoding that determines the text if areas are single cells; `None` for statistics."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
-    """Of the series of all areas, by the reducer's name, where an analysis was requested."""
+    """Results for the series of all areas by reducer name, if an analysis was requested."""
     missing: Missing = NOTHING_MISSING
-    """Among all times that were read for it."""
+    """Missing parts of all times that were read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PointsSeries:
-    """Values of many places of one layer at the same instants."""
+    """Values of one layer at many points and the same instants."""
 
     layer: str
     units: str
     times: InstantArray
-    """(time,); not a time (NaT) for the one value of a layer without time."""
+    """(time,); not a time (NaT) for the single value of a layer without time."""
     points: tuple[Point, ...]
     """In CRS84."""
     is_outside: BoolArray
-    """(point,): whether it lies outside the layer."""
+    """(point,): whether the point is outside the layer."""
     values: Float64Array
-    """(point, time), NaN where there is none."""
+    """(point, time), NaN if missing."""
     codes: UInt8Array
-    """(point, time): 0 where there is a value, else the number, from 1, of the reason why there is none."""
+    """(point, time): 0 for a value, else a position in `reasons` plus 1."""
     reasons: tuple[str, ...]
-    """That codes stand for."""
+    """Reasons why values are missing."""
     encoding: Encoding | None
-    """Of the cells, whose text their values have; `None` of means of periods."""
+    """Encoding that determines the text of the values; `None` for means of periods."""
     reach: str
-    """How far the layer reaches, in words, for points outside."""
+    """Extent of the layer in words, for points outside."""
     hints: Sequence[str]
-    """(point,): what else to say of it if it lies outside, to follow `reach`, or nothing."""
+    """(point,): text that follows `reach` if the point is outside; may be empty."""
     findings: Findings | None = None
-    """Of all points, where an analysis was requested."""
+    """Results for all points, if an analysis was requested."""
     period_times: Int64Array | None = None
-    """(period,): how many times each holds; `None` without a step."""
+    """(period,): number of times per period; `None` without a step."""
     missing: Missing = NOTHING_MISSING
-    """Among all times that were read for it."""
+    """Missing parts of all times that were read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesCost:
-    """What a series of areas takes, found without reading a pixel."""
+    """Costs of a series of areas, found without reading a pixel."""
 
     chunks: int
-    """Of the layout that is read."""
+    """Number of chunks in the layout that is read."""
     bytes: int
-    """Of numbers in those chunks, decoded."""
+    """Size of the decoded chunks."""
     seconds: float
-    """A rough expectation."""
+    """Rough estimate."""
     cells: int
-    """Of all areas at all times; a cell of two areas counts twice."""
+    """Number of cells in all areas at all times; a cell in two areas counts twice."""
     values: int
-    """In the answer."""
+    """Number of values in the answer."""

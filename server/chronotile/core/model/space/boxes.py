@@ -10,24 +10,25 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.space.crs import Crs, transformer
 
 LATTICE = 21
-"""Points along each side of the lattice by which a box is taken from one CRS to another."""
+"""Points per side of the lattice that is transformed to get a box in another CRS."""
 
 POINTS_A_SIDE = 4097
-"""Of a box of which all is needed: between two, the sides of a continent are straight to a few centimetres."""
+"""Points per side of a box that must be covered completely: the sides of a continent bend by centimetres between
+points."""
 
 FARTHEST_M = 4e7
-"""From the origin of a projected CRS, beyond which nothing is: the other pole may be almost infinitely far away."""
+"""Maximum distance from the origin of a projected CRS; the opposite pole may be almost infinitely far away."""
 
 WHOLE_CIRCLE = 360.0
 UPRIGHT = {"EPSG:3857": (2e7, 2e7), "EPSG:4326": (179.0, 85.0), "OGC:CRS84": (179.0, 85.0)}
-"""CRSs whose boxes are boxes in the others, and up to which x and y."""
+"""CRSs in which a box is a box in the other CRSs too, with the limits of |x| and |y|."""
 
 FARTHEST = 1e9
-"""Of a place in any CRS from its origin, in its units."""
+"""Maximum coordinate in any CRS, in its units."""
 
 
 class BBox(NamedTuple):
-    """A box in CRS units, always x before y whatever the CRS says."""
+    """A box in CRS units, x before y even if the CRS has the opposite order."""
 
     xmin: float
     ymin: float
@@ -35,24 +36,24 @@ class BBox(NamedTuple):
     ymax: float
 
     def intersects(self, other: "BBox") -> bool:
-        """Whether the two boxes of one CRS share more than an edge."""
+        """Return whether two boxes of one CRS share more than an edge."""
         return self.xmin < other.xmax and other.xmin < self.xmax and self.ymin < other.ymax and other.ymin < self.ymax
 
     def common(self, other: "BBox") -> "BBox":
-        """Return what both hold, where they meet; else its minima are not less than its maxima."""
+        """Return the intersection. If the boxes do not meet, a minimum is not less than its maximum."""
         (west, south, east, north), (xmin, ymin, xmax, ymax) = self, other
         return BBox(max(west, xmin), max(south, ymin), min(east, xmax), min(north, ymax))
 
     def unwound(self) -> "BBox":
-        """Return a box in longitudes and latitudes whose east is beyond 180 if it crosses the antimeridian."""
+        """Return a box in longitudes and latitudes; east is beyond 180 if it crosses the antimeridian."""
         return self if self.xmin <= self.xmax else self._replace(xmax=self.xmax + WHOLE_CIRCLE)
 
 
 def require_place(box: BBox, crs: Crs) -> None:
-    """Check that a box of a request is one, and not beyond all coordinates.
+    """Check that a requested box is not empty and not outside all coordinates.
 
     Raises:
-        InvalidParameter: It is not.
+        InvalidParameter: It is empty or outside.
     """
     if max(map(abs, box)) > FARTHEST:
         raise InvalidParameter(f"bbox lies beyond all coordinates of {crs.name}", locator="bbox")
@@ -61,7 +62,7 @@ def require_place(box: BBox, crs: Crs) -> None:
 
 
 def boxes_of(box: BBox) -> Iterator[BBox]:
-    """Yield a CRS84 box, cut in two where it crosses the antimeridian."""
+    """Yield a CRS84 box, in two parts if it crosses the antimeridian."""
     if box.xmin <= box.xmax:
         yield box
     else:
@@ -70,19 +71,19 @@ def boxes_of(box: BBox) -> Iterator[BBox]:
 
 
 def box_of_all(boxes: Sequence[BBox]) -> BBox:
-    """Return the least box that holds some boxes, of which there is one at least."""
+    """Return the smallest box that contains all boxes, at least one."""
     xmins, ymins, xmaxs, ymaxs = zip(*boxes, strict=True)
     return BBox(min(xmins), min(ymins), max(xmaxs), max(ymaxs))
 
 
 def are_corners_enough(box: BBox, source: Crs, target: Crs) -> bool:
-    """Return whether two corners of a box are those of the box in another CRS: it is upright there, and has no seam."""
+    """Return whether two corners of a box are enough to transform it: its sides stay straight, and it has no seam."""
     x, y = UPRIGHT.get(source.name, (0.0, 0.0))
     return target.name in UPRIGHT and -x < box.xmin < box.xmax < x and -y < box.ymin < box.ymax < y
 
 
 def box_in(box: BBox, source: Crs, target: Crs) -> BBox:
-    """Return a box of `target` that holds `box` of `source`, by a lattice of points.
+    """Return a box of `target` around `box` of `source`, from a lattice of points.
 
     Raises:
         InvalidParameter: No point of the box has coordinates in `target`.
@@ -102,23 +103,23 @@ def box_in(box: BBox, source: Crs, target: Crs) -> BBox:
 
 @lru_cache(maxsize=256)
 def reach_in(box: BBox, source: Crs, target: Crs) -> BBox:
-    """Return a box of `target` that holds all of `box`, however large: its sides are bent between points of a lattice.
+    """Return a box of `target` that contains all of `box`, even if its sides bend between the points of a lattice.
 
-    It ends `FARTHEST_M` from the origin of a projected CRS.
+    In a projected CRS, the box ends `FARTHEST_M` from the origin.
 
     Raises:
         InvalidParameter: No point of the box has coordinates in `target`.
     """
-    found = box_in(box, source, target)
+    around = box_in(box, source, target)
     if source == target:
-        return found
+        return around
     across, up = (np.linspace(*ends, POINTS_A_SIDE) for ends in ((box.xmin, box.xmax), (box.ymin, box.ymax)))
     x, y = transformer(source, target).transform(
         np.concatenate([across, across, np.full_like(up, box.xmin), np.full_like(up, box.xmax)]),
         np.concatenate([np.full_like(across, box.ymin), np.full_like(across, box.ymax), up, up]),
     )
     usable = np.isfinite(x) & np.isfinite(y)
-    x, y = np.append(x[usable], (found.xmin, found.xmax)), np.append(y[usable], (found.ymin, found.ymax))
+    x, y = np.append(x[usable], (around.xmin, around.xmax)), np.append(y[usable], (around.ymin, around.ymax))
     if not target.is_geographic:
         farthest = FARTHEST_M / target.metres_per_unit
         x, y = np.clip(x, -farthest, farthest), np.clip(y, -farthest, farthest)

@@ -14,39 +14,39 @@ from chronotile.core.errors import UnsupportedCrs
 
 CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 MAX_CRS_FOR_MAPS = 256
-"""Codes whose look-up is cached."""
+"""Number of codes whose result is cached."""
 
 POLAR_NORTHING_FIRST = {
-    (("south", 180.0), ("south", 90.0)),  # EPSG:32661; EPSG:5041 has them the other way
-    (("north", 0.0), ("north", 90.0)),  # EPSG:32761; EPSG:5042 and EPSG:3031 have them the other way
+    (("south", 180.0), ("south", 90.0)),  # EPSG:32661; EPSG:5041 has the opposite order
+    (("north", 0.0), ("north", 90.0)),  # EPSG:32761; EPSG:5042 and EPSG:3031 have the opposite order
     (("north", 180.0), ("north", -90.0)),  # EPSG:5482
 }
-"""Directions and meridians of two axes that both point to or from a pole, northing before easting."""
+"""Directions and meridians of polar axes that both point to or from a pole, with northing before easting."""
 
 
 DIRECTIONS_OF_MAPS = ({"east", "north"}, {"north"}, {"south"})
-"""Of the two axes of systems in which maps are drawn; those of polar systems both point to or from the pole."""
+"""Directions of the axes of CRSs for maps; in polar CRSs both axes point to or from the pole."""
 
 
 class HasCrs(Protocol):
-    """What has coordinates of its own: a layer, or a set of places."""
+    """An object with native coordinates: a layer or a place set."""
 
     @property
     def own_crs(self) -> tuple["Crs", ...]:
-        """The CRS of those coordinates."""
+        """CRSs of the native coordinates."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Crs:
-    """A coordinate reference system; equal when the canonical names are (comparing PROJ objects is slow)."""
+    """A coordinate reference system, equal if the canonical names are (comparing PROJ objects is slow)."""
 
     name: str
-    """`EPSG:32631`, `OGC:CRS84`, or WKT where no authority names it."""
+    """`EPSG:32631`, `OGC:CRS84`, or WKT if no authority has a code for it."""
     definition: CRS = field(compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Callable[[str], "Crs"], tuple[str]]:
-        """Name it to other processes: to write its definition takes longer than all else in an item."""
+        """Pickle only the name: the definition takes longer than all other parts of an item."""
         return crs_of, (self.name,)
 
     @property
@@ -62,7 +62,7 @@ class Crs:
 
     @property
     def uri(self) -> str | None:
-        """The URI of its code (OGC 09-048r5); `None` without one."""
+        """URI of the code (OGC 09-048r5); `None` without a code."""
         authority, _, code = self.name.partition(":")
         if self.name == "OGC:CRS84":
             return CRS84_URI
@@ -79,12 +79,12 @@ class Crs:
 
 @lru_cache(maxsize=512)
 def crs_of(text: str) -> Crs:
-    """Return the system that an authority code, WKT, PROJ text or PROJJSON names.
+    """Return the system for an authority code, WKT, PROJ text or PROJJSON.
 
-    `CRS:84` and `OGC:CRS84` are one; a definition that is EPSG's or OGC's own goes under its code.
+    `CRS:84` and `OGC:CRS84` are the same. A definition that equals one of EPSG or OGC gets its code as name.
 
     Raises:
-        UnsupportedCrs: PROJ does not know it.
+        UnsupportedCrs: PROJ does not have it.
     """
     spelled = "OGC:CRS84" if text.upper() in {"CRS:84", "OGC:CRS84", "CRS84"} else text
     try:
@@ -103,10 +103,10 @@ def _canonical_name(spelled: str, definition: CRS) -> str:
 
 @lru_cache(maxsize=512)
 def transformer(source: Crs, target: Crs) -> Transformer:
-    """Return the transform from `source` to `target`, x before y on both sides; it may be used by several threads.
+    """Return the transform from `source` to `target`, x before y on both sides. It is thread-safe.
 
     Raises:
-        UnsupportedCrs: PROJ has no way from one to the other.
+        UnsupportedCrs: PROJ has no transform.
     """
     try:
         return Transformer.from_crs(source.definition, target.definition, always_xy=True)
@@ -119,8 +119,8 @@ def transformer(source: Crs, target: Crs) -> Transformer:
 def is_north_first(crs: Crs) -> bool:
     """Return whether the first coordinate is latitude or northing, i.e. y (WMS 1.3.0 §6.7.2, OGC 08-038r7).
 
-    The rule is PROJ's normalisation for visualisation, on which all transforms rest (`always_xy`). Axis names mislead
-    (EPSG:2180 calls northing x), and directions alone do where all axes point one way (polar systems).
+    The rule is PROJ's normalisation for visualisation, the basis of all transforms (`always_xy`). Axis names are
+    misleading (EPSG:2180 calls northing x), and so are directions alone if both axes point one way (polar systems).
     """
     axes = tuple((axis["direction"], _meridian(axis)) for axis in _axes(crs.definition.to_json_dict())[:2])
     directions = tuple(direction for direction, _meridian_degrees in axes)
@@ -128,7 +128,7 @@ def is_north_first(crs: Crs) -> bool:
 
 
 def _axes(definition: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The axes of a PROJJSON definition; a compound system begins with its horizontal one."""
+    """Return the axes of a PROJJSON definition, for a compound system the axes of its horizontal part."""
     if "components" in definition:
         return _axes(definition["components"][0])
     if "source_crs" in definition:
@@ -138,7 +138,7 @@ def _axes(definition: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _meridian(axis: Mapping[str, Any]) -> float | None:
-    """Degrees of the meridian along which a polar axis points."""
+    """Return the meridian, in degrees, along which a polar axis points."""
     meridian = axis.get("meridian")
     if meridian is None:
         return None
@@ -150,29 +150,29 @@ CRS84 = crs_of("OGC:CRS84")
 
 
 _crs_for_maps: dict[int, Crs | None] = {}
-"""By codes of EPSG, as they were looked up last."""
+"""Cache by EPSG code, oldest entry first."""
 _crs_for_maps_lock = Lock()
 
 
 def is_crs_for_maps_known(code: int) -> bool:
-    """Return whether `epsg_crs_for_maps` answers without asking PROJ."""
+    """Return whether `epsg_crs_for_maps` has the answer in its cache."""
     return code in _crs_for_maps
 
 
 def epsg_crs_for_maps(code: int) -> Crs | None:
-    """Return the system of that code of EPSG, or `None` if there is none in which maps can be drawn.
+    """Return the system with an EPSG code; `None` if maps cannot be drawn in it or it does not exist.
 
-    One has two axes, to the east and the north or from or to a pole, and PROJ transforms it. The first time takes
-    PROJ 30 ms, of a few systems 700 ms; the last `MAX_CRS_FOR_MAPS` are cached.
+    Maps need two axes, to the east and north or to or from a pole, and a transform. A new code takes PROJ 30 ms, some
+    codes 700 ms; the last `MAX_CRS_FOR_MAPS` are cached.
     """
     with contextlib.suppress(KeyError):
         return _crs_for_maps[code]
-    found = _look_up_crs_for_maps(code)
+    crs = _look_up_crs_for_maps(code)
     with _crs_for_maps_lock:
         while len(_crs_for_maps) >= MAX_CRS_FOR_MAPS:
             del _crs_for_maps[next(iter(_crs_for_maps))]
-        _crs_for_maps[code] = found
-    return found
+        _crs_for_maps[code] = crs
+    return crs
 
 
 def _look_up_crs_for_maps(code: int) -> Crs | None:
@@ -188,5 +188,5 @@ def _look_up_crs_for_maps(code: int) -> Crs | None:
 
 
 def are_alike(first: Crs, second: Crs) -> bool:
-    """Return whether places have the same x and y in both: they are equal, or WGS 84 with either axis first."""
+    """Return whether points have the same x and y in both: they are equal, or WGS 84 in both axis orders."""
     return first == second or {first.name, second.name} == {"EPSG:4326", CRS84.name}

@@ -17,10 +17,10 @@ from chronotile.core.model.types import BoolArray, FloatArray
 
 Coordinate = TypeVar("Coordinate", float, FloatArray)
 CIRCLE_TOLERANCE_PX = 0.75
-"""A geographic grid whose width misses 360 degrees by less than this wraps round (VIIRS files reach 180.01)."""
+"""A geographic grid wraps around if its width differs from 360 degrees by less (VIIRS files reach 180.01)."""
 
 WORLD_TOLERANCE_PX = 1.05
-"""A projected grid whose width misses 360 degrees by less than this holds all longitudes: half a cell on each side."""
+"""A projected grid contains all longitudes if its width differs from 360 degrees by less: half a cell per side."""
 
 
 class Window(NamedTuple):
@@ -85,7 +85,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeGrid:
-    """The grid that a source has, in any orientation: pixel corners lie at `transform @ (column, row)`."""
+    """Grid of a source in any orientation: pixel corners are at `transform @ (column, row)`."""
 
     crs: Crs
     transform: Affine
@@ -97,7 +97,7 @@ class NativeGrid:
             raise ValueError("a native grid needs pixels and an invertible transform")
 
     def __hash__(self) -> int:
-        """Hash what grids mostly differ in: plans are found by all levels of a source, many times a picture."""
+        """Hash the fields in which most grids differ: grids are keys of plans, many times per picture."""
         return hash((self.transform.c, self.transform.f, self.width, self.height))
 
     @property
@@ -107,12 +107,12 @@ class NativeGrid:
 
     @property
     def steps(self) -> tuple[float, float]:
-        """How far apart columns and rows are, in CRS units, in whatever direction."""
+        """Distances between columns and between rows in CRS units, in any direction."""
         transform = self.transform
         return math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
 
     def coarser(self, factor: int) -> "NativeGrid":
-        """Return the grid of pixels `factor` times as wide and high, from the same corner on, rounded up."""
+        """Return the grid of pixels `factor` times as wide and high, from the same corner; sizes are rounded up."""
         return NativeGrid(
             crs=self.crs,
             transform=self.transform @ Affine.scale(factor),
@@ -129,31 +129,31 @@ class NativeGrid:
 
     @property
     def is_circular(self) -> bool:
-        """Whether the last column meets the first one."""
+        """Whether the last column is adjacent to the first."""
         return self.wrap_columns is not None and abs(self.wrap_columns - self.width) <= CIRCLE_TOLERANCE_PX
 
     @property
     def columns_east(self) -> int:
-        """Columns by which documents and coverages begin farther east, so that longitudes go from -180 on.
+        """Column at which documents and coverages start, so that longitudes increase from -180.
 
-        Negative where all longitudes are beyond 180. 0 of partial grids that cross the antimeridian.
+        Negative if all longitudes are beyond 180; 0 for partial grids that cross the antimeridian.
         """
         turn, half = self.wrap_columns, WHOLE_CIRCLE / 2
         west = self.transform.c
         if turn is None or self.transform.a <= 0 or abs(turn - round(turn)) > CIRCLE_TOLERANCE_PX:
             return 0
-        if self.is_circular:  # from the cell whose centre is the first from -180 on
+        if self.is_circular:  # start at the first cell centre from -180 on
             return math.ceil((-half - west) / self.transform.a - 0.5)
         return -round(turn) if west >= half - self.transform.a / 2 else 0
 
     @property
     def from_west(self) -> "NativeGrid":
-        """The same cells with longitudes from -180 on, whose first column is `columns_east`."""
+        """The same cells with longitudes from -180 on, starting at `columns_east`."""
         return replace(self, transform=self.transform @ Affine.translation(self.columns_east, 0))
 
     @property
     def bbox(self) -> BBox:
-        """The smallest box in CRS units that holds all pixels."""
+        """The smallest box in CRS units that contains all pixels."""
         corners = [
             self.transform @ corner for corner in ((0, 0), (self.width, 0), (0, self.height), (self.width, self.height))
         ]
@@ -163,7 +163,7 @@ class NativeGrid:
     def pixels_at(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return fractional columns and rows of points in CRS units; 0.5 is the middle of the first pixel."""
         inverse = ~self.transform
-        # Points that the CRS cannot express are infinite, and stay so or become NaN.
+        # Points outside the CRS are infinite, and remain infinite or become NaN.
         with np.errstate(invalid="ignore"):
             return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
 
@@ -173,9 +173,9 @@ class NativeGrid:
         return a * columns + b * rows + c, d * columns + e * rows + f
 
     def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
-        """Return (row, column) of the cell that holds a point in CRS units, or `None` outside.
+        """Return (row, column) of the cell that contains a point in CRS units; `None` outside.
 
-        The far edges belong to the last cells; longitudes count modulo 360.
+        Points on the far edges belong to the last cells; longitudes count modulo 360.
         """
         column, row = ~self.transform @ (x, y)
         if not (math.isfinite(column) and math.isfinite(row)):
@@ -188,27 +188,27 @@ class NativeGrid:
         return min(int(row), self.height - 1), min(int(column), self.width - 1)
 
     def window_of(self, box: BBox, crs: Crs) -> Window | None:
-        """Return the cells that a box in a CRS may hold, and one more on each side; `None` where it reaches none.
+        """Return the cells that may intersect a box, with a margin of one cell; `None` if the box is outside.
 
-        The grid is north-up, and its columns do not go round; one that crosses the antimeridian goes on beyond 180. A
-        box that it meets in two turns of longitudes has all columns.
+        The grid must be north-up and not circular; longitudes continue beyond 180 across the antimeridian. A box that
+        meets the grid in two turns of longitude gets all columns.
         """
-        own = self._in_turn(box_in(box, crs, self.crs))
-        columns, rows = self.pixels_at(np.array([own.xmin, own.xmax]), np.array([own.ymax, own.ymin]))
-        top, left = max(0, math.floor(rows[0]) - 1), max(0, math.floor(columns[0]) - 1)
-        bottom, right = min(self.height, math.ceil(rows[1]) + 1), min(self.width, math.ceil(columns[1]) + 1)
-        return Window(top, bottom, left, right) if top < bottom and left < right else None
+        extent = self._in_turn(box_in(box, crs, self.crs))
+        columns, rows = self.pixels_at(np.array([extent.xmin, extent.xmax]), np.array([extent.ymax, extent.ymin]))
+        top, west = max(0, math.floor(rows[0]) - 1), max(0, math.floor(columns[0]) - 1)
+        bottom, east = min(self.height, math.ceil(rows[1]) + 1), min(self.width, math.ceil(columns[1]) + 1)
+        return Window(top, bottom, west, east) if top < bottom and west < east else None
 
     def _in_turn(self, box: BBox) -> BBox:
-        """A box of the CRS of the grid with the longitudes that the grid has there."""
+        """Return a box in the CRS of the grid, with longitudes in the turn that the grid has."""
         if not self.crs.is_geographic:
             return box
-        own = self.bbox
+        extent = self.bbox
         turns = ((box.xmin + turn, box.xmax + turn) for turn in (0.0, WHOLE_CIRCLE, -WHOLE_CIRCLE))
-        met = [(west, east) for west, east in turns if west < own.xmax and east > own.xmin]
-        if not met:
+        matches = [(west, east) for west, east in turns if west < extent.xmax and east > extent.xmin]
+        if not matches:
             return box
-        west, east = met[0] if len(met) == 1 else (own.xmin, own.xmax)
+        west, east = matches[0] if len(matches) == 1 else (extent.xmin, extent.xmax)
         return box._replace(xmin=west, xmax=east)
 
     def centre_of(self, row: int, column: int) -> tuple[float, float]:
@@ -217,27 +217,27 @@ class NativeGrid:
         return float(x), float(y)
 
     def middle(self) -> tuple[float, float]:
-        """Return longitude (-360 to 360) and latitude of the centre of the cell in the middle."""
+        """Return longitude (-360 to 360) and latitude of the centre of the middle cell."""
         x, y = transformer(self.crs, CRS84).transform(*self.centre_of(self.height // 2, self.width // 2))
         return math.fmod(x, 360), y
 
     def lattice_in(self, crs: Crs) -> tuple[FloatArray, FloatArray]:
-        """Return x and y (21, 21) in another CRS of points over all pixels, edges included; infinite where none."""
+        """Return x and y (21, 21) in another CRS of a lattice over all pixels, edges included; may be infinite."""
         x, y = self.points_at(*_lattice_of(self.width, self.height))
         if self.crs == crs:
             return x, y
         return transformer(self.crs, crs).transform(x, y)
 
     def edges_in(self, crs: Crs) -> tuple[FloatArray, ...]:
-        """Return the four edges as (21, 2) points in another CRS, one after another around all pixels."""
+        """Return the four edges as (21, 2) points in another CRS, in order around the pixels."""
         x, y = self.lattice_in(crs)
         edges = [(x[0], y[0]), (x[:, -1], y[:, -1]), (x[-1, ::-1], y[-1, ::-1]), (x[::-1, 0], y[::-1, 0])]
         return tuple(np.column_stack(edge) for edge in edges)
 
     def bbox_in(self, crs: Crs) -> BBox:
-        """Return a box in another CRS that holds all pixels whose coordinates it can express.
+        """Return a box in another CRS that contains all pixels with coordinates in it.
 
-        Longitudes are within -180 ... 180; a grid that crosses the antimeridian or holds a pole has the whole circle.
+        Longitudes are within -180 ... 180; a grid with a pole, or across the antimeridian, has the whole circle.
 
         Raises:
             InvalidParameter: No pixel has coordinates in that CRS.
@@ -250,9 +250,9 @@ class NativeGrid:
         return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))
 
     def unwound_box_in(self, crs: Crs) -> BBox:
-        """Return the box in a geographic CRS with longitudes that go on beyond 180 across the antimeridian.
+        """Return the box in a geographic CRS; longitudes continue beyond 180 across the antimeridian.
 
-        The least is from -180 on; a grid that holds a pole has -180 ... 180.
+        The west is at least -180; a grid that contains a pole has -180 ... 180.
 
         Raises:
             InvalidParameter: No pixel has coordinates in that CRS.
@@ -268,7 +268,7 @@ class NativeGrid:
         return x, y, usable
 
     def _unwound_box(self, x: FloatArray, latitudes: FloatArray) -> BBox:
-        """Longitudes are unwound along the lattice first, so that a seam does not tear the box apart."""
+        """Return the box of a lattice. Its longitudes are unwound first, so that a seam does not split the box."""
         half = WHOLE_CIRCLE / 2
         poles = [latitude for latitude in (-90.0, 90.0) if self._holds_pole(latitude)]
         south, north = (max(-90.0, float(latitudes.min())), min(90.0, float(latitudes.max())))
@@ -297,8 +297,8 @@ def _unwind(longitudes: FloatArray) -> FloatArray:
     Each point is compared with its neighbour towards the middle, along the middle column first, then along each row.
     Points without a longitude are skipped.
     """
-    found, middle = longitudes.copy(), LATTICE // 2
-    for lines in (found[:, middle : middle + 1], found.T):
+    unwound, middle = longitudes.copy(), LATTICE // 2
+    for lines in (unwound[:, middle : middle + 1], unwound.T):
         for step in (1, -1):
             near = lines[middle].copy()
             for line in range(middle + step, LATTICE if step > 0 else -1, step):
@@ -306,7 +306,7 @@ def _unwind(longitudes: FloatArray) -> FloatArray:
                     turns = np.round((lines[line] - near) / WHOLE_CIRCLE)
                 lines[line] -= np.where(np.isfinite(turns), turns, 0) * WHOLE_CIRCLE
                 near = np.where(np.isfinite(lines[line]), lines[line], near)
-    return found
+    return unwound
 
 
 @lru_cache(maxsize=64)
@@ -323,17 +323,17 @@ def _pole_in(crs: Crs, latitude: float) -> tuple[float, float]:
 
 
 def windows_over(grid: NativeGrid, side: int) -> Iterator[Window]:
-    """Yield squares of cells that cover a grid, row by row; those at its ends are smaller."""
-    for top, left in product(range(0, grid.height, side), range(0, grid.width, side)):
-        yield Window(top, min(top + side, grid.height), left, min(left + side, grid.width))
+    """Yield squares of cells that cover a grid, row by row; squares at its ends are smaller."""
+    for row, column in product(range(0, grid.height, side), range(0, grid.width, side)):
+        yield Window(row, min(row + side, grid.height), column, min(column + side, grid.width))
 
 
 ALIGNED_PX = 0.01
-"""By which edges of pixels and cells may miss one another, as stored coordinates are rounded."""
+"""Tolerance in cells for comparing edges of pixels and cells; stored coordinates are rounded."""
 
 
 def divides(grid: Grid, native: NativeGrid) -> bool:
-    """Whether each pixel of a grid lies within one cell of a native one: they are its cells, or even parts of them."""
+    """Return whether each pixel of a grid is inside one native cell: pixels are cells or equal parts of cells."""
     transform = native.transform
     if grid.crs != native.crs or transform.b != 0 or transform.d != 0:
         return False

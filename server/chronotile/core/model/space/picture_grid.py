@@ -9,20 +9,20 @@ from chronotile.core.model.space.grid import Grid
 
 DEFAULT_WIDTH_PX = 640
 LEAST_SIDE_PX = 16
-"""Of a block of H.264."""
+"""Block size of H.264."""
 MOST_DEFAULT_PX = 2560
-"""High, where no side is given: what is narrower is not square."""
+"""Maximum height if no side is requested; the pixels of narrower boxes are not square."""
 MOST_SIDE_PX = 65_535
-"""Past which nothing is reckoned: all limits are below."""
+"""Larger sides are not computed; all limits are smaller."""
 LEAST_COSINE = 0.1
-"""Of a latitude: near a pole pixels are ten times as long as wide at most."""
+"""Minimum cosine of a latitude: near a pole, pixels are at most ten times as long as wide."""
 
 
 def grid_of_picture(crs: Crs, box: BBox, *, width: int | None, height: int | None) -> Grid:
-    """Return the grid over a box; pixels are square on the ground unless both sides are given, or none of a narrow box.
+    """Return the grid over a box. Pixels are square on the ground unless both sides are requested or the box is narrow.
 
     Raises:
-        InvalidParameter: The box is not a place, or so narrow that the side which is not given would be none.
+        InvalidParameter: The box is empty or outside the CRS, or so narrow that the other side has no pixels.
     """
     require_place(box, crs)
     ratio = _ratio(box, crs)
@@ -35,18 +35,18 @@ def grid_of_picture(crs: Crs, box: BBox, *, width: int | None, height: int | Non
 
 
 def _ratio(box: BBox, crs: Crs) -> float:
-    """How much wider than high the box is on the ground."""
+    """Return width / height of the box on the ground."""
     ratio = (box.xmax - box.xmin) / (box.ymax - box.ymin)
     if not crs.is_geographic:
         return ratio
     return ratio * max(LEAST_COSINE, math.cos(math.radians((box.ymin + box.ymax) / 2)))
 
 
-def _other_side(pixels: float, given: str) -> int:
-    """The side that is not requested."""
+def _other_side(pixels: float, locator: str) -> int:
+    """Return the side that is not requested."""
     if not LEAST_SIDE_PX - 0.5 <= pixels <= MOST_SIDE_PX:
         raise InvalidParameter(
             f"the shape of bbox would make the other side {pixels:.5g} pixels; give both width and height",
-            locator=given,
+            locator=locator,
         )
     return round(pixels)

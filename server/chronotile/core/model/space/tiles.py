@@ -14,11 +14,11 @@ PIXEL_SIZE_M = 0.00028
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileMatrix:
-    """One scale of a tile matrix set; its top left corner is x before y."""
+    """One scale of a tile matrix set; its corner is stored x before y."""
 
     id: str
     cell_size: float
-    """CRS units a pixel."""
+    """CRS units per pixel."""
     scale_denominator: float
     left: float
     top: float
@@ -30,7 +30,7 @@ class TileMatrix:
 
 @dataclass(frozen=True, slots=True)
 class TileRange:
-    """Rows and columns of a tile matrix that hold data, both ends included."""
+    """Rows and columns of a tile matrix that contain data, both ends inclusive."""
 
     row_min: int
     row_max: int
@@ -48,14 +48,14 @@ class TileMatrixSet:
     matrices: tuple[TileMatrix, ...]
     well_known_scale_set: str | None = None
     uri: str | None = None
-    """Under which the set is registered, if it is."""
+    """URI of a registered set."""
     aliases: tuple[str, ...] = ()
 
     def matrix(self, name: str) -> TileMatrix:
-        """Return the matrix of that id; the set's name and a colon may stand before it (GeoWebCache's habit).
+        """Return the matrix with an id; the name of the set and a colon may precede it, as in GeoWebCache.
 
         Raises:
-            UnknownTileMatrixSet: There is none.
+            UnknownTileMatrixSet: The set has no such matrix.
         """
         prefix, colon, bare = name.rpartition(":")
         identifier = bare if colon and prefix in (self.id, *self.aliases) else name
@@ -68,16 +68,16 @@ class TileMatrixSet:
         )
 
     def fitting_matrix(self, box: BBox, pixels: int) -> int:
-        """Return the index of the finest matrix where no side of a box in CRS units has more pixels; the first if none.
+        """Return the index of the finest matrix, if no side of a box may have more than `pixels`; 0 if no matrix fits.
 
-        A box of a whole number of pixels counts as such, though its edges are rounded.
+        The edges of boxes may be rounded, so a millionth more is accepted.
         """
         side = max(box.xmax - box.xmin, box.ymax - box.ymin)
         cells = [matrix.cell_size for matrix in self.matrices]
         return max(0, sum(side / cell <= pixels * (1 + 1e-6) for cell in cells) - 1)
 
     def tile_grid(self, matrix: TileMatrix, *, row: int, column: int) -> Grid:
-        """Return the pixels of one tile.
+        """Return the grid of one tile.
 
         Raises:
             TileOutOfRange: The row or column is not in the matrix.

@@ -1,4 +1,4 @@
-"""Bounds of times in written files: attributes of CF (§7.1, §7.4) and one of ours."""
+"""Bounds of times in written files: CF attributes (§7.1, §7.4), and an attribute of this server."""
 
 from typing import NamedTuple
 
@@ -10,26 +10,26 @@ from chronotile.core.model.time.instants import DAY
 PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS = "time_bnds", "climatology_bnds"
 
 TIME_KIND = "time_kind"
-"""An attribute of the time coordinate if its bounds alone do not show the kind of times."""
+"""Attribute of the time coordinate, written if its bounds alone do not show the kind of times."""
 CLIMATOLOGY, OVERLAPPING = "climatology", "overlapping periods"
-"""Times of the year, of many years that the data do not tell; periods named by their times, not by their starts."""
+"""Times of the year in many unknown years; periods named by their times, not by their starts."""
 
 
 class BoundsForm(NamedTuple):
-    """The bounds that times are written with."""
+    """Name and attributes of the bounds in a file."""
 
     name: str | None
-    """Of the array; none of exact instants."""
+    """Name of the array; `None` for exact instants."""
     attributes: dict[str, str]
-    """Of the coordinate along time."""
+    """Attributes of the time coordinate."""
 
 
 def bounds_form(times: TimeDomain, *, are_periods: bool) -> BoundsForm:
-    """Return how the bounds of times are written.
+    """Return name and attributes of the bounds of times.
 
     Args:
-        times: Of what is written.
-        are_periods: Whether their spans are given as bounds, where they have no others.
+        times: Times of the file.
+        are_periods: Whether spans are written as bounds, if the times have no bounds.
     """
     if times.is_climatology and times.bounds is not None:
         return BoundsForm(CLIMATOLOGY_BOUNDS, {"climatology": CLIMATOLOGY_BOUNDS})

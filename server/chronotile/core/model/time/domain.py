@@ -12,21 +12,21 @@ from chronotile.core.model.types import AnyArray, Instant, InstantArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeDomain:
-    """The ordered times that a layer has, each a span `[start, end)`; an exact instant spans one nanosecond.
+    """The ordered times of a layer, each a span `[start, end)`; an exact instant spans one nanosecond.
 
-    A day without a time of day spans that day, a period (dekad, month) its whole length.
+    A date without a time of day spans the day, a period (dekad, month) its whole length.
     """
 
     starts: InstantArray
-    """(time,), strictly ascending: the instants by which the times are named."""
+    """(time,), strictly ascending: the instants that name the times."""
     ends: InstantArray
     """(time,), exclusive, each after its start."""
     bounds: InstantArray | None = None
-    """(time, 2): the periods that values are of where these are not the spans: they overlap, or are a climatology's."""
+    """(time, 2): the periods of the values, if they differ from the spans: they overlap, or are a climatology's."""
     is_climatology: bool = False
-    """Whether each time stands for a time of the year, of many years (CF §7.4)."""
+    """Whether each time stands for a time of the year in many years (CF §7.4)."""
     stated: InstantArray | None = None
-    """(time, 3): the coordinate and its bounds as a file states them, where it has bounds and is not a climatology."""
+    """(time, 3): coordinate and bounds in the file, if it has bounds and is not a climatology."""
 
     def __post_init__(self) -> None:
         if self.starts.shape != self.ends.shape or self.starts.ndim != 1:
@@ -42,23 +42,23 @@ class TimeDomain:
 
     @property
     def instants(self) -> InstantArray:
-        """(time,): the instant each time is named by."""
+        """(time,): the instants that name the times."""
         return self.starts
 
     @property
     def periods(self) -> InstantArray:
-        """(time, 2): the periods that the values are of."""
+        """(time, 2): the periods of the values."""
         return np.stack([self.starts, self.ends], axis=1) if self.bounds is None else self.bounds
 
     @property
     def climatology_span(self) -> TimeSpan | None:
-        """From when to when a climatology reaches; `None` where that is not known, and of other times."""
+        """Years that a climatology covers; `None` if unknown, and for other times."""
         if not self.is_climatology or self.bounds is None or not len(self):
             return None
         return TimeSpan(self.bounds[:, 0].min(), self.bounds[:, 1].max())
 
     def at(self, indexes: Iterable[int] | AnyArray) -> "TimeDomain":
-        """Return the times of these indexes, which ascend, or of a boolean array."""
+        """Return the times with these ascending indexes, or for which a boolean array is true."""
         chosen = np.asarray(indexes if isinstance(indexes, np.ndarray) else list(indexes))
         chosen = chosen if chosen.size else chosen.astype(np.int64)
         bounds = None if self.bounds is None else self.bounds[chosen]
@@ -72,7 +72,7 @@ class TimeDomain:
 
     @property
     def has_shared_days(self) -> bool:
-        """Whether a day has several times."""
+        """Whether several times are on the same day."""
         days = self.starts.astype("datetime64[D]")
         return bool(np.any(days[1:] == days[:-1]))
 
@@ -89,7 +89,7 @@ class TimeDomain:
         return index if index >= 0 else None
 
     def nearest(self, instant: Instant) -> int | None:
-        """Return the index of the time that starts nearest to `instant`; of two equally near, the earlier."""
+        """Return the index of the time that starts nearest to `instant`; of two equal distances, the earlier time."""
         before = self.at_or_before(instant)
         after = 0 if before is None else before + 1
         if after >= len(self):
@@ -104,7 +104,7 @@ class TimeDomain:
 
 
 def domain_of_instants(instants: Iterable[Instant]) -> TimeDomain:
-    """Return the domain of distinct `instants`, in order; where all are midnights each spans its day."""
+    """Return the domain of distinct `instants`, in order. If all are midnights, each spans its day."""
     starts: InstantArray = np.unique(np.fromiter(instants, dtype="datetime64[ns]"))
     are_days = bool(np.all(starts.astype("datetime64[D]").astype("datetime64[ns]") == starts))
     ends: InstantArray = starts + (DAY if are_days else ONE_NS)
@@ -112,13 +112,13 @@ def domain_of_instants(instants: Iterable[Instant]) -> TimeDomain:
 
 
 def domain_of_periods(start: Instant, period: Period, count: int) -> TimeDomain:
-    """Return `count` periods that follow one another from `start`."""
+    """Return `count` consecutive periods from `start`."""
     bounds = step_instants(start, period, count + 1)
     return TimeDomain(bounds[:-1], bounds[1:])
 
 
 def domain_of_bounds(starts: InstantArray, ends: InstantArray) -> TimeDomain:
-    """Return the domain of periods given by CF bounds; where one runs into the next it ends where that starts.
+    """Return the domain of periods from CF bounds; a period that overlaps the next ends at the start of the next.
 
     Args:
         starts: (time,), in any order.
@@ -133,9 +133,9 @@ def domain_of_bounds(starts: InstantArray, ends: InstantArray) -> TimeDomain:
 
 
 def common_times(first: TimeDomain, second: TimeDomain) -> TimeDomain:
-    """Return the times at which both have one that starts then, each as long as the shorter of the two.
+    """Return the times that start in both domains, each as long as the shorter of both.
 
-    They keep their bounds where both have the same, and are a climatology where both are.
+    Bounds are kept if they are equal; the result is a climatology if both are.
     """
     starts, in_first, in_second = np.intersect1d(first.starts, second.starts, assume_unique=True, return_indices=True)
     ours, theirs = first.at(in_first), second.at(in_second)

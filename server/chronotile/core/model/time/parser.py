@@ -1,4 +1,4 @@
-"""The one parser of time text.
+"""The only parser of time texts.
 
 Everything is UTC. A value at any precision means the whole period it names (`2020-06` is the month), so parsed
 values are half-open spans `[start, end)`. Sources: ISO 8601, RFC 3339 §5.6, WMS 1.3.0 Annex D, OGC API Common
@@ -27,7 +27,7 @@ from chronotile.core.model.types import Duration, Instant
 
 MAX_TEXT = 20_000
 MAX_KNOWN_TEXT = 100
-"""Characters of a text whose selection is kept for the next request that has it."""
+"""Characters of a text whose selection is cached for the next request with the same text."""
 
 ACCEPTED = (
     "accepted are an instant (2020, 2020-06, 2020-06-01, 2020-06-01T10:50:00Z), an interval (2020-01-01/2020-06-30, "
@@ -45,11 +45,11 @@ _SLASHED_DATE = re.compile(r"\d{1,4}/\d{1,2}/\d{1,4}", re.ASCII)
 _OPEN = {"", "..", "*"}
 _LATEST = {"current", "latest", "now", "present"}
 _EPOCH_MS = re.compile(r"\d{13}|(?!19|20)\d{12}", re.ASCII)
-"""Milliseconds since 1970, as JavaScript counts them, from 1973 on; not what may be YYYYMMDDhhmm."""
+"""Milliseconds since 1970, as in JavaScript, from 1973 on; numbers that may be YYYYMMDDhhmm do not match."""
 
 
 def parse_time(text: str | None) -> TimeSelection:
-    """Return what `text` selects; `None` and blank text select nothing (`absent`).
+    """Return the selection in a text; `None` and blank text select nothing (`absent`).
 
     Raises:
         InvalidParameter: The text is not one of the accepted forms, or an interval ends before it starts.
@@ -77,17 +77,17 @@ _known_selection = lru_cache(maxsize=1024)(_selection)
 
 
 def parse_instant(text: str) -> TimeSpan:
-    """Return the span that one value at any precision names.
+    """Return the span of one value at any precision.
 
     Raises:
         InvalidParameter: The text is not an ISO 8601 date or date-time of the years `FIRST_YEAR` to `LAST_YEAR`.
     """
-    found = _VALUE.fullmatch(text)
-    if found is None:
+    match = _VALUE.fullmatch(text)
+    if match is None:
         raise _unreadable(text)
-    year, month, day = int(found["year"]), int(found["month"] or 1), int(found["day"] or 1)
-    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
-    if found["zone"] and not found["hour"]:
+    year, month, day = int(match["year"]), int(match["month"] or 1), int(match["day"] or 1)
+    hour, minute, second = (int(match[name] or 0) for name in ("hour", "minute", "second"))
+    if match["zone"] and not match["hour"]:
         raise _unreadable(text)
     if not (FIRST_YEAR <= year <= LAST_YEAR and hour < 24 and minute < 60 and second < 60):
         raise _unreadable(text)
@@ -96,14 +96,14 @@ def parse_instant(text: str) -> TimeSpan:
     except ValueError as error:
         lack = f"{year:04}-{month:02} has no day {day}" if 1 <= month <= 12 else f"there is no month {month}"
         raise InvalidParameter(f"{text[:60]!r} is not a valid time: {lack}", locator="time") from error
-    fraction = int((found["fraction"] or "").ljust(9, "0") or 0)
+    fraction = int((match["fraction"] or "").ljust(9, "0") or 0)
     of_day = np.timedelta64(((hour * 60 + minute) * 60 + second) * 1_000_000_000 + fraction, "ns")
-    start = day_start + of_day - zone_offset(found["zone"])
-    return TimeSpan(start, _end_of_value(start, found))
+    start = day_start + of_day - zone_offset(match["zone"])
+    return TimeSpan(start, _end_of_value(start, match))
 
 
 def _requested_instant(text: str) -> TimeSpan:
-    """As `parse_instant`; requests may also count milliseconds, which neither files nor configurations do."""
+    """Like `parse_instant`; requests may also use milliseconds since 1970, files and configurations may not."""
     if _EPOCH_MS.fullmatch(text) is None:
         return parse_instant(text)
     start = np.datetime64(int(text), "ms")
@@ -127,7 +127,7 @@ def _parse_part(text: str) -> TimePart:
     ends_at_newest = end_text.lower() in _LATEST
     if len(bounds) == 2 and not ends_at_newest and (start_text[:1] == "P" or end_text[:1] == "P"):
         return TimePart(_lasting(start_text, end_text), is_interval=True)
-    # `start/end/0` says that the data are continuous: no stepping (WMS 1.3.0 Annex D).
+    # `start/end/0` stands for continuous data: no steps (WMS 1.3.0 Annex D).
     period = parse_period(bounds[2].strip()) if len(bounds) == 3 and bounds[2].strip() != "0" else None
     first = None if start_text in _OPEN else _requested_instant(start_text)
     is_open = end_text in _OPEN or ends_at_newest
@@ -141,7 +141,7 @@ def _parse_part(text: str) -> TimePart:
 
 
 def _lasting(start_text: str, end_text: str) -> TimeSpan:
-    """A start and how long from it, or how long and the end (ISO 8601-1:2019 §5.5.2), which is held."""
+    """Return the interval of a start and a duration, or a duration and an inclusive end (ISO 8601-1:2019 §5.5.2)."""
     if end_text[:1] == "P":
         start = _requested_instant(start_text).start
         return TimeSpan(start, parse_period(end_text).step(start, 1))
@@ -150,7 +150,7 @@ def _lasting(start_text: str, end_text: str) -> TimeSpan:
 
 
 def zone_offset(zone: str | None) -> Duration:
-    """Return how far a time zone of ISO 8601 is ahead of UTC; form decoding turns its plus sign into a blank."""
+    """Return the offset of an ISO 8601 time zone from UTC; a blank is a plus sign after form decoding."""
     if not zone or zone in "Zz":
         return np.timedelta64(0, "ns")
     digits = zone[1:].replace(":", "").ljust(4, "0")
@@ -166,14 +166,14 @@ _PRECISIONS = {
 }
 
 
-def _end_of_value(start: Instant, found: re.Match[str]) -> Instant:
-    """The first instant after the period that a value of this precision names."""
-    if found["fraction"]:
-        return start + np.timedelta64(10 ** (9 - len(found["fraction"])), "ns")
+def _end_of_value(start: Instant, match: re.Match[str]) -> Instant:
+    """Return the first instant after a value with the precision of the text."""
+    if match["fraction"]:
+        return start + np.timedelta64(10 ** (9 - len(match["fraction"])), "ns")
     for name, length in _PRECISIONS.items():
-        if found[name]:
+        if match[name]:
             return start + length
-    return add_months(start, 1 if found["month"] else 12)
+    return add_months(start, 1 if match["month"] else 12)
 
 
 def _unreadable(text: str) -> InvalidParameter:

@@ -19,20 +19,20 @@ _PERIOD = re.compile(
 
 
 def parse_period(text: str) -> Period:
-    """Return the ISO 8601 duration, or `dekad`, that `text` names.
+    """Return the period of an ISO 8601 duration or of `dekad`.
 
     Raises:
-        InvalidParameter: The text is not a duration, or one of no length.
+        InvalidParameter: The text is not a duration, has no length, or is longer than a century.
     """
     if text == "dekad":
         return DEKAD
-    found = _PERIOD.fullmatch(text)
-    if found is None:
+    match = _PERIOD.fullmatch(text)
+    if match is None:
         raise InvalidParameter(f"{text[:40]!r} is not an ISO 8601 period such as P10D, P1M or PT15M", locator="time")
-    amounts = {name: int(value or 0) for name, value in found.groupdict().items() if name != "fraction"}
+    amounts = {name: int(value or 0) for name, value in match.groupdict().items() if name != "fraction"}
     months = amounts["years"] * 12 + amounts["months"]
     seconds = (((amounts["weeks"] * 7 + amounts["days"]) * 24 + amounts["hours"]) * 60 + amounts["minutes"]) * 60
-    nanoseconds = (seconds + amounts["seconds"]) * 1_000_000_000 + int((found["fraction"] or "").ljust(9, "0"))
+    nanoseconds = (seconds + amounts["seconds"]) * 1_000_000_000 + int((match["fraction"] or "").ljust(9, "0"))
     if months == 0 and nanoseconds == 0:
         raise InvalidParameter(f"the period {text[:40]!r} has no length; use one such as P10D or P1M", locator="time")
     if nanoseconds > MAX_PERIOD_NS:
@@ -41,18 +41,18 @@ def parse_period(text: str) -> Period:
 
 
 MAX_SHOWN = 60
-"""Characters of what was given that a message repeats."""
+"""Maximum length of a client's text in messages."""
 
 
 def requested_period(text: str, *, also: str = "") -> Period:
-    """Return the period that `step` names: `dekad`, or ISO 8601 in any case.
+    """Return the period of the parameter `step`: `dekad`, or ISO 8601 in any case.
 
     Args:
-        text: Of the parameter.
-        also: What else it may be, in words, for the error message.
+        text: Value of the parameter.
+        also: Other accepted values in words, for the error message.
 
     Raises:
-        InvalidParameter: It is not a period, one of months and days together, or more days than a year has.
+        InvalidParameter: It is not a period, combines months and days, or has more than 366 days.
     """
     try:
         period = parse_period("dekad" if text.lower() == "dekad" else text.upper())

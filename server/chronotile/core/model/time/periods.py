@@ -18,13 +18,13 @@ class Period:
 
     @property
     def is_of_days(self) -> bool:
-        """Whether it is as long as a day or longer."""
+        """Whether it is at least a day long."""
         return self.is_dekad or self.months > 0 or bool(self.fixed >= DAY)
 
     def step(self, start: Instant, count: int) -> Instant:
-        """Return the instant `count` periods after `start`, within the years served.
+        """Return the instant `count` periods after `start`, limited to the supported years.
 
-        A day past the month's end becomes its last day.
+        A day that a month lacks becomes its last day.
         """
         if self.is_dekad:
             return _add_dekads(start, count)
@@ -56,12 +56,12 @@ def add_months(instant: Instant, months: int) -> Instant:
 
 
 def step_instants(start: Instant, period: Period, count: int) -> InstantArray:
-    """Return `count` instants, each a period after the one before, as `datetime64[ns]` (time,)."""
+    """Return `count` instants, one period apart, as `datetime64[ns]` (time,)."""
     return np.array([period.step(start, step) for step in range(count)], dtype="datetime64[ns]")
 
 
 def _add_dekads(start: Instant, count: int) -> Instant:
-    """Dekads start on days 1, 11 and 21; `start` is taken to the start of its own dekad."""
+    """Return the start of the dekad `count` dekads after the dekad of `start`; dekads start on days 1, 11 and 21."""
     month = start.astype("datetime64[M]")
     day = int((start.astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
     months, third = divmod(min(day // 10, 2) + count, 3)

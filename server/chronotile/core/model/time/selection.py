@@ -1,4 +1,4 @@
-"""Requested times, as parsed and not yet resolved against the times of a layer."""
+"""Requested times, parsed but not yet resolved to the times of a layer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from chronotile.core.model.time.periods import Period
 from chronotile.core.model.types import Instant
 
 MAX_PARTS = 2_000
-"""Members of a list, and steps of an interval with period, in one request."""
+"""Maximum number of list members, and of steps of an interval with period, in one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimePart:
-    """One member of a request's time list: a value, or an interval with or without a period."""
+    """A member of a list of times: a value, or an interval with or without a period."""
 
     span: TimeSpan
     is_interval: bool = False
     period: Period | None = None
     end: Instant | None = None
-    """With a period: the first instant that may not be stepped to."""
+    """Exclusive end of the steps, with a period."""
     ends_at_newest: bool = False
-    """Whether this interval ends with the time that `LATEST` is of the layer; its end is then that of an open one."""
+    """Whether the interval ends at the layer's `LATEST` time; `end` is then that of an open interval."""
 
     @property
     def is_open(self) -> bool:
@@ -34,7 +34,7 @@ class TimePart:
         return self.is_interval and bool(self.span.start == DISTANT_PAST or end == DISTANT_FUTURE)
 
     def spans(self) -> Iterator[TimeSpan]:
-        """Return the spans this part selects: itself, or one a step of its period.
+        """Yield the selected spans: one, or one per step of the period.
 
         Raises:
             InvalidParameter: There are more than `MAX_PARTS` steps.
@@ -57,16 +57,16 @@ Keyword = Literal["absent", "default", "latest", "parts"]
 
 @dataclass(frozen=True, slots=True)
 class TimeSelection:
-    """What a request asks of time: nothing, a keyword, or a list of parts."""
+    """Times of a request: none, a keyword, or a list of parts."""
 
     keyword: Keyword = "absent"
     parts: tuple[TimePart, ...] = ()
     is_of_open: bool = False
-    """Whether the parts are times that an open selection was resolved to."""
+    """Whether the parts are times to which an open selection was resolved."""
 
     @property
     def is_open(self) -> bool:
-        """Whether the times it selects may be others soon: it is not a list of instants and closed intervals."""
+        """Whether the selected times may change soon: not all are instants and closed intervals."""
         return self.keyword != "parts" or self.is_of_open or any(part.is_open for part in self.parts)
 
 

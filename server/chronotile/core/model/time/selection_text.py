@@ -10,19 +10,19 @@ from chronotile.core.model.time.selection import TimePart, TimeSelection
 from chronotile.core.model.types import Instant
 
 LENGTHS = (4, 7, 10, 13, 16, 19, *range(21, 30))
-"""Of an instant without its zone, at each precision."""
+"""Lengths of the text of an instant without its zone, at all precisions."""
 
 
 def words_of(selection: TimeSelection) -> str:
-    """Return what is selected as people write it, `2024-06`, `2015 to 2023`; nothing where no times are named."""
+    """Return the selected times for people, `2024-06`, `2015 to 2023`; empty if no times are named."""
     return ", ".join(map(_span_words, (part.span for part in selection.parts)))
 
 
 def _span_words(span: TimeSpan) -> str:
-    """As short as possible: in years, months or days where it is of whole ones."""
+    """Return the shortest text: years, months or days if the span starts and ends with them."""
     start, end = span
     for unit in ("Y", "M", "D"):
-        if all(each.astype(f"datetime64[{unit}]") == each for each in span):
+        if all(instant.astype(f"datetime64[{unit}]") == instant for instant in span):
             first, last = np.array([start, end - ONE_NS]).astype(f"datetime64[{unit}]").astype(str).tolist()
             break
     else:
@@ -35,7 +35,7 @@ def _span_words(span: TimeSpan) -> str:
 
 
 def selection_text(selection: TimeSelection) -> str | None:
-    """Return text that `parse_time` reads as the same selection; `None` for an empty one."""
+    """Return text that `parse_time` parses to the same selection; `None` for an empty selection."""
     if selection.keyword == "absent":
         return None
     return ",".join(map(_part_text, selection.parts)) if selection.keyword == "parts" else selection.keyword
@@ -51,14 +51,14 @@ def _part_text(part: TimePart) -> str:
 
 
 def _end_text(part: TimePart, end: Instant) -> str:
-    """The last nanosecond before an end, which intervals hold."""
+    """Return the last nanosecond before an end, because ends are inclusive in texts."""
     if part.ends_at_newest:
         return "current"
     return ".." if end == DISTANT_FUTURE else f"{(end + -ONE_NS).astype('datetime64[ns]')}Z"
 
 
 def _value_text(span: TimeSpan) -> str:
-    """An instant as precise as the span is long."""
+    """Return the start of a span with the precision that stands for the whole span."""
     whole = str(span.start.astype("datetime64[ns]"))
     texts = (whole[:length] + ("Z" if length > 10 else "") for length in LENGTHS)
     return next(text for text in texts if _is_read_as(text, span))

@@ -10,12 +10,12 @@ from chronotile.core.model.types import Duration, InstantArray, Int64Array
 
 DEKAD_STEP = "dekad"
 DEKAD_DAYS = (1, 11, 21)
-"""Of the month, on which dekads begin."""
+"""Days of the month on which dekads start."""
 LEAST_STEPPED = 3
-"""Times between which there are two steps, which are alike or not."""
+"""Minimum number of times to compare steps."""
 GAPS_BRIDGED = 1.5
 LONGEST_NS = 2**63 - 1
-"""That a duration can be."""
+"""Maximum duration."""
 
 _UNITS = (
     (DAY, "P", "D"),
@@ -27,7 +27,7 @@ _UNITS = (
 
 @dataclass(frozen=True, slots=True)
 class SteppedInstants:
-    """Instants with the steps between them."""
+    """Instants and the steps between them."""
 
     instants: InstantArray
     steps: Int64Array
@@ -36,17 +36,20 @@ class SteppedInstants:
 
     @property
     def is_regular(self) -> bool:
-        """Whether all steps, of which there is one at least, are alike."""
+        """Whether all steps, at least one, are equal."""
         return bool((self.steps == self.steps[0]).all())
 
     @property
     def fewest(self) -> int:
-        """Values that they take at least: a run of n times has n - 2 equal steps in a row, and 4 times or more."""
+        """Lower bound of the values in the text of the times, which has one value per run of equal steps.
+
+        A run of n times, at least 4, has n - 2 equal neighbouring steps.
+        """
         return len(self.instants) - 3 * int(np.count_nonzero(self.steps[1:] == self.steps[:-1]))
 
 
 def find_steps(instants: InstantArray) -> SteppedInstants:
-    """Return instants, at least one, with steps in months where every one stands at one place in its month."""
+    """Return at least one instant with steps; the steps are months if all are at the same time of their months."""
     places = nanoseconds_of_month(instants)
     if bool((places == places[0]).all()) and places[0] < 28 * int(DAY.astype(np.int64)):
         return SteppedInstants(instants, differences(instants.astype("datetime64[M]")), is_monthly=True)
@@ -54,20 +57,20 @@ def find_steps(instants: InstantArray) -> SteppedInstants:
 
 
 def step_of(domain: TimeDomain) -> str | None:
-    """Return the ISO 8601 period from each time to the next, or `dekad`; `None` where they differ, or under 3 times."""
+    """Return the ISO 8601 period between times, or `dekad`; `None` if steps differ or for fewer than 3 times."""
     if len(domain) < LEAST_STEPPED:
         return None
-    found = find_steps(domain.instants)
-    if found.is_regular:
-        return period_text(int(found.steps[0]), is_monthly=found.is_monthly)
+    stepped = find_steps(domain.instants)
+    if stepped.is_regular:
+        return period_text(int(stepped.steps[0]), is_monthly=stepped.is_monthly)
     return DEKAD_STEP if _are_dekads(domain.instants) else None
 
 
 def gap_tolerance(domain: TimeDomain) -> Duration | None:
-    """Return how long after a time one may take it for the time between it and the next, where times are irregular.
+    """Return how long an irregular time may stand for requested times in the gap after it.
 
-    That is `GAPS_BRIDGED` times the 95th percentile of the gaps: one that is longer is not filled to its end.
-    `None` where times follow one another in one step, and under 3 times.
+    `GAPS_BRIDGED` times the 95th percentile of the gaps, so longer gaps are not filled to their end. `None` if the
+    steps are equal, and for fewer than 3 times.
     """
     instants = domain.instants
     if len(domain) < LEAST_STEPPED or find_steps(instants).is_regular or _are_dekads(instants):
@@ -77,18 +80,18 @@ def gap_tolerance(domain: TimeDomain) -> Duration | None:
 
 
 def nanoseconds_of_month(instants: InstantArray) -> Int64Array:
-    """(time,): nanoseconds since the month began."""
+    """Return (time,) nanoseconds since the start of the month."""
     return instants.astype(np.int64) - instants.astype("datetime64[M]").astype("datetime64[ns]").astype(np.int64)
 
 
 def differences(along: InstantArray | Int64Array) -> Int64Array:
-    """(time - 1,): from each to the next."""
+    """Return (time - 1,) differences between neighbours."""
     numbers: Int64Array = along.astype(np.int64)
     return numbers[1:] - numbers[:-1]
 
 
 def period_text(step: int, *, is_monthly: bool) -> str | None:
-    """Return ISO 8601 for a number of months or nanoseconds, `None` where it has no short word for it."""
+    """Return ISO 8601 text for a number of months or nanoseconds; `None` if it needs several units."""
     if is_monthly:
         return f"P{step}M"
     length = np.timedelta64(step, "ns")
@@ -99,7 +102,7 @@ def period_text(step: int, *, is_monthly: bool) -> str | None:
 
 
 def _are_dekads(instants: InstantArray) -> bool:
-    """Whether each is the first midnight of a dekad, and none is missing between."""
+    """Return whether the instants are the first midnights of consecutive dekads."""
     begins = np.array([(day - 1) * int(DAY.astype(np.int64)) for day in DEKAD_DAYS])
     places = nanoseconds_of_month(instants)
     thirds = np.searchsorted(begins, places)
