@@ -1,1 +1,1 @@
-"""Values without I/O: what the pipeline's steps hand to one another."""
+"""Values without I/O that the steps of the pipeline exchange."""

@@ -1,1 +1,1 @@
-"""Documents elsewhere: which addresses are allowed, and requests bounded in bytes and time."""
+"""Documents on other servers: allowed addresses, and requests limited in bytes and time."""

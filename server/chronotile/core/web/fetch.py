@@ -1,4 +1,4 @@
-"""Small documents from the web, and to it: bounded in bytes and in seconds, and no redirects are followed."""
+"""Small requests to web servers, limited in bytes and seconds; redirects are not followed."""
 
 import socket
 import threading
@@ -19,34 +19,34 @@ from chronotile.core.errors import ChronotileError, InvalidParameter, SourceUnav
 from chronotile.core.web.inner_hosts import InnerAddress, InnerHosts, inner_hosts, look_up, system_resolve
 
 TIMEOUT_S = 5.0
-"""Of silence."""
+"""Maximum silence."""
 MOST_S = 15.0
-"""Of all of it, however slowly the other side goes on."""
+"""Maximum duration of a request, even if bytes continue to arrive."""
 PART_BYTES = 1 << 16
 LOOK_UPS = 64
-"""Host names that are looked up at once; a resolver may hang for longer than the time limit of a request."""
+"""Maximum number of concurrent look-ups of host names; a resolver may hang longer than a request may take."""
 NO_HEADERS: Mapping[str, str] = {}
 AGENT = "chronotile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What an address gives."""
+    """An answer with a document."""
 
     body: bytes
     media_type: str
-    """In small letters, without parameters; empty if missing."""
+    """Lower case, without parameters; empty if missing."""
     tag: str = ""
-    """The ETag, or else when it was last modified; empty if missing."""
+    """ETag, or Last-Modified without one; empty if missing."""
 
 
 class TryLater(SourceUnavailable):
-    """A server has no answer now.
+    """A server has no answer at present.
 
     Args:
-        message: As of any error.
-        after_s: When it wants to be requested again; `None`: it does not say.
-        is_late: Whether nothing, or not all, came in time.
+        message: The error message.
+        after_s: Seconds until the next request (Retry-After); `None` if not stated.
+        is_late: Whether the answer, or its end, was late.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ def fetch(
     headers: Mapping[str, str] = NO_HEADERS,
     most_s: float = MOST_S,
 ) -> Fetched:
-    """Return what an http or https URL gives, its body cut off after `max_bytes + 1` bytes; with `body` by POST.
+    """Return the document at an http or https URL, cut after `max_bytes + 1` bytes; with `body`, use POST.
 
     Raises:
-        InvalidParameter: There is no document: the answer is a redirect or a client error.
-        SourceUnavailable: There is no answer within `most_s` seconds, or one with an error of the server.
+        InvalidParameter: The answer is a redirect or a client error.
+        SourceUnavailable: No answer came within `most_s` seconds, or the server has an error.
     """
     try:
         request = Request(url, body, dict(headers))  # noqa: S310 -- of an allowed place
@@ -91,21 +91,21 @@ def ask(
     headers: Mapping[str, str] = NO_HEADERS,
     most_s: float = MOST_S,
 ) -> Fetched | None:
-    """Return what an http or https URL gives; nothing if it is what `If-None-Match` or `If-Modified-Since` names.
+    """Return the document at an http or https URL; `None` if it is unchanged (`If-None-Match`, `If-Modified-Since`).
 
-    A document may have named the URL: its host's name must not lead inside (`web.inner_hosts`).
+    The URL may come from a document, so its host name must not lead into a private network (`web.inner_hosts`).
 
     Args:
-        url: Of an allowed place.
-        max_bytes: The body is cut off after one byte more.
-        locator: What messages call it.
+        url: An allowed address.
+        max_bytes: The body is cut after one more byte.
+        locator: Name of the URL in messages.
         body: Sent by POST; `None`: GET.
-        headers: Of the request.
-        most_s: How long it may take; half of it the server may send nothing, as it prepares its answer.
+        headers: Headers of the request.
+        most_s: Maximum duration; for half of it, the server may be silent while it prepares the answer.
 
     Raises:
-        InvalidParameter: There is no document: the answer is a redirect or a client error, or its name leads inside.
-        TryLater: There is no answer in time, or one with an error of the server, or that there are too many requests.
+        InvalidParameter: The answer is a redirect or a client error, or the host name leads into a private network.
+        TryLater: No answer came in time, the server has an error, or it reports too many requests.
     """
     request = Request(url, body, dict(headers))  # noqa: S310 -- of an allowed place
     try:
@@ -122,21 +122,21 @@ def ask(
         inner = getattr(error, "reason", error)
         if isinstance(inner, InnerAddress):
             raise InvalidParameter(f"{locator} returned no document: {inner}", locator=locator) from error
-        said = f"{locator} returned no document: {_reason(error)}"
-        raise TryLater(said, locator=locator, is_late=_is_late(error)) from error
+        message = f"{locator} returned no document: {_reason(error)}"
+        raise TryLater(message, locator=locator, is_late=_is_late(error)) from error
 
 
 def _seconds(headers: Message) -> float | None:
-    # What Retry-After says, if it is in seconds.
+    # Retry-After, if it is in seconds.
     text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else None
 
 
 def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most_s: float = MOST_S) -> None:
-    """Send a document to an http or https URL, and wait until it was taken.
+    """Send a document to an http or https URL, and wait until it is accepted.
 
     Raises:
-        SourceUnavailable: It was not, within `most_s` seconds; the message gives the reason.
+        SourceUnavailable: It was not accepted within `most_s` seconds; the message states the reason.
     """
     request = Request(url, body, dict(headers), method="POST")  # noqa: S310 -- of an allowed place
     try:
@@ -149,11 +149,11 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most
 
 
 def _no_document(status: int, locator: str) -> ChronotileError:
-    said = f"{locator} returned no document: the answer was {_status(status)}"
+    message = f"{locator} returned no document: the answer was {_status(status)}"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return SourceUnavailable(said, locator=locator)
+        return SourceUnavailable(message, locator=locator)
     is_redirect = status < HTTPStatus.BAD_REQUEST
-    return InvalidParameter(f"{said}{', and redirects are not followed' if is_redirect else ''}", locator=locator)
+    return InvalidParameter(f"{message}{', and redirects are not followed' if is_redirect else ''}", locator=locator)
 
 
 def _reason(error: OSError | HTTPException) -> str:
@@ -182,7 +182,7 @@ def _exchange(
             body = bytearray()
             while len(body) < read_bytes and (part := answer.read(min(PART_BYTES, read_bytes - len(body)))):
                 body += part
-            if len(body) < read_bytes and answer.length:  # which reading in parts does not tell
+            if len(body) < read_bytes and answer.length:  # reading in parts does not detect it
                 raise IncompleteRead(bytes(body), answer.length)
             media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
@@ -190,18 +190,18 @@ def _exchange(
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """An address that was allowed may lead to one that was not."""
+    """Refuses redirects, because an allowed address may redirect to an address that is not allowed."""
 
     def redirect_request(  # noqa: PLR0917 -- urllib's own signature
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        """Return none to follow; urllib then raises the answer as an error."""
+        """Return `None`, so that urllib raises the answer as an error."""
         del req, fp, code, msg, headers, newurl
         return None
 
 
 class _Deadline:
-    """Ends connections when the time is over: a timeout of a socket begins again with each byte."""
+    """Ends connections when the time is over, because the timeout of a socket restarts with each byte."""
 
     def __init__(self, seconds: float) -> None:
         self._ends_s = monotonic() + seconds
@@ -210,10 +210,10 @@ class _Deadline:
         self.is_over = False
 
     def left_s(self) -> float:
-        """Return the seconds that are left.
+        """Return the remaining seconds.
 
         Raises:
-            TimeoutError: There are none.
+            TimeoutError: The time is over.
         """
         left_s = self._ends_s - monotonic()
         if left_s <= 0:
@@ -221,25 +221,25 @@ class _Deadline:
         return left_s
 
     def watch(self, connection: socket.socket) -> None:
-        """End this one too, at once if the time is over already."""
+        """End this connection too when the time is over, possibly immediately."""
         with self._lock:
             self._watched.append(connection)
         if self.is_over:
             self.end()
 
     def end(self) -> None:
-        """End all connections; reading from them gives no more bytes."""
+        """End all connections; reads from them return no more bytes."""
         self.is_over = True
         with self._lock:
-            for each in self._watched:
+            for connection in self._watched:
                 with suppress(OSError):  # it is closed already
-                    # Not TLS's own, which would take away what another thread is reading with.
-                    socket.socket.shutdown(each, socket.SHUT_RDWR)
+                    # Not the method of TLS sockets, which removes the state that another thread uses for reading.
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[_Deadline]:
-    """Raise TimeoutError in place of what is met, or of no error, once the time was over."""
+    """Raise TimeoutError instead of any other result once the time is over."""
     deadline = _Deadline(seconds)
     timer = threading.Timer(seconds, deadline.end)
     timer.daemon = True
@@ -257,18 +257,18 @@ def _deadline(seconds: float) -> Iterator[_Deadline]:
 
 
 class _Handler(HTTPHandler, HTTPSHandler):
-    """Opens connections that a deadline ends."""
+    """Opens connections with a deadline."""
 
     def __init__(self, deadline: _Deadline, hosts: InnerHosts | None) -> None:
         super().__init__()
         self._deadline, self._hosts = deadline, hosts
 
     def http_open(self, req: Request) -> HTTPResponse:
-        """Ask an http URL."""
+        """Open an http URL."""
         return self.do_open(partial(_Http, deadline=self._deadline, hosts=self._hosts), req)
 
     def https_open(self, req: Request) -> HTTPResponse:
-        """Ask an https URL."""
+        """Open an https URL."""
         return self.do_open(partial(_Https, deadline=self._deadline, hosts=self._hosts), req)
 
 
@@ -276,7 +276,7 @@ class _Http(HTTPConnection):
     def __init__(self, host: str, *, deadline: _Deadline, hosts: InnerHosts | None, **more: Any) -> None:  # noqa: ANN401 -- http.client's own
         super().__init__(host, **more)
         self._deadline = deadline
-        self._create_connection = partial(_checked_connection, hosts, deadline)  # by which http.client connects
+        self._create_connection = partial(_checked_connection, hosts, deadline)  # called by http.client
 
     def connect(self) -> None:
         super().connect()
@@ -287,16 +287,16 @@ _looking_up = threading.BoundedSemaphore(LOOK_UPS)
 
 
 def _addresses(host: str, port: int, deadline: _Deadline) -> Sequence[str]:
-    """The IP addresses of a host.
+    """Return the IP addresses of a host.
 
     Raises:
-        TimeoutError: They are not known in time.
+        TimeoutError: The look-up took too long.
     """
     if not _looking_up.acquire(timeout=deadline.left_s()):
         raise TimeoutError
-    found = look_up(system_resolve, host, port)
-    found.add_done_callback(lambda _found: _looking_up.release())
-    return found.result(deadline.left_s())
+    future = look_up(system_resolve, host, port)
+    future.add_done_callback(lambda _future: _looking_up.release())
+    return future.result(deadline.left_s())
 
 
 def _checked_connection(
@@ -306,17 +306,17 @@ def _checked_connection(
     silence_s: float,
     *more: Any,  # noqa: ANN401 -- socket's own
 ) -> socket.socket:
-    """Connect to an address of a host, one that was checked if there is something to check by."""
+    """Connect to an address of a host; with `hosts`, only to a permitted address."""
     host, port = address
-    found = _addresses(host, port, deadline)
+    addresses = _addresses(host, port, deadline)
     failure = OSError(f"{host} has no address")
-    for each in found if hosts is None else hosts.permitted_addresses(host, found):
+    for ip_address in addresses if hosts is None else hosts.permitted_addresses(host, addresses):
         try:
-            return socket.create_connection((each, port), min(silence_s, deadline.left_s()), *more)
+            return socket.create_connection((ip_address, port), min(silence_s, deadline.left_s()), *more)
         except OSError as error:
             failure = error
     raise failure
 
 
 class _Https(_Http, HTTPSConnection):
-    """The same over TLS: what `_Http` calls its parent is `HTTPSConnection` here."""
+    """The same over TLS: `super()` in `_Http` is `HTTPSConnection` here."""

@@ -1,4 +1,4 @@
-"""To which IP addresses a host name may lead: never from an allowed public name into a network inside."""
+"""IP addresses that host names may have: allowed public names must not lead into a private network."""
 
 import logging
 import socket
@@ -16,26 +16,26 @@ Resolve = Callable[[str, int], Sequence[str]]
 """Returns the IP addresses of a host and port, or raises OSError."""
 
 INNER_LABELS = frozenset({"localhost", "local", "internal", "lan", "home", "corp", "intranet", "private", "arpa"})
-"""Last labels of names that only a resolver inside a network answers for, as it does for names without a dot."""
+"""Last labels of names that only resolvers in private networks have, like names without a dot."""
 METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"))
 )
-"""Where clouds give machines their credentials."""
+"""Addresses from which machines in clouds get credentials."""
 MOST_LOGGED = 1000
-"""Hosts of which the log says once that they lead inside."""
+"""Maximum number of hosts with a warning in the log, each once."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 _BROADCAST = ip_address("255.255.255.255")
 
 
 class InnerAddress(OSError):
-    """A host name leads to no address that is allowed."""
+    """A host name has no address that is allowed."""
 
 
 class InnerHosts:
-    """Which names may lead to addresses that are not public: of this machine, private, or shared by a provider.
+    """Names that may have addresses that are not public: of this machine, private, or shared by a provider.
 
-    Those of the operator's own sources may. So may names that public DNS does not have. Addresses that the operator
-    names in place of a host may be those of any name. Link-local, multicast and metadata addresses need that always.
+    Allowed are hosts of the operator's sources, and names that public DNS does not have. IP addresses in the operator's
+    prefixes are allowed for all names; link-local, multicast and metadata addresses are only allowed in this way.
     """
 
     def __init__(self) -> None:
@@ -45,38 +45,38 @@ class InnerHosts:
         self._lock = threading.Lock()
 
     def trust(self, href: str) -> None:
-        """Let the host of a source of the operator's lead to private addresses too; of paths and buckets do nothing."""
+        """Allow private addresses for the host of an operator's source; ignores paths and buckets."""
         try:
             parts = urlsplit(href)
             host = (parts.hostname or "").lower() if parts.scheme in {"http", "https"} else ""
-        except ValueError:  # which opening it reports
+        except ValueError:  # reported when it is opened
             return
         if host and host not in self._names:
             with self._lock:
                 self._names |= {host}
 
     def allow_addresses(self, hosts: Iterable[str]) -> None:
-        """Let any name lead to those of the hosts that are IP addresses."""
+        """Allow those `hosts` that are IP addresses for all names."""
         with self._lock:
             self._addresses |= {host for host in hosts if _address(host) is not None}
 
     def permitted_addresses(self, host: str, addresses: Sequence[str]) -> list[str]:
-        """Return those of the addresses of a host that may be connected to.
+        """Return the addresses of a host that connections may use.
 
         Raises:
-            InnerAddress: There is none.
+            InnerAddress: None is allowed.
         """
-        found = [each for each in addresses if self._is_permitted(host.lower().rstrip("."), each)]
-        if not found:
+        permitted = [address for address in addresses if self._is_permitted(host.lower().rstrip("."), address)]
+        if not permitted:
             self._log(host, addresses)
             raise InnerAddress(
                 "its host name leads to an address of a network inside (private, loopback, link-local), which is not "
                 "allowed; see the server's log"
             )
-        return found
+        return permitted
 
     def _log(self, host: str, addresses: Sequence[str]) -> None:
-        """Warn of a host once."""
+        """Log a warning, once per host."""
         with self._lock:
             if host in self._logged or len(self._logged) >= MOST_LOGGED:
                 return
@@ -98,33 +98,33 @@ class InnerHosts:
 
 
 inner_hosts = InnerHosts()
-"""Of this process."""
+"""Instance of this process."""
 
 
 @cache
 def _proxies() -> frozenset[str]:
-    # Hosts of the proxies that the environment names, which are connected to in place of others.
+    # Hosts of the proxies in the environment, to which connections are made instead.
     return frozenset((urlsplit(url).hostname or "").lower() for name, url in getproxies().items() if name != "no")
 
 
 def system_resolve(host: str, port: int) -> list[str]:
-    """Return the IP addresses that the system has for a host, in the order to try them."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """Return the IP addresses of a host from the system, in order of preference."""
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in entries))
 
 
 def look_up(resolve: Resolve, host: str, port: int) -> "Future[Sequence[str]]":
-    """Return what will hold the addresses of a host, in a thread for which no process waits when it ends."""
-    found: Future[Sequence[str]] = Future()
+    """Return the future addresses of a host, from a daemon thread, which does not delay the end of the process."""
+    future: Future[Sequence[str]] = Future()
 
     def find() -> None:
         try:
-            found.set_result(resolve(host, port))
-        except Exception as error:  # noqa: BLE001 -- raised where the addresses are needed
-            found.set_exception(error)
+            future.set_result(resolve(host, port))
+        except Exception as error:  # noqa: BLE001 -- raised by the future
+            future.set_exception(error)
 
     threading.Thread(target=find, name="name", daemon=True).start()
-    return found
+    return future
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
@@ -135,7 +135,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that one of IPv6 leads to, else the same."""
+    """Return the IPv4 address in an IPv6 address; other addresses are returned unchanged."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -148,10 +148,7 @@ def _is_never(address: IPv4Address | IPv6Address) -> bool:
     return is_special or address in METADATA or address == _BROADCAST
 
 
-# Which server or bucket an address is of.
-
-
 def host_of(href: str) -> str:
-    """Return the host of a URL with its scheme and port, or the bucket of a store; without user and password."""
+    """Return scheme, host and port of a URL, or the bucket of a store; without user and password."""
     parts = urlsplit(href)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

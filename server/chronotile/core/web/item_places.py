@@ -1,6 +1,6 @@
-"""Addresses inside the items and documents of a source: which of them are opened.
+"""Check of the addresses in the items and documents of a source before they are opened.
 
-The address of the source itself is the operator's, and trusted. What lies there may be written by others.
+The operator configures the address of the source itself, so it is trusted. Other people may write its contents.
 """
 
 import glob
@@ -23,59 +23,58 @@ SETTING = "CHRONOTILE_SOURCE_PREFIXES"
 _WEB = ("http://", "https://")
 _PLAIN = (*_WEB, "s3://")
 MOST_FOLDERS, FOLDERS_S = 4096, 5.0
-"""Folders that are known at a time, and for how many seconds: a link may lead elsewhere then."""
+"""Maximum number of cached folders, and their lifetime; a link may have another target afterwards."""
 MOST_ADDRESS = 1000
-"""Characters of addresses whose folders are known."""
+"""Maximum length of an address whose folder is cached."""
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _BELOW = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./-]*")
-"""Relative addresses without a scheme or signs with a meaning."""
+"""Relative addresses without a scheme and without special characters."""
 _LEAST_PARTS = 3
-"""Of a folder that a message proposes to allow, with the root: all of `/data` or `/home` is too much."""
+"""Minimum number of parts, with the root, of a folder proposed to the operator: `/data` or `/home` is too much."""
 
 
 class ItemPlaces:
-    """Where files may lie that the items of one source name.
+    """Allowed locations of the files in the items of one source.
 
     Args:
-        href: The source: a catalogue, a collection, a folder or a pattern, by its absolute path or URL. Below its
-            folder, host or bucket everything is allowed.
-        prefixes: What the operator allows besides.
+        href: The source: a catalogue, collection, folder or pattern, as absolute path or URL. All addresses below its
+            folder, host or bucket are allowed.
+        prefixes: Other addresses that the operator allows.
 
-    Any name may lead to an address that a prefix has in place of a name from now on: requests look at `inner_hosts`.
-    That the name of the source's own host may lead inside is for those to say who know that its address is the
-    operator's.
+    IP addresses in `prefixes` become allowed for all host names (`inner_hosts`). The host of `href` may still not have
+    private addresses: a caller that has `href` from the operator must call `InnerHosts.trust`.
 
     Raises:
-        ConfigurationError: The source is neither a path nor a plain URL.
+        ConfigurationError: The source is not a path or a plain URL.
     """
 
     def __init__(self, href: str, prefixes: AllowedPlaces) -> None:
         self._is_here = is_local(href)
         try:
-            own = _own_folder(href) if self._is_here else _own_server(href)
+            root = _own_folder(href) if self._is_here else _own_server(href)
         except ValueError as error:
             raise ConfigurationError([f"href {href[:MAX_SHOWN]!r} is not a path or URL: {error}"]) from error
-        self._own = AllowedPlaces([own], setting="href")
+        self._own = AllowedPlaces([root], setting="href")
         self._prefixes = prefixes
-        inner_hosts.allow_addresses(each.host for each in prefixes.remotes)
+        inner_hosts.allow_addresses(remote.host for remote in prefixes.remotes)
 
     def require_allowed(self, address: str) -> str:
-        """Return an absolute path or URL in its one spelling, in which it may be opened; its query is left as it is.
+        """Return the absolute path or URL to open, in its accepted spelling; its query is unchanged.
 
         Raises:
-            AddressRefused: It lies elsewhere, or could mean two things.
+            AddressRefused: It is not allowed, or is ambiguous.
         """
         try:
             plain, query = (address, "") if is_local(address) else split_query(_in_ascii(address))
             if is_local(address) and not self._is_here:
                 raise ValueError("documents from other machines may not name files of this one")
             try:
-                found = self._own.find(plain) + query
+                resolved = self._own.find(plain) + query
             except Outside:
-                found = self._prefixes.find(plain) + query
-            if any(own.is_relative_to(found) for own in self._own.folders):
+                resolved = self._prefixes.find(plain) + query
+            if any(folder.is_relative_to(resolved) for folder in self._own.folders):
                 raise ValueError("the whole source lies in it, with the files of all items")
-            return found
+            return resolved
         except Outside as error:
             prefix = self._remedy(plain)
             raise AddressRefused(f"addresses below {prefix} are not allowed", prefix=prefix) from error
@@ -83,9 +82,9 @@ class ItemPlaces:
             raise AddressRefused(f"{address[:MAX_SHOWN]!r} is not accepted: {error}") from error
 
     def _remedy(self, address: str) -> str:
-        """What the operator would have to allow: of a folder, the part that folders of other items have as well.
+        """Return the prefix that the operator would have to allow: for a file, the folder shared by other items.
 
-        Tiles and dates often have a folder each. The first folder beside those of the source is above all of them.
+        Tiles and dates often have separate folders, so the proposed folder is the first one outside the source.
         """
         prefix = prefix_of(address)
         if not is_local(address):
@@ -96,10 +95,10 @@ class ItemPlaces:
 
 
 class FoldersOnce:
-    """Looks once at each folder or place of addresses, while an index is filled: what is opened is looked at again.
+    """Check of addresses that checks each folder once, for filling an index. Files are checked again when opened.
 
     Args:
-        allowed: Gives an address as it is opened, as `ItemPlaces` does.
+        allowed: Returns the address to open, such as `ItemPlaces.require_allowed`.
         clock: Monotonic, in seconds.
     """
 
@@ -109,11 +108,11 @@ class FoldersOnce:
         self._until_s = 0.0
 
     def __reduce__(self) -> tuple[type["FoldersOnce"], tuple[Callable[[str], str]]]:
-        """Let other processes look by themselves."""
+        """Pickle without the cache."""
         return FoldersOnce, (self._allowed,)
 
     def require_allowed(self, address: str) -> str:
-        """Return an address as it is opened.
+        """Return the address to open.
 
         Raises:
             AddressRefused: It is not allowed.
@@ -126,23 +125,23 @@ class FoldersOnce:
         return self._in_folder(folder, name) or self._allowed(address)
 
     def _in_folder(self, folder: str, name: str) -> str:
-        """What is called so in a folder, as it is opened; empty of a link, and where the folder is not allowed."""
-        known = self._known.get(folder)
-        if known is None:
-            around, own = _split_address(folder)
-            known = self._in_folder(around, own) if around else ""
-            if not known:
-                with suppress(AddressRefused):  # as of a file: a folder alone may be that of the whole source
+        """Return the address to open for a name in a folder; empty for a link and if the folder is not allowed."""
+        real_folder = self._known.get(folder)
+        if real_folder is None:
+            around, folder_name = _split_address(folder)
+            real_folder = self._in_folder(around, folder_name) if around else ""
+            if not real_folder:
+                with suppress(AddressRefused):  # checked as a file: the folder alone may contain the whole source
                     below = self._allowed(f"{folder}/_")
-                    known = below[:-2] if below.endswith("/_") else ""
-            self._known[folder] = known
-        address = f"{known}/{name}"
+                    real_folder = below[:-2] if below.endswith("/_") else ""
+            self._known[folder] = real_folder
+        address = f"{real_folder}/{name}"
         is_link = is_local(folder) and os.path.islink(address)  # noqa: PTH114 -- a tenth of its time
-        return "" if is_link or not known else address
+        return "" if is_link or not real_folder else address
 
 
 def _split_address(address: str) -> tuple[str, str]:
-    """The folder and the name of an address that has nothing with a meaning of its own; empty of another one."""
+    """Return folder and name of an address without special characters; of other addresses, empty texts."""
     folder, _slash, name = address.rpartition("/")
     is_plain = "?" not in folder and not folder.endswith("/") and PLAIN_NAME.fullmatch(name)
     return (folder, name) if is_plain else ("", "")
@@ -150,23 +149,23 @@ def _split_address(address: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=256)
 def item_places(href: str, prefixes: AllowedPlaces) -> ItemPlaces:
-    """Return where files of the items of a source may lie, made once.
+    """Return the cached `ItemPlaces` of a source.
 
     Raises:
-        ConfigurationError: As of `ItemPlaces`.
+        ConfigurationError: The source is not a path or a plain URL.
     """
     return ItemPlaces(href, prefixes)
 
 
 def absolute(address: str, base: str) -> str:
-    """Return an address as an absolute path or URL, without `.` and `..` and, in the path of a URL, in ASCII.
+    """Return an address as an absolute path or URL without `.` and `..`; the path of a URL becomes ASCII.
 
     Args:
-        address: As a document has it.
-        base: Path or URL of that document; empty: relative addresses are refused.
+        address: Address in a document.
+        base: Path or URL of the document; empty: relative addresses are refused.
 
     Raises:
-        ValueError: It is relative, and there is no base; or it is a path or URL that means nothing.
+        ValueError: It is relative and there is no base, or it is not a valid path or URL.
     """
     if address.startswith(_PLAIN) and address.isascii() and "[" not in address and "]" not in address:
         return address
@@ -192,12 +191,12 @@ def absolute(address: str, base: str) -> str:
 
 @lru_cache(maxsize=256)
 def _folder_of(base: str) -> str:
-    # The folder of a document of this machine.
+    # Folder of a document on this machine.
     return os.path.dirname(path_of(base))  # noqa: PTH120 -- as text
 
 
 def _in_ascii(url: str) -> str:
-    """A URL whose path has other characters than ASCII as one without ; its host is left."""
+    """Return a URL with the path in ASCII; its host is unchanged."""
     if url.isascii() or not url.lower().startswith(_WEB):
         return url
     parts = urlsplit(url)
@@ -205,7 +204,7 @@ def _in_ascii(url: str) -> str:
 
 
 def split_query(url: str) -> tuple[str, str]:
-    """Return a URL in two parts; the second is its query with `?`, which may hold a signature.
+    """Return a URL without its query, and the query with `?`, which may contain a signature.
 
     Raises:
         ValueError: The query has characters that a URL cannot have.
@@ -218,7 +217,7 @@ def split_query(url: str) -> tuple[str, str]:
 
 
 def _own_folder(href: str) -> str:
-    """The folder of a catalogue of this machine; of a pattern, what comes before its first part that is not plain."""
+    """Return the folder of a catalogue on this machine; of a pattern, the folder before its first wildcard."""
     path = Path(path_of(href) if "://" in href else href).absolute()
     plain = list(takewhile(lambda part: not glob.has_magic(part) and "{" not in part, path.parts))
     is_folder = len(plain) < len(path.parts) or path.is_dir()
@@ -231,7 +230,7 @@ def _own_server(href: str) -> str:
 
 
 def prefix_of(address: str) -> str:
-    """What the operator would have to allow: the server or bucket of a URL, the folder of a file."""
+    """Return the prefix that the operator would have to allow: the server or bucket of a URL, the folder of a file."""
     if is_local(address):
         return str(Path(os.path.realpath(path_of(address))).parent)
     return remote_place(address.removesuffix("/")).root.url

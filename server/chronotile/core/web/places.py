@@ -1,4 +1,4 @@
-"""Places that the operator allows: folders, servers and buckets, compared in one spelling of each address."""
+"""Locations that the operator allows: folders, servers and buckets, compared in one spelling of each address."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from chronotile.core.errors import MAX_SHOWN, ConfigurationError, InvalidParameter
 
 MAX_TEXT = 2000
-"""Characters of an address."""
+"""Maximum length of an address."""
 _PORTS = {"http": 80, "https": 443, "s3": None}
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.ASCII)
 _IP_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
@@ -20,22 +20,22 @@ _SEGMENT = re.compile(r"[^\x00-\x20\x7f\\/%?#*<>|\"'`{}]+")
 
 
 def quoted_path(path: str) -> str:
-    """Return the path of a URL with what is not ASCII percent-encoded (RFC 3987 §3.1); all else stays as it is."""
+    """Return the path of a URL with non-ASCII characters percent-encoded (RFC 3987 §3.1)."""
     return quote(path, safe="/%:@!$&'()*+,;=~-._")
 
 
 @dataclass(frozen=True, slots=True)
 class RemotePlace:
-    """A URL in parts, each in its one spelling."""
+    """A URL in parts, each in its only accepted spelling."""
 
     scheme: str
     host: str
     port: int | None
     segments: tuple[str, ...]
-    """Of the path, without percent-encoding."""
+    """Parts of the path, without percent-encoding."""
 
     def holds(self, other: "RemotePlace") -> bool:
-        """Whether another place lies below."""
+        """Return whether `other` is this URL or below it."""
         is_same_server = (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
         return is_same_server and other.segments[: len(self.segments)] == self.segments
 
@@ -49,26 +49,26 @@ class RemotePlace:
         """The URL."""
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        parts = self.segments if self.scheme == "s3" else tuple(quote(each, safe="") for each in self.segments)
+        parts = self.segments if self.scheme == "s3" else tuple(quote(segment, safe="") for segment in self.segments)
         return f"{self.scheme}://{host}{port}/{'/'.join(parts)}"
 
 
 def remote_place(text: str) -> RemotePlace:
-    """Return the place that a URL without query names.
+    """Return the parts of a URL without query.
 
     Raises:
-        ValueError: It could mean two things, or is none.
+        ValueError: The URL is ambiguous or not valid.
     """
     if len(text) > MAX_TEXT:
         raise ValueError(f"it has more than {MAX_TEXT} characters")
-    if not text.isascii() or not text.isprintable() or any(each in text for each in " \\?#"):
+    if not text.isascii() or not text.isprintable() or any(character in text for character in " \\?#"):
         raise ValueError("it has characters that are not accepted in a URL")
     parts = urlsplit(text)
     scheme = parts.scheme.lower()
     if scheme not in _PORTS or "@" in parts.netloc or parts.port == 0 or parts.netloc.endswith(":"):
         raise ValueError("it is not a URL with an accepted scheme and a plain host")
     written = parts.path.removeprefix("/").split("/") if parts.path.strip("/") else []
-    segments = tuple(written if scheme == "s3" else (unquote(each, errors="strict") for each in written))
+    segments = tuple(written if scheme == "s3" else (unquote(part, errors="strict") for part in written))
     for segment in segments:
         if not _SEGMENT.fullmatch(segment) or segment in {".", ".."}:
             raise ValueError(f"{segment[:20]!r} is not allowed in its path")
@@ -77,11 +77,11 @@ def remote_place(text: str) -> RemotePlace:
 
 
 def _host(text: str, *, is_bucket: bool) -> str:
-    """A name, or an IP address in its one spelling: 2130706433, 0x7f.1 and 127.1 are others of 127.0.0.1."""
+    """Return a host name or IP address. Other spellings of 127.0.0.1, such as 2130706433 and 0x7f.1, are refused."""
     try:
         if not is_bucket and ":" in text:
             if "%" in text:
-                raise AddressValueError  # a zone is one of this machine's interfaces
+                raise AddressValueError  # a zone names an interface of this machine
             return str(IPv6Address(text))
         if not is_bucket and _IP_NUMBER.fullmatch(text.rpartition(".")[2]):
             return str(IPv4Address(text))
@@ -99,19 +99,19 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Outside(ValueError):
-    """An address is a plain one, and lies below none of the places."""
+    """The address is valid, but not below an allowed prefix."""
 
 
 class AllowedPlaces:
-    """Folders of this machine, and places of the web and of S3; false if there are none.
+    """Allowed folders of this machine, and prefixes on the web and S3; false if empty.
 
     Args:
-        prefixes: Absolute paths and URLs; one ends at a slash, whether it is written or not.
-        setting: The variable of the environment that names them.
-        schemes: Accepted ones; `file` stands for folders.
+        prefixes: Absolute paths and URLs. They end at a slash, even if it is missing.
+        setting: Environment variable of the prefixes, for messages.
+        schemes: Accepted schemes; `file` stands for folders.
 
     Raises:
-        ConfigurationError: With all prefixes that are none.
+        ConfigurationError: Some prefixes are not valid; the error lists them.
     """
 
     def __init__(self, prefixes: Iterable[str] = (), *, setting: str = "", schemes: Collection[str] = ANYWHERE) -> None:
@@ -135,17 +135,17 @@ class AllowedPlaces:
 
     @property
     def digest(self) -> str:
-        """A short text that changes with what is allowed; empty if nothing is."""
-        found = sorted([*map(str, self.folders), *(each.url for each in self.remotes)])
-        return blake2b("\n".join(found).encode(), digest_size=6).hexdigest() if found else ""
+        """Text that changes with the allowed prefixes; empty without any."""
+        prefixes = sorted([*map(str, self.folders), *(remote.url for remote in self.remotes)])
+        return blake2b("\n".join(prefixes).encode(), digest_size=6).hexdigest() if prefixes else ""
 
     def find(self, text: str) -> str:
-        """Return an address in its one spelling: a real path without links, or a URL composed again of its parts.
+        """Return an address in its accepted spelling: a real path without links, or a URL composed of its parts.
 
         Raises:
-            Outside: It lies below none of the places.
-            ValueError: It could mean two things.
-            OSError: Its path cannot be followed.
+            Outside: It is not below an allowed prefix.
+            ValueError: It is ambiguous.
+            OSError: Its path cannot be resolved.
         """
         if is_local(text):
             if "file" not in self._schemes:
@@ -155,15 +155,15 @@ class AllowedPlaces:
                 raise Outside("it is in none of the allowed folders")
             return str(path)
         place = self._remote(text.removesuffix("/"))
-        if not any(each.holds(place) for each in self.remotes):
+        if not any(remote.holds(place) for remote in self.remotes):
             raise Outside("it is not below a prefix that the operator allows")
         return f"{place.url}/" if text.endswith("/") and place.segments else place.url
 
     def require_allowed(self, address: str, *, locator: str) -> str:
-        """Return an address that a client names in its one spelling.
+        """Return an address from a client in its accepted spelling.
 
         Raises:
-            InvalidParameter: It lies below none of the places, or could mean two things.
+            InvalidParameter: It is not below an allowed prefix, or is ambiguous.
         """
         try:
             return self.find(address)
@@ -188,30 +188,30 @@ class AllowedPlaces:
 
     @property
     def _accepted(self) -> str:
-        urls = " and ".join(f"{each}://" for each in self._schemes if each != "file")
+        urls = " and ".join(f"{scheme}://" for scheme in self._schemes if scheme != "file")
         return f"{'absolute paths, and ' if 'file' in self._schemes else ''}{urls} URLs"
 
 
 def web_places(prefixes: Iterable[str] = (), *, setting: str = "") -> AllowedPlaces:
-    """Return places of the web alone.
+    """Return allowed prefixes on the web.
 
     Raises:
-        ConfigurationError: With all prefixes that are none.
+        ConfigurationError: Some prefixes are not valid; the error lists them.
     """
     return AllowedPlaces(prefixes, setting=setting, schemes=WEB)
 
 
 def is_local(text: str) -> bool:
     """Return whether an address is a path or a file URL."""
-    found = _SCHEME.match(text)
-    return found is None or found[1].lower() == "file"
+    match = _SCHEME.match(text)
+    return match is None or match[1].lower() == "file"
 
 
 def path_of(text: str) -> str:
     """Return the absolute path of a path or of a file URL.
 
     Raises:
-        ValueError: It is none, or has a meaning of its own to GDAL.
+        ValueError: It is not an absolute path, or GDAL would not read it as a path.
     """
     if len(text) > MAX_TEXT:
         raise ValueError(f"it has more than {MAX_TEXT} characters")
