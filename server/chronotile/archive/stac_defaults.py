@@ -27,7 +27,7 @@ from chronotile.core.model.style import Style
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Instant, JsonMapping
 from chronotile.core.sections import validate
-from chronotile.core.web.fetch import ask
+from chronotile.core.web.fetch import fetch_if_changed
 from chronotile.core.web.inner_hosts import host_of, inner_hosts
 from chronotile.core.web.item_places import ItemPlaces
 from chronotile.core.web.places import AllowedPlaces
@@ -160,7 +160,7 @@ def _read(href: str) -> JsonMapping:
         found = Documents(wait=lambda _s: None).read(href)
         return {} if found is None else found.body
     headers = {"Accept": "application/json"}
-    answer = ask(href, max_bytes=MOST_BYTES, locator=host_of(href), headers=headers, most_s=PATIENCE_S)
+    answer = fetch_if_changed(href, max_bytes=MOST_BYTES, locator=host_of(href), headers=headers, most_s=PATIENCE_S)
     try:
         body: Any = orjson.loads(b"" if answer is None else answer.body)
     except orjson.JSONDecodeError:

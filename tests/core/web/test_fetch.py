@@ -9,7 +9,7 @@ import pytest
 
 from chronotile.core.errors import InvalidParameter, SourceUnavailable
 from chronotile.core.web import fetch as web_fetch
-from chronotile.core.web.fetch import ask, fetch, post
+from chronotile.core.web.fetch import fetch, fetch_if_changed, post
 from chronotile.core.web.inner_hosts import InnerHosts
 from tests.listener import Answer, listener
 from tests.running import PATIENCE_S, reserved_port
@@ -139,10 +139,10 @@ def test_a_document_of_a_name_that_leads_inside_is_not_requested(web, monkeypatc
     monkeypatch.setattr("chronotile.core.web.fetch.inner_hosts", hosts)
 
     with pytest.raises(InvalidParameter, match="network inside"):
-        ask(url, max_bytes=100, locator="a")
+        fetch_if_changed(url, max_bytes=100, locator="a")
     hosts.trust("http://data.example.org/catalog.json")
 
-    assert ask(url, max_bytes=100, locator="a").body == b"[1]"
+    assert fetch_if_changed(url, max_bytes=100, locator="a").body == b"[1]"
     assert len(web.asked) == 1
 
 
@@ -152,14 +152,14 @@ def test_another_address_of_a_name_is_tried(web, monkeypatch):
     hosts.allow_addresses(["127.0.0.1", "::1"])
     monkeypatch.setattr("chronotile.core.web.fetch.inner_hosts", hosts)
 
-    found = ask(f"http://data.example.org:{urlsplit(web.url).port}/a.json", max_bytes=9, locator="a")
+    found = fetch_if_changed(f"http://data.example.org:{urlsplit(web.url).port}/a.json", max_bytes=9, locator="a")
 
     assert found.body == b"[1]"
 
 
 @pytest.mark.parametrize("send", [
     lambda url: fetch(url, max_bytes=9, locator="a", most_s=0.05),
-    lambda url: ask(url, max_bytes=9, locator="a", most_s=0.05),
+    lambda url: fetch_if_changed(url, max_bytes=9, locator="a", most_s=0.05),
     lambda url: post(url, b"{}", most_s=0.05),
 ], ids=["fetch", "ask", "post"])  # fmt: skip
 def test_a_resolver_that_hangs_is_not_waited_for(send, web, monkeypatch):

@@ -14,7 +14,7 @@ import orjson
 
 from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavailable, raised_instead
 from chronotile.core.model.types import Json
-from chronotile.core.web.fetch import TryLater, ask
+from chronotile.core.web.fetch import TryLater, fetch_if_changed
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
 
@@ -97,7 +97,7 @@ class Documents:
 
         def request() -> Document | None:
             try:
-                answer = ask(
+                answer = fetch_if_changed(
                     href,
                     max_bytes=self._most_bytes,
                     locator=shown_href(href),

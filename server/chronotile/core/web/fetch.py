@@ -82,7 +82,7 @@ def fetch(
         raise SourceUnavailable(f"{locator} returned no document: {_reason(error)}", locator=locator) from error
 
 
-def ask(
+def fetch_if_changed(
     url: str,
     *,
     max_bytes: int,
