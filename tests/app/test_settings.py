@@ -96,8 +96,8 @@ def test_misspelt_variables_are_told():
     told = ignored_variables({f"{PREFIX}{name}": "1" for name in names} | {"CACHE_BYTE": "1"})
 
     assert told == [
-        "CHRONOTILE_CACHE_BYTE is not known, and has no effect; CHRONOTILE_CACHE_BYTES is",
-        "CHRONOTILE_WATCHS is not known, and has no effect; CHRONOTILE_WATCH_S is",
+        "CHRONOTILE_CACHE_BYTE is unknown and has no effect; use CHRONOTILE_CACHE_BYTES",
+        "CHRONOTILE_WATCHS is unknown and has no effect; use CHRONOTILE_WATCH_S",
     ]
 
 

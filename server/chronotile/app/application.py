@@ -92,7 +92,7 @@ VALID_FRACTIONS = "shares"
 """Folder of the fractions of valid pixels, in the folder of previews."""
 
 LIMITER_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
-    # A viewer requests a dozen cubes together and shows older pictures meanwhile; clients of tiles show nothing.
+    # A viewer requests a dozen cubes together and shows older pictures until then; clients of tiles show nothing.
     "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
     # A second each, or many if each pixel is transformed; tiles have priority.
@@ -119,7 +119,7 @@ LIMITER_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     # A page requests dozens together, and breaks if one is refused; a millisecond each.
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
-"""Arguments of `Limiter` by kind of work, if they differ from those of quick work."""
+"""Arguments of `Limiter` by kind of work, if they differ from the arguments for quick work."""
 
 READING = (
     *("pictures", "large_pictures", "series", "areas", "coverages", "chunks", "cubes", "animations"),
@@ -147,7 +147,7 @@ class ServerOptions:
     threads: Mapping[str, int] = field(default_factory=dict)
     """Number of threads by limiter, if different from `THREADS`."""
     quick_slots: int = 8
-    """Concurrent quick calls of each of the limiters `pictures`, `series` and `areas`."""
+    """Concurrent quick calls per limiter for `pictures`, `series` and `areas`."""
     viewer: Path | None = None
     """Folder of the viewer."""
     clients: ClientPackages = field(default_factory=ClientPackages)
@@ -157,13 +157,13 @@ class ServerOptions:
     upkeep: Upkeep | None = None
     """Reloads the services while the application runs; `None` keeps them unchanged."""
     cog_places: Sequence[str] = ()
-    """Locations below which `/cog` may open files; without any, `/cog` is missing."""
+    """Locations that contain the files which `/cog` may open; without any, `/cog` is missing."""
     sld_prefixes: Sequence[str] = ()
-    """URLs below which WMS may fetch SLD documents; empty means none."""
+    """Prefixes of URLs of SLD documents that WMS may fetch; empty means none."""
     input_prefixes: Sequence[str] = ()
-    """URLs below which inputs of processes may be fetched; empty means none."""
+    """Prefixes of URLs of inputs that processes may fetch; empty means none."""
     subscriber_prefixes: Sequence[str] = ()
-    """URLs below which callbacks of jobs are accepted; empty means none."""
+    """Prefixes of URLs that callbacks of jobs may have; empty means none."""
     downloads: int = MAX_DOWNLOADS
     """Concurrent downloads of products."""
     client_downloads: int = MAX_CLIENT_DOWNLOADS
@@ -195,7 +195,7 @@ class ServerOptions:
         return {**THREADS, **self.threads}
 
     def limiters(self) -> tuple[Limiters, dict[str, Limiter]]:
-        """Return the limiters, and those of remote work by name; they belong to the running event loop."""
+        """Return the limiters, and the limiters of remote work by name; they belong to the running event loop."""
         counts = self.counts
         quick = {name: {"quick_slots": self.quick_slots} for name in ("pictures", "series", "areas")}
         arguments = {name: {**LIMITER_ARGUMENTS.get(name, {}), **quick.get(name, {})} for name in counts}

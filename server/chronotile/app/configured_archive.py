@@ -121,7 +121,7 @@ def index_opener(settings: Settings) -> Callable[[], ItemIndex]:
 
 
 def index_store(settings: Settings) -> IndexStore:
-    """Open the item index with the records of passes over its sources; errors are those of `item_index`."""
+    """Open the item index with the records of passes over its sources; raises the errors of `item_index`."""
     id_ = archive_id_at(settings.config, environment=os.environ)
     items = item_index(settings)  # first: opening replaces a damaged index
     return IndexStore(items=items, passes=open_passes(settings.database_url, settings.jobs_folder(id_), archive=id_))

@@ -173,7 +173,7 @@ def share_one_heap() -> None:
 def give_back_freed_memory() -> None:
     """Return free pages inside the heap to the system; the allocator does so only on request.
 
-    It takes some milliseconds; meanwhile no thread can allocate memory.
+    It takes some milliseconds, in which no thread can allocate memory.
     """
     _call_allocator("malloc_trim", 0)
 

@@ -39,11 +39,11 @@ MAX_CACHE_BYTES = 2 << 30
 
 DISK_PARTS = {"previews": 2, "mosaics": 4, "blocks": 4, "cubes": 1}
 """Shares of the disk caches: rasters without overviews, mosaics, remote files, cube tiles."""
-REPLACED = {"DIR": "CACHE_DIR, in which each cache has a folder", "BYTES": "DISK_CACHE_BYTES, of all caches on disk"}
+REPLACED = {"DIR": "CACHE_DIR, in which each cache has a folder", "BYTES": "DISK_CACHE_BYTES for all caches on disk"}
 """Replacements of the former variables of each cache."""
 
 MISSPELT = 0.85
-"""Similarity (0 to 1) from which a variable counts as a misspelt setting."""
+"""Similarity (0 to 1) above which an unknown variable is reported as a misspelt setting."""
 
 _FORMER_VARIABLE = re.compile(rf"{PREFIX}(PREVIEW|MOSAIC|BLOCK|CUBE)_(DIR|BYTES)")
 _SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://.+:\d+", re.IGNORECASE)
@@ -74,71 +74,71 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen at; 0 takes a free one."""
     workers: int | None = Field(default=None, ge=1, le=MAX_WORKERS)
-    """Processes that answer; by default, `serve` counts them and anything else is one."""
+    """Number of processes that answer; `serve` chooses it by default, other commands use one."""
     log_level: LogLevel = "info"
-    """Least severe messages that are logged; `info` has one line a request."""
+    """Least severe messages that are logged; `info` logs one line per request."""
     log_format: LogFormat = "text"
-    """How messages are written: lines of text, or one JSON object per line."""
+    """Format of log messages: lines of text, or one JSON object per line."""
     picture_threads: int = Field(default=8, ge=1, le=256)
-    """Pictures drawn at once, in each process."""
+    """Concurrent drawings of pictures per process."""
     series_threads: int = Field(default=8, ge=1, le=256)
-    """Series of points read at once, and as many of areas, in each process."""
+    """Concurrent reads of series of points, and of areas, per process."""
     coverage_threads: int = Field(default=2, ge=1, le=256)
-    """Files of coverages written at once, in each process."""
+    """Concurrent writes of coverages per process."""
     cube_threads: int = Field(default=1, ge=1, le=256)
-    """Cube tiles made at once, in each process."""
+    """Concurrent productions of cube tiles per process."""
     document_threads: int = Field(default=2, ge=1, le=256)
-    """Documents written at once, in each process."""
+    """Concurrent writes of documents per process."""
     downloads: int = Field(default=64, ge=1, le=10_000)
-    """Downloads of products at once, in each process."""
+    """Concurrent downloads of products per process."""
     client_downloads: int = Field(default=8, ge=1, le=10_000)
-    """Downloads of products from one address at once, in each process."""
+    """Concurrent downloads of products per address and process."""
     cache_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
-    """What all workers together keep between requests: decoded pixels, encoded answers, warp plans."""
+    """Memory of the caches of all workers together: decoded pixels, encoded answers and warp plans."""
     payload_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
-    """Encoded answers that all together keep, where not their part of `cache_bytes`; 0 makes each again."""
+    """Memory for encoded answers in all workers, if not a fraction of `cache_bytes`; 0 disables this cache."""
     cache_dir: Path | None = None
-    """Folder of caches on disk, which the processes of a machine may share; otherwise among the user's caches."""
+    """Folder of disk caches, which the processes of a machine may share; default: in the cache folder of the user."""
     disk_cache_bytes: int = Field(default=11 << 30, ge=0, le=1 << 50)
-    """What these caches may take, of all processes together (`disk_cache`); 0: there are none."""
+    """Size of all disk caches together, for all processes (`disk_cache`); 0 disables them."""
     cube_files: Path | None = None
     """Folder of cube tiles of closed years that `chronotile optimise --cubes` wrote."""
     watch_s: float = Field(default=10.0, ge=0, le=86_400)
-    """How often configuration, styles and sources are looked at for changes, in seconds; 0 leaves it to SIGHUP."""
+    """Seconds between checks of configuration, styles and sources for changes; 0 checks only on SIGHUP."""
     forwarded_allow_ips: str = "127.0.0.1,::1"
-    """Addresses and networks of proxies whose X-Forwarded-* headers are believed, with commas, or `*`."""
+    """Addresses and networks of proxies whose X-Forwarded-* headers are trusted, with commas, or `*`."""
     cog_prefixes: str | None = None
-    """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
+    """Folders, https:// and s3:// URLs with GeoTIFFs that `/cog` may open, with commas; none disables `/cog`."""
     write_token: str | None = Field(default=None, repr=False)
-    """Token that requests show to write items (Authorization: Bearer), or two with a comma; without one, none may."""
+    """Token of requests that write items (Authorization: Bearer), or two with a comma; default: none is accepted."""
     client_secret: str | None = Field(default=None, repr=False)
     """Secret of `access.client_id` at the identity provider; without one it is a public client."""
     source_prefixes: str | None = None
-    """Places below which files may lie that items of sources name, with commas; beside the host of each source."""
+    """Folders and URLs of files that items may name, with commas; the host of each source is always allowed."""
     sld_prefixes: str | None = None
-    """https:// URLs below which WMS may fetch what SLD names, with commas; none leaves SLD_BODY alone."""
+    """https:// URLs of SLD documents that WMS may fetch, with commas; without any, only SLD_BODY is accepted."""
     input_prefixes: str | None = None
-    """https:// URLs below which inputs of processes may lie, with commas; none leaves values as they are given."""
+    """https:// URLs of inputs that processes may fetch, with commas; without any, inputs must be values."""
     subscriber_prefixes: str | None = None
-    """https:// URLs below which subscribers of jobs and webhooks may lie, with commas; none: they are refused."""
+    """https:// URLs of allowed subscribers of jobs and webhooks, with commas; without any, all are refused."""
     jobs_dir: Path | None = None
-    """Folder of jobs and their results, which all who do them share; default: one an archive in the user's state."""
+    """Folder of jobs and their results, shared by all workers; default: one per archive in the state of the user."""
     jobs_results_url: str | None = None
-    """s3://bucket/prefix below which files of results are stored; otherwise they stay in the folder of jobs."""
+    """s3://bucket/prefix for files of results; default: they stay in the folder of jobs."""
     database_url: str | None = None
-    """postgresql:// URL of jobs and of the item index, for several hosts; otherwise SQLite in the folder of jobs."""
+    """postgresql:// URL of jobs and of the item index, for several hosts; default: SQLite in the folder of jobs."""
     dask_address: str | None = None
-    """Scheduler of the Dask cluster that does the jobs of `chronotile worker`; otherwise it starts one of its own."""
+    """Scheduler of the Dask cluster for `chronotile worker`; by default it starts a local cluster."""
     jobs_cubes_dir: Path | None = None
-    """Folder into which jobs put serving cubes by name, for the server to serve them; otherwise none may."""
+    """Folder in which jobs publish serving cubes that the server serves; without it, jobs may not publish cubes."""
     jobs_cubes_bytes: int = Field(default=100 << 30, ge=0, le=1 << 50)
-    """What all that lies in that folder may take, in bytes."""
+    """Maximum size of the cubes in this folder, in bytes."""
     job_timeout_s: float = Field(default=86_400.0, gt=0, le=31_536_000)
-    """How long a job may run, in seconds, before it is ended as failed."""
+    """Maximum duration of a job in seconds; longer jobs fail."""
     jobs_kept_days: float = Field(default=30.0, gt=0, le=36_500)
-    """How long a job that has ended is stored, with its results, in days."""
+    """Days for which a finished job and its results are stored."""
     most_open_jobs: int = Field(default=1000, ge=1, le=1_000_000)
-    """Jobs from one address that have not ended, at most; all addresses together may have ten times as many."""
+    """Maximum number of unfinished jobs per address; all addresses together may have ten times as many."""
 
     @field_validator("port", mode="before")
     @classmethod
@@ -190,7 +190,7 @@ class Settings(BaseSettings):
         return self.workers or max(1, min(machine.cores, fitting, MAX_WORKERS))
 
     def quick_slots_on(self, machine: Machine) -> int:
-        """Return the number of concurrent quick calls per process: one per core, and one that reads."""
+        """Return the number of concurrent quick calls per process: one per core, and one for a read."""
         return machine.cores // (self.workers or 1) + 1
 
     def cache_on(self, machine: Machine) -> int:
@@ -326,7 +326,7 @@ def _misspelt(environment: Mapping[str, str]) -> list[str]:
         name: get_close_matches(name, settings, n=1, cutoff=MISSPELT) for name in variables if name not in settings
     }
     return [
-        f"{PREFIX}{name} is not known, and has no effect; {PREFIX}{match[0]} is"
+        f"{PREFIX}{name} is unknown and has no effect; use {PREFIX}{match[0]}"
         for name, match in matches.items()
         if match
     ]

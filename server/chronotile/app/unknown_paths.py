@@ -16,7 +16,7 @@ HINTS = (
         (root, "DHuS is not offered; items are searched at /opensearch, and by CDSE's OData v4 at /odata/v1")
         for root in ("/dhus", "/apihub", "/search")
     ),
-    ("/odata", "of OData there is that of CDSE, version 4, at /odata/v1; that of DHuS is not offered"),
+    ("/odata", "OData is served at /odata/v1 (version 4, as in CDSE); the DHuS API is not offered"),
     ("/tiles", "a tile is at /tiles/{layer}/{tileMatrixSet}/{z}/{x}/{y}.png; the sets are at /ogcapi/tileMatrixSets"),
     ("/cog", "it opens files below the places that an operator names in CHRONOTILE_COG_PREFIXES, here none"),
     ("/wfs", "WFS is not offered; OGC API Features has the same features, at /ogcapi/collections"),
@@ -51,6 +51,6 @@ async def answer_http_fault(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> set[str]:
-    # Methods of all routes of a path; Starlette lists those of the first route only.
+    # Methods of all routes of a path; Starlette lists only the methods of the first route.
     routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
     return {method for route in routes for method in getattr(route, "methods", None) or ()}

@@ -63,7 +63,7 @@ class Upkeep:
         alone = anyio.CapacityLimiter(1)
 
         def wake() -> None:
-            with suppress(RuntimeError):  # the loop has ended meanwhile
+            with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(changed.set)
 
         elsewhere = self.live.services.elsewhere
