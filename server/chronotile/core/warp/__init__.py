@@ -1,1 +1,1 @@
-"""Grids onto grids: which level and window to read, and which cells each pixel takes. Opens no file."""
+"""Native grids onto requested grids: level and windows to read, and the cells of each pixel. Opens no file."""

@@ -1,9 +1,9 @@
-"""Source coordinates of a target grid's pixels: closed form, a polynomial checked for its error, or exactly.
+"""Source coordinates of a grid's pixels: in closed form, by a checked polynomial, or exactly.
 
-A transform between two CRS is smooth over a tile, so a polynomial through Chebyshev nodes is exact to far below a
-pixel with a few dozen transformed points (Trefethen, Approximation Theory and Approximation Practice, chapter 8),
-and evaluating it on all pixels is two small matrix products. Where it is not smooth (the antimeridian, a pole, the
-edge of a projection) the check fails and every pixel is transformed.
+A transform between two CRSs is smooth over a tile. A polynomial through Chebyshev nodes has errors far below a pixel
+with a few dozen transformed points (Trefethen, Approximation Theory and Approximation Practice, chapter 8), and its
+values on all pixels are two small matrix products. If the transform is not smooth (the antimeridian, a pole, the edge
+of a projection), the check fails and every pixel is transformed.
 """
 
 from dataclasses import dataclass
@@ -20,33 +20,33 @@ from chronotile.core.size_cache import cache_by_size
 Precision = Literal["float32", "float64"]
 
 ALL = slice(None)
-"""All rows."""
+"""All rows or columns."""
 
 NODE_COUNTS = (7, 13, 25)
 CHECKS = (0.013, 0.17, 0.39, 0.57, 0.81, 0.991)
-"""Where along each side the approximation is checked: beside the nodes of every count."""
+"""Positions along each side at which the approximation is checked; nodes are at other positions."""
 
 MAX_ERROR_PX = 2e-4
-"""Of the approximation, in source pixels; at most about one nearest pixel in 5,000 can then differ."""
+"""Maximum error in source pixels; at most about one nearest pixel in 5,000 can then differ."""
 
 CYLINDRICAL = {"EPSG:4326", "OGC:CRS84", "EPSG:3857"}
-"""CRS of one datum between which x depends on x alone and y on y alone."""
+"""CRSs with one datum between which x depends only on x and y only on y."""
 
 EXACT_BELOW = 400
-"""Pixels up to which transforming all is as cheap as approximating."""
+"""Up to this number of pixels, a transform of all is as fast as an approximation."""
 
 NEAR_CELLS = 1024
-"""Up to here from where it is counted a float32 resolves a coordinate to 3e-5 of a cell."""
+"""Up to this distance from its origin, a float32 resolves a coordinate to 3e-5 cells."""
 
 WEIGHTS_BYTES = 8 << 20
-"""Of those that are kept."""
+"""Size of the cache of weights."""
 KEPT_WEIGHTS = 7 * 1024
-"""Of a side that are cached: those of tiles recur, those of larger pictures may be any and take megabytes."""
+"""Maximum number of cached weights per side. Weights of tiles recur; larger pictures vary and take megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Separable:
-    """Coordinates where x is a function of the column and y of the row."""
+    """Coordinates with x as a function of the column and y of the row."""
 
     x: FloatArray
     """(columns,), in source CRS units."""
@@ -56,7 +56,7 @@ class Separable:
 
 @dataclass(frozen=True, slots=True)
 class NodeLattice:
-    """Coordinates at the crossings of `columns` and `rows`, from which all pixels follow."""
+    """Coordinates at the crossings of `columns` and `rows`, from which all pixels are interpolated."""
 
     columns: FloatArray
     """(n,), fractional columns of the target grid."""
@@ -76,7 +76,8 @@ class NodeLattice:
     def find_nearby_pixels(self, grid: Grid, level: NativeGrid) -> "NearCells | None":
         """Return columns and rows counted from a nearby cell; `None` if a corner of the grid is off the level.
 
-        The cell is one before the cells of all nodes. Coordinates are 1 or more, except if they bend between nodes.
+        The nearby cell is one row and column before the cells of all nodes, so coordinates are at least 1, except if
+        they bend between nodes.
         """
         columns, rows = level.pixels_at(self.x, self.y)
         least_px = min(grid.width, grid.height)
@@ -96,7 +97,7 @@ class NodeLattice:
 
 
 def _leaves(coordinates: FloatArray, cells: int, least_px: int) -> bool:
-    """Whether the corners of a grid are farther outside of so many cells than its pixels' centres are from them."""
+    """Return whether a grid's corners are farther outside the cells than the centres of its pixels are from them."""
     corners = coordinates[:: len(coordinates) - 1, :: len(coordinates) - 1].ravel().tolist()
     least, most = min(corners), max(corners)
     margin = 1 + 2 * (most - least) / least_px
@@ -105,7 +106,7 @@ def _leaves(coordinates: FloatArray, cells: int, least_px: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OnPixels:
-    """Coordinates of all pixels as products of small matrices, of which those of some rows are made at a time."""
+    """Coordinates of all pixels as products of small matrices, computed for some rows at a time."""
 
     rows: FloatArray
     """(y, nodes)."""
@@ -115,11 +116,11 @@ class OnPixels:
     """(nodes, x)."""
 
     def at(self, some: slice, columns: slice = ALL) -> tuple[FloatArray, FloatArray]:
-        """Return fractional columns and rows of a level, (y, x), at pixel centres of some rows of the target grid.
+        """Return fractional columns and rows of a level, (y, x), at pixel centres of the target grid.
 
         Args:
-            some: The rows.
-            columns: Of the target grid.
+            some: Rows of the target grid.
+            columns: Columns of the target grid.
         """
         across = self.across[:, columns]
         return self.columns[some] @ across, self.rows[some] @ across
@@ -127,7 +128,7 @@ class OnPixels:
 
 @dataclass(frozen=True, slots=True)
 class NearCells:
-    """Coordinates in cells of a level, counted from one of them."""
+    """Coordinates in cells of a level, counted from a nearby cell."""
 
     row: int
     column: int
@@ -140,10 +141,10 @@ class Exact:
     """Coordinates that are transformed pixel by pixel."""
 
     crs: Crs
-    """Of the source."""
+    """CRS of the source."""
 
     def at(self, grid: Grid, some: slice) -> tuple[FloatArray, FloatArray]:
-        """Return x and y, (y, x), at pixel centres of some rows of the target grid; not finite where there are none."""
+        """Return x and y, (y, x), at pixel centres of some rows of the target grid; infinite if undefined."""
         columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height)[some] + 0.5
         x, y = np.meshgrid(grid.x_of(columns), grid.y_of(rows))
         return transformer(grid.crs, self.crs).transform(x, y)
@@ -154,7 +155,7 @@ PixelLocations = Separable | NodeLattice | Exact
 
 @lru_cache(maxsize=64)
 def locate(grid: Grid, crs: Crs, resolution: float) -> PixelLocations:
-    """Return where the pixel centres of `grid` lie in `crs`; `resolution` is the source's pixel size there."""
+    """Return the pixel centres of `grid` in `crs`, for a source with this pixel size."""
     columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5
     if grid.crs == crs:
         return Separable(grid.x_of(columns), grid.y_of(rows))
@@ -169,7 +170,7 @@ def locate(grid: Grid, crs: Crs, resolution: float) -> PixelLocations:
 
 
 def is_separable(first: Crs, second: Crs) -> bool:
-    """Return whether x of each CRS depends on x of the other alone, and y on y."""
+    """Return whether x of each CRS depends only on x of the other, and y on y."""
     return first == second or {first.name, second.name} <= CYLINDRICAL
 
 
@@ -183,7 +184,7 @@ def _separable(grid: Grid, crs: Crs, columns: FloatArray, rows: FloatArray) -> S
 
 
 def _approximate(grid: Grid, crs: Crs, count: int, max_error: float) -> NodeLattice | None:
-    """The coordinates at Chebyshev nodes, or `None` where a polynomial through them misses the points between."""
+    """Return the coordinates at Chebyshev nodes; `None` if their polynomial is too far from the points between."""
     across, down = _samples(count)
     to_crs = transformer(grid.crs, crs).transform
     points = np.array(to_crs(grid.x_of(across * grid.width), grid.y_of(down * grid.height)))
@@ -200,12 +201,12 @@ def _approximate(grid: Grid, crs: Crs, count: int, max_error: float) -> NodeLatt
 
 @lru_cache(maxsize=len(NODE_COUNTS))
 def _samples(count: int) -> tuple[FloatArray, FloatArray]:
-    """(points,) each: where across and down a grid, 0 ... 1, the nodes' crossings and then those of `CHECKS` lie.
+    """Return (points,) positions across and down a grid, 0 ... 1: crossings of the nodes, then of `CHECKS`.
 
-    All are transformed at once, since a call of PROJ takes as long as 30 points do.
+    All are transformed in one call, because a call of PROJ takes as long as 30 points.
     """
-    crossings = [np.meshgrid(places, places) for places in (_nodes(count), np.array(CHECKS))]
-    across, down = (np.concatenate([each[axis].ravel() for each in crossings]) for axis in (0, 1))
+    crossings = [np.meshgrid(positions, positions) for positions in (_nodes(count), np.array(CHECKS))]
+    across, down = (np.concatenate([crossing[axis].ravel() for crossing in crossings]) for axis in (0, 1))
     return across, down
 
 
@@ -216,7 +217,7 @@ def _nodes(count: int) -> FloatArray:
 
 
 def _interpolation(count: int, size: int, dtype: Precision) -> FloatArray:
-    # (count, size) weights that take values at the nodes to the centres of `size` pixels.
+    # (count, size) weights that interpolate values at the nodes to the centres of `size` pixels.
     is_small = count * size <= KEPT_WEIGHTS
     return _cached_interpolation(count, size, dtype) if is_small else _to_centres(count, size, dtype)
 
@@ -246,5 +247,5 @@ def _weights(count: int, positions: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=len(NODE_COUNTS))
 def _check_weights(count: int) -> FloatArray:
-    # (count, checks) weights that take values at the nodes to `CHECKS`.
+    # (count, checks) weights that interpolate values at the nodes to `CHECKS`.
     return _weights(count, np.array(CHECKS))

@@ -1,4 +1,4 @@
-"""Which windows of a level are read for a requested grid, and how coordinates are counted among what was read."""
+"""Windows of a level that are read for a requested grid, and coordinates relative to these windows."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from chronotile.core.warp.approximation import Exact, NodeLattice, PixelLocation
 
 
 class CellRange(NamedTuple):
-    """The least and greatest of coordinates along one axis."""
+    """Smallest and largest coordinate along one axis."""
 
     least: float
     most: float
@@ -25,9 +25,9 @@ class CellRange(NamedTuple):
 def coordinates_on(
     located: PixelLocations, grid: Grid, level: NativeGrid
 ) -> Callable[[slice], tuple[FloatArray, FloatArray]]:
-    """Return what finds columns and rows of a level at the pixel centres of some rows; -1 where there are none."""
+    """Return a function that returns columns and rows of a level at pixel centres of some rows; -1 if undefined."""
     if isinstance(located, NodeLattice):
-        return located.coordinates_on_pixels(grid, level).at  # which are finite
+        return located.coordinates_on_pixels(grid, level).at  # always finite
 
     def at(some: slice) -> tuple[FloatArray, FloatArray]:
         if isinstance(located, Exact):
@@ -46,22 +46,22 @@ def coordinates_on(
 
 @dataclass(frozen=True, slots=True)
 class Winding:
-    """How columns of a level are turned by whole circles to where its cells are."""
+    """Shift of columns by whole circles to the cells of a level."""
 
     period: float = 0.0
-    """Columns of a circle; 0 where none is turned."""
+    """Number of columns in a circle; 0: no shift."""
     least: float = 0.0
-    """Columns are turned to from here on, but on a level that goes all round."""
+    """Smallest column after the shift, unless the level is a whole circle."""
     middle: float | None = None
-    """Columns of a level that goes all round are turned to be near this one, and may leave 0 ... width."""
+    """On a level that is a whole circle, columns are shifted close to this one, possibly outside 0 ... width."""
 
     @property
     def is_circular(self) -> bool:
-        """Whether there is a seam where the level goes all round."""
+        """Whether the level is a whole circle and has a seam."""
         return self.middle is not None
 
     def turn(self, columns: FloatArray) -> FloatArray:
-        """Return columns where the cells of the level are."""
+        """Return columns shifted to the cells of the level."""
         if not self.period:
             return columns
         if self.middle is None:
@@ -72,16 +72,16 @@ class Winding:
 
 
 def must_wind(level: NativeGrid, reach: CellRange, resampling: Resampling) -> bool:
-    """Return whether columns that reach so far have to be turned.
+    """Return whether columns in this range have to be shifted.
 
-    Bilinear takes cells from beyond the seam for coordinates that are nearer to it than half a cell.
+    Bilinear needs cells beyond the seam for coordinates less than half a cell from it.
     """
     margin = 0.5 if resampling == "bilinear" and level.is_circular else 0.0
     return level.wrap_columns is not None and not (reach.least >= margin and reach.most < level.width - margin)
 
 
 def winding_about(level: NativeGrid, middle: float) -> Winding:
-    """Return how columns are turned of which `middle` is one in the middle, where they have to be."""
+    """Return the shift for columns around `middle`, if the level needs any."""
     period = level.wrap_columns
     if period is None:
         return Winding()
@@ -91,7 +91,7 @@ def winding_about(level: NativeGrid, middle: float) -> Winding:
 
 
 def wound(columns: FloatArray, level: NativeGrid, resampling: Resampling) -> tuple[FloatArray, bool]:
-    """Columns of a level, turned to where its cells are; and whether it has a seam there."""
+    """Return columns shifted to the cells of a level, and whether the level has a seam there."""
     if level.wrap_columns is None or not must_wind(level, CellRange(columns.min(), columns.max()), resampling):
         return columns, False
     winding = winding_about(level, columns[columns.shape[0] // 2, columns.shape[1] // 2])
@@ -99,13 +99,13 @@ def wound(columns: FloatArray, level: NativeGrid, resampling: Resampling) -> tup
 
 
 def is_inside(rows: CellRange, columns: CellRange, level: NativeGrid, *, is_circular: bool) -> bool:
-    """Whether the level has a cell everywhere."""
+    """Return whether the level has cells at all coordinates."""
     are_rows_inside = rows.least >= 0 and rows.most < level.height
     return bool(are_rows_inside and (is_circular or (columns.least >= 0 and columns.most < level.width)))
 
 
 def where_inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, is_circular: bool) -> BoolArray:
-    """(y, x): where the level has a cell."""
+    """Return (y, x): whether the level has a cell."""
     inside = (rows >= 0) & (rows < level.height)
     if not is_circular:
         inside = inside & (columns >= 0) & (columns < level.width)
@@ -113,13 +113,13 @@ def where_inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, is_ci
 
 
 def reach_of(coordinates: FloatArray, inside: BoolArray) -> CellRange:
-    """How far the coordinates reach that lie inside."""
+    """Return the range of the coordinates inside."""
     used = np.broadcast_to(coordinates, inside.shape)[inside]
     return CellRange(used.min(), used.max())
 
 
 def span_of(reach: CellRange, margin: int, size: int | None) -> tuple[int, int]:
-    """First cell and one past the last that coordinates fall into, widened by `margin`, within `size` if given."""
+    """Return the first cell of a range and the end after its last, widened by `margin`, within `size` if given."""
     start, stop = math.floor(reach.least) - margin, math.floor(reach.most) + 1 + margin
     return (start, stop) if size is None else (max(0, start), min(size, stop))
 
@@ -131,7 +131,7 @@ WHOLE: Slices = np.s_[:, :]
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """Takes the cell under each pixel's centre."""
+    """Takes the cell under each pixel centre."""
 
     cells: "CellIndexes"
 
@@ -140,19 +140,19 @@ class Nearest:
         """Bytes of the indexes."""
         return self.cells.nbytes
 
-    def take(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Pixels:  # noqa: ARG002 -- bilinear has to know
-        """Return (y, x) pixels out of a window; some rows and columns of them."""
+    def take(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Pixels:  # noqa: ARG002 -- used by Bilinear
+        """Return (y, x) pixels from a window, only some rows and columns."""
         return self.cells.take_pixels(pixels, only)
 
 
 @dataclass(frozen=True, slots=True)
 class Bilinear:
-    """Takes the mean of the four cells nearest to each pixel's centre, weighted by distance."""
+    """Takes the mean of the four cells nearest to each pixel centre, weighted by distance."""
 
     cells: "CellIndexes"
-    """Under the centres."""
+    """Cells under the centres."""
     neighbours: "tuple[tuple[CellIndexes, FloatArray], ...]"
-    """The four, each with its weights, which broadcast to (y, x)."""
+    """The four cells, each with weights that broadcast to (y, x)."""
 
     @property
     def nbytes(self) -> int:
@@ -160,29 +160,29 @@ class Bilinear:
         return self.cells.nbytes + sum(cells.nbytes + weights.nbytes for cells, weights in self.neighbours)
 
     def take(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Pixels:
-        """Return (y, x) pixels out of a window, some rows and columns of them; what is no value weighs nothing.
+        """Return (y, x) pixels from a window, only some rows and columns. Cells without a value have no weight.
 
-        A pixel whose own cell is no value stays what that cell is, so that clouds and gaps keep their edges.
+        If the cell under the centre has no value, the pixel has none either, so that clouds and gaps keep their edges.
         """
-        own = self.cells.take_pixels(pixels)
-        known = encoding.valid(pixels.numbers)
+        centres = self.cells.take_pixels(pixels)
+        is_valid = encoding.valid(pixels.numbers)
         if pixels.valid is not None:
-            known &= pixels.valid
-        total, weight = np.zeros(own.numbers.shape), np.zeros(own.numbers.shape)
+            is_valid &= pixels.valid
+        total, weight = np.zeros(centres.numbers.shape), np.zeros(centres.numbers.shape)
         for cells, weights in self.neighbours:
-            share = weights * cells.take(known)
+            share = weights * cells.take(is_valid)
             total += share * np.where(share > 0, cells.take(pixels.numbers), 0)
             weight += share
-        is_value = encoding.valid(own.numbers) & (weight > 0)
+        is_value = encoding.valid(centres.numbers) & (weight > 0)
         mean = np.divide(total, weight, out=np.zeros(total.shape), where=is_value)
-        if own.numbers.dtype.kind in "iu":
+        if centres.numbers.dtype.kind in "iu":
             mean = np.rint(mean)
-        numbers = np.where(is_value, mean, own.numbers).astype(own.numbers.dtype)
-        return Pixels(numbers[only], None if own.valid is None else own.valid[only])
+        numbers = np.where(is_value, mean, centres.numbers).astype(centres.numbers.dtype)
+        return Pixels(numbers[only], None if centres.valid is None else centres.valid[only])
 
 
 class CellIndexes:
-    """Cells (y, x) of a window; rows and columns that vary along one axis only are taken one by one."""
+    """Cells (y, x) of a window. Rows and columns that vary along one axis only are taken one after the other."""
 
     def __init__(self, rows: Int32Array, columns: Int32Array, width: int) -> None:
         is_separable = rows.shape[1] == 1 and columns.shape[0] == 1
@@ -194,39 +194,39 @@ class CellIndexes:
         return sum(part.nbytes for part in self._cells) if isinstance(self._cells, tuple) else self._cells.nbytes
 
     def take(self, window: AnyArray, only: Slices = WHOLE) -> AnyArray:
-        """Return a window's values (y, x) in some rows and columns of these cells."""
+        """Return values (y, x) of a window at some rows and columns of these cells."""
         if isinstance(self._cells, tuple):
             (rows, columns), (down, across) = self._cells, only
-            taken: AnyArray = window.take(rows[down], axis=0).take(columns[across], axis=1)
+            values: AnyArray = window.take(rows[down], axis=0).take(columns[across], axis=1)
         else:
-            taken = window.take(self._cells[only])
-        return taken
+            values = window.take(self._cells[only])
+        return values
 
     def take_pixels(self, pixels: Pixels, only: Slices = WHOLE) -> Pixels:
-        """Return a window's numbers and mask (y, x) in some rows and columns of these cells."""
+        """Return numbers and mask (y, x) of a window at some rows and columns of these cells."""
         return Pixels(self.take(pixels.numbers, only), None if pixels.valid is None else self.take(pixels.valid, only))
 
 
 @dataclass(frozen=True, slots=True)
 class WindowAxis:
-    """Fractional cells along one axis of a window, and how many cells the window has there."""
+    """Fractional cells along one axis of a window, and the number of cells of the window there."""
 
     coordinates: FloatArray
     size: int
     is_inside: bool
-    """Whether all coordinates lie in the window."""
+    """Whether all coordinates are in the window."""
 
     def cells(self, coordinates: FloatArray) -> Int32Array:
-        """Return the cells that coordinates fall into; those outside, which are masked, become the nearest edge.
+        """Return the cells that contain coordinates; coordinates outside, which are masked, get the nearest edge.
 
-        Truncation is the floor of all that is not masked, and 20 times faster. Masked coordinates may be larger than
-        any integer, so edges come first.
+        Truncation equals the floor of all coordinates that are not masked, and is 20 times faster. Masked coordinates
+        may be larger than any integer, so they are clipped first.
         """
         inside = coordinates if self.is_inside else np.clip(coordinates, 0, self.size - 1)
         return inside.astype(np.int32)
 
     def neighbours(self) -> Iterator[tuple[Int32Array, FloatArray]]:
-        """Give the two cells whose centres lie on either side, each with its weight."""
+        """Yield the two cells with the nearest centres, each with its weight."""
         first = np.floor(self.coordinates - 0.5)
         share = self.coordinates - 0.5 - first
         about = replace(self, is_inside=False)
@@ -235,7 +235,7 @@ class WindowAxis:
 
 
 def nearest(down: WindowAxis, across: WindowAxis) -> Nearest:
-    """Return the cells that coordinates (y, x) fall into."""
+    """Return the cells that contain coordinates (y, x)."""
     return Nearest(CellIndexes(down.cells(down.coordinates), across.cells(across.coordinates), across.size))
 
 
@@ -250,32 +250,32 @@ def bilinear(down: WindowAxis, across: WindowAxis) -> Bilinear:
 
 
 MAX_WINDOW_PIXELS = 16_777_216
-"""Of one picture; where it would take more, of a source without overviews, every n-th row and column is read."""
+"""Maximum per picture. If a source without overviews would need more, only every n-th row and column is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelWindows:
-    """The windows of a level that are read, and their positions among its cells."""
+    """Windows of a level that are read, and their position in the level."""
 
     windows: tuple[Window, ...]
-    """Side by side from west to east; several where they cross the seam of a level that is a whole circle."""
+    """From west to east; several if they cross the seam of a level that is a whole circle."""
     step: int
     """Every `step`-th row and column is read."""
     row: int
-    """The first, from which coordinates are counted."""
+    """First row, from which coordinates are counted."""
     column: int
-    """The first, from which coordinates are counted; negative where the windows begin west of the seam."""
+    """First column, from which coordinates are counted; negative if the windows start west of the seam."""
     height: int
-    """Rows that are read."""
+    """Number of rows that are read."""
     width: int
-    """Columns that are read, of all windows."""
+    """Number of columns that are read, in all windows."""
     is_whole_circle: bool
-    """Whether the windows are all columns of a circle; coordinates are then taken modulo the level's width."""
+    """Whether the windows have all columns of a circle; coordinates are then taken modulo the level's width."""
     is_certain: bool
-    """Whether all coordinates lie in the windows."""
+    """Whether all coordinates are in the windows."""
 
     def axes(self, rows: FloatArray, columns: FloatArray) -> tuple[WindowAxis, WindowAxis]:
-        """Return rows and columns, already counted from the first, among those that are read."""
+        """Return the axes for rows and columns that are counted from the first row and column."""
         return (
             WindowAxis(_scale_to_step(rows, self.step), self.height, self.is_certain),
             WindowAxis(_scale_to_step(columns, self.step), self.width, self.is_certain),
@@ -285,15 +285,15 @@ class LevelWindows:
 def level_windows(
     rows: CellRange, columns: CellRange, level: NativeGrid, *, resampling: Resampling, is_circular: bool, has_gaps: bool
 ) -> LevelWindows:
-    """Return what is read of a level.
+    """Return the windows of a level to read.
 
     Args:
-        rows: How far coordinates reach that lie inside the level.
-        columns: The same across; of a level with a seam they may leave 0 ... width.
-        level: Whose cells they count.
+        rows: Range of the row coordinates inside the level.
+        columns: Range of the column coordinates; with a seam they may be outside 0 ... width.
+        level: The level.
         resampling: Bilinear reads one more cell on each side.
-        is_circular: Whether there is a seam where the level goes all round.
-        has_gaps: Whether some coordinates lie outside the level.
+        is_circular: Whether the level is a whole circle and has a seam.
+        has_gaps: Whether some coordinates are outside the level.
     """
     margin = 0 if resampling == "nearest" else 1
     row_start, row_stop = span_of(rows, margin, level.height)
@@ -319,7 +319,7 @@ def level_windows(
 
 
 def parts_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
-    """Cut `[start, stop)` of an endless row of copies into spans of the one copy, each from a `step`-th column on."""
+    """Yield spans of one copy of a level for `[start, stop)` of endless copies, each from a `step`-th column on."""
     while start < stop:
         turn = start // width * width
         part_stop = min(stop, turn + width)
@@ -328,5 +328,5 @@ def parts_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[
 
 
 def _scale_to_step(coordinates: FloatArray, step: int) -> FloatArray:
-    # Coordinates among every `step`-th cell, such that the middle of a cell that is read is the middle of a cell.
+    # Coordinates in an array of every `step`-th cell; the centre of a cell remains the centre of a cell.
     return coordinates if step == 1 else (coordinates - 0.5) / step + 0.5

@@ -1,7 +1,7 @@
-"""The native cells under a tile, and where on the tile each lies: for viewers that draw cells larger than pixels.
+"""Native cells under a tile, and their positions in it, for viewers that draw cells larger than pixels.
 
-The native column and row of every place of a tile are two polynomials in its position across and down, of so few
-terms that a header can carry them: a transform between two CRS is smooth over a tile (see `approximation.py`).
+The native column and row at a position in a tile are two polynomials of the position. Their terms are few enough for
+a header, because a transform between two CRSs is smooth over a tile (see `approximation.py`).
 """
 
 import math
@@ -17,39 +17,34 @@ from chronotile.core.warp.level_windows import CellRange, parts_of, span_of
 from chronotile.core.warp.plan import UnwarpedPlan
 
 MAX_ERROR_CELLS = 1e-5
-"""Of the polynomials, in cells: a place may be taken for one of the cell beside it only so near to the edge."""
+"""Maximum error of the polynomials in cells. Positions so close to an edge may get the neighbouring cell."""
 
 NODE_COUNTS = (4, 7, 13, 25, 49)
 CHECKS = np.array([-0.999, -0.87, -0.61, -0.29, 0.0, 0.41, 0.73, 0.94, 0.999])
-"""Where along each side of a tile, -1 ... 1, the polynomials are compared with PROJ; its middle is one of them."""
+"""Positions along each side of a tile, -1 ... 1, for the comparison of polynomials with PROJ; includes the middle."""
 
 MIDDLE = -1 - CHECKS.size // 2
-"""Where the middle stands among nodes and, behind them, `CHECKS`."""
+"""Index of the middle in an array of nodes followed by `CHECKS`."""
 
 EDGE_POINTS = np.linspace(-1, 1, 65)
-"""Where the extent of the cells is looked for."""
+"""Positions along each side that determine the extent of the cells."""
 
 MARGIN_CELLS = 1
-"""By which that extent is widened, for what lies between those points."""
+"""Margin around this extent, for positions between these points."""
 
 MOST_PER_PIXEL = 4
-"""Cells sent for each pixel of the tile, at most: where there are more, pixels are enough."""
+"""Maximum number of cells per pixel of the tile; pixels are sent instead of more cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellPlan(UnwarpedPlan):
-    """Which native cells lie under a tile, for `read_times`."""
+    """Native cells under a tile, for `read_times`."""
 
     places: CellPlaces
 
 
 def plan_cells(native: NativeGrid, grid: Grid) -> CellPlan | None:
-    """Return the native cells under a tile; `None` where there are none, too many, or no polynomial fits.
-
-    Args:
-        native: The grid of the source.
-        grid: The tile.
-    """
+    """Return the native cells under a tile; `None` if the tile has none or too many, or no polynomial fits."""
     for count in NODE_COUNTS:
         located = _polynomials(native, grid, count)
         if located is None:
@@ -61,7 +56,7 @@ def plan_cells(native: NativeGrid, grid: Grid) -> CellPlan | None:
 
 @dataclass(frozen=True, slots=True)
 class _CellPolynomials:
-    """Polynomials of native columns and rows, not yet counted from a window."""
+    """Polynomials of native columns and rows, counted from the first cell of the grid."""
 
     columns: FloatArray
     rows: FloatArray
@@ -69,7 +64,7 @@ class _CellPolynomials:
 
 
 def _polynomials(native: NativeGrid, grid: Grid, count: int) -> _CellPolynomials | None:
-    """Polynomials through `count` by `count` Chebyshev nodes; `None` where the source's CRS does not reach."""
+    """Return polynomials through `count` by `count` Chebyshev nodes; `None` outside the CRS of the source."""
     nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
     columns, rows = _cells_at(native, grid, np.concatenate([nodes, CHECKS]))
     if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
@@ -84,10 +79,10 @@ def _polynomials(native: NativeGrid, grid: Grid, count: int) -> _CellPolynomials
     return _CellPolynomials(terms[0], terms[1], float(max(errors)))
 
 
-def _cells_at(native: NativeGrid, grid: Grid, places: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Fractional columns and rows (down, across) at the crossings of places -1 ... 1 along the sides of a tile."""
-    shares = (places + 1) / 2
-    x, y = np.meshgrid(grid.x_of(shares * grid.width), grid.y_of(shares * grid.height))
+def _cells_at(native: NativeGrid, grid: Grid, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return fractional columns and rows (down, across) at crossings of positions -1 ... 1 along a tile's sides."""
+    fractions = (positions + 1) / 2
+    x, y = np.meshgrid(grid.x_of(fractions * grid.width), grid.y_of(fractions * grid.height))
     if grid.crs != native.crs:
         x, y = transformer(grid.crs, native.crs).transform(x, y)
     columns, rows = native.pixels_at(x, y)
@@ -95,7 +90,7 @@ def _cells_at(native: NativeGrid, grid: Grid, places: FloatArray) -> tuple[Float
 
 
 def _turn(middle: float, native: NativeGrid) -> float:
-    """By how many columns a tile is turned round the earth to where the source's cells are, if that goes by degrees."""
+    """Return the columns by which a tile is shifted to the turn of longitude of the source's cells."""
     period = native.wrap_columns
     if period is None or not math.isfinite(middle):
         return 0.0
@@ -104,7 +99,7 @@ def _turn(middle: float, native: NativeGrid) -> float:
 
 
 def _plan(native: NativeGrid, grid: Grid, located: _CellPolynomials) -> CellPlan | None:
-    """The windows of the cells, and the polynomials counted from their first column and row."""
+    """Return the windows of the cells, and the polynomials counted from their first column and row."""
     edges = np.polynomial.chebyshev.chebvander(EDGE_POINTS, len(located.columns) - 1)
     row_start, row_stop = _span_of_cells(edges @ located.rows @ edges.T, native.height)
     column_start, column_stop = _span_of_cells(
@@ -119,7 +114,7 @@ def _plan(native: NativeGrid, grid: Grid, located: _CellPolynomials) -> CellPlan
     pixels = _pixels_in_cells(columns, rows, grid, shape=(height, width))
     return CellPlan(
         windows=tuple(
-            Window(row_start, row_stop, *each) for each in parts_of(column_start, column_stop, native.width, step=1)
+            Window(row_start, row_stop, *span) for span in parts_of(column_start, column_stop, native.width, step=1)
         ),
         places=CellPlaces(columns=_terms(columns), rows=_terms(rows), width=width, height=height, pixels=pixels),
     )
@@ -130,7 +125,7 @@ def _span_of_cells(coordinates: FloatArray, size: int | None) -> tuple[int, int]
 
 
 def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape: tuple[int, int]) -> Int32Array:
-    """(y, x) how many pixel centres of the tile lie in each cell."""
+    """Return (y, x) number of pixel centres of the tile in each cell."""
     height, width = shape
     across, down = (2 * (np.arange(size) + 0.5) / size - 1 for size in (grid.width, grid.height))
     at_columns = np.polynomial.chebyshev.chebvander(across, len(columns) - 1)
@@ -142,7 +137,7 @@ def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape
 
 
 def _terms(polynomial: FloatArray) -> tuple[tuple[float, ...], ...]:
-    """The terms that count, to a thousandth of the error allowed: by degree down, then by degree across."""
+    """Return terms above a thousandth of the accepted error: by degree down, then by degree across."""
     rounded = np.round(polynomial, 8)
     significant = np.abs(rounded) > MAX_ERROR_CELLS / 1000
     last_row = int(np.flatnonzero(significant.any(axis=1)).max(initial=0))

@@ -1,4 +1,4 @@
-"""Native pixels onto a requested grid: the right level, only the window needed, nearest or bilinear."""
+"""Native pixels onto a requested grid: the best level, only the needed windows, nearest or bilinear."""
 
 import math
 import sys
@@ -35,27 +35,27 @@ from chronotile.core.warp.level_windows import (
 )
 
 OVERHEAD_BYTES = 1024
-"""Of a plan beside its arrays, and of knowing that there is none."""
+"""Size of a plan without its arrays, and of the result that there is no plan."""
 
 LEAST_CELLS = sys.float_info.min
-"""In a pixel: of a cell of 1e200 m the quotient would be 0."""
+"""Minimum number of cells per pixel side; with cells of 1e200 m the quotient would be 0."""
 
 BOX_MARGIN = 0.1
-"""By which a source's box in another CRS is widened, since it is found from a lattice of points."""
+"""Fraction by which a source's box in another CRS is widened, because it comes from a lattice of points."""
 
 CLOSE_MARGIN = 0.01
-"""The same where pixels are left out that it is certain not to reach: sides bend by far less between points."""
+"""The same for skipping pixels that the source cannot reach; sides bend much less between points."""
 
 HALF_WORLD = {"EPSG:3857": 20037508.342789244 * (1 + 1e-9)}
-"""x of the antimeridian in projections that go all round."""
+"""x of the antimeridian in projections of the whole circle."""
 
 MAX_JUMP = 0.25
-"""Between neighbours of that lattice, as a share of the box; more means a seam or a pole, and no box."""
+"""Maximum distance of neighbours in the lattice, as a fraction of the box; more is a seam or a pole, and no box."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetPart:
-    """The rectangle of the requested grid that may hold data, and where it begins."""
+    """Rectangle of the requested grid that may contain data, and its position."""
 
     row: int
     column: int
@@ -63,27 +63,27 @@ class TargetPart:
 
     @property
     def at(self) -> tuple[slice, slice]:
-        """Its rows and columns of the requested grid."""
+        """Its rows and columns in the requested grid."""
         return np.s_[self.row : self.row + self.grid.height, self.column : self.column + self.grid.width]
 
 
 class WindowSource(Protocol):
-    """Where pixels are read: a reader of a source, which this package does not import."""
+    """A reader of a source; this package does not import readers."""
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
-        """Return (y, x) pixels of a window of a level; of every `step`-th row and column where `step` exceeds 1."""
+        """Return (y, x) pixels of a window of a level; only every `step`-th row and column."""
 
 
 class WindowSet(Protocol):
-    """What a plan reads."""
+    """Windows that a plan reads."""
 
     @property
     def level(self) -> int:
-        """Of the source."""
+        """Level of the source."""
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """Side by side from west to east."""
+        """From west to east."""
 
     @property
     def step(self) -> int:
@@ -92,19 +92,19 @@ class WindowSet(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPlan:
-    """The native pixels of one level that a grid needs: the same for every time of a variable."""
+    """Native pixels of one level that a grid needs, the same for every time of a variable."""
 
     windows: tuple[Window, ...]
-    """Side by side from west to east; several where the grid crosses the source's seam."""
+    """From west to east; several if the grid crosses the seam of the source."""
     level: int = 0
     step: int = 1
     """Every `step`-th row and column is read."""
 
     def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
-        """Return the pixels at one of the times of a variable.
+        """Return the pixels at one time of a variable.
 
         Raises:
-            SourceUnavailable: The source is gone or damaged.
+            SourceUnavailable: The source is missing or damaged.
         """
         parts = [
             reader.read_window(variable.name, index=index, level=self.level, window=window, step=self.step)
@@ -115,7 +115,7 @@ class WindowPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnwarpedPlan(WindowPlan):
-    """Native pixels as a grid of their own."""
+    """Native pixels without a warp."""
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return the pixels unchanged."""
@@ -124,25 +124,25 @@ class UnwarpedPlan(WindowPlan):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarpPlan(WindowPlan):
-    """How to bring one level of a variable onto a grid: the same for every time of the variable."""
+    """Plan that brings one level of a variable onto a grid, the same for every time of the variable."""
 
     grid: Grid
     place: TargetPart
     inside: BoolArray | None
-    """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
+    """(y, x) of the place: whether the source has a cell; `None`: everywhere."""
     gather: Nearest | Bilinear
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
-        """Return what was read, on the grid."""
+        """Return the pixels from `read` on the grid."""
         return self._fill_grid(self.warp_place(pixels, encoding))
 
     def warp_place(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Raster:
-        """Return what was read, on the place: what is absent becomes nodata where there is such a number.
+        """Return the pixels from `read` on the place; absent pixels become nodata if the encoding has a nodata number.
 
         Args:
-            pixels: Of `read`.
-            encoding: Of them.
-            only: Rows and columns of the place that are returned.
+            pixels: Pixels from `read`.
+            encoding: Their encoding.
+            only: Rows and columns of the place to return.
         """
         gathered = self.gather.take(pixels, encoding, only)
         numbers, present = gathered.numbers, _both(gathered.valid, None if self.inside is None else self.inside[only])
@@ -154,11 +154,11 @@ class WarpPlan(WindowPlan):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the plan holds on to, about."""
+        """Approximate size of the plan in bytes."""
         return OVERHEAD_BYTES + self.gather.nbytes + (0 if self.inside is None else self.inside.size)
 
     def _fill_grid(self, part: Raster) -> Raster:
-        """The place's pixels on the whole grid."""
+        """Return the pixels of the place on the whole grid."""
         shape = self.grid.height, self.grid.width
         if part.numbers.shape == shape:
             return part
@@ -177,13 +177,13 @@ class WarpPlan(WindowPlan):
 def plan_warp(
     levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest", level: int | None = None
 ) -> WarpPlan | None:
-    """Return how to bring a source onto `grid`, or `None` where they share no pixel.
+    """Return the plan for a source on `grid`; `None` if they share no pixel.
 
     Args:
-        levels: Of the source.
-        grid: As requested.
-        resampling: How.
-        level: Which to read; `None` is that of `level_for` this grid, of a part of a larger one it may be another.
+        levels: Levels of the source.
+        grid: The requested grid.
+        resampling: Nearest or bilinear.
+        level: Level to read; `None`: `level_for` this grid, which may differ for a part of a larger grid.
     """
     place = place_of(grid, levels[0])
     if place is None:
@@ -208,19 +208,21 @@ def plan_warp(
         if not inside.any():
             return None
         reached = reach_of(rows, inside), reach_of(columns, inside)
-    found = level_windows(*reached, chosen, resampling=resampling, is_circular=is_circular, has_gaps=inside is not None)
-    # The coordinates are nobody else's: counted from the window in place, since a fresh array costs more than the sum.
-    if found.is_whole_circle:
+    windows = level_windows(
+        *reached, chosen, resampling=resampling, is_circular=is_circular, has_gaps=inside is not None
+    )
+    # The coordinates are used only here, so they are changed in place: a new array costs more than the sum.
+    if windows.is_whole_circle:
         columns %= chosen.width
-    rows -= found.row
-    columns -= found.column
-    down, across = found.axes(rows, columns)
+    rows -= windows.row
+    columns -= windows.column
+    down, across = windows.axes(rows, columns)
     return WarpPlan(
         grid=grid,
         place=place,
         level=level,
-        windows=found.windows,
-        step=found.step,
+        windows=windows.windows,
+        step=windows.step,
         inside=inside,
         gather=nearest(down, across) if resampling == "nearest" else bilinear(down, across),
     )
@@ -229,17 +231,17 @@ def plan_warp(
 def _plan_nearby(
     located: PixelLocations, grid: Grid, place: TargetPart, *, level: int, chosen: NativeGrid
 ) -> WarpPlan | None:
-    """The plan, in half the time, of a grid that lies inside a level and reaches few cells of it; `None` of others."""
+    """Return the plan for a grid inside a level with few cells, in half the time; `None` for other grids."""
     near = find_nearby_cells(located, place.grid, chosen)
     if near is None:
         return None
-    columns, rows = (each.astype(np.int32) for each in near.pixels.at(ALL))
-    top, left = int(rows.min()), int(columns.min())
-    window = nearby_window(near, (top, int(rows.max())), (left, int(columns.max())), chosen)
+    columns, rows = (part.astype(np.int32) for part in near.pixels.at(ALL))
+    top, west = int(rows.min()), int(columns.min())
+    window = nearby_window(near, (top, int(rows.max())), (west, int(columns.max())), chosen)
     if window is None:
         return None
     rows -= top
-    columns -= left
+    columns -= west
     return WarpPlan(
         grid=grid,
         place=place,
@@ -254,101 +256,101 @@ def _plan_nearby(
 def _plan_of_part(
     located: NodeLattice, grid: Grid, place: TargetPart, *, level: int, chosen: NativeGrid
 ) -> WarpPlan | None:
-    """The plan for the rectangle of a place in which a level has cells; `None` where it has none.
+    """Return the plan for the rectangle of a place with cells of a level; `None` if it has none.
 
-    Where every n-th cell is read, it is of no use.
+    The plan cannot be used if only every n-th cell is read.
     """
     box = None if _leaves_the_world(grid) else _box_of(chosen, grid.crs, CLOSE_MARGIN)
     at = np.s_[0 : place.grid.height, 0 : place.grid.width] if box is None else _pixels_of(place.grid, box)
     if at is None:
         return None
-    with np.errstate(invalid="ignore"):  # numbers that are too large for integers become some outside
+    with np.errstate(invalid="ignore"):  # too large numbers become integers outside the level
         columns, rows = (
-            np.floor(each, out=each).astype(np.int32)
-            for each in located.coordinates_on_pixels(place.grid, chosen).at(*at)
+            np.floor(part, out=part).astype(np.int32)
+            for part in located.coordinates_on_pixels(place.grid, chosen).at(*at)
         )
-    # As unsigned numbers negative ones are larger than any cell.
+    # Viewed as unsigned, negative numbers are larger than any cell.
     inside = (rows.view(np.uint32) < chosen.height) & (columns.view(np.uint32) < chosen.width)
-    own = _bounds_of(inside)
-    if own is None:
+    bounds = _bounds_of(inside)
+    if bounds is None:
         return None
-    rows, columns, outside = np.ascontiguousarray(rows[own]), np.ascontiguousarray(columns[own]), ~inside[own]
+    rows, columns, outside = np.ascontiguousarray(rows[bounds]), np.ascontiguousarray(columns[bounds]), ~inside[bounds]
     has_gaps = bool(outside.any())
-    down, across = (_reach_without(each, outside) for each in (rows, columns))
-    found = level_windows(down, across, chosen, resampling="nearest", is_circular=False, has_gaps=has_gaps)
-    rows -= found.row
-    columns -= found.column
+    down, across = (_reach_without(part, outside) for part in (rows, columns))
+    windows = level_windows(down, across, chosen, resampling="nearest", is_circular=False, has_gaps=has_gaps)
+    rows -= windows.row
+    columns -= windows.column
     for cells in (rows, columns):
         np.copyto(cells, 0, where=outside)
     return WarpPlan(
         grid=grid,
-        place=_part_of(place, _shift_slices(own, at)),
+        place=_part_of(place, _shift_slices(bounds, at)),
         level=level,
-        windows=found.windows,
-        step=found.step,
-        inside=inside[own] if has_gaps else None,
-        gather=Nearest(CellIndexes(rows, columns, found.width)),
+        windows=windows.windows,
+        step=windows.step,
+        inside=inside[bounds] if has_gaps else None,
+        gather=Nearest(CellIndexes(rows, columns, windows.width)),
     )
 
 
 def _bounds_of(inside: BoolArray) -> Slices | None:
-    """The rows and columns from the first to the last of which any pixel is inside; `None` where none is."""
+    """Return the rows and columns from the first to the last pixel inside; `None` if no pixel is inside."""
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return None
     return np.s_[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
 
 
-def _shift_slices(own: Slices, outer: Slices) -> Slices:
-    """Rows and columns that are counted from the first of others, counted as these are."""
+def _shift_slices(inner: Slices, outer: Slices) -> Slices:
+    """Return `inner`, which is relative to the start of `outer`, relative to the same origin as `outer`."""
     rows, columns = (
-        slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(outer, own, strict=True)
+        slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(outer, inner, strict=True)
     )
     return rows, columns
 
 
 def _reach_without(cells: Int32Array, outside: BoolArray) -> CellRange:
-    # How far cells reach but those that are outside, which become -1: as an unsigned number that is the largest.
+    # Range of the cells that are not outside. Cells outside become -1, the largest unsigned number.
     np.copyto(cells, -1, where=outside)
     return CellRange(int(cells.view(np.uint32).min()), int(cells.max()))
 
 
 def _part_of(place: TargetPart, at: Slices) -> TargetPart:
-    """Some rows and columns of a place."""
+    """Return some rows and columns of a place."""
     rows, columns = at
     grid = place.grid
     xs = grid.x_of(np.array([columns.start, columns.stop], dtype=float)).tolist()
     ys = grid.y_of(np.array([rows.stop, rows.start], dtype=float)).tolist()
     part = BBox(xs[0], ys[0], xs[1], ys[1])
-    own = Grid(crs=grid.crs, bbox=part, width=columns.stop - columns.start, height=rows.stop - rows.start)
-    return TargetPart(place.row + rows.start, place.column + columns.start, own)
+    part_grid = Grid(crs=grid.crs, bbox=part, width=columns.stop - columns.start, height=rows.stop - rows.start)
+    return TargetPart(place.row + rows.start, place.column + columns.start, part_grid)
 
 
 def find_nearby_cells(located: PixelLocations, grid: Grid, level: NativeGrid) -> NearCells | None:
-    """Return cells of a level whose columns do not wrap, counted from a nearby one; `None` if they lie far apart."""
+    """Return cells counted from a nearby cell, of a level that does not wrap; `None` if they are far apart."""
     if not isinstance(located, NodeLattice) or level.wrap_columns is not None:
         return None
     return located.find_nearby_pixels(grid, level)
 
 
 def nearby_window(near: NearCells, rows: tuple[int, int], columns: tuple[int, int], level: NativeGrid) -> Window | None:
-    """Return the window from the first to the last of rows and columns; `None` where it is not inside the level."""
+    """Return the window from the first to the last row and column; `None` if it is not inside the level."""
     if min(rows[0], columns[0]) < 1:  # truncation may not have been the floor
         return None
-    top, left = near.row + rows[0], near.column + columns[0]
-    bottom, right = near.row + rows[1] + 1, near.column + columns[1] + 1
-    if min(top, left) < 0 or bottom > level.height or right > level.width:
+    top, west = near.row + rows[0], near.column + columns[0]
+    bottom, east = near.row + rows[1] + 1, near.column + columns[1] + 1
+    if min(top, west) < 0 or bottom > level.height or east > level.width:
         return None
-    return Window(top, bottom, left, right)
+    return Window(top, bottom, west, east)
 
 
 def level_for(levels: tuple[NativeGrid, ...], grid: Grid) -> int:
-    """Return the level whose cells are nearest in size to the pixels of a grid, in its middle."""
+    """Return the level whose cells are closest in size to the pixels in the middle of a grid."""
     return choose_level(levels, cells_per_pixel(grid, levels[0]))
 
 
 def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
-    """Return the level whose cells are nearest in size to the requested pixels, by ratio."""
+    """Return the level whose cells are closest in size to the requested pixels, by ratio."""
     sizes = _resolutions(levels)
     ratios = [cells_per_pixel * sizes[0] / size for size in sizes]
     return min(range(len(levels)), key=lambda index: abs(math.log(ratios[index])))
@@ -360,7 +362,7 @@ def _resolutions(levels: tuple[NativeGrid, ...]) -> tuple[float, ...]:
 
 
 def place_of(grid: Grid, native: NativeGrid) -> TargetPart | None:
-    """Where on `grid` the source may be; the whole grid where its box is not known or covers half of it."""
+    """Return the part of `grid` that may have data: all if the source's box is unknown or covers half of the grid."""
     whole = TargetPart(0, 0, grid)
     box = _box_of(native, grid.crs)
     if box is None or _leaves_the_world(grid):
@@ -374,24 +376,24 @@ def place_of(grid: Grid, native: NativeGrid) -> TargetPart | None:
 
 
 def _pixels_of(grid: Grid, box: BBox) -> Slices | None:
-    """The rows and columns of a grid that a box of its CRS touches; `None` where it touches none."""
+    """Return the rows and columns of a grid that a box of its CRS touches; `None` if it touches none."""
     size_x, size_y = grid.resolution
-    left = math.floor(max(0, (box.xmin - grid.bbox.xmin) / size_x))
-    right = math.ceil(min(grid.width, (box.xmax - grid.bbox.xmin) / size_x))
+    west = math.floor(max(0, (box.xmin - grid.bbox.xmin) / size_x))
+    east = math.ceil(min(grid.width, (box.xmax - grid.bbox.xmin) / size_x))
     top = max(0, math.floor((grid.bbox.ymax - box.ymax) / size_y))
     bottom = min(grid.height, math.ceil((grid.bbox.ymax - box.ymin) / size_y))
-    return np.s_[top:bottom, left:right] if left < right and top < bottom else None
+    return np.s_[top:bottom, west:east] if west < east and top < bottom else None
 
 
 def _leaves_the_world(grid: Grid) -> bool:
-    # Whether a box in degrees or Mercator goes past the antimeridian, behind which the world begins again.
+    # Whether a box in degrees or Mercator crosses the antimeridian, beyond which the world repeats.
     half = HALF_WORLD.get(grid.crs.name, WHOLE_CIRCLE / 2 if grid.crs.is_geographic else math.inf)
     return grid.bbox.xmin < -half or grid.bbox.xmax > half
 
 
 @lru_cache(maxsize=4096)
 def _box_of(native: NativeGrid, crs: Crs, margin: float = BOX_MARGIN) -> BBox | None:
-    """A box in `crs` that surely holds the source, or `None` where a seam or a pole lies in it."""
+    """Return a box in `crs` that surely contains the source; `None` if a seam or a pole is in it."""
     x, y = native.lattice_in(crs)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return None
@@ -407,17 +409,17 @@ def _box_of(native: NativeGrid, crs: Crs, margin: float = BOX_MARGIN) -> BBox | 
 
 
 def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
-    """Return the native cells along one side of a requested pixel, in the middle of the grid or nearest to it."""
+    """Return the native cells per side of a requested pixel, in the middle of the grid or near it."""
     side = _side_of_pixel(grid, native.crs)
     return 1.0 if side is None else max(side / native.resolution, LEAST_CELLS)
 
 
 @lru_cache(maxsize=4096)
 def _side_of_pixel(grid: Grid, crs: Crs) -> float | None:
-    """Of a requested pixel in another CRS; `None` where that is not known."""
+    """Return the side of a requested pixel in another CRS; `None` if it is unknown."""
     for across, down in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
-        columns = (grid.width * across + each for each in (-0.5, 0.5, -0.5))
-        rows = (grid.height * down + each for each in (-0.5, -0.5, 0.5))
+        columns = (grid.width * across + offset for offset in (-0.5, 0.5, -0.5))
+        rows = (grid.height * down + offset for offset in (-0.5, -0.5, 0.5))
         x, y = tuple(map(grid.x_of, columns)), tuple(map(grid.y_of, rows))
         if grid.crs != crs:
             x, y = transformer(grid.crs, crs).transform(x, y)
@@ -434,7 +436,7 @@ def _side_of_pixel(grid: Grid, crs: Crs) -> float | None:
 
 
 def side_by_side(parts: list[Pixels]) -> Pixels:
-    """Return (…, y, x) pixels of windows of one source that follow one another from west to east."""
+    """Return (…, y, x) pixels of adjacent windows of one source, in order from west to east."""
     valids = [part.valid for part in parts if part.valid is not None]
     return Pixels(
         np.concatenate([part.numbers for part in parts], axis=-1),
@@ -449,7 +451,7 @@ def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None
 
 
 def number_for_absent(encoding: Encoding, dtype: np.dtype[Any]) -> float | None:
-    """Return the nodata number if the dtype holds it, NaN for floats without one, else none."""
+    """Return the nodata number if the dtype has it, NaN for floats without nodata, else `None`."""
     if dtype.kind == "f":
         return math.nan if encoding.nodata is None else encoding.nodata
     if encoding.nodata is None or not float(encoding.nodata).is_integer():

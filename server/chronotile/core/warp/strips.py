@@ -1,4 +1,4 @@
-"""Native pixels onto a large grid, some rows at a time: coordinates of all would take ten times what pixels do."""
+"""Native pixels onto a large grid, in strips: all coordinates would take ten times the memory of the pixels."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -42,22 +42,22 @@ from chronotile.core.warp.plan import (
 )
 
 WHOLE_PIXELS = 1 << 18
-"""A grid of no more is warped at once, and its plan is cached: that of a tile of 512² pixels."""
+"""Grids up to this size, such as a tile of 512² pixels, are warped in one step with a cached plan."""
 STRIP_PIXELS = 1 << 17
-"""Of a larger grid, warped at a time: about 10 MB of memory, most of which stays in the processor's cache."""
+"""Pixels per strip of a larger grid: about 10 MB of memory, mostly in the processor's cache."""
 
 OPERANDS_BYTES = 12
-"""Of each cell of what a formula is made of: about three variables of up to 32 bits."""
+"""Bytes per cell for the operands of a formula: about three variables of up to 32 bits."""
 
 IndexRange = tuple[int, int]
-"""First and last."""
+"""First and last index."""
 
 Finder = Callable[[slice], tuple[FloatArray, FloatArray]]
-"""Gives columns and rows of a level at the pixel centres of some rows of a grid."""
+"""Returns columns and rows of a level at the pixel centres of some rows of a grid."""
 
 
 class Gathering(NamedTuple):
-    """Where some rows of a place have cells (`None`: everywhere), and which they take."""
+    """Mask of the cells of some rows of a place (`None`: all exist), and the cells."""
 
     inside: BoolArray | None
     gather: Nearest | Bilinear
@@ -65,18 +65,18 @@ class Gathering(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripPlan(WindowPlan):
-    """How to bring one level of a variable onto a large grid: its cells are found for some rows at a time.
+    """Plan that brings one level of a variable onto a large grid; cells are found for some rows at a time.
 
-    All rows take theirs from the same windows, so that pixels are those that one plan of the whole grid would give.
+    All rows use the same windows, so that the pixels are the same as with one plan for the whole grid.
     """
 
     grid: Grid
     place: TargetPart
     gathering: Callable[[slice], Gathering]
-    """Of some rows of the place."""
+    """Returns the cells of some rows of the place."""
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
-        """Return what was read, on the grid."""
+        """Return the pixels from `read` on the grid."""
         shape = (self.grid.height, self.grid.width)
         numbers, present = np.empty(shape, dtype=pixels.numbers.dtype), None
         for rows in strips_of(self.grid):
@@ -88,16 +88,16 @@ class StripPlan(WindowPlan):
         return Raster(numbers, encoding, present)
 
     def plan_rows(self, rows: slice) -> WarpPlan:
-        """Return the plan of some rows of the grid, whose pixels are those of `read`."""
+        """Return the plan for some rows of the grid and the pixels from `read`."""
         place = self.place
-        own = _rows_in(place, rows)
-        inside, gather = self.gathering(own)
+        place_rows = _rows_in(place, rows)
+        inside, gather = self.gathering(place_rows)
         if inside is None and place.grid.height * place.grid.width < self.grid.height * self.grid.width:
-            # Rows that the place fills are as those that it does not: some of a grid's pixels may be absent.
-            inside = np.ones((own.stop - own.start, place.grid.width), dtype=bool)
+            # If pixels of the grid may be absent, strips inside the place have a mask too.
+            inside = np.ones((place_rows.stop - place_rows.start, place.grid.width), dtype=bool)
         return WarpPlan(
             grid=rows_of(self.grid, rows),
-            place=TargetPart(max(0, place.row - rows.start), place.column, rows_of(place.grid, own)),
+            place=TargetPart(max(0, place.row - rows.start), place.column, rows_of(place.grid, place_rows)),
             level=self.level,
             windows=self.windows,
             step=self.step,
@@ -107,28 +107,28 @@ class StripPlan(WindowPlan):
 
 
 def window_bytes(plan: WindowSet, variable: VariableInfo) -> int:
-    """Return how many bytes the native pixels of a plan take at one time, with a mask and the operands of a formula."""
+    """Return the bytes of a plan's native pixels at one time, with a mask and the operands of a formula."""
     return cells_of(plan) * (
         np.dtype(variable.encoding.dtype).itemsize + 1 + (OPERANDS_BYTES if variable.is_derived else 0)
     )
 
 
 def cells_of(plan: WindowSet) -> int:
-    """Return how many cells a plan reads at one time."""
-    return sum(-(-each.height // plan.step) * -(-each.width // plan.step) for each in plan.windows)
+    """Return the number of cells that a plan reads at one time."""
+    return sum(-(-window.height // plan.step) * -(-window.width // plan.step) for window in plan.windows)
 
 
 def strips_of(grid: Grid) -> tuple[slice, ...]:
-    """Return the rows that are warped at a time: all of a grid of no more than `WHOLE_PIXELS`."""
+    """Return the rows of each strip; a grid of at most `WHOLE_PIXELS` is one strip."""
     if grid.width * grid.height <= WHOLE_PIXELS:
         return (slice(0, grid.height),)
-    # Of about as many pixels each: never a single one, whose products BLAS sums up in another order.
+    # Strips have about the same size, and never a single row, whose products BLAS adds in a different order.
     count = max(1, grid.height // max(2, STRIP_PIXELS // grid.width))
     return tuple(slice(grid.height * n // count, grid.height * (n + 1) // count) for n in range(count))
 
 
 def rows_of(grid: Grid, rows: slice) -> Grid:
-    """Return the grid of some rows of another; of one of its rows where there are none, as a grid has some."""
+    """Return the grid of some rows; of one row if there are no rows, because grids cannot be empty."""
     bottom = max(rows.stop, rows.start + 1)
     ymax, ymin = grid.y_of(np.array([rows.start, bottom], dtype=float)).tolist()
     box = BBox(grid.bbox.xmin, ymin, grid.bbox.xmax, ymax)
@@ -136,29 +136,30 @@ def rows_of(grid: Grid, rows: slice) -> Grid:
 
 
 def plan_strips(levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest") -> StripPlan | None:
-    """Return how to bring a source onto a large grid, or `None` where they share no pixel; as `plan_warp`."""
+    """Return the plan for a source on a large grid, `None` if they share no pixel; like `plan_warp`."""
     place = place_of(grid, levels[0])
     if place is None:
         return None
     level = level_for(levels, place.grid)
     chosen = levels[level]
     located = locate(place.grid, chosen.crs, chosen.resolution)
-    strips = tuple(own for rows in strips_of(grid) if (own := _rows_in(place, rows)).start < own.stop)
-    found = _find_nearby(located, place, chosen, strips) if resampling == "nearest" else None
-    found = found or _cells(located, place, chosen, resampling, strips=strips)
-    if found is None:
+    strips = tuple(strip for rows in strips_of(grid) if (strip := _rows_in(place, rows)).start < strip.stop)
+    windows = _find_nearby(located, place, chosen, strips) if resampling == "nearest" else None
+    windows = windows or _cells(located, place, chosen, resampling, strips=strips)
+    if windows is None:
         return None
-    return StripPlan(grid=grid, place=place, level=level, **found._asdict())
+    return StripPlan(grid=grid, place=place, level=level, **windows._asdict())
 
 
 def _rows_in(place: TargetPart, rows: slice) -> slice:
-    # Which rows of a place some rows of its grid have.
+    # Rows of a place inside some rows of its grid.
     top, bottom = (min(max(row - place.row, 0), place.grid.height) for row in (rows.start, rows.stop))
     return slice(top, bottom)
 
 
 Strips = Sequence[slice]
-"""Rows of a place, as they are warped: products of other rows may differ in their last bits, and so in their cells."""
+"""Strips of a place that are warped together. Products of other strips may differ in their last bits, and so in their
+cells."""
 
 
 class _StripWindows(NamedTuple):
@@ -168,7 +169,7 @@ class _StripWindows(NamedTuple):
 
 
 def _find_nearby(located: PixelLocations, place: TargetPart, level: NativeGrid, strips: Strips) -> _StripWindows | None:
-    """The plan for a level that has a nearby cell for every pixel; `None` for others."""
+    """Return the plan for a level that has a nearby cell for every pixel; `None` for other levels."""
     near = find_nearby_cells(located, place.grid, level)
     if near is None:
         return None
@@ -179,7 +180,7 @@ def _find_nearby(located: PixelLocations, place: TargetPart, level: NativeGrid, 
         return None
 
     def gathering(some: slice) -> Gathering:
-        columns, rows = (each.astype(np.int32) for each in near.pixels.at(some))
+        columns, rows = (part.astype(np.int32) for part in near.pixels.at(some))
         rows -= reached_rows[0]
         columns -= reached_columns[0]
         return Gathering(None, Nearest(CellIndexes(rows, columns, window.width)))
@@ -198,13 +199,13 @@ def _union(ranges: Sequence[IndexRange]) -> IndexRange:
 def _cells(
     located: PixelLocations, place: TargetPart, level: NativeGrid, resampling: Resampling, *, strips: Strips
 ) -> _StripWindows | None:
-    """The plan for any level; `None` if it has no cell in the place."""
+    """Return the plan for any level; `None` if it has no cell in the place."""
     at = coordinates_on(located, place.grid, level)
     winding, reached = _winding_and_reached(at, place.grid, level, resampling, strips=strips)
     if reached is None:
         return None
     has_gaps = reached.has_gaps
-    found = level_windows(
+    windows = level_windows(
         reached.rows, reached.columns, level, resampling=resampling, is_circular=winding.is_circular, has_gaps=has_gaps
     )
     gather = nearest if resampling == "nearest" else bilinear
@@ -213,15 +214,15 @@ def _cells(
         columns, rows = at(some)
         columns = winding.turn(columns)
         inside = where_inside(rows, columns, level, winding.is_circular) if has_gaps else None
-        if found.is_whole_circle:
+        if windows.is_whole_circle:
             columns = columns % level.width
-        return Gathering(inside, gather(*found.axes(rows - found.row, columns - found.column)))
+        return Gathering(inside, gather(*windows.axes(rows - windows.row, columns - windows.column)))
 
-    return _StripWindows(found.windows, found.step, gathering)
+    return _StripWindows(windows.windows, windows.step, gathering)
 
 
 class _Reached(NamedTuple):
-    """How far rows and columns reach that the level has, and whether it lacks any."""
+    """Ranges of rows and columns inside the level, and whether some pixels are outside."""
 
     rows: CellRange
     columns: CellRange
@@ -231,9 +232,9 @@ class _Reached(NamedTuple):
 def _winding_and_reached(
     at: Finder, grid: Grid, level: NativeGrid, resampling: Resampling, *, strips: Strips
 ) -> tuple[Winding, _Reached | None]:
-    """How columns are turned and what is reached then (`None`: nothing), in one pass, as each pixel may be transformed.
+    """Return the shift of columns, and the ranges after it (`None`: no cell), in one pass over transformed pixels.
 
-    Whether columns are turned at all shows only in the last strip, so until then both ways are followed.
+    Whether columns are shifted at all is certain only after the last strip, so both cases are followed.
     """
     may_wind, has_to = level.wrap_columns is not None, False
     winding = winding_about(level, _middle(at, grid)) if may_wind else Winding()
@@ -255,7 +256,7 @@ def _middle(at: Finder, grid: Grid) -> float:
 
 
 def _find_reach(columns: FloatArray, rows: FloatArray, level: NativeGrid, *, is_circular: bool) -> _Reached | None:
-    """What some rows of a grid reach; `None` where the level has none of it."""
+    """Return the ranges of some rows of a grid; `None` if the level has no cell there."""
     reach = _range_of(rows), _range_of(columns)
     if is_inside(*reach, level, is_circular=is_circular):
         return _Reached(*reach, has_gaps=False)
@@ -264,13 +265,13 @@ def _find_reach(columns: FloatArray, rows: FloatArray, level: NativeGrid, *, is_
 
 
 def _all_reached(parts: Sequence[_Reached | None]) -> _Reached | None:
-    found = [part for part in parts if part is not None]
-    if not found:
+    reached = [part for part in parts if part is not None]
+    if not reached:
         return None
     return _Reached(
-        _outermost(part.rows for part in found),
-        _outermost(part.columns for part in found),
-        has_gaps=len(found) < len(parts) or any(part.has_gaps for part in found),
+        _outermost(part.rows for part in reached),
+        _outermost(part.columns for part in reached),
+        has_gaps=len(reached) < len(parts) or any(part.has_gaps for part in reached),
     )
 
 
