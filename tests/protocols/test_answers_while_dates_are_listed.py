@@ -108,7 +108,7 @@ def test_a_search_names_the_collection_and_counts_nothing(half, path):
 
 
 @pytest.mark.parametrize("path", REFUSED.values(), ids=REFUSED)
-def test_lists_that_cannot_say_so_are_refused_for_a_while(half, path):
+def test_lists_that_cannot_be_marked_incomplete_are_refused_for_a_while(half, path):
     answer = half.get(path)
 
     assert answer.status_code == 503, answer.text
@@ -131,7 +131,7 @@ def test_changes_and_health_name_the_collection(half):
     assert (ready["status"], ready["filling"], ready["faults"]) == ("ready", ["cube"], [])
 
 
-def test_a_collection_without_times_says_that_it_has_no_items(half):
+def test_collection_without_times_has_no_items(half):
     described = {name: half.get(f"/stac/collections/{name}").json()["description"] for name in ("relief", "cube")}
 
     assert {name: "It has no times and therefore no items" in text for name, text in described.items()} == {
@@ -140,7 +140,7 @@ def test_a_collection_without_times_says_that_it_has_no_items(half):
     }
 
 
-def test_dates_that_are_listed_again_are_told_and_what_is_whole_is_counted(tmp_path):
+def test_dates_listed_again_are_marked_and_complete_lists_are_counted(tmp_path):
     (tmp_path / "data").mkdir()
     write(tmp_path / "data", DATES)
     filled = Filled(tmp_path)
@@ -161,7 +161,7 @@ def test_dates_that_are_listed_again_are_told_and_what_is_whole_is_counted(tmp_p
     assert (products.status_code, products.json()["@chronotile.unanswered"]) == (200, PARTIAL)
 
 
-def test_an_index_without_passes_over_dates_is_not_taken_for_whole(tmp_path):
+def test_index_without_passes_over_dates_counts_as_incomplete(tmp_path):
     (tmp_path / "data").mkdir()
     write(tmp_path / "data", 3)
     filled = Filled(tmp_path)

@@ -100,31 +100,31 @@ def caching_of(client, path, time):
 @pytest.mark.quick_cases("-latest")
 @pytest.mark.parametrize("time", OPEN)
 @pytest.mark.parametrize("path", [*PICTURES.values(), *ALONG_TIME.values()], ids=[*PICTURES, *ALONG_TIME])
-def test_what_was_resolved_from_an_open_selection_is_kept_a_minute(client, path, time):
+def test_answer_to_an_open_selection_is_cached_for_a_minute(client, path, time):
     assert caching_of(client, path, time) == LATEST
 
 
 @pytest.mark.quick_cases("-2020-06-11")
 @pytest.mark.parametrize("time", CLOSED)
 @pytest.mark.parametrize("path", [*PICTURES.values(), *ALONG_TIME.values()], ids=[*PICTURES, *ALONG_TIME])
-def test_what_is_of_named_times_is_kept_five_minutes(client, path, time):
+def test_answer_for_named_times_is_cached_for_five_minutes(client, path, time):
     assert caching_of(client, path, time) == DATED
 
 
-def test_an_interval_with_an_open_end_is_kept_a_minute_by_all(client):
+def test_interval_with_an_open_end_is_cached_for_a_minute_by_all(client):
     times = {name: path.format(time="2020-06-01/..") for name, path in (PICTURES | ALONG_TIME).items()}
 
     assert [name for name, path in times.items() if caching(client.get(path)) != LATEST] == []
 
 
 @pytest.mark.parametrize(("path", "body"), BODIES.values(), ids=BODIES)
-def test_what_was_posted_is_kept_alike(client, path, body):
+def test_posted_answers_are_cached_like_others(client, path, body):
     kept = [caching(client.post(path.format(time=time), json=body)) for time in ("latest", "2020-06-11")]
 
     assert kept == [LATEST, DATED]
 
 
-def test_series_of_points_are_kept_alike(client):
+def test_series_of_points_are_cached_like_others(client):
     def asked(time):
         return {"layers": ["NDVI", "LAI"], "points": [[4.5, 50.85]], **({"datetime": time} if time else {})}
 
@@ -133,7 +133,7 @@ def test_series_of_points_are_kept_alike(client):
     assert kept == [LATEST, LATEST, DATED]
 
 
-def test_terrascope_series_are_kept_alike(client):
+def test_terrascope_series_are_cached_like_others(client):
     point = "/timeseries/v1.0/ts/NDVI/point?lon=4.5&lat=50.85"
     ends = "&startDate=2020-05-01&endDate=2020-06-15"
 
@@ -151,7 +151,7 @@ def test_terrascope_series_are_kept_alike(client):
 @pytest.mark.parametrize(
     ("difference", "expected"), [("latest", LATEST), ("../2020-06", LATEST), ("2020-06-01", DATED)]
 )
-def test_what_is_taken_away_counts_too(client, path, difference, expected):
+def test_subtracted_time_counts_too(client, path, difference, expected):
     assert caching_of(client, f"{path}&difference={difference}", "2020-06-11") == expected
 
 
@@ -178,7 +178,7 @@ def test_a_layer_without_time_has_no_newest(client, path):
     assert caching_of(client, path, "") == DATED
 
 
-def test_only_an_address_with_the_revision_of_now_is_immutable(client):
+def test_only_a_url_with_the_current_revision_is_immutable(client):
     revision = client.get("/layers/NDVI").json()["revision"]
     for path in (PICTURES["tile"], PICTURES["map tile"], ALONG_TIME["cube"], ALONG_TIME["animation"]):
         assert caching_of(client, f"{path}&rev={revision}", "2020-06-11") == IMMUTABLE
@@ -199,7 +199,7 @@ def test_only_an_address_with_the_revision_of_now_is_immutable(client):
         *("/openapi.json", "/ogcapi/openapi"),
     ],
 )
-def test_capabilities_and_lists_of_times_are_kept_a_minute(client, path, services):
+def test_capabilities_and_lists_of_times_are_cached_for_a_minute(client, path, services):
     for layer in services.catalogue.layers:  # until then the list of times is not whole
         until(lambda times=f"/layers/{layer.id}/times": not client.get(times).json()["valid_shares_pending"])
 
@@ -216,17 +216,17 @@ def test_capabilities_and_lists_of_times_are_kept_a_minute(client, path, service
         *("/places", "/places/squares", "/places/squares/tiles/WebMercatorQuad/10/525/343.mvt"),
     ],
 )
-def test_what_tells_of_no_time_is_kept_five_minutes(client, path):
+def test_timeless_answer_is_cached_for_five_minutes(client, path):
     assert caching_of(client, path, "") == DATED
 
 
-def test_an_answer_to_a_body_is_not_kept_under_the_address_alone(client):
+def test_answer_to_a_body_is_not_cached_by_its_url_alone(client):
     answer = client.request("GET", "/timeseries/NDVI/area?datetime=2020-06-11", json=POLYGON)
 
     assert caching(answer) == "no-store"
 
 
-def test_a_document_tells_of_a_time_as_soon_as_it_has_come(make_client):
+def test_document_contains_a_new_time_immediately(make_client):
     """Tomorrow's and all before are shown; one of the day after becomes the newest as the clock strikes."""
     times = domain_of_instants(np.datetime64(day, "ns") for day in ("2020-06-21", "2020-07-02T12:00:01"))
     made = served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(times=times))))

@@ -33,7 +33,7 @@ def app(tmp_path_factory):
 @pytest.mark.every_case
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("document", ["/openapi.json", "/ogcapi/openapi"])
-def test_answers_are_those_that_the_document_tells(app, document, share):
+def test_answers_match_the_document(app, document, share):
     operations = operations_of(document_of(app, document))[share::SHARES]
 
     findings = {f"{each.method} {each.path}": findings_of(each, EXAMPLES).faults for each in operations}
@@ -68,7 +68,7 @@ def answering(respond):
     ],
     ids=["as told", "schema", "status", "type", "fault of the server"],
 )
-def test_what_the_document_does_not_tell_is_found(answer, count):
+def test_undocumented_answers_are_found(answer, count):
     (operation,) = operations_of(document_of(answering(lambda _request: answer), "/document"))
 
     assert len(findings_of(operation, 3).faults) == count

@@ -43,7 +43,7 @@ def statuses_of_valid_requests(tmp_path_factory):
 
 
 @pytest.mark.parametrize("url", [*VALID, *BODIES])
-def test_what_is_broken_was_valid(statuses_of_valid_requests, url):
+def test_broken_request_was_valid_before(statuses_of_valid_requests, url):
     assert statuses_of_valid_requests[url] == REFUSED.get(url, 200)
 
 

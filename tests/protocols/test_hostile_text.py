@@ -81,7 +81,7 @@ def test_texts_of_the_configuration_add_no_element_to_a_page(text):
 @pytest.mark.slow
 @settings(max_examples=20)
 @given(TEXTS.filter(lambda text: re.search(r"[a-z]", text)))
-def test_collections_tell_texts_as_they_are(text):
+def test_collections_contain_texts_unchanged(text):
     with TestClient(application(services_with(text))) as hostile:
         told = hostile.get("/ogcapi/collections/NDVI?f=json").json()
 

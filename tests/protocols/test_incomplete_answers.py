@@ -52,7 +52,7 @@ def client(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("path", "member"), SEARCHES.values(), ids=SEARCHES)
-def test_collections_that_are_missing_and_those_that_are_incomplete_are_told_apart(client, path, member):
+def test_missing_and_incomplete_collections_are_distinguished(client, path, member):
     answer = client.get(path)
 
     assert answer.status_code == 200
@@ -61,7 +61,7 @@ def test_collections_that_are_missing_and_those_that_are_incomplete_are_told_apa
 
 
 @pytest.mark.parametrize(("path", "body", "member"), POSTED.values(), ids=POSTED)
-def test_answers_to_posted_searches_say_so_too(client, path, body, member):
+def test_answers_to_posted_searches_are_marked_too(client, path, body, member):
     answer = client.post(path, json=body)
 
     assert answer.status_code == 200
@@ -69,14 +69,14 @@ def test_answers_to_posted_searches_say_so_too(client, path, body, member):
     assert (answer.headers["Warning"], answer.headers["Cache-Control"]) == (WARNING, CACHED)
 
 
-def test_a_number_of_products_says_so_in_its_header(client):
+def test_number_of_products_is_marked_in_its_header(client):
     answer = client.get("/odata/v1/Products/$count")
 
     assert answer.text == "1"
     assert (answer.headers["Warning"], answer.headers["Cache-Control"]) == (WARNING, CACHED)
 
 
-def test_a_page_of_records_for_people_says_so_in_words(client):
+def test_page_of_records_is_marked_in_words(client):
     answer = client.get("/ogcapi/collections/_items/items?f=html")
 
     assert "Without far: its source cannot be read now" in answer.text

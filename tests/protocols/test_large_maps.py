@@ -57,7 +57,7 @@ def hanging(make_client, monkeypatch):
 
 
 @pytest.mark.parametrize("url", [WMS, MAP])
-def test_tiles_and_small_maps_of_a_layer_are_drawn_beside_its_large_maps(hanging, url):
+def test_tiles_and_small_maps_of_a_layer_are_drawn_during_its_large_maps(hanging, url):
     client, reader = hanging
     limiter = client.app.state.chronotile.limiters.large_pictures
     with ThreadPoolExecutor(4) as pool:
@@ -76,7 +76,7 @@ def test_tiles_and_small_maps_of_a_layer_are_drawn_beside_its_large_maps(hanging
 
 
 @pytest.mark.parametrize("url", [WMS, MAP])
-def test_large_maps_are_refused_where_too_many_wait(hanging, url):
+def test_large_maps_are_refused_if_too_many_wait(hanging, url):
     client, reader = hanging
     limiter = client.app.state.chronotile.limiters.large_pictures
     limiter.max_waiting = 2  # of which one may be for a source
@@ -96,7 +96,7 @@ def test_large_maps_are_refused_where_too_many_wait(hanging, url):
 
 
 @pytest.mark.parametrize("url", [WMS, WMS.replace("LAYERS=NDVI&STYLES=", "LAYERS=NDVI,NDVI&STYLES=,"), MAP])
-def test_large_maps_that_need_no_drawing_do_not_wait_for_those_that_do(hanging, url):
+def test_large_maps_without_drawing_do_not_wait_for_others(hanging, url):
     """The fault: mistakes, and maps that the client or the cache had, waited or were refused with those to be drawn."""
     client, reader = hanging
     limiter = client.app.state.chronotile.limiters.large_pictures
@@ -121,7 +121,7 @@ def test_large_maps_that_need_no_drawing_do_not_wait_for_those_that_do(hanging, 
     assert [each.status_code for each in answers] == [200, 200]
 
 
-def test_large_maps_of_sources_elsewhere_have_threads_of_their_own(client):
+def test_large_maps_of_remote_sources_have_separate_threads(client):
     metrics = client.get("/metrics").text
 
     assert 'chronotile_threads{work="large pictures"} 2.0' in metrics
@@ -144,7 +144,7 @@ def requests_of(*layers, crs, width, height):
         (["DMP", "FAPAR"], "EPSG:3857", QUICK_PIXELS // 2),
     ],
 )
-def test_maps_are_large_by_pixels_and_by_what_each_of_them_takes(layers, crs, most):
+def test_maps_are_large_by_pixels_and_cost(layers, crs, most):
     catalogue = served.make_services(*served.tree_collections()).catalogue
 
     assert not is_large(requests_of(*layers, crs=crs, width=most // 1024, height=1024), catalogue)

@@ -173,7 +173,7 @@ def test_anomaly_reduces_differences_by_the_reducer(archive, reducer, reduced):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_season_over_the_turn_of_the_year_is_compared_with_those_of_other_years(archive):
+def test_season_across_the_end_of_the_year_is_compared_with_those_of_other_years(archive):
     differences = date_matched(archive, archive.of("2018-01-01", "2022-03-01"))
     winters = [(f"{year}-12-01", f"{year + 1}-03-01") for year in range(2017, 2022)]
     years = np.stack([np.nanmean(differences[archive.of(*winter)], axis=0) for winter in winters])
@@ -205,7 +205,7 @@ PERIODS = [
 
 @pytest.mark.parametrize("kind", ["abs", "z", "percentile"])
 @pytest.mark.parametrize(("period", "step", "reference"), PERIODS)
-def test_a_pixel_is_what_the_series_of_its_place_tells(archive, period, step, reference, kind):
+def test_pixel_equals_the_series_of_its_place(archive, period, step, reference, kind):
     random = np.random.default_rng(7)
     asked = {"datetime": period, "anomaly": kind, "reference": reference}
     tile = pixels(archive.client.get(f"{TILE}.npy", params=asked))
@@ -242,7 +242,7 @@ def test_a_tilejson_of_the_clearest_date_names_that_date(archive):
     assert "immutable" in answer.headers["Cache-Control"]
 
 
-def test_an_address_of_a_period_is_not_kept_for_ever_since_another_date_may_become_the_clearest(archive):
+def test_url_of_a_period_is_not_immutable_since_another_date_may_become_the_clearest(archive):
     revision = archive.client.get("/layers/NDVI").json()["revision"]
 
     answer = archive.client.get(f"{TILE}.png?datetime=2021-05/2021-08&reducer=clearest&rev={revision}")
@@ -279,7 +279,7 @@ def test_all_protocols_show_the_same_anomaly(archive):
 
 
 @pytest.mark.parametrize("kind", ["abs", "z", "percentile"])
-def test_feature_info_tells_the_value_of_the_pixel(archive, kind):
+def test_feature_info_returns_the_value_of_the_pixel(archive, kind):
     tile = pixels(archive.client.get(f"{TILE}.npy?datetime=2022-06&anomaly={kind}"))
     address = doors(("2022-06", f"ANOMALY={kind}"))["WMS"].replace("GetMap", "GetFeatureInfo")
     info = f"{address}&QUERY_LAYERS=NDVI&INFO_FORMAT=application/json"
@@ -300,7 +300,7 @@ def test_feature_info_tells_the_value_of_the_pixel(archive, kind):
         ("percentile", [0, 100], "NDVI: 2022-06, percent of usual of 2018 to 2021 that is less"),
     ],
 )
-def test_the_legend_of_an_anomaly_says_what_it_is(archive, kind, ends, title):
+def test_legend_of_an_anomaly_has_its_title(archive, kind, ends, title):
     query = f"anomaly={kind}&reference=2018/2021&datetime=2022-06"
     ogcapi = "/ogcapi/collections/NDVI/legend?f=json"
     wms = "/wms?REQUEST=GetLegendGraphic&LAYER=NDVI&FORMAT=application/json&REFERENCE=2018/2021&TIME=2022-06"
@@ -319,7 +319,7 @@ def test_the_legend_of_an_anomaly_says_what_it_is(archive, kind, ends, title):
     assert legends[0]["stops"][0]["color"] != legends[0]["stops"][-1]["color"]
 
 
-def test_a_tilejson_of_an_anomaly_names_tiles_that_may_be_kept(archive):
+def test_tilejson_of_an_anomaly_has_immutable_tiles(archive):
     query = "datetime=2022-06&anomaly=abs&reference=2018/2021"
 
     document = archive.client.get(f"/tiles/NDVI/WorldCRS84Quad/tilejson.json?{query}").json()
@@ -344,7 +344,7 @@ def test_a_tilejson_of_an_anomaly_names_tiles_that_may_be_kept(archive):
         ("anomaly=abs&datetime=2022-06&reducer=mode", "reducer"),
     ],
 )
-def test_what_has_no_anomaly_is_refused(archive, query, locator):
+def test_layer_without_an_anomaly_is_refused(archive, query, locator):
     answer = archive.client.get(f"{TILE}.png?{query}")
 
     assert answer.status_code == 400
@@ -357,7 +357,7 @@ def test_a_reference_without_times_leaves_nothing_to_show(archive):
     assert np.isnan(tile).all()
 
 
-def test_a_large_map_in_strips_is_that_of_its_tiles(archive):
+def test_large_map_in_strips_equals_its_tiles(archive):
     box = f"{TILE_NORTH - 256 * TILE_PX!r},{TILE_WEST!r},{TILE_NORTH!r},{TILE_WEST + 256 * TILE_PX!r}"
     large = (
         "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&CRS=EPSG:4326&FORMAT=image/png"

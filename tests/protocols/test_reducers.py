@@ -42,7 +42,7 @@ def test_a_tile_is_reduced(client):
     np.testing.assert_allclose(result, np.mean(each, axis=0), rtol=1e-6)
 
 
-def test_the_instants_of_a_reduced_tile_are_told(client):
+def test_instants_of_a_reduced_tile_are_reported(client):
     response = client.get(f"{TILE}.png?{JUNE}&reducer=max")
 
     days = [instant[:10] for instant in response.headers["chronotile-time"].split(",")]
@@ -57,7 +57,7 @@ def test_a_tile_of_an_expression(client):
     np.testing.assert_array_equal(result, plain * 1.5)
 
 
-def test_a_known_expression_tile_is_not_modified(client):
+def test_matching_etag_of_an_expression_tile_is_not_modified(client):
     path = f"{TILE}.png?expression=NDVI*2&{JUNE}&reducer=max"
     etag = client.get(path).headers["etag"]
 
@@ -77,7 +77,7 @@ def test_a_known_expression_tile_is_not_modified(client):
         ("expression=" + "NDVI-" * 250 + "1", "expression"),
     ],
 )
-def test_what_is_not_accepted_names_the_parameter(client, extension, query, parameter):
+def test_invalid_value_is_reported_with_the_parameter(client, extension, query, parameter):
     response = client.get(f"{TILE}.{extension}?{query}")
 
     assert response.status_code == 400
@@ -96,7 +96,7 @@ def test_the_tilejson_of_an_expression_names_tiles_that_answer(client):
     assert rgba(response)[..., 3].any()
 
 
-def test_the_revision_of_an_expression_is_not_that_of_the_layer(client):
+def test_revision_of_an_expression_differs_from_that_of_the_layer(client):
     def revision(query):
         (template,) = client.get(f"/tiles/NDVI/WebMercatorQuad/tilejson.json?{query}").json()["tiles"]
         return parse_qs(urlsplit(template).query)["rev"]
@@ -105,7 +105,7 @@ def test_the_revision_of_an_expression_is_not_that_of_the_layer(client):
 
 
 @pytest.mark.parametrize("query", ["expression=NDVI-", "reducer=mode"])
-def test_a_tilejson_of_what_is_not_accepted_is_refused(client, query):
+def test_tilejson_with_invalid_values_is_refused(client, query):
     assert client.get(f"/tiles/NDVI/WebMercatorQuad/tilejson.json?{query}").status_code == 400
 
 
@@ -131,7 +131,7 @@ def test_wms_and_wmts_refuse_an_unknown_reducer(client, path, status):
     assert "latest, earliest, max, min, mean, median" in response.text
 
 
-def test_a_wms_map_is_reduced_as_the_formula_says(client):
+def test_wms_map_is_reduced_by_the_formula(client):
     picture = rgba(client.get(f"{WMS}&REDUCER=median"))
 
     rows, columns = np.mgrid[68:100, 10:42]

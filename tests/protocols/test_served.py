@@ -21,7 +21,7 @@ def test_tile_shows_the_formula(make_client, make_services):
     assert expected[..., 3].any()
 
 
-def test_source_that_is_gone_does_not_stop_other_layers(client):
+def test_missing_source_does_not_stop_other_layers(client):
     gone = client.get("/tiles/GONE/WebMercatorQuad/11/1052/687.png")
     other = client.get("/tiles/HEIGHT/WebMercatorQuad/11/1052/687.png")
 

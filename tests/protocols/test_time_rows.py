@@ -268,7 +268,7 @@ def wms_dimension(timed, layer, version="1.3.0"):
     ],
 )
 @pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
-def test_declaration_is_what_holds(timed, version, layer, told):
+def test_declaration_equals_behaviour(timed, version, layer, told):
     found = dict(wms_dimension(timed, layer, version).attrib)
 
     assert found.pop("name") == "time"
@@ -410,7 +410,7 @@ def test_feature_info_and_map_show_one_time(timed, service):
         "/cubes/IRREGULAR/WebMercatorQuad/11/1052/687.ctc",
     ],
 )
-def test_all_else_is_exact_between_irregular_times(timed, path):
+def test_other_answers_are_exact_between_irregular_times(timed, path):
     joined = "&" if "?" in path else "?"
 
     found, missing = (timed.get(f"{path}{joined}datetime=2020-01-{day}") for day in (11, 13))
@@ -483,7 +483,7 @@ def wms_defaults(timed, query):
     ],
     ids=["date", "date that some answer with another", "month", "between irregular dates", "date that few have"],
 )
-def test_capabilities_asked_for_a_time_have_it_as_default(timed, defaults, time, changed):
+def test_capabilities_requested_with_a_time_have_it_as_default(timed, defaults, time, changed):
     own, asked = defaults(timed, ""), defaults(timed, f"&TIME={time}")
 
     assert {name: asked[name] for name in changed} == changed
@@ -514,7 +514,7 @@ def test_capabilities_of_wmts_name_themselves_with_the_time(timed):
 
 
 @pytest.mark.parametrize("service", ["WMS", "WMTS"])
-def test_capabilities_asked_for_no_time_are_refused(timed, service):
+def test_capabilities_requested_without_a_time_are_refused(timed, service):
     query = f"SERVICE={service}&REQUEST=GetCapabilities&TIME=yesterday"
 
     assert b"yesterday" in timed.get(f"/{service.lower()}?{query}").content

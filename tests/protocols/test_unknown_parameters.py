@@ -60,7 +60,7 @@ def test_refusals_are_documents_of_their_protocol_that_name_the_parameter(answer
     assert {url: text for url, text in details.items() if not text.startswith("foo is not a parameter here; ")} == {}
 
 
-def test_what_clients_add_to_any_address_is_ignored(answers):
+def test_usual_additions_of_clients_are_ignored(answers):
     assert {url: added.body[:200] for url, (_, added) in answers.items() if not 200 <= added.status < 300} == {}
 
 

@@ -55,16 +55,16 @@ def read_back(style, version):
 
 
 @given(ramps())
-def test_a_ramp_comes_back_as_it_was(style):
+def test_ramp_is_restored(style):
     assert read_back(style, "1.0.0") == style
 
 
 @given(ramps())
-def test_a_ramp_comes_back_from_se_as_it_was(style):
+def test_ramp_is_restored_from_se(style):
     assert read_back(style, "1.1.0") == style
 
 
-def test_a_ramp_of_one_colour_is_none_of_steps():
+def test_ramp_of_one_colour_has_no_steps():
     grey, black = Colour(9, 9, 9), Colour(0, 0, 0)
     style = Style(id="sld", title="One", range=(0, 1), ramp=(Stop(0, grey), Stop(1, grey)), below=black, above=black)
 
@@ -72,12 +72,12 @@ def test_a_ramp_of_one_colour_is_none_of_steps():
 
 
 @given(steps())
-def test_steps_come_back_as_they_were(style):
+def test_steps_are_restored(style):
     assert [read_back(style, version) for version in ("1.0.0", "1.1.0")] == [style, style]
 
 
 @given(classes())
-def test_classes_come_back_as_they_were(style):
+def test_classes_are_restored(style):
     assert read_back(style, "1.0.0") == style
 
 
@@ -116,7 +116,7 @@ def test_sld_1_0_0_of_ramps_and_composites_is_valid(validate_ogc):
     assert validate_ogc(sld_document(layers, "1.0.0")) == []
 
 
-def test_sld_1_0_0_of_classes_is_valid_but_for_the_type_that_its_readers_know(validate_ogc):
+def test_sld_1_0_0_of_classes_is_valid_except_for_the_type_that_readers_accept(validate_ogc):
     document = sld_document(shown_layers(), "1.0.0")
 
     assert len(validate_ogc(document)) == 1

@@ -25,7 +25,7 @@ def test_any_text_comes_out_as_text(text):
     assert (exception.get("code") or "").split() == kept.split()
 
 
-def test_lone_surrogates_are_left_out():
+def test_lone_surrogates_are_dropped():
     assert message_of(render_xml(TEMPLATE, code=None, locator=None, message="a\ud800b")) == "ab"
 
 
@@ -50,5 +50,5 @@ def test_any_number_is_read_back(number):
     assert np.float64(message_of(render_xml(TEMPLATE, code=None, locator=None, message=number))) == number
 
 
-def test_what_is_no_number_is_so_in_the_letters_of_xml_schema():
+def test_nan_and_infinity_are_written_as_in_xml_schema():
     assert message_of(render_xml(TEMPLATE, code=None, locator=None, message=np.nan)) == "NaN"

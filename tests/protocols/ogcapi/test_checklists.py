@@ -17,7 +17,7 @@ IDS = [
 
 
 @pytest.mark.parametrize(("name", "expected"), IDS)
-def test_name_of_a_line_stands_for_each_of_its_tests(name, expected):
+def test_name_of_a_line_refers_to_each_of_its_tests(name, expected):
     assert ids_of(name) == expected
 
 
@@ -29,18 +29,18 @@ def test_every_clause_of_a_checklist_is_a_line(shared, suite, count):
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_no_test_names_a_line_that_is_none(shared, suite):
+def test_every_line_of_a_test_exists(shared, suite):
     assert ids_held(suite) <= {each for line in lines_of(suite) for each in line.ids}
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_every_line_is_held_or_left_out_with_a_reason(shared, suite):
+def test_every_line_has_a_test_or_a_reason(shared, suite):
     named = {each for line in lines_of(suite) for each in line.ids}
 
     assert named - ids_held(suite) == ids_left_out(suite)
 
 
-def test_at_most_one_line_in_ten_is_left_out(shared):
+def test_at_most_one_line_in_ten_is_excluded(shared):
     held_of = {suite: ids_held(suite) for suite in SUITES}
     lines = [(line.ids, held_of[suite]) for suite in SUITES for line in lines_of(suite)]
 

@@ -35,7 +35,7 @@ CATALOGUE = served.make_services(served.make_collection(LAYER), crs=("EPSG:4326"
         ("[EPSG:32633]", "EPSG:32633"),
     ],
 )
-def test_offered_crs_and_the_native_one_are_known_in_each_spelling(text, name):
+def test_offered_crs_and_the_native_one_are_accepted_in_each_spelling(text, name):
     assert named_crs(text, LAYER, CATALOGUE).name == name
 
 
@@ -91,24 +91,24 @@ def test_box_is_read_in_the_axis_order_of_its_crs(text, crs, box):
         *(("4,51,5,50", "CRS:84"), ("4,50,9,5,51,1", "CRS:84"), ("5,50,4,51", "EPSG:3857")),
     ],
 )
-def test_what_is_no_box_is_refused_naming_the_parameter(text, crs):
+def test_invalid_box_is_refused_with_the_parameter(text, crs):
     with pytest.raises(InvalidParameter) as refused:
         box_of(text, crs_of(crs))
 
     assert refused.value.locator == "bbox"
 
 
-def test_box_is_in_crs84_unless_its_crs_is_named():
+def test_box_is_in_crs84_without_its_crs():
     assert requested_bbox(Kvp([("bbox", "4,50,5,51")]), LAYER, CATALOGUE) == (BBox(4, 50, 5, 51), CRS84)
 
 
-def test_box_is_in_the_crs_that_is_named_for_it():
+def test_box_is_in_its_requested_crs():
     query = Kvp([("BBOX", "50,4,51,5"), ("bbox-crs", "[EPSG:4326]")])
 
     assert requested_bbox(query, LAYER, CATALOGUE) == (BBox(4, 50, 5, 51), crs_of("EPSG:4326"))
 
 
-def test_no_box_is_asked_for():
+def test_box_is_optional():
     assert requested_bbox(Kvp([]), LAYER, CATALOGUE) is None
 
 

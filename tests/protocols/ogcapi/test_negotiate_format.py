@@ -64,7 +64,7 @@ def test_header_names_a_format(accept, name):
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*;q=0", "image/tiff;application=other", ";;,,q=1"])
-def test_nothing_acceptable_is_refused_naming_what_is_offered(accept):
+def test_nothing_acceptable_is_refused_with_the_offered_formats(accept):
     with pytest.raises(NotAcceptable, match="geotiff"):
         format_of(accept=accept)
 

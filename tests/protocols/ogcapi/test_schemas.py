@@ -47,13 +47,13 @@ def test_document_that_is_right_passes(assert_valid, standard, name, document):
 
 
 @pytest.mark.parametrize(("standard", "name", "document", "place"), WRONG)
-def test_place_of_what_is_wrong_is_told(shared, standard, name, document, place):
+def test_place_of_a_fault_is_reported(shared, standard, name, document, place):
     found = faults(shared / "ogc" / "schemas", document, standard, name)
 
     assert any(each.startswith(place) for each in found)
 
 
-def test_null_is_taken_where_openapi_30_says_nullable(shared):
+def test_null_is_accepted_if_openapi_30_has_nullable(shared):
     extent = {"temporal": {"interval": [["2020-06-01T00:00:00Z", None]], "trs": "Gregorian"}}
 
     assert faults(shared / "ogc" / "schemas", extent, "edr", "extent") == []

@@ -67,13 +67,13 @@ def test_x_and_y_are_in_the_projected_crs_of_the_layer(text):
         ("y(40:50)", "EPSG:3857", "EPSG:3857"),
     ],
 )
-def test_axes_are_those_of_the_crs_that_is_named(text, crs, name):
+def test_axes_are_those_of_the_requested_crs(text, crs, name):
     trim = Trim(box=BBox(-INF, 40, INF, 50), crs=crs_of(name), locator="subset")
 
     assert subset_of(text, subset_crs=crs).trim == trim
 
 
-def test_several_subsets_are_as_one_with_commas():
+def test_several_subsets_equal_one_with_commas():
     together = subset_of('Lat(40:50),Lon(10:20),time("2020-06")')
 
     assert subset_of("Lat(40:50)", "Lon(10:20)", 'time("2020-06")') == together
@@ -115,7 +115,7 @@ def test_subset_in_space_and_time_has_both():
     assert (subset.trim.box.ymin, subset.time) == (40, parse_time("2020-06-01"))
 
 
-def test_nothing_is_asked_for():
+def test_subset_is_optional():
     assert subset_of() == CoveragePart()
 
 
@@ -151,7 +151,7 @@ def test_nothing_is_asked_for():
         ("time(2020-02-01:2020-01-01)", "ends before it starts"),
     ],
 )
-def test_what_is_no_subset_is_refused_saying_why(text, message):
+def test_invalid_subset_is_refused_with_a_reason(text, message):
     with pytest.raises(InvalidParameter, match=message) as refused:
         subset_of(text)
 
@@ -166,14 +166,14 @@ def test_what_is_no_subset_is_refused_saying_why(text, message):
         (UTM, {"subset_crs": "CRS84"}, "x(1:2)", "use Lon, Lat, time"),
     ],
 )
-def test_unknown_axis_is_refused_naming_those_there_are(layer, crs, text, accepted):
+def test_unknown_axis_is_refused_with_the_existing_ones(layer, crs, text, accepted):
     with pytest.raises(InvalidParameter) as refused:
         subset_of(text, layer=layer, **crs)
 
     assert set(refused.value.message.partition("use ")[2].split(", ")) == set(accepted.removeprefix("use ").split(", "))
 
 
-def test_time_is_no_axis_of_what_has_none():
+def test_timeless_data_have_no_time_axis():
     with pytest.raises(InvalidParameter, match=r"use Lon, Lat, x, y$"):
         subset_of("time(2020)", has_time=False)
 
@@ -192,7 +192,7 @@ def test_any_text_gives_a_subset_or_a_refusal(text):
 
 
 @given(st.floats(-90, 90), st.floats(-90, 90))
-def test_numbers_come_through_as_they_are_written(first, second):
+def test_numbers_are_parsed_exactly(first, second):
     low, high = sorted((first, second))
 
     assert subset_of(f"Lat({low!r}:{high!r})").trim.box[1::2] == (low, high)

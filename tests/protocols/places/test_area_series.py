@@ -17,14 +17,14 @@ def test_a_place_has_the_series_of_its_geometry(client):
     assert found["features"][0]["total"] == expected["features"][0]["total"] > 0
 
 
-def test_a_place_tells_who_it_is(client):
+def test_place_has_its_id_and_name(client):
     (found,) = client.get(f"{PATH}?place=squares/S1").json()["features"]
 
     assert found["id"] == "S1"
     assert found["properties"] == {"label": "Square 1", "crop": "wheat", "area_ha": 1.5}
 
 
-def test_a_place_is_taken_in_the_crs_of_its_file(client):
+def test_place_is_read_in_the_crs_of_its_file(client):
     """400 square kilometres in cells of a hectare, of which the layer covers all."""
     (found,) = client.get(f"{PATH}?place=lambert/S0&datetime=2020-06-11").json()["features"]
 
@@ -47,7 +47,7 @@ def test_post_without_a_body_is_the_same(client):
         ("datetime=2020", 400, "give place=set/id or bbox=, or POST a geometry"),
     ],
 )
-def test_what_is_wrong_is_said(client, query, status, words):
+def test_invalid_values_are_reported(client, query, status, words):
     response = client.get(f"{PATH}?{query}")
 
     assert response.status_code == status

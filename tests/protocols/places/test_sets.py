@@ -22,7 +22,7 @@ def test_every_set_is_listed(client):
     assert second["id"] == "lambert"
 
 
-def test_titles_are_in_the_language_asked_for(client):
+def test_titles_are_in_the_requested_language(client):
     response = client.get("/places", headers={"Accept-Language": "nl"})
 
     assert response.json()["places"][0]["title"] == "Vierkanten"
@@ -46,7 +46,7 @@ def test_a_set_lists_its_places_with_their_numbers(client):
     assert document["next"] is None
 
 
-def test_pages_follow_one_another(client):
+def test_pages_are_linked(client):
     first = client.get("/places/squares?limit=3").json()
 
     second = client.get(first["next"]).json()
@@ -97,7 +97,7 @@ def test_without_places_the_list_is_empty(make_client):
         ("/places?lang=fr", 400, "accepted are en, nl"),
     ],
 )
-def test_what_is_wrong_is_said(client, path, status, words):
+def test_invalid_values_are_reported(client, path, status, words):
     response = client.get(path)
 
     assert response.status_code == status

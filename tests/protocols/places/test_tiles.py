@@ -52,7 +52,7 @@ def test_a_tile_holds_the_places_with_their_properties(client):
     ids=["mercator", "crs84"],
 )
 @pytest.mark.parametrize("name", ["squares", "lambert"])
-def test_shapes_are_where_proj_puts_them(client, services, name, tms, z, x, y):
+def test_shapes_have_the_coordinates_of_proj(client, services, name, tms, z, x, y):
     found = features_of(client.get(f"/places/{name}/tiles/{tms}/{z}/{x}/{y}.mvt"))
 
     frame = shapely.box(-64, -64, 4160, 4160)
@@ -67,7 +67,7 @@ def test_a_tile_elsewhere_is_empty(client):
     assert (response.status_code, response.content) == (200, b"")
 
 
-def test_places_that_the_crs_cannot_show_are_left_out(make_client, squares):
+def test_places_without_coordinates_in_the_crs_are_omitted(make_client, squares):
     arctic = served.make_services(places=[squares], tile_matrix_sets=["EuropeanETRS89_LAEAQuad"])
 
     response = make_client(arctic).get("/places/squares/tiles/EuropeanETRS89_LAEAQuad/0/0/0.mvt")
@@ -76,7 +76,7 @@ def test_places_that_the_crs_cannot_show_are_left_out(make_client, squares):
     assert set(features_of(response)) <= {0, 1, 2, 3}
 
 
-def test_only_an_address_with_the_revision_of_now_is_immutable(client):
+def test_only_a_url_with_the_current_revision_is_immutable(client):
     revision = client.get("/places/squares").json()["revision"]
 
     caching = [client.get(f"{TILE}{query}").headers["cache-control"] for query in (f"?rev={revision}", "?rev=old", "")]
@@ -120,7 +120,7 @@ def test_a_large_tile_is_compressed(make_client, squares):
         ("/places/squares/tiles/WebMercatorQuad/0/0/0.mvt?revs=1", 400, "revs"),
     ],
 )
-def test_what_is_wrong_is_said(client, path, status, parameter):
+def test_invalid_values_are_reported(client, path, status, parameter):
     response = client.get(path)
 
     assert (response.status_code, response.json()["parameter"]) == (status, parameter)

@@ -144,7 +144,7 @@ def altered(geopackage, statement):
     ],
     ids=["JSON", "ZIP", "cut short", "damaged", "no table", "no CRS"],
 )
-def test_what_cannot_be_read_is_refused_in_words(client, geopackage, make, words):
+def test_unreadable_upload_is_refused_with_a_reason(client, geopackage, make, words):
     answer = posted(client, make(geopackage))
 
     assert answer.status_code == 400
@@ -166,7 +166,7 @@ def test_a_shapefile_without_its_index_is_the_same(client, shapefile):
     assert without.json() == whole.json()
 
 
-def test_limits_are_told(client, tmp_path):
+def test_limits_are_reported(client, tmp_path):
     many = write(tmp_path / "fields.gpkg", "GPKG", shapes=[Point(600_000, 5_650_000)] * 5001)
 
     answers = [posted(client, many.read_bytes()), posted(client, b"SQLite" + bytes(11 << 20))]

@@ -43,7 +43,7 @@ def test_a_place_outside_the_layer_has_no_values(client):
     assert document["values"][3] == [None] * len(document["times"])
 
 
-def test_the_document_says_what_it_is(client):
+def test_document_describes_itself(client):
     document = client.get(f"{VALUES}&reducer=P90").json()
 
     assert document["revision"] == client.get("/places/squares").json()["revision"]
@@ -118,7 +118,7 @@ def test_other_values_have_another_validator(client):
         ("/places/squares/values?layer=NDVI&f=csv", 400, "f"),
     ],
 )
-def test_what_is_wrong_is_said(client, path, status, parameter):
+def test_invalid_values_are_reported(client, path, status, parameter):
     response = client.get(path)
 
     assert (response.status_code, response.json()["parameter"]) == (status, parameter)

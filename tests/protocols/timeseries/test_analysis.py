@@ -41,11 +41,11 @@ def point(make_client, services, longitude_latitude):
     )
 
 
-def test_without_a_word_of_it_there_is_no_analysis(point):
+def test_default_is_no_analysis(point):
     assert set(point("").json()) == {"layer", "units", "point", "times", "values", "reasons"}
 
 
-def test_values_stay_as_they_are_beside_what_is_found(point):
+def test_values_are_unchanged_by_findings(point):
     asked = "smooth=whittaker&fill=linear&climatology=median&anomaly=percentile&trend=seasonal&phenology=threshold"
 
     series = point(asked).json()
@@ -67,7 +67,7 @@ def test_values_stay_as_they_are_beside_what_is_found(point):
     }
 
 
-def test_a_step_replaces_times_and_values_by_those_of_its_periods(point):
+def test_step_replaces_times_and_values_by_those_of_its_periods(point):
     series = point("step=p1m").json()
 
     assert series["times"][:2] == ["2001-01-01T00:00:00Z", "2001-02-01T00:00:00Z"]
@@ -76,7 +76,7 @@ def test_a_step_replaces_times_and_values_by_those_of_its_periods(point):
     assert series["methods"] == {"step": {"period": "P1M", "reducer": "mean"}}
 
 
-def test_a_period_without_a_value_tells_the_commonest_reason(make_client, longitude_latitude):
+def test_period_without_a_value_has_the_most_frequent_reason(make_client, longitude_latitude):
     variable = served.make_variable(
         times=domain_of_instants(TIMES),
         flags=((int(VALUES[3]), "cloud"), (int(VALUES[5]), "snow")),
@@ -103,7 +103,7 @@ def test_no_times_have_no_periods(point):
     assert series["analysis"] == {"counts": []}
 
 
-def test_a_reference_may_lie_outside_of_the_times_asked_for(point):
+def test_reference_may_lie_outside_the_requested_times(point):
     series = point("datetime=2006&anomaly=abs&reference=2001/2003").json()
 
     normals = VALUES.reshape(6, 36)[:3].mean(axis=0)
@@ -115,7 +115,7 @@ def test_a_reference_may_lie_outside_of_the_times_asked_for(point):
     assert series["methods"]["climatology"]["reference"] == ["2001-01-01T00:00:00Z", "2003-12-21T00:00:00Z"]
 
 
-def test_without_a_reference_a_year_is_held_against_all_years(point):
+def test_year_without_a_reference_is_compared_with_all_years(point):
     series = point("datetime=2006&anomaly=abs").json()
 
     normals = VALUES.reshape(6, 36).mean(axis=0)
@@ -125,7 +125,7 @@ def test_without_a_reference_a_year_is_held_against_all_years(point):
     assert series["methods"]["climatology"]["reference"] == ["2001-01-01T00:00:00Z", "2006-12-21T00:00:00Z"]
 
 
-def test_a_reference_of_one_year_is_told(point):
+def test_reference_of_one_year_is_reported(point):
     series = point("datetime=2006&anomaly=abs&reference=2006").json()
 
     assert series["analysis"]["anomaly"] == [0.0] * 36
@@ -134,7 +134,7 @@ def test_a_reference_of_one_year_is_told(point):
     }
 
 
-def test_a_step_is_taken_of_the_reference_too(point):
+def test_step_applies_to_the_reference_too(point):
     series = point("datetime=2006&step=P3M&climatology=mean&climatology_by=month&reference=2001/2005").json()
 
     quarters = VALUES.reshape(6, 4, 9).mean(axis=2)
@@ -142,7 +142,7 @@ def test_a_step_is_taken_of_the_reference_too(point):
     np.testing.assert_allclose(series["analysis"]["climatology"], quarters[:5].mean(axis=0))
 
 
-def test_a_trend_is_that_of_scipy(point):
+def test_trend_equals_that_of_scipy(point):
     trend = point("step=P1Y&trend=theil_sen").json()["analysis"]["trend"]
 
     years = np.array([f"{year}-01-01" for year in range(2001, 2007)], dtype="datetime64[D]").astype(float) / 365.25
@@ -152,7 +152,7 @@ def test_a_trend_is_that_of_scipy(point):
     assert 0 <= trend["p"] <= 1
 
 
-def test_seasons_are_those_of_a_curve_that_is_told_too(point):
+def test_seasons_are_those_of_a_returned_curve(point):
     series = point("phenology=derivative").json()
 
     assert series["methods"]["smooth"] == {"method": "whittaker", "lambda": 3000.0, "outliers": "hampel"}
@@ -161,7 +161,7 @@ def test_seasons_are_those_of_a_curve_that_is_told_too(point):
     assert len(series["analysis"]["smooth"]) == 216
 
 
-def test_csv_has_a_column_for_each_thing_found_at_each_time(point):
+def test_csv_has_a_column_for_each_finding_per_time(point):
     answer = point("format=csv&step=P1Y&smooth=savgol&window=1000&fill=climatology&anomaly=z&climatology_by=month")
 
     lines = list(csv.reader(io.StringIO(answer.text)))
@@ -184,7 +184,7 @@ def test_csv_has_a_column_for_each_thing_found_at_each_time(point):
     ("kind", "column", "units"),
     [("abs", "anomaly", "%-of-layer"), ("z", "anomaly_z", "1"), ("percentile", "anomaly_percentile", "%")],
 )
-def test_units_of_what_is_found_are_its_own(make_client, kind, column, units):
+def test_findings_have_separate_units(make_client, kind, column, units):
     variable = served.make_variable(times=domain_of_instants(TIMES), units="%-of-layer")
     client = make_client(served.make_services(served.make_collection(served.make_layer(variable=variable))))
 
@@ -205,7 +205,7 @@ def test_units_of_what_is_found_are_its_own(make_client, kind, column, units):
 
 
 @pytest.mark.parametrize("name", ["trend=seasonal", "phenology=threshold"])
-def test_what_is_not_one_value_a_time_has_no_place_in_csv(point, name):
+def test_findings_that_are_not_one_value_per_time_are_refused_in_csv(point, name):
     answer = point(f"format=csv&{name}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, name.split("=")[0])
@@ -237,7 +237,7 @@ def test_what_is_not_one_value_a_time_has_no_place_in_csv(point, name):
     ],
     ids=["one date", "no date"],
 )
-def test_what_cannot_be_found_is_null_with_its_reason(point, datetime, reasons):
+def test_impossible_finding_is_null_with_its_reason(point, datetime, reasons):
     asked = "smooth=whittaker&anomaly=z&trend=theil_sen&phenology=threshold"
 
     answer = point(f"datetime={datetime}&reference={datetime}&{asked}")
@@ -283,7 +283,7 @@ def test_what_cannot_be_found_is_null_with_its_reason(point, datetime, reasons):
         ("climatologie=mean", "climatologie", "use climatology"),
     ],
 )
-def test_what_is_not_accepted_is_told_with_what_is(point, query, parameter, told):
+def test_invalid_value_is_reported_with_the_accepted_ones(point, query, parameter, told):
     answer = point(query)
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
@@ -314,7 +314,7 @@ def test_times_of_the_reference_count_towards_the_limit(make_client, longitude_l
     assert answer.json()["asked"] == 144
 
 
-def test_all_times_count_towards_the_limit_where_they_are_the_reference(make_client, longitude_latitude):
+def test_all_times_count_towards_the_limit_if_they_are_the_reference(make_client, longitude_latitude):
     client = make_client(services_of_dekads(limits=Limits(max_series_values=120)))
     longitude, latitude = longitude_latitude(ROW, COLUMN)
 
@@ -323,7 +323,7 @@ def test_all_times_count_towards_the_limit_where_they_are_the_reference(make_cli
     assert answer.json()["asked"] == 216
 
 
-def test_etags_tell_analyses_apart_and_304_reads_nothing(point, services):
+def test_etags_distinguish_analyses_and_304_reads_nothing(point, services):
     etags = [
         point(query).headers["etag"] for query in ("", "smooth=whittaker", "smooth=whittaker&lambda=7", "step=P1M")
     ]
@@ -409,7 +409,7 @@ def test_valid_is_a_part_of_total_of_points_with_a_step(points):
     assert inside["valid"][:2] == [3, 2]
 
 
-def test_reasons_of_an_area_are_those_of_the_times_asked_for(make_client, longitude_latitude):
+def test_reasons_of_an_area_are_those_of_the_requested_times(make_client, longitude_latitude):
     variable = served.make_variable(times=domain_of_instants(TIMES), flags=((int(VALUES[0]), "cloud"),))
     services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
     path = "/timeseries/NDVI/area?crs=EPSG:32631&climatology=mean&datetime=2001-02/2001-03"
@@ -449,7 +449,7 @@ def test_a_dry_run_counts_the_times_of_the_reference(area):
     assert all_years["bytes"] > some_years["bytes"] > alone["bytes"]
 
 
-def test_without_a_reference_an_area_and_points_are_held_against_all_years(area, points):
+def test_area_and_points_without_a_reference_are_compared_with_all_years(area, points):
     series, of_points = area("datetime=2006&anomaly=abs").json(), points("anomaly=abs", datetime="2006").json()
 
     means = cells().mean(axis=1).reshape(6, 36)
@@ -471,7 +471,7 @@ def points(make_client, longitude_latitude):
     return ask
 
 
-def test_many_points_are_analysed_as_one_is(points, longitude_latitude):
+def test_many_points_are_analysed_like_one(points, longitude_latitude):
     query = "anomaly=abs&reference=2001/2003&smooth=whittaker&trend=seasonal"
 
     (result,) = points(query, datetime="2005/2006").json()["results"]
@@ -489,7 +489,7 @@ def test_many_points_are_analysed_as_one_is(points, longitude_latitude):
     assert result["methods"]["trend"]["method"] == "seasonal"
 
 
-def test_a_step_of_points_tells_the_commonest_reason(points):
+def test_step_of_points_has_the_most_frequent_reason(points):
     (result,) = points("step=dekad", datetime="2001-02").json()["results"]
 
     first, second = result["features"]
@@ -499,7 +499,7 @@ def test_a_step_of_points_tells_the_commonest_reason(points):
     assert second["series"]["mean"] == cells()[3:6, 1].tolist()
 
 
-def test_files_of_points_have_columns_of_what_is_found(points):
+def test_files_of_points_have_columns_of_findings(points):
     lines = list(csv.reader(io.StringIO(points("format=csv&smooth=savgol&fill=linear", datetime="2001").text)))
 
     assert lines[0] == ["id", "time", "value", "smooth", "fill", "reason"]
@@ -507,7 +507,7 @@ def test_files_of_points_have_columns_of_what_is_found(points):
 
 
 @pytest.mark.parametrize("query", ["format=csv&trend=seasonal", "lambda=3", "smoothe=savgol"])
-def test_points_refuse_what_one_refuses(points, query):
+def test_points_refuse_the_same_as_one_point(points, query):
     assert points(query).status_code == 400
 
 

@@ -57,7 +57,7 @@ def test_a_bare_geometry_has_its_mean_and_no_id(client, square):
     assert list(feature["series"]) == ["mean"]
 
 
-def test_what_has_no_value_is_null(make_client, make_services, square):
+def test_missing_value_is_null(make_client, make_services, square):
     variable = served.make_variable(valid_range=(251, 252))
     client = make_client(make_services(served.make_collection(served.make_layer(variable=variable))))
 
@@ -81,7 +81,7 @@ RING = [[4.5, 50.9], [4.6, 50.9], [4.6, 50.8], [4.5, 50.9]]
         ),
     ],
 )
-def test_a_bad_geometry_is_told(client, body, said):
+def test_bad_geometry_is_reported(client, body, said):
     answer = client.post(PATH, content=body)
 
     assert answer.status_code == 400
@@ -89,14 +89,14 @@ def test_a_bad_geometry_is_told(client, body, said):
     assert answer.json()["parameter"] == "geometry"
 
 
-def test_heights_are_left_out(client, square):
+def test_heights_are_ignored(client, square):
     with_heights = {"type": "Polygon", "coordinates": [[[*position, 12.5] for position in square["coordinates"][0]]]}
 
     assert client.post(PATH, json=with_heights).json() == client.post(PATH, json=square).json()
 
 
 @pytest.mark.parametrize("name", ["reducer", "Min_Valids", "startDate"])
-def test_misspelt_parameters_and_those_of_others_are_told(client, square, name):
+def test_misspelt_and_foreign_parameters_are_reported(client, square, name):
     answer = client.post(f"{PATH}?{name}=1", json=square)
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, name)
@@ -167,7 +167,7 @@ def globe(make_client, make_services):
     return make_client(make_services(served.make_collection(layer)))
 
 
-def test_a_box_crosses_the_antimeridian_where_west_is_more_than_east(globe):
+def test_box_with_west_above_east_crosses_the_antimeridian(globe):
     rows, columns = np.meshgrid([80, 81], [358, 359, 0, 1, 2])
     expected = served.number_at(rows, columns, 0).astype(float).mean()
 
@@ -176,7 +176,7 @@ def test_a_box_crosses_the_antimeridian_where_west_is_more_than_east(globe):
     assert (total, means) == (10, [pytest.approx(expected)])
 
 
-def test_box_across_the_antimeridian_beside_a_layer_that_ends_before_it(make_client, make_services):
+def test_box_across_the_antimeridian_meets_a_layer_that_ends_before_it(make_client, make_services):
     grid = NativeGrid(crs=CRS84, transform=Affine(0.1, 0, 179, 0, -0.1, 10), width=9, height=10)
     layer = served.make_layer(variable=served.make_variable(grid=grid))
     client = make_client(make_services(served.make_collection(layer)))
@@ -201,7 +201,7 @@ def test_box_across_the_antimeridian_beside_a_layer_that_ends_before_it(make_cli
         ("bbox=4,50,5,51&min_valid=2", "min_valid", "0 to 1"),
     ],
 )
-def test_what_is_wrong_with_a_box_is_told(client, query, parameter, said):
+def test_invalid_box_is_reported(client, query, parameter, said):
     answer = client.get(f"{PATH}?{query}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
@@ -214,7 +214,7 @@ def test_a_box_and_a_geometry_are_too_much(client, square):
     assert (answer.status_code, answer.json()["parameter"]) == (400, "bbox")
 
 
-def test_a_dry_run_tells_the_cost(client, square):
+def test_dry_run_returns_the_cost(client, square):
     answer = client.post(f"{PATH}?dry_run=true&reducers=mean,p10&format=csv", json=square)
 
     assert answer.json() == {
@@ -227,7 +227,7 @@ def test_a_dry_run_tells_the_cost(client, square):
     }
 
 
-def test_weights_of_area_count_what_is_touched(client):
+def test_weights_of_area_count_touched_cells(client):
     query = "bbox=604050,5646800,604350,5647000&crs=EPSG:32631&datetime=2020-05-21&weights="
     rows, columns = np.mgrid[30:32, 40:44]
     weights = np.where((columns == 40) | (columns == 43), 0.5, 1.0)
@@ -252,7 +252,7 @@ def test_a_crs_that_is_not_offered_is_refused(client, square):
     assert (answer.status_code, answer.json()["parameter"]) == (400, "crs")
 
 
-def test_a_feature_passes_on_its_properties_and_what_was_repaired(client, square):
+def test_feature_keeps_its_properties_and_reports_repairs(client, square):
     crossed = {"type": "Polygon", "coordinates": [[square["coordinates"][0][index] for index in (0, 2, 1, 3, 0)]]}
     feature = {"type": "Feature", "properties": {"crop": "beet"}, "geometry": crossed}
 
@@ -262,7 +262,7 @@ def test_a_feature_passes_on_its_properties_and_what_was_repaired(client, square
     assert "self-intersection at" in told["note"]
 
 
-def test_latitude_given_as_longitude_is_told(client, square):
+def test_latitude_given_as_longitude_is_reported(client, square):
     swapped = {"type": "Polygon", "coordinates": [[position[::-1] for position in square["coordinates"][0]]]}
 
     assert "seem to be swapped" in client.post(PATH, json=swapped).json()["detail"]

@@ -55,7 +55,7 @@ def test_blocks_are_read_once_for_all_features(make_client, make_services, featu
     assert len(services.readers["s2"].windows_read) == 4
 
 
-def test_a_feature_outside_beside_others_has_a_note(client, feature):
+def test_feature_outside_among_others_has_a_note(client, feature):
     inside, outside = client.post(PATH, json=collection(feature(30, 40), feature(-900, 40))).json()["features"]
 
     assert "note" not in inside
@@ -81,7 +81,7 @@ def test_a_feature_without_geometry_has_no_values_and_a_note(client, feature):
 
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("name", ["json", "csv", "geojson", "ndjson", "covjson", "parquet", "netcdf"])
-def test_features_without_geometry_are_told_in_every_format(client, feature, count, name):
+def test_features_without_geometry_are_reported_in_every_format(client, feature, count, name):
     nowhere = {"type": "Feature", "properties": None, "geometry": None}
     members = [nowhere, feature(30, 40)][:count]
 
@@ -125,7 +125,7 @@ def test_no_features_have_no_series(client):
         ({"max_area_values": 1000}, "max_area_values"),
     ],
 )
-def test_too_much_is_refused_with_what_to_do(make_client, make_services, feature, limits, limit):
+def test_too_large_request_is_refused_with_the_remedy(make_client, make_services, feature, limits, limit):
     services = make_services(limits=Limits(**limits))
 
     answer = make_client(services).post(PATH, json=collection(*(feature(30, 40 * place) for place in (1, 2, 3))))
@@ -142,7 +142,7 @@ def test_a_geometry_alone_is_no_collection(client, feature):
     assert answer.json()["detail"].endswith("; /timeseries/NDVI/area takes it")
 
 
-def test_many_features_are_no_area_and_are_told_where_they_are(client, feature):
+def test_many_features_are_refused_as_one_area_with_the_right_endpoint(client, feature):
     answer = client.post("/timeseries/NDVI/area", json=collection(feature(30, 40), feature(100, 100)))
 
     assert answer.status_code == 400
@@ -150,13 +150,13 @@ def test_many_features_are_no_area_and_are_told_where_they_are(client, feature):
 
 
 @pytest.mark.parametrize("name", ["bbox=4,50,5,51", "place=regions/north"])
-def test_what_names_one_area_is_refused_beside_many(client, feature, name):
+def test_parameters_of_one_area_are_refused_for_many(client, feature, name):
     answer = client.post(f"{PATH}?{name}", json=collection(feature(30, 40)))
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, name.partition("=")[0])
 
 
-def test_the_cost_of_many_is_that_of_all(client, feature):
+def test_cost_of_many_areas_is_their_sum(client, feature):
     body = json.dumps(collection(feature(30, 40), feature(100, 100)))
 
     answer = client.post(f"{PATH}?dry_run=true", content=body).json()

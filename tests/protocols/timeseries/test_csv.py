@@ -110,7 +110,7 @@ def test_days_are_written_without_their_time(make_spreadsheet_client, requests, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_days_are_refused_where_a_day_has_several_times(make_spreadsheet_client, requests, kind):
+def test_days_are_refused_if_a_day_has_several_times(make_spreadsheet_client, requests, kind):
     client = make_spreadsheet_client(
         times=served.days_of("2020-06-20T10:50:31", "2020-06-20T11:02:00", "2020-06-25T10:50:29"), flags=()
     )
@@ -122,7 +122,7 @@ def test_days_are_refused_where_a_day_has_several_times(make_spreadsheet_client,
     assert "date=instant" in answer.text
 
 
-def test_days_are_refused_where_layers_of_one_table_have_different_times_on_one_day(
+def test_days_are_refused_if_layers_of_one_table_have_different_times_on_one_day(
     make_client, make_services, longitude_latitude
 ):
     longitude, latitude = longitude_latitude(ROW, COLUMN)
@@ -141,7 +141,7 @@ def test_days_are_refused_where_layers_of_one_table_have_different_times_on_one_
     assert [row[0] for row in alone[1:]] == ["2020-06-20", "2020-06-25"]
 
 
-def test_steps_of_days_are_written_as_days_whatever_times_the_layer_has(make_spreadsheet_client, requests):
+def test_steps_of_days_are_written_as_days_for_any_times_of_the_layer(make_spreadsheet_client, requests):
     client = make_spreadsheet_client(
         times=served.days_of("2020-06-20T10:50:31", "2020-06-20T11:02:00", "2020-06-25T10:50:29"), flags=()
     )
@@ -165,7 +165,7 @@ def test_all_columns_name_the_layer_its_units_and_its_attribution(make_spreadshe
     assert written[1:] == [[*row, "NDVI", UNITS, ATTRIBUTION] for row in usual[1:]]
 
 
-def test_columns_of_one_layer_are_refused_where_each_layer_has_a_column(make_spreadsheet_client, requests):
+def test_columns_of_one_layer_are_refused_if_each_layer_has_a_column(make_spreadsheet_client, requests):
     answer = requests["position"](make_spreadsheet_client(), "columns=all")
 
     assert answer.status_code == 400
@@ -205,7 +205,7 @@ def test_other_words_are_refused(make_spreadsheet_client, requests, kind, query,
 
 @pytest.mark.parametrize("query", [SEMICOLON, "date=day", "columns=all"])
 @pytest.mark.parametrize("format_", ["json", "parquet", "geojson"])
-def test_other_formats_refuse_what_is_of_csv(client, longitude_latitude, query, format_):
+def test_other_formats_refuse_options_of_csv(client, longitude_latitude, query, format_):
     longitude, latitude = longitude_latitude(ROW, COLUMN)
 
     answer = client.get(f"/timeseries/NDVI/point?lon={longitude}&lat={latitude}&format={format_}&{query}")
@@ -242,7 +242,7 @@ def test_every_csv_has_a_file_name(make_spreadsheet_client, requests, kind):
 
 
 @pytest.mark.parametrize("kind", ["point", "position"])
-def test_each_way_to_write_has_an_etag_of_its_own(make_spreadsheet_client, requests, kind):
+def test_each_notation_has_a_separate_etag(make_spreadsheet_client, requests, kind):
     client = make_spreadsheet_client()
 
     etags = {requests[kind](client, query).headers["etag"] for query in ("", SEMICOLON, "date=day")}

@@ -42,7 +42,7 @@ def ask(client, square, longitude_latitude):
 
 @pytest.mark.parametrize("kind", ["point", "area"])
 @pytest.mark.parametrize(("name", "media_type"), MEDIA_TYPES.items(), ids=MEDIA_TYPES)
-def test_format_names_what_is_wanted(ask, kind, name, media_type):
+def test_format_parameter_selects_the_format(ask, kind, name, media_type):
     answer = ask(kind, f"format={name.upper()}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
@@ -51,7 +51,7 @@ def test_format_names_what_is_wanted(ask, kind, name, media_type):
 
 @pytest.mark.parametrize("kind", ["point", "area"])
 @pytest.mark.parametrize(("name", "media_type"), MEDIA_TYPES.items(), ids=MEDIA_TYPES)
-def test_accept_names_what_is_wanted(ask, kind, name, media_type):
+def test_accept_header_selects_the_format(ask, kind, name, media_type):
     wanted = media_type.partition(";")[0]
 
     answer = ask(kind, "", headers={"Accept": f"image/png;q=0.9, {wanted}, */*;q=0.1"})
@@ -60,7 +60,7 @@ def test_accept_names_what_is_wanted(ask, kind, name, media_type):
 
 
 @pytest.mark.parametrize("kind", ["point", "area"])
-def test_an_unknown_format_names_those_there_are(ask, kind):
+def test_unknown_format_is_reported_with_the_existing_ones(ask, kind):
     answer = ask(kind, "format=xlsx")
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, "format")
@@ -75,7 +75,7 @@ def test_files_are_saved_under_the_name_of_the_layer(ask, kind, name, file):
 
 @pytest.mark.parametrize("kind", ["point", "area"])
 @pytest.mark.parametrize(("name", "library"), [("parquet", "pyarrow"), ("netcdf", "h5netcdf")])
-def test_without_its_library_a_format_says_what_to_install(ask, monkeypatch, kind, name, library):
+def test_format_without_its_library_names_what_to_install(ask, monkeypatch, kind, name, library):
     monkeypatch.setitem(sys.modules, library, None)
 
     answer = ask(kind, f"format={name}")
@@ -127,7 +127,7 @@ def test_an_interval_without_times_has_no_coverages(ask, kind):
     assert (answer.status_code, document.coverages) == (200, [])
 
 
-def test_formats_of_a_point_have_validators_of_their_own(ask):
+def test_formats_of_a_point_have_separate_validators(ask):
     etag = ask("point", "format=geojson").headers["etag"]
 
     assert ask("point", "format=geojson", headers={"If-None-Match": etag}).status_code == 304
@@ -143,7 +143,7 @@ def test_an_area_of_a_layer_without_time_is_a_file_too(client, square):
 
 @pytest.mark.parametrize("name", ["csv", "parquet", "netcdf", "geojson", "covjson"])
 @pytest.mark.parametrize(("kind", "column"), [("point", b"climatology"), ("area", b"mean.climatology")])
-def test_what_is_found_at_each_time_is_in_files_too(ask, kind, column, name):
+def test_findings_per_time_are_in_files_too(ask, kind, column, name):
     answer = ask(kind, f"format={name}&climatology=mean")
 
     assert answer.status_code == 200
@@ -152,7 +152,7 @@ def test_what_is_found_at_each_time_is_in_files_too(ask, kind, column, name):
 
 @pytest.mark.parametrize("kind", ["point", "area"])
 @pytest.mark.parametrize("name", ["csv", "parquet", "geojson"])
-def test_what_is_not_one_value_a_time_is_refused(ask, kind, name):
+def test_findings_that_are_not_one_value_per_time_are_refused(ask, kind, name):
     answer = ask(kind, f"format={name}&trend=theil_sen")
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, "trend")

@@ -38,7 +38,7 @@ def test_pages_have_all_times_once_and_in_order(client, paths, kind, limit):
     assert max(len(page["times"]) for page in pages) <= limit
 
 
-def test_pages_of_a_list_of_times_leave_out_what_lies_between(client, paths):
+def test_pages_of_a_list_of_times_exclude_times_between(client, paths):
     times = client.get(paths["point"]).json()["times"]
 
     pages = list(pages_from(client, f"{paths['point']}&datetime={times[0]},{times[3]}&limit=1"))
@@ -46,7 +46,7 @@ def test_pages_of_a_list_of_times_leave_out_what_lies_between(client, paths):
     assert [page["times"] for page in pages] == [[times[0]], [times[3]]]
 
 
-def test_values_of_a_page_are_those_of_the_whole(client, paths):
+def test_values_of_a_page_equal_those_of_the_whole(client, paths):
     whole = client.get(paths["point"]).json()
 
     first, second = pages_from(client, f"{paths['point']}&limit=2")
@@ -72,7 +72,7 @@ def test_a_page_after_the_last_time_is_empty(client, paths):
     ],
 )
 @pytest.mark.parametrize("kind", ["point", "area"])
-def test_what_is_no_page_is_refused(client, paths, kind, more, parameter):
+def test_invalid_page_is_refused(client, paths, kind, more, parameter):
     answer = client.get(f"{paths[kind]}&{more}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)

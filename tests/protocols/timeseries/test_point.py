@@ -47,7 +47,7 @@ def test_json_is_the_document_of_the_contract(make_client, make_services, longit
     }
 
 
-def test_reasons_say_why_there_is_no_value(make_client, make_services, longitude_latitude):
+def test_reasons_explain_missing_values(make_client, make_services, longitude_latitude):
     number = numbers()[1]
     variable = served.make_variable(flags=((number, "cloud"),), valid_range=(0, numbers()[2] - 1))
     client = make_client(make_services(served.make_collection(served.make_layer(variable=variable))))
@@ -60,7 +60,7 @@ def test_reasons_say_why_there_is_no_value(make_client, make_services, longitude
 
 
 @pytest.mark.parametrize("ask", [{"format": "csv"}, {"format": "CSV"}], ids=["csv", "any case"])
-def test_csv_has_one_line_a_time(make_client, place, ask):
+def test_csv_has_one_line_per_time(make_client, place, ask):
     answer = make_client().get(f"/timeseries/NDVI/point?{place}", params={**_pairs(place), **ask})
 
     lines = list(csv.reader(io.StringIO(answer.text)))
@@ -80,7 +80,7 @@ def test_csv_has_one_line_a_time(make_client, place, ask):
         ("", "application/json"),
     ],
 )
-def test_accept_chooses_where_format_does_not(make_client, place, accept, media_type):
+def test_accept_decides_without_format(make_client, place, accept, media_type):
     answer = make_client().get(f"/timeseries/NDVI/point?{place}", headers={"Accept": accept})
 
     assert answer.headers["content-type"] == media_type
@@ -133,7 +133,7 @@ def test_x_and_y_may_be_in_the_layers_own_crs_though_no_map_is(make_client, make
 
 
 @pytest.mark.parametrize("names", [("x", "y"), ("lon", "lat")])
-def test_metres_without_crs_are_told_what_they_need(client, names):
+def test_metres_without_crs_are_refused_with_the_remedy(client, names):
     x, y = served.BELGIUM_31N.centre_of(ROW, COLUMN)
 
     answer = client.get(f"/timeseries/NDVI/point?{names[0]}={x}&{names[1]}={y}")
@@ -143,7 +143,7 @@ def test_metres_without_crs_are_told_what_they_need(client, names):
     assert answer.json()["detail"].endswith("need crs=")
 
 
-def test_an_unknown_crs_is_answered_with_each_that_is_accepted_once(make_client, make_services):
+def test_unknown_crs_is_refused_with_each_accepted_one_once(make_client, make_services):
     client = make_client(make_services(crs=["EPSG:4326", "EPSG:32631"]))
 
     answer = client.get("/timeseries/NDVI/point?x=1&y=2&crs=EPSG:9999")
@@ -152,7 +152,7 @@ def test_an_unknown_crs_is_answered_with_each_that_is_accepted_once(make_client,
 
 
 @pytest.mark.parametrize("name", ["reducers=mean", "bbox=4,50,5,51", "dry_run=true"])
-def test_what_belongs_to_areas_is_refused_of_a_point(client, place, name):
+def test_parameters_of_areas_are_refused_for_a_point(client, place, name):
     answer = client.get(f"/timeseries/NDVI/point?{place}&{name}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, name.partition("=")[0])
@@ -160,7 +160,7 @@ def test_what_belongs_to_areas_is_refused_of_a_point(client, place, name):
 
 
 @pytest.mark.parametrize("crs", ["", "&crs=CRS:84", "&crs=EPSG:4326"])
-def test_x_comes_before_y_whatever_the_crs_says(make_client, longitude_latitude, crs):
+def test_x_comes_before_y_in_any_crs(make_client, longitude_latitude, crs):
     longitude, latitude = longitude_latitude(ROW, COLUMN)
 
     series = make_client().get(f"/timeseries/NDVI/point?x={longitude}&y={latitude}{crs}").json()
@@ -214,7 +214,7 @@ def test_faults_name_the_parameter(make_client, query, parameter):
     assert (answer.status_code, answer.json().get("parameter")) == (400, parameter)
 
 
-def test_point_outside_says_how_far_the_layer_reaches(make_client):
+def test_point_outside_is_refused_with_the_extent_of_the_layer(make_client):
     detail = make_client().get("/timeseries/NDVI/point?lon=6&lat=50.9").json()["detail"]
 
     assert "reaches from 4.4" in detail
@@ -254,7 +254,7 @@ def test_same_series_is_304_without_reading(make_client, make_services, place):
     assert services.readers["s2"].cells_read == []
 
 
-def test_etag_tells_place_time_format_and_revision_apart(make_client, make_services, place):
+def test_etag_distinguishes_place_time_format_and_revision(make_client, make_services, place):
     services = make_services()
     client = make_client(services)
     queries = [place, "lon=4.5&lat=50.9", f"{place}&datetime=2020-06-01", f"{place}&format=csv"]

@@ -65,7 +65,7 @@ def test_datetime_may_stand_in_the_query(client, points):
         ("formt=csv", "formt", "use format"),
     ],
 )
-def test_what_a_query_has_no_place_for_is_refused(client, points, query, parameter, reason):
+def test_parameters_without_a_meaning_for_points_are_refused(client, points, query, parameter, reason):
     answer = client.post(f"{PATH}?{query}", json={"layers": ["NDVI"], "points": points, "datetime": SINCE})
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
@@ -80,7 +80,7 @@ def test_points_may_have_names(client, points):
     assert [feature["id"] for feature in result["features"]] == ["p0", "p1", "p2"]
 
 
-def test_values_are_those_of_the_point_alone(client, points):
+def test_values_equal_those_of_the_single_point(client, points):
     (result,) = client.post(PATH, json={"layers": ["NDVI"], "points": points}).json()["results"]
 
     alone = [client.get(f"/timeseries/NDVI/point?lon={lon}&lat={lat}").json() for lon, lat in points]
@@ -88,7 +88,7 @@ def test_values_are_those_of_the_point_alone(client, points):
     assert result["times"] == alone[0]["times"]
 
 
-def test_a_point_outside_is_told_apart_from_nodata_inside(client, longitude_latitude, points):
+def test_point_outside_is_distinguished_from_nodata_inside(client, longitude_latitude, points):
     nodata = list(longitude_latitude(0, 40))
 
     (result,) = client.post(PATH, json={"layers": ["NDVI"], "points": [[10, 50], nodata, points[0]]}).json()["results"]
@@ -100,7 +100,7 @@ def test_a_point_outside_is_told_apart_from_nodata_inside(client, longitude_lati
     assert "note" not in good
 
 
-def test_a_point_outside_with_latitude_first_is_told_as_such(client, points):
+def test_point_outside_with_latitude_first_is_reported_as_such(client, points):
     longitude, latitude = points[0]
 
     (result,) = client.post(PATH, json={"layers": ["NDVI"], "points": [[latitude, longitude], [10, 50]]}).json()[
@@ -112,7 +112,7 @@ def test_a_point_outside_with_latitude_first_is_told_as_such(client, points):
     assert "swapped" not in elsewhere
 
 
-def test_a_point_between_the_box_and_the_grid_is_told_as_such(client, points):
+def test_point_between_the_box_and_the_grid_is_reported_as_such(client, points):
     (result,) = client.post(PATH, json={"layers": ["NDVI"], "points": [points[0], [4.418, 50.99]]}).json()["results"]
 
     assert result["features"][1]["note"].endswith(
@@ -216,7 +216,7 @@ def test_too_much_is_refused(make_client, make_services, points, limits, name):
     assert (answer.status_code, answer.json()["type"], answer.json()["limit"]) == (400, "limit-exceeded", name)
 
 
-def test_what_is_read_for_all_layers_is_bounded_together(make_client, make_services, points):
+def test_reads_of_all_layers_have_one_limit(make_client, make_services, points):
     one = 512 * 512 * 4
     client = make_client(make_services(*served.varied_collections(), limits=Limits(max_area_values=one)))
 
@@ -228,13 +228,13 @@ def test_what_is_read_for_all_layers_is_bounded_together(make_client, make_servi
     assert (both.status_code, both.json()["limit"]) == (400, "max_area_values")
 
 
-def test_a_layer_named_twice_is_read_once(client, points):
+def test_layer_named_twice_is_read_once(client, points):
     answer = client.post(PATH, json={"layers": ["NDVI", "S2_NDVI"], "points": points})
 
     assert [result["layer"] for result in answer.json()["results"]] == ["NDVI"]
 
 
-def test_lists_of_nothing_are_refused_before_they_are_taken_apart(make_client, make_services):
+def test_empty_lists_are_refused_before_parsing(make_client, make_services):
     client = make_client(make_services(limits=Limits(max_features=10)))
 
     answer = client.post(PATH, json={"layers": ["NDVI"], "points": [[[]] * 1000]})
@@ -242,7 +242,7 @@ def test_lists_of_nothing_are_refused_before_they_are_taken_apart(make_client, m
     assert (answer.status_code, answer.json()["limit"]) == (400, "max_containers")
 
 
-def test_a_source_that_is_gone_is_503(client, points):
+def test_missing_source_is_503(client, points):
     answer = client.post(PATH, json={"layers": ["NDVI", "GONE"], "points": points})
 
     assert (answer.status_code, "GONE" in answer.json()["detail"]) == (503, True)

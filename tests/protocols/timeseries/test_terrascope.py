@@ -156,13 +156,13 @@ def test_faults_name_the_parameter(make_client, query, status, parameter):
     assert (answer.status_code, answer.json()["parameter"]) == (status, parameter)
 
 
-def test_latitude_given_as_longitude_is_told(make_client):
+def test_latitude_given_as_longitude_is_reported(make_client):
     answer = make_client().get(f"{BASES[0]}/NDVI/point?lon=50.9&lat=4.5")
 
     assert "swapped" in answer.json()["detail"]
 
 
-def test_unknown_product_is_404_and_kept_a_minute(client):
+def test_unknown_product_is_404_and_cached_for_a_minute(client):
     answer = client.get(f"{BASES[0]}/NDVJ/point?lon=4.5&lat=50.9")
 
     assert (answer.status_code, answer.headers["cache-control"]) == (404, "max-age=60")
@@ -176,7 +176,7 @@ def test_composite_has_no_series(client, place):
     assert (answer.status_code, answer.json()["parameter"]) == (400, "productId")
 
 
-def test_source_that_is_gone_is_503_with_the_layers_name(client, place):
+def test_missing_source_is_503_with_the_name_of_the_layer(client, place):
     answer = client.get(f"{BASES[0]}/GONE/point?{place}")
 
     assert (answer.status_code, answer.headers["cache-control"]) == (503, "no-store")
@@ -185,7 +185,7 @@ def test_source_that_is_gone_is_503_with_the_layers_name(client, place):
 
 
 @pytest.mark.parametrize("path", ["test", "geometry/cv", "geometry/histogram", "nothing"])
-def test_paths_that_nobody_documents_are_404(client, path):
+def test_undocumented_paths_are_404(client, path):
     assert client.get(f"{BASES[0]}/NDVI/{path}").status_code == 404
 
 
@@ -201,7 +201,7 @@ def test_max_valids_leaves_dates_without_a_value_out(make_client, make_services,
     assert [result["date"] for result in results] == [dates[index] for index in indexes]
 
 
-def test_an_answer_that_is_held_is_not_taken_for_another(make_client, place):
+def test_etag_of_another_answer_does_not_match(make_client, place):
     client = make_client()
     etag = client.get(f"{BASES[0]}/NDVI/point?{place}").headers["etag"]
 

@@ -76,7 +76,7 @@ def test_vitos_parcel_script_posts_multipolygons_that_touch(client, block):
     assert answer.json() == {"results": [expected(30, 40), expected(31, 40), expected(32, 44)]}
 
 
-def test_xcubes_viewer_posts_a_geometry_and_wants_error_bars(client, block):
+def test_geometry_posted_by_the_viewer_of_xcube_gets_error_bars(client, block):
     answer = client.post(
         f"{BASES[0]}/NDVI/geometry?inclStDev=1&startDate=2020-06-01&endDate=2020-06-01", json=block(30, 40)
     )
@@ -116,7 +116,7 @@ def test_features_may_overlap(client, block):
     assert answer.json() == {"results": [expected(30, 40), expected(30, 41)]}
 
 
-def test_all_dates_are_answered_where_none_is_named(client, block):
+def test_all_dates_are_returned_by_default(client, block):
     answer = client.post(f"{BASES[0]}/NDVI/geometry", json=block(30, 40))
 
     assert [result["date"] for result in answer.json()["results"]] == DATES
@@ -130,7 +130,7 @@ def test_a_date_without_valid_pixels_has_a_null_average(client, block):
     )
 
 
-def test_counts_may_be_left_out(client, block):
+def test_counts_may_be_omitted(client, block):
     answer = client.post(f"{BASES[0]}/NDVI/geometry?inclCount=0&endDate=2020-05-21", json=block(30, 40))
 
     assert answer.json() == {"results": [{"date": "2020-05-21", "result": {"average": mean(30, 40, 0)}}]}

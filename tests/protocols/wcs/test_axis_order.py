@@ -53,7 +53,7 @@ def request_2_0(grid, name):
 
 @pytest.mark.parametrize("name", GRIDS)
 @pytest.mark.parametrize(("version", "query"), [("1.0.0", request_1_0), ("1.1.1", request_1_1), ("2.0.1", request_2_0)])
-def test_cells_of_north_first_crs_are_those_of_the_source(make_client, version, query, name):
+def test_cells_of_north_first_crs_equal_those_of_the_source(make_client, version, query, name):
     grid = GRIDS[name]
     client = make_client(make_services(make_collection(make_layer(variable=make_variable(grid=grid)))))
 

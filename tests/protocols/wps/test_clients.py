@@ -32,7 +32,7 @@ def expected(url):
     return lambda process, inputs: httpx2.post(f"{url}/ogcapi/processes/{process}/execution", json={"inputs": inputs})
 
 
-def test_owslib_reads_what_is_offered(url):
+def test_owslib_reads_the_offered_processes(url):
     service = WebProcessingService(f"{url}/wps")
 
     (echo,) = (each for each in service.processes if each.identifier == "echo")

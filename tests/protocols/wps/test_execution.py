@@ -82,11 +82,11 @@ CORNERS = "<ows:UpperCorner>3 4</ows:UpperCorner><ows:LowerCorner>1 2</ows:Lower
         ),
     ],
 )
-def test_values_are_read_as_they_are_meant(answer, held, output, expected):
+def test_values_are_converted_to_the_type_of_the_input(answer, held, output, expected):
     assert expected in answer(execute_2_0(held, f"<wps:Output id='{output}'/>", response="raw")).content
 
 
-def test_a_text_is_taken_where_json_is_usual(client, answer):
+def test_text_is_accepted_instead_of_json(client, answer):
     body = {"inputs": {"layer": "NDVI", "places": "squares"}, "outputs": {"statistics": {}}, "response": "raw"}
     expected = client.post("/ogcapi/processes/zonal-statistics/execution", json=body)
     places = given("2.0.0", "places", "squares").replace("<wps:Data>", '<wps:Data mimeType="application/json">')
@@ -101,7 +101,7 @@ def test_a_text_is_taken_where_json_is_usual(client, answer):
 @checklist("wps10", "Execute")
 @pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])
 @pytest.mark.parametrize(("process", "inputs", "output"), EXECUTIONS)
-def test_results_are_those_of_ogc_api_byte_for_byte(client, ask, answer, version, process, inputs, output):
+def test_results_equal_those_of_ogc_api_byte_for_byte(client, ask, answer, version, process, inputs, output):
     expected = client.post(f"/ogcapi/processes/{process}/execution", json={"inputs": inputs})
     held = "".join(element_of(version, name, value) for name, value in inputs.items())
 
@@ -151,7 +151,7 @@ VALUES = {
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])
-def test_every_kind_of_value_is_given_and_returned(ask, version):
+def test_every_kind_of_value_is_accepted_and_returned(ask, version):
     text = VALUES["string"].replace("&", "&amp;").replace("<", "&lt;").replace("\r", "&#13;").replace(">", "&gt;")
     held = [literal(version, "string", text), *(literal(version, name, VALUES[name]) for name in ("number", "mixed"))]
     held += [literal(version, "array", 1), element_of(version, "object", {"value": VALUES["object"]})]
@@ -223,7 +223,7 @@ class TestReferences:
 
 
 @checklist("wps20", "A.5.11", "A.5.12", "A.5.13", "A.5.15", "A.5.19")
-def test_what_the_suite_sends_to_the_last_literal_and_the_last_complex_input_comes_back(ask, answer):
+def test_last_literal_and_last_complex_input_of_the_suite_are_returned(ask, answer):
     described = ask("service=WPS&version=2.0.0&request=DescribeProcess&identifier=echo")
     last = {
         (etree.QName(each).localname, etree.QName(data).localname): each.findtext("{*}Identifier")

@@ -112,14 +112,14 @@ def test_hostile_xml_is_refused_before_it_is_a_tree(ask, body, why):
     assert why in ask(body, status=400).findtext(".//{*}ExceptionText")
 
 
-def test_what_takes_too_long_to_wait_for_names_the_way_that_does_it(ask):
+def test_too_long_execution_names_the_way_to_a_job(ask):
     root = ask(execute_2_0(literal("2.0.0", "pause", 60), "string"), status=400)
 
     assert "execute it asynchronously" in root.findtext(".//{*}ExceptionText")
     assert exception_of(root)[1] == "mode"
 
 
-def test_auto_makes_a_job_of_what_takes_too_long(ask):
+def test_auto_turns_a_long_execution_into_a_job(ask):
     root = ask(execute_2_0(PLAIN + literal("2.0.0", "pause", 60), "string", mode="auto"))
 
     assert root.findtext("{*}Status") == "Accepted"

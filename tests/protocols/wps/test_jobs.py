@@ -48,7 +48,7 @@ def test_a_job_is_accepted_runs_and_succeeds(ask, client, submitted, do_next, de
 
 
 @checklist("wps20", "A.5.15", "A.5.19")
-def test_results_of_a_job_come_as_they_were_requested(ask, answer, client, submitted, do_next):
+def test_results_of_a_job_have_the_requested_form(ask, answer, client, submitted, do_next):
     whole, raw = submitted(), submitted(response="raw")
     linked = submitted('<wps:Output id="string" transmission="reference"/>')
     ogc = client.post(
@@ -68,7 +68,7 @@ def test_results_of_a_job_come_as_they_were_requested(ask, answer, client, submi
     assert texts(status, ".//{*}ComplexData") == ['{"a": 1}', '{"a":1}']
 
 
-def test_a_job_that_failed_says_why(ask, submitted, desk):
+def test_failed_job_has_a_reason(ask, submitted, desk):
     job = submitted()
     desk.table.claim("test", lease_s=60)
     fault = JobFault(type="about:blank", title="Service Unavailable", detail="the file is gone", status=503)
@@ -114,7 +114,7 @@ def test_the_status_document_of_1_0_becomes_the_response(ask, client, do_next, d
 
 
 @checklist("wps10", "Execute stored")
-def test_a_response_that_is_stored_without_status_is_there_at_once_and_later(ask):
+def test_response_stored_without_status_is_available_immediately_and_later(ask):
     form = document("string", of_document='storeExecuteResponse="true"')
     first = ask(execute_1_0(literal("1.0.0", "string", "a"), form))
     later = ask(first.get("statusLocation").partition("?")[2])
@@ -122,7 +122,7 @@ def test_a_response_that_is_stored_without_status_is_there_at_once_and_later(ask
     assert texts(first, ".//{*}LiteralData") == texts(later, ".//{*}LiteralData") == ["a"]
 
 
-def test_the_job_of_another_user_is_none(ask, desk, submitted):
+def test_job_of_another_user_is_unknown(ask, desk, submitted):
     job = submitted()
     mine = desk.table.execution(job)
     theirs = desk.submit(mine, user="user:other").id
@@ -142,7 +142,7 @@ class TestWithoutJobs:
         return ServerOptions()
 
     @pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])
-    def test_executes_synchronously_alone_and_says_so(self, ask, version):
+    def test_process_executes_synchronously_only_and_says_so(self, ask, version):
         described = ask(f"service=WPS&version={version}&request=DescribeProcess&identifier=echo")[0]
         if version == "2.0.0":
             assert described.get("jobControlOptions") == "sync-execute"

@@ -22,7 +22,7 @@ def told(document):
     return [(each["change"], each["collection"], each["id"]) for each in document["changes"]]
 
 
-def test_without_a_cursor_there_is_the_cursor_of_now(client, index):
+def test_request_without_a_cursor_returns_the_current_cursor(client, index):
     index.put("s2", [scene("a")])
     answer = client.get(URL)
 
@@ -31,7 +31,7 @@ def test_without_a_cursor_there_is_the_cursor_of_now(client, index):
     assert client.get(URL, params={"since": answer.json()["since"]}).json()["changes"] == []
 
 
-def test_changes_are_told_with_their_items(client, index):
+def test_changes_are_listed_with_their_items(client, index):
     index.put("s2", [scene("before")])
     since = now(client)
     index.put("s2", [scene("a/b", updated="2020-06-02T01:00:00Z")])
@@ -96,7 +96,7 @@ def test_pages_are_followed_by_next_and_gone_on_with_by_since(client, index):
     assert told(client.get(URL, params={"since": pages[-1]["since"]}).json()) == [("added", "s2", "later")]
 
 
-def test_no_address_of_a_file_is_told(client, index):
+def test_no_path_of_a_file_is_shown(client, index):
     since = now(client)
     index.put("s2", [scene("a", href="s3://secret-bucket/a.tif")])
 
@@ -110,7 +110,7 @@ def test_no_address_of_a_file_is_told(client, index):
         ("collection=s2", "collection"),
     ],
 )
-def test_what_is_not_accepted_is_refused(client, query, parameter):
+def test_invalid_values_are_refused(client, query, parameter):
     answer = client.get(f"{URL}?{query}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
@@ -127,7 +127,7 @@ def test_a_cursor_that_was_changed_is_refused(client, place, byte):
     assert client.get(URL, params={"since": changed}).status_code == 400
 
 
-def test_a_cursor_that_is_too_old_is_gone_and_the_problem_says_what_to_do(client, index, monkeypatch):
+def test_expired_cursor_is_a_problem_with_the_remedy(client, index, monkeypatch):
     monkeypatch.setattr(altering, "MOST_REMOVED", 1)
     index.put("s2", [scene(name) for name in "abcd"])
     since = now(client)
@@ -148,7 +148,7 @@ def test_an_unchanged_page_is_not_sent_again(client):
     assert (second.status_code, second.content) == (304, b"")
 
 
-def test_answers_are_as_openapi_tells(client, index):
+def test_answers_match_openapi(client, index):
     since = now(client)
     index.put("s2", [scene("a"), scene("b")])
     index.remove("s2", ["b"])
@@ -163,5 +163,5 @@ def test_answers_are_as_openapi_tells(client, index):
     assert {"400", "410", "503"} <= described.keys()
 
 
-def test_a_server_without_an_index_says_so(make_client):
+def test_server_without_an_index_reports_it(make_client):
     assert make_client().get(URL).status_code == 503

@@ -124,7 +124,7 @@ def test_an_item_without_files_has_nothing_to_download(client, index):
     assert [link["rel"] for link in change["links"]] == ["item", "collection"]
 
 
-def test_the_feed_is_told_from_others_and_has_a_stable_id(client, index):
+def test_feed_has_a_unique_stable_id(client, index):
     feeds = [feed_of(client.get(URL)), feed_of(client.get("/stac/collections/modis/feed.atom"))]
     index.put("s2", [scene("a")])
     again = feed_of(client.get(URL))
@@ -166,14 +166,14 @@ def test_an_empty_collection_has_a_feed(client):
     assert found(feed_of(client.get(URL)), "atom:entry") == []
 
 
-def test_an_interval_is_told_as_one(client, index):
+def test_interval_is_written_as_one(client, index):
     document = {"datetime": None, "start_datetime": "2020-06-01T00:00:00Z", "end_datetime": "2020-06-10T23:59:59Z"}
     index.put("s2", [scene("a", **document)])
 
     assert found(feed_of(client.get(URL)), "string(//dc:date)") == "2020-06-01T00:00:00Z/2020-06-10T23:59:59Z"
 
 
-def test_what_a_client_holds_is_not_sent_again(client, index):
+def test_matching_etag_is_confirmed(client, index):
     index.put("s2", [scene("a")])
     first = client.get(URL)
     same = client.get(URL, headers={"If-None-Match": first.headers["etag"]})
@@ -193,7 +193,7 @@ def clock(client):
     return clock
 
 
-def test_the_time_of_a_change_is_told_once_it_is_past(client, index, clock):
+def test_time_of_a_change_is_stated_when_it_is_past(client, index, clock):
     index.put("s2", [scene("a")])
     first = client.get(URL)
     clock.now_s += 1
@@ -210,7 +210,7 @@ def test_the_time_of_a_change_is_told_once_it_is_past(client, index, clock):
     assert [third.status_code, fourth.status_code] == [304, 200]
 
 
-def test_a_known_time_does_not_outweigh_another_etag(client, index, clock):
+def test_matching_time_does_not_outweigh_another_etag(client, index, clock):
     client.get(URL)
     clock.now_s += 10
     date = client.get(URL).headers["last-modified"]
@@ -219,7 +219,7 @@ def test_a_known_time_does_not_outweigh_another_etag(client, index, clock):
 
 
 @pytest.mark.parametrize("header", [None, "", "yesterday", "Mon, 99 Jan 1970 13:46:40 GMT"])
-def test_what_is_no_time_is_passed_over(header):
+def test_invalid_time_is_ignored(header):
     assert is_modified_since(header, 5)
 
 
@@ -257,7 +257,7 @@ def test_a_server_without_an_index_names_no_feed(make_client):
     assert b"feed.atom" not in client.get("/ogcapi/collections/s2").content
 
 
-def test_an_entry_leads_to_the_map_of_its_item_where_there_is_a_viewer(index, tmp_path):
+def test_entry_links_to_the_map_of_its_item_if_there_is_a_viewer(index, tmp_path):
     (tmp_path / "viewer" / "vendor").mkdir(parents=True)
     (tmp_path / "viewer" / "index.html").write_text("<!doctype html>")
     index.put("s2", [scene("a")])

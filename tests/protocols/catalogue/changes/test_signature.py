@@ -33,7 +33,7 @@ def is_genuine():
     return names["is_genuine"]
 
 
-def test_the_signature_is_that_of_standard_webhooks():
+def test_signature_is_that_of_standard_webhooks():
     headers = signed_headers(
         b'{"test": 2432232314}',
         id_="msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -49,11 +49,11 @@ def test_the_signature_is_that_of_standard_webhooks():
 
 
 @pytest.mark.parametrize("secret", [SECRET, "any text of at least 24 bytes, é"])
-def test_the_documented_check_accepts_what_is_sent(is_genuine, secret):
+def test_documented_check_accepts_sent_events(is_genuine, secret):
     assert is_genuine(signed(secret=secret), BODY, secret)
 
 
-def test_the_documented_check_refuses_all_else(is_genuine):
+def test_documented_check_refuses_everything_else(is_genuine):
     assert not is_genuine(signed(), BODY + b" ", SECRET)
     assert not is_genuine(signed(), BODY, f"whsec_{base64.b64encode(bytes(32)).decode()}")
     assert not is_genuine({**signed(), "webhook-id": "another"}, BODY, SECRET)

@@ -56,7 +56,7 @@ def post(client, document, layer="s2", **more):
     return client.post(f"/layers/{layer}/items", json=document, headers=SHOWN, **more)
 
 
-def test_an_item_is_added_replaced_and_left_as_it_is(client_of, index):
+def test_item_is_added_replaced_or_unchanged(client_of, index):
     client = client_of()
     answer = post(client, scene("a"))
     assert (answer.status_code, answer.json()) == (201, {"added": 1, "replaced": 0, "unchanged": 0, "ids": ["a"]})
@@ -83,7 +83,7 @@ def test_an_item_is_removed(client_of, index):
     assert client.delete("/layers/s2/items/a/b", headers=SHOWN).status_code == 404
 
 
-def test_one_fault_refuses_all_and_is_named(client_of, index):
+def test_one_fault_refuses_all_items_and_is_named(client_of, index):
     faulty = [
         {**scene("nowhere"), "geometry": None},
         scene("elsewhere", href="https://other.test/a.tif"),
@@ -116,7 +116,7 @@ def test_one_fault_refuses_all_and_is_named(client_of, index):
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"type": "Catalog"}', b'{"type":"FeatureCollection","features":[]}']
 )
-def test_what_is_no_item_is_refused(client_of, body):
+def test_invalid_item_is_refused(client_of, body):
     answer = client_of().post("/layers/s2/items", content=body, headers=SHOWN)
     assert answer.status_code == 400
 
@@ -134,13 +134,13 @@ def test_without_the_token_nothing_is_written(client_of, index, header):
 
 
 @pytest.mark.parametrize("token", [None, ""])
-def test_where_no_token_is_set_none_may_write(client_of, token):
+def test_nobody_may_write_without_a_configured_token(client_of, token):
     for headers in ({}, SHOWN, {"Authorization": "Bearer "}):
         assert client_of(token).post("/layers/s2/items", json=scene("a"), headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("layer", ["unknown", "s3.RED"])
-def test_what_is_not_there_is_not_found(client_of, layer):
+def test_unknown_item_is_not_found(client_of, layer):
     assert post(client_of(), scene("a"), layer=layer).status_code == 404
 
 
@@ -165,7 +165,7 @@ def test_the_token_is_in_no_log_of_settings():
     assert TOKEN not in repr(Settings(write_token=TOKEN))
 
 
-def test_answers_are_as_openapi_tells(client_of):
+def test_answers_match_openapi(client_of):
     client = client_of()
     document = client.get("/openapi.json").json()
     posted = document["paths"]["/layers/{layer}/items"]["post"]

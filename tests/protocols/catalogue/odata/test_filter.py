@@ -107,11 +107,11 @@ def test_examples_of_cdse_are_answered(names_of, filter_, found):
         ("ContentDate/Start gt 2022-05-05 and ContentDate/Start lt 2022-05-04", []),
     ],
 )
-def test_what_filters_find(names_of, filter_, found):
+def test_filters_find_the_expected_products(names_of, filter_, found):
     assert days(names_of(filter_)) == found
 
 
-def test_a_product_is_found_by_its_id(names_of):
+def test_product_is_found_by_its_id(names_of):
     id_ = product_id("SENTINEL-2", scene(4))
 
     assert names_of(f"Id eq {id_}") == [scene(4)]
@@ -121,7 +121,7 @@ def test_a_product_is_found_by_its_id(names_of):
     assert names_of(f"Id eq {product_id('SENTINEL-2', 'none')}") == []
 
 
-def test_products_are_found_by_some_ids(names_of):
+def test_products_are_found_by_several_ids(names_of):
     ids = [product_id("SENTINEL-2", scene(day)) for day in (4, 5)] + [product_id("hidden", "not-served")]
 
     assert names_of(f"Id in ({','.join(map(str, ids))})") == [scene(5), scene(4)]
@@ -150,7 +150,7 @@ def test_products_are_found_by_some_ids(names_of):
         ("OData.CSC.Intersects(area=geography'SRID=4326;POINT(0 100)')", "not on the earth"),
     ],
 )
-def test_what_is_refused(client, scenes, filter_, said):
+def test_invalid_filters_are_refused(client, scenes, filter_, said):
     answer = client.get(f"{ROOT}/Products", params={"$filter": filter_})
 
     assert answer.status_code == 400
@@ -258,11 +258,11 @@ def holds(condition, product):
 @pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(condition=CONDITIONS)
-def test_the_found_products_are_those_that_show_what_was_asked(client, names_of, condition):
+def test_found_products_have_the_requested_properties(client, names_of, condition):
     everything = client.get(f"{ROOT}/Products", params={"$top": 1000, "$expand": "Attributes"}).json()["value"]
 
     assert names_of(text_of(condition)) == [each["Name"] for each in everything if holds(condition, each)]
 
 
-def test_sentinel_2_scenes_are_as_their_names_say():
+def test_sentinel_2_scenes_match_their_names():
     assert [sentinel_2(day)["id"] for day in (3, 4)] == [scene(3), scene(4)]

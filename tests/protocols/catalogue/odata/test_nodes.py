@@ -69,13 +69,13 @@ def test_values_of_nodes_lead_to_downloads(archive):
         *("Nodes(%2e%2e%2f%2e%2e)/$value", "Nodes(scene)/Nodes(/etc/passwd)/Nodes"),
     ],
 )
-def test_other_nodes_are_not_found(archive, names):
+def test_unknown_nodes_are_not_found(archive, names):
     path = products(archive.put_file(b"pixels"))
 
     error_of(archive.client.get(f"{path}/{names}"), 404)
 
 
-def test_what_is_behind_dots_is_refused_by_the_download(archive):
+def test_path_with_dots_is_refused_by_the_download(archive):
     path = products(archive.put_file(b"pixels"))
 
     lead = archive.client.get(f"{path}/Nodes(scene)/Nodes(..%2F..%2Fetc)/$value")

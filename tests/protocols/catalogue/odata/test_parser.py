@@ -84,7 +84,7 @@ STARTED = Comparison("ContentDate/Start", "gt", Moment("2022-05-03T00:00:00Z"))
         ),
     ],
 )
-def test_what_a_filter_says(text, condition):
+def test_filter_is_parsed(text, condition):
     assert parse_filter(text) == condition
 
 
@@ -121,7 +121,7 @@ def test_and_binds_closer_than_or():
         ("Assets/any(a:a/Name eq 'x')", "has any of 'Assets'"),
     ],
 )
-def test_what_is_refused_and_what_is_accepted_instead(text, said):
+def test_invalid_filter_is_refused_with_the_accepted_forms(text, said):
     with pytest.raises(InvalidParameter) as refusal:
         parse_filter(text)
 
@@ -147,7 +147,7 @@ def test_what_is_refused_and_what_is_accepted_instead(text, said):
         pytest.param("OData.CSC.Intersects(area=geography'SRID=4326;POLYGON((" + "1" * 90_000 + "))')", id="number"),
     ],
 )
-def test_what_is_deep_or_long_is_refused(text):
+def test_deep_or_long_filter_is_refused(text):
     with pytest.raises(InvalidParameter):
         parse_filter(text)
 

@@ -59,7 +59,7 @@ def test_the_service_document_names_its_sets(client):
     assert client.get(f"{ROOT}/").status_code == 200
 
 
-def test_metadata_describe_what_products_have(client, scenes):
+def test_metadata_describe_the_properties_of_products(client, scenes):
     root = etree.fromstring(client.get(f"{ROOT}/$metadata").content)
     product = ask(client, expand="Attributes,Assets", top=1).json()["value"][0]
 
@@ -72,7 +72,7 @@ def test_metadata_describe_what_products_have(client, scenes):
     assert types == [f"{each}Attribute" for each in ("String", "Double", "Integer", "DateTimeOffset", "Boolean")]
 
 
-def test_types_that_metadata_name_are_there(client):
+def test_types_in_metadata_are_defined(client):
     root = etree.fromstring(client.get(f"{ROOT}/$metadata").content)
 
     named = {name.removeprefix("Collection(").removesuffix(")") for name in root.xpath("//@Type | //@EntityType")}
@@ -168,7 +168,7 @@ def test_members_are_selected(client, scenes):
     assert set(found["value"][0]) == {"@odata.mediaContentType", "Id", "Name", "Attributes"}
 
 
-def test_places_of_files_are_never_shown(client, scenes):
+def test_paths_of_files_are_never_shown(client, scenes):
     answers = [ask(client, expand="Attributes,Assets", top=1000), client.get(f"{PRODUCTS}({ID})?$expand=Assets")]
 
     assert all("secret" not in answer.text and "s3:" not in answer.text.lower() for answer in answers)
@@ -249,7 +249,7 @@ def test_a_list_of_products_that_are_too_large_for_an_answer_is_refused(client, 
     assert "send several lists" in error["innererror"]["alternative"]
 
 
-def test_a_list_of_names_is_found_on_all_pages_of_its_search(client, scenes, monkeypatch):
+def test_list_of_names_is_found_on_all_pages_of_its_search(client, scenes, monkeypatch):
     listed = [each["Name"] for each in ask(client).json()["value"]]
     monkeypatch.setattr(odata_search, "MOST_COUNTED", 2)
 
@@ -312,7 +312,7 @@ def test_other_lists_are_refused(client, body):
     assert error_of(answer)["target"] == "FilterProducts"
 
 
-def test_the_attributes_of_collections_are_told(client, scenes):
+def test_attributes_of_collections_are_listed(client, scenes):
     listed = client.get(f"{ROOT}/Attributes").json()
 
     assert list(listed) == ["SENTINEL-1", "SENTINEL-2", "LANDSAT-8"]
@@ -390,7 +390,7 @@ def test_tokens_that_were_tampered_with_are_refused(client, scenes, data):
     assert error_of(ask(client, top=2, filter="startswith(Name,'S2')", skiptoken=changed))["target"] == "$skiptoken"
 
 
-def test_a_token_is_of_its_own_search(client, scenes):
+def test_token_of_another_search_is_refused(client, scenes):
     link = ask(client, top=2, filter="startswith(Name,'S2')").json()["@odata.nextLink"]
     token = dict(parse_qsl(urlsplit(link).query))["$skiptoken"]
 
@@ -429,7 +429,7 @@ def test_any_options_are_answered_or_refused_in_their_own_document(client, scene
     assert answer.status_code == 200 or error_of(answer)["message"]
 
 
-def test_a_server_without_an_index_says_so():
+def test_server_without_an_index_reports_it():
     with TestClient(application(served.make_services())) as client:
         assert error_of(ask(client), 503)["message"] == "this server has no index of items"
 

@@ -66,7 +66,7 @@ def filled(template, **values):
 
 
 @pytest.mark.checklist("opensearch", "param-bounds")
-def test_the_description_of_a_collection_has_what_its_products_are_compared_by(searched):
+def test_description_of_a_collection_has_the_search_parameters_of_its_products(searched):
     description = read(searched, "/opensearch", OSDD, collection="SENTINEL-1")
     url = description.find("os:Url", NAMES)
     parameters = {each.get("name"): each for each in url.findall("param:Parameter", NAMES)}
@@ -84,7 +84,7 @@ def test_the_description_of_a_collection_has_what_its_products_are_compared_by(s
 
 
 @pytest.mark.checklist("opensearch", "atom", "atom-eo", "georss")
-def test_atom_says_what_geojson_says(searched):
+def test_atom_has_the_content_of_geojson(searched):
     params = {"collection": "SENTINEL-2", "count": 4, "startIndex": 2, "cloudCover": "[10"}
     feed = read(searched, PRODUCTS, ATOM, **params, httpAccept=ATOM)
     page = searched.get(PRODUCTS, params=params).json()
@@ -140,7 +140,7 @@ def test_a_product_is_the_item_of_stac(searched):
 
 
 @pytest.mark.checklist("opensearch", "links")
-def test_files_are_linked_by_what_they_are(client, put):
+def test_files_are_linked_by_their_roles(client, put):
     assets = {
         "B04": {"href": "s3://b/B04.tif", "type": "image/tiff", "roles": ["data"], "file:size": 42, "title": "Red"},
         "mask": {"href": "s3://b/mask.tif", "roles": ["cloud"]},
@@ -165,7 +165,7 @@ def test_files_are_linked_by_what_they_are(client, put):
 
 
 @pytest.mark.checklist("opensearch", "discovery")
-def test_the_description_is_found_from_other_documents(searched):
+def test_description_is_linked_from_other_documents(searched):
     page = searched.get("/", headers={"Accept": "text/html"}).text
     feed = read(searched, "/stac/collections/SENTINEL-2/feed.atom", ATOM)
 
@@ -181,7 +181,7 @@ def test_owslib_reads_the_description(searched):
     assert sentinel_2(1)["properties"].keys() >= {"eo:cloud_cover"}
 
 
-def test_a_page_is_one_of_the_media_type_that_is_preferred(searched):
+def test_page_has_the_preferred_media_type(searched):
     for accept, media_type in {
         "application/json, application/geo+json": "application/geo+json",
         "*/*": "application/geo+json",

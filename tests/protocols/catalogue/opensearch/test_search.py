@@ -83,7 +83,7 @@ FILTERS = {
 
 @pytest.mark.parametrize(("params", "found"), FILTERS.values(), ids=FILTERS)
 @pytest.mark.checklist("opensearch", "parameters")
-def test_products_are_those_that_parameters_describe(find, params, found):
+def test_products_match_the_parameters(find, params, found):
     page = find(**params)
 
     assert names(page) == found
@@ -101,7 +101,7 @@ IN = {
 
 @pytest.mark.parametrize(("params", "found"), IN.values(), ids=IN)
 @pytest.mark.checklist("opensearch", "two-step")
-def test_collections_are_those_with_such_products(find, params, found):
+def test_collections_contain_matching_products(find, params, found):
     page = find(COLLECTIONS, **params)
 
     assert [each["id"] for each in page["features"]] == found
@@ -174,7 +174,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("name", "value"), REFUSED.items(), ids=REFUSED)
 @pytest.mark.checklist("opensearch", "exceptions")
-def test_what_is_not_accepted_is_told_in_the_words_of_the_protocol(searched, name, value):
+def test_invalid_values_are_reported_in_the_terms_of_the_protocol(searched, name, value):
     answer = searched.get(PRODUCTS, params={name: value, **({"start": "2023-01-01"} if name == "end" else {})})
 
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")

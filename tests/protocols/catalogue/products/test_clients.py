@@ -50,7 +50,7 @@ def digest(path):
 
 
 @pytest.mark.parametrize("length", [1, 100, MIB + 3, 5 * MIB + 200])
-def test_curl_goes_on_where_it_was_interrupted(safe, tmp_path, length):
+def test_curl_resumes_an_interrupted_download(safe, tmp_path, length):
     _folder, url = safe
     whole, resumed = tmp_path / "whole.zip", tmp_path / "resumed.zip"
     assert curl("--output", whole, url).returncode == 0

@@ -32,7 +32,7 @@ def old(path):
     return path
 
 
-def test_the_one_file_of_a_product_is_sent_as_it_is(archive):
+def test_single_file_of_a_product_is_sent_unchanged(archive):
     answer = archive.client.get(archive.put_file(BYTES))
 
     assert answer.status_code == 200
@@ -45,7 +45,7 @@ def test_the_one_file_of_a_product_is_sent_as_it_is(archive):
     assert "content-encoding" not in answer.headers
 
 
-def test_a_product_is_found_by_collection_and_item_too(archive):
+def test_product_is_found_by_collection_and_item_too(archive):
     archive.put_file(b"some", id_="T31/a scene")
 
     assert archive.client.get("/products/s2/T31/a%20scene").content == b"some"
@@ -97,7 +97,7 @@ def test_an_empty_file_has_no_bytes(archive):
     assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
 
 
-def test_text_is_not_compressed_so_that_its_parts_stay_where_they_are(archive):
+def test_text_is_not_compressed_so_that_ranges_stay_valid(archive):
     text = b"<metadata/>" * 1000
     url = archive.put("a", {"metadata": str(archive.write("MTD.xml", text))})
     answer = archive.client.get(url, headers={"Accept-Encoding": "gzip"})
@@ -217,7 +217,7 @@ def test_files_of_a_safe_folder_keep_their_places_in_it(archive, safe):
     assert sorted(names) == sorted(f"c/{SAFE}/{name}" for name in FILES)
 
 
-def test_the_end_of_a_zip_that_is_requested_first_is_that_of_the_whole(archive, safe):
+def test_range_at_the_end_of_a_zip_equals_that_of_the_whole(archive, safe):
     end = archive.client.get(safe, headers={"Range": "bytes=-3000"})
     whole = archive.client.get(safe)
 
@@ -333,7 +333,7 @@ def test_a_checksum_of_a_file_of_another_size_is_not_believed(archive):
     assert "repr-digest" not in answer.headers
 
 
-def test_a_client_has_only_so_many_downloads_at_once(make_archive):
+def test_concurrent_downloads_of_a_client_are_limited(make_archive):
     archive = make_archive(ServerOptions(client_downloads=1))
     url = archive.put_file(BYTES)
     with archive.app.state.chronotile.downloads.occupy("testclient"):

@@ -58,7 +58,7 @@ def test_a_file_that_is_not_there_names_no_server(of_web, web):
     assert web.url.removeprefix("http://") not in answer.text
 
 
-def test_a_server_that_is_not_allowed_is_not_asked(of_web, web):
+def test_server_that_is_not_allowed_gets_no_request(of_web, web):
     with redirecting_server({"/a.tif": b"inside"}, address="127.0.0.2") as other:
         answer = of_web.client.get(of_web.put("a", {"a": f"{other.url}/a.tif"}))
 
@@ -105,14 +105,14 @@ def test_a_picture_that_is_drawn_is_no_file_of_the_product(of_web, drawing):
     assert of_web.client.get(url, headers={"Range": "bytes=-100"}).content == answer.content[-100:]
 
 
-def test_the_only_file_beside_a_picture_that_is_drawn_is_the_product(of_web, drawing):
+def test_only_file_next_to_a_quicklook_is_the_product(of_web, drawing):
     shown = {"href": f"{drawing.url}/map", "roles": ["overview"]}
     answer = of_web.client.get(of_web.put("a", {"shown": shown, "b": f"{drawing.url}/b.tif"}))
 
     assert (answer.content, answer.headers["warning"]) == (b"small", '199 - "left out: shown"')
 
 
-def test_a_product_of_what_is_made_on_request_alone_has_no_files(of_web, drawing):
+def test_product_generated_on_request_only_has_no_files(of_web, drawing):
     shown = {"href": f"{drawing.url}/map", "roles": ["thumbnail"]}
     store = {"href": f"{drawing.url}/large", "type": "application/vnd.zarr; version=3"}
     answer = of_web.client.get(of_web.put("a", {"shown": shown, "store": store}))
@@ -122,7 +122,7 @@ def test_a_product_of_what_is_made_on_request_alone_has_no_files(of_web, drawing
 
 
 @pytest.mark.parametrize("roles", [{}, {"roles": ["data", "overview"]}])
-def test_data_without_parts_are_never_left_out(of_web, drawing, roles):
+def test_data_without_parts_are_never_omitted(of_web, drawing, roles):
     url = of_web.put("a", {"a": {"href": f"{drawing.url}/map", **roles}, "b": f"{drawing.url}/b.tif"})
     answer = of_web.client.get(url)
 
@@ -197,7 +197,7 @@ def test_another_bucket_is_not_led_to(make_archive, signed):
     assert answer.status_code == 404
 
 
-def test_an_object_that_is_gone_is_not_led_to(make_archive, signed):
+def test_missing_object_gets_no_redirect(make_archive, signed):
     archive = make_archive(source="s3://scenes/catalog.json")
     answer = archive.client.get(archive.put("a", {"a": "s3://scenes/gone.tif"}))
 

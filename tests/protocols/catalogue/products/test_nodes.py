@@ -49,7 +49,7 @@ def test_the_size_of_a_product_is_the_sum_of_its_files(archive):
     assert archive.client.get(f"{url}/nodes").json()["size"] == 7
 
 
-def test_what_lies_in_a_folder_is_listed(archive):
+def test_contents_of_a_folder_are_listed(archive):
     archive.write(f"{SAFE}/GRANULE/x y.jp2", b"12345")
     archive.write(f"{SAFE}/manifest.safe", b"<xfdu/>")
     url = archive.put("a", {"safe": str(archive.folder / SAFE)})
@@ -88,7 +88,7 @@ def test_no_saved_name_turns_the_direction_of_writing(archive, mark):
     assert zipped == [f"{SAFE}/picture_gpj.exe"]
 
 
-def test_a_checksum_is_computed_when_it_is_requested_and_known_from_then_on(archive):
+def test_checksum_is_computed_on_request_and_cached(archive):
     url = archive.put_file(b"bytes" * 999)
     path = archive.folder / "scene.tif"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -101,7 +101,7 @@ def test_a_checksum_is_computed_when_it_is_requested_and_known_from_then_on(arch
     assert archive.client.head(node).headers["repr-digest"].startswith("sha-256=:")
 
 
-def test_an_item_without_files_names_where_its_values_are(archive):
+def test_item_without_files_links_to_its_values(archive):
     answer = archive.client.get(archive.put("2020-06-01", {}))
 
     assert answer.status_code == 404
@@ -111,7 +111,7 @@ def test_an_item_without_files_names_where_its_values_are(archive):
     assert archive.client.get("/products/s2/2020-06-01").json() == document
 
 
-def test_how_products_are_addressed_is_told(archive):
+def test_addresses_of_products_are_documented(archive):
     document = archive.client.get("/products").json()
 
     assert "http://testserver/products/{id}/nodes" in [link["href"] for link in document["links"]]

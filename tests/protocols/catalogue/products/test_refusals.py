@@ -36,7 +36,7 @@ def folder_product(archive, secret):
     return archive.put("a", {"scene": str(scene)})
 
 
-def test_links_that_lead_out_are_left_out(archive, folder_product):
+def test_links_that_lead_outside_are_omitted(archive, folder_product):
     found = zipfile.ZipFile(io.BytesIO(archive.client.get(folder_product).content))
 
     assert {each: found.read(each) for each in found.namelist()} == {
@@ -105,7 +105,7 @@ def test_a_folder_too_deep_is_refused_not_sent_without_its_deepest_files(archive
     assert "folders within one another" in answer.json()["detail"]
 
 
-def test_a_file_whose_name_is_no_text_is_sent_under_one_that_is(archive):
+def test_file_with_an_undecodable_name_is_sent_under_another(archive):
     archive.write("scene/a.txt", b"a")
     archive.write(os.fsdecode(b"scene/b\xff.txt"), b"b")
     product = archive.put("a", {"scene": str(archive.folder / "scene")})
@@ -134,7 +134,7 @@ def test_a_file_that_becomes_a_link_between_is_not_followed(archive, secret):
         "/products/not-a-uuid",
     ],
 )
-def test_what_is_not_there_is_a_problem_that_names_no_place(archive, path):
+def test_unknown_product_is_a_problem_without_a_path(archive, path):
     answer = archive.client.get(path)
 
     assert answer.status_code == 404
@@ -142,7 +142,7 @@ def test_what_is_not_there_is_a_problem_that_names_no_place(archive, path):
     assert str(archive.folder) not in answer.text
 
 
-def test_a_product_whose_file_is_gone_says_so_without_its_place(archive):
+def test_product_with_a_missing_file_reports_it_without_its_path(archive):
     url = archive.put_file(b"scene")
     (archive.folder / "scene.tif").unlink()
     answer = archive.client.get(url)
@@ -152,7 +152,7 @@ def test_a_product_whose_file_is_gone_says_so_without_its_place(archive):
     assert str(archive.folder) not in answer.text
 
 
-def test_a_product_of_which_a_file_is_gone_is_not_sent_as_if_it_were_whole(archive):
+def test_product_with_a_missing_part_is_not_sent_as_complete(archive):
     url = archive.put("a", {"x": str(archive.write("x", b"x")), "y": str(archive.folder / "y")})
     answer = archive.client.get(url)
 
@@ -183,7 +183,7 @@ def test_any_path_and_range_are_answered_without_a_fault(archive):
 
 
 @pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "text/html; charset=utf-8", "no type\r\nX: y"])
-def test_what_browsers_would_run_is_sent_as_bytes(archive, media_type):
+def test_file_that_browsers_would_run_is_sent_as_bytes(archive, media_type):
     asset = {"href": str(archive.write("page.html", b"<script>")), "type": media_type}
     answer = archive.client.get(archive.put("a", {"x": asset}))
 
@@ -214,7 +214,7 @@ def test_a_file_is_saved_under_a_safe_name(archive, name, header):
         ("plain.tif", 'attachment; filename="plain.tif"'),
     ],
 )
-def test_a_name_in_a_header_is_one_that_no_browser_reads_otherwise(name, expected):
+def test_file_name_in_a_header_is_unambiguous_for_browsers(name, expected):
     assert disposition(name) == expected
 
 

@@ -17,7 +17,7 @@ LARGE = bytes(range(256)) * (16 << 12)
 """More than the system keeps for a connection of which nothing is read."""
 
 
-def test_one_item_or_product_is_found_while_searches_take_all_their_threads(archive):
+def test_one_item_or_product_is_found_while_searches_use_all_their_threads(archive):
     archive.put_file(b"some")
     id_ = product_id(COLLECTION, "scene")
     limiter, end = archive.app.state.chronotile.limiters.searches, threading.Event()

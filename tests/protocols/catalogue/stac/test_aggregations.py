@@ -40,13 +40,13 @@ def test_a_body_counts_too(api, path):
     assert values(api.post(path, json=body).json()) == {"total_count": 4}
 
 
-def test_of_nothing_there_is_no_time(api):
+def test_aggregation_of_nothing_has_no_time(api):
     found = api.get("/stac/aggregate", params={"aggregations": NAMES, "collections": "unknown"}).json()
 
     assert values(found) == {"total_count": 0, "datetime_min": None, "datetime_max": None, "datetime_frequency": []}
 
 
-def test_what_is_offered_is_what_is_counted(api):
+def test_only_offered_aggregations_are_accepted(api):
     offered = [each["name"] for each in api.get("/stac/aggregations").json()["aggregations"]]
 
     assert offered == NAMES.split(",")

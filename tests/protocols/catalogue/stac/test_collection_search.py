@@ -42,5 +42,5 @@ def test_pages_have_each_collection_once(api):
 
 
 @pytest.mark.parametrize("query", ["bbox=1,2,3", "datetime=2020", "limit=0", "cursor=unknown", "q=" + "a," * 30])
-def test_what_is_not_accepted_is_refused(api, query):
+def test_invalid_values_are_refused(api, query):
     assert api.get(f"/stac/collections?{query}").status_code == 400

@@ -209,7 +209,7 @@ def test_items_link_to_tiles_of_their_time_of_layers_that_have_it(api):
     assert api.get(tile).headers["chronotile-time"] == "2020-07-01T00:00:00Z"
 
 
-def test_wmts_answers_what_its_link_names(api):
+def test_wmts_answers_the_link(api):
     (wmts,) = links(get(api, "/stac/collections/s2/items/2020-07-01"), "wmts")
     tile = {"SERVICE": "WMTS", "REQUEST": "GetTile", "VERSION": "1.0.0", "TILEMATRIXSET": "WebMercatorQuad"}
     place = {"TILEMATRIX": "8", "TILEROW": "86", "TILECOL": "131", "FORMAT": "image/png", "STYLE": "default"}
@@ -279,13 +279,13 @@ def test_texts_are_in_the_language_of_the_request(api):
         "/stac/collections/unknown/aggregate",
     ],
 )
-def test_what_is_not_there_is_not_found(api, path):
+def test_unknown_documents_are_not_found(api, path):
     answer = api.get(path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-def test_queryables_are_what_items_have(api):
+def test_queryables_are_properties_of_items(api):
     properties = get(api, "/stac/collections/scenes/queryables")["properties"]
 
     assert properties["eo:cloud_cover"] == {"title": "eo:cloud_cover", "type": "number"}
@@ -293,7 +293,7 @@ def test_queryables_are_what_items_have(api):
     assert "eo:cloud_cover" not in get(api, "/stac/collections/s2/queryables")["properties"]
 
 
-def test_a_collection_that_is_not_known_is_refused_with_those_that_are(api):
+def test_unknown_collection_is_refused_with_the_existing_ones(api):
     answer = api.get("/stac/collections/nothing-like-it")
 
     assert answer.status_code == 404

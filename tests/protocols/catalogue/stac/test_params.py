@@ -90,6 +90,6 @@ def test_other_times_are_refused(text):
     assert refused.value.locator == "datetime"
 
 
-def test_heights_of_a_box_are_left_out():
+def test_heights_of_a_box_are_ignored():
     assert box_of([1, 2, -100, 3, 4, 100]) == BBox(1, 2, 3, 4)
     assert box_of([170, 0, -170, 1]) == BBox(170, 0, -170, 1)

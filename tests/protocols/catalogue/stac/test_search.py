@@ -69,7 +69,7 @@ def test_get_and_post_find_the_same(api, body, expected):
     assert got.json()["numberMatched"] == got.json()["numberReturned"] == len(expected)
 
 
-def test_items_of_a_collection_are_those_of_a_search(api):
+def test_items_of_a_collection_equal_those_of_a_search(api):
     query = {"bbox": "4,50,5,51", "datetime": "2020-06-05T00:00:00Z/..", "filter": "eo:cloud_cover < 70"}
 
     found = api.get("/stac/collections/scenes/items", params=query).json()
@@ -116,7 +116,7 @@ def test_pages_by_post_have_each_item_once(api):
     assert sorted(found) == SCENES
 
 
-def test_a_page_of_large_items_says_how_many_it_has_and_what_follows(api, monkeypatch):
+def test_page_of_large_items_has_its_count_and_a_link_to_the_next(api, monkeypatch):
     monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
     found, href, pages = [], "/stac/search?limit=9&collections=scenes", 0
     while href:
@@ -129,7 +129,7 @@ def test_a_page_of_large_items_says_how_many_it_has_and_what_follows(api, monkey
     assert (sorted(found), pages > 2) == (SCENES, True)
 
 
-def test_a_page_of_a_collection_goes_on_there(api):
+def test_next_page_of_a_collection_continues_there(api):
     page = api.get("/stac/collections/scenes/items?limit=8").json()
     href = next(each["href"] for each in page["links"] if each["rel"] == "next")
 
@@ -198,7 +198,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("body", REFUSED, ids=lambda body: orjson.dumps(body).decode()[:60])
-def test_what_is_not_accepted_is_refused_with_the_parameter(api, body):
+def test_invalid_value_is_refused_with_the_parameter(api, body):
     answer = api.post("/stac/search", json=body)
 
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")

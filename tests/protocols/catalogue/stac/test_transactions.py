@@ -52,11 +52,11 @@ def written(id_, **members):
     return {**document, **members}
 
 
-def test_the_landing_page_names_transactions_where_a_token_may_write(client):
+def test_landing_page_lists_transactions_if_a_token_may_write(client):
     assert any(each.endswith("/transaction") for each in client.get("/stac").json()["conformsTo"])
 
 
-def test_an_item_is_added_and_found(client):
+def test_item_is_added_and_found(client):
     answer = client.post(ITEMS, json=written("a/b"))
 
     assert answer.status_code == 201
@@ -77,7 +77,7 @@ def test_a_feature_collection_is_added_whole_or_not_at_all(client):
     assert client.get(ITEMS).json()["numberMatched"] == 3
 
 
-def test_of_many_items_of_which_one_is_there_none_is_added(client):
+def test_items_with_one_existing_id_are_all_refused(client):
     many = [written(f"{number:04}") for number in range(BATCH + 1)]
 
     assert (
@@ -87,14 +87,14 @@ def test_of_many_items_of_which_one_is_there_none_is_added(client):
     assert client.post(ITEMS, json={"type": "FeatureCollection", "features": many}).status_code == 201
 
 
-def test_of_requests_that_add_an_item_at_once_one_does(client):
+def test_one_of_several_concurrent_additions_succeeds(client):
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda turn: client.post(ITEMS, json=written("new", turn=turn)), range(8)))
 
     assert sorted(each.status_code for each in answers) == [201] + [409] * 7
 
 
-def test_no_patch_of_those_made_at_once_is_lost(client):
+def test_no_concurrent_patch_is_lost(client):
     names = [f"turn{number}" for number in range(8)]
 
     with ThreadPoolExecutor(len(names)) as threads:
@@ -145,13 +145,13 @@ def test_an_item_is_removed(client):
 
 
 @pytest.mark.parametrize("method", ["put", "patch"])
-def test_an_item_that_is_not_there_is_neither_replaced_nor_changed(client, method):
+def test_unknown_item_is_neither_replaced_nor_changed(client, method):
     assert client.request(method, f"{ITEMS}/unknown", json=written("unknown")).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["put", "patch"])
 @pytest.mark.parametrize("body", [[], "text", {"id": "other"}])
-def test_another_id_and_what_is_no_object_are_refused(client, method, body):
+def test_another_id_and_a_body_that_is_no_object_are_refused(client, method, body):
     assert client.request(method, f"{ITEMS}/there", json=body).status_code == 400
 
 
@@ -182,12 +182,12 @@ def test_without_the_token_nothing_is_written(client, method, path):
     assert client.get(ITEMS).json()["numberMatched"] == 1
 
 
-def test_an_unknown_collection_is_not_found(client):
+def test_unknown_collection_is_not_found(client):
     assert client.post("/stac/collections/unknown/items", json=written("x")).status_code == 404
     assert client.post("/stac/collections/RED/items", json=written("x")).status_code == 404
 
 
-def test_where_none_may_write_all_are_refused(api):
+def test_all_writes_are_refused_without_a_token(api):
     assert api.post(ITEMS, json=written("x"), headers=SHOWN).status_code == 403
 
 

@@ -11,7 +11,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.values import bbox, choice, integer, number, numbers, value_range
 
 
-def test_names_are_found_without_regard_to_case():
+def test_names_are_case_insensitive():
     query = Kvp([("LaYeRs", "a"), ("STYLES", "")])
 
     assert query.require("layers") == "a"
@@ -21,14 +21,14 @@ def test_names_are_found_without_regard_to_case():
 
 
 @pytest.mark.parametrize("pairs", [[], [("layers", "")], [("layers", "  ")]])
-def test_what_must_be_there_is_missing(pairs):
+def test_required_parameter_is_missing(pairs):
     with pytest.raises(MissingParameter, match="LAYERS") as caught:
         Kvp(pairs).require("LAYERS")
 
     assert caught.value.locator == "LAYERS"
 
 
-def test_a_name_given_twice_must_have_one_value():
+def test_repeated_name_must_have_one_value():
     assert Kvp([("a", "1"), ("A", "1")]).require("a") == "1"
     with pytest.raises(InvalidParameter, match="repeated"):
         Kvp([("a", "1"), ("A", "2")])
@@ -45,7 +45,7 @@ def test_numbers_in_every_notation_of_wms(text, value):
 @pytest.mark.parametrize(
     "text", ["", "nan", "inf", "-Infinity", "1e999", "0x10", "1_000", "\uff11", "1,0", "1 0", "9" * 100]
 )
-def test_what_is_no_finite_number(text):
+def test_invalid_finite_number_is_refused(text):
     with pytest.raises(InvalidParameter):
         number(text, locator="BBOX")
 
@@ -66,7 +66,7 @@ def test_any_text_is_a_finite_number_or_refused(text):
 
 
 @pytest.mark.parametrize("text", ["1.5", "", "ten", "1e3", "9" * 30, "\u0661"])
-def test_what_is_no_whole_number(text):
+def test_invalid_integer_is_refused(text):
     with pytest.raises(InvalidParameter):
         integer(text, locator="WIDTH")
 
@@ -77,7 +77,7 @@ def test_a_whole_number_below_the_least():
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "1,2,3,4,5", "1,2,3,a", "3,2,1,4", "1,2,1,4", ""])
-def test_what_is_no_box(text):
+def test_invalid_box_is_refused(text):
     with pytest.raises(InvalidParameter):
         bbox(text, locator="BBOX")
 
@@ -90,7 +90,7 @@ def test_lists_choices_and_ranges():
         choice("c", ["a", "b"], locator="x")
 
 
-def test_range_is_no_longer_than_a_number_can_say():
+def test_range_must_be_ascending_at_the_limits_of_floats():
     with pytest.raises(InvalidParameter, match="ascending"):
         value_range("-1e308,1e308", locator="range")
 
@@ -111,7 +111,7 @@ def test_another_services_name_for_datetime_is_refused(name):
 
 
 @pytest.mark.parametrize("name", NAMES_OF_TIMES)
-def test_a_name_that_means_times_elsewhere_is_ours_where_we_have_it(name):
+def test_name_that_means_times_in_other_protocols_has_our_meaning_if_we_define_it(name):
     Kvp([(name, "2020")]).check_names(["datetime", name])
 
 
@@ -153,7 +153,7 @@ def test_fields_are_called_as_the_operation_calls_them():
         Kvp([("rangeSubset", "a")]).check_names(["datetime", "properties"])
 
 
-def test_any_other_name_is_refused_with_those_that_are_accepted():
+def test_unknown_name_is_refused_with_the_accepted_ones():
     with pytest.raises(InvalidParameter, match=r"^Foo is not a parameter here; accepted are lon, lat$") as caught:
         Kvp([("Foo", "1")]).check_names(["lon", "lat"])
 
@@ -163,7 +163,7 @@ def test_any_other_name_is_refused_with_those_that_are_accepted():
 
 
 @pytest.mark.parametrize("name", ["", "_", "_ts", "token", "Access_Token", "api_key", "f", "LANG", "utm_medium", "x-a"])
-def test_what_clients_add_to_any_address_is_no_unknown_name(name):
+def test_usual_additions_of_clients_are_no_unknown_names(name):
     Kvp([(name, "1")]).check_names(["lon", "lat"])
 
 
@@ -181,5 +181,5 @@ def test_another_services_name_is_refused_with_ours(name, meant):
         Kvp([(name, "1")]).check_spelling(known)
 
 
-def test_another_services_name_is_let_be_where_nothing_is_meant_by_it():
+def test_name_of_another_service_is_ignored_if_harmless():
     Kvp([("f", "1"), ("longitude", "1")]).check_spelling(("datetime",))

@@ -65,12 +65,12 @@ def test_text_that_is_not_accepted_names_the_parameter(parameter, value, message
 
 
 @pytest.mark.parametrize("given", [{}, {"limit": ""}, {"limit": " "}])
-def test_what_is_absent_or_empty_has_the_default(given):
+def test_absent_or_empty_parameter_has_the_default(given):
     assert LIMIT.value(query(**given)) == 5
     assert LIMIT.optional(query(**given)) is None
 
 
-def test_what_has_no_default_is_missing():
+def test_parameter_without_default_is_missing():
     with pytest.raises(MissingParameter, match="share is missing"):
         SHARE.value(query())
 
@@ -80,7 +80,7 @@ def test_false_is_a_value_not_its_absence():
     assert truth("dry", "Or not").value(query()) is False
 
 
-def test_times_are_named_after_their_parameter():
+def test_times_are_reported_by_their_parameter():
     with pytest.raises(InvalidParameter, match="not a valid time") as caught:
         times("reference", "Times").value(query(reference="soon"))
 

@@ -126,7 +126,7 @@ def test_any_other_url_is_refused(text):
     refused(AllowedPlaces(["https://example.org/data/", "s3://bucket/data"]), text)
 
 
-def test_a_folder_that_is_a_link_is_what_it_leads_to(place):
+def test_linked_folder_is_its_target(place):
     (place / "way").symlink_to(place / "allowed")
 
     assert file_to_open(AllowedPlaces([f"{place}/way/"]), f"{place}/way/a.tif").endswith("/allowed/a.tif")
@@ -136,12 +136,12 @@ def test_a_folder_that_is_a_link_is_what_it_leads_to(place):
     "prefix",
     ["data", "", "ftp://example.org/", "https://", "https://u@example.org/", "https://example.org/../", "/vsicurl/"],
 )
-def test_a_prefix_that_is_none_is_a_mistake(prefix):
+def test_invalid_prefix_is_a_mistake(prefix):
     with pytest.raises(ConfigurationError, match="COG_PREFIXES"):
         AllowedPlaces([prefix], setting="CHRONOTILE_COG_PREFIXES")
 
 
-def test_all_mistaken_prefixes_are_told_at_once():
+def test_all_invalid_prefixes_are_reported_together():
     with pytest.raises(ConfigurationError) as caught:
         AllowedPlaces(["a", "/fine", "b"])
 
@@ -160,7 +160,7 @@ pieces = st.sampled_from(
 
 
 @given(st.lists(pieces, max_size=12).map("".join) | st.text(max_size=60))
-def test_whatever_is_opened_lies_below_the_prefix(text):
+def test_every_opened_file_is_below_the_prefix(text):
     allowed = AllowedPlaces(["https://example.org/data/"])
     for spelt in (text, f"https://example.org/data/{text}", f"{text}.tif", f"https://example.org/data/{text}.tif"):
         try:

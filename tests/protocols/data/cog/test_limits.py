@@ -22,7 +22,7 @@ MAX_PIXELS = 4096 * 4096
         [("histogram_bins", "50")],
     ],
 )
-def test_what_is_usual_passes(given_parameters):
+def test_usual_requests_pass(given_parameters):
     check_cost(given_parameters, MAX_PIXELS)
 
 
@@ -38,7 +38,7 @@ def test_what_is_usual_passes(given_parameters):
         [("histogram_bins", "1000000000")],
     ],
 )
-def test_what_is_too_large_is_refused_by_name(given_parameters):
+def test_too_large_requests_are_refused_by_name(given_parameters):
     with pytest.raises(LimitExceeded) as caught:
         check_cost(given_parameters, MAX_PIXELS)
 
@@ -57,7 +57,7 @@ def test_what_is_too_large_is_refused_by_name(given_parameters):
         [("expression", ";".join(["b1"] * 9))],
     ],
 )
-def test_what_says_no_size_or_asks_for_too_many_bands_is_refused(given_parameters):
+def test_request_without_a_size_or_with_too_many_bands_is_refused(given_parameters):
     with pytest.raises(InvalidParameter):
         check_cost(given_parameters, MAX_PIXELS)
 

@@ -151,7 +151,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("spelling", OUTSIDE.values(), ids=OUTSIDE)
-def test_no_endpoint_opens_what_lies_outside(app, client, folder, opened, spelling):
+def test_no_endpoint_opens_a_file_outside(app, client, folder, opened, spelling):
     url = spelling.format(folder)
 
     answers = {(method, path): ask(client, method, path, url) for method, path in cog_paths(app)}
@@ -160,7 +160,7 @@ def test_no_endpoint_opens_what_lies_outside(app, client, folder, opened, spelli
     assert opened == []
 
 
-def test_all_urls_of_a_request_are_looked_at(client, folder, opened):
+def test_all_urls_of_a_request_are_checked(client, folder, opened):
     good, bad = f"{folder}/allowed/a.tif", f"{folder}/secret.tif"
 
     statuses = [
@@ -205,7 +205,7 @@ def test_titiler_has_threads_for_local_and_remote_files(client):
     assert client.portal.call(lambda: anyio.to_thread.current_default_thread_limiter().total_tokens) == 16
 
 
-def test_links_lead_back_to_where_it_is_mounted(client, folder):
+def test_links_use_the_mount_path(client, folder):
     url = f"{folder}/allowed/a.tif"
     (template,) = client.get("/cog/WebMercatorQuad/tilejson.json", params={"url": url}).json()["tiles"]
 
@@ -279,7 +279,7 @@ def test_a_dear_request_is_refused_before_the_file_is_opened(client, folder, ope
         *("buffer=1e9", "reproject=no"),
     ],
 )
-def test_what_titiler_does_not_check_is_no_failure_of_the_server(client, folder, query):
+def test_values_unchecked_by_titiler_are_no_server_error(client, folder, query):
     response = client.get(f"/cog/tiles/WebMercatorQuad/14/8328/5485.png?url={folder}/allowed/a.tif&{query}")
 
     assert response.status_code in {200, 400, 404}
@@ -314,7 +314,7 @@ def test_faults_are_problem_documents_for_any_origin(client, folder):
         ("PUT", "/cog/info?url={}", 405, None),
     ],
 )
-def test_what_fastapi_refuses_is_a_problem_document_too(client, folder, method, path, status, parameter):
+def test_refusal_by_fastapi_is_a_problem_document_too(client, folder, method, path, status, parameter):
     response = client.request(method, path.format(f"{folder}/allowed/a.tif"))
 
     assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
@@ -331,7 +331,7 @@ def test_head_is_answered_as_get(client, folder, path):
     assert told.content == b""
 
 
-def test_a_tile_outside_the_file_is_not_found(client, folder):
+def test_tile_outside_the_file_is_not_found(client, folder):
     response = client.get("/cog/tiles/WebMercatorQuad/14/0/0.png", params={"url": f"{folder}/allowed/a.tif"})
 
     assert response.status_code == 404
@@ -433,7 +433,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(titiler, remote, monkeypat
 
 
 @pytest.mark.slow
-def test_what_a_server_does_not_have_is_not_found(remote, remote_client):
+def test_missing_remote_file_is_not_found(remote, remote_client):
     response = remote_client.get("/cog/info", params={"url": f"{remote.url}/data/gone.tif"})
 
     assert response.status_code == 404

@@ -177,27 +177,27 @@ def test_a_composite_is_refused(client):
         *("NDVI/.zgroup", "NDVI/.zmetadata", "NDVI/NDVI"),
     ],
 )
-def test_what_has_no_name_is_not_found(client, path):
+def test_unknown_array_is_not_found(client, path):
     answer = client.get(f"/zarr/{path}", follow_redirects=False)
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize("key", ["c/9/0/0", "c/0/1/0", "c/0/0/7", "c/0/0", "c"])
-def test_a_chunk_beyond_the_array_is_gone_and_not_taken_for_cells_without_values(client, key):
+def test_chunk_beyond_the_array_is_gone_and_not_empty(client, key):
     answer = client.get(f"/zarr/NDVI/NDVI/{key}")
 
     assert (answer.status_code, answer.headers["cache-control"]) == (410, "no-store")
 
 
-def test_a_source_that_is_gone_is_no_missing_chunk(client):
+def test_removed_source_is_no_missing_chunk(client):
     answer = client.get("/zarr/GONE/GONE/c/0/0/0")
 
     assert (answer.status_code, answer.headers["cache-control"]) == (503, "no-store")
 
 
 @pytest.mark.parametrize("path", ["zarr.json", "NDVI/zarr.json", "NDVI/c/0/0/0", "time/c/0", "spatial_ref/c"])
-def test_what_is_held_already_is_not_sent_again(make_client, path):
+def test_matching_etag_is_confirmed(make_client, path):
     services = served.make_services()
     client, reader = make_client(services), services.readers["s2"]
     etag = client.get(f"/zarr/NDVI/{path}").headers["etag"]
@@ -208,7 +208,7 @@ def test_what_is_held_already_is_not_sent_again(make_client, path):
     assert (answer.status_code, answer.content, reader.windows_read) == (304, b"", [])
 
 
-def test_a_date_that_was_processed_anew_has_another_etag(make_client):
+def test_reprocessed_date_has_another_etag(make_client):
     services = served.make_services()
     client = make_client(services)
     before = client.get(FIELD_CHUNK).headers["etag"]
@@ -227,7 +227,7 @@ def test_a_part_of_a_chunk_may_be_requested(client):
     assert part.headers["content-range"] == f"bytes 10-19/{len(whole.content)}"
 
 
-def test_head_tells_the_size(client):
+def test_head_has_the_size(client):
     answer = client.head(FIELD_CHUNK)
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -242,14 +242,14 @@ def test_chunks_are_for_pages_of_all_origins_and_never_compressed_twice(client):
     assert "content-encoding" not in answer.headers
 
 
-def test_what_is_of_now_is_cached_for_a_minute_and_a_named_state_for_longer(client):
+def test_current_store_is_cached_for_a_minute_and_a_named_state_for_longer(client):
     live, named = FIELD_CHUNK, FIELD_CHUNK.replace("/zarr/NDVI", f"/zarr/NDVI@{revision_of(client)}")
 
     assert client.get(live).headers["cache-control"] == "public, max-age=60, stale-while-revalidate=60"
     assert client.get(named).headers["cache-control"] == "public, max-age=300, stale-while-revalidate=86400"
 
 
-def test_a_named_state_is_the_store_that_it_was(make_client):
+def test_named_state_stays_the_same_store(make_client):
     before = services_at(served.DEKADS)
     client = make_client(before)
     path = f"/zarr/NDVI@{revision_of(client)}"
@@ -266,7 +266,7 @@ def test_a_named_state_is_the_store_that_it_was(make_client):
     [{"times": LATE}, {"times": served.DEKADS.at([0, 1, 3])}, {"times": served.DEKADS, "scale": 0.5}],
     ids=["a late date", "a date less", "another scale"],
 )
-def test_a_named_state_that_is_gone_says_so(make_client, changed, path):
+def test_expired_named_state_is_gone(make_client, changed, path):
     before = services_at(served.DEKADS)
     revision = revision_of(make_client(before))
 
@@ -277,11 +277,11 @@ def test_a_named_state_that_is_gone_says_so(make_client, changed, path):
 
 
 @pytest.mark.parametrize("revision", ["", "x", "4", "4-0000", "99999999999-1", "٤-1"])
-def test_a_state_that_never_was_is_gone(client, revision):
+def test_unknown_state_is_gone(client, revision):
     assert client.get(f"/zarr/NDVI@{revision}/zarr.json").status_code == 410
 
 
-def test_dates_that_follow_leave_an_open_store_as_it_is(make_client):
+def test_new_dates_leave_an_open_store_unchanged(make_client):
     before = services_at(served.DEKADS)
     body = make_client(before).get("/zarr/NDVI/NDVI/c/0/0/0").content
 
@@ -303,7 +303,7 @@ def test_after_a_late_date_an_open_store_gets_no_numbers_of_another_date(make_cl
     assert "open it again" in answer.json()["detail"]
 
 
-def test_after_a_late_date_a_store_that_is_opened_anew_is_whole(make_client):
+def test_store_opened_after_a_late_date_is_complete(make_client):
     before = services_at(served.DEKADS)
     group_of(make_client(before))
 
@@ -313,7 +313,7 @@ def test_after_a_late_date_a_store_that_is_opened_anew_is_whole(make_client):
     assert np.array_equal(dataset["NDVI"].values, np.stack([served.number_at(ROWS, COLUMNS, t) for t in range(5)]))
 
 
-def test_chunks_before_a_late_date_still_are_what_they_were(make_client):
+def test_earlier_chunks_are_unchanged_after_a_late_date(make_client):
     grid = replace(served.BELGIUM_31N, width=800, height=700)  # one date a chunk
     before = services_at(served.DEKADS, grid=grid)
     body = (client := make_client(before)).get("/zarr/NDVI/NDVI/c/0/0/0").content

@@ -48,7 +48,7 @@ def test_frames_are_the_dates_in_the_colours_of_the_formula(client, extension, m
     assert np.array_equal(frames_of(answer.content), expected())
 
 
-def test_without_times_the_newest_frames_are_shown_and_the_answer_says_how_to_request_all(client, monkeypatch):
+def test_film_without_times_has_the_newest_frames_and_a_hint_how_to_request_all(client, monkeypatch):
     monkeypatch.setattr(routes, "DEFAULT_FRAMES", 3)
 
     newest = get(client, f"{PLAIN}.gif?{AREA}&labels=none")
@@ -130,7 +130,7 @@ def test_times_of_a_period_are_reduced(client):
 
 @pytest.mark.parametrize(("extension", "least_ms"), [("gif", 10), ("webp", 1)])
 @pytest.mark.parametrize("fps", [0.5, 3, 7, 30])
-def test_frames_last_as_long_as_asked_in_all(client, extension, least_ms, fps):
+def test_frames_last_the_requested_total_time(client, extension, least_ms, fps):
     durations = durations_ms(get(client, f"{PLAIN}.{extension}?{AREA}&labels=none&fps={fps}").content)
 
     assert len(durations) == 4
@@ -139,7 +139,7 @@ def test_frames_last_as_long_as_asked_in_all(client, extension, least_ms, fps):
 
 
 @pytest.mark.parametrize(("fps", "seconds"), [("0.5", 8), ("4", 1), ("2.5", 1.6)])
-def test_a_video_lasts_as_long_as_asked(client, fps, seconds):
+def test_video_lasts_the_requested_time(client, fps, seconds):
     body = get(client, f"{PLAIN}.mp4?{AREA}&fps={fps}").content
 
     with av.open(io.BytesIO(body)) as container:
@@ -147,7 +147,7 @@ def test_a_video_lasts_as_long_as_asked(client, fps, seconds):
         assert (stream.frames, float(stream.duration * stream.time_base)) == (4, seconds)
 
 
-def test_a_video_is_what_every_player_takes(client):
+def test_video_has_the_format_of_every_player(client):
     body = get(client, f"{PLAIN}.mp4?{AREA}").content
 
     with av.open(io.BytesIO(body)) as container:
@@ -189,13 +189,13 @@ def test_without_a_size_pixels_are_square_on_the_ground(client):
     assert film.size == (640, round(640 * 0.1 / (0.2 * np.cos(np.radians(50.85)))))
 
 
-def test_without_a_bbox_the_whole_layer_is_shown(client):
+def test_film_without_a_bbox_shows_the_whole_layer(client):
     film = Image.open(io.BytesIO(get(client, f"{PLAIN}.gif?crs=EPSG:32631&height=150").content))
 
     assert film.size == (200, 150)
 
 
-def test_headers_tell_times_name_and_length(client):
+def test_headers_contain_times_name_and_length(client):
     answer = get(client, f"{PLAIN}.gif?{AREA}")
 
     told = {name: answer.headers[name] for name in ("chronotile-time", "content-disposition", "content-length")}
@@ -206,7 +206,7 @@ def test_headers_tell_times_name_and_length(client):
     }
 
 
-def test_head_tells_all_but_the_length_and_makes_nothing(client):
+def test_head_has_all_headers_except_the_length_and_draws_nothing(client):
     answer = client.head(f"/animations/GONE.gif?{AREA}")
 
     assert answer.status_code == 503
@@ -215,7 +215,7 @@ def test_head_tells_all_but_the_length_and_makes_nothing(client):
     assert answer.headers["etag"] == client.get(f"{PLAIN}.gif?{AREA}").headers["etag"]
 
 
-def test_who_holds_a_film_is_told_so_without_reading(client):
+def test_matching_etag_is_confirmed_without_reading(client):
     etag = get(client, f"{PLAIN}.gif?{AREA}").headers["etag"]
     reader = client.app.state.chronotile.services.readers["s2"]
     reader.windows_read.clear()
@@ -225,7 +225,7 @@ def test_who_holds_a_film_is_told_so_without_reading(client):
     assert (answer.status_code, answer.content, reader.windows_read) == (304, b"", [])
 
 
-def test_a_film_asked_again_is_not_made_again(client):
+def test_repeated_film_is_not_drawn_again(client):
     first = get(client, f"{PLAIN}.gif?{AREA}").content
     reader = client.app.state.chronotile.services.readers["s2"]
     reader.windows_read.clear()
@@ -235,13 +235,13 @@ def test_a_film_asked_again_is_not_made_again(client):
 
 
 @pytest.mark.parametrize("change", ["fps=5", "labels=none", "labels=date", "step=2", "style=reds", "datetime=2020-06"])
-def test_what_changes_the_film_changes_its_etag(client, change):
+def test_any_change_of_the_film_changes_its_etag(client, change):
     answers = [client.head(f"{PLAIN}.gif?{AREA}{more}") for more in ("", f"&{change}")]
 
     assert answers[0].headers["etag"] != answers[1].headers["etag"]
 
 
-def test_only_an_address_with_the_revision_of_now_may_be_kept_for_ever(client):
+def test_only_a_url_with_the_current_revision_is_immutable(client):
     revision = client.get("/layers/RECENT").json()["revision"]
 
     kept = [client.head(f"{PLAIN}.gif?{AREA}&rev={each}").headers["cache-control"] for each in (revision, "0")]
@@ -277,7 +277,7 @@ def test_only_an_address_with_the_revision_of_now_may_be_kept_for_ever(client):
         ("GONE.gif?width=64&height=48", 503, None, "GONE"),
     ],
 )
-def test_what_is_not_accepted_is_told_in_words(client, path, status, parameter, said):
+def test_invalid_values_are_explained(client, path, status, parameter, said):
     answer = client.get(f"/animations/{path}")
 
     problem = answer.json()
@@ -308,7 +308,7 @@ def test_more_frames_than_may_be_are_refused(make_client, make_services):
     assert client.head("/animations/NDVI.gif?width=16&height=16&step=2&datetime=2015/..").status_code == 200
 
 
-def test_a_file_that_grows_too_large_is_given_up(client, monkeypatch):
+def test_file_that_grows_too_large_is_abandoned(client, monkeypatch):
     monkeypatch.setattr("chronotile.pipeline.encoders.animation.animation.MAX_BYTES", 1000)
 
     problem = client.get(f"{PLAIN}.webp?{AREA}").json()
@@ -316,13 +316,13 @@ def test_a_file_that_grows_too_large_is_given_up(client, monkeypatch):
     assert (problem["limit"], problem["allowed"]) == ("bytes of an animation", 1000)
 
 
-def test_films_have_threads_of_their_own(client):
+def test_films_have_separate_threads(client):
     metrics = client.get("/metrics").text
 
     assert 'chronotile_threads{work="animations"} 1.0' in metrics
 
 
-def test_what_needs_no_film_to_be_made_does_not_wait_for_one(client):
+def test_answer_without_drawing_does_not_wait_for_a_film(client):
     url = f"{PLAIN}.gif?{AREA}"
     made = get(client, url)
     limiter, hung = client.app.state.chronotile.limiters.animations, threading.Event()
@@ -343,7 +343,7 @@ def test_what_needs_no_film_to_be_made_does_not_wait_for_one(client):
     assert [each.result(PATIENCE_S) for each in held] == [True, True]
 
 
-def test_films_are_told_of(client):
+def test_films_are_documented(client):
     landing = {link["rel"]: link for link in client.get("/?f=json").json()["links"]}
     layers = {layer["id"]: [link["rel"] for link in layer["links"]] for layer in client.get("/layers").json()["layers"]}
 

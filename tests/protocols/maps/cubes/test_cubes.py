@@ -36,7 +36,7 @@ def test_a_cube_has_the_numbers_of_every_date(client):
     assert np.array_equal(cube.numbers, NUMBERS)
 
 
-def test_a_cube_says_what_it_is(client):
+def test_cube_contains_its_description(client):
     header = cube_of(client.get(f"/cubes/NDVI/{TILE}?datetime=2020-06")).header
 
     told = {"v": 1, "layer": "NDVI", "crs": "EPSG:3857", "tms": "WebMercatorQuad", "z": 11, "x": 1052, "y": 687}
@@ -68,14 +68,14 @@ def test_shares_are_those_of_pixels_with_a_value(client):
     ],
     ids=str,
 )
-def test_time_is_asked_as_everywhere(client, asked, expected):
+def test_time_parameter_is_that_of_all_protocols(client, asked, expected):
     cube = cube_of(client.get(f"/cubes/NDVI/{TILE}", params={"datetime": asked}))
 
     assert cube.header["times"] == expected
     assert np.array_equal(cube.numbers, NUMBERS[[DAYS.index(day) for day in expected]])
 
 
-def test_instants_used_are_told(client):
+def test_used_instants_are_listed(client):
     answer = client.get(f"/cubes/RECENT/{TILE}?datetime=2020-06-12")
 
     assert answer.headers["chronotile-time"] == DAYS[2]
@@ -115,7 +115,7 @@ def test_a_client_that_takes_no_gzip_gets_the_cube_bare(client):
     assert packed.headers["etag"] == bare.headers["etag"][:-1] + '-gzip"'
 
 
-def test_what_is_held_already_is_not_sent_again(make_client):
+def test_matching_etag_is_confirmed(make_client):
     services = served.make_services()
     client, reader = make_client(services), services.readers["s2"]
     etag = client.get(f"/cubes/NDVI/{TILE}").headers["etag"]
@@ -134,7 +134,7 @@ def test_other_dates_and_other_resolutions_are_other_entities(client, query):
     assert client.get(f"/cubes/NDVI/{TILE}?{query}").headers["etag"] != whole
 
 
-def test_the_same_dates_asked_otherwise_are_the_same_entity(client):
+def test_same_dates_in_another_notation_are_the_same_entity(client):
     whole = client.get(f"/cubes/NDVI/{TILE}").headers["etag"]
 
     assert client.get(f"/cubes/S2_NDVI/{TILE}?datetime=2020-01-01/2020-12-31&res=1").headers["etag"] == whole
@@ -153,7 +153,7 @@ def test_new_pixels_of_one_date_are_another_entity(make_client):
     assert same.headers["etag"] == other.headers["etag"]
 
 
-def test_an_address_with_the_revision_of_the_layer_may_be_kept_for_ever(client):
+def test_url_with_the_revision_of_the_layer_is_immutable(client):
     revision = client.get("/layers/NDVI").json()["revision"]
 
     kept = client.get(f"/cubes/NDVI/{TILE}?rev={revision}").headers["cache-control"]
@@ -198,7 +198,7 @@ def test_no_content_is_validated_too(client):
         ("NDVI/WebMercatorQuad/11/1052/south.ctc", 404, "y"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_parameter(client, path, status, parameter):
+def test_invalid_value_is_reported_with_its_parameter(client, path, status, parameter):
     answer = client.get(f"/cubes/{path}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
@@ -221,7 +221,7 @@ def test_more_values_than_allowed_are_refused_with_a_way_out(make_client):
     assert client.get(f"/cubes/NDVI/{TILE}?datetime=2020-06").status_code == 200
 
 
-def test_a_source_that_fails_is_503_and_nothing_is_kept(client):
+def test_failing_source_is_503_and_nothing_is_cached(client):
     answer = client.get(f"/cubes/GONE/{TILE}")
 
     assert (answer.status_code, answer.headers["cache-control"]) == (503, "no-store")

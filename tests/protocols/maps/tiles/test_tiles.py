@@ -79,7 +79,7 @@ def test_a_layer_without_time_ignores_datetime(client):
     assert client.get("/tiles/HEIGHT/WebMercatorQuad/10/525/343.png?datetime=1999").status_code == 200
 
 
-def test_a_known_etag_is_not_modified(client):
+def test_matching_etag_is_not_modified(client):
     first = client.get(f"{TILE}.png")
 
     again = client.get(f"{TILE}.png", headers={"If-None-Match": f'W/"x", {first.headers["etag"]}'})
@@ -90,7 +90,7 @@ def test_a_known_etag_is_not_modified(client):
     assert again.headers["cache-control"] == first.headers["cache-control"]
 
 
-def test_only_an_address_with_the_revision_of_now_is_immutable(client):
+def test_only_a_url_with_the_current_revision_is_immutable(client):
     revision = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json").json()["tiles"][0].rpartition("rev=")[2]
 
     caching = [
@@ -173,13 +173,13 @@ def test_parameters_that_clients_add_are_ignored(client, name):
     assert client.get(f"{TILE}.png?{name}=1").content == client.get(f"{TILE}.png").content
 
 
-def test_a_misspelt_parameter_is_told_with_the_right_name(client):
+def test_misspelt_parameter_is_reported_with_the_right_name(client):
     assert (
         client.get(f"{TILE}.png?date_time=2020").json()["detail"] == "date_time is not a parameter here; use datetime"
     )
 
 
-def test_a_missing_thing_is_kept_a_minute_and_a_failing_source_not_at_all(client):
+def test_missing_resource_is_cached_for_a_minute_and_a_failing_source_never(client):
     missing = client.get("/tiles/NDVY/WebMercatorQuad/10/525/343.png").headers
     failing = client.get("/tiles/GONE/WebMercatorQuad/10/525/343.png").headers
 
@@ -199,7 +199,7 @@ def test_a_time_that_is_not_there_names_the_nearest(client):
     assert problem["nearest"] == ["2020-06-11T00:00:00Z", "2020-06-21T00:00:00Z"]
 
 
-def test_a_limit_is_told_with_what_was_asked(make_client):
+def test_limit_is_reported_with_the_requested_number(make_client):
     client = make_client(served.make_services(limits=Limits(max_pixels=100)))
 
     problem = client.get(f"{TILE}.png").json()
@@ -210,7 +210,7 @@ def test_a_limit_is_told_with_what_was_asked(make_client):
     assert problem["alternative"]
 
 
-def test_tilejson_names_the_instant_the_revision_and_where_the_data_are(client):
+def test_tilejson_contains_instant_revision_and_bounds(client):
     document = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json?style=reds").json()
 
     template = document["tiles"][0]
@@ -310,7 +310,7 @@ def test_the_legend_of_a_reducer_has_the_flags_that_it_leaves(make_client, path)
     assert "use latest, earliest, max" in client.get(path.format("no")).text
 
 
-def test_ramps_are_told_with_their_colours(client):
+def test_ramps_are_listed_with_their_colours(client):
     ramps = {ramp["id"]: ramp for ramp in client.get("/ramps").json()["ramps"]}
 
     assert {"steps", "reds", "difference"} <= set(ramps)
@@ -328,7 +328,7 @@ def test_ramps_are_told_with_their_colours(client):
     }
 
 
-def test_each_ramp_that_is_told_is_one_that_tiles_take(client):
+def test_each_listed_ramp_is_accepted_by_tiles(client):
     ramps = client.get("/ramps").json()["ramps"]
 
     assert {client.get(f"{TILE}.png?ramp={ramp['id']}").status_code for ramp in ramps} == {200}
@@ -380,7 +380,7 @@ def test_a_legend_keeps_its_etag(client):
     assert client.get("/tiles/NDVI/legend.png", headers={"If-None-Match": etag}).status_code == 304
 
 
-def test_an_unforeseen_error_is_told_without_its_trace(make_client):
+def test_unforeseen_error_is_reported_without_its_trace(make_client):
     services = served.make_services()
     reader = services.readers["s2"]
     broken = dataclasses.replace(

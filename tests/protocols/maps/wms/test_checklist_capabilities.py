@@ -15,12 +15,12 @@ XSI = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 
 @checklist("negotiate-no-version", "negotiate-basic_elements-version", "negotiate-higher-version")
 @pytest.mark.parametrize("version", [None, "1.3.0", "100.0.0"])
-def test_the_highest_version_is_given_where_it_is_asked_or_none_is(cite, version):
+def test_highest_version_is_returned_if_requested_or_by_default(cite, version):
     assert cite.capabilities(VeRsIoN=version).get("version") == "1.3.0"
 
 
 @checklist("negotiate-lower-version")
-def test_the_lowest_version_is_given_below_it(cite):
+def test_lowest_version_is_returned_below_it(cite):
     assert cite.capabilities(VeRsIoN="0.0.0").get("version") == "1.1.1"
 
 
@@ -32,7 +32,7 @@ def test_unknown_parameters_are_ignored(cite, valid):
 
 @checklist("no-format", "invalid-format-of-capabilities", "capability-xml-getcapabilities-format")
 @pytest.mark.parametrize("format", [None, "invalid", "text/xml"])
-def test_capabilities_are_text_xml_whatever_is_asked(cite, format):
+def test_capabilities_are_text_xml_for_any_requested_format(cite, format):
     answer = cite.get(CAPABILITIES, FoRmAt=format)
 
     advertised = [each.text for each in cite.capabilities().findall(f".//{WMS}GetCapabilities/{WMS}Format")]
@@ -68,7 +68,7 @@ def sequence(cite):
 
 
 @checklist("updatesequence-ignored")
-def test_a_sequence_is_ignored_where_none_is_advertised(client):
+def test_update_sequence_is_ignored_if_none_is_advertised(client):
     answer = client.get("/wms", params={**CAPABILITIES, "UpDaTeSeQuEnCe": "ignored"})
 
     assert etree.fromstring(answer.content).get("updateSequence") is None
@@ -88,7 +88,7 @@ def test_capabilities_name_the_schema_they_are_valid_against(cite):
 
 
 @checklist("capability-onlineresource", "capability-xml-exception-format")
-def test_addresses_of_operations_end_where_parameters_begin(cite):
+def test_urls_of_operations_end_before_the_parameters(cite):
     root = cite.capabilities()
 
     hrefs = {each.get(HREF) for each in root.findall(f".//{WMS}DCPType//{WMS}OnlineResource")}
@@ -101,7 +101,7 @@ def test_addresses_of_operations_end_where_parameters_begin(cite):
     *("logourls", "style-legendurls", "style-stylesheeturls", "style-styleurls", "metadataurls"),
     *("dataurls", "featurelisturls"),
 )
-def test_every_address_gives_the_type_it_is_told_to(cite):
+def test_every_url_returns_its_stated_type(cite):
     links = [each.getparent() for each in cite.capabilities().iter(f"{WMS}OnlineResource") if is_link(each)]
 
     answers = [cite.client.get(path_of(link.find(f"{WMS}OnlineResource"))) for link in links]
@@ -121,7 +121,7 @@ def path_of(resource):
 
 
 @checklist("style-legendurls")
-def test_legends_have_the_size_that_is_told(cite):
+def test_legends_have_the_stated_size(cite):
     links = list(cite.capabilities().iter(f"{WMS}LegendURL"))
 
     sizes = [
@@ -190,7 +190,7 @@ def test_time_is_the_one_dimension_and_declared_once(cite):
 
 
 @checklist("time-options-requirements")
-def test_the_dimension_takes_lists_and_nearest_values_and_is_not_kept_current(cite):
+def test_dimension_accepts_lists_and_nearest_values_and_is_not_current(cite):
     """Its times are of 2000: `current` says that data are normally kept current (WMS 1.3.0 Annex C.2)."""
     (dimension,) = cite.capabilities().iter(f"{WMS}Dimension")
 
@@ -200,7 +200,7 @@ def test_the_dimension_takes_lists_and_nearest_values_and_is_not_kept_current(ci
 
 
 @checklist("time-options-requirements")
-def test_regular_times_are_told_as_one_interval_with_period(cite):
+def test_regular_times_are_one_interval_with_period(cite):
     (dimension,) = cite.capabilities().iter(f"{WMS}Dimension")
 
     assert dimension.text == "2000-01-01T00:00:00Z/2000-01-01T00:01:00Z/PT5S"
@@ -215,7 +215,7 @@ def test_layers_of_a_map_are_queried(cite, layers):
 
 
 @checklist("each-info_format")
-def test_every_advertised_info_format_is_given(cite):
+def test_every_advertised_info_format_is_returned(cite):
     formats = [each.text for each in cite.capabilities().findall(f".//{WMS}GetFeatureInfo/{WMS}Format")]
 
     told = [cite.get(INFO, InFo_FoRmAt=each).headers["content-type"] for each in formats]
@@ -235,12 +235,12 @@ def test_every_advertised_info_format_is_given(cite):
         ({"QuErY_LaYeRs": "bogus"}, "LayerNotDefined"),
     ],
 )
-def test_what_cannot_be_queried_has_its_code(cite, changes, code):
+def test_layer_that_cannot_be_queried_has_its_code(cite, changes, code):
     assert cite.code(INFO, **changes) == code
 
 
 @checklist("recommendations")
-def test_what_the_standard_recommends_is_there(cite):
+def test_recommendations_of_the_standard_are_met(cite):
     root = cite.capabilities()
 
     service = root.find(f"{WMS}Service")

@@ -72,7 +72,7 @@ def test_every_advertised_style_is_drawn_as_the_default_is(cite):
 
 
 @checklist("each-format", "gif-or-png")
-def test_every_advertised_format_is_given(cite):
+def test_every_advertised_format_is_returned(cite):
     formats = [each.text for each in cite.capabilities().findall(f".//{WMS}GetMap/{WMS}Format")]
 
     told = [cite.get(MAP, FoRmAt=each).headers["content-type"] for each in formats]
@@ -97,7 +97,7 @@ def test_a_box_without_area_is_an_exception(cite, box):
 
 @checklist("bbox-no-overlap", "bbox-outside-crs")
 @pytest.mark.parametrize(("crs", "box"), [("CRS:84", "10,10,20,20"), ("CRS:84", "250,100,300,150")])
-def test_a_box_beside_the_data_is_blank(cite, crs, box):
+def test_box_outside_the_data_is_blank(cite, crs, box):
     assert is_blank(cite.pixels(CrS=crs, BbOx=box))
 
 
@@ -124,7 +124,7 @@ def test_any_scale_is_a_picture(cite, box):
         ({"LaYeRs": "Lakes,Ponds", "StYlEs": ",bogus"}, "StyleNotDefined"),
     ],
 )
-def test_what_is_not_there_has_its_code(cite, changes, code):
+def test_unknown_name_has_its_code(cite, changes, code):
     assert cite.code(MAP, **changes) == code
 
 
@@ -141,7 +141,7 @@ def test_what_is_not_there_has_its_code(cite, changes, code):
         ("Lakes,Ponds,Streams", "Lakes,Ponds,Streams"),
     ],
 )
-def test_layers_are_drawn_together_whatever_styles_are_left_out(cite, layers, styles):
+def test_layers_are_drawn_together_with_omitted_styles(cite, layers, styles):
     together = drawn(cite.pixels(LaYeRs=layers, StYlEs=styles))
 
     each = [drawn(cite.pixels(LaYeRs=layer)) for layer in layers.split(",")]
@@ -157,7 +157,7 @@ def test_exceptions_are_valid_xml(cite, exceptions):
 @checklist("exceptions-inimage-mime", "exceptions-blank-mime")
 @pytest.mark.parametrize("exceptions", ["INIMAGE", "BLANK"])
 @pytest.mark.parametrize("media_type", ["image/png", "image/jpeg"])
-def test_pictures_of_exceptions_have_the_format_asked(cite, exceptions, media_type):
+def test_pictures_of_exceptions_have_the_requested_format(cite, exceptions, media_type):
     answer = cite.get(MAP, ExCePtIoNs=exceptions, FoRmAt=media_type, LaYeRs="bogus")
 
     assert answer.headers["content-type"] == media_type
@@ -196,12 +196,12 @@ def test_uncovered_pixels_may_be_transparent(cite, layer):
 
 @checklist("large-size", "small-size", "aspect-ratio")
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (8, 5), (100, 400)])
-def test_maps_have_the_size_asked_whatever_the_box(cite, width, height):
+def test_maps_have_the_requested_size_for_any_box(cite, width, height):
     assert cite.pixels(WiDtH=str(width), HeIgHt=str(height)).shape == (height, width, 4)
 
 
 @checklist("layerlimit")
-def test_as_many_layers_as_the_limit_says_are_drawn(cite):
+def test_number_of_layers_is_limited_exactly(cite):
     limit = int(cite.capabilities().findtext(f".//{WMS}LayerLimit"))
 
     assert cite.get(MAP, LaYeRs=",".join(["Lakes"] * limit)).headers["content-type"] == "image/png"
@@ -278,7 +278,7 @@ def test_each_instant_shows_its_cars(cite, shared, instant):
     ],
     ids=["interval", "period", "interval and instant", "intervals", "instants"],
 )
-def test_several_times_are_laid_over_one_another(cite, shared, time, expected):
+def test_several_times_are_overlaid(cite, shared, time, expected):
     each = [drawn(cite.pixels(LaYeRs="Autos", TiMe=instant)) for instant in expected]
 
     together = drawn(cite.pixels(LaYeRs="Autos", TiMe=time))
@@ -296,7 +296,7 @@ def test_current_is_the_newest(cite, time, same):
 
 
 @checklist("time-default")
-def test_the_default_time_is_warned_of_as_it_is_advertised(cite):
+def test_default_time_is_reported_in_a_warning(cite):
     dimension = cite.capabilities().find(f".//{WMS}Dimension")
 
     answer = cite.get(MAP, LaYeRs="Autos")
@@ -312,7 +312,7 @@ def test_the_nearest_time_is_warned_of(cite):
 
 
 @checklist("time-and-other-layer", "elevation-and-other-layer")
-def test_a_layer_without_time_is_drawn_beside_one_that_has_it(cite):
+def test_layer_without_time_is_drawn_together_with_one_that_has_it(cite):
     together = drawn(cite.pixels(LaYeRs="Lakes,Autos", TiMe=INSTANTS[3]))
 
     alone = [drawn(cite.pixels(LaYeRs="Lakes")), drawn(cite.pixels(LaYeRs="Autos", TiMe=INSTANTS[3]))]
@@ -320,7 +320,7 @@ def test_a_layer_without_time_is_drawn_beside_one_that_has_it(cite):
 
 
 @checklist("missing-no-default")
-def test_a_time_without_default_must_be_named(make_client, get_map):
+def test_time_without_default_must_be_given(make_client, get_map):
     client = make_client(
         served.make_services(served.make_collection(served.make_layer(time_rules=TimeRules(default="none"))))
     )

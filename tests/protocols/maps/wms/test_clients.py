@@ -84,7 +84,7 @@ def test_owslib_gets_the_map_of_the_formula(url, version, crs):
 
 @OWSLIB
 @pytest.mark.parametrize("version", ["1.1.1", "1.3.0"])
-def test_owslib_reads_what_a_layer_is(url, version):
+def test_owslib_reads_the_description_of_a_layer(url, version):
     layer = WebMapService(f"{url}/wms", version=version)["NDVI"]
 
     assert layer.timepositions == ["2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"]

@@ -106,7 +106,7 @@ def test_capabilities_without_collections_are_valid(make_client, validate_ogc, v
     assert validate_ogc(document_of(make_client(empty), version)) == []
 
 
-def test_document_of_130_is_text_xml_whatever_format_is_asked(client):
+def test_document_of_130_is_text_xml_for_any_requested_format(client):
     answer = client.get("/wms?SERVICE=WMS&REQUEST=GetCapabilities&FORMAT=text/html")
 
     assert answer.headers["Content-Type"] == "text/xml; charset=utf-8"
@@ -186,7 +186,7 @@ def test_native_bounding_box_is_exact(client):
     }  # fmt: skip
 
 
-def test_box_of_the_world_ends_where_mercator_does(make_client):
+def test_box_of_the_world_ends_at_the_bounds_of_mercator(make_client):
     box = layer_named(document_of(make_client(services_on(world()))), "NDVI").find(
         f"{WMS}BoundingBox[@CRS='EPSG:3857']"
     )
@@ -205,7 +205,7 @@ def test_box_of_data_over_the_antimeridian_goes_round_the_earth(make_client):
     assert (float(box.get("minx")), float(box.get("maxx"))) == pytest.approx((-20037508.342789, 20037508.342789))
 
 
-def test_layer_has_no_box_where_it_has_no_coordinates(make_client):
+def test_layer_has_no_box_in_a_crs_without_coordinates(make_client):
     """South of 60 degrees nothing is in a system of the Arctic."""
     document = document_of(make_client(services_on(polar(), crs=["EPSG:4326", "EPSG:3413"])))
 
@@ -229,7 +229,7 @@ def test_crs84_is_no_name_of_111(client):
         ("TIMED", {"default": "2020-06-30T10:50:31.024Z", "nearestValue": "1", "current": "1"}),
     ],
 )
-def test_dimension_is_what_the_rules_of_the_layer_say(client, layer, expected):
+def test_dimension_follows_the_rules_of_the_layer(client, layer, expected):
     of_130 = layer_named(document_of(client), layer).find(f"{WMS}Dimension")
     of_111 = layer_named(document_of(client, "1.1.1"), layer).find("Extent")
 
@@ -251,7 +251,7 @@ def test_dimension_is_what_the_rules_of_the_layer_say(client, layer, expected):
     ],
     ids=["one of this month", "one of long ago", "dekads that ended", "dekads", "years", "years that ended"],
 )
-def test_current_is_said_of_layers_whose_newest_time_is_recent(make_client, last, is_current):
+def test_current_is_set_for_layers_with_a_recent_newest_time(make_client, last, is_current):
     """`current` tells that data are normally kept current (Annex C.2); now is 1 July 2020."""
     layer = served.make_layer(variable=served.make_variable(times=served.days_of(*last)))
     client = make_client(served.make_services(served.make_collection(layer)))

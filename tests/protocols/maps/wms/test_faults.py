@@ -114,7 +114,7 @@ def test_map_beyond_the_limit_names_it(make_client, get_map):
 
 
 @pytest.mark.parametrize(("side", "limit"), [("WIDTH", "MaxWidth"), ("HEIGHT", "MaxHeight")])
-def test_map_of_130_beyond_what_its_capabilities_tell_is_refused(make_client, get_map, side, limit):
+def test_map_of_130_beyond_its_advertised_limits_is_refused(make_client, get_map, side, limit):
     client = make_client(served.make_services(limits=Limits(max_pixels=10_100)))
     small = {"WIDTH": "10", "HEIGHT": "10"}
 
@@ -125,7 +125,7 @@ def test_map_of_130_beyond_what_its_capabilities_tell_is_refused(make_client, ge
     assert f"{limit}: at most 100, 101 requested" in answer.text
 
 
-def test_map_of_111_may_be_wider_than_high_as_its_capabilities_tell_no_limit(make_client, get_map):
+def test_map_of_111_may_be_wider_than_high_since_no_limit_is_advertised(make_client, get_map):
     client = make_client(served.make_services(limits=Limits(max_pixels=10_000)))
 
     assert get_map(client, VERSION="1.1.1", WIDTH="1000", HEIGHT="10").headers["Content-Type"] == "image/png"
@@ -150,7 +150,7 @@ def test_time_not_available_names_the_nearest(make_client, get_map):
     assert "2020-06-11T00:00:00Z and 2020-06-21T00:00:00Z" in answer.text
 
 
-def test_current_is_an_invalid_value_where_all_times_lie_ahead(make_client, get_map):
+def test_current_is_an_invalid_value_if_all_times_are_in_the_future(make_client, get_map):
     future = served.make_layer(variable=served.make_variable(times=served.days_of("2106-01-01")))
     client = make_client(served.make_services(served.make_collection(future)))
 
@@ -159,7 +159,7 @@ def test_current_is_an_invalid_value_where_all_times_lie_ahead(make_client, get_
     assert codes == ["InvalidDimensionValue", "MissingDimensionValue"]
 
 
-def test_of_a_repeated_parameter_the_last_is_told(make_client, validate_ogc):
+def test_last_of_a_repeated_parameter_is_reported(make_client, validate_ogc):
     answer = make_client().get("/wms?REQUEST=GetMap&LAYERS=NDVI&layers=NDVX&VERSION=1.3.0")
 
     assert fault_of(answer) == (200, "LayerNotDefined", "LAYERS")
@@ -167,7 +167,7 @@ def test_of_a_repeated_parameter_the_last_is_told(make_client, validate_ogc):
     assert validate_ogc(answer.content) == []
 
 
-def test_source_that_is_gone_is_a_503_that_names_the_layer(client, get_map, validate_ogc):
+def test_missing_source_is_a_503_that_names_the_layer(client, get_map, validate_ogc):
     answer = get_map(client, LAYERS="GONE")
 
     assert answer.status_code == 503
@@ -190,14 +190,14 @@ def test_status_of_exceptions_may_be_400(make_client, get_map, changes, code, lo
     assert fault_of(get_map(client, **changes)) == (400, code, locator)
 
 
-def test_source_that_is_gone_is_a_503_whatever_the_status_of_exceptions(make_client, get_map):
+def test_missing_source_is_a_503_with_any_configured_status_of_exceptions(make_client, get_map):
     collections = served.varied_collections()
     services = served.make_services(*collections, service=ServiceInfo(wms_exception_status=400), broken=["GONE"])
 
     assert fault_of(get_map(make_client(services), LAYERS="GONE")) == (503, None, None)
 
 
-def test_exception_as_json_is_not_kept_either(client, get_map):
+def test_exception_as_json_is_not_cached_either(client, get_map):
     answer = get_map(client, LAYERS="NDVX", EXCEPTIONS="JSON")
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
@@ -211,7 +211,7 @@ def test_exception_is_sent_though_the_client_holds_any_answer(client, get_map):
     assert fault_of(answer) == (200, "LayerNotDefined", "LAYERS")
 
 
-def test_exception_takes_no_place_of_a_map_that_was_given_before(client, get_map):
+def test_exception_does_not_replace_a_cached_map(client, get_map):
     """A time that has no data yet is answered anew each time, and a map after it as before."""
     first = get_map(client, TIME="2020-06-11")
     missing = [fault_of(get_map(client, TIME="2020-06-12")) for _ in range(2)]

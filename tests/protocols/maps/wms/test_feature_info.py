@@ -121,7 +121,7 @@ def test_stretched_colours_have_the_etag_of_their_map(client, get_info):
     assert whole.headers["ETag"] != part.headers["ETag"]
 
 
-def test_of_a_difference_the_value_is_the_change_and_the_number_that_of_the_time(client, get_info):
+def test_value_of_a_difference_is_the_change_and_the_number_that_of_the_time(client, get_info):
     answer = get_info(client, TIME="2020-06-11", DIFFERENCE="2020-05-21")
 
     (found,) = properties(answer)
@@ -135,7 +135,7 @@ def test_an_interval_gives_the_series_of_changes(client, get_info):
     assert found["values"] == [number(time) - number(0) for time in (1, 2, 3)]
 
 
-def test_a_difference_from_no_value_says_why(make_client, get_info):
+def test_difference_from_a_missing_value_has_a_reason(make_client, get_info):
     variable = served.make_variable(flags=((number(0), "cloud"),))
     client = make_client(served.make_services(served.make_collection(served.make_layer(variable=variable))))
 
@@ -151,7 +151,7 @@ def test_a_difference_from_a_time_that_is_not_there_is_refused(client, get_info)
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:3035"])
-def test_the_pixel_is_found_in_every_crs(client, get_info, crs):
+def test_pixel_is_found_in_every_crs(client, get_info, crs):
     x, y = transformer(crs_of("EPSG:32631"), crs_of(crs)).transform(603_750.0, 5_644_750.0)
     half = 0.0005 if crs in {"EPSG:4326", "CRS:84"} else 50
     box = [x - half, y - half, x + half, y + half]
@@ -195,7 +195,7 @@ def test_no_time_is_the_default_with_its_warning(client, get_info):
     assert properties(answer)[0]["number"] == number(3)
 
 
-def test_of_several_layers_the_times_used_are_told_as_of_their_map(client, get_info, get_map):
+def test_used_times_of_several_layers_equal_those_of_their_map(client, get_info, get_map):
     told, drawn = (ask(client, LAYERS="NDVI,TIMED").headers for ask in (get_info, get_map))
 
     assert told.get_list("Warning") == [
@@ -211,14 +211,14 @@ def test_the_nearest_time_of_a_difference_is_warned_of(client, get_info):
     assert answer.headers["Warning"] == "99 Nearest value used: difference=2020-06-01 ISO8601"
 
 
-def test_a_gap_says_why(client, get_info):
+def test_missing_value_has_a_reason(client, get_info):
     (found,) = properties(get_info(client, J="0", TIME="2020-06-11"))
 
     assert (found["value"], found["reason"], found["number"]) == (None, "nodata", served.NODATA)
     assert found["colour"] == "transparent"
 
 
-def test_a_composite_tells_its_variables(client, get_info):
+def test_composite_lists_its_variables(client, get_info):
     (found,) = properties(get_info(client, LAYERS="TRUE_COLOUR", TIME="2020-06-11"))
 
     assert [found[f"value_{name}"] for name in ("RED", "GREEN", "BLUE")] == [number(2)] * 3
@@ -232,7 +232,7 @@ def test_outside_the_layer_there_is_no_feature(client, get_info):
 
 
 @pytest.mark.parametrize("media_type", INFO_FORMATS)
-def test_every_format_is_what_was_asked_and_tells_the_value(client, get_info, media_type):
+def test_every_format_is_returned_and_contains_the_value(client, get_info, media_type):
     answer = get_info(client, INFO_FORMAT=media_type, TIME="2020-06-11")
 
     assert answer.headers["Content-Type"].partition(";")[0] == media_type
@@ -278,7 +278,7 @@ def test_hostile_texts_stay_texts_in_gml(hostile_client, get_info):
     assert document.findall(".//script") == []
 
 
-def test_a_title_is_no_line_of_its_own_in_plain_text(hostile_client, get_info):
+def test_title_cannot_add_lines_to_plain_text(hostile_client, get_info):
     lines = get_info(hostile_client, INFO_FORMAT="text/plain").text.splitlines()
 
     assert [line for line in lines if line.startswith("  value =")] == [f"  value = {number(3)}"]
@@ -303,7 +303,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("changes", "code", "locator"), REFUSED, ids=str)
-def test_what_is_wrong_is_told(client, get_info, validate_ogc, changes, code, locator):
+def test_invalid_values_are_reported(client, get_info, validate_ogc, changes, code, locator):
     answer = get_info(client, **changes)
 
     assert fault_of(answer) == (200, code, locator)
@@ -316,7 +316,7 @@ def test_a_layer_that_cannot_be_queried(make_client, get_info):
     assert fault_of(get_info(make_client(services))) == (200, "LayerNotQueryable", "QUERY_LAYERS")
 
 
-def test_queryable_is_what_the_capabilities_say(make_client):
+def test_queryable_equals_the_capabilities(make_client):
     layers = served.make_layer(), served.make_layer("SECRET", queryable=False)
     client = make_client(served.make_services(served.make_collection(*layers)))
 
@@ -326,11 +326,11 @@ def test_queryable_is_what_the_capabilities_say(make_client):
     assert named == {None: None, "s2": "1", "NDVI": "1", "SECRET": "0"}
 
 
-def test_a_format_of_the_map_that_is_none_does_not_matter(client, get_info):
+def test_invalid_format_of_the_map_is_ignored(client, get_info):
     assert properties(get_info(client, FORMAT=None)) == properties(get_info(client, FORMAT="None")) != []
 
 
-def test_plain_text_unless_said_otherwise_in_1_1_1(client, get_info):
+def test_default_format_of_1_1_1_is_plain_text(client, get_info):
     assert get_info(client, VERSION="1.1.1", INFO_FORMAT=None).headers["Content-Type"].startswith("text/plain")
 
 
@@ -340,13 +340,13 @@ def test_an_answer_that_the_client_holds_is_not_read_again(client, get_info):
     assert get_info(client, headers={"If-None-Match": etag}).status_code == 304
 
 
-def test_a_source_that_is_gone_is_503(client, get_info):
+def test_missing_source_is_503(client, get_info):
     assert get_info(client, LAYERS="GONE").status_code == 503
 
 
 @pytest.mark.client
 @pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
-def test_owslib_asks_and_reads(make_url, version):
+def test_owslib_requests_and_reads_feature_info(make_url, version):
     wms = WebMapService(f"{make_url()}/wms", version=version)
 
     answer = wms.getfeatureinfo(

@@ -49,7 +49,7 @@ def test_a_group_is_the_map_of_its_layers(grouped, get_map):
     assert not rgba_of(group.content)[..., 1].all()
 
 
-def test_a_group_is_one_of_several_names(grouped, get_map):
+def test_group_name_stands_for_its_layers(grouped, get_map):
     mixed = get_map(grouped, LAYERS="s2,ALONE", STYLES=",reds")
     listed = get_map(grouped, LAYERS="MUTE,LOWER,UPPER,ALONE", STYLES=",,,reds")
 
@@ -65,7 +65,7 @@ def test_a_group_is_one_of_several_names(grouped, get_map):
     ],
     ids=["a style", "too many layers", "too many styles"],
 )
-def test_what_a_group_is_not(grouped, get_map, changes, code):
+def test_other_names_are_no_groups(grouped, get_map, changes, code):
     assert f'code="{code}"' in get_map(grouped, **changes).text
 
 
@@ -88,7 +88,7 @@ def test_a_collection_of_too_many_layers_is_refused_by_their_number(make_client,
     [{"LAYERS": ",".join(["s2"] * 2_000)}, {"LAYERS": "s2", "QUERY_LAYERS": ",".join(["s2"] * 2_000), **INFO}],
     ids=["LAYERS", "QUERY_LAYERS"],
 )
-def test_groups_are_not_opened_where_too_many_are_named(grouped, get_map, monkeypatch, changes):
+def test_groups_are_not_expanded_beyond_the_limit_of_layers(grouped, get_map, monkeypatch, changes):
     opened, layers_in = [], params.layers_in
     monkeypatch.setattr(params, "layers_in", lambda *asked: opened.append(asked) or layers_in(*asked))
 
@@ -135,7 +135,7 @@ def test_capabilities_name_a_group_of_2_to_20_layers(make_client, validate_ogc, 
     assert validate_ogc(client.get(f"/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION={version}").content) == []
 
 
-def test_capabilities_name_no_group_of_which_they_list_a_part(make_client):
+def test_capabilities_contain_no_group_with_unlisted_members(make_client):
     client = make_client(served.make_services(collection_of(3)))
 
     assert set(layers_of(client, more="&layers=L0,L1")) == {"L0", "L1"}
@@ -159,7 +159,7 @@ def described(make_client):
 
 
 @pytest.mark.parametrize(("version", "crs"), [("1.1.1", "SRS"), ("1.3.0", "CRS")])
-def test_capabilities_tell_of_a_group_what_they_tell_of_a_layer(described, validate_ogc, version, crs):
+def test_capabilities_describe_a_group_like_a_layer(described, validate_ogc, version, crs):
     named = layers_of(described, version)
     group, first, second = (named[name] for name in ("s2", "L0", "L1"))
 
@@ -203,7 +203,7 @@ def dimensions(make_client, version, tag, second_times):
 
 
 @pytest.mark.parametrize(("version", "tag"), VERSIONS_AND_TAGS)
-def test_a_group_has_the_times_of_its_layers_where_they_are_the_same(make_client, version, tag):
+def test_group_has_the_common_times_of_its_layers(make_client, version, tag):
     group, first, second = dimensions(make_client, version, tag, served.DEKADS)
 
     assert group == first == second
@@ -212,7 +212,7 @@ def test_a_group_has_the_times_of_its_layers_where_they_are_the_same(make_client
 
 @pytest.mark.parametrize(("version", "tag"), VERSIONS_AND_TAGS)
 @pytest.mark.parametrize("other", [served.days_of("2020-06-11"), served.NO_TIME], ids=["other times", "no time"])
-def test_a_group_has_no_times_where_those_of_its_layers_differ(make_client, version, tag, other):
+def test_group_with_layers_of_different_times_has_none(make_client, version, tag, other):
     assert dimensions(make_client, version, tag, other)[0] == []
 
 
@@ -226,7 +226,7 @@ def test_a_group_shows_its_time_as_its_layers_do(grouped, get_map):
     assert 'code="InvalidDimensionValue"' in get_map(grouped, LAYERS="s2", STYLES="", TIME="1999").text
 
 
-def test_a_group_of_which_no_layer_can_be_queried_is_not_queryable(make_client, get_map):
+def test_group_without_queryable_layers_is_not_queryable(make_client, get_map):
     layers = [served.make_layer(f"L{number}", queryable=False) for number in range(2)]
     client = make_client(served.make_services(served.make_collection(*layers)))
 
@@ -238,7 +238,7 @@ def test_a_group_of_which_no_layer_can_be_queried_is_not_queryable(make_client, 
 LEGEND = "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetLegendGraphic&LAYER={}&FORMAT={}"
 
 
-def test_the_legend_of_a_group_is_those_of_its_layers_the_uppermost_above(grouped):
+def test_legend_of_a_group_stacks_those_of_its_layers_uppermost_first(grouped):
     group, *layers = (
         rgba_of(grouped.get(LEGEND.format(name, "image/png")).content) for name in ("s2", "UPPER", "LOWER", "MUTE")
     )
@@ -252,7 +252,7 @@ def test_the_legend_of_a_group_is_those_of_its_layers_the_uppermost_above(groupe
 
 
 @pytest.mark.parametrize("kind", ["image/png", "image/svg%2Bxml"])
-def test_the_legend_of_a_group_has_the_size_asked_for(grouped, kind):
+def test_legend_of_a_group_has_the_requested_size(grouped, kind):
     body = grouped.get(LEGEND.format("s2", kind) + "&WIDTH=300&HEIGHT=90").content
 
     if kind == "image/png":
@@ -261,7 +261,7 @@ def test_the_legend_of_a_group_has_the_size_asked_for(grouped, kind):
         assert [etree.fromstring(body).get(side) for side in ("width", "height")] == ["300", "90"]
 
 
-def test_the_legend_of_a_group_as_svg_holds_those_of_its_layers(grouped):
+def test_legend_of_a_group_as_svg_contains_those_of_its_layers(grouped):
     root = etree.fromstring(grouped.get(LEGEND.format("s2", "image/svg%2Bxml")).content)
 
     parts = [each for each in root if etree.QName(each).localname == "svg"]
@@ -301,7 +301,7 @@ def test_legends_of_a_group_are_refused_by_their_pixels_together(make_client):
     assert "pixels of a legend: at most 4194304" in together.text
 
 
-def test_the_legend_of_a_group_as_json_lists_those_of_its_layers(grouped):
+def test_legend_of_a_group_as_json_lists_those_of_its_layers(grouped):
     answer = grouped.get(LEGEND.format("s2", "application/json"))
 
     assert [each["layer"] for each in answer.json()["legends"]] == ["UPPER", "LOWER", "MUTE"]
@@ -309,7 +309,7 @@ def test_the_legend_of_a_group_as_json_lists_those_of_its_layers(grouped):
     assert again.status_code == 304
 
 
-def test_the_legend_of_a_group_has_no_style_of_its_own(grouped):
+def test_group_has_no_separate_style(grouped):
     assert 'code="StyleNotDefined"' in grouped.get(LEGEND.format("s2", "image/png") + "&STYLE=reds").text
 
 

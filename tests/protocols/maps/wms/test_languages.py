@@ -28,11 +28,11 @@ def document(client, **parameters):
 
 
 @pytest.mark.parametrize(("language", "title"), [("eng", "Plants"), ("dut", "Planten")])
-def test_titles_are_in_the_language_asked(bilingual, language, title):
+def test_titles_are_in_the_requested_language(bilingual, language, title):
     assert document(bilingual, LANGUAGE=language).findtext(f"{WMS}Service/{WMS}Title") == title
 
 
-def test_inspire_is_told_the_record_and_the_languages(bilingual):
+def test_inspire_metadata_contain_the_record_and_the_languages(bilingual):
     extended = document(bilingual, LANGUAGE="nl").find(f"{WMS}Capability/{VS}ExtendedCapabilities")
 
     assert [each.text for each in extended.iter(f"{COMMON}URL", f"{COMMON}MediaType")] == [RECORD.url, RECORD.format]
@@ -42,7 +42,7 @@ def test_inspire_is_told_the_record_and_the_languages(bilingual):
     ]  # fmt: skip
 
 
-def test_capabilities_around_what_inspire_adds_are_valid(bilingual, validate_ogc):
+def test_capabilities_with_the_inspire_extension_are_valid(bilingual, validate_ogc):
     root = document(bilingual)
     extended = root.find(f"{WMS}Capability/{VS}ExtendedCapabilities")
     extended.getparent().remove(extended)
@@ -62,7 +62,7 @@ def test_capabilities_of_111_have_no_extension_and_are_valid(bilingual, validate
 @pytest.mark.parametrize(
     ("version", "standards"), [("1.3.0", ["ISO19115:2003", "FGDC:1998", "chronotile"]), ("1.1.1", ["TC211", "FGDC"])]
 )
-def test_metadata_records_are_named(bilingual, version, standards):
+def test_metadata_records_are_linked(bilingual, version, standards):
     records = list(document(bilingual, VERSION=version).iter("{*}MetadataURL"))
 
     assert [record.get("type") for record in records] == standards

@@ -37,7 +37,7 @@ def overlaid(make_client):
     return make_client(served.make_services(served.make_collection(*layers)))
 
 
-def test_layers_lie_over_one_another_the_first_at_the_bottom(overlaid, get_map):
+def test_layers_are_overlaid_with_the_first_at_the_bottom(overlaid, get_map):
     pixels = rgba_of(get_map(overlaid, LAYERS="NDVI,TOP", TIME="2020-06-11").content)
 
     number, share = numbers(2), 128 / 255
@@ -67,13 +67,13 @@ def test_each_layer_has_its_own_style(client, get_map):
 
 
 @pytest.mark.parametrize("styles", ["", ",", "default,", "default", ",default", None])
-def test_styles_that_are_not_named_are_the_first(client, get_map, styles):
+def test_omitted_styles_are_the_first(client, get_map, styles):
     named = get_map(client, LAYERS="NDVI,HEIGHT", STYLES="steps,steps")
 
     assert get_map(client, LAYERS="NDVI,HEIGHT", STYLES=styles).content == named.content
 
 
-def test_a_layer_without_time_is_drawn_beside_one_at_a_time(client, get_map):
+def test_layer_without_time_is_drawn_together_with_one_at_a_time(client, get_map):
     answer = get_map(client, LAYERS="NDVI,HEIGHT", TIME="2020-06-11")
 
     assert share_differing(answer.content, served.expected_rgba(served.BELGIUM_31N, GRID, 0)) == 0
@@ -105,7 +105,7 @@ def test_a_warning_has_the_beginning_of_a_long_name(client, get_map):
     assert len(answer.headers["Warning"]) < 200
 
 
-def test_what_clients_of_maps_add_is_ignored_without_a_warning(client, get_map):
+def test_usual_additions_of_map_clients_are_ignored_without_a_warning(client, get_map):
     habits = {"DPI": "96", "MAP_RESOLUTION": "96", "FORMAT_OPTIONS": "dpi:96", "TILED": "true", "_OLSALT": "0.1"}
 
     assert "Warning" not in get_map(client, LAYERS="NDVI", TIME="2020-06-11", **habits).headers
@@ -129,9 +129,7 @@ def test_a_warning_has_no_character_of_the_client_that_a_header_lacks(client, ge
         ("1.3.0", "EPSG:3857", "6580000,500000,6610000,550000", None),
     ],
 )
-def test_a_map_beside_the_layers_names_the_first_axis_if_the_other_order_would_show_them(
-    client, get_map, version, crs, box, told
-):
+def test_box_outside_the_layers_hints_at_the_other_axis_order_if_it_would_fit(client, get_map, version, crs, box, told):
     named = {"1.3.0": "CRS", "1.1.1": "SRS"}[version]
     answer = get_map(client, LAYERS="NDVI,HEIGHT", TIME="2020-06-11", VERSION=version, **{named: crs, "BBOX": box})
 
@@ -139,7 +137,7 @@ def test_a_map_beside_the_layers_names_the_first_axis_if_the_other_order_would_s
     assert answer.headers.get_list("Warning") == expected
 
 
-def test_a_known_map_of_several_layers_is_not_read_again(client, get_map):
+def test_matching_etag_of_a_map_of_several_layers_reads_nothing(client, get_map):
     etag = get_map(client, LAYERS="NDVI,HEIGHT").headers["ETag"]
 
     answer = get_map(client, LAYERS="NDVI,HEIGHT", headers={"If-None-Match": etag})
@@ -162,7 +160,7 @@ def test_layers_together_are_limited(make_client, get_map):
     assert "max_cube_values: at most 15000" in answer.text
 
 
-def test_a_source_that_fails_is_told_whatever_layers_are_beside_it(client, get_map):
+def test_failing_source_is_reported_with_any_other_layers(client, get_map):
     assert get_map(client, LAYERS="NDVI,GONE").status_code == 503
 
 
@@ -180,19 +178,19 @@ def test_difference_is_the_change_since_then(client, get_map):
     assert not pixels[~has_value].any()
 
 
-def test_both_times_of_a_difference_are_told(client, get_map):
+def test_both_times_of_a_difference_are_reported(client, get_map):
     answer = get_map(client, TIME="2020-06-11", DIFFERENCE="2020-05-21")
 
     assert answer.headers["Chronotile-Time"] == "2020-06-11T00:00:00Z;difference=2020-05-21T00:00:00Z"
 
 
-def test_difference_with_itself_is_none(client, get_map):
+def test_difference_with_itself_is_zero(client, get_map):
     pixels = rgba_of(get_map(client, TIME="2020-06-11", DIFFERENCE="2020-06-11").content)
 
     assert (pixels[1:] == (250, 250, 250, 255)).mean() > 0.98
 
 
-def test_difference_has_a_range_and_a_ramp_of_its_own(client, get_map):
+def test_difference_has_a_separate_range_and_ramp(client, get_map):
     pixels = rgba_of(
         get_map(
             client, TIME="2020-06-11", DIFFERENCE="2020-05-21", STYLES="steps/reds", COLORSCALERANGE="0,160"
@@ -234,7 +232,7 @@ def test_auto_stretches_the_ramp_over_the_values_of_the_picture(client, get_map)
     assert np.abs(pixels[1:, :, 0] - expected).max() <= 1
 
 
-def test_auto_leaves_the_range_where_there_is_no_value(client, get_map):
+def test_auto_keeps_the_range_without_any_value(client, get_map):
     answer = get_map(client, BBOX="0,0,100,100", COLORSCALERANGE="auto")
 
     assert not rgba_of(answer.content)[..., 3].any()
@@ -243,12 +241,12 @@ def test_auto_leaves_the_range_where_there_is_no_value(client, get_map):
 @pytest.mark.parametrize(
     "changes", [{"COLORSCALERANGE": "default"}, {"STYLES": "steps/default"}, {"LOGSCALE": "false"}], ids=str
 )
-def test_what_ncwms_calls_default_changes_nothing(client, get_map, changes):
+def test_default_style_of_ncwms_changes_nothing(client, get_map, changes):
     assert get_map(client, **changes).content == get_map(client).content
 
 
 @pytest.mark.parametrize("family", ["boxfill", "default-scalar", "raster", "default", ""])
-def test_ramps_are_named_as_in_ncwms(client, get_map, family):
+def test_ramps_have_their_names_of_ncwms(client, get_map, family):
     pixels = rgba_of(get_map(client, STYLES=f"{family}/reds").content)
 
     assert not pixels[..., 1:3].any()
@@ -270,7 +268,7 @@ def test_logarithmic_scale_spreads_small_values(client, get_map):
     assert np.abs(pixels[1:, :, 0] - expected)[inside].max() <= 2
 
 
-def test_values_beyond_the_range_have_the_colours_asked_for(client, get_map):
+def test_values_beyond_the_range_have_the_requested_colours(client, get_map):
     pixels = rgba_of(
         get_map(
             client, TIME="2020-06-11", COLORSCALERANGE="50,100", BELOWMINCOLOR="transparent", ABOVEMAXCOLOR="0x80FF0000"
@@ -304,7 +302,7 @@ FORMATS = [
 
 @pytest.mark.parametrize("layers", ["NDVI", "NDVI,TRUE_COLOUR"])
 @pytest.mark.parametrize(("asked", "told", "written"), FORMATS)
-def test_formats_are_what_they_are_called(client, get_map, layers, asked, told, written):
+def test_formats_match_their_media_types(client, get_map, layers, asked, told, written):
     answer = get_map(client, FORMAT=asked, LAYERS=layers)
 
     assert answer.headers["Content-Type"] == told
@@ -388,7 +386,7 @@ def test_a_body_beyond_the_limit_is_413(make_client):
     assert "max_body_bytes: at most 100" in answer.text
 
 
-def test_a_form_beyond_what_forms_need_is_413(client):
+def test_too_large_form_is_413(client):
     answer = client.post("/wms", data={"REQUEST": "GetMap", "LAYERS": "NDVI," * 210_000})
 
     assert answer.status_code == 413

@@ -53,7 +53,7 @@ def test_a_map_in_130_has_the_pixels_and_the_axes_of_the_crs(client, get_map, co
 
 
 @pytest.mark.parametrize("code", ["EPSG:31370", *sorted(NORTHING_FIRST)])
-def test_a_map_in_111_has_x_first_whatever_the_crs_says(client, get_map, code):
+def test_map_in_111_has_x_first_for_any_crs(client, get_map, code):
     box = box_in(code)
     in_order = ",".join(map(repr, box))
     turned = ",".join(map(repr, (box[1], box[0], box[3], box[2]) if code in NORTHING_FIRST else box))
@@ -68,7 +68,7 @@ def test_a_map_in_111_has_x_first_whatever_the_crs_says(client, get_map, code):
     assert older.content == newer.content
 
 
-def test_feature_info_is_of_the_pixel_shown(client, get_map):
+def test_feature_info_is_that_of_the_shown_pixel(client, get_map):
     code, column, row = "EPSG:2180", 11, 50
     box = box_in(code)
     asked = {"CRS": code, "BBOX": ",".join(map(repr, box)), "WIDTH": SIDE, "HEIGHT": SIDE, "TIME": "2020-06-11"}
@@ -95,7 +95,7 @@ def test_other_crs_have_the_spellings_of_those_offered(client, get_map, spelled)
         *("ESRI:102013", "IAU:30100", "EPSG:2154+5720", "EPSG:02154x", "AUTO2:42001,1,0,50"),
     ],
 )
-def test_what_is_unknown_or_no_map_is_refused(client, get_map, version, code, name):
+def test_unknown_or_unusable_crs_is_refused(client, get_map, version, code, name):
     """Heights, axes from the centre of the earth, three axes, a system without transformation, westings; not EPSG."""
     asked = {"SRS" if version == "1.1.1" else "CRS": name}
 
@@ -115,7 +115,7 @@ def test_crs84_is_drawn_though_it_is_not_offered(make_client, get_map):
     assert shown.content == get_map(make_client(), CRS="CRS:84", **asked).content
 
 
-def test_what_is_not_offered_is_not_advertised(client, make_client, get_map):
+def test_other_crs_are_not_advertised(client, make_client, get_map):
     get_map(client, CRS="EPSG:31370", BBOX="0,0,1,1")
 
     listed = client.get("/wms?REQUEST=GetCapabilities").text
@@ -124,7 +124,7 @@ def test_what_is_not_offered_is_not_advertised(client, make_client, get_map):
     assert "EPSG:3857" in listed
 
 
-def test_of_systems_that_were_looked_up_the_last_are_kept(monkeypatch):
+def test_cache_of_other_crs_has_the_most_recently_used(monkeypatch):
     monkeypatch.setattr(crs, "MAX_CRS_FOR_MAPS", 2)
     monkeypatch.setattr(crs, "_crs_for_maps", {})
 
@@ -134,7 +134,7 @@ def test_of_systems_that_were_looked_up_the_last_are_kept(monkeypatch):
     assert [code for code in (31370, 2154, 27700) if crs.is_crs_for_maps_known(code)] == [2154, 27700]
 
 
-def test_other_services_have_only_what_is_offered():
+def test_other_services_have_only_offered_crs():
     catalogue = served.make_services().catalogue
 
     with pytest.raises(UnsupportedCrs):

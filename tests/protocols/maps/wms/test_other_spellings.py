@@ -31,7 +31,7 @@ MERCATOR = {"CRS": "EPSG:3857", "BBOX": "500000,6580000,560000,6620000", "TIME":
     ],
     ids=lambda changes: "&".join(f"{name}={value}" for name, value in changes.items())[:50],
 )
-def test_a_map_asked_for_in_other_words_is_the_same(client, get_map, changes, expected):
+def test_map_with_parameters_of_another_version_is_the_same(client, get_map, changes, expected):
     found, usual = get_map(client, **changes), get_map(client, **expected)
 
     assert found.headers["Content-Type"] == usual.headers["Content-Type"]
@@ -49,7 +49,7 @@ def test_crs_and_srs_may_be_interchanged_in_111(client, get_map):
     assert other.content == usual.content
 
 
-def test_axes_are_those_of_the_version_whatever_the_name(client, get_map):
+def test_axis_order_is_that_of_the_version_for_any_parameter_name(client, get_map):
     usual = get_map(client, CRS="EPSG:4326", BBOX="50.8,4.5,50.9,4.6")
     other = get_map(client, CRS=None, SRS="EPSG:4326", BBOX="50.8,4.5,50.9,4.6")
 
@@ -57,11 +57,11 @@ def test_axes_are_those_of_the_version_whatever_the_name(client, get_map):
     assert other.content == usual.content
 
 
-def test_the_name_of_the_version_counts_where_both_are_there(client, get_map):
+def test_parameter_name_of_the_version_has_precedence(client, get_map):
     assert get_map(client, SRS="EPSG:9999999").headers["Content-Type"] == "image/png"
 
 
-def test_a_crs_that_is_missing_is_told_by_the_name_of_the_version(client, get_map):
+def test_missing_crs_is_reported_by_the_name_of_the_version(client, get_map):
     assert fault_of(get_map(client, CRS=None)) == (200, "MissingParameterValue", "CRS")
 
 

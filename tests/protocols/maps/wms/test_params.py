@@ -73,7 +73,7 @@ def test_version_is_negotiated(asked, spoken):
     assert negotiated_version(Kvp([("Version", asked)] if asked else [])) == spoken
 
 
-def test_operation_is_taken_in_any_case():
+def test_operation_is_case_insensitive():
     assert operation(Kvp([("request", "getcapabilities"), ("service", "wms")])) == "GetCapabilities"
 
 
@@ -152,7 +152,7 @@ def test_background_follows_transparent_and_bgcolor(parse, transparent, colour, 
     assert parse(**changes).background == expected
 
 
-def test_jpeg_lies_on_bgcolor_even_where_transparent_is_asked(parse):
+def test_jpeg_has_bgcolor_even_if_transparent_is_requested(parse):
     assert parse(FORMAT="image/jpeg", TRANSPARENT="TRUE", BGCOLOR="0x102030").background == (16, 32, 48)
 
 
@@ -177,7 +177,7 @@ def test_unknown_parameters_are_ignored(make_client, get_map):
     )
 
 
-def test_names_are_taken_in_any_case(make_client):
+def test_names_are_case_insensitive(make_client):
     query = (
         "ReQuEsT=GetMap&vErSiOn=1.3.0&LaYeRs=NDVI&sTyLeS=&CrS=EPSG%3A4326&BbOx=50.8%2C4.5%2C50.9%2C4.7"
         "&wIdTh=8&HeIgHt=5&FoRmAt=image%2Fpng&TiMe=2020-06-11"

@@ -102,13 +102,13 @@ def test_composite_is_drawn(client, get_map):
         ("NDVI", "2020-06-01,2020-06-02", "2020-06-01T00:00:00Z", NEAREST.format("2020-06-01")),
     ],
 )  # fmt: skip
-def test_instant_used_is_told_and_warned_of(client, get_map, layer, time, used, warning):
+def test_used_instant_is_reported_with_a_warning(client, get_map, layer, time, used, warning):
     answer = get_map(client, LAYERS=layer, TIME=time)
 
     assert (answer.headers["Chronotile-Time"], answer.headers.get("Warning")) == (used, warning)
 
 
-def test_warning_of_many_times_tells_their_interval(make_client, get_map):
+def test_warning_about_many_times_contains_their_interval(make_client, get_map):
     days = served.days_of(*np.datetime_as_string(np.arange("2020-01-01", "2020-03-01", dtype="datetime64[D]")))
     layer = served.make_layer(variable=served.make_variable(times=days))
     client = make_client(served.make_services(served.make_collection(layer)))

@@ -114,7 +114,7 @@ def test_a_legend_in_the_colours_of_a_document_elsewhere(allowing, base):
         ("s3://bucket/styles/blues.sld", "SLD"),
     ],
 )
-def test_other_places_are_not_asked(allowing, documents, base, get_map, address, locator):
+def test_other_hosts_get_no_request(allowing, documents, base, get_map, address, locator):
     answer = get_map(allowing, SLD=address.format(base=base))
 
     assert fault_of(answer) == (200, "InvalidParameterValue", locator)
@@ -133,7 +133,7 @@ def test_other_places_are_not_asked(allowing, documents, base, get_map, address,
     ],
 )
 @pytest.mark.parametrize("operation", ["GetMap", "GetFeatureInfo", "GetLegendGraphic"])
-def test_what_gives_no_document_is_told(allowing, documents, base, get_map, name, says, operation):
+def test_url_without_a_document_is_reported(allowing, documents, base, get_map, name, says, operation):
     more = {"QUERY_LAYERS": "NDVI", "I": "1", "J": "1", "INFO_FORMAT": "text/plain"}
     if operation == "GetLegendGraphic":
         more = {"LAYER": "NDVI", "FORMAT": "image/png"}
@@ -146,7 +146,7 @@ def test_what_gives_no_document_is_told(allowing, documents, base, get_map, name
 
 
 @pytest.mark.slow
-def test_what_comes_too_slowly_is_given_up(allowing, base, get_map, monkeypatch):
+def test_slow_document_is_a_timeout(allowing, base, get_map, monkeypatch):
     monkeypatch.setattr(colouring, "fetch", partial(fetch, most_s=0.5))
 
     answer = get_map(allowing, SLD=f"{base}/styles/slow.sld")
@@ -175,14 +175,14 @@ def test_a_document_that_is_sent_is_bounded_too(allowing, body, says):
 
 
 @pytest.mark.slow
-def test_both_at_once_are_refused(allowing, base, get_map):
+def test_body_and_url_together_are_refused(allowing, base, get_map):
     answer = get_map(allowing, SLD=f"{base}/styles/blues.sld", SLD_BODY=BLUES)
 
     assert fault_of(answer) == (200, "InvalidParameterValue", "SLD")
 
 
 @pytest.mark.slow
-def test_nothing_is_fetched_where_no_place_is_allowed(client, documents, base, get_map):
+def test_nothing_is_fetched_if_no_prefix_is_allowed(client, documents, base, get_map):
     answer = get_map(client, SLD=f"{base}/styles/blues.sld")
 
     assert fault_of(answer) == (200, "InvalidParameterValue", "SLD")
@@ -190,6 +190,6 @@ def test_nothing_is_fetched_where_no_place_is_allowed(client, documents, base, g
 
 
 @pytest.mark.parametrize("prefix", ["nowhere", "s3://bucket/a", "/folder", "https://a b/"])
-def test_a_prefix_that_is_none_is_a_mistake(prefix):
+def test_invalid_prefix_is_a_mistake(prefix):
     with pytest.raises(ConfigurationError, match="SLD_PREFIXES"):
         application(served.make_services(), ServerOptions(sld_prefixes=[prefix]))

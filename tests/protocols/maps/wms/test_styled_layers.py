@@ -47,7 +47,7 @@ def test_styles_of_layers(client, validate_ogc, params, version):
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
-def test_styles_that_are_given_can_be_sent_back(client, get_map, version):
+def test_returned_styles_can_be_sent_back(client, get_map, version):
     (layer,) = read_sld(ask(client, "GetStyles", LAYERS="NDVI", SLDVER=version).content)
     sent = ask(client, "GetStyles", LAYERS="NDVI", SLDVER=version).text
 
@@ -80,21 +80,21 @@ def test_layers_are_described(client, validate_ogc, version):
         ({"LAYERS": "NDVI", "VERSION": "9"}, "InvalidParameterValue", "VERSION"),
     ],
 )
-def test_what_is_wrong_is_told(client, validate_ogc, request_name, params, code, locator):
+def test_invalid_values_are_reported(client, validate_ogc, request_name, params, code, locator):
     answer = ask(client, request_name, **params)
 
     assert fault_of(answer) == (200, code, locator)
     assert validate_ogc(answer.content) == []
 
 
-def test_a_version_of_sld_that_is_none_is_told(client):
+def test_unknown_version_of_sld_is_reported(client):
     assert fault_of(ask(client, "GetStyles", LAYERS="NDVI", SLDVER="2.0")) == (200, "InvalidParameterValue", "SLDVER")
 
 
 @pytest.mark.parametrize(
     ("style", "band"), [("", 2), ("default", 2), ("blues", 2), ("greens", 1), ("reds", 0)], ids=str
 )
-def test_a_map_in_colours_of_its_own(client, get_map, style, band):
+def test_map_has_the_colours_of_its_document(client, get_map, style, band):
     numbers = rgba_of(get_map(client, STYLES="steps", TIME="2020-06-11").content)[..., 0]
 
     picture = rgba_of(get_map(client, SLD_BODY=BLUES, STYLES=style, TIME="2020-06-11").content)
@@ -149,7 +149,7 @@ def test_feature_info_has_the_colour_of_the_document(client, get_map):
     ],
     ids=["no XML", "no number", "another layer", "document type", "composite"],
 )
-def test_a_document_that_cannot_be_used_is_told(client, get_map, validate_ogc, body, layers):
+def test_unusable_document_is_reported(client, get_map, validate_ogc, body, layers):
     answer = get_map(client, SLD_BODY=body, LAYERS=layers)
 
     assert fault_of(answer) == (200, "InvalidParameterValue", "SLD_BODY")
@@ -165,12 +165,12 @@ def picture(answer):
     return Image.open(io.BytesIO(answer.content)).convert("RGB")
 
 
-def test_a_legend_is_the_one_that_capabilities_name(client):
+def test_legend_is_the_advertised_one(client):
     assert legend(client, STYLE="reds").content == client.get("/tiles/NDVI/legend.png?style=reds").content
 
 
 @pytest.mark.parametrize("media_type", ["image/png", "image/svg+xml", "application/json"])
-def test_every_format_of_a_legend_is_what_was_asked(client, media_type):
+def test_every_format_of_a_legend_is_returned(client, media_type):
     answer = legend(client, FORMAT=media_type)
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
@@ -178,7 +178,7 @@ def test_every_format_of_a_legend_is_what_was_asked(client, media_type):
 
 @pytest.mark.parametrize("layout", ["vertical", "horizontal"])
 @pytest.mark.parametrize("size", [(300, 200), (60, 400), (64, 64), (64, 1), (1, 400)])
-def test_a_legend_has_the_size_that_is_asked(client, layout, size):
+def test_legend_has_the_requested_size(client, layout, size):
     options = {"WIDTH": str(size[0]), "HEIGHT": str(size[1]), "LEGEND_OPTIONS": f"fontSize:9;layout:{layout}"}
 
     drawn = etree.fromstring(legend(client, FORMAT="image/svg+xml", **options).content)
@@ -218,7 +218,7 @@ def sizes_of(svg, *, fill=""):
     ],
     ids=str,
 )
-def test_a_size_too_small_for_a_legend_is_that_of_a_swatch(classed, layout, asked, swatch):
+def test_size_too_small_for_a_legend_is_that_of_a_swatch(classed, layout, asked, swatch):
     """GeoServer's clients request 20 x 20, the size of one colour there."""
     options = {"LEGEND_OPTIONS": f"layout:{layout}", **asked}
 
@@ -247,7 +247,7 @@ def test_labels_of_high_swatches_stand_apart(classed):
 
 @pytest.mark.parametrize("style", ["c", "reds"])
 @pytest.mark.parametrize(("dpi", "scale"), [("91", 1), ("181.43", 2), ("300", 3.307), ("45.36", 0.5)])
-def test_dots_per_inch_make_all_of_a_legend_larger(classed, style, dpi, scale):
+def test_dots_per_inch_scale_the_whole_legend(classed, style, dpi, scale):
     own, larger = (
         drawn_as_svg(classed, STYLE=style, LEGEND_OPTIONS=options) for options in ("", f"antialias:on;DPI:{dpi}")
     )
@@ -262,14 +262,14 @@ def test_dots_per_inch_make_all_of_a_legend_larger(classed, style, dpi, scale):
 
 
 @pytest.mark.parametrize("layout", ["vertical", "horizontal"])
-def test_a_legend_of_its_own_size_has_that_at_any_resolution(classed, layout):
+def test_legend_with_an_explicit_size_has_it_at_any_resolution(classed, layout):
     options = {"WIDTH": "400", "HEIGHT": "500", "LEGEND_OPTIONS": f"dpi:180;layout:{layout}"}
 
     assert picture(legend(classed, STYLE="reds", **options)).size == (400, 500)
 
 
 @pytest.mark.parametrize(("font_size", "title_size"), [("9", "10"), ("20", "21"), ("12", "13")])
-def test_letters_have_the_size_that_is_asked(classed, font_size, title_size):
+def test_letters_have_the_requested_size(classed, font_size, title_size):
     svg = drawn_as_svg(classed, LEGEND_OPTIONS=f"fontName:Serif;fontSize:{font_size}")
 
     sizes = [text.get("font-size") for text in svg.iter("{*}text")]
@@ -289,7 +289,7 @@ def test_a_legend_larger_than_memory_allows_is_refused(make_client):
     assert drawn_as_svg(client, LEGEND_OPTIONS="dpi:600") is not None
 
 
-def test_a_horizontal_legend_goes_from_left_to_right(client):
+def test_horizontal_legend_goes_from_left_to_right(client):
     pixels = np.asarray(picture(legend(client, STYLE="reds", LEGEND_OPTIONS="layout:horizontal", WIDTH="300")))
 
     reds = (pixels[..., 0] > pixels[..., 1]) & (pixels[..., 1] == 0)
@@ -310,11 +310,11 @@ def test_a_horizontal_legend_has_its_classes_side_by_side(make_client):
     assert across.height < upright.height
 
 
-def test_the_range_that_is_asked_is_told(client):
+def test_requested_range_is_shown(client):
     assert legend(client, FORMAT="application/json", COLORSCALERANGE="10,20").json()["range"] == [10, 20]
 
 
-def test_the_legend_of_colours_of_its_own(client):
+def test_legend_has_the_colours_of_its_document(client):
     told = legend(client, FORMAT="application/json", SLD_BODY=BLUES, STYLE="greens").json()
 
     assert told["stops"][-1] == {"value": 250.0, "color": "#00fa00"}
@@ -342,12 +342,12 @@ def test_a_scale_changes_nothing(client):
     ],
     ids=str,
 )
-def test_what_is_wrong_with_a_legend_is_told(client, params, code, locator):
+def test_invalid_values_of_a_legend_are_reported(client, params, code, locator):
     assert fault_of(ask(client, "GetLegendGraphic", **{"LAYER": "NDVI", **params})) == (200, code, locator)
 
 
 @pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
-def test_capabilities_tell_of_the_operations(client, validate_ogc, version):
+def test_capabilities_describe_the_operations(client, validate_ogc, version):
     answer = client.get(f"/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION={version}")
 
     request = etree.fromstring(answer.content).find(".//{*}Request")

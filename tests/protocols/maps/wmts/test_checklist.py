@@ -22,9 +22,9 @@ def lines(shared):
     return found
 
 
-def test_every_line_is_held(lines):
+def test_every_line_has_a_test(lines):
     assert set(lines) - names_held(HERE) == set()
 
 
-def test_no_test_names_a_line_that_is_none(lines):
+def test_every_line_of_a_test_exists(lines):
     assert names_held(HERE) <= set(lines)

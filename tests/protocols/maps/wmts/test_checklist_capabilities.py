@@ -48,7 +48,7 @@ def texts(element, path):
 
 
 @checklist("Common operations: KVP.GET.InvalidQueryString")
-def test_query_that_is_none_misses_the_request(fault):
+def test_invalid_query_misses_the_request(fault):
     assert fault("/wmts?service=WMTS&request~GetCapabilities!version~1.0.0") == (
         400,
         "MissingParameterValue",
@@ -101,7 +101,7 @@ def test_first_version_that_is_spoken_wins(client):
 
 
 @checklist("GetCapabilities request: AcceptVersions.Valid")
-def test_versions_none_of_which_is_spoken_fail_without_locator(fault):
+def test_unsupported_versions_fail_without_locator(fault):
     assert fault(f"{KVP}&AcceptVersions=9.9.9") == (400, "VersionNegotiationFailed", None)
 
 
@@ -113,7 +113,7 @@ def test_names_in_any_case_and_order_give_the_same_bytes(client, query):
 
 @checklist("GetCapabilities request: Sections")
 @pytest.mark.parametrize("asked", [*([each] for each in SECTIONS), ["Contents", "Themes"]], ids=",".join)
-def test_only_sections_asked_for_are_given(client, validate_ogc, asked):
+def test_only_requested_sections_are_returned(client, validate_ogc, asked):
     document = client.get(f"{KVP}&Sections={','.join(asked)}").content
 
     assert [etree.QName(each).localname for each in etree.fromstring(document)] == asked
@@ -127,7 +127,7 @@ def test_all_sections_are_the_whole_document(client, asked):
 
 
 @checklist("GetCapabilities request: Sections")
-def test_names_of_sections_are_taken_in_any_case(client):
+def test_names_of_sections_are_case_insensitive(client):
     assert client.get(f"{KVP}&Sections=contents").content == client.get(f"{KVP}&Sections=Contents").content
 
 
@@ -135,7 +135,7 @@ def test_names_of_sections_are_taken_in_any_case(client):
 @pytest.mark.parametrize(
     ("text", "code"), [("Bogus", "InvalidParameterValue"), ("", "MissingParameterValue")], ids=["bogus", "empty"]
 )
-def test_sections_that_are_none_are_refused(fault, text, code):
+def test_unknown_sections_are_refused(fault, text, code):
     assert fault(f"{KVP}&Sections={text}") == (400, code, "sections")
 
 
@@ -174,14 +174,14 @@ def test_later_sequence_is_refused_without_locator(sequenced, validate_ogc, late
     assert validate_ogc(answer.content) == []
 
 
-def test_sequence_that_is_not_known_is_not_told_and_ignored(client):
+def test_unknown_update_sequence_is_ignored(client):
     assert client.get(f"{KVP}&updateSequence=9").content == client.get(KVP).content
     assert b"updateSequence" not in client.get(KVP).content
 
 
 @checklist("GetCapabilities request: AcceptFormats")
 @pytest.mark.parametrize("text", ["application/xml", "text/xml", "image/png", ""])
-def test_document_is_xml_whatever_format_is_accepted(client, text):
+def test_document_is_xml_for_any_accepted_format(client, text):
     assert client.get(f"{KVP}&AcceptFormats={text}").headers["Content-Type"] == "application/xml"
 
 
@@ -210,7 +210,7 @@ def test_formats_that_may_be_accepted_are_not_advertised(tree):
 
 
 @checklist("GetCapabilities response: OnlineResource", "GetCapabilities response: Encoding.Constraint")
-def test_addresses_tell_their_encoding_and_are_prefixes(tree):
+def test_urls_state_their_encoding_and_are_prefixes(tree):
     gets = tree.findall(".//ows:Get", NS)
 
     kinds = {
@@ -222,7 +222,7 @@ def test_addresses_tell_their_encoding_and_are_prefixes(tree):
 
 
 @checklist("GetCapabilities response: Layer")
-def test_identifiers_and_scales_are_there_once(tree):
+def test_identifiers_and_scales_are_unique(tree):
     sets = tree.findall("w:Contents/w:TileMatrixSet", NS)
     groups = [
         texts(tree, ".//w:Layer/ows:Identifier"),
@@ -249,7 +249,7 @@ def test_legends_are_pictures_of_the_advertised_format_and_size(client, tree):
 
 
 @checklist("GetCapabilities response: TileMatrixSetLink")
-def test_links_and_themes_name_what_is_there(tree):
+def test_links_and_themes_refer_to_existing_names(tree):
     assert set(texts(tree, ".//w:TileMatrixSetLink/w:TileMatrixSet")) <= set(
         texts(tree, "w:Contents/w:TileMatrixSet/ows:Identifier")
     )
@@ -257,7 +257,7 @@ def test_links_and_themes_name_what_is_there(tree):
 
 
 @checklist("GetCapabilities response: WellKnownScaleSet")
-def test_well_known_scales_begin_with_the_largest_and_skip_none(make_client, tmp_path):
+def test_well_known_scales_start_with_the_largest_and_skip_none(make_client, tmp_path):
     scales = [559082264.0287178 / 2**level for level in range(8)]
     matrices = [
         {
@@ -287,7 +287,7 @@ def test_well_known_scales_begin_with_the_largest_and_skip_none(make_client, tmp
 
 
 @checklist("GetCapabilities response: WellKnownScaleSet")
-def test_set_of_google_has_its_scales_and_the_name_that_clients_know_its_crs_by(tree):
+def test_google_set_has_its_scales_and_the_usual_name_of_its_crs(tree):
     """Annex E gives GoogleMapsCompatible the CRS of an old version of EPSG, which OGC's suite wants beside its name."""
     (mercator,) = tree.xpath("//w:TileMatrixSet[ows:Identifier='WebMercatorQuad']", namespaces=NS)
 

@@ -116,7 +116,7 @@ def test_tile_without_data_is_transparent(client, get_tile, media_type):
 
 
 @checklist("GetFeatureInfo: Mandatory")
-def test_every_info_format_of_every_layer_is_given_as_such(client, get_tile, tree):
+def test_every_info_format_of_every_layer_is_returned(client, get_tile, tree):
     layers = tree.xpath("//w:Layer[w:InfoFormat][not(ows:Identifier='GONE')]", namespaces=NS)
     asked = [
         (layer.findtext("ows:Identifier", namespaces=NS), media_type)

@@ -57,7 +57,7 @@ def test_owslib_gets_the_tile_of_the_formula(url, monkeypatch, name, is_rest):
 
 
 @OWSLIB
-def test_owslib_reads_what_a_layer_is(url):
+def test_owslib_reads_the_description_of_a_layer(url):
     layer = WebMapTileService(f"{url}/wmts")["NDVI"]
 
     assert layer.dimensions["Time"]["values"] == ["2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"]
@@ -84,7 +84,7 @@ def test_gdal_gets_the_tile_of_the_formula(url, tmp_path, name, path):
 
 
 @pytest.mark.client
-def test_gdal_gets_the_time_that_the_capabilities_were_asked_for(url, tmp_path):
+def test_gdal_gets_the_time_requested_from_the_capabilities(url, tmp_path):
     box = grid_of("WebMercatorQuad").bbox
     window = [str(edge) for edge in (box.xmin, box.ymax, box.xmax, box.ymin)]
     address = f"{url}/wmts?SERVICE=WMTS&REQUEST=GetCapabilities&TIME=2020-06-01"

@@ -128,7 +128,7 @@ def test_client_that_takes_xml_is_served(client, accept):
         *((section, {section}) for section in sorted(ALL)),
     ],
 )
-def test_only_sections_asked_for_are_given(client, validate_ogc, asked, given):
+def test_only_requested_sections_are_returned(client, validate_ogc, asked, given):
     answer = client.get(f"{KVP}&Sections={asked}")
 
     found = {etree.QName(child).localname for child in etree.fromstring(answer.content)}
@@ -280,7 +280,7 @@ def corners(tree, name):
 
 
 @pytest.mark.parametrize("name", ["WebMercatorQuad", "WorldCRS84Quad"])
-def test_limits_are_where_tiles_end(make_client, get_tile, name):
+def test_limits_are_those_of_tiles(make_client, get_tile, name):
     """Inside 200, one further 400, in every matrix."""
     client = make_client()
 
@@ -426,9 +426,7 @@ def test_formats_are_those_of_the_configuration_and_png_is_the_first(make_client
 
 
 @pytest.mark.parametrize(("format", "extension"), [("image/jpeg", "jpg"), ("image/gif", "gif")])
-def test_a_format_that_is_left_out_or_unknown_is_refused_with_those_that_are_not(
-    make_client, get_tile, format, extension
-):
+def test_missing_or_unknown_format_is_refused_with_the_supported_ones(make_client, get_tile, format, extension):
     client = make_client(served.make_services(service=ServiceInfo(wmts_formats=("image/png",))))
 
     by_query = get_tile(client, format=format)

@@ -62,7 +62,7 @@ def test_domain_of_time_is_cut(client, more, expected):
     assert domain_of(describe(client, more))[0] == expected
 
 
-def test_space_is_what_the_box_shares_with_the_layer(client):
+def test_space_is_the_intersection_of_box_and_layer(client):
     box = describe(client, "&bbox=500000,6000000,510000,7000000").find("m:SpaceDomain/m:BoundingBox", NS)
 
     assert (box.get("minx"), box.get("maxx")) == ("500000", "510000")
@@ -74,7 +74,7 @@ def test_space_without_the_layer_is_empty(client):
 
 
 @pytest.mark.parametrize(("asked", "told"), [("bbox", ["SpaceDomain"]), ("time", ["DimensionDomain"])])
-def test_only_domains_asked_for_are_told(client, asked, told):
+def test_only_requested_domains_are_returned(client, asked, told):
     assert [etree.QName(each).localname for each in describe(client, f"&domains={asked}")] == told
 
 
@@ -103,14 +103,14 @@ def test_values_come_in_pages(client, more, expected):
     assert domain_of(values(client, more)) == (expected, len(expected))
 
 
-def test_pages_tell_how_they_were_asked(client):
+def test_pages_contain_their_request(client):
     tree = values(client, "&limit=2&sort=desc&fromValue=2020-06-21")
 
     told = [tree.findtext(name, namespaces=NS) for name in ("ows:Identifier", "m:Limit", "m:Sort", "m:FromValue")]
     assert told == ["Time", "2", "desc", "2020-06-21"]
 
 
-def test_from_end_compares_and_tells_ends(make_client):
+def test_from_end_compares_and_returns_ends(make_client):
     dekads = served.make_variable(times=domain_of_periods(np.datetime64("2020-07-01", "ns"), DEKAD, 3))
     client = make_client(served.make_services(served.make_collection(served.make_layer(variable=dekads))))
 
@@ -139,7 +139,7 @@ def test_from_end_compares_and_tells_ends(make_client):
         ("REQUEST=GetDomainValues&LAYER=NDVI&DOMAIN=time&FROMVALUE=x", "InvalidParameterValue", "Time"),
     ],
 )
-def test_what_is_wrong_is_named(client, validate_ogc, query, code, locator):
+def test_invalid_value_is_named(client, validate_ogc, query, code, locator):
     service = "" if "SERVICE" in query else "SERVICE=WMTS&"
     answer = client.get(f"/wmts?{service}{query}")
 

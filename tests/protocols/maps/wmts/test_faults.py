@@ -44,7 +44,7 @@ def exception_of(answer):
 
 
 @pytest.mark.parametrize(("name", "value"), MISSING)
-def test_missing_parameter_is_told_by_its_name(make_client, get_tile, validate_ogc, name, value):
+def test_missing_parameter_is_reported_by_its_name(make_client, get_tile, validate_ogc, name, value):
     answer = get_tile(make_client(), **{name: value})
 
     assert (answer.status_code, *exception_of(answer)) == (400, "MissingParameterValue", name)
@@ -52,7 +52,7 @@ def test_missing_parameter_is_told_by_its_name(make_client, get_tile, validate_o
 
 
 @pytest.mark.parametrize(("changes", "code", "locator"), INVALID, ids=[str(each[0]) for each in INVALID])
-def test_wrong_value_is_told_by_code_and_locator(make_client, get_tile, validate_ogc, changes, code, locator):
+def test_wrong_value_is_reported_by_code_and_locator(make_client, get_tile, validate_ogc, changes, code, locator):
     answer = get_tile(make_client(), **changes)
 
     assert (answer.status_code, *exception_of(answer)) == (400, code, locator)
@@ -74,7 +74,7 @@ def test_query_that_is_no_query_misses_the_request(make_client):
         ({"Sections": "Contents,Bogus"}, "InvalidParameterValue", "sections"),
     ],
 )
-def test_capabilities_that_cannot_be_given_are_refused(make_client, validate_ogc, query, code, locator):
+def test_unsupported_capabilities_are_refused(make_client, validate_ogc, query, code, locator):
     answer = make_client().get("/wmts", params={"service": "WMTS", "request": "GetCapabilities", **query})
 
     assert (answer.status_code, *exception_of(answer)) == (400, code, locator)
@@ -118,7 +118,7 @@ def test_report_of_a_path_is_valid(make_client, validate_ogc):
 
 
 @pytest.mark.parametrize("encoding", ["query", "path"])
-def test_source_that_is_gone_is_503(client, get_tile, validate_ogc, encoding):
+def test_missing_source_is_503(client, get_tile, validate_ogc, encoding):
     by_path = client.get("/wmts/1.0.0/GONE/steps/default/WebMercatorQuad/11/687/1052.png")
     answer = {"query": get_tile(client, layer="GONE"), "path": by_path}[encoding]
 

@@ -147,7 +147,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("changes", "code", "locator"), REFUSED, ids=str)
-def test_what_is_wrong_is_told(client, get_info, validate_ogc, changes, code, locator):
+def test_invalid_values_are_reported(client, get_info, validate_ogc, changes, code, locator):
     answer = get_info(client, **changes)
 
     assert exception_of(answer) == (400, code, locator)
@@ -168,7 +168,7 @@ def test_a_layer_that_cannot_be_queried_is_501(make_client, get_info, caplog):
     ["/wmts/1.0.0/NDVI/steps/11/687/1052/52/37.json", "/wmts/1.0.0/NDVI/steps/687/1052/52/37.json", f"{PATH}.xml"],
     ids=["one too few", "two too few", "unknown extension"],
 )
-def test_a_path_that_is_none_is_404(client, path):
+def test_unknown_path_is_404(client, path):
     assert client.get(path).status_code == 404
 
 

@@ -36,7 +36,7 @@ def test_tile_in_degrees_shows_the_formula(make_client, get_tile):
     assert share_differing(answer.content, expected) <= 0.001
 
 
-def test_names_are_taken_in_any_case(make_client):
+def test_names_are_case_insensitive(make_client):
     query = (
         "SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER=NDVI&STYLE=steps&FORMAT=image%2Fpng"
         "&TILEMATRIXSET=WebMercatorQuad&TILEMATRIX=11&TILEROW=687&TILECOL=1052&TIME=2020-06-11"
@@ -63,7 +63,7 @@ def test_style_may_be_empty_default_or_named(make_client, get_tile, style):
         ("EPSG:900913", "EPSG:900913:11"),
     ],
 )
-def test_matrices_are_named_bare_or_with_their_set(make_client, get_tile, tile_matrix_set, matrix):
+def test_matrices_are_named_with_or_without_their_set(make_client, get_tile, tile_matrix_set, matrix):
     client = make_client()
 
     answer = get_tile(client, TileMatrixSet=tile_matrix_set, TileMatrix=matrix)
@@ -91,7 +91,7 @@ def test_other_names_are_names_in_paths_too(make_client, name):
 
 
 @pytest.mark.parametrize("format", ["IMAGE/PNG", "Image/Png"])
-def test_a_format_is_taken_in_any_case(make_client, get_tile, format):
+def test_format_is_case_insensitive(make_client, get_tile, format):
     client = make_client()
 
     answer = get_tile(client, format=format)
@@ -157,7 +157,7 @@ def test_media_type_follows_the_extension(make_client, extension, media_type):
         ("NDVI", "2020-06-01/2020-06-11/P10D", "2020-06-11T00:00:00Z,2020-06-01T00:00:00Z"),
     ],
 )
-def test_instant_used_is_told_the_same_in_both_encodings(client, get_tile, layer, time, used):
+def test_used_instant_is_the_same_in_both_encodings(client, get_tile, layer, time, used):
     by_query = get_tile(client, layer=layer, Time=time)
     by_path = client.get(f"/wmts/1.0.0/{layer}/default/{time or 'default'}/{TILE}.png")
 

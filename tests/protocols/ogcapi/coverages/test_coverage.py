@@ -20,7 +20,7 @@ IN_WINDOW = {"bbox": "601000,5647500,602000,5648000", "bbox-crs": "EPSG:32631"}
 WHOLE = Window(0, 300, 0, 400)
 
 
-def test_without_parameters_all_fields_are_given_everywhere_at_all_times(tree):
+def test_request_without_parameters_returns_all_fields_everywhere_at_all_times(tree):
     raster = asked_geotiff(tree, "s2")
 
     days = ["05-21", "06-01", "06-11", "06-21", "07-01"]
@@ -30,7 +30,7 @@ def test_without_parameters_all_fields_are_given_everywhere_at_all_times(tree):
     np.testing.assert_array_equal(raster.numbers[3], expected_window(UTM, WHOLE, time=0))
 
 
-def test_a_large_one_without_times_has_the_newest_and_says_how_to_request_all(tree, monkeypatch):
+def test_large_coverage_without_times_has_the_newest_and_a_hint_how_to_request_all(tree, monkeypatch):
     monkeypatch.setattr(resolve_query, "DEFAULT_BYTES", 2 * 300 * 400 + 1)
 
     newest, every = (
@@ -124,7 +124,7 @@ def test_a_position_is_one_row_or_column(tree):
     )
 
 
-def test_sizes_across_the_antimeridian_count_what_is_asked_for(tree):
+def test_sizes_across_the_antimeridian_count_the_requested_part(tree):
     raster = asked_geotiff(tree, "DMP", bbox="170,-10,-170,10", datetime="2020-06-01", width="10", height="4")
 
     assert raster.numbers.shape == (1, 4, 10)
@@ -164,7 +164,7 @@ def test_longitudes_go_on_across_the_antimeridian(tree):
         ({}, [0, 1, 2, 3]),
     ],
 )
-def test_times_are_those_asked_for(tree, query, times):
+def test_times_are_the_requested_ones(tree, query, times):
     answer = tree.get(NDVI, params={**IN_WINDOW, **query})
 
     instants = [f"{day}T00:00:00Z" for day in ("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21")]
@@ -175,13 +175,13 @@ def test_times_are_those_asked_for(tree, query, times):
     )
 
 
-def test_properties_are_in_the_order_asked_for(tree):
+def test_properties_are_in_the_requested_order(tree):
     raster = asked_geotiff(tree, "s2", properties="LAI,NDVI", datetime="2020-06-01")
 
     assert [name.split(" ")[0] for name in raster.names] == ["LAI", "NDVI"]
 
 
-def test_excluded_properties_are_not_given(tree):
+def test_excluded_properties_are_absent(tree):
     raster = asked_geotiff(tree, "s2", exclude_properties="NDVI", datetime="2020-06-01")
 
     assert [name.split(" ")[0] for name in raster.names] == ["LAI"]
@@ -227,7 +227,7 @@ def test_scaling_gives_so_many_rows_and_columns(tree, query, size):
 
 
 @pytest.mark.parametrize(("name", "number"), [("bilinear", 173.5), ("nearest", 177), ("linear", 173.5)])
-def test_interpolation_is_as_asked_for(tree, name, number):
+def test_interpolation_is_the_requested_one(tree, name, number):
     """Halfway between two cells of a row, whose numbers are 7 apart, nearest gives the eastern one."""
     raster = asked_geotiff(
         tree, "NDVI", subset="x(601000:601200),y(5647950)", scale_axes="x(2)", datetime="2020-06-01", interpolation=name
@@ -246,7 +246,7 @@ def test_interpolation_is_as_asked_for(tree, name, number):
         ("CRS84", "http://www.opengis.net/def/crs/OGC/1.3/CRS84"),
     ],
 )
-def test_another_crs_is_told_and_holds_the_same_numbers(tree, crs, uri):
+def test_another_crs_is_reported_and_has_the_same_numbers(tree, crs, uri):
     answer = tree.get(NDVI, params={**IN_WINDOW, "crs": crs, "datetime": "2020-06-01"})
     raster = asked_geotiff(tree, "NDVI", crs=crs, datetime="2020-06-01", **IN_WINDOW)
 
@@ -295,7 +295,7 @@ def test_format_is_as_accepted(tree, accept, media_type):
         ("PNG", "image/png", 'inline; filename="s2_2020-06-01.png"'),
     ],
 )
-def test_format_is_as_named_in_any_case(tree, f, media_type, disposition):
+def test_format_is_case_insensitive(tree, f, media_type, disposition):
     answer = tree.get(NDVI, params={**IN_WINDOW, "datetime": "2020-06-01", "f": f}, headers={"Accept": "text/html"})
 
     assert (answer.headers["content-type"], answer.headers["content-disposition"]) == (media_type, disposition)
@@ -307,7 +307,7 @@ def test_html_alone_is_not_acceptable(tree):
     assert (answer.status_code, answer.headers["content-type"]) == (406, "application/problem+json")
 
 
-def test_what_a_client_holds_is_not_sent_again(tree):
+def test_matching_etag_is_confirmed(tree):
     first = tree.get(NDVI, params=IN_WINDOW)
     again = tree.get(NDVI, params=IN_WINDOW, headers={"If-None-Match": first.headers["etag"]})
 
@@ -320,7 +320,7 @@ ONE_DAY = {"datetime": "2020-06-01"}
 
 
 @pytest.mark.parametrize("f", SIZED)
-def test_head_tells_the_size_of_a_file_which_is_then_sent_without_reading_again(make_client, f):
+def test_head_has_the_size_of_a_file_and_get_sends_it_without_reading_again(make_client, f):
     services = served.make_services(*served.tree_collections())
     client = make_client(services)
     query = {"f": f, **ONE_DAY}
@@ -334,7 +334,7 @@ def test_head_tells_the_size_of_a_file_which_is_then_sent_without_reading_again(
     assert len(services.readers["s2"].windows_read) == read
 
 
-def test_head_of_what_leaves_compressed_has_no_size(tree):
+def test_head_of_a_compressed_answer_has_no_size(tree):
     query = {"f": "json", **ONE_DAY, **IN_WINDOW}
     told, sent = tree.head(NDVI, params=query), tree.get(NDVI, params=query)
 
@@ -357,7 +357,7 @@ def test_head_of_a_streamed_file_makes_nothing(make_client):
 @pytest.mark.parametrize(
     ("asked", "start", "stop"), [("0-0", 0, 1), ("10-99", 10, 100), ("100-", 100, None), ("-7", -7, None)]
 )
-def test_a_part_of_a_file_is_that_of_the_whole(tree, f, asked, start, stop):
+def test_range_of_a_file_equals_that_of_the_whole(tree, f, asked, start, stop):
     query = {"f": f, **ONE_DAY, **IN_WINDOW}
     whole = tree.get(NDVI, params=query, headers=IDENTITY)
     part = tree.get(NDVI, params=query, headers={"Range": f"bytes={asked}"})
@@ -383,7 +383,7 @@ def test_a_file_is_made_once_for_all_its_parts(make_client):
     assert b"".join(parts) == client.get(NDVI, params=ONE_DAY).content[:1000]
 
 
-def test_a_large_file_is_kept_on_the_disk_for_its_parts(make_client, monkeypatch):
+def test_large_file_is_cached_on_the_disk_for_ranges(make_client, monkeypatch):
     monkeypatch.setattr(scratch_files, "IN_MEMORY_BYTES", 0)
     services = served.make_services(*served.tree_collections())
     client = make_client(services)
@@ -396,7 +396,7 @@ def test_a_large_file_is_kept_on_the_disk_for_its_parts(make_client, monkeypatch
     assert len(services.readers["s2"].windows_read) == len(served.DEKADS)
 
 
-def test_a_client_that_takes_gzip_gets_parts_of_the_whole_as_it_is(tree):
+def test_client_that_accepts_gzip_gets_uncompressed_ranges(tree):
     query = {"f": "json", **ONE_DAY, **IN_WINDOW}
     whole = tree.get(NDVI, params=query, headers=IDENTITY).content
     part = tree.get(NDVI, params=query, headers={"Range": "bytes=5-24", "Accept-Encoding": "gzip"})
@@ -415,7 +415,7 @@ def test_a_part_of_another_state_of_the_file_is_not_sent(tree):
     assert [(each.status_code, each.content) for each in (other, by_date)] == [(200, whole.content)] * 2
 
 
-def test_what_lies_beyond_the_file_is_refused_with_its_size(tree):
+def test_range_beyond_the_file_is_refused_with_its_size(tree):
     size = len(tree.get(NDVI, params=ONE_DAY).content)
     refused = tree.get(NDVI, params=ONE_DAY, headers={"Range": f"bytes={size}-"})
 
@@ -425,21 +425,21 @@ def test_what_lies_beyond_the_file_is_refused_with_its_size(tree):
 
 
 @pytest.mark.parametrize("asked", ["bytes=9-2", "bytes=-", "bytes=0-1,5-6", "cells=0-9", "bytes=a-b", "bytes"])
-def test_a_range_that_is_none_gives_the_whole(tree, asked):
+def test_invalid_range_returns_the_whole(tree, asked):
     whole = tree.get(NDVI, params=ONE_DAY)
     answer = tree.get(NDVI, params=ONE_DAY, headers={"Range": asked})
 
     assert (answer.status_code, answer.content) == (200, whole.content)
 
 
-def test_what_a_client_holds_is_not_sent_in_parts_either(tree):
+def test_matching_etag_is_confirmed_for_a_range_too(tree):
     etag = tree.get(NDVI, params=ONE_DAY).headers["etag"]
     answer = tree.get(NDVI, params=ONE_DAY, headers={"Range": "bytes=0-9", "If-None-Match": etag})
 
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_errors_are_told_whatever_part_is_asked_for(tree):
+def test_errors_are_reported_for_any_range(tree):
     answer = tree.get(NDVI, params={"datetime": "1999"}, headers={"Range": "bytes=0-9"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
@@ -457,7 +457,7 @@ def test_an_alias_is_a_collection_too(tree):
     assert answer.content == tree.get(NDVI, params=IN_WINDOW).content
 
 
-def test_a_coverage_without_time_tells_none(tree):
+def test_coverage_without_time_states_none(tree):
     answer = tree.get("/ogcapi/collections/HEIGHT/coverage")
 
     assert "chronotile-time" not in answer.headers

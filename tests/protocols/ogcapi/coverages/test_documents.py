@@ -146,7 +146,7 @@ def test_range_type_has_the_source_s_numbers_and_how_they_become_values(tree):
     assert field["nilValues"] == [{"reason": "http://www.opengis.net/def/nil/OGC/0/missing", "value": "255"}]
 
 
-def test_range_type_of_floats_has_nan_for_what_is_missing(client_of):
+def test_range_type_of_floats_has_nan_for_missing_values(client_of):
     client = client_of(served.BELGIUM_31N, dtype="float32", nodata=-9999.0)
 
     field = document_of(client, "ONE/coverage/rangetype")["field"][0]
@@ -182,7 +182,7 @@ def test_schema_has_the_valid_range_as_values(client_of):
     assert (field["minimum"], field["maximum"]) == (-90.0, 10.0)
 
 
-def test_schema_is_named_by_its_address(tree):
+def test_schema_has_its_url_as_id(tree):
     document = document_of(tree, "S2_NDVI/schema")
 
     assert document["$id"] == "http://testserver/ogcapi/collections/NDVI/schema"
@@ -198,7 +198,7 @@ def test_schema_is_named_by_its_address(tree):
         ("NDVI/coverage/rangetype", "text/html,*/*;q=0.8", "application/json"),
     ],
 )
-def test_documents_are_json_by_what_is_accepted(tree, path, accept, media_type):
+def test_documents_are_json_if_accepted(tree, path, accept, media_type):
     answer = tree.get(f"{BASE}/{path}", headers={"Accept": accept})
 
     assert answer.headers["content-type"] == media_type
@@ -216,7 +216,7 @@ def test_documents_are_json_by_what_is_accepted(tree, path, accept, media_type):
         ("TRUE_COLOUR", "", "*/*", 404, "collectionId"),
     ],
 )
-def test_what_there_is_not_is_refused(tree, path, collection, query, accept, status, parameter):
+def test_missing_documents_are_refused(tree, path, collection, query, accept, status, parameter):
     answer = tree.get(f"{BASE}/{collection}/{path}{query}", headers={"Accept": accept})
 
     assert (answer.status_code, answer.json().get("parameter")) == (status, parameter)
@@ -230,7 +230,7 @@ def test_documents_that_a_client_holds_are_not_sent_again(tree):
 
 
 @pytest.mark.parametrize(("lang", "title"), [("en", "Leaf area"), ("nl", "Bladoppervlak")])
-def test_titles_are_in_the_language_that_is_asked_for(make_client, lang, title):
+def test_titles_are_in_the_requested_language(make_client, lang, title):
     layer = served.make_layer("LAI", title={"en": "Leaf area", "nl": "Bladoppervlak"})
     service = served.ServiceInfo(languages=("en", "nl"))
     client = make_client(served.make_services(served.make_collection(layer), service=service))
@@ -251,7 +251,7 @@ def test_domain_set_of_a_rotated_grid_is_that_of_its_coverage(client_of):
     assert (x["lowerBound"], x["resolution"]) == ("500000", 10.0)
 
 
-def test_domain_set_of_what_is_too_large_to_be_had_at_once_is_told(make_client):
+def test_domain_set_of_a_too_large_coverage_is_returned(make_client):
     services = served.make_services(limits=served.Limits(max_coverage_bytes=1))
 
     assert document_of(make_client(services), "NDVI/coverage/domainset")["type"] == "DomainSet"

@@ -39,7 +39,7 @@ def request_of(collection: str = "s2", *pairs: tuple[str, str], **others: str) -
     return asked(collection, *pairs, **others).request
 
 
-def test_nothing_asked_is_all_fields_everywhere_at_all_times():
+def test_default_is_all_fields_everywhere_at_all_times():
     assert asked() == CoverageQuery(request=CoverageRequest(layers=("NDVI", "s2.LAI")), scaling=None)
 
 
@@ -57,7 +57,7 @@ def test_properties_name_fields_in_the_order_of_the_answer(text, layers):
     assert request_of(properties=text).layers == layers
 
 
-def test_excluded_properties_are_left_out():
+def test_excluded_properties_are_absent():
     assert request_of(exclude_properties="NDVI").layers == ("s2.LAI",)
 
 
@@ -133,7 +133,7 @@ def test_datetime_selects_times():
     ],
     ids=["box", "time", "factor", "axes", "height"],
 )
-def test_what_contradicts_is_refused_naming_both(others, locator):
+def test_contradiction_is_refused_with_both_parameters(others, locator):
     with pytest.raises(InvalidParameter, match=r" and .* (both|each)") as refused:
         request_of(**others)
 
@@ -157,7 +157,7 @@ def test_box_and_time_of_subset_go_together():
         ({"subset": "Lon(-361:4)"}, "subset"),
     ],
 )
-def test_degrees_that_are_none_are_refused(others, locator):
+def test_invalid_degrees_are_refused(others, locator):
     with pytest.raises(InvalidParameter, match=r"has a (latitude|longitude) of") as refused:
         request_of(**others)
 
@@ -218,7 +218,7 @@ def test_unknown_crs_is_refused_naming_the_parameter(name, text):
         ({"resolution": "Lat(),Lon()"}, PartialResolution(x=None, y=None)),
     ],
 )
-def test_scaling_says_how_many_cells_there_are(others, scaling):
+def test_scaling_determines_the_number_of_cells(others, scaling):
     assert asked(**others).scaling == scaling
 
 
@@ -248,7 +248,7 @@ def test_scaling_says_how_many_cells_there_are(others, scaling):
         ("resolution", "Lat(inf)", "finite number"),
     ],
 )
-def test_what_does_not_scale_is_refused_naming_the_parameter(name, text, message):
+def test_invalid_scale_is_refused_with_the_parameter(name, text, message):
     with pytest.raises(InvalidParameter, match=message) as refused:
         request_of("s2", (name, text))
 
@@ -262,7 +262,7 @@ def test_what_does_not_scale_is_refused_naming_the_parameter(name, text, message
         *(("parameter-name", "properties"), ("bboxcrs", "bbox-crs"), ("scale_facto", "scale-factor")),
     ],
 )
-def test_what_others_call_a_parameter_is_refused_naming_ours(name, instead):
+def test_parameter_name_of_another_standard_is_refused_with_ours(name, instead):
     with pytest.raises(UnknownParameter, match=f"use {instead}"):
         request_of("s2", (name, "1"))
 
@@ -271,14 +271,14 @@ def test_parameters_of_others_are_ignored():
     assert request_of("s2", ("api_key", "1")) == request_of()
 
 
-def test_time_is_refused_of_what_has_none():
+def test_time_is_refused_for_a_collection_without_time():
     with pytest.raises(InvalidParameter, match="no requested field has times") as refused:
         request_of("HEIGHT", datetime="2020")
 
     assert refused.value.locator == "datetime"
 
 
-def test_time_selects_of_a_collection_in_which_one_field_has_none():
+def test_time_selects_from_a_collection_with_a_timeless_field():
     assert request_of("kinds", datetime="2020").time == parse_time("2020")
 
 

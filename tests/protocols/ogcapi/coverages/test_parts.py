@@ -100,7 +100,7 @@ def test_a_file_is_made_once_however_small_the_cache_of_answers_is(make_client, 
 
 
 @pytest.mark.parametrize("name", MADE_BEFORE)
-def test_of_a_file_that_is_not_kept_no_parts_are_offered(make_client, services, name):
+def test_uncached_file_offers_no_ranges(make_client, services, name):
     caches = replace(make_caches(payload_bytes=0), files=ScratchCache(most_bytes=100))
     client = make_client(replace(services, caches=caches))
     whole = client.get(NDVI, params={**ONE_DAY, "f": name}, headers=IDENTITY)
@@ -120,7 +120,7 @@ def test_of_a_file_that_is_not_kept_no_parts_are_offered(make_client, services, 
     ],
     ids=["zarr", "CSV", "GeoJSON"],
 )
-def test_what_is_streamed_has_no_parts_even_where_it_is_written_first(make_client, services, path, query):
+def test_streamed_answer_has_no_ranges_even_if_written_first(make_client, services, path, query):
     client = make_client(services)
     held = [bodies._STREAMING.acquire(blocking=False) for _ in range(bodies.MAX_STREAMED)]
     try:
@@ -137,7 +137,7 @@ def test_what_is_streamed_has_no_parts_even_where_it_is_written_first(make_clien
 
 
 @pytest.mark.parametrize("name", MADE_BEFORE)
-def test_files_that_nobody_reads_make_room_for_a_new_one(make_client, services, monkeypatch, name):
+def test_files_without_readers_are_evicted_for_a_new_one(make_client, services, monkeypatch, name):
     monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
     services = replace(services, caches=make_caches(payload_bytes=0))
     client = make_client(services)
@@ -151,7 +151,7 @@ def test_files_that_nobody_reads_make_room_for_a_new_one(make_client, services, 
     services.close()
 
 
-def test_a_disk_that_is_full_of_other_things_is_told(make_client, services, monkeypatch):
+def test_disk_full_of_other_files_is_reported(make_client, services, monkeypatch):
     monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
     client = make_client(services)
     client.head(NDVI)
@@ -213,7 +213,7 @@ def joined(*threads):
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_parts_requested_at_once_wait_for_one_making(watched, monkeypatch, in_memory):
+def test_concurrent_ranges_wait_for_one_computation(watched, monkeypatch, in_memory):
     monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", scratch.IN_MEMORY_BYTES if in_memory else 0)
     begun = threading.Event()
 

@@ -63,7 +63,7 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize(("query", "parameter", "message"), OUTSIDE, ids=[each[0] for each in OUTSIDE])
-def test_what_lies_outside_is_not_found(tree, query, parameter, message):
+def test_area_outside_is_not_found(tree, query, parameter, message):
     answer = tree.get(f"{NDVI}?{query}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (404, parameter)
@@ -72,7 +72,7 @@ def test_what_lies_outside_is_not_found(tree, query, parameter, message):
 
 @pytest.mark.checklist("coverages", "typical for")
 @pytest.mark.parametrize(("query", "parameter", "message"), REFUSALS, ids=[each[0] for each in REFUSALS])
-def test_what_is_not_accepted_is_told_naming_the_parameter(tree, query, parameter, message):
+def test_invalid_value_is_reported_with_the_parameter(tree, query, parameter, message):
     answer = tree.get(f"{NDVI}?{query}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
@@ -89,7 +89,7 @@ def test_what_is_not_accepted_is_told_naming_the_parameter(tree, query, paramete
         ('subset=time("2020-06-05":"2020-06-06")', "subset"),
     ],
 )
-def test_a_time_without_data_is_not_found_naming_the_nearest(tree, query, parameter):
+def test_time_without_data_is_not_found_with_the_nearest(tree, query, parameter):
     answer = tree.get(f"{NDVI}?{query}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (404, parameter)
@@ -97,7 +97,7 @@ def test_a_time_without_data_is_not_found_naming_the_nearest(tree, query, parame
 
 
 @pytest.mark.parametrize("collection", ["NDVJ", "TRUE_COLOUR"])
-def test_what_has_no_coverage_is_not_found(tree, collection):
+def test_collection_without_coverage_is_not_found(tree, collection):
     answer = tree.get(f"/ogcapi/collections/{collection}/coverage")
 
     assert (answer.status_code, answer.json()["parameter"]) == (404, "collectionId")
@@ -112,7 +112,7 @@ def test_what_has_no_coverage_is_not_found(tree, collection):
     ],
     ids=["bytes", "values", "pixels"],
 )
-def test_what_is_too_large_is_refused_with_the_cheaper_way(make_client, limits, query, limit, asked):
+def test_too_large_coverage_is_refused_with_the_cheaper_way(make_client, limits, query, limit, asked):
     services = served.make_services(*served.tree_collections(), limits=Limits(**limits))
     small = {"bbox-crs": "EPSG:32631", "f": "json", "datetime": "2020-06-01", **query} if query else {}
     answer = make_client(services).get(NDVI, params=small)
@@ -122,7 +122,7 @@ def test_what_is_too_large_is_refused_with_the_cheaper_way(make_client, limits, 
     assert "bbox" in told["alternative"]
 
 
-def test_the_whole_of_what_is_too_large_may_be_had_coarser(make_client):
+def test_whole_of_a_too_large_coverage_is_available_at_a_coarser_scale(make_client):
     limits = Limits(max_coverage_bytes=400 * 300)
     client = make_client(served.make_services(*served.tree_collections(), limits=limits))
 
@@ -130,7 +130,7 @@ def test_the_whole_of_what_is_too_large_may_be_had_coarser(make_client):
 
 
 @pytest.mark.parametrize("f", ["GTiff", "NetCDF", "zarr", "json"])
-def test_a_source_that_is_gone_is_unavailable(client, f):
+def test_missing_source_is_unavailable(client, f):
     answer = client.get("/ogcapi/collections/GONE/coverage", params={"f": f, "datetime": "2020-06-01", "width": "10"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")

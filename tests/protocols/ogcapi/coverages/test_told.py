@@ -25,7 +25,7 @@ def test_box_is_in_the_axis_order_of_the_crs(crs, uri, bbox):
     assert headers_of(crs, 4.5, 50, 5, 51.25) == {"Content-Crs": uri, "Content-Bbox": bbox}
 
 
-def test_crs_without_a_code_is_not_told():
+def test_crs_without_a_code_is_not_stated():
     assert headers_of("+proj=sinu +R=6371007.181", 0, 0, 10, 10) == {"Content-Bbox": "0,0,10,10"}
 
 
@@ -33,5 +33,5 @@ def test_across_the_antimeridian_east_is_less_than_west():
     assert headers_of("CRS:84", 170, -10, 190, 10)["Content-Bbox"] == "170,-10,-170,10"
 
 
-def test_the_whole_circle_is_told_as_it_is():
+def test_whole_circle_is_stated_unchanged():
     assert headers_of("CRS:84", 0, -90, 360, 90)["Content-Bbox"] == "0,-90,360,90"

@@ -19,7 +19,7 @@ def links_of(client, collection: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.checklist("coverages", "landing page", "the snapshot")
-def test_each_coverage_links_to_its_formats_and_to_what_tells_of_it(tree):
+def test_each_coverage_links_to_its_formats_and_descriptions(tree):
     links = links_of(tree, "s2")
 
     base = "http://testserver/ogcapi/collections/s2"
@@ -31,13 +31,13 @@ def test_each_coverage_links_to_its_formats_and_to_what_tells_of_it(tree):
     ]
 
 
-def test_png_is_linked_where_it_needs_no_more_words(tree):
+def test_png_is_linked_if_it_needs_no_more_parameters(tree):
     formats = [link["type"] for link in links_of(tree, "HEIGHT") if link["rel"] == f"{RELATIONS}/coverage"]
 
     assert formats == list(FORMATS.values())
 
 
-def test_json_is_linked_where_it_may_hold_the_whole(make_client):
+def test_json_is_linked_if_it_may_contain_the_whole(make_client):
     limits = served.Limits(max_series_values=2 * 4 * 400 * 300 - 1)
     client = make_client(served.make_services(*served.tree_collections(), limits=limits))
 
@@ -48,7 +48,7 @@ def test_json_is_linked_where_it_may_hold_the_whole(make_client):
 
 
 @pytest.mark.parametrize("collection", ["s2", "NDVI", "HEIGHT", "FAPAR", "DMP"])
-def test_links_lead_to_what_they_say(tree, collection):
+def test_links_lead_to_their_stated_content(tree, collection):
     links = links_of(tree, collection)
     answers = [tree.get(link["href"]) for link in links]
 
@@ -72,7 +72,7 @@ def test_openapi_has_every_parameter(tree):
     assert [each["name"] for each in parameters if each["in"] == "path"] == ["collectionId"]
 
 
-def test_openapi_has_no_coverages_where_there_are_none(make_client):
+def test_openapi_has_no_coverages_without_any(make_client):
     client = make_client(served.make_services(served.make_collection(served.make_composite())))
     paths = client.get("/ogcapi/openapi?f=json").json()["paths"]
 

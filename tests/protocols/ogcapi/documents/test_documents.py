@@ -35,7 +35,7 @@ def test_the_landing_page_leads_to_api_conformance_and_data(tree, assert_valid):
     assert tree.get(links["service-desc"]["href"]).headers["content-type"] == links["service-desc"]["type"]
 
 
-def test_the_landing_page_has_keywords_provider_and_contact_as_that_of_edr(make_client, assert_valid):
+def test_landing_page_has_keywords_provider_and_contact_like_that_of_edr(make_client, assert_valid):
     address = PostalAddress(street="Wetstraat 1", city="Brussels", postcode="1000", country="Belgium")
     contact = Contact(name="Map desk", email="maps@example.org", telephone="+32 2 555 01 00", address=address)
     client = make_client(served.make_services(service=ServiceInfo(keywords=("vegetation",), contact=contact)))
@@ -72,7 +72,7 @@ def test_links_of_documents_are_texts_and_lead_somewhere(tree, document):
     assert all(isinstance(each[name], str) for each in links for name in ("href", "rel", "type", "title"))
 
 
-def test_pygeoapis_links_to_what_is_not_here_are_left_out(tree):
+def test_links_of_pygeoapi_to_missing_resources_are_removed(tree):
     links = [link["href"] for link in tree.get("/ogcapi").json()["links"] if "process" in link["rel"]]
     types = {link["type"] for link in tree.get("/ogcapi/collections/NDVI").json()["links"]}
 
@@ -104,7 +104,7 @@ def test_every_collection_and_layer_is_a_collection(tree, tree_services):
 @pytest.mark.checklist("edr", "AT 9-12", "AT 14")
 @pytest.mark.checklist("maps", "A.1.1-3")
 @pytest.mark.parametrize("name", ["s2", "NDVI", "TRUE_COLOUR", "HEIGHT", "FAPAR", "world"])
-def test_a_collection_says_the_same_of_itself_as_the_list_does(tree, assert_valid, name):
+def test_collection_equals_its_entry_in_the_list(tree, assert_valid, name):
     document = tree.get(f"/ogcapi/collections/{name}").json()
 
     listed = {each["id"]: each for each in tree.get("/ogcapi/collections").json()["collections"]}
@@ -150,7 +150,7 @@ def test_box_of_a_world_that_goes_round_is_the_world(tree):
     ("name", "own"),
     [("NDVI", "http://www.opengis.net/def/crs/EPSG/0/32631"), ("FAPAR", "http://www.opengis.net/def/crs/EPSG/0/4326")],
 )
-def test_crs_are_uris_crs84_first_with_that_of_the_data(tree, name, own):
+def test_crs_are_uris_with_crs84_first_and_that_of_the_data(tree, name, own):
     document = tree.get(f"/ogcapi/collections/{name}").json()
 
     assert document["crs"][0] == CRS84
@@ -159,11 +159,11 @@ def test_crs_are_uris_crs84_first_with_that_of_the_data(tree, name, own):
 
 
 @pytest.mark.parametrize(("name", "kind"), [("s2", "coverage"), ("NDVI", "coverage"), ("TRUE_COLOUR", "map")])
-def test_what_has_values_is_a_coverage_and_a_composite_a_map(tree, name, kind):
+def test_layer_with_values_is_a_coverage_and_a_composite_a_map(tree, name, kind):
     assert tree.get(f"/ogcapi/collections/{name}").json()["dataType"] == kind
 
 
-def test_collection_tells_whom_to_name(tree):
+def test_collection_has_its_attribution(tree):
     document = tree.get("/ogcapi/collections/NDVI").json()
 
     assert (document["attribution"], document["license"]) == ("Copernicus & co", "CC-BY-4.0")
@@ -174,7 +174,7 @@ def test_an_alias_leads_to_its_layer(tree):
     assert tree.get("/ogcapi/collections/S2_NDVI").json()["id"] == "NDVI"
 
 
-def test_an_unknown_collection_is_not_found_and_the_nearest_is_named(tree):
+def test_unknown_collection_is_not_found_and_the_nearest_is_named(tree):
     answer = tree.get("/ogcapi/collections/NDVO")
 
     assert answer.status_code == 404
@@ -203,7 +203,7 @@ def test_f_goes_before_accept_in_any_case(tree, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_format_that_is_not_given_is_refused(tree, path):
+def test_unsupported_format_is_refused(tree, path):
     by_name = tree.get(path, params={"f": "xml"})
     by_type = tree.get(path, headers={"Accept": "application/xml"})
 
@@ -219,7 +219,7 @@ def test_parameters_that_are_wrong_are_refused(tree, path):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_texts_are_in_the_language_that_is_asked_for(make_client):
+def test_texts_are_in_the_requested_language(make_client):
     title = {"en": "Vegetation", "nl": "Vegetatie"}
     service = ServiceInfo(title={"en": "Maps", "nl": "Kaarten"}, languages=("en", "nl"))
     client = make_client(served.make_services(served.make_collection(title=title), service=service))
@@ -255,7 +255,7 @@ def test_links_begin_with_the_public_url(make_client):
     assert [link["href"] for link in links if not link["href"].startswith("https://maps.example.org/vegetation/")] == []
 
 
-def test_a_reload_of_the_catalogue_is_seen_at_once(make_client):
+def test_reload_of_the_catalogue_is_seen_immediately(make_client):
     client = make_client(served.make_services())
     before = client.get("/ogcapi/collections").json()["numberMatched"]
 
@@ -275,7 +275,7 @@ def test_without_collections_the_tree_is_empty_and_well(make_client):
     assert {answer.status_code for answer in answers} == {200}
 
 
-def test_texts_of_the_configuration_are_as_they_are_in_json(make_client):
+def test_texts_of_the_configuration_are_unchanged_in_json(make_client):
     title = {"": "NDVI > 0.2 & <dense>"}
     client = make_client(served.make_services(served.make_collection(title=title), service=ServiceInfo(title=title)))
 
@@ -284,7 +284,7 @@ def test_texts_of_the_configuration_are_as_they_are_in_json(make_client):
 
 
 @pytest.mark.slow
-def test_a_list_of_very_many_collections_is_kept(make_client):
+def test_list_of_very_many_collections_is_cached(make_client):
     layers = [served.make_layer(f"L{number}", collection=f"c{number}") for number in range(400)]
     services = served.make_services(*(served.make_collection(layer) for layer in layers))
     client = make_client(services)
@@ -295,7 +295,7 @@ def test_a_list_of_very_many_collections_is_kept(make_client):
     assert services.documents.state.hits == 1
 
 
-def test_documents_are_made_once_whatever_the_time_of_day(make_client):
+def test_documents_are_made_once_at_any_time_of_day(make_client):
     now = [served.NOW]
     services = replace(served.make_services(), clock=lambda: now[0])
     client = make_client(services)
@@ -308,7 +308,7 @@ def test_documents_are_made_once_whatever_the_time_of_day(make_client):
 
 
 @pytest.mark.parametrize("service", ["wms", "wmts"])
-def test_capabilities_have_the_type_that_links_to_them_say(tree, service):
+def test_capabilities_have_the_media_type_of_their_links(tree, service):
     rel = f"http://www.opengis.net/def/serviceType/ogc/{service}"
     (link,) = (link for link in tree.get("/ogcapi/collections/NDVI").json()["links"] if link["rel"] == rel)
 

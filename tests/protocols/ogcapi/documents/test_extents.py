@@ -38,7 +38,7 @@ def test_times_with_one_step_are_a_regular_grid():
     assert extent["values"] == ["R24/2020-01-01T00:00:00Z/P1M"]
 
 
-def test_dekads_are_listed_with_their_bounds_and_told_as_three_series():
+def test_dekads_are_listed_with_their_bounds_and_as_three_series():
     extent = temporal_extent(DEKADS, limit=1000)
 
     grid = extent["grid"]
@@ -48,14 +48,14 @@ def test_dekads_are_listed_with_their_bounds_and_told_as_three_series():
     assert extent["values"] == [f"R12/2020-01-{day}T00:00:00Z/P1M" for day in ("01", "11", "21")]
 
 
-def test_dekads_without_room_are_told_as_three_series_alone():
+def test_too_many_dekads_are_only_three_series():
     extent = temporal_extent(DEKADS, limit=10)
 
     assert "grid" not in extent
     assert len(extent["values"]) == 3
 
 
-def test_bounds_are_left_out_before_the_times_themselves():
+def test_bounds_are_omitted_before_the_times():
     extent = temporal_extent(DEKADS, limit=40)
 
     assert "boundsCoordinates" not in extent["grid"]
@@ -67,7 +67,7 @@ def test_days_have_no_bounds():
 
 
 @pytest.mark.parametrize(("limit", "count"), [(3, 3), (2, 1)])
-def test_times_without_a_step_are_listed_as_far_as_there_is_room(limit, count):
+def test_times_without_a_step_are_listed_up_to_the_limit(limit, count):
     extent = temporal_extent(GAPS, limit=limit)
 
     assert len(extent["values"]) == count
@@ -94,7 +94,7 @@ def test_every_temporal_extent_is_valid(assert_valid, times, limit):
     assert_valid(document, "edr", "extent")
 
 
-def test_cells_of_a_south_up_grid_are_told_from_the_south(assert_valid):
+def test_cells_of_a_south_up_grid_are_listed_from_the_south(assert_valid):
     extent = spatial_extent(offered(grid_of(Affine(10, 0, 500_000, 0, 20, 5_600_000))))
 
     columns, rows = extent["grid"]

@@ -43,14 +43,14 @@ def test_the_document_is_valid_openapi_3_0(document):
 
 
 @pytest.mark.parametrize("collections", [[served.make_composite()], []], ids=["composite", "NDVI"])
-def test_whatever_is_served_the_document_is_valid(make_client, collections):
+def test_document_is_valid_for_any_served_data(make_client, collections):
     services = served.make_services(served.make_collection(*collections))
 
     OpenAPIV30SpecValidator(make_client(services).get("/ogcapi/openapi").json()).validate()
 
 
 @pytest.mark.checklist("maps", "A.22")
-def test_every_path_of_the_tree_is_told_with_its_methods(tree, document):
+def test_every_path_of_the_tree_is_documented_with_its_methods(tree, document):
     routes = [each for each in tree.app.routes if isinstance(each, Route) and each.path.startswith("/ogcapi")]
     answered = {
         (re.sub(r":\w+\}", "}", route.path.removeprefix("/ogcapi")) or "/", method.lower())
@@ -61,7 +61,7 @@ def test_every_path_of_the_tree_is_told_with_its_methods(tree, document):
     assert set(operations(document)) == {(path.replace("{setId}", "squares"), method) for path, method in answered}
 
 
-def test_operations_have_ids_of_their_own(document):
+def test_operations_have_unique_ids(document):
     counted = Counter(operation["operationId"] for operation in operations(document).values())
 
     assert [name for name, count in counted.items() if count > 1] == []
@@ -98,7 +98,7 @@ def test_many_collections_are_no_enumeration_but_an_example(make_client):
         ("/openapi", names_of(DOCUMENT_PARAMETERS)),
     ],
 )
-def test_every_parameter_of_a_document_is_told(document, path, names):
+def test_every_parameter_of_a_document_is_documented(document, path, names):
     assert {each["name"] for each in parameters(document, path) if each["in"] == "query"} == set(names)
 
 
@@ -111,7 +111,7 @@ def test_every_refusal_is_a_problem(document):
     assert all("application/problem+json" in each["content"] for each in refusals.values())
 
 
-def test_the_page_tells_all_operations(tree, document):
+def test_page_lists_all_operations(tree, document):
     text = tree.get("/ogcapi/openapi", params={"f": "html"}).text
 
     names = [operation["operationId"] for operation in operations(document).values()]

@@ -72,7 +72,7 @@ def viewer_tree(viewer_client):
     return read
 
 
-def test_with_the_viewer_a_collection_has_a_chart_of_each_of_its_layers(viewer_tree):
+def test_collection_has_a_chart_of_each_layer_if_there_is_a_viewer(viewer_tree):
     tree, policy = viewer_tree("s2")
 
     options = {option.get("value"): option.get("data-values") for option in tree.xpath("//select/option")}
@@ -104,7 +104,7 @@ def test_a_collection_without_dates_names_none(viewer_tree):
     assert "hidden" in tree.xpath("//figcaption")[0].keys()  # noqa: SIM118
 
 
-def test_a_collection_whose_source_is_gone_has_a_page(viewer_tree):
+def test_collection_with_a_missing_source_has_a_page(viewer_tree):
     tree, _policy = viewer_tree("GONE")
 
     assert tree.xpath("//img/@alt") == ["Map of GONE"]
@@ -126,7 +126,7 @@ def test_every_link_of_the_document_is_on_the_page(tree):
         (days_of("2020-01-01T10:30:00Z"), "2020-01-01T10:30:00Z"),
     ],
 )
-def test_times_are_told_in_words(make_client, times, told):
+def test_times_are_written_in_words(make_client, times, told):
     layer = served.make_layer(variable=served.make_variable(times=times))
     client = make_client(served.make_services(served.make_collection(layer)))
 
@@ -141,7 +141,7 @@ def test_all_collections_are_listed_with_links_to_their_pages(tree, tree_service
     assert {tree.get(unescape(href)).status_code for href in hrefs} == {200}
 
 
-def test_pages_of_the_list_follow_one_another(tree):
+def test_pages_of_the_list_are_linked(tree):
     first = tree.get("/ogcapi/collections?limit=5&f=html").text
     (following,) = re.findall(r'<a href="([^"]+)">The collections that follow', first)
 
@@ -153,7 +153,7 @@ def test_pages_of_the_list_follow_one_another(tree):
     assert "<code>s2</code>" not in second
 
 
-def test_landing_and_conformance_show_what_they_say(tree):
+def test_landing_and_conformance_pages_show_their_content(tree):
     conformance = tree.get("/ogcapi/conformance").json()["conformsTo"]
 
     assert [each for each in conformance if each not in page(tree, "/ogcapi/conformance")] == []

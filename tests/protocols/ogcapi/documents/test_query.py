@@ -87,7 +87,7 @@ def test_a_collection_without_time_is_of_all_times(make_client):
     assert set(ids(client.get("/ogcapi/collections?datetime=1999"))) == {"s2", "HEIGHT"}
 
 
-def test_pages_follow_one_another_by_their_links(tree):
+def test_pages_are_linked(tree):
     whole = [each["id"] for each in tree.get("/ogcapi/collections").json()["collections"]]
     first = tree.get("/ogcapi/collections", params={"limit": 5}).json()
     addresses = {link["rel"]: link["href"] for link in first["links"]}
@@ -100,7 +100,7 @@ def test_pages_follow_one_another_by_their_links(tree):
     assert tree.get(addresses["self"]).json() == first
 
 
-def test_links_of_a_page_keep_what_selects(tree):
+def test_links_of_a_page_keep_the_selection(tree):
     links = tree.get("/ogcapi/collections?bbox=4.5,50.8,4.6,50.9&datetime=2020-06-01/..&limit=2").json()["links"]
 
     assert {"bbox=4.5,50.8,4.6,50.9", "datetime=2020-06-01/.."} <= set(links[0]["href"].partition("?")[2].split("&"))
@@ -126,7 +126,7 @@ def test_links_of_a_page_keep_what_selects(tree):
         ("bbx=1,2,3,4", "bbx"),
     ],
 )
-def test_what_is_no_such_value_is_refused_naming_the_parameter(tree, query, parameter):
+def test_invalid_value_is_refused_with_the_parameter(tree, query, parameter):
     answer = tree.get(f"/ogcapi/collections?{query}")
 
     assert answer.status_code == 400

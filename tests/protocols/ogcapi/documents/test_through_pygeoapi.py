@@ -56,13 +56,13 @@ def test_a_composite_is_a_map_alone(said):
 
 
 @pytest.mark.slow
-def test_pygeoapi_is_not_imported_before_a_document_is_asked_for():
+def test_pygeoapi_is_not_imported_before_a_document_is_requested():
     found = subprocess.run([sys.executable, "-c", UNLOADED], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
 
 
-def test_pygeoapi_leaves_logging_as_it_is(tree):
+def test_pygeoapi_leaves_logging_unchanged(tree):
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
 

@@ -71,7 +71,7 @@ def test_a_body_takes_no_memory_while_the_answer_is_made(noting, query):
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_request_with_a_body_is_begun_anew_after_a_reload(noting, query):
+def test_request_with_a_body_starts_again_after_a_reload(noting, query):
     client, _reader = noting
     state = client.app.state.chronotile
     state.live = ReloadedOnce(state.services)

@@ -71,7 +71,7 @@ def test_an_area_has_the_cells_whose_centres_lie_in_the_polygon(ask, coverage_of
     assert grid_of(coverage) == expected(cells_of(TRIANGLE))
 
 
-def test_a_hole_is_left_out_and_several_polygons_are_one_area(ask, coverage_of):
+def test_hole_is_excluded_and_several_polygons_are_one_area(ask, coverage_of):
     other = shapely.box(610_000, 5_630_000, 610_500, 5_630_500)
     shape = shapely.MultiPolygon([RING, other])
 
@@ -88,7 +88,7 @@ def test_a_polygon_in_degrees_has_native_cells_too(ask, coverage_of):
     assert grid_of(coverage) == expected(cells_of(TRIANGLE))
 
 
-def test_a_polygon_beyond_the_data_has_the_cells_that_there_are(ask, coverage_of):
+def test_polygon_beyond_the_data_has_the_existing_cells(ask, coverage_of):
     shape = shapely.box(590_000, 5_649_000, 600_310, 5_660_000)
 
     coverage = coverage_of(ask("NDVI/area", coords=shape.wkt, crs=UTM, datetime="2020-06-01"))
@@ -96,7 +96,7 @@ def test_a_polygon_beyond_the_data_has_the_cells_that_there_are(ask, coverage_of
     assert list(grid_of(coverage)) == [GRID.centre_of(row, column) for row in range(1, 10) for column in range(3)]
 
 
-def test_all_parameters_are_given_at_all_times_of_any(ask, coverage_of):
+def test_all_parameters_are_returned_at_the_union_of_their_times(ask, coverage_of):
     coverage = coverage_of(ask("s2/area", **AREA))
 
     shape = [5, *(coverage["domain"]["axes"][name]["num"] for name in ("y", "x"))]
@@ -145,7 +145,7 @@ def test_a_cube_has_the_cells_of_its_box(ask, coverage_of):
     assert grid_of(coverage) == expected(cells)
 
 
-def test_heights_of_a_box_are_left_out(ask):
+def test_heights_of_a_box_are_ignored(ask):
     flat = ask("NDVI/cube", bbox="4.8,50.8,4.81,50.81")
 
     assert ask("NDVI/cube", bbox="4.8,50.8,0,4.81,50.81,100").content == flat.content
@@ -175,7 +175,7 @@ def test_a_box_is_in_the_axis_order_of_crs_and_the_answer_in_crs(ask, coverage_o
         ({"resolution_x": "0", "resolution_y": "0"}, [20, 30]),
     ],
 )
-def test_columns_and_rows_are_as_many_as_asked_for_and_native_otherwise(ask, coverage_of, query, size):
+def test_columns_and_rows_have_the_requested_number_or_are_native(ask, coverage_of, query, size):
     box = "604000,5645000,607000,5647000"
 
     coverage = coverage_of(ask("NDVI/cube", bbox=box, crs=UTM, datetime="2020-06-01", **query))
@@ -190,7 +190,7 @@ def test_columns_and_rows_are_as_many_as_asked_for_and_native_otherwise(ask, cov
     ("within", "units", "metres"),
     [("1.2", "km", 1200), ("1200", "M", 1200), ("0.5", "miles", 804.672), ("1", "nmi", 1852), ("3000", "ft", 914.4)],
 )
-def test_a_radius_has_the_cells_whose_centres_are_so_far(ask, coverage_of, place, within, units, metres):
+def test_radius_selects_cells_by_the_distance_of_their_centres(ask, coverage_of, place, within, units, metres):
     x, y = place(150.3, 200.2)
     longitude, latitude = transformer(GRID.crs, CRS84).transform(*centres())
     far = Geod(ellps="WGS84").inv(np.full(longitude.shape, x), np.full(longitude.shape, y), longitude, latitude)[2]
@@ -202,7 +202,7 @@ def test_a_radius_has_the_cells_whose_centres_are_so_far(ask, coverage_of, place
     assert grid_of(coverage) == expected(np.argwhere(far < metres).tolist(), times=[1])
 
 
-def test_csv_has_a_line_a_cell_and_time(ask):
+def test_csv_has_a_line_per_cell_and_time(ask):
     answer = ask("s2/area", **AREA, f="CSV")
 
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -249,7 +249,7 @@ def test_netcdf_and_geotiff_have_the_same_cells(ask):
         ("GTiff", "image/tiff; application=geotiff"),
     ],
 )
-def test_format_is_named_in_any_case(ask, f, media_type):
+def test_format_is_case_insensitive(ask, f, media_type):
     answer = ask("NDVI/cube", bbox="4.8,50.8,4.81,50.81", f=f)
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
@@ -312,7 +312,7 @@ REFUSED = {
 
 @checklist("edr", "AT 50", "AT 66", "AT 51/52")
 @pytest.mark.parametrize(("path", "query", "parameter"), REFUSED.values(), ids=REFUSED)
-def test_what_is_not_accepted_is_named(ask, path, query, parameter):
+def test_invalid_value_is_named(ask, path, query, parameter):
     answer = ask(f"NDVI/{path}", **query)
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
@@ -329,7 +329,7 @@ def test_what_is_not_accepted_is_named(ask, path, query, parameter):
         ("radius", {"coords": POINT, "within": "1"}, "m, km, mi, nmi, ft"),
     ],
 )
-def test_what_is_missing_or_misspelt_is_told_with_what_is_accepted(ask, path, query, accepted):
+def test_missing_or_misspelt_parameter_is_reported_with_the_accepted_ones(ask, path, query, accepted):
     assert accepted in ask(f"NDVI/{path}", **query).json()["detail"]
 
 
@@ -346,7 +346,7 @@ def test_swapped_coordinates_are_hinted_at(ask, path, query, hint):
     assert ask(f"NDVI/{path}", **query).json()["detail"].endswith(hint)
 
 
-def test_an_interval_without_an_instant_is_not_found(ask):
+def test_interval_without_an_instant_is_not_found(ask):
     answer = ask("NDVI/cube", bbox=BOX, datetime="1999/2000")
 
     assert (answer.status_code, answer.json()["parameter"]) == (404, "datetime")
@@ -378,14 +378,14 @@ def test_too_much_is_refused_with_another_way(make_client, limits, f, limit):
 
 
 @pytest.mark.parametrize("f", ["CoverageJSON", "CSV", "GeoTIFF"])
-def test_source_that_is_gone_is_unavailable(make_client, f):
+def test_missing_source_is_unavailable(make_client, f):
     client = make_client(served.make_services(*served.tree_collections(), broken=["NDVI"]))
 
     assert client.get("/ogcapi/collections/NDVI/area", params={**AREA, "f": f}).status_code == 503
 
 
 @pytest.mark.parametrize("query", ["area", "radius"])
-def test_cells_are_those_of_the_area_series(tree, ask, coverage_of, place, query):
+def test_cells_equal_those_of_the_area_series(tree, ask, coverage_of, place, query):
     x, y = place(150, 200)
     circle = circle_of(Point(x=x, y=y), 1700)
     ring = shapely.transform(TRIANGLE, lambda xy: np.column_stack(transformer(GRID.crs, CRS84).transform(*xy.T)))

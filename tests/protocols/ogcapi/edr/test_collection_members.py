@@ -40,7 +40,7 @@ def test_collection_of_colours_alone_has_no_queries(described):
 
 @checklist("edr", "the query")
 @pytest.mark.parametrize("query", ["position", "area", "cube", "radius", "locations"])
-def test_queries_tell_their_formats_and_crs(described, query):
+def test_queries_list_their_formats_and_crs(described, query):
     document = described("s2")
 
     variables = document["data_queries"][query]["link"]["variables"]
@@ -51,7 +51,7 @@ def test_queries_tell_their_formats_and_crs(described, query):
     assert variables["crs_details"] == []
 
 
-def test_every_format_that_is_told_is_given(tree, described):
+def test_every_listed_format_is_returned(tree, described):
     asked = {
         "position": "coords=POINT(4.8 50.8)",
         "area": "coords=POLYGON((4.8 50.8,4.81 50.8,4.81 50.81,4.8 50.8))",
@@ -70,7 +70,7 @@ def test_every_format_that_is_told_is_given(tree, described):
     assert len(statuses) == 19
 
 
-def test_crs_without_a_code_is_told_in_well_known_text(make_client):
+def test_crs_without_a_code_is_written_as_well_known_text(make_client):
     rotated = served.crs_of("+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18")
     grid = served.NativeGrid(crs=rotated, transform=served.Affine(0.1, 0, -5, 0, -0.1, 5), width=100, height=100)
     layer = served.make_layer("ROTATED", variable=served.make_variable("ROTATED", grid=grid))
@@ -88,14 +88,14 @@ def test_crs_without_a_code_is_told_in_well_known_text(make_client):
     )
 
 
-def test_units_of_lengths_are_told(described):
+def test_units_of_lengths_are_listed(described):
     variables = described("s2")["data_queries"]["radius"]["link"]["variables"]
 
     assert variables["within_units"] == ["m", "km", "mi", "nmi", "ft"]
 
 
 @checklist("edr", "AT 17")
-def test_parameters_are_told_by_name(described):
+def test_parameters_are_listed_by_name(described):
     parameters = described("s2")["parameter_names"]
 
     assert list(parameters) == ["NDVI", "LAI"]
@@ -110,7 +110,7 @@ def test_parameters_are_told_by_name(described):
     }
 
 
-def test_categories_are_told_in_place_of_units(described):
+def test_categories_replace_units(described):
     crop = described("CROP")["parameter_names"]["CROP"]
 
     assert (crop["dataType"], crop["categoryEncoding"]["#7"]) == ("integer", 7)
@@ -132,7 +132,7 @@ def test_categories_are_told_in_place_of_units(described):
     ],
     ids=["instants", "days", "dekads", "hours", "no time"],
 )
-def test_periods_are_told_as_such(make_client, times, expected):
+def test_periods_are_marked_as_such(make_client, times, expected):
     layer = served.make_layer("NDVI", variable=served.make_variable(times=times))
     client = make_client(served.make_services(served.make_collection(layer)))
 
@@ -141,7 +141,7 @@ def test_periods_are_told_as_such(make_client, times, expected):
     assert told["measurementType"] == expected
 
 
-def test_parameters_are_told_in_the_language_asked_for_with_their_names_in_cf(make_client):
+def test_parameters_have_labels_in_the_requested_language_and_cf_names(make_client):
     variable = dataclasses.replace(served.make_variable("LAI"), standard_name="leaf_area_index")
     layer = served.make_layer(
         "LAI",

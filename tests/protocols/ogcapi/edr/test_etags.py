@@ -43,7 +43,7 @@ def test_the_same_has_the_same_validator(etag, path):
     ids=["title", "abstract", "attribution", "license"],
 )
 @pytest.mark.parametrize("path", [path for name, path in ASKED.items() if name != "items"])
-def test_what_is_said_of_data_is_part_of_it(etag, path, members):
+def test_description_of_the_data_is_part_of_the_etag(etag, path, members):
     assert etag(path) != etag(path, **members)
 
 

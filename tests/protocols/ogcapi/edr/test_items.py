@@ -37,7 +37,7 @@ def test_an_item_leads_to_its_data(tree, ask):
     assert coverage["ranges"]["NDVI"]["shape"] == [1, 300, 400]
 
 
-def test_an_item_has_an_address_of_its_own(ask, tree, assert_valid):
+def test_item_has_a_separate_url(ask, tree, assert_valid):
     listed = ask("s2/items").json()["features"][1]
 
     alone = tree.get(next(link["href"] for link in listed["links"] if link["rel"] == "self"))
@@ -48,12 +48,12 @@ def test_an_item_has_an_address_of_its_own(ask, tree, assert_valid):
 
 
 @pytest.mark.parametrize("name", ["2020-06-01", "2020-06-01T00:00:00Z", "2020-06-01T02:00:00+02:00"])
-def test_an_item_is_known_by_any_name_of_its_time_alone(ask, name):
+def test_item_is_found_by_any_name_of_its_time(ask, name):
     assert ask(f"s2/items/{name}").json()["id"] == "2020-06-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("name", ["2020-06", "2019-01-01", "nothing", "all", "2020-06-01,2020-06-11"])
-def test_what_is_no_time_of_the_collection_is_not_found(ask, name):
+def test_unknown_time_of_the_collection_is_not_found(ask, name):
     answer = ask(f"s2/items/{name}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (404, "itemId")
@@ -77,7 +77,7 @@ def test_time_box_and_pages_choose_items(ask, query, expected):
     assert ids(ask("NDVI/items", **query).json()) == expected
 
 
-def test_pages_lead_to_one_another(ask, tree):
+def test_pages_are_linked(ask, tree):
     first = ask("NDVI/items", limit="3", datetime="2020").json()
 
     following = tree.get(next(link["href"] for link in first["links"] if link["rel"] == "next")).json()
@@ -87,7 +87,7 @@ def test_pages_lead_to_one_another(ask, tree):
     assert [link["rel"] for link in following["links"]] == ["self"]
 
 
-def test_what_has_no_time_is_one_item_before_the_others(ask, tree):
+def test_timeless_data_are_one_item_before_the_others(ask, tree):
     document = ask("kinds/items", limit="2").json()
 
     first = document["features"][0]

@@ -42,7 +42,7 @@ def test_places_are_features_of_edr_with_a_point_inside(ask, assert_valid):
     }
 
 
-def test_pages_lead_to_one_another(tree):
+def test_pages_are_linked(tree):
     first = tree.get(f"{LOCATIONS}?limit=1&parameter-name=NDVI").json()
     second = tree.get(next_of(first)).json()
     third = tree.get(next_of(second)).json()
@@ -91,7 +91,7 @@ def test_box_and_time_choose_places(ask, query, expected):
     assert (document["numberMatched"], document["numberReturned"]) == (len(expected), len(expected))
 
 
-def test_places_elsewhere_are_none_of_a_collection(make_client):
+def test_places_outside_are_not_part_of_a_collection(make_client):
     far = served.NativeGrid(
         crs=GRID.crs, transform=GRID.transform @ served.Affine.translation(9000, 0), width=9, height=9
     )
@@ -121,7 +121,7 @@ def test_a_location_is_a_polygon_series_of_means(ask, coverage_of):
     assert coverage["ranges"]["NDVI"]["values"] == pytest.approx(mean_of(1))
 
 
-def test_a_location_is_told_in_crs(ask, coverage_of):
+def test_location_is_returned_in_crs(ask, coverage_of):
     coverage = coverage_of(ask("NDVI/locations/squares:S1", crs="EPSG:32631"))
 
     corners = np.array(coverage["domain"]["axes"]["composite"]["values"][0][0])
@@ -190,7 +190,7 @@ def test_unknown_location_is_not_found(ask, name):
     ],
 )
 @pytest.mark.parametrize("path", ["locations", "items"])
-def test_what_is_not_accepted_is_named(ask, path, query, parameter):
+def test_invalid_value_is_named(ask, path, query, parameter):
     answer = ask(f"NDVI/{path}", **query)
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
@@ -205,7 +205,7 @@ def test_what_is_not_accepted_is_named(ask, path, query, parameter):
         ({"f": "NetCDF"}, "f"),
     ],
 )
-def test_what_is_not_accepted_of_a_location_is_named(ask, query, parameter):
+def test_invalid_value_of_a_location_is_named(ask, query, parameter):
     answer = ask("NDVI/locations/squares:S1", **query)
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)

@@ -44,7 +44,7 @@ def test_operations_have_the_parameters_of_the_standard(document, path, expected
 
 @checklist("edr", "parameter definitions")
 @pytest.mark.parametrize("path", OPERATIONS)
-def test_parameters_say_how_they_are_written(document, path):
+def test_parameters_document_their_notation(document, path):
     found = parameters(document, path)
 
     assert {(each["style"], each["explode"]) for each in found.values()} == {("form", False)}

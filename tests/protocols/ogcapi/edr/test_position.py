@@ -45,7 +45,7 @@ def test_one_parameter_at_one_point_is_a_coverage_of_the_formula(ask, coverage_o
     }
 
 
-def test_parameters_of_other_times_have_coverages_of_their_own(ask, coverage_of, place):
+def test_parameters_of_other_times_have_separate_coverages(ask, coverage_of, place):
     first, second = coverage_of(ask("s2/position", coords=point(*place(30, 40))))["coverages"]
 
     assert first["ranges"]["NDVI"]["values"] == ndvi(30, 40)
@@ -95,7 +95,7 @@ def test_of_several_points_one_outside_has_no_values(ask, coverage_of, place):
         ("CRS84", ["x", "y"]),
     ],
 )
-def test_coords_are_in_the_axis_order_of_crs_and_told_in_it(ask, coverage_of, place, crs, order):
+def test_coords_are_in_the_axis_order_of_crs_and_returned_in_it(ask, coverage_of, place, crs, order):
     code = {"CRS84": "CRS:84"}.get(crs, f"EPSG:{crs.strip('[]').split('/')[-1].split(':')[-1]}")
     x, y = place(30, 40, code)
     written = point(x, y) if order == ["x", "y"] else point(y, x)
@@ -129,7 +129,7 @@ def test_points_are_read_in_any_spelling(ask, coverage_of, place, text):
         ("latest", slice(3, 4)),
     ],
 )
-def test_datetime_selects_times_and_the_answer_tells_them(ask, coverage_of, place, datetime, expected):
+def test_datetime_selects_times_and_the_answer_lists_them(ask, coverage_of, place, datetime, expected):
     answer = ask("NDVI/position", coords=point(*place(30, 40)), datetime=datetime)
 
     assert coverage_of(answer)["ranges"]["NDVI"]["values"] == ndvi(30, 40)[expected]
@@ -150,7 +150,7 @@ def test_other_formats_of_no_time_are_empty_too(ask, place):
     assert ask("NDVI/position", **query, f="GeoJSON").json()["features"] == []
 
 
-def test_parameter_without_the_one_time_asked_for_is_left_out(ask, coverage_of, place):
+def test_parameter_without_the_one_requested_time_is_omitted(ask, coverage_of, place):
     coverage = coverage_of(ask("s2/position", coords=point(*place(30, 40)), datetime="2020-07-01"))
 
     assert {name: each["values"] for name, each in coverage["ranges"].items()} == {"LAI": lai(30, 40)[2:]}
@@ -183,7 +183,7 @@ def test_categories_are_whole_numbers_with_their_names(ask, coverage_of, place):
     assert coverage["parameters"]["CROP"]["categoryEncoding"]["#100"] == 100
 
 
-def test_place_across_the_seam_of_the_world_is_found(ask, coverage_of, place):
+def test_place_across_the_antimeridian_is_found(ask, coverage_of, place):
     coverage = coverage_of(ask("DMP/position", coords="POINT(190.5 10.5)"))
 
     assert coverage["domain"]["axes"]["x"]["values"] == [-169.5]
@@ -229,7 +229,7 @@ def test_endpoint_of_a_feature_answers_for_it(tree, ask, place):
     assert again.json()["features"][0]["properties"]["values"] == feature["properties"]["values"]
 
 
-def test_csv_has_a_line_a_time_and_a_column_a_parameter(ask, place):
+def test_csv_has_a_line_per_time_and_a_column_per_parameter(ask, place):
     x, y = place(30, 40)
 
     answer = ask("s2/position", coords=point(x, y), f="csv")
@@ -242,14 +242,14 @@ def test_csv_has_a_line_a_time_and_a_column_a_parameter(ask, place):
     assert {(row["x"], row["y"]) for row in rows} == {(repr(x), repr(y))}
 
 
-def test_csv_of_what_has_no_time_has_an_empty_field(ask, place):
+def test_csv_of_timeless_data_has_an_empty_field(ask, place):
     answer = ask("HEIGHT/position", coords=point(*place(30, 40)), f="CSV")
 
     (row,) = csv.DictReader(io.StringIO(answer.text))
     assert (row["time"], float(row["HEIGHT"])) == ("", numbers(30, 40)[0])
 
 
-def test_value_without_time_stands_beside_each_time_of_others(ask, place):
+def test_value_without_time_is_repeated_at_each_time_of_others(ask, place):
     answer = ask("kinds/position", coords=point(*place(30, 40)), parameter_name="HEIGHT,CROP", f="CSV")
 
     assert [float(row["HEIGHT"]) for row in csv.DictReader(io.StringIO(answer.text))] == numbers(30, 40)[:1] * 4
@@ -332,7 +332,7 @@ REFUSED = {
 
 @checklist("edr", "AT 34", "AT 35/36")
 @pytest.mark.parametrize(("query", "parameter"), REFUSED.values(), ids=REFUSED)
-def test_what_is_not_accepted_is_named(ask, query, parameter):
+def test_invalid_value_is_named(ask, query, parameter):
     answer = ask("s2/position", **query)
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
@@ -340,19 +340,19 @@ def test_what_is_not_accepted_is_named(ask, query, parameter):
 
 
 @pytest.mark.parametrize("name", ["parameter_names", "parameter_name", "PARAMETER-NAME"])
-def test_parameters_are_named_as_owslib_does_too(tree, name):
+def test_parameters_have_the_names_that_owslib_uses(tree, name):
     answer = tree.get("/ogcapi/collections/s2/position", params={"coords": "POINT(4.8 50.8)", name: "LAI"})
 
     assert list(answer.json()["ranges"]) == ["LAI"]
 
 
-def test_unknown_parameter_is_told_which_there_are(ask):
+def test_unknown_parameter_is_reported_with_the_existing_ones(ask):
     answer = ask("s2/position", coords="POINT(4.8 50.8)", parameter_name="NDVI,FOO")
 
     assert "NDVI, LAI" in answer.json()["detail"]
 
 
-def test_time_that_no_parameter_has_is_not_found_and_the_nearest_named(ask):
+def test_time_of_no_parameter_is_not_found_and_the_nearest_is_named(ask):
     answer = ask("s2/position", coords="POINT(4.8 50.8)", datetime="2019-01-01")
 
     assert (answer.status_code, answer.json()["parameter"]) == (404, "datetime")
@@ -367,7 +367,7 @@ def test_collection_without_values_has_no_position(ask, name):
 
 
 @pytest.mark.parametrize("level", ["850", "10/100", "2,10,80", "R20/100/50"])
-def test_levels_change_nothing_where_there_are_no_heights(ask, place, level):
+def test_levels_are_ignored_without_heights(ask, place, level):
     where = point(*place(30, 40))
 
     assert ask("NDVI/position", coords=where, z=level).content == ask("NDVI/position", coords=where).content
@@ -383,7 +383,7 @@ def test_too_many_values_are_refused_with_another_way(make_client):
 
 
 @pytest.mark.parametrize("coords", ["POINT(4.8 50.8)", "MULTIPOINT(4.8 50.8,4.81 50.8)"])
-def test_source_that_is_gone_is_unavailable(make_client, coords):
+def test_missing_source_is_unavailable(make_client, coords):
     services = served.make_services(*served.tree_collections(), broken=["NDVI"])
 
     answer = make_client(services).get(f"/ogcapi/collections/s2/position?coords={coords}")
@@ -392,7 +392,7 @@ def test_source_that_is_gone_is_unavailable(make_client, coords):
 
 
 @pytest.mark.parametrize("datetime", ["..", "2020-06-05/..", "2020-06-01", "latest"])
-def test_values_are_those_of_the_point_series_in_every_format(tree, ask, place, datetime):
+def test_values_equal_those_of_the_point_series_in_every_format(tree, ask, place, datetime):
     x, y = place(30.3, 40.2)
     when = {} if datetime == ".." else {"datetime": datetime}
     series = tree.get("/timeseries/NDVI/point", params={"lon": x, "lat": y, **when}).json()["values"]

@@ -82,7 +82,7 @@ def test_a_hole_is_a_ring_of_its_polygon():
     assert (len(outer), len(hole)) == (5, 4)
 
 
-def test_what_crosses_itself_is_repaired_and_what_is_open_closed():
+def test_self_crossing_polygon_is_repaired_and_an_open_one_closed():
     area = requested_area(query("POLYGON((4 50,5 51,5 50,4 51))"), CRS84, max_vertices=99)
 
     assert sum(shapely.Polygon(polygon[0]).area for polygon in area.polygons) == pytest.approx(0.5)
@@ -97,7 +97,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_is_no_point_is_refused(text):
+def test_invalid_point_is_refused(text):
     with pytest.raises(InvalidParameter) as refused:
         points(text)
 
@@ -112,7 +112,7 @@ def test_what_is_no_point_is_refused(text):
         *("POLYGON((400 50,500 50,500 51,400 50))", "POLYGON((4 50,5 1e999,5 51,4 50))", "POINT(1 2)"),
     ],
 )
-def test_what_is_no_polygon_is_refused(text):
+def test_invalid_polygon_is_refused(text):
     with pytest.raises(InvalidParameter):
         rings(text)
 

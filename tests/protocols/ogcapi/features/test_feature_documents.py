@@ -58,7 +58,7 @@ def test_the_landing_page_leads_to_all_documents_and_the_classes(features):
     "/conf/core/sfc-md-op",
     "/conf/core/sfc-md-success",
 )
-def test_each_set_is_a_collection_as_its_own_document_tells(features, assert_valid):
+def test_each_set_is_a_collection_equal_to_its_document(features, assert_valid):
     listed = collections(features)
 
     told = features.get(FIELDS).json()
@@ -92,7 +92,7 @@ def test_a_set_with_the_name_of_a_layer_is_no_collection(features):
     "/conf/crs/storageCrs",
     "/conf/crs/crs-uri",
 )
-def test_a_collection_lists_its_crs_and_in_which_it_is_stored(features):
+def test_collection_lists_its_crs_and_the_stored_one(features):
     told = features.get(FIELDS).json()
 
     assert told["crs"] == [CRS84, *(f"{EPSG}/{code}" for code in (4326, 3857, 32631, 3035))]
@@ -154,7 +154,7 @@ def test_pages_show_the_places_and_lead_from_one_to_the_next(features):
         assert "Fields" in features.get(address, headers={"accept": "text/html"}).text
 
 
-def test_a_page_takes_nothing_of_a_place_for_html(make_client):
+def test_page_escapes_html_in_places(make_client):
     services = make_all(3)
     evil = services.catalogue.places["fields"].fields
     evil["crop"] = ("<script>alert(1)</script>",) * 3
@@ -208,7 +208,7 @@ def test_the_openapi_document_has_each_set_with_its_parameters(features):
 @checklist(
     "features", "/conf/core/fc-bbox-definition", "/conf/core/fc-limit-definition", "/conf/core/fc-time-definition"
 )
-def test_all_lists_of_items_are_described_as_ogcs_suite_wants_them(features):
+def test_all_lists_of_items_have_the_schema_of_the_ogc_suite(features):
     """The suite looks at each path that ends so, of EDR and of Records as well."""
     paths = features.get("/ogcapi/openapi").json()["paths"]
 

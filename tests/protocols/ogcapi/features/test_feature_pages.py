@@ -65,7 +65,7 @@ def test_a_page_has_the_places_of_the_file_in_degrees(features):
 
 
 @checklist("features", "/conf/core/f-op", "/conf/core/f-success", "/conf/core/f-links")
-def test_a_feature_is_that_of_the_page_with_links(features):
+def test_feature_equals_that_of_the_page_with_links(features):
     one = features.get(f"{ITEMS}/S7?value=NDVI&datetime=2020-06-01").json()
 
     rels = {each["rel"]: each["href"].removeprefix("http://testserver") for each in one.pop("links")}
@@ -144,11 +144,11 @@ BOXES = {
 @checklist("features", "/conf/core/fc-bbox-response", "/conf/crs/bbox-crs-parameter")
 @checklist("features", "/conf/crs/bbox-crs-parameter-default")
 @pytest.mark.parametrize("query", BOXES)
-def test_a_box_selects_what_it_meets(features, query):
+def test_box_selects_the_features_it_intersects(features, query):
     assert ids(get(features, query)) == BOXES[query]
 
 
-def test_a_box_in_metres_is_north_first_where_its_crs_is(features):
+def test_box_in_metres_is_north_first_if_its_crs_is(features):
     x, y = pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:3035", always_xy=True).transform([4.72, 4.78], [50.84, 50.86])
 
     assert ids(get(features, f"bbox={y[0]},{x[0]},{y[1]},{x[1]}&bbox-crs={EPSG}/3035")) == ["S2"]
@@ -187,7 +187,7 @@ def test_features_without_coordinates_in_crs_have_warning(make_client):
 
 @checklist("features", "/conf/core/fc-time-response")
 @pytest.mark.parametrize("when", ["2020-06-01", "2020-06-01T00:00:00Z/..", "../2019-01-01", "2020-05-01T00:00:00Z/P1D"])
-def test_places_have_no_time_so_that_all_are_there_at_any(features, when):
+def test_places_without_time_match_any_time(features, when):
     assert len(ids(get(features, f"datetime={when}"))) == COUNT
 
 
@@ -209,7 +209,7 @@ def test_parameters_select_by_the_value_of_a_property(features, query, numbers):
     assert (ids(page), page["numberMatched"]) == (names(numbers), len(numbers))
 
 
-def test_names_that_differ_by_case_are_told_apart_by_filters_alone(make_client):
+def test_names_that_differ_by_case_are_distinguished_only_by_filters(make_client):
     plain = make_places(2)
     places = replace(plain, fields={"Text": ("12", "a"), "TEXT": (7, 12), "crop": ("a", "b")})
     client = make_client(served.make_services(*served.tree_collections(), places=[places]))
@@ -276,14 +276,14 @@ REFUSED = {
 @checklist("features", "/conf/crs/bbox-crs-parameter-invalid", "/conf/crs/crs-parameter-invalid")
 @checklist("features", "/conf/filter/expression-construction", "/conf/filter/filter-crs-wgs84")
 @pytest.mark.parametrize("query", REFUSED)
-def test_what_is_not_accepted_is_400_and_named(features, query):
+def test_invalid_value_is_400_and_named(features, query):
     answer = features.get(f"{ITEMS}?{query}")
 
     assert answer.status_code == 400, answer.text
     assert (answer.headers["content-type"], answer.json()["parameter"]) == ("application/problem+json", REFUSED[query])
 
 
-def test_what_is_not_there_is_404_and_what_nobody_takes_406(features):
+def test_unknown_resource_is_404_and_an_unacceptable_type_406(features):
     assert features.get("/ogcapi/collections/nothing/items").status_code == 404
     assert features.get(ITEMS, headers={"accept": "image/png"}).status_code == 406
 

@@ -20,7 +20,7 @@ def column(client, name, query):
     ("layer", "name", "reducer"),
     [("NDVI", "NDVI", "mean"), ("S2_NDVI", "NDVI", "max"), ("LAI", "LAI", "p90"), ("HEIGHT", "HEIGHT", "count")],
 )
-def test_they_are_those_of_the_matrix(features, layer, name, reducer):
+def test_values_equal_those_of_the_matrix(features, layer, name, reducer):
     matrix = features.get(f"/places/fields/values?layer={layer}&{AT}&reducer={reducer}").json()
 
     found = column(features, name, f"value={layer}&{AT}&reducer={reducer}")
@@ -47,7 +47,7 @@ def test_a_value_cannot_have_the_name_of_a_property(make_client):
     assert column(client, "NDVI", f"value=LAI&{AT}") == ["own"] * COUNT
 
 
-def test_without_a_time_it_is_the_default_one_of_the_layer(features):
+def test_default_time_is_that_of_the_layer(features):
     answer = features.get(f"{ITEMS}?value=NDVI")
 
     assert answer.headers["chronotile-time"] == "2020-06-21T00:00:00Z"
@@ -69,7 +69,7 @@ def test_they_have_an_etag_that_the_time_of_the_answer_does_not_change(features)
         assert features.get(f"{ITEMS}?{other}", headers=held).status_code == 200
 
 
-def test_a_source_that_is_gone_is_503(make_client):
+def test_missing_source_is_503(make_client):
     answer = make_client(make_all(broken=["LAI"])).get(f"{ITEMS}?value=LAI&{AT}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
@@ -98,7 +98,7 @@ def test_a_file_has_all_places_with_properties_and_values(features, tmp_path, na
     np.testing.assert_array_equal(ordered["NDVI"], np.array(column(features, "NDVI", f"value=NDVI&{AT}"), dtype=float))
 
 
-def test_what_selects_features_selects_those_of_a_file(features):
+def test_selection_of_features_applies_to_a_file_too(features):
     address = f"{ITEMS}?f=fgb&crop=maize&filter=parcels > 10&crs=http://www.opengis.net/def/crs/EPSG/0/4326"
 
     frame = geopandas.read_file(io.BytesIO(features.get(address).content))

@@ -28,7 +28,7 @@ def under(is_opaque=False, **query):
 
 @pytest.mark.checklist("maps", "A.3")
 @pytest.mark.parametrize(("transparent", "bgcolor"), VARIANTS)
-def test_where_there_are_no_data_is_the_background(tree, transparent, bgcolor):
+def test_area_without_data_is_the_background(tree, transparent, bgcolor):
     asked = {"transparent": transparent, "bgcolor": bgcolor}
     extra = "".join(f"&{name}={value}" for name, value in asked.items() if value is not None)
 
@@ -57,7 +57,7 @@ def test_where_there_are_no_data_is_the_background(tree, transparent, bgcolor):
         ("bgcolor=0x80CC00CC", (*MAGENTA, 128), (*MAGENTA, 128)),
     ],
 )
-def test_the_void_beyond_the_poles_may_have_a_colour_of_its_own(tree, query, void, background):
+def test_void_beyond_the_poles_may_have_a_separate_colour(tree, query, void, background):
     pixels = rgba_of(tree.get(f"{NDVI}?{BEYOND}&{query}").content)
 
     assert {tuple(pixel) for row in (*pixels[:3], *pixels[-3:]) for pixel in row.tolist()} == {void}
@@ -65,7 +65,7 @@ def test_the_void_beyond_the_poles_may_have_a_colour_of_its_own(tree, query, voi
 
 
 @pytest.mark.parametrize("crs", ["EPSG:3035", "EPSG:32631"])
-def test_of_a_projection_the_void_is_where_there_is_no_place(tree, crs):
+def test_void_of_a_projection_is_where_it_has_no_coordinates(tree, crs):
     """Both are drawn from 30,000 km west of Europe on, where neither has a longitude that leads back."""
     box = "bbox=-3e7,0,9e6,8e6" if crs == "EPSG:32631" else "bbox=0,-3e7,8e6,9e6"
     response = tree.get(f"{NDVI}?{box}&bbox-crs={crs}&crs={crs}&width=39&height=8&bgcolor=navy&void-color=lime")
@@ -83,7 +83,7 @@ def test_jpeg_lies_on_white_though_it_should_be_transparent(tree, query):
     assert (pixels[:, 0] == 255).all()
 
 
-def test_data_hide_what_lies_under_them(tree):
+def test_data_hide_the_background(tree):
     plain, laid = (
         rgba_of(tree.get(f"/ogcapi/collections/DMP/map?crs=CRS84&width=36{query}").content)
         for query in ("", "&bgcolor=red&void-color=lime")
@@ -97,7 +97,7 @@ def test_data_hide_what_lies_under_them(tree):
 
 @pytest.mark.parametrize("name", ["bgcolor", "void-color"])
 @pytest.mark.parametrize("text", ["", "reddish", "FFF", "GG0000", "0xFF00FF0", "#1234567", "12345678901", "rgb(0,0,0)"])
-def test_what_is_no_colour_is_refused(tree, name, text):
+def test_invalid_colour_is_refused(tree, name, text):
     response = tree.get(NDVI, params={name: text, "width": 10})
 
     expected = (400, name) if text else (200, None)
@@ -106,7 +106,7 @@ def test_what_is_no_colour_is_refused(tree, name, text):
 
 
 @pytest.mark.parametrize("name", ["transparent", "void-transparent"])
-def test_what_is_no_truth_is_refused(tree, name):
+def test_invalid_boolean_is_refused(tree, name):
     response = tree.get(NDVI, params={name: "perhaps"})
 
     assert response.status_code == 400
@@ -114,18 +114,18 @@ def test_what_is_no_truth_is_refused(tree, name):
 
 
 @pytest.mark.parametrize("name", sorted(ImageColor.colormap))
-def test_web_colours_are_known_in_any_case(name):
+def test_web_colours_are_case_insensitive(name):
     assert under(bgcolor=name.upper()) == ImageColor.getrgb(name)
 
 
-def test_what_needs_no_backdrop_is_as_in_wms():
+def test_map_without_a_backdrop_equals_that_of_wms():
     assert under() is None
     assert under(transparent="TRUE") is None
     assert under(transparent="false") == WHITE
     assert under(bgcolor="CC00CC") == MAGENTA
 
 
-def test_what_is_seen_by_nobody_is_kept():
+def test_invisible_pixels_are_unchanged():
     assert under(bgcolor="CC00CC", transparent="true") == Backdrop(colour=Colour(*MAGENTA, 0), void=Colour(*MAGENTA, 0))
 
 

@@ -57,7 +57,7 @@ def test_a_map_has_the_colours_of_the_formula(tree, query, grid):
     ],
     ids=["storage CRS", "mercator", "north first", "crs84"],
 )
-def test_headers_tell_the_crs_and_the_box_in_its_axis_order(tree, query, crs, box):
+def test_headers_contain_the_crs_and_the_box_in_its_axis_order(tree, query, crs, box):
     headers = tree.get(f"{NDVI}?{query}&width=20").headers
 
     assert headers["content-crs"] == f"http://www.opengis.net/def/crs/{crs}"
@@ -77,7 +77,7 @@ def test_headers_tell_the_crs_and_the_box_in_its_axis_order(tree, query, crs, bo
     ids=["default", "day", "subset", "month", "subset of two", "open"],
 )
 @pytest.mark.checklist("maps", "A.1.1-3", "parameters worth")
-def test_headers_tell_the_time_that_is_shown(tree, query, told):
+def test_headers_contain_the_shown_time(tree, query, told):
     assert tree.get(f"{NDVI}?width=20{query}").headers["content-datetime"] == told
 
 
@@ -90,7 +90,7 @@ def test_a_layer_without_time_ignores_it(tree):
 
 @pytest.mark.parametrize("transparent", ["TRUE", "FALSE"])
 @pytest.mark.parametrize("name", ["png", "jpeg", "webp", "tiff"])
-def test_a_map_is_byte_for_byte_that_of_wms(tree, name, transparent):
+def test_map_equals_that_of_wms_byte_for_byte(tree, name, transparent):
     box = "600000,5640000,640000,5650000"
     wms = tree.get(
         f"/wms?REQUEST=GetMap&VERSION=1.3.0&LAYERS=NDVI&STYLES=&CRS=EPSG:32631&BBOX={box}&WIDTH=80&HEIGHT=20"
@@ -134,7 +134,7 @@ def test_f_is_the_format(tree, name, media_type, kind):
         ("image/tiff", "image/tiff; application=geotiff"),
     ],
 )
-def test_without_f_the_client_says_what_it_would_rather_have(tree, accept, media_type):
+def test_accept_header_decides_without_f(tree, accept, media_type):
     response = tree.get(f"{NDVI}?width=20", headers={"accept": accept})
 
     assert response.headers["content-type"] == media_type
@@ -149,7 +149,7 @@ def test_a_client_that_takes_no_picture_gets_none(tree):
 
 
 @pytest.mark.checklist("maps", "A.19")
-def test_a_geotiff_lies_where_the_map_does(tree):
+def test_geotiff_has_the_place_of_the_map(tree):
     response = tree.get(f"{NDVI}?{CELLS}&width=100&height=100&f=tiff&datetime=2020-06-11")
 
     with rasterio.open(io.BytesIO(response.content)) as dataset:
@@ -159,7 +159,7 @@ def test_a_geotiff_lies_where_the_map_does(tree):
     assert (pixels == served.expected_rgba(served.BELGIUM_31N, CORNER, 2)).all()
 
 
-def test_what_the_client_holds_is_not_sent_again(tree):
+def test_matching_etag_is_confirmed(tree):
     first = tree.get(f"{NDVI}?width=20")
 
     again = tree.get(f"{NDVI}?width=20", headers={"if-none-match": first.headers["etag"]})
@@ -174,7 +174,7 @@ def test_a_map_outside_the_data_shows_nothing(tree):
     assert not picture_of(response).any()
 
 
-def test_across_the_antimeridian_both_sides_are_shown(tree):
+def test_both_sides_of_the_antimeridian_are_shown(tree):
     response = tree.get("/ogcapi/collections/DMP/map?bbox=170,-10,-170,10&crs=CRS84&width=20&height=20&f=png")
 
     east, west = (
@@ -185,7 +185,7 @@ def test_across_the_antimeridian_both_sides_are_shown(tree):
     assert response.headers["content-bbox"] == "170,-10,-170,10"
 
 
-def test_across_the_antimeridian_mercator_goes_on(tree):
+def test_mercator_continues_across_the_antimeridian(tree):
     response = tree.get("/ogcapi/collections/DMP/map?bbox=170,-10,-170,10&crs=EPSG:3857&width=20&height=20")
 
     edges = [float(edge) for edge in response.headers["content-bbox"].split(",")]
@@ -204,7 +204,7 @@ class TestOfTheDataset:
         assert share_differing(response.content, served.expected_rgba(served.BELGIUM_31N, LONLAT, 2)) <= 0.001
         assert response.headers["content-crs"] == "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
-    def test_collections_are_laid_over_one_another_the_last_on_top(self, tree):
+    def test_collections_are_overlaid_with_the_last_on_top(self, tree):
         query = f"{CELLS}&crs=EPSG:32631&width=100&height=100&datetime=2020-06-11"
 
         below, above = (
@@ -215,7 +215,7 @@ class TestOfTheDataset:
         assert (below == ndvi).all()
         assert (above == lai).all()
 
-    def test_what_is_transparent_shows_what_lies_below(self, tree):
+    def test_transparent_pixels_show_lower_collections(self, tree):
         box = "bbox-crs=CRS84&bbox=4.3,50.6,4.6,51.0&crs=CRS84&width=100&height=100&datetime=2020-06-21"
 
         both = picture_of(tree.get(f"/ogcapi/map?collections=FAPAR,NDVI&{box}"))
@@ -229,7 +229,7 @@ class TestOfTheDataset:
     @pytest.mark.parametrize(
         ("collections", "named"), [("nope", "nope"), ("NDVI,nope", "nope"), (",".join(["NDVI"] * 21), "21")]
     )
-    def test_one_that_is_not_there_is_refused(self, tree, collections, named):
+    def test_unknown_collection_is_refused(self, tree, collections, named):
         response = tree.get(f"/ogcapi/map?collections={collections}")
 
         assert response.status_code == 400
@@ -241,7 +241,7 @@ class TestOfTheDataset:
 
         assert response.headers["content-datetime"] == "2020-06-21T00:00:00Z/2020-07-01T00:00:00Z"
 
-    def test_the_landing_page_tells_its_crs_and_extent(self, tree, assert_valid):
+    def test_landing_page_contains_crs_and_extent(self, tree, assert_valid):
         page = tree.get("/ogcapi?f=json").json()
 
         assert_valid(page, "maps", "landingPage")
@@ -269,13 +269,13 @@ class TestInAStyle:
             "/ogcapi/collections/NDVI/styles/reds/map",
         ],
     )
-    def test_another_is_not_found(self, tree, path):
+    def test_unknown_style_is_not_found(self, tree, path):
         response = tree.get(path)
 
         assert response.status_code == 404
         assert response.json()["parameter"] == "styleId"
 
-    def test_collections_without_it_cannot_be_shown(self, tree):
+    def test_collections_without_the_style_cannot_be_shown(self, tree):
         assert tree.get("/ogcapi/styles/reds/map?collections=CROP,NDVI").status_code == 404
 
 
@@ -291,7 +291,7 @@ class TestInAStyle:
         ("/ogcapi/collections/s2?f=json", ["/collections/s2/map", "/collections/s2/styles/ndvi-greys/map"]),
     ],
 )
-def test_links_lead_to_maps_that_are_there(tree, document, hrefs):
+def test_links_lead_to_existing_maps(tree, document, hrefs):
     rel = "http://www.opengis.net/def/rel/ogc/1.0/map"
     links = [link["href"] for link in tree.get(document).json()["links"] if link["rel"] == rel]
 
@@ -321,7 +321,7 @@ def test_any_page_may_read_maps_and_their_headers(tree):
         ("difference=x", "difference"),
     ],
 )
-def test_how_values_are_coloured_is_asked_as_of_tiles(tree, query, parameter):
+def test_parameters_of_colours_are_those_of_tiles(tree, query, parameter):
     response = tree.get(f"{NDVI}?{query}")
 
     assert response.status_code == 400
@@ -335,14 +335,14 @@ def test_collections_are_chosen_of_the_dataset_alone(tree):
     assert response.json()["parameter"] == "collections"
 
 
-def test_an_expression_is_shown_in_place_of_the_layer(tree):
+def test_expression_replaces_the_layer(tree):
     told = tree.get(f"{NDVI}?{CELLS}&width=100&height=100&datetime=2020-06-11&expression=NDVI*2&range=-0.16,1.84")
 
     plain = tree.get(f"{NDVI}?{CELLS}&width=100&height=100&datetime=2020-06-11")
     assert share_differing(told.content, rgba_of(plain.content)) == 0
 
 
-def test_a_source_that_is_gone_is_told(client):
+def test_missing_source_is_reported(client):
     response = client.get("/ogcapi/collections/GONE/map")
 
     assert response.status_code == 503

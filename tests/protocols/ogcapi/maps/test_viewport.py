@@ -44,7 +44,7 @@ def ground_m(grid):
 class TestWithoutABox:
     """The map is of all the data, or round a centre."""
 
-    def test_nothing_asked_is_all_the_data_with_pixels_square_on_the_ground(self):
+    def test_default_is_all_data_with_pixels_square_on_the_ground(self):
         grid = grid_of()
 
         assert grid.bbox == WHOLE
@@ -53,19 +53,19 @@ class TestWithoutABox:
     @pytest.mark.parametrize(
         ("asked", "size"), [({"width": "200"}, (200, 150)), ({"height": "200"}, (267, 200))], ids=["width", "height"]
     )
-    def test_one_side_asked_gives_the_other(self, asked, size):
+    def test_one_requested_side_determines_the_other(self, asked, size):
         grid = grid_of(**asked)
 
         assert grid.bbox == WHOLE
         assert (grid.width, grid.height) == size
 
-    def test_both_sides_asked_hold_all_the_data_in_the_middle(self):
+    def test_both_requested_sides_show_all_data_in_the_middle(self):
         grid = grid_of(width="400", height="400")
 
         assert (grid.width, grid.height) == (400, 400)
         assert grid.bbox == pytest.approx(BBox(600_000, 5_615_000, 640_000, 5_655_000), abs=20)
 
-    def test_a_centre_is_shown_at_the_datas_own_resolution(self):
+    def test_centre_is_shown_at_the_native_resolution(self):
         grid = grid_of(center="620000,5635000", center_crs="EPSG:32631", width="30", height="20")
 
         assert grid.bbox == pytest.approx(BBox(618_500, 5_634_000, 621_500, 5_636_000), abs=1)
@@ -77,7 +77,7 @@ class TestWithoutABox:
 
     @pytest.mark.parametrize("crs", ["EPSG:32631", "CRS84", "EPSG:4326", "EPSG:3857", "EPSG:3035"])
     @pytest.mark.parametrize(("extra", "pixel_m"), [({}, 28.0), ({"mm_per_pixel": "0.5"}, 50.0)], ids=["0.28", "0.5"])
-    def test_a_scale_is_that_on_the_ground_whatever_the_crs(self, crs, extra, pixel_m):
+    def test_scale_is_that_on_the_ground_in_any_crs(self, crs, extra, pixel_m):
         grid = grid_of(center="4.8,50.85", scale_denominator="100000", crs=crs, width="100", height="60", **extra)
 
         assert ground_m(grid) == pytest.approx((100 * pixel_m, 60 * pixel_m), rel=1e-3)
@@ -100,7 +100,7 @@ class TestWithABox:
 
     BOX = "4.5,50.8,4.7,50.9"
 
-    def test_all_asked_is_all_that_holds(self):
+    def test_all_parameters_together_are_honoured(self):
         grid = grid_of(bbox=self.BOX, crs="CRS84", width="30", height="99")
 
         assert (grid.bbox, grid.width, grid.height) == (BBox(4.5, 50.8, 4.7, 50.9), 30, 99)
@@ -118,7 +118,7 @@ class TestWithABox:
         width, height = ground_m(grid)
         assert (width / grid.width, height / grid.height) == pytest.approx((28, 28), rel=5e-3)
 
-    def test_a_box_in_another_crs_is_held_whole(self):
+    def test_box_in_another_crs_is_covered_completely(self):
         grid = grid_of(bbox=self.BOX, width="30")
 
         x, y = transformer(CRS84, grid.crs).transform(
@@ -129,7 +129,7 @@ class TestWithABox:
         assert (grid.bbox.ymin <= y).all()
         assert (y <= grid.bbox.ymax).all()
 
-    def test_heights_are_left_out(self):
+    def test_heights_are_ignored(self):
         assert grid_of(bbox="4.5,50.8,0,4.7,50.9,100") == grid_of(bbox=self.BOX)
 
     def test_open_ends_are_those_of_the_data(self):
@@ -201,7 +201,7 @@ class TestWithABox:
     ],
 )
 @pytest.mark.parametrize("path", [NDVI, "/ogcapi/map"], ids=["collection", "dataset"])
-def test_what_is_not_accepted_is_named(tree, path, query, parameter):
+def test_invalid_value_is_named(tree, path, query, parameter):
     response = tree.get(f"{path}?{query}")
 
     assert response.status_code in {400, 404}
@@ -213,14 +213,14 @@ def test_what_is_not_accepted_is_named(tree, path, query, parameter):
     ("path", "parameter"),
     [("/ogcapi/collections/nope/map", "collectionId"), ("/ogcapi/collections/nope/styles/steps/map", "collectionId")],
 )
-def test_an_unknown_collection_is_not_found(tree, path, parameter):
+def test_unknown_collection_is_not_found(tree, path, parameter):
     response = tree.get(path)
 
     assert response.status_code == 404
     assert response.json()["parameter"] == parameter
 
 
-def test_a_map_larger_than_the_limit_says_what_would_do(tree):
+def test_map_above_the_limit_is_refused_with_a_possible_size(tree):
     problem = tree.get(f"{NDVI}?width=5000&height=5000").json()
 
     assert problem["type"] == "limit-exceeded"
@@ -243,7 +243,7 @@ def test_lengths_on_the_ground_are_those_of_the_ellipsoid(crs, longitude, latitu
 
 
 @pytest.mark.parametrize(("x", "y"), [(math.inf, 0.0), (1e9, 1e9)])
-def test_where_there_is_no_place_the_crs_says_how_long_its_unit_is(x, y):
+def test_unit_of_the_crs_is_used_where_it_has_no_coordinates(x, y):
     assert metres_per_unit(crs_of("EPSG:32631"), x, y) == (1, 1)
 
 
@@ -261,13 +261,13 @@ def test_a_box_goes_to_another_crs_and_back(west, south, width, height, name):
     assert box_to(there, crs_of(name), CRS84) == pytest.approx(box, abs=1e-6)
 
 
-def test_the_data_of_several_layers_are_held_whole():
+def test_data_of_several_layers_are_covered_completely():
     together = data_box([served.BELGIUM_31N, served.FLANDERS_4326], CRS84)
 
     assert together == BBox(4.4, 50.6, 5.0, 51.0)
 
 
-def test_data_of_the_whole_earth_end_where_mercator_does():
+def test_data_of_the_whole_earth_end_at_the_bounds_of_mercator():
     box = data_box([served.WORLD_4326], crs_of("EPSG:3857"))
 
     assert box == pytest.approx(BBox(*(side * 20037508.342789244 for side in (-1, -1, 1, 1))))

@@ -99,7 +99,7 @@ def test_pages_of_other_origins_may_not(client, use, origin):
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil", "a:99999"]
 )
-def test_nobody_may_under_a_name_that_is_not_the_servers(client, use, host):
+def test_request_with_another_host_name_is_refused(client, use, host):
     answer = use(client, {"Host": host})
 
     assert answer.status_code == 403
@@ -137,7 +137,7 @@ BY_REFERENCE = {"outputs": {"statistics": {"transmissionMode": "reference"}}}
         pytest.param({}, id="raw"),
     ],
 )
-def test_what_pages_of_other_origins_may_not_have_is_not_made(client, monkeypatch, asked):
+def test_job_refused_to_pages_of_other_origins_is_not_created(client, monkeypatch, asked):
     done = []
     monkeypatch.setattr(running, "run_now", lambda *args, **kwargs: done.append(1) or run_now(*args, **kwargs))
 
@@ -194,7 +194,7 @@ def local(desk):
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("forwarded", ["127.0.0.1", "localhost:8000", "veg.example.org"])
-def test_no_page_under_another_name_may_by_forwarding_one_of_the_servers(local, use, forwarded):
+def test_page_under_another_host_name_is_refused_even_with_forwarded_headers(local, use, forwarded):
     answer = use(local, {"Host": "evil.example:8000", "X-Forwarded-Host": forwarded})
 
     assert (answer.status_code, answer.json()["parameter"]) == (403, "Host")
@@ -263,7 +263,7 @@ def preflight(client, path, origin, method):
 
 
 @pytest.mark.parametrize("path", ["/ogcapi/jobs", "/ogcapi/jobs/a", "/ogcapi/jobs/a/results/b"])
-def test_only_allowed_pages_may_send_what_browsers_ask_for_before(client, path):
+def test_only_allowed_pages_may_send_preflighted_requests(client, path):
     allowed, other = preflight(client, path, ALLOWED, "DELETE"), preflight(client, path, OTHER, "DELETE")
 
     assert allowed["access-control-allow-origin"] == ALLOWED
@@ -290,7 +290,7 @@ def test_no_page_may_send_the_headers_of_proxies(client, path, origin):
         assert allowed_headers(client, path, origin, {"Access-Control-Request-Headers": name}) is None
 
 
-def test_a_preflight_that_asks_for_no_headers_allows_none(client):
+def test_preflight_without_headers_allows_none(client):
     """Browsers remember `*` for other requests, with any headers."""
     assert allowed_headers(client, ECHO, OTHER, {}) is None
 
@@ -298,7 +298,7 @@ def test_a_preflight_that_asks_for_no_headers_allows_none(client):
 @pytest.mark.parametrize(
     "headers", [{"Origin": OTHER}, {"Host": "evil.example"}, {"Origin": OTHER, "Host": "evil.example"}]
 )
-def test_all_else_is_open_to_all_pages(client, headers):
+def test_other_methods_are_open_to_all_pages(client, headers):
     listed = client.get("/ogcapi/processes", headers=headers)
     before = preflight(client, ECHO, OTHER, "POST")
 

@@ -32,7 +32,7 @@ def histogram(client):
 @pytest.mark.parametrize(
     ("method", "below"), [("GET", ""), ("DELETE", ""), ("GET", "/results"), ("GET", "/results/histogram")]
 )
-def test_a_job_of_another_archive_is_not_found(client, other, histogram, method, below):
+def test_job_of_another_archive_is_not_found(client, other, histogram, method, below):
     assert other.request(method, f"{histogram}{below}").status_code == 404
     assert client.get(histogram).json()["status"] == "accepted"
 
@@ -46,7 +46,7 @@ def test_the_message_names_the_archive_whose_worker_is_missing(client, histogram
     assert client.get(histogram).json()["message"].endswith("no worker of the archive a is running")
 
 
-def test_a_job_says_what_its_results_were_made_of(client, histogram, desk, tmp_path, assert_valid):
+def test_job_lists_the_sources_of_its_results(client, histogram, desk, tmp_path, assert_valid):
     job = desk.table.claim("test", lease_s=60)
     make_folders(tmp_path / "jobs" / job.id)
     files = desk.result_files(job).folder

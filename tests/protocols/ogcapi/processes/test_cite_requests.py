@@ -49,7 +49,7 @@ def outputs(described):
 
 @checklist("processes", "job creation")
 @pytest.mark.parametrize("response", ["raw", "document"])
-def test_what_the_suite_sends_to_every_input_is_taken(client, inputs, outputs, response):
+def test_inputs_of_the_suite_are_accepted(client, inputs, outputs, response):
     answer = client.post(ECHO, json={"inputs": inputs, "outputs": outputs, "response": response}, headers=JSON)
 
     assert {"string", "object", "bbox", "mixed"} <= set(inputs)
@@ -66,7 +66,7 @@ def test_an_object_may_be_the_text_that_the_suite_sends_as_its_value(client, inp
 
 
 @checklist("processes", "job creation")
-def test_a_job_with_what_the_suite_sends_leads_to_its_first_output(client, inputs, do_next):
+def test_job_of_the_suite_leads_to_its_first_output(client, inputs, do_next):
     first = next(iter(inputs))
     body = {"inputs": inputs, "outputs": {first: {"transmissionMode": "value"}}, "response": "raw"}
 
@@ -109,7 +109,7 @@ def links_of(client, url, rel):
 
 
 @checklist("processes", "job job")
-def test_a_job_that_has_not_ended_says_where_it_is_followed(client, submitted, desk, do_next):
+def test_unfinished_job_links_to_its_status(client, submitted, desk, do_next):
     url = submitted({"inputs": {"string": TEXT}})
     accepted = links_of(client, url, "monitor")
     running_url = submitted({"inputs": {"string": TEXT}})

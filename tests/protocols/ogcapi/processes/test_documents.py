@@ -34,7 +34,7 @@ def test_the_landing_page_leads_to_processes_and_jobs(client, assert_valid):
 
 
 @checklist("processes", "conformance success")
-def test_the_classes_that_hold_are_told(client, assert_valid):
+def test_conformance_classes_are_listed(client, assert_valid):
     document = client.get("/ogcapi/conformance").json()
 
     assert_valid(document, "processes", "confClasses")
@@ -52,14 +52,14 @@ def test_processes_are_listed(client, assert_valid):
 
 
 @checklist("processes", "process list")
-def test_a_page_of_processes_has_as_many_as_were_asked_for(client):
+def test_page_of_processes_has_the_requested_number(client):
     assert len(client.get("/ogcapi/processes?limit=1").json()["processes"]) == 1
     assert client.get("/ogcapi/processes?offset=1000").json()["processes"] == []
 
 
 @checklist("processes", "process list", "job list")
 @pytest.mark.parametrize("path", ["/processes", "/jobs"])
-def test_the_limit_of_a_list_is_told_with_its_ends(client, path):
+def test_limit_of_a_list_is_documented_with_its_bounds(client, path):
     parameters = client.get("/ogcapi/openapi").json()["paths"][path]["get"]["parameters"]
 
     (limit,) = [each for each in parameters if each["name"] == "limit"]
@@ -95,7 +95,7 @@ def test_an_unknown_process_is_a_problem_of_its_type(client, assert_valid):
     assert answer.json()["type"].endswith("/ogcapi-processes-1/1.0/no-such-process")
 
 
-def test_echo_has_inputs_of_every_kind_that_the_suite_looks_for(client):
+def test_echo_has_inputs_of_every_kind_of_the_suite(client):
     schemas = {name: told["schema"] for name, told in client.get("/ogcapi/processes/echo").json()["inputs"].items()}
 
     assert {schema.get("type") for schema in schemas.values()} >= {"string", "number", "array", "object", None}
@@ -106,7 +106,7 @@ def test_echo_has_inputs_of_every_kind_that_the_suite_looks_for(client):
 
 
 @checklist("processes", "job job")
-def test_a_job_is_told_of_from_its_beginning_to_its_end(client, submitted, do_next, assert_valid):
+def test_job_has_its_status_from_start_to_end(client, submitted, do_next, assert_valid):
     url = submitted({"inputs": {"string": "a"}})
     accepted = client.get(url).json()
     job = do_next()
@@ -131,9 +131,7 @@ def test_results_are_linked_with_the_media_types_they_come_in(client, submitted,
 
 
 @pytest.mark.parametrize(("response", "media_type"), [("raw", "text/plain"), ("document", "application/json")])
-def test_results_as_they_were_asked_for_are_linked_without_a_media_type(
-    client, submitted, do_next, response, media_type
-):
+def test_raw_results_are_linked_without_a_media_type(client, submitted, do_next, response, media_type):
     url = submitted({"inputs": {"string": "a"}, "response": response})
     do_next()
 
@@ -152,7 +150,7 @@ def test_why_a_job_failed_is_linked_with_its_media_type(client, submitted, fail_
     assert client.get(link["href"]).headers["content-type"] == link["type"] == "application/problem+json"
 
 
-def test_a_job_of_a_process_that_is_no_more_is_told_of_with_its_results(client, desk, end_with):
+def test_job_of_a_removed_process_is_shown_with_its_results(client, desk, end_with):
     desk.submit(Execution(process="bygone", inputs={}), user=None)
     results = {"note": Result(value="a"), "series": Result(file="a.csv", media_type="text/csv")}
     job = end_with(results, files={"a.csv": b"time,value\n"})
@@ -255,14 +253,14 @@ def test_a_query_that_is_not_accepted_is_refused_by_its_name(client, query, para
     assert answer.json()["parameter"] == parameter
 
 
-def test_a_job_tells_all_methods_where_another_is_refused(client, submitted):
+def test_job_lists_all_methods_if_another_is_refused(client, submitted):
     answer = client.put(submitted({"inputs": {"string": "a"}}))
 
     assert answer.status_code == 405
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "DELETE"}
 
 
-def test_nobody_keeps_what_is_told_of_jobs(client, submitted):
+def test_documents_of_jobs_are_not_cached(client, submitted):
     url = submitted({"inputs": {"string": "a"}})
 
     answers = [client.get(address) for address in (url, f"{url}/results", "/ogcapi/jobs", "/ogcapi/jobs/nothing")]
@@ -271,7 +269,7 @@ def test_nobody_keeps_what_is_told_of_jobs(client, submitted):
 
 
 @pytest.mark.parametrize("path", ["processes", "processes/echo", "jobs"])
-def test_whoever_takes_html_gets_a_page(client, path):
+def test_client_that_accepts_html_gets_a_page(client, path):
     answer = client.get(f"/ogcapi/{path}", headers={"accept": "text/html"})
 
     assert answer.headers["content-type"].startswith("text/html")
@@ -305,7 +303,7 @@ def submit_long(desk):
     return f"/ogcapi/jobs/{job.id}"
 
 
-def test_how_far_a_job_is_is_told_without_a_look_at_its_inputs(client, desk, statements):
+def test_status_of_a_job_is_returned_without_reading_its_inputs(client, desk, statements):
     url = submit_long(desk)
 
     with statements() as sent:
@@ -316,7 +314,7 @@ def test_how_far_a_job_is_is_told_without_a_look_at_its_inputs(client, desk, sta
     assert [statement for statement in sent if "inputs" in statement] == []
 
 
-def test_results_are_given_without_a_look_at_inputs(client, desk, end_with, statements):
+def test_results_are_returned_without_reading_inputs(client, desk, end_with, statements):
     url = submit_long(desk)
     end_with({"string": Result(value="a")}, files={})
 
@@ -328,14 +326,14 @@ def test_results_are_given_without_a_look_at_inputs(client, desk, end_with, stat
     assert [statement for statement in sent if "inputs" in statement] == []
 
 
-def test_a_page_shows_the_beginning_of_long_inputs_and_says_so(client, desk):
+def test_page_shows_the_start_of_long_inputs_and_says_so(client, desk):
     page = client.get(f"{submit_long(desk)}?f=html").text
 
     assert len(page) < 40_000
     assert re.search(r"These are the first 20000 of 209715\d\d characters\.", page)
 
 
-def test_pages_of_jobs_show_what_was_asked_for_and_said_as_text(client, desk, submitted, fail_next):
+def test_pages_of_jobs_escape_inputs_and_messages(client, desk, submitted, fail_next):
     url = submitted({"inputs": {"string": "<script>alert(1)</script>"}})
     job = fail_next()
     desk.table.say(job.id, "block 3 was <b>done</b>")
@@ -355,7 +353,7 @@ def results_on(page):
     return re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", section)
 
 
-def test_page_of_a_job_offers_its_results_above_all_else(client, submitted, end_with):
+def test_page_of_a_job_offers_its_results_first(client, submitted, end_with):
     submitted({"inputs": {"string": "a"}})
     results = {"series": Result(file="a.csv", media_type="text/csv"), "number": Result(value=3)}
     job = end_with(results, files={"a.csv": b"a" * 1234})
@@ -371,7 +369,7 @@ def test_page_of_a_job_offers_its_results_above_all_else(client, submitted, end_
     assert value.endswith("</td><td>application/json</td><td></td>")
 
 
-def test_page_of_a_job_whose_file_is_gone_tells_no_size(client, submitted, end_with):
+def test_page_of_a_job_with_a_missing_file_shows_no_size(client, submitted, end_with):
     submitted({"inputs": {"string": "a"}})
     job = end_with({"series": Result(file="a.csv", media_type="text/csv")}, files={})
 
@@ -380,7 +378,7 @@ def test_page_of_a_job_whose_file_is_gone_tells_no_size(client, submitted, end_w
     assert row.endswith("<td>text/csv</td><td></td>")
 
 
-def test_page_of_a_failed_job_tells_the_reason_once(client, desk, submitted, fail_next):
+def test_page_of_a_failed_job_shows_the_reason_once(client, desk, submitted, fail_next):
     url = submitted({"inputs": {"string": "a"}})
     job = fail_next()
     desk.table.say(job.id, "failed: the file is gone")
@@ -391,7 +389,7 @@ def test_page_of_a_failed_job_tells_the_reason_once(client, desk, submitted, fai
     assert "</time></code> failed</li>" in page
 
 
-def test_page_of_a_job_is_loaded_again_and_tells_how_to_cancel_until_it_has_ended(client, submitted, do_next):
+def test_page_of_a_job_reloads_and_offers_to_cancel_until_the_end(client, submitted, do_next):
     url = submitted({"inputs": {"string": "a"}})
 
     before = client.get(f"{url}?f=html").text
@@ -415,7 +413,7 @@ def test_pages_show_how_far_a_running_job_is(client, desk, submitted):
     assert "running, 60 %" in client.get("/ogcapi/jobs?f=html").text
 
 
-def test_pages_tell_times_to_the_second(client, submitted):
+def test_pages_show_times_to_the_second(client, submitted):
     url = submitted({"inputs": {"string": "a"}})
 
     created = client.get(url).json()["created"]
@@ -424,7 +422,7 @@ def test_pages_tell_times_to_the_second(client, submitted):
     assert [shown in client.get(f"{page}?f=html").text for page in (url, "/ogcapi/jobs")] == [True, True]
 
 
-def test_page_of_a_process_tells_which_inputs_it_needs_and_how_many(client):
+def test_page_of_a_process_shows_required_inputs_and_their_number(client):
     page = client.get("/ogcapi/processes/time-series?f=html").text
 
     told = re.findall(r'<dt><code>(\w+)</code><span class="hint">(.*?)</span></dt>', page)

@@ -39,7 +39,7 @@ def client():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("process", list(INPUTS))
-def test_an_estimate_tells_what_an_execution_takes_at_most(client: TestClient, process: str) -> None:
+def test_estimate_is_an_upper_bound_of_an_execution(client: TestClient, process: str) -> None:
     told, result = told_and_done(client, process, INPUTS[process])
 
     assert told["processID"] == process
@@ -57,7 +57,7 @@ def test_an_estimate_tells_what_an_execution_takes_at_most(client: TestClient, p
 
 
 @pytest.mark.slow
-def test_what_takes_too_long_for_a_client_that_waits_is_not_offered_so(client: TestClient) -> None:
+def test_execution_too_long_for_a_waiting_client_is_not_offered(client: TestClient) -> None:
     told = client.post("/ogcapi/processes/echo/estimate", json={"inputs": {"pause": Limits().max_seconds + 1}}).json()
 
     assert told["seconds"] == Limits().max_seconds + 1

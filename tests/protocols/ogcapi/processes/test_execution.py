@@ -79,9 +79,7 @@ def test_one_value_comes_bare_with_its_own_media_type(ask, inputs, content, medi
 
 @checklist("processes", "job creation", "async results")
 @pytest.mark.parametrize(("inputs", "content", "media_type"), INPUTS)
-def test_the_results_of_a_job_are_those_of_a_request_that_waits(
-    client, submitted, do_next, inputs, content, media_type
-):
+def test_results_of_a_job_equal_those_of_a_synchronous_request(client, submitted, do_next, inputs, content, media_type):
     url = submitted({"inputs": inputs})
     do_next()
 
@@ -148,7 +146,7 @@ def test_of_several_some_come_as_addresses(answer_of, client, mode):
 
 @checklist("processes", "sync results", "async results")
 @MODES
-def test_what_is_wanted_by_reference_alone_comes_as_links(answer_of, client, mode):
+def test_outputs_by_reference_only_are_links(answer_of, client, mode):
     outputs = {"string": BY_REFERENCE, "number": BY_REFERENCE}
 
     answer = answer_of(mode, {"inputs": TWO, "outputs": outputs})
@@ -177,7 +175,7 @@ def test_a_document_has_all_values(answer_of, assert_valid, mode):
 
 
 @MODES
-def test_a_document_has_links_where_they_are_wanted(answer_of, client, mode):
+def test_document_has_links_if_requested(answer_of, client, mode):
     body = {"inputs": TWO, "outputs": {"string": BY_REFERENCE, "number": {}}, "response": "document"}
 
     document = answer_of(mode, body).json()
@@ -188,7 +186,7 @@ def test_a_document_has_links_where_they_are_wanted(answer_of, client, mode):
 
 
 @MODES
-def test_only_the_outputs_that_are_named_come(answer_of, mode):
+def test_only_requested_outputs_are_returned(answer_of, mode):
     assert answer_of(mode, {"inputs": TWO, "outputs": {"number": {}}}).text == "3"
 
 
@@ -206,7 +204,7 @@ def test_a_request_that_waits_leaves_no_job_and_no_files(client, ask, tmp_path, 
     assert list(tmp_path.glob("chronotile-*/*")) == []
 
 
-def test_where_nothing_can_be_written_executions_are_told_so(ask, tmp_path, monkeypatch):
+def test_read_only_server_reports_it_to_executions(ask, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
 
@@ -303,11 +301,11 @@ def test_a_body_of_another_media_type_is_refused_with_the_accepted_one(client, m
 
 
 @pytest.mark.parametrize("headers", [{"Content-Type": "application/json; charset=utf-8"}, {}], ids=["JSON", "none"])
-def test_what_is_no_json_though_it_should_be_is_400(client, headers):
+def test_invalid_json_is_400(client, headers):
     assert "Content-Type" not in problem_of(client.post(ECHO, content=b"{", headers=headers), "body")
 
 
-def test_json_is_taken_whatever_its_media_type(client):
+def test_json_is_accepted_with_any_media_type(client):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
 
     assert client.post(ECHO, content=b'{"inputs": {"string": "a"}}', headers=form).text == "a"
@@ -326,7 +324,7 @@ def test_an_unknown_process_cannot_be_executed(client):
     assert answer.json()["type"].endswith("/no-such-process")
 
 
-def test_what_takes_too_long_to_wait_for_names_the_way_to_a_job(ask, client):
+def test_too_long_execution_names_the_way_to_a_job(ask, client):
     body = {"inputs": {"pause": 60, "string": "a"}, "outputs": {"string": BY_REFERENCE}, "response": "document"}
 
     answer = ask(body)
@@ -367,7 +365,7 @@ def test_preferences_may_stand_in_several_headers(client):
 
 
 @pytest.mark.parametrize(("pause", "wait"), [(9, 5), (21, 60)], ids=["the client", "a request"])
-def test_what_takes_longer_than_the_client_or_a_request_waits_becomes_a_job(ask, pause, wait):
+def test_execution_beyond_the_wait_of_the_client_becomes_a_job(ask, pause, wait):
     assert ask({"inputs": {"pause": pause}}, prefer=f"respond-async, wait={wait}").status_code == 201
 
 
@@ -380,7 +378,7 @@ def test_results_that_are_not_there_yet_are_a_problem_of_its_type(client, submit
     assert answer.json()["type"].endswith("/ogcapi-processes-1/1.0/result-not-ready")
 
 
-def test_results_that_are_not_there_yet_are_told_of_with_how_far_the_job_is(client, submitted, desk):
+def test_missing_results_are_reported_with_the_progress(client, submitted, desk):
     url = submitted({"inputs": {"string": "a"}})
     desk.table.heartbeat.report_alive("test")
     desk.table.claim("test", lease_s=60)
@@ -397,7 +395,7 @@ def test_results_that_are_not_there_yet_are_told_of_with_how_far_the_job_is(clie
 
 
 @checklist("processes", "job exception")
-def test_a_job_that_failed_says_why_in_place_of_results(client, submitted, fail_next):
+def test_failed_job_returns_its_reason_instead_of_results(client, submitted, fail_next):
     url = submitted({"inputs": {"string": "a"}})
     fail_next()
 
@@ -445,7 +443,7 @@ def with_file(client, submitted, end_with):
     return end
 
 
-def test_a_file_comes_as_it_is(client, with_file):
+def test_file_is_returned_unchanged(client, with_file):
     answer = client.get(f"{with_file({})}/results", headers={"accept-encoding": "identity"})
 
     assert answer.content == CSV
@@ -454,7 +452,7 @@ def test_a_file_comes_as_it_is(client, with_file):
     assert answer.headers["content-length"] == str(len(CSV))
 
 
-def test_a_part_of_a_file_can_be_asked_for(client, with_file):
+def test_range_of_a_file_can_be_requested(client, with_file):
     answer = client.get(f"{with_file({})}/results/string", headers={"range": "bytes=5-9"})
 
     assert (answer.status_code, answer.content) == (206, CSV[5:10])
@@ -467,7 +465,7 @@ def test_a_document_links_to_files(client, with_file):
     assert client.get(document["string"]["href"]).content == CSV
 
 
-def test_a_document_has_files_as_base64_where_they_are_wanted_so(client, with_file):
+def test_document_has_files_as_base64_if_requested(client, with_file):
     outputs = {"string": {"transmissionMode": "value"}}
 
     document = client.get(f"{with_file({'response': 'document', 'outputs': outputs})}/results").json()
@@ -503,7 +501,7 @@ def without_jobs(tmp_path):
         yield one
 
 
-def test_where_no_jobs_can_be_kept_processes_run_while_somebody_waits(without_jobs):
+def test_processes_run_synchronously_if_jobs_cannot_be_stored(without_jobs):
     assert without_jobs.get("/ogcapi/processes/echo").status_code == 200
     assert without_jobs.post(ECHO, json={"inputs": {"string": "a"}}).text == "a"
 
@@ -516,7 +514,7 @@ def test_where_no_jobs_can_be_kept_processes_run_while_somebody_waits(without_jo
     ],
     ids=["job", "reference"],
 )
-def test_where_no_jobs_can_be_kept_the_reason_is_told_without_a_path(without_jobs, tmp_path, body, headers):
+def test_reason_why_jobs_cannot_be_stored_is_reported_without_a_path(without_jobs, tmp_path, body, headers):
     answer = without_jobs.post(ECHO, json=body, headers=headers)
 
     assert answer.status_code == without_jobs.get("/ogcapi/jobs").status_code == 503
@@ -538,7 +536,7 @@ async def hold_as_test_client(limiter, hung):
     return await limiter.run(hung.wait)
 
 
-def test_executions_beyond_those_that_run_and_wait_are_refused(client, ask):
+def test_executions_above_the_limit_are_refused(client, ask):
     limiter, hung = client.app.state.chronotile.limiters.executions, threading.Event()
     limiter.max_waiting = 2
     held = [
@@ -567,7 +565,7 @@ def plans_that_hang(client):
     assert [each.result(PATIENCE_S) for each in held] == [True] * len(held)
 
 
-def test_executions_beyond_those_that_are_planned_are_refused(plans_that_hang, ask):
+def test_executions_above_the_limit_of_plans_are_refused(plans_that_hang, ask):
     assert [ask({}).status_code, ask({}, prefer="respond-async").status_code] == [503, 503]
 
 
@@ -582,7 +580,7 @@ def test_a_server_without_a_folder_keeps_no_jobs():
     assert (answer.status_code, answer.json()["detail"].partition(";")[0]) == (503, "this server does not run jobs")
 
 
-def test_folders_of_jobs_are_made_when_a_job_is_asked_for(tmp_path):
+def test_folders_of_jobs_are_created_for_the_first_job(tmp_path):
     folder = Path(tmp_path / "deep" / "jobs")
     with TestClient(application(served.make_services(), ServerOptions(jobs=JobService(folder, archive="a")))) as client:
         client.post(ECHO, json={"inputs": {}})
@@ -630,7 +628,7 @@ def test_a_file_that_is_made_while_a_client_waits_is_linked_in_its_document(clie
     assert client.get(link["href"]).content == execute_statistics(client).content
 
 
-def test_what_the_archive_does_not_have_is_refused_with_the_path_of_the_input(client):
+def test_unknown_names_are_refused_with_the_path_of_the_input(client):
     body = {"inputs": {"layer": "NOTHING", "places": AREAS}}
 
     answer = client.post(STATISTICS, json=body)
@@ -643,7 +641,7 @@ def test_what_the_archive_does_not_have_is_refused_with_the_path_of_the_input(cl
     ("media_type", "name"),
     [("text/csv", "csv"), ("application/geo+json", "geojson"), ("Text/CSV; header=present", "csv")],
 )
-def test_a_file_comes_in_the_media_type_that_its_output_is_asked_for(client, media_type, name):
+def test_file_has_the_requested_media_type_of_its_output(client, media_type, name):
     inputs = {"layer": "NDVI", "places": AREAS}
     outputs = {"statistics": {"format": {"mediaType": media_type}}}
 
@@ -652,7 +650,7 @@ def test_a_file_comes_in_the_media_type_that_its_output_is_asked_for(client, med
     assert answer.content == client.post(STATISTICS, json={"inputs": {**inputs, "format": name}}).content
 
 
-def test_a_media_type_that_is_not_that_of_the_format_is_refused(client):
+def test_media_type_other_than_that_of_the_format_is_refused(client):
     inputs = {"layer": "NDVI", "places": AREAS, "format": "csv"}
     outputs = {"statistics": {"format": {"mediaType": "application/geo+json"}}}
 

@@ -70,7 +70,7 @@ VALUES = (
 
 @pytest.mark.quick_cases("zonal-statistics", "export")
 @pytest.mark.parametrize("process", processes().values(), ids=lambda process: process.id)
-def test_no_answer_repeats_what_is_long(client, process):
+def test_no_answer_repeats_long_text(client, process):
     required = {name: GIVEN.get(name, "NDVI") for name, told in process.inputs.items() if told.is_required}
     bodies = [{"inputs": {**required, name: value}} for name, value in product(process.inputs, VALUES)]
     url, headers = f"/ogcapi/processes/{process.id}/execution", {"Prefer": "respond-async"}

@@ -160,7 +160,7 @@ def execution_of(job, own=None):
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_the_job_that_is_named_gives_what_the_request_would(strict, client, name):
+def test_offered_job_returns_the_result_of_the_request(strict, client, name):
     method, path, body, own = SAME[name]
     job = job_of(strict, method, path, body)
     execution = execution_of(job, own)
@@ -185,7 +185,7 @@ def test_the_job_that_is_named_gives_what_the_request_would(strict, client, name
         ("/ogcapi/collections/NDVI/locations/squares:S0,squares:S1", "zonal-statistics"),
     ],
 )
-def test_what_has_another_form_as_a_job_is_accepted_too(strict, path, process):
+def test_offered_job_with_another_form_is_accepted_too(strict, path, process):
     job = job_of(strict, "GET", path)
 
     answer = strict.post(job["href"], json=execution_of(job), headers={"Prefer": "respond-async"})
@@ -206,7 +206,7 @@ def test_what_has_another_form_as_a_job_is_accepted_too(strict, path, process):
         ),
     ],
 )
-def test_what_is_too_much_for_its_format_alone_is_exported(make_client, path, limit, written):
+def test_request_too_large_for_its_format_only_is_exported(make_client, path, limit, written):
     client = make_client(services(**{limit: 1}))
 
     problem = client.get(path).json()
@@ -237,11 +237,11 @@ def test_jobs_are_as_the_schema_of_executions_has_them(strict, assert_valid, nam
         ("/ogcapi/collections/NDVI/locations/squares:S0", "the file is GeoJSON, as /timeseries/{layer}/areas has it"),
     ],
 )
-def test_a_job_that_writes_another_format_says_so(strict, path, note):
+def test_job_that_writes_another_format_says_so(strict, path, note):
     assert job_of(strict, "GET", path)["note"] == note
 
 
-def test_the_values_of_a_job_for_a_point_are_those_of_the_point(strict, client):
+def test_values_of_a_job_for_a_point_equal_those_of_the_point(strict, client):
     path = "/timeseries/NDVI/point?lon=4.6&lat=50.8"
     job = job_of(strict, "GET", path)
 
@@ -250,7 +250,7 @@ def test_the_values_of_a_job_for_a_point_are_those_of_the_point(strict, client):
     assert result["features"][0]["series"]["mean"] == client.get(path).json()["values"]
 
 
-def test_the_values_of_a_job_for_a_position_are_those_of_the_query(strict, client):
+def test_values_of_a_job_for_a_position_equal_those_of_the_query(strict, client):
     path = "/ogcapi/collections/NDVI/position?coords=POINT(4.6 50.8)&datetime=2020-06"
     job = job_of(strict, "GET", path)
 
@@ -259,7 +259,7 @@ def test_the_values_of_a_job_for_a_position_are_those_of_the_query(strict, clien
     assert result["features"][0]["series"]["mean"] == client.get(path).json()["ranges"]["NDVI"]["values"]
 
 
-def test_the_values_of_a_job_for_a_location_are_those_of_the_query(strict, client):
+def test_values_of_a_job_for_a_location_equal_those_of_the_query(strict, client):
     path = "/ogcapi/collections/NDVI/locations/squares:S1?datetime=2020-06"
     job = job_of(strict, "GET", path)
 
@@ -292,7 +292,7 @@ def test_the_values_of_a_job_for_a_location_are_those_of_the_query(strict, clien
         ("GET", f"{FILM}&difference=2020-06-01", None),
     ],
 )
-def test_no_job_is_named_where_no_process_does_the_same(strict, method, path, body):
+def test_no_job_is_offered_without_an_equivalent_process(strict, method, path, body):
     assert job_of(strict, method, path, body) is None
 
 
@@ -355,7 +355,7 @@ def test_more_features_than_a_job_may_have_lead_to_no_job(make_client, monkeypat
     assert (with_job is None, job_of(client, "POST", path, body)) == (False, None)
 
 
-def test_a_job_that_would_be_refused_itself_is_not_named(make_client):
+def test_job_that_would_be_refused_is_not_offered(make_client):
     native = served.BELGIUM_31N
     world = NativeGrid(crs=native.crs, transform=native.transform, width=1_000_000, height=1_000_000)
     layer = served.make_layer(variable=served.make_variable(grid=world))
@@ -393,7 +393,7 @@ def test_a_crs_without_a_name_leads_to_no_job(make_client):
     ],
     ids=["many vertices", "a CRS that is not offered"],
 )
-def test_a_place_that_cannot_be_given_back_leads_to_no_job(make_client, places):
+def test_place_that_cannot_be_repeated_offers_no_job(make_client, places):
     client = make_client(served.make_services(places=[places], limits=Limits(max_series_values=1)))
 
     assert job_of(client, "GET", "/timeseries/NDVI/area?place=squares/S0") is None
@@ -406,7 +406,7 @@ def within(depth):
 
 @pytest.mark.parametrize("depth", [250, 600])
 @pytest.mark.parametrize(("path", "sent"), [("area", FEATURE), ("areas", AREAS)])
-def test_what_is_too_deep_to_be_given_back_leads_to_no_job(make_client, path, sent, depth):
+def test_too_deep_input_that_cannot_be_repeated_offers_no_job(make_client, path, sent, depth):
     client = make_client(services(**dict.fromkeys(LIMITS, 1)))
     body = orjson.dumps(sent).replace(b'"wheat"', within(depth))
 
@@ -418,7 +418,7 @@ def test_what_is_too_deep_to_be_given_back_leads_to_no_job(make_client, path, se
 
 
 @pytest.mark.parametrize("query", ["min_valid=7", "datetime=yesterday", "place=squares/S1"])
-def test_what_is_wrong_beside_its_size_leads_to_no_job(make_client, query):
+def test_request_with_another_fault_offers_no_job(make_client, query):
     client = make_client(services(max_features=1))
 
     problem = client.post(f"/timeseries/NDVI/areas?{query}", json=AREAS).json()

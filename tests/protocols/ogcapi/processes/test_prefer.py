@@ -18,7 +18,7 @@ from chronotile.protocols.ogcapi.processes.execution_routes import MAX_CHARACTER
         (["x" * MAX_CHARACTERS, "respond-async"], False, None),
     ],
 )
-def test_preferences_are_those_of_all_headers_as_far_as_they_are_read(headers, is_async, wait_s):
+def test_preferences_are_combined_from_all_headers_up_to_a_limit(headers, is_async, wait_s):
     found = preferences_of(headers)
 
     assert (found.is_async, found.wait_s) == (is_async, wait_s)

@@ -70,7 +70,7 @@ def by_reference(ask, web):
         ("binary", "/in/bytes", {}, BYTES),
     ],
 )
-def test_an_input_comes_from_where_it_lies(by_reference, name, path, members, content):
+def test_input_is_fetched_from_its_url(by_reference, name, path, members, content):
     answer = by_reference(name, path, **members)
 
     assert (answer.status_code, answer.content) == (200, content)
@@ -84,7 +84,7 @@ def test_several_come_in_their_places(ask, web):
 
 
 @pytest.mark.slow
-def test_what_the_client_says_of_the_kind_goes_before_what_the_server_says(client, web):
+def test_media_type_of_the_client_overrides_that_of_the_server(client, web):
     areas = {"href": f"{web.url}/in/areas", "type": "application/geo+json"}
 
     answer = client.post(
@@ -95,7 +95,7 @@ def test_what_the_client_says_of_the_kind_goes_before_what_the_server_says(clien
 
 
 @pytest.mark.slow
-def test_a_job_has_the_value_that_lay_there_when_it_was_asked_for(by_reference, web, client):
+def test_job_has_the_value_at_the_time_of_its_submission(by_reference, web, client):
     url = by_reference("number", "/in/number.json", prefer="respond-async").headers["location"]
     web.answers.clear()
 
@@ -115,7 +115,7 @@ def test_a_job_has_the_value_that_lay_there_when_it_was_asked_for(by_reference, 
         *("//example.org/in", ""),
     ],
 )
-def test_other_places_are_not_asked(ask, web, address):
+def test_other_hosts_get_no_request(ask, web, address):
     href = address.format(url=web.url, user=web.url.replace("//", "//me:secret@"))
 
     answer = ask({"inputs": {"number": {"href": href}}})
@@ -125,7 +125,7 @@ def test_other_places_are_not_asked(ask, web, address):
 
 
 @pytest.mark.slow
-def test_nothing_is_asked_where_one_of_several_is_refused(ask, web):
+def test_nothing_is_requested_if_one_url_is_refused(ask, web):
     answer = ask(
         {"inputs": {"array": [{"href": f"{web.url}/in/number.json"}, {"href": f"{web.url}/secret/number.json"}]}}
     )
@@ -148,7 +148,7 @@ def test_nothing_is_asked_where_one_of_several_is_refused(ask, web):
         ("/in/long", {}, "inputs.number.href", "max_body_bytes: at most 10000, 10001 requested"),
     ],
 )
-def test_what_gives_no_such_value_is_refused(by_reference, web, path, members, parameter, words):
+def test_url_with_an_invalid_value_is_refused(by_reference, web, path, members, parameter, words):
     answer = by_reference("number", path, **members)
 
     assert words in problem_of(answer, parameter)
@@ -163,7 +163,7 @@ def test_all_together_are_bounded(ask, web):
     assert "max_body_bytes" in problem_of(ask({"inputs": {"string": half, "mixed": half}}), "inputs.mixed.href")
 
 
-def test_what_they_hold_is_bounded_together(monkeypatch):
+def test_total_size_of_references_is_bounded(monkeypatch):
     most = 100_000
     monkeypatch.setattr(references, "MOST_CONTAINERS", most)
     many, one = Fetched(body=b'"%s"' % (b"[" * most), media_type=""), Fetched(body=b"[]", media_type="")
@@ -177,7 +177,7 @@ def test_what_they_hold_is_bounded_together(monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_is_too_deep_is_refused(by_reference, web):
+def test_too_deep_input_is_refused(by_reference, web):
     web.answers["/in/deep"] = Answer(body=b"[" * 1000 + b"]" * 1000, headers=JSON)
 
     assert "nested lists and objects" in problem_of(by_reference("object", "/in/deep"), "inputs.object.href")
@@ -207,6 +207,6 @@ def test_an_input_that_the_process_does_not_have_is_not_fetched(by_reference, we
 
 
 @pytest.mark.parametrize("prefix", ["nowhere", "s3://bucket/a", "/folder", "https://a b/", "https://me@example.org/"])
-def test_a_prefix_that_is_none_is_a_mistake(prefix):
+def test_invalid_prefix_is_a_mistake(prefix):
     with pytest.raises(ConfigurationError, match="INPUT_PREFIXES"):
         application(served.make_services(), ServerOptions(input_prefixes=[prefix]))

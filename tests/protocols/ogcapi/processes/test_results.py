@@ -50,7 +50,7 @@ def test_parts_of_a_file_that_is_removed_before_they_are_sent_come(results, tmp_
 
 
 @pytest.mark.parametrize("wanted", ["lines=1-2", "bytes=abc", "bytes=5-1", "bytes=", "bytes=-", "5-9"])
-def test_a_range_that_is_none_of_bytes_is_as_if_it_were_not_there(results, wanted):
+def test_invalid_range_is_ignored(results, wanted):
     answer = sent(file_response(results, "series"), range=wanted)
 
     assert (answer.status_code, answer.content) == (200, CSV)
@@ -74,7 +74,7 @@ def test_results_whose_files_are_removed_before_they_are_sent_come_whole(results
 
 
 @pytest.mark.parametrize("ask", [results_response, lambda results: file_response(results, "series")])
-def test_files_that_are_gone_already_are_said_to_be(results, tmp_path, ask):
+def test_removed_files_are_reported_as_gone(results, tmp_path, ask):
     (tmp_path / "a.csv").unlink()
 
     with pytest.raises(SourceUnavailable, match="the file of this result is gone"):

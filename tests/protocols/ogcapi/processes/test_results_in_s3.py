@@ -65,7 +65,7 @@ def test_a_result_leads_to_its_object(client, stored):
     assert fetched(answer.headers["location"], Range="bytes=5-8")[::2] == (206, b"mean")
 
 
-def test_whoever_asks_for_headers_alone_is_led_to_them(client, stored):
+def test_head_request_is_redirected(client, stored):
     answer = client.head(f"{stored({})}/results/string", follow_redirects=False)
 
     assert answer.status_code == 307
@@ -92,7 +92,7 @@ def test_a_subscriber_gets_the_same_link(stored, desk, bucket, tmp_path):
     assert href == f"https://example.org/ogcapi/jobs/{job.id}/results/string"
 
 
-def test_a_file_that_is_wanted_raw_comes_through_the_server(client, stored):
+def test_raw_file_is_sent_by_the_server(client, stored):
     content = CSV * 400_000
 
     answer = client.get(f"{stored({}, content)}/results", headers={"accept-encoding": "identity"})
@@ -102,7 +102,7 @@ def test_a_file_that_is_wanted_raw_comes_through_the_server(client, stored):
     assert answer.headers["content-disposition"] == 'attachment; filename="series.csv"'
 
 
-def test_a_file_that_is_wanted_in_a_document_stands_there(client, stored):
+def test_embedded_file_is_in_the_document(client, stored):
     document = client.get(f"{stored({'response': 'document', 'outputs': BY_VALUE})}/results").json()
 
     assert base64.b64decode(document["string"]["value"]) == CSV
@@ -117,7 +117,7 @@ def test_a_file_that_is_too_large_for_a_document_is_not_read(client, stored, mon
     assert answer.json()["asked"] == len(CSV)
 
 
-def test_files_from_before_there_was_a_bucket_are_still_given(client, submitted, end_with):
+def test_files_older_than_the_bucket_are_still_returned(client, submitted, end_with):
     url = submitted({"inputs": {"string": "a"}})
     end_with({"string": FILE}, files={"series.csv": CSV})
 
@@ -144,20 +144,20 @@ def gone(stored, bucket):
     return url
 
 
-def test_the_server_says_of_an_object_that_it_is_gone(client, gone):
+def test_server_reports_a_missing_object(client, gone):
     answer = client.get(f"{gone}/results")
 
     assert (answer.status_code, answer.json()["detail"]) == (503, "the file of this result is gone")
 
 
-def test_the_store_says_of_an_object_that_it_is_gone(client, gone):
+def test_store_reports_a_missing_object(client, gone):
     location = client.get(f"{gone}/results/string", follow_redirects=False).headers["location"]
 
     with pytest.raises(urllib.error.HTTPError, match="404"):
         fetched(location)
 
 
-def test_what_is_kept_while_a_client_waits_goes_to_the_bucket(client, s3_server, bucket, tmp_path):
+def test_result_of_a_synchronous_execution_goes_to_the_bucket(client, s3_server, bucket, tmp_path):
     (link,) = execute_statistics(client, response="document").json().values()
 
     answer = client.get(link["href"], follow_redirects=False)
@@ -177,7 +177,7 @@ def unavailable(desk, monkeypatch):
     return store
 
 
-def test_nothing_is_kept_where_the_store_is_away(client, unavailable, desk, tmp_path, monkeypatch):
+def test_nothing_is_stored_if_the_store_is_unavailable(client, unavailable, desk, tmp_path, monkeypatch):
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
@@ -199,7 +199,7 @@ def test_a_job_whose_results_cannot_be_removed_is_still_there(client, stored, re
     assert client.get(url).json()["status"] == "successful"
 
 
-def test_a_job_that_has_not_ended_is_dismissed_though_the_store_is_away(client, submitted, desk, unavailable):
+def test_unfinished_job_is_dismissed_although_the_store_is_unavailable(client, submitted, desk, unavailable):
     url = submitted({"inputs": {"string": "a"}})
     desk.table.claim("test", lease_s=60)
 
@@ -207,7 +207,7 @@ def test_a_job_that_has_not_ended_is_dismissed_though_the_store_is_away(client, 
     assert client.delete(url).status_code == 503
 
 
-def test_for_a_job_that_was_never_begun_the_store_is_not_asked(client, submitted, unavailable, caplog):
+def test_job_that_never_started_needs_no_request_to_the_store(client, submitted, unavailable, caplog):
     url = submitted({"inputs": {"string": "a"}})
 
     assert [client.delete(url).status_code for _ in range(2)] == [200, 200]
@@ -240,7 +240,7 @@ def refuse(asked):
             connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
 
-def test_jobs_are_told_of_and_dismissed_while_the_store_hangs(client, stored, submitted, hanging):
+def test_jobs_are_listed_and_dismissed_while_the_store_hangs(client, stored, submitted, hanging):
     ended, waiting = [stored({}) for _ in range(4)], submitted({"inputs": {"string": "a"}})
     store = hanging()
 
@@ -255,7 +255,7 @@ def test_jobs_are_told_of_and_dismissed_while_the_store_hangs(client, stored, su
     assert [removal.result().status_code for removal in removals] == [503] * 4
 
 
-def test_what_is_not_to_be_stored_is_executed_while_the_store_hangs(client, hanging, desk, tmp_path):
+def test_execution_without_stored_results_runs_while_the_store_hangs(client, hanging, desk, tmp_path):
     store = hanging()
 
     with ThreadPoolExecutor(2) as pool:

@@ -66,7 +66,7 @@ def tell(desk, tmp_path):
 
 @pytest.mark.slow
 @checklist("processes", "job creation")
-def test_a_subscriber_hears_that_a_job_runs_and_its_results(ask, subscriber, do_next, desk, tell, web, client):
+def test_subscriber_gets_the_start_of_a_job_and_its_results(ask, subscriber, do_next, desk, tell, web, client):
     body = {"inputs": {"string": "a", "number": 3}, "subscriber": subscriber}
     url = ask(body, prefer="respond-async").headers["location"]
     assert tell() == 0
@@ -81,7 +81,7 @@ def test_a_subscriber_hears_that_a_job_runs_and_its_results(ask, subscriber, do_
 
 
 @pytest.mark.slow
-def test_a_subscriber_hears_how_far_a_job_is(ask, subscriber, desk, tell, web, client):
+def test_subscriber_gets_the_progress_of_a_job(ask, subscriber, desk, tell, web, client):
     url = ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async").headers["location"]
     desk.table.heartbeat.report_alive("test")
     desk.table.claim("test", lease_s=60)
@@ -95,7 +95,7 @@ def test_a_subscriber_hears_how_far_a_job_is(ask, subscriber, desk, tell, web, c
 
 @pytest.mark.slow
 @checklist("processes", "job creation")
-def test_what_is_told_is_as_the_schemas_have_it(ask, subscriber, do_next, desk, tell, web, assert_valid):
+def test_messages_match_the_schemas(ask, subscriber, do_next, desk, tell, web, assert_valid):
     body = {"inputs": {"string": "a", "number": 3}, "subscriber": subscriber}
     assert_valid({"subscriber": {**subscriber, "successUrl": subscriber["successUri"]}}, "processes", "execute")
     ask(body, prefer="respond-async")
@@ -111,7 +111,7 @@ def test_what_is_told_is_as_the_schemas_have_it(ask, subscriber, do_next, desk, 
 
 
 @pytest.mark.slow
-def test_a_subscriber_hears_that_a_job_failed(ask, subscriber, fail_next, tell, web, client):
+def test_subscriber_gets_the_failure_of_a_job(ask, subscriber, fail_next, tell, web, client):
     url = ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async").headers["location"]
     fail_next()
 
@@ -123,7 +123,7 @@ def test_a_subscriber_hears_that_a_job_failed(ask, subscriber, fail_next, tell, 
 
 
 @pytest.mark.slow
-def test_a_subscriber_gets_files_as_links_whatever_was_asked_for(ask, subscriber, end_with, tell, web, client):
+def test_subscriber_gets_files_as_links_in_any_case(ask, subscriber, end_with, tell, web, client):
     body = {"inputs": {"string": "a"}, "outputs": {"string": {"transmissionMode": "value"}}, "response": "raw"}
     ask({**body, "subscriber": subscriber}, prefer="respond-async")
     end_with({"string": Result(file="a.csv", media_type="text/csv")}, files={"a.csv": CSV})
@@ -160,7 +160,7 @@ def test_links_lead_to_the_public_address_of_the_server(make_client, subscriber,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["/jobs/", "/jobs/me/", "/jobs/%C3%A9"])
-def test_an_address_is_asked_as_it_is_spelled(ask, web, desk, tell, path, client):
+def test_url_is_requested_in_its_spelling(ask, web, desk, tell, path, client):
     ask({"inputs": {}, "subscriber": {"inProgressUri": f"{web.url}{path}"}}, prefer="respond-async")
     desk.table.claim("test", lease_s=60)
 
@@ -170,7 +170,7 @@ def test_an_address_is_asked_as_it_is_spelled(ask, web, desk, tell, path, client
 
 
 @pytest.mark.slow
-def test_what_nobody_wants_to_hear_is_not_told(ask, subscriber, do_next, tell, web):
+def test_message_without_a_url_is_not_sent(ask, subscriber, do_next, tell, web):
     ask({"inputs": {}, "subscriber": {"failedUri": subscriber["failedUri"]}}, prefer="respond-async")
     ask({"inputs": {}, "subscriber": {}}, prefer="respond-async")
     do_next()
@@ -181,7 +181,7 @@ def test_what_nobody_wants_to_hear_is_not_told(ask, subscriber, do_next, tell, w
 
 @pytest.mark.slow
 @pytest.mark.parametrize("members", [["successUrl"], ["successUrl", "successUri"]], ids=len)
-def test_who_keeps_to_the_published_schema_hears_it_once(ask, subscriber, do_next, tell, web, members):
+def test_subscriber_with_the_published_schema_is_notified_once(ask, subscriber, do_next, tell, web, members):
     told = dict.fromkeys(members, subscriber["successUri"])
     assert ask({"inputs": {}, "subscriber": told}, prefer="respond-async").status_code == 201
     do_next()
@@ -190,14 +190,14 @@ def test_who_keeps_to_the_published_schema_hears_it_once(ask, subscriber, do_nex
 
 
 @pytest.mark.slow
-def test_a_subscriber_makes_a_job_of_what_would_take_no_time(ask, subscriber):
+def test_subscriber_turns_an_immediate_execution_into_a_job(ask, subscriber):
     answer = ask({"inputs": {"string": "a"}, "subscriber": subscriber}, prefer="respond-async, wait=10")
 
     assert (answer.status_code, answer.headers["preference-applied"]) == (201, "respond-async")
 
 
 @pytest.mark.slow
-def test_without_a_job_there_is_nothing_to_hear_of(ask, subscriber, client):
+def test_nothing_is_sent_without_a_job(ask, subscriber, client):
     answer = ask({"inputs": {"string": "a"}, "subscriber": subscriber})
 
     assert "Prefer: respond-async" in problem_of(answer, "subscriber")
@@ -233,7 +233,7 @@ def test_other_addresses_are_refused_with_their_path(ask, client, web, subscribe
 
 @pytest.mark.slow
 @pytest.mark.parametrize("subscriber", ["https://example.org/", ["https://example.org/"]])
-def test_what_is_no_subscriber_is_refused(ask, subscriber):
+def test_invalid_subscriber_is_refused(ask, subscriber):
     problem_of(ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async"), "subscriber")
 
 
@@ -250,7 +250,7 @@ def test_what_is_no_subscriber_is_refused(ask, subscriber):
     ],
     ids=lambda text: text[:20],
 )
-def test_members_that_nobody_would_be_told_by_are_refused(ask, client, subscriber, name, use):
+def test_unknown_members_of_a_subscriber_are_refused(ask, client, subscriber, name, use):
     answer = ask({"inputs": {}, "subscriber": {name: subscriber["successUri"]}}, prefer="respond-async")
 
     assert problem_of(answer, f"subscriber.{name[:60]}").endswith(f"is not a member here; use {use}")
@@ -258,12 +258,12 @@ def test_members_that_nobody_would_be_told_by_are_refused(ask, client, subscribe
 
 
 @pytest.mark.slow
-def test_the_class_is_claimed_where_subscribers_are_told(client):
+def test_conformance_class_is_claimed_if_subscribers_are_notified(client):
     assert f"{CONF}/callback" in client.get("/ogcapi/conformance").json()["conformsTo"]
 
 
 @pytest.mark.parametrize("prefix", ["nowhere", "127.0.0.1:80", "s3://bucket/a", "ftp://example.org/", "https://a b/"])
-def test_a_prefix_that_is_none_is_a_mistake(prefix):
+def test_invalid_prefix_is_a_mistake(prefix):
     words = "^CHRONOTILE_SUBSCRIBER_PREFIXES: .* is not a valid prefix .*; accepted are https:// and http:// URLs$"
     with pytest.raises(ConfigurationError, match=words):
         application(served.make_services(), ServerOptions(subscriber_prefixes=[prefix]))

@@ -111,7 +111,7 @@ def test_a_collection_of_records_is_valid(records, assert_valid, collection):
     "/conf/record-collection/links-catalog-hierarchy",
     "/conf/record-collection/records",
 )
-def test_links_of_a_collection_of_records_lead_where_they_say(records, collection):
+def test_links_of_a_collection_of_records_lead_to_their_stated_content(records, collection):
     document = records.get(collection).json()
 
     own = [link for link in document["links"] if link["href"].startswith("http://testserver")]
@@ -126,7 +126,7 @@ def test_links_of_a_collection_of_records_lead_where_they_say(records, collectio
 
 @BOTH
 @pytest.mark.checklist("records", "/conf/records-api/catalogs-response", "/conf/searchable-catalog/building-blocks")
-def test_the_list_of_collections_has_those_of_records_as_they_are(records, assert_valid, collection):
+def test_list_of_collections_has_those_of_records_unchanged(records, assert_valid, collection):
     document = records.get("/ogcapi/collections").json()
 
     listed = {each["id"]: each for each in document["collections"] if each.get("itemType") == "record"}
@@ -167,7 +167,7 @@ def test_the_api_definition_has_paths_and_parameters_of_records(records, id_):
         assert "get" in document["paths"][f"/collections/{id_}{below}"]
 
 
-def test_conformance_has_what_is_tested(records):
+def test_conformance_has_the_tested_classes(records):
     classes = {each.removeprefix(CONF) for each in records.get("/ogcapi/conformance").json()["conformsTo"]}
 
     assert {"record-core", "record-collection", "records-api", "searchable-catalog", "cql-filter"} <= classes
@@ -194,7 +194,7 @@ def test_contacts_have_a_name_and_how_to_reach_them(records, path):
 
 
 @pytest.mark.checklist("records", "/conf/record-core/license", "/conf/record-collection/license")
-def test_a_licence_is_an_identifier_or_other_with_a_link(records):
+def test_licence_is_an_identifier_or_other_with_a_link(records):
     s2, hostile = record_of(records, "s2"), item_of(records, "<b>&'\"")
 
     assert s2["properties"]["license"] == "CC-BY-4.0"
@@ -236,7 +236,7 @@ def test_a_record_of_a_collection_leads_to_all_services_that_have_it(records):
     assert {href: status for href, status in statuses.items() if status != 200} == {}
 
 
-def test_a_record_of_a_collection_says_what_it_is(records):
+def test_record_of_a_collection_has_its_metadata(records):
     record = record_of(records, "s2")
 
     assert record["id"] == "s2"
@@ -252,7 +252,7 @@ def test_a_record_of_a_collection_says_what_it_is(records):
     assert record["geometry"]["coordinates"][0][::2] == [[west, south], [east, north], [west, south]]
 
 
-def test_records_are_in_the_language_that_is_asked_for(records):
+def test_records_are_in_the_requested_language(records):
     english = record_of(records, "scenes")
     dutch = records.get(f"{COLLECTIONS}/items/scenes", headers={"Accept-Language": "nl"})
 
@@ -262,7 +262,7 @@ def test_records_are_in_the_language_that_is_asked_for(records):
     assert dutch.headers["content-language"] == "nl"
 
 
-def test_a_record_of_an_item_leads_to_its_files_and_hides_where_they_are(records):
+def test_record_of_an_item_links_to_its_files_and_hides_their_paths(records):
     product = product_id("scenes", "scene 3")
     answer = records.get(f"{ITEMS}/items/{product}")
     record = answer.json()
@@ -281,7 +281,7 @@ def test_a_record_of_an_item_leads_to_its_files_and_hides_where_they_are(records
     assert records.get(about).json()["id"] == "scene 3"
 
 
-def test_what_strangers_wrote_is_taken_only_where_it_is_what_records_have(records):
+def test_foreign_members_are_used_only_if_valid_in_records(records):
     hostile = item_of(records, "<b>&'\"")
 
     assert faults(hostile, RECORD) == []
@@ -293,7 +293,7 @@ def test_what_strangers_wrote_is_taken_only_where_it_is_what_records_have(record
 
 @BOTH
 @pytest.mark.checklist("records", "/conf/html/definition", "/conf/html/content")
-def test_pages_have_what_documents_have(records, collection):
+def test_pages_have_the_content_of_documents(records, collection):
     first = records.get(f"{collection}/items?limit=1&f=json").json()
     for path in (collection, f"{collection}/items", f"{collection}/queryables", f"{collection}/sortables"):
         answer = records.get(path, params={"f": "html"})
@@ -326,7 +326,7 @@ def test_no_text_of_a_stranger_is_html(records):
         (f"{ITEMS}/items/%2e%2e%2fsecret", "recordId"),
     ],
 )
-def test_what_is_not_there_is_a_problem(records, path, parameter):
+def test_unknown_record_is_a_problem(records, path, parameter):
     answer = records.get(path)
 
     assert answer.status_code == 404
@@ -334,7 +334,7 @@ def test_what_is_not_there_is_a_problem(records, path, parameter):
     assert answer.json().get("parameter", parameter) == parameter
 
 
-def test_collections_that_are_configured_cannot_have_the_ids_of_those_of_records():
+def test_configured_collections_cannot_have_the_ids_of_those_of_records():
     from chronotile.core.sections import ID
     from chronotile.protocols.ogcapi.records.record_collections import RECORD_COLLECTIONS
 

@@ -63,7 +63,7 @@ def test_parameters_without_value_are_as_if_they_were_not_there(records, collect
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/limit", "/conf/records-api/records-op")
 @BOTH
 @pytest.mark.parametrize("limit", [1, 2, 7, 5000])
-def test_pages_follow_one_another_and_have_each_record_once(records, collection, limit):
+def test_pages_are_linked_and_have_each_record_once(records, collection, limit):
     following, found, pages = f"{collection}/items?limit={limit}", [], 0
     while following:
         document = records.get(following).json()
@@ -91,7 +91,7 @@ def test_pages_of_large_items_have_each_record_once(records, monkeypatch):
 
 
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/bbox", "/conf/records-api/records-op")
-def test_records_that_meet_a_box_are_found(records):
+def test_records_that_intersect_a_box_are_found(records):
     assert ids(records, bbox="4.5,50.8,4.6,50.9") == ids(records, bbox="4.5,50.8,0,4.6,50.9,100") == ["s2", "scenes"]
     assert ids(records, bbox="100,0,110,10") == names(records, bbox="100,0,110,10") == []
     assert set(names(records, bbox="4.5,50.2,4.6,50.3")) == ANY
@@ -101,7 +101,7 @@ def test_records_that_meet_a_box_are_found(records):
 
 
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/datetime")
-def test_records_that_share_some_of_a_time_are_found(records):
+def test_records_that_overlap_a_time_are_found(records):
     assert set(names(records, datetime="2020-06-01")) == {"scene 0", "2020-06-01"}
     assert set(names(records, datetime="2020-06-08/2020-06-10")) == {"scene 7", "scene 8"}
     assert set(names(records, datetime="../2020-05-31")) == {"2020-05-21"}
@@ -111,7 +111,7 @@ def test_records_that_share_some_of_a_time_are_found(records):
 
 
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/q-response")
-def test_one_of_the_terms_of_q_is_enough_and_words_have_to_follow_one_another(many, records):
+def test_q_needs_one_of_its_terms_and_adjacent_words(many, records):
     assert ids(many, q="tITLE 3 of") == ["c13", "c18", "c23", "c3", "c8"]
     assert ids(many, q="of 24") == ["c24"]  # whatever white space there is
     assert ids(many, q="3 title") == []
@@ -140,7 +140,7 @@ def test_ids_are_those_of_records(many, records):
 
 
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/externalIds-response")
-def test_external_ids_are_those_that_others_use(many, records):
+def test_external_ids_are_those_of_other_catalogues(many, records):
     assert set(ids(many, externalIds="OLD_4,OLD_6,OLD_5")) == {"c4", "c6"}
     assert set(names(records, externalIds="scene 1,s2:2020-06-01,s2:scene 2")) == {"scene 1", "2020-06-01"}
 
@@ -222,7 +222,7 @@ def test_filters_may_be_json_and_have_geometries_in_crs84(records, collection):
 
 @BOTH
 @pytest.mark.checklist("records", "/conf/searchable-catalog/filtering/mandatory-queryables")
-def test_queryables_have_what_filters_may_name(records, collection):
+def test_queryables_list_the_names_for_filters(records, collection):
     answer = records.get(f"{collection}/queryables")
 
     assert answer.headers["content-type"] == "application/schema+json"
@@ -271,7 +271,7 @@ def _values(client, collection, order):
     return [each["properties"][name] for each in found if name in each["properties"]]
 
 
-def test_several_properties_are_sorted_by_in_turn(many):
+def test_records_are_sorted_by_several_properties(many):
     found = page(many, COLLECTIONS, sortby="license,-title", limit=100)["features"]
 
     licensed = [each["properties"]["title"] for each in found if "license" in each["properties"]]
@@ -314,7 +314,7 @@ def test_several_properties_are_sorted_by_in_turn(many):
         (ITEMS, {"f": "xml"}, "f"),
     ],
 )
-def test_what_is_not_accepted_is_refused_with_its_parameter(records, collection, query, parameter):
+def test_invalid_value_is_refused_with_its_parameter(records, collection, query, parameter):
     assert refusal(records, collection, **query) == (400, parameter)
 
 

@@ -44,7 +44,7 @@ def test_a_collection_lists_its_own_with_its_default(tree, collection, ids):
 
 
 @pytest.mark.parametrize("path", ["/ogcapi/styles", STYLES])
-def test_every_link_of_a_list_is_answered_as_it_says(tree, path):
+def test_every_link_of_a_list_returns_its_stated_content(tree, path):
     document = tree.get(path).json()
 
     links = [link for style in document["styles"] for link in style["links"]]
@@ -55,7 +55,7 @@ def test_every_link_of_a_list_is_answered_as_it_says(tree, path):
 
 
 @pytest.mark.parametrize("name", MEDIA_TYPES)
-def test_a_style_is_given_in_the_encoding_asked_for(tree, name):
+def test_style_is_returned_in_the_requested_encoding(tree, name):
     by_name = tree.get(f"{STYLES}/reds?f={name}")
     by_type = tree.get(f"{STYLES}/reds", headers={"accept": MEDIA_TYPES[name]})
 
@@ -73,7 +73,7 @@ def test_a_style_is_given_in_the_encoding_asked_for(tree, name):
         ("text/yaml", "yaml"),
     ],
 )
-def test_other_ways_to_ask_for_an_encoding(tree, accept, name):
+def test_encoding_may_be_requested_in_other_ways(tree, accept, name):
     assert tree.get(f"{STYLES}/reds", headers={"accept": accept}).content == tree.get(f"{STYLES}/reds?f={name}").content
 
 
@@ -95,7 +95,7 @@ def test_sld_is_valid_and_read_again_as_the_style(tree, validate_ogc, name, vers
     assert [style.style for style in layer.styles] == [served.REDS]
 
 
-def test_a_style_of_the_dataset_is_that_of_its_file(make_client):
+def test_style_of_the_dataset_is_that_of_its_file(make_client):
     """A layer may stretch a style over its values; what other layers have is the style itself."""
     variable = served.make_variable("NDVI", scale=0.004)
     stretched = served.greys_of(variable)
@@ -134,7 +134,7 @@ def test_metadata_name_sheets_and_a_preview(tree):
         ("/ogcapi/collections/nope/legend", "collectionId"),
     ],
 )
-def test_what_is_not_there_is_not_found(tree, path, parameter):
+def test_unknown_style_is_not_found(tree, path, parameter):
     response = tree.get(path)
 
     assert response.status_code == 404
@@ -157,7 +157,7 @@ def test_what_is_not_there_is_not_found(tree, path, parameter):
         (f"{STYLES}/reds/legend?orientaton=vertical", "orientaton"),
     ],
 )
-def test_what_is_not_accepted_is_named(tree, path, parameter):
+def test_invalid_value_is_named(tree, path, parameter):
     response = tree.get(path)
 
     assert response.status_code == 400
@@ -176,25 +176,25 @@ class TestLegends:
             ("/ogcapi/collections/CROP/legend", "steps"),
         ],
     )
-    def test_a_legend_is_that_of_tiles(self, tree, path, style, extension):
+    def test_legend_is_that_of_tiles(self, tree, path, style, extension):
         ours = tree.get(f"{path}?f={extension}")
         theirs = tree.get(f"/tiles/CROP/legend.{extension}?style={style}")
 
         assert ours.content == theirs.content
         assert ours.headers["content-type"] == theirs.headers["content-type"]
 
-    def test_range_and_ramp_are_those_asked_for(self, tree):
+    def test_range_and_ramp_are_the_requested_ones(self, tree):
         document = tree.get(f"{STYLES}/reds/legend?f=json&range=0,10&ramp=steps").json()
 
         assert document["range"] == [0, 10]
         assert document["stops"][-1] == {"value": 10, "color": "#fafafa"}
 
-    def test_a_legend_has_the_size_and_lies_as_asked_for(self, tree):
+    def test_legend_has_the_requested_size_and_direction(self, tree):
         response = tree.get(f"{STYLES}/reds/legend?width=300&height=60&orientation=horizontal")
 
         assert Image.open(io.BytesIO(response.content)).size == (300, 60)
 
-    def test_what_the_client_holds_is_not_sent_again(self, tree):
+    def test_matching_etag_is_confirmed(self, tree):
         first = tree.get(f"{STYLES}/reds/legend")
 
         assert tree.get(f"{STYLES}/reds/legend", headers={"if-none-match": first.headers["etag"]}).status_code == 304

@@ -29,7 +29,7 @@ def document(tree):
 
 @pytest.mark.checklist("tiles", "A.23/A.24")
 @pytest.mark.checklist("maps", "A.22")
-def test_operations_are_named_by_the_standards(document):
+def test_operations_have_the_names_of_the_standards(document):
     found = {path: document["paths"][path]["get"]["operationId"] for path in PATHS}
 
     assert [path for path, name in found.items() if not name.endswith(PATHS[path])] == []
@@ -38,7 +38,7 @@ def test_operations_are_named_by_the_standards(document):
 
 @pytest.mark.checklist("tiles", "A.3-A.5", "A.23/A.24")
 @pytest.mark.parametrize("path", [path for path in PATHS if path.endswith("{tileCol}")])
-def test_a_tile_is_named_in_the_path(document, path):
+def test_tile_is_in_the_path(document, path):
     parameters = {each["name"]: each for each in document["paths"][path]["get"]["parameters"] if each["in"] == "path"}
 
     assert {"tileMatrixSetId", "tileMatrix", "tileRow", "tileCol"} <= set(parameters)

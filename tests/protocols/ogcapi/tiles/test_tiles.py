@@ -37,7 +37,7 @@ def test_a_tile_has_the_colours_of_the_formula(tree, tms, z, row, column):
 @pytest.mark.parametrize(
     "query", ["datetime=2020-06-11", "datetime=2020-06&reducer=max", "range=0,0.5", "expression=NDVI*2"]
 )
-def test_a_tile_is_byte_for_byte_that_of_xyz(tree, name, extension, query):
+def test_tile_equals_that_of_xyz_byte_for_byte(tree, name, extension, query):
     theirs = tree.get(f"/tiles/NDVI/{XYZ}.{extension}?{query}")
 
     ours = tree.get(f"{NDVI}/{TILE}?f={name}&{query}")
@@ -95,14 +95,14 @@ def test_a_tile_in_a_style_has_its_colours(tree):
 
 
 @pytest.mark.checklist("maps", "A.11")
-def test_tiles_of_the_dataset_are_of_the_collections_asked_for(tree):
+def test_tiles_of_the_dataset_show_the_requested_collections(tree):
     response = tree.get(f"/ogcapi/map/tiles/{TILE}?collections=NDVI,LAI&datetime=2020-06-11")
 
     alone = tree.get(f"/tiles/LAI/{XYZ}.png?datetime=2020-06-11")
     assert share_differing(response.content, rgba_of(alone.content)) == 0
 
 
-def test_a_tile_lies_on_the_background_asked_for(tree):
+def test_tile_has_the_requested_background(tree):
     edge = grid_of("WebMercatorQuad", "10", 342, 524)
 
     pixels = tree.get(f"{NDVI}/WebMercatorQuad/10/342/524?bgcolor=navy&datetime=2020-06-11").content
@@ -112,7 +112,7 @@ def test_a_tile_lies_on_the_background_asked_for(tree):
     assert share_differing(pixels, expected) <= 0.001
 
 
-def test_the_revision_of_now_makes_a_tile_one_to_keep(tree):
+def test_current_revision_makes_a_tile_immutable(tree):
     layer = tree.get("/layers/NDVI").json()
 
     now, then = (tree.get(f"{NDVI}/{TILE}?f=png&rev={rev}") for rev in (layer["revision"], "another"))
@@ -121,7 +121,7 @@ def test_the_revision_of_now_makes_a_tile_one_to_keep(tree):
     assert "immutable" not in then.headers["cache-control"]
 
 
-def test_a_tile_is_remembered_with_its_headers_and_only_where_f_says_its_format(tree_services, make_client):
+def test_tile_is_cached_with_its_headers_only_if_f_is_given(tree_services, make_client):
     services = dataclasses.replace(tree_services, is_local=frozenset({"s2"}))
     client = make_client(services)
     formats = ["image/png", "image/webp", "image/png"]
@@ -155,7 +155,7 @@ def test_a_tile_is_remembered_with_its_headers_and_only_where_f_says_its_format(
     ],
 )
 @pytest.mark.parametrize("tiles", [NDVI, "/ogcapi/map/tiles"])
-def test_a_tile_that_there_is_not_is_not_found(tree, tiles, place, parameter):
+def test_unknown_tile_is_not_found(tree, tiles, place, parameter):
     response = tree.get(f"{tiles}/{place}")
 
     assert response.status_code == 404
@@ -166,7 +166,7 @@ def test_a_tile_that_there_is_not_is_not_found(tree, tiles, place, parameter):
 @pytest.mark.checklist("tiles", "A.6", "A.7")
 @pytest.mark.parametrize("tms", ["WebMercatorQuad", "WorldCRS84Quad"])
 @pytest.mark.parametrize("tiles", [NDVI, "/ogcapi/tiles", "/ogcapi/map/tiles"])
-def test_tiles_are_there_to_the_edge_of_their_limits_and_no_further(tree, tiles, tms):
+def test_tiles_exist_exactly_within_their_limits(tree, tiles, tms):
     limits = tree.get(f"{tiles}/{tms}").json()["tileMatrixSetLimits"][-3]
     matrix, first_row, last_row, first_column, last_column = limits.values()
 
@@ -186,14 +186,14 @@ def test_tiles_are_there_to_the_edge_of_their_limits_and_no_further(tree, tiles,
         *(("range=a", "range"), ("dattime=2020", "dattime")),
     ],
 )
-def test_what_is_not_accepted_is_named(tree, query, parameter):
+def test_invalid_value_is_named(tree, query, parameter):
     response = tree.get(f"{NDVI}/{TILE}?{query}")
 
     assert response.status_code in {400, 404}
     assert response.json()["parameter"] == parameter
 
 
-def test_the_crs_of_the_set_may_be_named(tree):
+def test_crs_of_the_set_may_be_given(tree):
     assert tree.get(f"{NDVI}/{TILE}?crs=http://www.opengis.net/def/crs/EPSG/0/3857").status_code == 200
 
 
@@ -205,14 +205,14 @@ def test_tiles_of_unknown_collections_are_refused(tree, collections, status):
     assert response.json()["parameter"] == "collections"
 
 
-def test_a_source_that_is_gone_is_told(client):
+def test_missing_source_is_reported(client):
     assert client.get(f"/ogcapi/collections/GONE/map/tiles/{TILE}").status_code == 503
 
 
 class TestOfPlaces:
     """`/ogcapi/tiles`: vector tiles."""
 
-    def test_a_tile_is_byte_for_byte_that_of_places(self, tree):
+    def test_vector_tile_equals_that_of_places_byte_for_byte(self, tree):
         theirs = tree.get("/places/squares/tiles/WebMercatorQuad/9/262/171.mvt")
 
         ours = tree.get("/ogcapi/tiles/WebMercatorQuad/9/171/262")
@@ -255,13 +255,13 @@ class TestOfPlaces:
             ("?colections=squares", 400, "colections"),
         ],
     )
-    def test_what_is_not_accepted_is_named(self, tree, query, status, parameter):
+    def test_invalid_value_is_named(self, tree, query, status, parameter):
         response = tree.get(f"/ogcapi/tiles/WebMercatorQuad/9/171/262{query}")
 
         assert response.status_code == status
         assert response.json()["parameter"] == parameter
 
-    def test_without_places_there_are_none(self, client):
+    def test_no_vector_tiles_exist_without_places(self, client):
         assert client.get("/ogcapi/tiles/WebMercatorQuad/9/171/262").status_code == 404
         assert client.get("/ogcapi/tiles/WebMercatorQuad").status_code == 404
         assert client.get("/ogcapi/tiles").json()["tilesets"] == []

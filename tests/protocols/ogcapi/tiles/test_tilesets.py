@@ -59,7 +59,7 @@ def test_the_list_of_tilesets_is_valid_and_leads_on(tree, assert_valid, path, ki
 
 @pytest.mark.checklist("tiles", "A.9", "A.3-A.5")
 @pytest.mark.parametrize(("path", "_kind"), TILESETS)
-def test_an_item_of_the_list_has_all_that_a_tile_is_asked_with(tree, path, _kind):
+def test_item_of_the_list_has_all_parts_of_the_url_of_a_tile(tree, path, _kind):
     """OGC's suite reads the templates and the first limits of each item, and asks for the tile they name."""
     items = tree.get(path).json()["tilesets"]
 
@@ -118,7 +118,7 @@ def test_limits_are_the_tiles_that_the_data_touch(tree):
     assert for_each == expected
 
 
-def test_metadata_tell_where_the_data_are(tree):
+def test_metadata_contain_the_extent(tree):
     document = tree.get(f"{NDVI}/WebMercatorQuad").json()
 
     west, south, east, north = served.BELGIUM_31N.bbox_in(served.CRS84)
@@ -157,7 +157,7 @@ def test_metadata_of_places_name_each_set_and_its_properties(tree):
         'subset=time("2020-06-11")',
     ],
 )
-def test_templates_carry_what_was_asked_of_the_metadata(tree, query):
+def test_templates_repeat_the_parameters_of_the_metadata(tree, query):
     document = tree.get(f"{NDVI}/WebMercatorQuad?{query}").json()
 
     tile = links_of(document, "item")[0]["href"].format(tileMatrix=10, tileRow=343, tileCol=525)
@@ -180,7 +180,7 @@ def test_templates_carry_what_was_asked_of_the_metadata(tree, query):
         ("/ogcapi/tileMatrixSets", "f=xml", "f"),
     ],
 )
-def test_what_is_not_accepted_is_named(tree, path, query, parameter):
+def test_invalid_value_is_named(tree, path, query, parameter):
     response = tree.get(f"{path}?{query}")
 
     assert response.status_code == 400
@@ -197,7 +197,7 @@ def test_what_is_not_accepted_is_named(tree, path, query, parameter):
         ("/ogcapi/collections/NDVI/styles/nope/map/tiles", "styleId"),
     ],
 )
-def test_what_is_not_there_is_not_found(tree, path, parameter):
+def test_unknown_tileset_is_not_found(tree, path, parameter):
     response = tree.get(path)
 
     assert response.status_code == 404
@@ -219,7 +219,7 @@ def test_a_document_that_the_client_holds_is_not_sent_again(tree):
 class TestTileJson:
     """`f=tilejson`."""
 
-    def test_it_leads_to_tiles_of_a_revision_that_may_be_kept(self, tree):
+    def test_tilejson_links_to_immutable_tiles_of_a_revision(self, tree):
         document = tree.get(f"{NDVI}/WebMercatorQuad?f=tilejson").json()
 
         tile = tree.get(document["tiles"][0].format(z=10, x=525, y=343))
@@ -227,7 +227,7 @@ class TestTileJson:
         assert "immutable" in tile.headers["cache-control"]
         assert tile.headers["content-datetime"] == "2020-06-21T00:00:00Z"
 
-    def test_it_says_what_that_of_xyz_says(self, tree):
+    def test_tilejson_equals_that_of_xyz(self, tree):
         ours = tree.get(f"{NDVI}/WebMercatorQuad?f=tilejson").json()
         theirs = tree.get("/tiles/NDVI/WebMercatorQuad/tilejson.json").json()
 
@@ -260,7 +260,7 @@ class TestTileJson:
 
         assert response.json()["tilejson"] == "3.0.0"
 
-    def test_a_time_that_there_is_not_is_refused(self, tree):
+    def test_unknown_time_is_refused(self, tree):
         response = tree.get(f"{NDVI}/WebMercatorQuad?f=tilejson&datetime=1999")
 
         assert response.status_code == 404
@@ -294,7 +294,7 @@ class TestTileMatrixSets:
         assert ours == pytest.approx(registered[: len(ours)], rel=1e-7)  # UPS sets are written with 10 digits
 
     @pytest.mark.parametrize("name", SERVED_SETS)
-    def test_morecantile_reads_what_it_has_itself(self, make_client, name):
+    def test_morecantile_reads_its_own_sets(self, make_client, name):
         client = make_client(served.make_services(tile_matrix_sets=[name]))
 
         read = morecantile.TileMatrixSet.model_validate(client.get(f"/ogcapi/tileMatrixSets/{name}").json())
@@ -304,7 +304,7 @@ class TestTileMatrixSets:
         assert read.xy_bounds(tile) == pytest.approx(own.xy_bounds(tile))
         assert len(read.tileMatrices) == len(own.tileMatrices)
 
-    def test_a_set_of_ones_own_has_no_uri_but_is_known_by_its_address(self, tmp_path, make_client, assert_valid):
+    def test_configured_set_has_no_uri_but_a_url(self, tmp_path, make_client, assert_valid):
         sinusoidal = pyproj.CRS("+proj=sinu +R=6371007.181")
         own = morecantile.TileMatrixSet.custom([0, 0, 1e6, 1e6], sinusoidal, id="Own")
         (tmp_path / "own.json").write_text(own.model_dump_json(exclude_none=True))

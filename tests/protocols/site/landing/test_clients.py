@@ -39,7 +39,7 @@ def texts(client, path):
 
 
 @pytest.mark.parametrize(("name", "media_type"), [(WHEEL, "application/zip"), (ARCHIVE, "application/gzip")])
-def test_packages_are_sent_as_they_are(client, name, media_type):
+def test_packages_are_sent_unchanged(client, name, media_type):
     answer = client.get(f"/clients/{name}")
 
     assert (answer.content, answer.headers["content-type"]) == (name.encode(), media_type)
@@ -74,7 +74,7 @@ def test_landing_page_leads_to_the_packages(client):
     assert page.xpath("//details//a/@href") == ["clients/"]
 
 
-def test_without_packages_the_list_says_how_they_are_made(tmp_path):
+def test_list_without_packages_explains_how_to_make_them(tmp_path):
     with TestClient(application(served.make_services())) as client:
         page = client.get("/clients/").text
         missing = client.get(f"/clients/{WHEEL}")
@@ -89,7 +89,7 @@ def test_without_packages_the_list_says_how_they_are_made(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["..%2Fpyproject.toml", "%2Fetc%2Fpasswd", ".python"])
-def test_nothing_else_of_the_machine_is_sent(client, name):
+def test_no_other_file_of_the_machine_is_sent(client, name):
     assert client.get(f"/clients/{name}").status_code == 404
 
 
@@ -113,7 +113,7 @@ def test_client_is_installed_by_its_address_and_imported(tmp_path):
     assert address == f"{url}/clients/chronotile_client-{version}-py3-none-any.whl"
 
 
-def test_a_clone_gives_what_make_wrote(monkeypatch, tmp_path):
+def test_clone_serves_the_output_of_make(monkeypatch, tmp_path):
     package = tmp_path / "server" / "chronotile"
     (tmp_path / "clients" / "dist").mkdir(parents=True)
     for name in (WHEEL, ".python"):

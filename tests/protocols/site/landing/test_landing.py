@@ -205,7 +205,7 @@ def test_code_for_python_reads_the_series_of_the_place_in_the_middle(client, mon
     assert str(series.index[-1]) == "2020-06-21 00:00:00+00:00"
 
 
-def test_code_for_python_opens_a_store_that_is_there(client):
+def test_python_example_opens_an_existing_store(client):
     code = page_of(client).xpath("string((//li[1]//details//code)[2])")
     address = re.search(r'open_zarr\("(.*)"\)', code)[1]
 
@@ -265,7 +265,7 @@ def test_pages_that_are_not_there_are_refused(many_client, query, parameter):
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
 
 
-def test_the_document_for_programs_has_all_layers_whatever_the_page_shows(many_client):
+def test_machine_readable_document_has_all_layers_for_any_page(many_client):
     assert len(many_client.get("/?f=json&page=4&q=x").json()["collections"][0]["layers"]) == 100
 
 
@@ -315,7 +315,7 @@ def test_page_is_in_the_readers_language(make_client, make_services):
     assert page.findtext(".//h4") == "Begroeiing"
 
 
-def test_headings_descend_one_by_one_and_every_section_is_named(with_viewer):
+def test_headings_descend_without_gaps_and_every_section_is_named(with_viewer):
     page = page_of(with_viewer)
 
     levels = [int(element.tag[1]) for element in page.iter("h1", "h2", "h3", "h4")]
@@ -362,7 +362,7 @@ def test_page_leads_to_the_tree_of_ogc_api(client):
 
 
 @pytest.mark.parametrize("is_damaged", [True, False])
-def test_page_leads_to_what_is_left_out(tmp_path, is_damaged):
+def test_page_links_to_omitted_layers(tmp_path, is_damaged):
     write_tif(tmp_path / "ndvi_20200101.tif")
     if is_damaged:
         (tmp_path / "ndvi_20200102.tif").write_text("no raster")
@@ -377,7 +377,7 @@ def test_page_leads_to_what_is_left_out(tmp_path, is_damaged):
     assert ["ndvi_20200102.tif" in fault for fault in faults] == [True] * is_damaged
 
 
-def test_catalogues_are_named_where_there_is_an_index(make_client, make_services, tmp_path):
+def test_catalogues_are_linked_if_there_is_an_index(make_client, make_services, tmp_path):
     index = open_items(None, tmp_path)
     services = replace(make_services(), reader_caches=ReaderCaches(items=lambda: index))
     addresses = {}

@@ -57,7 +57,7 @@ def test_a_layer_without_time_has_none(client):
     assert "timeDimensionExtent" not in source(tree)
 
 
-def test_the_crs_has_what_qgis_reads_its_code_by(client):
+def test_crs_has_the_code_that_qgis_reads(client):
     crs = definition(client).find(".//srs/spatialrefsys")
 
     assert crs.findtext("authid") == "EPSG:3857"
@@ -107,5 +107,5 @@ def test_an_unknown_layer_is_404(client):
 
 
 @pytest.mark.parametrize("options", [{"service": ServiceInfo(wms_paths=())}, {"crs": ()}], ids=["no WMS", "no CRS"])
-def test_without_maps_there_is_none(make_client, options):
+def test_layer_without_maps_has_none(make_client, options):
     assert make_client(served.make_services(**options)).get("/layers/NDVI.qlr").status_code == 404

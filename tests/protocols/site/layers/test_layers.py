@@ -32,7 +32,7 @@ def test_list_has_the_collections_of_its_layers(client):
     assert client.get("/layers").json()["collections"][0] == {"id": "s2", "title": "Collection s2"}
 
 
-def test_layer_is_told_in_the_fields_of_the_contract(layers):
+def test_layer_has_the_fields_of_the_contract(layers):
     entry = layers["NDVI"]
 
     assert {name: entry[name] for name in FIELDS[:5]} == {
@@ -57,7 +57,7 @@ def test_layer_is_told_in_the_fields_of_the_contract(layers):
     ("name", "default"),
     [("TIMED", "2020-06-30T10:50:31.024Z"), ("UNDATED", None), ("FUTURE", "2020-06-21T00:00:00Z"), ("HEIGHT", None)],
 )
-def test_default_is_the_time_shown_when_none_is_asked(layers, name, default):
+def test_default_is_the_time_shown_without_a_request(layers, name, default):
     assert layers[name]["times"]["default"] == default
 
 
@@ -113,7 +113,7 @@ def test_revision_is_the_one_that_makes_tiles_immutable(client, layers):
     assert "immutable" in tile.headers["cache-control"]
 
 
-def test_layer_whose_source_is_gone_is_listed_all_the_same(layers):
+def test_layer_with_a_missing_source_is_still_listed(layers):
     assert layers["GONE"]["times"]["count"] == 4
 
 
@@ -169,7 +169,7 @@ def test_resolution_of_a_turned_grid_is_along_its_sides(make_client, make_servic
 @pytest.mark.parametrize(
     ("name", "told"), [("NDVI", "NDVI"), ("S2_NDVI", "S2_NDVI"), ("CGS_S2_NDVI", "NDVI")], ids=["id", "listed", "not"]
 )
-def test_alias_is_told_under_its_own_name_if_the_list_has_it(client, name, told):
+def test_alias_has_its_name_if_the_list_has_it(client, name, told):
     assert client.get(f"/layers/{name}").json()["id"] == told
 
 

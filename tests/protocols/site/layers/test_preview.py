@@ -62,13 +62,13 @@ def day_of(client):
     ],
     ids=["all are clear", "half is enough", "newest with half", "fullest of those looked at"],
 )
-def test_the_newest_clear_day_is_shown(make_cloudy, clouds, day):
+def test_newest_clear_day_is_shown(make_cloudy, clouds, day):
     client, _reader = make_cloudy(clouds)
 
     assert day_of(client) == day
 
 
-def test_at_most_twelve_days_are_looked_at_and_once(make_cloudy):
+def test_at_most_twelve_days_are_checked_once(make_cloudy):
     client, reader = make_cloudy(dict.fromkeys(range(30), 0.9))
 
     day_of(client)
@@ -82,13 +82,13 @@ def test_at_most_twelve_days_are_looked_at_and_once(make_cloudy):
 @pytest.mark.parametrize(
     ("default", "day"), [("earliest", "2020-06-01"), ("none", "2020-06-30")], ids=["earliest", "none"]
 )
-def test_another_default_than_the_latest_is_shown_as_it_is(make_cloudy, default, day):
+def test_another_default_than_the_latest_is_shown_unchanged(make_cloudy, default, day):
     client, _reader = make_cloudy({29: 0.9}, time_rules=TimeRules(default=default))
 
     assert day_of(client) == day
 
 
-def test_a_time_that_is_named_is_shown_whatever_its_clouds(make_cloudy):
+def test_requested_time_is_shown_with_any_clouds(make_cloudy):
     client, _reader = make_cloudy({29: 0.9})
 
     answer = client.get("/layers/NDVI/preview.png?datetime=2020-06-30")
@@ -97,7 +97,7 @@ def test_a_time_that_is_named_is_shown_whatever_its_clouds(make_cloudy):
     assert answer.headers["cache-control"].startswith("public, max-age=300")
 
 
-def test_a_changed_file_is_looked_at_again(make_cloudy, monkeypatch):
+def test_changed_file_is_checked_again(make_cloudy, monkeypatch):
     client, reader = make_cloudy({29: 0.9})
     assert day_of(client) == "2020-06-29"
 
@@ -152,7 +152,7 @@ def test_it_is_cached_for_a_short_time_and_answered_304(client):
         ("/layers/NDVI/preview.png?widht=90", 400),
     ],
 )
-def test_what_cannot_be_shown_is_refused(client, path, status):
+def test_layer_that_cannot_be_shown_is_refused(client, path, status):
     answer = client.get(path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

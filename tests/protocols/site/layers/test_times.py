@@ -13,7 +13,7 @@ DEKADS = ["2020-05-21T00:00:00Z", "2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z"
 HOURS = served.domain_of_instants(np.datetime64("2020-01-01T00:30", "ns") + np.arange(2500) * np.timedelta64(1, "h"))
 
 
-def test_all_times_where_nothing_is_asked(client):
+def test_default_is_all_times(client):
     answer = client.get("/layers/NDVI/times")
 
     assert list(answer.json()) == ["times", "ends", "valid_shares", "valid_shares_pending", "total", "next"]
@@ -65,7 +65,7 @@ def test_days_end_with_the_next_midnight(client):
     ]
 
 
-def test_dekads_end_where_the_next_begins(make_client, make_services):
+def test_dekads_end_at_the_start_of_the_next(make_client, make_services):
     dekads = domain_of_periods(np.datetime64("2020-02-11", "ns"), DEKAD, 3)
     layer = served.make_layer(variable=served.make_variable(times=dekads))
     client = make_client(make_services(served.make_collection(layer)))
@@ -103,7 +103,7 @@ def follow(client, url: str) -> list[dict]:
     return pages
 
 
-def test_a_page_has_a_thousand_times_unless_fewer_are_asked(hourly):
+def test_page_has_a_thousand_times_unless_fewer_are_requested(hourly):
     pages = follow(hourly, "/layers/NDVI/times")
 
     assert [len(page["times"]) for page in pages] == [1000, 1000, 500]
@@ -122,7 +122,7 @@ def test_pages_together_are_the_whole(hourly, limit):
     assert all(len(page["times"]) == len(page["ends"]) == len(page["valid_shares"]) <= limit for page in pages)
 
 
-def test_next_is_a_whole_url_that_asks_the_same(hourly):
+def test_next_is_an_absolute_url_with_the_same_parameters(hourly):
     answer = hourly.get("/layers/NDVI/times?datetime=2020-01-02/2020-01-05&limit=2")
 
     assert answer.json()["next"] == (
@@ -196,7 +196,7 @@ def counted(client, url: str) -> dict:
     return client.get(url).json()
 
 
-def test_shares_of_valid_pixels_are_told_when_they_are_counted(client):
+def test_shares_of_valid_pixels_are_listed_when_counted(client):
     page = counted(client, "/layers/NDVI/times?datetime=2020-06")
 
     assert (page["valid_shares"], page["valid_shares_pending"]) == ([0.9967] * 3, 0)
@@ -216,7 +216,7 @@ def test_a_page_has_the_shares_of_its_times(hourly):
     assert hourly.app.state.chronotile.valid_shares.waiting == 0
 
 
-def test_what_is_still_to_be_counted_is_not_to_be_kept(client):
+def test_answer_with_uncounted_shares_is_not_cached(client):
     first = client.get("/layers/NDVI/times")
     counted(client, "/layers/NDVI/times")
     later = client.get("/layers/NDVI/times")
@@ -231,5 +231,5 @@ def test_shares_of_a_layer_that_cannot_be_read_stay_unknown(client):
     assert (page["valid_shares"], page["valid_shares_pending"]) == ([None] * 4, 0)
 
 
-def test_metrics_tell_how_many_shares_wait(client):
+def test_metrics_count_waiting_shares(client):
     assert "chronotile_shares_waiting 0.0" in client.get("/metrics").text

@@ -43,7 +43,7 @@ def test_without_a_layer_and_a_place_the_document_is_valid_too(make_client, make
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_every_endpoint_of_our_own_is_told_with_its_methods(client, document):
+def test_every_endpoint_is_documented_with_its_methods(client, document):
     routes = [route for route in client.app.routes if isinstance(route, Route) and not TOLD_ELSEWHERE.match(route.path)]
     answered = {
         (route.path_format.rstrip("/") or "/", method) for route in routes for method in route.methods - {"HEAD"}
@@ -71,7 +71,7 @@ def test_every_endpoint_of_our_own_is_told_with_its_methods(client, document):
         ("/places/{set}/values", "get", names_of(places.OF_VALUES)),
     ],
 )
-def test_every_parameter_that_is_read_is_told(document, path, method, names):
+def test_every_parameter_is_documented(document, path, method, names):
     parameters = document["paths"][path][method]["parameters"]
 
     assert {each["name"] for each in parameters if each["in"] == "query"} == set(names)
@@ -88,7 +88,7 @@ def test_the_document_is_answered_304_to_who_has_it(client):
     assert client.get("/openapi.json", headers={"If-None-Match": etag}).status_code == 304
 
 
-def test_the_page_tells_all_operations_and_runs_nothing(client, document):
+def test_page_lists_all_operations_and_runs_nothing(client, document):
     answer = client.get("/docs")
 
     ids = [operation["operationId"] for entry in document["paths"].values() for operation in entry.values()]
@@ -106,7 +106,7 @@ def test_the_page_tells_all_operations_and_runs_nothing(client, document):
         ("/ogcapi/openapi?f=html", "../viewer", "?f=json", "http://testserver/ogcapi"),
     ],
 )
-def test_with_the_viewer_the_page_loads_forms_that_ask_this_server(viewer_client, path, viewer, description, server):
+def test_page_with_the_viewer_loads_forms_that_use_this_server(viewer_client, path, viewer, description, server):
     answer = viewer_client.get(path)
 
     page = html.document_fromstring(answer.text)

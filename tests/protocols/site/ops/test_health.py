@@ -9,7 +9,7 @@ from chronotile.pipeline.failing_dates import report_failing_date
 from tests.protocols import served
 
 
-def test_live_answers_whatever_the_sources_do(make_client, make_services):
+def test_live_answers_with_any_state_of_the_sources(make_client, make_services):
     client = make_client(make_services(broken=["NDVI"]))
 
     answer = client.get("/health/live")
@@ -17,13 +17,13 @@ def test_live_answers_whatever_the_sources_do(make_client, make_services):
     assert (answer.status_code, answer.json()) == (200, {"status": "live"})
 
 
-def test_ready_where_all_can_be_read(make_client):
+def test_ready_if_all_sources_are_readable(make_client):
     answer = make_client().get("/health/ready")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": [], "filling": [], "faults": []})
 
 
-def test_ready_while_one_layer_can_be_read_and_tells_the_collection_that_fails(client):
+def test_ready_with_one_readable_layer_and_the_failing_collection_named(client):
     answer = client.get("/health/ready")
 
     faults = [{"reason": "the data of its newest time are gone", "collection": "terrain", "layer": "GONE"}]
@@ -33,7 +33,7 @@ def test_ready_while_one_layer_can_be_read_and_tells_the_collection_that_fails(c
     )
 
 
-def test_not_ready_where_nothing_can_be_read(make_client, make_services):
+def test_not_ready_if_nothing_is_readable(make_client, make_services):
     answer = make_client(make_services(broken=["NDVI"])).get("/health/ready")
 
     assert (answer.status_code, answer.json()["status"], answer.json()["failing"]) == (503, "not ready", ["s2"])
@@ -55,7 +55,7 @@ def test_collection_whose_source_did_not_open_fails(make_client, make_services):
     assert make_client(services).get("/health/ready").json()["failing"] == ["terrain"]
 
 
-def test_date_that_could_not_be_read_is_named_without_its_path(make_client, make_services):
+def test_unreadable_date_is_named_without_its_path(make_client, make_services):
     services = make_services()
     report_failing_date("s2", "NDVI", 1, error=OSError("/data/secret.tif ended early"), services=services)
 
@@ -65,7 +65,7 @@ def test_date_that_could_not_be_read_is_named_without_its_path(make_client, make
     assert (answer.status_code, answer.json()["failing"], answer.json()["faults"]) == (200, [], [fault])
 
 
-def test_what_is_left_out_is_told_by_collection_and_name_without_folders(make_client, make_services):
+def test_skipped_files_are_listed_by_collection_and_name_without_folders(make_client, make_services):
     findings = (
         Finding("error", "far", "left out: no file matches x.tif", collection="far", path="/data/secret/x.tif"),
         Finding("warning", "s2: a/b.tif", "left out: its corner is elsewhere", collection="s2", written="c.yaml:3"),
@@ -89,7 +89,7 @@ def test_what_is_left_out_is_told_by_collection_and_name_without_folders(make_cl
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
-def test_health_is_never_kept(client, path):
+def test_health_is_never_cached(client, path):
     assert client.get(path).headers["cache-control"] == "no-store"
 
 

@@ -61,7 +61,7 @@ def test_exceptions_of_wms_are_counted_as_errors_though_sent_with_200(client, ex
     assert ("chronotile_requests_total", *sorted(("200", "/wms"))) not in found
 
 
-def test_caches_tell_what_they_hold(client):
+def test_caches_report_their_contents(client):
     client.get(TILE)
     client.get(TILE)
 
@@ -72,7 +72,7 @@ def test_caches_tell_what_they_hold(client):
     assert found["chronotile_cache_entries", "plans"] == 1
 
 
-def test_all_gates_tell_who_runs_and_waits(client):
+def test_all_limiters_report_running_and_waiting_requests(client):
     works = [each.replace("_", " ") for each in Limiters._fields]
 
     found = metrics(client)
@@ -93,7 +93,7 @@ def test_large_answers_that_are_refused_for_memory_are_counted():
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/health/ready"])
-def test_operators_are_told_while_stores_that_hang_hold_all_documents(client, path):
+def test_operators_get_answers_while_hanging_stores_block_all_documents(client, path):
     limiter, hung = client.app.state.chronotile.limiters.documents, threading.Event()
     documents = [client.portal.start_task_soon(limiter.run, hung.wait) for _ in range(limiter.threads)]
 
@@ -111,7 +111,7 @@ def test_reloads_and_layers_are_counted(client):
     assert found["chronotile_layers",] == 8
 
 
-def test_findings_unreadable_dates_and_newest_times_are_told(make_client, make_services):
+def test_findings_unreadable_dates_and_newest_times_are_reported(make_client, make_services):
     findings = (Finding("warning", "s2", "one"), Finding("warning", "s2", "two"), Finding("error", "s2", "three"))
     services = replace(make_services(), findings=findings)
     report_failing_date("s2", "NDVI", 0, error=OSError("it ended early"), services=services)
@@ -154,7 +154,7 @@ def test_application_without_previews_counts_none(client):
     assert ("chronotile_previews",) not in metrics(client)
 
 
-def test_workers_are_told_apart():
+def test_workers_are_distinguished():
     one = "# HELP chronotile_layers L\n# TYPE chronotile_layers gauge\nchronotile_layers{} %d\n"
 
     lines = merge_metrics({"0": one % 3, "1": one % 4}).decode().splitlines()
@@ -165,7 +165,7 @@ def test_workers_are_told_apart():
     ]
 
 
-def test_worker_that_ended_while_it_told_is_left_out():
+def test_worker_that_ended_during_its_report_is_omitted():
     whole = "# HELP chronotile_layers L\n# TYPE chronotile_layers gauge\nchronotile_layers{} 3\n"
 
     lines = merge_metrics({"0": whole, "1": whole[:-4]}).decode().splitlines()
@@ -184,7 +184,7 @@ def sockets():
         yield Path(folder)
 
 
-def test_worker_that_is_asked_gives_its_own_metrics_and_names_the_silent_one(sockets):
+def test_worker_returns_its_metrics_and_names_the_silent_one(sockets):
     with TestClient(application(served.make_services(), ServerOptions(siblings=Siblings(sockets, 0)))) as client:
         (sockets / "0").unlink()  # nobody can ask this worker at its socket
         with closing(socket.socket(socket.AF_UNIX)) as silent:

@@ -99,7 +99,7 @@ def viewer(make_viewer):
         ("chart/point.png", "image/png"),
     ],
 )
-def test_files_are_sent_as_they_are(viewer, path, media_type):
+def test_files_are_sent_unchanged(viewer, path, media_type):
     answer = viewer.get(f"/viewer/{path}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
@@ -118,7 +118,7 @@ def paged(make_viewer):
         yield client
 
 
-def test_the_page_refers_to_files_by_version_and_to_all_else_as_it_is_written(paged):
+def test_page_refers_to_files_by_version_and_to_other_urls_unchanged(paged):
     version = version_of(paged)
 
     assert paged.get("/viewer/").text == (
@@ -140,7 +140,7 @@ def test_the_page_refers_to_files_by_version_and_to_all_else_as_it_is_written(pa
         ("?embed=1", "nl"),
     ],
 )
-def test_browsers_are_told_what_the_scripts_will_ask_first(paged, query, languages):
+def test_page_preloads_the_first_requests_of_the_scripts(paged, query, languages):
     answer = paged.get(f"/viewer/{query}", headers={"Accept-Language": languages})
 
     told = requests.utils.parse_header_links(answer.headers["link"])
@@ -166,14 +166,14 @@ def test_browsers_are_told_what_the_scripts_will_ask_first(paged, query, languag
         ("main.js", "nl"),
     ],
 )
-def test_they_are_told_nothing_where_the_scripts_ask_in_another_language(paged, path, languages):
+def test_page_preloads_nothing_for_scripts_in_another_language(paged, path, languages):
     answer = paged.get(f"/viewer/{path}", headers={"Accept-Language": languages})
 
     assert (answer.status_code, answer.headers.get("link")) == (200, None)
 
 
 @pytest.mark.parametrize("path", ["main.js", "vendor/leaflet.js", "i18n/nl.json", "data/towns/be.json"])
-def test_files_under_their_version_may_be_kept_for_ever(paged, path):
+def test_files_with_a_version_are_immutable(paged, path):
     answer = paged.get(f"/viewer/v/{version_of(paged)}/{path}")
 
     assert answer.text == FILES[path]
@@ -201,7 +201,7 @@ def test_a_file_that_changes_gives_all_another_version(paged, tmp_path, change):
 @pytest.mark.parametrize(
     "path", ["v", "v/", "v/0123456789ab", "v/0123456789ab/", "v/0123456789ab/../main.js/x", "v/a/v/a/main.js"]
 )
-def test_versions_are_no_way_to_anything_else(paged, path):
+def test_versions_open_no_other_files(paged, path):
     assert paged.get(f"/viewer/{path}").status_code == 404
 
 
@@ -230,7 +230,7 @@ def test_pictures_are_not_compressed_again(viewer):
     assert "content-encoding" not in answer.headers
 
 
-def test_all_files_of_a_page_may_be_asked_for_at_the_same_moment(viewer):
+def test_all_files_of_a_page_may_be_requested_concurrently(viewer):
     with ThreadPoolExecutor(100) as browsers:
         answers = list(browsers.map(viewer.get, ["/viewer/main.js"] * 300))
 
@@ -258,7 +258,7 @@ def test_pages_load_and_run_nothing_foreign(viewer, path):
 
 
 @pytest.mark.parametrize(("query", "ancestors"), [("?embed=1", "*"), ("?embed=0", "'self'"), ("?layer=a&embed=1", "*")])
-def test_pages_elsewhere_may_embed_what_is_made_for_it(viewer, query, ancestors):
+def test_pages_of_other_sites_may_embed_the_embeddable_page(viewer, query, ancestors):
     assert policy_of(viewer, query)["frame-ancestors"] == ancestors
 
 
@@ -271,14 +271,14 @@ def configured(make_viewer):
         yield client
 
 
-def test_hosts_of_base_maps_may_give_pictures_and_nothing_else(configured):
+def test_hosts_of_base_maps_may_only_send_pictures(configured):
     policy = policy_of(configured)
 
     assert policy["img-src"] == "'self' data: blob: https://tiles.example http://maps.example:8080"
     assert sum("example" in sources for sources in policy.values()) == 1
 
 
-def test_the_viewer_is_told_of_base_maps_languages_and_the_first_layer(configured):
+def test_viewer_gets_base_maps_languages_and_the_first_layer(configured):
     answer = configured.get("/viewer/config.json?lang=nl")
 
     assert answer.headers["content-language"] == "nl"
@@ -320,7 +320,7 @@ def with_file(make_viewer, tmp_path):
         yield client
 
 
-def test_a_file_of_vector_tiles_is_given_by_ranges_under_its_id(with_file):
+def test_file_of_vector_tiles_is_sent_by_ranges_under_its_id(with_file):
     document = with_file.get("/viewer/config.json").json()
     address = f"/{document['base_maps'][0]['href']}"
 
@@ -334,13 +334,13 @@ def test_a_file_of_vector_tiles_is_given_by_ranges_under_its_id(with_file):
 
 
 @pytest.mark.parametrize("name", ["gone", "other", "..%2Fground"])
-def test_a_map_that_is_not_there_is_told(with_file, name):
+def test_missing_map_is_reported(with_file, name):
     answer = with_file.get(f"/viewer/maps/{name}.pmtiles")
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-def test_the_geocoder_may_be_asked_and_nobody_else(with_file):
+def test_only_the_geocoder_may_be_requested(with_file):
     assert policy_of(with_file)["connect-src"] == "'self' https://geo.example"
     assert with_file.get("/viewer/config.json").json()["geocoder"]["attribution"] == "G"
 
@@ -391,7 +391,7 @@ def test_changed_file_is_sent_again(viewer, tmp_path):
         *("main.js%00.css", "a/b/c/d/e/main.js", "x" * 5000 + ".js"),
     ],
 )
-def test_nothing_else_can_be_had(viewer, path):
+def test_no_other_file_is_available(viewer, path):
     answer = viewer.get(f"/viewer/{path}")
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
@@ -415,7 +415,7 @@ def test_viewer_without_a_slash_leads_to_the_viewer(viewer, query, location):
 @pytest.mark.parametrize(
     "files", [{"main.js": "export {}", "vendor/leaflet.js": ""}, {}, None], ids=["no page", "nothing", "no folder"]
 )
-def test_viewer_that_is_not_built_says_how_to_build_it(make_viewer, files):
+def test_missing_build_of_the_viewer_is_reported_with_the_command(make_viewer, files):
     with make_viewer(files) as client:
         answer = client.get("/viewer/")
 
@@ -433,7 +433,7 @@ def test_viewer_built_while_serving_is_served(make_viewer, tmp_path):
         assert client.get("/viewer/").text == "page"
 
 
-def test_the_projects_own_viewer_is_found():
+def test_viewer_of_the_project_is_found():
     folder = find_viewer()
 
     assert folder == Path(__file__).parents[4] / "viewer" / "dist"

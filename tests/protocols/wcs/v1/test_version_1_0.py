@@ -96,7 +96,7 @@ def test_a_description_has_the_parts_of_the_standard_in_its_order(client):
 
 
 @pytest.mark.checklist("03-065r6 9.3.4")
-def test_a_description_tells_the_native_grid_and_the_real_dates(client):
+def test_description_contains_the_native_grid_and_the_real_dates(client):
     offering = document(client, "DescribeCoverage", COVERAGE="NDVI")[0]
     grid = offering.find(".//gml:RectifiedGrid", NS)
 
@@ -109,7 +109,7 @@ def test_a_description_tells_the_native_grid_and_the_real_dates(client):
     assert [each.text for each in ends] == [times[0], times[-1]]
 
 
-def test_without_time_no_times_are_told(client):
+def test_layer_without_time_lists_no_times(client):
     offering = document(client, "DescribeCoverage", COVERAGE="HEIGHT")[0]
 
     assert offering.find(".//gml:timePosition", NS) is None
@@ -117,7 +117,7 @@ def test_without_time_no_times_are_told(client):
 
 
 @pytest.mark.checklist("03-065r6 9.2.2")
-def test_native_cells_are_those_of_the_source(client):
+def test_native_cells_equal_those_of_the_source(client):
     numbers, edges = raster_of(get_coverage_10(client, TIME="2020-06-11"))
 
     assert edges == CELLS
@@ -159,7 +159,7 @@ def test_several_times_are_bands(client, time, indexes):
     np.testing.assert_array_equal(numbers, expected)
 
 
-def test_without_time_the_newest_is_returned_and_told(client):
+def test_newest_time_is_returned_and_reported_by_default(client):
     answer = get_coverage_10(client)
 
     numbers, _edges = raster_of(answer)
@@ -208,13 +208,13 @@ REFUSED = [
 
 @pytest.mark.checklist("03-065r6 A.1")
 @pytest.mark.every_case
-def test_what_is_refused_has_the_codes_of_the_standard(client):
+def test_refusals_have_the_codes_of_the_standard(client):
     found = {case.id: (refused_10(get_coverage_10(client, **case.values[0])), case.values[1]) for case in REFUSED}
 
     assert {name: got for name, (got, expected) in found.items() if got != expected} == {}
 
 
-def test_exceptions_have_the_media_type_and_the_status_of_those_of_wms(make_client):
+def test_exceptions_have_the_media_type_and_status_of_those_of_wms(make_client):
     client = make_client(make_services(service=ServiceInfo(wms_exception_status=400)))
     media_type = "application/vnd.ogc.se_xml"
 
@@ -224,7 +224,7 @@ def test_exceptions_have_the_media_type_and_the_status_of_those_of_wms(make_clie
     assert get_coverage_10(make_client(), COVERAGE="NOPE").status_code == 200
 
 
-def test_a_source_that_is_gone_is_no_fault_of_the_client(client):
+def test_missing_source_is_no_fault_of_the_client(client):
     answer = get_coverage_10(client, COVERAGE="GONE")
 
     assert (answer.status_code, refused_10(answer)) == (503, (None, None))

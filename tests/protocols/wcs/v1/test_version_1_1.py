@@ -64,7 +64,7 @@ def test_descriptions_are_valid(client, validate_11):
     assert second.find(".//gml:timePosition", NS) is None
 
 
-def test_a_description_tells_the_native_grid(client):
+def test_description_contains_the_native_grid(client):
     root = etree.fromstring(ask(client, "1.1.1", "DescribeCoverage", IDENTIFIERS="NDVI").content)
 
     assert [each.text for each in root.find(".//wcs:GridCRS", NS)] == [
@@ -113,7 +113,7 @@ def test_the_answer_is_a_document_that_names_the_file_behind_it(client, validate
         pytest.param({"GRIDOFFSETS": "100,100", "GRIDORIGIN": "50,-50"}, id="an origin far away"),
     ],
 )
-def test_native_cells_are_those_of_the_source(client, grid):
+def test_native_cells_equal_those_of_the_source(client, grid):
     numbers, edges = raster_of(get_coverage_11(client, TIMESEQUENCE="2020-06-11", **grid))
 
     assert edges == CELLS
@@ -138,7 +138,7 @@ def test_a_grid_in_another_crs_reaches_beyond_the_data(client):
     np.testing.assert_array_equal(numbers[0], expected)
 
 
-def test_fields_are_given_in_the_order_in_which_they_are_named(make_client):
+def test_fields_are_returned_in_the_requested_order(make_client):
     other = make_layer("LAI", variable=make_variable("LAI", times=days_of("2020-06-21")))
     client = make_client(make_services(make_collection(make_layer(), other, collection_id="s2")))
 
@@ -151,7 +151,7 @@ def test_fields_are_given_in_the_order_in_which_they_are_named(make_client):
 
 
 @pytest.mark.parametrize("given", ["NDVI", "NDVI:linear", "NDVI:nearest"])
-def test_a_field_is_named_with_or_without_a_method(client, given):
+def test_field_may_have_a_method(client, given):
     numbers, _edges = raster_of(get_coverage_11(client, RANGESUBSET=given))
 
     np.testing.assert_array_equal(numbers[0], native_numbers(20, 30))
@@ -192,7 +192,7 @@ def test_longitudes_of_another_turn_are_those_of_the_data(make_client, longitude
 
 
 @pytest.mark.parametrize(("version", "ids"), [("1.1.1", "IDENTIFIERS"), ("2.0.1", "COVERAGEID")])
-def test_descriptions_are_of_named_coverages(client, version, ids):
+def test_descriptions_are_those_of_the_requested_coverages(client, version, ids):
     answer = ask(client, version, "DescribeCoverage", **{ids: ""})
 
     assert answer.status_code in {400, 404}
@@ -232,7 +232,7 @@ REFUSED = [
 
 @pytest.mark.checklist("07-067r5 10.3.5")
 @pytest.mark.every_case
-def test_what_is_refused_has_the_codes_of_the_standard(client):
+def test_refusals_have_the_codes_of_the_standard(client):
     found = {case.id: (refused_11(get_coverage_11(client, **case.values[0])), case.values[1]) for case in REFUSED}
 
     assert {name: got for name, (got, expected) in found.items() if got != expected} == {}

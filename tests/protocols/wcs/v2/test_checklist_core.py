@@ -75,7 +75,7 @@ def test_service_and_version_are_those_of_the_standard(client, validate_ogc, cha
 
 
 @checklist("Core: 13/14")
-def test_capabilities_are_valid_and_list_what_can_be_described(client, capabilities, validate_wcs):
+def test_capabilities_are_valid_and_list_describable_coverages(client, capabilities, validate_wcs):
     ids = texts(capabilities, "wcs:Contents/wcs:CoverageSummary/wcs:CoverageId")
     answer = ask(client, "DescribeCoverage", COVERAGEID=",".join(ids))
 
@@ -116,7 +116,7 @@ def test_one_description_an_id_valid_and_with_one_crs(client, validate_wcs):
         ({"MEDIATYPE": "text/plain"}, (400, "InvalidParameterValue", "mediaType")),
     ],
 )
-def test_what_get_coverage_refuses(client, changes, found):
+def test_invalid_get_coverage_is_refused(client, changes, found):
     assert refused(ask(client, "GetCoverage", **{"COVERAGEID": "NDVI", **changes})) == found
 
 
@@ -183,7 +183,7 @@ def test_parts_are_gml_and_the_file(client, validate_wcs):
 
 
 @checklist("Core: 37-39")
-def test_trims_keep_an_axis_and_slices_take_it_away(client):
+def test_trims_keep_an_axis_and_slices_remove_it(client):
     trimmed, sliced, both = (
         etree.fromstring(get_coverage(client, "NDVI", *subsets, FORMAT=GML).content)
         for subsets in (
@@ -247,7 +247,7 @@ def test_a_plus_sign_in_a_format_may_be_a_blank(client):
     ("query", "locator"),
     [({"RANGESUBSET": "f"}, "f"), ({"SCALEAXES": "time(0.5)"}, "scaleAxes"), ({"SUBSET": "time(x)"}, "subset")],
 )
-def test_locators_are_what_was_requested(client, query, locator):
+def test_locators_are_the_requested_values(client, query, locator):
     assert refused(ask(client, "GetCoverage", COVERAGEID="NDVI", **query))[2] == locator
 
 

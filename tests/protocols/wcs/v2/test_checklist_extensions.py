@@ -119,7 +119,7 @@ def test_scale_factors_are_above_zero_and_alone(client, factor):
         ({"SCALEAXES": ""}, (400, "MissingParameterValue")),
     ],
 )
-def test_what_scaling_refuses(client, query, found):
+def test_invalid_scaling_is_refused(client, query, found):
     assert refusal_of(client, **query)[:2] == found
 
 
@@ -211,7 +211,7 @@ SCALINGS = {
 
 @pytest.mark.every_case
 @pytest.mark.parametrize(("extension", "query"), SCALINGS.items(), ids=[next(iter(each)) for each in SCALINGS.values()])
-def test_requests_in_xml_are_those_in_key_value_pairs(client, extension, query):
+def test_requests_in_xml_equal_those_in_key_value_pairs(client, extension, query):
     answer = post(client, f"<wcs:Extension>{extension}</wcs:Extension>{ID}{TRIMMED}{SLICED}")
 
     assert answer.content == get_coverage(client, "NDVI", "E(601000,602000)", DAY, **query).content
@@ -260,7 +260,7 @@ def test_a_value_is_one_value_and_a_namespace_of_one_version(client, body, attri
     assert refused(post(client, body, root="DescribeCoverage", attributes=attributes)) == found
 
 
-def test_a_root_without_a_namespace_is_told_so(client):
+def test_root_without_a_namespace_is_reported(client):
     answer = client.post("/wcs", content=b"<GetCapabilities/>", headers={"Content-Type": "text/xml"})
 
     assert "the root of the body is in no namespace; accepted are" in answer.text

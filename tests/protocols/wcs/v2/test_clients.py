@@ -66,7 +66,7 @@ NORTH_FIRST = {
 @GDAL
 @pytest.mark.parametrize("name", NORTH_FIRST)
 @pytest.mark.parametrize("days", [("2020-05-21", "2020-06-01", "2020-06-03"), ("2020-05-21", "2020-06-01")])
-def test_gdal_gets_a_time_where_north_is_first(make_url, tmp_path, name, days):
+def test_gdal_gets_a_time_in_a_north_first_crs(make_url, tmp_path, name, days):
     variable = served.make_variable(name, grid=NORTH_FIRST[name], times=served.days_of(*days))
     url = make_url(served.make_services(served.make_collection(served.make_layer(name, variable=variable))))
     cache, target = ("-oo", f"CACHE={tmp_path}/cache"), tmp_path / "cells.tif"
