@@ -114,7 +114,7 @@ def _done(stack: Path, folder: Path, reducer: str, *workers: int) -> tuple[float
             worker.stdout.readline()
             (collection,) = _layers(stack)
             execution = Execution(process="composite", inputs={"layer": collection, "reducer": reducer})
-            job = _ended(table, table.submit(execution, user=None, most_open=1).id)
+            job = _ended(table, table.submit(execution, user=None, max_open=1).id)
             peaks = [memory_of(pid, "VmHWM") / 2**20 for pid in descendants(os.getpid())]
     if job.status != "successful" or job.started is None or job.finished is None:
         sys.exit(f"the job is {job.status}: {job.fault}")

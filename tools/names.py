@@ -54,7 +54,9 @@ IRREGULAR = frozenset(
     }
 )
 """Participles that do not end with `ed`."""
-VERBS_TOO = frozenset({"read", "put", "cut", "split", "led", "shut", "bound", "feed", "need", "embed", "speed", "seed"})
+VERBS_TOO = frozenset(
+    {"read", "put", "cut", "split", "led", "shut", "bound", "feed", "need", "embed", "speed", "seed", "succeed"}
+)
 ALLOWED = re.compile(r"__\w+__|test_\w+|visit_\w+|do_[A-Z]+")
 
 

@@ -69,7 +69,7 @@ def _measure(findings: Findings, name: str, engine: Engine, rounds: int) -> None
 
 
 def _submit(table: JobTable) -> str:
-    return table.submit(EXECUTION, user=None, most_open=1_000_000).id
+    return table.submit(EXECUTION, user=None, max_open=1_000_000).id
 
 
 def _milliseconds(call: Callable[[], object]) -> float:

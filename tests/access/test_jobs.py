@@ -15,7 +15,7 @@ from chronotile.app.application import create_app
 from chronotile.app.settings import load_settings
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.queue.bucket import SIGNED_S
-from chronotile.jobs.queue.outbox import Callbacks
+from chronotile.jobs.queue.outbox import CallbackQueue
 from chronotile.jobs.queue.table import new_id
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from tests.access.test_archive import POINTS, Archive, run, write
@@ -233,7 +233,7 @@ def test_subscriber_gets_links_to_results_without_a_key(archive: Archive) -> Non
     state.jobs.table.succeed(
         job.id, "test", execute(state.jobs.table.execution(job.id), state.services, archive.folder)
     )
-    callback = Callbacks(state.jobs.store.engine, archive="a").take(lease_s=60)
+    callback = CallbackQueue(state.jobs.store.engine, archive="a").take(lease_s=60)
     message = message_of(
         state.jobs.table.job(job.id), callback, catalogue=state.services.catalogue, folder=archive.folder / "jobs"
     )

@@ -35,14 +35,14 @@ def table(tmp_path, closed_at_end):
 def submit(table):
     """`submit(process, **inputs)`: the id of a job."""
     return lambda process="echo", **inputs: (
-        table.submit(Execution(process=process, inputs=inputs), user=None, most_open=100).id
+        table.submit(Execution(process=process, inputs=inputs), user=None, max_open=100).id
     )
 
 
 def test_jobs_are_listed_from_the_newest(run, table, submit):
     first, second = submit(), submit("composite")
     table.claim("me", lease_s=30)
-    table.tell(first, "me", progress=40, message="2 of 5 tasks")
+    table.report_progress(first, "me", progress=40, message="2 of 5 tasks")
 
     assert run("list").stdout.splitlines() == [
         "id                                process    status    progress  created",
@@ -126,8 +126,8 @@ def test_some_jobs_are_listed(run, table, submit, options, count):
 def test_a_job_is_shown_with_its_log_and_the_places_of_its_files(run, table, submit, tmp_path):
     job = submit(string="naïve", array=[1, 2])
     table.claim("me", lease_s=30)
-    table.say(job, "begun")
-    table.say(job, "\x1b[31mended\nall")
+    table.add_log_line(job, "begun")
+    table.add_log_line(job, "\x1b[31mended\nall")
     table.succeed(job, "me", {"mean": Result(value=7), "map": Result(file="a.tif", media_type="image/tiff")})
 
     assert run("show", job).stdout.splitlines() == [

@@ -396,7 +396,7 @@ def serving(
             settings.jobs_folder(id_),
             archive=id_,
             database_url=settings.database_url,
-            most_open=settings.most_open_jobs,
+            max_open=settings.most_open_jobs,
             bucket=open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S),
         ),
     )

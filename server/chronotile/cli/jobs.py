@@ -55,7 +55,7 @@ def list_(
     """List the jobs of an archive, the newest first."""
     with exiting_in_one_line(), _store(place) as store:
         from chronotile.core.model.job import ENDED, STATUSES
-        from chronotile.jobs.queue.table import nobody_here
+        from chronotile.jobs.queue.table import no_worker_message
 
         requested = _members(status)
         wrong = next((name for name in requested if name not in STATUSES), None)
@@ -65,8 +65,8 @@ def list_(
         jobs, count = store.table.jobs(statuses=statuses, processes=_members(process), limit=limit)
         print_lines(columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         print_lines([f"{len(jobs)} of {count} jobs"])
-        if any(job.status not in ENDED for job in jobs) and not store.table.heartbeat.is_anybody_here():
-            print_lines([f"{nobody_here(store.table.archive)}: start one with chronotile worker"])
+        if any(job.status not in ENDED for job in jobs) and not store.table.heartbeat.has_workers():
+            print_lines([f"{no_worker_message(store.table.archive)}: start one with chronotile worker"])
 
 
 @app.command()

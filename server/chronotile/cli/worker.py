@@ -106,12 +106,12 @@ def _bucket(settings: "Settings") -> "Bucket | None":
 def _notifying(store: "JobStore", archive: "Archive", bucket: "Bucket | None") -> Iterator[None]:
     """Notify the subscribers of all jobs while the context is open."""
     from chronotile.jobs.queue.notifier import Notifier
-    from chronotile.jobs.queue.outbox import Callbacks
+    from chronotile.jobs.queue.outbox import CallbackQueue
     from chronotile.jobs.queue.table import JobOutbox
     from chronotile.protocols.ogcapi.processes.subscriber import message_of
 
     write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)
-    callbacks = Callbacks(store.engine, archive=store.table.archive)
+    callbacks = CallbackQueue(store.engine, archive=store.table.archive)
     with Notifier(JobOutbox(store.table, callbacks, write=write)):
         yield
 

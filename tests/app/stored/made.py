@@ -89,7 +89,7 @@ class Archive:
     def finish(self, number, size=1_000):
         """Add a job that was finished, with files of results."""
         with self.store() as store:
-            queued = store.table.submit(_echo(f"job {number}"), user=ROBOT, most_open=10_000)
+            queued = store.table.submit(_echo(f"job {number}"), user=ROBOT, max_open=10_000)
             others = {each.id for each in store.table.jobs(statuses=["accepted"])[0]} - {queued.id}
             job = store.table.claim("a-worker", lease_s=3600, without=others)
             write_results(self.jobs, job.id, size)
@@ -101,9 +101,9 @@ class Archive:
         """Add a job that runs and one that waits."""
         with self.store() as store:
             for name in ("runs", "waits"):
-                store.table.submit(_echo(name), user=ROBOT, most_open=10_000)
+                store.table.submit(_echo(name), user=ROBOT, max_open=10_000)
             running = store.table.claim("a-worker", lease_s=3600)
-            store.table.remember(running.id, "a-worker", 0, {"done": 1})
+            store.table.store_task_result(running.id, "a-worker", 0, {"done": 1})
             return running.id
 
     def fill(self, *, jobs=2, items=20, size=1_000):

@@ -90,7 +90,7 @@ def test_after_a_lost_disk_the_server_answers_as_before(archive):
         )
         claimed = store.table.claim("another", lease_s=30)
         assert store.table.finished_tasks(claimed.id) == {}
-        assert store.table.submit(store.table.execution(claimed.id), user=None, most_open=100).status == "accepted"
+        assert store.table.submit(store.table.execution(claimed.id), user=None, max_open=100).status == "accepted"
     with archive.index() as index:
         index.put("items", [make_item("new")])
         with pytest.raises(CursorExpired):

@@ -8,8 +8,8 @@ from chronotile.core.errors import UnknownPath
 from chronotile.core.model.job import Execution, Result, Subscriber
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.job_folder import forget_ended
-from chronotile.jobs.queue.outbox import Callbacks
-from chronotile.jobs.queue.table import JobTable, nobody_here
+from chronotile.jobs.queue.outbox import CallbackQueue
+from chronotile.jobs.queue.table import JobTable, no_worker_message
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 SUBSCRIBER = Subscriber(urls={"successful": "https://example.test/done"}, base="https://example.test")
@@ -32,7 +32,7 @@ def theirs(open_archive_table):
 
 
 def submit(table, **more):
-    return table.submit(ECHO, **{"user": None, "most_open": 100} | more)
+    return table.submit(ECHO, **{"user": None, "max_open": 100} | more)
 
 
 def test_worker_claims_jobs_of_its_archive_only(ours, theirs):
@@ -66,7 +66,7 @@ def test_job_of_another_archive_is_unknown(ours, theirs, ask):
 
 
 def test_lists_and_quotas_are_each_archives(ours, theirs):
-    mine, other = submit(ours, most_open=1), submit(theirs, most_open=1)
+    mine, other = submit(ours, max_open=1), submit(theirs, max_open=1)
 
     assert ours.jobs() == ((mine,), 1)
     assert theirs.jobs() == ((other,), 1)
@@ -78,9 +78,9 @@ def test_a_job_names_the_archive_whose_worker_it_waits_for(ours, theirs):
 
     (told,) = ours.heartbeat.mark_unattended([job])
 
-    assert told.message == f"queued; {nobody_here('ours')}"
+    assert told.message == f"queued; {no_worker_message('ours')}"
     assert "the archive ours" in told.message
-    assert theirs.heartbeat.is_anybody_here()
+    assert theirs.heartbeat.has_workers()
 
 
 def test_subscribers_are_notified_by_workers_of_the_archive_only(ours, theirs, url, tmp_path):
@@ -89,8 +89,8 @@ def test_subscribers_are_notified_by_workers_of_the_archive_only(ours, theirs, u
     theirs.succeed(job.id, "one", {"string": Result(value="a")})
     engine = open_engine(url, tmp_path)
 
-    assert Callbacks(engine, archive="ours").take(lease_s=60) is None
-    assert Callbacks(engine, archive="theirs").take(lease_s=60).job == job.id
+    assert CallbackQueue(engine, archive="ours").take(lease_s=60) is None
+    assert CallbackQueue(engine, archive="theirs").take(lease_s=60).job == job.id
     engine.dispose()
 
 
@@ -125,6 +125,6 @@ def test_hosts_with_different_clocks_neither_steal_nor_abandon_jobs(postgresql, 
     assert abs(claimed.started - running.created) < 120
     there.heartbeat.report_alive("there")
     monkeypatch.undo()
-    assert here.heartbeat.is_anybody_here()
+    assert here.heartbeat.has_workers()
     assert here.renew(running.id, "here", lease_s=30)
     engine.dispose()

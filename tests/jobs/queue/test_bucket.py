@@ -53,17 +53,17 @@ def test_large_files_go_in_parts_and_small_ones_whole(bucket, put):
     put("job/large.csv", bytes(2 * PART_BYTES + 1))
     put("job/small.csv", b"a")
 
-    tags = [fetched(bucket.signed(f"job/{name}.csv", "HEAD"), "HEAD")[1]["etag"] for name in ("large", "small")]
+    tags = [fetched(bucket.sign_url(f"job/{name}.csv", "HEAD"), "HEAD")[1]["etag"] for name in ("large", "small")]
 
     assert [tag.strip('"').partition("-")[2] for tag in tags] == ["3", ""]
 
 
 def test_a_file_of_more_parts_than_s3_allows_has_larger_ones(bucket, put, monkeypatch):
-    monkeypatch.setattr(module, "MOST_PARTS", 2)
+    monkeypatch.setattr(module, "MAX_PARTS", 2)
 
     put("job/a.csv", bytes(3 * PART_BYTES))
 
-    assert fetched(bucket.signed("job/a.csv", "HEAD"), "HEAD")[1]["etag"].strip('"').endswith("-2")
+    assert fetched(bucket.sign_url("job/a.csv", "HEAD"), "HEAD")[1]["etag"].strip('"').endswith("-2")
 
 
 def test_object_stored_again_is_replaced(bucket, put):
@@ -138,7 +138,7 @@ def test_part_of_a_file_may_take_longer_than_the_timeout_of_a_silent_store(slow_
 def test_a_signed_url_opens_an_object_or_a_part_of_it(bucket, put):
     put("job/series.csv", b"time,value\n")
 
-    url = bucket.signed("job/series.csv", "GET")
+    url = bucket.sign_url("job/series.csv", "GET")
 
     status, headers, body = fetched(url)
     assert (status, body, headers["content-type"]) == (200, b"time,value\n", "text/csv")
@@ -163,7 +163,7 @@ def signature_of(url, method):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_signature_is_for_one_object_one_method_and_five_minutes(bucket, method):
-    url = bucket.signed("job/a.csv", method)
+    url = bucket.sign_url("job/a.csv", method)
 
     query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
     assert query["X-Amz-Credential"][0].split("/")[0] == ACCESS_KEY
@@ -251,6 +251,6 @@ def test_keys_are_below_the_prefix(url, key, monkeypatch):
     for name, value in Server().environment.items():
         monkeypatch.setenv(name, value)
 
-    path = urllib.parse.urlsplit(Bucket(url, patience_s=5).signed("job/a.csv", "GET")).path
+    path = urllib.parse.urlsplit(Bucket(url, patience_s=5).sign_url("job/a.csv", "GET")).path
 
     assert path == f"/bucket/{key}"

@@ -65,7 +65,7 @@ def test_table_locked_by_others_is_reported(tmp_path, monkeypatch):
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(SourceUnavailable, match="the job table has been locked by others"):
-            table.submit(ECHO, user=None, most_open=1)
+            table.submit(ECHO, user=None, max_open=1)
 
         assert table.jobs() == ((), 0)  # who reads waits for nobody
 
@@ -78,11 +78,11 @@ def test_table_on_a_full_disk_reports_it_and_continues_when_there_is_room(tmp_pa
         connection.execute(text(f"PRAGMA max_page_count = {pages}"))
 
     with pytest.raises(StorageFull, match="no disk space left for the job table"):
-        table.submit(Execution(process="echo", inputs={"string": "a" * 100_000}), user=None, most_open=1)
+        table.submit(Execution(process="echo", inputs={"string": "a" * 100_000}), user=None, max_open=1)
 
     with write_transaction(engine) as connection:
         connection.execute(text("PRAGMA max_page_count = 1000000"))
-    assert table.submit(ECHO, user=None, most_open=1).status == "accepted"
+    assert table.submit(ECHO, user=None, max_open=1).status == "accepted"
     table.close()
 
 
@@ -104,14 +104,14 @@ def test_missing_database_is_reported(tmp_path, caplog):
 
 def test_no_job_is_accepted_into_a_file_that_was_removed(tmp_path):
     table = JobTable(open_engine(None, tmp_path / "jobs"), archive="a")
-    table.submit(ECHO, user=None, most_open=10)
+    table.submit(ECHO, user=None, max_open=10)
 
     (tmp_path / "jobs").rename(tmp_path / "away")
     with pytest.raises(SourceUnavailable, match="unreachable"):
-        table.submit(ECHO, user=None, most_open=10)
+        table.submit(ECHO, user=None, max_open=10)
     (tmp_path / "away").rename(tmp_path / "jobs")
 
-    table.submit(ECHO, user=None, most_open=10)
+    table.submit(ECHO, user=None, max_open=10)
     assert table.jobs()[1] == 2
     table.close()
 
@@ -121,7 +121,7 @@ def test_jobs_are_accepted_into_the_file_that_took_the_place_of_another(tmp_path
     (tmp_path / "jobs").rename(tmp_path / "away")
     other = JobTable(open_engine(None, tmp_path / "jobs"), archive="a")
 
-    job = table.submit(ECHO, user=None, most_open=10)
+    job = table.submit(ECHO, user=None, max_open=10)
 
     assert other.job(job.id) == job
     table.close()
@@ -130,15 +130,15 @@ def test_jobs_are_accepted_into_the_file_that_took_the_place_of_another(tmp_path
 
 def test_removed_file_is_created_again_at_the_start(tmp_path):
     table = JobTable(open_engine(None, tmp_path), archive="a")
-    table.submit(ECHO, user=None, most_open=10)
+    table.submit(ECHO, user=None, max_open=10)
     for file in tmp_path.iterdir():
         file.unlink()
 
     with pytest.raises(SourceUnavailable, match=r"job tables are missing .* restart the servers and workers"):
-        table.submit(ECHO, user=None, most_open=10)
+        table.submit(ECHO, user=None, max_open=10)
     started = JobTable(open_engine(None, tmp_path), archive="a")
 
-    assert table.submit(ECHO, user=None, most_open=10).status == "accepted"
+    assert table.submit(ECHO, user=None, max_open=10).status == "accepted"
     table.close()
     started.close()
 
@@ -165,9 +165,9 @@ def test_who_finds_the_table_of_postgresql_locked_waits_no_longer_than_for_a_fil
     with write_transaction(engine) as other:
         other.execute(text("LOCK TABLE chronotile_archive_jobs"))
         with pytest.raises(SourceUnavailable, match="the job table has been locked by others for 1 s"):
-            table.submit(ECHO, user=None, most_open=1)
+            table.submit(ECHO, user=None, max_open=1)
 
-    assert table.submit(ECHO, user=None, most_open=1).status == "accepted"
+    assert table.submit(ECHO, user=None, max_open=1).status == "accepted"
     table.close()
 
 
@@ -239,7 +239,7 @@ def test_unreachable_host_is_detected(postgresql, tmp_path):
 def test_jobs_exist_again_when_the_database_server_returns(tmp_path):
     with serving_postgresql() as server:
         table = JobTable(open_engine(server.make_database(), tmp_path), archive="a")
-        job = table.submit(ECHO, user=None, most_open=1)
+        job = table.submit(ECHO, user=None, max_open=1)
 
         server.stop()
         with pytest.raises(SourceUnavailable, match="unreachable"):
@@ -253,7 +253,7 @@ def test_jobs_exist_again_when_the_database_server_returns(tmp_path):
 def test_concurrent_starts_create_one_table(url, tmp_path):
     def start(_number: int) -> None:
         table = JobTable(open_engine(url, tmp_path), archive="a")
-        table.submit(ECHO, user=None, most_open=100)
+        table.submit(ECHO, user=None, max_open=100)
         table.close()
 
     with ThreadPoolExecutor(8) as threads:

@@ -5,8 +5,8 @@ import pytest
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.job import Execution, Subscriber, WebhookMessage
 from chronotile.jobs.queue.database import open_engine
-from chronotile.jobs.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
-from chronotile.jobs.queue.outbox import Callbacks
+from chronotile.jobs.queue.notifier import LEASE_S, LOST_S, PER_HOST, WAITS_S, Notifier
+from chronotile.jobs.queue.outbox import CallbackQueue
 from chronotile.jobs.queue.table import JobOutbox, JobTable
 
 
@@ -57,7 +57,7 @@ def write(job, callback):
 
 @pytest.fixture
 def make_teller(table, engine, simulation, web):
-    def make(write=write, of=Callbacks):
+    def make(write=write, of=CallbackQueue):
         callbacks = of(engine, clock=simulation.clock, archive="a")
         outbox = JobOutbox(table, callbacks, write=write)
         return Notifier(outbox, send=web.send, runtime=simulation.runtime("notifier"))
@@ -83,7 +83,7 @@ def done(table, web):
     def end(path, *, url=web.url):
         subscriber = Subscriber(urls={"successful": f"{url}{path}"}, base="https://maps.example.org")
         execution = Execution(process="echo", inputs={})
-        id_ = table.submit(execution, user=None, most_open=100, subscriber=subscriber).id
+        id_ = table.submit(execution, user=None, max_open=100, subscriber=subscriber).id
         table.claim("one", lease_s=30)
         table.succeed(id_, "one", {})
         return id_
@@ -98,7 +98,7 @@ def texts(table, id_):
 def test_subscriber_is_notified_once(make_teller, done, web, table):
     id_, teller = done("/ok"), make_teller()
 
-    assert (teller.tell_next(), teller.tell_next()) == (True, False)
+    assert (teller.send_next(), teller.send_next()) == (True, False)
 
     assert web.asked == [(f"{web.url}/ok", f"{id_} successful is done", {"X-Base": "https://maps.example.org"})]
     assert texts(table, id_) == []
@@ -108,13 +108,13 @@ def test_failing_subscriber_is_notified_again_and_given_up_in_the_log(make_telle
     id_, teller = done("/broken"), make_teller()
 
     for wait_s in WAITS_S:
-        assert (teller.tell_next(), teller.tell_next()) == (True, False)
+        assert (teller.send_next(), teller.send_next()) == (True, False)
         simulation.now_s += wait_s
     assert texts(table, id_) == []
-    assert teller.tell_next()
+    assert teller.send_next()
     simulation.now_s += 1e6
 
-    assert not teller.tell_next()
+    assert not teller.send_next()
     assert len(web.asked) == len(WAITS_S) + 1
     (line,) = texts(table, id_)
     assert line == (
@@ -126,11 +126,11 @@ def test_failing_subscriber_is_notified_again_and_given_up_in_the_log(make_telle
 def test_subscriber_that_answers_again_is_notified(make_teller, done, web, simulation):
     done("/broken")
     teller = make_teller()
-    teller.tell_next()
+    teller.send_next()
     web.answers["/broken"] = web.answers["/ok"]
     simulation.now_s += WAITS_S[0]
 
-    assert (teller.tell_next(), teller.tell_next()) == (True, False)
+    assert (teller.send_next(), teller.send_next()) == (True, False)
     assert len(web.asked) == 2
 
 
@@ -149,7 +149,7 @@ def test_message_that_cannot_be_written_is_not_sent(make_teller, done, web, tabl
     id_, teller = done("/ok"), make_teller(fails)
 
     for wait_s in (*WAITS_S, 0):
-        teller.tell_next()
+        teller.send_next()
         simulation.now_s += wait_s
 
     assert web.asked == []
@@ -158,11 +158,11 @@ def test_message_that_cannot_be_written_is_not_sent(make_teller, done, web, tabl
 
 def test_progress_of_a_job_that_waits_again_is_not_sent(make_teller, table, web):
     subscriber = Subscriber(urls={"running": f"{web.url}/ok"}, base="")
-    id_ = table.submit(Execution(process="echo", inputs={}), user=None, most_open=1, subscriber=subscriber).id
+    id_ = table.submit(Execution(process="echo", inputs={}), user=None, max_open=1, subscriber=subscriber).id
     table.claim("one", lease_s=30)
     table.release(id_, "one", message="waits")
 
-    assert make_teller().tell_next()
+    assert make_teller().send_next()
     assert web.asked == []
 
 
@@ -172,17 +172,17 @@ def test_all_subscribers_are_notified_and_a_host_that_hangs_delays_no_other(make
     ids = [done("/ok", url="https://other.example.org") for _ in range(10)]
 
     start(make_teller())
-    simulation.run(lambda: len(web.asked) == len(ids) + OF_A_HOST, within_s=10)
+    simulation.run(lambda: len(web.asked) == len(ids) + PER_HOST, within_s=10)
 
     told = [(url, body.split()[0]) for url, body, _headers in web.asked]
-    assert [url for url, _id in told].count(f"{web.url}/hangs") == OF_A_HOST
+    assert [url for url, _id in told].count(f"{web.url}/hangs") == PER_HOST
     assert sorted(id_ for url, id_ in told if url == "https://other.example.org/ok") == sorted(ids)
 
 
 def test_notifier_waits_for_an_unavailable_table(make_teller, start, caplog, done, web, simulation):
     back_at = simulation.now_s + 60
 
-    class Away(Callbacks):
+    class Away(CallbackQueue):
         def take(self, **how):
             return super().take(**how) if simulation.now_s >= back_at else refuse("the table is away")
 
@@ -204,9 +204,9 @@ def test_message_of_a_killed_process_is_sent_by_another(make_teller, start, done
     simulation.kill("notifier")
     web.answers["/hangs"] = web.answers["/ok"]
     teller = make_teller()
-    assert not teller.tell_next()
+    assert not teller.send_next()
 
     simulation.now_s += LEASE_S
 
-    assert (teller.tell_next(), teller.tell_next()) == (True, False)
+    assert (teller.send_next(), teller.send_next()) == (True, False)
     assert len(web.asked) == 2

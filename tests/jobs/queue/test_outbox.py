@@ -6,7 +6,7 @@ import pytest
 
 from chronotile.core.model.job import Callback, Execution, JobFault, Subscriber
 from chronotile.jobs.queue.database import open_engine
-from chronotile.jobs.queue.outbox import EVERY_S, Callbacks
+from chronotile.jobs.queue.outbox import EVERY_S, CallbackQueue
 
 BASE = "https://maps.example.org"
 URLS = {status: f"https://example.org/{status}" for status in ("running", "successful", "failed")}
@@ -20,7 +20,7 @@ def open_callbacks(table, url, tmp_path, clock, at_end):
     def open_one():
         engine = open_engine(url, tmp_path)
         at_end.callback(engine.dispose)
-        return Callbacks(engine, clock=clock, archive="a")
+        return CallbackQueue(engine, clock=clock, archive="a")
 
     return open_one
 
@@ -42,7 +42,7 @@ def submit(table):
 
     def accept(urls=URLS):
         subscriber = Subscriber(urls=urls, base=BASE)
-        return table.submit(Execution(process="echo", inputs={}), user=None, most_open=100, subscriber=subscriber).id
+        return table.submit(Execution(process="echo", inputs={}), user=None, max_open=100, subscriber=subscriber).id
 
     return accept
 
@@ -69,28 +69,28 @@ def test_start_of_a_job_is_sent_but_not_its_wait(submit, table, take, clock):
 
 def test_progress_is_sent_at_intervals(running, table, take, callbacks, clock):
     clock.now += EVERY_S - 1
-    table.tell(running, "one", progress=10, message="")
+    table.report_progress(running, "one", progress=10, message="")
     assert take() is None
     clock.now += 1
     assert take().status == "running"
-    table.tell(running, "one", progress=20, message="")
+    table.report_progress(running, "one", progress=20, message="")
     assert take() is None
 
 
 def test_delayed_progress_is_sent_immediately_when_due(running, table, take, clock):
     clock.now += 3 * EVERY_S
 
-    table.tell(running, "one", progress=10, message="")
+    table.report_progress(running, "one", progress=10, message="")
 
     assert take().tries == 1
 
 
 def test_progress_reported_during_a_message_is_sent_later(running, table, take, callbacks, clock):
     clock.now += EVERY_S
-    table.tell(running, "one", progress=10, message="")
+    table.report_progress(running, "one", progress=10, message="")
     told = take()
     clock.now += 1
-    table.tell(running, "one", progress=20, message="")
+    table.report_progress(running, "one", progress=20, message="")
 
     callbacks.set_sent(told)
 
@@ -118,7 +118,7 @@ def test_job_that_waits_again_during_the_message_of_its_start_is_not_reported(su
 def test_only_the_owner_of_a_job_sends_messages(running, table, take, clock):
     clock.now += EVERY_S
 
-    assert not table.tell(running, "another", progress=10, message="")
+    assert not table.report_progress(running, "another", progress=10, message="")
     assert not table.succeed(running, "another", {})
 
     assert take() is None
@@ -127,7 +127,7 @@ def test_only_the_owner_of_a_job_sends_messages(running, table, take, clock):
 @pytest.mark.parametrize("status", ["successful", "failed"])
 def test_end_of_a_job_is_sent_once_and_alone(running, table, take, callbacks, clock, status):
     clock.now += EVERY_S
-    table.tell(running, "one", progress=99, message="")
+    table.report_progress(running, "one", progress=99, message="")
     end = {"successful": lambda: table.succeed(running, "one", {}), "failed": lambda: table.fail(running, "one", FAULT)}
 
     end[status]()
@@ -141,11 +141,11 @@ def test_end_of_a_job_is_sent_once_and_alone(running, table, take, callbacks, cl
 
 def test_message_under_way_at_the_end_of_a_job_is_not_queued_again(running, table, take, callbacks, clock):
     clock.now += EVERY_S
-    table.tell(running, "one", progress=99, message="")
+    table.report_progress(running, "one", progress=99, message="")
     late = take()
     table.succeed(running, "one", {})
 
-    callbacks.again(late, wait_s=0)
+    callbacks.retry_later(late, wait_s=0)
 
     assert take().status == "successful"
     assert take() is None
@@ -153,7 +153,7 @@ def test_message_under_way_at_the_end_of_a_job_is_not_queued_again(running, tabl
 
 def test_dismissed_job_sends_no_message(running, table, take, clock):
     clock.now += EVERY_S
-    table.tell(running, "one", progress=99, message="")
+    table.report_progress(running, "one", progress=99, message="")
 
     table.dismiss(running)
 
@@ -199,7 +199,7 @@ def test_message_of_a_killed_sender_is_taken_by_another(running, table, open_cal
 
 def test_failed_message_is_sent_later(running, table, take, callbacks, clock):
     table.succeed(running, "one", {})
-    callbacks.again(take(), wait_s=30)
+    callbacks.retry_later(take(), wait_s=30)
     clock.now += 29
     assert take() is None
 
@@ -211,7 +211,7 @@ def test_failed_message_is_sent_later(running, table, take, callbacks, clock):
 def test_abandoned_message_is_never_sent(running, table, take, callbacks, clock):
     table.succeed(running, "one", {})
 
-    callbacks.leave(take())
+    callbacks.drop(take())
 
     clock.now += 1e6
     assert take() is None

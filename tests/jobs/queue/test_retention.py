@@ -21,7 +21,7 @@ def make_job(table, tmp_path):
     """`make_job()`: a job with a file among its results."""
 
     def make():
-        job = table.submit(Execution(process="echo", inputs={}), user=None, most_open=10_000)
+        job = table.submit(Execution(process="echo", inputs={}), user=None, max_open=10_000)
         make_folders(tmp_path / job.id)
         (tmp_path / job.id / RESULTS / "mean.tif").write_text("pixels")
         return job
@@ -85,8 +85,8 @@ def test_a_job_whose_results_the_bucket_does_not_let_go_keeps_no_other(
 def test_all_rows_of_a_forgotten_job_are_removed(table, clock, make_job, tmp_path):
     job = make_job()
     table.claim("one", lease_s=30)
-    table.say(job.id, "begun")
-    table.remember(job.id, "one", 0, {})
+    table.add_log_line(job.id, "begun")
+    table.store_task_result(job.id, "one", 0, {})
     table.dismiss(job.id)
 
     forget_ended(table, tmp_path, before=clock.now + 1)
@@ -97,7 +97,7 @@ def test_all_rows_of_a_forgotten_job_are_removed(table, clock, make_job, tmp_pat
 def test_jobs_without_files_are_forgotten_some_at_a_time(table, clock, tmp_path, monkeypatch):
     monkeypatch.setattr(job_folder, "AT_ONCE", 2)
     for _ in range(5):
-        table.dismiss(table.submit(Execution(process="echo", inputs={}), user=None, most_open=10).id)
+        table.dismiss(table.submit(Execution(process="echo", inputs={}), user=None, max_open=10).id)
 
     assert forget_ended(table, tmp_path, before=clock.now + 1) == 5
 

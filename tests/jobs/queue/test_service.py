@@ -10,14 +10,14 @@ from chronotile.core.model.job import Execution
 from chronotile.jobs.queue import database as engine
 from chronotile.jobs.queue.job_folder import make_folders
 from chronotile.jobs.queue.service import JobService
-from chronotile.jobs.queue.table import nobody_here
+from chronotile.jobs.queue.table import no_worker_message
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 
 
 @pytest.fixture
 def desk(tmp_path, closed_at_end):
-    return closed_at_end(JobService(tmp_path / "jobs", most_open=2, archive="a"))
+    return closed_at_end(JobService(tmp_path / "jobs", max_open=2, archive="a"))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_users_see_their_own_jobs(desk):
 
 def test_submitter_is_informed_if_no_worker_exists(desk):
     job = desk.submit(ECHO, user="a")
-    assert job.message == f"queued; {nobody_here('a')}"
+    assert job.message == f"queued; {no_worker_message('a')}"
 
     desk.table.heartbeat.report_alive("worker")
     assert desk.job(job.id, user="a").message == "queued"

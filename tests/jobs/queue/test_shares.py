@@ -7,7 +7,7 @@ import pytest
 from chronotile.core.errors import UnknownPath
 from chronotile.core.model.job import Execution
 from chronotile.jobs.queue.database import open_engine
-from chronotile.jobs.queue.shares import DAY_S, SHARES, Shares
+from chronotile.jobs.queue.shares import DAY_S, SHARES, JobShares
 from chronotile.jobs.queue.table import new_id
 
 SUBJECTS = {"public", "group:a"}
@@ -22,12 +22,12 @@ def engine(url, tmp_path):
 
 @pytest.fixture
 def shares(table, engine, clock):
-    return Shares(engine, clock=clock)
+    return JobShares(engine, clock=clock)
 
 
 @pytest.fixture
 def submit(table):
-    return lambda: table.submit(Execution(process="echo", inputs={}), user=None, most_open=9).id
+    return lambda: table.submit(Execution(process="echo", inputs={}), user=None, max_open=9).id
 
 
 def digest_of(secret):

@@ -16,7 +16,7 @@ FAULT = JobFault(type="about:blank", title="Source unavailable", detail="the fil
 
 
 def submit(table, **more):
-    return table.submit(ECHO, **{"user": None, "most_open": 100} | more)
+    return table.submit(ECHO, **{"user": None, "max_open": 100} | more)
 
 
 def listed(table, **selection):
@@ -44,14 +44,14 @@ def test_the_oldest_job_is_done_first_and_by_one(table):
 def test_job_without_a_heartbeat_is_taken_over_with_its_finished_tasks(table, clock):
     job = submit(table)
     begun = table.claim("one", lease_s=30)
-    assert table.remember(job.id, "one", 3, {"sum": 7})
+    assert table.store_task_result(job.id, "one", 3, {"sum": 7})
     clock.now += 31
 
     again = table.claim("two", lease_s=30)
 
     assert (again.attempts, again.started) == (2, begun.started)
     assert table.finished_tasks(job.id) == {3: {"sum": 7}}
-    assert not table.remember(job.id, "one", 4, {})
+    assert not table.store_task_result(job.id, "one", 4, {})
     assert not table.succeed(job.id, "one", {})
     assert table.succeed(job.id, "two", {"string": Result(value="a")})
     assert table.job(job.id).results == {"string": Result(value="a")}
@@ -64,34 +64,34 @@ def test_a_dismissed_job_is_nobodys(table):
     assert table.dismiss(job.id).status == "dismissed"
 
     assert not table.renew(job.id, "one", lease_s=30)
-    assert not table.tell(job.id, "one", progress=50, message="half")
+    assert not table.report_progress(job.id, "one", progress=50, message="half")
     assert table.claim("two", lease_s=30) is None
 
 
 def test_a_user_may_not_have_more_open_jobs_than_allowed(table):
-    submit(table, user="a", most_open=1)
+    submit(table, user="a", max_open=1)
 
     with pytest.raises(ServerBusy):
-        submit(table, user="a", most_open=1)
-    submit(table, user="b", most_open=1)
+        submit(table, user="a", max_open=1)
+    submit(table, user="b", max_open=1)
 
 
 def test_a_client_may_not_have_more_open_jobs_than_allowed(table):
-    first = submit(table, client="192.0.2.1", most_open=1)
+    first = submit(table, client="192.0.2.1", max_open=1)
 
     with pytest.raises(ServerBusy, match="1 jobs from your address have not ended yet"):
-        submit(table, client="192.0.2.1", most_open=1)
-    submit(table, client="192.0.2.2", most_open=1)
+        submit(table, client="192.0.2.1", max_open=1)
+    submit(table, client="192.0.2.2", max_open=1)
     table.dismiss(first.id)
-    submit(table, client="192.0.2.1", most_open=1)
+    submit(table, client="192.0.2.1", max_open=1)
 
 
 def test_all_clients_together_may_not_have_more_than_ten_times_as_many(table):
     for number in range(10):
-        submit(table, client=f"192.0.2.{number}", most_open=1)
+        submit(table, client=f"192.0.2.{number}", max_open=1)
 
     with pytest.raises(ServerBusy, match="10 jobs have not ended yet"):
-        submit(table, client="192.0.2.10", most_open=1)
+        submit(table, client="192.0.2.10", max_open=1)
 
 
 def test_a_database_of_a_version_without_clients_gets_them(url, tmp_path, open_table):
@@ -102,9 +102,9 @@ def test_a_database_of_a_version_without_clients_gets_them(url, tmp_path, open_t
 
     table = open_table()
 
-    submit(table, client="192.0.2.1", most_open=1)
+    submit(table, client="192.0.2.1", max_open=1)
     with pytest.raises(ServerBusy):
-        submit(table, client="192.0.2.1", most_open=1)
+        submit(table, client="192.0.2.1", max_open=1)
 
 
 def test_the_address_of_a_client_goes_with_its_job(table, url, tmp_path):
@@ -124,7 +124,7 @@ def test_forgotten_jobs_are_removed(table, clock):
     table.dismiss(job.id)
     clock.now += 100
 
-    assert table.ended_before(clock.now) == (job.id,)
+    assert table.list_ended_before(clock.now) == (job.id,)
     table.forget([job.id])
 
     with pytest.raises(UnknownPath):
@@ -189,8 +189,8 @@ def test_list_excludes_long_fields(table):
 
 
 def test_readable_inputs_are_cut_off_when_long(table):
-    short = table.submit(Execution(process="echo", inputs={"string": "ö", "number": 3}), user=None, most_open=100)
-    long = table.submit(Execution(process="echo", inputs={"string": "a" * 5000}), user=None, most_open=100)
+    short = table.submit(Execution(process="echo", inputs={"string": "ö", "number": 3}), user=None, max_open=100)
+    long = table.submit(Execution(process="echo", inputs={"string": "a" * 5000}), user=None, max_open=100)
 
     whole, beginning = table.inputs(short.id, most=1000), table.inputs(long.id, most=1000)
 
@@ -214,7 +214,7 @@ def test_owner_reports_progress(table, clock):
     table.claim("one", lease_s=30)
     clock.now += 5
 
-    assert table.tell(job.id, "one", progress=40, message="2 of 5 tasks")
+    assert table.report_progress(job.id, "one", progress=40, message="2 of 5 tasks")
 
     told = table.job(job.id)
     assert (told.status, told.progress, told.message) == ("running", 40, "2 of 5 tasks")
@@ -234,7 +234,7 @@ def test_renewed_job_is_not_taken_over(table, clock):
 def test_a_released_job_is_begun_again_with_its_finished_tasks(table):
     job = submit(table)
     table.claim("one", lease_s=30)
-    table.remember(job.id, "one", 0, {"sum": 1})
+    table.store_task_result(job.id, "one", 0, {"sum": 1})
 
     assert table.release(job.id, "one", message="waits for another worker")
 
@@ -259,7 +259,7 @@ def left_by_killed(table, clock, *numbers):
     """The job once it is claimed again, by one who finishes these tasks and is killed."""
     job = table.claim("killed", lease_s=30)
     for number in numbers:
-        table.remember(job.id, "killed", number, {})
+        table.store_task_result(job.id, "killed", number, {})
     clock.now += 31
     return job
 
@@ -287,8 +287,8 @@ def test_a_task_that_is_done_twice_is_remembered_once(table):
     job = submit(table)
     table.claim("one", lease_s=30)
 
-    table.remember(job.id, "one", 3, {"sum": 1})
-    table.remember(job.id, "one", 3, {"sum": 2})
+    table.store_task_result(job.id, "one", 3, {"sum": 1})
+    table.store_task_result(job.id, "one", 3, {"sum": 2})
 
     assert table.finished_tasks(job.id) == {3: {"sum": 2}}
 
@@ -296,7 +296,7 @@ def test_a_task_that_is_done_twice_is_remembered_once(table):
 def test_failed_job_has_a_reason_and_no_tasks(table):
     job = submit(table)
     table.claim("one", lease_s=30)
-    table.remember(job.id, "one", 0, {})
+    table.store_task_result(job.id, "one", 0, {})
 
     assert table.fail(job.id, "one", FAULT)
 
@@ -308,7 +308,7 @@ def test_failed_job_has_a_reason_and_no_tasks(table):
 def test_dismissed_job_has_no_tasks_and_a_finished_one_stays(table):
     running, done = submit(table), submit(table)
     table.claim("one", lease_s=30)
-    table.remember(running.id, "one", 0, {})
+    table.store_task_result(running.id, "one", 0, {})
     table.claim("one", lease_s=30)
     table.succeed(done.id, "one", {})
 
@@ -328,10 +328,10 @@ def test_invalid_id_is_unknown(table, id_):
 
 def test_log_lines_are_returned_in_order(table, clock):
     job = submit(table)
-    table.say(job.id, "begun")
+    table.add_log_line(job.id, "begun")
     clock.now += 1
-    table.say(job.id, "ended")
-    table.say("0" * 32, "of no job")
+    table.add_log_line(job.id, "ended")
+    table.add_log_line("0" * 32, "of no job")
 
     assert table.log(job.id) == ((clock.now - 1, "begun"), (clock.now, "ended"))
 
@@ -340,8 +340,8 @@ def test_text_that_databases_do_not_take_is_stored_without_it(table):
     job = submit(table)
     table.claim("one", lease_s=30)
 
-    table.say(job.id, "nul \0, half a pair \ud800, naïve")
-    table.tell(job.id, "one", progress=0, message="file \udcff")
+    table.add_log_line(job.id, "nul \0, half a pair \ud800, naïve")
+    table.report_progress(job.id, "one", progress=0, message="file \udcff")
 
     assert table.log(job.id)[0][1] == "nul \ufffd, half a pair ?, naïve"
     assert table.job(job.id).message == "file ?"

@@ -31,8 +31,8 @@ def at_once(open_table):
     return run
 
 
-def submit(table, *, most_open=1000):
-    return table.submit(ECHO, user="me", most_open=most_open)
+def submit(table, *, max_open=1000):
+    return table.submit(ECHO, user="me", max_open=max_open)
 
 
 def claim_all(table, number):
@@ -72,7 +72,7 @@ def test_concurrent_submissions_are_all_stored(table, at_once):
 def test_limit_of_jobs_per_user_holds_for_concurrent_submissions(table, at_once):
     def try_to_submit(table, _number):
         try:
-            return submit(table, most_open=3).status
+            return submit(table, max_open=3).status
         except ServerBusy:
             return "refused"
 

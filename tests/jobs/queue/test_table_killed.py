@@ -22,7 +22,7 @@ url, folder = sys.argv[1:]
 engine = open_engine(url or None, Path(folder))
 table = JobTable(engine, archive="a")
 job = table.claim("killed", lease_s=0)
-table.remember(job.id, "killed", 0, {"sum": 1})
+table.store_task_result(job.id, "killed", 0, {"sum": 1})
 with write_transaction(engine) as connection:
     connection.execute(update(JOBS).values(status="successful"))
     print("in the midst", flush=True)
@@ -32,7 +32,7 @@ with write_transaction(engine) as connection:
 
 @pytest.mark.slow
 def test_job_of_an_owner_killed_in_a_transaction_continues(table, clock, url, tmp_path):
-    job = table.submit(Execution(process="echo", inputs={}), user=None, most_open=1)
+    job = table.submit(Execution(process="echo", inputs={}), user=None, max_open=1)
     command = [sys.executable, "-c", OWNER, url or "", tmp_path]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as owner:

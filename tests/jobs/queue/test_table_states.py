@@ -41,7 +41,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(target=ids)
     def submit(self):
-        job = self.table.submit(Execution(process="echo", inputs={}), user=None, most_open=1000)
+        job = self.table.submit(Execution(process="echo", inputs={}), user=None, max_open=1000)
         self.expected[job.id] = ["accepted", None, 0]
         return job.id
 

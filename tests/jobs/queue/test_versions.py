@@ -29,7 +29,7 @@ def test_concurrent_starts_create_tables_once(engine, url, tmp_path):
         own = open_engine(url, tmp_path)
         limiter.wait()
         try:
-            JobTable(own, archive="a").submit(Execution(process="echo", inputs={}), user=str(number), most_open=1)
+            JobTable(own, archive="a").submit(Execution(process="echo", inputs={}), user=str(number), max_open=1)
         finally:
             own.dispose()
 

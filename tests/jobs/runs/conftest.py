@@ -98,7 +98,7 @@ def submit(table, gates):
     def submit_steps(*, count=10, **inputs):
         inputs = {"open": count, "gates": str(gates)} | inputs
         execution = Execution(process="steps", inputs={"count": count, **inputs})
-        return table.submit(execution, user=None, most_open=1000).id
+        return table.submit(execution, user=None, max_open=1000).id
 
     return submit_steps
 

@@ -22,7 +22,7 @@ WAITS = "waits for a worker whose configuration has its layers: "
 
 
 def ask(table, process, **inputs):
-    return table.submit(Execution(process=process, inputs=inputs), user=None, most_open=10).id
+    return table.submit(Execution(process=process, inputs=inputs), user=None, max_open=10).id
 
 
 def texts(table, id_):
@@ -74,7 +74,7 @@ def test_job_is_run_by_a_worker_with_a_matching_configuration(table, running, en
 
 def test_replacements_before_the_start_of_a_job_are_logged(table, running, ended):
     execution = Execution(process="composite", inputs={"layer": "ndvi.NDVI"})
-    id_ = table.submit(execution, user=None, most_open=1, revision="another").id
+    id_ = table.submit(execution, user=None, max_open=1, revision="another").id
 
     with running():
         job = ended(id_)

@@ -109,7 +109,7 @@ def test_job_with_an_unavailable_store_restarts_when_it_returns(submit, running,
 
 def test_a_store_that_stays_away_fails_the_job(submit, running, ended, monkeypatch):
     monkeypatch.setattr(faults, "AGAIN_S", 0.01)
-    monkeypatch.setattr(faults, "MOST_FRUITLESS", 2)
+    monkeypatch.setattr(faults, "MAX_FRUITLESS", 2)
     for name, value in Server().environment.items():
         monkeypatch.setenv(name, value)
     id_ = submit()
@@ -175,7 +175,7 @@ def test_forgotten_jobs_leave_nothing_in_the_bucket(bucket, submit, running, end
 
 
 def test_values_that_are_no_files_stay_in_the_table(bucket, table, running, ended, keys, with_steps):
-    id_ = table.submit(Execution(process="echo", inputs={"string": "a"}), user=None, most_open=10).id
+    id_ = table.submit(Execution(process="echo", inputs={"string": "a"}), user=None, max_open=10).id
 
     with running(bucket=bucket):
         job = ended(id_)

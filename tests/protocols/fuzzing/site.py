@@ -138,7 +138,7 @@ async def running(folder: Path, services: Services) -> AsyncIterator[Site]:
     (folder / "cog").mkdir()
     scene = Scene(width=64, height=64)
     cog = write_tif(folder / "cog" / "a.tif", scene.numbers(0), scene, overviews=(2,))
-    desk = JobService(folder / "jobs", archive="a", most_open=10_000)
+    desk = JobService(folder / "jobs", archive="a", max_open=10_000)
     app = application(
         services, ServerOptions(jobs=desk, viewer=VIEWER, cog_places=[str(folder / "cog")], trusted_proxies=[CLIENT])
     )

@@ -20,7 +20,7 @@ SIGNED_S = 300
 PART_BYTES = 8 << 20
 """Of a file, sent or read in one request."""
 PARTS_AT_ONCE = 4
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 """Of one object, as S3 allows it."""
 READ_BYTES = 1 << 20
 CONNECT_S = 5
@@ -78,7 +78,7 @@ class Bucket:
                 key,
                 opened.read() if size <= PART_BYTES else _read(opened, is_active),
                 attributes={"Content-Type": media_type, "Content-Disposition": disposition},
-                chunk_size=max(PART_BYTES, -(-size // MOST_PARTS)),
+                chunk_size=max(PART_BYTES, -(-size // MAX_PARTS)),
                 max_concurrency=PARTS_AT_ONCE,
             )
 
@@ -104,7 +104,7 @@ class Bucket:
             for at in range(0, len(part), READ_BYTES):
                 yield bytes(part[at : at + READ_BYTES])
 
-    def signed(self, key: str, method: Literal["GET", "HEAD"]) -> str:
+    def sign_url(self, key: str, method: Literal["GET", "HEAD"]) -> str:
         """Return a signed URL that allows any client this method on this object, for `SIGNED_S`.
 
         Raises:

@@ -34,7 +34,7 @@ FULL_IN_WORDS = tuple(map(os.strerror, sorted(FULL)))
 """Libraries that write files by themselves hand these on as text."""
 NO_ROOM = StorageFull("there is no room to write what the job makes; request less, or try later")
 
-NO_LEAVE = SourceUnavailable(
+NO_PERMISSION = SourceUnavailable(
     "files of the job cannot be written: the worker lacks permission, or the disk is read-only"
 )
 
@@ -131,7 +131,7 @@ def _foreseen(error: BaseException) -> ChronotileError | None:
         return error
     if _is_full(error):
         return NO_ROOM
-    return NO_LEAVE if isinstance(error, OSError) and error.errno in FORBIDDEN else None
+    return NO_PERMISSION if isinstance(error, OSError) and error.errno in FORBIDDEN else None
 
 
 def _is_full(error: BaseException) -> bool:
@@ -149,9 +149,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 # Attempts at a job: one that is under way, and what comes of it.
 
-MOST_FRUITLESS = 10
+MAX_FRUITLESS = 10
 """Attempts in a row in which no task was finished: what is away may be so for some minutes."""
-MOST_DEADLY = 3
+MAX_DEADLY = 3
 """Of these, where processes died of a task: each attempt has cost the other jobs several of them."""
 LEFT_S = 30.0
 """How long a job that our configuration does not know is left to others before we look whether it knows it now."""
@@ -182,7 +182,7 @@ class OwnedJob:
     @property
     def is_in_vain(self) -> bool:
         """Whether so many workers were killed while they did the job that it is not worth another attempt."""
-        return self.job.fruitless >= MOST_FRUITLESS
+        return self.job.fruitless >= MAX_FRUITLESS
 
     @property
     def name(self) -> str:
@@ -202,17 +202,17 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class JobNotTaken:
+class Declined:
     """What of a job its owner does not know, so that it is left to others."""
 
     reason: str
 
 
-Outcome = Mapping[str, Result] | JobFault | Again | JobNotTaken | None
+AttemptOutcome = Mapping[str, Result] | JobFault | Again | Declined | None
 """What comes of an attempt: results, or why it failed, is begun again or left; nothing if it is no more ours."""
 
 
-class LeftJobs:
+class DeclinedJobs:
     """Jobs that are left to other workers, by their ids.
 
     Args:
@@ -237,7 +237,7 @@ class LeftJobs:
         return [id_ for id_, (until, _reason) in list(self._left.items()) if until > now]
 
 
-def own_name() -> str:
+def new_worker_name() -> str:
     """Return a new name that shows people which process it is of."""
     return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -245,7 +245,7 @@ def own_name() -> str:
 def next_attempt(held: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Again | JobFault:
     """Return what comes of an attempt that was hindered: another one, unless too many were in vain already."""
     hindered = _hindrance(error)
-    if held.fruitless >= (MOST_DEADLY if hindered.is_deadly else MOST_FRUITLESS):
+    if held.fruitless >= (MAX_DEADLY if hindered.is_deadly else MAX_FRUITLESS):
         return final_fault(held, hindered.fault)
     wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, held.fruitless - 1))
     # Not all to the same moment: of tasks that were in the queue of one process when it died, only one has killed it.

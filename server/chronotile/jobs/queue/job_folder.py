@@ -106,9 +106,9 @@ class StoredFile:
         """Return all of it."""
         return b"".join(self.iter_bytes())
 
-    def signed(self, method: Literal["GET", "HEAD"]) -> str:
+    def sign_url(self, method: Literal["GET", "HEAD"]) -> str:
         """Return a URL that opens it for a while."""
-        return self.bucket.signed(self.key, method)
+        return self.bucket.sign_url(self.key, method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ PREFIX = "chronotile-executions-"
 
 
 @dataclass(frozen=True, slots=True)
-class _Folder:
+class _LockedFolder:
     path: Path
     descriptor: int | None
     """Holds it; `None` on a disk without locks, where none is ever removed for another process."""
@@ -176,7 +176,7 @@ class TemporaryFolders:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._own: _Folder | None = None
+        self._own: _LockedFolder | None = None
 
     def make(self) -> Path:
         """Return a new folder; the caller removes it.
@@ -189,11 +189,11 @@ class TemporaryFolders:
             if self._own is None or not self._own.path.is_dir():  # others clean up there too
                 for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
                     with suppress(OSError):  # held, another user's, or on a disk without locks
-                        descriptor = _hold(path)
+                        descriptor = _lock_folder(path)
                         shutil.rmtree(path, ignore_errors=True)
                         os.close(descriptor)
                 self._let_go()
-                self._own = _held_folder()
+                self._own = _make_locked_folder()
             return Path(tempfile.mkdtemp(dir=self._own.path))
 
     def close(self) -> None:
@@ -219,18 +219,18 @@ def remove_on_failure(folder: Path) -> Iterator[None]:
         raise
 
 
-def _held_folder() -> _Folder:
+def _make_locked_folder() -> _LockedFolder:
     while True:
         path = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
-            return _Folder(path, _hold(path))
+            return _LockedFolder(path, _lock_folder(path))
         except (BlockingIOError, FileNotFoundError):  # another took it for one that was left
             continue
         except OSError:
-            return _Folder(path, None)
+            return _LockedFolder(path, None)
 
 
-def _hold(path: Path) -> int:
+def _lock_folder(path: Path) -> int:
     """Lock a folder until the descriptor is closed.
 
     Raises:
@@ -326,15 +326,15 @@ def forget_ended(table: "JobTable", folder: Path, *, before: float, bucket: Buck
         SourceUnavailable: The table, the folder or the bucket cannot be reached.
     """
     count = 0
-    for ids in _some_at_once(table.ended_before(before)):
-        count += forget(table, folder, ids if bucket is None else _without_objects(bucket, ids))
+    for ids in _some_at_once(table.list_ended_before(before)):
+        count += forget(table, folder, ids if bucket is None else _remove_objects(bucket, ids))
     for ids in _some_at_once(_folders(folder, before)):
-        for id_ in set(ids) - table.known(ids):
+        for id_ in set(ids) - table.find_ids(ids):
             remove(folder / id_)
     return count
 
 
-def _without_objects(bucket: Bucket, ids: Sequence[str]) -> list[str]:
+def _remove_objects(bucket: Bucket, ids: Sequence[str]) -> list[str]:
     """Those of some jobs whose files in the bucket are gone now."""
     gone = []
     for id_ in ids:
@@ -352,14 +352,14 @@ def _folders(folder: Path, before: float) -> list[str]:
     """Names of folders as those of jobs that nobody has written to since a moment."""
     try:
         with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if ID.fullmatch(entry.name) and _changed(entry) < before]
+            return [entry.name for entry in entries if ID.fullmatch(entry.name) and _modification_time(entry) < before]
     except FileNotFoundError:  # there was no job yet
         return []
     except OSError as error:
         raise SourceUnavailable("the jobs folder cannot be read") from error
 
 
-def _changed(entry: "os.DirEntry[str]") -> float:
+def _modification_time(entry: "os.DirEntry[str]") -> float:
     """When something was last made or removed in a folder; one that is gone by now was just changed."""
     try:
         return entry.stat(follow_symlinks=False).st_mtime

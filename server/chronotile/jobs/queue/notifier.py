@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Subscribers that are notified in parallel."""
-OF_A_HOST = 2
+PER_HOST = 2
 """Of these, so that a host that hangs does not hold up the others."""
 IDLE_S = 1.0
 LOST_S = 5.0
@@ -57,7 +57,7 @@ WAITS_S = (5.0, 30.0, 180.0, 1080.0)
 
 
 @contextmanager
-def going_on(log: logging.Logger, hindered: str) -> Iterator[None]:
+def log_failures(log: logging.Logger, hindered: str) -> Iterator[None]:
     """Log that what is done inside failed, and go on: the next time it may not."""
     try:
         yield
@@ -94,7 +94,7 @@ class Outbox(Protocol[AnyDue]):
     def set_sent(self, due: AnyDue) -> None:
         """Note that it was sent, or that there was nothing to say."""
 
-    def again(self, due: AnyDue, *, wait_s: float, reason: str) -> None:
+    def retry_later(self, due: AnyDue, *, wait_s: float, reason: str) -> None:
         """Let any notifier try again after a while."""
 
     def give_up(self, due: AnyDue, reason: str) -> None:
@@ -120,7 +120,7 @@ class Notifier(Generic[AnyDue]):
         send: How it is sent.
         runtime: How to wait and to start threads.
         at_once: Messages that are sent in parallel.
-        of_a_host: Of these, to one host.
+        per_host: Of these, to one host.
     """
 
     def __init__(
@@ -130,12 +130,12 @@ class Notifier(Generic[AnyDue]):
         send: Post = post,
         runtime: Runtime = SYSTEM,
         at_once: int = AT_ONCE,
-        of_a_host: int = OF_A_HOST,
+        per_host: int = PER_HOST,
     ) -> None:
         self._outbox = outbox
         self._send = send
         self._wait = runtime.wait
-        self._at_once, self._of_a_host = at_once, of_a_host
+        self._at_once, self._per_host = at_once, per_host
         self._lock = threading.Lock()
         self._hosts = Counter[str]()
         """How many messages are being sent."""
@@ -155,7 +155,7 @@ class Notifier(Generic[AnyDue]):
         self._is_stopped.set()
         self._pool.shutdown()
 
-    def tell_next(self) -> bool:
+    def send_next(self) -> bool:
         """Send the message that has been due for longest; return whether one was due.
 
         Raises:
@@ -166,7 +166,7 @@ class Notifier(Generic[AnyDue]):
         if due is None:
             return False
         try:
-            self._tell(due)
+            self._notify(due)
         finally:
             with self._lock:
                 self._hosts -= Counter([host_of(due.url)])
@@ -174,13 +174,13 @@ class Notifier(Generic[AnyDue]):
 
     def _take(self) -> AnyDue | None:
         with self._lock:
-            full = [host for host, count in self._hosts.items() if count >= self._of_a_host]
+            full = [host for host, count in self._hosts.items() if count >= self._per_host]
             due = self._outbox.take(lease_s=LEASE_S, without=full)
             if due is not None:
                 self._hosts[host_of(due.url)] += 1
             return due
 
-    def _tell(self, due: AnyDue) -> None:
+    def _notify(self, due: AnyDue) -> None:
         try:
             message = self._outbox.message(due)
             if message is not None:
@@ -188,13 +188,13 @@ class Notifier(Generic[AnyDue]):
         except Exception as error:  # each counts as a try, or it would be tried again at once and for ever
             if not is_foreseen(error):
                 log.exception("a subscriber at %s was not notified", host_of(due.url))
-            self._failed(due, fault_of(error).detail)
+            self._note_failure(due, fault_of(error).detail)
         else:
             self._outbox.set_sent(due)
 
-    def _failed(self, due: AnyDue, reason: str) -> None:
+    def _note_failure(self, due: AnyDue, reason: str) -> None:
         if due.tries <= len(WAITS_S):
-            self._outbox.again(due, wait_s=WAITS_S[due.tries - 1], reason=reason)
+            self._outbox.retry_later(due, wait_s=WAITS_S[due.tries - 1], reason=reason)
         else:
             self._outbox.give_up(due, reason)
 
@@ -202,5 +202,5 @@ class Notifier(Generic[AnyDue]):
         wait_s = 0.0
         while not self._wait(self._is_stopped, wait_s):
             wait_s = LOST_S
-            with going_on(log, "subscribers cannot be notified"):
-                wait_s = 0.0 if self.tell_next() else IDLE_S
+            with log_failures(log, "subscribers cannot be notified"):
+                wait_s = 0.0 if self.send_next() else IDLE_S

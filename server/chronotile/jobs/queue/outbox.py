@@ -35,7 +35,7 @@ def call_back(connection: Connection, id_: str, status: Status, now: float) -> N
     connection.execute(update(CALLBACKS).where(*is_it).values(due=due))
 
 
-class Callbacks:
+class CallbackQueue:
     """What there is to tell; any number of processes may take from it at once.
 
     A process takes a callback for a limited time. If it neither sends it nor gives it back by then, for example because
@@ -88,7 +88,7 @@ class Callbacks:
     def set_sent(self, callback: Callback) -> None:
         """Drop a message that was sent; one on progress stays for when there is more, after some time."""
         if callback.status in ENDED:
-            self.leave(callback)
+            self.drop(callback)
             return
         with write_transaction(self._engine) as connection:
             later = self._clock(connection) + EVERY_S
@@ -99,13 +99,13 @@ class Callbacks:
             values = {"due": later if has_more else None, "not_before": later, "tries": 0}
             connection.execute(update(CALLBACKS).where(*_is(callback)).values(values))
 
-    def again(self, callback: Callback, *, wait_s: float) -> None:
+    def retry_later(self, callback: Callback, *, wait_s: float) -> None:
         """Let any notifier try again after a while."""
         with write_transaction(self._engine) as connection:
             due = self._clock(connection) + wait_s
             connection.execute(update(CALLBACKS).where(*_is(callback)).values(due=due))
 
-    def leave(self, callback: Callback) -> None:
+    def drop(self, callback: Callback) -> None:
         """Never tell it again."""
         with write_transaction(self._engine) as connection:
             connection.execute(delete(CALLBACKS).where(*_is(callback)))

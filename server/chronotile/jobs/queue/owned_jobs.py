@@ -11,7 +11,7 @@ from chronotile.jobs.queue.database import database_time, read_transaction, writ
 from chronotile.jobs.queue.outbox import call_back
 from chronotile.jobs.queue.schema import FINISHED_TASKS, JOBS, LOG, brief_of, fault_text, results_text, storable
 
-BRIEF = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
+BRIEF_COLUMNS = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
 """What a list gives of each job: what clients give and get may be long."""
 
 
@@ -52,7 +52,7 @@ class OwnedJobs:
             is_next = JOBS.c.status == "accepted", func.coalesce(JOBS.c.not_before, now) <= now
             for is_free in (and_(*is_left), and_(*is_next)):  # each by an index
                 is_ours = self._is_of_archive, is_free, JOBS.c.id.not_in(without)
-                oldest = select(*BRIEF).where(*is_ours).order_by(JOBS.c.number).limit(1)
+                oldest = select(*BRIEF_COLUMNS).where(*is_ours).order_by(JOBS.c.number).limit(1)
                 found = connection.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
                 if found is not None:
                     finished = select(func.count()).select_from(FINISHED_TASKS).where(FINISHED_TASKS.c.job == found.id)
@@ -68,7 +68,7 @@ class OwnedJobs:
                         "fruitless": found.fruitless + 1 if tasks == found.blocks else 0,
                         "blocks": tasks,
                     }
-                    claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(*BRIEF)
+                    claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(*BRIEF_COLUMNS)
                     call_back(connection, found.id, "running", now)
                     return brief_of(connection.execute(claimed).one())
         return None
@@ -78,7 +78,7 @@ class OwnedJobs:
         with write_transaction(self._engine) as connection:
             return _write(connection, id_, owner, {"leased_until": self._clock(connection) + lease_s})
 
-    def tell(self, id_: str, owner: str, *, progress: int, message: str) -> bool:
+    def report_progress(self, id_: str, owner: str, *, progress: int, message: str) -> bool:
         """Write the progress of a job; return whether `owner` still owns it."""
         with write_transaction(self._engine) as connection:
             now = self._clock(connection)
@@ -104,7 +104,7 @@ class OwnedJobs:
             now = self._clock(connection)
             return _write(connection, id_, owner, values | attempts | {"not_before": now + wait_s, "updated": now})
 
-    def leave(self, id_: str, owner: str, *, message: str) -> bool:
+    def decline(self, id_: str, owner: str, *, message: str) -> bool:
         """Give a job back as if it had not been begun: its owner cannot do it, and another may at once.
 
         Return whether it was still ours. Its finished tasks stay.
@@ -128,7 +128,7 @@ class OwnedJobs:
         values = {"status": "failed", "message": storable(fault.detail), "fault": fault_text(fault)}
         return self._end_ours(id_, owner, values)
 
-    def remember(self, id_: str, owner: str, number: int, result: Json) -> bool:
+    def store_task_result(self, id_: str, owner: str, number: int, result: Json) -> bool:
         """Remember what a finished task gave; return whether the job is still ours."""
         with write_transaction(self._engine) as connection:
             ours = select(JOBS.c.id).where(*_is_ours(id_, owner))
@@ -147,7 +147,7 @@ class OwnedJobs:
             ).all()
         return {row.number: json.loads(row.result) for row in rows}
 
-    def plan_anew(self, id_: str, owner: str, *, revision: str | None) -> bool:
+    def replace_plan(self, id_: str, owner: str, *, revision: str | None) -> bool:
         """Forget what finished tasks of a job gave, as it has another plan; return whether it is still ours.
 
         Args:
@@ -161,7 +161,7 @@ class OwnedJobs:
                 connection.execute(delete(FINISHED_TASKS).where(FINISHED_TASKS.c.job == id_))
         return is_ours
 
-    def say(self, id_: str, text: str) -> None:
+    def add_log_line(self, id_: str, text: str) -> None:
         """Add a line to the log of a job, unless that was forgotten."""
         with write_transaction(self._engine) as connection:
             now = literal(self._clock(connection))

@@ -14,7 +14,7 @@ from chronotile.jobs.queue.faults import no_job, storing_results
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, TemporaryFolders, forget, remove_files
 
 if TYPE_CHECKING:
-    from chronotile.jobs.queue.shares import Shares
+    from chronotile.jobs.queue.shares import JobShares
     from chronotile.jobs.queue.table import JobStore, JobTable
 
 
@@ -28,7 +28,7 @@ class JobService:
         folder: Of jobs; without one none are stored.
         archive: Id of the archive that is served.
         database_url: As `open_engine` takes it.
-        most_open: Jobs of one client that have not ended, at most; ten times as many of all clients together.
+        max_open: Jobs of one client that have not ended, at most; ten times as many of all clients together.
         bucket: Of the files of results; otherwise they stay in the folder.
     """
 
@@ -38,13 +38,13 @@ class JobService:
         *,
         archive: str,
         database_url: str | None = None,
-        most_open: int = 1000,
+        max_open: int = 1000,
         bucket: Bucket | None = None,
     ) -> None:
         self._folder = folder
         self._archive = archive
         self._database_url = database_url
-        self.most_open = most_open
+        self.max_open = max_open
         self._bucket = bucket
         self._lock = threading.Lock()
         self._store: JobStore | None = None
@@ -64,7 +64,7 @@ class JobService:
         """
         with self._lock:
             if self._store is None:
-                self._store = _open_store(self._database_url, _needed(self._folder), archive=self._archive)
+                self._store = _open_store(self._database_url, _require_folder(self._folder), archive=self._archive)
             return self._store
 
     @property
@@ -86,7 +86,7 @@ class JobService:
         job = self.table.job(id_)
         if job.user != user:
             raise no_job(id_)
-        return self._marked(job)
+        return self._mark_unattended(job)
 
     def jobs(self, *, user: str | None, **selection: Unpack[JobSelection]) -> tuple[tuple[Job, ...], int]:
         """Return jobs of a user, the newest first, and how many there are.
@@ -102,7 +102,7 @@ class JobService:
         return self.table.heartbeat.mark_unattended(jobs), count
 
     @property
-    def shares(self) -> "Shares":
+    def shares(self) -> "JobShares":
         """The links to jobs; raises as `store`."""
         return self.store.shares
 
@@ -116,7 +116,7 @@ class JobService:
         subjects = self.shares.subjects(id_, digest)
         if subjects is None:
             raise no_job(id_)
-        return self._marked(self.table.job(id_)), subjects
+        return self._mark_unattended(self.table.job(id_)), subjects
 
     def execution_without_inputs(self, job: Job) -> Execution:
         """Return the execution that a job is for, without its inputs.
@@ -158,10 +158,10 @@ class JobService:
             ServerBusy: This client has too many already, or all together have.
         """
         job = self.table.submit(
-            execution, user=user, most_open=self.most_open, subscriber=subscriber, revision=revision, client=client
+            execution, user=user, max_open=self.max_open, subscriber=subscriber, revision=revision, client=client
         )
         try:
-            return self._marked(job)
+            return self._mark_unattended(job)
         except SourceUnavailable:  # the job is accepted, whatever has become of the database since
             return job
 
@@ -190,7 +190,7 @@ class JobService:
         from chronotile.jobs.queue.table import new_id  # noqa: PLC0415 -- SQLAlchemy only where there are jobs
 
         table, id_ = self.table, new_id()
-        files = self._files(_needed(self._folder), id_)
+        files = self._files(_require_folder(self._folder), id_)
         try:
             if self._bucket is None:
                 with storing_results():
@@ -201,7 +201,7 @@ class JobService:
                 shutil.rmtree(made, ignore_errors=True)
             return table.keep(id_, execution, results, user=user, revision=revision), files
         except BaseException:  # whatever it is: no row of the table leads to the files
-            remove_files(_needed(self._folder), id_, bucket=self._bucket)
+            remove_files(_require_folder(self._folder), id_, bucket=self._bucket)
             raise
 
     def cancel(self, job: Job) -> Job:
@@ -253,13 +253,13 @@ class JobService:
     def _files(self, folder: Path, id_: str) -> ResultFiles:
         return ResultFiles(folder / id_ / RESULTS, self._bucket, id_)
 
-    def _marked(self, job: Job) -> Job:
+    def _mark_unattended(self, job: Job) -> Job:
         # A job whose message also says if no worker is there.
         [marked] = self.table.heartbeat.mark_unattended([job])
         return marked
 
 
-def _needed(folder: Path | None) -> Path:
+def _require_folder(folder: Path | None) -> Path:
     if folder is None:
         raise SourceUnavailable("this server does not run jobs; leave respond-async out to wait for small results")
     return folder

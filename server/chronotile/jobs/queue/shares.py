@@ -41,7 +41,7 @@ class NewShare:
     """Seconds since 1970, UTC."""
 
 
-class Shares:
+class JobShares:
     """The links to jobs, at most one to each; the table is made for the first one.
 
     Args:

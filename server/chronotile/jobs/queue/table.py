@@ -27,8 +27,8 @@ from chronotile.core.model.job import (
 from chronotile.core.model.types import Json
 from chronotile.jobs.queue.database import database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job
-from chronotile.jobs.queue.outbox import Callbacks, subscribe
-from chronotile.jobs.queue.owned_jobs import BRIEF, OwnedJobs
+from chronotile.jobs.queue.outbox import CallbackQueue, subscribe
+from chronotile.jobs.queue.owned_jobs import BRIEF_COLUMNS, OwnedJobs
 from chronotile.jobs.queue.schema import (
     CLIENTS,
     FINISHED_TASKS,
@@ -47,17 +47,17 @@ from chronotile.jobs.queue.schema import (
     row_of,
     storable,
 )
-from chronotile.jobs.queue.shares import Shares
+from chronotile.jobs.queue.shares import JobShares
 
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 LOG_LINES = 1000
 """Columns of a job that documents show."""
 
 OPEN = JOBS.c.status.in_(["accepted", "running"])
-TOLD = [*BRIEF, JOBS.c.results]
+DOCUMENT_COLUMNS = [*BRIEF_COLUMNS, JOBS.c.results]
 """What the document of one job gives: the names and media types of its results too, but not its inputs."""
 
-CLIENTS_AT_ONCE = 10
+ALL_CLIENTS_FACTOR = 10
 """The limit of open jobs of all clients, as a multiple of that of one client."""
 FROM_HERE = " from your address"
 
@@ -98,7 +98,7 @@ class JobTable(OwnedJobs):
         execution: Execution,
         *,
         user: str | None,
-        most_open: int,
+        max_open: int,
         subscriber: Subscriber | None = None,
         revision: str | None = None,
         client: str | None = None,
@@ -108,8 +108,8 @@ class JobTable(OwnedJobs):
         Args:
             execution: The process to run, with its inputs.
             user: Whose it is.
-            most_open: Jobs that have not ended, at most: of this client, or of this user if the client is not known.
-                All clients of a user together may have `CLIENTS_AT_ONCE` times as many.
+            max_open: Jobs that have not ended, at most: of this client, or of this user if the client is not known.
+                All clients of a user together may have `ALL_CLIENTS_FACTOR` times as many.
             subscriber: Addresses to notify of its progress, if any.
             revision: The current revision of the data that it reads.
             client: The address that the request comes from.
@@ -124,8 +124,8 @@ class JobTable(OwnedJobs):
             is_theirs = self._is_of_archive, _is_of([user])
             count = select(func.count()).select_from(JOBS).where(OPEN, *is_theirs)
             if client is not None:
-                _require_room(connection, count.join(CLIENTS).where(CLIENTS.c.client == client), most_open, FROM_HERE)
-            _require_room(connection, count, most_open if client is None else CLIENTS_AT_ONCE * most_open)
+                _require_room(connection, count.join(CLIENTS).where(CLIENTS.c.client == client), max_open, FROM_HERE)
+            _require_room(connection, count, max_open if client is None else ALL_CLIENTS_FACTOR * max_open)
             job = _add(connection, row, self._clock(connection))
             if client is not None:
                 connection.execute(insert(CLIENTS).values(job=job.id, client=client))
@@ -166,7 +166,9 @@ class JobTable(OwnedJobs):
         """
         if ID.fullmatch(id_):  # what is none may be text that a database does not take
             with read_transaction(self._engine) as connection:
-                row = connection.execute(select(*TOLD).where(self._is_of_archive, JOBS.c.id == id_)).one_or_none()
+                row = connection.execute(
+                    select(*DOCUMENT_COLUMNS).where(self._is_of_archive, JOBS.c.id == id_)
+                ).one_or_none()
             if row is not None:
                 return job_of(row)
         raise no_job(id_)
@@ -209,7 +211,7 @@ class JobTable(OwnedJobs):
         statuses: Sequence[Status] = (),
         created: tuple[float | None, float | None] = (None, None),
         seconds: tuple[float | None, float | None] = (None, None),
-        limit: int = MOST_LISTED,
+        limit: int = MAX_LISTED,
         offset: int = 0,
     ) -> tuple[tuple[Job, ...], int]:
         """Return jobs, the newest first, and how many there are.
@@ -242,7 +244,7 @@ class JobTable(OwnedJobs):
         )
         with read_transaction(self._engine) as connection:
             rows = connection.execute(
-                select(*BRIEF).where(is_listed).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
+                select(*BRIEF_COLUMNS).where(is_listed).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
             ).all()
             count = connection.scalar(select(func.count()).select_from(JOBS).where(is_listed)) or 0
         return tuple(map(brief_of, rows)), count
@@ -267,12 +269,12 @@ class JobTable(OwnedJobs):
             ).all()
         return tuple((row.at, row.text) for row in reversed(rows))
 
-    def ended_before(self, moment: float) -> tuple[str, ...]:
+    def list_ended_before(self, moment: float) -> tuple[str, ...]:
         """Return the ids of jobs that ended before a moment."""
         with read_transaction(self._engine) as connection:
             return tuple(connection.scalars(select(JOBS.c.id).where(self._is_of_archive, JOBS.c.finished < moment)))
 
-    def known(self, ids: Iterable[str]) -> frozenset[str]:
+    def find_ids(self, ids: Iterable[str]) -> frozenset[str]:
         """Return those of some ids that are of jobs, of any archive: they may share a folder too."""
         with read_transaction(self._engine) as connection:
             return frozenset(connection.scalars(select(JOBS.c.id).where(JOBS.c.id.in_(list(ids)))))
@@ -312,7 +314,7 @@ def _require_room(connection: Connection, count: Select[int], most: int, whose: 
 
 def _add(connection: Connection, row: Json, now: float) -> Job:
     values = {**row, "created": now, "updated": now}
-    return job_of(connection.execute(insert(JOBS).values(values).returning(*TOLD)).one())
+    return job_of(connection.execute(insert(JOBS).values(values).returning(*DOCUMENT_COLUMNS)).one())
 
 
 def _is_of(users: Sequence[str | None]) -> ColumnElement[bool]:
@@ -343,7 +345,7 @@ class JobStore:
     table: JobTable
     folder: Path
     """With a folder for the files of each job, by its id."""
-    shares: Shares
+    shares: JobShares
 
     def close(self) -> None:
         """Let go of the database."""
@@ -365,7 +367,7 @@ def open_store(url: str | None, folder: Path, *, archive: str) -> JobStore:
     """
     engine = open_engine(url, folder)
     make_private(folder)
-    return JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder, shares=Shares(engine))
+    return JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder, shares=JobShares(engine))
 
 
 WORDS = {"running": "that it runs", "successful": "that it is done", "failed": "that it failed"}
@@ -383,7 +385,7 @@ class JobOutbox:
     """
 
     def __init__(
-        self, table: JobTable, callbacks: Callbacks, *, write: Callable[[Job, Callback], WebhookMessage]
+        self, table: JobTable, callbacks: CallbackQueue, *, write: Callable[[Job, Callback], WebhookMessage]
     ) -> None:
         self._table = table
         self._callbacks = callbacks
@@ -405,20 +407,20 @@ class JobOutbox:
         """Drop a message that was sent; one on progress stays for when there is more, after some time."""
         self._callbacks.set_sent(due)
 
-    def again(self, due: Callback, *, wait_s: float, reason: str) -> None:
+    def retry_later(self, due: Callback, *, wait_s: float, reason: str) -> None:
         """Let any notifier try again after a while."""
-        log.info("job %s: %s", due.job, _said(due, reason))
-        self._callbacks.again(due, wait_s=wait_s)
+        log.info("job %s: %s", due.job, _failure_text(due, reason))
+        self._callbacks.retry_later(due, wait_s=wait_s)
 
     def give_up(self, due: Callback, reason: str) -> None:
         """Never tell it again; the log of the job has why."""
-        said = _said(due, reason)
+        said = _failure_text(due, reason)
         log.info("job %s: %s", due.job, said)
-        self._callbacks.leave(due)
-        self._table.say(due.job, f"{said}; it was tried {due.tries} times")
+        self._callbacks.drop(due)
+        self._table.add_log_line(due.job, f"{said}; it was tried {due.tries} times")
 
 
-def _said(due: Callback, reason: str) -> str:
+def _failure_text(due: Callback, reason: str) -> str:
     return f"its subscriber was not notified {WORDS[due.status]}: {reason}"
 
 
@@ -453,12 +455,12 @@ class Heartbeat:
             connection.execute(delete(WORKERS).where(or_(WORKERS.c.id == worker, WORKERS.c.seen < now - GONE_S)))
             connection.execute(insert(WORKERS).values(id=worker, archive=self._archive, seen=now))
 
-    def report_gone(self, worker: str) -> None:
+    def report_end(self, worker: str) -> None:
         """Say that a worker ends."""
         with write_transaction(self._engine) as connection:
             connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
 
-    def is_anybody_here(self) -> bool:
+    def has_workers(self) -> bool:
         """Return whether there is a worker of the archive."""
         with read_transaction(self._engine) as connection:
             is_here = WORKERS.c.archive == self._archive, WORKERS.c.seen >= self._clock(connection) - GONE_S
@@ -467,12 +469,12 @@ class Heartbeat:
     def mark_unattended(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
         """Return jobs whose messages name the archive where they have not ended and no worker of it is there."""
         listed = tuple(jobs)
-        if all(job.status in ENDED for job in listed) or self.is_anybody_here():
+        if all(job.status in ENDED for job in listed) or self.has_workers():
             return listed
-        nobody = nobody_here(self._archive)
+        nobody = no_worker_message(self._archive)
         return tuple(job if job.status in ENDED else replace(job, message=f"{job.message}; {nobody}") for job in listed)
 
 
-def nobody_here(archive: str) -> str:
+def no_worker_message(archive: str) -> str:
     """Return the message for jobs of an archive of which no worker is running."""
     return f"no worker of the archive {archive} is running"

@@ -28,10 +28,10 @@ from chronotile.jobs.queue.faults import (
     Again,
     ClusterLost,
     JobFailed,
-    JobNotTaken,
-    LeftJobs,
+    Declined,
+    DeclinedJobs,
     NameUnknown,
-    Outcome,
+    AttemptOutcome,
     OwnedJob,
     PlanNeeded,
     TemporaryFault,
@@ -39,10 +39,10 @@ from chronotile.jobs.queue.faults import (
     final_fault,
     is_foreseen,
     next_attempt,
-    own_name,
+    new_worker_name,
 )
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, clear, forget_ended, remove, remove_files
-from chronotile.jobs.queue.notifier import SYSTEM, Runtime, going_on
+from chronotile.jobs.queue.notifier import SYSTEM, Runtime, log_failures
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.tasks import (
@@ -119,7 +119,7 @@ class Runner:
         self._bucket = bucket
         self._items = items
         self._clock, self._wait, self._threads = runtime.clock, runtime.wait, runtime.threads
-        self._left = LeftJobs(runtime.clock)
+        self._left = DeclinedJobs(runtime.clock)
         self._held: dict[str, OwnedJob] = {}
         """By their owners."""
         self._one_ended = Event()
@@ -148,7 +148,7 @@ class Runner:
         if len(self._held) >= AT_ONCE:
             self._wait(self._one_ended, IDLE_S)
             return 0
-        is_begun, owner = False, own_name()
+        is_begun, owner = False, new_worker_name()
         try:
             self._cluster.renew()
             job = self._table.claim(owner, lease_s=LEASE_S, without=self._left.now())
@@ -172,20 +172,20 @@ class Runner:
 
     def _attend(self) -> None:
         """Say that we are there until `stop`, and then that we are not."""
-        worker, heartbeat = own_name(), self._table.heartbeat
+        worker, heartbeat = new_worker_name(), self._table.heartbeat
         while True:
-            with going_on(log, "this worker cannot be registered"):
+            with log_failures(log, "this worker cannot be registered"):
                 heartbeat.report_alive(worker)
             if self._wait(self._is_stopped, ATTEND_S):
                 break
-        with going_on(log, "the end of this worker cannot be recorded"):
-            heartbeat.report_gone(worker)
+        with log_failures(log, "the end of this worker cannot be recorded"):
+            heartbeat.report_end(worker)
 
     def _renew_leases(self) -> None:
         """Hold what we do until `stop`, after which it is given back long before its lease is over."""
         while not self._wait(self._is_stopped, RENEW_S):
             for held in list(self._held.values()):
-                with going_on(log, f"the lease of job {held.job.id} cannot be extended"):
+                with log_failures(log, f"the lease of job {held.job.id} cannot be extended"):
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)
         self._give_back_what_hangs()
 
@@ -196,13 +196,13 @@ class Runner:
             self._one_ended.clear()
             self._wait(self._one_ended, IDLE_S)
         for held in list(self._held.values()):
-            with going_on(log, f"job {held.job.id} cannot be returned to the queue"):
+            with log_failures(log, f"job {held.job.id} cannot be returned to the queue"):
                 self._give_back(held, STOPPED)
 
     def _forget(self) -> None:
         """Forget now and then what ended long ago."""
         while True:
-            with going_on(log, "expired jobs cannot be deleted"):
+            with log_failures(log, "expired jobs cannot be deleted"):
                 before = self._table.now() - self._retention_s
                 forget_ended(self._table, self._folder, before=before, bucket=self._bucket)
             if self._wait(self._is_stopped, FORGET_S):
@@ -213,13 +213,13 @@ class Runner:
         id_ = held.job.id
         log.info("job %s (%s) starts, attempt %d", id_, held.job.process, held.job.attempts)
         try:
-            with going_on(log, f"job {id_} stays leased until its lease expires"):
+            with log_failures(log, f"job {id_} stays leased until its lease expires"):
                 self._end(held, self._outcome(held))
         finally:
             del self._held[held.owner]
             self._one_ended.set()
 
-    def _outcome(self, held: OwnedJob) -> Outcome:
+    def _outcome(self, held: OwnedJob) -> AttemptOutcome:
         try:
             if held.is_in_vain:
                 return final_fault(held, fault_of(ServerBusy("its worker was killed")))
@@ -228,7 +228,7 @@ class Runner:
         except (TemporaryFault, ClusterLost, SourceUnavailable) as error:
             return next_attempt(held, error)
         except (NameUnknown, *UNKNOWN) as error:
-            return JobNotTaken(str(error))
+            return Declined(str(error))
         except JobFailed as failed:
             return failed.fault
         except Exception as error:  # a process may raise anything, and its job ends with that
@@ -245,11 +245,11 @@ class Runner:
             except PlanNeeded:
                 forget_plan(self._folder / held.job.id)
                 held.is_fruitful = False
-                held.is_ours = self._surely(partial(self._table.plan_anew, held.job.id, held.owner, revision=None))
+                held.is_ours = self._surely(partial(self._table.replace_plan, held.job.id, held.owner, revision=None))
                 raise
 
         def say_why(error: PlanNeeded) -> None:
-            self._surely(partial(self._table.say, held.job.id, f"is planned again: {error.fault.detail}"))
+            self._surely(partial(self._table.add_log_line, held.job.id, f"is planned again: {error.fault.detail}"))
 
         return retry_overtaken(attempt, PlanNeeded, say_why)
 
@@ -272,7 +272,7 @@ class Runner:
         )
         done = self._table.finished_tasks(job.id)
         left = {number: task for number, task in enumerate(plan.tasks) if number not in done}
-        self._table.say(job.id, f"attempt {job.attempts}: {len(left)} of {len(plan.tasks)} tasks to do")
+        self._table.add_log_line(job.id, f"attempt {job.attempts}: {len(left)} of {len(plan.tasks)} tasks to do")
         self._do_tasks(held, context, left, done)
         if not goes_on():
             return None
@@ -304,9 +304,9 @@ class Runner:
         execution = self._table.execution(id_)
         made = plan_execution(execution, services)
         # Before the plan is stored: what tasks of another gave is of no use, and its numbers may be among these.
-        held.is_ours = self._table.plan_anew(id_, held.owner, revision=made.revision)
+        held.is_ours = self._table.replace_plan(id_, held.owner, revision=made.revision)
         if held.job.revision not in {None, made.revision}:
-            self._table.say(id_, "its data changed after it was submitted; it uses the current state")
+            self._table.add_log_line(id_, "its data changed after it was submitted; it uses the current state")
         return execution.outputs, store_plan(folder, execution.inputs, made) if held.is_ours else None
 
     def _do_tasks(self, held: OwnedJob, context: TaskContext, left: Mapping[int, Json], done: dict[int, Json]) -> None:
@@ -324,7 +324,7 @@ class Runner:
             for number, result in tasks:
                 done[number] = result
                 held.is_fruitful = True
-                if not self._surely(partial(self._table.remember, id_, held.owner, number, result)):
+                if not self._surely(partial(self._table.store_task_result, id_, held.owner, number, result)):
                     held.is_ours = False
                 elif self._clock() >= reported + TELL_S:
                     reported = self._clock()
@@ -334,12 +334,12 @@ class Runner:
         """Say how many tasks are done, and what hinders the others; what comes after them counts as one more."""
         progress, message = 100 * done // (count + 1), f"{done} of {count} tasks"
         message = f"{message}; {hindered}" if hindered else message
-        self._surely(partial(self._table.tell, held.job.id, held.owner, progress=progress, message=message))
+        self._surely(partial(self._table.report_progress, held.job.id, held.owner, progress=progress, message=message))
 
     def _goes_on(self, held: OwnedJob) -> bool:
         return held.is_ours and not self._is_stopped.is_set() and self._clock() < held.until
 
-    def _interrupted(self, held: OwnedJob) -> Outcome:
+    def _interrupted(self, held: OwnedJob) -> AttemptOutcome:
         """Why a job does not go on."""
         if not held.is_ours:
             return None
@@ -352,7 +352,7 @@ class Runner:
             status=LimitExceeded.status,
         )
 
-    def _end(self, held: OwnedJob, outcome: Outcome) -> None:
+    def _end(self, held: OwnedJob, outcome: AttemptOutcome) -> None:
         """Write down what came of an attempt, and remove what is not needed any more."""
         id_, owner, is_stored = held.job.id, held.owner, False
         match outcome:
@@ -361,7 +361,7 @@ class Runner:
             case Again(reason=reason):
                 said = f"is returned to the queue: {reason}"
                 is_ours = self._surely(partial(self._give_back, held, outcome))
-            case JobNotTaken(reason=reason):
+            case Declined(reason=reason):
                 said, is_ours = self._leave(held, reason), True
             case JobFault(detail=detail):
                 said = f"failed: {detail}"
@@ -372,7 +372,7 @@ class Runner:
                 is_stored = is_ours and self._bucket is not None
         self._tidy(id_, is_stored=is_stored)
         if is_ours and said:
-            self._surely(partial(self._table.say, id_, said))
+            self._surely(partial(self._table.add_log_line, id_, said))
             log.info("job %s %s", id_, said)
         elif not is_ours:
             log.info("job %s is abandoned: it was dismissed, or another worker has it", id_)
@@ -387,7 +387,7 @@ class Runner:
         """Leave a job to others, and return its log line, once as long as the reason is the same."""
         id_, message = held.job.id, f"waits for a worker whose configuration has its layers: {reason}"
         is_news = self._left.add(id_, reason)
-        self._surely(partial(self._table.leave, id_, held.owner, message=message))
+        self._surely(partial(self._table.decline, id_, held.owner, message=message))
         return f"is left to another worker: {reason}" if is_news else ""
 
     def _tidy(self, id_: str, *, is_stored: bool) -> None:

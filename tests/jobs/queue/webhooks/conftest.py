@@ -12,7 +12,7 @@ from chronotile.core.database import open_engine
 from chronotile.core.model.webhook import Webhook
 from chronotile.jobs.queue.notifier import Notifier
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts, WebhookOutbox
-from chronotile.jobs.queue.webhooks.positions import Positions
+from chronotile.jobs.queue.webhooks.positions import WebhookPositions
 from chronotile.protocols.catalogue.changes.documents import event_message
 from tests.changing import services_over
 
@@ -34,7 +34,7 @@ def services(index):
 def open_positions(url, tmp_path, simulation, closed_at_end):
     """`open_positions()`: how far webhooks were told, as another process has it."""
     clock = simulation.clock
-    return lambda: closed_at_end(Positions(open_engine(url, tmp_path, INDEX), archive="", clock=clock))
+    return lambda: closed_at_end(WebhookPositions(open_engine(url, tmp_path, INDEX), archive="", clock=clock))
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def make_notifier(open_positions, services, simulation, web, counts):
         )
         at_once = count or len(webhooks)
         return Notifier(
-            outbox, send=web.send, runtime=simulation.runtime("notifier"), at_once=at_once, of_a_host=at_once
+            outbox, send=web.send, runtime=simulation.runtime("notifier"), at_once=at_once, per_host=at_once
         )
 
     return make

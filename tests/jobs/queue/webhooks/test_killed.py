@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from chronotile.catalog.items.pass_tables import PASSES
 from chronotile.catalog.items.schema import INDEX
 from chronotile.core.database import open_engine, write_transaction
-from chronotile.jobs.queue.webhooks.positions import POSITIONS, Positions
+from chronotile.jobs.queue.webhooks.positions import POSITIONS, WebhookPositions
 from tests.archive.index.test_files import tree, write_tile
 from tests.listener import Answer, listener
 from tests.running import serving, until
@@ -59,7 +59,7 @@ def is_ready(folder):
     if not (folder / INDEX.file).exists():
         return False
     engine = open_engine(None, folder, INDEX)
-    with closing(Positions(engine, archive="")), write_transaction(engine, INDEX) as connection:
+    with closing(WebhookPositions(engine, archive="")), write_transaction(engine, INDEX) as connection:
         was_read = connection.scalar(select(func.count(PASSES.c.whole_at)))
         return bool(was_read) and connection.execute(select(POSITIONS)).first() is not None
 

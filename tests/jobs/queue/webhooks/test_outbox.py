@@ -51,7 +51,7 @@ def tell(simulation):
 
     def run(notifier):
         for _ in range(2):
-            while notifier.tell_next():
+            while notifier.send_next():
                 pass
             simulation.now_s += LOOK_S
 
@@ -75,7 +75,7 @@ def test_new_webhook_gets_changes_from_its_start(make_notifier, tell, index, web
 def test_changes_without_a_sender_are_sent_by_the_next_process(make_notifier, tell, index, web):
     tell(make_notifier(web.hook()))
     index.put("s2", [scene("a"), scene("b")])
-    make_notifier(web.hook()).tell_next()
+    make_notifier(web.hook()).send_next()
 
     tell(make_notifier(web.hook()))
 
@@ -86,12 +86,12 @@ def test_event_of_a_killed_sender_is_sent_by_another(make_notifier, tell, index,
     tell(make_notifier(web.hook()))
     index.put("s2", [scene("a"), scene("b")])
     web.answers["all"] = lambda: simulation.sleep(1e6)
-    simulation.start("notifier", make_notifier(web.hook()).tell_next)
+    simulation.start("notifier", make_notifier(web.hook()).send_next)
     simulation.run(lambda: web.messages)
     simulation.kill("notifier")
     web.answers.clear()
     other = make_notifier(web.hook())
-    assert not other.tell_next()
+    assert not other.send_next()
 
     simulation.now_s += LEASE_S
     tell(other)
@@ -105,7 +105,7 @@ def test_of_two_processes_one_sends_each_event(make_notifier, tell, index, web):
     tell(one)
     index.put("s2", [scene(f"{number:02}") for number in range(20)])
 
-    while one.tell_next() | other.tell_next():
+    while one.send_next() | other.send_next():
         pass
 
     assert told(web) == [("create", f"{number:02}") for number in range(20)]
@@ -189,7 +189,7 @@ def test_a_subscriber_that_fails_is_tried_again_with_all_later_events_behind(
     tell(notifier)
 
     assert told(web) == [("create", "a"), ("create", "a"), ("create", "b")]
-    assert [counts.of(each) for each in ("sent", "failed", "given_up")] == [2, 1, 0]
+    assert [counts.count_of(each) for each in ("sent", "failed", "given_up")] == [2, 1, 0]
 
 
 def test_abandoned_event_is_logged_without_the_path_of_the_webhook(
@@ -211,7 +211,7 @@ def test_abandoned_event_is_logged_without_the_path_of_the_webhook(
         "500 Internal Server Error; it was tried 5 times"
     )
     assert told(web, "token-in-the-path") == [("create", "a")] * 5 + [("create", "b")]
-    assert [counts.of(each) for each in ("sent", "failed", "given_up")] == [0, 6, 1]
+    assert [counts.count_of(each) for each in ("sent", "failed", "given_up")] == [0, 6, 1]
     assert "a key of 24 bytes" not in caplog.text
 
 
@@ -257,7 +257,7 @@ def test_webhook_with_expired_changes_continues_from_now(make_notifier, tell, in
     tell(notifier)
 
     assert told(web) == [("create", "new")]
-    assert counts.of("lost") == 1
+    assert counts.count_of("lost") == 1
     assert "changes since its last event are no longer listed" in caplog.text
 
 
@@ -305,7 +305,7 @@ def test_rebuilt_index_sends_no_events_and_the_loss_is_logged(
     tell(notifier)
 
     assert told(web) == [("create", "d")]
-    assert counts.of("lost") == 1
+    assert counts.count_of("lost") == 1
     assert (
         "service.webhooks.all (subscriber.example.org): its position is gone with the item index, so it continues with "
         "changes from now on; its subscriber has to list all items"
@@ -329,7 +329,7 @@ def test_an_index_of_another_version_is_no_news(
     tell(notifier)
 
     assert told(web) == [("create", "c")]
-    assert counts.of("lost") == 1
+    assert counts.count_of("lost") == 1
 
 
 def test_another_filter_is_another_webhook(make_notifier, tell, index, web):

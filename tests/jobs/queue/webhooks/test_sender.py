@@ -222,7 +222,7 @@ def test_redirects_are_not_followed(live, sending, index, web, open_positions):
     with sending(web.url) as sender:
         has_begun(open_positions, hook(web))
         index.put("s2", [scene("a")])
-        until(lambda: sender.counts.of("failed") == 1)
+        until(lambda: sender.counts.count_of("failed") == 1)
 
     assert web.paths() == ["/one"]
 

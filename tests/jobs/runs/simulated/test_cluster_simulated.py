@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.jobs.processes.process import JobPlan
-from chronotile.jobs.queue.faults import MOST_DEADLY, ClusterLost, TemporaryFault
+from chronotile.jobs.queue.faults import MAX_DEADLY, ClusterLost, TemporaryFault
 from chronotile.jobs.runner.cluster import AHEAD, ANSWER_S, COLLECT_S, LOOK_S, NO_PROCESSES, PROCESSES_S, RETRIES
 from chronotile.jobs.runner.connection import Connection
 from chronotile.jobs.runner.tasks import TaskContext, store_plan, store_task_results
@@ -425,8 +425,8 @@ def test_a_job_that_workers_die_of_fails_and_no_other(submit, doing, ended, dask
     job = ended(id_)
 
     assert {ended(other).results["sum"].value for other in others} == {SQUARES_OF_TEN}
-    assert (job.status, job.attempts, job.fault.status) == ("failed", MOST_DEADLY + 1, 503)
-    assert job.fault.detail == f"{DEADLY}; it was begun {MOST_DEADLY + 1} times"
+    assert (job.status, job.attempts, job.fault.status) == ("failed", MAX_DEADLY + 1, 503)
+    assert job.fault.detail == f"{DEADLY}; it was begun {MAX_DEADLY + 1} times"
     assert "attempt 2: 1 of 4 tasks to do" in texts(table, id_)
 
 

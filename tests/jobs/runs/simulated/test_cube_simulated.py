@@ -25,7 +25,7 @@ def data(tmp_path_factory):
 
 @pytest.mark.slow
 def test_cube_is_continued_by_another_worker(doing, dask, simulation, table, ended, tmp_path):
-    id_ = table.submit(Execution(process="optimise", inputs={"layer": "ndvi.NDVI"}), user=None, most_open=10).id
+    id_ = table.submit(Execution(process="optimise", inputs={"layer": "ndvi.NDVI"}), user=None, max_open=10).id
     doing("one")
     simulation.run(lambda: len(table.finished_tasks(id_)) == 2)
     simulation.kill("one")

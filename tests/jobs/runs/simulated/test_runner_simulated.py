@@ -7,7 +7,7 @@ import pytest
 from chronotile.core.errors import SourceUnavailable, StorageFull
 from chronotile.core.model.job import Execution, Result
 from chronotile.jobs.queue.database import open_engine
-from chronotile.jobs.queue.faults import MOST_FRUITLESS, PlanNeeded, TemporaryFault, fault_of
+from chronotile.jobs.queue.faults import MAX_FRUITLESS, PlanNeeded, TemporaryFault, fault_of
 from chronotile.jobs.queue.table import GONE_S, JobTable
 from chronotile.jobs.runner.runner import ATTEND_S, FORGET_S, HANG_S, IDLE_S, LEASE_S, RENEW_S, Runner
 
@@ -114,13 +114,13 @@ def test_job_of_a_killed_worker_is_taken_over_when_its_lease_ends(submit, start,
 def test_worker_exists_until_it_is_killed(start, table, simulation):
     start("one")
     simulation.pass_s(2 * GONE_S)
-    before = table.heartbeat.is_anybody_here()
+    before = table.heartbeat.has_workers()
 
     simulation.kill("one")
     simulation.pass_s(GONE_S + ATTEND_S)
 
     assert before
-    assert not table.heartbeat.is_anybody_here()
+    assert not table.heartbeat.has_workers()
 
 
 def texts(table, id_):
@@ -140,10 +140,10 @@ def test_progress_is_reported(submit, start, cluster, table, simulation):
 
 def test_worker_exists_while_it_runs(start, table, simulation):
     runner = start("one")
-    simulation.run(table.heartbeat.is_anybody_here)
+    simulation.run(table.heartbeat.has_workers)
 
     runner.stop()
-    simulation.run(lambda: not table.heartbeat.is_anybody_here(), within_s=ATTEND_S)
+    simulation.run(lambda: not table.heartbeat.has_workers(), within_s=ATTEND_S)
 
 
 def test_a_job_that_runs_for_too_long_is_ended(submit, start, ended, cluster, tmp_path):
@@ -159,7 +159,7 @@ def test_a_job_that_runs_for_too_long_is_ended(submit, start, ended, cluster, tm
 
 
 def test_refusal_of_the_plan_is_a_fault(table, start, ended):
-    id_ = table.submit(Execution(process="echo", inputs={"number": 1000}), user=None, most_open=10).id
+    id_ = table.submit(Execution(process="echo", inputs={"number": 1000}), user=None, max_open=10).id
 
     start("one")
     job = ended(id_)
@@ -177,7 +177,7 @@ def test_a_store_that_stays_away_fails_the_job_in_its_words(submit, start, ended
 
     assert (job.status, job.fault.status) == ("failed", 503)
     assert job.fault.detail == "the store is out of reach; it was begun 10 times"
-    assert len(cluster.begun) == MOST_FRUITLESS
+    assert len(cluster.begun) == MAX_FRUITLESS
     assert simulation.now_s - begun_at > 120  # 1 + 2 + 4 + 8 + 16 + 4 times 30 s at least
 
 
@@ -231,13 +231,13 @@ def test_job_with_finished_blocks_is_not_planned_again_without_end(submit, start
     start("one")
     job = ended(id_)
 
-    assert (job.status, job.attempts) == ("failed", MOST_FRUITLESS)
+    assert (job.status, job.attempts) == ("failed", MAX_FRUITLESS)
     assert job.fault.detail.startswith("item a is encoded in another way; it was begun")
 
 
 def test_job_that_kills_its_workers_is_abandoned(submit, start, ended, cluster, simulation):
     id_ = submit()
-    for number in range(MOST_FRUITLESS):
+    for number in range(MAX_FRUITLESS):
         start(f"killed {number}")
         simulation.run(lambda so_many=number + 1: len(cluster.begun) == so_many)
         simulation.kill(f"killed {number}")
@@ -333,7 +333,7 @@ def failing_table(simulation, tmp_path, closed_at_end):
 
 
 @pytest.mark.parametrize(
-    ("method", "says"), [("claim", "no job can be started"), ("ended_before", "expired jobs cannot be deleted")]
+    ("method", "says"), [("claim", "no job can be started"), ("list_ended_before", "expired jobs cannot be deleted")]
 )
 def test_runner_continues_after_unforeseen_errors(
     submit, start, ended, failing_table, table, simulation, caplog, method, says

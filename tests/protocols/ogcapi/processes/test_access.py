@@ -338,7 +338,7 @@ def submitted_from(tmp_path):
         for each in clients:
             peer, _, forwarded = each.partition("/")
             headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-            desk = JobService(tmp_path / "jobs", archive="a", most_open=1)
+            desk = JobService(tmp_path / "jobs", archive="a", max_open=1)
             app = application(services, ServerOptions(jobs=desk, trusted_proxies=trusted_proxies))
             with TestClient(app, client=(peer, 5000)) as client:
                 statuses.append(create(client, headers).status_code)

@@ -336,7 +336,7 @@ def test_page_shows_the_start_of_long_inputs_and_says_so(client, desk):
 def test_pages_of_jobs_escape_inputs_and_messages(client, desk, submitted, fail_next):
     url = submitted({"inputs": {"string": "<script>alert(1)</script>"}})
     job = fail_next()
-    desk.table.say(job.id, "block 3 was <b>done</b>")
+    desk.table.add_log_line(job.id, "block 3 was <b>done</b>")
 
     page = client.get(f"{url}?f=html").text
 
@@ -381,7 +381,7 @@ def test_page_of_a_job_with_a_missing_file_shows_no_size(client, submitted, end_
 def test_page_of_a_failed_job_shows_the_reason_once(client, desk, submitted, fail_next):
     url = submitted({"inputs": {"string": "a"}})
     job = fail_next()
-    desk.table.say(job.id, "failed: the file is gone")
+    desk.table.add_log_line(job.id, "failed: the file is gone")
 
     page = client.get(f"{url}?f=html").text
 
@@ -404,7 +404,7 @@ def test_page_of_a_job_reloads_and_offers_to_cancel_until_the_end(client, submit
 def test_pages_show_how_far_a_running_job_is(client, desk, submitted):
     url = submitted({"inputs": {"string": "a"}})
     job = desk.table.claim("test", lease_s=60)
-    desk.table.tell(job.id, "test", progress=60, message="block 6 of 10")
+    desk.table.report_progress(job.id, "test", progress=60, message="block 6 of 10")
 
     page = client.get(f"{url}?f=html").text
 

@@ -384,7 +384,7 @@ def test_missing_results_are_reported_with_the_progress(client, submitted, desk)
     desk.table.claim("test", lease_s=60)
     running = client.get(f"{url}/results").json()["detail"]
     id_ = url.rpartition("/")[2]
-    desk.table.tell(id_, "test", progress=50, message="1 of 2 tasks")
+    desk.table.report_progress(id_, "test", progress=50, message="1 of 2 tasks")
     half = client.get(f"{url}/results").json()["detail"]
     desk.table.release(id_, "test", message="waits: its worker was stopped")
     waiting = client.get(f"{url}/results").json()["detail"]
@@ -524,7 +524,7 @@ def test_reason_why_jobs_cannot_be_stored_is_reported_without_a_path(without_job
 
 def test_more_open_jobs_than_allowed_are_refused(tmp_path):
     with TestClient(
-        application(served.make_services(), ServerOptions(jobs=JobService(tmp_path, most_open=1, archive="a")))
+        application(served.make_services(), ServerOptions(jobs=JobService(tmp_path, max_open=1, archive="a")))
     ) as client:
         statuses = [client.post(ECHO, json={}, headers={"Prefer": "respond-async"}).status_code for _ in range(2)]
 

@@ -10,7 +10,7 @@ from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.job import Result
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.notifier import Notifier
-from chronotile.jobs.queue.outbox import Callbacks
+from chronotile.jobs.queue.outbox import CallbackQueue
 from chronotile.jobs.queue.table import JobOutbox
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from tests.listener import Answer
@@ -57,8 +57,8 @@ def tell(desk, tmp_path):
     write = partial(message_of, catalogue=served.make_services().catalogue, folder=tmp_path / "jobs")
 
     def tell_all():
-        teller = Notifier(JobOutbox(desk.table, Callbacks(engine, archive="a"), write=write))
-        return sum(iter(teller.tell_next, False))
+        teller = Notifier(JobOutbox(desk.table, CallbackQueue(engine, archive="a"), write=write))
+        return sum(iter(teller.send_next, False))
 
     yield tell_all
     engine.dispose()

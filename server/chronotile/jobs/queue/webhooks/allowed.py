@@ -19,7 +19,7 @@ def is_allowed(webhook: Webhook, places: AllowedPlaces) -> bool:
     return True
 
 
-def allowed(webhooks: Iterable[Webhook], places: AllowedPlaces) -> tuple[Webhook, ...]:
+def select_allowed(webhooks: Iterable[Webhook], places: AllowedPlaces) -> tuple[Webhook, ...]:
     """Return the webhooks whose URLs lie below an allowed prefix."""
     return tuple(each for each in webhooks if is_allowed(each, places))
 

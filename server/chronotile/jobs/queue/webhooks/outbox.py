@@ -13,7 +13,7 @@ from chronotile.core.model.items import ItemChange, ItemSearch
 from chronotile.core.model.job import WebhookMessage
 from chronotile.core.model.webhook import Webhook
 from chronotile.jobs.queue.outbox import host_of
-from chronotile.jobs.queue.webhooks.positions import Position, Positions
+from chronotile.jobs.queue.webhooks.positions import Position, WebhookPositions
 from chronotile.pipeline.search.search_items import changes_since, items_of
 from chronotile.pipeline.services import Services
 
@@ -106,8 +106,8 @@ REFUSED_S = 60.0
 
 LISTS_ALL = "its subscriber has to list all items"
 
-Outcome = Literal["sent", "failed", "given_up", "lost"]
-OUTCOMES: tuple[Outcome, ...] = ("sent", "failed", "given_up", "lost")
+WebhookOutcome = Literal["sent", "failed", "given_up", "lost"]
+OUTCOMES: tuple[WebhookOutcome, ...] = ("sent", "failed", "given_up", "lost")
 """Of a try, of an event, and of a webhook whose position was too old, or gone."""
 
 log = logging.getLogger(__name__)
@@ -118,14 +118,14 @@ class WebhookCounts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts = Counter[Outcome]()
+        self._counts = Counter[WebhookOutcome]()
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: WebhookOutcome) -> None:
         """Count one more."""
         with self._lock:
             self._counts[outcome] += 1
 
-    def of(self, outcome: Outcome) -> int:
+    def count_of(self, outcome: WebhookOutcome) -> int:
         """Return how many there were."""
         with self._lock:
             return self._counts[outcome]
@@ -166,7 +166,7 @@ class WebhookOutbox:
     def __init__(
         self,
         webhooks: Sequence[Webhook],
-        positions: Positions,
+        positions: WebhookPositions,
         *,
         services: Callable[[], Services],
         write: Callable[[WebhookEvent, Services], WebhookMessage],
@@ -210,10 +210,16 @@ class WebhookOutbox:
         self._counts.add("sent")
         self._go_on(due)
 
-    def again(self, due: WebhookEvent, *, wait_s: float, reason: str) -> None:
+    def retry_later(self, due: WebhookEvent, *, wait_s: float, reason: str) -> None:
         """Try again after a while; later events of the webhook wait, too."""
         self._counts.add("failed")
-        log.info("%s: %s was not delivered: %s; next try in %d s", _shown(due.webhook), _named(due), reason, wait_s)
+        log.info(
+            "%s: %s was not delivered: %s; next try in %d s",
+            _webhook_text(due.webhook),
+            _event_text(due),
+            reason,
+            wait_s,
+        )
         self._found.pop(due.webhook.id, None)  # by then the item may have changed again
         try:
             self._positions.wait(due.webhook.id, due.news.before, wait_s=wait_s)
@@ -226,7 +232,7 @@ class WebhookOutbox:
         self._counts.add("failed")
         self._counts.add("given_up")
         said = "%s: %s is given up: %s; it was tried %d times"
-        log.warning(said, _shown(due.webhook), _named(due), reason, due.tries)
+        log.warning(said, _webhook_text(due.webhook), _event_text(due), reason, due.tries)
         self._go_on(due)
 
     def _go_on(self, due: WebhookEvent) -> None:
@@ -256,9 +262,9 @@ class WebhookOutbox:
         if webhook.id in self._begun:
             self._counts.add("lost")
             said = "%s: its position is gone with the item index, so it continues with changes from now on; %s"
-            log.error(said, _shown(webhook), LISTS_ALL)
+            log.error(said, _webhook_text(webhook), LISTS_ALL)
         else:
-            log.info("%s: has no position in the item index, so it gets changes from now on", _shown(webhook))
+            log.info("%s: has no position in the item index, so it gets changes from now on", _webhook_text(webhook))
 
     def _news(self, webhook: Webhook, position: Position) -> News | None:
         """The next change for a webhook."""
@@ -286,21 +292,21 @@ class WebhookOutbox:
         except CursorExpired:
             self._lose(webhook, cursor)
         except InvalidParameter as error:
-            log.warning("%s: its events cannot be found: %s", _shown(webhook), error.message)
+            log.warning("%s: its events cannot be found: %s", _webhook_text(webhook), error.message)
             self._not_before[webhook.id] = self._clock() + REFUSED_S
         return ()
 
     def _lose(self, webhook: Webhook, cursor: str) -> None:
         self._counts.add("lost")
         said = "%s: changes since its last event are no longer listed, so it continues with those from now on; %s"
-        log.error(said, _shown(webhook), LISTS_ALL)
+        log.error(said, _webhook_text(webhook), LISTS_ALL)
         self._positions.move(webhook.id, cursor, cursor_of_now(webhook, self._services()))
 
 
-def _shown(webhook: Webhook) -> str:
+def _webhook_text(webhook: Webhook) -> str:
     # A webhook in the log: its path may have a token.
     return f"{webhook.name} ({host_of(webhook.url)})"
 
 
-def _named(due: WebhookEvent) -> str:
+def _event_text(due: WebhookEvent) -> str:
     return f"item {due.change.id} of {due.change.collection}, {due.change.kind}"

@@ -42,7 +42,7 @@ class Position:
     """Seconds until the next event may be sent; 0 or less: now."""
 
 
-class Positions(ArchiveTables):
+class WebhookPositions(ArchiveTables):
     """The positions of the webhooks of an archive."""
 
     usage, metadata, making = INDEX, METADATA, 7_105_202
@@ -115,4 +115,4 @@ class Positions(ArchiveTables):
         return found if cursor is None else [*found, POSITIONS.c.cursor == cursor]
 
 
-open_positions = Positions.open
+open_positions = WebhookPositions.open

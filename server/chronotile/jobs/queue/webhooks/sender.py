@@ -11,10 +11,10 @@ from chronotile.core.model.job import WebhookMessage
 from chronotile.core.model.webhook import Webhook
 from chronotile.core.web.fetch import post
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.jobs.queue.notifier import SYSTEM, Notifier, Post, Runtime, going_on
-from chronotile.jobs.queue.webhooks.allowed import allowed, webhook_findings
+from chronotile.jobs.queue.notifier import SYSTEM, Notifier, Post, Runtime, log_failures
+from chronotile.jobs.queue.webhooks.allowed import select_allowed, webhook_findings
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts, WebhookEvent, WebhookOutbox
-from chronotile.jobs.queue.webhooks.positions import Positions
+from chronotile.jobs.queue.webhooks.positions import WebhookPositions
 from chronotile.pipeline.search.search_items import collections_being_filled
 from chronotile.pipeline.services import Services
 
@@ -45,7 +45,7 @@ class WebhookSender:
     def __init__(
         self,
         services: Callable[[], Services],
-        open_positions: Callable[[], Positions],
+        open_positions: Callable[[], WebhookPositions],
         *,
         places: AllowedPlaces,
         write: Callable[[WebhookEvent, Services], WebhookMessage],
@@ -78,7 +78,7 @@ class WebhookSender:
     def _run(self) -> None:
         while not self._stopping.is_set():
             wait_s = LOST_S
-            with going_on(log, "webhooks cannot be sent events now"):
+            with log_failures(log, "webhooks cannot be sent events now"):
                 service = self._services().catalogue.service
                 found = tuple(webhook_findings(service, self._places))
                 if found != self._logged:
@@ -118,7 +118,7 @@ class WebhookSender:
 
     def _follow(self, configured: tuple[Webhook, ...]) -> None:
         """Send events to some webhooks until the configuration has others."""
-        webhooks = allowed(configured, self._places)
+        webhooks = select_allowed(configured, self._places)
         looked_s = self._runtime.clock()
         self._keep(configured)
         with ExitStack() as stack:
@@ -129,7 +129,7 @@ class WebhookSender:
                     webhooks, positions, services=self._services, write=self._write, counts=self.counts
                 )
                 count = len(webhooks)  # one that hangs keeps its own thread alone
-                notifier = Notifier(outbox, send=self._send, runtime=self._runtime, at_once=count, of_a_host=count)
+                notifier = Notifier(outbox, send=self._send, runtime=self._runtime, at_once=count, per_host=count)
                 stack.enter_context(notifier)
             while self._services().catalogue.service.webhooks == configured:
                 self._log_collections(webhooks)

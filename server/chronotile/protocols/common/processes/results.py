@@ -255,7 +255,7 @@ def file_response(results: Results, name: str, *, is_head: bool = False) -> Resp
         case Path() as file:
             return OpenFile(file, media_type=part.media_type, headers=headers)
         case stored:
-            return RedirectResponse(stored.signed("HEAD" if is_head else "GET"), status_code=307)
+            return RedirectResponse(stored.sign_url("HEAD" if is_head else "GET"), status_code=307)
 
 
 def inline_bytes(part: Part, name: str) -> bytes:

@@ -55,7 +55,7 @@ def estimate_document(process: str, plan: JobPlan, services: Services, desk: Job
         "memoryBytes": plan.held_bytes,
         "seconds": round(plan.seconds, 3),
         "jobControlOptions": [name for name, is_accepted in options if is_accepted],
-        "limits": {"seconds": limit_s, "tasks": MOST_TASKS, "openJobs": desk.most_open},
+        "limits": {"seconds": limit_s, "tasks": MOST_TASKS, "openJobs": desk.max_open},
     }
 
 
