@@ -26,20 +26,20 @@ from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.faults import (
     UNKNOWN,
     Again,
+    AttemptOutcome,
     ClusterLost,
-    JobFailed,
     Declined,
     DeclinedJobs,
+    JobFailed,
     NameUnknown,
-    AttemptOutcome,
     OwnedJob,
     PlanNeeded,
     TemporaryFault,
     fault_of,
     final_fault,
     is_foreseen,
-    next_attempt,
     new_worker_name,
+    next_attempt,
 )
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, clear, forget_ended, remove, remove_files
 from chronotile.jobs.queue.notifier import SYSTEM, Runtime, log_failures
