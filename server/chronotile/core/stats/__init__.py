@@ -1,1 +1,1 @@
-"""Many values to few: reducers."""
+"""Reducers of many values to few."""

@@ -1,4 +1,4 @@
-"""All analyses of series, from their values; the order in which one thing builds on another."""
+"""All analyses of series of values, in the order of their dependencies."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -39,16 +39,16 @@ from chronotile.core.stats.trend import PAIR_BYTES, find_trends, groups_of, pair
 
 
 def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
-    """Return the findings about each series.
+    """Return the results for each series.
 
-    Everything is found from the values as they are, but seasons, which are those of the smoothed curve (Whittaker's,
-    where no other is requested). Curves, seasons and trends take the acquisitions of a day as one
-    observation (`observations_of`). Nothing is extrapolated.
+    Results come from the values themselves. Only seasons come from the smoothed curve (Whittaker's if no other is
+    requested). Curves, seasons and trends combine the acquisitions of a day into one observation (`observations_of`).
+    Nothing is extrapolated.
 
     Args:
-        series: The series, of which a step makes means of periods before all else.
+        series: The series. With a step, means of periods replace its values first.
         reference: The same series at the times of the reference.
-        analysis: What to compute.
+        analysis: Requested computations.
     """
     counts, dates = None, (series, reference)
     if analysis.step is not None:
@@ -89,7 +89,7 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
             "trend": _unless(
                 _has_values(None if trends is None else trends.slope), "fewer than four values to compare"
             ),
-            "phenology": _unless([each.start.size > 0 for each in seasons or ()], "no whole season was found"),
+            "phenology": _unless([s.start.size > 0 for s in seasons or ()], "no whole season was found"),
         },
     )
 
@@ -97,10 +97,10 @@ def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
 def _period_anomalies(
     series: Curves, reference: Curves, how: Climatology, *, step: PeriodStep, kind: AnomalyKind
 ) -> tuple[Float64Array, Int64Array]:
-    """The anomalies of periods, and the dates (series, period) that each is the mean of.
+    """Return the anomalies of periods, and the number of dates (series, period) in each mean.
 
-    Each date is compared with the normal of its own part of the year, so that missing dates move no mean: a June of
-    which only late dates are clear is not compared with all of June.
+    Each date is compared with the usual value of its part of the year, so that missing dates do not shift a mean: a
+    June with only late clear dates is not compared with the whole of June.
     """
     how = replace(how, by=slot_kind(max(series.times, reference.times, key=len), how.by))
 
@@ -108,50 +108,50 @@ def _period_anomalies(
         apart = find_anomalies(curves, reference, find_normals(reference, curves.times, how), "abs")
         return period_means(Curves(times=curves.times, values=apart), periods_of(curves.times, step.period))
 
-    own, counts = differences(series)
+    target, counts = differences(series)
     if kind == "abs":
-        return own.values, counts
-    others, _ = differences(reference)
-    return find_anomalies(own, others, find_normals(others, own.times, Climatology(by=how.by)), kind), counts
+        return target.values, counts
+    base, _ = differences(reference)
+    return find_anomalies(target, base, find_normals(base, target.times, Climatology(by=how.by)), kind), counts
 
 
 PART_SERIES = 100
-"""Series that are analysed between two looks at whether the client is still connected."""
+"""Number of series that are analysed between two checks of the client's connection."""
 
 
 def analyse_in_parts(series: Curves, reference: Curves, analysis: Analysis, *, is_active: IsActive) -> Findings:
-    """Return what `analyse` does, some series after the others.
+    """Return the results of `analyse`, computed for some series at a time.
 
     Raises:
-        ClientGone: The client left.
+        ClientGone: The client disconnected.
     """
     parts = list[Findings]()
     for first in range(0, max(1, len(series.values)), PART_SERIES):
         require_active(is_active)
         rows = slice(first, first + PART_SERIES)
-        some, against = (replace(each, values=each.values[rows]) for each in (series, reference))
+        some, against = (replace(curves, values=curves.values[rows]) for curves in (series, reference))
         parts.append(analyse(some, against, analysis))
     return parts[0] if len(parts) == 1 else _join(parts)
 
 
 def _join(parts: Sequence[Findings]) -> Findings:
-    """Findings about the series of all parts, in their order."""
+    """Return the results for the series of all parts, in order."""
     first = parts[0]
 
     def arrays_of(name: str, members: Sequence[object] = parts) -> Any:  # noqa: ANN401 -- of any field
-        arrays = [getattr(each, name) for each in members]
+        arrays = [getattr(member, name) for member in members]
         return None if arrays[0] is None else np.concatenate(arrays)
 
-    normals, trends = ([getattr(each, name) for each in parts] for name in ("normals", "trends"))
+    normals, trends = ([getattr(part, name) for part in parts] for name in ("normals", "trends"))
     return replace(
         first,
-        curves=replace(first.curves, values=np.concatenate([each.curves.values for each in parts])),
+        curves=replace(first.curves, values=np.concatenate([part.curves.values for part in parts])),
         **{name: arrays_of(name) for name in ("counts", "smoothed", "filled", "anomalies", "anomaly_counts")},
         normals=first.normals
         and replace(first.normals, **{name: arrays_of(name, normals) for name in ("values", "counts", "at_times")}),
-        trends=first.trends and Trends(**{each.name: arrays_of(each.name, trends) for each in fields(Trends)}),
-        seasons=None if first.seasons is None else tuple(one for each in parts for one in each.seasons or ()),
-        reasons={name: tuple(one for each in parts for one in each.reasons[name]) for name in first.reasons},
+        trends=first.trends and Trends(**{f.name: arrays_of(f.name, trends) for f in fields(Trends)}),
+        seasons=None if first.seasons is None else tuple(series for part in parts for series in part.seasons or ()),
+        reasons={name: tuple(reason for part in parts for reason in part.reasons[name]) for name in first.reasons},
     )
 
 
@@ -165,17 +165,17 @@ def _fill(series: Curves, normals: Normals | None, analysis: Analysis) -> Float6
     return fill_from_normals(series, normals) if analysis.fill == "climatology" and normals is not None else None
 
 
-def _has_values(found: Float64Array | None) -> list[bool]:
-    # Whether each series has any; empty where it was not requested.
-    return [] if found is None else [bool(np.isfinite(each).any()) for each in found]
+def _has_values(results: Float64Array | None) -> list[bool]:
+    # Whether each series has a result; empty if it was not requested.
+    return [] if results is None else [bool(np.isfinite(row).any()) for row in results]
 
 
-def _unless(are_told: list[bool], reason: str) -> tuple[str | None, ...]:
-    return tuple(None if is_told else reason for is_told in are_told)
+def _unless(have_results: list[bool], reason: str) -> tuple[str | None, ...]:
+    return tuple(None if has_result else reason for has_result in have_results)
 
 
 def _why_no_normals(most: int) -> str | None:
-    """Of the most values that a slot has; where that is one, values of the reference are held against themselves."""
+    """Return why usual values are missing. A slot has at most `most` values; with 1, no comparison makes sense."""
     if most > 1:
         return None
     return "the reference has one value at most for each time of the year" if most else "the reference has no values"
@@ -187,26 +187,26 @@ def _why_no_curve(analysis: Analysis) -> str:
     return "fewer than three values, or times too near for so stiff a curve"
 
 
-# What an analysis takes, known before a value is read.
+# Costs of an analysis, estimated before a value is read.
 
 FEWER_PAIRS = "request trend=seasonal, a coarser step such as P1Y"
 
 PAIR_S = 22e-9
-"""Processor time of a pair of values that is compared for a trend."""
+"""Processor time per pair of values in a trend."""
 RANK_S = 12e-9
-"""Of a comparison for anomalies in percent."""
+"""Processor time per comparison for anomalies in percent."""
 DAY_S = 0.1e-6
-"""Of a day in which seasons are looked for."""
+"""Processor time per day in the search for seasons."""
 SERIES_S = {"step": 10e-6, "smooth": 150e-6, "fill": 7e-6, "normals": 7e-6, "anomaly": 10e-6, "trend": 60e-6}
-"""Of a series, by what is computed."""
+"""Processor time per series, by computation."""
 VALUE_S = {"step": 10e-9, "smooth": 0.25e-6, "fill": 25e-9, "normals": 20e-9, "anomaly": 35e-9, "trend": 0.0}
-"""Each for a value of a series."""
+"""Processor time per value of a series."""
 TEXT_S = 0.5e-6
-"""Of writing a value that was found."""
+"""Processor time to write a result."""
 
 
 def held_bytes(analysis: Analysis, times: InstantArray) -> int:
-    """Return what an analysis of a series of such times holds at once: slopes of all pairs of values of a trend."""
+    """Return the memory for an analysis of a series with these times: the slopes of all pairs of values in a trend."""
     if analysis.trend is None:
         return 0
     if analysis.step is not None:
@@ -215,10 +215,10 @@ def held_bytes(analysis: Analysis, times: InstantArray) -> int:
 
 
 def check_directions(analysis: Analysis, layer: str, circle: float | None) -> None:
-    """Refuse analyses that directions do not have.
+    """Refuse analyses that are not meaningful for directions.
 
     Raises:
-        InvalidParameter: The values are directions, and it is one of those.
+        InvalidParameter: The values are directions, and such an analysis is requested.
     """
     how = analysis.climatology.reducer
     for name, requested, what in (
@@ -236,10 +236,10 @@ def check_values(analysis: Analysis, times: InstantArray, *, series: int, most_v
     """Refuse too many numbers.
 
     Args:
-        analysis: What to compute.
+        analysis: Requested computations.
         times: (time,) of the series.
-        series: How many there are.
-        most_values: `max_series_values`: of the series and of what is found at each time together.
+        series: Number of series.
+        most_values: `max_series_values`: limit for values and results together.
 
     Raises:
         LimitExceeded: There are more than `most_values`.
@@ -248,7 +248,7 @@ def check_values(analysis: Analysis, times: InstantArray, *, series: int, most_v
     fewer = "request a coarser step, a shorter interval or fewer series"
     numbers = (1 + analysis.columns) * times.size
     if analysis.has_climatology:
-        numbers += 2 * SLOT_COUNTS[slot_kind(times, analysis.climatology.by)]  # what is normal, and of how many values
+        numbers += 2 * SLOT_COUNTS[slot_kind(times, analysis.climatology.by)]  # usual values and their counts
     require_at_most("max_series_values", numbers * series, most_values, alternative=fewer, locator="time")
 
 
@@ -256,10 +256,10 @@ def analysis_seconds(analysis: Analysis | None, times: InstantArray, reference: 
     """Return the estimated processor time of an analysis.
 
     Args:
-        analysis: What to compute; `None` takes no time.
+        analysis: Requested computations; `None` takes no time.
         times: (time,) of the series.
-        reference: (time,) of what they are held against.
-        series: How many there are.
+        reference: (time,) of the reference.
+        series: Number of series.
     """
     if analysis is None or not times.size:
         return 0.0

@@ -1,4 +1,4 @@
-"""What is normal for a time of the year, and how values lie to it.
+"""Usual values for times of the year, and anomalies.
 
 World Meteorological Organization (2017): Guidelines on the calculation of climate normals (WMO-No. 1203); for values
 per day, taken over eleven days, Hobday, A. J. et al. (2016): A hierarchical approach to defining marine heatwaves.
@@ -19,15 +19,15 @@ from chronotile.core.stats.period_means import observations_of
 
 SLOT_COUNTS: dict[SlotKind, int] = {"day": 365, "dekad": 36, "month": 12}
 HALF_WINDOW_DAYS = 5
-"""A day's values are those of the eleven days around it: one day has one value a year at most."""
+"""A day has the values of the eleven days around it, because one day has at most one value per year."""
 MONTHLY = np.timedelta64(28, "D")
 
 
 def slot_kind(times: InstantArray, requested: SlotKind | None) -> SlotKind:
-    """Return the slots of a year: as requested, else months where values are four weeks and more apart, else dekads.
+    """Return the requested slots of a year; by default months if values are at least four weeks apart, else dekads.
 
-    Dekads, because they hold ten times the values of a day, so that ten years are enough for a mean and a deviation,
-    and yet follow a season.
+    Dekads have ten times the values of days, so that ten years are enough for a mean and a deviation, and they still
+    follow a season.
     """
     if requested is not None:
         return requested
@@ -36,7 +36,7 @@ def slot_kind(times: InstantArray, requested: SlotKind | None) -> SlotKind:
 
 
 def slot_numbers(times: InstantArray, by: SlotKind) -> Int64Array:
-    """Return the slot of the year of each of the times (time,), from 0; 29 February counts as the 28th."""
+    """Return (time,) slots of the year, from 0; 29 February counts as the 28th."""
     months = times.astype("datetime64[M]")
     month = months.astype(np.int64) % 12
     day = (times.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
@@ -50,7 +50,7 @@ def slot_numbers(times: InstantArray, by: SlotKind) -> Int64Array:
 
 
 def slot_names(by: SlotKind) -> tuple[str, ...]:
-    """Return the month and day that each slot begins with, `MM-DD`."""
+    """Return the first month and day of each slot, `MM-DD`."""
     if by == "month":
         return tuple(f"{month:02}-01" for month in range(1, 13))
     if by == "dekad":
@@ -60,68 +60,68 @@ def slot_names(by: SlotKind) -> tuple[str, ...]:
 
 
 def find_normals(reference: Curves, times: InstantArray, how: Climatology) -> Normals:
-    """Return the mean or percentile of each slot's values in the reference, and those of the slots of `times`.
+    """Return the mean or percentile of the reference per slot, and the same at the slots of `times`.
 
     Percentiles are interpolated linearly between the values (Hyndman and Fan 1996, definition 7).
     """
     by = slot_kind(times, how.by)
     percent = how.reducer.percent
     means = partial(_means, circle=reference.circle)
-    values = _each_slot(reference, by, means if percent is None else partial(_percentiles, percent=percent))
+    values = _reduce_slots(reference, by, means if percent is None else partial(_percentiles, percent=percent))
     return Normals(
         by=by,
         slots=slot_names(by),
         reference=_ends(reference.times),
         values=values,
-        counts=np.nan_to_num(_each_slot(reference, by, _counts)).astype(np.int64),
+        counts=np.nan_to_num(_reduce_slots(reference, by, _counts)).astype(np.int64),
         at_times=values[:, slot_numbers(times, by)],
     )
 
 
 def find_anomalies(curves: Curves, reference: Curves, normals: Normals, kind: AnomalyKind) -> Float64Array:
-    """Return how the values lie to those of the same slot in the reference, (series, time).
+    """Return the anomalies of values relative to the same slot of the reference, (series, time).
 
     Args:
         curves: The values.
-        reference: What they are held against.
-        normals: Of the reference; means where `kind` is `z`.
-        kind: `abs` is the difference, in the values' units, of directions the shorter way round; `z` the difference
-            over the sample standard deviation (ddof 1) of the slot, NaN with fewer than two values or none that differ;
-            `percentile` the share of the slot's values that are less, those that are equal counting half, in percent.
+        reference: The values of the reference.
+        normals: Usual values of the reference; means if `kind` is `z`.
+        kind: `abs`: the difference in units of the values; of directions the shorter way round. `z`: the difference
+            divided by the sample standard deviation (ddof 1) of the slot, NaN without two different values.
+            `percentile`: the percentage of smaller values in the slot; equal values count half.
     """
     if kind == "abs":
         return shortest(curves.values - normals.at_times, curves.circle)
     if kind == "percentile":
         return _ranks(curves, reference, normals.by)
     numbers = slot_numbers(curves.times, normals.by)
-    deviations = _each_slot(reference, normals.by, _deviations)[:, numbers]
-    is_told = deviates(deviations, normals.at_times)
+    deviations = _reduce_slots(reference, normals.by, _deviations)[:, numbers]
+    is_defined = deviates(deviations, normals.at_times)
     anomalies = np.full(curves.values.shape, np.nan)
-    return np.asarray(np.divide(curves.values - normals.at_times, deviations, out=anomalies, where=is_told))
+    return np.asarray(np.divide(curves.values - normals.at_times, deviations, out=anomalies, where=is_defined))
 
 
 def deviates(deviations: Float64Array, means: Float64Array) -> BoolArray:
-    """Return where values differ at all: equal values leave a deviation of rounding only."""
+    """Return whether values differ; the deviation of equal values is only rounding."""
     return np.asarray(deviations > 1e-12 * np.maximum(np.abs(means), np.finfo(np.float64).tiny))
 
 
 def rank_count(times: InstantArray, reference: InstantArray, by: SlotKind) -> int:
-    """Return how many values each series is compared with for anomalies in percent, all its values together."""
-    own = np.bincount(slot_numbers(times, by), minlength=SLOT_COUNTS[by])
-    return sum(int(own[slot]) * members.size for slot, members in _members(reference, by))
+    """Return the number of comparisons per series for anomalies in percent."""
+    counts = np.bincount(slot_numbers(times, by), minlength=SLOT_COUNTS[by])
+    return sum(int(counts[slot]) * members.size for slot, members in _members(reference, by))
 
 
 def fill_from_normals(curves: Curves, normals: Normals) -> Float64Array:
-    """Return (series, time): values as they are, and in gaps what is normal for the slot."""
+    """Return (series, time): the values, and in gaps the usual value of the slot."""
     return np.asarray(np.where(np.isfinite(curves.values), curves.values, normals.at_times))
 
 
-def _each_slot(reference: Curves, by: SlotKind, reduced: Callable[[Float64Array], Float64Array]) -> Float64Array:
-    """How to reduce each slot's values (series, n), (series, slot); NaN without any."""
-    found = np.full((len(reference.values), SLOT_COUNTS[by]), np.nan)
+def _reduce_slots(reference: Curves, by: SlotKind, reduce: Callable[[Float64Array], Float64Array]) -> Float64Array:
+    """Return (series, slot): the values (series, n) of each slot reduced by a function; NaN for empty slots."""
+    values = np.full((len(reference.values), SLOT_COUNTS[by]), np.nan)
     for slot, members in _members(reference.times, by):
-        found[:, slot] = reduced(reference.values[:, members])
-    return found
+        values[:, slot] = reduce(reference.values[:, members])
+    return values
 
 
 def _counts(values: Float64Array) -> Float64Array:
@@ -134,7 +134,7 @@ def _means(values: Float64Array, circle: float | None = None) -> Float64Array:
 
 
 def _deviations(values: Float64Array) -> Float64Array:
-    """Of samples: divided by one less than their count."""
+    """Return sample standard deviations (ddof 1)."""
     freedom = _counts(values) - 1
     squares = np.nansum((values - _means(values)[:, np.newaxis]) ** 2, axis=1)
     return np.asarray(np.sqrt(np.divide(squares, freedom, out=np.full(freedom.shape, np.nan), where=freedom > 0)))
@@ -145,7 +145,7 @@ def _percentiles(values: Float64Array, *, percent: float) -> Float64Array:
 
 
 def _members(times: InstantArray, by: SlotKind) -> Iterator[tuple[int, IndexArray]]:
-    """The slots that have any times, and which those are."""
+    """Yield the slots with times, and the indexes of these times."""
     numbers, count = slot_numbers(times, by), SLOT_COUNTS[by]
     reach = HALF_WINDOW_DAYS if by == "day" else 0
     for slot in range(count):
@@ -159,13 +159,13 @@ def _ranks(curves: Curves, reference: Curves, by: SlotKind) -> Float64Array:
     ranks = np.full(curves.values.shape, np.nan)
     numbers = slot_numbers(curves.times, by)
     for slot, members in _members(reference.times, by):
-        others = reference.values[:, members]
-        counts = np.isfinite(others).sum(axis=1)
+        usual = reference.values[:, members]
+        counts = np.isfinite(usual).sum(axis=1)
         for index in np.flatnonzero(numbers == slot):
-            own = curves.values[:, index, np.newaxis]
-            below = (others < own).sum(axis=1) + 0.5 * (others == own).sum(axis=1)
-            is_told = (counts > 0) & np.isfinite(own[:, 0])
-            np.divide(100 * below, counts, out=ranks[:, index], where=is_told)
+            value = curves.values[:, index, np.newaxis]
+            below = (usual < value).sum(axis=1) + 0.5 * (usual == value).sum(axis=1)
+            is_defined = (counts > 0) & np.isfinite(value[:, 0])
+            np.divide(100 * below, counts, out=ranks[:, index], where=is_defined)
     return ranks
 
 

@@ -1,4 +1,4 @@
-"""Values of many dates to one a period."""
+"""Means of the values of many dates per period."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -16,22 +16,22 @@ Number = TypeVar("Number", np.float64, np.int64, np.complex128)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Periods:
-    """The periods that hold a time of a series."""
+    """Periods that contain a time of a series."""
 
     starts: InstantArray
     """(period,), ascending."""
     bounds: IndexArray
-    """(period,): the index of the first time of each."""
+    """(period,): index of its first time."""
 
 
 def periods_of(times: InstantArray, period: Period) -> Periods:
-    """Return the periods that hold ascending times (time,); periods without a time are left out."""
+    """Return the periods that contain ascending times (time,); empty periods are skipped."""
     starts, bounds = np.unique(period_starts(times, period), return_index=True)
     return Periods(starts=starts, bounds=bounds)
 
 
 def period_means(curves: Curves, periods: Periods) -> tuple[Curves, Int64Array]:
-    """Return the mean of the values of each period, NaN without any, and their counts (series, period).
+    """Return the mean of the values per period, NaN without any, and their number (series, period).
 
     Means of directions are circular.
     """
@@ -44,23 +44,23 @@ def period_means(curves: Curves, periods: Periods) -> tuple[Curves, Int64Array]:
 
 
 def period_sums(values: NDArray[Number], periods: Periods) -> NDArray[Number]:
-    """Return the sums of values (time, …) over each period, (period, …)."""
+    """Return the sums of values (time, …) per period, (period, …)."""
     if periods.starts.size == 0:
         return values[:0]
     return np.asarray(np.add.reduceat(values, periods.bounds, axis=0))
 
 
 def period_counts(times: InstantArray, periods: Periods) -> Int64Array:
-    """Return how many of the times (time,) each period holds, (period,)."""
+    """Return (period,) number of times in each period."""
     return period_sums(np.ones(times.size, dtype=np.int64), periods)
 
 
 def period_starts(times: InstantArray, period: Period) -> InstantArray:
-    """Return the start of the period that holds each of the times (time,).
+    """Return the start of the period of each time, (time,).
 
-    Months and years are counted from the beginning of the calendar, so `P3M` are quarters and `P10Y` decades; dekads
-    begin on days 1, 11 and 21; all others on 1 January of each year again, the last of a year being cut short, as in
-    composites of 8 and 16 days.
+    Months and years are counted from the start of the calendar, so `P3M` are quarters and `P10Y` decades. Dekads start
+    on days 1, 11 and 21. Other periods restart on 1 January, and the last period of a year is shorter, as in composites
+    of 8 and 16 days.
     """
     if period.is_dekad:
         months = times.astype("datetime64[M]")
@@ -75,39 +75,38 @@ def period_starts(times: InstantArray, period: Period) -> InstantArray:
     return np.asarray(times - (times - years) % period.fixed)
 
 
-# Acquisitions that lie so near in time that they are one observation.
+# Acquisitions that are so close in time that they are one observation.
 
 HOUR = 3_600_000_000_000
-"""In nanoseconds, as all spans of this module."""
+"""Nanoseconds, like all spans of this module."""
 DAY = 24 * HOUR
 SPANS = (*(hours * HOUR for hours in (24, 12, 8, 6, 4, 3, 2, 1)), *(minutes * HOUR // 60 for minutes in (30, 15, 5, 1)))
-"""Of time that an observation may stand for: whole parts of a day, longest first."""
+"""Possible durations of an observation: a day and its whole parts, longest first."""
 LEAST_AGREEMENT = 0.5
-"""Of the times within a span, for it to be that of observations: the length of their mean direction on a circle."""
+"""Minimum agreement of times within a span: the length of their mean direction on a circle."""
 MOST_ACQUISITIONS = 2.5
-"""In an observation on average: more are values of a finer series."""
+"""Maximum average number of acquisitions per observation; more are values of a finer series."""
 MIDNIGHT_SHARE = 48
-"""Of a span, what just before its end still counts as midnight: dates without a time of day have twins before it."""
+"""The last 1/48 of a span counts as midnight, because dates without a time of day have twins just before it."""
 
 
 class Observations(NamedTuple):
-    """The times of a series, each acquisition given to an observation."""
+    """The times of a series, grouped into observations."""
 
     times: InstantArray
-    """(observation,): the day, or part of a day, of each: minutes between acquisitions do not change it."""
+    """(observation,): its day or part of a day, which does not depend on minutes between acquisitions."""
     firsts: IndexArray
-    """(observation,): index of the first acquisition of each."""
+    """(observation,): index of its first acquisition."""
     of_time: IndexArray
-    """(time,): the observation that each acquisition is part of."""
+    """(time,): observation of each acquisition."""
 
 
 def observations_of(times: InstantArray) -> Observations:
-    """Return which of the ascending times (time,) are one observation.
+    """Return the observations of ascending times (time,).
 
-    All acquisitions of a day are, a day being the 24 hours around the time of day at which the series has its
-    acquisitions. So a second acquisition, hours before or after another, changes neither the observations nor their
-    times. Where times agree on no time of day, as six-hourly ones, the longest of the `SPANS` on which they
-    agree takes the place of the day.
+    All acquisitions of a day are one observation. A day is the 24 hours around the usual time of day of the series, so
+    a second acquisition some hours earlier or later does not change observations or their times. If the times have no
+    common time of day, as in six-hourly series, the longest of the `SPANS` with a common time replaces the day.
     """
     even = _even(times.astype("datetime64[ns]").astype(np.int64))
     is_first = np.ones(times.size, dtype=bool)
@@ -117,7 +116,7 @@ def observations_of(times: InstantArray) -> Observations:
 
 
 def _even(nanoseconds: Int64Array) -> Int64Array:
-    """The beginning of the span (of 1970's days, or parts of days) that each time counts to."""
+    """Return the start of the span of each time; spans are the days since 1970, or parts of days."""
     if not nanoseconds.size:
         return nanoseconds
     for span in SPANS:
@@ -125,7 +124,7 @@ def _even(nanoseconds: Int64Array) -> Int64Array:
         even = (nanoseconds - middle + span // 2) // span * span
         if agreement >= LEAST_AGREEMENT and _are_observations(even):
             return even
-    even = nanoseconds // DAY * DAY  # at all hours: days of the calendar
+    even = nanoseconds // DAY * DAY  # no common time of day: days of the calendar
     return even if _are_observations(even) else nanoseconds
 
 
@@ -134,9 +133,9 @@ def _are_observations(even: Int64Array) -> bool:
 
 
 def _middle(nanoseconds: Int64Array, span: int) -> tuple[int, float]:
-    """The median time within the span, from just before its beginning on, and how far all agree on it, from 0 to 1.
+    """Return the median time within the span, and the agreement of all times with it, from 0 to 1.
 
-    The median is that of the times around their mean direction: it stays where it is though some have twins.
+    The median around the mean direction does not move if some times have twins. It is negative just before a span.
     """
     mean = complex(np.exp(2j * np.pi * (nanoseconds % span) / span).mean())
     centre = round(float(np.angle(mean)) / (2 * np.pi) * span)
@@ -147,13 +146,13 @@ def _middle(nanoseconds: Int64Array, span: int) -> tuple[int, float]:
 
 
 def merge_twins(curves: Curves, observations: Observations) -> Curves:
-    """Return one value an observation: the mean of its acquisitions that have one, NaN where none has."""
+    """Return one value per observation: the mean of the values of its acquisitions, NaN without any."""
     if observations.times.size == curves.times.size:
         return Curves(times=observations.times, values=curves.values)
     valid = np.isfinite(curves.values)
     sums, counts = (
-        np.add.reduceat(each, observations.firsts, axis=1)
-        for each in (np.where(valid, curves.values, 0.0), valid.astype(np.int64))
+        np.add.reduceat(summed, observations.firsts, axis=1)
+        for summed in (np.where(valid, curves.values, 0.0), valid.astype(np.int64))
     )
     means: Float64Array = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     return Curves(times=observations.times, values=means)

@@ -1,4 +1,4 @@
-"""When the seasons of a curve begin, peak and end.
+"""Start, peak and end of the seasons of a curve.
 
 White, M. A., Thornton, P. E. and Running, S. W. (1997): A continental phenology model for monitoring vegetation
 responses to interannual climatic variability. Global Biogeochemical Cycles 11, 217-234 (share of the amplitude; its
@@ -20,15 +20,15 @@ from chronotile.core.model.types import Float64Array
 from chronotile.core.stats.smoothing import days_of, reaches
 
 LEAST_PROMINENCE = 0.25
-"""Of a peak, as a share of how far the curve reaches: what rises less above both troughs is part of another season."""
+"""Minimum prominence of a peak, as a fraction of the curve's range; smaller peaks belong to another season."""
 LEAST_LENGTH_DAYS = 20
 """Minimum length of a season from start to end."""
 BASE_SHARE = 0.05
-"""Share of a rise or fall: a curve lies at its base if it is at most that far above its lowest value."""
+"""A curve is at its base up to this fraction of a rise or fall above its lowest value."""
 BASE_DAYS = 30
-"""How long a curve lies at its base at an end of the series, for a season to be whole there without a turn."""
+"""Minimum time at the base at an end of the series; the season is then whole without a trough there."""
 BLOCK_DAYS = 1 << 21
-"""Daily values held at once."""
+"""Number of daily values in memory."""
 DAY_NS = 86_400_000_000_000
 
 
@@ -43,16 +43,16 @@ class _Season(NamedTuple):
 
 
 def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
-    """Return the whole seasons of each smoothed curve; none of one that is flat, or NaN between its values.
+    """Return the whole seasons of each smoothed curve; none if it is flat, or has NaN between its values.
 
-    A season rises from a trough to a peak and falls to the next trough; its peak stands above both by a quarter of how
-    far the curve reaches (5th to 95th percentile). With `threshold` it begins on the first day from which the curve
-    stays at or above the trough before plus that share of the rise, and ends on the last day on which it still does
-    so by the fall; with `derivative` on the days of the steepest rise and fall. It is `LEAST_LENGTH_DAYS` long or more.
-    Days are those of `daily_curves`; amplitudes and peaks do not exceed the values of the smoothed curve. A season cut
-    off by an end of the series, where neither a trough nor a flat base of `BASE_DAYS` is seen, is left out.
+    A season rises from a trough to a peak and falls to the next trough; its peak is above both by a quarter of the
+    curve's range (5th to 95th percentile). With `threshold`, it starts on the first day from which the curve stays at
+    or above the first trough plus this fraction of the rise, and ends on the last such day of the fall. With
+    `derivative`, it starts and ends on the days of the steepest rise and fall. It lasts at least `LEAST_LENGTH_DAYS`.
+    Days are days of `daily_curves`; amplitudes and peaks do not exceed the values of the smoothed curve. A season is
+    skipped if an end of the series cuts it off without a trough or a flat base of `BASE_DAYS`.
     """
-    found: list[Seasons] = [_seasons([], 0)] * len(smoothed.values)
+    seasons: list[Seasons] = [_seasons([], 0)] * len(smoothed.values)
     days = days_of(smoothed)
     first_day = int(smoothed.times[0].astype("datetime64[ns]").astype(np.int64)) if smoothed.times.size else 0
     for rows, span in reaches(smoothed.values):
@@ -65,16 +65,16 @@ def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
             block = rows[top : top + size]
             curves = daily_curves(days[span], smoothed.values[block, span], daily)
             for row, curve in zip(block, curves, strict=True):
-                found[row] = _clip_to_range(smoothed.values[row, span], _seasons(_seasons_of(curve, how), offset))
-    return tuple(found)
+                seasons[row] = _clip_to_range(smoothed.values[row, span], _seasons(_seasons_of(curve, how), offset))
+    return tuple(seasons)
 
 
 def daily_curves(days: Float64Array, values: Float64Array, daily: Float64Array) -> Float64Array:
-    """Return curves (series, day) through values (series, time) that rise and fall as the values do.
+    """Return curves (series, day) through values (series, time) that rise and fall like the values.
 
-    Cubic, with the slopes of the cubic spline, each held to three times the gentler of the two lines to its neighbours
-    (Hyman 1983; Dougherty, Edelman and Hyman 1989). So it cannot swing between times that are near each other, or
-    beside gaps, and yet a peak may lie between two times, a little above both.
+    Cubic, with the slopes of the cubic spline, limited to three times the gentler line to a neighbour (Hyman 1983;
+    Dougherty, Edelman and Hyman 1989). So curves do not oscillate between close times or near gaps, but a peak may be
+    between two times, slightly above both.
     """
     from scipy.interpolate import CubicHermiteSpline, CubicSpline
 
@@ -89,7 +89,7 @@ def daily_curves(days: Float64Array, values: Float64Array, daily: Float64Array) 
 
 
 def _seasons_of(curve: Float64Array, how: Phenology) -> list[_Season]:
-    """Of one daily curve (day,)."""
+    """Return the seasons of one daily curve (day,)."""
     from scipy.signal import find_peaks
 
     if curve.size < 3:
@@ -99,15 +99,15 @@ def _seasons_of(curve: Float64Array, how: Phenology) -> list[_Season]:
         return []
     peaks = find_peaks(curve, prominence=LEAST_PROMINENCE * (high - low))[0].tolist()
     while True:
-        found = _find_seasons(curve, peaks, how)
-        shortest = min(found, key=lambda season: season.end - season.start, default=None)
+        seasons = _find_seasons(curve, peaks, how)
+        shortest = min(seasons, key=lambda season: season.end - season.start, default=None)
         if shortest is None or shortest.end - shortest.start >= LEAST_LENGTH_DAYS:
-            return found
+            return seasons
         peaks.remove(shortest.peak)
 
 
 def _find_seasons(curve: Float64Array, peaks: list[int], how: Phenology) -> list[_Season]:
-    """The seasons of these peaks that are whole."""
+    """Return the whole seasons of these peaks."""
     last = curve.size - 1
     troughs = [start + int(curve[start : end + 1].argmin()) for start, end in pairwise([0, *peaks, last])]
     return [
@@ -118,14 +118,14 @@ def _find_seasons(curve: Float64Array, peaks: list[int], how: Phenology) -> list
 
 
 def _begins_flat(rise: Float64Array) -> bool:
-    """Whether the days up to a peak begin at the base of the rise."""
+    """Return whether the days up to a peak start at the base of the rise."""
     low = rise.min()
     base = rise[:BASE_DAYS]
     return rise.size > BASE_DAYS and bool((base <= low + BASE_SHARE * (rise[-1] - low)).all())
 
 
 def _season(curve: Float64Array, shape: tuple[int, int, int], how: Phenology) -> _Season:
-    """Of the days of trough, peak and trough."""
+    """Return the season between the days of a trough, a peak and a trough."""
     before, peak, after = shape
     rise, fall = curve[before : peak + 1], curve[peak : after + 1]
     if how.method == "derivative":
@@ -139,7 +139,7 @@ def _season(curve: Float64Array, shape: tuple[int, int, int], how: Phenology) ->
 
 
 def _clip_to_range(values: Float64Array, seasons: Seasons) -> Seasons:
-    """With no more than the values of the curve: between two of them it may rise a little higher."""
+    """Limit seasons to the values of the curve, because it may rise slightly higher between two values."""
     return replace(
         seasons,
         amplitude=np.minimum(seasons.amplitude, np.ptp(values)),
@@ -147,14 +147,14 @@ def _clip_to_range(values: Float64Array, seasons: Seasons) -> Seasons:
     )
 
 
-def _seasons(found: list[_Season], offset: int) -> Seasons:
-    columns = np.array([season[:3] for season in found], dtype=np.int64).reshape(-1, 3).T
+def _seasons(seasons: list[_Season], offset: int) -> Seasons:
+    columns = np.array([season[:3] for season in seasons], dtype=np.int64).reshape(-1, 3).T
     start, peak, end = ((offset + column).astype("datetime64[D]").astype("datetime64[ns]") for column in columns)
     return Seasons(
         start=start,
         peak=peak,
         end=end,
         length_days=columns[2] - columns[0],
-        amplitude=np.array([season.amplitude for season in found]),
-        peak_value=np.array([season.peak_value for season in found]),
+        amplitude=np.array([season.amplitude for season in seasons]),
+        peak_value=np.array([season.peak_value for season in seasons]),
     )

@@ -1,4 +1,4 @@
-"""Values of the cells of areas, reduced to one an area and time."""
+"""Reduction of the cells of areas to one value per area and time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ from chronotile.core.stats.percentiles import (
 )
 
 PART_VALUES = 1 << 19
-"""Values that are worked on at once."""
+"""Number of values that are processed together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellWeights:
-    """What each cell counts for, held by runs of cells that weigh the same."""
+    """Weights of cells, stored per run of cells with equal weights."""
 
     ends: Int64Array
-    """(run + 1,): cells of run `k` stand from `ends[k]` to `ends[k + 1]`."""
+    """(run + 1,): cells of run `k` are from `ends[k]` to `ends[k + 1]`."""
     weights: Float64Array
     """(run,)."""
 
     def part(self, origin: int, first: int, last: int) -> Float64Array:
-        """Return (cell,) as `slice_cells` does, of cells counted from an origin."""
+        """Return (cell,) weights like `slice_cells`, for cells that are counted from an origin."""
         return self.slice_cells(origin + first, origin + last)
 
     def slice_cells(self, first: int, last: int) -> Float64Array:
-        """Return (cell,) of the cells from `first` to before `last`, at least one."""
+        """Return (cell,) weights of the cells from `first` to before `last`, at least one."""
         start = int(np.searchsorted(self.ends, first, side="right")) - 1
         stop = int(np.searchsorted(self.ends, last, side="left"))
         ends: Int64Array = np.clip(self.ends[start : stop + 1], first, last)
@@ -47,49 +47,49 @@ class CellWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
-    """Digital numbers of the cells of areas, one area after the other."""
+    """Digital numbers of the cells of areas, area by area."""
 
     numbers: NumberArray
     """(time, cell)."""
     codes: UInt8Array
-    """(time, cell): 0 where there is a value, else that of the reason why there is none."""
+    """(time, cell): 0 for a value, else the code of the reason why it is missing."""
     bounds: Int64Array
-    """(area + 1,): cells of area `k` stand from `bounds[k]` to `bounds[k + 1]`."""
+    """(area + 1,): cells of area `k` are from `bounds[k]` to `bounds[k + 1]`."""
     weights: CellWeights | None = None
-    """`None` of all the same."""
+    """`None`: equal weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reduced:
-    """What became of samples."""
+    """Reduced values of samples."""
 
     values: Mapping[str, Float64Array]
-    """(time, area) by the reducer's name, of a histogram (time, area, bin); NaN where there is no value."""
+    """(time, area) by reducer name, (time, area, bin) for a histogram; NaN without a value."""
     valid: Int64Array
-    """(time, area): cells with a value."""
+    """(time, area): number of cells with a value."""
     valid_share: Float64Array
-    """(time, area): of the weight of all cells; NaN of an area without cells."""
+    """(time, area): fraction of the weight of all cells; NaN for an area without cells."""
     causes: Mapping[int, Int64Array]
-    """(time, area): cells without a value, by the code of the reason; only codes that occur."""
+    """(time, area) by code of the reason: number of cells without a value; only codes that occur."""
 
 
 @dataclass(frozen=True, slots=True)
 class AreaBlock:
-    """Some times of some areas, all of which have cells."""
+    """Some times of some areas, which all have cells."""
 
     times: slice
     first: int
     last: int
-    """The area after the last."""
+    """Exclusive."""
     is_counted: bool
-    """Whether it is one area whose numbers are so many that each is counted."""
+    """Whether it is one area with so many cells that the frequencies of its numbers are counted."""
 
 
 class InOrder(Protocol):
-    """Calls a function with each of some places, as `map` does."""
+    """Function that calls another function with each block, like `map`."""
 
-    def __call__(self, function: Callable[[AreaBlock], None], places: Iterable[AreaBlock], /) -> Iterable[None]:
-        """Return what the function does, in order."""
+    def __call__(self, function: Callable[[AreaBlock], None], blocks: Iterable[AreaBlock], /) -> Iterable[None]:
+        """Return the results of the function, in order."""
 
 
 def reduce_samples(
@@ -100,51 +100,51 @@ def reduce_samples(
     *,
     in_order: InOrder = map,
 ) -> Reduced:
-    """Return what reducers make of the values of each area at each time.
+    """Reduce the values of each area at each time.
 
-    `std` divides by the weight (ddof 0), `sum` adds value times weight. Of directions (`Encoding.circle`) `mean` and
-    `std` are circular. Percentiles are numpy's, linear between the two nearest of the sorted values; of cells that
-    weigh differently the least value that holds, with all smaller ones, at least that part of the weight (numpy's
-    `inverted_cdf`). A histogram's last bin has its upper edge, and what lies beyond the edges is in none.
+    `std` divides by the weight (ddof 0), `sum` adds value times weight. `mean` and `std` of directions
+    (`Encoding.circle`) are circular. Percentiles are numpy's, linear between the two nearest sorted values. If weights
+    differ, they are the smallest value that has, with all smaller values, at least this fraction of the weight
+    (numpy's `inverted_cdf`). A histogram's last bin includes its upper edge; values beyond the edges are in no bin.
 
     Args:
         samples: All cells of all areas.
-        encoding: What their numbers mean.
-        reducers: Each once.
-        edges: (bin + 1,) by the name of each histogram among the reducers.
-        in_order: `map`, or that of threads.
+        encoding: Encoding of the numbers.
+        reducers: Without duplicates.
+        edges: (bin + 1,) by name, for each histogram.
+        in_order: `map`, or a version with threads.
     """
     shape = (samples.numbers.shape[0], samples.bounds.size - 1)
-    values = {each.name: np.full((*shape, each.bins) if each.bins else shape, np.nan) for each in reducers}
-    values |= {each.name: np.zeros(shape) for each in reducers if each.kind == "count"}
+    values = {reducer.name: np.full((*shape, reducer.bins) if reducer.bins else shape, np.nan) for reducer in reducers}
+    values |= {reducer.name: np.zeros(shape) for reducer in reducers if reducer.kind == "count"}
     valid = np.zeros(shape, dtype=np.int64)
     share = np.full(shape, np.nan)
     most = int(samples.codes.max(initial=0))
     occurring = [code for code in range(1, most + 1) if (samples.codes == code).any()]
     causes = {code: np.zeros(shape, dtype=np.int64) for code in occurring}
 
-    def reduce_place(place: AreaBlock) -> None:
-        target = (place.times, slice(place.first, place.last))
-        part = _part(samples, place, encoding)
+    def reduce_place(block: AreaBlock) -> None:
+        target = (block.times, slice(block.first, block.last))
+        part = _part(samples, block, encoding)
         valid[target] = part.count
-        cells = np.diff(samples.bounds[place.first : place.last + 1])
+        cells = np.diff(samples.bounds[block.first : block.last + 1])
         share[target] = own_share = _share(part, cells)
         rest = cells - part.count
         for code in list(causes)[1:]:
             causes[code][target] = counts = part.count_code(code)
             rest -= counts
-        for code in list(causes)[:1]:  # what has no value for no other reason
+        for code in list(causes)[:1]:  # cells without a value for any other reason
             causes[code][target] = rest
-        for name, each in _reduce(part, own_share, reducers, edges, circle=encoding.circle).items():
-            values[name][target] = each
+        for name, reduced in _reduce(part, own_share, reducers, edges, circle=encoding.circle).items():
+            values[name][target] = reduced
 
-    for _ in in_order(reduce_place, _places(samples)):
+    for _ in in_order(reduce_place, _split_blocks(samples)):
         pass
     return Reduced(values=values, valid=valid, valid_share=share, causes=causes)
 
 
-def _places(samples: Samples) -> Iterator[AreaBlock]:
-    """Times and areas that are worked on at once: areas of one kind that have cells, one after the other."""
+def _split_blocks(samples: Samples) -> Iterator[AreaBlock]:
+    """Yield blocks to process together: areas of one kind that have cells, in order."""
     lengths = np.diff(samples.bounds)
     bins = table_size(samples.numbers.dtype) or 0
     is_counted = lengths >= (bins or np.inf)
@@ -158,14 +158,14 @@ def _places(samples: Samples) -> Iterator[AreaBlock]:
         start = 0
         while start < run.size:
             cells = samples.bounds[run[start:] + 1] - samples.bounds[run[start]]
-            taken = max(1, int(np.searchsorted(cells * len(samples.numbers), PART_VALUES, side="right")))
-            first, last = int(run[start]), int(run[start + taken - 1]) + 1
-            yield from _rows(samples, int(cells[taken - 1]), first, last, is_counted=False)
-            start += taken
+            area_count = max(1, int(np.searchsorted(cells * len(samples.numbers), PART_VALUES, side="right")))
+            first, last = int(run[start]), int(run[start + area_count - 1]) + 1
+            yield from _rows(samples, int(cells[area_count - 1]), first, last, is_counted=False)
+            start += area_count
 
 
 def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: bool) -> Iterator[AreaBlock]:
-    """Times of some areas, as many at once as may be of which each has a length."""
+    """Yield blocks of areas with `length` cells per time; each block has as many times as `PART_VALUES` allows."""
     count = samples.numbers.shape[0]
     step = max(1, PART_VALUES // length)
     for row in range(0, count, step):
@@ -173,14 +173,14 @@ def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: b
 
 
 class _BlockSums(Protocol):
-    """Some times of some areas, each of which has cells; arrays are (time, area)."""
+    """Sums over some times of some areas that have cells; arrays are (time, area)."""
 
     count: Int64Array
-    """Cells with a value."""
+    """Number of cells with a value."""
     weight: Float64Array
-    """Of those."""
+    """Weight of the cells with a value."""
     whole: Float64Array
-    """(area,): the weight of all cells."""
+    """(area,): weight of all cells."""
 
     def count_code(self, code: int) -> Int64Array: ...
     def sums(self) -> Float64Array: ...
@@ -193,7 +193,7 @@ class _BlockSums(Protocol):
 
 
 def _share(part: _BlockSums, cells: Int64Array) -> Float64Array:
-    # (time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded.
+    # (time, area): fraction of the weight that has a value, exactly 1 for all cells even if sums are rounded.
     return np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
 
 
@@ -205,43 +205,43 @@ def _reduce(
     *,
     circle: float | None,
 ) -> dict[str, Float64Array]:
-    """What reducers make of a part; NaN where there is no value."""
+    """Return the results of reducers for a part; NaN without a value."""
     is_empty = part.count == 0
     kinds = {reducer.kind for reducer in reducers}
-    found = {"count": part.count.astype(np.float64), "valid_share": share}
+    results = {"count": part.count.astype(np.float64), "valid_share": share}
     sums = part.sums() if kinds & {"mean", "sum", "std"} else np.zeros(is_empty.shape)
     mean = np.divide(sums, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty)
-    found |= {"mean": mean, "sum": np.where(is_empty, np.nan, sums)}
+    results |= {"mean": mean, "sum": np.where(is_empty, np.nan, sums)}
     if circle is not None and kinds & {"mean", "std"}:
         total = part.vectors(circle)
-        found["mean"] = mean_directions(total, part.weight, circle, part.least() < 0)
-        found["std"] = circular_deviations(total, part.weight, circle)
+        results["mean"] = mean_directions(total, part.weight, circle, part.least() < 0)
+        results["std"] = circular_deviations(total, part.weight, circle)
     elif "std" in kinds:
         squares = part.squares(mean)
-        found["std"] = np.sqrt(np.divide(squares, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty))
+        results["std"] = np.sqrt(np.divide(squares, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty))
     if "min" in kinds:
-        found["min"] = np.where(is_empty, np.nan, part.least())
+        results["min"] = np.where(is_empty, np.nan, part.least())
     if "max" in kinds:
-        found["max"] = np.where(is_empty, np.nan, part.greatest())
-    for name, each in edges.items():
-        found[name] = np.where(is_empty[..., None], np.nan, part.histogram(each))
+        results["max"] = np.where(is_empty, np.nan, part.greatest())
+    for name, bin_edges in edges.items():
+        results[name] = np.where(is_empty[..., None], np.nan, part.histogram(bin_edges))
     ranked = {reducer.name: reducer.percent for reducer in reducers if reducer.percent is not None}
     if ranked:
-        found |= dict(zip(ranked, part.percentiles(list(ranked.values())), strict=True))
-    return {reducer.name: found[reducer.name] for reducer in reducers}
+        results |= dict(zip(ranked, part.percentiles(list(ranked.values())), strict=True))
+    return {reducer.name: results[reducer.name] for reducer in reducers}
 
 
-def _part(samples: Samples, place: AreaBlock, encoding: Encoding) -> _BlockSums:
-    first, last = int(samples.bounds[place.first]), int(samples.bounds[place.last])
-    if place.is_counted:
+def _part(samples: Samples, block: AreaBlock, encoding: Encoding) -> _BlockSums:
+    first, last = int(samples.bounds[block.first]), int(samples.bounds[block.last])
+    if block.is_counted:
         return NumberCounts(
-            samples.numbers[place.times, first:last],
-            samples.codes[place.times, first:last],
+            samples.numbers[block.times, first:last],
+            samples.codes[block.times, first:last],
             encoding,
             None if samples.weights is None else partial(samples.weights.part, first),
         )
     if last - first > PART_VALUES:
-        row = place.times.start
+        row = block.times.start
         return _Large(
             numbers=samples.numbers[row, first:last],
             codes=samples.codes[row, first:last],
@@ -250,16 +250,16 @@ def _part(samples: Samples, place: AreaBlock, encoding: Encoding) -> _BlockSums:
             encoding=encoding,
         )
     return _Small(
-        codes=samples.codes[place.times, first:last],
-        numbers=samples.numbers[place.times, first:last],
+        codes=samples.codes[block.times, first:last],
+        numbers=samples.numbers[block.times, first:last],
         encoding=encoding,
-        bounds=samples.bounds[place.first : place.last + 1] - first,
+        bounds=samples.bounds[block.first : block.last + 1] - first,
         weights=None if samples.weights is None else samples.weights.slice_cells(first, last),
     )
 
 
 class _Small:
-    """Some times of some areas at once; `numbers` are (time, cell)."""
+    """Some times of some areas in one step; `numbers` are (time, cell)."""
 
     def __init__(
         self,
@@ -274,9 +274,9 @@ class _Small:
         self._encoding = encoding
         self._codes = codes
         self._is_valid = codes == 0
-        with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers without a value
             self._values = encoding.values(numbers)
-        self._values[~self._is_valid] = 0.0  # no sum takes them, and they may be as large as floats get
+        self._values[~self._is_valid] = 0.0  # not in any sum, and possibly as large as floats can be
         self._bounds = bounds
         self._starts = bounds[:-1]
         self._weights = weights
@@ -308,7 +308,7 @@ class _Small:
         return np.maximum.reduceat(np.where(self._is_valid, self._values, -np.inf), self._starts, axis=1)
 
     def histogram(self, edges: Float64Array) -> Float64Array:
-        """Counts of cells; of cells that weigh differently sums of weights."""
+        """Return numbers of cells, or sums of weights if weights differ."""
         bins = edges.size - 1
         bin_of = bins_of(self._values, edges)
         row, cell = np.nonzero(self._is_valid & (bin_of >= 0) & (bin_of < bins))
@@ -325,12 +325,12 @@ class _Small:
     def _apply_weights(self, values: Float64Array) -> Float64Array:
         return values if self._weights is None else values * self._weights
 
-    def _sum(self, each: Float64Array) -> Float64Array:
-        return np.add.reduceat(each, self._starts, axis=1)
+    def _sum(self, values: Float64Array) -> Float64Array:
+        return np.add.reduceat(values, self._starts, axis=1)
 
 
 class _Large:
-    """One area at one time that is too large to be worked on at once; arrays are (1, 1)."""
+    """One area at one time that is too large for one step; arrays are (1, 1)."""
 
     def __init__(
         self, *, numbers: NumberArray, codes: UInt8Array, first: int, weights: CellWeights | None, encoding: Encoding
@@ -371,8 +371,8 @@ class _Large:
         weights = (
             None if self._weights is None else self._weights.slice_cells(self._first, self._first + self._numbers.size)
         )
-        found = percentiles_of_many(self._numbers, self._codes == 0, self._encoding, percents, weights=weights)
-        return found[:, None, None]
+        values = percentiles_of_many(self._numbers, self._codes == 0, self._encoding, percents, weights=weights)
+        return values[:, None, None]
 
     def _sum_parts(self, find: Callable[[_Small], Float64Array]) -> Float64Array:
         added: Float64Array = np.sum([find(part) for part in self._parts()], axis=0)

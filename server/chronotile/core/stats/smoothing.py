@@ -14,28 +14,28 @@ from chronotile.core.model.types import Float64Array, IndexArray
 # Eilers, P. H. C. (2003): A perfect smoother. Analytical Chemistry 75, 3631-3636, with divided differences for uneven
 # spacing; Eilers, P. H. C. and Boelens, H. F. M. (2005): Baseline correction with asymmetric least squares smoothing,
 # and Atzberger, C. and Eilers, P. H. C. (2011), Int. J. Remote Sensing 32, 3689-3709, for weights that follow the
-# upper envelope; Hampel, F. R. (1974), JASA 69, 383-393, for distances from a running median, which tell outliers.
+# upper envelope; Hampel, F. R. (1974), JASA 69, 383-393, for outliers by their distance from a running median.
 
 LEAST_VALUES = 3
-"""Fewer lie on a line whatever the stiffness."""
+"""Fewer values are on a line with any stiffness."""
 BELOW_WEIGHT = 0.1
-"""Of values below the curve with `upper`: asymmetry 0.9 to 0.1."""
+"""Weight of values below the curve with `upper`: asymmetry 0.9 to 0.1."""
 MAX_ROUNDS = 5
-"""Of weights, which hardly change after that."""
+"""Maximum number of updates of the weights, which hardly change later."""
 LEAST_SPACING = 0.01
-"""Times nearer than this share of the mean spacing are taken as that far apart, or rounding would take over."""
+"""Minimum spacing as a fraction of the mean spacing; closer times are moved apart to avoid rounding errors."""
 
 MAX_CONDITION = 1e14
-"""Of lambda over the cube of the mean spacing: above it the values are lost to rounding beside the bending."""
+"""Maximum of lambda / (mean spacing)³; above it, the values are smaller than the rounding errors of the penalty."""
 
 
 def smooth_whittaker(curves: Curves, how: Whittaker) -> Float64Array:
-    """Return the curves (series, time) that are near the values and bend little, in the values' units.
+    """Return the curves (series, time) that are close to the values and bend little, in units of the values.
 
-    Each minimises `sum(w (y - z)**2) + lambda * integral(z''**2 dt)`, t in days, z'' by divided differences at the
-    times of the series: on daily values that is Eilers' smoother of order 2, and the same lambda means the same
-    stiffness on dekads or on uneven dates. Gaps weigh nothing and are bridged. NaN before a series' first and after
-    its last value, and throughout where there are fewer than three or times are too near for lambda (`MAX_CONDITION`).
+    Each minimises `sum(w (y - z)**2) + lambda * integral(z''**2 dt)`, with t in days and z'' from divided differences
+    at the times of the series. On daily values this is Eilers' smoother of order 2, and the same lambda is the same
+    stiffness on dekads and uneven dates. Gaps have no weight and are bridged. NaN before the first and after the last
+    value, and everywhere if there are fewer than three values or times are too close for lambda (`MAX_CONDITION`).
     """
     smoothed = np.full(curves.values.shape, np.nan)
     days = days_of(curves)
@@ -53,15 +53,15 @@ def smooth_whittaker(curves: Curves, how: Whittaker) -> Float64Array:
 
 
 def _smooth(values: Float64Array, penalty: Float64Array, how: Whittaker) -> Float64Array:
-    """One curve (time,)."""
-    known = np.isfinite(values)
-    targets = np.where(known, values, 0.0)
-    weights = known.astype(np.float64)
+    """Return the curve of one series (time,)."""
+    is_valid = np.isfinite(values)
+    targets = np.where(is_valid, values, 0.0)
+    weights = is_valid.astype(np.float64)
     if how.outliers == "hampel":
-        weights[known] = _weights_of_few(values[known])
+        weights[is_valid] = _weights_of_few(values[is_valid])
     curve = _solve(targets, weights, penalty)
     for _ in range(MAX_ROUNDS if how.outliers == "upper" else 0):
-        renewed = np.where(known, np.where(targets >= curve, 1.0, BELOW_WEIGHT), 0.0)
+        renewed = np.where(is_valid, np.where(targets >= curve, 1.0, BELOW_WEIGHT), 0.0)
         if np.array_equal(renewed, weights):
             break
         weights = renewed
@@ -76,13 +76,13 @@ def _solve(targets: Float64Array, weights: Float64Array, penalty: Float64Array) 
     bands[2] += weights
     try:
         curve: Float64Array = solveh_banded(bands, weights * targets, overwrite_ab=True, check_finite=False)
-    except LinAlgError:  # times so uneven, and so stiff a curve, that rounding leaves no solution
+    except LinAlgError:  # times are so uneven, and the curve so stiff, that rounding leaves no solution
         return np.full(targets.shape, np.nan)
     return curve
 
 
 def _penalty(days: Float64Array) -> Float64Array:
-    """Upper bands (3, time) of D'HD: D the second divided differences times two, H what of time each stands for."""
+    """Return upper bands (3, time) of D'HD: D are second divided differences times two, H their durations."""
     spacing = np.diff(days)
     spacing = np.maximum(spacing, LEAST_SPACING * np.mean(spacing))
     before, after = spacing[:-1], spacing[1:]
@@ -97,11 +97,11 @@ def _penalty(days: Float64Array) -> Float64Array:
 
 
 def _weights_of_few(values: Float64Array) -> Float64Array:
-    """Weights (n,) of values without gaps: less the farther one lies from the median of five around it.
+    """Return weights (n,) of values without gaps; they decrease with the distance from the median of five values.
 
     Tukey's bisquare over six times the median distance of the values from the mean of their neighbours, which is noise
-    and hardly season. A season's peak is of several values and stays; weights from residuals of the curve itself would
-    take it for outliers. The two values at each end, which have no five around them, weigh fully.
+    rather than season. A season's peak has several values and remains; by residuals of the curve itself it would be an
+    outlier. The two values at each end have full weight, because they are not in the middle of five values.
     """
     weights = np.ones(values.size)
     if values.size < 5:
@@ -119,16 +119,16 @@ def _weights_of_few(values: Float64Array) -> Float64Array:
 # Environment 91, 332-344.
 
 MAX_GRID = 10
-"""Even times for each time of a series; where more were needed the times are too uneven for this filter."""
+"""Maximum number of even times per time of a series; series that need more are too uneven for this filter."""
 
 
 def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> Float64Array:
-    """Return the filtered curves (series, time), in the values' units.
+    """Return the filtered curves (series, time), in units of the values.
 
-    Gaps are filled linearly; the filter runs over even times, as far apart as the median of the series' own, and its
-    result is read off between them linearly: where times are even that is the plain filter. Windows at the ends are
-    those of the nearest whole window (`mode="interp"`). NaN before a series' first and after its last value, and
-    throughout where it is shorter than the window or its times are too uneven.
+    Gaps are filled linearly. The filter runs over even times with the median spacing of the series, and its result is
+    interpolated linearly; for even times it is the plain filter. Windows at the ends are replaced by the nearest whole
+    window (`mode="interp"`). NaN before the first and after the last value, and everywhere if a series is shorter than
+    the window or its times are too uneven.
     """
     from scipy.signal import savgol_filter
 
@@ -136,32 +136,32 @@ def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> Float64Array:
     if curves.times.size < 2:
         return smoothed
     filled, days = fill_linear(curves), days_of(curves)
-    # The median, in whole hours from a day on: one acquisition some minutes off must not move all even times.
+    # From a day on, the median is rounded to hours: one shifted acquisition must not move all even times.
     median = float(np.median(np.diff(days)))
     spacing = round(median * 24) / 24 if median >= 1 else median
     window = window_points(how, spacing)
     for rows, span in reaches(curves.values):
-        own = days[span]
-        count = round((own[-1] - own[0]) / spacing) + 1
-        if not window <= count <= MAX_GRID * own.size:
+        span_days = days[span]
+        count = round((span_days[-1] - span_days[0]) / spacing) + 1
+        if not window <= count <= MAX_GRID * span_days.size:
             continue
-        even = np.linspace(own[0], own[-1], count)
+        even = np.linspace(span_days[0], span_days[-1], count)
         for row in rows:
-            values = np.interp(even, own, filled[row, span])
-            smoothed[row, span] = np.interp(own, even, savgol_filter(values, window, how.order))
+            values = np.interp(even, span_days, filled[row, span])
+            smoothed[row, span] = np.interp(span_days, even, savgol_filter(values, window, how.order))
     return smoothed
 
 
 def window_points(how: SavitzkyGolay, spacing_days: float) -> int:
-    """Return the window in even times: odd, not less than the requested days, and more than the polynomial's order."""
+    """Return the number of even times in the window: odd, at least the requested days, and above the order."""
     half = max(ceil((how.window_days / spacing_days - 1) / 2), how.order // 2 + 1)
     return 2 * half + 1
 
 
 def fill_linear(curves: Curves) -> Float64Array:
-    """Return (series, time): values as they are, and in gaps those of the straight line between their neighbours.
+    """Return (series, time): the values, and in gaps the straight line between their neighbours.
 
-    Before the first and after the last value NaN stays: there is no second neighbour.
+    NaN remains before the first and after the last value.
     """
     filled = curves.values.copy()
     days = days_of(curves)
@@ -173,19 +173,19 @@ def fill_linear(curves: Curves) -> Float64Array:
 
 
 def days_of(curves: Curves) -> Float64Array:
-    """Return the times as days since the first one, (time,)."""
+    """Return (time,) days since the first time."""
     return (curves.times - curves.times[:1]).astype("timedelta64[ns]").astype(np.int64) / 86_400e9
 
 
 def reaches(values: Float64Array) -> Iterator[tuple[IndexArray, slice]]:
-    """Return which series (n,) have their first and last value at the same two times, and the slice of those times.
+    """Yield groups of series (n,) whose first and last values are at the same times, with the slice of these times.
 
-    Series without a value are left out. What is computed along time can so be computed for many series at once.
+    Computations along time can then handle many series in one call. Series without a value are skipped.
     """
     valid = np.isfinite(values)
     first = valid.argmax(axis=1) if valid.size else np.zeros(len(values), dtype=np.intp)
     last = values.shape[1] - 1 - valid[:, ::-1].argmax(axis=1) if valid.size else first
-    known = valid.any(axis=1)
-    for low, high in np.unique(np.stack([first[known], last[known]], axis=1), axis=0):
-        rows = np.flatnonzero(known & (first == low) & (last == high))
+    has_value = valid.any(axis=1)
+    for low, high in np.unique(np.stack([first[has_value], last[has_value]], axis=1), axis=0):
+        rows = np.flatnonzero(has_value & (first == low) & (last == high))
         yield rows, slice(int(low), int(high) + 1)

@@ -1,4 +1,4 @@
-"""Straight lines through series that outliers do not bend, and whether there is a trend at all.
+"""Straight lines through series, robust against outliers, and the significance of trends.
 
 Theil, H. (1950): A rank-invariant method of linear and polynomial regression analysis; Sen, P. K. (1968): Estimates of
 the regression coefficient based on Kendall's tau. JASA 63, 1379-1389 (slope and interval); Mann, H. B. (1945),
@@ -21,23 +21,23 @@ from chronotile.core.stats.smoothing import days_of
 
 DAYS_A_YEAR = 365.25
 LEAST_PAIRS = 6
-"""Those of four values; fewer cannot tell a trend from chance."""
+"""Pairs of four values; fewer cannot distinguish a trend from chance."""
 BLOCK_VALUES = 1 << 19
-"""Slopes of pairs that are held at once; of one series with more of them, all."""
+"""Number of slopes of pairs in memory, unless one series has more."""
 PAIR_BYTES = 9
-"""Of a pair that is held: its slope, and whether it has one."""
+"""Memory per pair: its slope, and whether it has one."""
 
 _ERFC = np.frompyfunc(erfc, 1, 1)
-"""Element by element, which takes a hundredth of what the slopes take."""
+"""Elementwise, which takes a hundredth of the time for the slopes."""
 
 
 def find_trends(curves: Curves, groups: Sequence[IndexArray]) -> Trends:
     """Return the median slope over all pairs of values of each series, its interval and its significance.
 
-    The slope and its interval are Sen's, the probability is that of the Mann-Kendall test: normal approximation with
-    continuity correction, variance corrected for ties. With several groups (seasons) only values of one group are
-    compared: median slope, statistic and variance are those of the seasonal Kendall test, which takes seasons as
-    independent of one another. Values that follow one another too closely to be independent make `p` too small.
+    Slope and interval are Sen's. The probability is from the Mann-Kendall test: normal approximation with continuity
+    correction, variance corrected for ties. With several groups (seasons), only values of one group are compared:
+    median slope, statistic and variance are from the seasonal Kendall test, which assumes independent seasons.
+    Values that are too close in time to be independent make `p` too small.
     """
     size = max(1, BLOCK_VALUES // max(pair_count(groups), 1))
     blocks = [
@@ -50,7 +50,7 @@ def find_trends(curves: Curves, groups: Sequence[IndexArray]) -> Trends:
 
 
 def groups_of(times: InstantArray, method: TrendMethod, by: SlotKind | None) -> tuple[IndexArray, ...]:
-    """Return which of the times (time,) are compared: all, or with `seasonal` those of each slot; one group of none."""
+    """Return the times (time,) that are compared: one group, possibly empty, or with `seasonal` one per slot."""
     if method == "theil_sen" or times.size == 0:
         return (np.arange(times.size),)
     slots = slot_numbers(times, slot_kind(times, by))
@@ -58,7 +58,7 @@ def groups_of(times: InstantArray, method: TrendMethod, by: SlotKind | None) -> 
 
 
 def pair_count(groups: Sequence[IndexArray]) -> int:
-    """Return the number of pairs that are compared for each series."""
+    """Return the number of pairs per series that are compared."""
     return sum(group.size * (group.size - 1) // 2 for group in groups)
 
 
@@ -83,7 +83,7 @@ def _trends_of_block(curves: Curves, groups: Sequence[IndexArray]) -> tuple[Floa
 
 
 def _interval(ordered: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Median and interval of slopes (series, pair) in order, NaN last; ranks as in Sen (1968, equation 2.6)."""
+    """Return median and interval of ordered slopes (series, pair), NaN last; ranks as in Sen (1968, equation 2.6)."""
     counts = np.isfinite(ordered).sum(axis=1)
     slope = np.where(counts >= LEAST_PAIRS, percentile_of_ordered(ordered, 50), np.nan)
     reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * np.sqrt(variance)
@@ -95,14 +95,14 @@ def _interval(ordered: Float64Array, variance: Float64Array) -> tuple[Float64Arr
 
 
 def _probability(statistic: Float64Array, variance: Float64Array) -> Float64Array:
-    """Two-sided; 1 where all values are equal and nothing varies."""
+    """Return two-sided probabilities; 1 if all values are equal."""
     distance = np.maximum(np.abs(statistic) - 1, 0)
     deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
     return np.asarray(_ERFC(distance / (deviation * np.sqrt(2))), dtype=np.float64)
 
 
 def _variance(values: Float64Array) -> Float64Array:
-    # That of Kendall's statistic of each series (series, n), less what ties take from it (Kendall 1975).
+    # Variance of Kendall's statistic per series (series, n), corrected for ties (Kendall 1975).
     return (_spread(np.isfinite(values).sum(axis=1)) - _tied(values)) / 18
 
 
@@ -111,7 +111,7 @@ def _spread(count: Int64Array) -> Int64Array:
 
 
 def _tied(values: Float64Array) -> Float64Array:
-    """The sum over the runs of equal values of each series; NaN equals nothing."""
+    """Return the sum over runs of equal values per series; NaN is not equal to NaN."""
     if values.size == 0:
         return np.zeros(len(values))
     ordered = np.sort(values, axis=1)
