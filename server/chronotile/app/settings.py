@@ -80,15 +80,15 @@ class Settings(BaseSettings):
     log_format: LogFormat = "text"
     """Format of log messages: lines of text, or one JSON object per line."""
     picture_threads: int = Field(default=8, ge=1, le=256)
-    """Concurrent drawings of pictures per process."""
+    """Pictures drawn concurrently, per process."""
     series_threads: int = Field(default=8, ge=1, le=256)
-    """Concurrent reads of series of points, and of areas, per process."""
+    """Series of points read concurrently, and as many of areas, per process."""
     coverage_threads: int = Field(default=2, ge=1, le=256)
-    """Concurrent writes of coverages per process."""
+    """Coverages written concurrently, per process."""
     cube_threads: int = Field(default=1, ge=1, le=256)
-    """Concurrent productions of cube tiles per process."""
+    """Cube tiles made concurrently, per process."""
     document_threads: int = Field(default=2, ge=1, le=256)
-    """Concurrent writes of documents per process."""
+    """Documents written concurrently, per process."""
     downloads: int = Field(default=64, ge=1, le=10_000)
     """Concurrent downloads of products per process."""
     client_downloads: int = Field(default=8, ge=1, le=10_000)

@@ -1,7 +1,8 @@
 """Number of items that a search would compare without an index, counted and sampled before it runs.
 
 A search whose filter no index can answer compares all items of its times and places. If these are more than
-`MOST_COMPARED`, a sample of them is compared first: the search runs only if enough of them match to fill its pages.
+`MOST_COMPARED`, a sample of them is compared first. The search runs only if a tenth of the sample matches: then
+`MOST_COMPARED` items contain `MOST_MATCHED` matches, more than a page needs.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,7 +33,7 @@ SURELY = 1.5
 """Factor of certainty: an estimate from one in `SPREAD` items that exceeds `MOST_MATCHED` by 50 % is right by
 five standard deviations."""
 SPREAD = 97
-"""Ratio of all items to sampled ones if all times are equally likely; a prime, because item numbers may be periodic."""
+"""One in this many items is in the uniform sample of `_spread`; a prime, because item numbers may be periodic."""
 ROWS_OF_ITEM = 4
 """Maximum number of cells that an item lies in."""
 SAMPLES, SAMPLED = 16, 64

@@ -1,1 +1,1 @@
-"""OpenAPI document of endpoints that no standard describes, and the same as a page."""
+"""OpenAPI document of all endpoints except OGC services, and the same as a page."""

@@ -64,7 +64,7 @@ REFUSALS = {
 
 
 def openapi_document(catalogue: Catalogue, *, base: str) -> Json:
-    """Return the description of endpoints that no standard describes, with examples for this catalogue (OpenAPI 3.1).
+    """Return the OpenAPI 3.1 document of all endpoints except OGC services, with examples for this catalogue.
 
     Args:
         catalogue: The served catalogue.
