@@ -78,7 +78,8 @@ from chronotile.protocols.places.routes import routes as place_routes
 from chronotile.protocols.site.landing.routes import routes as landing_routes
 from chronotile.protocols.site.layers.routes import routes as layer_routes
 from chronotile.protocols.site.openapi.routes import routes as openapi_routes
-from chronotile.protocols.site.ops.routes import StateCollector, operations_of
+from chronotile.protocols.site.ops.metrics import StateCollector
+from chronotile.protocols.site.ops.routes import operations_of
 from chronotile.protocols.site.ops.siblings import LOGGED_FINDINGS, Siblings
 from chronotile.protocols.site.viewer.routes import routes as viewer_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes

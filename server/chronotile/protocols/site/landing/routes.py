@@ -29,7 +29,8 @@ from chronotile.protocols.common.operation import Operation, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.common.query.values import choice
-from chronotile.protocols.site.landing.documents import CardQuery, card_query, cards, landing, landing_document
+from chronotile.protocols.site.landing.cards import CardQuery, card_query, cards
+from chronotile.protocols.site.landing.documents import landing, landing_document
 
 MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
 """The first is for clients that accept any type."""

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import numpy as np
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.resolve_times import default_index
-from chronotile.core.errors import MissingTime, UnknownPath
+from chronotile.core.errors import MissingTime
 from chronotile.core.model.access import PUBLIC
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.cube import CUBE_TYPE
@@ -24,14 +23,12 @@ from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
-from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
-from chronotile.protocols.common.capabilities.time_extent import time_extent
 from chronotile.protocols.common.extent import climatology_member, crossing_box, longitude_latitude_box
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.cursor import url_of_page
-from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.site.layers.layer_definition import LAYER_DEFINITION_TYPE
 
 
 def layer_list(context: CapabilitiesContext) -> Json:
@@ -180,7 +177,7 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Json]:
         ),
         link("legend", f"{base}/tiles/{path}/legend.png", MapFormat.PNG, "legend"),
         *(
-            link("qgis", f"{base}/layers/{path}.qlr", MEDIA_TYPE, "layer definition for QGIS")
+            link("qgis", f"{base}/layers/{path}.qlr", LAYER_DEFINITION_TYPE, "layer definition for QGIS")
             for _path in catalogue.service.wms_paths[:1]
         ),
         *(_capabilities("wms", where, base, "text/xml") for where in catalogue.service.wms_paths[:1]),
@@ -203,82 +200,3 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Json]:
 def _capabilities(service: str, where: str, base: str, media_type: str) -> Json:
     query = urlencode({"SERVICE": service.upper(), "REQUEST": "GetCapabilities"})
     return link(service, f"{base}{where}?{query}", media_type, f"capabilities of {service.upper()}")
-
-
-# Layer definitions for QGIS: the WMS of a layer, with the times of its temporal controller.
-
-MEDIA_TYPE = "application/x-qgis-layer-definition"
-PREFERRED_CRS = "EPSG:3857"
-SRSID = 3857
-"""Internal number of the CRS in QGIS: any number from 1 to 99,999 is required, or QGIS ignores the authority's code."""
-NO_DPI = 0
-"""Pictures have the requested size in pixels; no parameters for the resolution of the screen are sent."""
-MAX_LISTED = 10_000
-"""Maximum number of times that are listed singly, 21 bytes per time. QGIS counts a month as 30 days, and of interleaved
-intervals it uses only the last, but it reads listed times correctly."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """The parts of a layer definition."""
-
-    id: str
-    title: str
-    crs: str
-    srsid: int
-    source: str
-    """Data source of the provider in the encoding of `QgsDataSourceUri`."""
-    first: str | None
-    last: str | None
-    """First and last time; `None` for a layer without times."""
-
-
-def layer_definition(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
-    """Return the layer definition of a layer, under one of its names.
-
-    Raises:
-        UnknownPath: The service has no WMS, or none of its CRSs has a code.
-    """
-    catalogue = context.services.catalogue
-    path, crs = next(iter(catalogue.service.wms_paths), None), _crs(catalogue)
-    if path is None or crs is None:
-        raise UnknownPath("no WMS is served that QGIS could show this layer with")
-    parameters = {
-        **_times(layer, context),
-        "crs": crs,
-        "dpiMode": str(NO_DPI),
-        "format": MapFormat.PNG,
-        "layers": name,
-        "styles": layer.styles[0].id,
-        "url": f"{context.base}{path}",
-    }
-    definition = Definition(
-        id=f"{name}_chronotile",
-        title=text_in(layer.title, context.language) or name,
-        crs=crs,
-        srsid=SRSID,
-        source="&".join(f"{key}={quote(value, safe='/:,')}" for key, value in parameters.items()),
-        first=format_instant(layer.times.instants[0]) if len(layer.times) else None,
-        last=format_instant(layer.times.instants[-1]) if len(layer.times) else None,
-    )
-    return render_xml("site/layers/templates/layer_definition.xml", definition=definition)
-
-
-def _crs(catalogue: Catalogue) -> str | None:
-    names = [name for crs in catalogue.crs if (name := wms_name(crs)) is not None]
-    return PREFERRED_CRS if PREFERRED_CRS in names else next(iter(names), None)
-
-
-def _times(layer: Layer, context: CapabilitiesContext) -> dict[str, str]:
-    extent = time_extent(layer, context.services.clock())
-    if extent is None:
-        return {}
-    # QGIS reads a day without a time as midnight in its time zone, so each has a time in UTC.
-    instants = layer.times.instants
-    values = extent.values if len(instants) > MAX_LISTED else [text or "" for text in format_instants(instants)]
-    return {
-        "type": "wmst",
-        "allowTemporalUpdates": "true",
-        "temporalSource": "provider",
-        "timeDimensionExtent": ",".join(values),
-    }

@@ -40,6 +40,7 @@ from chronotile.protocols.common.query.cursor import CURSOR
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, box, datetime, names_of, text, whole
 from chronotile.protocols.site.layers import documents
+from chronotile.protocols.site.layers.layer_definition import LAYER_DEFINITION_TYPE, layer_definition
 
 DATETIME = datetime("An instant, interval or list: the times that overlap it; default: all")
 BBOX = box("bbox", "West, south, east, north of the area in which shares are counted; default: the whole layer")
@@ -120,8 +121,8 @@ async def get_layer_definition(request: Request) -> Response:
     """Return a layer definition file, which QGIS opens as a layer."""
     name = request.path_params["layer"]
     layer = services_of(request).catalogue.layer(name)
-    body = await run(request, DOCUMENTS, partial(documents.layer_definition, name, layer, _context(request)))
-    response = answer_content(body, documents.MEDIA_TYPE, request)
+    body = await run(request, DOCUMENTS, partial(layer_definition, name, layer, _context(request)))
+    response = answer_content(body, LAYER_DEFINITION_TYPE, request)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.qlr"'
     response.headers.update({"Content-Language": _context(request).language, "Vary": "Accept-Language"})
     return response
@@ -203,7 +204,7 @@ operations = (
         get_layer_definition,
         "getLayerDefinition",
         "A layer definition for QGIS, with its times",
-        answers={documents.MEDIA_TYPE: FILE},
+        answers={LAYER_DEFINITION_TYPE: FILE},
     ),
     describe(
         "/layers/{layer}/preview.png",
