@@ -17,7 +17,7 @@ from chronotile.app.settings import Settings
 from chronotile.pipeline.search.search_items import search_items
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.stac.context import StacContext
-from chronotile.protocols.catalogue.stac.items import PostedPageLinks, page_of
+from chronotile.protocols.catalogue.stac.item_pages import PostedPageLinks, page_of
 from chronotile.protocols.catalogue.stac.params import search_of_members
 
 PATH = "/stac/search"

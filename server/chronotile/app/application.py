@@ -58,7 +58,7 @@ from chronotile.jobs.queue.webhooks.sender import WebhookSender
 from chronotile.pipeline.caches.served_axes import ServedAxes
 from chronotile.pipeline.services import FixedServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
-from chronotile.protocols.catalogue.changes.documents import event_message
+from chronotile.protocols.catalogue.changes.events import event_message
 from chronotile.protocols.catalogue.changes.routes import routes as change_routes
 from chronotile.protocols.catalogue.items.routes import routes as item_routes
 from chronotile.protocols.catalogue.odata.routes import routes as odata_routes

@@ -13,7 +13,7 @@ from chronotile.core.model.webhook import Webhook
 from chronotile.jobs.queue.notifier import Notifier
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts, WebhookOutbox
 from chronotile.jobs.queue.webhooks.positions import WebhookPositions
-from chronotile.protocols.catalogue.changes.documents import event_message
+from chronotile.protocols.catalogue.changes.events import event_message
 from tests.changing import services_over
 
 BASE = "https://maps.example.org"

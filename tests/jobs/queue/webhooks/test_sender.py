@@ -19,7 +19,7 @@ from chronotile.jobs.queue.notifier import Runtime
 from chronotile.jobs.queue.webhooks import positions as positions_module
 from chronotile.jobs.queue.webhooks.positions import MISSING
 from chronotile.jobs.queue.webhooks.sender import KEEP_S, WebhookSender
-from chronotile.protocols.catalogue.changes.documents import event_message
+from chronotile.protocols.catalogue.changes.events import event_message
 from tests.changing import scene
 from tests.listener import Answer, listener
 from tests.running import until

@@ -19,7 +19,7 @@ from chronotile.core.model.items import product_id
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.http.modified import ModifiedTimes, is_modified_since
-from chronotile.protocols.catalogue.changes.documents import MOST_ENTRIES
+from chronotile.protocols.catalogue.changes.feed import MOST_ENTRIES
 from tests.changing import scene, services_over
 from tests.clock import Clock
 

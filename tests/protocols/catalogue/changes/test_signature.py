@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from chronotile.protocols.catalogue.changes.documents import signed_headers
+from chronotile.protocols.catalogue.changes.events import signed_headers
 from tests.docs.blocks import BLOCKS
 
 PAGE = "docs/reference/changes.md"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.pipeline.download_names import safe_name
-from chronotile.protocols.catalogue.products.routes import disposition
+from chronotile.protocols.catalogue.products.downloads import disposition
 
 SECRET = b"a secret of the operator"
 

@@ -5,7 +5,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application
 from chronotile.core.web.places import web_places
 from chronotile.jobs.queue.webhooks.sender import WebhookSender
-from chronotile.protocols.catalogue.changes.documents import event_message
+from chronotile.protocols.catalogue.changes.events import event_message
 from tests.protocols import served
 
 

@@ -19,14 +19,8 @@ from chronotile.http.server_state import state_of
 from chronotile.http.work_kinds import DOCUMENTS
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.search_items import changes_since, newest_items, not_whole
-from chronotile.protocols.catalogue.changes.documents import (
-    MOST_ENTRIES,
-    OF_CHANGES,
-    PATH,
-    changes_document,
-    changes_query,
-    feed_of,
-)
+from chronotile.protocols.catalogue.changes.documents import OF_CHANGES, PATH, changes_document, changes_query
+from chronotile.protocols.catalogue.changes.feed import MOST_ENTRIES, feed_of
 from chronotile.protocols.common.links import ATOM
 from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import (

@@ -14,11 +14,13 @@ from chronotile.http.run import run
 from chronotile.http.server_state import state_of
 from chronotile.http.work_kinds import DOCUMENTS, SEARCHES
 from chronotile.protocols.catalogue.stac import search_routes, writing_routes
-from chronotile.protocols.catalogue.stac.collections import (
+from chronotile.protocols.catalogue.stac.collection_search import (
     OF_COLLECTIONS,
-    collection_document,
     collection_search_of,
     collections_document,
+)
+from chronotile.protocols.catalogue.stac.collections import (
+    collection_document,
     conformance,
     landing_document,
     queryables_document,

@@ -39,7 +39,8 @@ from chronotile.protocols.catalogue.stac.context import (
     collection_id,
     stac_context,
 )
-from chronotile.protocols.catalogue.stac.items import PageLinks, PostedPageLinks, StacItems, page_of
+from chronotile.protocols.catalogue.stac.item_pages import PageLinks, PostedPageLinks, page_of
+from chronotile.protocols.catalogue.stac.items import StacItems
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of, omit_empty
 from chronotile.protocols.common.operation import Described, Operation
