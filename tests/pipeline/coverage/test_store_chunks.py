@@ -5,7 +5,7 @@ import pytest
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import Grid
-from chronotile.pipeline.coverage.layer_store import MOST_BYTES, chunk_shape_of
+from chronotile.pipeline.coverage.layer_store import MAX_BYTES, chunk_shape_of
 from chronotile.readers.reader import BlockShape
 
 
@@ -27,7 +27,7 @@ def test_a_file_that_is_one_block_is_divided():
     times, y, x = shape_of((1, 10_980, 10_980))
 
     assert times == 1
-    assert MOST_BYTES // 4 < y * x <= MOST_BYTES
+    assert MAX_BYTES // 4 < y * x <= MAX_BYTES
 
 
 def test_pictures_of_a_small_grid_are_combined():
@@ -42,4 +42,4 @@ def test_long_series_of_few_cells_are_divided_along_time():
     times, y, x = shape_of((4_000_000, 2, 2), width=2, height=2, itemsize=4)
 
     assert (y, x) == (2, 2)
-    assert times * y * x * 4 <= MOST_BYTES
+    assert times * y * x * 4 <= MAX_BYTES

@@ -1,4 +1,8 @@
-"""Which cells of a grid are left when all that trims do not hold is cut off."""
+"""Trims of coverages: the rows and columns of a grid that are inside all requested boxes.
+
+Columns of longitude repeat after 360 degrees. A window may therefore start before the first column or end beyond the
+last one; `column_runs` maps it to columns of the source. A *turn* is one repetition.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,57 +21,57 @@ from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.resolve_series import outside_hint
 
 EDGE_CELLS = 1e-9
-"""A cell of which less than this is in a box only touches it; rounding of numbers of that size is added."""
+"""Minimum part of a cell inside a box, to which rounding errors are added; a smaller part only touches the box."""
 
 ROUNDINGS = 4
-"""Units in the last place by which a position may be off: it is the sum of two products."""
+"""Possible error of a position in units of the last place: it is the sum of two products."""
 
-POINTS_A_SIDE = 257
-"""Of a box that is taken to another CRS: between them a side 500 km long strays by centimetres."""
+POINTS_PER_SIDE = 257
+"""Points along each side of a box that is projected; a side 500 km long is then off by centimetres."""
 
 MARGIN = 0.05
-"""By which data may reach beyond their box in another CRS, as a share of its width and height."""
+"""Possible reach of data beyond their projected box, as a fraction of its width and height."""
 
 
 class Interval(NamedTuple):
-    """Positions along an axis, both ends included."""
+    """Positions along an axis, both inclusive."""
 
     low: float
     high: float
 
 
 class CellRun(NamedTuple):
-    """Columns of a source that lie side by side in a window."""
+    """Adjacent columns of a source, and their position in a window."""
 
-    place: int
-    """Of the first of them in the window."""
+    offset: int
+    """Column of the window that the first one fills."""
     start: int
     stop: int
 
 
 def trim_window(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
-    """Return the rows and columns of a grid, which is not rotated, that all trims leave.
+    """Return the rows and columns of a grid without rotation that all trims leave.
 
-    Half-open cells: one belongs if more than an edge of it lies in the box. Columns of degrees of longitude may go on
-    before the first or beyond the last one: `column_runs` identifies them.
+    A cell is selected if more than an edge of it is in the box. Columns of longitude may be outside the grid, see
+    `column_runs`.
 
     Raises:
-        OutsideData: A trim leaves nothing, or two of them do.
+        OutsideData: A trim leaves no cell, or two trims do not overlap.
     """
-    trims = [replace(trim, box=BBox(*map(_near, trim.box))) for trim in trims]
+    trims = [replace(trim, box=BBox(*map(_limit_edge, trim.box))) for trim in trims]
     if len(trims) > 1:
         for trim in trims:
             _trim(grid, (trim,))
     return _trim(grid, intersect_trims(trims))
 
 
-def _near(edge: float) -> float:
-    # An edge as it is, if it is open or no farther than any place; beyond 1e300 sums with it would be infinite.
+def _limit_edge(edge: float) -> float:
+    # Infinite edges are open and stay unchanged; others are limited, as sums beyond 1e300 would become infinite.
     return edge if math.isinf(edge) else min(max(edge, -FARTHEST), FARTHEST)
 
 
 def intersect_trims(trims: Sequence[Trim]) -> tuple[Trim, ...]:
-    """Return the intersection of several trims: one per CRS, none of them across the antimeridian.
+    """Return the intersection of trims: one trim per CRS, with xmax above xmin if it crosses the antimeridian.
 
     Raises:
         OutsideData: Two trims do not overlap.
@@ -75,14 +79,14 @@ def intersect_trims(trims: Sequence[Trim]) -> tuple[Trim, ...]:
     trim_by_crs: dict[Crs, Trim] = {}
     for trim in trims:
         xmin, xmax = trim.box.xmin, trim.box.xmax
-        own = trim if xmin <= xmax else replace(trim, box=trim.box._replace(xmax=xmax + WHOLE_CIRCLE))
+        unwound = trim if xmin <= xmax else replace(trim, box=trim.box._replace(xmax=xmax + WHOLE_CIRCLE))
         key = next((crs for crs in trim_by_crs if are_alike(crs, trim.crs)), trim.crs)
-        trim_by_crs[key] = _both(trim_by_crs[key], own) if key in trim_by_crs else own
+        trim_by_crs[key] = _both(trim_by_crs[key], unwound) if key in trim_by_crs else unwound
     return tuple(trim_by_crs.values())
 
 
 def grid_of(grid: NativeGrid, window: Window, crs: Crs) -> Grid:
-    """Return the cells of a window of a grid, north-up; `crs` is how that of the grid is called."""
+    """Return the north-up grid of a window; `crs` replaces the CRS of the grid, which is alike."""
     xs, ys = (
         sorted((start * scale + offset, stop * scale + offset))
         for start, stop, scale, offset in (
@@ -94,20 +98,20 @@ def grid_of(grid: NativeGrid, window: Window, crs: Crs) -> Grid:
 
 
 def column_runs(grid: NativeGrid, window: Window) -> Iterator[CellRun]:
-    """Give the source's columns of a window from its first to its last; what no run has is not in the source."""
-    turn = columns_in_turn(grid) or grid.width
+    """Yield the columns of a source that a window contains, from west to east of the window."""
+    turn = columns_per_turn(grid) or grid.width
     start = window.column_start
     while start < window.column_stop:
         before = start // turn * turn
         stop = min(window.column_stop, before + turn)
-        own = CellRun(start - window.column_start, start - before, min(stop - before, grid.width))
-        if own.start < own.stop:
-            yield own
+        run = CellRun(start - window.column_start, start - before, min(stop - before, grid.width))
+        if run.start < run.stop:
+            yield run
         start = stop
 
 
-def columns_in_turn(grid: NativeGrid) -> int | None:
-    """Return after how many columns of degrees of longitude the same ones come again; `None` of other grids."""
+def columns_per_turn(grid: NativeGrid) -> int | None:
+    """Return the number of columns after which longitudes repeat; `None` if they do not."""
     period = _period(grid)
     if period is None:
         return None
@@ -115,18 +119,18 @@ def columns_in_turn(grid: NativeGrid) -> int | None:
 
 
 def _period(grid: NativeGrid) -> float | None:
-    # Columns in a circle of longitudes, or of eastings that are longitudes.
+    # Columns in 360 degrees of longitude, as a fraction; eastings of Web Mercator repeat too.
     circle = circle_of(grid.crs)
     return None if circle is None else abs(circle / grid.transform.a)
 
 
 def circle_of(crs: Crs) -> float | None:
-    """Return after how much of x the world begins again, if it does."""
+    """Return the period of x in units of the CRS, or `None`."""
     return WHOLE_CIRCLE if crs.is_geographic else 2 * HALF_WORLD[crs.name] if crs.name in HALF_WORLD else None
 
 
 def _both(first: Trim, second: Trim) -> Trim:
-    """What two trims of alike CRS leave."""
+    """Return the intersection of two trims in alike CRSs."""
     circle = WHOLE_CIRCLE if first.crs.is_geographic else None
     x = _common(Interval(first.box.xmin, first.box.xmax), Interval(second.box.xmin, second.box.xmax), circle)
     y = _common(Interval(first.box.ymin, first.box.ymax), Interval(second.box.ymin, second.box.ymax), None)
@@ -136,12 +140,14 @@ def _both(first: Trim, second: Trim) -> Trim:
 
 
 def _nothing_in_common(first: Trim, second: Trim) -> OutsideData:
-    what = f"{second.locator} and {first.locator}" if first.locator != second.locator else f"what {second.locator} says"
-    return OutsideData(f"{what} {'have' if ' and ' in what else 'has'} no overlap", locator=second.locator)
+    where = (
+        f"{second.locator} and {first.locator}" if first.locator != second.locator else f"what {second.locator} says"
+    )
+    return OutsideData(f"{where} {'have' if ' and ' in where else 'has'} no overlap", locator=second.locator)
 
 
 def fill_interval(requested: Interval, reach: Interval, circle: float | None) -> Interval:
-    """Return positions with open ends where the data end; of longitudes in the turn in which the other end is."""
+    """Replace infinite ends by those of the data; for longitudes, in the turn of the other end."""
     low, high = requested
     if math.isinf(low) and low < 0:
         low = reach.low if high > reach.low or circle is None else reach.low - circle
@@ -151,11 +157,11 @@ def fill_interval(requested: Interval, reach: Interval, circle: float | None) ->
 
 
 def _common(first: Interval, second: Interval, circle: float | None) -> Interval | None:
-    """What lies in both, of longitudes in the turn of the first; an end alone is nothing, but of what is no longer."""
+    """Return the intersection, in the turn of the first; a single point counts only if one interval is a point."""
     if circle is not None and all(map(math.isfinite, (*first, *second))):
         turns = round((sum(first) - sum(second)) / 2 / circle)
         around = [Interval(*(end + circle * turn for end in second)) for turn in (turns, turns - 1, turns + 1)]
-        second = max(around, key=lambda each: min(first.high, each.high) - max(first.low, each.low))
+        second = max(around, key=lambda turned: min(first.high, turned.high) - max(first.low, turned.low))
     low, high = max(first.low, second.low), min(first.high, second.high)
     is_slice = first.low == first.high or second.low == second.high
     return Interval(low, high) if low < high or (is_slice and low == high) else None
@@ -169,25 +175,25 @@ def _trim(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
         columns = None if box is None else _columns(grid, Interval(box.xmin, box.xmax))
         if rows is None or columns is None:
             x, y = (trim.box.xmin + trim.box.xmax) / 2, (trim.box.ymin + trim.box.ymax) / 2
-            raise outside(grid, Point(x=x, y=y, crs=trim.crs), locator=trim.locator)
-        left = _in_both(grid, window, Window(*rows, *columns))
-        if left is None:
-            raise _nothing_in_common(trims[0], trim)
-        window = left
+            raise outside_error(grid, Point(x=x, y=y, crs=trim.crs), locator=trim.locator)
+            common = _in_both(grid, window, Window(*rows, *columns))
+            if common is None:
+                raise _nothing_in_common(trims[0], trim)
+            window = common
     return window
 
 
 def _in_both(grid: NativeGrid, first: Window, second: Window) -> Window | None:
     rows = max(first.row_start, second.row_start), min(first.row_stop, second.row_stop)
     columns = second.column_start, second.column_stop
-    turn = columns_in_turn(grid)
-    if first.width != grid.width:  # of all columns those of the second stay, in whichever turn
+    turn = columns_per_turn(grid)
+    if first.width != grid.width:  # otherwise the second window is kept in its turn
         shifts = [0] if turn is None else [0, -turn, turn]
         around = [
             (max(first.column_start, columns[0] + shift), min(first.column_stop, columns[1] + shift))
             for shift in shifts
         ]
-        columns = max(around, key=lambda each: each[1] - each[0])
+        columns = max(around, key=lambda span: span[1] - span[0])
     if rows[0] >= rows[1] or columns[0] >= columns[1]:
         return None
     return Window(*rows, *columns)
@@ -195,20 +201,20 @@ def _in_both(grid: NativeGrid, first: Window, second: Window) -> Window | None:
 
 def _rows(grid: NativeGrid, y: Interval) -> tuple[int, int] | None:
     inverse = ~grid.transform
-    ends = sorted(inverse.e * each + inverse.f for each in y)
+    ends = sorted(inverse.e * edge + inverse.f for edge in y)
     return _cells(Interval(*ends), grid.height, _tolerance(grid.height, inverse.f))
 
 
 def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
-    """The columns; those of longitudes in the requested turn, if any is there, else in one from 0 on.
+    """Return the columns of an interval, in its turn if the grid has cells there, else in the turn from 0 on.
 
-    All are those from -180 on.
+    An open interval returns all columns from -180 degrees on.
     """
     if math.isinf(x.low) and math.isinf(x.high):
         return grid.columns_east, grid.columns_east + grid.width
     inverse = ~grid.transform
-    ends = sorted(inverse.a * each + inverse.c for each in x)
-    tolerance, turn = _tolerance(grid.width, inverse.c), columns_in_turn(grid)
+    ends = sorted(inverse.a * edge + inverse.c for edge in x)
+    tolerance, turn = _tolerance(grid.width, inverse.c), columns_per_turn(grid)
     if turn is None:
         return _cells(Interval(*ends), grid.width, tolerance)
     low, high = fill_interval(Interval(*ends), Interval(0.0, grid.width), turn)
@@ -220,29 +226,29 @@ def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
     first, last = _whole(Interval(low, high), tolerance)
     if last - first >= turn:
         return (0, grid.width) if not grid.is_circular or first <= 0 < grid.width <= last else (first, first + turn)
-    return _where_cells_are(first, last, grid, turn)
+    return _existing_columns(first, last, grid, turn)
 
 
-def _where_cells_are(first: int, last: int, grid: NativeGrid, turn: int) -> tuple[int, int] | None:
-    """Less than a turn of columns from the first to the last that is there; between them there may be a gap."""
+def _existing_columns(first: int, last: int, grid: NativeGrid, turn: int) -> tuple[int, int] | None:
+    """Limit less than a turn of columns to those that exist; there may be a gap between them."""
     low, high = (0, grid.width) if grid.columns_east == 0 else (1 - turn, 2 * turn)
     if first >= high or last <= low or not grid.is_circular:
         last, first = last - first // turn * turn, first % turn
     if grid.is_circular:
         return first, last
     parts = [(max(first, start), min(last, start + grid.width)) for start in (0, turn)]
-    found = [part for part in parts if part[0] < part[1]]
-    if not found:
+    existing = [part for part in parts if part[0] < part[1]]
+    if not existing:
         return None
-    start, stop = found[0][0], found[-1][1]
+    start, stop = existing[0][0], existing[-1][1]
     return (start - turn, stop - turn) if start >= turn else (start, stop)
 
 
 def _cells(positions: Interval, size: int, tolerance: float) -> tuple[int, int] | None:
     """Return the first of `size` cells that shares more than an edge with an interval, and one past the last.
 
-    A position alone may be the outer edge of the outermost cells, within a tolerance in cells (WCS 09-110r4
-    requirement 33); it selects that cell.
+    A single position selects its cell. It may be on the outer edge of the grid, within a tolerance in cells (WCS
+    09-110r4 requirement 33).
     """
     low, high = positions
     if low == high:
@@ -257,7 +263,7 @@ def _cells(positions: Interval, size: int, tolerance: float) -> tuple[int, int] 
 
 
 def _whole(positions: Interval, tolerance: float) -> tuple[int, int]:
-    """Cells that positions reach by more than a tolerance; at least the one in their middle."""
+    """Return the cells that an interval covers by more than a tolerance; at least the cell in its middle."""
     first, last = math.floor(positions.low + tolerance), math.ceil(positions.high - tolerance)
     if first < last:
         return first, last
@@ -270,21 +276,21 @@ def _tolerance(size: int, offset: float) -> float:
 
 
 def _box_on(grid: NativeGrid, trim: Trim) -> BBox | None:
-    """The box in the CRS of a grid; `None` of one that is surely outside."""
+    """Return the box in the CRS of a grid; `None` if it is certainly outside."""
     box = trim.box
     if are_alike(trim.crs, grid.crs):
         return box
     if trim.crs.is_geographic or not grid.crs.is_geographic:
-        known = _clip(box, grid, trim.crs)
-        return None if known is None else outline_in(known, trim.crs, grid.crs, locator=trim.locator)
+        clipped = _clip(box, grid, trim.crs)
+        return None if clipped is None else outline_in(clipped, trim.crs, grid.crs, locator=trim.locator)
     if not all(map(math.isfinite, box)):
         reach = grid.bbox_in(trim.crs)
-        box = BBox(*(own if math.isfinite(own) else end for own, end in zip(box, reach, strict=True)))
+        box = BBox(*(edge if math.isfinite(edge) else end for edge, end in zip(box, reach, strict=True)))
     return outline_in(box, trim.crs, grid.crs, locator=trim.locator)
 
 
 def _clip(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
-    """What of a box may hold cells of a grid; far from the data its projection need not be sound."""
+    """Cut a box to the neighbourhood of a grid, as its projection may fail far from the data."""
     reach = grid.unwound_box_in(crs) if crs.is_geographic else grid.bbox_in(crs)
     margin_x, margin_y = MARGIN * (reach.xmax - reach.xmin), MARGIN * (reach.ymax - reach.ymin)
     x = Interval(reach.xmin - margin_x, reach.xmax + margin_x)
@@ -296,19 +302,19 @@ def _clip(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
             x = Interval(-circle / 2, circle / 2)
     across = fill_interval(Interval(box.xmin, box.xmax), x, circle)
     is_all_round = circle is not None and x.high - x.low >= circle
-    found = across if is_all_round else _common(x, across, circle)
+    common = across if is_all_round else _common(x, across, circle)
     down = _common(y, Interval(box.ymin, box.ymax), None)
-    return None if found is None or down is None else BBox(found.low, down.low, found.high, down.high)
+    return None if common is None or down is None else BBox(common.low, down.low, common.high, down.high)
 
 
 def outline_in(box: BBox, source: Crs, target: Crs, *, locator: str = "crs") -> BBox:
-    """Return the smallest box that holds the outline of another one, in another CRS; longitudes go on beyond 180.
+    """Return the bounding box of the outline of a box in another CRS; longitudes may exceed 180 degrees.
 
     Raises:
-        InvalidParameter: No point of the outline has coordinates there.
+        InvalidParameter: No point of the outline has coordinates in the CRS.
     """
-    shares = np.linspace(0, 1, POINTS_A_SIDE)
-    across, down = box.xmin + shares * (box.xmax - box.xmin), box.ymin + shares * (box.ymax - box.ymin)
+    fractions = np.linspace(0, 1, POINTS_PER_SIDE)
+    across, down = box.xmin + fractions * (box.xmax - box.xmin), box.ymin + fractions * (box.ymax - box.ymin)
     x = np.concatenate([across, np.full(down.size, box.xmax), across[::-1], np.full(down.size, box.xmin)])
     y = np.concatenate([np.full(across.size, box.ymin), down, np.full(across.size, box.ymax), down[::-1]])
     x, y = transformer(source, target).transform(x, y)
@@ -333,8 +339,8 @@ def _holds_pole(box: BBox, crs: Crs, latitude: float) -> bool:
     return bool(box.xmin <= x <= box.xmax and box.ymin <= y <= box.ymax)
 
 
-def outside(grid: NativeGrid, middle: Point, *, locator: str) -> OutsideData:
-    """Return what to say of an area about `middle` that lies outside a grid: how far that reaches."""
+def outside_error(grid: NativeGrid, middle: Point, *, locator: str) -> OutsideData:
+    """Return the error for an area around `middle` outside a grid, with the extent of the data."""
     reach = _reach_in_words(grid, middle.crs)
     return OutsideData(f"{locator} lies outside the data, which {reach}{outside_hint(middle, grid)}", locator=locator)
 

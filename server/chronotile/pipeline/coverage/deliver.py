@@ -1,4 +1,4 @@
-"""Give me these numbers as a file."""
+"""Coverages as files: encoded to a scratch file or while they are sent, and cached for requests of parts."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -51,7 +51,7 @@ from chronotile.pipeline.services import Services
 Made = TypeVar("Made")
 
 FILE_VERSION = "2"
-"""Part of every file's ETag: raise it when the same coverage gives other numbers or another form of file."""
+"""Part of the ETag of every file. Raise it when the same coverage gives other numbers or another layout of the file."""
 SMALLER = "request a smaller bbox, fewer times or coarser cells, or use GTiff, NetCDF or zarr"
 TEXT_VALUE_S = 800e-9
 """Processor time to write a value as text."""
@@ -59,15 +59,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class CoverageFormat(NamedTuple):
-    """One way to write a coverage."""
+    """A file format of coverages."""
 
     media_type: str
     extension: str
     encode: Callable[[Coverage, IsActive], Body]
     check: Callable[[Coverage, Limits], None] = lambda _coverage, _limits: None
-    """Raises ChronotileError, such as LimitExceeded, if there is no room for it."""
+    """Raises a ChronotileError, such as LimitExceeded, if the format cannot contain the coverage."""
     is_streamed: bool = False
-    """Whether it is made while it is sent, so that its size is not known before."""
+    """Whether the file is made while it is sent, so that its size is unavailable in advance."""
     value_s: float = 20e-9
     """Processor time to write a value."""
 
@@ -93,11 +93,11 @@ class Conditions:
     client_etags: Collection[str] = ()
     """ETags of answers that the client has; pixels are read only if none of them is current."""
     with_body: bool = True
-    """Otherwise it is empty where the format is streamed, and nothing is read: of other formats the body is made for
-    its size."""
+    """Whether the body is sent. Without it, a streamed format has an empty body and nothing is read; other formats make
+    the body for its size."""
     keep: bool = False
-    """Whether requests for parts of the same file are expected: then it is cached, unless it lacks dates or items or is
-    too large, and a request for the same file at the same time waits for it."""
+    """Whether requests for parts of the file are expected. The file is cached, unless incomplete or too large, and
+    concurrent requests for it wait until it is made."""
 
 
 WHOLE_FILE = Conditions()
@@ -112,96 +112,102 @@ def deliver_coverage(
     conditions: Conditions = WHOLE_FILE,
     is_active: IsActive = always_active,
 ) -> CoveragePayload:
-    """Return the coverage that `request` describes as a file.
+    """Return a coverage as a file.
 
-    All but Zarr is written before this returns, into a file without a name that is gone with its body; of Zarr the
-    first MiB is, and the rest is made while it is sent, unless too many others are made so already.
+    All formats except Zarr are written to a scratch file before this returns; the file is deleted when its body is
+    closed. A Zarr store is made while it is sent, after its first MiB, unless too many others are being sent.
 
     Args:
-        request: Of what, where and when.
+        request: Layers, area and times.
         format_name: One of `formats`.
-        services: What to read it with.
-        formats: By the names that protocols give them; `COVERAGE_FORMATS` unless there are others.
-        conditions: What of it is needed.
+        services: The services that read it.
+        formats: Formats by the names that the protocol gives them; `None` for `COVERAGE_FORMATS`.
+        conditions: The part of the file that the client needs.
         is_active: Whether the client still waits.
 
     Raises:
-        UnsupportedFormat: There is no such format, or it has no room for such numbers.
-        LimitExceeded: It is larger than `max_coverage_bytes`, or than the format may be: CoverageJSON has at most
-            `max_series_values` values, PNG `max_pixels` cells, GeoTIFF 65535 bands.
-        StorageFull: There is no room to write it.
-        SourceUnavailable: A source is away, or none of the requested dates can be read.
-        ClientGone: The client disconnected.
-        ChronotileError: As `extract_coverage`.
+        UnsupportedFormat: The format does not exist, or cannot contain these numbers.
+        LimitExceeded: The coverage is larger than `max_coverage_bytes` or than its format allows: CoverageJSON has at
+            most `max_series_values` values, PNG `max_pixels` cells, GeoTIFF 65535 bands.
+        StorageFull: The disk or its quota is full.
+        SourceUnavailable: A source is unreachable, or none of the requested dates can be read.
+        ClientGone: The client closed the connection.
+        ChronotileError: Errors of `extract_coverage`.
     """
     formats = COVERAGE_FORMATS if formats is None else formats
     if format_name not in formats:
         raise UnsupportedFormat(f"f is one of {', '.join(formats)}, not {format_name[:40]!r}", locator="f")
-    written = formats[format_name]
+    file_format = formats[format_name]
 
     def deliver() -> CoveragePayload:
         coverage = extract_coverage(request, services)
         described = (about(coverage), *map(field_attributes, coverage.fields))
         key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, described)
         etag_of_client = _etag_of_client(key, conditions.client_etags)
-        written.check(coverage, services.catalogue.limits)
+        file_format.check(coverage, services.catalogue.limits)
         body: Body = StreamedBody(nothing for nothing in tuple[bytes, ...]())
-        if etag_of_client is None and (conditions.with_body or not written.is_streamed):
-            body = _file(key, coverage, written, services, keep=conditions.keep, is_active=is_active)
+        if etag_of_client is None and (conditions.with_body or not file_format.is_streamed):
+            body = _file(key, coverage, file_format, services, keep=conditions.keep, is_active=is_active)
         missing = coverage.missing
         return CoveragePayload(
-            media_type=written.media_type,
-            etag=etag_of_client or _etag(key, body, written, missing),
+            media_type=file_format.media_type,
+            etag=etag_of_client or _etag(key, body, file_format, missing),
             missing=missing,
-            file_name=coverage_file_name(coverage, written.extension),
+            file_name=coverage_file_name(coverage, file_format.extension),
             grid=coverage.grid,
             times=coverage.times,
             time=TimeUsed(is_open=request.time.is_open and len(coverage.times) > 0),
             body=body,
             unchanged=etag_of_client is not None,
-            is_cached_for_parts=_is_cacheable(body, written, missing, services),
+            is_cached_for_parts=_is_cacheable(body, file_format, missing, services),
         )
 
     return retry_if_files_change(deliver)
 
 
 def _etag_of_client(key: str, client_etags: Collection[str]) -> str | None:
-    """The ETag under which the client has the file, with any checksum; `None` if it does not have it."""
+    """Return the ETag under which the client has the file, with any checksum; `None` if it does not have it."""
     if key in client_etags:
         return key
     return min((etag for etag in client_etags if etag.startswith(f"{key}-")), default=None)
 
 
-def _etag(key: str, body: Body, written: CoverageFormat, missing: Missing) -> str:
+def _etag(key: str, body: Body, file_format: CoverageFormat, missing: Missing) -> str:
     etag = etag_without(key, missing)
-    if written.is_streamed or not isinstance(body, SizedBody):
+    if file_format.is_streamed or not isinstance(body, SizedBody):
         return etag
     return f"{etag}-{body.checksum()}"
 
 
-def _is_cacheable(body: Body, written: CoverageFormat, missing: Missing, services: Services) -> bool:
-    is_whole = not (written.is_streamed or missing)
+def _is_cacheable(body: Body, file_format: CoverageFormat, missing: Missing, services: Services) -> bool:
+    is_whole = not (file_format.is_streamed or missing)
     return is_whole and body.size is not None and services.caches.files.has_room_for(body.size)
 
 
 def _file(
-    key: str, coverage: ReadCoverage, written: CoverageFormat, services: Services, *, keep: bool, is_active: IsActive
+    key: str,
+    coverage: ReadCoverage,
+    file_format: CoverageFormat,
+    services: Services,
+    *,
+    keep: bool,
+    is_active: IsActive,
 ) -> Body:
-    """The file: a new one, or for parts one that is cached or being made for another request."""
+    """Return a new file; if `keep` is set, possibly one that is cached or being made for another request."""
 
     def make() -> Body:
         small = services.caches.payloads.get(key)
         cached = services.caches.files.find(key) if small is None else BytesBody(small)
-        return cached or _make_file(coverage, written, services, is_active=is_active)
+        return cached or _make_file(coverage, file_format, services, is_active=is_active)
 
-    if not keep or written.is_streamed:
+    if not keep or file_format.is_streamed:
         return make()
     made_bodies = list[Body]()
 
     def make_and_keep() -> None:
         body = make()
         made_bodies.append(
-            _cache_file(key, body, services) if _is_cacheable(body, written, coverage.missing, services) else body
+            _cache_file(key, body, services) if _is_cacheable(body, file_format, coverage.missing, services) else body
         )
 
     services.caches.making.get_or_make(key, make_and_keep, is_active=is_active)
@@ -209,7 +215,7 @@ def _file(
 
 
 def _cache_file(key: str, body: Body, services: Services) -> Body:
-    """The same file, cached in memory if it lies there and is small, else on the disk."""
+    """Return the body in a cache: in memory if it is small and in memory already, else on disk."""
     caches = services.caches
     if not isinstance(body, FileParts | BytesBody):
         return body  # another request cached it
@@ -223,10 +229,10 @@ def _cache_file(key: str, body: Body, services: Services) -> Body:
 
 
 def _move_to_disk(body: FileParts | BytesBody, services: Services) -> FileParts:
-    """The same file, none of which lies in memory.
+    """Return the body as a file that is completely on disk.
 
     Raises:
-        StorageFull: There is no room.
+        StorageFull: The disk or its quota is full.
     """
 
     def move() -> FileParts:
@@ -238,16 +244,16 @@ def _move_to_disk(body: FileParts | BytesBody, services: Services) -> FileParts:
 
     try:
         return _retry_with_room(move, services)
-    except BaseException:  # whatever it is: an open file takes disk, and is a descriptor
+    except BaseException:  # in any case: an open file needs disk space and a descriptor
         body.close()
         raise
 
 
 def _retry_with_room(make: Callable[[], Made], services: Services) -> Made:
-    """What is made; where there is no room for it, once more without the cached files that nothing reads.
+    """Call `make`. If the disk is full, call it again without the cached files that are not being read.
 
     Raises:
-        StorageFull: There is no room without them either.
+        StorageFull: The disk is full without these files too.
     """
     try:
         return make()
@@ -257,61 +263,61 @@ def _retry_with_room(make: Callable[[], Made], services: Services) -> Made:
     return make()
 
 
-def _make_file(coverage: ReadCoverage, written: CoverageFormat, services: Services, *, is_active: IsActive) -> Body:
-    """The file, as soon as there is memory to write it.
+def _make_file(coverage: ReadCoverage, file_format: CoverageFormat, services: Services, *, is_active: IsActive) -> Body:
+    """Wait for memory, then make the file.
 
     Raises:
-        LimitExceeded: It takes more than `max_seconds`.
+        LimitExceeded: The estimate exceeds `max_seconds`.
     """
     values = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
-    seconds = coverage.reading_seconds() + values * written.value_s
+    seconds = coverage.reading_seconds() + values * file_format.value_s
     require_seconds(seconds, services, alternative=SMALLER, locator="bbox")
     size = _writing_bytes(coverage)
     with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_active=is_active):
-        return _retry_with_room(lambda: _body(coverage, written, is_active), services)
+        return _retry_with_room(lambda: _body(coverage, file_format, is_active), services)
 
 
-def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) -> Body:
-    """The file.
+def _body(coverage: ReadCoverage, file_format: CoverageFormat, is_active: IsActive) -> Body:
+    """Encode the file.
 
     Raises:
-        DateUnreadable: No date can be read.
-        SourceChanged: Files were written meanwhile.
+        DateUnreadable: None of the dates can be read.
+        SourceChanged: Files were written while they were read.
     """
     with translate_storage_errors():
-        body = written.encode(coverage, is_active)
+        body = file_format.encode(coverage, is_active)
     try:
-        if body.size is None:  # the rest is read while it is sent, when the status cannot change any more
+        if body.size is None:  # the rest is read while it is sent, after the status is fixed
             coverage.close_dates()
         else:
             coverage.require_states()
         if coverage.missing.unreadable_times and all(
-            len(unreadable.instants) == len(coverage.times) for unreadable in coverage.found
+            len(unreadable.instants) == len(coverage.times) for unreadable in coverage.unreadable
         ):
             raise DateUnreadable(
                 f"none of the requested dates of {coverage.collection.id} can be read; {REPLACE_FILES}"
             )
-        if isinstance(body, SizedBody) and not written.is_streamed:
+        if isinstance(body, SizedBody) and not file_format.is_streamed:
             with translate_storage_errors():
                 body.checksum()
-    except BaseException:  # whatever it is: an open file takes disk, and is a descriptor
+    except BaseException:  # in any case: an open file needs disk space and a descriptor
         body.close()
         raise
     return body
 
 
 def _writing_bytes(coverage: ReadCoverage) -> int:
-    """What it takes to write a file of many runs, about: one as it is read, as it is meant and as it is encoded."""
+    """Return the approximate memory for one run: as it is read, with its missing values replaced, and encoded."""
     itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
     values = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
     return 3 * min(RUN_BYTES, values * itemsize)
 
 
 def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALLER) -> None:
-    """Refuse more values than a document may have.
+    """Check that a document does not have too many values.
 
     Raises:
-        LimitExceeded: They are more than `max_series_values`.
+        LimitExceeded: There are more than `max_series_values`.
     """
     requested = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
     require_at_most("max_series_values", requested, limits.max_series_values, alternative=alternative, locator="f")
@@ -324,7 +330,7 @@ def _check_picture(coverage: Coverage, limits: Limits) -> None:
 
 
 def coverage_file_name(coverage: Coverage, extension: str) -> str:
-    """Return `collection_first_last.tif`, of letters, digits, dots and dashes alone."""
+    """Return `collection_first_last.tif`, which consists of letters, digits, dots and dashes."""
     days = [format_day(instant) for instant in coverage.times.instants[[0, -1]]] if len(coverage.times) else []
     return "_".join([_UNSAFE.sub("-", coverage.collection.id), *dict.fromkeys(days)]) + f".{extension}"
 
@@ -362,4 +368,4 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
         _check_picture,
     ),
 }
-"""By the name that `f` gives them."""
+"""By the value of the parameter `f`."""

@@ -1,4 +1,4 @@
-"""The grid of a coverage: the native one, or one that is most like it where the answer has another CRS or size."""
+"""Grids of coverages: the native grid, or one as similar as possible in another CRS or size."""
 
 import math
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.coverage.cells import (
-    POINTS_A_SIDE,
+    POINTS_PER_SIDE,
     circle_of,
-    columns_in_turn,
+    columns_per_turn,
     grid_of,
     outline_in,
-    outside,
+    outside_error,
     trim_window,
 )
 from chronotile.pipeline.zones.outlines import outlines_of
@@ -30,18 +30,18 @@ from chronotile.pipeline.zones.spans import Spans, centre_spans
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inside:
-    """Runs of cells along the rows of a coverage, in order of row."""
+class CellMask:
+    """Mask of the cells of a coverage that are inside an area: runs of cells along rows, in order of rows."""
 
     rows: Int64Array
     """(run,)."""
     starts: Int64Array
-    """(run,): the first column."""
+    """(run,) first columns."""
     stops: Int64Array
-    """(run,): the column after the last."""
+    """(run,) columns after the last."""
 
-    def on(self, rows: range, width: int) -> BoolArray:
-        """Return (y, x): which cells of consecutive rows lie inside."""
+    def of_rows(self, rows: range, width: int) -> BoolArray:
+        """Return the (y, x) mask of consecutive rows."""
         first, last = np.searchsorted(self.rows, (rows.start, rows.stop)).tolist()
         changes = np.zeros((len(rows), width + 1), dtype=np.int8)
         row_numbers = self.rows[first:last] - rows.start
@@ -51,28 +51,28 @@ class Inside:
 
 
 def cells_inside(area: Area, grid: NativeGrid, *, locator: str) -> Spans:
-    """Return the cells of a grid whose centres lie in an area, as series of areas have them.
+    """Return the cells of a grid whose centres are in an area, the same as for series of areas.
 
     Raises:
-        OutsideData: There is none.
-        InvalidParameter: The area cannot be expressed in the CRS of the grid, or its outlines are too long.
+        OutsideData: The area contains no cell centre.
+        InvalidParameter: The area has no coordinates in the CRS of the grid, or its outlines are too long.
     """
     with translate_error(InvalidParameter, InvalidParameter, locator=locator):
         outlines = outlines_of((area,), grid)
         spans = centre_spans(outlines, grid)
     if outlines.is_outside[0]:
         x, y = area.polygons[0][0].mean(axis=0)
-        raise outside(grid, Point(x=float(x), y=float(y), crs=area.crs), locator=locator)
+        raise outside_error(grid, Point(x=float(x), y=float(y), crs=area.crs), locator=locator)
     if not spans.cells:
         raise OutsideData(f"no cell's centre lies in {locator}; name a larger area, or a bbox", locator=locator)
     return spans
 
 
-def shrunk(window: Window, spans: Spans, grid: NativeGrid, *, locator: str) -> Window:
-    """Return the part of a window of a grid that reaches no further than spans do.
+def shrink_window(window: Window, spans: Spans, grid: NativeGrid, *, locator: str) -> Window:
+    """Return the smallest part of a window of a grid that contains the spans in it.
 
     Raises:
-        OutsideData: It has none of them.
+        OutsideData: The window contains none of the spans.
     """
     if grid.is_circular and window.width == grid.width:
         start, width = _part_of_circle(spans, grid.width)
@@ -83,8 +83,8 @@ def shrunk(window: Window, spans: Spans, grid: NativeGrid, *, locator: str) -> W
     return Window(int(rows.min()), int(rows.max()) + 1, int(starts.min()), int(stops.max()))
 
 
-def inside_of(window: Window, spans: Spans, grid: NativeGrid) -> Inside:
-    """Return which cells of a window, counted north-up from its corner, are those of spans."""
+def mask_cells(window: Window, spans: Spans, grid: NativeGrid) -> CellMask:
+    """Return the mask of spans in a window; its rows and columns are counted north-up from the corner of the window."""
     rows, starts, stops = _in_window(spans, window, grid)
     rows = window.row_stop - 1 - rows if grid.transform.e > 0 else rows - window.row_start
     if grid.transform.a < 0:
@@ -92,24 +92,24 @@ def inside_of(window: Window, spans: Spans, grid: NativeGrid) -> Inside:
     else:
         starts, stops = starts - window.column_start, stops - window.column_start
     order = np.argsort(rows, kind="stable")
-    return Inside(rows[order], starts[order], stops[order])
+    return CellMask(rows[order], starts[order], stops[order])
 
 
 def _in_window(spans: Spans, window: Window, grid: NativeGrid) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """Rows, first and past the last columns of the parts of spans in a window, which may begin in another turn."""
-    turn = columns_in_turn(grid)
+    """Return rows, starts and stops of the parts of spans in a window, in whichever turn of longitude it is."""
+    turn = columns_per_turn(grid)
     parts = []
     for shift in (0,) if turn is None else (-turn, 0, turn):
         starts = np.clip(spans.starts + shift, window.column_start, window.column_stop)
         stops = np.clip(spans.stops + shift, window.column_start, window.column_stop)
         is_inside = (starts < stops) & (spans.rows >= window.row_start) & (spans.rows < window.row_stop)
         parts.append((spans.rows[is_inside], starts[is_inside], stops[is_inside]))
-    rows, starts, stops = (np.concatenate(each) for each in zip(*parts, strict=True))
+    rows, starts, stops = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return rows, starts, stops
 
 
 def _part_of_circle(spans: Spans, width: int) -> tuple[int, int]:
-    """First column and number of columns of the shortest part of a circle that has all spans."""
+    """Return the first column and the width of the shortest part of a circle of longitude that contains all spans."""
     changes = np.zeros(width + 1, dtype=np.int64)
     np.add.at(changes, spans.starts, 1)
     np.add.at(changes, spans.stops, -1)
@@ -120,94 +120,94 @@ def _part_of_circle(spans: Spans, width: int) -> tuple[int, int]:
 
 
 MAX_SIDE = 1 << 20
-"""Columns or rows of a coverage: what takes room for each of them is bounded by no number of bytes."""
+"""Maximum number of rows or columns, as coordinates need memory that no limit in bytes covers."""
 
 MERCATOR_LATITUDE = 85.0511287798066
-"""Up to which Web Mercator's world reaches."""
+"""Northern limit of Web Mercator in degrees."""
 
 SAME_CELL = 1e-4
-"""Of a cell: edges that differ by less, as numbers that were written in decimals do, are the same."""
+"""Tolerance in cells for edges, which may be rounded in decimal text."""
 
-LEAST_A_DEGREE = 10
-"""From so many cells on there is a whole number of them in a degree."""
+MIN_PER_DEGREE = 10
+"""If a degree has at least this number of cells, the number is an integer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the cells of a coverage are."""
+class CoverageGrid:
+    """The grid of a coverage, and its cells in the source."""
 
     grid: Grid
     window: Window | None
-    """Of the native grid; `None` where cells are not native ones."""
-    inside: Inside | None
-    """Which lie in the area, where one is requested."""
+    """Window of the native grid; `None` if the cells are not native."""
+    inside: CellMask | None
+    """Mask of the requested area; `None` without an area."""
 
 
-def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
-    """Return the cells that a request means.
+def resolve_grid(request: CoverageRequest, native: NativeGrid) -> CoverageGrid:
+    """Return the grid that a request describes.
 
-    In another CRS they are squares that are as large as native ones are there, in the median: of two significant digits
-    in metres, or a whole number of them in a degree, from the origin of that CRS on. Two requests for neighbouring
-    boxes so get cells of one lattice, as long as they are as large.
+    In another CRS, cells are squares with the median area of native cells. Their size has two significant digits in
+    metres, or is such that a degree has an integer number of cells, and they start at the origin of the CRS. So requests
+    for neighbouring boxes get cells of one lattice if their sizes are equal.
 
     Raises:
-        OutsideData: A trim or the area leaves nothing.
-        InvalidParameter: A scale is none, or the data have no cells in the CRS.
-        LimitExceeded: There would be too many columns or rows.
+        OutsideData: A trim or the area leaves no cell.
+        InvalidParameter: A scale is invalid, or the data have no cells in the CRS.
+        LimitExceeded: The grid has too many columns or rows.
     """
     if request.cells is not None:
-        return _exactly(request.cells, native)
+        return _use_cells(request.cells, native)
     crs = request.crs or native.crs
     is_native = is_upright(native) and are_alike(crs, native.crs)
     if are_alike(crs, native.crs):
-        frame = native if is_native else upright(native)
+        frame = native if is_native else to_upright(native)
     else:
         frame = _frame_in(crs, native, request)
     window = trim_window(frame, request.trims)
     spans = None
     if request.area is not None:
         spans = cells_inside(request.area, frame, locator=request.area_locator)
-        window = shrunk(window, spans, frame, locator=request.area_locator)
+        window = shrink_window(window, spans, frame, locator=request.area_locator)
     grid = grid_of(frame, window, crs)
     scaled = grid if request.scale is None else _scale_grid(grid, request.scale)
     if scaled != grid:
-        return Place(grid=scaled, window=None, inside=_inside(request, scaled))
-    inside = None if spans is None else inside_of(window, spans, frame)
-    return Place(grid=grid, window=window if is_native else None, inside=inside)
+        return CoverageGrid(grid=scaled, window=None, inside=_inside(request, scaled))
+    inside = None if spans is None else mask_cells(window, spans, frame)
+    return CoverageGrid(grid=grid, window=window if is_native else None, inside=inside)
 
 
-def _exactly(cells: Grid, native: NativeGrid) -> Place:
-    """The cells that a request names one by one, which are read as native ones where they are such."""
+def _use_cells(cells: Grid, native: NativeGrid) -> CoverageGrid:
+    """Return the grid that a request states cell by cell; it is read as native cells if it matches them."""
     require_place(cells.bbox, cells.crs)
     xmin, ymin, xmax, ymax = cells.bbox
-    x, y = (SAME_CELL * each for each in cells.resolution)
+    x, y = (SAME_CELL * size for size in cells.resolution)
     inner = BBox(xmin + x, ymin + y, xmax - x, ymax - y)
     try:
-        window = trim_window(upright(native), (Trim(box=inner, crs=cells.crs),))
-    except OutsideData:  # of which there may be less than of their box in another CRS, which documents state
+        window = trim_window(to_upright(native), (Trim(box=inner, crs=cells.crs),))
+    except OutsideData:  # the data may fill less than their box in another CRS, which documents state
         if not _meet(cells.bbox, native.bbox_in(cells.crs)):
             raise
         window = None
     if window is not None and is_upright(native) and are_alike(cells.crs, native.crs):
-        own = grid_of(native, window, cells.crs)
-        is_same = np.allclose(own.bbox, cells.bbox, rtol=0, atol=SAME_CELL * min(own.resolution))
-        if is_same and (own.width, own.height) == (cells.width, cells.height):
-            return Place(grid=own, window=window, inside=None)
-    return Place(grid=_resize_grid(cells, cells.width, cells.height, "width"), window=None, inside=None)
+        same = grid_of(native, window, cells.crs)
+        is_same = np.allclose(same.bbox, cells.bbox, rtol=0, atol=SAME_CELL * min(same.resolution))
+        if is_same and (same.width, same.height) == (cells.width, cells.height):
+            return CoverageGrid(grid=same, window=window, inside=None)
+    return CoverageGrid(grid=_resize_grid(cells, cells.width, cells.height, "width"), window=None, inside=None)
 
 
-def _meet(one: BBox, other: BBox) -> bool:
-    is_beside = one.xmax < other.xmin or other.xmax < one.xmin
-    return not (is_beside or one.ymax < other.ymin or other.ymax < one.ymin)
+def _meet(first: BBox, second: BBox) -> bool:
+    is_apart = first.xmax < second.xmin or second.xmax < first.xmin
+    return not (is_apart or first.ymax < second.ymin or second.ymax < first.ymin)
 
 
 def is_upright(grid: NativeGrid) -> bool:
-    """Return whether rows run from west to east, or the other way round."""
+    """Return whether the rows of a grid are parallel to the x axis."""
     return bool(grid.transform.b == 0 and grid.transform.d == 0)
 
 
-def upright(grid: NativeGrid) -> NativeGrid:
-    """Return a north-up grid of square cells as large as those of another one, that holds it."""
+def to_upright(grid: NativeGrid) -> NativeGrid:
+    """Return the grid if it is not rotated, else a north-up grid of square cells of the same size that contains it."""
     if is_upright(grid):
         return grid
     size, box = grid.resolution, grid.bbox
@@ -219,8 +219,8 @@ def upright(grid: NativeGrid) -> NativeGrid:
     )
 
 
-def _inside(request: CoverageRequest, grid: Grid) -> Inside | None:
-    """Which cells of a grid, that are not native ones, have their centre in the area."""
+def _inside(request: CoverageRequest, grid: Grid) -> CellMask | None:
+    """Return the mask of the cells of a resampled grid whose centres are in the area."""
     if request.area is None:
         return None
     size_x, size_y = grid.resolution
@@ -231,7 +231,7 @@ def _inside(request: CoverageRequest, grid: Grid) -> Inside | None:
         height=grid.height,
     )
     spans = cells_inside(request.area, cells, locator=request.area_locator)
-    return inside_of(Window(0, grid.height, 0, grid.width), spans, cells)
+    return mask_cells(Window(0, grid.height, 0, grid.width), spans, cells)
 
 
 def _scale_grid(grid: Grid, scale: ScaleFactors | ScaleSize) -> Grid:
@@ -257,21 +257,21 @@ def _resize_grid(grid: Grid, width: float, height: float, locator: str) -> Grid:
 
 
 def _frame_in(crs: Crs, native: NativeGrid, request: CoverageRequest) -> NativeGrid:
-    """A grid in another CRS over what is requested of the native one, or more."""
+    """Return a grid in another CRS that contains the requested part of the native grid."""
     trims = request.trims if request.area is None else (*request.trims, _box_of(request.area, request.area_locator))
-    part = _part(upright(native), trims)
+    part = _part(to_upright(native), trims)
     box, size = _box_in(crs, part), _cell_size(crs, part)
     x, y = (-WHOLE_CIRCLE / 2, WHOLE_CIRCLE / 4) if crs.is_geographic else (0.0, 0.0)
-    left, right = math.floor((box.xmin - x) / size), math.ceil((box.xmax - x) / size)
-    top, bottom = math.floor((y - box.ymax) / size), math.ceil((y - box.ymin) / size)
+    first_column, end_column = math.floor((box.xmin - x) / size), math.ceil((box.xmax - x) / size)
+    first_row, end_row = math.floor((y - box.ymax) / size), math.ceil((y - box.ymin) / size)
     if crs.is_geographic:
-        bottom = min(bottom, round(WHOLE_CIRCLE / 2 / size))
-        right = min(right, left + round(WHOLE_CIRCLE / size))
+        end_row = min(end_row, round(WHOLE_CIRCLE / 2 / size))
+        end_column = min(end_column, first_column + round(WHOLE_CIRCLE / size))
     return NativeGrid(
         crs=crs,
-        transform=Affine(size, 0, x + left * size, 0, -size, y - top * size),
-        width=max(1, right - left),
-        height=max(1, bottom - top),
+        transform=Affine(size, 0, x + first_column * size, 0, -size, y - first_row * size),
+        width=max(1, end_column - first_column),
+        height=max(1, end_row - first_row),
     )
 
 
@@ -282,7 +282,7 @@ def _box_of(area: Area, locator: str) -> Trim:
 
 
 def _part(grid: NativeGrid, trims: Sequence[Trim]) -> NativeGrid:
-    """The cells of a grid that trims leave."""
+    """Return the cells of a grid inside trims."""
     window = trim_window(grid, trims)
     return NativeGrid(
         crs=grid.crs,
@@ -293,10 +293,10 @@ def _part(grid: NativeGrid, trims: Sequence[Trim]) -> NativeGrid:
 
 
 def _box_in(crs: Crs, grid: NativeGrid) -> BBox:
-    """A box that holds a grid in another CRS; that of Web Mercator ends where its world does."""
+    """Return a box that contains a grid in another CRS; in Web Mercator it ends at the limits of the projection."""
     if crs.name in HALF_WORLD:
         box = grid.bbox if are_alike(grid.crs, CRS84) else _reach_of(grid, CRS84)
-        south, north = (min(max(each, -MERCATOR_LATITUDE), MERCATOR_LATITUDE) for each in (box.ymin, box.ymax))
+        south, north = (min(max(edge, -MERCATOR_LATITUDE), MERCATOR_LATITUDE) for edge in (box.ymin, box.ymax))
         _, (bottom, top) = transformer(CRS84, crs).transform([0.0, 0.0], [south, north])
         scale = 2 * HALF_WORLD[crs.name] / WHOLE_CIRCLE
         return BBox(box.xmin * scale, bottom, box.xmax * scale, top)
@@ -305,7 +305,7 @@ def _box_in(crs: Crs, grid: NativeGrid) -> BBox:
         return box
     x, y = grid.lattice_in(crs)
     usable = np.isfinite(x) & np.isfinite(y)
-    x, y = x[usable], y[usable]  # the outline of a hemisphere may lie within what it holds
+    x, y = x[usable], y[usable]  # the projected outline of a hemisphere may be inside the projected area
     return BBox(
         min(box.xmin, float(x.min())),
         min(box.ymin, float(y.min())),
@@ -315,11 +315,11 @@ def _box_in(crs: Crs, grid: NativeGrid) -> BBox:
 
 
 def _reach_of(grid: NativeGrid, crs: Crs) -> BBox:
-    """A box that holds a grid in another CRS, by its outline, or what it holds where that is not a place on earth."""
+    """Return the box of a grid's outline in another CRS, or of its interior if the outline has no coordinates there."""
     try:
         return outline_in(grid.bbox, grid.crs, crs)
     except InvalidParameter:
-        sides = (np.linspace(0, side, POINTS_A_SIDE) for side in (grid.width, grid.height))
+        sides = (np.linspace(0, side, POINTS_PER_SIDE) for side in (grid.width, grid.height))
         x, y = transformer(grid.crs, crs).transform(*grid.points_at(*np.meshgrid(*sides)))
         usable = np.isfinite(x) & np.isfinite(y)
         if not usable.any():
@@ -333,7 +333,7 @@ def _reach_of(grid: NativeGrid, crs: Crs) -> BBox:
 
 
 def _cell_size(crs: Crs, grid: NativeGrid) -> float:
-    """The side of a square as large as a cell of a grid is in another CRS, in the median; a number of few digits."""
+    """Return the side of a square with the median area of the grid's cells in another CRS, rounded to few digits."""
     columns, rows = np.meshgrid(np.linspace(0, grid.width, 21), np.linspace(0, grid.height, 21))
     corners = [
         transformer(grid.crs, crs).transform(*grid.points_at(columns + across, rows + down))
@@ -346,7 +346,7 @@ def _cell_size(crs: Crs, grid: NativeGrid) -> float:
         )
         if crs.is_geographic:
             half = WHOLE_CIRCLE / 2
-            right_x, down_x = ((each + half) % WHOLE_CIRCLE - half for each in (right_x, down_x))
+            right_x, down_x = ((step + half) % WHOLE_CIRCLE - half for step in (right_x, down_x))
         areas = np.abs(right_x * down_y - right_y * down_x)
     areas = areas[np.isfinite(areas) & (areas > 0)]
     if not areas.size:
@@ -354,9 +354,9 @@ def _cell_size(crs: Crs, grid: NativeGrid) -> float:
     size = math.sqrt(float(np.median(areas)))
     if not crs.is_geographic:
         return _round_two_digits(size)
-    a_degree = 1 / size
-    if a_degree >= LEAST_A_DEGREE:
-        return 1 / _round_two_digits(a_degree)
+    per_degree = 1 / size
+    if per_degree >= MIN_PER_DEGREE:
+        return 1 / _round_two_digits(per_degree)
     return WHOLE_CIRCLE / 2 / max(1, round(WHOLE_CIRCLE / 2 / size))
 
 

@@ -1,4 +1,4 @@
-"""Give me this layer as a Zarr store: its metadata, and single chunks of its native grid."""
+"""Layers as Zarr stores: metadata, and single chunks of the native grid (docs/design/zarr.md)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,30 +41,30 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.bisect_damage import dates_around_damage
 from chronotile.readers.reader import BlockShape
 
-LEAST_BYTES = 256 << 10
-"""Of a chunk, unless its grid is smaller: smaller blocks of a source, such as single rows, are taken together."""
-MOST_BYTES = 8 << 20
-"""Of a chunk: larger blocks of a source are divided."""
-LEAST_SIDE = 64
+MIN_BYTES = 256 << 10
+"""Minimum size of a chunk, unless its grid is smaller: smaller blocks of a source, such as rows, are combined."""
+MAX_BYTES = 8 << 20
+"""Maximum size of a chunk: larger blocks of a source are divided."""
+MIN_SIDE = 64
 
 
 def chunk_shape_of(block: BlockShape, grid: Grid, *, itemsize: int, has_time: bool) -> ChunkShape:
-    """Return the shape of chunks over a source's blocks: theirs, or a multiple or a part that is a sensible download.
+    """Return the shape of chunks: that of a source's blocks, or a multiple or part of it that is practical to download.
 
-    It does not depend on the number of times, so that chunks stay what they are when dates are appended. Chunks of many
-    times hold whole pictures, or come from a source that has such blocks.
+    It does not depend on the number of times, so that chunks stay valid when dates are appended. Chunks with many times
+    contain whole pictures, or come from a source with blocks of many times.
     """
     times = block.times if has_time else 1
     y, x = min(block.height, grid.height), min(block.width, grid.width)
-    while times * y * x * itemsize < LEAST_BYTES and (y, x) != (grid.height, grid.width):
+    while times * y * x * itemsize < MIN_BYTES and (y, x) != (grid.height, grid.width):
         if y < grid.height and (y <= x or x == grid.width):
             y = min(2 * y, grid.height)
         else:
             x = min(2 * x, grid.width)
-    while has_time and (y, x) == (grid.height, grid.width) and 2 * times * y * x * itemsize <= LEAST_BYTES:
+    while has_time and (y, x) == (grid.height, grid.width) and 2 * times * y * x * itemsize <= MIN_BYTES:
         times *= 2
-    while times * y * x * itemsize > MOST_BYTES:
-        if max(y, x) > LEAST_SIDE:
+    while times * y * x * itemsize > MAX_BYTES:
+        if max(y, x) > MIN_SIDE:
             y, x = (-(-y // 2), x) if y >= x else (y, -(-x // 2))
         else:
             times = -(-times // 2)
@@ -73,30 +73,30 @@ def chunk_shape_of(block: BlockShape, grid: Grid, *, itemsize: int, has_time: bo
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoreChunk:
-    """A chunk of a store's field that there is."""
+    """An existing chunk of a field in a store."""
 
     shape: StoreShape
     field: CfField
-    place: ChunkShape
-    """Its numbers."""
+    position: ChunkShape
+    """Index of the chunk along each axis."""
 
     @property
     def times(self) -> range:
-        """The indexes of its times; the one of a layer without time."""
+        """Indexes of the times in the chunk; `range(1)` for a layer without time."""
         length, count = self.shape.chunks.time, len(self.shape.times) or 1
-        return range(self.place.time * length, min((self.place.time + 1) * length, count))
+        return range(self.position.time * length, min((self.position.time + 1) * length, count))
 
     @property
     def nbytes(self) -> int:
-        """Of its numbers."""
+        """Size of the numbers."""
         return int(np.prod(self.shape.chunks)) * self.field.dtype.itemsize
 
     @cached_property
     def cells(self) -> NativeCells:
-        """Its cells in the source, whose rows and columns may run the other way."""
-        grid, chunks, place = self.shape.layer.main_variable.grid, self.shape.chunks, self.place
-        rows = _span(place.y, chunks.y, grid.height, is_turned=grid.transform.e > 0)
-        columns = _span(place.x, chunks.x, grid.width, is_turned=grid.transform.a < 0)
+        """The cells of the chunk in the source, whose rows and columns may have the opposite direction."""
+        grid, chunks, position = self.shape.layer.main_variable.grid, self.shape.chunks, self.position
+        rows = _span(position.y, chunks.y, grid.height, is_turned=grid.transform.e > 0)
+        columns = _span(position.x, chunks.x, grid.width, is_turned=grid.transform.a < 0)
         return NativeCells(grid=grid, window=Window(rows.start, rows.stop, columns.start, columns.stop))
 
 
@@ -105,29 +105,29 @@ def _span(number: int, size: int, length: int, *, is_turned: bool) -> range:
     return range(length - stop, length - start) if is_turned else range(start, stop)
 
 
-def read_chunk(chunk: StoreChunk, lacking: UnreadableDates) -> NumberArray:
-    """Return the (time, y, x) numbers of a chunk, without what lies beyond the grid and the last time.
+def read_chunk(chunk: StoreChunk, unreadable: UnreadableDates) -> NumberArray:
+    """Return the (time, y, x) numbers of a chunk, cut at the edges of the grid and the last time.
 
     Args:
-        chunk: Which.
-        lacking: Takes items of a mosaic that cannot be read.
+        chunk: The chunk.
+        unreadable: Collects items of a mosaic that cannot be read.
 
     Raises:
-        DateUnreadable: One of its dates cannot be read.
-        SourceUnavailable: The source is gone.
+        DateUnreadable: A date of the chunk cannot be read.
+        SourceUnavailable: The source is unreachable.
     """
     layer, field = chunk.shape.layer, chunk.shape.fields[0]
     cells = chunk.cells
     rows = range(cells.window.height)
 
-    def read(some: Sequence[int]) -> Pixels:
-        return Pixels(cells.read(lacking.reader, field, indexes=some, rows=rows))
+    def read(indexes: Sequence[int]) -> Pixels:
+        return Pixels(cells.read(unreadable.reader, field, indexes=indexes, rows=rows))
 
     with reading(layer):
-        parts = list(dates_around_damage(read, list(chunk.times), lacking.reporter(layer.main_variable)))
-        lacking.require_all()
-    # Several parts without a damaged date: all were read again, after a fault that had passed by then.
-    return np.concatenate([pixels.numbers for _place, pixels in parts])
+        parts = list(dates_around_damage(read, list(chunk.times), unreadable.reporter(layer.main_variable)))
+        unreadable.require_all()
+    # Several parts without a damaged date: they were read again after a failure that is over.
+    return np.concatenate([pixels.numbers for _part, pixels in parts])
 
 
 CHUNK_TYPE = "application/octet-stream"
@@ -141,37 +141,37 @@ class StoreDescription:
 
     group: Json
     arrays: Mapping[str, Json]
-    """By name."""
+    """Documents of arrays, by name."""
     revision: str
-    """Of the state that it describes."""
+    """Revision of the layer that they describe."""
 
 
 def describe_store(request: StoreRequest, services: Services) -> StoreDescription:
     """Return the metadata of a layer as a Zarr 3 store; reads no pixels.
 
     Raises:
-        InvalidParameter: The layer is a composite, or has no upright native grid.
-        StateGone: The revision is not, or no more, one of the layer's; or too many of its states are in use.
-        SourceUnavailable: The source is gone.
-        UnknownLayer: There is no such layer.
+        InvalidParameter: The layer is a composite, or its native grid is rotated.
+        StateGone: The revision is not served (any more), or too many versions of the time axis are in use.
+        SourceUnavailable: The source is unreachable.
+        UnknownLayer: The layer does not exist.
     """
     shape = _shape(request, services)
     number = 0
     if request.revision is None:
-        given = services.served_axes.give(shape.layer.id, _axis(shape))
-        if given is None:
+        encoding_number = services.served_axes.give(shape.layer.id, _axis(shape))
+        if encoding_number is None:
             raise StateGone(
                 f"the dates of layer {shape.layer.id} changed too often since its store was opened by others, or the "
                 f"server has no room to record them; open {shape.layer.id}@{shape.revision}, which names this state"
             )
-        number = given
+        number = encoding_number
     arrays = array_documents(shape.dataset, KEY_ENCODINGS[number])
     attributes = {**shape.dataset.attributes, "layer": shape.layer.id, "revision": shape.revision}
     return StoreDescription(group=group_document(attributes, arrays), arrays=arrays, revision=shape.revision)
 
 
 def encode_document(document: Json, description: StoreDescription, *, client_etags: Collection[str] = ()) -> Payload:
-    """Return a document of a store as it is sent; without a body where the client holds it."""
+    """Return a document of a store; the body is empty if the client has the document."""
     body = orjson.dumps(document)
     etag = fingerprint("zarr", body)
     is_unchanged = etag in client_etags
@@ -191,20 +191,20 @@ def deliver_chunk(
     client_etags: Collection[str] = (),
     is_active: IsActive = always_active,
 ) -> Payload:
-    """Return a chunk of a store, compressed.
+    """Return a compressed chunk of a store.
 
     Args:
         request: The store, the array and the chunk.
-        services: What to read it with.
+        services: The services that read it.
         client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
         is_active: Whether the client still waits.
 
     Raises:
-        UnknownPath: There is no such array.
-        StateGone: The chunk may have another date for the client than for this server, or the array has no such chunk.
-        SourceUnavailable: The source is gone, or one of the chunk's dates cannot be read; no blank chunk is sent.
-        ClientGone: The client left.
-        ChronotileError: As `describe_store`.
+        UnknownPath: The array does not exist.
+        StateGone: The chunk does not exist, or may have other dates for the client than for this server.
+        SourceUnavailable: The source is unreachable, or a date of the chunk cannot be read; no blank chunk is sent.
+        ClientGone: The client closed the connection.
+        ChronotileError: Errors of `describe_store`.
     """
     shape = _shape(request.store, services)
     node = shape.arrays.get(request.array)
@@ -216,8 +216,8 @@ def deliver_chunk(
         _require_meaning(request, shape, services, indexes=_times_of(node, numbers))
     if isinstance(node, CfVariable):
         return _coordinate(node, numbers, shape, client_etags)
-    place = (0,) * (3 - len(numbers)) + numbers
-    chunk = StoreChunk(shape=shape, field=node, place=ChunkShape(*place))
+    position = (0,) * (3 - len(numbers)) + numbers
+    chunk = StoreChunk(shape=shape, field=node, position=ChunkShape(*position))
     return retry_if_files_change(lambda: _deliver_pixels(chunk, services, client_etags, is_active))
 
 
@@ -228,7 +228,7 @@ def _deliver_pixels(
     instants = tuple(shape.times.instants[chunk.times.start : chunk.times.stop]) if len(shape.times) else ()
     states = pixel_states(layer, instants, services, chunk.cells.enclosing)
     described = (shape.layout, field_attributes(shape.fields[0]))
-    which = (*chunk.place, shape.starts[chunk.times.start : chunk.times.stop].tolist())
+    which = (*chunk.position, shape.starts[chunk.times.start : chunk.times.stop].tolist())
     etag = fingerprint("chunk", ENCODER_VERSION, revision_of_states(layer, states), described, which)
     if etag in client_etags:
         return Payload(body=b"", media_type=CHUNK_TYPE, etag=etag, states=states, unchanged=True)
@@ -239,8 +239,8 @@ def _deliver_pixels(
     def make() -> tuple[bytes, Missing]:
         size = 3 * chunk.nbytes
         with services.memory.taking(size, alternative=NOTHING_TO_SPARE, locator="chunk", is_active=is_active):
-            lacking = UnreadableDates(layer, services)
-            return encode_field_chunk(read_chunk(chunk, lacking), shape.chunks, chunk.field), lacking.missing
+            unreadable = UnreadableDates(layer, services)
+            return encode_field_chunk(read_chunk(chunk, unreadable), shape.chunks, chunk.field), unreadable.missing
 
     return make_answer(payload, [target], make, services.caches.payloads, is_active=is_active)
 
@@ -264,10 +264,10 @@ def _shape(request: StoreRequest, services: Services) -> StoreShape:
 
 
 def _count(revision: str, layer: Layer) -> int:
-    """How many times the layer has in a state.
+    """Return the number of times of the layer in a revision.
 
     Raises:
-        StateGone: It has fewer now.
+        StateGone: The layer has fewer times now.
     """
     written = revision.partition("-")[0]
     count = int(written) if written.isascii() and written.isdecimal() and len(written) < 9 else -1
@@ -284,7 +284,7 @@ def _gone_error(revision: str, layer: Layer) -> StateGone:
 
 
 def has_store(layer: Layer) -> bool:
-    """Return whether a store can hold a layer: it has values, and its cells are not rotated."""
+    """Return whether a layer can be a store: it is not a composite, and its cells are not rotated."""
     return not layer.is_composite and is_upright(layer.main_variable.grid)
 
 
@@ -315,17 +315,17 @@ def _axis(shape: StoreShape) -> TimeAxis:
 
 
 def _numbers(request: ChunkRequest, node: CfVariable | CfField, shape: StoreShape) -> tuple[int, ...]:
-    """The numbers of the chunk, which the array has.
+    """Return the index of an existing chunk along each axis.
 
     Raises:
-        StateGone: It has not. That is never 404, which clients take for cells without values.
+        StateGone: The chunk does not exist. The answer must not be 404, which clients take for cells without values.
     """
     lengths, chunks = shape_of(node), chunks_of(node)
     is_scalar = not lengths and request.numbers in {(), (0,)}
     numbers = () if is_scalar else request.numbers
     counts = [max(1, -(-length // size)) for length, size in zip(lengths, chunks, strict=True)]
-    is_there = len(numbers) == len(counts) and all(a < b for a, b in zip(numbers, counts, strict=True))
-    if not is_there:
+    exists = len(numbers) == len(counts) and all(a < b for a, b in zip(numbers, counts, strict=True))
+    if not exists:
         raise StateGone(
             f"array {node.name} of layer {shape.layer.id} has {' x '.join(map(str, counts)) or 'one'} chunks, and not "
             f"{'/'.join(map(str, request.numbers))}; if it had when the store was opened, open it again",
@@ -335,7 +335,7 @@ def _numbers(request: ChunkRequest, node: CfVariable | CfField, shape: StoreShap
 
 
 def _times_of(node: CfVariable | CfField, numbers: tuple[int, ...]) -> range:
-    """The indexes of the times that a chunk has, or would have if there were as many."""
+    """Return the indexes of the times of a chunk, as if the axis continued without end."""
     if node.dimensions[:1] != (TIME,):
         return range(0)
     length = chunks_of(node)[0]
@@ -343,10 +343,10 @@ def _times_of(node: CfVariable | CfField, numbers: tuple[int, ...]) -> range:
 
 
 def _require_meaning(request: ChunkRequest, shape: StoreShape, services: Services, *, indexes: range) -> None:
-    """Check that the dates of a chunk are to all clients that may request it what they are now.
+    """Check that the dates of a chunk are the same for all clients that may request it.
 
     Raises:
-        StateGone: They are not.
+        StateGone: A client may have other dates.
     """
     if not services.served_axes.means_the_same(shape.layer.id, request.encoding, _axis(shape), indexes):
         raise StateGone(

@@ -1,4 +1,4 @@
-"""How the numbers of a coverage are written: the source's own, with one number for all that is no value."""
+"""Numbers of coverages in files: those of the source, with one number for all missing values."""
 
 import math
 from dataclasses import replace
@@ -17,7 +17,7 @@ LARGER = {
     "int32": "int64",
     "uint32": "uint64",
 }
-"""Types that hold all numbers of another and more."""
+"""The smallest type that has more numbers than another and contains all of them."""
 
 
 def output_encoding(encoding: Encoding) -> Encoding:
@@ -47,7 +47,7 @@ def output_encoding(encoding: Encoding) -> Encoding:
 
 
 def output_numbers(pixels: Pixels, source: Encoding, output: Encoding) -> NumberArray:
-    """Return numbers as they are written, in the shape of the pixels; they may be the pixels' own."""
+    """Return the numbers as they are written, in the shape of the pixels; possibly the array of the pixels itself."""
     numbers = pixels.numbers
     is_plain = not source.flags and source.valid_range is None and pixels.valid is None and pixels.codes is None
     if is_plain and output.dtype == source.dtype and output.nodata == source.nodata:
@@ -60,14 +60,14 @@ def output_numbers(pixels: Pixels, source: Encoding, output: Encoding) -> Number
     return out
 
 
-def nothing(shape: tuple[int, ...], encoding: Encoding) -> NumberArray:
-    """Return numbers that are no values."""
+def blank_numbers(shape: tuple[int, ...], encoding: Encoding) -> NumberArray:
+    """Return numbers without a value."""
     return np.full(shape, nodata_of(encoding), dtype=encoding.dtype)
 
 
 def nodata_of(encoding: Encoding) -> float | int:
-    """Return the number that is no value, as the type has it."""
-    assert encoding.nodata is not None  # noqa: S101 -- `output_encoding` says so
+    """Return the number for missing values, as an integer or float like its type."""
+    assert encoding.nodata is not None  # noqa: S101 -- set by `output_encoding`
     return encoding.nodata if np.dtype(encoding.dtype).kind == "f" else int(encoding.nodata)
 
 

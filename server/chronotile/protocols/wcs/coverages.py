@@ -16,7 +16,7 @@ from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import InstantArray
 from chronotile.core.xml_text import plain_name, xml_name
 from chronotile.pipeline.coverage.extract import coverage_field
-from chronotile.pipeline.coverage.grid import place_of
+from chronotile.pipeline.coverage.grid import resolve_grid
 from chronotile.pipeline.mosaic_lattices import align_layers, choose_coverage_lattice
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import geographic_box
@@ -80,7 +80,9 @@ class WcsCoverage:
     def grid_of(self, request: CoverageRequest) -> Grid:
         """Return the cells that a request means."""
         lattice = choose_coverage_lattice(self.layer, self.services, request.crs)
-        return place_of(request, align_layers([self.layer], self.services, lattice).layers[0].main_variable.grid).grid
+        return resolve_grid(
+            request, align_layers([self.layer], self.services, lattice).layers[0].main_variable.grid
+        ).grid
 
 
 def offered_coverages(services: Services) -> Iterator[WcsCoverage]:

@@ -27,7 +27,7 @@ from chronotile.jobs.processes.work.partial_results import (
     translate_missing_files,
 )
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
-from chronotile.pipeline.coverage.numbers import nothing
+from chronotile.pipeline.coverage.numbers import blank_numbers
 from chronotile.pipeline.encoders.bodies import Body, StreamedBody
 from chronotile.pipeline.encoders.coverage.geotiff import coverage_geotiff
 from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
@@ -137,7 +137,7 @@ class StoredCoverage:
             ClientGone: The job was dismissed.
         """
         encoding = self.fields[field].encoding
-        numbers = nothing((len(times), len(rows), self.grid.width), encoding)
+        numbers = blank_numbers((len(times), len(rows), self.grid.width), encoding)
         for place, time in enumerate(times):
             record = self._record(field, time, rows)
             if record:

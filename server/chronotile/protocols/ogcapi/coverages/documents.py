@@ -13,7 +13,7 @@ from chronotile.core.model.coverage import CoverageRequest
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.number_text import json_number
 from chronotile.core.model.types import JsonMapping
-from chronotile.pipeline.coverage.grid import place_of
+from chronotile.pipeline.coverage.grid import resolve_grid
 from chronotile.pipeline.coverage.numbers import output_encoding
 from chronotile.pipeline.encoders.covjson_parts import categories_of, standard_name_uri
 from chronotile.protocols.common.localised_text import text_in
@@ -24,7 +24,7 @@ from chronotile.protocols.ogcapi.coverages.params import layers_of
 def domain_set_document(offered: OfferedCollection, _base: str, _language: str) -> bytes:
     """Return the domain set of the whole coverage; it contains no texts."""
     layers = layers_of(offered)
-    whole = place_of(CoverageRequest(layers=(layers[0].id,)), layers[0].main_variable.grid)
+    whole = resolve_grid(CoverageRequest(layers=(layers[0].id,)), layers[0].main_variable.grid)
     return orjson.dumps(domain_set(whole.grid, instants_of_all(layers)))
 
 

@@ -12,7 +12,7 @@ from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.instants import DISTANT_FUTURE, TimeSpan, format_day
 from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.pipeline.coverage.extract import coverage_field
-from chronotile.pipeline.coverage.grid import place_of
+from chronotile.pipeline.coverage.grid import resolve_grid
 from chronotile.pipeline.coverage.source_coverage import coverage_bytes
 from chronotile.pipeline.services import Services
 from chronotile.protocols.ogcapi.coverages.params import (
@@ -39,7 +39,7 @@ def limit_to_newest_times(request: CoverageRequest, services: Services) -> tuple
     if request.time != ABSENT or not starts:
         return request, ""
     every = np.unique(np.concatenate(starts))
-    grid = place_of(request, layers[0].main_variable.grid).grid
+    grid = resolve_grid(request, layers[0].main_variable.grid).grid
     newest = max(1, DEFAULT_BYTES // coverage_bytes([coverage_field(layer) for layer in layers], grid, times=1))
     if newest >= every.size:
         return request, ""
@@ -60,7 +60,7 @@ def apply_scale(query: CoverageQuery, services: Services) -> CoverageRequest:
     request, scaling = query.request, query.scaling
     if scaling is None or isinstance(scaling, ScaleFactors):
         return replace(request, scale=scaling)
-    native = place_of(request, services.catalogue.layer(request.layers[0]).main_variable.grid).grid
+    native = resolve_grid(request, services.catalogue.layer(request.layers[0]).main_variable.grid).grid
     if isinstance(scaling, PartialResolution):
         x, y = native.resolution
         factors = ScaleFactors(x=(scaling.x or x) / x, y=(scaling.y or y) / y, locator="resolution")

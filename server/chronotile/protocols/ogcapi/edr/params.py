@@ -13,7 +13,7 @@ from chronotile.core.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
 from chronotile.core.model.geometry.circle import circle_of
 from chronotile.core.model.request import AreasRequest, Point, PositionsRequest, place_in_degrees
 from chronotile.core.model.space.crs import CRS84, Crs
-from chronotile.pipeline.coverage.grid import place_of
+from chronotile.pipeline.coverage.grid import resolve_grid
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.crs import check_degrees, named_crs
 from chronotile.protocols.common.query.kvp import Kvp
@@ -145,7 +145,7 @@ class CellsRequest:
         if not (self.columns or self.rows):
             return self.coverage
         native = services.catalogue.layer(self.coverage.layers[0]).main_variable.grid
-        grid = place_of(self.coverage, native).grid
+        grid = resolve_grid(self.coverage, native).grid
         locator = "resolution-x" if self.columns else "resolution-y"
         size = ScaleSize(width=self.columns or grid.width, height=self.rows or grid.height, locator=locator)
         return replace(self.coverage, scale=size)
