@@ -368,4 +368,4 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
         _check_picture,
     ),
 }
-"""By the value of the parameter `f`."""
+"""Formats by the value of the parameter `f`."""
