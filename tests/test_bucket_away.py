@@ -130,7 +130,7 @@ def test_the_index_is_filled_already(settings, bucket):
 
 
 @pytest.mark.parametrize("back", [["bucket"], ["database"], ["bucket", "database"], ["database", "bucket"]])
-def test_bucket_and_database_are_away_at_the_start_and_again_later(settings, bucket, back):
+def test_bucket_and_database_are_unavailable_at_the_start_and_again_later(settings, bucket, back):
     with serving_postgresql() as database:
         both = settings.model_copy(update={"database_url": database.make_database()})
         services, away = {"bucket": bucket, "database": database}, set(back)

@@ -21,7 +21,7 @@ def test_each_test_has_a_line_with_its_seconds_the_slowest_first(pytester, monke
     assert list(elapsed_s.values()) == sorted(elapsed_s.values(), reverse=True)
 
 
-def test_the_file_has_the_name_that_the_variable_says(pytester, monkeypatch):
+def test_durations_file_has_the_configured_name(pytester, monkeypatch):
     assert len(written(pytester, monkeypatch, "other.tsv")) == 2
 
 

@@ -147,7 +147,7 @@ def test_nothing_is_logged_while_nothing_changes(served):
     assert served.ready() == []
 
 
-def test_copied_date_is_told_and_served(served, put, whole):
+def test_copied_date_is_reported_and_served(served, put, whole):
     put("2020-01-06", whole["2020-01-06"])
 
     assert served.look() == ["reloaded: 1 date added to ndvi.NDVI"]
@@ -156,7 +156,7 @@ def test_copied_date_is_told_and_served(served, put, whole):
     assert newest == 1_578_268_800  # date -ud 2020-01-06 +%s
 
 
-def test_file_of_another_scale_is_told_once_though_more_dates_come(served, put, whole, of_another_scale):
+def test_file_of_another_scale_is_reported_once_even_with_more_dates(served, put, whole, of_another_scale):
     put("2020-01-06", of_another_scale)
     first = served.look()
     put("2020-01-07", whole["2020-01-07"])
@@ -167,7 +167,7 @@ def test_file_of_another_scale_is_told_once_though_more_dates_come(served, put, 
     assert second == ["reloaded: 1 date added to ndvi.NDVI"]
 
 
-def test_half_copied_date_is_told_once_and_served_once_it_is_whole(served, put, whole):
+def test_half_copied_date_is_reported_once_and_served_when_complete(served, put, whole):
     put("2020-01-06", whole["2020-01-06"])
     put("2020-01-07", whole["2020-01-07"][:200])
     first, second = served.look(), served.look()
@@ -190,7 +190,7 @@ def test_half_copied_date_is_told_once_and_served_once_it_is_whole(served, put, 
     assert served.metric("chronotile_findings", severity="error") == 0
 
 
-def test_date_of_another_grid_is_told_once_with_what_differs(served, put, whole, of_another_grid):
+def test_date_of_another_grid_is_reported_once_with_the_difference(served, put, whole, of_another_grid):
     put("2020-01-06", of_another_grid)
     first = served.look()
     put("2020-01-07", whole["2020-01-07"])
@@ -215,7 +215,7 @@ def test_finding_that_comes_again_is_logged_again(served, put, whole, of_another
     )
 
 
-def test_findings_of_other_sources_stay_when_one_is_opened_anew(folder, put, whole, of_another_grid, caplog):
+def test_findings_of_other_sources_stay_when_one_is_opened_again(folder, put, whole, of_another_grid, caplog):
     caplog.set_level(logging.INFO, logger="chronotile")
     put("2020-01-06", of_another_grid)
     (folder.parent / "second").mkdir()
@@ -234,7 +234,7 @@ def test_findings_of_other_sources_stay_when_one_is_opened_anew(folder, put, who
     assert [fault["collection"] for fault in faults] == ["ndvi"]
 
 
-def test_file_that_no_href_matches_is_told_once_and_what_is_served_stays(folder, whole, caplog):
+def test_file_without_a_matching_href_is_reported_once_and_served_dates_stay(folder, whole, caplog):
     caplog.set_level(logging.INFO, logger="chronotile")
     file = folder.parent / "chronotile.yaml"
     file.write_text(CONFIGURATION)
@@ -257,14 +257,14 @@ def test_file_that_no_href_matches_is_told_once_and_what_is_served_stays(folder,
     assert days == list(SCENE.days[:6])
 
 
-def test_removed_date_is_told(served, folder):
+def test_removed_date_is_reported(served, folder):
     (folder / file_of("2020-01-02")).unlink()
 
     assert served.look() == [f"reloaded: 1 date removed from ndvi.NDVI, {IRREGULAR}"]
     assert served.days() == [SCENE.days[0], *SCENE.days[2:5]]
 
 
-def test_replaced_date_is_told_and_read_anew(served, put, whole):
+def test_replaced_date_is_reported_and_read_again(served, put, whole):
     put("2020-01-05", whole["2020-01-05"])
 
     assert served.look() == ["reloaded: files of collection ndvi replaced"]
@@ -276,7 +276,7 @@ def damaged(content):
     return content[:8] + bytes(1600) + content[1608:]
 
 
-def test_date_whose_pixels_are_damaged_is_told_once_and_the_others_are_right(served, put, whole, caplog):
+def test_date_with_damaged_pixels_is_reported_once_and_the_others_are_right(served, put, whole, caplog):
     content = whole["2020-01-03"]
     put("2020-01-03", damaged(content))
     served.look()
@@ -308,7 +308,7 @@ MAP = (
 )
 
 
-def test_damaged_newest_date_makes_its_collection_fail_and_the_operator_is_named(served, put, whole):
+def test_damaged_newest_date_makes_its_collection_fail_and_is_reported_to_the_operator(served, put, whole):
     """Others can be drawn, by this server as by all others of the archive: it stays ready."""
     put("2020-01-05", damaged(whole["2020-01-05"]))
     served.look()
@@ -342,7 +342,7 @@ def test_damaged_older_date_makes_no_collection_fail(served, put, whole):
     assert (document["failing"], len(document["faults"])) == ([], 1)
 
 
-def test_date_whose_numbers_the_others_cannot_hold_is_told_once_with_its_file(folder, caplog, monkeypatch):
+def test_date_with_incompatible_numbers_is_reported_once_with_its_file(folder, caplog, monkeypatch):
     monkeypatch.setattr("chronotile.readers.raster.survey.MAX_FILES", 2)
     write_tif(folder / file_of("2020-01-03"), SCENE.numbers(2).astype("float32"), SCENE)
     served = Served(folder, caplog)
@@ -437,7 +437,7 @@ def test_of_two_workers_one_logs_each_finding_once(folder, put, whole, of_anothe
 
 @pytest.mark.slow
 @pytest.mark.client(str(PROGRAM))
-def test_of_two_workers_all_list_a_date_that_one_of_them_could_not_read(folder, put, whole, tmp_path):
+def test_date_unreadable_for_one_of_two_workers_is_listed_by_both(folder, put, whole, tmp_path):
     (tmp_path / "chronotile.yaml").write_text(CONFIGURATION)
     put("2020-01-03", damaged(whole["2020-01-03"]))
     arguments = ("serve", tmp_path / "chronotile.yaml", "--workers", 2)

@@ -57,7 +57,7 @@ def client(hosts, tmp_path, monkeypatch):
     patient.close()
 
 
-def test_a_host_that_blocks_delays_only_what_lies_there(client, hosts):
+def test_blocking_host_delays_only_its_files(client, hosts):
     hosts["far"].switch(Fault.HANG)
     with ThreadPoolExecutor(REQUESTS) as clients:
         far = [clients.submit(client.get, TILE.format("far", day)) for day in SMALL.days[:REQUESTS]]

@@ -154,7 +154,7 @@ def change(scenes, here, draw):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_may_be_kept_for_ever_never_differs_and_stays_of_other_days(scenes, hosts, seed):
+def test_immutable_answer_never_changes_and_survives_changes_of_other_days(scenes, hosts, seed):
     draw, cache = random.Random(seed), ForEver()
     here = set()
     seen, stayed, others = set(), 0, 0

@@ -179,7 +179,7 @@ def answers(client, listed):
     return found
 
 
-def test_each_route_says_that_the_database_is_away_or_needs_none(client, server, caplog, monkeypatch):
+def test_each_route_reports_the_unavailable_database_or_does_not_need_it(client, server, caplog, monkeypatch):
     monkeypatch.setattr(database, "FAULT_SAID_S", 1e9)
     listed = list(requests(client))
     reading = [each for each in listed if each[0] not in {"DELETE", "PUT", "PATCH"}]
@@ -205,7 +205,7 @@ def test_each_route_says_that_the_database_is_away_or_needs_none(client, server,
     assert {key: each.status_code for key, each in answers(client, reading).items()} == before
 
 
-def test_the_rest_is_served_and_readiness_says_what_is_not(client, server):
+def test_other_data_are_served_and_readiness_lists_the_missing(client, server):
     tile = "/tiles/near.NDVI/WebMercatorQuad/12/2082/1371.png"
     server.crash()
 

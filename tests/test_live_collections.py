@@ -154,7 +154,7 @@ def test_documents_lead_to_this_server_alone(shared, shared_site):
     assert "http://127.0.0.1" not in text
 
 
-def test_pictures_equal_those_of_an_indexed_collection_once_a_search_found_the_items(client):
+def test_pictures_equal_those_of_an_indexed_collection_after_a_search(client):
     day = f"{FIRST_DAY}T00:00:00Z/{FIRST_DAY}T23:59:59Z"
     assert client.get(PICTURE.format("far", FIRST_DAY)).status_code == 404
     pages = walk(client, f"/stac/search?collections=far&limit=50&datetime={day}")
@@ -169,14 +169,14 @@ def test_pictures_equal_those_of_an_indexed_collection_once_a_search_found_the_i
     assert {"xyz", "wmts"} <= links
 
 
-def test_files_of_items_that_were_found_are_products(shared):
+def test_files_of_live_items_are_products(shared):
     (feature,) = shared.get("/stac/search?collections=far&limit=1").json()["features"]
     answer = shared.get(feature["assets"]["B04"]["href"])
     assert answer.status_code == 200
     assert answer.content[:2] == b"II"
 
 
-def test_an_item_that_no_search_found_is_found_by_its_id(client, site):
+def test_item_not_yet_searched_is_found_by_its_id(client, site):
     oldest = NEWEST[-1].id
     assert client.get(f"/stac/collections/far/items/{oldest}").json()["id"] == oldest
     count = len(site.api.requests)
@@ -186,7 +186,7 @@ def test_an_item_that_no_search_found_is_found_by_its_id(client, site):
     assert missing.status_code == 404
 
 
-def test_what_was_found_is_there_after_a_restart_without_the_api(site):
+def test_live_items_are_available_after_a_restart_without_the_api(site):
     oldest = NEWEST[-1]
     with site.client() as client:
         wait_until_known(client)
@@ -223,7 +223,7 @@ def test_a_search_that_hangs_delays_no_other(client, site):
     until(lambda: client.get("/stac/search?collections=far&limit=3").status_code == 200)
 
 
-def test_collection_reaches_as_far_as_its_api_says(shared):
+def test_extent_of_the_collection_is_that_of_its_api(shared):
     extent = shared.get("/stac/collections/far").json()["extent"]
     assert extent["spatial"]["bbox"] == [[1, 40, 9, 60]]
     assert extent["temporal"]["interval"] == [["2015-07-01T00:00:00Z", None]]
@@ -231,7 +231,7 @@ def test_collection_reaches_as_far_as_its_api_says(shared):
     assert [each["id"] for each in found] == ["far"]
 
 
-def test_counts_leave_it_out_and_say_so(shared):
+def test_counts_exclude_it_and_report_that(shared):
     total = shared.get("/stac/aggregate?aggregations=total_count,datetime_max")
     assert total.json()["aggregations"][0]["value"] == len(NEWEST)
     assert [each["collection"] for each in total.json()["unanswered"]] == ["far"]
@@ -249,7 +249,7 @@ def test_odata_and_records_search_it_too(shared):
     assert {each["properties"]["collection"] for each in records["features"]} == {"far"}
 
 
-def test_changes_have_items_as_they_are_found(client):
+def test_changes_contain_live_items(client):
     cursor = client.get("/stac/changes").json()["since"]
     client.get(f"/stac/collections/far/items/{NEWEST[-1].id}")
     changes = client.get(f"/stac/changes?since={cursor}&collections=far").json()["changes"]
@@ -275,25 +275,25 @@ def test_background_requests_only_its_newest_items(client, site):
     assert [(each["limit"], "token" in each) for each in bodies] == [(10, False)]
 
 
-def test_index_of_all_collections_says_which_are_live(shared_site, caplog):
+def test_index_of_all_collections_marks_live_ones(shared_site, caplog):
     with caplog.at_level("INFO"):
         done = shared_site.run("index", shared_site.configuration)
     assert done.exit_code == 0
     assert "far is live: searches are passed to its API" in caplog.text + done.output
 
 
-def test_index_says_that_it_is_live(shared_site):
+def test_index_command_reports_a_live_collection(shared_site):
     done = shared_site.run("index", shared_site.configuration, "--collection", "far")
     assert done.exit_code != 0
     assert "far is live: searches are passed to its API" in done.output
 
 
-def test_check_says_that_it_is_live(shared, shared_site):
+def test_check_reports_a_live_collection(shared, shared_site):
     done = shared_site.run("check", shared_site.configuration)
     assert "is live: searches are passed to its API;" in done.output
 
 
-def test_items_of_another_api_replace_those_of_before(site):
+def test_items_of_another_api_replace_the_earlier_ones(site):
     with site.client() as client:
         wait_until_known(client)
         client.get(f"/stac/collections/far/items/{NEWEST[-1].id}")
@@ -306,7 +306,7 @@ def test_items_of_another_api_replace_those_of_before(site):
 
 
 @pytest.mark.parametrize("door", ["point", "points", "area", "areas", "position"])
-def test_series_of_a_live_collection_say_that_they_are_incomplete(shared, door):
+def test_series_of_a_live_collection_are_marked_incomplete(shared, door):
     lon, lat = 6.0, 50.5
     area = {"type": "Polygon", "coordinates": [[[lon, lat], [6.001, lat], [6.001, 50.501], [lon, 50.501], [lon, lat]]]}
 

@@ -56,7 +56,7 @@ def test_examples_are_answered(client, document):
 
 
 @pytest.mark.slow
-def test_what_needs_a_token_is_refused_as_told_without_one(client, document):
+def test_request_without_its_token_is_refused_as_documented(client, document):
     restricted = [each for each in all_operations(document) if "security" in each[2]]
     answers = {(path, method): ask(client, path, method, operation) for path, method, operation in restricted}
 
@@ -73,7 +73,7 @@ def test_what_needs_a_token_is_refused_as_told_without_one(client, document):
 
 
 @pytest.mark.slow
-def test_answers_are_of_a_type_that_is_told(client, document):
+def test_answers_have_a_documented_type(client, document):
     types = {
         f"{method} {path}": ask(client, path, method, operation).headers["content-type"].partition(";")[0]
         for path, method, operation in operations(document)
@@ -87,7 +87,7 @@ def test_answers_are_of_a_type_that_is_told(client, document):
 
 
 @pytest.mark.slow
-def test_json_answers_are_as_their_schema_says(client, document):
+def test_json_answers_match_their_schema(client, document):
     answers = {
         (path, method): (operation["responses"]["200"]["content"]["application/json"]["schema"], answer.json())
         for path, method, operation in operations(document)
@@ -121,7 +121,7 @@ def choices(document):
 
 
 @pytest.mark.slow
-def test_words_that_are_told_are_accepted(client, document):
+def test_documented_values_are_accepted(client, document):
     refused = {
         f"{path} {name}={word}": answer.text[:200]
         for path, method, operation, name, word in choices(document)

@@ -25,7 +25,7 @@ def test_the_citation_is_of_this_version():
     assert {"cff-version", "message", "title", "authors", "license"} <= set(citation)
 
 
-def test_the_changelog_has_what_is_not_released_then_the_release_that_is_cited():
+def test_changelog_has_unreleased_changes_and_then_the_cited_release():
     headings = re.findall(r"^## \[(.+?)\](.*)$", CHANGELOG.read_text("utf-8"), re.MULTILINE)
 
     released = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["date-released"]
@@ -40,7 +40,7 @@ def test_the_changelog_and_its_lines_are_short():
 
 
 @pytest.mark.parametrize("name", [*PAGES, CHANGELOG.name])
-def test_links_lead_to_files_that_are_there(name):
+def test_links_lead_to_existing_files(name):
     links = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", (ROOT / name).read_text("utf-8"))
 
     assert [link for link in links if not (ROOT / link).exists()] == []
@@ -54,7 +54,7 @@ def test_no_address_is_invented(path):
 
 
 @pytest.mark.parametrize("path", [each for each in TEMPLATES if each.name != "config.yml"], ids=lambda path: path.name)
-def test_an_issue_form_has_what_its_schema_requires(path):
+def test_issue_form_matches_its_schema(path):
     form = yaml.safe_load(path.read_text("utf-8"))
 
     assert form["name"]
@@ -65,7 +65,7 @@ def test_an_issue_form_has_what_its_schema_requires(path):
 
 
 @pytest.mark.slow
-def test_the_example_page_can_take_leaflet_from_beside_it(tmp_path):
+def test_example_page_can_load_leaflet_from_its_folder(tmp_path):
     page = ROOT / "examples" / "page"
     shutil.copy(page / "index.html", tmp_path)
     (command,) = re.findall(r"^sed .+$", (page / "README.md").read_text("utf-8"), re.MULTILINE)

@@ -67,7 +67,7 @@ def test_a_refusal_fails_the_test_though_its_code_catches_it_or_a_fixture_has_it
 
 
 @pytest.mark.parametrize("code", ALLOWED.values(), ids=ALLOWED)
-def test_what_an_event_loop_needs_is_allowed(run_tests, code):
+def test_system_calls_of_an_event_loop_are_allowed(run_tests, code):
     assert run_tests(f"def test_it():\n    {code}").parseoutcomes() == {"passed": 1}
 
 
@@ -76,7 +76,7 @@ def test_a_marked_test_may_do_so(run_tests, mark):
     assert run_tests(MARKED.format(mark=mark)).parseoutcomes() == {"passed": 1}
 
 
-def test_cases_that_are_not_named_are_of_a_later_tier(run_tests):
+def test_unlisted_cases_belong_to_a_later_tier(run_tests):
     result = run_tests("""
 import pytest
 @pytest.mark.quick_cases("this")

@@ -61,7 +61,7 @@ def test_ci_calls_the_test_command_of_the_readme():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "path"), [each for each in REQUESTS if each[0]], ids=lambda text: text[:60])
-def test_a_request_gives_what_its_file_name_says(client, name, path):
+def test_request_returns_the_content_of_its_file_name(client, name, path):
     response = client.get(path)
 
     assert response.headers["content-type"].startswith(READABLE.get(name.rpartition(".")[2], "")), response.text

@@ -41,7 +41,7 @@ def further(names):
     return {name for name in names if "::test_further" in name}
 
 
-def test_a_run_of_everything_takes_about_a_tenth_of_the_further_cases(run_tests):
+def test_full_run_contains_about_a_tenth_of_the_additional_cases(run_tests):
     names, result = run_tests(SEED="a")
 
     assert 20 <= len(further(names)) <= 60
@@ -66,7 +66,7 @@ def test_a_seed_repeats_its_choice_and_another_chooses_others(run_tests):
     assert first != other
 
 
-def test_a_run_without_a_seed_prints_one_that_repeats_it(run_tests):
+def test_run_without_a_seed_prints_one_that_repeats_it(run_tests):
     names, result = run_tests()
     (header,) = [line for line in result.outlines if "CHRONOTILE_TEST_SEED" in line]
 
@@ -74,11 +74,11 @@ def test_a_run_without_a_seed_prints_one_that_repeats_it(run_tests):
 
 
 @pytest.mark.parametrize(("arguments", "environment"), [(["."], {}), ([], {"FULL": "1"})], ids=["named", "full"])
-def test_all_cases_run_that_are_named_or_if_all_is_asked_for(run_tests, arguments, environment):
+def test_named_cases_and_full_runs_are_complete(run_tests, arguments, environment):
     assert len(run_tests(*arguments, **environment)[0]) == 481
 
 
-def test_a_sample_has_the_number_of_tests_that_was_asked_for(run_tests):
+def test_sample_has_the_requested_number_of_tests(run_tests):
     assert len(run_tests(SAMPLE="20")[0]) == 20
 
 

@@ -73,7 +73,7 @@ def indexed(place, properties):
     return TestClient(create_app(load_settings(config=place)), raise_server_exceptions=False), done.output
 
 
-def test_every_service_finds_them_and_refuses_what_has_no_index(place, monkeypatch):
+def test_every_service_finds_them_and_refuses_properties_without_an_index(place, monkeypatch):
     client, _said = indexed(place, '["grid:code", "s2:mgrs_tile"]')
     monkeypatch.setattr(candidates, "MOST_COMPARED", len(OF_CODE))
 

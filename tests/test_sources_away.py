@@ -176,7 +176,7 @@ def is_refused(answer):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_source_that_is_away_at_the_start_is_left_out_until_it_is_back(source, configure, serve, caplog, fault):
+def test_source_unavailable_at_the_start_is_skipped_until_it_returns(source, configure, serve, caplog, fault):
     caplog.set_level("INFO", logger="chronotile")
     break_(source, fault)
     served = serve(configure())
@@ -227,7 +227,7 @@ def test_source_that_goes_away_is_refused_until_it_is_back(source, configure, se
     until(lambda: any("reloaded: source of collection far back" in each.getMessage() for each in caplog.records))
 
 
-def test_source_that_is_away_is_tried_at_once_with_sighup(source, configure, serve, monkeypatch):
+def test_unavailable_source_is_tried_immediately_with_sighup(source, configure, serve, monkeypatch):
     monkeypatch.setattr(elsewhere, "FIRST_RETRY_S", 100 * PATIENCE_S)
     monkeypatch.setattr(elsewhere, "LONGEST_RETRY_S", 100 * PATIENCE_S)
     source.switch(Fault.FORBIDDEN)
@@ -243,7 +243,7 @@ def test_source_that_is_away_is_tried_at_once_with_sighup(source, configure, ser
     until(lambda: is_right(served.get(FAR)))
 
 
-def test_log_says_that_sighup_found_nothing_new(configure, serve, caplog):
+def test_sighup_without_news_is_logged(configure, serve, caplog):
     caplog.set_level("INFO", logger="chronotile")
     served = serve(configure(), patience_s=PATIENCE_S)
 
@@ -252,7 +252,7 @@ def test_log_says_that_sighup_found_nothing_new(configure, serve, caplog):
     assert "SIGHUP: configuration, styles and sources on this machine are unchanged" in caplog.messages
 
 
-def test_requests_for_a_source_that_is_away_are_not_logged_as_warnings(source, configure, serve, caplog):
+def test_requests_for_an_unavailable_source_are_not_logged_as_warnings(source, configure, serve, caplog):
     source.switch(Fault.FORBIDDEN)
     served = serve(configure(), patience_s=PATIENCE_S)
     caplog.clear()
@@ -265,7 +265,9 @@ def test_requests_for_a_source_that_is_away_are_not_logged_as_warnings(source, c
 @pytest.mark.parametrize(
     ("fault", "words"), [(None, "404 Not Found: is its address correct?"), (Fault.FORBIDDEN, "403")]
 )
-def test_mistake_in_an_address_is_told_from_a_server_that_is_away(source, configure, serve, caplog, kind, fault, words):
+def test_mistake_in_a_url_is_distinguished_from_an_unavailable_server(
+    source, configure, serve, caplog, kind, fault, words
+):
     caplog.set_level("INFO", logger="chronotile")
     source.switch(fault, "b.tif")
     for name in ("zarr.json", ".zmetadata"):
@@ -290,7 +292,7 @@ def test_mistake_in_an_address_is_told_from_a_server_that_is_away(source, config
         ("netcdf", "b.nc", "copy it"),
     ],
 )
-def test_source_that_is_wrong_is_left_out_and_not_away(source, configure, serve, caplog, kind, name, words):
+def test_wrong_source_is_skipped_and_not_unavailable(source, configure, serve, caplog, kind, name, words):
     caplog.set_level("INFO", logger="chronotile")
     (source.folder / "b.zarr").mkdir()
     for each in ("b.tif", "b.nc", "b.zarr/zarr.json", "b.zarr/.zmetadata"):
@@ -310,7 +312,7 @@ def test_source_that_is_wrong_is_left_out_and_not_away(source, configure, serve,
 
 
 @pytest.mark.parametrize("has_times", [True, False])
-def test_source_whose_replacement_would_not_be_seen_is_a_finding(source, configure, serve, caplog, has_times):
+def test_source_without_visible_replacements_is_a_finding(source, configure, serve, caplog, has_times):
     source.sends_etags, source.sends_times = False, has_times
     remote_files.looks.forget()
     write_cogs(source.folder, SCENE)
@@ -324,7 +326,7 @@ def test_source_whose_replacement_would_not_be_seen_is_a_finding(source, configu
     assert is_right(served.get(FAR))
 
 
-def test_reason_of_a_source_that_is_away_is_told_without_its_name(source, configure, serve):
+def test_reason_of_an_unavailable_source_is_shown_without_its_name(source, configure, serve):
     source.switch(Fault.IGNORE_RANGE, "b.tif")
     write_cogs(source.folder, SCENE)
     next(source.folder.glob("*.tif")).rename(source.folder / "b.tif")
@@ -336,7 +338,7 @@ def test_reason_of_a_source_that_is_away_is_told_without_its_name(source, config
     assert "b.tif" not in told["reason"]
 
 
-def test_those_that_hang_hold_only_threads_of_their_own(source, configure, serve):
+def test_hanging_requests_use_only_their_threads(source, configure, serve):
     served = serve(configure(), patience_s=PATIENCE_S)
     source.switch(Fault.HANG)
     with ThreadPoolExecutor(12) as clients:
@@ -359,7 +361,7 @@ def export(served, layer):
     return served.client.post("/ogcapi/processes/export/execution", json={"inputs": {"layer": layer}})
 
 
-def test_plans_of_executions_that_hang_hold_only_threads_of_their_own(source, configure, serve, at_reads):
+def test_hanging_plans_of_executions_use_only_their_threads(source, configure, serve, at_reads):
     served = serve(configure(), patience_s=PATIENCE_S)
     limiters = served.client.app.state.chronotile.limiters
     source.switch(Fault.HANG)
@@ -375,7 +377,7 @@ def test_plans_of_executions_that_hang_hold_only_threads_of_their_own(source, co
     assert all(each.status_code == 200 or is_refused(each) for each in answers)
 
 
-def test_plan_of_an_execution_that_fails_starts_a_look_at_its_source(source, configure, serve, at_reads):
+def test_failing_plan_of_an_execution_starts_a_check_of_its_source(source, configure, serve, at_reads):
     served = serve(configure(), patience_s=PATIENCE_S)
     source.switch(Fault.FORBIDDEN)
 
@@ -385,7 +387,7 @@ def test_plan_of_an_execution_that_fails_starts_a_look_at_its_source(source, con
     until(lambda: export(served, "far.NDVI").status_code == 200)
 
 
-def test_server_starts_with_nothing_but_sources_that_are_away(source, configure, serve):
+def test_server_starts_with_unavailable_sources_only(source, configure, serve):
     source.refuse()
     served = serve(configure(near=False))
 
@@ -398,7 +400,7 @@ def test_server_starts_with_nothing_but_sources_that_are_away(source, configure,
     until(lambda: is_right(served.get(FAR)))
 
 
-def test_all_names_of_what_is_away_are_refused_and_others_unknown(source, configure, serve):
+def test_all_names_of_unavailable_sources_are_refused_and_others_unknown(source, configure, serve):
     source.refuse()
     more = (
         f'  odd: {{source: {{kind: zarr, href: "{source.url_of("odd.zarr")}"}}, '
@@ -414,7 +416,7 @@ def test_all_names_of_what_is_away_are_refused_and_others_unknown(source, config
     assert served.get("/layers/oddity").status_code == 404
 
 
-def test_reload_of_other_sources_goes_on_while_one_hangs(source, configure, serve, tmp_path):
+def test_reload_of_other_sources_continues_while_one_hangs(source, configure, serve, tmp_path):
     source.switch(Fault.HANG)
     served = serve(configure())
     write_cogs(tmp_path / "near", replace(SCENE, days=(*SCENE.days, "2020-06-01")))
@@ -425,7 +427,7 @@ def test_reload_of_other_sources_goes_on_while_one_hangs(source, configure, serv
     assert served.failing() == ["far"]
 
 
-def test_document_of_what_is_served_is_another_one_when_a_source_is_back(source, configure, serve):
+def test_document_of_layers_changes_when_a_source_returns(source, configure, serve):
     source.refuse()
     served = serve(configure())
     before = served.get("/layers").headers["ETag"]
@@ -435,7 +437,7 @@ def test_document_of_what_is_served_is_another_one_when_a_source_is_back(source,
     assert served.get("/layers").headers["ETag"] != before
 
 
-def test_check_finds_a_source_that_is_away(source, configure):
+def test_check_finds_an_unavailable_source(source, configure):
     source.switch(Fault.FORBIDDEN)
     found = subprocess.run(
         [PROGRAM, "check", configure()], check=False, capture_output=True, text=True, timeout=PATIENCE_S
@@ -448,7 +450,7 @@ def test_check_finds_a_source_that_is_away(source, configure):
 
 
 @pytest.mark.parametrize("fault", [None, Fault.HANG])
-def test_check_finds_a_source_that_goes_away_meanwhile(source, configure, monkeypatch, fault):
+def test_check_finds_a_source_that_becomes_unavailable(source, configure, monkeypatch, fault):
     archive = open_configured(Settings(config=configure()))
     break_(source, fault)
     monkeypatch.setattr("chronotile.archive.check.OPENING_S", 0.2)
@@ -512,7 +514,7 @@ def forget_file(served, source):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_file_that_is_away_at_the_start_is_left_out_until_it_is_back(source, configure_file, serve, fault):
+def test_file_unavailable_at_the_start_is_skipped_until_it_returns(source, configure_file, serve, fault):
     break_(source, fault)
     served = serve(configure_file)
 
@@ -547,7 +549,7 @@ def test_file_that_goes_away_is_refused_until_it_is_back(source, configure_file,
     assert all(is_refused(each) or each.content == here.content for each in seen)
 
 
-def test_file_that_hangs_is_away_until_it_is_back(source, configure_file, serve):
+def test_file_that_hangs_is_unavailable_until_it_returns(source, configure_file, serve):
     served = serve(configure_file, patience_s=PATIENCE_S)
     forget_file(served, source)
     source.switch(Fault.HANG)
@@ -571,9 +573,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("looks", ["brisk", "at_reads"])
-def test_file_that_is_replaced_by_another_is_served_as_it_is_now(
-    source, configure_file, serve, tmp_path, request, other, looks
-):
+def test_replaced_file_is_served_in_its_current_state(source, configure_file, serve, tmp_path, request, other, looks):
     request.getfixturevalue(looks)
     scene, dtype = OTHERS[other]
     served = serve(configure_file, patience_s=PATIENCE_S)
@@ -624,7 +624,7 @@ ELSEWHERE = replace(SCENE, shift=9, scale=0.01)
 
 @pytest.mark.parametrize("other", [APPENDED, ROLLED, ELSEWHERE], ids=["appended", "rolled", "scale"])
 @pytest.mark.parametrize("looks", ["brisk", "at_reads"])
-def test_store_that_is_written_is_served_as_it_is_now(source, configure, serve, request, other, looks):
+def test_written_store_is_served_in_its_current_state(source, configure, serve, request, other, looks):
     request.getfixturevalue(looks)
     served = serve(configure(), patience_s=PATIENCE_S)
     assert told_series(served.get(FAR)) == series_of(SCENE)
@@ -641,7 +641,7 @@ def test_store_that_is_written_is_served_as_it_is_now(source, configure, serve, 
     until(lambda: served.failing() == [])
 
 
-def test_store_that_is_written_twice_is_served_as_it_is_now(source, configure, serve, at_reads, monkeypatch):
+def test_store_written_twice_is_served_in_its_current_state(source, configure, serve, at_reads, monkeypatch):
     monkeypatch.setattr(elsewhere, "QUIET_S", 100 * PATIENCE_S)
     served = serve(configure(), patience_s=PATIENCE_S)
 
@@ -655,7 +655,7 @@ def test_store_that_is_written_twice_is_served_as_it_is_now(source, configure, s
         until(lambda other=other: is_of(other))
 
 
-def test_new_times_of_a_store_are_listed_though_nobody_reads_it(source, configure, serve, brisk):
+def test_new_times_of_a_store_are_listed_without_reads(source, configure, serve, brisk):
     served = serve(configure(), patience_s=PATIENCE_S)
     write_store(source, APPENDED)
 
@@ -663,7 +663,7 @@ def test_new_times_of_a_store_are_listed_though_nobody_reads_it(source, configur
     assert told_series(served.get(FAR)) == series_of(APPENDED)
 
 
-def test_source_of_which_nothing_is_read_is_found_to_be_away(source, configure, serve, brisk):
+def test_unread_source_is_found_to_be_unavailable(source, configure, serve, brisk):
     served = serve(configure(), patience_s=PATIENCE_S)
     source.refuse()
 
@@ -722,7 +722,7 @@ SECRETS = ("quite", "secret", "X-Amz-Signature", "5167ed")
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.CUT_AT_ONCE, "no file"])
 @pytest.mark.parametrize("kind", ["cog", "zarr"])
-def test_no_password_and_no_signature_is_told(source, configure, serve, caplog, kind, fault):
+def test_no_password_and_no_signature_is_shown(source, configure, serve, caplog, kind, fault):
     caplog.set_level("INFO")
     if isinstance(fault, Fault):
         source.switch(fault)

@@ -44,7 +44,7 @@ def test_absent_shared_folder_may_skip_in_strict_mode(run_tests, monkeypatch, tm
     assert run_tests(SHARED_SKIP, is_strict=True).parseoutcomes() == {"skipped": 1}
 
 
-def test_shared_folder_that_is_there_is_no_excuse(run_tests, monkeypatch, tmp_path):
+def test_existing_shared_folder_is_no_excuse(run_tests, monkeypatch, tmp_path):
     monkeypatch.setattr(strict, "SHARED", tmp_path)
 
     assert run_tests(SHARED_SKIP, is_strict=True).parseoutcomes() == {"failed": 1}
@@ -65,7 +65,7 @@ def test_expected_failure_is_no_skip(run_tests):
         ("browser", "Chromium is absent*"),
     ],
 )
-def test_marked_test_skips_with_the_reason_where_its_need_is_absent(run_tests, monkeypatch, tmp_path, mark, reason):
+def test_marked_test_is_skipped_with_the_reason_if_its_need_is_absent(run_tests, monkeypatch, tmp_path, mark, reason):
     monkeypatch.setattr(strict, "SHARED", tmp_path / "absent")
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -76,7 +76,7 @@ def test_marked_test_skips_with_the_reason_where_its_need_is_absent(run_tests, m
 
 
 @pytest.mark.parametrize("mark", ["data", "client", "browser"])
-def test_marked_test_runs_where_its_need_is_there(run_tests, monkeypatch, tmp_path, mark):
+def test_marked_test_runs_if_its_need_is_met(run_tests, monkeypatch, tmp_path, mark):
     (tmp_path / "data").mkdir()
     for name in (*strict.GDAL_TOOLS, "chromium"):
         (tmp_path / name).touch(mode=0o755)
@@ -87,7 +87,7 @@ def test_marked_test_runs_where_its_need_is_there(run_tests, monkeypatch, tmp_pa
 
 
 @pytest.mark.data
-def test_validator_tells_a_good_document_from_a_bad_one(validate_ogc):
+def test_validator_distinguishes_a_good_document_from_a_bad_one(validate_ogc):
     good = '<ServiceExceptionReport xmlns="http://www.opengis.net/ogc" version="1.3.0"/>'
 
     assert validate_ogc(good) == []

@@ -37,7 +37,7 @@ def test_a_module_that_names_no_marker_is_not_imported_for_slow_tests(run):
 
 
 @pytest.mark.parametrize("markers", [QUICK, LATER])
-def test_of_a_module_that_names_a_marker_either_tests_may_be_taken(run, markers):
+def test_module_that_mentions_a_marker_may_be_collected(run, markers):
     run(markers, test_a=f"{MARKED}def test_quick(): pass").assert_outcomes(passed=1, deselected=1)
 
 
@@ -54,7 +54,7 @@ def test_of_a_module_that_names_a_marker_either_tests_may_be_taken(run, markers)
         },
     ],
 )
-def test_markers_of_conftest_files_and_of_what_is_imported_are_read(tmp_path, monkeypatch, sources):
+def test_markers_of_conftest_files_and_imports_are_read(tmp_path, monkeypatch, sources):
     monkeypatch.setattr(tiers, "ROOT", tmp_path)
     for name, source in {"a/test_a.py": "", **sources}.items():
         path = tmp_path / "tests" / name
@@ -64,7 +64,7 @@ def test_markers_of_conftest_files_and_of_what_is_imported_are_read(tmp_path, mo
     assert tiers.possible_markers(tmp_path / "tests" / "a" / "test_a.py") == {"client"}
 
 
-def test_a_module_that_is_named_is_collected_in_any_case(run):
+def test_named_module_is_collected_in_any_case(run):
     result = run(QUICK, "tests/test_a.py", test_a=MARKED)
 
     result.assert_outcomes(deselected=1)
@@ -75,7 +75,7 @@ def test_a_run_of_other_markers_or_of_all_imports_all(run, markers):
     assert run(markers, test_a=MARKED, test_b=FAILS).parseoutcomes()["errors"] == 1
 
 
-def test_a_marker_that_no_source_tells_is_refused(run):
+def test_marker_without_a_source_is_refused(run):
     hidden = "import pytest\nclient = getattr(pytest.mark, 'client')\n@client\ndef test_it(): pass"
 
     result = run(QUICK, test_a=hidden)

@@ -48,7 +48,7 @@ def tile(client, layer):
 
 
 @pytest.mark.parametrize("layer", TILES)
-def test_tile_of_a_source_elsewhere_is_that_of_the_same_file_here(layer, client):
+def test_tile_of_a_remote_source_equals_that_of_the_same_local_file(layer, client):
     here, there = tile(client, "LOCAL"), tile(client, layer)
 
     assert (here.status_code, there.status_code) == (200, 200)

@@ -113,7 +113,7 @@ def test_each_has_caches_of_the_size_of_its_settings(large, small):
         assert bounds[0] > bounds[1] > 0, name
 
 
-def test_nothing_that_one_keeps_is_of_the_other(large, small):
+def test_caches_of_one_are_not_those_of_the_other(large, small):
     first, second = (each.state.services for each in (large, small))
 
     kept = ("caches", "reader_caches", "documents", "layer_revisions", "looks", "failing_dates", "elsewhere", "memory")
@@ -135,7 +135,7 @@ def test_blocks_and_open_files_of_one_are_not_of_the_other(large, small):
     assert after[1] == before[1]
 
 
-def test_answers_of_one_are_not_kept_for_the_other(large, small):
+def test_answers_of_one_are_not_cached_for_the_other(large, small):
     large.get(TILE)
 
     assert large.state.services.caches.payloads.state.entries == 1
@@ -159,7 +159,7 @@ def test_each_names_its_own_title_and_credits(large, small):
 
 
 @pytest.mark.parametrize("scene", [WIDE], ids=["wide"])
-def test_previews_are_wanted_and_kept_by_the_one_that_has_them(large, small):
+def test_previews_belong_to_the_application_that_makes_them(large, small):
     small.get(FAR_TILE)
     before = large.state.previews.state
 
@@ -171,7 +171,7 @@ def test_previews_are_wanted_and_kept_by_the_one_that_has_them(large, small):
     assert after.waiting + after.built + after.failed > 0
 
 
-def test_a_reload_of_one_is_none_of_the_other(large, small):
+def test_reload_of_one_does_not_reload_the_other(large, small):
     title = CONFIGURATION.format(name="renamed", max_pixels=1 << 20)
     large.configuration.write_text(title)
 
@@ -182,7 +182,7 @@ def test_a_reload_of_one_is_none_of_the_other(large, small):
     assert [each.metric("chronotile_reloads_total") for each in (large, small)] == [1, 0]
 
 
-def test_requests_are_counted_by_the_one_that_answers(large, small):
+def test_requests_are_counted_by_the_application_that_answers(large, small):
     labels = {"route": "/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", "status": "200"}
     for _ in range(3):
         large.get(TILE)
@@ -191,7 +191,7 @@ def test_requests_are_counted_by_the_one_that_answers(large, small):
     assert [each.metric("chronotile_requests_total", **labels) for each in (large, small)] == [3, 1]
 
 
-def test_the_end_of_one_leaves_the_other_as_it_was(serve, small):
+def test_end_of_one_leaves_the_other_unchanged(serve, small):
     before = small.get(TILE).content
     files = small.caches.files.idle_count
     with ExitStack() as first:

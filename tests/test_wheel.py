@@ -173,7 +173,7 @@ def test_the_demo_serves_a_tile_and_a_series(demo):
     assert sum(value is not None for value in series["values"]) > 60
 
 
-def test_the_demo_serves_all_else_that_the_base_has(demo):
+def test_demo_serves_everything_of_the_base_installation(demo):
     box = "4.4,51.0,4.5,51.05"
     paths = [
         f"timeseries/NDVI/point?{POINT}&format=csv",
@@ -217,14 +217,14 @@ def test_the_viewer_opens_in_chromium(demo, tmp_path):
         ("ogcapi/collections/NDVI/coverage?f=NetCDF&bbox=4.4,51,4.5,51.05&datetime=2024-06-21", "netcdf"),
     ],
 )
-def test_a_request_that_needs_an_extra_says_which(demo, path, extra):
+def test_request_that_needs_an_extra_names_it(demo, path, extra):
     status, media_type, body = fetch(f"{demo}/{path}")
 
     assert (status, media_type) == (501, "application/problem+json")
     assert f"pip install 'chronotile[{extra}]'" in json.loads(body)["detail"]
 
 
-def test_a_command_that_needs_an_extra_says_which(installed, tmp_path):
+def test_command_that_needs_an_extra_names_it(installed, tmp_path):
     (tmp_path / "made.nc").write_bytes(b"\x89HDF\r\n\x1a\n")
     configuration = tmp_path / "chronotile.yaml"
     configuration.write_text("collections:\n  made: {source: {kind: netcdf, href: made.nc}, variables: {NDVI: {}}}\n")

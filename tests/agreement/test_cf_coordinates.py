@@ -115,7 +115,7 @@ EACH = [
 
 
 @pytest.mark.parametrize(("name", "kind"), EACH)
-def test_cells_are_where_xarray_has_them(tmp_path, serve, name, kind):
+def test_cells_have_the_place_of_xarray(tmp_path, serve, name, kind):
     _y, _x, mapping, _units, metres = CASES[name]
     written = write(dataset_of(name), tmp_path, kind)
     y, x = (written[each].values.astype("float64") for each in written["NDVI"].dims[1:])

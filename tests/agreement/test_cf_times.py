@@ -240,7 +240,7 @@ def test_series_and_lists_have_all_times_in_order(case, client):
     np.testing.assert_allclose(np.diff(greatest), np.diff(case.values), atol=2 * cube.header["scale"])
 
 
-def test_documents_say_what_is_a_climatology(case, client):
+def test_documents_mark_climatologies(case, client):
     layer = client.get("/layers/V").json()
     (listed,) = client.get("/layers").json()["layers"]
     collections = [client.get(f"/ogcapi/collections/{name}?f=json").json() for name in ("V", "made")]

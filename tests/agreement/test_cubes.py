@@ -103,25 +103,25 @@ def series_of(served: Served, longitude: float, latitude: float) -> list[float |
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_numbers_of_every_kind_of_source_are_those_of_its_pictures_files_and_series(serve, kind):
+def test_numbers_of_every_kind_of_source_equal_those_of_its_pictures_files_and_series(serve, kind):
     assert_agreement(serve(Scene(), kind))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
-def test_numbers_of_what_was_optimised_are_those_of_its_pictures_files_and_series(serve_optimised, name):
+def test_numbers_of_optimised_sources_equal_those_of_their_pictures_files_and_series(serve_optimised, name):
     assert_agreement(serve_optimised(Scene(), name))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
-def test_numbers_in_every_crs_are_those_of_pictures_files_and_series(serve, scene):
+def test_numbers_in_every_crs_equal_those_of_pictures_files_and_series(serve, scene):
     assert_agreement(serve(scene))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
-def test_cubes_of_another_crs_than_the_tiles_say_so(serve, scene):
+def test_cubes_of_another_crs_than_the_tiles_report_it(serve, scene):
     served = serve(scene)
 
     assert cube_of(served, native_tile(served)).header["warped"] is True
@@ -129,7 +129,7 @@ def test_cubes_of_another_crs_than_the_tiles_say_so(serve, scene):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("back", "is_mean"), [(1, False), (2, True)])
-def test_numbers_of_coarser_zooms_are_those_of_pictures(serve, back, is_mean):
+def test_numbers_of_coarser_zooms_equal_those_of_pictures(serve, back, is_mean):
     served = serve(Scene(width=200, height=150, gap=90), "cog")
     native = native_tile(served)
     tile = Tile(native.z - back, native.x >> back, native.y >> back)

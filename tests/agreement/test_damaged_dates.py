@@ -318,7 +318,7 @@ def test_cells_of_several_dates_have_null(archive, path):
 
 @pytest.mark.quick_cases("cog-", "cube-zarr")
 @pytest.mark.parametrize("format_", ["GTiff", "NetCDF", "zarr"])
-def test_files_of_several_dates_are_told_of(archive, format_):
+def test_files_of_several_dates_are_reported(archive, format_):
     archive.damage()
 
     require_told(archive.get("/ogcapi/collections/NDVI/coverage", f=format_))
@@ -356,7 +356,7 @@ def test_picture_of_an_interval_leaves_the_date_out(archive):
 
 
 @pytest.mark.parametrize("service", ["wms", "map"])
-def test_maps_of_an_interval_are_told_of(archive, service):
+def test_maps_of_an_interval_are_reported(archive, service):
     archive.damage()
     west, south, east, north = BOX.split(",")
     span = f"{SCENE.days[0]}/{SCENE.days[-1]}"
@@ -424,7 +424,7 @@ def test_picture_and_coverage_of_the_date_alone_fail(archive, path):
     assert answer.headers["retry-after"]
 
 
-def test_repaired_date_is_there_again_at_once(archive):
+def test_repaired_date_is_served_immediately(archive):
     archive.damage()
     before = point(archive).headers["etag"]
     tile = tile_of(archive)
@@ -443,7 +443,7 @@ def test_repaired_date_is_there_again_at_once(archive):
     assert archive.get(f"/tiles/NDVI/{tile}.png", datetime=DAY).status_code == 200
 
 
-def test_etag_of_an_answer_that_lacks_the_date_is_never_taken_for_the_whole_one(archive):
+def test_etag_of_an_answer_without_the_date_never_matches_the_complete_one(archive):
     archive.damage()
     known = {"If-None-Match": point(archive).headers["etag"]}
     asked = {"lon": str(LONGITUDE), "lat": str(LATITUDE)}

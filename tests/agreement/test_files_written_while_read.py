@@ -153,7 +153,7 @@ class Client:
 
 @pytest.mark.quick_cases("cog-", "netcdf-point", "netcdf-tile")
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
-def test_answer_is_that_of_the_file_as_it_is_then(serve, path):
+def test_answer_is_that_of_the_current_file(serve, path):
     answer = ask(serve(1), path)
     truth = ask(serve(0), path)
 
@@ -162,7 +162,7 @@ def test_answer_is_that_of_the_file_as_it_is_then(serve, path):
     assert answer.content == truth.content
 
 
-def test_numbers_of_two_states_are_never_subtracted_from_one_another(serve):
+def test_numbers_of_two_states_are_never_subtracted(serve):
     values = np.load(io.BytesIO(ask(serve(1), PATHS["tile"]).content))
 
     np.testing.assert_allclose(values[np.isfinite(values)], STEP * SCENE.scale, atol=1e-6)

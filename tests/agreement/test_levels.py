@@ -130,7 +130,7 @@ def test_optimise_takes_the_selected_depth(opened, tmp_path, kind, select, depth
         assert series_of(client, "T") == [value_at(depth, t) for t in range(3)]
 
 
-def test_optimise_says_which_depths_there_are(tmp_path):
+def test_optimise_lists_the_existing_depths(tmp_path):
     source = tmp_path / save(ocean(), "netcdf", tmp_path)
     options = Options(threads=1, variable="temperature")
 
@@ -138,7 +138,7 @@ def test_optimise_says_which_depths_there_are(tmp_path):
         optimise([str(source)], tmp_path / "cube.zarr", options)
 
 
-def test_value_that_is_not_there_is_refused_with_those_that_are(opened, tmp_path):
+def test_missing_value_is_refused_with_the_existing_ones(opened, tmp_path):
     text = configuration("netcdf", save(ocean(), "netcdf", tmp_path)).replace("0.494", "5")
 
     with pytest.raises(ConfigurationError, match=r"has no value 5; accepted are 0\.494, 10\.3, 130\.666, 1000"):
@@ -152,7 +152,7 @@ def told(archive: Archive) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["netcdf", "zarr"])
-def test_array_of_levels_beside_an_auxiliary_one_is_told_with_the_remedy(opened, tmp_path, kind):
+def test_array_of_levels_with_an_auxiliary_one_is_reported_with_the_remedy(opened, tmp_path, kind):
     archive = opened(text=configuration(kind, save(ocean(), kind, tmp_path), ""))
 
     (layer,) = archive.services.catalogue.layers
@@ -185,7 +185,7 @@ def test_each_of_few_levels_is_a_layer_in_a_folder(opened, tmp_path, kind, parts
     assert told(archive) == []
 
 
-def test_levels_of_a_variable_of_a_long_name_are_layers_of_their_own(opened, tmp_path):
+def test_levels_of_a_variable_with_a_long_name_are_separate_layers(opened, tmp_path):
     dataset = ocean().rename(temperature=f"temperature_{'x' * 44}")
 
     archive = opened(tmp_path / save(dataset, "netcdf", tmp_path))
@@ -206,7 +206,7 @@ def test_members_without_numbers_are_layers_by_their_position(opened, tmp_path):
         assert series_of(client, layers["temperature_runlast_member2"]) == [value_at(2, t) for t in range(3)]
 
 
-def test_many_levels_have_to_be_selected(opened, tmp_path):
+def test_many_levels_must_be_configured(opened, tmp_path):
     dataset = xarray.concat([ocean()] * 4, "depth", data_vars="minimal").assign_coords(depth=np.arange(16.0))
     place = tmp_path / save(dataset, "netcdf", tmp_path)
 
@@ -219,7 +219,7 @@ def test_many_levels_have_to_be_selected(opened, tmp_path):
 
 @pytest.mark.parametrize("kind", ["netcdf", "zarr"])
 @pytest.mark.parametrize("by", ["folder", "configuration"])
-def test_groups_that_are_not_served_are_told_with_the_remedy(opened, tmp_path, kind, by):
+def test_unserved_groups_are_reported_with_the_remedy(opened, tmp_path, kind, by):
     folder = tmp_path / "data"
     folder.mkdir()
     name = save(ocean().drop_vars("temperature"), kind, folder)
@@ -245,7 +245,7 @@ def test_file_of_groups_alone_is_refused_with_the_remedy(opened, tmp_path):
         opened(tmp_path / "ocean.nc")
 
 
-def test_group_of_a_file_is_served_as_the_remedy_says(opened, tmp_path):
+def test_remedy_for_a_group_of_a_file_works(opened, tmp_path):
     ocean().isel(depth=0)[["temperature"]].to_netcdf(tmp_path / "IN.nc", engine="h5netcdf", group="bottom/layer")
     with pytest.raises(ConfigurationError) as refused:
         opened(tmp_path / "IN.nc")
@@ -270,7 +270,7 @@ def test_group_that_cannot_be_served_alone_has_no_remedy(opened, tmp_path):
         opened(tmp_path / "IN.h5")
 
 
-def test_group_of_a_store_is_served_as_the_remedy_says(opened, tmp_path):
+def test_remedy_for_a_group_of_a_store_works(opened, tmp_path):
     inner = ocean().isel(depth=0)[["temperature"]]
     inner.to_zarr(tmp_path / "ocean.zarr", group="bottom/layer", zarr_format=3, consolidated=False)
 
@@ -282,7 +282,7 @@ def test_group_of_a_store_is_served_as_the_remedy_says(opened, tmp_path):
         assert series_of(client, "T") == [value_at(0, t) for t in range(3)]
 
 
-def test_groups_of_one_size_are_no_overviews_of_one_another(opened, tmp_path):
+def test_groups_of_one_size_are_no_overviews(opened, tmp_path):
     for group, depth in (("0", 0), ("1", 1)):
         inner = ocean().isel(depth=depth)[["temperature"]]
         inner.to_zarr(tmp_path / "ocean.zarr", group=group, zarr_format=3, consolidated=False)
@@ -296,6 +296,6 @@ def test_groups_of_one_size_are_no_overviews_of_one_another(opened, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["depth", "=5", "depth=", "depth=index:x"])
-def test_step_of_the_command_line_that_is_none_is_refused(text):
+def test_invalid_step_of_the_command_line_is_refused(text):
     with pytest.raises(InvalidParameter, match="accepted are depth=10 and depth=index:0"):
         parse_step(text)

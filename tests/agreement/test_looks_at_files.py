@@ -137,7 +137,7 @@ def changed(client: TestClient, before: dict[str, str]) -> set[str]:
         for request_name in REQUESTS
     ],
 )
-def test_state_of_an_answer_is_found_by_one_look_at_each_file(serve, tmp_path, store, request_name):
+def test_state_of_an_answer_is_found_by_one_check_of_each_file(serve, tmp_path, store, request_name):
     """An answer that the client has already takes no read, so all looks are for its state."""
     client = serve(store)
     etag = read(client, request_name).headers["etag"]
@@ -164,7 +164,7 @@ def test_state_of_an_answer_is_found_by_one_look_at_each_file(serve, tmp_path, s
         for request_name in ("point", "map", "coverage")
     ],
 )
-def test_answer_from_zarr_takes_one_look_for_its_state_and_one_for_its_read(serve, tmp_path, store, request_name):
+def test_answer_from_zarr_takes_one_check_for_its_state_and_one_for_its_read(serve, tmp_path, store, request_name):
     client = serve(store)
 
     with looked_at(tmp_path) as looks:
@@ -174,7 +174,7 @@ def test_answer_from_zarr_takes_one_look_for_its_state_and_one_for_its_read(serv
     assert set(looks.values()) <= {1, 2}
 
 
-def test_cube_from_zarr_takes_one_look_for_its_state_and_one_for_its_read(serve, tmp_path):
+def test_cube_from_zarr_takes_one_check_for_its_state_and_one_for_its_read(serve, tmp_path):
     client = serve("chunks of all dates")
 
     with looked_at(tmp_path) as looks:
@@ -184,7 +184,7 @@ def test_cube_from_zarr_takes_one_look_for_its_state_and_one_for_its_read(serve,
     assert set(looks.values()) <= {1, 2}
 
 
-def test_state_of_a_point_is_that_of_the_one_folder_that_has_its_chunk(serve, tmp_path):
+def test_state_of_a_point_is_that_of_the_folder_with_its_chunk(serve, tmp_path):
     client = serve("chunks of all dates")
     etag = read(client, "point").headers["etag"]
 
@@ -195,7 +195,7 @@ def test_state_of_a_point_is_that_of_the_one_folder_that_has_its_chunk(serve, tm
 
 
 @pytest.mark.parametrize("path", CELLS.values(), ids=CELLS)
-def test_state_of_native_cells_is_that_of_the_folders_that_have_their_chunks(serve, tmp_path, path):
+def test_state_of_native_cells_is_that_of_the_folders_with_their_chunks(serve, tmp_path, path):
     client = serve("chunks of all dates")
     first = client.get(path)
     assert first.status_code == 200, first.text
@@ -211,7 +211,7 @@ def test_state_of_native_cells_is_that_of_the_folders_that_have_their_chunks(ser
     assert looks == {f"{ARRAY}/zarr.json": 1, f"{ARRAY}/c/0/{CHUNK_ROW}": 1}
 
 
-def test_series_of_an_area_takes_as_many_looks_for_one_date_as_for_all_of_a_chunk(serve, tmp_path):
+def test_series_of_an_area_takes_as_many_checks_for_one_date_as_for_all_of_a_chunk(serve, tmp_path):
     client = serve("chunks of all dates")
     area = {"type": "Polygon", "coordinates": [CORNERS]}
     read(client, "point")
@@ -224,7 +224,7 @@ def test_series_of_an_area_takes_as_many_looks_for_one_date_as_for_all_of_a_chun
     assert 0 < sum(of_all.values()) <= sum(of_one.values())
 
 
-def test_point_of_files_looks_at_each_for_its_state_before_and_after_its_read(serve, tmp_path):
+def test_point_of_files_checks_each_for_its_state_before_and_after_its_read(serve, tmp_path):
     """A block that another one took the place of is decoded again, which takes one more look, so it may be kept."""
     client = serve(FILES)
     read(client, "point")
@@ -253,7 +253,7 @@ def write_chunk(folder: Path, store: str, *, date: int, row: int, column: int) -
 @pytest.mark.parametrize(
     "store", ["chunks of seven dates", "chunks of a date", "time last", "chunks named as in version 2"]
 )
-def test_chunk_of_a_date_written_anew_changes_what_takes_the_date(serve, tmp_path, store):
+def test_rewritten_chunk_of_a_date_changes_answers_with_the_date(serve, tmp_path, store):
     client = serve(store)
     before = etags(client)
 
@@ -264,7 +264,7 @@ def test_chunk_of_a_date_written_anew_changes_what_takes_the_date(serve, tmp_pat
 
 @pytest.mark.quick_cases("chunks of a date", "time last")
 @pytest.mark.parametrize("store", [store for store in ZARR if store != "all chunks in one folder"])
-def test_chunk_elsewhere_written_anew_leaves_the_point_as_it_was(serve, tmp_path, store):
+def test_rewritten_chunk_elsewhere_does_not_change_the_point(serve, tmp_path, store):
     client = serve(store)
     before = etags(client)
 
@@ -274,7 +274,7 @@ def test_chunk_elsewhere_written_anew_leaves_the_point_as_it_was(serve, tmp_path
 
 
 @pytest.mark.parametrize("store", ZARR)
-def test_point_has_the_number_that_was_written_anew(serve, tmp_path, store):
+def test_point_has_the_rewritten_number(serve, tmp_path, store):
     client = serve(store)
     before = read(client, "point").json()["values"]
 
@@ -285,7 +285,7 @@ def test_point_has_the_number_that_was_written_anew(serve, tmp_path, store):
     assert values[:20] + values[21:] == before[:20] + before[21:]
 
 
-def test_overview_written_anew_changes_a_coarse_map(serve, tmp_path):
+def test_rewritten_overview_changes_a_coarse_map(serve, tmp_path):
     client, path = serve(LEVELS), f"{MAP}&WIDTH=8&HEIGHT=8"
     before = client.get(path)
 
@@ -297,7 +297,7 @@ def test_overview_written_anew_changes_a_coarse_map(serve, tmp_path):
     assert after.headers["etag"] != before.headers["etag"]
 
 
-def test_file_written_anew_changes_what_takes_its_date(serve, tmp_path):
+def test_rewritten_file_changes_answers_with_its_date(serve, tmp_path):
     client = serve(FILES)
     before = etags(client)
 
@@ -306,7 +306,7 @@ def test_file_written_anew_changes_what_takes_its_date(serve, tmp_path):
     assert changed(client, before) == set(REQUESTS) - {"map"}
 
 
-def test_file_that_goes_changes_what_takes_its_date(serve, tmp_path):
+def test_removed_file_changes_answers_with_its_date(serve, tmp_path):
     client = serve(FILES)
     before = etags(client)
 
@@ -316,7 +316,7 @@ def test_file_that_goes_changes_what_takes_its_date(serve, tmp_path):
 
 
 @pytest.mark.parametrize(("store", "folder"), [("chunks of seven dates", "c/2"), ("chunks named as in version 2", "2")])
-def test_folder_of_chunks_that_goes_changes_what_takes_its_dates(serve, tmp_path, store, folder):
+def test_removed_folder_of_chunks_changes_answers_with_its_dates(serve, tmp_path, store, folder):
     client = serve(store)
     before = etags(client)
 

@@ -50,7 +50,7 @@ def served_floats(numbers, tmp_path):
         yield Served(SCENE, client)
 
 
-def test_picture_cube_and_series_of_a_pixel_tell_of_one_value(served_floats, numbers):
+def test_picture_cube_and_series_of_a_pixel_have_one_value(served_floats, numbers):
     tile = native_tile(served_floats)
     places = sampled(served_floats, tile)
 

@@ -192,7 +192,7 @@ def test_map_and_tile_show_the_colour_of_the_value(serve, scene):
 
 @pytest.mark.quick_cases("LAEA", "UTM, south up")
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
-def test_cells_of_an_area_are_those_of_the_area_series(serve, scene):
+def test_cells_of_an_area_equal_those_of_the_area_series(serve, scene):
     served = serve(scene)
     area = area_of(scene)
 

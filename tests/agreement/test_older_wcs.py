@@ -65,7 +65,7 @@ def turned(box, code):
 
 @pytest.mark.parametrize("version", TIMES)
 @pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
-def test_files_are_those_of_ogc_api_coverages(serve, scene, kind, version):
+def test_files_equal_those_of_ogc_api_coverages(serve, scene, kind, version):
     served = serve(SCENES[scene] if isinstance(scene, str) else scene, kind)
 
     wcs, ogcapi = asked_of_both(served.client, "NDVI", version)

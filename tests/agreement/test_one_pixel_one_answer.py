@@ -111,7 +111,7 @@ def test_terrascopes_point_has_the_same_values(serve, scene):
 
 @pytest.mark.quick_cases("UTM-cog", "UTM, south up")
 @pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
-def test_feature_info_tells_the_value_of_the_series(serve, scene, kind):
+def test_feature_info_equals_the_value_of_the_series(serve, scene, kind):
     served = serve(scene, kind)
     tile = native_tile(served)
     places = sampled(served, tile)

@@ -114,7 +114,7 @@ def test_check_is_silent_of_opaque_and_transparent_cells(tmp_path, opened, write
     assert warnings_of(opened()) == []
 
 
-def test_opacities_are_served_as_the_finding_says(tmp_path, opened):
+def test_remedy_for_opacities_works(tmp_path, opened):
     write_alpha(tmp_path / "a_20200101.tif")
     (message,) = warnings_of(opened())
 

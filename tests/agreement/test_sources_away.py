@@ -46,7 +46,7 @@ def require_away(answer) -> None:
 
 @pytest.mark.quick_cases("-point", "-map")
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
-def test_folder_that_is_gone_is_503(served, folder, path):
+def test_missing_folder_is_503(served, folder, path):
     shutil.rmtree(folder)
 
     require_away(served.client.get(path))
@@ -62,7 +62,7 @@ def test_source_whose_every_date_is_damaged_is_503(served, folder, path):
     require_away(served.client.get(path))
 
 
-def test_cube_tile_of_a_source_that_is_gone_is_503(served, folder):
+def test_cube_tile_of_a_missing_source_is_503(served, folder):
     path = f"/cubes/NDVI/{tile_of(served)}.ctc"
     shutil.rmtree(folder)
 

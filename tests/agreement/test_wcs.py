@@ -40,7 +40,7 @@ def asked_of_both(client, coverage, media_type, days=DAYS):
 
 @pytest.mark.parametrize("media_type", FORMATS)
 @pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
-def test_files_are_those_of_ogc_api_coverages(serve, scene, kind, media_type):
+def test_files_equal_those_of_ogc_api_coverages(serve, scene, kind, media_type):
     served = serve(SCENES[scene] if isinstance(scene, str) else scene, kind)
 
     wcs, ogcapi = asked_of_both(served.client, "NDVI", media_type)
@@ -50,7 +50,7 @@ def test_files_are_those_of_ogc_api_coverages(serve, scene, kind, media_type):
 
 
 @pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
-def test_numbers_are_those_of_the_source(serve, scene, kind):
+def test_numbers_equal_those_of_the_source(serve, scene, kind):
     served = serve(SCENES[scene] if isinstance(scene, str) else scene, kind)
     labels = envelope(described(served.client))[0].split()
     document = get_coverage(served.client, "NDVI", 'time("2020-01-11")', FORMAT=GML).content
@@ -96,7 +96,7 @@ def test_axes_are_in_the_order_of_the_crs(of_grids, code, labels, corner):
     assert (50.5 < latitude < 51.2, 4.2 < longitude < 5.2) == (True, True)
 
 
-def test_a_cell_of_a_north_first_crs_is_found_by_its_position(of_grids):
+def test_cell_of_a_north_first_crs_is_found_by_its_position(of_grids):
     grid = made.FLANDERS_4326
     row, column = 57, 123
     long, lat = grid.transform @ (column + 0.5, row + 0.5)

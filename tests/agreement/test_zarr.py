@@ -31,7 +31,7 @@ def north_up(array, scene: Scene):
 
 
 @pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
-def test_every_cell_is_that_of_the_source(serve, scene, kind):
+def test_every_cell_equals_that_of_the_source(serve, scene, kind):
     served = serve(SCENES[scene] if isinstance(scene, str) else scene, kind)
 
     dataset = open_store(served.client, "/zarr/NDVI")
@@ -46,7 +46,7 @@ def test_every_cell_is_that_of_the_source(serve, scene, kind):
 
 
 @pytest.mark.parametrize("kind", ["cog", "zarr-v3"])
-def test_cells_are_those_of_point_series(serve, kind):
+def test_cells_equal_those_of_point_series(serve, kind):
     served = serve(SCENES["UTM"], kind)
     ndvi = open_store(served.client, "/zarr/NDVI")["NDVI"]
 
@@ -128,7 +128,7 @@ def test_a_file_that_arrives_late_gives_no_open_store_another_date(tmp_path):
         assert np.array_equal(open_store(client, "/zarr/NDVI")["time"], Scene().times)
 
 
-def test_a_file_that_cannot_be_read_meanwhile_changes_no_chunk_shape(tmp_path):
+def test_temporarily_unreadable_file_changes_no_chunk_shape(tmp_path):
     scene = Scene(width=700, height=600)
     write_cogs(tmp_path, scene, overviews=())
     files = sorted(tmp_path.glob("*.tif"))

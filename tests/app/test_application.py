@@ -33,7 +33,7 @@ collections:
     return file
 
 
-def test_application_serves_what_opens_and_logs_what_does_not(configuration, caplog):
+def test_application_serves_working_sources_and_logs_the_others(configuration, caplog):
     with TestClient(create_app(Settings(config=configuration))) as client:
         layers = client.get("/layers").json()["layers"]
 
@@ -41,7 +41,7 @@ def test_application_serves_what_opens_and_logs_what_does_not(configuration, cap
     assert "gone: left out: absent.zarr does not exist" in caplog.text
 
 
-def test_application_of_a_folder_serves_what_is_found(configuration):
+def test_application_of_a_folder_serves_its_data(configuration):
     with TestClient(create_app(Settings(config=configuration.parent))) as client:
         layers = client.get("/layers").json()["layers"]
 
@@ -77,7 +77,7 @@ def test_importing_the_application_loads_no_heavy_library():
 
 
 @pytest.mark.slow
-def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
+def test_errors_of_gdal_are_reported_only_by_us(tmp_path):
     code = """
         import logging, sys
         from chronotile.core.logs import configure_logging
@@ -107,14 +107,14 @@ def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
     assert "a.tif, band 1: IReadBlock failed" in line
 
 
-def test_readers_keep_as_much_as_the_settings_say(configuration):
+def test_readers_cache_up_to_the_settings(configuration):
     with TestClient(create_app(Settings(config=configuration, cache_bytes=16 << 20))) as client:
         kept = client.app.state.chronotile.services.reader_caches
 
     assert kept.sizes.bytes == 13 << 20
 
 
-def test_rasters_have_what_arrays_do_not_take():
+def test_rasters_get_the_memory_not_used_by_arrays():
     sizes = CacheSizes(20 << 20)
 
     alone, sizes.has_arrays = sizes.raster_bytes, True
@@ -132,7 +132,7 @@ def test_all_caches_of_a_process_fit_into_one_budget(configuration):
     assert payloads + plans + kept.sizes.bytes == 16 << 20
 
 
-def test_answers_are_kept_as_much_as_the_settings_say(configuration):
+def test_answers_are_cached_up_to_the_settings(configuration):
     with TestClient(create_app(Settings(config=configuration, payload_bytes=0))) as client:
         metrics = client.get("/metrics").text
 

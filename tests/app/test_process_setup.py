@@ -30,7 +30,7 @@ print(full - resident(), sum(map(len, blocks)))
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc_trim and /proc")
-def test_memory_freed_between_what_is_in_use_goes_back_to_the_system():
+def test_memory_freed_between_used_blocks_returns_to_the_system():
     ran = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
 
     given_back, kept = map(int, ran.stdout.split())
@@ -67,7 +67,7 @@ print(looked_through < 50_000, len(stays), before() is None, frozen() is None)
 
 
 @pytest.mark.slow
-def test_what_stays_is_not_gone_through_again_and_garbage_is_still_found():
+def test_permanent_objects_are_not_traversed_and_garbage_is_still_found():
     ran = subprocess.run([sys.executable, "-c", SET_ASIDE], capture_output=True, text=True, check=True)
 
     assert ran.stdout.split() == ["True", "50000", "True", "True"]
@@ -85,7 +85,7 @@ end_within(0.2)
 
 
 @pytest.mark.slow
-def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
+def test_process_with_hanging_threads_ends_and_reports_it():
     ran = subprocess.run(
         [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
@@ -135,7 +135,7 @@ print("nothing hangs")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", ["hangs", "end"])
-def test_a_process_whose_thread_hangs_ends_at_once_with_all_else_ended(threads):
+def test_process_with_a_hanging_thread_ends_immediately_after_all_else_ended(threads):
     command = [sys.executable, "-c", HANGS, threads]
 
     ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
@@ -145,6 +145,6 @@ def test_a_process_whose_thread_hangs_ends_at_once_with_all_else_ended(threads):
     assert not Path(folder).exists()
 
 
-def test_connections_of_refused_clients_are_kept_until_they_ask_again():
+def test_connections_of_refused_clients_stay_open_until_their_retry():
     """The fault: both were 5 s, so that the next request of many met the end of its connection."""
     assert server_options()["timeout_keep_alive"] >= 2 * int(RETRY_AFTER_S)

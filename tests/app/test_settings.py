@@ -28,7 +28,7 @@ def test_defaults_are_those_of_the_contract(environment):
     assert (settings.config, settings.host, settings.port) == (Path("config/chronotile.yaml"), "127.0.0.1", 8000)
 
 
-def test_environment_says_how_the_process_runs(environment):
+def test_environment_configures_the_process(environment):
     environment(CONFIG="elsewhere.yaml", HOST="0.0.0.0", PORT="9000", WORKERS="3", SERIES_THREADS="7")
 
     settings = load_settings()
@@ -43,7 +43,7 @@ def test_places_of_items_are_a_list(environment):
     assert load_settings().source_places == ("s3://bucket/", "https://data.example.org/s2")
 
 
-def test_what_is_given_goes_before_the_environment(environment):
+def test_arguments_override_the_environment(environment):
     environment(PORT="9000", HOST="0.0.0.0")
 
     settings = load_settings(port=8001, host=None)
@@ -58,7 +58,7 @@ def test_empty_and_unknown_variables_are_passed_over(environment, monkeypatch):
     assert load_settings().port == 8000
 
 
-def test_prefixes_are_told_with_commas(environment):
+def test_prefixes_are_separated_by_commas(environment):
     environment(INPUT_PREFIXES=" https://example.org/a/, http://example.org/b ,", SUBSCRIBER_PREFIXES="https://c/")
 
     assert load_settings().input_places == ("https://example.org/a/", "http://example.org/b")
@@ -66,7 +66,7 @@ def test_prefixes_are_told_with_commas(environment):
     assert load_settings().sld_places == ()
 
 
-def test_all_wrong_variables_are_told(environment):
+def test_all_wrong_variables_are_reported(environment):
     environment(PORT="70000", WORKERS="many", LOG_LEVEL="loud")
 
     with pytest.raises(ConfigurationError) as caught:
@@ -79,7 +79,7 @@ def test_all_wrong_variables_are_told(environment):
     ]
 
 
-def test_variable_that_is_no_whole_number_is_told_with_an_example(environment):
+def test_variable_that_is_no_integer_is_reported_with_an_example(environment):
     environment(CACHE_BYTES="64MiB", PORT="http")
 
     with pytest.raises(ConfigurationError) as caught:
@@ -91,7 +91,7 @@ def test_variable_that_is_no_whole_number_is_told_with_an_example(environment):
     )
 
 
-def test_misspelt_variables_are_told():
+def test_misspelt_variables_are_reported():
     names = ("CACHE_BYTE", "CACHE_BYTES", "WORKER_ARGS", "FAILPOINTS", "TEST_STRICT", "WATCHS")
     told = ignored_variables({f"{PREFIX}{name}": "1" for name in names} | {"CACHE_BYTE": "1"})
 
@@ -166,7 +166,7 @@ def test_workers_that_are_counted_fit_into_the_memory_with_caches_and_supervisor
     assert count * WORKER_BYTES + supervisor_bytes + Settings().cache_on(machine) <= memory_bytes
 
 
-def test_workers_that_are_told_are_not_counted():
+def test_configured_number_of_workers_is_used():
     assert Settings(workers=3).workers_on(Machine(cores=1, memory_bytes=1 << 30)) == 3
 
 
@@ -193,7 +193,7 @@ def test_each_worker_has_its_part_of_the_budget():
     assert beside_three == alone
 
 
-def test_answers_that_are_told_are_divided_too():
+def test_configured_memory_of_answers_is_divided_too():
     settings = Settings(workers=4, payload_bytes=4000)
 
     assert settings.cache_shares(Machine(cores=4, memory_bytes=16 << 30)).payloads == 1000
@@ -241,7 +241,7 @@ def test_caches_on_disk_share_one_folder_and_one_size(environment):
     }
 
 
-def test_a_variable_of_one_cache_on_disk_is_refused_and_names_that_of_all(environment):
+def test_variable_of_one_disk_cache_is_refused_with_that_of_all(environment):
     environment(PREVIEW_DIR="/previews", MOSAIC_DIR="", CUBE_BYTES="0", CUBE_FILES="/cubes", PORT="http")
 
     with pytest.raises(ConfigurationError) as caught:
@@ -254,7 +254,7 @@ def test_a_variable_of_one_cache_on_disk_is_refused_and_names_that_of_all(enviro
     )
 
 
-def test_jobs_lie_among_what_the_users_programs_keep(environment, monkeypatch):
+def test_jobs_are_stored_in_the_data_folder_of_the_user(environment, monkeypatch):
     environment()
     monkeypatch.setenv("XDG_STATE_HOME", "/kept")
 
@@ -262,14 +262,14 @@ def test_jobs_lie_among_what_the_users_programs_keep(environment, monkeypatch):
     assert load_settings().jobs_folder("flanders") == Path("/kept/chronotile/archives/flanders/jobs")
 
 
-def test_jobs_lie_in_the_one_folder_that_is_named(environment):
+def test_jobs_are_stored_in_the_configured_folder(environment):
     environment(JOBS_DIR="/jobs")
 
     assert load_settings().jobs_folder("belgium-1f") == Path("/jobs")
 
 
 @pytest.mark.parametrize("token", ["tok", "x" * 23, f"{'x' * 24},y", ",".join(["x" * 24] * 3)])
-def test_tokens_that_are_short_or_many_are_refused_and_not_shown(environment, token):
+def test_short_or_many_tokens_are_refused_and_not_shown(environment, token):
     environment(WRITE_TOKEN=token)
 
     with pytest.raises(ConfigurationError, match="one token of at least 24 bytes is needed") as refused:
@@ -277,5 +277,5 @@ def test_tokens_that_are_short_or_many_are_refused_and_not_shown(environment, to
     assert f"{token!r}" not in str(refused.value)
 
 
-def test_two_tokens_are_told_with_a_comma():
+def test_two_tokens_are_separated_by_a_comma():
     assert Settings(write_token=f"{'x' * 24}, {'y' * 24}").write_tokens == ("x" * 24, "y" * 24)

@@ -79,7 +79,7 @@ def newest_at(address: str) -> str:
         *("/wmts?service=WMTS&request=GetCapabilities", "/tiles/NDVI/WebMercatorQuad/tilejson.json", POINT),
     ],
 )
-def test_what_is_told_has_an_appended_date_at_once(client, append, tifs, path):
+def test_documents_have_an_appended_date_immediately(client, append, tifs, path):
     assert "2020-01-07" not in client.get(path).text
 
     append(tifs)
@@ -111,7 +111,7 @@ def client_of_a_store_that_hangs(configuration):
 @pytest.mark.parametrize(
     "path", ["/", "/layers", "/wms?service=WMS&request=GetCapabilities", "/tiles/NDVI/WebMercatorQuad/tilejson.json"]
 )
-def test_documents_tell_what_is_known_while_a_store_hangs(client_of_a_store_that_hangs, path):
+def test_documents_show_the_last_state_while_a_store_hangs(client_of_a_store_that_hangs, path):
     answers = [client_of_a_store_that_hangs.get(path) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200] * 3
@@ -131,7 +131,7 @@ class Followed(FileParts):
 
 
 @pytest.mark.slow
-def test_files_kept_for_parts_go_though_nobody_requests_anything(configuration, monkeypatch):
+def test_files_cached_for_ranges_expire_without_requests(configuration, monkeypatch):
     monkeypatch.setattr("chronotile.app.upkeep.SETTLED_S", 0)
     settings, seconds = Settings(config=configuration, watch_s=0), count()
     archive = open_configured(settings)
@@ -155,7 +155,7 @@ def test_body_that_came_before_an_append_is_answered_after_it(client, append, ti
     assert answer.json()["times"][-1] == NEWEST
 
 
-def test_newest_picture_is_that_of_an_appended_date_at_once(client, append, tifs):
+def test_newest_picture_is_that_of_an_appended_date_immediately(client, append, tifs):
     before = client.get(TILE)
 
     append(tifs)
@@ -164,7 +164,7 @@ def test_newest_picture_is_that_of_an_appended_date_at_once(client, append, tifs
     assert (after.status_code, after.headers["chronotile-time"]) == (200, NEWEST)
 
 
-def test_kept_picture_of_a_date_is_drawn_anew_once_its_pixels_are_replaced(client, append, tifs):
+def test_cached_picture_of_a_date_is_drawn_again_after_its_pixels_are_replaced(client, append, tifs):
     dated = f"{TILE}?datetime=2020-01-05"
     before = [client.get(dated) for _ in range(2)][-1]
     Path(tifs[4]).unlink()
@@ -176,7 +176,7 @@ def test_kept_picture_of_a_date_is_drawn_anew_once_its_pixels_are_replaced(clien
     assert client.get(dated, headers={"If-None-Match": before.headers["etag"]}).status_code == 200
 
 
-def test_late_date_is_there_at_once(client, append, tifs, tmp_path):
+def test_late_date_is_served_immediately(client, append, tifs, tmp_path):
     write_tif(tmp_path / "NDVI_20191231.tif", SCENE.numbers(0), SCENE)
 
     append([*tifs[:5], str(tmp_path / "NDVI_20191231.tif")])
@@ -184,7 +184,7 @@ def test_late_date_is_there_at_once(client, append, tifs, tmp_path):
     assert client.get("/layers/NDVI/times").json()["times"][0] == "2019-12-31T00:00:00Z"
 
 
-def test_replaced_pixels_are_drawn_at_once_and_have_another_revision(client, append, tifs):
+def test_replaced_pixels_are_drawn_immediately_with_another_revision(client, append, tifs):
     picture, revision = client.get(TILE).content, client.get("/layers/NDVI").json()["revision"]
     Path(tifs[4]).unlink()
     write_tif(tifs[4], replace(SCENE, shift=SCENE.shift + 100).numbers(4), SCENE, overviews=(2,))
@@ -195,7 +195,7 @@ def test_replaced_pixels_are_drawn_at_once_and_have_another_revision(client, app
     assert client.get("/layers/NDVI").json()["revision"] != revision
 
 
-def test_appended_date_is_there_though_the_configuration_has_mistakes_by_now(client, append, tifs, configuration):
+def test_appended_date_is_served_although_the_configuration_has_new_mistakes(client, append, tifs, configuration):
     configuration.write_text("services: {}")
 
     append(tifs)
@@ -203,7 +203,7 @@ def test_appended_date_is_there_though_the_configuration_has_mistakes_by_now(cli
     assert client.get("/layers/NDVI/times").json()["total"] == 7
 
 
-def test_configuration_with_mistakes_stays_told_when_a_store_grows(configuration, append, tifs, caplog):
+def test_mistakes_of_the_configuration_stay_reported_when_a_store_grows(configuration, append, tifs, caplog):
     settings = Settings(config=configuration, watch_s=0)
     archive = open_configured(settings)
     live = LiveArchive(archive, configuration, finding_log=FindingLog())
@@ -222,13 +222,13 @@ def test_configuration_with_mistakes_stays_told_when_a_store_grows(configuration
     assert caplog.text.count(NOT_RELOADED) == 1
 
 
-def test_cube_that_is_gone_is_told_as_before(client, configuration):
+def test_missing_cube_is_still_reported(client, configuration):
     (configuration.parent / "cube.zarr" / "zarr.json").unlink()
 
     assert client.get(TILE).status_code == 503
 
 
-def test_requests_that_come_at_once_after_an_append_all_see_it(client, append, tifs):
+def test_concurrent_requests_after_an_append_all_see_it(client, append, tifs):
     append(tifs)
     found = list[str]()
     threads = [
@@ -254,7 +254,7 @@ def opened_as_it_is_read(fifo):
     return until(end)
 
 
-def test_appended_date_is_there_though_a_look_at_everything_hangs(configuration, append, tifs):
+def test_appended_date_is_served_although_a_check_of_everything_hangs(configuration, append, tifs):
     (configuration.parent / "styles").mkdir()
     with TestClient(create_app(Settings(config=configuration, watch_s=0.01))) as client:
         hanging = configuration.parent / "styles" / "hanging.yaml"

@@ -3,7 +3,7 @@ import numpy as np
 from benchmarks.data.field import NODATA, Field
 
 
-def test_rows_are_those_of_the_whole():
+def test_rows_equal_those_of_the_whole():
     field = Field(400, seed=1)
 
     assert (field.numbers(40, slice(100, 150)) == field.numbers(40)[100:150]).all()

@@ -6,11 +6,11 @@ from benchmarks.findings import Findings, Row, markdown, ratio
 
 
 @pytest.mark.parametrize(("unit", "expected"), [("req/s", 2.0), ("ms", 0.5)])
-def test_ratio_says_how_many_times_better_ours_is(unit, expected):
+def test_ratio_is_how_many_times_better_ours_is(unit, expected):
     assert ratio([2.0, 4.0, 6.0], [1.0, 2.0, 2.0], unit) == pytest.approx(expected)
 
 
-def test_ratio_to_what_failed_is_no_number():
+def test_ratio_to_a_failure_is_no_number():
     assert math.isnan(ratio([1.0], [0.0], "req/s"))
 
 

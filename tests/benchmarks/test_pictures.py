@@ -28,7 +28,7 @@ def test_another_picture_has_no_correlation(values):
     assert abs(alike.correlation) < 0.1
 
 
-def test_share_of_pixels_that_only_one_shows_is_told(values):
+def test_share_of_pixels_in_only_one_picture_is_reported(values):
     half = np.where(np.arange(64) < 32, 255, 0)
 
     assert likeness(grey(values), grey(values, half)).valid_agreement == 0.5

@@ -8,7 +8,7 @@ INSIDE = BBox(3.0, 50.5, 4.5, 51.4)
 
 
 @pytest.mark.parametrize("zoom", [5, 8, 14])
-def test_tiles_lie_where_morecantile_has_them(zoom):
+def test_tiles_have_the_place_of_morecantile(zoom):
     (tile,) = tiles(INSIDE, zoom, count=1)
 
     expected = tms.get("WebMercatorQuad").xy_bounds(tile.column, tile.row, zoom)
@@ -40,7 +40,7 @@ def test_map_has_the_ground_of_its_pixels():
     assert large.bbox.xmax - large.bbox.xmin == pytest.approx(2 * (small.bbox.xmax - small.bbox.xmin))
 
 
-def test_wms_130_asks_for_latitude_first_in_epsg_4326():
+def test_wms_130_sends_latitude_first_in_epsg_4326():
     (found,) = maps(INSIDE, 13, ["2023-01-01"], crs="EPSG:4326", side_px=256, count=1)
 
     path = found.wms("/wms?", "NDVI")

@@ -54,7 +54,7 @@ def status_of(url):
 
 
 @pytest.mark.slow
-def test_suite_of_edr_is_told_where_the_openapi_document_is(root):
+def test_edr_suite_gets_the_url_of_the_openapi_document(root):
     told = properties_of("ets-ogcapi-edr10", root)
 
     assert told["iut"] == root
@@ -62,7 +62,7 @@ def test_suite_of_edr_is_told_where_the_openapi_document_is(root):
 
 
 @pytest.mark.slow
-def test_suite_of_processes_is_told_of_one_that_repeats_what_it_gets(root):
+def test_processes_suite_gets_a_process_that_echoes(root):
     told = properties_of("ets-ogcapi-processes10", root)
 
     with urllib.request.urlopen(f"{root}/processes/{told['echoprocessid']}", timeout=60) as answer:
@@ -84,12 +84,12 @@ def test_suite_of_wps_gets_the_address_without_a_query():
     ],
     ids=["passed", "failed", "nothing passed"],
 )
-def test_suite_in_which_nothing_passed_is_a_failure(outcome, is_failure):
+def test_suite_without_a_passed_test_is_a_failure(outcome, is_failure):
     assert outcome.is_failure == is_failure
 
 
 @pytest.mark.slow
-def test_jobs_that_a_suite_asks_for_are_done():
+def test_jobs_submitted_by_a_suite_are_run():
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     with jobs_done() as desk:
         id_ = desk.submit(Execution(process="echo", inputs={"string": "Hello"}), user=None).id
@@ -99,7 +99,7 @@ def test_jobs_that_a_suite_asks_for_are_done():
 
 
 @pytest.mark.slow
-def test_suite_of_tiles_is_told_of_tiles_that_there_are(root):
+def test_tiles_suite_gets_existing_tiles(root):
     told = properties_of("ets-ogcapi-tiles10", root)
 
     template = told["urltemplatefortiles"].replace("{tileMatrix}", told["tilematrix"])
@@ -114,7 +114,7 @@ def test_tests_are_counted_without_their_preparations():
     )
 
 
-def test_failures_are_told_with_their_reason():
+def test_failures_are_reported_with_their_reason():
     told = describe(outcome_of(RESULTS))
 
     assert told == "1 passed, 1 failed, 1 skipped\n  areaWithoutCoords: Expected 400 but found 200"
@@ -137,7 +137,7 @@ def test_suite_that_is_not_there_is_not_run(tmp_path, root):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["s2", "NDVI", "flanders"])
 @pytest.mark.parametrize("format_", ["CoverageJSON", "GeoJSON", "CSV"])
-def test_area_that_the_suite_of_edr_asks_for_is_answered_in_every_format(root, name, format_):
+def test_area_of_the_edr_suite_is_answered_in_every_format(root, name, format_):
     with urllib.request.urlopen(f"{root}/collections/{name}?f=json", timeout=60) as answer:
         west, south, east, north = json.load(answer)["extent"]["spatial"]["bbox"][0]
     x, y = (west + east) / 2, (south + north) / 2

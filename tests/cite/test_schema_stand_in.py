@@ -69,7 +69,7 @@ def test_schemas_are_fetched_from_the_folder_of_their_host(fetch, scheme):
         "https://schemas.example.org/a/c.xsd",
     ],
 )
-def test_nothing_else_is_there(fetch, url):
+def test_no_other_schema_is_served(fetch, url):
     assert fetch(url) == (404, b"")
 
 

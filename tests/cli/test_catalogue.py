@@ -51,7 +51,7 @@ def environment(tmp_path):
         ("file:///data/a.tif", False),
     ],
 )
-def test_urls_and_files_of_json_are_looked_at(place, expected):
+def test_urls_and_files_of_json_are_read(place, expected):
     assert is_catalogue(place) is expected
 
 
@@ -63,7 +63,7 @@ def test_urls_and_files_of_json_are_looked_at(place, expected):
         ("no JSON", "JSON"),
     ],
 )
-def test_what_is_no_catalogue_is_refused_in_one_line(tmp_path, text, message):
+def test_invalid_catalogue_is_refused_in_one_line(tmp_path, text, message):
     (tmp_path / "a.json").write_text(text)
 
     done = CliRunner().invoke(app, ["serve", str(tmp_path / "a.json")])
@@ -73,7 +73,7 @@ def test_what_is_no_catalogue_is_refused_in_one_line(tmp_path, text, message):
     assert len(done.output.splitlines()) == 1
 
 
-def test_a_document_that_cannot_be_read_is_named(tmp_path):
+def test_unreadable_document_is_named(tmp_path):
     place = tmp_path / "absent.json"
 
     done = CliRunner().invoke(app, ["serve", str(place)])
@@ -83,7 +83,7 @@ def test_a_document_that_cannot_be_read_is_named(tmp_path):
 
 @pytest.mark.parametrize("command", ["check", "audit", "layers", "index", "worker"])
 @pytest.mark.parametrize("place", ["https://stac.example.org/v1", "catalog.json"])
-def test_other_commands_name_what_makes_a_configuration_of_a_catalogue(command, place):
+def test_other_commands_refer_to_the_one_that_configures_a_catalogue(command, place):
     done = CliRunner().invoke(app, [command, place])
 
     assert done.exit_code == 1
@@ -194,7 +194,7 @@ def test_files_on_another_host_are_read_if_it_is_allowed(tmp_path, environment):
 
 
 @pytest.mark.slow
-def test_a_catalogue_on_another_host_is_served_with_the_files_beside_it(environment):
+def test_catalogue_on_another_host_is_served_with_its_files(environment):
     place = catalogue(SMALL)
     with faulty_source(archive(SMALL)) as files:
         url = files.url_of(place.name)
@@ -210,7 +210,7 @@ def test_a_catalogue_on_another_host_is_served_with_the_files_beside_it(environm
     (5, "its source was never read completely"),
     (100, "its index is empty"),
 ], ids=["stopped at the second batch", "stopped at the first batch"])  # fmt: skip
-def test_what_is_not_indexed_at_the_start_is_indexed_while_the_server_runs(
+def test_items_not_indexed_at_the_start_are_indexed_while_the_server_runs(
     step_s, reason, environment, monkeypatch, tmp_path
 ):
     for name, value in (environment | {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}).items():

@@ -96,7 +96,7 @@ def test_a_source_that_cannot_be_read_ends_with_1_and_others_are_indexed(place):
     )
 
 
-def test_a_source_of_which_all_items_are_left_out_ends_with_1_until_one_is_not(place):
+def test_source_with_all_items_skipped_ends_with_1_until_one_is_accepted(place):
     catalogue = CatalogueOnDisk(place.parent / "catalogue")
     catalogue.add({**item_document("nowhere", **{"eo:cloud_cover": 3}), "geometry": None})
     catalogue.add(item_document("dull", **{"eo:cloud_cover": 90}))
@@ -121,7 +121,7 @@ def test_a_source_of_which_all_items_are_left_out_ends_with_1_until_one_is_not(p
         (["--export", "x.parquet", "--watch"], 2, "it cannot be used with --watch"),
     ],
 )
-def test_what_makes_no_sense_is_refused(place, arguments, code, message):
+def test_contradictory_options_are_refused(place, arguments, code, message):
     done = run(place, *arguments)
     assert done.exit_code == code
     assert message in " ".join(done.stderr.replace("│", " ").split())
@@ -141,7 +141,7 @@ def test_a_configuration_without_items_has_no_index(tmp_path):
     assert (done.exit_code, "dates of other collections are listed by chronotile serve" in done.stderr) == (1, True)
 
 
-def test_what_is_no_configuration_has_no_index(place):
+def test_other_file_than_a_configuration_has_no_index(place):
     for other in (place.parent / "a", place.parent / "catalogue" / "catalog.json"):
         done = run(other)
         assert (done.exit_code, "is not a configuration" in done.stderr) == (1, True)
@@ -235,7 +235,7 @@ def test_a_configuration_that_is_written_while_the_index_is_filled_is_read_again
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_goes_on(place):
+def test_killed_run_continues(place):
     """Killed at any moment, without a chance to clean up: another run ends what it began."""
     folder = place.parent / "a" / "2021"
     for day in range(1, 29):
@@ -258,7 +258,7 @@ def test_the_export_has_all_items(place):
     assert json.loads(json.dumps(row["eo:cloud_cover"])) == 3
 
 
-def test_items_that_were_left_out_are_read_again_once_their_place_is_allowed(place, monkeypatch):
+def test_skipped_items_are_read_again_when_their_prefix_is_allowed(place, monkeypatch):
     far = place.parent / "far"
     far.mkdir()
     catalogue = CatalogueOnDisk(place.parent / "catalogue")

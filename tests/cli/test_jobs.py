@@ -53,7 +53,7 @@ def test_jobs_are_listed_from_the_newest(run, table, submit):
     ]
 
 
-def test_it_is_told_that_no_worker_is_there_where_one_is_needed(run, table, submit, tmp_path):
+def test_missing_worker_is_reported_if_one_is_needed(run, table, submit, tmp_path):
     told = "no worker of the archive mine is running: start one with chronotile worker"
     table.dismiss(submit())
     assert told not in run("list").stdout
@@ -69,7 +69,7 @@ def test_it_is_told_that_no_worker_is_there_where_one_is_needed(run, table, subm
     assert "queued\n" in run("show", job).stdout
 
 
-def test_a_table_that_is_damaged_is_told_of_below_why(run, tmp_path):
+def test_damaged_table_is_reported_with_the_cause(run, tmp_path):
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / FILE).write_bytes(b"no database" * 1000)
 
@@ -91,7 +91,7 @@ def test_list_without_tables_fails_and_creates_nothing(run, tmp_path):
     assert not (tmp_path / "jobs").exists()
 
 
-def test_a_status_that_is_none_is_refused_with_those_that_are(run, submit):
+def test_unknown_status_is_refused_with_the_existing_ones(run, submit):
     submit()
 
     ended = run("list", "--status", "running,done")
@@ -123,7 +123,7 @@ def test_some_jobs_are_listed(run, table, submit, options, count):
     assert f"{count} jobs" in run("list", *options).stdout.splitlines()
 
 
-def test_a_job_is_shown_with_its_log_and_the_places_of_its_files(run, table, submit, tmp_path):
+def test_job_is_shown_with_its_log_and_the_paths_of_its_files(run, table, submit, tmp_path):
     job = submit(string="naïve", array=[1, 2])
     table.claim("me", lease_s=30)
     table.add_log_line(job, "begun")
@@ -153,7 +153,7 @@ def test_a_job_is_shown_with_its_log_and_the_places_of_its_files(run, table, sub
     ]
 
 
-def test_why_a_job_failed_is_shown(run, table, submit):
+def test_reason_of_a_failed_job_is_shown(run, table, submit):
     job = submit()
     table.claim("me", lease_s=30)
     table.fail(job, "me", JobFault(type="about:blank", title="", detail="the disk is full", status=503))
@@ -168,7 +168,7 @@ def test_long_inputs_are_cut_short(run, submit):
     assert len(line) < 300
 
 
-def test_results_in_a_bucket_are_told_with_their_place_there(run, table, submit, monkeypatch, tmp_path):
+def test_results_in_a_bucket_are_shown_with_their_urls(run, table, submit, monkeypatch, tmp_path):
     monkeypatch.setenv("CHRONOTILE_JOBS_RESULTS_URL", "s3://bucket/results")
     job = submit()
     table.claim("me", lease_s=30)
@@ -189,7 +189,7 @@ def test_a_job_is_cancelled(run, table, submit):
     assert table.job(job).status == "dismissed"
 
 
-def test_the_files_of_a_cancelled_job_are_removed_at_once(run, submit, tmp_path):
+def test_files_of_a_cancelled_job_are_removed_immediately(run, submit, tmp_path):
     job = submit()
     make_folders(tmp_path / "jobs" / job)
 
@@ -199,9 +199,7 @@ def test_the_files_of_a_cancelled_job_are_removed_at_once(run, submit, tmp_path)
 
 
 @pytest.mark.client("moto_server")
-def test_a_job_that_is_cancelled_leaves_nothing_in_the_bucket(
-    run, table, submit, monkeypatch, bucket, s3_server, tmp_path
-):
+def test_cancelled_job_leaves_nothing_in_the_bucket(run, table, submit, monkeypatch, bucket, s3_server, tmp_path):
     monkeypatch.setenv("CHRONOTILE_JOBS_RESULTS_URL", bucket.url)
     job, file = submit(), tmp_path / "a.tif"
     file.touch()
@@ -224,7 +222,7 @@ def test_a_job_that_has_ended_is_not_cancelled(run, table, submit):
 
 
 @pytest.mark.parametrize("command", ["show", "cancel"])
-def test_an_unknown_job_is_said_to_be(run, submit, command):
+def test_unknown_job_is_reported(run, submit, command):
     submit()
 
     failed = run(command, "nonsense")
@@ -233,7 +231,7 @@ def test_an_unknown_job_is_said_to_be(run, submit, command):
     assert failed.stderr.endswith("chronotile: there is no job 'nonsense', or it has expired\n")
 
 
-def test_a_table_that_cannot_be_opened_is_told_of_in_one_line(run, monkeypatch):
+def test_table_that_cannot_be_opened_is_reported_in_one_line(run, monkeypatch):
     monkeypatch.setenv("CHRONOTILE_DATABASE_URL", "mysql://host/name")
 
     failed = run("list")
@@ -256,14 +254,14 @@ def test_jobs_of_another_archive_are_not_seen(run, table, submit, tmp_path):
     assert run("list", tmp_path / "archive.yaml").stdout.splitlines()[-2] == "1 of 1 jobs"
 
 
-def test_an_archive_that_is_not_there_is_told(run, tmp_path):
+def test_missing_archive_is_reported(run, tmp_path):
     ended = run("list", tmp_path / "absent.yaml")
 
     assert ended.exit_code == 1
     assert "absent.yaml cannot be read: there is no such file; name the configuration" in ended.stderr
 
 
-def test_it_is_told_what_results_were_made_of(run, table, submit):
+def test_sources_of_results_are_shown(run, table, submit):
     job = submit()
     table.claim("me", lease_s=30)
     source = {"collection": "s2", "layers": ["NDVI"], "revision": "1f", "count": 2, "first": "A", "last": "B"}

@@ -56,11 +56,11 @@ def configuration(data) -> Path:
     return file
 
 
-def test_version_is_said(run):
+def test_version_is_printed(run):
     assert run("--version").output == f"chronotile {__version__}\n"
 
 
-def test_address_of_a_service_in_place_of_the_port_stops_no_command(run, configuration, monkeypatch):
+def test_service_url_in_the_variable_of_the_port_stops_no_command(run, configuration, monkeypatch):
     monkeypatch.setenv("CHRONOTILE_PORT", "tcp://10.96.0.17:8000")
 
     assert run("layers", configuration).exit_code == 0
@@ -112,7 +112,7 @@ def test_wrong_usage_ends_with_2(run, arguments):
     assert run(*arguments).exit_code == 2
 
 
-def test_help_says_that_written_configurations_are_served(run):
+def test_help_mentions_that_written_configurations_are_served(run):
     assert "then serve it" in " ".join(run("serve", "--help").output.split())
 
 
@@ -127,7 +127,7 @@ def test_layers_are_listed_with_times_extent_and_styles(run, configuration):
     )
 
 
-def test_collections_that_are_left_out_are_told_after_the_layers(run, configuration):
+def test_skipped_collections_are_printed_after_the_layers(run, configuration):
     gone = "gone: {source: {kind: zarr, href: no.zarr}, variables: {LAI: {}}}"
     configuration.write_text(configuration.read_text().replace("{made:", f"{{{gone}, made:"))
 
@@ -144,7 +144,7 @@ def test_layers_of_a_folder_are_listed(run, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["layers", "check", "serve"])
-def test_configuration_is_that_of_the_environment_then_the_usual_one(run, command):
+def test_configuration_is_that_of_the_environment_or_the_usual_one(run, command):
     output = run(command).output
 
     assert output.startswith("chronotile: config/chronotile.yaml cannot be read: ")
@@ -169,7 +169,7 @@ def test_check_of_good_data_ends_with_0(run, data):
     ]
 
 
-def test_check_of_a_wrong_configuration_tells_every_mistake_and_ends_with_1(run, configuration):
+def test_check_of_a_wrong_configuration_reports_every_mistake_and_ends_with_1(run, configuration):
     configuration.write_text("collections:\n  a: {source: {kind: cog, hrf: x}}\n  b: 1\n")
 
     result = run("check", configuration)
@@ -179,7 +179,7 @@ def test_check_of_a_wrong_configuration_tells_every_mistake_and_ends_with_1(run,
     assert keys == ["collections.a.source.href", "collections.a.source.hrf", "collections.b"]
 
 
-def test_check_ends_with_1_where_a_source_does_not_open(run, configuration):
+def test_check_ends_with_1_if_a_source_does_not_open(run, configuration):
     text = "\n  gone: {source: {kind: zarr, href: absent.zarr}}\n"
     configuration.write_text(
         'collections:\n  made: {source: {kind: cog, href: "data/NDVI_*.tif"}, variables: {NDVI: {}}}' + text
@@ -201,7 +201,7 @@ def test_port_in_use_is_one_line(run, configuration):
 
 
 @pytest.mark.slow
-def test_folder_that_is_not_there_is_told_before_a_port_in_use(run, tmp_path):
+def test_missing_folder_is_reported_before_a_port_in_use(run, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("serve", tmp_path / "nope", "--port", taken.getsockname()[1])
 
@@ -248,7 +248,7 @@ def test_server_answers_and_ends_with_0(configuration, number, workers):
 
 @client
 @pytest.mark.slow
-def test_a_server_has_as_many_workers_as_the_machine_carries_and_says_so(configuration, tmp_path):
+def test_server_chooses_its_workers_by_the_machine_and_reports_it(configuration, tmp_path):
     machine = this_machine()
     count = Settings().workers_on(machine)
     with (tmp_path / "log").open("w") as log, serving("serve", configuration, log=log) as (process, _address, _lines):
@@ -305,7 +305,7 @@ def test_server_and_workers_may_have_as_many_files_open_as_the_system_lets_them(
 
 @client
 @pytest.mark.slow
-def test_server_says_what_it_found_and_where_to_look(data):
+def test_server_prints_its_data_and_its_url(data):
     with serving("serve", data, "--workers", 1) as (_process, address, lines):
         printed = "".join(lines)
 
@@ -338,7 +338,7 @@ def test_address_and_port_come_from_the_environment(configuration):
 
 @client
 @pytest.mark.slow
-def test_whoever_connects_once_the_addresses_are_printed_is_answered(configuration):
+def test_client_that_connects_after_the_urls_are_printed_is_answered(configuration):
     with serving("serve", configuration, "--workers", 1) as (_process, address, _lines):
         tile = f"{address}/tiles/NDVI/WebMercatorQuad/14/8328/5482.png"
 
@@ -348,7 +348,7 @@ def test_whoever_connects_once_the_addresses_are_printed_is_answered(configurati
 
 @client
 @pytest.mark.slow
-def test_a_hang_up_has_the_configuration_read_anew_and_keeps_the_last_good_one(configuration):
+def test_hangup_reads_the_configuration_again_and_preserves_the_last_good_one(configuration):
     text = configuration.read_text()
     with serving("serve", configuration, "--workers", 1, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
         title = f"{address}/?f=json"
@@ -391,7 +391,7 @@ def test_options_of_cubes_and_of_stores_do_not_mix(run, configuration, options, 
     assert reason in " ".join(result.output.split())
 
 
-def test_a_zoom_that_is_none_is_told_in_one_line(run, configuration):
+def test_invalid_zoom_is_reported_in_one_line(run, configuration):
     result = run("optimise", configuration, "dest", "--cubes", "--zooms", "9-3")
 
     assert (result.exit_code, result.output) == (

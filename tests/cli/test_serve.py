@@ -35,7 +35,7 @@ except Exception:
 
 
 @pytest.mark.slow
-def test_all_threads_share_one_heap_that_of_the_progress_bar_too(tmp_path):
+def test_all_threads_share_one_heap_including_the_progress_bar(tmp_path):
     """The fault: that thread began first and kept a heap of its own."""
     found = subprocess.run(
         [sys.executable, "-c", SERVING_IN_A_TERMINAL], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -59,7 +59,7 @@ serve.run_server(serve_settings())
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("log_format", "lines"), [("text", ["opening data", "[]"]), ("json", ["[]"])])
-def test_what_is_opened_is_printed_before_the_libraries_are_imported(tmp_path, log_format, lines):
+def test_opened_archive_is_printed_before_the_libraries_are_imported(tmp_path, log_format, lines):
     (tmp_path / "data").mkdir()
     write_cogs(tmp_path / "data", Scene())
     script = "from chronotile.cli.opening import settings_of\n" + OPENING_FAILS.replace(

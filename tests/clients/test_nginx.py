@@ -112,7 +112,7 @@ def test_a_closed_year_is_sent_from_its_file(address, folder, services, query, n
 @pytest.mark.parametrize(
     "query", ["datetime=2020", "datetime=2018-01-01/2019-12-31", "datetime=2019-06", "", "datetime=2018/2018"]
 )
-def test_all_else_is_passed_on(address, query):
+def test_other_requests_are_passed_on(address, query):
     headers, body = ask(f"{address}{TILE}?{query}")
 
     assert headers["content-encoding"] == "gzip"

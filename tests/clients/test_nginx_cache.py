@@ -231,7 +231,7 @@ def cached_by_all(tmp_path_factory, viewer):
 
 
 @pytest.mark.parametrize("path", NEWEST)
-def test_what_is_newest_is_two_minutes_old_at_most(cached, path):
+def test_newest_answers_are_at_most_two_minutes_old(cached, path):
     until(lambda: cached.ask(path).cache == "HIT")
     ((_version, fresh, updating, _error, _modified, stored),) = cached.heads()
     assert (0 < fresh - stored <= 60, updating) == (True, 60)
@@ -246,7 +246,7 @@ def test_what_is_newest_is_two_minutes_old_at_most(cached, path):
     assert after.body != before.body or after.headers["chronotile-time"] != before.headers["chronotile-time"]
 
 
-def test_what_is_newest_and_the_same_is_not_sent_again(cached):
+def test_unchanged_newest_answer_is_not_sent_again(cached):
     until(lambda: cached.ask(TILE).cache == "HIT")
     cached.grow_old(by_more_than_may_be_given=True)
 
@@ -256,7 +256,7 @@ def test_what_is_newest_and_the_same_is_not_sent_again(cached):
 @pytest.mark.parametrize(
     "mistake", ["&TIME=2020-06-12", "&TIME=latest&STYLES=nope", "&LAYERS=NOPE", "&EXCEPTIONS=INIMAGE&TIME=2020-06-12"]
 )
-def test_exceptions_of_wms_are_never_kept(cached, mistake):
+def test_exceptions_of_wms_are_never_cached(cached, mistake):
     """They have status 200: a time that is missing today would be missing for as long as a map is kept."""
     path = GET_MAP.replace("LAYERS=NDVI&STYLES=", "LAYERS=NDVI") + mistake
 
@@ -271,7 +271,7 @@ def test_exceptions_of_wms_are_never_kept(cached, mistake):
 @pytest.mark.parametrize(
     "path", ["/ogcapi/collections/NDVI/coverage?f=GTiff&datetime=2020-06-11", f"{TILE[:-3]}tif?datetime=2020-06-11"]
 )
-def test_parts_of_what_is_kept_are_given_by_the_cache(cached, path):
+def test_ranges_of_cached_answers_are_served_by_the_cache(cached, path):
     whole = cached.ask(path, Authorization="past the cache").body
     parts = [cached.ask(path, Range=f"bytes={start}-{start + 99}") for start in (0, 100, 200)]
 
@@ -280,7 +280,7 @@ def test_parts_of_what_is_kept_are_given_by_the_cache(cached, path):
     until(lambda: cached.ask(path, Range="bytes=5-9").cache == "HIT")
 
 
-def test_a_named_date_is_given_for_a_day_while_it_is_asked_for_anew(cached):
+def test_dated_answer_is_served_for_a_day_while_it_is_renewed(cached):
     path = f"{TILE}?datetime=2020-06-11"
     until(lambda: cached.ask(path).cache == "HIT")
     ((_version, fresh, updating, _error, _modified, stored),) = cached.heads()
@@ -304,7 +304,7 @@ def test_an_answer_from_the_cache_is_not_sent_to_who_holds_it(cached):
 
 @pytest.mark.parametrize("path", ["/viewer/", "/viewer/?embed=1", "/viewer/main.js", "/viewer/config.json"])
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_the_viewer_is_asked_for_anew_and_not_sent_again(cached, path, encoding):
+def test_viewer_is_revalidated_and_not_sent_again(cached, path, encoding):
     first = cached.ask(path, Accept_Encoding=encoding)
 
     again = cached.ask(path, Accept_Encoding=encoding, If_None_Match=first.headers["etag"])
@@ -322,7 +322,7 @@ def test_products_pass_the_cache(cached):
     assert cached.heads() == []
 
 
-def test_the_viewers_files_of_a_version_are_kept(cached):
+def test_versioned_files_of_the_viewer_are_cached(cached):
     page = cached.ask("/viewer/").body.decode()
     (path,) = re.findall('src="(v/[^"]+)"', page)
 
@@ -332,7 +332,7 @@ def test_the_viewers_files_of_a_version_are_kept(cached):
     assert [each.cache for each in answers] == ["MISS", "HIT"]
 
 
-def test_one_address_runs_few_processes_at_once_and_other_requests_go_on(tmp_path):
+def test_one_address_runs_few_processes_concurrently_and_other_requests_continue(tmp_path):
     limit = (("zone=processes:10m rate=1r/s", "zone=processes:10m rate=1r/m"),)
     with listening(application(services_at())) as ours, nginx_before(ours, tmp_path, further=limit) as address:
         cached = Cached(address, None, tmp_path / "answers")
@@ -449,7 +449,7 @@ def test_nginx_error_log_has_no_path_with_a_key(tmp_path):
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_no_client_is_believed_what_only_proxies_say(cached_by_all, claim):
+def test_proxy_headers_of_clients_are_ignored(cached_by_all, claim):
     """Nor does one answer change for others what the cache gives them: each address is first asked with the claim."""
     ask = cached_by_all.ask
     for number, document in enumerate(DOCUMENTS):
@@ -462,7 +462,7 @@ def test_no_client_is_believed_what_only_proxies_say(cached_by_all, claim):
         assert (with_claim.cache, past_it.cache) == ("MISS", "BYPASS")
 
 
-def test_jobs_are_for_its_own_pages_whatever_clients_claim(tmp_path, viewer):
+def test_jobs_are_refused_to_other_pages_with_any_headers(tmp_path, viewer):
     desk = JobService(tmp_path / "jobs", archive="a")
     app = application(services_at(), ServerOptions(jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"]))
     with listening(app) as ours, nginx_before(ours, tmp_path) as address:
@@ -475,7 +475,7 @@ def test_jobs_are_for_its_own_pages_whatever_clients_claim(tmp_path, viewer):
     assert [other.status, claimed.status, host.status] == [403] * 3
 
 
-def test_all_claims_at_once_are_believed_as_little(cached):
+def test_all_forged_headers_together_are_ignored(cached):
     for document in DOCUMENTS:
         with_claims, without = cached.ask(document, **CLAIMS), cached.ask(document, **PAST_THE_CACHE)
 
@@ -533,7 +533,7 @@ def test_health_without_a_slash_is_no_page(under_a_path):
     assert under_a_path.ask("/maps/health").status == 404
 
 
-def test_tiles_and_versions_of_files_are_kept_under_a_path_too(under_a_path):
+def test_tiles_and_versioned_files_are_cached_below_a_path_too(under_a_path):
     (file,) = re.findall('src="(v/[^"]+)"', under_a_path.ask("/maps/viewer/").body.decode())
 
     for path in (f"/maps{TILE}", f"/maps/viewer/{file}"):
@@ -570,7 +570,7 @@ def test_pages_may_not_read_errors_of_jobs_under_a_path_either(tmp_path, path, r
     ],
     ids=str,
 )
-def test_what_one_client_prefers_is_not_what_others_get(cached, preference):
+def test_preference_of_one_client_does_not_change_the_answers_of_others(cached, preference):
     # Shares of valid pixels are counted in the background, and are part of the list of times.
     until(lambda: b'"valid_shares_pending":0' in cached.ask(TIMES, **PAST_THE_CACHE).body)
 
@@ -580,7 +580,7 @@ def test_what_one_client_prefers_is_not_what_others_get(cached, preference):
         assert cached.ask(document).said == cached.ask(document, **PAST_THE_CACHE).said
 
 
-def test_another_host_has_documents_of_its_own(cached):
+def test_another_host_has_separate_documents(cached):
     other = cached.ask(CAPABILITIES, Host="evil.example")
 
     assert b"http://evil.example/" in other.body
@@ -594,7 +594,7 @@ def test_another_host_has_documents_of_its_own(cached):
         *(("/ogcapi/jobs?limit=9", None), ("/ogcapi/jobs/0a1b/results", None)),
     ],
 )
-def test_a_server_that_is_away_is_an_error_that_pages_may_read_but_not_of_jobs(tmp_path, path, readers):
+def test_unavailable_server_is_an_error_that_pages_may_read_but_not_of_jobs(tmp_path, path, readers):
     with reserved_port() as nobody, nginx_before(f"127.0.0.1:{nobody.getsockname()[1]}", tmp_path) as address:
         answer = Cached(address, None, tmp_path / "answers").ask(path, Origin="https://elsewhere.example")
 
@@ -615,7 +615,7 @@ def test_the_file_names_every_header_that_is_tried():
     assert read <= named
 
 
-def test_each_answer_has_an_id_of_its_own_those_of_the_cache_too(cached):
+def test_each_answer_has_a_unique_id_even_from_the_cache(cached):
     ids = [cached.ask(f"{TILE}?datetime=2020-06-11", X_Request_Id="of-the-client").headers for _ in range(2)]
 
     assert ids[1]["x-cache-status"] == "HIT"

@@ -47,7 +47,7 @@ def test_owslib_reads_the_documents(url):
 
 
 @OWSLIB
-def test_owslib_finds_every_coverage_map_and_place_to_ask(url):
+def test_owslib_finds_every_coverage_map_and_query(url):
     assert set(Coverages(url).coverages()) >= LAYERS
     assert set(EnvironmentalDataRetrieval(url).data()) >= LAYERS
     assert set(Maps(url).maps()) >= LAYERS | {"TRUE_COLOUR"}
@@ -119,7 +119,7 @@ def test_owslib_executes_a_process(url, response):
 
 
 @OWSLIB
-def test_owslib_asks_for_a_job(url):
+def test_owslib_submits_a_job(url):
     processes = Processes(url)
 
     job = processes.execute("echo", inputs={"string": "a"}, async_=True)

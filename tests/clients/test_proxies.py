@@ -150,7 +150,7 @@ def ask(request, tmp_path):
         yield lambda path, **headers: ask_at(address, path, **headers)
 
 
-def test_documents_have_the_address_of_the_proxy_whatever_clients_claim(ask):
+def test_documents_have_the_address_of_the_proxy_with_any_headers_of_clients(ask):
     status, _headers, body = ask(f"/maps{CAPABILITIES}", **FORGED)
 
     assert status == 200

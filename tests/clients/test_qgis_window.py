@@ -116,7 +116,7 @@ def test_the_panel_of_messages_has_the_text_of_an_exception(seen):
     assert "Bad Request" not in told["message"]
 
 
-def test_a_group_is_drawn_as_its_uppermost_layer_where_that_covers_the_others(seen):
+def test_group_is_drawn_like_its_uppermost_layer_if_that_covers_the_others(seen):
     """The newest times of January: the numbers of the irregular layer, the upper one, by its own count."""
     first, group = seen["irregular"]["frames"][0]["picture"], seen["group"]["picture"]
 

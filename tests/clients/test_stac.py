@@ -84,7 +84,7 @@ def test_stac_api_validator_writes_items(root):
     assert "Errors: none" in validated.stdout, validated.stdout[-3000:] + validated.stderr[-2000:]
 
 
-def test_pystac_client_finds_what_is_there(root):
+def test_pystac_client_finds_the_items(root):
     searched = run("search.py", root[0])
 
     assert searched.returncode == 0, searched.stderr[-2000:]

@@ -74,7 +74,7 @@ def test_xarray_opens_a_layer_lazily_by_one_address(url):
     assert np.array_equal(dataset["time"], SCENE.times)
 
 
-def test_every_cell_of_a_region_and_year_is_that_of_a_point_series(url):
+def test_every_cell_of_a_region_and_year_equals_that_of_a_point_series(url):
     region = region_of(xarray.open_zarr(f"{url}/zarr/NDVI")).load()
 
     longitudes, latitudes = places_of(region)
@@ -85,7 +85,7 @@ def test_every_cell_of_a_region_and_year_is_that_of_a_point_series(url):
     assert np.isnan(region.values).any()
 
 
-def test_the_mean_of_a_region_is_that_of_an_area_series(url):
+def test_mean_of_a_region_equals_that_of_an_area_series(url):
     region = region_of(xarray.open_zarr(f"{url}/zarr/NDVI"))
     means = region.mean(("y", "x")).values
 

@@ -90,7 +90,7 @@ def test_regions_share_the_landscape_among_them(demo):
     assert shapely.area(regions).sum() == pytest.approx((64 * 100.0) ** 2, rel=1e-3)
 
 
-def test_fields_lie_beside_one_another(demo):
+def test_fields_are_adjacent(demo):
     fields = shapes_of(demo, "fields")
 
     assert len(fields) > 50
@@ -116,7 +116,7 @@ def test_the_same_archive_is_made_each_time(demo, tmp_path):
     assert files_in(again) == files_in(demo)
 
 
-def test_a_complete_archive_is_left_as_it_is(demo):
+def test_complete_archive_is_not_changed(demo):
     before = {path: path.stat().st_mtime_ns for path in demo.rglob("*")}
     told = []
 
@@ -184,7 +184,7 @@ def test_an_interrupted_archive_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_files_of_the_folder_are_left_alone(tmp_path):
+def test_other_files_of_the_folder_are_not_changed(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
 
     make_demo(tmp_path, plan=TINY)
@@ -252,7 +252,7 @@ def test_values_are_numbers_times_scale_plus_offset(demo, numbers, name, scale, 
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_cf_attributes_tell_what_the_numbers_are(demo, name):
+def test_cf_attributes_describe_the_numbers(demo, name):
     array = zarr.open_group(demo / "biopar.zarr", mode="r")[name]
 
     assert array.dtype == np.uint8
@@ -265,7 +265,7 @@ def test_cf_attributes_tell_what_the_numbers_are(demo, name):
     assert array.attrs["long_name"]
 
 
-def test_the_cube_says_that_it_is_synthetic(demo):
+def test_cube_is_marked_as_synthetic(demo):
     attributes = open_level(demo, 0).attrs
 
     assert attributes["title"] == "Synthetic vegetation of central Belgium (demo)"
@@ -281,7 +281,7 @@ def test_the_grid_mapping_places_the_pixels(demo):
     assert mapping["GeoTransform"] == "3926800 200 0 3115200 0 -200"
 
 
-def test_multiscales_name_the_levels_and_where_they_lie(demo):
+def test_multiscales_list_the_levels_with_their_paths(demo):
     attributes = zarr.open_group(demo / "biopar.zarr", mode="r").attrs
 
     layout = attributes["multiscales"]["layout"]
@@ -301,7 +301,7 @@ def test_metadata_are_consolidated(demo):
     assert open_level(demo, 0, consolidated=True).NDVI.shape == (6, 64, 64)
 
 
-def test_a_variable_takes_one_file_a_year(demo):
+def test_variable_has_one_file_per_year(demo):
     array = zarr.open_group(demo / "biopar.zarr", mode="r")["NDVI"]
 
     assert array.chunks == (1, 64, 64)
@@ -400,7 +400,7 @@ def test_a_small_demo_is_cut_out_of_the_whole():
     np.testing.assert_array_equal(small.water, large.water[16:48, 16:48])
 
 
-def test_a_missing_landscape_says_how_to_get_it(tmp_path):
+def test_missing_landscape_is_reported_with_the_command(tmp_path):
     with pytest.raises(ConfigurationError, match="make demo-data"):
         open_scene(TINY.grid, tmp_path / "landscape.npz.xz")
 

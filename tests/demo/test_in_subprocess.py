@@ -16,7 +16,7 @@ def test_folder_of_others_is_refused_as_by_make_demo(tmp_path):
 
 
 @pytest.mark.slow
-def test_archive_is_made_and_then_found(tmp_path):
+def test_archive_is_made_once(tmp_path):
     plan = DemoPlan(size_px=100, first_day="2023-01-01", dekads=12, levels=2, picture_days=("2024-06-01",))
     told = []
 

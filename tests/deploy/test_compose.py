@@ -35,14 +35,14 @@ def mounts_of(service):
 
 
 @pytest.mark.parametrize(("file", "service"), SERVICES.values(), ids=SERVICES)
-def test_folders_that_are_mounted_are_there(file, service):
+def test_mounted_folders_exist(file, service):
     folders = [source for source, _ in mounts_of(service).values() if source.startswith(".")]
 
     assert all((file.parent / each).exists() or Path(each).name in OF_THE_USER for each in folders)
 
 
 @pytest.mark.parametrize(("file", "service"), SERVICES.values(), ids=SERVICES)
-def test_volumes_and_services_that_are_named_are_there(file, service):
+def test_named_volumes_and_services_exist(file, service):
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     volumes = {source for source, _ in mounts_of(service).values() if source[0] not in "./"}
 
@@ -51,7 +51,7 @@ def test_volumes_and_services_that_are_named_are_there(file, service):
 
 
 @pytest.mark.parametrize(("file", "service"), OURS.values(), ids=OURS)
-def test_root_is_read_only_but_for_places_that_are_mounted(file, service):
+def test_root_is_read_only_except_for_mounts(file, service):
     image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     (state,) = re.findall(r"^VOLUME (\S+)$", image, re.MULTILINE)
 
@@ -97,7 +97,7 @@ def test_commands_are_those_of_chronotile(file, service):
     assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0
 
 
-def test_worker_of_own_data_shares_what_the_server_has():
+def test_worker_of_own_data_shares_the_volumes_of_the_server():
     services = services_of(OWN_DATA / "docker-compose.yml")
     server, worker = services["server"], services["worker"]
 
@@ -106,7 +106,7 @@ def test_worker_of_own_data_shares_what_the_server_has():
     assert worker["command"].split()[2:] == server["command"].split()[2:]
 
 
-def test_only_optimise_writes_beside_the_data():
+def test_only_optimise_writes_next_to_the_data():
     services = services_of(OWN_DATA / "docker-compose.yml")
     place = "/srv/chronotile/cubes"
 

@@ -37,7 +37,7 @@ def test_tokens_of_all_clients_have_groups_and_an_audience_that_is_no_client():
         assert mappers["groups"]["claim.name"] == AccessSection().groups_claim
 
 
-def test_browsers_and_the_server_know_keycloak_by_one_address():
+def test_browsers_and_the_server_use_one_url_of_keycloak():
     keycloak, server = SERVICES["keycloak"], SERVICES["server"]
     address = urlsplit(keycloak["environment"]["KC_HOSTNAME"])
 
@@ -47,7 +47,7 @@ def test_browsers_and_the_server_know_keycloak_by_one_address():
     assert AccessSection(issuer=f"{address.geturl()}/realms/{REALM['realm']}", audience="a").issuer
 
 
-def test_profile_is_off_unless_named_and_its_passwords_have_no_default():
+def test_profile_is_off_by_default_and_its_passwords_have_no_default():
     named = {name for name, each in SERVICES.items() if each.get("profiles") == ["access"]}
     passwords = {
         value

@@ -39,7 +39,7 @@ def container_of(deployment):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
-def test_kubernetes_knows_every_member(document):
+def test_every_member_is_valid_in_kubernetes(document):
     validator = pytest.importorskip("kubernetes_validate")
 
     validator.validate(document, "1.31", strict=True)
@@ -77,7 +77,7 @@ def test_pod_runs_as_the_user_of_the_image_with_no_rights(deployment):
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
-def test_what_a_pod_mounts_is_there_and_can_be_written(deployment):
+def test_mounts_of_a_pod_exist_and_are_writable(deployment):
     pod, container = pod_of(deployment), container_of(deployment)
     volumes = {each["name"]: each for each in pod["volumes"]}
     claims = {
@@ -95,7 +95,7 @@ def test_claims_and_configuration_are_made_by_the_server():
     assert {("PersistentVolumeClaim", name) for name in CLAIMS} | {("ConfigMap", "chronotile")} <= made
 
 
-def test_probes_of_the_server_ask_routes_that_exist():
+def test_probes_of_the_server_use_existing_routes():
     container = container_of(DEPLOYMENTS["server-Deployment-chronotile"])
     probes = [container[name]["httpGet"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
     paths = {each.path for each in operations_of()}
@@ -134,7 +134,7 @@ def test_pod_has_limits_and_no_key_to_the_cluster(deployment):
     assert "memory" in container_of(deployment)["resources"]["limits"]
 
 
-def test_server_trusts_no_other_pod_and_is_reached_from_named_namespaces_alone():
+def test_server_trusts_no_other_pod_and_is_reachable_from_named_namespaces_only():
     (trusted,) = [
         each["value"]
         for each in container_of(DEPLOYMENTS["server-Deployment-chronotile"])["env"]

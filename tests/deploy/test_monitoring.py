@@ -113,7 +113,7 @@ def test_prometheus_accepts_its_configuration():
 
 @pytest.mark.slow
 @pytest.mark.client("promtool")
-def test_prometheus_can_parse_what_the_dashboard_queries(tmp_path):
+def test_queries_of_the_dashboard_are_parsed_by_prometheus(tmp_path):
     """As rules, which Prometheus parses, with Grafana's variables filled in."""
     queries = [query for each in panels().values() for query in each]
     filled = [each.replace("$__rate_interval", "1m").replace("$instance", ".*") for each in queries]

@@ -45,7 +45,7 @@ def test_every_language_has_a_runner():
     assert {block.language for block in CODE} <= RUN_HERE | RUN_ELSEWHERE.keys()
 
 
-def test_few_blocks_are_not_run_and_each_says_why():
+def test_few_blocks_are_not_run_and_each_has_a_reason():
     not_run = [block for block in BLOCKS if block.reason]
 
     assert len(not_run) <= MOST_NOT_RUN
@@ -129,7 +129,7 @@ KINDS: dict[str, Callable[[object, Path], None]] = {
 
 
 @pytest.mark.parametrize("block", in_language("yaml"), ids=str)
-def test_yaml_is_what_its_reader_accepts(tmp_path, block):
+def test_yaml_is_accepted_by_its_reader(tmp_path, block):
     for document in yaml.safe_load_all(block.text):
         kind = next(key for key in KINDS if key in document)
         KINDS[kind](document, tmp_path)
@@ -143,7 +143,7 @@ def commands_in_text():
             yield page.name, found.replace("\\|", "|").split()
 
 
-def test_commands_in_text_have_options_that_there_are():
+def test_commands_in_text_have_existing_options():
     group = typer.main.get_command(app)
     unknown = []
     for page, words in commands_in_text():

@@ -46,7 +46,7 @@ def run_program(text, folder):
     return ran.stdout
 
 
-def test_no_other_block_is_said_to_be_run_here():
+def test_no_other_block_is_listed_as_run_here():
     assert {(each.page, each.language) for each in APART.values()} == {
         ("docs/how-to/processes.md", "python"),
         ("docs/reference/processes.md", "python"),
@@ -100,7 +100,7 @@ def plain_files(tmp_path):
     return folder
 
 
-def test_a_scale_of_the_configuration_is_that_of_all_files(plain_files):
+def test_configured_scale_applies_to_all_files(plain_files):
     variables = yaml.safe_load(block_of("tutorials/my-own-folder.md", "yaml").text)
     source = {"kind": "cog", "href": "my-data/ndvi_*.tif", "time_pattern": r"_(?P<time>\d{8})"}
     configuration = plain_files.parent / "my-data.yaml"

@@ -38,7 +38,7 @@ def items(server):
 
 
 @pytest.mark.client("bash", "curl", "gdalinfo", "sha256sum")
-def test_commands_of_downloads_do_what_they_say(items, tmp_path):
+def test_commands_of_downloads_do_as_they_claim(items, tmp_path):
     printed = ""
     for block in DOWNLOADS:
         text = block.text.replace(SERVER, items)

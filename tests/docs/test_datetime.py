@@ -32,7 +32,7 @@ def test_a_form_of_the_grammar_selects_the_dates_of_the_table(client, text, coun
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_the_page_does_not_accept_is_refused(client, text):
+def test_values_refused_by_the_page_are_refused(client, text):
     answer = client.get("/timeseries/NDVI/point", params={"lon": "4.4", "lat": "51.0", "datetime": text})
 
     assert answer.status_code == 400

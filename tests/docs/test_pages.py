@@ -27,7 +27,7 @@ def test_every_page_of_html_is_opened():
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.client("node")
-def test_pages_do_what_they_show(server, tmp_path):
+def test_pages_do_as_they_claim(server, tmp_path):
     ran = subprocess.run(
         ["node", PAGES, f"{server}/", tmp_path], capture_output=True, text=True, timeout=1800, check=False
     )

@@ -29,7 +29,7 @@ def test_links_of_pages_stay_in_the_documentation():
     ] == []
 
 
-def test_decisions_are_left_out_of_the_search():
+def test_decisions_are_excluded_from_the_search():
     pages = list((DOCS / "design").glob("*.md"))
 
     front = "---\nsearch:\n  exclude: true\n---\n"

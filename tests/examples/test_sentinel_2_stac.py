@@ -143,7 +143,7 @@ def client(api, files, tmp_path_factory):
         archive.close()
 
 
-def test_the_api_looks_up_what_the_filter_takes(client, api):
+def test_filter_is_evaluated_by_the_api(client, api):
     """Else all of the Earth would be transferred, and left out here."""
     (first, following) = [query for path, query in api.requests if path == "/search"]
 
@@ -160,7 +160,7 @@ def series(client, layer, row, column):
     return answer["values"], answer["reasons"]
 
 
-def test_values_do_not_jump_where_the_processing_changes(client):
+def test_values_do_not_jump_when_the_processing_changes(client):
     red, nir = (float(reflectances(asset)[40, 50]) * 0.0001 for asset in ("red", "nir"))
 
     assert series(client, "sentinel-2.RED", 40, 50)[0] == pytest.approx([red] * 3, abs=1e-9)

@@ -99,7 +99,7 @@ def place_in(tile, lon, lat):
         ("32ULB", 120, 130, "32ULB"),
     ],
 )
-def test_values_are_those_of_the_tiles(client, tile, row, column, served):
+def test_values_equal_those_of_the_tiles(client, tile, row, column, served):
     """Where both lie, the later scene of the day is served."""
     west, north = corner_of(tile)
     to_degrees = Transformer.from_crs(TILES[tile], 4326, always_xy=True)

@@ -96,7 +96,7 @@ def test_check_finds_nothing_wrong(example):
 
 
 @pytest.mark.parametrize(("lon", "lat"), [(4.4, 51.0), (-179.9, 89.9), (179.9, -89.9), (0.01, -0.01)])
-def test_series_are_those_of_the_cube(client, lon, lat):
+def test_series_equal_those_of_the_cube(client, lon, lat):
     row, column = int((90 - lat) / 0.25), int((lon + 180) / 0.25)
     expected = [float(kndvi(time, row, column)) for time in range(len(TIMES))]
     expected[BLANK] = None

@@ -85,7 +85,7 @@ def test_no_valid_token_is_refused_while_keys_change(keycloak: Keycloak, server:
     assert {status_of(server, each.access) for each in held} == {200}
 
 
-def test_a_group_that_is_taken_away_is_gone_at_the_next_token(keycloak: Keycloak, server: str, tokens: Tokens) -> None:
+def test_removed_group_is_missing_from_the_next_token(keycloak: Keycloak, server: str, tokens: Tokens) -> None:
     assert httpx2.get(server + PRIVATE).status_code == 404
     assert status_of(server, tokens.access) == 200
     user, group = keycloak.id_of("/users?username=", "ann"), keycloak.id_of("/groups?search=", "ministry")
@@ -98,7 +98,7 @@ def test_a_group_that_is_taken_away_is_gone_at_the_next_token(keycloak: Keycloak
     assert status_of(server, keycloak.renew(without).access) == 200
 
 
-def test_tokens_that_are_none_for_the_server_are_refused(keycloak: Keycloak, server: str, tokens: Tokens) -> None:
+def test_tokens_for_other_audiences_are_refused(keycloak: Keycloak, server: str, tokens: Tokens) -> None:
     keycloak.admin(
         "POST", "/clients", {"clientId": "other", "serviceAccountsEnabled": True, "secret": "of-tests-alone"}
     )

@@ -27,7 +27,7 @@ def test_a_folder_of_data_is_an_archive(folder):
     assert provider._coverage_properties["time_range"] == ["2020-01-01T00:00:00Z", "2020-01-11T00:00:00Z"]
 
 
-def test_new_files_are_seen_once_they_are_looked_for(folder):
+def test_new_files_are_seen_after_a_check(folder):
     now = [0.0]
     live = LiveArchive.open(folder, clock=lambda: now[0])
     before = restrict_current(live)
@@ -41,7 +41,7 @@ def test_new_files_are_seen_once_they_are_looked_for(folder):
     assert [len(next(each.catalogue.layers).times) for each in (before, later)] == [2, 3]
 
 
-def test_a_serving_cube_that_grew_is_seen_at_once(tmp_path):
+def test_appended_serving_cube_is_seen_immediately(tmp_path):
     write_cogs(tmp_path, Scene(days=(*DAYS, "2020-01-21")))
     files = sorted(map(str, tmp_path.glob("*.tif")))
     cube = tmp_path / "cube.zarr"
@@ -57,7 +57,7 @@ def test_a_serving_cube_that_grew_is_seen_at_once(tmp_path):
     assert [len(next(each.catalogue.layers).times) for each in (before, after)] == [2, 3]
 
 
-def test_a_missing_archive_is_unavailable_and_its_path_is_not_told(tmp_path):
+def test_missing_archive_is_unavailable_and_its_path_is_not_shown(tmp_path):
     with pytest.raises(ProviderGenericError) as refused:
         CoverageProvider({"name": "ours", "type": "coverage", "data": str(tmp_path / "secret.yaml")})
 

@@ -64,7 +64,7 @@ def test_without_options_it_is_the_first_collection(make_definition):
     assert set(EDRProvider(make_definition(None, "edr")).fields) == {"NDVI", "LAI"}
 
 
-def test_a_layer_is_found_by_its_alias(make_definition):
+def test_layer_is_found_by_its_alias(make_definition):
     assert set(EDRProvider(make_definition("S2_NDVI", "edr")).fields) == {"NDVI"}
 
 
@@ -77,7 +77,7 @@ def test_a_composite_is_no_coverage_but_a_map(make_definition, provider, kind):
     assert MapProvider(make_definition("TRUE_COLOUR", "map")).fields == {}
 
 
-def test_an_unknown_collection_is_not_found(make_definition):
+def test_unknown_collection_is_not_found(make_definition):
     with pytest.raises(ProviderGenericError) as refused:
         CoverageProvider(make_definition("NDVO"))
 
@@ -85,7 +85,7 @@ def test_an_unknown_collection_is_not_found(make_definition):
     assert "NDVI" in refused.value.message
 
 
-def test_an_unknown_field_is_refused_with_those_that_there_are(make_definition):
+def test_unknown_field_is_refused_with_the_existing_ones(make_definition):
     with pytest.raises(ProviderGenericError) as refused:
         CoverageProvider(make_definition("s2")).query(properties=["NDVX"])
 
@@ -93,7 +93,7 @@ def test_an_unknown_field_is_refused_with_those_that_there_are(make_definition):
     assert "NDVI, LAI" in refused.value.message
 
 
-def test_a_source_that_is_gone_is_unavailable(make_definition):
+def test_missing_source_is_unavailable(make_definition):
     provider = EDRProvider(make_definition("NDVI", "edr", broken=["NDVI"]))
 
     with pytest.raises(ProviderGenericError) as refused:
@@ -107,7 +107,7 @@ def test_a_source_that_is_gone_is_unavailable(make_definition):
     [None, UTM, crs_of("EPSG:4326"), crs_of("EPSG:3035")],
     ids=["none", "own", "latitude first", "northing first"],
 )
-def test_a_position_is_in_the_crs_that_is_asked_for(make_definition, crs):
+def test_position_is_in_the_requested_crs(make_definition, crs):
     place = point(crs=crs or CRS84)
     is_turned = crs is not None and crs.name in {"EPSG:4326", "EPSG:3035"}
     wkt = shapely.Point(place.y, place.x) if is_turned else place
@@ -131,7 +131,7 @@ def test_several_points_are_a_collection(make_definition):
     assert len(document["coverages"]) == 2
 
 
-def test_cells_come_in_the_crs_that_is_asked_for(make_definition):
+def test_cells_are_in_the_requested_crs(make_definition):
     west, south = 610_000, 5_630_000
 
     document = EDRProvider(make_definition("NDVI", "edr")).query(
@@ -156,7 +156,7 @@ def test_bbox_is_in_the_axis_order_of_its_crs(make_definition, crs_name):
     assert swapped == plain
 
 
-def test_heights_of_a_bbox_are_left_out(make_definition):
+def test_heights_of_a_bbox_are_ignored(make_definition):
     provider = CoverageProvider(make_definition("FAPAR"))
 
     high = provider.query(bbox=[4.5, 50.8, 0, 4.52, 50.81, 100], datetime_="2020-06-01")
@@ -185,7 +185,7 @@ def test_every_format_of_coverages_is_written(make_definition, name):
     assert provider.filename.startswith("kinds")
 
 
-def test_locations_are_offered_where_there_are_places(make_definition):
+def test_locations_are_offered_if_there_are_places(make_definition):
     without = EDRProvider(make_definition("NDVI", "edr")).get_query_types()
     with_places = EDRProvider(make_definition("NDVI", "edr", places=[make_places()])).get_query_types()
 
@@ -210,7 +210,7 @@ def test_locations_are_cut_down_by_box_and_number(make_definition, bbox, limit, 
     assert [each["id"] for each in document["features"]] == expected
 
 
-def test_a_map_is_opaque_where_that_is_asked_for(make_definition):
+def test_map_is_opaque_if_requested(make_definition):
     provider = MapProvider(make_definition("NDVI", "map"))
 
     def corner(transparent):

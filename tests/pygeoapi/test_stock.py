@@ -47,7 +47,7 @@ def test_pygeoapi_describes_the_collection_with_fields_and_grid(stock):
     assert {"position", "area", "cube"} <= set(document["data_queries"])
 
 
-def test_pygeoapi_tells_of_the_providers_in_its_openapi(stock):
+def test_openapi_of_pygeoapi_describes_the_providers(stock):
     paths = stock.get("/openapi").json()["paths"]
 
     assert {COVERAGE, POSITION, "/collections/ndvi/cube", "/collections/ndvi/area"} <= set(paths)
@@ -206,7 +206,7 @@ def test_map_is_a_picture(stock):
         ("/collections/ndvi/map", {"bbox": "2.9,50.9,3.1,51.2", "width": 9999, "height": 9999}, 400, "max_pixels"),
     ],
 )
-def test_what_is_wrong_is_the_clients_fault_in_our_words(stock, path, query, status, words):
+def test_invalid_request_is_a_client_error_with_our_message(stock, path, query, status, words):
     answer = stock.get(path, params=query)
 
     assert answer.status_code == status

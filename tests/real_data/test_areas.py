@@ -76,7 +76,7 @@ def assert_as_numpy(truth, found, weights, *, is_weighted):
 PERCENTS = {"p10": 10, "median": 50, "p90": 90}
 
 
-def test_cells_inside_are_those_of_rasterio(served):
+def test_cells_inside_equal_those_of_rasterio(served):
     truth = served[2]
     shape = {"type": "Polygon", "coordinates": [kite(truth).tolist()]}
     weights = rasterize([shape], truth.numbers.shape[1:], dtype="uint8").astype(float)
@@ -87,7 +87,7 @@ def test_cells_inside_are_those_of_rasterio(served):
     assert_as_numpy(truth, found, weights, is_weighted=False)
 
 
-def test_parts_of_cells_are_those_of_exactextract(served):
+def test_parts_of_cells_equal_those_of_exactextract(served):
     truth = served[2]
     weights = parts_of_cells(truth) * cell_areas(truth)[:, None]
 

@@ -57,7 +57,7 @@ def test_positions_are_the_numbers_of_the_files(served, expected):
 
 
 @each_layer
-def test_cells_of_an_area_are_those_of_the_area_series(served, expected):
+def test_cells_of_an_area_equal_those_of_the_area_series(served, expected):
     area = outline_of(expected.truth())
 
     cut = served.get(f"/ogcapi/collections/{expected.layer}/area", params={"coords": area.wkt})

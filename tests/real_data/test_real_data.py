@@ -103,7 +103,7 @@ def test_layer_has_the_times_of_its_files(archive_at, expected):
 
 
 @each_layer
-def test_layer_lies_where_its_files_say(archive_at, expected):
+def test_layer_has_the_place_of_its_files(archive_at, expected):
     grid = archive_at(expected.place).services.catalogue.layer(expected.layer).main_variable.grid
     truth = expected.truth()
 

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 @each_layer
-def test_files_are_those_of_ogc_api_coverages(served, expected):
+def test_files_equal_those_of_ogc_api_coverages(served, expected):
     days = ("1900-01-01", "2100-01-01")
 
     answers = [asked_of_both(served, expected.layer, media_type, days) for media_type in FORMATS]

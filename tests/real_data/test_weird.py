@@ -97,7 +97,7 @@ TILES = [
 
 
 @pytest.mark.parametrize("name", PLACES or ["absent"])
-def test_check_of_one_file_passes_or_says_in_one_line_why_not(name):
+def test_check_of_one_file_passes_or_gives_a_reason_in_one_line(name):
     result = CliRunner().invoke(app, ["check", str(WEIRD / name)])
 
     wrong = [line for line in result.output.splitlines() if line.startswith(("error", "chronotile:"))]

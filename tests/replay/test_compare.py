@@ -32,7 +32,7 @@ def test_equal_answers_do_not_differ():
     assert differences(SEEN, Seen(200, SEEN.headers, 12, "abc")) == []
 
 
-def test_status_each_header_and_the_body_are_told():
+def test_differences_of_status_headers_and_body_are_reported():
     now = Seen(404, (("etag", '"b"'), ("vary", "accept")), 14, "xyz")
 
     assert differences(SEEN, now) == [
@@ -44,12 +44,12 @@ def test_status_each_header_and_the_body_are_told():
     ]
 
 
-def test_a_body_of_the_same_size_and_one_that_is_gone_are_told():
+def test_body_of_equal_size_and_a_missing_one_are_reported():
     assert differences(SEEN, Seen(200, SEEN.headers, 12, "xyz")) == ["body: 12 bytes → 12 bytes, other bytes"]
     assert differences(SEEN, Seen(200, SEEN.headers, 0, "-")) == ["body: 12 bytes → none"]
 
 
-def test_a_header_that_is_sent_twice_is_told_whole():
+def test_repeated_header_is_reported_whole():
     both = (("link", "<a>"), ("link", "<b>"))
 
     assert differences(Seen(200, both, 0, "-"), Seen(200, both[:1], 0, "-")) == ["header link: '<a> | <b>' → '<a>'"]
@@ -73,7 +73,7 @@ def test_other_bytes_differ_from_a_place_on():
     assert of_bodies(b"\0ab", b"\0abc", "application/zip") == ["the first byte that differs is 3"]
 
 
-def test_what_no_two_runs_have_alike_is_left_out():
+def test_values_unique_to_each_run_are_ignored():
     timed = _answer(b"x", server_timing="read;dur=1.25, encode;dur=0.1", content_length="1")
     metrics = _answer(b'# HELP a b\na{b="c"} 12.5\nprocess_cpu_seconds_total 4\n')
     viewer = _answer(b"x", last_modified="now", etag='"a"', vary="accept")
@@ -87,7 +87,7 @@ def test_what_no_two_runs_have_alike_is_left_out():
     assert seen_of(Request("GET", "/viewer/config.json"), viewer)[0].size == 1
 
 
-def test_a_recording_is_read_as_it_was_written():
+def test_recording_is_read_as_written():
     rows = [
         Row("a", Request("GET", "/x?y=%00"), SEEN),
         Row("a", Request("POST", "/x", (("accept", "*/*"), ("x-a", "é\t")), '{"a": "\n"}'), Seen(400, (TYPE,), 0, "-")),

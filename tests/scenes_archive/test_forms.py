@@ -101,7 +101,7 @@ def test_geoparquet_names_files_of_the_http_server(scene_forms):
     assert rows[0]["assets"]["B04"]["href"].startswith(source.environment["CHRONOTILE_SOURCE_PREFIXES"])
 
 
-def test_held_requests_are_answered_when_they_are_released(scene_forms):
+def test_delayed_requests_are_answered_when_released(scene_forms):
     server = scene_forms.http(SMALL)
     path = path_of(SCENE, "SCL")
     server.switch(Fault.HOLD, path)
@@ -116,7 +116,7 @@ def test_held_requests_are_answered_when_they_are_released(scene_forms):
     assert sizes == [(server.folder / path).stat().st_size]
 
 
-def test_redirects_lead_where_they_say(scene_forms):
+def test_redirects_have_the_configured_targets(scene_forms):
     server = scene_forms.http(SMALL)
     server.redirects["moved.tif"] = server.url_of(path_of(SCENE, "SCL"))
 

@@ -41,7 +41,7 @@ def test_three_in_ten_are_halves_and_one_place_is_deep():
     assert [np.bincount(chunk.tile).max() for chunk in chunks] == [1, 1, 201]
 
 
-def test_documents_are_stac_and_say_what_the_items_do():
+def test_documents_are_stac_and_match_the_items():
     pairs = zip(SHORT.items(), SHORT.documents(), strict=True)
 
     for item, document in itertools.islice(pairs, 0, None, 211):

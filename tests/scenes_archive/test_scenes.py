@@ -78,7 +78,7 @@ def test_tiles_together_leave_no_place_of_the_uncut_raster_out():
 
 
 @pytest.mark.slow
-def test_expected_mosaic_is_what_rasterio_finds_in_the_files():
+def test_expected_mosaic_equals_that_of_rasterio_from_the_files():
     folder = archive(SMALL)
     longitude, latitude = np.random.default_rng(3).uniform((5.97, 50.47), (6.03, 50.53), (1_000, 2)).T
 
@@ -104,7 +104,7 @@ def test_zones_agree_in_all_but_two_thousandths_of_the_places():
     assert 0.998 < same(ours, theirs)[are_both].mean() < 1  # a mosaic takes about half of its pixels from each
 
 
-def test_values_go_on_where_the_baseline_changes():
+def test_values_are_continuous_where_the_baseline_changes():
     before, after = SMALL.uncut_scene(31, SMALL.baseline - 1), SMALL.uncut_scene(31, SMALL.baseline)
 
     numbers = [scene.numbers("B04") for scene in (before, after)]
@@ -152,7 +152,7 @@ def test_pystac_reads_the_catalogue(tmp_path, version):
     assert "ndvi" in items[0].get_collection().extra_fields["renders"]
 
 
-def test_footprints_hold_all_that_was_seen():
+def test_footprints_cover_all_observations():
     for scene in SMALL.all_scenes():
         x, y = scene.frame.centres("B04")
         x, y = x[::7, ::7], y[::7, ::7]

@@ -26,7 +26,7 @@ def of(text, name="one.py"):
     return {f"server/chronotile/{name}": text + LONG}
 
 
-def test_nothing_is_found_in_a_small_good_package(broken):
+def test_small_good_package_has_no_faults(broken):
     told = 'class A:\n    width: int\n    """In pixels."""\n\n\n'
     text = told + 'def _long(x):\n    """Say."""\n    y = x\n    z = y\n    return z\n'
 
@@ -93,7 +93,7 @@ def test_exceptions_are_counted_and_go_when_nothing_needs_them(tmp_path, broken)
     assert len(house.faults(tmp_path, f"broad-except {file} 1 one\ncircle {file} 1 gone\n")) == 1
 
 
-def test_exceptions_are_written_as_they_are_read(tmp_path, broken):
+def test_exceptions_are_written_as_read(tmp_path, broken):
     broken(of("try:\n    x = 1\nexcept Exception:\n    x = 2\n"))
 
     assert house.faults(tmp_path, "\n".join(house.as_exceptions(tmp_path))) == []

@@ -61,7 +61,7 @@ def test_the_world_is_in_web_mercator(written):
 
 
 @pytest.mark.usefixtures("made_shapes")
-def test_the_finer_land_is_cut_into_cells_that_have_all_of_it(written):
+def test_finer_land_is_cut_into_cells_that_contain_all_of_it(written):
     ground.write_ground(written)
 
     size = ground.SIZE
@@ -128,17 +128,17 @@ def test_regions_and_countries_have_names_and_boxes(data):
     ("name", "simple"),
     [("Saint-Gilles", "saint gilles"), ("Łódź", "lodz"), ("Weißenburg", "weissenburg"), ("São  P.", "sao p")],
 )
-def test_names_are_without_what_people_leave_out(name, simple):
+def test_names_are_without_parts_that_people_omit(name, simple):
     assert towns.simplify(name) == simple
 
 
-def test_names_that_are_typed_alike_and_codes_are_left_out():
+def test_names_with_one_spelling_and_codes_are_omitted():
     others = ["brussel", "BRU", "Brüssel", "Bruxelles", "bruselas", "An|Ba"]
 
     assert list(towns._told_apart("Brussel", others)) == ["Bruxelles", "An Ba"]
 
 
-def test_the_digest_follows_what_is_written(tmp_path):
+def test_digest_changes_with_the_output(tmp_path):
     digests = []
     for content in ([1], [1], [2]):
         to = Written(tmp_path / "data")

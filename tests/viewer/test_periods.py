@@ -201,7 +201,7 @@ def found(tmp_path_factory) -> Iterator[dict[str, list[Question]]]:
 
 
 @pytest.mark.parametrize("name", ["NDVI", "southern", "twins", "mosaic"])
-def test_maps_of_periods_are_those_of_the_server_and_of_the_raster(found, name):
+def test_maps_of_periods_equal_those_of_the_server_and_the_raster(found, name):
     for each in found[name]:
         for place, (value, count, slack) in zip(each.places, each.viewer, strict=True):
             number = np.nan if value is None else value

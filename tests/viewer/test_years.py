@@ -262,7 +262,7 @@ def daily(series: pd.Series) -> pd.Series:
 
 
 @LAYERS
-def test_values_are_those_of_the_raster(archives, found, name):
+def test_values_equal_those_of_the_raster(archives, found, name):
     month = archives[name][1].month
     for each in found[name]:
         assert_same(shown(each.viewer["value"], month), columns(daily(each.series), month))
@@ -284,7 +284,7 @@ def usual(each: Found, key: str) -> np.ndarray:
 
 
 @LAYERS
-def test_what_is_usual_are_percentiles_of_the_dekad_or_month(archives, found, name):
+def test_usual_values_are_percentiles_of_the_dekad_or_month(archives, found, name):
     layer = archives[name][1]
     days = pd.date_range(f"{2000 if layer.month <= 2 else 1999}-{layer.month:02}-01", periods=366)
     slots = slot_of(days, layer.slots)
@@ -297,7 +297,7 @@ def test_what_is_usual_are_percentiles_of_the_dekad_or_month(archives, found, na
 
 
 @LAYERS
-def test_what_is_usual_are_percentiles_of_the_server(archives, found, name):
+def test_usual_values_equal_the_percentiles_of_the_server(archives, found, name):
     client, layer = archives[name]
     days = pd.date_range(f"{2000 if layer.month <= 2 else 1999}-{layer.month:02}-01", periods=366)
     slots = slot_of(days, layer.slots)
@@ -312,7 +312,7 @@ def test_what_is_usual_are_percentiles_of_the_server(archives, found, name):
 
 
 @LAYERS
-def test_seasons_are_those_of_the_server(archives, found, name):
+def test_seasons_equal_those_of_the_server(archives, found, name):
     month = archives[name][1].month
     for each in found[name]:
         told = each.answer["analysis"]["phenology"] or {"start": [], "peak": [], "end": [], "length": []}
@@ -325,7 +325,7 @@ def test_seasons_are_those_of_the_server(archives, found, name):
             assert season["length"] == (pd.Timestamp(season["dates"][2]) - pd.Timestamp(season["dates"][0])).days
 
 
-def test_southern_seasons_are_those_of_the_formula(found):
+def test_southern_seasons_equal_those_of_the_formula(found):
     """A quarter of the wave before and after its peak, in years from July; none is cut at New Year."""
     for each in found["southern"]:
         peaks = (

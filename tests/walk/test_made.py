@@ -17,7 +17,7 @@ QUICK = ("systems: one cell", "names: file a<b>&c", "times: no date in NetCDF")
 
 @pytest.mark.quick_cases(*QUICK)
 @pytest.mark.parametrize("name", EVERY)
-def test_what_documents_tell_is_answered(walk, tmp_path, name):
+def test_linked_urls_are_answered(walk, tmp_path, name):
     folder = tmp_path / "data"
     folder.mkdir()
 

@@ -80,7 +80,7 @@ def test_a_kind_of_source_shows_its_values_through_a_door_or_is_refused_in_words
             DOORS[door](site, kind)
 
 
-def test_the_documentation_has_the_words_of_all_that_is_refused():
+def test_documentation_lists_all_refused_values():
     written = (Path(__file__).parents[3] / "docs" / "design" / "source-kinds.md").read_text(encoding="utf-8")
 
     assert [words for words in NOT_OFFERED.values() if words not in written] == []

@@ -71,7 +71,7 @@ def shown(served, layer: str = "CELL", day: str = DAY) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", broken.FAULTS)
-def test_item_whose_file_fails_is_left_out_and_named_until_it_is_well(tmp_path, name):
+def test_item_with_a_failing_file_is_skipped_and_named_until_it_works(tmp_path, name):
     with own_http(tmp_path, SMALL) as (server, source), serving_scenes(tmp_path / "served", SMALL, source) as served:
         server.switch(broken.FAULTS[name], path_of(FIRST, "CELL"))
         lacking, values = ask(served), shown(served)
@@ -151,7 +151,7 @@ def test_cubes_name_the_items_that_they_lack_and_are_not_written_to_files(tmp_pa
     assert report.written > 0
 
 
-def test_an_item_without_the_asset_is_named_and_keeps_no_cube_from_being_written(tmp_path):
+def test_item_without_the_asset_is_named_and_does_not_prevent_a_cube(tmp_path):
     source = changed_catalogue(tmp_path, {FIRST.id: broken.BROKEN["missing asset"]})
     address = f"/cubes/CELL/WebMercatorQuad/{TILE.z}/{TILE.x}/{TILE.y}.ctc?datetime={DAY}"
     year = int(DAY[:4])
@@ -168,7 +168,7 @@ def test_an_item_without_the_asset_is_named_and_keeps_no_cube_from_being_written
 
 
 @pytest.mark.parametrize("name", broken.FAULTS)
-def test_request_fails_only_where_nothing_is_left_and_recovers(tmp_path, name):
+def test_request_fails_only_if_nothing_remains_and_recovers(tmp_path, name):
     with own_http(tmp_path, SMALL) as (server, source), serving_scenes(tmp_path / "served", SMALL, source) as served:
         server.switch(broken.FAULTS[name])
         failed = ask(served)
@@ -181,7 +181,7 @@ def test_request_fails_only_where_nothing_is_left_and_recovers(tmp_path, name):
     assert compare(healed, expected()).same >= 0.999
 
 
-def test_truncated_file_is_left_out(tmp_path):
+def test_truncated_file_is_skipped(tmp_path):
     with own_http(tmp_path, SMALL) as (server, source), serving_scenes(tmp_path / "served", SMALL, source) as served:
         broken.truncate(server, FIRST, "CELL")
 
@@ -191,7 +191,7 @@ def test_truncated_file_is_left_out(tmp_path):
     assert compare(values, expected(without=FIRST)).same >= 0.999
 
 
-def test_replaced_file_is_shown_once_it_has_been_noticed(tmp_path):
+def test_replaced_file_is_shown_after_it_was_noticed(tmp_path):
     folder = tmp_path / "served"
     with own_http(tmp_path, SMALL) as (server, source):
         with serving_scenes(folder, SMALL, source) as served:
@@ -209,7 +209,7 @@ def test_replaced_file_is_shown_once_it_has_been_noticed(tmp_path):
 
 
 @pytest.mark.parametrize("name", broken.BROKEN)
-def test_broken_document_is_left_out_and_the_others_are_there(tmp_path, name):
+def test_broken_document_is_skipped_and_the_others_are_served(tmp_path, name):
     source = changed_catalogue(tmp_path, {FIRST.id: broken.BROKEN[name]})
 
     with serving_scenes(tmp_path / "served", SMALL, source) as served:
@@ -222,7 +222,7 @@ def test_broken_document_is_left_out_and_the_others_are_there(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", broken.MISPLACED)
-def test_item_whose_document_misplaces_its_files_is_shown_where_they_are_or_not_at_all(tmp_path, name):
+def test_item_with_misplaced_files_is_shown_at_their_place_or_not_at_all(tmp_path, name):
     source = changed_catalogue(tmp_path, {FIRST.id: broken.MISPLACED[name]})
 
     with serving_scenes(tmp_path / "served", SMALL, source) as served:
@@ -238,7 +238,7 @@ def test_item_of_a_period_is_an_item_of_its_start(tmp_path):
         assert compare(shown(served), expected()).same >= 0.999
 
 
-def test_document_that_changes_is_seen_when_the_index_is_filled_again(tmp_path):
+def test_changed_document_is_seen_when_the_index_is_filled_again(tmp_path):
     source = changed_catalogue(tmp_path, {})
     folder = tmp_path / "served"
 

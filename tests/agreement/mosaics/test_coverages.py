@@ -45,7 +45,7 @@ def expected_cells(asset: str, shape: tuple[int, int], transform: rasterio.Affin
 @pytest.mark.parametrize("date", [0, 1, 4], ids=[SMALL.days[date] for date in (0, 1, 4)])
 @pytest.mark.parametrize("asset", ["CELL", "B04"])
 @pytest.mark.parametrize("crs", ["EPSG:32631", "EPSG:32632", "EPSG:3035"])
-def test_coverage_in_a_named_crs_is_the_formula_at_the_centres_of_its_cells(serve, crs, asset, date):
+def test_coverage_in_a_named_crs_equals_the_formula_at_the_centres_of_its_cells(serve, crs, asset, date):
     query = {"bbox": box_around(*CENTRE), "crs": f"[{crs}]", "datetime": SMALL.days[date]}
 
     values, transform, found = coverage(serve().client, asset, **query)
@@ -67,7 +67,7 @@ def test_coverage_on_the_grid_of_the_collection_begins_at_the_origin_of_its_crs(
     assert compare(values, expected_cells("CELL", values.shape, transform, crs, date)).same >= 0.999
 
 
-def test_coverage_of_two_zones_without_a_crs_names_what_is_needed(serve):
+def test_coverage_of_two_zones_without_a_crs_names_the_missing_parameter(serve):
     answer = serve().client.get(
         "/ogcapi/collections/CELL/coverage", params={"bbox": box_around(*CENTRE), "datetime": SMALL.days[0]}
     )
@@ -76,7 +76,7 @@ def test_coverage_of_two_zones_without_a_crs_names_what_is_needed(serve):
     assert "crs" in answer.text
 
 
-def test_series_of_a_small_area_is_that_of_its_cells(serve):
+def test_series_of_a_small_area_equals_its_cells(serve):
     tile = SMALL.tiles()[0]  # of which no other tile covers the middle
     west, south, _east, north = tile.box
     to_degrees = pyproj.Transformer.from_crs(tile.crs, CRS84, always_xy=True)
@@ -100,7 +100,7 @@ def test_series_of_a_small_area_is_that_of_its_cells(serve):
         assert found is None if not len(values) else found == pytest.approx(values.mean(), abs=2e-4)
 
 
-def test_series_of_an_area_in_both_zones_is_about_that_of_the_formula(serve):
+def test_series_of_an_area_in_both_zones_is_close_to_the_formula(serve):
     area = shapely.Point(*CENTRE).buffer(0.01)
     west, south, east, north = area.bounds
     longitude, latitude = np.meshgrid(np.linspace(west, east, 400), np.linspace(south, north, 400))
@@ -121,7 +121,7 @@ def test_series_of_an_area_in_both_zones_is_about_that_of_the_formula(serve):
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32631", "EPSG:32632"])
-def test_cells_of_an_area_by_edr_in_the_crs_of_its_pieces_are_those_of_the_series(serve, crs):
+def test_cells_of_an_edr_area_in_the_crs_of_its_pieces_equal_those_of_the_series(serve, crs):
     tile = SMALL.tiles()[0 if crs == "EPSG:32631" else -1]
     middle = (tile.box[0] + 600 if crs == "EPSG:32631" else tile.box[2] - 600, tile.box[3] - 900)
     area = shapely.Point(*middle).buffer(250)
@@ -140,7 +140,7 @@ def test_cells_of_an_area_by_edr_in_the_crs_of_its_pieces_are_those_of_the_serie
     assert [statistic(math.fsum(values) / len(values))] == expected["series"]["mean"]
 
 
-def test_mean_of_an_area_on_the_grid_of_the_collection_is_about_that_of_the_native_cells(serve):
+def test_mean_of_an_area_on_the_grid_of_the_collection_is_close_to_that_of_native_cells(serve):
     area = shapely.Point(*CENTRE).buffer(0.004)
     client, day = serve(grid=GRID).client, SMALL.days[0]
 

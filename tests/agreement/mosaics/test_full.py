@@ -52,7 +52,7 @@ def test_points_are_the_formula(serve, form):
         assert series == [list(values) for values in zip(*by_date, strict=True)]
 
 
-def test_pictures_are_those_of_the_uncut_raster(serve, tiles):
+def test_pictures_equal_those_of_the_uncut_raster(serve, tiles):
     served = serve(STATIC, FULL, uncut=uncut_collections(FULL, 31, assets=("B04",)))
     days = [FULL.days[number % len(FULL.days)] for number in range(len(tiles))]
     pairs = list(zip(tiles, days, strict=True))

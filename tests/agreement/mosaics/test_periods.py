@@ -62,7 +62,7 @@ def newest(times: np.ndarray) -> np.ndarray:
         ("max", lambda times: np.nanmax(times, axis=0)),
     ],
 )
-def test_a_period_of_scenes_side_by_side_is_that_of_their_pixels(client, reducer, reduce):
+def test_period_of_adjacent_scenes_equals_their_pixels(client, reducer, reduce):
     box = ",".join(map(repr, (LEFT, TOP - TILE_M, LEFT + TILE_M, TOP)))
     wms = "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=B&STYLES=&FORMAT=image/png&TRANSPARENT=TRUE"
     tile = f"/tiles/B/WebMercatorQuad/{Z}/{X}/{Y}"

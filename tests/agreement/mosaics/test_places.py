@@ -61,7 +61,7 @@ def test_position_and_feature_info_are_the_series(serve, layer):
     assert infos == series
 
 
-def test_masked_variable_is_the_formula_where_the_mask_keeps_it(serve):
+def test_masked_variable_equals_the_formula_where_the_mask_accepts(serve):
     longitude, latitude = places_of(SMALL, COUNT)
 
     found = series_at(serve(), "CLEAR", longitude, latitude)
@@ -103,7 +103,7 @@ def test_rule_combines_all_pieces_that_hold_the_centre_of_the_cell(serve, rule):
     assert found != several  # by the rule first
 
 
-def test_latest_is_the_piece_that_was_seen_last(serve):
+def test_latest_is_the_most_recent_piece(serve):
     longitude, latitude = places_of(OWN, COUNT)
 
     found = series_at(serve(made=OWN, mosaic="rule: latest"), "B04", longitude, latitude)

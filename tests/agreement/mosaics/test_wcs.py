@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("code", [32631, 32632, 3035])
-def test_files_of_a_mosaic_are_those_of_ogc_api_coverages(serve, code):
+def test_files_of_a_mosaic_equal_those_of_ogc_api_coverages(serve, code):
     client, (longitude, latitude), day = serve().client, CENTRE, SMALL.days[1]
     subsets = (f"Lat({latitude - 0.01},{latitude + 0.01})", f"Long({longitude - 0.01},{longitude + 0.01})")
     query = {"bbox": box_around(*CENTRE), "crs": f"{CRS}{code}", "datetime": day, "f": "GTiff"}
@@ -26,7 +26,7 @@ def test_files_of_a_mosaic_are_those_of_ogc_api_coverages(serve, code):
 
 
 @pytest.mark.parametrize("code", [32631, 32632, 3035])
-def test_cells_of_a_mosaic_that_1_0_0_names_are_those_of_ogc_api_coverages(serve, code):
+def test_cells_of_a_mosaic_in_1_0_0_equal_those_of_ogc_api_coverages(serve, code):
     client, day = serve().client, SMALL.days[1]
     query = {"bbox": box_around(*CENTRE), "crs": f"{CRS}{code}", "datetime": day, "f": "GTiff"}
     ogcapi = client.get("/ogcapi/collections/CELL/coverage", params=query)

@@ -97,7 +97,7 @@ def test_after_a_lost_disk_the_server_answers_as_before(archive):
             index.changes_after(cursor)
 
 
-def test_state_that_is_there_is_replaced_on_demand_alone(archive):
+def test_existing_state_is_replaced_on_demand_only(archive):
     archive.fill()
     file, _ = backed_up(archive)
     late = archive.finish("late")
@@ -141,7 +141,7 @@ def test_commands_that_read_create_no_database(local):
     assert not local.jobs.exists()
 
 
-def test_what_is_not_in_the_backup_is_told(archive):
+def test_parts_missing_from_the_backup_are_reported(archive):
     archive.fill()
     with archive.store() as store:
         lost = next(job.id for job in store.table.jobs(statuses=["successful"])[0])
@@ -251,7 +251,7 @@ def header(name, type_=tarfile.REGTYPE, target="", size=0):
     return found
 
 
-def test_a_file_that_is_not_as_it_was_written_touches_nothing(local):
+def test_modified_file_of_a_backup_is_refused_without_changes(local):
     local.fill()
     file, _ = backed_up(local)
     before = rows(local.jobs)
@@ -397,7 +397,7 @@ def test_a_backup_does_not_take_the_place_of_a_file(local):
     assert members(named).keys() == members(file).keys()
 
 
-def test_what_an_operator_has_in_the_folders_is_no_hindrance(local):
+def test_foreign_files_in_the_folders_do_not_prevent_a_restore(local):
     """A copy of a database, a folder of results on another disk, a configuration that Kubernetes has mounted."""
     local.fill()
     copy = local.jobs / "jobs-old.sqlite"
@@ -416,7 +416,7 @@ def test_what_an_operator_has_in_the_folders_is_no_hindrance(local):
 
 
 @pytest.mark.slow
-def test_what_finds_no_room_leaves_none_taken(local):
+def test_restore_on_a_full_disk_frees_its_space(local):
     local.fill(size=500_000)
     file, _ = backed_up(local)
     before = rows(local.jobs)
@@ -437,7 +437,7 @@ def test_what_finds_no_room_leaves_none_taken(local):
 
 @pytest.mark.slow
 @pytest.mark.client("initdb", "postgres")
-def test_where_postgresql_refuses_the_tables_all_is_as_before(tmp_path, postgresql):
+def test_restore_refused_by_postgresql_changes_nothing(tmp_path, postgresql):
     """Here as a server uses them, and there is a table of the operator."""
     import psycopg
 

@@ -46,7 +46,7 @@ def versions(folder):
     return of_index, dict(noted)
 
 
-def test_what_was_stored_before_there_were_users_is_taken_over(archive):
+def test_state_from_before_user_accounts_is_migrated(archive):
     as_before(archive)
     lines = ["jobs: version 4, as in this release", "item index: version 4, as in this release"]
     lines += ["webhooks: version 1, as in this release"]
@@ -80,7 +80,7 @@ def test_jobs_that_were_open_before_the_upgrade_are_done_after_it(archive):
     }
 
 
-def test_an_index_of_an_older_version_is_migrated_and_a_dry_run_only_tells_it(archive):
+def test_index_of_an_older_version_is_migrated_and_a_dry_run_only_reports_it(archive):
     archive.fill()
     as_version_2(None, archive.jobs)
     dry = archive.run("migrate", "--dry-run")
@@ -123,7 +123,7 @@ def test_a_migration_that_is_killed_is_done_or_not_begun(archive):
         ("access.sqlite", "UPDATE chronotile_versions SET version = 5 WHERE name = 'keys'"),
     ],
 )
-def test_what_a_newer_release_has_stored_is_refused_in_one_line_and_stays_as_it_is(archive, file, statement):
+def test_state_of_a_newer_release_is_refused_in_one_line_and_unchanged(archive, file, statement):
     archive.fill()
     with closing(sqlite3.connect(archive.jobs / file, isolation_level=None)) as connection:
         connection.execute(statement)
@@ -136,7 +136,7 @@ def test_what_a_newer_release_has_stored_is_refused_in_one_line_and_stays_as_it_
         assert list(connection.iterdump()) == before
 
 
-def test_tables_get_the_changes_from_their_version_to_this_one_in_one_transaction(tmp_path):
+def test_tables_are_migrated_to_this_version_in_one_transaction(tmp_path):
     def tables(version, *columns, steps=()):
         metadata = MetaData(info={"name": "notes", "version": version, "steps": dict(steps)})
         return Table("chronotile_notes", metadata, *(Column(name, Integer) for name in columns)).metadata

@@ -17,7 +17,7 @@ def descriptor(tmp_path):
     os.close(opened)
 
 
-def test_load_is_what_was_not_taken_and_what_is_answered(descriptor):
+def test_load_counts_waiting_and_running_requests(descriptor):
     supervisor, worker = Loads(descriptor, 2), Loads(descriptor, 2)
     for _ in range(5):
         supervisor.hand(1)
@@ -49,7 +49,7 @@ def test_a_worker_begins_with_nothing_to_do(descriptor):
     assert supervisor.load_of(1) == 0
 
 
-def test_requests_are_told_as_they_begin_and_end(descriptor):
+def test_requests_are_reported_at_their_start_and_end(descriptor):
     loads = Loads(descriptor, 2)
     told = []
 

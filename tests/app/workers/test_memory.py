@@ -20,9 +20,7 @@ GENEROUS_S = 900.0
     ],
     ids=["one worker", "two workers"],
 )
-def test_requests_of_all_kinds_at_once_kill_no_server_that_has_little_memory(
-    workers, memory_bytes, side, minutes, tmp_path
-):
+def test_concurrent_requests_of_all_kinds_do_not_exhaust_a_small_memory(workers, memory_bytes, side, minutes, tmp_path):
     if lack := lack_of_groups():
         pytest.skip(lack)
     write_archive(tmp_path, side)

@@ -106,7 +106,7 @@ def test_silence_is_logged_before_its_end_and_neither_is_a_warning(watched, capl
     ]
 
 
-def test_a_worker_that_starts_may_be_silent_for_longer_than_one_that_was_heard(watched):
+def test_starting_worker_may_be_silent_for_longer_than_a_running_one(watched):
     def test(both: Watched) -> None:
         both.say(0, READY)
 

@@ -98,7 +98,7 @@ def test_connections_whose_requests_are_under_way_are_shared_out_evenly(served):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_DEFER_ACCEPT")
-def test_connections_go_to_a_worker_when_they_ask_for_something(served):
+def test_connections_are_given_to_a_worker_with_their_first_request(served):
     process, address = served
     with connection_to(address) as silent, connection_to(address) as later:
         begin_to_ask(later)
@@ -152,7 +152,7 @@ def test_a_new_configuration_with_mistakes_leaves_all_workers_ready(served, conf
     assert workers_of(process) == workers
 
 
-def test_whichever_worker_is_asked_tells_the_metrics_of_all(served):
+def test_any_worker_returns_the_metrics_of_all(served):
     _process, address = served
     told = {asked_before: metrics_of_both(address) for asked_before in range(8)}
 
@@ -172,14 +172,14 @@ def test_whichever_worker_is_asked_tells_the_metrics_of_all(served):
     assert {len(each) for each in revisions} == {1}
 
 
-def test_workers_find_one_another_however_long_the_path_of_temporary_files_is(served):
+def test_workers_find_each_other_with_any_length_of_the_temporary_path(served):
     process, address = served
 
     assert len(workers_of(process)) == 2
     until(lambda: is_shown(f"{address}/metrics", b'worker="1"'))
 
 
-def test_what_one_worker_has_decoded_the_others_need_not(served):
+def test_block_decoded_by_one_worker_is_used_by_the_others(served):
     """Of each date; a machine that stands still may keep one worker from sharing what it decodes just then."""
     _process, address = served
     tile = "/tiles/LAI/WebMercatorQuad/14/8328/5484.tif?datetime="
@@ -244,7 +244,7 @@ def exhausted(served):
         resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
 
 
-def test_who_connects_to_workers_that_can_open_no_more_is_told_at_once(exhausted):
+def test_connection_to_workers_without_room_is_refused_immediately(exhausted):
     connection = HTTPConnection(urlsplit(exhausted).netloc, timeout=PATIENCE_S)
 
     with closing(connection):

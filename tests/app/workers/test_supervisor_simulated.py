@@ -192,7 +192,7 @@ def test_a_worker_that_stays_silent_gets_no_connections_and_is_replaced(site):
     site.run(scenario)
 
 
-def test_a_worker_that_is_silent_for_a_moment_goes_on(site):
+def test_briefly_silent_worker_continues(site):
     async def scenario():
         frozen, other = site.workers
         frozen.is_frozen = True
@@ -210,7 +210,7 @@ def test_a_worker_that_is_silent_for_a_moment_goes_on(site):
     site.run(scenario)
 
 
-def test_connections_that_a_worker_had_not_taken_go_to_another(site):
+def test_connections_not_accepted_by_a_worker_go_to_another(site):
     async def scenario():
         victim, other = site.workers
         victim.is_frozen = True
@@ -267,7 +267,7 @@ def test_without_a_worker_that_starts_the_server_ends(site):
         site.run(scenario, count=1)
 
 
-def test_a_worker_for_which_there_is_no_process_is_tried_again(site):
+def test_worker_without_a_process_is_started_again(site):
     async def scenario():
         site.refusals = 2
         site.workers[0].kill()
@@ -294,7 +294,7 @@ def test_connections_wait_while_the_system_refuses_to_accept_them(site):
     site.run(scenario)
 
 
-def test_workers_that_do_not_end_when_told_are_killed(site):
+def test_workers_that_do_not_end_on_request_are_killed(site):
     async def scenario():
         for each in site.workers:
             each.hangs_at_its_end = True

@@ -23,7 +23,7 @@ def test_items_that_come_once_in_order_are_right_also_between_added_ones():
         (["b", "c", "a"], {"is_in_order": False}),
     ],
 )
-def test_a_fault_is_told(seen, fault):
+def test_fault_is_reported(seen, fault):
     verdict = judge(EXPECTED, seen)
 
     assert not verdict.is_right

@@ -31,7 +31,7 @@ def test_all_goals_are_met():
         ({"back_s": {"E0": None}}, "came back"),
     ],
 )
-def test_a_goal_that_is_missed_is_told(missed, goal):
+def test_missed_goal_is_reported(missed, goal):
     (found,) = [name for name, is_met in Result(**{**MET, **missed}).goals().items() if not is_met]
 
     assert goal in found

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.load.exchange import Ask, BrokenAnswer, parse_answer
 
 
-def test_answer_is_taken_apart():
+def test_answer_is_parsed():
     answer = parse_answer(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 3\r\n\r\nabc")
 
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "image/png", b"abc")
@@ -33,12 +33,12 @@ def test_gzip_is_unpacked():
         pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", id="before the last chunk"),
     ],
 )
-def test_half_an_answer_is_told(received):
+def test_incomplete_answer_is_reported(received):
     with pytest.raises(BrokenAnswer):
         parse_answer(received)
 
 
-def test_request_says_that_its_connection_ends_with_it():
+def test_request_closes_its_connection():
     wire = Ask(path="/x?y=1", method="POST", body=b"{}").wire("127.0.0.1:80")
 
     expected = b"POST /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:80\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"

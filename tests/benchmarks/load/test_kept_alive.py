@@ -41,14 +41,14 @@ def test_answers_come_over_one_connection(port):
     assert bodies == [b"bytes"] * 3
 
 
-def test_connection_that_the_server_ends_is_opened_anew(port):
+def test_connection_closed_by_the_server_is_opened_again(port):
     with connected(port) as connection:
         bodies = [connection.ask(Ask(path="/last")).body for _ in range(3)]
 
     assert bodies == [b"bytes"] * 3
 
 
-def test_what_is_not_answered_counts_as_failed(port):
+def test_unanswered_request_counts_as_failed(port):
     found = timed(port, [Ask(path="/x"), Ask(path="/nothing")])
 
     assert (len(found.milliseconds), found.failed) == (1, 1)

@@ -10,7 +10,7 @@ def test_percentiles_are_those_of_the_counts(share, expected):
     assert found.percentile_ms(share) == expected
 
 
-def test_what_the_script_tells_is_read():
+def test_output_of_the_script_is_parsed():
     found = parse("Requests/sec: 3\n\nFAILED 2\nTENTHS 13 40\nTENTHS 9 60\n", 50)
 
     assert (found.answered, found.failed, found.counts) == (100, 2, {13: 40, 9: 60})

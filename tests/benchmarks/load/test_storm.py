@@ -15,7 +15,7 @@ async def answer(request):
 
 
 @pytest.mark.slow
-def test_all_clients_ask_until_the_block_ends():
+def test_all_clients_send_requests_until_the_block_ends():
     app = Starlette(routes=[Route("/none", answer), Route("/some", answer)])
 
     with listening(app) as url, storm(int(url.rpartition(":")[2]), ["/none", "/some"], clients=3) as found:

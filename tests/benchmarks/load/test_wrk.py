@@ -3,7 +3,7 @@ import pytest
 from benchmarks.load.wrk import parse
 
 
-def test_what_the_script_tells_is_read():
+def test_output_of_the_script_is_parsed():
     found = parse("Running 1s test\n  120 requests in 1.00s\n\nRESULT 120 1000000 20 3 1500 9000\n")
 
     assert found.per_s == pytest.approx(100)

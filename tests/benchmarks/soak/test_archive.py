@@ -5,7 +5,7 @@ import rasterio
 from benchmarks.soak.archive import NODATA, Archive, date_of, day
 
 
-def test_values_are_those_of_the_file(tmp_path):
+def test_values_equal_those_of_the_file(tmp_path):
     archive = Archive(tmp_path)
     archive.make(dates=1)
 

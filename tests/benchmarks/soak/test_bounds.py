@@ -29,7 +29,7 @@ def history(*, growth_mb=0.0, cache_growth_mb=0.0):
     return {1: taken, 2: taken}, sizes
 
 
-def test_caches_in_memory_are_those_of_all_workers_together():
+def test_memory_caches_are_summed_over_all_workers():
     assert cache_sizes(METRICS) == CacheSizes(held=5.0, most=12.0)
 
 
@@ -41,21 +41,21 @@ def test_caches_that_fill_are_no_growth():
     assert memory.broken(memory_bytes=8 << 30) == []
 
 
-def test_what_is_held_while_caches_fill_is_not_judged():
+def test_memory_during_the_fill_of_caches_is_not_judged():
     workers, sizes = history()
     workers[1][0] = (0.0, Sample(pid=1, pss_mb=900, descriptors=30, threads=20))
 
     assert memory_of(workers, sizes, after_s=600).beyond_caches_mb == 150
 
 
-def test_what_grows_beside_caches_is_found():
+def test_growth_in_addition_to_caches_is_found():
     memory = memory_of(*history(growth_mb=20), after_s=600)
 
     assert memory.growth_mb == pytest.approx(20)
     assert len(memory.broken(memory_bytes=8 << 30)) == 1
 
 
-def test_a_short_soak_says_nothing_of_growth():
+def test_short_soak_reports_no_growth():
     workers, sizes = history(growth_mb=20)
     early = {at: size for at, size in sizes.items() if at <= 180}
 
@@ -73,7 +73,7 @@ def test_a_short_soak_says_nothing_of_growth():
     ],
     ids=lambda given: next(iter(given)),
 )
-def test_each_bound_is_looked_at(beyond):
+def test_each_limit_is_checked(beyond):
     within = {
         "beyond_caches_mb": 150.0,
         "growth_mb": 1.0,

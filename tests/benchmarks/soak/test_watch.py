@@ -7,7 +7,7 @@ import pytest
 from benchmarks.soak.watch import Sample, courses, descendants, sample
 
 
-def test_course_looks_at_slopes_after_warm_up_and_at_the_most_of_all():
+def test_course_checks_slopes_after_warm_up_and_the_maximum():
     taken = [(0.0, 400.0), (600.0, 200.0), (1200.0, 201.0), (1800.0, 202.0)]
     history = {7: [(at, Sample(7, pss, 10 + int(pss) % 3, 5)) for at, pss in taken]}
 
@@ -35,7 +35,7 @@ def test_process_that_ended_has_no_sample():
 
 
 @pytest.mark.slow
-def test_children_are_found():
+def test_child_processes_are_found():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert child.pid in descendants(os.getpid())
         child.communicate(b"\n")

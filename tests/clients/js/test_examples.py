@@ -36,7 +36,7 @@ def base_url(tmp_path_factory):
 @pytest.mark.browser
 @pytest.mark.client("node")
 @pytest.mark.parametrize("part", ["examples", "maplibre", "widget"])
-def test_pages_do_what_they_show(base_url, packages, part, tmp_path):
+def test_pages_do_as_they_claim(base_url, packages, part, tmp_path):
     ran = subprocess.run(
         ["node", FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures"],
         env=os.environ | packages,

@@ -113,7 +113,7 @@ def test_attribution_is_html(opened):
     assert opened["attribution"] == "A &amp; B &lt;i&gt;"
 
 
-def test_composites_say_that_they_have_no_cubes(opened):
+def test_composites_report_that_they_have_no_cubes(opened):
     assert opened["hasCubes"] == [True, False]
     assert opened["refused"] == "layer rgb has no cube tiles: show its pictures, /tiles/rgb"
 
@@ -122,7 +122,7 @@ def test_composites_say_that_they_have_no_cubes(opened):
     ("what", "status", "words"),
     [("unknown", 404, "layer 'nothing' is not known"), ("style", 400, "red"), ("away", 0, "does not answer")],
 )
-def test_errors_say_why(opened, what, status, words):
+def test_errors_have_a_reason(opened, what, status, words):
     assert opened[what]["name"] == "RequestError"
     assert opened[what]["status"] == status
     assert words in opened[what]["message"]

@@ -95,7 +95,7 @@ def test_make_builds_the_libraries_of_the_viewer_before_the_package():
     assert found == sorted(found)
 
 
-def test_package_is_publishable_and_every_export_is_there(packed):
+def test_package_is_publishable_and_every_export_exists(packed):
     package = packed / "node_modules/chronotile"
     manifest = json.loads((package / "package.json").read_text())
     targets = [
@@ -115,7 +115,7 @@ def test_package_weighs_less_than_a_picture(packed):
     assert archive.stat().st_size < 100_000
 
 
-def test_no_module_imports_what_the_package_does_not_bring(packed):
+def test_no_module_imports_more_than_the_package_contains(packed):
     dist = packed / "node_modules/chronotile/dist"
     imported = {
         target
@@ -134,7 +134,7 @@ def test_types_hold_a_page_in_typescript(packed):
     run(REPOSITORY / "node_modules/.bin/tsc", "--project", packed, cwd=packed)
 
 
-def test_package_can_be_imported_where_there_is_no_page(packed):
+def test_package_can_be_imported_without_a_page(packed):
     script = """
         import { decodeCube, CubeError } from "chronotile";
         import "chronotile/chart";

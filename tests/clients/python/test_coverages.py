@@ -148,7 +148,7 @@ def test_box_outside_is_refused(archive):
 
 
 @pytest.mark.slow
-def test_cube_of_the_demo_is_that_of_its_files(demo, ndvi_of_files):
+def test_cube_of_the_demo_equals_its_files(demo, ndvi_of_files):
     cube = demo.archive.layers["NDVI"].cube((4.4, 50.97, 4.43, 51.0), "2023-03/2023-09")
 
     expected = ndvi_of_files.sel(time=cube.time, y=cube.y, x=cube.x)
@@ -159,7 +159,7 @@ def test_cube_of_the_demo_is_that_of_its_files(demo, ndvi_of_files):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", ["LAI", "NDVI"])
-def test_cube_is_that_of_the_servers_netcdf(demo, layer):
+def test_cube_equals_the_netcdf_of_the_server(demo, layer):
     path = f"/ogcapi/collections/{layer}/coverage?bbox=4.4,50.97,4.43,51.0&datetime=2023-06&f=NetCDF"
     answer = demo.client.get(path)
 

@@ -20,7 +20,7 @@ from tests.running import PATIENCE_S, serving
 BOX = (4.4, 50.97, 4.43, 51.0)
 
 
-def test_values_are_there_at_once(archive):
+def test_values_are_available_immediately(archive):
     job = archive.process("echo", string="Hello", number=3)
 
     assert job.status == "successful"
@@ -28,14 +28,14 @@ def test_values_are_there_at_once(archive):
     assert {name: result.value for name, result in job.results().items()} == {"string": "Hello", "number": 3}
 
 
-def test_output_is_named_where_there_are_several(archive):
+def test_output_must_be_named_if_there_are_several(archive):
     job = archive.process("echo", string="Hello", number=3)
 
     with pytest.raises(KeyError, match="name one of the outputs string, number"):
         job.open()
 
 
-def test_input_that_is_refused_is_named(archive):
+def test_refused_input_is_named(archive):
     with pytest.raises(NotFound, match=r"parameter: inputs\.layer"):
         archive.process("trend", layer="NDVJ")
     with pytest.raises(InvalidRequest, match=r"parameter: inputs\.bbox"):
@@ -44,7 +44,7 @@ def test_input_that_is_refused_is_named(archive):
         archive.process("bake", layer="NDVI")
 
 
-def test_histogram_at_once_is_that_of_the_api(recorded):
+def test_synchronous_histogram_equals_that_of_the_api(recorded):
     layer = recorded.archive.layers["NDVI"]
 
     found = recorded.archive.process("histogram", layer=layer, time=["2020-06-01", "2020-06-11"], bins=5).open()
@@ -109,7 +109,7 @@ def test_job_that_is_forgotten_counts_as_dismissed(archive):
 
 
 @pytest.mark.slow
-def test_trend_is_that_of_scipy(demo, ndvi_of_files):
+def test_trend_equals_that_of_scipy(demo, ndvi_of_files):
     found = demo.archive.process("trend", layer=demo.archive.layers["NDVI"], bbox=BOX).wait().open()
 
     series = ndvi_of_files.sel(x=found.x, y=found.y)

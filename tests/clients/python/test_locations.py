@@ -80,12 +80,12 @@ def test_polygon_of_shapely_is_geojson_with_lists():
         ({"type": "LineString", "coordinates": [[4.4, 51.0], [4.5, 51.1]]}, "got LineString"),
     ],
 )
-def test_what_is_no_location_is_refused(where, message):
+def test_invalid_location_is_refused(where, message):
     with pytest.raises(ValueError, match=message):
         location_of(where)
 
 
-def test_box_takes_an_array_and_nothing_but_four_numbers():
+def test_box_accepts_an_array_of_exactly_four_numbers():
     assert box_text(np.array([4.4, 51, 4.5, 51.1])) == "4.4,51.0,4.5,51.1"
     with pytest.raises(ValueError, match="west, south, east, north"):
         box_text((4.4, 51))

@@ -22,7 +22,7 @@ def make_map(tmp_path, monkeypatch):
     return map_module.Map
 
 
-def test_map_sends_what_the_browser_needs(make_map):
+def test_map_sends_the_data_of_the_browser(make_map):
     shown = make_map(SERVER, "NDVI", "2024-06", center=(4.4, 51.0), zoom=9, height=300)
 
     state = shown.get_state()
@@ -54,7 +54,7 @@ def test_address_of_an_archive_has_no_slash_at_its_end(make_map):
         pytest.param(datetime(2024, 6, 1, 12, tzinfo=timezone(timedelta(hours=2))), "2024-06-01T10:00:00Z", id="zone"),
     ],
 )
-def test_date_is_text_in_utc_whatever_it_was(make_map, date, text):
+def test_date_of_any_type_becomes_text_in_utc(make_map, date, text):
     shown = make_map(SERVER, "NDVI")
 
     shown.date = date
@@ -84,7 +84,7 @@ def test_names_of_no_trait_are_refused(make_map):
         make_map(SERVER, "NDVI", colour="red")
 
 
-def test_missing_bundle_says_how_to_build_it(monkeypatch, tmp_path):
+def test_missing_bundle_is_reported_with_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr(map_module, "BUNDLE", tmp_path / "nowhere")
 
     with pytest.raises(RuntimeError, match=r"map\.js of the map was not built: run `make client-widget`"):

@@ -92,7 +92,7 @@ def test_retries_are_bounded(source, fault):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.MISSING], ids=lambda fault: fault.name)
-def test_what_another_attempt_does_not_help_is_not_repeated(source, fault):
+def test_permanent_failure_is_not_retried(source, fault):
     source.switch(fault)
 
     with Archive(source.url, retries=AT_ONCE) as archive, pytest.raises(Exception, match=r"the server answered [45]"):
@@ -116,7 +116,7 @@ def test_server_that_is_too_slow_is_not_requested_again(source, fault):
 
 
 @pytest.mark.slow
-def test_server_that_is_not_there_is_named_after_all_attempts(source):
+def test_unreachable_server_is_named_after_all_attempts(source):
     source.refuse()
 
     with (
@@ -128,7 +128,7 @@ def test_server_that_is_not_there_is_named_after_all_attempts(source):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_server_that_is_busy_is_requested_again_when_it_says(server, status):
+def test_busy_server_is_retried_when_it_requests(server, status):
     well = server.answers["/layers"]
     answers = iter([Answer(status, headers={"Retry-After": "0"}), well])
     server.answers["/layers"] = lambda: next(answers)
@@ -138,7 +138,7 @@ def test_server_that_is_busy_is_requested_again_when_it_says(server, status):
 
 
 @pytest.mark.slow
-def test_server_that_says_to_wait_too_long_is_not_waited_for(server):
+def test_too_long_wait_requested_by_the_server_is_an_error(server):
     problem = {"title": "Service Unavailable", "detail": "the source is away"}
     server.answers["/layers"] = Answer(503, json.dumps(problem).encode(), {"Retry-After": "3600"})
 

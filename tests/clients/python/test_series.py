@@ -73,7 +73,7 @@ def test_attributes_have_units_and_attribution(archive):
         assert table.attrs["attribution"] == layer.attribution
 
 
-def test_points_are_below_one_another_with_their_names(recorded):
+def test_points_are_rows_with_their_names(recorded):
     points = {f"cell {row}-{column}": position_of(row, column) for row, column in CELLS}
 
     table = recorded.archive.layers["NDVI"].series(points)
@@ -140,7 +140,7 @@ AWAY = mapping(box(20, 20, 20.1, 20.1))
     "order", ["iioo", "ooii", "oiooi", "oooni"], ids=["behind", "in-front", "between", "without-geometry"]
 )
 @pytest.mark.parametrize("most", [2, 3])
-def test_areas_outside_are_the_same_in_batches_of_their_own(make_recorded, order, most):
+def test_areas_outside_are_the_same_in_separate_batches(make_recorded, order, most):
     kinds = {"i": area_of((20, 40), (30, 51)), "o": AWAY, "n": None}
     areas = features_of(*(kinds[kind] for kind in order))
     options = {"reducers": ["mean", "count", "histogram:2"], "step": "P1M", "trend": "theil_sen"}
@@ -163,7 +163,7 @@ def test_areas_that_all_lie_outside_are_an_error_in_batches_too(make_recorded):
         layer.series(features_of(AWAY, AWAY, None, None, AWAY))
 
 
-def test_area_that_is_not_accepted_is_an_error_beside_others(make_recorded):
+def test_refused_area_is_an_error_among_others(make_recorded):
     layer = make_recorded(max_features=2).archive.layers["NDVI"]
     good, broken = area_of((20, 40), (30, 51)), {"type": "Polygon", "coordinates": []}
 
@@ -274,7 +274,7 @@ def test_warnings_of_many_areas_are_few():
     assert texts[5:] == ["16 further areas have other notes, not listed here"]
 
 
-def test_ids_of_unnamed_places_are_those_of_the_servers_tables(recorded):
+def test_ids_of_unnamed_places_equal_those_of_the_tables_of_the_server(recorded):
     areas = four_areas()
     areas["features"] = [{**feature, "id": None} for feature in areas["features"][::2]]
     answer = recorded.client.post("/timeseries/NDVI/areas?format=csv", json=areas)
@@ -358,7 +358,7 @@ def test_series_without_a_time_in_the_interval_is_empty(archive):
     ("arguments", "parameter"),
     [({"smoth": "whittaker"}, "smoth"), ({"time": "yesterday"}, "datetime"), ({"reducers": "mean"}, "reducers")],
 )
-def test_parameter_that_is_refused_is_named(archive, arguments, parameter):
+def test_refused_parameter_is_named(archive, arguments, parameter):
     with pytest.raises(InvalidRequest, match=f"parameter: {parameter}") as caught:
         archive.layers["NDVI"].series(position_of(12, 34), **arguments)
 
@@ -366,7 +366,7 @@ def test_parameter_that_is_refused_is_named(archive, arguments, parameter):
     assert caught.value.status == 400
 
 
-def test_nothing_is_warned_of_where_nothing_is_missing(archive):
+def test_complete_answer_has_no_warning(archive):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
 
@@ -374,7 +374,7 @@ def test_nothing_is_warned_of_where_nothing_is_missing(archive):
 
 
 @pytest.mark.slow
-def test_series_of_the_demo_are_those_of_its_files(demo, ndvi_of_files):
+def test_series_of_the_demo_equal_its_files(demo, ndvi_of_files):
     x, y = float(ndvi_of_files.x[77]), float(ndvi_of_files.y[31])
     point = transformer(crs_of("EPSG:3035"), CRS84).transform(x, y)
 
@@ -385,7 +385,7 @@ def test_series_of_the_demo_are_those_of_its_files(demo, ndvi_of_files):
 
 
 @pytest.mark.slow
-def test_areas_of_the_demo_are_those_that_rasterio_finds_in_its_files(demo, ndvi_of_files):
+def test_areas_of_the_demo_equal_those_of_rasterio(demo, ndvi_of_files):
     outline = box(3_925_030, 3_108_020, 3_931_270, 3_112_880)
     size = float(ndvi_of_files.x[1] - ndvi_of_files.x[0])
     affine = BELGIUM_31N.transform.__class__(

@@ -34,7 +34,7 @@ def test_text_of_a_time(time, text):
 
 
 @pytest.mark.parametrize("time", [7, slice("2023", "2024", 2), [7], [], np.array([], "M8[ns]"), pd.DatetimeIndex([])])
-def test_what_is_no_time_is_refused(time):
+def test_invalid_time_is_refused(time):
     with pytest.raises(ValueError, match=r"time|instant"):
         time_text(time)
 

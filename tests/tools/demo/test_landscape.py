@@ -60,7 +60,7 @@ def test_crops_have_their_own_seasons():
 
 
 @pytest.mark.parametrize("kind", [Kind.DECIDUOUS, Kind.CONIFER, Kind.GRASS, Kind.ORCHARD, Kind.GARDEN])
-def test_what_lasts_is_greener_in_june_than_in_january(kind):
+def test_perennial_vegetation_is_greener_in_june_than_in_january(kind):
     assert mean_ndvi(kind, "2023-06-01") > mean_ndvi(kind, "2023-01-15") + 0.03
 
 

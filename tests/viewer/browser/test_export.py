@@ -94,7 +94,7 @@ def video_of(path: Path) -> tuple[list[np.ndarray], float]:
         return frames, container.duration / av.time_base
 
 
-def test_the_viewer_exports_in_a_browser_what_its_scenarios_say(exported):
+def test_exports_of_the_viewer_match_the_scenarios_in_a_browser(exported):
     assert "FAIL" not in exported.output, exported.output
     assert exported.output.count("ok  ") == 18, exported.output
 
@@ -170,7 +170,7 @@ def test_a_geotiff_of_an_area_holds_the_numbers_of_its_cells_alone(exported):
 
 
 @pytest.mark.parametrize("name", ["film.gif", "server.gif"])
-def test_a_gif_has_a_frame_a_date_and_lasts_as_long_as_asked(exported, name):
+def test_gif_has_a_frame_per_date_and_the_requested_length(exported, name):
     film = opened(exported.path(name))
     durations = [frame.info["duration"] for frame in ImageSequence.Iterator(film)]
 
@@ -230,7 +230,7 @@ def test_a_layer_of_pictures_has_a_film_of_all_its_dates(exported):
     assert len(frames_of(exported.path("pictures.gif"))) == 12
 
 
-def test_the_lines_of_python_print_the_mean_of_what_is_shown(exported):
+def test_lines_of_python_print_the_mean_of_the_shown_map(exported):
     ran = subprocess.run(
         [sys.executable, "-c", exported.about.copied.python], capture_output=True, text=True, timeout=600, check=True
     )

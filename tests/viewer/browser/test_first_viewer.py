@@ -16,7 +16,7 @@ CHECKS = Path(__file__).with_name("first_viewer.mjs")
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.client("node")
-def test_first_viewer_does_in_a_browser_what_it_must(tmp_path):
+def test_first_viewer_passes_its_scenarios_in_a_browser(tmp_path):
     plan = DemoPlan(size_px=200, first_day="2022-01-01", dekads=72, levels=2)
     app = create_app(Settings(config=make_demo(tmp_path / "demo", plan=plan)))
 

@@ -41,7 +41,7 @@ def base_url(tmp_path_factory):
 @pytest.mark.client("node")
 @pytest.mark.every_case
 @pytest.mark.parametrize("part", SCENARIOS)
-def test_viewer_does_in_a_browser_what_its_scenarios_say(base_url, part, tmp_path):
+def test_viewer_passes_its_scenarios_in_a_browser(base_url, part, tmp_path):
     run_checks(FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures")
 
 

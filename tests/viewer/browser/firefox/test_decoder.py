@@ -113,5 +113,5 @@ def test_firefox_reads_the_values_of_every_date(found, name):
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_firefox_refuses_what_is_damaged(found, name):
+def test_firefox_refuses_damaged_tiles(found, name):
     assert found[name]["error"].startswith("not a cube tile: ")
