@@ -131,7 +131,7 @@ def chromium() -> Path:
 @pytest.fixture(autouse=True)
 def faults_are_logged(monkeypatch):
     """Each test has the log of its own faults of databases, of which a minute has one line of a kind."""
-    monkeypatch.setattr(database, "_said_s", {})
+    monkeypatch.setattr(database, "_logged_s", {})
 
 
 @pytest.fixture(scope="session")

@@ -180,7 +180,7 @@ def answers(client, listed):
 
 
 def test_each_route_reports_the_unavailable_database_or_does_not_need_it(client, server, caplog, monkeypatch):
-    monkeypatch.setattr(database, "FAULT_SAID_S", 1e9)
+    monkeypatch.setattr(database, "FAULT_INTERVAL_S", 1e9)
     listed = list(requests(client))
     reading = [each for each in listed if each[0] not in {"DELETE", "PUT", "PATCH"}]
     before = {key: each.status_code for key, each in answers(client, reading).items()}

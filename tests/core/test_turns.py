@@ -100,9 +100,9 @@ async def _serve(tasks: list[tuple[str, bool]], permits: int, is_late: list[bool
     # Each release of the loop, and those of the beginning, are held by a task that was served or are free.
     free = len(tasks) - len(served)
     for _ in range(free):
-        assert not semaphore.locked()
+        assert not semaphore.must_wait()
         await semaphore.acquire()
-    assert semaphore.locked()
+    assert semaphore.must_wait()
 
 
 async def _order_of_service(clients: list[str]) -> list[str]:

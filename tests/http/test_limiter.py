@@ -93,7 +93,7 @@ async def free(limiter, source):
 
 async def count_free(semaphore):
     count = 0
-    while not semaphore.locked():
+    while not semaphore.must_wait():
         await semaphore.acquire()
         count += 1
     return count

@@ -38,7 +38,7 @@ LIVES_S = 1.0
 """How long after that it counts as being there without a check."""
 LOG_AGAIN_S = 0.01
 """After how long a connection to SQLite that was refused a log asks again."""
-FAULT_SAID_S = 60.0
+FAULT_INTERVAL_S = 60.0
 """How often at most a fault of one kind is logged, however many requests meet it."""
 READING = "chronotile_reading"
 """Execution option of connections that only read."""
@@ -55,7 +55,7 @@ _MAKING = 7_105_204
 """Advisory lock that is held while that table is made."""
 
 log = logging.getLogger(__name__)
-_said_s: dict[str, float] = {}
+_logged_s: dict[str, float] = {}
 """When a fault of each kind was last logged."""
 _closed = WeakSet[Engine]()
 """Those that `close_engine` got."""
@@ -275,7 +275,7 @@ def making_tables(engine: Engine, usage: Usage, tables: MetaData, lock: int) -> 
         yield connection
 
 
-def found_version(connection: Connection, tables: MetaData) -> int | None:
+def stored_version(connection: Connection, tables: MetaData) -> int | None:
     """Return the version of tables whose `info` has one; 1 if older than versions are; `None`: there are none."""
     has_table = sa.inspect(connection).has_table
     if has_table(VERSIONS.name):
@@ -298,7 +298,7 @@ def newer_version(what: str, found: int, known: int) -> ConfigurationError:
 def _bring_up(connection: Connection, tables: MetaData, usage: Usage) -> None:
     """Make the changes from the version that tables have to that which this release knows, and note it."""
     name, version = tables.info["name"], tables.info["version"]
-    found = found_version(connection, tables)
+    found = stored_version(connection, tables)
     if found is not None and found > version:
         raise newer_version(usage.name, found, version)
     for before in range(found or version, version):
@@ -377,8 +377,8 @@ def fault_of(error: BaseException | None, usage: Usage) -> ChronotileError:
     """Return what an error of a driver means, and log the error itself; others like it follow a minute later."""
     fault, now_s = _meaning_of(error, usage), time.monotonic()
     fault.is_logged = True
-    if now_s - _said_s.get(fault.message, -FAULT_SAID_S) >= FAULT_SAID_S:
-        _said_s[fault.message] = now_s
+    if now_s - _logged_s.get(fault.message, -FAULT_INTERVAL_S) >= FAULT_INTERVAL_S:
+        _logged_s[fault.message] = now_s
         log.error("%s: %s", usage.name, error)
     return fault
 

@@ -94,7 +94,7 @@ class FairSemaphore:
         """Whether a task has acquired it."""
         return self._value < self._most
 
-    def locked(self) -> bool:
+    def must_wait(self) -> bool:
         """Return whether a task would have to wait."""
         return self._value == 0
 

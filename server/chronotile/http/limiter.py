@@ -176,7 +176,8 @@ class Limiter:
         return True
 
     def _must_wait(self, quotas: Iterable[SourceQuota]) -> bool:
-        return self._threads.locked() or self._slots.locked() or any(quota.threads.locked() for quota in quotas)
+        semaphores = self._threads, self._slots, *(quota.threads for quota in quotas)
+        return any(semaphore.must_wait() for semaphore in semaphores)
 
     def _is_too_long(self, quotas: Sequence[SourceQuota]) -> bool:
         """Return whether a new request would wait too long, or a line is full and has no request to refuse instead."""
@@ -216,13 +217,13 @@ class Limiter:
             ServerBusy: The request has waited too long, or would.
         """
         semaphores, lines = [quota.threads for quota in quotas], [quota.line for quota in quotas]
-        is_full = any(semaphore.locked() for semaphore in semaphores)
+        is_full = any(semaphore.must_wait() for semaphore in semaphores)
         async with self._waiting(lines, is_new=is_new, usual_s=usual_s) if is_full else nullcontext():
             await acquire_all(semaphores)
             for semaphore in semaphores:
                 threads.callback(semaphore.release)
         is_new = is_new and not is_full
-        is_full = self._threads.locked() or self._slots.locked()
+        is_full = self._threads.must_wait() or self._slots.must_wait()
         async with self._waiting([self._line], is_new=is_new, usual_s=usual_s) if is_full else nullcontext():
             await self._threads.acquire()
             threads.callback(self._threads.release)

@@ -29,7 +29,7 @@ async def acquire_all(semaphores: Sequence[FairSemaphore]) -> None:
     while awaited is not None:
         await awaited.acquire()
         remaining = [semaphore for semaphore in semaphores if semaphore is not awaited]
-        locked = next((semaphore for semaphore in remaining if semaphore.locked()), None)
+        locked = next((semaphore for semaphore in remaining if semaphore.must_wait()), None)
         if locked is None:
             for semaphore in remaining:
                 await semaphore.acquire()  # free, so this does not wait

@@ -57,7 +57,7 @@ class StoredTables:
 def _tables_with_version(usage: Usage, tables: MetaData, open_: TableOpener) -> StoredTables:
     """Return tables whose version is in `chronotile_versions`."""
     name, version = tables.info["name"], tables.info["version"]
-    read_version = partial(database.found_version, tables=tables)
+    read_version = partial(database.stored_version, tables=tables)
     return StoredTables(name=name, usage=usage, version=version, read_version=read_version, open=open_)
 
 
