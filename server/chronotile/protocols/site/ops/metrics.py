@@ -49,7 +49,7 @@ class StateCollector(Collector):
         if state.previews is not None:
             yield from _previews(state.previews.state)
         if state.webhooks is not None:
-            events: dict[str, int] = {outcome: state.webhooks.of(outcome) for outcome in OUTCOMES}
+            events: dict[str, int] = {outcome: state.webhooks.count_of(outcome) for outcome in OUTCOMES}
             meaning = "Events of webhooks: sent, failed tries, given up; and times that changes were lost"
             yield _family(Count, "chronotile_webhook_events", meaning, outcome=events)
         if state.items is not None:
