@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded
-from chronotile.protocols.catalogue.odata.parser import (
-    DEEPEST,
-    MOST_COMPARISONS,
+from chronotile.protocols.catalogue.odata.conditions import (
     VALUE,
     AttributeTest,
     Comparison,
@@ -19,8 +17,8 @@ from chronotile.protocols.catalogue.odata.parser import (
     Moment,
     Negated,
     TextMatch,
-    parse_filter,
 )
+from chronotile.protocols.catalogue.odata.parser import DEEPEST, MOST_COMPARISONS, parse_filter
 
 CLOUDS = AttributeTest("cloudCover", "Double", Comparison(VALUE, "le", 40.0))
 NAMED = Comparison("Name", "eq", "a")

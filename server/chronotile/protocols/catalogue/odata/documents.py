@@ -1,45 +1,20 @@
-"""Products, attributes, assets and nodes as JSON (OData JSON Format 4.01), made from public STAC items."""
+"""Products, attributes and assets as JSON (OData JSON Format 4.01), made from public STAC items."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 import numpy as np
 
 from chronotile.catalog.items.properties import instant_in
 from chronotile.core.checksum import checksum_of
-from chronotile.core.errors import MAX_SHOWN, UnknownPath
 from chronotile.core.model.geometry.json_text import is_number
 from chronotile.core.model.types import Json
 from chronotile.pipeline.products import (
-    Product,
-    ProductAsset,
-    ProductNode,
-    find_node,
-    hosts_of,
     is_picture,
-    list_assets,
-    list_folder,
 )
-from chronotile.protocols.catalogue.odata.parser import TYPES as VALUE_TYPES
 from chronotile.protocols.common.attributes import attributes_in
-from chronotile.protocols.common.links import asset_path, product_path
-from chronotile.protocols.common.openapi import (
-    ADDRESS,
-    INDEX,
-    NUMBER,
-    OBJECT,
-    TEXT,
-    TRUTH,
-    UNANSWERED,
-    enum_of,
-    list_of,
-    object_of,
-    or_null,
-)
-from chronotile.readers.products.folders import ProductFolder
+from chronotile.protocols.common.links import asset_path
 
 ROOT = "/odata/v1"
 MEDIA_TYPE = "application/json;odata.metadata=minimal"
@@ -181,119 +156,6 @@ def _asset(name: str, asset: Mapping[str, Any], product: UUID, base: str) -> Jso
     }
 
 
-MOST_PATH = 4_000
-"""Characters of the path of a node."""
-VALUE = "$value"
-BEGIN, BETWEEN = "Nodes(", ")/Nodes("
-ENDS = {")/Nodes": False, f")/{VALUE}": True}
-"""Ends of paths, and whether they request the bytes of a node."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeQuery:
-    """A requested node of a product."""
-
-    names: tuple[str, ...]
-    """Path of the node, starting with the name of the product."""
-    is_value: bool
-    """Whether its bytes are requested, or else its children."""
-
-
-def node_query(path: str) -> NodeQuery:
-    """Return the node of a path such as `Nodes(name)/Nodes(name)/…`, which ends with `Nodes` or `$value`.
-
-    Raises:
-        UnknownPath: The path does not have this form.
-    """
-    end = next((suffix for suffix in ENDS if path.endswith(suffix)), "")
-    names = path.removeprefix(BEGIN).removesuffix(end).split(BETWEEN)
-    if len(path) > MOST_PATH or not path.startswith(BEGIN) or not end or not all(names):
-        message = f"{path[:MAX_SHOWN]!r} is not a path of nodes, such as Nodes(name)/Nodes or Nodes(name)/$value"
-        raise UnknownPath(message)
-    return NodeQuery(tuple(name.removeprefix("'").removesuffix("'") for name in names), is_value=ENDS[end])
-
-
-def root_node(product: Product, base: str) -> list[Json]:
-    """Return the product as the only root node."""
-    return [_node(product, (product.item,), 0, len(_top(product)), base=base)]
-
-
-def nodes_in(product: Product, names: Sequence[str], base: str) -> list[Json]:
-    """Return the children of a node; empty for a file.
-
-    Raises:
-        NoFiles: The product has no files.
-        UnknownPath: No such node exists.
-        SourceUnavailable: The node cannot be read now.
-    """
-    path = _asset_path(product, names)
-    if path is None:
-        return [_node_of(product, (*names, name), asset, node, base=base) for name, asset, node in _top(product)]
-    if hosts_of(product, path):
-        return []  # a remote file
-    children = list_folder(product, find_node(product, path))
-    return [_node_of(product, (*names, child.name), child.asset, child, base=base) for child in children]
-
-
-def download_path(product: Product, names: Sequence[str]) -> str:
-    """Return the path of the URL that downloads a node.
-
-    Raises:
-        UnknownPath: The first name is not the name of the product.
-    """
-    path = _asset_path(product, names)
-    return product_path(product.id) + ("" if path is None else f"/nodes/{quote(path)}")
-
-
-def _asset_path(product: Product, names: Sequence[str]) -> str | None:
-    """Return the path of a node below the product's assets; `None` for the product itself.
-
-    If the only asset of a product is a folder, its files are children of the product, as in SAFE folders at CDSE.
-    """
-    if names[0] != product.item:
-        message = f"the product has no node {names[0][:MAX_SHOWN]!r}; its only root node has the name of the product"
-        raise UnknownPath(message)
-    if not names[1:]:
-        return None
-    folder = _only_folder(product)
-    return "/".join(names[1:] if folder is None else (folder.asset.name, *names[1:]))
-
-
-def _only_folder(product: Product) -> ProductNode | None:
-    assets = list_assets(product)
-    only = assets[0][1] if len(assets) == 1 else None
-    return only if only is not None and isinstance(only.node, ProductFolder) else None
-
-
-def _top(product: Product) -> list[tuple[str, ProductAsset, ProductNode | None]]:
-    folder = _only_folder(product)
-    if folder is not None:
-        return [(child.name, child.asset, child) for child in list_folder(product, folder)]
-    return [(asset.name, asset, node) for asset, node in list_assets(product)]
-
-
-def _node_of(
-    product: Product, names: Sequence[str], asset: ProductAsset, node: ProductNode | None, *, base: str
-) -> Json:
-    if node is None:
-        return _node(product, names, asset.size or 0, 0, base=base)
-    size = 0 if isinstance(node.node, ProductFolder) else node.node.size
-    return _node(product, names, size, len(list_folder(product, node)), base=base)
-
-
-def _node(product: Product, names: Sequence[str], size: int, children: int, *, base: str) -> Json:
-    path = "".join(f"/Nodes({quote(name, safe='')})" for name in names)
-    return {
-        "Id": names[-1],
-        "Name": names[-1],
-        "ContentLength": size,
-        "ChildrenNumber": children,
-        "Nodes": {"uri": f"{base}{ROOT}/Products({product.id}){path}/Nodes"},
-    }
-
-
-# Geometries of items as geography literals.
-
 TYPES = {"Point": 0, "LineString": 1, "MultiPoint": 1, "Polygon": 2, "MultiLineString": 2, "MultiPolygon": 3}
 """Levels of lists around a position, by type of geometry."""
 
@@ -317,52 +179,3 @@ def _write_positions(coordinates: Any, depth: int) -> str:  # noqa: ANN401 -- li
             raise TypeError("a position has two numbers")
         return f"{x!r} {y!r}"
     return f"({', '.join(_write_positions(part, depth - 1) for part in coordinates)})"
-
-
-# JSON Schemas of the documents.
-
-FAULT_SCHEMA: Json = object_of(
-    {"error": object_of({"code": TEXT, "message": TEXT}, {"target": TEXT, "innererror": OBJECT})}
-)
-TIME = or_null({"type": "string", "format": "date-time"})
-CHECKSUMS = list_of(object_of({"Value": TEXT, "Algorithm": TEXT}))
-ATTRIBUTE_SCHEMA: Json = object_of(
-    {"@odata.type": TEXT, "Name": TEXT, "Value": {"oneOf": [TEXT, NUMBER, TRUTH]}, "ValueType": enum_of(VALUE_TYPES)}
-)
-ASSET_SCHEMA: Json = object_of(
-    {
-        "Type": enum_of(("QUICKLOOK", "DATA")),
-        **dict.fromkeys(("Name", "ContentType"), TEXT),
-        "ContentLength": INDEX,
-        "Checksum": CHECKSUMS,
-        "DownloadLink": ADDRESS,
-    }
-)
-PRODUCT_SCHEMA: Json = {
-    "type": "object",
-    "properties": {
-        "@odata.mediaContentType": TEXT,
-        "Id": {"type": "string", "format": "uuid"},
-        **dict.fromkeys(("Name", "ContentType"), TEXT),
-        "ContentLength": INDEX,
-        **dict.fromkeys(("OriginDate", "PublicationDate", "ModificationDate"), TIME),
-        "Online": TRUTH,
-        "EvictionDate": TIME,
-        "Checksum": CHECKSUMS,
-        "ContentDate": object_of({"Start": TIME, "End": TIME}),
-        "Footprint": or_null(TEXT),
-        "GeoFootprint": or_null(OBJECT),
-        "Collection": object_of({"Name": TEXT}),
-        "Attributes": list_of(ATTRIBUTE_SCHEMA),
-        "Assets": list_of(ASSET_SCHEMA),
-    },
-}
-LISTED_SCHEMA: Json = object_of(
-    {"@odata.context": TEXT, "value": list_of(PRODUCT_SCHEMA)},
-    {"@odata.count": INDEX, "@odata.nextLink": ADDRESS, "@chronotile.unanswered": UNANSWERED},
-)
-NODE_SCHEMA: Json = object_of(
-    {"Id": TEXT, "Name": TEXT, "ContentLength": INDEX, "ChildrenNumber": INDEX, "Nodes": object_of({"uri": ADDRESS})}
-)
-NODES_SCHEMA: Json = object_of({"result": list_of(NODE_SCHEMA)})
-TYPED_SCHEMA: Json = list_of(object_of({"Name": TEXT, "ValueType": enum_of(VALUE_TYPES)}))

@@ -21,7 +21,7 @@ from chronotile.http.work_kinds import DOWNLOADS, LOOKUPS, SEARCHES
 from chronotile.pipeline.products import Product, describe_item, product_of
 from chronotile.pipeline.search.search_items import find_product, listed_collections
 from chronotile.pipeline.services import Services
-from chronotile.protocols.catalogue.odata import documents, params
+from chronotile.protocols.catalogue.odata import documents, filter_list, nodes, params, schemas
 from chronotile.protocols.catalogue.odata.faults import odata_fault
 from chronotile.protocols.catalogue.odata.search import find_by_names, find_products, types_of_attributes
 from chronotile.protocols.common.links import product_path
@@ -111,18 +111,18 @@ async def get_value(request: Request) -> Response:
 
 async def get_root_node(request: Request) -> Response:
     """Return the product as the only root node."""
-    return await _nodes(request, documents.root_node)
+    return await _nodes(request, nodes.root_node)
 
 
 async def get_nodes(request: Request) -> Response:
     """Return the children of a node of a product, or redirect to its download."""
-    query = documents.node_query(request.path_params["nodes"])
+    query = nodes.node_query(request.path_params["nodes"])
     if not query.is_value:
-        return await _nodes(request, lambda product, base: documents.nodes_in(product, query.names, base))
+        return await _nodes(request, lambda product, base: nodes.nodes_in(product, query.names, base))
     services, item = services_of(request), await _find_product(request)
 
     def address() -> str:
-        return documents.download_path(product_of(item, services), query.names)
+        return nodes.download_path(product_of(item, services), query.names)
 
     return _redirect(request, await run(request, DOWNLOADS, address))
 
@@ -140,10 +140,10 @@ async def post_list(request: Request) -> Response:
     query = params.ODataQuery(
         expand=params.EXPAND.optional(options) or (), select=params.SELECT.optional(options) or ()
     )
-    body = await read_body(request, at_most=params.MOST_BYTES)
+    body = await read_body(request, at_most=filter_list.MOST_BYTES)
 
     def find() -> Response:
-        names, products = params.listed_products(body)
+        names, products = filter_list.listed_products(body)
         page = find_by_names(names, products, services)
         return add_missing_warning(_answer(_list(page, query, services, base=base), request), page.unanswered)
 
@@ -216,7 +216,7 @@ REFUSALS = {
     "503": "The index or a source cannot be read now; try again after `Retry-After` seconds",
 }
 FAULTS = {
-    status: {"description": words, "content": {documents.MEDIA_TYPE: {"schema": documents.FAULT_SCHEMA}}}
+    status: {"description": words, "content": {documents.MEDIA_TYPE: {"schema": schemas.FAULT_SCHEMA}}}
     for status, words in REFUSALS.items()
 }
 REDIRECT: Json = {"302": {"description": "The address of the download", "headers": {"Location": {"schema": ADDRESS}}}}
@@ -247,7 +247,7 @@ operations = (
         "A page of products",
         parameters=params.OPTIONS,
         examples=EXAMPLES_OF_LIST,
-        answers={documents.MEDIA_TYPE: documents.LISTED_SCHEMA},
+        answers={documents.MEDIA_TYPE: schemas.LISTED_SCHEMA},
     ),
     describe(
         f"{documents.ROOT}/Products/$count",
@@ -265,8 +265,8 @@ operations = (
         "The products with some names or ids",
         method="POST",
         parameters=params.OF_ONE,
-        body=body(OBJECT, params.EXAMPLE),
-        answers={documents.MEDIA_TYPE: documents.LISTED_SCHEMA},
+        body=body(OBJECT, filter_list.EXAMPLE),
+        answers={documents.MEDIA_TYPE: schemas.LISTED_SCHEMA},
     ),
     describe(
         f"{documents.ROOT}/Products({{id}})",
@@ -274,7 +274,7 @@ operations = (
         "getODataProduct",
         "One product",
         parameters=[ID, *params.OF_ONE],
-        answers={documents.MEDIA_TYPE: documents.PRODUCT_SCHEMA},
+        answers={documents.MEDIA_TYPE: schemas.PRODUCT_SCHEMA},
     ),
     *(
         describe(
@@ -285,7 +285,7 @@ operations = (
             parameters=[ID],
             answers={documents.MEDIA_TYPE: object_of({"@odata.context": TEXT, "value": list_of(schema)})},
         )
-        for name, schema in (("Attributes", documents.ATTRIBUTE_SCHEMA), ("Assets", documents.ASSET_SCHEMA))
+        for name, schema in (("Attributes", schemas.ATTRIBUTE_SCHEMA), ("Assets", schemas.ASSET_SCHEMA))
     ),
     download(
         f"{documents.ROOT}/Products({{id}})/$value",
@@ -301,7 +301,7 @@ operations = (
         "getODataProductNodes",
         "The product as a node",
         parameters=[ANY_ID],
-        answers={documents.MEDIA_TYPE: documents.NODES_SCHEMA},
+        answers={documents.MEDIA_TYPE: schemas.NODES_SCHEMA},
     ),
     download(
         f"{documents.ROOT}/Products({{id}})/{{nodes:names}}",
@@ -309,7 +309,7 @@ operations = (
         "getODataNode",
         "The children of a node of a product, or its download",
         parameters=[ID, in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`")],
-        answers={documents.MEDIA_TYPE: documents.NODES_SCHEMA, documents.CONTENT_TYPE: FILE},
+        answers={documents.MEDIA_TYPE: schemas.NODES_SCHEMA, documents.CONTENT_TYPE: FILE},
     ),
     describe(
         f"{documents.ROOT}/Attributes",
@@ -324,7 +324,7 @@ operations = (
         "getODataAttributesOf",
         "The attributes of a collection",
         parameters=[segment("collection", "Id of a collection", example=lambda of: of.collection)],
-        answers={documents.MEDIA_TYPE: documents.TYPED_SCHEMA},
+        answers={documents.MEDIA_TYPE: schemas.TYPED_SCHEMA},
     ),
 )
 routes = routes_of(operations)

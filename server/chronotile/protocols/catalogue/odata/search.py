@@ -24,8 +24,7 @@ from chronotile.pipeline.search.search_items import (
 )
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.odata.attributes import ALWAYS_THERE, PROPERTIES, ProductProperty
-from chronotile.protocols.catalogue.odata.params import LOCATOR, ODataQuery
-from chronotile.protocols.catalogue.odata.parser import (
+from chronotile.protocols.catalogue.odata.conditions import (
     AttributeTest,
     Comparison,
     Intersects,
@@ -37,10 +36,10 @@ from chronotile.protocols.catalogue.odata.parser import (
     ODataCondition,
     TextMatch,
     conjuncts,
-    filter_error,
-    literal_of_text,
-    moment_of,
 )
+from chronotile.protocols.catalogue.odata.filter_list import LOCATOR
+from chronotile.protocols.catalogue.odata.params import ODataQuery
+from chronotile.protocols.catalogue.odata.parser import filter_error, literal_of_text, moment_of
 from chronotile.protocols.common.attributes import Attribute, Form, attribute_of, attributes_in
 
 OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}

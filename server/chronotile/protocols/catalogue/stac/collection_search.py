@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import numpy as np
+
 from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.space.boxes import BBox, boxes_of
-from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan
 from chronotile.core.model.types import Json
 from chronotile.protocols.catalogue.stac.collections import collection_document
 from chronotile.protocols.catalogue.stac.context import JSON_TYPE, StacContext
-from chronotile.protocols.catalogue.stac.extensions import is_within
 from chronotile.protocols.catalogue.stac.params import CURSOR, DATETIME
 from chronotile.protocols.common.extent import box_of
 from chronotile.protocols.common.item_collections import item_collections
@@ -44,7 +45,7 @@ class CollectionSearch:
 
     def takes(self, offered: OfferedCollection) -> bool:
         """Return whether a collection matches."""
-        is_then = self.span is None or is_within(offered, self.span)
+        is_then = self.span is None or _is_within(offered, self.span)
         return is_then and self._meets_box(offered) and self._has_term(offered)
 
     def _meets_box(self, offered: OfferedCollection) -> bool:
@@ -108,3 +109,13 @@ def _start(matches: list[OfferedCollection], cursor: str | None) -> int:
 def _meet(one: BBox, other: BBox) -> bool:
     # Boxes that only share an edge meet.
     return one.xmin <= other.xmax and other.xmin <= one.xmax and one.ymin <= other.ymax and other.ymin <= one.ymax
+
+
+def _is_within(offered: OfferedCollection, span: TimeSpan) -> bool:
+    """Return whether a collection may have data within a span; true without times."""
+    stated = offered.collection.stated
+    if stated is not None:
+        first, last = stated.first or DISTANT_PAST, stated.last or DISTANT_FUTURE
+        return bool(first < span.end and last >= span.start)
+    times = offered.times
+    return len(times) == 0 or bool(times.starts[0] < span.end and np.max(times.ends) > span.start)

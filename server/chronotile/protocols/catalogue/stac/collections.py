@@ -30,6 +30,7 @@ from chronotile.protocols.catalogue.stac.extensions import (
     ground_resolution,
     own_fields,
 )
+from chronotile.protocols.catalogue.stac.layer_links import MAP_LINKS_EXTENSION, layer_links
 from chronotile.protocols.common.extent import box_of, interval_of
 from chronotile.protocols.common.item_collections import item_collections
 from chronotile.protocols.common.links import ATOM, feed_path, link
@@ -192,7 +193,7 @@ def collection_document(offered: OfferedCollection, context: StacContext) -> Jso
         PROJECTION: "proj:code" in summaries,
         extensions.RASTER: bool(own_fields(offered)),
         RENDER: bool(drawn),
-        extensions.MAP_LINKS_EXTENSION: any(entry["rel"] in {"xyz", "wmts", "wms"} for entry in links),
+        MAP_LINKS_EXTENSION: any(entry["rel"] in {"xyz", "wmts", "wms"} for entry in links),
         LANGUAGE: True,
     }
     return {
@@ -271,4 +272,4 @@ def _links(offered: OfferedCollection, context: StacContext) -> Iterator[Json]:
     for record in offered.collection.metadata:
         yield link("describedby", record.url, record.format, "Metadata record")
     for layer in offered.layers:
-        yield from extensions.layer_links(layer, context).collection_links()
+        yield from layer_links(layer, context).collection_links()

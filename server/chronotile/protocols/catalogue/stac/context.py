@@ -16,14 +16,6 @@ from chronotile.protocols.common.item_collections import unopened_collection
 from chronotile.protocols.common.links import collection_path, link
 from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import (
-    ADDRESS,
-    BOX,
-    OBJECT,
-    TEXT,
-    UNANSWERED,
-    WHOLE,
-    list_of,
-    object_of,
     security_schemes,
 )
 from chronotile.protocols.common.operation import segment
@@ -37,60 +29,6 @@ REL_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 IN_COLLECTION = segment("collection", "Id of the collection", example=lambda of: of.collection)
 
 IN_ITEM = segment("item", "Id of the item", example=lambda of: of.item)
-
-# JSON Schemas of the documents.
-
-LINKS_SCHEMA: Json = list_of(object_of({"rel": TEXT, "href": TEXT}, {"type": TEXT, "title": TEXT, "method": TEXT}))
-CATALOG_SCHEMA: Json = object_of(
-    {
-        "type": {"const": "Catalog"},
-        **dict.fromkeys(("stac_version", "id", "description"), TEXT),
-        "conformsTo": list_of(ADDRESS),
-        "links": LINKS_SCHEMA,
-    }
-)
-COLLECTION_SCHEMA: Json = object_of(
-    {
-        "type": {"const": "Collection"},
-        **dict.fromkeys(("stac_version", "id", "description", "license"), TEXT),
-        "extent": object_of(
-            {
-                "spatial": object_of({"bbox": list_of(BOX)}),
-                "temporal": object_of(
-                    {"interval": list_of({**list_of({"type": ["string", "null"]}), "minItems": 2, "maxItems": 2})}
-                ),
-            }
-        ),
-        "links": LINKS_SCHEMA,
-    }
-)
-COLLECTIONS_SCHEMA: Json = object_of(
-    {"collections": list_of(COLLECTION_SCHEMA), "links": LINKS_SCHEMA, "numberMatched": WHOLE, "numberReturned": WHOLE}
-)
-ITEM_SCHEMA: Json = object_of(
-    {
-        "type": {"const": "Feature"},
-        **dict.fromkeys(("stac_version", "id", "collection"), TEXT),
-        "geometry": OBJECT,
-        "bbox": BOX,
-        "properties": OBJECT,
-        "links": LINKS_SCHEMA,
-        "assets": OBJECT,
-    }
-)
-ITEMS_SCHEMA: Json = object_of(
-    {
-        "type": {"const": "FeatureCollection"},
-        "features": list_of(OBJECT),
-        "links": LINKS_SCHEMA,
-        "numberReturned": WHOLE,
-    },
-    {"numberMatched": WHOLE, "context": OBJECT, "unanswered": UNANSWERED},
-)
-COUNTS_SCHEMA: Json = object_of(
-    {"type": {"const": "AggregationCollection"}, "aggregations": list_of(OBJECT), "links": LINKS_SCHEMA},
-    {"unanswered": UNANSWERED},
-)
 
 
 AUTHENTICATION = "https://stac-extensions.github.io/authentication/v1.1.0/schema.json"

@@ -19,15 +19,8 @@ from chronotile.protocols.catalogue.stac.context import (
     has_layers,
     stac_collection,
 )
-from chronotile.protocols.catalogue.stac.extensions import (
-    MAP_LINKS_EXTENSION,
-    RASTER,
-    LayerLinks,
-    band_of,
-    layer_links,
-    own_fields,
-    store_asset,
-)
+from chronotile.protocols.catalogue.stac.extensions import RASTER, band_of, own_fields, store_asset
+from chronotile.protocols.catalogue.stac.layer_links import MAP_LINKS_EXTENSION, LayerLinks, layer_links
 from chronotile.protocols.common.links import asset_path, link, quote_segment
 
 MOST_LAYERS = 8

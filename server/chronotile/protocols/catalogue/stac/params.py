@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import orjson
@@ -18,7 +17,6 @@ from chronotile.core.model.space.crs import CRS84_URI
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json
-from chronotile.http.problems import problem_response
 from chronotile.protocols.catalogue.stac.fields import FieldSelection, fields_of_json, fields_of_text
 from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, enum_of
 from chronotile.protocols.common.query.box import BBOX, box_of
@@ -351,11 +349,3 @@ def _json(text_: bytes, locator: str | None) -> Any:  # noqa: ANN401 -- JSON
     except orjson.JSONDecodeError as error:
         where = "the body" if locator is None else locator
         raise InvalidParameter(f"{where} is not valid JSON: {error}", locator=locator) from error
-
-
-# Errors of the STAC API: problem documents with the names of its parameters.
-
-SPELLING = {"time": "datetime", "geometry": "intersects"}
-"""Names of parameters in STAC, by their names in errors of the core."""
-
-stac_problem = partial(problem_response, spelling=SPELLING)

@@ -26,9 +26,6 @@ from chronotile.protocols.catalogue.stac.collections import (
     queryables_document,
 )
 from chronotile.protocols.catalogue.stac.context import (
-    CATALOG_SCHEMA,
-    COLLECTION_SCHEMA,
-    COLLECTIONS_SCHEMA,
     IN_COLLECTION,
     JSON_TYPE,
     SCHEMA_TYPE,
@@ -37,7 +34,8 @@ from chronotile.protocols.catalogue.stac.context import (
     stac_collection,
     stac_context,
 )
-from chronotile.protocols.catalogue.stac.params import stac_problem
+from chronotile.protocols.catalogue.stac.faults import stac_problem
+from chronotile.protocols.catalogue.stac.schemas import CATALOG_SCHEMA, COLLECTION_SCHEMA, COLLECTIONS_SCHEMA
 from chronotile.protocols.common.openapi import ADDRESS, OBJECT, list_of, object_of
 from chronotile.protocols.common.operation import Operation, language, routes_of
 from chronotile.protocols.common.query.kvp import Kvp

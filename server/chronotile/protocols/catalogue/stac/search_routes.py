@@ -28,19 +28,18 @@ from chronotile.pipeline.search.search_items import (
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.stac import params
 from chronotile.protocols.catalogue.stac.context import (
-    COUNTS_SCHEMA,
     GEOJSON_TYPE,
     IN_COLLECTION,
     IN_ITEM,
-    ITEM_SCHEMA,
-    ITEMS_SCHEMA,
     JSON_TYPE,
     StacContext,
     collection_id,
     stac_context,
 )
+from chronotile.protocols.catalogue.stac.faults import stac_problem
 from chronotile.protocols.catalogue.stac.item_pages import PageLinks, PostedPageLinks, page_of
 from chronotile.protocols.catalogue.stac.items import StacItems
+from chronotile.protocols.catalogue.stac.schemas import COUNTS_SCHEMA, ITEM_SCHEMA, ITEMS_SCHEMA
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of, omit_empty
 from chronotile.protocols.common.operation import Described, Operation
@@ -231,7 +230,7 @@ class _Values:
 
 
 REFUSALS_OF_POSTS = (*REFUSALS, "TooLarge")
-describe = partial(Operation, tag="STAC", faults=params.stac_problem)
+describe = partial(Operation, tag="STAC", faults=stac_problem)
 items = partial(describe, answers={GEOJSON_TYPE: ITEMS_SCHEMA})
 
 

@@ -22,18 +22,8 @@ from chronotile.protocols.catalogue.products.routes import operations as product
 from chronotile.protocols.catalogue.stac.routes import operations as stac
 from chronotile.protocols.common.openapi import (
     FILE,
-    NUMBER,
-    OBJECT,
-    PAIR,
-    PROBLEM,
     TEXT,
-    TRUTH,
-    WHOLE,
-    list_of,
-    object_of,
     optional_security,
-    or_null,
-    ref,
     security_schemes,
 )
 from chronotile.protocols.common.openapi_examples import examples_of
@@ -46,6 +36,7 @@ from chronotile.protocols.maps.tiles.routes import operations as tiles
 from chronotile.protocols.places.routes import operations as places
 from chronotile.protocols.site.landing.routes import operations as landing
 from chronotile.protocols.site.layers.routes import operations as layers
+from chronotile.protocols.site.openapi.schemas import SCHEMAS
 from chronotile.protocols.site.ops.routes import operations_of
 from chronotile.protocols.timeseries.routes import operations as series
 
@@ -83,125 +74,6 @@ def openapi_document(catalogue: Catalogue, *, base: str) -> Json:
             "responses": {name: refusal(description) for name, description in REFUSALS.items()},
         },
     }
-
-
-# JSON Schemas of the documents.
-
-
-def _each(schema: Json, *names: str) -> Json:
-    return dict.fromkeys(names, schema)
-
-
-def _values_of(schema: Json) -> Json:
-    return {"type": "object", "additionalProperties": schema}
-
-
-BOX: Json = {"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 4}
-ID: Json = {"type": ["string", "number", "null"]}
-VALUE: Json = {"type": ["number", "null"]}
-SOME_TEXT: Json = or_null(TEXT)
-TEXTS: Json = list_of(TEXT)
-TIMES: Json = list_of(or_null({"type": "string", "format": "date-time"}))
-LINKS: Json = list_of(object_of(_each(TEXT, "rel", "href", "type"), {"title": TEXT, "templated": TRUTH}))
-FOUND: Json = {"type": "object", "description": "Results of the analysis"}
-
-RESULT: Json = object_of({"average": VALUE}, {"totalCount": WHOLE, "validCount": WHOLE, "uncertainty": VALUE})
-RESULTS: Json = list_of(object_of({"date": TEXT, "result": RESULT}))
-LAYER: Json = object_of(
-    _each(TEXT, "id", "title", "collection")
-    | _each(SOME_TEXT, "variable", "units")
-    | {"bbox": BOX, "attribution": SOME_TEXT, "styles": list_of(object_of(_each(TEXT, "id", "title")))}
-    | {"revision": SOME_TEXT}
-    | {
-        "times": object_of(
-            _each(SOME_TEXT, "first", "last") | {"count": WHOLE, "default": SOME_TEXT}, {"clear": SOME_TEXT}
-        ),
-        "links": LINKS,
-    },
-    {
-        "climatology": or_null(object_of(_each(TEXT, "start", "end"))),
-        "full_turn": NUMBER,
-        "clear": object_of(_each(TEXT, "layer", "masked") | {"values": list_of(WHOLE), "revision": SOME_TEXT}),
-    },
-)
-STOPS: Json = list_of(object_of({"value": NUMBER, "color": TEXT}))
-RAMP: Json = object_of(_each(TEXT, "id", "title") | {"range": PAIR, "stops": STOPS} | _each(TEXT, "below", "above"))
-PLACE_SET: Json = object_of(
-    _each(TEXT, "id", "title")
-    | {"count": WHOLE, "bbox": BOX, "attribution": SOME_TEXT, "fields": TEXTS, "revision": TEXT, "links": LINKS},
-    {"places": list_of(OBJECT), "next": SOME_TEXT},
-)
-AREA_FEATURE: Json = object_of(
-    {"id": ID, "series": _values_of(list_of({"type": ["number", "null", "array"]})), "valid": list_of(WHOLE)}
-    | {"total": {"anyOf": [WHOLE, list_of(WHOLE)]}},
-    {"properties": OBJECT, "note": TEXT, "reasons": _values_of(list_of(WHOLE)), "analysis": FOUND},
-)
-NODES: Json = list_of(ref("ProductNode"))
-NODE: Json = object_of(
-    {"name": TEXT, "type": {"enum": ["file", "folder", "missing"]}, "size": or_null(WHOLE)}
-    | {"media_type": TEXT, "links": LINKS},
-    {"title": TEXT, "checksum": _values_of(TEXT), "nodes": NODES},
-)
-POINT: Json = {"oneOf": [PAIR, object_of({"lon": NUMBER, "lat": NUMBER}, {"id": ID})]}
-BOUNDS: Json = object_of(_each(NUMBER, "xmin", "ymin", "xmax", "ymax"))
-
-SCHEMAS: Json = {
-    "Problem": PROBLEM,
-    "Layer": LAYER,
-    "ProductNode": NODE,
-    "Product": object_of(
-        {"id": {"type": "string", "format": "uuid"}, "collection": TEXT, "item": TEXT, "size": or_null(WHOLE)}
-        | {"nodes": NODES, "links": LINKS},
-        {"datetime": TEXT, "withheld": TEXTS},
-    ),
-    "Layers": object_of(
-        {"layers": list_of(ref("Layer")), "collections": list_of(object_of(_each(TEXT, "id", "title")))}
-    ),
-    "Times": object_of(
-        {"times": TIMES, "ends": list_of(SOME_TEXT), "valid_shares": list_of(VALUE), "valid_shares_pending": WHOLE}
-        | {"total": WHOLE, "next": SOME_TEXT}
-    ),
-    "PointSeries": object_of(
-        {"layer": TEXT, "units": TEXT, "point": PAIR, "times": TIMES}
-        | {"values": list_of(VALUE), "reasons": list_of(SOME_TEXT)},
-        {"analysis": FOUND, "methods": OBJECT},
-    ),
-    "AreaSeries": object_of(
-        {"layer": TEXT, "units": TEXT, "times": TIMES, "features": list_of(AREA_FEATURE)},
-        {"unreadable": TEXTS, "edges": _values_of(list_of(NUMBER)), "methods": OBJECT},
-    ),
-    "SeriesCost": object_of(
-        {"layer": TEXT, "chunks": WHOLE, "bytes": WHOLE, "megabytes": NUMBER, "seconds": NUMBER, "values": WHOLE}
-    ),
-    "PointsSeries": object_of({"results": list_of(ref("AreaSeries"))}),
-    "PointsRequest": object_of({"layers": TEXTS, "points": list_of(POINT)}, {"datetime": TEXT}),
-    "Geometry": {
-        "type": "object",
-        "description": "A GeoJSON Polygon or MultiPolygon, a Feature with one, or a GeometryCollection of these",
-        "required": ["type"],
-    },
-    "FeatureCollection": object_of({"type": {"const": "FeatureCollection"}, "features": list_of(OBJECT)}),
-    "TerrascopeLayers": object_of({"layers": list_of(object_of({"name": TEXT, "dates": TEXTS, "bounds": BOUNDS}))}),
-    "TerrascopeSeries": object_of({"results": RESULTS}),
-    "TerrascopeSeriesOfMany": object_of({"results": list_of(RESULTS)}),
-    "Ramps": object_of({"ramps": list_of(RAMP)}),
-    "TileJson": object_of({"tilejson": TEXT, "tiles": TEXTS}),
-    "PlaceSet": PLACE_SET,
-    "PlaceSets": object_of({"places": list_of(ref("PlaceSet"))}),
-    "PlaceValues": object_of(
-        _each(TEXT, "places", "revision", "layer", "units", "reducer")
-        | {"times": TIMES, "offset": WHOLE, "total": WHOLE, "ids": TEXTS, "values": list_of(list_of(VALUE))},
-        {"unreadable": TEXTS},
-    ),
-    "Landing": object_of({"title": TEXT, "version": TEXT, "collections": list_of(OBJECT), "links": LINKS}),
-    "Health": object_of(
-        {"status": TEXT},
-        {
-            "failing": TEXTS,
-            "faults": list_of(object_of({"reason": TEXT}, _each(TEXT, "collection", "layer", "variable", "time"))),
-        },
-    ),
-}
 
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
