@@ -1,1 +1,1 @@
-"""The durable queue of jobs: table, attempts, heartbeat, outbox, results. Knows nothing of rasters."""
+"""The durable queue of jobs: table, attempts, heartbeat, outbox and results. It contains no code for rasters."""

@@ -1,4 +1,4 @@
-"""A place in a bucket of S3, or of a store that speaks as S3 does."""
+"""Result files as objects in a bucket of S3 or of an S3-compatible store."""
 
 import logging
 import os
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 SIGNED_S = 300
-"""How long a signed URL opens an object; what was begun by then goes on."""
+"""Lifetime of a signed URL; a download that has started continues after it."""
 PART_BYTES = 8 << 20
-"""Of a file, sent or read in one request."""
+"""Bytes of a file per request."""
 PARTS_AT_ONCE = 4
 MAX_PARTS = 10_000
-"""Of one object, as S3 allows it."""
+"""Maximum number of parts per object in S3."""
 READ_BYTES = 1 << 20
 CONNECT_S = 5
 PATIENCE_S = 10
-"""With a store, where a client waits for the answer."""
+"""Patience with the store while a client waits for the answer."""
 WORKERS_PATIENCE_S = 60
-"""Of who has a job begun again then."""
+"""Patience of a worker, which restarts the job after it."""
 PART_TIMES = 10
-"""Factor by which the time limit is longer for requests with a part of a file: a slow line is not a failing store."""
+"""Factor of the time limit for requests that carry a part of a file: a slow line is not a failing store."""
 AWAY = "the result store is unreachable"
 RESULT_GONE = "the file of this result is gone"
 
@@ -37,18 +37,18 @@ log = logging.getLogger(__name__)
 
 
 class Bucket:
-    """Objects below a prefix; any thread may ask.
+    """Objects below a prefix. Thread-safe.
 
-    The store's address and credentials are in the variables of all programs that use S3: `AWS_ENDPOINT_URL_S3`,
-    `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on.
+    The address and the credentials of the store come from the usual environment variables of S3:
+    `AWS_ENDPOINT_URL_S3`, `AWS_REGION`, `AWS_ACCESS_KEY_ID` and others.
 
     Args:
         url: `s3://bucket/prefix`.
-        patience_s: How long a request may take, `PART_TIMES` as long if it carries a part of a file; and how long one
-            that fails is tried again.
+        patience_s: Timeout of a request, multiplied by `PART_TIMES` if it carries a part of a file; also the time
+            during which a failing request is repeated.
 
     Raises:
-        ConfigurationError: The URL is not one of that form, one of those variables has no such value, or obstore is not
+        ConfigurationError: The URL does not have that form, an environment variable is invalid, or obstore is not
             installed.
     """
 
@@ -59,17 +59,17 @@ class Bucket:
         self._store_of_parts = _store(url, patience, timeout=PART_TIMES * patience)
 
     def put(self, key: str, file: Path, *, media_type: str, is_active: Callable[[], bool] = lambda: True) -> None:
-        """Store a file as an object, whole or not at all; an object with that key is replaced.
+        """Store a file as an object, complete or not at all; an object with the same key is replaced.
 
         Args:
-            key: Below the prefix.
-            file: Is read in parts.
-            media_type: Of the object; browsers save it under the name of the file.
-            is_active: Called repeatedly; once it returns `False`, the rest is not sent.
+            key: Key below the prefix.
+            file: It is read in parts.
+            media_type: Media type of the object. Browsers save it under the name of the file.
+            is_active: Called before each part; the upload stops when it returns `False`.
 
         Raises:
-            ClientGone: The client left.
-            SourceUnavailable: The store does not accept it, or the file is gone.
+            ClientGone: `is_active` returned `False`.
+            SourceUnavailable: The store does not accept the object, or the file is missing.
         """
         disposition = f'attachment; filename="{file.name}"'
         with _open(file) as opened, _store_faults():
@@ -83,19 +83,19 @@ class Bucket:
             )
 
     def size(self, key: str) -> int:
-        """Return how large an object is, in bytes.
+        """Return the size of an object in bytes.
 
         Raises:
-            SourceUnavailable: It is gone, or the store out of reach.
+            SourceUnavailable: The object is missing, or the store is unreachable.
         """
         with _store_faults(missing=RESULT_GONE):
             return self._store.head(key)["size"]
 
     def iter_bytes(self, key: str) -> Iterator[bytes]:
-        """Give an object, at most a MiB at a time.
+        """Yield the bytes of an object in pieces of at most 1 MiB.
 
         Raises:
-            SourceUnavailable: It is gone, or the store out of reach.
+            SourceUnavailable: The object is missing, or the store is unreachable.
         """
         size = self.size(key)
         for start in range(0, size, PART_BYTES):
@@ -105,10 +105,10 @@ class Bucket:
                 yield bytes(part[at : at + READ_BYTES])
 
     def sign_url(self, key: str, method: Literal["GET", "HEAD"]) -> str:
-        """Return a signed URL that allows any client this method on this object, for `SIGNED_S`.
+        """Return a URL that allows any client this method on this object for `SIGNED_S` seconds.
 
         Raises:
-            SourceUnavailable: There are no credentials.
+            SourceUnavailable: Credentials are missing.
         """
         import obstore
 
@@ -119,17 +119,17 @@ class Bucket:
         """Remove all objects whose keys begin with `folder` and a slash.
 
         Raises:
-            SourceUnavailable: The store is out of reach, or does not let us.
+            SourceUnavailable: The store is unreachable or refuses.
         """
         with _store_faults():
-            for some in self._store.list(folder):
-                self._store.delete([each["path"] for each in some])
+            for entries in self._store.list(folder):
+                self._store.delete([entry["path"] for entry in entries])
 
     def try_out(self) -> None:
-        """Do once what is done with results, with an object of no bytes.
+        """Write, read and remove an empty object.
 
         Raises:
-            SourceUnavailable: The store is out of reach, or does not let us.
+            SourceUnavailable: The store is unreachable or refuses.
         """
         folder = f"trial-{secrets.token_hex(8)}"
         with _store_faults():
@@ -139,10 +139,10 @@ class Bucket:
 
 
 def open_bucket(url: str | None, *, patience_s: float) -> Bucket | None:
-    """Return the bucket of a URL, if there is one.
+    """Return the bucket of a URL; `None` without a URL.
 
     Raises:
-        ConfigurationError: As `Bucket`.
+        ConfigurationError: See `Bucket`.
     """
     return None if url is None else Bucket(url, patience_s=patience_s)
 
@@ -156,7 +156,7 @@ def _store(url: str, patience: timedelta, *, timeout: timedelta) -> "S3Store":
         return S3Store(
             bucket,
             prefix=prefix,
-            # An endpoint that is named with http:// is meant so.
+            # An operator who configures an endpoint with http:// wants plain HTTP.
             client_options={"allow_http": True, "connect_timeout": timedelta(seconds=CONNECT_S), "timeout": timeout},
             retry_config={"retry_timeout": patience},
         )
@@ -181,7 +181,7 @@ def _read(file: BinaryIO, is_active: Callable[[], bool]) -> Iterator[bytes]:
 
 @contextmanager
 def _store_faults(*, missing: str = AWAY) -> Iterator[None]:
-    """What the store says names hosts and buckets: it goes to the log alone."""
+    """Log errors of the store and raise one without their text, which names hosts and buckets."""
     from obstore.exceptions import BaseError
 
     try:

@@ -8,11 +8,11 @@ from chronotile.core.database import Usage, Waits, database_time, hold
 __all__ = ["FILE", "JOBS", "database_time", "hold", "open_engine", "read_transaction", "write_transaction"]
 
 BUSY_S = 10
-"""How long to wait for a lock, for a connection to PostgreSQL, and for a sign of life of a host."""
+"""Timeout of a lock, of a connection to PostgreSQL and of an unresponsive host."""
 STATEMENT_S = 60
-"""How long a statement may take in PostgreSQL, with its waiting for locks."""
+"""Timeout of a statement in PostgreSQL, waiting for locks included."""
 SILENT_S = 5
-"""How long a session of PostgreSQL may be idle in a transaction, which others wait for: its host may be frozen."""
+"""Timeout of an idle PostgreSQL session in a transaction: other sessions wait for it, and its host may be frozen."""
 FILE = "jobs.sqlite"
 
 JOBS = Usage(
@@ -28,6 +28,6 @@ JOBS = Usage(
 
 open_engine = partial(database.open_engine, usage=JOBS)
 write_transaction = partial(database.write_transaction, usage=JOBS)
-"""It is on the disk once it has ended, or is as if it had not been."""
+"""Transaction that is on the disk when it ends, or has no effect."""
 read_transaction = partial(database.read_transaction, usage=JOBS)
-"""It sees one state of the database and does not wait for writers."""
+"""Transaction that sees one state of the database and does not wait for writers."""

@@ -1,4 +1,4 @@
-"""Why a job fails, in the words that a request would be answered with."""
+"""Faults of jobs, worded like errors of requests, and the decision whether a job is tried again."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ from chronotile.core.model.job import Job, JobFault, Result
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 FULL_IN_WORDS = tuple(map(os.strerror, sorted(FULL)))
-"""Libraries that write files by themselves hand these on as text."""
+"""Texts of these errors: some libraries that write files report only the text."""
 NO_ROOM = StorageFull("there is no room to write what the job makes; request less, or try later")
 
 NO_PERMISSION = SourceUnavailable(
@@ -42,15 +42,15 @@ UNKNOWN = (
     *(UnknownCollection, UnknownLayer, UnknownParameter, UnknownPath, UnknownPlace, UnknownStyle),
     UnsupportedCrs,
 )
-"""Of a job that a server has accepted: its configuration, or its version, has names that ours has not."""
+"""A job was accepted, but the configuration or version of this worker lacks a name in it."""
 
 
 class NameUnknown(Exception):
-    """Who does a task does not know what the job names; made of the words alone."""
+    """The process that runs a task does not have a name that the job uses. Its only argument is the message."""
 
 
 class JobFailed(Exception):
-    """A job cannot be done; made of a fault alone, it comes whole through pickles."""
+    """A job cannot be done. Its only argument is the fault, so it survives pickling."""
 
     def __init__(self, fault: JobFault) -> None:
         super().__init__(fault)
@@ -58,11 +58,11 @@ class JobFailed(Exception):
 
 
 class TemporaryFault(Exception):
-    """A task could not be done for a reason that may pass; made whole again from its arguments, as pickles do.
+    """A task could not be done for a reason that may pass. Pickles restore it from its arguments.
 
     Args:
-        fault: Why.
-        is_deadly: Whether processes died of it.
+        fault: Reason.
+        is_deadly: Whether processes died of the task.
     """
 
     def __init__(self, fault: JobFault, is_deadly: bool = False) -> None:
@@ -76,29 +76,29 @@ class PlanNeeded(TemporaryFault, Overtaken):
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """The file whose encoding was not known, in words."""
+        """Message about the file whose encoding the plan lacks."""
         return (self.fault.detail,)
 
 
 class ClusterLost(Exception):
-    """Who did the tasks is gone; made of its reason alone."""
+    """The Dask cluster that ran the tasks is lost. Its only argument is the reason."""
 
 
 def no_job(id_: str) -> UnknownPath:
-    """Return the error about a job that is not there, or is for others alone to see."""
+    """Return the error about a job that is missing or that belongs to another user."""
     return UnknownPath(f"there is no job {id_[:80]!r}, or it has expired", locator="jobID")
 
 
 @contextmanager
 def storing_results(errors: Collection[int] | None = None) -> Iterator[None]:
-    """Say that files of results cannot be written.
+    """Convert errors of the file system while files of results are written.
 
     Args:
-        errors: Numbers of the operating system that state it; all by default.
+        errors: Error numbers that are converted; all if `None`. A full disk always is.
 
     Raises:
-        StorageFull: There is no room for them.
-        SourceUnavailable: Their disk does not take them.
+        StorageFull: The disk is full.
+        SourceUnavailable: The disk does not accept the files.
     """
     try:
         yield
@@ -111,12 +111,12 @@ def storing_results(errors: Collection[int] | None = None) -> Iterator[None]:
 
 
 def is_foreseen(error: BaseException) -> bool:
-    """Return whether `fault_of` has words for it."""
+    """Return whether `fault_of` has a message for an error."""
     return _foreseen(error) is not None
 
 
 def fault_of(error: BaseException) -> JobFault:
-    """Return why a job fails that met an error; an unforeseen reason goes to the log alone."""
+    """Return the fault of a job that met an error. The text of an unexpected error goes to the log only."""
     fault = _foreseen(error) or ChronotileError("unexpected error; see the log")
     return JobFault(
         type=fault.problem_type,
@@ -136,8 +136,8 @@ def _foreseen(error: BaseException) -> ChronotileError | None:
 
 def _is_full(error: BaseException) -> bool:
     return any(
-        getattr(each, "errno", None) in FULL or any(words in str(each) for words in FULL_IN_WORDS)
-        for each in _causes(error)
+        getattr(cause, "errno", None) in FULL or any(words in str(cause) for words in FULL_IN_WORDS)
+        for cause in _causes(error)
     )
 
 
@@ -147,32 +147,32 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-# Attempts at a job: one that is under way, and what comes of it.
+# Attempts at a job
 
 MAX_FRUITLESS = 10
-"""Attempts in a row in which no task was finished: what is away may be so for some minutes."""
+"""Attempts in a row without a finished task, at most: an unavailable source may take some minutes to return."""
 MAX_DEADLY = 3
-"""Of these, where processes died of a task: each attempt has cost the other jobs several of them."""
+"""The same if processes died of a task: every attempt costs the other jobs several processes."""
 LEFT_S = 30.0
-"""How long a job that our configuration does not know is left to others before we look whether it knows it now."""
+"""Time after which a worker checks whether its configuration can run a declined job now."""
 FORGOTTEN_S = 3600.0
-"""How long after that the reason is known: a job that is left again for the same one is not reported twice."""
+"""Time after which the reason is forgotten: a job declined again for the same reason is logged once."""
 AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
-"""How long a job waits before it is begun again; twice as long after each attempt in a row that was fruitless."""
+"""Wait before the next attempt; it doubles with each attempt in a row that was fruitless."""
 
 
 @dataclass(slots=True, kw_only=True)
 class OwnedJob:
-    """A job that we do."""
+    """A job that this worker runs."""
 
     job: Job
     owner: str
-    """Another at each attempt: of two of ours, one cut off for a while, only one ends the job."""
+    """Unique per attempt: if this worker has two attempts at a job after an interruption, only one ends the job."""
     until: float
-    """When it has run for too long, by the monotonic clock: hosts may differ about any other."""
+    """Time limit of the job by the monotonic clock of this host; clocks of hosts differ."""
     is_ours: bool = True
     is_fruitful: bool = False
-    """Whether a task was finished."""
+    """Whether a task was finished in this attempt."""
 
     @property
     def fruitless(self) -> int:
@@ -181,80 +181,80 @@ class OwnedJob:
 
     @property
     def is_in_vain(self) -> bool:
-        """Whether so many workers were killed while they did the job that it is not worth another attempt."""
+        """Whether so many workers were killed during the job that another attempt is not worth it."""
         return self.job.fruitless >= MAX_FRUITLESS
 
     @property
     def name(self) -> str:
-        """Of this attempt; not by its number, which an attempt that was stopped gives back."""
+        """Name of this attempt; without its number, which an interrupted attempt gives back."""
         return f"{self.job.process}-{self.job.id}-{self.owner}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """Why a job has to be begun again."""
+    """The job returns to the queue."""
 
     reason: str
     wait_s: float
-    """How long no worker shall begin it."""
+    """Time during which no worker starts the job."""
     is_attempt: bool = True
-    """Whether it counts as one."""
+    """Whether the attempt counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """What of a job its owner does not know, so that it is left to others."""
+    """The job needs a worker with another configuration; `reason` is the missing name."""
 
     reason: str
 
 
 AttemptOutcome = Mapping[str, Result] | JobFault | Again | Declined | None
-"""What comes of an attempt: results, or why it failed, is begun again or left; nothing if it is no more ours."""
+"""Outcome of an attempt: results, fault, return to the queue or refusal; `None` if the worker lost the job."""
 
 
 class DeclinedJobs:
-    """Jobs that are left to other workers, by their ids.
+    """Ids of jobs that this worker declined and leaves to other workers.
 
     Args:
-        clock: Seconds that never go back.
+        clock: Monotonic clock in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._left: dict[str, tuple[float, str]] = {}
-        """Until when, and why."""
+        """End of the period for which a job is declined, and the reason."""
 
     def add(self, id_: str, reason: str) -> bool:
-        """Leave a job for a while; return whether the reason is news."""
-        _until, known = self._left.get(id_, (0.0, None))
+        """Decline a job for `LEFT_S` seconds; return whether the reason is new."""
+        _until, last_reason = self._left.get(id_, (0.0, None))
         self._left[id_] = self._clock() + LEFT_S, reason
-        return reason != known
+        return reason != last_reason
 
     def now(self) -> list[str]:
-        """Return the ids of those that are left now."""
+        """Return the ids of the jobs that are declined now."""
         now = self._clock()
-        self._left = {id_: each for id_, each in list(self._left.items()) if each[0] > now - FORGOTTEN_S}
+        self._left = {id_: entry for id_, entry in list(self._left.items()) if entry[0] > now - FORGOTTEN_S}
         return [id_ for id_, (until, _reason) in list(self._left.items()) if until > now]
 
 
 def new_worker_name() -> str:
-    """Return a new name that shows people which process it is of."""
+    """Return a unique name that shows operators the host and the OS process."""
     return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def next_attempt(held: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Again | JobFault:
-    """Return what comes of an attempt that was hindered: another one, unless too many were in vain already."""
+def next_attempt(owned_job: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Again | JobFault:
+    """Decide whether a hindered job is tried again; it fails after too many fruitless attempts in a row."""
     hindered = _hindrance(error)
-    if held.fruitless >= (MAX_DEADLY if hindered.is_deadly else MAX_FRUITLESS):
-        return final_fault(held, hindered.fault)
-    wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, held.fruitless - 1))
-    # Not all to the same moment: of tasks that were in the queue of one process when it died, only one has killed it.
+    if owned_job.fruitless >= (MAX_DEADLY if hindered.is_deadly else MAX_FRUITLESS):
+        return final_fault(owned_job, hindered.fault)
+    wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, owned_job.fruitless - 1))
+    # Random, so that attempts do not coincide: if a process died with several tasks in its queue, one was the cause.
     return Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
 
 
-def final_fault(held: OwnedJob, fault: JobFault) -> JobFault:
-    """Return why a job fails that is not begun again."""
-    return replace(fault, detail=f"{fault.detail}; it was begun {held.job.attempts} times")
+def final_fault(owned_job: OwnedJob, fault: JobFault) -> JobFault:
+    """Return the fault of a job that is not tried again."""
+    return replace(fault, detail=f"{fault.detail}; it was begun {owned_job.job.attempts} times")
 
 
 def _hindrance(error: TemporaryFault | ClusterLost | SourceUnavailable) -> TemporaryFault:

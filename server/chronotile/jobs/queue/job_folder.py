@@ -1,4 +1,4 @@
-"""Folders of jobs: partial results, where results are, what is removed of them, and temporary ones."""
+"""Folders of jobs with partial results and results, temporary folders, and the removal of both."""
 
 import fcntl
 import logging
@@ -32,37 +32,37 @@ RESULTS = "results"
 
 
 PARTIAL_RESULTS = "pieces"
-"""In it each plan has a folder of its own: a process that was suspended may still do a task of an older plan."""
+"""Contains one folder per plan: a suspended process may resume a task of an older plan."""
 
 
 ASIDE = "pieces.gone."
-"""Beginning of the names that partial results get which are to be removed."""
+"""Prefix of the names of partial results that are being removed."""
 
 
 def make_folders(folder: Path) -> None:
-    """Make the folders of a job."""
+    """Create the folders of a job."""
     for name in (PARTIAL_RESULTS, RESULTS):
         make_private_folder(folder / name)
     Disk().settle([folder.parent, folder, folder / PARTIAL_RESULTS])
 
 
 def clear(folder: Path) -> None:
-    """Remove all of a job but its results; tasks that are still being done see it and stop."""
+    """Remove all files of a job except its results; running tasks notice it and stop."""
     try:
         remove_partial_results(folder)
-        for each in folder.glob("*"):
-            if each.is_file():
-                each.unlink(missing_ok=True)
+        for path in folder.glob("*"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
     except OSError as error:
         log.warning("obsolete files of the job %s cannot be deleted: %s", folder.name, error)
 
 
 def remove(folder: Path) -> bool:
-    """Remove all of a job, results too; return whether all is gone. If not, the operator gets a log line."""
+    """Remove the folder of a job; return whether it is removed. If not, the operator gets a log line."""
     try:
         _put_aside(folder)
         shutil.rmtree(folder)
-    except FileNotFoundError:  # it had none, or another removes it now
+    except FileNotFoundError:  # it never existed, or another process removes it now
         return not folder.exists()
     except OSError as error:
         log.warning("the files of the job %s cannot be deleted: %s", folder.name, error)
@@ -71,14 +71,14 @@ def remove(folder: Path) -> bool:
 
 
 def remove_partial_results(folder: Path) -> None:
-    """Remove the partial results of a job; tasks that are still being done find no place to write."""
+    """Remove the partial results of a job; running tasks then cannot write any more."""
     _put_aside(folder)
     for gone in folder.glob(f"{ASIDE}*"):
         shutil.rmtree(gone, ignore_errors=True)
 
 
 def _put_aside(folder: Path) -> None:
-    # Let tasks that are still being done find no place to write: they might while all is removed.
+    # Rename first: running tasks could write new files during the removal.
     with suppress(FileNotFoundError):
         (folder / PARTIAL_RESULTS).rename(folder / f"{ASIDE}{secrets.token_hex(4)}")
 
@@ -88,44 +88,44 @@ SAFE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class StoredFile:
-    """An object of a bucket, whose existence is not checked."""
+    """An object of a bucket. Its existence is not checked."""
 
     bucket: Bucket
     key: str
 
     @cached_property
     def size(self) -> int:
-        """In bytes."""
+        """Bytes."""
         return self.bucket.size(self.key)
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Give all, at most a MiB at a time."""
+        """Yield the content in pieces of at most 1 MiB."""
         return self.bucket.iter_bytes(self.key)
 
     def read_bytes(self) -> bytes:
-        """Return all of it."""
+        """Return the content."""
         return b"".join(self.iter_bytes())
 
     def sign_url(self, method: Literal["GET", "HEAD"]) -> str:
-        """Return a URL that opens it for a while."""
+        """Return a URL that opens the object for some minutes."""
         return self.bucket.sign_url(self.key, method)
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFiles:
-    """The files of the results of one job."""
+    """The result files of one job."""
 
     folder: Path
-    """Where they are made, and stay if there is no bucket."""
+    """Folder in which they are written; without a bucket they stay there."""
     bucket: Bucket | None = None
     job: str = ""
-    """Its id, below which they are in the bucket."""
+    """Id of the job, the prefix of its objects in the bucket."""
 
     def file(self, name: str) -> Path | StoredFile:
-        """Return one of them, whatever the table says of its name.
+        """Return a file by its name. The name may come from a damaged table, so it is checked.
 
         Raises:
-            SourceUnavailable: It is gone.
+            SourceUnavailable: The file is missing.
         """
         path = self.folder / name
         if SAFE_NAME.fullmatch(name):
@@ -136,16 +136,16 @@ class ResultFiles:
         raise SourceUnavailable(RESULT_GONE)
 
     def place(self, name: str) -> str:
-        """Return where one of them lies, for who runs the server."""
+        """Return the path or URL of a file for the operator."""
         path = self.folder / name
         return str(path) if self.bucket is None or path.exists() else f"{self.bucket.url}/{self.job}/{name}"
 
     def store(self, results: Mapping[str, Result], *, is_active: Callable[[], bool] = lambda: True) -> None:
-        """Put those of results into the bucket, if there is one; done again it does no harm.
+        """Copy the files of results into the bucket, if one is configured. Repeating it does no harm.
 
         Raises:
-            ClientGone: The client left.
-            SourceUnavailable: The bucket does not take them.
+            ClientGone: `is_active` returned `False`.
+            SourceUnavailable: The bucket does not accept the files.
         """
         if self.bucket is not None:
             for result in results.values():
@@ -154,24 +154,24 @@ class ResultFiles:
                     self.bucket.put(key, self.folder / result.file, media_type=result.media_type, is_active=is_active)
 
 
-# Folders for what is done while a client waits, which do not pile up where servers are killed.
+# Temporary folders of synchronous executions. They do not accumulate, even if servers are killed.
 
 PREFIX = "chronotile-executions-"
-"""Of names of folders that are removed where no process holds them."""
+"""Prefix of folder names: such a folder is removed if no process holds its lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class _LockedFolder:
     path: Path
     descriptor: int | None
-    """Holds it; `None` on a disk without locks, where none is ever removed for another process."""
+    """Holds the lock; `None` on a disk without locks, whose folders no other process removes."""
 
 
 class TemporaryFolders:
-    """Folders within one of this process, where temporary files are.
+    """Temporary folders within one folder of this process.
 
-    The process holds that one by a lock, which the system takes back when the process ends, however it does; who
-    begins removes those that no process holds.
+    The process holds a lock on that folder. The operating system releases the lock when the process ends in any way. A
+    process that starts removes the folders without a lock.
     """
 
     def __init__(self) -> None:
@@ -179,16 +179,16 @@ class TemporaryFolders:
         self._own: _LockedFolder | None = None
 
     def make(self) -> Path:
-        """Return a new folder; the caller removes it.
+        """Create a folder; the caller removes it.
 
         Raises:
-            StorageFull: There is no room for it.
-            SourceUnavailable: It cannot be made.
+            StorageFull: The disk is full.
+            SourceUnavailable: The folder cannot be created.
         """
         with storing_results(), self._lock:
-            if self._own is None or not self._own.path.is_dir():  # others clean up there too
+            if self._own is None or not self._own.path.is_dir():  # other programs remove temporary files too
                 for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-                    with suppress(OSError):  # held, another user's, or on a disk without locks
+                    with suppress(OSError):  # locked, owned by another user, or on a disk without locks
                         descriptor = _lock_folder(path)
                         shutil.rmtree(path, ignore_errors=True)
                         os.close(descriptor)
@@ -197,7 +197,7 @@ class TemporaryFolders:
             return Path(tempfile.mkdtemp(dir=self._own.path))
 
     def close(self) -> None:
-        """Remove all of them."""
+        """Remove all folders."""
         with self._lock:
             self._let_go()
 
@@ -211,10 +211,10 @@ class TemporaryFolders:
 
 @contextmanager
 def remove_on_failure(folder: Path) -> Iterator[None]:
-    """Remove a folder where what is done inside fails."""
+    """Remove a folder if the body raises an error."""
     try:
         yield
-    except BaseException:  # also where the process is being stopped
+    except BaseException:  # including the stop of the process
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -224,7 +224,7 @@ def _make_locked_folder() -> _LockedFolder:
         path = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
             return _LockedFolder(path, _lock_folder(path))
-        except (BlockingIOError, FileNotFoundError):  # another took it for one that was left
+        except (BlockingIOError, FileNotFoundError):  # another process took it for an abandoned folder
             continue
         except OSError:
             return _LockedFolder(path, None)
@@ -234,33 +234,33 @@ def _lock_folder(path: Path) -> int:
     """Lock a folder until the descriptor is closed.
 
     Raises:
-        BlockingIOError: Another holds it.
-        FileNotFoundError: It was removed.
-        OSError: It is not a folder of ours, or there are no locks.
+        BlockingIOError: Another process holds the lock.
+        FileNotFoundError: The folder was removed.
+        OSError: It is not a folder of this user, or the disk has no locks.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.stat()  # or else it was removed before it was locked
+        path.stat()  # raises if the folder was removed before it was locked
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
 
 
-# What is removed of jobs: those that no client wants any more, and those that ended long ago, with their files.
+# Removal of jobs that were cancelled or that ended long ago, with their files
 
 AT_ONCE = 500
 """Jobs deleted in one transaction, so that other writers do not wait long."""
 
 
 def remove_files(folder: Path, id_: str, *, bucket: Bucket | None) -> None:
-    """Remove the files of a job; what cannot be removed now is when the job is forgotten.
+    """Remove the files of a job. The deletion of the job tries again to remove the remaining files.
 
     Args:
-        folder: Of the jobs, with a folder of each by its id.
-        id_: Of the job.
-        bucket: Of the files of results, if there is one.
+        folder: Folder of all jobs, with one folder per job id.
+        id_: Id of the job.
+        bucket: Bucket of result files; `None` if they stay in the folder.
     """
     remove(folder / id_)
     if bucket is not None:
@@ -271,19 +271,19 @@ def remove_files(folder: Path, id_: str, *, bucket: Bucket | None) -> None:
 
 
 def cancel(table: "JobTable", folder: Path, id_: str, *, bucket: Bucket | None = None) -> Job:
-    """Cancel a job that has not ended, remove its files, and return it as it was left.
+    """Cancel a job that has not ended, remove its files, and return the job.
 
-    A worker that still does it finds its partial results gone, and stops.
+    The worker of the job notices that its partial results are missing, and stops.
 
     Args:
-        table: That of the jobs.
-        folder: As `remove_files` takes it.
-        id_: Of the job.
-        bucket: Of the files of results, if there is one.
+        table: Table of the jobs.
+        folder: See `remove_files`.
+        id_: Id of the job.
+        bucket: See `remove_files`.
 
     Raises:
-        UnknownPath: There is not one of that id.
-        SourceUnavailable: The table is out of reach.
+        UnknownPath: No job has that id.
+        SourceUnavailable: The table is unreachable.
     """
     job = table.dismiss(id_)
     if job.status == "dismissed":
@@ -292,18 +292,18 @@ def cancel(table: "JobTable", folder: Path, id_: str, *, bucket: Bucket | None =
 
 
 def forget(table: "JobTable", folder: Path, ids: Sequence[str]) -> int:
-    """Forget jobs that have ended, with their folders, and return how many.
+    """Delete jobs that have ended, with their folders; return the number of deleted jobs.
 
-    The files of a job go first, those in a bucket before this is called: what is interrupted is done the next time. A
-    job whose folder cannot be removed stays, and the operator gets a log line.
+    Files are removed before their job, so an interrupted deletion is repeated the next time. The caller has removed
+    objects in a bucket. A job whose folder cannot be removed stays, and the operator gets a log line.
 
     Args:
-        table: That of the jobs.
-        folder: As `remove_files` takes it.
-        ids: Of the jobs.
+        table: Table of the jobs.
+        folder: See `remove_files`.
+        ids: Ids of the jobs.
 
     Raises:
-        SourceUnavailable: The table is out of reach.
+        SourceUnavailable: The table is unreachable.
     """
     without_files = [id_ for id_ in ids if remove(folder / id_)]
     table.forget(without_files)
@@ -311,19 +311,19 @@ def forget(table: "JobTable", folder: Path, ids: Sequence[str]) -> int:
 
 
 def forget_ended(table: "JobTable", folder: Path, *, before: float, bucket: Bucket | None = None) -> int:
-    """Delete jobs that ended before a time, and orphaned folders as old; return the number of jobs.
+    """Delete jobs that ended before a time, and orphaned folders of the same age; return the number of jobs.
 
     A folder is orphaned if a server was killed after it moved files there and before it wrote the job into the table.
     A job whose files cannot be removed stays, and a line is logged.
 
     Args:
-        table: Of the jobs.
-        folder: As `remove_files` takes it.
+        table: Table of the jobs.
+        folder: See `remove_files`.
         before: Seconds since 1970, UTC.
-        bucket: Of the files of results, if there is one.
+        bucket: See `remove_files`.
 
     Raises:
-        SourceUnavailable: The table, the folder or the bucket cannot be reached.
+        SourceUnavailable: The table, the folder or the bucket is unreachable.
     """
     count = 0
     for ids in _some_at_once(table.list_ended_before(before)):
@@ -335,32 +335,32 @@ def forget_ended(table: "JobTable", folder: Path, *, before: float, bucket: Buck
 
 
 def _remove_objects(bucket: Bucket, ids: Sequence[str]) -> list[str]:
-    """Those of some jobs whose files in the bucket are gone now."""
-    gone = []
+    """Remove the objects of jobs and return the ids of jobs whose objects are removed."""
+    removed = []
     for id_ in ids:
         try:
             bucket.remove(id_)
         except SourceUnavailable as error:
-            bucket.try_out()  # a store that is away is found out once, and not by waiting for each job
+            bucket.try_out()  # raises if the store is unreachable, so that not every job waits for its timeout
             log.warning("the job %s is kept, as its files in the bucket cannot be deleted: %s", id_, error)
         else:
-            gone.append(id_)
-    return gone
+            removed.append(id_)
+    return removed
 
 
 def _folders(folder: Path, before: float) -> list[str]:
-    """Names of folders as those of jobs that nobody has written to since a moment."""
+    """Names of job folders that were last modified before a time."""
     try:
         with os.scandir(folder) as entries:
             return [entry.name for entry in entries if ID.fullmatch(entry.name) and _modification_time(entry) < before]
-    except FileNotFoundError:  # there was no job yet
+    except FileNotFoundError:  # no job was ever accepted
         return []
     except OSError as error:
         raise SourceUnavailable("the jobs folder cannot be read") from error
 
 
 def _modification_time(entry: "os.DirEntry[str]") -> float:
-    """When something was last made or removed in a folder; one that is gone by now was just changed."""
+    """Time of the last change in a folder; a folder that was just removed counts as changed now."""
     try:
         return entry.stat(follow_symlinks=False).st_mtime
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Notifies subscribers, of jobs or of new items, apart from the work itself, which waits for none of them."""
+"""Sends messages to subscribers of jobs or items, in separate threads: the work itself does not wait for them."""
 
 import logging
 import threading
@@ -18,24 +18,24 @@ from chronotile.core.web.fetch import post
 from chronotile.jobs.queue.faults import fault_of, is_foreseen
 from chronotile.jobs.queue.outbox import host_of
 
-# How those who do jobs tell the time, wait, and start threads: values, so that tests pass a simulated clock.
+# Time, waiting and threads of workers are values, so that tests pass a simulated clock.
 
 
 def threads(count: int, name: str) -> Executor:
-    """Return an executor of so many threads."""
+    """Return an executor of `count` threads."""
     return ThreadPoolExecutor(count, thread_name_prefix=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """The clock, the waiting and the threads of this process."""
+    """Clock, waiting and threads of this process."""
 
     clock: Callable[[], float] = time.monotonic
-    """Seconds that never go back."""
+    """Monotonic clock in seconds."""
     wait: Callable[[Event, float], bool] = Event.wait
-    """Wait for an event, or so many seconds; return whether the event has happened."""
+    """Wait for an event or a number of seconds; return whether the event is set."""
     threads: Callable[[int, str], Executor] = threads
-    """Make an executor, with a number of threads and a name for them."""
+    """Create an executor with a number of threads and a prefix of their names."""
 
 
 SYSTEM = Runtime()
@@ -44,83 +44,83 @@ SYSTEM = Runtime()
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
-"""Subscribers that are notified in parallel."""
+"""Messages sent in parallel."""
 PER_HOST = 2
-"""Of these, so that a host that hangs does not hold up the others."""
+"""Messages sent in parallel to one host, so that a host that hangs does not delay the others."""
 IDLE_S = 1.0
 LOST_S = 5.0
-"""How long to wait before a table that is not there is tried again."""
+"""Wait before an unreachable table is tried again."""
 LEASE_S = 60.0
-"""Longer than any message takes."""
+"""Time for which a message is taken; longer than sending can last."""
 WAITS_S = (5.0, 30.0, 180.0, 1080.0)
-"""How long to wait after each try in vain; after one more it is given up."""
+"""Wait after each failed try; the next failure is final."""
 
 
 @contextmanager
 def log_failures(log: logging.Logger, hindered: str) -> Iterator[None]:
-    """Log that what is done inside failed, and go on: the next time it may not."""
+    """Log an error of the body as `hindered` and continue after it."""
     try:
         yield
     except ChronotileError as error:
         log.warning("%s: %s", hindered, error)
-    except Exception:  # else it would end the thread, and with it all that the thread does
+    except Exception:  # otherwise it would end the thread with all later work
         log.exception("%s", hindered)
 
 
 class Due(Protocol):
-    """What a subscriber is to be sent."""
+    """A message that is due."""
 
     @property
     def url(self) -> str:
-        """To whom."""
+        """URL of the subscriber."""
 
     @property
     def tries(self) -> int:
-        """How often it was tried, this time included."""
+        """Number of tries, this one included."""
 
 
 AnyDue = TypeVar("AnyDue", bound=Due)
 
 
 class Outbox(Protocol[AnyDue]):
-    """What there is to send; any number of processes may take from it at once."""
+    """Queue of messages; several processes may take messages concurrently."""
 
     def take(self, *, lease_s: float, without: Collection[str]) -> AnyDue | None:
-        """Take what is due, if anything is, for so many seconds; nothing for the hosts in `without`."""
+        """Take a due message for `lease_s` seconds; `None` if no message is due. Hosts in `without` are skipped."""
 
     def message(self, due: AnyDue) -> WebhookMessage | None:
-        """Return the message of now; `None`: there is nothing to say any more."""
+        """Return the current message; `None` if it is obsolete."""
 
     def set_sent(self, due: AnyDue) -> None:
-        """Note that it was sent, or that there was nothing to say."""
+        """Record that the message was sent or is obsolete."""
 
     def retry_later(self, due: AnyDue, *, wait_s: float, reason: str) -> None:
-        """Let any notifier try again after a while."""
+        """Let any notifier try again after `wait_s` seconds."""
 
     def give_up(self, due: AnyDue, reason: str) -> None:
-        """Never send it."""
+        """Drop the message."""
 
 
 class Post(Protocol):
-    """How documents are sent."""
+    """Function that sends a document."""
 
     def __call__(self, url: str, body: bytes, /, *, headers: Mapping[str, str]) -> None:
-        """Send a document to a URL, and wait until it was taken.
+        """Send a document to a URL and wait until it is accepted.
 
         Raises:
-            SourceUnavailable: It was not.
+            SourceUnavailable: It was not accepted.
         """
 
 
 class Notifier(Generic[AnyDue]):
-    """Sends the messages that are due, some at once, from when it is entered until it is left.
+    """Sends due messages, several in parallel, while it is used as a context manager.
 
     Args:
-        outbox: What there is to send.
-        send: How it is sent.
-        runtime: How to wait and to start threads.
-        at_once: Messages that are sent in parallel.
-        per_host: Of these, to one host.
+        outbox: Queue of messages.
+        send: Sends a message.
+        runtime: Waiting and threads.
+        at_once: Messages sent in parallel.
+        per_host: Messages sent in parallel to one host.
     """
 
     def __init__(
@@ -138,12 +138,12 @@ class Notifier(Generic[AnyDue]):
         self._at_once, self._per_host = at_once, per_host
         self._lock = threading.Lock()
         self._hosts = Counter[str]()
-        """How many messages are being sent."""
+        """Number of messages being sent, by host."""
         self._is_stopped = threading.Event()
         self._pool = runtime.threads(at_once, "notifier")
 
     def __enter__(self) -> Self:
-        """Begin to tell."""
+        """Start the threads."""
         for _ in range(self._at_once):
             self._pool.submit(self._run)
         return self
@@ -151,7 +151,7 @@ class Notifier(Generic[AnyDue]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Send no more; messages on their way have some seconds to end."""
+        """Stop; messages that are being sent have some seconds to end."""
         self._is_stopped.set()
         self._pool.shutdown()
 
@@ -159,7 +159,7 @@ class Notifier(Generic[AnyDue]):
         """Send the message that has been due for longest; return whether one was due.
 
         Raises:
-            SourceUnavailable: The table cannot be reached.
+            SourceUnavailable: The table is unreachable.
             StorageFull: The disk of the table is full.
         """
         due = self._take()
@@ -185,7 +185,9 @@ class Notifier(Generic[AnyDue]):
             message = self._outbox.message(due)
             if message is not None:
                 self._send(due.url, message.body, headers=message.headers)
-        except Exception as error:  # each counts as a try, or it would be tried again at once and for ever
+        except (
+            Exception
+        ) as error:  # every error counts as a try: without that, the message would be tried without a wait
             if not is_foreseen(error):
                 log.exception("a subscriber at %s was not notified", host_of(due.url))
             self._note_failure(due, fault_of(error).detail)

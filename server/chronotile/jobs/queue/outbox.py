@@ -1,4 +1,4 @@
-"""Callbacks to subscribers of jobs: in the database with the jobs, so that they survive the process that sends them."""
+"""Queue of messages to subscribers of jobs: it is in the job database, so messages survive the sending process."""
 
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from chronotile.jobs.queue.database import database_time, read_transaction, writ
 from chronotile.jobs.queue.schema import CALLBACKS, JOBS
 
 EVERY_S = 10.0
-"""The shortest time between two messages on progress."""
+"""Minimum interval between two progress messages."""
 
 
 def subscribe(connection: Connection, id_: str, subscriber: Subscriber) -> None:
@@ -26,7 +26,7 @@ def host_of(url: str) -> str:
 
 
 def call_back(connection: Connection, id_: str, status: Status, now: float) -> None:
-    """Queue a message that a job has a status; for one that has ended, all other messages are dropped."""
+    """Queue the message that a job reached a status; at the end of a job all other messages are dropped."""
     is_of_job = CALLBACKS.c.job == id_
     if status in ENDED:
         connection.execute(delete(CALLBACKS).where(is_of_job, CALLBACKS.c.status != status))
@@ -36,19 +36,19 @@ def call_back(connection: Connection, id_: str, status: Status, now: float) -> N
 
 
 class CallbackQueue:
-    """What there is to tell; any number of processes may take from it at once.
+    """Messages to subscribers; several processes may take messages concurrently.
 
-    A process takes a callback for a limited time. If it neither sends it nor gives it back by then, for example because
-    it was killed, another process takes it: each callback is sent at least once.
+    A process takes a message for a limited time. If the process neither sends nor returns it by then, for example
+    because it was killed, another process takes it: each message is sent at least once.
 
     Args:
-        engine: Of the table of jobs, which was opened before.
-        archive: Of which jobs callbacks are taken, as `JobTable` has it: only its own workers find the results.
-        clock: Of that table, seconds since 1970.
+        engine: Engine of the job table, whose tables exist.
+        archive: Id of the archive of the jobs, as in `JobTable`: only its workers find the results.
+        clock: Seconds since 1970, as in `JobTable`.
 
     Raises:
-        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method.
+        SourceUnavailable: The database is unreachable, damaged or locked for too long; also in each method.
+        StorageFull: The disk is full; also in each method.
     """
 
     def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
@@ -57,13 +57,13 @@ class CallbackQueue:
         self._is_of_archive = select(JOBS.c.id).where(JOBS.c.id == CALLBACKS.c.job, JOBS.c.archive == archive).exists()
 
     def take(self, *, lease_s: float, without: Collection[str] = ()) -> Callback | None:
-        """Take what has been due for longest, if anything is.
+        """Take the message that has been due for longest; `None` if no message is due.
 
         Args:
-            lease_s: For how long.
-            without: Hosts for which nothing is taken.
+            lease_s: Time for which other processes do not take it.
+            without: Hosts whose messages are not taken.
         """
-        with read_transaction(self._engine) as connection:  # nobody who writes waits for those who find nothing
+        with read_transaction(self._engine) as connection:  # an idle notifier must not block writers
             now = self._clock(connection)
             is_due = CALLBACKS.c.due <= now, CALLBACKS.c.host.not_in(without), self._is_of_archive
             if connection.scalar(select(CALLBACKS.c.due).where(*is_due).limit(1)) is None:
@@ -81,18 +81,18 @@ class CallbackQueue:
                 tries=row.tries + 1,
                 updated=connection.scalars(select(JOBS.c.updated).where(JOBS.c.id == row.job)).one(),
             )
-            taken = {"due": now + lease_s, "tries": callback.tries}
-            connection.execute(update(CALLBACKS).where(*_is(callback)).values(taken))
+            values = {"due": now + lease_s, "tries": callback.tries}
+            connection.execute(update(CALLBACKS).where(*_is(callback)).values(values))
         return callback
 
     def set_sent(self, callback: Callback) -> None:
-        """Drop a message that was sent; one on progress stays for when there is more, after some time."""
+        """Drop a sent message; a progress message stays for the next progress, `EVERY_S` later at the earliest."""
         if callback.status in ENDED:
             self.drop(callback)
             return
         with write_transaction(self._engine) as connection:
             later = self._clock(connection) + EVERY_S
-            # Writers of progress wait for this row, or this waits for them: one of both sees what the other did.
+            # The row lock orders this and a concurrent progress report, so that one sees the effect of the other.
             of_job = select(JOBS.c.status, JOBS.c.updated).where(JOBS.c.id == callback.job)
             job = connection.execute(of_job.with_for_update(key_share=True)).one_or_none()
             has_more = job is not None and job.status == callback.status and job.updated != callback.updated
@@ -106,7 +106,7 @@ class CallbackQueue:
             connection.execute(update(CALLBACKS).where(*_is(callback)).values(due=due))
 
     def drop(self, callback: Callback) -> None:
-        """Never tell it again."""
+        """Remove a message without sending it."""
         with write_transaction(self._engine) as connection:
             connection.execute(delete(CALLBACKS).where(*_is(callback)))
 

@@ -1,4 +1,28 @@
-"""What is done with jobs by who does them: each owns its job for a time that has to be renewed."""
+"""The state machine of jobs, and the changes that a worker makes to a job that it owns.
+
+A worker owns a running job for the time of a lease and renews the lease while it works. Every write of a worker names
+the owner and has no effect if the job has another owner or status. So a worker that was suspended and returns cannot
+change a job that another worker has taken over.
+
+| status | event | method | next status |
+|---|---|---|---|
+| | a client submits a job | `JobTable.submit` | accepted |
+| | a server stores the results of a synchronous execution | `JobTable.keep` | successful |
+| accepted | a worker takes it, not before `not_before` | `claim` | running |
+| running | the owner works | `renew`, `report_progress`, `store_task_result`, `replace_plan` | running |
+| running | the lease expired and another worker takes it over | `claim` | running |
+| running | the owner is stopped, or meets a temporary fault | `release` | accepted |
+| running | the configuration of the owner lacks a name in the job | `decline` | accepted |
+| running | the owner has the results | `succeed` | successful |
+| running | the owner meets a final fault | `fail` | failed |
+| accepted, running | a client or operator cancels it | `JobTable.dismiss` | dismissed |
+| accepted, running | the database is restored from a backup | `queue_again` | accepted |
+| successful, failed, dismissed | it is deleted, or its retention time is over | `JobTable.forget` | |
+
+`claim` increments `attempts`. It also increments `fruitless` if no task was finished since the last claim (`blocks` is
+the number of finished tasks at that claim), and sets it to 0 otherwise. `release` can take the attempt back, and
+`decline` always does.
+"""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -12,18 +36,17 @@ from chronotile.jobs.queue.outbox import call_back
 from chronotile.jobs.queue.schema import FINISHED_TASKS, JOBS, LOG, brief_of, fault_text, results_text, storable
 
 BRIEF_COLUMNS = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
-"""What a list gives of each job: what clients give and get may be long."""
+"""Columns of a job in a list: without inputs and results, which may be long."""
 
 
 class OwnedJobs:
     """Jobs of one archive, for the workers that run them.
 
-    Writes of a worker count only while it owns the job: if two run the same job, because one was cut off for a while,
-    only one ends it. Leases use the clock of the database, as the clocks of the hosts may differ.
+    Leases use the clock of the database, as the clocks of the hosts may differ.
 
     Args:
-        engine: Of `open_engine`.
-        archive: Its id.
+        engine: Engine from `open_engine`.
+        archive: Id of the archive.
         clock: Seconds since 1970, UTC, of the database.
     """
 
@@ -39,42 +62,42 @@ class OwnedJobs:
             return self._clock(connection)
 
     def claim(self, owner: str, *, lease_s: float, without: Collection[str] = ()) -> Job | None:
-        """Take over the oldest job whose owner let its lease pass, else the oldest that waits only for this.
+        """Take the oldest running job with an expired lease, or else the oldest accepted job that may start.
 
         Args:
-            owner: Who takes it.
-            lease_s: For how long.
-            without: Ids of jobs that are left to others.
+            owner: Unique name of the attempt.
+            lease_s: Duration of the lease.
+            without: Ids of jobs that this worker declined.
         """
         with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             is_left = JOBS.c.status == "running", JOBS.c.leased_until < now
             is_next = JOBS.c.status == "accepted", func.coalesce(JOBS.c.not_before, now) <= now
-            for is_free in (and_(*is_left), and_(*is_next)):  # each by an index
+            for is_free in (and_(*is_left), and_(*is_next)):  # two statements, as each can use an index
                 is_ours = self._is_of_archive, is_free, JOBS.c.id.not_in(without)
                 oldest = select(*BRIEF_COLUMNS).where(*is_ours).order_by(JOBS.c.number).limit(1)
-                found = connection.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
-                if found is not None:
-                    finished = select(func.count()).select_from(FINISHED_TASKS).where(FINISHED_TASKS.c.job == found.id)
+                row = connection.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
+                if row is not None:
+                    finished = select(func.count()).select_from(FINISHED_TASKS).where(FINISHED_TASKS.c.job == row.id)
                     tasks = connection.scalar(finished)
                     values = {
                         "status": "running",
                         "message": "is being prepared",
                         "owner": owner,
                         "leased_until": now + lease_s,
-                        "started": found.started or now,
+                        "started": row.started or now,
                         "updated": now,
-                        "attempts": found.attempts + 1,
-                        "fruitless": found.fruitless + 1 if tasks == found.blocks else 0,
+                        "attempts": row.attempts + 1,
+                        "fruitless": row.fruitless + 1 if tasks == row.blocks else 0,
                         "blocks": tasks,
                     }
-                    claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(*BRIEF_COLUMNS)
-                    call_back(connection, found.id, "running", now)
+                    claimed = update(JOBS).where(JOBS.c.number == row.number).values(values).returning(*BRIEF_COLUMNS)
+                    call_back(connection, row.id, "running", now)
                     return brief_of(connection.execute(claimed).one())
         return None
 
     def renew(self, id_: str, owner: str, *, lease_s: float) -> bool:
-        """Own a job for longer; return whether it is still ours: it may have been dismissed, or taken over."""
+        """Extend the lease; return whether `owner` still owns the job."""
         with write_transaction(self._engine) as connection:
             return _write(connection, id_, owner, {"leased_until": self._clock(connection) + lease_s})
 
@@ -89,14 +112,14 @@ class OwnedJobs:
         return is_ours
 
     def release(self, id_: str, owner: str, *, message: str, wait_s: float = 0.0, is_attempt: bool = True) -> bool:
-        """Give a job back, for another to begin again; its finished tasks stay. Return whether it was still ours.
+        """Return a job to the queue with its finished tasks; return whether `owner` still owned it.
 
         Args:
-            id_: Of the job.
-            owner: Who gives it back.
-            message: Why.
-            wait_s: How long no worker shall begin it.
-            is_attempt: Whether it counts as one; not where it could well have gone on.
+            id_: Id of the job.
+            owner: Unique name of the attempt.
+            message: Reason.
+            wait_s: Time during which no worker starts the job.
+            is_attempt: Whether the attempt counts; `False` if the job itself did not cause the interruption.
         """
         values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}
         attempts = {} if is_attempt else {"attempts": JOBS.c.attempts - 1, "blocks": None}
@@ -105,9 +128,9 @@ class OwnedJobs:
             return _write(connection, id_, owner, values | attempts | {"not_before": now + wait_s, "updated": now})
 
     def decline(self, id_: str, owner: str, *, message: str) -> bool:
-        """Give a job back as if it had not been begun: its owner cannot do it, and another may at once.
+        """Return a job to the queue as if this attempt had not started, so that another worker can take it immediately.
 
-        Return whether it was still ours. Its finished tasks stay.
+        Finished tasks stay. Return whether `owner` still owned the job.
         """
         values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}
         counts = {
@@ -119,17 +142,17 @@ class OwnedJobs:
             return _write(connection, id_, owner, values | counts | {"updated": self._clock(connection)})
 
     def succeed(self, id_: str, owner: str, results: Mapping[str, Result]) -> bool:
-        """End a job with its results; return whether it was ours to end, or ended so by us before."""
+        """End a job with its results; return whether `owner` owned it, or has ended it this way before."""
         values = {"status": "successful", "message": "is done", "progress": 100}
         return self._end_ours(id_, owner, {**values, "results": results_text(results)})
 
     def fail(self, id_: str, owner: str, fault: JobFault) -> bool:
-        """End a job with the reason why it failed; return whether it was ours to end, or ended so by us before."""
+        """End a job with a fault; return whether `owner` owned it, or has ended it this way before."""
         values = {"status": "failed", "message": storable(fault.detail), "fault": fault_text(fault)}
         return self._end_ours(id_, owner, values)
 
     def store_task_result(self, id_: str, owner: str, number: int, result: Json) -> bool:
-        """Remember what a finished task gave; return whether the job is still ours."""
+        """Store the result of a finished task; return whether `owner` still owns the job."""
         with write_transaction(self._engine) as connection:
             ours = select(JOBS.c.id).where(*_is_ours(id_, owner))
             if connection.scalar(ours.with_for_update(key_share=True)) is None:
@@ -140,7 +163,7 @@ class OwnedJobs:
         return True
 
     def finished_tasks(self, id_: str) -> dict[int, Json]:
-        """Return what each finished task gave, by its number."""
+        """Return the results of finished tasks by task number."""
         with read_transaction(self._engine) as connection:
             rows = connection.execute(
                 select(FINISHED_TASKS.c.number, FINISHED_TASKS.c.result).where(FINISHED_TASKS.c.job == id_)
@@ -148,12 +171,12 @@ class OwnedJobs:
         return {row.number: json.loads(row.result) for row in rows}
 
     def replace_plan(self, id_: str, owner: str, *, revision: str | None) -> bool:
-        """Forget what finished tasks of a job gave, as it has another plan; return whether it is still ours.
+        """Delete the results of finished tasks, because the job has another plan; return whether `owner` still owns it.
 
         Args:
-            id_: Of the job.
-            owner: Who has planned it.
-            revision: Of what it reads by that plan.
+            id_: Id of the job.
+            owner: Unique name of the attempt.
+            revision: Revision of the data that the new plan reads; `None` if the job reads no layer.
         """
         with write_transaction(self._engine) as connection:
             is_ours = _write(connection, id_, owner, {"blocks": 0, "revision": revision})
@@ -162,7 +185,7 @@ class OwnedJobs:
         return is_ours
 
     def add_log_line(self, id_: str, text: str) -> None:
-        """Add a line to the log of a job, unless that was forgotten."""
+        """Add a line to the log of a job, unless the job was deleted."""
         with write_transaction(self._engine) as connection:
             now = literal(self._clock(connection))
             line = select(JOBS.c.id, now, literal(storable(text))).where(JOBS.c.id == id_)
@@ -178,7 +201,7 @@ class OwnedJobs:
         return id_ is not None
 
     def _end_ours(self, id_: str, owner: str, values: Json) -> bool:
-        """The owner stays: one who lost the answer asks again, and hears the same."""
+        """End a job. The owner stays in the row, so a worker that lost the answer gets the same answer again."""
         with write_transaction(self._engine) as connection:
             if self._end(connection, values, *_is_ours(id_, owner)):
                 return True

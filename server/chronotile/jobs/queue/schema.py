@@ -1,4 +1,4 @@
-"""The tables of jobs in a database, and which version of them it has."""
+"""The database tables of jobs, their version, and the conversion of rows."""
 
 import json
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from chronotile.core.model.job import Excerpt, Execution, Job, JobFault, Result
 from chronotile.core.model.types import Json
 
 VERSION = 4
-"""Of the tables below, and of what lies in the folder and in the bucket of jobs.
+"""Version of the tables, and of the files in the folder and the bucket of jobs.
 
-From the first release on each change counts on, migrates older tables in the transaction that makes them, and renames
-the table of jobs: a process of an older version that still runs then fails at its next statement, and neither misreads
-what this one writes nor the other way round.
+After the first release a change increments the version, migrates older tables in the transaction that creates tables,
+and renames the table of jobs. A process of an older version that still runs then fails at its next statement, so
+neither version misreads rows of the other.
 """
 
 METADATA = MetaData()
@@ -23,13 +23,13 @@ SCHEMA = Table("chronotile_schema", METADATA, Column("version", Integer, nullabl
 JOBS = Table(
     "chronotile_archive_jobs",
     METADATA,
-    Column("number", Integer, primary_key=True),  # in the order in which they came
+    Column("number", Integer, primary_key=True),  # in order of submission
     Column("id", String(32), nullable=False, unique=True),
     Column("archive", String(200), nullable=False),
-    Column("revision", String(64)),  # of what it reads
+    Column("revision", String(64)),  # of the data that the job reads
     Column("process", String(80), nullable=False, index=True),
     Column("inputs", Text, nullable=False),
-    Column("wanted", Text, nullable=False),  # all else that was requested
+    Column("wanted", Text, nullable=False),  # the request without its inputs, as JSON
     Column("user", String(200)),
     Column("status", String(10), nullable=False),
     Column("message", Text, nullable=False),
@@ -40,7 +40,7 @@ JOBS = Table(
     Column("finished", Float(53), index=True),
     Column("attempts", Integer, nullable=False),
     Column("fruitless", Integer, nullable=False),
-    Column("blocks", Integer),  # that were finished when it was claimed last
+    Column("blocks", Integer),  # tasks that were finished at the last claim
     Column("not_before", Float(53)),
     Column("owner", String(80)),
     Column("leased_until", Float(53)),
@@ -60,7 +60,7 @@ FINISHED_TASKS = Table(
 LOG = Table(
     "chronotile_log",
     METADATA,
-    # SQLite counts integers only.
+    # SQLite numbers rows automatically only in INTEGER columns.
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("at", Float(53), nullable=False),
@@ -71,11 +71,11 @@ CALLBACKS = Table(
     "chronotile_callbacks",
     METADATA,
     Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("status", String(10), primary_key=True),  # which it reports
+    Column("status", String(10), primary_key=True),  # the reported status
     Column("url", Text, nullable=False),
     Column("host", Text, nullable=False),  # of the URL
     Column("base", Text, nullable=False),
-    Column("due", Float(53), index=True),  # without it there is nothing to tell
+    Column("due", Float(53), index=True),  # NULL: no message to send
     Column("not_before", Float(53), nullable=False),
     Column("tries", Integer, nullable=False),
 )
@@ -85,9 +85,9 @@ CLIENTS = Table(
     Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
     Column("client", String(100), nullable=False, index=True),
 )
-"""The address that each job was submitted from, for quotas.
+"""IP address that submitted each job, for limits per client.
 
-A table of its own, which versions that do not know it need not read: it is added without a new `VERSION`.
+A separate table, because versions without it then work unchanged: it was added without a new `VERSION`.
 """
 
 WORKERS = Table(
@@ -99,48 +99,48 @@ WORKERS = Table(
 )
 
 
-# Jobs as rows of the table, and back.
+# Jobs as rows
 
 
 def row_of(execution: Execution, values: Json) -> Json:
-    """Return the row of a job that was just made; `values` are all that the request does not give."""
+    """Return the row of a new job; `values` are the columns that do not come from the request."""
     inputs, outputs = execution.inputs, {"outputs": execution.outputs, "response": execution.response}
     row = {"process": execution.process, "inputs": json.dumps(inputs), "wanted": json.dumps(outputs)}
     return {**row, **values}
 
 
 def results_text(results: Mapping[str, Result]) -> str:
-    """Return results as they are written."""
+    """Return results as stored."""
     return json.dumps({name: asdict(result) for name, result in results.items()})
 
 
 def fault_text(fault: JobFault) -> str:
-    """Return a fault as it is written."""
+    """Return a fault as stored."""
     return json.dumps(asdict(fault))
 
 
 def storable(text: str) -> str:
-    """Return text that every database takes, of names of files too: no NUL, and nothing that is not Unicode."""
+    """Return text that every database accepts, even if it comes from a file name: no NUL and only valid Unicode."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def execution_of(row: Row[Any]) -> Execution:
-    """Return the request."""
+    """Return the request of a row."""
     return replace(execution_without_inputs(row), inputs=json.loads(row.inputs))
 
 
 def execution_without_inputs(row: Row[Any]) -> Execution:
-    """Return what was requested without its inputs, which the row may lack."""
+    """Return the request of a row without its inputs. The row may lack the column."""
     return Execution(process=row.process, inputs={}, **json.loads(row.wanted))
 
 
 def excerpt_of(beginning: str, count: int, *, most: int) -> Excerpt:
-    """Return inputs of which the beginning was read.
+    """Return an excerpt of inputs: complete inputs are indented, longer ones stay unformatted.
 
     Args:
-        beginning: Of the inputs as they are written.
-        count: Characters of the whole.
-        most: So many characters at most.
+        beginning: Beginning of the inputs as stored.
+        count: Number of characters of the complete inputs.
+        most: Maximum number of characters.
     """
     if len(beginning) < count:
         return Excerpt(text=beginning, count=count)
@@ -149,12 +149,14 @@ def excerpt_of(beginning: str, count: int, *, most: int) -> Excerpt:
 
 
 def job_of(row: Row[Any]) -> Job:
-    """Return a job with its results."""
+    """Return the job of a row with its results."""
     results = {} if row.results is None else json.loads(row.results)
     return replace(brief_of(row), results={name: Result(**written) for name, written in results.items()})
 
 
 def brief_of(row: Row[Any]) -> Job:
-    """Return a job without its results, which its row may lack."""
-    own = {each.name: getattr(row, each.name) for each in fields(Job) if each.name not in {"fault", "results"}}
-    return Job(**own, fault=None if row.fault is None else JobFault(**json.loads(row.fault)))
+    """Return the job of a row without its results. The row may lack the column."""
+    values = {
+        column.name: getattr(row, column.name) for column in fields(Job) if column.name not in {"fault", "results"}
+    }
+    return Job(**values, fault=None if row.fault is None else JobFault(**json.loads(row.fault)))

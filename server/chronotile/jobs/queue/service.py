@@ -1,4 +1,4 @@
-"""Where a server requests jobs: the table of them, opened when it is first needed, and the folders of their files."""
+"""Jobs as seen by a server: the job table, opened at the first use, and the folders of files."""
 
 import shutil
 import threading
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class JobService:
-    """Jobs of one archive, of which each user sees their own alone; any thread may ask.
+    """Jobs of one archive. A user sees only their jobs. Thread-safe.
 
-    Jobs are found by `job` and `jobs`, which filter by owner; all else takes a job that was found. The user
-    `None` are all those who did not say who they are.
+    `job`, `jobs` and `shared_job` filter by owner or link. All other methods take a job that these returned. The user
+    `None` stands for all anonymous clients.
 
     Args:
-        folder: Of jobs; without one none are stored.
-        archive: Id of the archive that is served.
-        database_url: As `open_engine` takes it.
-        max_open: Jobs of one client that have not ended, at most; ten times as many of all clients together.
-        bucket: Of the files of results; otherwise they stay in the folder.
+        folder: Folder of all jobs; without it the server accepts no jobs.
+        archive: Id of the served archive.
+        database_url: See `open_engine`.
+        max_open: Limit of unfinished jobs per client; ten times as many for all clients of a user together.
+        bucket: Bucket of result files; `None` if they stay in the folder.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class JobService:
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether jobs can be requested at all."""
+        """Whether this server accepts jobs."""
         return self._folder is not None
 
     @property
     def store(self) -> "JobStore":
-        """Where jobs are.
+        """Jobs with their folder and links.
 
         Raises:
-            SourceUnavailable: Their table cannot be opened; the next request tries again.
+            SourceUnavailable: The table cannot be opened; the next request tries again.
         """
         with self._lock:
             if self._store is None:
@@ -69,10 +69,10 @@ class JobService:
 
     @property
     def table(self) -> "JobTable":
-        """The table of the archive's own jobs.
+        """Job table of the served archive.
 
         Raises:
-            SourceUnavailable: It cannot be opened; the next request tries again.
+            SourceUnavailable: The table cannot be opened; the next request tries again.
         """
         return self.store.table
 
@@ -80,8 +80,8 @@ class JobService:
         """Return a job.
 
         Raises:
-            UnknownPath: There is not one of that id, or it is another's, or of another archive.
-            SourceUnavailable: No jobs can be stored.
+            UnknownPath: No job of this user and archive has that id.
+            SourceUnavailable: This server cannot store jobs.
         """
         job = self.table.job(id_)
         if job.user != user:
@@ -89,29 +89,29 @@ class JobService:
         return self._mark_unattended(job)
 
     def jobs(self, *, user: str | None, **selection: Unpack[JobSelection]) -> tuple[tuple[Job, ...], int]:
-        """Return jobs of a user, the newest first, and how many there are.
+        """Return jobs of a user, the newest first, and the number of all matching jobs.
 
         Args:
-            user: Whose.
-            **selection: As `JobTable.jobs` takes it.
+            user: Name of the owner; `None` for anonymous clients.
+            **selection: See `JobTable.jobs`.
 
         Raises:
-            SourceUnavailable: No jobs can be stored.
+            SourceUnavailable: This server cannot store jobs.
         """
         jobs, count = self.table.jobs(users=[user], **selection)
         return self.table.heartbeat.mark_unattended(jobs), count
 
     @property
     def shares(self) -> "JobShares":
-        """The links to jobs; raises as `store`."""
+        """Links to jobs; raises like `store`."""
         return self.store.shares
 
     def shared_job(self, id_: str, digest: bytes) -> tuple[Job, frozenset[str]]:
-        """Return a job to which a link leads, with the subjects that its owner was when making the link.
+        """Return the job of a link, with the subjects of its owner at the time when the link was made.
 
         Raises:
-            UnknownPath: No link with that secret leads to a job of that id now.
-            SourceUnavailable: No jobs can be stored.
+            UnknownPath: The link does not lead to this job, or has expired.
+            SourceUnavailable: This server cannot store jobs.
         """
         subjects = self.shares.subjects(id_, digest)
         if subjects is None:
@@ -119,18 +119,18 @@ class JobService:
         return self._mark_unattended(self.table.job(id_)), subjects
 
     def execution_without_inputs(self, job: Job) -> Execution:
-        """Return the execution that a job is for, without its inputs.
+        """Return the request of a job without its inputs.
 
         Raises:
-            UnknownPath: The job was forgotten.
+            UnknownPath: The job was deleted.
         """
         return self.table.execution_without_inputs(job.id)
 
     def details(self, job: Job, *, most: int) -> JobDetails:
-        """Return what people want to see of a job, with so many characters of its inputs at most.
+        """Return inputs and log of a job for people, with at most `most` characters of inputs.
 
         Raises:
-            UnknownPath: The job was forgotten.
+            UnknownPath: The job was deleted.
         """
         table = self.table
         return JobDetails(inputs=table.inputs(job.id, most=most), log=table.log(job.id))
@@ -147,22 +147,22 @@ class JobService:
         """Accept a job.
 
         Args:
-            execution: The process to run, with its inputs.
-            user: Whose it is.
-            subscriber: Addresses to notify of its progress, if any.
-            revision: The current revision of the data that it reads.
-            client: The address that the request comes from.
+            execution: Process to run, with its inputs.
+            user: Name of the owner; `None` for anonymous clients.
+            subscriber: Addresses to notify of its progress.
+            revision: Current revision of the data that it reads; `None` if it reads no layer.
+            client: IP address that sent the request.
 
         Raises:
-            SourceUnavailable: No jobs can be stored.
-            ServerBusy: This client has too many already, or all together have.
+            SourceUnavailable: This server cannot store jobs.
+            ServerBusy: The limit of unfinished jobs of this client or user is reached.
         """
         job = self.table.submit(
             execution, user=user, max_open=self.max_open, subscriber=subscriber, revision=revision, client=client
         )
         try:
             return self._mark_unattended(job)
-        except SourceUnavailable:  # the job is accepted, whatever has become of the database since
+        except SourceUnavailable:  # the job is accepted, even if the database became unreachable since
             return job
 
     def keep(
@@ -174,18 +174,18 @@ class JobService:
         user: str | None,
         revision: str | None = None,
     ) -> tuple[Job, ResultFiles]:
-        """Keep what was done at once as a job, and return it with the files of its results.
+        """Store a synchronous execution as a job; return the job and its result files.
 
         Args:
-            execution: The process to run, with its inputs.
-            results: What came of it.
-            made: The folder of their files, which is moved or removed.
-            user: Whose it is.
-            revision: Of what it has read.
+            execution: Process that ran, with its inputs.
+            results: Results by output name.
+            made: Folder of the result files, which is moved or removed.
+            user: Name of the owner; `None` for anonymous clients.
+            revision: Revision of the data that was read; `None` if no layer was read.
 
         Raises:
-            SourceUnavailable: No jobs can be stored, or the bucket is out of reach.
-            StorageFull: There is no room for them.
+            SourceUnavailable: This server cannot store jobs, or the bucket is unreachable.
+            StorageFull: The disk is full.
         """
         from chronotile.jobs.queue.table import new_id  # noqa: PLC0415 -- SQLAlchemy only where there are jobs
 
@@ -200,28 +200,28 @@ class JobService:
                 ResultFiles(made, self._bucket, id_).store(results)
                 shutil.rmtree(made, ignore_errors=True)
             return table.keep(id_, execution, results, user=user, revision=revision), files
-        except BaseException:  # whatever it is: no row of the table leads to the files
+        except BaseException:  # in any case: the files are useless without a row in the table
             remove_files(_require_folder(self._folder), id_, bucket=self._bucket)
             raise
 
     def cancel(self, job: Job) -> Job:
-        """Cancel a job unless it has ended, and return it as it is then; its files are for `remove_files`.
+        """Cancel a job unless it has ended, and return it. The caller calls `remove_files`.
 
         Raises:
-            UnknownPath: The job was forgotten.
+            UnknownPath: The job was deleted.
         """
         return self.table.dismiss(job.id)
 
     def remove_files(self, job: Job) -> None:
-        """Remove the files of a job that was cancelled; what cannot be removed now is when it is forgotten."""
-        if job.started is not None:  # or else nobody has made any
+        """Remove the files of a cancelled job. The deletion of the job tries again to remove the remaining files."""
+        if job.started is not None:  # a job that never started has no files
             remove_files(self.store.folder, job.id, bucket=self._bucket)
 
     def forget(self, job: Job) -> None:
-        """Forget a job that has ended, with its files.
+        """Delete a job that has ended, with its files.
 
         Raises:
-            SourceUnavailable: Its files cannot be removed, and it stays.
+            SourceUnavailable: Its files cannot be removed; the job stays.
         """
         if self._bucket is not None and job.started is not None:
             self._bucket.remove(job.id)
@@ -230,20 +230,20 @@ class JobService:
             raise SourceUnavailable(f"files of the job cannot be deleted now; {LOG_SAYS_WHY}")
 
     def make_folder(self) -> Path:
-        """Return a new folder for files of a synchronous execution; the caller removes it, or `keep` moves it.
+        """Create a folder for files of a synchronous execution; the caller removes it, or `keep` moves it.
 
         Raises:
-            StorageFull: There is no room for it.
-            SourceUnavailable: It cannot be made.
+            StorageFull: The disk is full.
+            SourceUnavailable: The folder cannot be created.
         """
         return self._temporary.make()
 
     def result_files(self, job: Job) -> ResultFiles:
-        """Return the files of the results of a job that was found."""
+        """Return the result files of a job."""
         return self._files(self.store.folder, job.id)
 
     def close(self) -> None:
-        """Let go of the table, and remove what is temporary."""
+        """Close the table and remove temporary folders."""
         self._temporary.close()
         with self._lock:
             if self._store is not None:
@@ -254,7 +254,7 @@ class JobService:
         return ResultFiles(folder / id_ / RESULTS, self._bucket, id_)
 
     def _mark_unattended(self, job: Job) -> Job:
-        # A job whose message also says if no worker is there.
+        # The message of an unfinished job mentions it if no worker is running.
         [marked] = self.table.heartbeat.mark_unattended([job])
         return marked
 

@@ -1,4 +1,4 @@
-"""Links by which others may see one job: of the secret of each a digest is stored, with the subjects its owner was."""
+"""Links that show one job to other people. The table stores a digest of each secret and the subjects of the owner."""
 
 import secrets
 from collections.abc import Callable, Collection
@@ -17,7 +17,7 @@ from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.schema import JOBS
 
 PREFIX = "cts_"
-"""Prefix by which the secret of a link differs from a key."""
+"""Prefix of secrets of links; keys have another prefix."""
 DAY_S = 86_400.0
 METADATA = MetaData(info={"name": "links to jobs", "version": 1})
 SHARES = Table(
@@ -29,7 +29,7 @@ SHARES = Table(
     Column("expires", Float(53), nullable=False),
 )
 _MAKING = 7_105_104
-"""Advisory lock that is held while the table is made."""
+"""Advisory lock of PostgreSQL: only its holder creates the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +42,15 @@ class NewShare:
 
 
 class JobShares:
-    """The links to jobs, at most one to each; the table is made for the first one.
+    """Links to jobs, at most one per job; the table is created with the first link.
 
     Args:
-        engine: Of the table of jobs, which is there.
-        clock: Of that table, seconds since 1970.
+        engine: Engine of the job table, which exists.
+        clock: Seconds since 1970, as in `JobTable`.
 
     Raises:
-        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method that writes.
+        SourceUnavailable: The database is unreachable, damaged or locked for too long; also in each method.
+        StorageFull: The disk is full; also in each method that writes.
     """
 
     def __init__(self, engine: sa.Engine, *, clock: Callable[[sa.Connection], float] = database_time) -> None:
@@ -59,15 +59,15 @@ class JobShares:
         self._is_made = False
 
     def create(self, job: str, *, subjects: Collection[str], days: float) -> NewShare:
-        """Return a link to a job, in place of the one that it may have.
+        """Return a new link to a job, which replaces an existing one.
 
         Args:
-            job: Its id.
-            subjects: Which its owner is: the link shows no more than they may.
-            days: How long it leads there.
+            job: Id of the job.
+            subjects: Subjects of its owner: the link shows only layers that they may read.
+            days: Lifetime of the link.
 
         Raises:
-            UnknownPath: The job was forgotten.
+            UnknownPath: The job was deleted.
         """
         secret = PREFIX + secrets.token_urlsafe(32)
         digest, written = sha256(secret.encode()).digest(), orjson.dumps(sorted(subjects)).decode()
@@ -83,12 +83,12 @@ class JobShares:
         return NewShare(secret=secret, expires=expires)
 
     def end(self, job: str) -> None:
-        """Let no link lead to a job."""
+        """Remove the link to a job."""
         with making_tables(self._engine, USAGE, METADATA, _MAKING) as connection:
             connection.execute(delete(SHARES).where(SHARES.c.job == job))
 
     def subjects(self, job: str, digest: bytes) -> frozenset[str] | None:
-        """Return the subjects of who made the link with a secret to a job; `None` where there is none now."""
+        """Return the subjects of the creator of a link, by the digest of its secret; `None` without a valid link."""
         if not ID.fullmatch(job):
             return None
         if not self._is_made:
@@ -96,5 +96,5 @@ class JobShares:
                 self._is_made = True
         with read_transaction(self._engine) as connection:
             is_it = SHARES.c.job == job, SHARES.c.digest == digest, SHARES.c.expires > self._clock(connection)
-            found = connection.scalar(select(SHARES.c.subjects).where(*is_it))
-        return None if found is None else frozenset(orjson.loads(found))
+            text = connection.scalar(select(SHARES.c.subjects).where(*is_it))
+        return None if text is None else frozenset(orjson.loads(text))

@@ -1,4 +1,4 @@
-"""The table of jobs: what was accepted is there until it is forgotten, whatever is killed."""
+"""The table of jobs: an accepted job stays in it until it is deleted, even if processes are killed."""
 
 import logging
 import secrets
@@ -51,46 +51,45 @@ from chronotile.jobs.queue.shares import JobShares
 
 MAX_LISTED = 1000
 LOG_LINES = 1000
-"""Columns of a job that documents show."""
 
 OPEN = JOBS.c.status.in_(["accepted", "running"])
 DOCUMENT_COLUMNS = [*BRIEF_COLUMNS, JOBS.c.results]
-"""What the document of one job gives: the names and media types of its results too, but not its inputs."""
+"""Columns of a job in its document: names and media types of results, but not the inputs."""
 
 ALL_CLIENTS_FACTOR = 10
-"""The limit of open jobs of all clients, as a multiple of that of one client."""
+"""Limit of open jobs of all clients of a user, as a multiple of the limit per client."""
 FROM_HERE = " from your address"
 
 _MAKING = 7_105_101
-"""Whom PostgreSQL lets make the tables."""
+"""Advisory lock of PostgreSQL: only its holder creates the tables."""
 _SUBMITTING = 7_105_102
-"""Whom PostgreSQL lets count the open jobs of a user and add one."""
+"""Advisory lock of PostgreSQL: only its holder counts the open jobs of a user and adds one."""
 
 
 class JobTable(OwnedJobs):
-    """Jobs of one archive in a database, which may hold those of others; any number of processes may use it at once.
+    """Jobs of one archive, in a database that other archives may share. Several processes may use it concurrently.
 
-    Jobs of other archives are as if there were none.
+    Jobs of other archives are invisible. `owned_jobs.py` has the table of states.
 
     Args:
-        engine: Of `open_engine`.
-        archive: Its id.
-        clock: Seconds since 1970, UTC, as the database has them.
+        engine: Engine from `open_engine`.
+        archive: Id of the archive.
+        clock: Seconds since 1970, UTC, of the database.
 
     Raises:
-        ConfigurationError: The tables are of another version of chronotile.
-        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method that writes.
+        ConfigurationError: The tables have the version of another chronotile.
+        SourceUnavailable: The database is unreachable, damaged or locked for too long; also in each method.
+        StorageFull: The disk is full; also in each method that writes.
     """
 
     def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
         super().__init__(engine, archive=archive, clock=clock)
         self.heartbeat = Heartbeat(engine, archive=archive, clock=clock)
-        """Which workers of the archive there are."""
+        """Running workers of the archive."""
         _make_tables(engine)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         close_engine(self._engine)
 
     def submit(
@@ -106,16 +105,16 @@ class JobTable(OwnedJobs):
         """Accept a job.
 
         Args:
-            execution: The process to run, with its inputs.
-            user: Whose it is.
-            max_open: Jobs that have not ended, at most: of this client, or of this user if the client is not known.
-                All clients of a user together may have `ALL_CLIENTS_FACTOR` times as many.
-            subscriber: Addresses to notify of its progress, if any.
-            revision: The current revision of the data that it reads.
-            client: The address that the request comes from.
+            execution: Process to run, with its inputs.
+            user: Name of the owner; `None` for anonymous clients.
+            max_open: Limit of unfinished jobs of this client, or of this user if the client is `None`. All clients of a
+                user together have `ALL_CLIENTS_FACTOR` times that limit.
+            subscriber: Addresses to notify of its progress.
+            revision: Current revision of the data that it reads; `None` if it reads no layer.
+            client: IP address that sent the request.
 
         Raises:
-            ServerBusy: There are that many jobs already that have not ended.
+            ServerBusy: The limit of unfinished jobs is reached.
         """
         values = {"status": "accepted", "message": "queued", "progress": 0, "attempts": 0, "fruitless": 0}
         row = row_of(execution, {"id": new_id(), "archive": self.archive, "revision": revision, "user": user, **values})
@@ -142,14 +141,14 @@ class JobTable(OwnedJobs):
         user: str | None,
         revision: str | None = None,
     ) -> Job:
-        """Add a job that was done while its client waited, so that its results can be requested.
+        """Add a job that was executed synchronously, so that its results can be requested later.
 
         Args:
-            id_: Of `new_id`; its files lie in its folder already.
-            execution: The process to run, with its inputs.
-            results: What came of it.
-            user: Whose it is.
-            revision: Of what it has read.
+            id_: Id from `new_id`; its files are already in its folder.
+            execution: Process that ran, with its inputs.
+            results: Results by output name.
+            user: Name of the owner; `None` for anonymous clients.
+            revision: Revision of the data that was read; `None` if no layer was read.
         """
         values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1, "fruitless": 0}
         values_of_job = {"id": id_, "archive": self.archive, "revision": revision, "user": user, **values}
@@ -162,9 +161,9 @@ class JobTable(OwnedJobs):
         """Return a job.
 
         Raises:
-            UnknownPath: There is not one of that id.
+            UnknownPath: No job has that id.
         """
-        if ID.fullmatch(id_):  # what is none may be text that a database does not take
+        if ID.fullmatch(id_):  # other text may contain characters that the database refuses
             with read_transaction(self._engine) as connection:
                 row = connection.execute(
                     select(*DOCUMENT_COLUMNS).where(self._is_of_archive, JOBS.c.id == id_)
@@ -174,10 +173,10 @@ class JobTable(OwnedJobs):
         raise no_job(id_)
 
     def execution(self, id_: str) -> Execution:
-        """Return the request: tens of megabytes, for some.
+        """Return the request of a job, which may have tens of megabytes.
 
         Raises:
-            UnknownPath: There is no job of that id; it is one of the table's.
+            UnknownPath: No job has that id.
         """
         return execution_of(self._row_of(id_, JOBS.c.process, JOBS.c.wanted, JOBS.c.inputs))
 
@@ -185,19 +184,19 @@ class JobTable(OwnedJobs):
         """Return the execution without its inputs, which take seconds to parse for some jobs.
 
         Raises:
-            UnknownPath: There is no job of that id; it is one of the table's.
+            UnknownPath: No job has that id.
         """
         return execution_without_inputs(self._row_of(id_, JOBS.c.process, JOBS.c.wanted))
 
     def inputs(self, id_: str, *, most: int) -> Excerpt:
-        """Return the inputs of a job as JSON for people to read; of long ones no more is read than is shown.
+        """Return the inputs of a job as JSON for people to read; only the displayed part is fetched.
 
         Args:
-            id_: Of a job of the table.
-            most: So many characters at most.
+            id_: Id of the job.
+            most: Maximum number of characters.
 
         Raises:
-            UnknownPath: It was forgotten.
+            UnknownPath: The job was deleted.
         """
         written = JOBS.c.inputs
         beginning, count = self._row_of(id_, func.substr(written, 1, most), func.length(written))
@@ -214,19 +213,18 @@ class JobTable(OwnedJobs):
         limit: int = MAX_LISTED,
         offset: int = 0,
     ) -> tuple[tuple[Job, ...], int]:
-        """Return jobs, the newest first, and how many there are.
+        """Return jobs, the newest first, and the number of all matching jobs.
 
-        Their results are left out: those of a thousand may be gigabytes.
+        Jobs come without their results: results of a thousand jobs may have gigabytes.
 
         Args:
-            users: Only those of these, if any; `None` are those who did not say who they are.
-            processes: Only of these, if any.
-            statuses: Only with one of these, if any.
-            created: Only those accepted from the first moment on and before the second, each if there is one.
-            seconds: Only those that ran for so long, from the least to the most, each if there is one; until now if
-                they still run.
+            users: Owners; all if empty. `None` stands for anonymous clients.
+            processes: Ids of processes; all if empty.
+            statuses: All if empty.
+            created: First and last second since 1970, the last exclusive; `None` if open.
+            seconds: Shortest and longest run time in seconds; `None` if open. A running job has run until now.
             limit: Maximum number of jobs.
-            offset: So many are left out before.
+            offset: Number of jobs to skip.
         """
         lasted = func.coalesce(JOBS.c.finished, self.now()) - JOBS.c.started
         bounds = [
@@ -250,10 +248,10 @@ class JobTable(OwnedJobs):
         return tuple(map(brief_of, rows)), count
 
     def dismiss(self, id_: str) -> Job:
-        """Cancel a job that has not ended; its worker learns of it at its next write to the table.
+        """Cancel a job that has not ended; its worker notices it at the next write to the table.
 
         Raises:
-            UnknownPath: There is not one of that id.
+            UnknownPath: No job has that id.
         """
         if ID.fullmatch(id_):
             values = {"status": "dismissed", "message": "was dismissed", "owner": None}
@@ -262,7 +260,7 @@ class JobTable(OwnedJobs):
         return self.job(id_)
 
     def log(self, id_: str) -> tuple[tuple[float, str], ...]:
-        """Return the last lines of the log of a job, each with its time."""
+        """Return the last lines of the log of a job, with their times in seconds since 1970."""
         with read_transaction(self._engine) as connection:
             rows = connection.execute(
                 select(LOG.c.at, LOG.c.text).where(LOG.c.job == id_).order_by(LOG.c.id.desc()).limit(LOG_LINES)
@@ -270,17 +268,17 @@ class JobTable(OwnedJobs):
         return tuple((row.at, row.text) for row in reversed(rows))
 
     def list_ended_before(self, moment: float) -> tuple[str, ...]:
-        """Return the ids of jobs that ended before a moment."""
+        """Return the ids of jobs that ended before a moment in seconds since 1970."""
         with read_transaction(self._engine) as connection:
             return tuple(connection.scalars(select(JOBS.c.id).where(self._is_of_archive, JOBS.c.finished < moment)))
 
     def find_ids(self, ids: Iterable[str]) -> frozenset[str]:
-        """Return those of some ids that are of jobs, of any archive: they may share a folder too."""
+        """Return the ids that belong to jobs of any archive, because archives may share a folder."""
         with read_transaction(self._engine) as connection:
             return frozenset(connection.scalars(select(JOBS.c.id).where(JOBS.c.id.in_(list(ids)))))
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Remove jobs and all that is known of them; their files are removed before."""
+        """Delete jobs from all tables. The caller has removed their files."""
         with write_transaction(self._engine) as connection:
             connection.execute(delete(JOBS).where(JOBS.c.id.in_(list(ids))))
 
@@ -293,7 +291,7 @@ class JobTable(OwnedJobs):
 
 
 def queue_again(connection: Connection) -> None:
-    """Let all open jobs begin again, without their finished tasks: in a copy, of which no worker knows."""
+    """Let all open jobs start again without finished tasks: the database is a copy that no worker has seen."""
     values = {"status": "accepted", "message": "queued again after a restore", "owner": None, "leased_until": None}
     connection.execute(update(JOBS).where(OPEN).values(**values, blocks=None, not_before=None))
     connection.execute(delete(FINISHED_TASKS))
@@ -301,12 +299,11 @@ def queue_again(connection: Connection) -> None:
 
 
 def new_id() -> str:
-    """Return the id of a new job, which cannot be guessed: knowing the id gives access to the job."""
+    """Return a random id that cannot be guessed: the id is enough to read the job of an anonymous client."""
     return secrets.token_hex(16)
 
 
 def _require_room(connection: Connection, count: Select[int], most: int, whose: str = "") -> None:
-    """Refuse a job if `most` are open already."""
     waiting = connection.scalar(count) or 0
     if waiting >= most:
         raise ServerBusy(f"{waiting} jobs{whose} have not ended yet, and no more may be requested at once; try later")
@@ -322,7 +319,7 @@ def _is_of(users: Sequence[str | None]) -> ColumnElement[bool]:
 
 
 def _make_tables(engine: Engine) -> None:
-    """Make the tables unless they are there; others who start at the same time wait."""
+    """Create missing tables; processes that start at the same time wait for each other."""
     with write_transaction(engine) as connection:
         hold(connection, _MAKING)
         SCHEMA.create(connection, checkfirst=True)
@@ -339,31 +336,31 @@ def _make_tables(engine: Engine) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStore:
-    """Jobs of one archive."""
+    """Jobs of one archive, with their folder and links."""
 
     engine: Engine
     table: JobTable
     folder: Path
-    """With a folder for the files of each job, by its id."""
+    """Folder with one folder per job, named by its id."""
     shares: JobShares
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.table.close()
 
 
 def open_store(url: str | None, folder: Path, *, archive: str) -> JobStore:
-    """Return the jobs of an archive; tables are made if they are missing.
+    """Open the jobs of an archive; missing tables are created.
 
     Args:
-        url: As `open_engine` takes it.
-        folder: Of the jobs.
-        archive: Its id.
+        url: See `open_engine`.
+        folder: Folder of all jobs.
+        archive: Id of the archive.
 
     Raises:
-        ConfigurationError: As `open_engine`, or the tables are of another version of chronotile.
-        SourceUnavailable: The database is out of reach or damaged.
-        StorageFull: There is no room.
+        ConfigurationError: See `open_engine`, or the tables have the version of another chronotile.
+        SourceUnavailable: The database is unreachable or damaged.
+        StorageFull: The disk is full.
     """
     engine = open_engine(url, folder)
     make_private(folder)
@@ -376,12 +373,12 @@ log = logging.getLogger(__name__)
 
 
 class JobOutbox:
-    """Messages to the subscribers of jobs. It is an `Outbox`.
+    """Messages to the subscribers of jobs; implements `Outbox`.
 
     Args:
-        table: That of the jobs.
-        callbacks: What there is to tell.
-        write: Makes the message on a job as it is now.
+        table: Table of the jobs.
+        callbacks: Queue of messages.
+        write: Makes the message from the current job.
     """
 
     def __init__(
@@ -392,11 +389,11 @@ class JobOutbox:
         self._write = write
 
     def take(self, *, lease_s: float, without: Collection[str]) -> Callback | None:
-        """Take what has been due for longest, if anything is."""
+        """Take the message that has been due for longest; `None` if no message is due."""
         return self._callbacks.take(lease_s=lease_s, without=without)
 
     def message(self, due: Callback) -> WebhookMessage | None:
-        """Return the message on a job; `None` if it has gone on, which has a message of its own, or was forgotten."""
+        """Return the message; `None` if the job was deleted, or has a later status with a separate message."""
         try:
             job = self._table.job(due.job)
         except UnknownPath:
@@ -404,7 +401,7 @@ class JobOutbox:
         return self._write(job, due) if job.status == due.status else None
 
     def set_sent(self, due: Callback) -> None:
-        """Drop a message that was sent; one on progress stays for when there is more, after some time."""
+        """Drop a sent message; a progress message stays for the next progress."""
         self._callbacks.set_sent(due)
 
     def retry_later(self, due: Callback, *, wait_s: float, reason: str) -> None:
@@ -413,34 +410,34 @@ class JobOutbox:
         self._callbacks.retry_later(due, wait_s=wait_s)
 
     def give_up(self, due: Callback, reason: str) -> None:
-        """Never tell it again; the log of the job has why."""
-        said = _failure_text(due, reason)
-        log.info("job %s: %s", due.job, said)
+        """Drop the message and write the reason to the log of the job."""
+        text = _failure_text(due, reason)
+        log.info("job %s: %s", due.job, text)
         self._callbacks.drop(due)
-        self._table.add_log_line(due.job, f"{said}; it was tried {due.tries} times")
+        self._table.add_log_line(due.job, f"{text}; it was tried {due.tries} times")
 
 
 def _failure_text(due: Callback, reason: str) -> str:
     return f"its subscriber was not notified {WORDS[due.status]}: {reason}"
 
 
-# Which workers there are: where there is none, jobs wait for what will not come by itself.
+# Workers that are running: without one, jobs wait until an operator starts one.
 
 GONE_S = 30.0
-"""After which a worker that has said nothing is gone."""
+"""Time without a heartbeat after which a worker counts as ended."""
 
 
 class Heartbeat:
-    """Workers of an archive say that they are there; any number of processes may ask at once.
+    """Running workers of an archive; several processes may use it concurrently.
 
     Args:
-        engine: Of the table of jobs.
-        archive: Its id: workers of others do none of its jobs.
-        clock: Of that table, seconds since 1970.
+        engine: Engine of the job table.
+        archive: Id of the archive: workers of other archives do not run its jobs.
+        clock: Seconds since 1970, as in `JobTable`.
 
     Raises:
-        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method that writes.
+        SourceUnavailable: The database is unreachable, damaged or locked for too long; also in each method.
+        StorageFull: The disk is full; also in each method that writes.
     """
 
     def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
@@ -449,25 +446,25 @@ class Heartbeat:
         self._clock = clock
 
     def report_alive(self, worker: str) -> None:
-        """Say that a worker is there, again before `GONE_S` have passed; those that did not are forgotten."""
+        """Register a worker for `GONE_S` seconds, and delete workers whose time is over."""
         with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             connection.execute(delete(WORKERS).where(or_(WORKERS.c.id == worker, WORKERS.c.seen < now - GONE_S)))
             connection.execute(insert(WORKERS).values(id=worker, archive=self._archive, seen=now))
 
     def report_end(self, worker: str) -> None:
-        """Say that a worker ends."""
+        """Remove a worker that ends."""
         with write_transaction(self._engine) as connection:
             connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
 
     def has_workers(self) -> bool:
-        """Return whether there is a worker of the archive."""
+        """Return whether a worker of the archive is running."""
         with read_transaction(self._engine) as connection:
             is_here = WORKERS.c.archive == self._archive, WORKERS.c.seen >= self._clock(connection) - GONE_S
             return connection.scalar(select(WORKERS.c.id).where(*is_here).limit(1)) is not None
 
     def mark_unattended(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
-        """Return jobs whose messages name the archive where they have not ended and no worker of it is there."""
+        """Return jobs; if no worker is running, the messages of unfinished jobs mention it."""
         listed = tuple(jobs)
         if all(job.status in ENDED for job in listed) or self.has_workers():
             return listed
@@ -476,5 +473,5 @@ class Heartbeat:
 
 
 def no_worker_message(archive: str) -> str:
-    """Return the message for jobs of an archive of which no worker is running."""
+    """Return the message for unfinished jobs of an archive without a running worker."""
     return f"no worker of the archive {archive} is running"

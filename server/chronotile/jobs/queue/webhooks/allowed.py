@@ -1,4 +1,4 @@
-"""Which webhooks the operator allows."""
+"""Webhooks that the operator allows."""
 
 from collections.abc import Iterable, Iterator
 
@@ -21,17 +21,17 @@ def is_allowed(webhook: Webhook, places: AllowedPlaces) -> bool:
 
 def select_allowed(webhooks: Iterable[Webhook], places: AllowedPlaces) -> tuple[Webhook, ...]:
     """Return the webhooks whose URLs lie below an allowed prefix."""
-    return tuple(each for each in webhooks if is_allowed(each, places))
+    return tuple(webhook for webhook in webhooks if is_allowed(webhook, places))
 
 
 def webhook_findings(service: ServiceInfo, places: AllowedPlaces) -> Iterator[Finding]:
-    """Yield which webhooks get no events, with the prefix that is to be allowed, and whether links lack a host."""
-    for each in service.webhooks:
-        if not is_allowed(each, places):
-            prefix = remote_place(each.url).root.url
+    """Yield an error per webhook with a forbidden URL, and a warning if links in events would lack a host."""
+    for webhook in service.webhooks:
+        if not is_allowed(webhook, places):
+            prefix = remote_place(webhook.url).root.url
             yield Finding(
                 "error",
-                each.name,
+                webhook.name,
                 f"gets no events: its URL is not below a prefix that is allowed; add {prefix}, or a longer beginning "
                 f"of the URL, to {SETTING}",
             )

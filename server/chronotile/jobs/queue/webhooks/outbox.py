@@ -1,4 +1,4 @@
-"""The events that webhooks are to be sent, as the notifier takes them."""
+"""Changes of items as events for webhooks, in the form that the notifier takes."""
 
 import logging
 import threading
@@ -18,12 +18,12 @@ from chronotile.pipeline.search.search_items import changes_since, items_of
 from chronotile.pipeline.services import Services
 
 PAGE = 100
-"""Changes that are looked at together."""
+"""Changes read together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """A change for a webhook, between two cursors."""
+    """A selected change, with the cursors before and after it."""
 
     change: ItemChange
     before: str
@@ -35,7 +35,7 @@ class NewsPage:
     """The selected changes of a page."""
 
     news: tuple[News, ...]
-    """In the order of the changes; those between two of them are not selected."""
+    """In the order of the changes; changes between two of them are not selected."""
     after: str
     """Cursor after the page."""
     has_changes: bool
@@ -43,7 +43,7 @@ class NewsPage:
 
 
 def cursor_of_now(webhook: Webhook, services: Services) -> str:
-    """Return the cursor from which a new webhook gets changes.
+    """Return the cursor at which a new webhook starts.
 
     Raises:
         SourceUnavailable: The index does not answer.
@@ -54,21 +54,21 @@ def cursor_of_now(webhook: Webhook, services: Services) -> str:
 def news_after(cursor: str, webhook: Webhook, services: Services) -> NewsPage:
     """Return the changes after a cursor that a webhook gets.
 
-    A filter is answered as searches of clients are, for items as they are now. Items that were removed cannot be
-    compared with it, and are always selected. Changes made before all of the source of a collection was read are not:
-    a million items may be listed for the first time, or again.
+    The filter applies to the current items, as in searches of clients. Removed items cannot be compared with it and are
+    always selected. Changes are skipped while a collection is filled for the first time, or again: a million items may be
+    listed.
 
     Raises:
-        CursorExpired: Not all that was removed since is known.
+        CursorExpired: Removals since the cursor are no longer all listed.
         InvalidParameter: The filter takes too long.
         SourceUnavailable: The index does not answer.
     """
     page = changes_since(cursor, services, collections=webhook.collections, limit=PAGE, without_first_fill=True)
-    left = [each for each in page.changes if each.item is None]
-    present = [each for each in page.changes if each.item is not None]
-    selected = {id(each) for each in (*left, *_matching(present, webhook, services))}
-    chosen = [each for each in page.changes if id(each) in selected]
-    afters = [each.cursor for each in chosen[:-1]] + [page.cursor] * bool(chosen)
+    removed = [change for change in page.changes if change.item is None]
+    present = [change for change in page.changes if change.item is not None]
+    selected = {id(change) for change in (*removed, *_matching(present, webhook, services))}
+    chosen = [change for change in page.changes if id(change) in selected]
+    afters = [change.cursor for change in chosen[:-1]] + [page.cursor] * bool(chosen)
     return NewsPage(
         news=tuple(
             News(change=change, before=before, after=after)
@@ -83,66 +83,66 @@ def _matching(changes: Iterable[ItemChange], webhook: Webhook, services: Service
     if webhook.filter is None:
         return list(changes)
     by_collection = defaultdict[str, dict[str, ItemChange]](dict)
-    for each in changes:
-        by_collection[each.collection][each.id] = each
+    for change in changes:
+        by_collection[change.collection][change.id] = change
     matching = list[ItemChange]()
     for collection, of_ids in by_collection.items():
         search = ItemSearch(collections=(collection,), ids=tuple(of_ids), filter=webhook.filter, limit=len(of_ids))
-        # Also of one that is not served now, as its source is away: its changes are sent.
+        # Also collections that are not served now because their source is unreachable: their changes are sent.
         page = items_of(services).search(search, among={collection})
-        matching += [of_ids[found.ref.id] for found in page.items]
-        while page.next is not None:  # of large items a page has few
+        matching += [of_ids[item.ref.id] for item in page.items]
+        while page.next is not None:  # pages of large items are short
             page = items_of(services).search(replace(search, cursor=page.next), among={collection})
-            matching += [of_ids[found.ref.id] for found in page.items]
+            matching += [of_ids[item.ref.id] for item in page.items]
     return matching
 
 
 LOOK_S = 1.0
-"""How often it is looked for changes."""
+"""Interval between searches for changes."""
 PAGES = 50
-"""Of changes that are passed by before it is the turn of other webhooks."""
+"""Pages without a selected change before other webhooks get their turn."""
 REFUSED_S = 60.0
-"""How long to wait after a filter that took too long."""
+"""Wait after a filter that took too long."""
 
 LISTS_ALL = "its subscriber has to list all items"
 
 WebhookOutcome = Literal["sent", "failed", "given_up", "lost"]
 OUTCOMES: tuple[WebhookOutcome, ...] = ("sent", "failed", "given_up", "lost")
-"""Of a try, of an event, and of a webhook whose position was too old, or gone."""
+"""Outcomes of a try, of an event, and of a webhook whose position was too old or missing."""
 
 log = logging.getLogger(__name__)
 
 
 class WebhookCounts:
-    """How often each outcome occurred since the process began."""
+    """Number of outcomes since the process started."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts = Counter[WebhookOutcome]()
 
     def add(self, outcome: WebhookOutcome) -> None:
-        """Count one more."""
+        """Count an outcome."""
         with self._lock:
             self._counts[outcome] += 1
 
     def count_of(self, outcome: WebhookOutcome) -> int:
-        """Return how many there were."""
+        """Return the number of an outcome."""
         with self._lock:
             return self._counts[outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEvent:
-    """A change for a webhook."""
+    """A change to send to a webhook."""
 
     webhook: Webhook
     news: News
     tries: int
-    """With this one."""
+    """Number of tries, this one included."""
 
     @property
     def url(self) -> str:
-        """To whom."""
+        """URL of the webhook."""
         return self.webhook.url
 
     @property
@@ -152,15 +152,15 @@ class WebhookEvent:
 
 
 class WebhookOutbox:
-    """Events of webhooks, of each one at a time and in the order of the changes. It is an `Outbox`.
+    """Events of webhooks, one at a time per webhook and in the order of the changes; implements `Outbox`.
 
     Args:
-        webhooks: The subscribers.
-        positions: How far each of them is.
-        services: Returns the services of now.
+        webhooks: Subscribers.
+        positions: Their positions in the list of changes.
+        services: Returns the current services.
         write: Makes the message of an event.
-        counts: Counts how events end.
-        clock: Monotonic, in seconds.
+        counts: Counts outcomes.
+        clock: Monotonic clock in seconds.
     """
 
     def __init__(
@@ -179,15 +179,15 @@ class WebhookOutbox:
         self._counts = counts
         self._clock = clock
         self._waiting = deque(webhooks)
-        """Those without an event on its way, the one that has waited longest first."""
+        """Webhooks without an event on its way, the longest waiting one first."""
         self._not_before = dict[str, float]()
         self._found = dict[str, deque[News]]()
-        """Changes that were found and not sent yet, by id of the webhook."""
+        """Changes that were read and not sent yet, by id of the webhook."""
         self._begun = set[str]()
-        """Ids of those that had a position."""
+        """Ids of webhooks that had a position."""
 
     def take(self, *, lease_s: float, without: Collection[str]) -> WebhookEvent | None:
-        """Take the next event of a webhook that has some, if any has; called by one thread at a time."""
+        """Take the next event of any webhook, if one is due; called by one thread at a time."""
         for _ in range(len(self._waiting)):
             webhook = self._waiting.popleft()
             event = None
@@ -206,12 +206,12 @@ class WebhookOutbox:
         return self._write(due, self._services())
 
     def set_sent(self, due: WebhookEvent) -> None:
-        """Note that the event was sent."""
+        """Record that the event was sent."""
         self._counts.add("sent")
         self._go_on(due)
 
     def retry_later(self, due: WebhookEvent, *, wait_s: float, reason: str) -> None:
-        """Try again after a while; later events of the webhook wait, too."""
+        """Try again after a while; later events of the webhook wait too."""
         self._counts.add("failed")
         log.info(
             "%s: %s was not delivered: %s; next try in %d s",
@@ -220,7 +220,7 @@ class WebhookOutbox:
             reason,
             wait_s,
         )
-        self._found.pop(due.webhook.id, None)  # by then the item may have changed again
+        self._found.pop(due.webhook.id, None)  # the item may change again before the next try
         try:
             self._positions.wait(due.webhook.id, due.news.before, wait_s=wait_s)
         finally:
@@ -228,11 +228,11 @@ class WebhookOutbox:
             self._waiting.append(due.webhook)
 
     def give_up(self, due: WebhookEvent, reason: str) -> None:
-        """Go on with the next event."""
+        """Skip the event."""
         self._counts.add("failed")
         self._counts.add("given_up")
-        said = "%s: %s is given up: %s; it was tried %d times"
-        log.warning(said, _webhook_text(due.webhook), _event_text(due), reason, due.tries)
+        text = "%s: %s is given up: %s; it was tried %d times"
+        log.warning(text, _webhook_text(due.webhook), _event_text(due), reason, due.tries)
         self._go_on(due)
 
     def _go_on(self, due: WebhookEvent) -> None:
@@ -242,13 +242,13 @@ class WebhookOutbox:
             self._waiting.append(due.webhook)
 
     def _next(self, webhook: Webhook, lease_s: float) -> WebhookEvent | None:
-        """The next event of a webhook, which no other process sends for some seconds."""
+        """Return the next event of a webhook and reserve it for some seconds against other processes."""
         position = self._positions.find(webhook.id)
         if position is None:
             self._begin(webhook)
             return None
         self._begun.add(webhook.id)
-        if position.wait_s > 0:  # another process is at it, or it failed
+        if position.wait_s > 0:  # another process sends it, or it failed
             self._not_before[webhook.id] = self._clock() + min(position.wait_s, LOOK_S)
             return None
         news = self._news(webhook, position)
@@ -257,28 +257,28 @@ class WebhookOutbox:
         return WebhookEvent(webhook=webhook, news=news, tries=position.tries + 1)
 
     def _begin(self, webhook: Webhook) -> None:
-        """Give a webhook the position of now; the index that had another may be gone."""
+        """Give a webhook the current position. If it had one before, the index was replaced."""
         self._positions.begin(webhook.id, cursor_of_now(webhook, self._services()))
         if webhook.id in self._begun:
             self._counts.add("lost")
-            said = "%s: its position is gone with the item index, so it continues with changes from now on; %s"
-            log.error(said, _webhook_text(webhook), LISTS_ALL)
+            text = "%s: its position is gone with the item index, so it continues with changes from now on; %s"
+            log.error(text, _webhook_text(webhook), LISTS_ALL)
         else:
             log.info("%s: has no position in the item index, so it gets changes from now on", _webhook_text(webhook))
 
     def _news(self, webhook: Webhook, position: Position) -> News | None:
-        """The next change for a webhook."""
-        found = self._found.pop(webhook.id, deque())
-        if not found or found[0].before != position.cursor:
-            found = deque(self._look(webhook, position.cursor))
-        if not found:
+        """Return the next change for a webhook; `None` if it has none now."""
+        news = self._found.pop(webhook.id, deque())
+        if not news or news[0].before != position.cursor:
+            news = deque(self._look(webhook, position.cursor))
+        if not news:
             return None
-        first = found.popleft()
-        self._found[webhook.id] = found
+        first = news.popleft()
+        self._found[webhook.id] = news
         return first
 
     def _look(self, webhook: Webhook, cursor: str) -> Sequence[News]:
-        """The changes after a cursor that a webhook gets; empty if many pages have none."""
+        """Return the changes after a cursor that a webhook gets; empty if many pages have none."""
         try:
             for _ in range(PAGES):
                 page = news_after(cursor, webhook, self._services())
@@ -298,13 +298,13 @@ class WebhookOutbox:
 
     def _lose(self, webhook: Webhook, cursor: str) -> None:
         self._counts.add("lost")
-        said = "%s: changes since its last event are no longer listed, so it continues with those from now on; %s"
-        log.error(said, _webhook_text(webhook), LISTS_ALL)
+        text = "%s: changes since its last event are no longer listed, so it continues with those from now on; %s"
+        log.error(text, _webhook_text(webhook), LISTS_ALL)
         self._positions.move(webhook.id, cursor, cursor_of_now(webhook, self._services()))
 
 
 def _webhook_text(webhook: Webhook) -> str:
-    # A webhook in the log: its path may have a token.
+    # Without the path of the URL, which may contain a token.
     return f"{webhook.name} ({host_of(webhook.url)})"
 
 

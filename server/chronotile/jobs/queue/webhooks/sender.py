@@ -1,4 +1,4 @@
-"""Sends the events of webhooks while a server runs, to those that its configuration has now."""
+"""Sends the events of the configured webhooks while a server runs."""
 
 import logging
 import threading
@@ -19,27 +19,27 @@ from chronotile.pipeline.search.search_items import collections_being_filled
 from chronotile.pipeline.services import Services
 
 LOOK_S = 1.0
-"""How often it is looked whether the configuration has other webhooks."""
+"""Interval between checks for a new configuration."""
 LOST_S = 5.0
-"""How long to wait before a database that is away is tried again."""
+"""Wait before an unreachable database is tried again."""
 KEEP_S = 600.0
-"""How often positions of webhooks that the configuration lacks are looked for."""
+"""Interval between removals of positions of webhooks without configuration."""
 CLOSE_S = 5.0
-"""How long messages on their way are waited for when the server ends."""
+"""Time that messages on their way have when the server stops."""
 
 log = logging.getLogger(__name__)
 
 
 class WebhookSender:
-    """Sends events in threads of its own; of several processes each sends those that no other is sending.
+    """Sends events in separate threads. Several processes share the work: each event is sent by one of them.
 
     Args:
-        services: Returns the services of now.
+        services: Returns the current services.
         open_positions: Opens the database; called in the thread.
-        places: Below which URLs of webhooks may lie.
+        places: Allowed URL prefixes of webhooks.
         write: Makes the message of an event.
-        send: How it is sent.
-        runtime: How to tell the time, to wait and to start threads.
+        send: Sends a message.
+        runtime: Clock, waiting and threads.
     """
 
     def __init__(
@@ -61,16 +61,16 @@ class WebhookSender:
         self._runtime = runtime
         self._logged: tuple[Finding, ...] = ()
         self._filled_later: tuple[str, ...] = ()
-        """Collections of which no events are sent yet."""
+        """Collections without events until their source was read completely."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Send no more; the next start goes on."""
+        """Stop sending; the next start continues."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_S)
@@ -80,20 +80,20 @@ class WebhookSender:
             wait_s = LOST_S
             with log_failures(log, "webhooks cannot be sent events now"):
                 service = self._services().catalogue.service
-                found = tuple(webhook_findings(service, self._places))
-                if found != self._logged:
-                    self._logged = found
-                    for each in found:
-                        log.warning("%s  %s", each.severity, each.text)
+                findings = tuple(webhook_findings(service, self._places))
+                if findings != self._logged:
+                    self._logged = findings
+                    for finding in findings:
+                        log.warning("%s  %s", finding.severity, finding.text)
                 self._follow(service.webhooks)
                 wait_s = LOOK_S
             self._runtime.wait(self._stopping, wait_s)
 
     def _keep(self, configured: tuple[Webhook, ...]) -> None:
-        """Forget the positions of webhooks that the configuration has not had for a day."""
+        """Remove the positions of webhooks that have not been configured for a day."""
         try:
             with closing(self._open_positions()) as positions:
-                count = positions.keep([each.id for each in configured])
+                count = positions.keep([webhook.id for webhook in configured])
         except ChronotileError as error:
             log.debug("positions of webhooks cannot be looked through now: %s", error.message)
         else:
@@ -101,23 +101,23 @@ class WebhookSender:
                 log.info("forgot the positions of %d webhooks that have not been configured for a day", count)
 
     def _log_collections(self, webhooks: tuple[Webhook, ...]) -> None:
-        """Log of which collections no events are sent yet, and of which they are from now on."""
-        wanted = {name for each in webhooks for name in each.collections}
-        if any(each.collection is None for each in webhooks):
-            wanted = set()  # all of them
+        """Log collections whose events are not sent yet, and collections whose events are sent from now on."""
+        names = {name for webhook in webhooks for name in webhook.collections}
+        if any(webhook.collection is None for webhook in webhooks):
+            names = set()  # all of them
         try:
-            found = collections_being_filled(self._services(), collections=wanted) if webhooks else ()
+            collections = collections_being_filled(self._services(), collections=names) if webhooks else ()
         except SourceUnavailable:
             return  # the notifier has logged it
-        begun = sorted(set(self._filled_later) - set(found))
-        if waiting := sorted(set(found) - set(self._filled_later)):
+        started = sorted(set(self._filled_later) - set(collections))
+        if waiting := sorted(set(collections) - set(self._filled_later)):
             log.info("webhooks get no events of %s until all of the source was read", ", ".join(waiting))
-        if begun and webhooks:
-            log.info("webhooks get events of %s from now on", ", ".join(begun))
-        self._filled_later = found
+        if started and webhooks:
+            log.info("webhooks get events of %s from now on", ", ".join(started))
+        self._filled_later = collections
 
     def _follow(self, configured: tuple[Webhook, ...]) -> None:
-        """Send events to some webhooks until the configuration has others."""
+        """Send events until the configuration has other webhooks."""
         webhooks = select_allowed(configured, self._places)
         looked_s = self._runtime.clock()
         self._keep(configured)
@@ -128,7 +128,7 @@ class WebhookSender:
                 outbox = WebhookOutbox(
                     webhooks, positions, services=self._services, write=self._write, counts=self.counts
                 )
-                count = len(webhooks)  # one that hangs keeps its own thread alone
+                count = len(webhooks)  # one thread per webhook: a host that hangs delays only its events
                 notifier = Notifier(outbox, send=self._send, runtime=self._runtime, at_once=count, per_host=count)
                 stack.enter_context(notifier)
             while self._services().catalogue.service.webhooks == configured:
