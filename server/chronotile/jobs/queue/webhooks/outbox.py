@@ -55,8 +55,8 @@ def news_after(cursor: str, webhook: Webhook, services: Services) -> NewsPage:
     """Return the changes after a cursor that a webhook gets.
 
     The filter applies to the current items, as in searches of clients. Removed items cannot be compared with it and are
-    always selected. Changes are skipped while a collection is filled for the first time, or again: a million items may be
-    listed.
+    always selected. Changes are skipped while a collection is filled, for the first time or again: a million items may
+    be listed.
 
     Raises:
         CursorExpired: Removals since the cursor are no longer all listed.
