@@ -91,7 +91,7 @@ def test_a_serving_cube_has_the_same_series(cube):
 
 @pytest.mark.parametrize("held", [1, 1 << 12, 1 << 18], ids=["one date", "some", "more"])
 def test_series_do_not_depend_on_the_memory(cube, held, monkeypatch):
-    for bound in ("HELD_BYTES", "WINDOW_BYTES", "BLOCK_BYTES", "READ_BYTES"):
+    for bound in ("MAX_NUMBER_BYTES", "WINDOW_BYTES", "BLOCK_BYTES", "READ_BYTES"):
         monkeypatch.setattr(area_cells, bound, held)
 
     assert_as_expected(services_of(cube))

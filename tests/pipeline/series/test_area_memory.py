@@ -45,7 +45,7 @@ def on_grid(grid):
 @pytest.mark.parametrize("weights", SPANS)
 def test_long_outlines_take_about_the_estimated_memory(weights):
     outlines = outlines_of((comb(30),), GRID)
-    estimated = area_bytes(outlines, on_grid(GRID), weights=weights, most=None)
+    estimated = area_bytes(outlines, on_grid(GRID), weights=weights, max_bytes=None)
 
     tracemalloc.start()
     try:
@@ -65,7 +65,7 @@ def test_cells_are_counted_without_those_of_other_areas_and_holes():
     variable = served.make_variable()
 
     def bytes_of(*areas):
-        return area_bytes(outlines_of(areas, variable.grid), variable, weights="pixel", most=None)
+        return area_bytes(outlines_of(areas, variable.grid), variable, weights="pixel", max_bytes=None)
 
     ring = bytes_of(Area(polygons=((outer, inner),), crs=UTM))
     whole, hole = bytes_of(Area(polygons=((outer,),), crs=UTM)), bytes_of(Area(polygons=((inner,),), crs=UTM))
@@ -79,7 +79,7 @@ def test_numbers_of_many_times_count_as_long_as_they_are_in_memory():
     outlines = outlines_of((square(cells=200),), variable.grid)
 
     one, ten, many = (
-        area_bytes(outlines, variable, weights="pixel", times=times, most=None) for times in (1, 10, 10_000)
+        area_bytes(outlines, variable, weights="pixel", times=times, max_bytes=None) for times in (1, 10, 10_000)
     )
 
     assert ten - one == 200 * 200 * 9 * 2  # a number of one byte, and why it may be none
@@ -89,7 +89,7 @@ def test_numbers_of_many_times_count_as_long_as_they_are_in_memory():
 def test_estimate_is_never_above_the_limit():
     outlines = outlines_of((comb(30),), GRID)
 
-    assert area_bytes(outlines, on_grid(GRID), weights="area", most=1 << 20) == 1 << 20
+    assert area_bytes(outlines, on_grid(GRID), weights="area", max_bytes=1 << 20) == 1 << 20
 
 
 def test_series_of_an_area_waits_for_memory_that_others_take(monkeypatch):

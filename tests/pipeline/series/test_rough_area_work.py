@@ -8,7 +8,7 @@ from chronotile.core.model.geometry.area import Area, area_of_box
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.core.model.time.parser import parse_time
-from chronotile.pipeline.series.area_cells import MOST_S, ROUGH_CELL_S, rough_seconds
+from chronotile.pipeline.series.area_cells import MAX_ROUGH_S, ROUGH_CELL_S, rough_seconds
 from tests.protocols import served
 
 SERVICES = served.make_services()
@@ -61,7 +61,7 @@ def test_of_many_polygons_nothing_is_assumed():
 def test_no_area_takes_more_than_the_most(monkeypatch):
     monkeypatch.setattr("chronotile.pipeline.series.area_cells.ROUGH_CELL_S", 1.0)
 
-    assert rough(box()) == MOST_S
+    assert rough(box()) == MAX_ROUGH_S
 
 
 def test_unknown_cost_is_zero():

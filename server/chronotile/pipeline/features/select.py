@@ -16,7 +16,7 @@ from chronotile.core.model.space.boxes import BBox, boxes_of
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import Int64Array, JsonMapping
 from chronotile.pipeline.place_shapes import related_places
-from chronotile.pipeline.series.places import near_layer
+from chronotile.pipeline.series.places import find_places_near
 
 BOOLEANS = {"1": "true", "0": "false"}
 """As GDAL writes them."""
@@ -66,7 +66,7 @@ def select_places(places: PlaceSet, selection: PlaceSelection) -> Int64Array:
 def places_near(places: PlaceSet, layer: Layer, box: BBox | None) -> Int64Array:
     """Return the numbers of the places whose boxes meet that of a layer, and which meet a box in CRS84."""
     chosen = select_places(places, PlaceSelection(box=box))
-    return chosen[near_layer(places, layer)[chosen]]
+    return chosen[find_places_near(places, layer)[chosen]]
 
 
 def _shape(box: BBox, crs: Crs) -> Any:  # noqa: ANN401 -- shapely's

@@ -1,1 +1,1 @@
-"""Verbs of values along time: of points, areas and places."""
+"""Operations on values over time: of points, areas and places."""

@@ -1,4 +1,4 @@
-"""What is found out about series of points and areas: over which times, whether that is too much, and the answer."""
+"""Analyses of series of points and areas: the times that they need, their limits, and their results."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,30 +36,30 @@ from chronotile.pipeline.services import Services
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WidenedTimes:
-    """Which times are to be read, and which of them are what."""
+    """Times that an analysis reads: those of the answer, and those of its reference."""
 
     time: TimeSelection
-    """Selects all of them."""
+    """Selection of all times."""
     requested: InstantArray
     """(time,) of the answer."""
     reference: InstantArray
-    """(time,) that it is held against; none where nothing is."""
+    """(time,) of the reference; empty if the analysis has none."""
     circle: float | None
-    """Of the layer's values, if they are directions."""
+    """Period of the layer's values if they are directions, such as 360 degrees."""
 
     def indexes_of_answer(self, read: InstantArray) -> IndexArray:
-        """Return where in the times that were read those of the answer stand."""
+        """Return the indexes of the answer's times in the times that were read."""
         return np.searchsorted(read, self.requested)
 
     def curves_of(
         self, read: InstantArray, values: Float64Array, *, are_directions: bool = True
     ) -> tuple[Curves, Curves]:
-        """Return the requested values and those of the reference, of the values (series, time) that were read.
+        """Return the requested values and those of the reference.
 
         Args:
-            read: (time,) of the values.
-            values: The values.
-            are_directions: Whether they are those of the layer, or their mean.
+            read: (time,) instants of `values`.
+            values: (series, time) values.
+            are_directions: Whether they are values of the layer or their mean, so that they may be directions.
         """
         circle = self.circle if are_directions else None
         requested, reference = self.indexes_of_answer(read), np.searchsorted(read, self.reference)
@@ -70,17 +70,17 @@ class WidenedTimes:
 
 
 def widen_times(analysis: Analysis, name: str, time: TimeSelection, *, series: int, services: Services) -> WidenedTimes:
-    """Return the times of a layer that an analysis takes; reads no pixels.
+    """Return the times that an analysis reads; reads no pixels.
 
     Args:
-        analysis: What to compute.
+        analysis: The analysis.
         name: The layer's id or alias.
-        time: As requested.
-        series: How many there are.
-        services: To resolve it with.
+        time: The requested times.
+        series: Number of series.
+        services: The services with the layer.
 
     Raises:
-        ChronotileError: A name or time is not accepted, or as `check_analysis`.
+        ChronotileError: A name or time is invalid; also errors of `check_analysis`.
     """
     layer = layer_with_values(name, services)
     indexes = series_indexes(layer, time, services)
@@ -97,14 +97,14 @@ def widen_times(analysis: Analysis, name: str, time: TimeSelection, *, series: i
 
 
 NOT_ANALYSED = frozenset({"count", "valid_share", "histogram"})
-"""Kinds of reducers that tell of cells, not of values."""
+"""Kinds of reducers whose results are not values but counts of cells."""
 ADDED_UP = frozenset({"count", "histogram"})
-"""Kinds of reducers of which a period has the sum of its dates, where others have the mean."""
+"""Kinds of reducers whose results are summed over a period; others are averaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WidenedRequest:
-    """A request for the times that an analysis takes, and which of them are what."""
+    """A request widened to all times that its analysis reads."""
 
     request: AreaSeriesRequest
     times: WidenedTimes | None
@@ -114,52 +114,54 @@ class WidenedRequest:
 def analyse_area_series(
     request: AreaSeriesRequest, services: Services, *, is_active: IsActive = always_active
 ) -> AreasSeries:
-    """Return `extract_area_series` with what its analysis finds, if there is one.
+    """Return `extract_area_series` with the findings of its analysis, if the request has one.
 
-    Of periods, where there is a step: means of all reducers but counts of cells, which add up.
+    If the analysis has a step, the series has one value per period: means, or sums for counts of cells.
 
     Raises:
-        InvalidParameter: No reducer is one of values, or the layer has no times.
-        LimitExceeded: There are too many times and areas for the analysis.
-        ClientGone: The client left.
-        ChronotileError: As `extract_area_series`.
+        InvalidParameter: No reducer can be analysed, or the layer has no times.
+        LimitExceeded: The analysis has too many times and areas.
+        ClientGone: The client closed the connection.
+        ChronotileError: Errors of `extract_area_series`.
     """
     wide_request = widen_request(request, services)
     read = extract_area_series(wide_request.request, services, is_active=is_active)
     if request.analysis is None or wide_request.times is None:
         return read
     findings = {}
-    for reducer in _analysed(request.reducers):
+    for reducer in _analysable_reducers(request.reducers):
         with memory_for(request.analysis, wide_request.times.requested, services, is_active):
             findings[reducer.name] = _findings(
                 read, reducer.name, wide_request.times, request.analysis, is_active=is_active
             )
     areas = tuple(_at(area, wide_request.times.indexes_of_answer(read.times)) for area in read.areas)
     series = replace(read, times=wide_request.times.requested, areas=areas, findings=findings)
-    return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
+    return (
+        series if request.analysis.step is None else _reduce_to_periods(series, request, request.analysis.step.period)
+    )
 
 
 def widen_request(request: AreaSeriesRequest, services: Services) -> WidenedRequest:
-    """Return what is to be read for a request, the times of its analysis' reference included; reads no pixels.
+    """Return the request with the times of its analysis' reference; reads no pixels.
 
     Raises:
-        ChronotileError: As `analyse_area_series`.
+        ChronotileError: Errors of `analyse_area_series`.
     """
     analysis = request.analysis
     if analysis is None:
         return WidenedRequest(request=request, times=None)
-    analysed = _analysed(request.reducers)
-    if not analysed:
+    analysable = _analysable_reducers(request.reducers)
+    if not analysable:
         raise InvalidParameter(
             "an analysis is of values, such as mean, median or p10; counts, valid_share and histograms have none",
             locator="reducers",
         )
-    count = len(request.areas) * len(analysed)
+    count = len(request.areas) * len(analysable)
     times = widen_times(analysis, request.layer, request.time, series=count, services=services)
     return WidenedRequest(request=replace(request, time=times.time), times=times)
 
 
-def _analysed(reducers: Iterable[Reducer]) -> list[Reducer]:
+def _analysable_reducers(reducers: Iterable[Reducer]) -> list[Reducer]:
     return [reducer for reducer in reducers if reducer.kind not in NOT_ANALYSED]
 
 
@@ -172,7 +174,7 @@ def _findings(
 
 
 def _at(area: AreaSeries, positions: IndexArray) -> AreaSeries:
-    """The series at some of its times."""
+    """Return the series at some of its times."""
     return replace(
         area,
         reduced={name: column[positions] for name, column in area.reduced.items()},
@@ -181,7 +183,7 @@ def _at(area: AreaSeries, positions: IndexArray) -> AreaSeries:
     )
 
 
-def _of_periods(series: AreasSeries, request: AreaSeriesRequest, period: Period) -> AreasSeries:
+def _reduce_to_periods(series: AreasSeries, request: AreaSeriesRequest, period: Period) -> AreasSeries:
     periods = periods_of(series.times, period)
 
     def column(number: int, reducer: Reducer) -> Float64Array:
@@ -217,27 +219,29 @@ def analyse_points_series(
     *,
     is_active: IsActive = always_active,
 ) -> list[PointsSeries]:
-    """Return `extract_points_series` with what an analysis finds, if there is one; of periods, where it has a step.
+    """Return `extract_points_series` with the findings of an analysis, if there is one; per period if it has a step.
 
     Raises:
         InvalidParameter: A layer has no times.
-        LimitExceeded: There are too many times and points for the analysis.
-        ClientGone: The client left.
-        ChronotileError: As `extract_points_series`.
+        LimitExceeded: The analysis has too many times and points.
+        ClientGone: The client closed the connection.
+        ChronotileError: Errors of `extract_points_series`.
     """
     if analysis is None:
         return extract_points_series(requests, services, is_active=is_active)
     times = [
-        widen_times(analysis, each.layer, each.time, series=len(each.points) * len(requests), services=services)
-        for each in requests
+        widen_times(
+            analysis, request.layer, request.time, series=len(request.points) * len(requests), services=services
+        )
+        for request in requests
     ]
-    wide_requests = [replace(each, time=wide.time) for each, wide in zip(requests, times, strict=True)]
+    wide_requests = [replace(request, time=wide.time) for request, wide in zip(requests, times, strict=True)]
     read = extract_points_series(wide_requests, services, analysis=analysis, is_active=is_active)
-    found = []
+    analysed_series = []
     for series, wide in zip(read, times, strict=True):
         with memory_for(analysis, wide.requested, services, is_active):
-            found.append(_analyse_points(series, wide, analysis, is_active))
-    return found
+            analysed_series.append(_analyse_points(series, wide, analysis, is_active))
+    return analysed_series
 
 
 def _analyse_points(read: PointsSeries, wide: WidenedTimes, analysis: Analysis, is_active: IsActive) -> PointsSeries:
@@ -260,24 +264,24 @@ def _analyse_points(read: PointsSeries, wide: WidenedTimes, analysis: Analysis, 
 
 
 def _codes_of_periods(codes: UInt8Array, count: int, periods: Periods) -> UInt8Array:
-    # (point, period): the commonest of the codes from 1 to `count`.
+    # (point, period): the most common of the codes from 1 to `count`.
     times = [period_sums((codes == code).astype(np.int64).T, periods).T for code in range(1, count + 1)]
     return np.asarray(np.argmax(times, axis=0) + 1, dtype=np.uint8)
 
 
 def reference_indexes(analysis: Analysis | None, layer: Layer, *, now: Instant) -> tuple[int, ...]:
-    """Return the indexes of the times that series are held against: none where nothing is.
+    """Return the indexes of the reference times of an analysis; empty if it needs none.
 
-    Where no reference is named, they are all times of the layer: held against itself alone, a year would be normal
-    throughout.
+    Without a named reference, all times of the layer are returned: compared with itself, a single year would always be
+    normal.
 
     Args:
-        analysis: What to compute.
-        layer: Of which layer.
-        now: For a reference such as `latest`.
+        analysis: The analysis, if any.
+        layer: The layer.
+        now: The instant from which a reference such as `latest` is resolved.
 
     Raises:
-        MissingTime: The reference is `default` and the layer has none.
+        MissingTime: The reference is `default` and the layer has no default time.
     """
     if analysis is None or not analysis.needs_normals:
         return ()
@@ -292,19 +296,19 @@ def check_analysis(
     series: int,
     services: Services,
 ) -> None:
-    """Refuse an analysis that has no meaning or gives too many numbers; reads no pixels.
+    """Check that an analysis is possible and within the limits; reads no pixels.
 
     Args:
-        analysis: What to compute.
-        layer: Of which layer.
-        indexes: Of the requested times.
-        series: How many there are.
-        services: Whose limits hold.
+        analysis: The analysis, if any.
+        layer: The layer.
+        indexes: Indexes of the requested times.
+        series: Number of series.
+        services: The services with the limits.
 
     Raises:
         InvalidParameter: The layer has no times.
-        MissingExtra: It needs a library that is not installed.
-        LimitExceeded: There are too many times and series for it.
+        MissingExtra: A library is not installed.
+        LimitExceeded: There are too many times and series.
     """
     if analysis is None:
         return
@@ -321,19 +325,19 @@ def check_analysis(
 def memory_for(
     analysis: Analysis, times: InstantArray, services: Services, is_active: IsActive = always_active
 ) -> AbstractContextManager[None]:
-    """Take the bytes that an analysis of a series of such times holds, as `AnswerMemory.taking` does."""
+    """Take the memory that the analysis of one series needs, like `AnswerMemory.taking`."""
     size, alternative = held_bytes(analysis, times), f"{FEWER_PAIRS}, or a shorter interval"
     return services.memory.taking(size, alternative=alternative, locator="trend", is_active=is_active)
 
 
 def analyse_series(read: Series, analysis: Analysis, *, requested: IndexArray, reference: IndexArray) -> Series:
-    """Return the series with what was found; of periods, where there is a step.
+    """Return the series with the findings of an analysis, per period if it has a step.
 
     Args:
-        read: Values at all times that the analysis takes.
-        analysis: What to compute.
-        requested: Which of them are the series.
-        reference: Which of them it is held against.
+        read: Values at all times that the analysis needs.
+        analysis: The analysis.
+        requested: Positions of the requested times.
+        reference: Positions of the reference times.
     """
     circle = None if read.encoding is None else read.encoding.circle
     curves, against = (
@@ -355,9 +359,9 @@ def analyse_series(read: Series, analysis: Analysis, *, requested: IndexArray, r
 
 
 def _reasons_of_periods(reasons: Sequence[str | None], periods: Periods, means: Curves) -> list[str | None]:
-    """Of each period without a value the commonest reason, the first of several."""
+    """Return the most common reason of each period without a value; of equal ones the first."""
     bounds = pairwise([*periods.bounds.tolist(), len(reasons)])
     return [
-        None if is_told else Counter(reasons[start:end]).most_common(1)[0][0]
-        for (start, end), is_told in zip(bounds, np.isfinite(means.values[0]), strict=True)
+        None if has_value else Counter(reasons[start:end]).most_common(1)[0][0]
+        for (start, end), has_value in zip(bounds, np.isfinite(means.values[0]), strict=True)
     ]

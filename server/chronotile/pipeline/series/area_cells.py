@@ -1,4 +1,8 @@
-"""The cells of areas at many times, read block by block, each block once for all areas."""
+"""Reading of the cells of areas at many times, block by block; each block is read once for all areas.
+
+The indexes of the times are divided twice. The numbers of all areas at the times of a *slab* are in memory together. A
+*part* of a slab is read in one call per window.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,55 +36,55 @@ from chronotile.readers.bisect_damage import Read, block_around_damage
 from chronotile.readers.reader import Along, BlockShape, Reader
 
 _Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
-"""Gives (time, cell) pixels at the times of some indexes, and where the cells go."""
+"""Returns (time, cell) pixels at the times of some indexes, and the targets of the cells."""
 
 _Job = tuple[tuple[tuple[int, ...], slice], list[_Fetch]]
-"""Indexes with the rows they go to, and what is read at them."""
+"""Indexes of times with their rows in the result, and the reads at these times."""
 
 THREADS = 4
-"""Of one series; each reads another window."""
+"""Number of threads per series; each reads another window."""
 
-HELD_BYTES = 48 << 20
-"""Of numbers of all areas that are held at once, if one time is not more already."""
+MAX_NUMBER_BYTES = 48 << 20
+"""Maximum size of the numbers of all areas in memory, unless one time needs more."""
 
 WINDOW_BYTES = 2 << 20
-"""Of numbers of a window that are read at once, if one time is not more already."""
+"""Maximum size of one read of a window, unless one time needs more."""
 
 BLOCK_BYTES = 32 << 20
-"""Of a window of blocks of many times, which would otherwise be decoded again for each part of their times."""
+"""The same for blocks of many times, which would otherwise be decoded again for each part of their times."""
 
 READ_BYTES = 64 << 20
-"""Of all windows that are read at once, if one is not more already."""
+"""Maximum size of all concurrent reads, unless one needs more."""
 
-FILES_AT_ONCE = 12
-"""Times of files that a thread reads window by window: those of all threads stay open (64 NetCDF files)."""
+TIMES_PER_READ = 12
+"""Maximum number of times of files that a thread reads window by window; the files of all threads stay open."""
 
 SCATTERED_VALUES = 1 << 20
-"""Numbers of cells here and there that are read at once."""
+"""Maximum number of values per read of scattered cells."""
 
 KEPT_CELLS = 2 << 20
-"""As long as there are no more, where each cell goes is cached between times."""
+"""Up to this number of cells, their targets are cached between times."""
 
 RUN_CELLS = 1 << 24
-"""Of all areas that are held at once, if one has not more already; those that overlap have each cell of their own."""
+"""Maximum number of cells of the areas that are read together, unless one has more. Overlapping areas share none."""
 
 
 CELL_S = 12e-9
-"""What it takes to reduce a cell of an area at one time."""
+"""Processor time to reduce a cell of an area at one time."""
 
 
 FAR_APART = 256
-"""Cells of a window for each that is read in it, above which its parts have states of their own."""
+"""If a window has more cells per cell that is read, its parts are fingerprinted separately."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AreaReading:
-    """How cells of areas are read."""
+    """Plan for reading the cells of areas."""
 
     layer: Layer
     plan: AreaPlan
     indexes: tuple[int, ...]
-    """Into the layer's times."""
+    """Indexes into the times of the layer."""
     shape: BlockShape
     along: Along
     read_cost: ReadCost
@@ -90,37 +94,37 @@ class AreaReading:
         return np.dtype(self.layer.main_variable.encoding.dtype).itemsize
 
     def slabs(self) -> Iterator[tuple[int, ...]]:
-        """Give the indexes in runs whose numbers may be held at once."""
+        """Yield the indexes in runs whose numbers fit into memory together."""
         cells = int(self.plan.bounds[-1])
         if not self.indexes:
             return iter([()])
-        return _runs(self.indexes, max(1, HELD_BYTES // max(1, cells * (self._itemsize + 1))), self.shape.times)
+        return _runs(self.indexes, max(1, MAX_NUMBER_BYTES // max(1, cells * (self._itemsize + 1))), self.shape.times)
 
     def parts(self, slab: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        """Give a slab's indexes in runs of which any window may be read at once."""
+        """Yield the indexes of a slab in runs that can be read in one call per window."""
         most, blocks = (max(1, allowed // self._largest_bytes) for allowed in (WINDOW_BYTES, BLOCK_BYTES))
         if self.shape.times == 1:
-            most = min(most, FILES_AT_ONCE)
+            most = min(most, TIMES_PER_READ)
         return _runs(slab, max(most, min(blocks, self.shape.times)), self.shape.times)
 
     def threads(self, times: int) -> int:
-        """Return how many windows of so many times may be read at once."""
+        """Return the number of windows that may be read concurrently at a number of times."""
         return max(1, min(THREADS, READ_BYTES // (self._largest_bytes * max(1, times))))
 
     @property
     def _largest_bytes(self) -> int:
-        # Of numbers of the largest window at one time.
+        # Size of the largest window at one time.
         heights, widths = (self.plan.windows[:, axis + 1] - self.plan.windows[:, axis] for axis in (0, 2))
         return int((heights * widths).max(initial=1)) * self._itemsize
 
     def chunks(self) -> int:
-        """Return how many chunks are decoded."""
+        """Return the number of chunks that are decoded."""
         length = self.shape.times
-        each = sum(len({index // length for index in part}) for slab in self.slabs() for part in self.parts(slab))
-        return int(self.plan.blocks.sum()) * each
+        per_block = sum(len({index // length for index in part}) for slab in self.slabs() for part in self.parts(slab))
+        return int(self.plan.blocks.sum()) * per_block
 
     def cost(self, columns: int) -> SeriesCost:
-        """Return what it takes to read; the answer has so many columns an area."""
+        """Return the cost of an answer with a number of columns per area."""
         chunks = self.chunks()
         values = chunks * self.shape.times * self.shape.height * self.shape.width
         cells = int(self.plan.bounds[-1]) * len(self.indexes)
@@ -133,15 +137,15 @@ class AreaReading:
         )
 
 
-def _runs(indexes: tuple[int, ...], most: int, length: int) -> Iterator[tuple[int, ...]]:
-    """Runs of at most so many indexes, cut where blocks of a length end if more than one such fits."""
-    aligned = most // length * length
+def _runs(indexes: tuple[int, ...], max_length: int, length: int) -> Iterator[tuple[int, ...]]:
+    """Yield runs of at most `max_length` indexes, cut at the end of a block of `length` times if a block fits."""
+    aligned = max_length // length * length
     start = 0
     while start < len(indexes):
-        stop = min(start + most, len(indexes))
+        stop = min(start + max_length, len(indexes))
         if aligned and stop < len(indexes):
             border = indexes[stop] // length * length
-            cut = next((place for place in range(stop, start, -1) if indexes[place - 1] < border), start)
+            cut = next((end for end in range(stop, start, -1) if indexes[end - 1] < border), start)
             stop = cut if cut > start else stop
         yield indexes[start:stop]
         start = stop
@@ -150,18 +154,18 @@ def _runs(indexes: tuple[int, ...], most: int, length: int) -> Iterator[tuple[in
 def cheapest_readings(
     spans: Spans, areas: int, *, layer: Layer, indexes: tuple[int, ...], services: Services
 ) -> tuple[AreaReading, ...]:
-    """Return how to read areas that follow one another in runs, of which each has a bounded number of cells.
+    """Return plans for reading areas in runs, each with a limited number of cells.
 
     Raises:
-        SourceUnavailable: The source is gone.
+        SourceUnavailable: The source is unreachable.
     """
     ends = np.cumsum(np.bincount(spans.areas, weights=spans.lengths, minlength=areas))
     readings, first = list[AreaReading](), 0
     while first < areas or not readings:
         reached = float(ends[first - 1]) if first else 0.0
         last = max(int(np.searchsorted(ends, reached + RUN_CELLS, side="right")), min(first + 1, areas))
-        own = spans.from_to(first, last)
-        readings.append(cheapest_reading(own, last - first, layer=layer, indexes=indexes, services=services))
+        run_spans = spans.from_to(first, last)
+        readings.append(cheapest_reading(run_spans, last - first, layer=layer, indexes=indexes, services=services))
         first = last
     return tuple(readings)
 
@@ -169,23 +173,23 @@ def cheapest_readings(
 def cheapest_reading(
     spans: Spans, areas: int, *, layer: Layer, indexes: tuple[int, ...], services: Services
 ) -> AreaReading:
-    """Return how to read cells of areas from the layout that takes the least time; reads no pixels.
+    """Return the plan for reading cells of areas from the cheaper layout; reads no pixels.
 
     Raises:
-        SourceUnavailable: The source is gone.
+        SourceUnavailable: The source is unreachable.
     """
     reader, name = services.reader(layer), layer.main_variable.name
-    found: dict[BlockShape, AreaReading] = {}
+    readings: dict[BlockShape, AreaReading] = {}
     with reading(layer):
         for along in ("time", "space"):
             shape = reader.block_shape(name, along)
-            if shape not in found:
+            if shape not in readings:
                 plan = plan_of(spans, areas, shape)
                 cost = reader.read_cost(name, indexes=indexes, window=_middle_window(plan), along=along)
-                found[shape] = AreaReading(
+                readings[shape] = AreaReading(
                     layer=layer, plan=plan, indexes=indexes, shape=shape, along=along, read_cost=cost
                 )
-    return min(found.values(), key=lambda each: each.cost(1).seconds)
+    return min(readings.values(), key=lambda how: how.cost(1).seconds)
 
 
 def _middle_window(plan: AreaPlan) -> Window:
@@ -195,49 +199,49 @@ def _middle_window(plan: AreaPlan) -> Window:
 
 
 def takes_several_reads(how: AreaReading) -> bool:
-    """Return whether a file may be read more than once, or several of a mosaic: for its windows, dates or variables."""
+    """Return whether reading may open a file or mosaic more than once: for several windows, dates or variables."""
     variable = how.layer.main_variable
     return variable.is_derived or variable.is_mosaic or len(how.plan.windows) > 1
 
 
-def places_of_all(readings: Iterable[AreaReading]) -> tuple[tuple[Window], ...]:
-    """Return windows that hold all cells that are read: one of cells that lie close together, several of others."""
-    return tuple((each,) for each in _joined(np.concatenate([how.plan.windows for how in readings])))
+def windows_of_all(readings: Iterable[AreaReading]) -> tuple[tuple[Window], ...]:
+    """Return windows that contain all cells that are read: one for cells that are close together, else several."""
+    return tuple((window,) for window in _join_windows(np.concatenate([how.plan.windows for how in readings])))
 
 
-def _joined(windows: Int64Array) -> Iterator[Window]:
-    """Give one window in place of some that lie close together, or those of each half of them."""
+def _join_windows(windows: Int64Array) -> Iterator[Window]:
+    """Yield one window instead of some that are close together; otherwise those of each half of them."""
     if not len(windows):
         return
-    top, bottom, left, right = windows.T
-    read = int(((bottom - top) * (right - left)).sum())
-    found = Window(int(top.min()), int(bottom.max()), int(left.min()), int(right.max()))
-    if len(windows) == 1 or found.height * found.width <= FAR_APART * read:
-        yield found
+    top, bottom, west, east = windows.T
+    read = int(((bottom - top) * (east - west)).sum())
+    joined = Window(int(top.min()), int(bottom.max()), int(west.min()), int(east.max()))
+    if len(windows) == 1 or joined.height * joined.width <= FAR_APART * read:
+        yield joined
         return
-    order = np.argsort(top if found.height > found.width else left, kind="stable")
+    order = np.argsort(top if joined.height > joined.width else west, kind="stable")
     for half in np.array_split(windows[order], 2):
-        yield from _joined(half)
+        yield from _join_windows(half)
 
 
 class AreaCells:
     """Reads the cells of areas.
 
     Args:
-        how: What to read.
-        found: Takes the dates of which a cell cannot be read.
+        how: The plan.
+        unreadable: Collects the dates of unreadable cells.
         is_active: Whether the client still waits; called before each window and each step of the work.
     """
 
-    def __init__(self, how: AreaReading, found: UnreadableDates, is_active: IsActive) -> None:
+    def __init__(self, how: AreaReading, unreadable: UnreadableDates, is_active: IsActive) -> None:
         self._how = how
-        self._found = found
-        self._reader: Reader = found.reader
+        self._unreadable = unreadable
+        self._reader: Reader = unreadable.reader
         self._is_active = is_active
         self._windows: dict[int, AreaWindow] = {}
         self._is_cached = int(how.plan.bounds[-1]) <= KEPT_CELLS
         self.names: tuple[str, ...] = how.layer.main_variable.encoding.code_names
-        """Of the reasons that codes stand for."""
+        """Names of the reasons that codes stand for."""
 
     @cached_property
     def _weights(self) -> CellWeights | None:
@@ -247,30 +251,30 @@ class AreaCells:
         return CellWeights(ends=np.append(0, np.cumsum(spans.lengths)), weights=spans.weights)
 
     def require_source(self) -> None:
-        """Check that a date can be read, if not of those that were.
+        """Check that at least one date can be read; a date that was read counts.
 
         Raises:
-            SourceUnavailable: None can.
+            SourceUnavailable: No date can be read.
         """
         if len(self._how.plan.windows):
             first_row, _last_row, first_column, _last_column = self._how.plan.windows[0].tolist()
-            self._found.require_source(self._how.layer.main_variable, self._how.indexes, (first_row, first_column))
+            self._unreadable.require_source(self._how.layer.main_variable, self._how.indexes, (first_row, first_column))
 
     def require_active(self) -> None:
         """Check that the client still waits.
 
         Raises:
-            ClientGone: The client disconnected.
+            ClientGone: The client closed the connection.
         """
         if not self._is_active():
             raise ClientGone("the client disconnected")
 
     def samples(self, slab: tuple[int, ...]) -> Samples:
-        """Return the numbers of all cells at the times of a slab; of those that cannot be read, that code alone.
+        """Return the numbers of all cells at the times of a slab; unreadable ones have only the code `UNREADABLE_CODE`.
 
         Raises:
-            SourceUnavailable: The source is away.
-            ClientGone: The client left.
+            SourceUnavailable: The source is unreachable.
+            ClientGone: The client closed the connection.
         """
         plan = self._how.plan
         shape = (len(slab), int(plan.bounds[-1]))
@@ -292,13 +296,13 @@ class AreaCells:
             with reading(self._how.layer):
                 cells, takes = fetch(part)
             pixels = pixel_codes(cells, self._how.layer.main_variable.encoding)
-            self.names = max(self.names, pixels.names, key=len)  # of a formula more than of what cannot be read
-            for first, last, place in takes:
-                target = slice(place, place + last - first)
+            self.names = max(self.names, pixels.names, key=len)  # a formula has more names than an unreadable date
+            for first, last, start in takes:
+                target = slice(start, start + last - first)
                 numbers[times, target] = cells.numbers[:, first:last]
                 codes[times, target] = pixels.numbers[:, first:last]
 
-        # Threads that read one file at the same moment would open it once each.
+        # If threads read one file concurrently, each would open it.
         groups = [fetches] if self._how.shape.times == 1 and len(parts) > 1 else [[fetch] for fetch in fetches]
         _in_threads(
             read,
@@ -308,7 +312,7 @@ class AreaCells:
         return Samples(numbers=numbers, codes=codes, bounds=plan.bounds, weights=self._weights)
 
     def _fetches(self, times: int) -> list[_Fetch]:
-        """What reads all cells at some times, each its own."""
+        """Return the reads that together fetch all cells at a number of times."""
         plan, variable = self._how.plan, self._how.layer.main_variable
         has_fast_cells = self._how.along == "time" and self._reader.has_fast_cells(variable.name)
         if not has_fast_cells or not plan.is_sparse.any():
@@ -316,48 +320,49 @@ class AreaCells:
         runs = plan.runs(max(1, SCATTERED_VALUES // times))
         return [
             *(partial(self._in_window, int(number)) for number in np.flatnonzero(~plan.is_sparse)),
-            *(partial(self._here_and_there, first, last) for first, last in runs),
+            *(partial(self._read_scattered, first, last) for first, last in runs),
         ]
 
     def _in_window(self, number: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
         window = self._window(number)
         name = self._how.layer.main_variable.name
-        place = window.window
+        read_window = window.window
 
-        def read(some: Sequence[int]) -> Pixels:
-            return self._reader.read_block(name, indexes=some, window=place, along=self._how.along)
+        def read(indexes: Sequence[int]) -> Pixels:
+            return self._reader.read_block(name, indexes=indexes, window=read_window, along=self._how.along)
 
-        return _taken(self._around_damage(read, part, (place.height, place.width)), window.cells), window.takes
+        pixels = self._around_damage(read, part, (read_window.height, read_window.width))
+        return _take_cells(pixels, window.cells), window.takes
 
-    def _here_and_there(self, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
-        places = self._how.plan.scattered(first, last)
+    def _read_scattered(self, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
+        scattered = self._how.plan.scattered(first, last)
         name = self._how.layer.main_variable.name
 
-        def read(some: Sequence[int]) -> Pixels:
-            return self._reader.read_cells(name, indexes=some, rows=places.rows, columns=places.columns)
+        def read(indexes: Sequence[int]) -> Pixels:
+            return self._reader.read_cells(name, indexes=indexes, rows=scattered.rows, columns=scattered.columns)
 
-        return self._around_damage(read, part, places.rows.shape), places.takes
+        return self._around_damage(read, part, scattered.rows.shape), scattered.takes
 
     def _around_damage(self, read: Read, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
         variable = self._how.layer.main_variable
-        return block_around_damage(read, part, variable.encoding, self._found.reporter(variable), shape=shape)
+        return block_around_damage(read, part, variable.encoding, self._unreadable.reporter(variable), shape=shape)
 
     def _window(self, number: int) -> AreaWindow:
-        found = self._windows.get(number)
-        if found is None:
-            found = self._how.plan.window(number)
+        window = self._windows.get(number)
+        if window is None:
+            window = self._how.plan.window(number)
             if self._is_cached:
-                self._windows[number] = found
-        return found
+                self._windows[number] = window
+        return window
 
 
-def _in_threads(work: Callable[[_Job], None], jobs: list[_Job], most: int) -> None:
-    """Do all jobs, some at once, or stop at the first that fails."""
+def _in_threads(work: Callable[[_Job], None], jobs: list[_Job], max_threads: int) -> None:
+    """Do all jobs, some of them concurrently; stop at the first that fails."""
     if len(jobs) < 2:
         for job in jobs:
             work(job)
         return
-    threads = ThreadPoolExecutor(min(most, len(jobs)))
+    threads = ThreadPoolExecutor(min(max_threads, len(jobs)))
     try:
         for _ in threads.map(lambda job, context: context.run(work, job), jobs, [copy_context() for _ in jobs]):
             pass
@@ -365,40 +370,40 @@ def _in_threads(work: Callable[[_Job], None], jobs: list[_Job], most: int) -> No
         threads.shutdown(cancel_futures=True)
 
 
-def _taken(pixels: Pixels, cells: IndexArray) -> Pixels:
-    """(time, cell) pixels of some cells of (time, y, x) ones."""
+def _take_cells(pixels: Pixels, cells: IndexArray) -> Pixels:
+    """Return (time, cell) pixels of some cells of (time, y, x) pixels."""
 
-    def of(each: NumberArray) -> NumberArray:
-        return each.reshape(each.shape[0], -1).take(cells, axis=1)
+    def take(values: NumberArray) -> NumberArray:
+        return values.reshape(values.shape[0], -1).take(cells, axis=1)
 
     return Pixels(
-        of(pixels.numbers),
-        None if pixels.valid is None else of(pixels.valid),
-        codes=None if pixels.codes is None else Codes(of(pixels.codes.numbers), pixels.codes.names),
+        take(pixels.numbers),
+        None if pixels.valid is None else take(pixels.valid),
+        codes=None if pixels.codes is None else Codes(take(pixels.codes.numbers), pixels.codes.names),
     )
 
 
-# Estimated bytes of memory for areas with long outlines or many cells; measured in docs/design/process.md.
+# Estimated memory for areas with long outlines or many cells, measured in docs/design/process.md.
 
 CROSSING_BYTES = {"pixel": 130, "area": 340, "auto": 470}
-"""For each row that an outline crosses, of `area` for each column too: its cells, and the blocks that are read."""
+"""Bytes per row that an outline crosses, and for `area` per column too: its cells, and the blocks that are read."""
 CELL_BYTES = 2.5
-"""For each cell, beside its number at one time: its code, and its share of a span of a block 64 cells wide."""
+"""Bytes per cell in addition to its numbers: its code, and its part of a span of a block 64 cells wide."""
 BODY_BYTES = 64 << 20
-"""Of the memory of large answers, left to bodies: two of the largest size may wait for the rest."""
+"""Part of the memory for large answers that is reserved for bodies: two of the largest size may wait for the rest."""
 
 
 def area_bytes(
-    outlines: Outlines, variable: VariableInfo, *, weights: Weights, times: int = 1, most: int | None
+    outlines: Outlines, variable: VariableInfo, *, weights: Weights, times: int = 1, max_bytes: int | None
 ) -> int:
-    """Return the bytes needed for outlines, and for the numbers of their cells held at once; reads no pixels.
+    """Return the bytes for outlines, and for the numbers of their cells that are in memory together; reads no pixels.
 
     Args:
-        outlines: Of all areas.
-        variable: In whose cells they are.
-        weights: How cells at the border count.
-        times: At how many times.
-        most: What is returned for more, if there is such a limit: it is made while no other large answer is.
+        outlines: The outlines of all areas.
+        variable: The variable with the cells.
+        weights: The weights of cells at the border.
+        times: Number of times.
+        max_bytes: Maximum result, if any: an answer that needs more is made while no other large answer is.
     """
     grid, itemsize = variable.grid, np.dtype(variable.encoding.dtype).itemsize
     reach = reach_in(grid)
@@ -408,45 +413,46 @@ def area_bytes(
     twice = columns[:, 0] * rows[:, 1] - columns[:, 1] * rows[:, 0]
     rings = np.abs(np.bincount(outlines.rings, weights=twice, minlength=outlines.is_hole.size)) / 2
     cells = float(rings[~outlines.is_hole].sum())
-    numbers = max(cells * itemsize, min(times * cells * (itemsize + 1), HELD_BYTES + READ_BYTES) - cells)
+    numbers = max(cells * itemsize, min(times * cells * (itemsize + 1), MAX_NUMBER_BYTES + READ_BYTES) - cells)
     size = int(crossings * CROSSING_BYTES[weights] + cells * CELL_BYTES + numbers)
-    return size if most is None else min(size, most)
+    return size if max_bytes is None else min(size, max_bytes)
 
 
 def _length(along: Float64Array) -> float:
-    # How many whole numbers edges cross.
+    # Approximate number of rows or columns that edges cross.
     return float(np.abs(along[:, 1] - along[:, 0]).sum())
 
 
-# How long the series of an area takes, roughly; reads no pixels and transforms no coordinates.
+# Rough time of the series of an area; reads no pixels and transforms no coordinates.
 
 ROUGH_CELL_S = 10e-9
-"""Processor time of each cell at one time, in a serving cube, with what is decoded beside it in the same chunk."""
+"""Processor time per cell and time in a serving cube, including other cells of its chunk."""
 
-MOST_POLYGONS = 100
-"""Of an area of more nothing is assumed: this runs in the event loop."""
+MAX_POLYGONS = 100
+"""Areas with more polygons are not estimated, as the estimate runs in the event loop."""
 
-MOST_S = 1.0
-"""However large the area is: it may be past a limit, and holds one thread of several."""
+MAX_ROUGH_S = 1.0
+"""Maximum estimate: a larger area may exceed a limit, and uses only one thread of several."""
 
 
 def rough_seconds(area: Area, time: TimeSelection, layer: Layer, services: Services) -> float:
-    """Return the processor time that reading and reducing take, of the box of the area at all its times.
+    """Return the processor time in seconds to read and reduce the bounding box of an area at all its times.
 
-    0 where it is not given in longitude and latitude, or the extent of the layer is not, or it has many polygons.
+    Returns:
+        0 if the area or the extent of the layer is not in longitude and latitude, or the area has many polygons.
 
     Raises:
-        ChronotileError: The times are not accepted.
+        ChronotileError: The times are invalid.
     """
     west, south, east, north = services.catalogue.collection(layer.collection).bbox
-    is_known = area.crs.is_geographic and west < east and south < north
-    if not (is_known and 0 < len(area.polygons) <= MOST_POLYGONS):
+    is_comparable = area.crs.is_geographic and west < east and south < north
+    if not (is_comparable and 0 < len(area.polygons) <= MAX_POLYGONS):
         return 0.0
     outlines = [rings[0] for rings in area.polygons]
-    left, bottom = (min(float(ring[:, axis].min()) for ring in outlines) for axis in (0, 1))
-    right, top = (max(float(ring[:, axis].max()) for ring in outlines) for axis in (0, 1))
-    across = max(0.0, min(east, right) - max(west, left)) / (east - west)
+    area_west, bottom = (min(float(ring[:, axis].min()) for ring in outlines) for axis in (0, 1))
+    area_east, top = (max(float(ring[:, axis].max()) for ring in outlines) for axis in (0, 1))
+    across = max(0.0, min(east, area_east) - max(west, area_west)) / (east - west)
     down = max(0.0, min(north, top) - max(south, bottom)) / (north - south)
     grid = layer.main_variable.grid
     times = len(resolve_series_times(layer, time, now=services.clock()).indexes)
-    return min(MOST_S, across * grid.width * down * grid.height * times * ROUGH_CELL_S)
+    return min(MAX_ROUGH_S, across * grid.width * down * grid.height * times * ROUGH_CELL_S)

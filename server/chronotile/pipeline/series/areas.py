@@ -1,4 +1,4 @@
-"""What happened in these areas: the values of their native cells, reduced to one per instant."""
+"""Series of areas: the values of their native cells, reduced to one per instant."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,8 +43,8 @@ from chronotile.pipeline.series.area_cells import (
     AreaReading,
     area_bytes,
     cheapest_readings,
-    places_of_all,
     takes_several_reads,
+    windows_of_all,
 )
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
@@ -54,40 +54,44 @@ from chronotile.readers.reader import Lattice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FramedAreas:
-    """Some areas of a request, the layer whose grid has their cells, and services that read it."""
+class AlignedAreas:
+    """Areas of a request whose cells are on one grid, with the layer on this grid and the services that read it."""
 
     request: AreaSeriesRequest
     layer: Layer
     services: Services
-    places: tuple[int, ...]
-    """Where the areas stand among all of the request."""
+    numbers: tuple[int, ...]
+    """Positions of the areas in the request."""
 
 
-def framed_areas(request: AreaSeriesRequest, layer: Layer, services: Services) -> list[FramedAreas]:
-    """Return the areas of a request by the lattice that their cells lie on; all together where there is one grid."""
-    everything = tuple(range(len(request.areas)))
+def align_areas(request: AreaSeriesRequest, layer: Layer, services: Services) -> list[AlignedAreas]:
+    """Return the areas of a request by the lattice of their cells; in one group unless the layer is a mosaic."""
+    all_numbers = tuple(range(len(request.areas)))
     if not layer.main_variable.is_mosaic:
-        return [FramedAreas(request=request, layer=layer, services=services, places=everything)]
-    places: dict[Lattice | None, list[int]] = {}
+        return [AlignedAreas(request=request, layer=layer, services=services, numbers=all_numbers)]
+    by_lattice: dict[Lattice | None, list[int]] = {}
     for number, area in enumerate(request.areas):
         middle = _middle(area)
         lattice = None if middle is None else lattice_at(layer, services, middle)
-        places.setdefault(lattice, []).append(number)
+        by_lattice.setdefault(lattice, []).append(number)
     groups = []
-    for lattice, numbers in (places or {None: []}).items():
-        own = align_layers([layer], services, lattice)
-        some = replace(
+    for lattice, numbers in (by_lattice or {None: []}).items():
+        aligned = align_layers([layer], services, lattice)
+        group_request = replace(
             request,
             areas=tuple(request.areas[number] for number in numbers),
-            may_be_outside=request.may_be_outside or len(places) > 1,
+            may_be_outside=request.may_be_outside or len(by_lattice) > 1,
         )
-        groups.append(FramedAreas(request=some, layer=own.layers[0], services=own.services, places=tuple(numbers)))
+        groups.append(
+            AlignedAreas(
+                request=group_request, layer=aligned.layers[0], services=aligned.services, numbers=tuple(numbers)
+            )
+        )
     return groups
 
 
 def _middle(area: Area) -> Point | None:
-    """The middle of the box of an area; `None` of one without polygons."""
+    """Return the middle of the bounding box of an area; `None` if it has no polygons."""
     if not area.polygons:
         return None
     corners = np.vstack([polygon[0] for polygon in area.polygons])
@@ -95,53 +99,55 @@ def _middle(area: Area) -> Point | None:
     return Point(x=x, y=y, crs=area.crs)
 
 
-def join_series(parts: Sequence[tuple[FramedAreas, AreasSeries]]) -> AreasSeries:
+def join_series(parts: Sequence[tuple[AlignedAreas, AreasSeries]]) -> AreasSeries:
     """Return the series of all areas of a request, in its order."""
     first = parts[0][1]
     if len(parts) == 1:
         return first
-    by_place = {
-        place: series for group, found in parts for place, series in zip(group.places, found.areas, strict=True)
+    by_number = {
+        number: series
+        for group, group_series in parts
+        for number, series in zip(group.numbers, group_series.areas, strict=True)
     }
     return replace(
         first,
-        areas=tuple(by_place[place] for place in sorted(by_place)),
+        areas=tuple(by_number[number] for number in sorted(by_number)),
         missing=join_missing(series.missing for _group_areas, series in parts),
     )
 
 
 def sum_of_costs(costs: Sequence[SeriesCost]) -> SeriesCost:
-    """Return what several series take together."""
+    """Return the total cost of several series."""
     sums = {member.name: sum(getattr(cost, member.name) for cost in costs) for member in fields(SeriesCost)}
     return SeriesCost(**sums)
 
 
 SPANS = {"pixel": centre_spans, "area": covered_spans, "auto": auto_spans}
 ANSWER_VALUE_S = 1.2e-6
-"""Processor time to reduce to a number of the answer, and to write it."""
+"""Processor time to reduce to a number of the answer and to write it."""
 MAX_AREA_CELLS = 1 << 28
-"""Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
+"""Maximum number of cells of one area, which are in memory together: 1 GiB of numbers of two bytes and weights."""
 SMALLER = "request a shorter interval, or use smaller areas; dry_run=true gives their cost"
 
 KEPT_KINDS = frozenset({"count", "valid_share"})
-"""Reducers that count the cells with a value, and so are valid however few these are."""
+"""Reducers that count the valid cells, and so have a result for any number of them."""
 
 ROUNDING = 1e-9
-"""Of shares, which are quotients of sums of weights."""
+"""Tolerance for fractions, which are quotients of sums of weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaTarget:
-    """A request resolved to what exists."""
+    """A request resolved to a layer, times and cells."""
 
     layer: Layer
     indexes: tuple[int, ...]
-    """Into the layer's times."""
+    """Indexes into the times of the layer."""
     readings: tuple[AreaReading, ...]
-    """Of areas that follow one another."""
+    """Plans for runs of consecutive areas."""
     areas: tuple[Area, ...]
     edges: Mapping[str, Float64Array]
-    """(bin + 1,) by the name of each histogram."""
+    """(bin + 1,) edges of each histogram, by its name."""
     cost: SeriesCost
 
 
@@ -150,36 +156,37 @@ def extract_area_series(
 ) -> AreasSeries:
     """Return the statistics of the values in the native cells of each area.
 
-    With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. An area without a
-    cell has no values, a `total` of 0, and a note with the reason; so has one that lies partly outside the layer.
-    If a date is damaged but its source can be read, areas with an unreadable cell have no values at that date.
-    Each chunk is read once for all areas, and memory is bounded however large they are; areas with many
-    crossings or cells wait for memory.
+    With the weights `pixel`, an area consists of the cells whose centres are in it, otherwise of all cells that it
+    touches. An area without a cell has no values, a `total` of 0 and a note with the reason; an area that is partly
+    outside the layer has a note too. If a date is damaged but its source is reachable, areas with an unreadable cell
+    have no values at that date. Each chunk is read once for all areas, in limited memory; areas with many crossings or
+    cells wait for memory.
 
     Raises:
-        InvalidParameter: All areas lie outside the layer and may not, one cannot be expressed in its CRS, or it is a
-            composite.
-        LimitExceeded: The answer, or what is to be read for it, is too large.
-        ServerBusy: Other answers take the memory that it needs.
-        SourceUnavailable: The source is away.
-        ClientGone: The client left.
-        ChronotileError: A name or time is not accepted.
+        InvalidParameter: All areas are outside the layer although one must not be, an area has no coordinates in its CRS,
+            or the layer is a composite.
+        LimitExceeded: The answer, or the data to read for it, is too large.
+        ServerBusy: Other answers use the memory that it needs.
+        SourceUnavailable: The source is unreachable.
+        ClientGone: The client closed the connection.
+        ChronotileError: A name or time is invalid.
     """
-    return join_series([(each, _extract_group(each, is_active)) for each in _group_areas(request, services)])
+    return join_series([(group, _extract_group(group, is_active)) for group in _group_areas(request, services)])
+    return join_series([(group, _extract_group(group, is_active)) for group in _group_areas(request, services)])
 
 
-def _extract_group(framed: FramedAreas, is_active: IsActive) -> AreasSeries:
-    request, services = framed.request, framed.services
-    with _resolve_group(framed, is_active) as target:
+def _extract_group(group: AlignedAreas, is_active: IsActive) -> AreasSeries:
+    request, services = group.request, group.services
+    with _resolve_group(group, is_active) as target:
         reading_all = partial(_read, target, request, services, is_active)
         if not any(takes_several_reads(how) for how in target.readings):
             return reading_all()
-        places = places_of_all(target.readings)
+        places = windows_of_all(target.readings)
         return read_unchanged_files(reading_all, target.layer, target.indexes, services, places=places)
 
 
-def _group_areas(request: AreaSeriesRequest, services: Services) -> list[FramedAreas]:
-    return framed_areas(request, layer_with_values(request.layer, services), services)
+def _group_areas(request: AreaSeriesRequest, services: Services) -> list[AlignedAreas]:
+    return align_areas(request, layer_with_values(request.layer, services), services)
 
 
 def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is_active: IsActive) -> AreasSeries:
@@ -204,26 +211,27 @@ def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is
 def cost_of_area_series(
     request: AreaSeriesRequest, services: Services, *, is_active: IsActive = always_active
 ) -> SeriesCost:
-    """Return what `extract_area_series` would take; reads no pixels.
+    """Return the cost of `extract_area_series`; reads no pixels.
 
     Raises:
-        ChronotileError: It would refuse the request.
+        ChronotileError: `extract_area_series` would refuse the request.
     """
     costs = []
-    for each in _group_areas(request, services):
-        with _resolve_group(each, is_active) as target:
+    for group in _group_areas(request, services):
+        with _resolve_group(group, is_active) as target:
             costs.append(target.cost)
     return sum_of_costs(costs)
 
 
 @contextmanager
-def _resolve_group(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
-    """Give the layer, cells and times that a request means, and hold memory for them; refuse what is too much."""
-    request, layer, services = framed.request, framed.layer, framed.services
+def _resolve_group(group: AlignedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
+    """Yield the layer, cells and times of a request, and hold memory for them; check the limits."""
+    request, layer, services = group.request, group.layer, group.services
     edges = _edges(request.reducers, layer)
-    for each in request.reducers:
-        is_meant = each.kind in {"mean", "std", "count", "valid_share", "histogram"}
-        require_directional(is_meant, each.name, layer.id, layer.main_variable.encoding.circle, locator="reducers")
+    for reducer in request.reducers:
+        is_defined = reducer.kind in {"mean", "std", "count", "valid_share", "histogram"}
+        circle = layer.main_variable.encoding.circle
+        require_directional(is_defined, reducer.name, layer.id, circle, locator="reducers")
     columns = sum(reducer.bins or 1 for reducer in request.reducers)
     indexes = series_indexes(layer, request.time, services)
     limits = services.catalogue.limits
@@ -231,8 +239,8 @@ def _resolve_group(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTar
     alternative = "request a shorter interval, fewer areas or fewer reducers"
     require_at_most("max_series_values", values, limits.max_series_values, alternative=alternative, locator="time")
     outlines = _outlines(request, layer)
-    most = None if services.memory.max_bytes is None else services.memory.max_bytes - BODY_BYTES
-    size = area_bytes(outlines, layer.main_variable, weights=request.weights, times=len(indexes), most=most)
+    max_bytes = None if services.memory.max_bytes is None else services.memory.max_bytes - BODY_BYTES
+    size = area_bytes(outlines, layer.main_variable, weights=request.weights, times=len(indexes), max_bytes=max_bytes)
     with services.memory.taking(size, alternative=SMALLER, locator="geometry", is_active=is_active):
         areas, readings = _readings(outlines, request, layer, indexes=indexes, services=services)
         times = instants_of(layer, indexes)
@@ -244,18 +252,18 @@ def _resolve_group(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTar
 def bounded_cost(
     readings: Sequence[AreaReading], columns: int, services: Services, *, alternative: str, further_s: float = 0.0
 ) -> SeriesCost:
-    """Return what some readings take together.
+    """Return the total cost of plans, after checking the limits.
 
     Args:
-        readings: What is read.
-        columns: Numbers of an area at a time in the answer.
-        services: Whose limits hold.
-        alternative: The cheaper request.
-        further_s: Processor time of what is done with the series.
+        readings: The plans.
+        columns: Numbers per area and time in the answer.
+        services: The services with the limits.
+        alternative: Advice for a cheaper request, part of the message.
+        further_s: Processor time of later work with the series.
 
     Raises:
-        LimitExceeded: They read more than `max_area_values`, or have more cells, of which one area has too many; or
-            they take more than `max_seconds`.
+        LimitExceeded: The plans read more than `max_area_values`, have more cells, have an area with too many cells, or
+            take more than `max_seconds`.
     """
     costs = [how.cost(columns) for how in readings]
     together = sum_of_costs(costs)
@@ -271,10 +279,10 @@ def bounded_cost(
 
 
 def _require_within_limits(values: int, largest: int, services: Services, *, alternative: str) -> None:
-    """Check the values that are read, and the cells of the largest area.
+    """Check the number of values that are read, and the cells of the largest area.
 
     Raises:
-        LimitExceeded: They are too many.
+        LimitExceeded: There are too many.
     """
     for limit, requested, allowed in (
         ("max_area_values", values, services.catalogue.limits.max_area_values),
@@ -284,7 +292,7 @@ def _require_within_limits(values: int, largest: int, services: Services, *, alt
 
 
 def _outlines(request: AreaSeriesRequest, layer: Layer) -> Outlines:
-    """Those of the areas, of which one meets the layer unless all may lie outside."""
+    """Return the outlines of the areas, at least one of which must meet the layer unless all may be outside."""
     outlines = outlines_of(request.areas, layer.main_variable.grid)
     has_place = _has_place(request)
     if has_place.any() and outlines.is_outside[has_place].all() and not request.may_be_outside:
@@ -299,7 +307,7 @@ def _has_place(request: AreaSeriesRequest) -> BoolArray:
 def _readings(
     outlines: Outlines, request: AreaSeriesRequest, layer: Layer, *, indexes: tuple[int, ...], services: Services
 ) -> tuple[tuple[Area, ...], tuple[AreaReading, ...]]:
-    """The areas, those without cells or partly outside with a note, and how to read the cells."""
+    """Return the areas, with notes about missing cells, and the plans for reading their cells."""
     grid: NativeGrid = layer.main_variable.grid
     has_place = _has_place(request)
     spans = SPANS[request.weights](outlines, grid)
@@ -308,7 +316,7 @@ def _readings(
     _require_within_limits(spans.cells, int(cells.max(initial=0)), services, alternative=SMALLER)
     is_empty = cells == 0
     is_outside = outlines.is_outside | is_empty if request.weights != "pixel" else outlines.is_outside
-    areas = _noted(
+    areas = _add_notes(
         request.areas,
         layer,
         is_outside=is_outside & has_place,
@@ -318,10 +326,10 @@ def _readings(
     return areas, cheapest_readings(spans, len(areas), layer=layer, indexes=indexes, services=services)
 
 
-def _noted(
+def _add_notes(
     areas: Sequence[Area], layer: Layer, *, is_outside: BoolArray, is_empty: BoolArray, is_beyond: BoolArray
 ) -> tuple[Area, ...]:
-    """The areas, with a note where they have no cell or fewer than their outlines promise."""
+    """Return the areas, with a note if they have no cell or fewer than their outlines suggest."""
     noted = list(areas)
     numbers = np.flatnonzero(is_outside | is_empty | is_beyond).tolist()
     reach = reach_of(layer) if numbers else ""
@@ -345,7 +353,7 @@ def _hints(areas: Sequence[Area], layer: Layer) -> list[str]:
 
 
 def _checked_hint(area: Area, hint: str, layer: Layer) -> str:
-    """What to say of the middle of an area, if it holds for its whole first ring."""
+    """Return the hint for the middle of an area, if it is true for its whole first ring."""
     if not area.crs.is_geographic:
         return ""
     if hint == UNFILLED and not is_in_unfilled_box(area.polygons[0][0], layer.main_variable.grid).all():
@@ -354,28 +362,28 @@ def _checked_hint(area: Area, hint: str, layer: Layer) -> str:
 
 
 def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, Float64Array]:
-    """(bin + 1,) edges of each histogram; without a range of its own over that of the first style."""
+    """Return the (bin + 1,) edges of each histogram; without a range, that of the first style is used."""
     edges: dict[str, Float64Array] = {}
-    for each in reducers:
-        if each.bins is not None:
-            low, high = each.range or layer.styles[0].range
-            edges[each.name] = even_edges(low, high, each.bins)
+    for reducer in reducers:
+        if reducer.bins is not None:
+            low, high = reducer.range or layer.styles[0].range
+            edges[reducer.name] = even_edges(low, high, reducer.bins)
     return edges
 
 
 def _reduce(
     how: AreaReading, cells: AreaCells, request: AreaSeriesRequest, edges: Mapping[str, Float64Array]
 ) -> list[Reduced]:
-    """The results of areas that are read at once, for runs of times."""
+    """Return the results of the areas of one plan, for runs of times."""
     encoding = how.layer.main_variable.encoding
     with ThreadPoolExecutor(THREADS) as threads:
 
-        def in_order(reduce_place: Callable[[AreaBlock], None], places: Iterable[AreaBlock]) -> Iterable[None]:
-            def reduce_active(place: AreaBlock) -> None:
+        def in_order(reduce_block: Callable[[AreaBlock], None], blocks: Iterable[AreaBlock]) -> Iterable[None]:
+            def reduce_active(block: AreaBlock) -> None:
                 cells.require_active()
-                reduce_place(place)
+                reduce_block(block)
 
-            return threads.map(reduce_active, places)
+            return threads.map(reduce_active, blocks)
 
         return [
             reduce_samples(cells.samples(slab), encoding, request.reducers, edges, in_order=in_order)
@@ -391,16 +399,17 @@ def _series(
     *,
     names: Sequence[str],
 ) -> list[AreaSeries]:
-    """The values of each area, without the values for which too few cells have one."""
-    is_short = _by_area([part.valid_share for part in parts]) < request.min_valid - ROUNDING
-    is_unreadable = _by_area([part.causes.get(UNREADABLE_CODE, np.zeros_like(part.valid)) for part in parts]) > 0
+    """Return the series of each area, without values for which too few cells are valid."""
+    is_short = _concatenate([part.valid_share for part in parts]) < request.min_valid - ROUNDING
+    unreadable_counts = [part.causes.get(UNREADABLE_CODE, np.zeros_like(part.valid)) for part in parts]
+    is_unreadable = _concatenate(unreadable_counts) > 0
     columns = {}
     for reducer in request.reducers:
-        columns[reducer.name] = _by_area([part.values[reducer.name] for part in parts])
+        columns[reducer.name] = _concatenate([part.values[reducer.name] for part in parts])
         if reducer.kind not in KEPT_KINDS:
             columns[reducer.name][is_short] = np.nan
         columns[reducer.name][is_unreadable] = 0 if reducer.kind == "count" else np.nan
-    valid = np.where(is_unreadable, 0, _by_area([part.valid for part in parts]))
+    valid = np.where(is_unreadable, 0, _concatenate([part.valid for part in parts]))
     reasons = _reasons(parts, names, is_unreadable=is_unreadable, totals=np.array(totals))
     return [
         AreaSeries(
@@ -417,29 +426,29 @@ def _series(
 def _reasons(
     parts: Sequence[Reduced], names: Sequence[str], *, is_unreadable: BoolArray, totals: Int64Array
 ) -> dict[str, tuple[Int64Array, list[bool]]]:
-    """(area, time) counts by reason, and in which areas it occurs; two flags may have one name.
+    """Return (area, time) counts by reason, and per area whether the reason occurs. Two flags may have one name.
 
-    Of an area of which some cells cannot be read at a time, all count as such.
+    If some cells of an area are unreadable at a time, all its cells count as unreadable.
     """
-    found: dict[str, Int64Array] = {}
+    total_counts: dict[str, Int64Array] = {}
     for code in sorted({code for part in parts for code in part.causes}):
-        counts = _by_area([part.causes.get(code, np.zeros_like(part.valid)) for part in parts])
+        counts = _concatenate([part.causes.get(code, np.zeros_like(part.valid)) for part in parts])
         counts = np.where(is_unreadable, totals[:, np.newaxis] if code == UNREADABLE_CODE else 0, counts)
-        found[names[code - 1]] = found.get(names[code - 1], 0) + counts
-    return {name: (counts, [bool(each.any()) for each in counts]) for name, counts in found.items()}
+        total_counts[names[code - 1]] = total_counts.get(names[code - 1], 0) + counts
+    return {name: (counts, [bool(row.any()) for row in counts]) for name, counts in total_counts.items()}
 
 
-def _by_area(parts: Sequence[AnyArray]) -> AnyArray:
-    # (area, time, …) of parts (time, area, …) that follow one another.
+def _concatenate(parts: Sequence[AnyArray]) -> AnyArray:
+    # (area, time, …) of consecutive parts (time, area, …).
     return np.ascontiguousarray(np.concatenate(parts).swapaxes(0, 1))
 
 
 def _outside(request: AreaSeriesRequest, layer: Layer) -> InvalidParameter:
     areas = request.areas
-    of = f"of {sum(area.vertices for area in areas)} vertices"
-    what = f"the geometry {of} lies" if len(areas) == 1 else f"all {len(areas)} geometries {of} lie"
+    vertices = f"of {sum(area.vertices for area in areas)} vertices"
+    subject = f"the geometry {vertices} lies" if len(areas) == 1 else f"all {len(areas)} geometries {vertices} lie"
     return InvalidParameter(
-        f"{what} outside layer {layer.id}, which {reach_of(layer)}; "
+        f"{subject} outside layer {layer.id}, which {reach_of(layer)}; "
         f"coordinates are longitude first{_hints(areas[:1], layer)[0]}",
         locator=request.given_by,
     )

@@ -1,4 +1,4 @@
-"""What happened at these places, by several variables: the values of native cells, or their means, along time."""
+"""Series of several variables at points or in areas (EDR): values of native cells, or their means."""
 
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -36,24 +36,24 @@ from chronotile.pipeline.services import Services
 
 Resolved = TypeVar("Resolved")
 SHORT = 1 << 16
-"""Values that are written at once, rather than while they are sent."""
+"""Maximum number of values that are written before sending; longer bodies are written while they are sent."""
 ALTERNATIVE = "request a shorter interval, fewer places or fewer parameters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldsFormat:
-    """How series of several variables are written."""
+    """A format of series of several variables."""
 
     name: str
-    """Part of the ETag."""
+    """Name for the ETag."""
     media_type: str
     encode: Callable[[SeriesTable], Generator[bytes]]
-    """In parts, which may be made while they are sent."""
+    """Yields the document in parts, which may be made while they are sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldsTarget:
-    """A request resolved to what exists."""
+    """A resolved request; `read` reads its values."""
 
     etag: str
     time: TimeUsed
@@ -62,18 +62,18 @@ class FieldsTarget:
 
 
 def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, client_etags: Collection[str] = ()) -> FilePayload:
-    """Return the series, read and written.
+    """Return the series in a format.
 
     Args:
-        target: The request, resolved.
-        format: How it is written.
+        target: The resolved request.
+        format: The format of the answer.
         client_etags: ETags of answers that the client has; pixels are read only if none of them is current.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        LimitExceeded: What is to be read is too large.
-        StorageFull: There is no room to write what is long while many others are sent.
-        ClientGone: The client disconnected.
+        SourceUnavailable: The source is unreachable or damaged.
+        LimitExceeded: The data to read are too large.
+        StorageFull: The disk is full, and too many other answers are being sent from memory.
+        ClientGone: The client closed the connection.
     """
     payload = FilePayload(
         body=BytesBody(b""),
@@ -91,16 +91,16 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, client_etags: 
 
 
 def resolve_positions(request: PositionsRequest, services: Services, *, is_active: IsActive) -> FieldsTarget:
-    """Return what gives the values of the native cells that hold the points; reads no pixels.
+    """Return a target that reads the native cells at points; reads no pixels itself.
 
-    They are those of `extract_series`. A variable without the requested single time is left out, where another has
-    it; of several points, one that lies outside has no values.
+    The values are those of `extract_series`. A variable without the requested single time is skipped if another
+    variable has the time. Of several points, those outside have no values.
 
     Raises:
-        InvalidParameter: All points lie outside, or a layer is a composite.
-        LimitExceeded: There are more than `max_series_values`.
+        InvalidParameter: All points are outside, or a layer is a composite.
+        LimitExceeded: There are more than `max_series_values` values.
         TimeNotAvailable: No variable has the time.
-        ChronotileError: A name or time is not accepted.
+        ChronotileError: A name or time is invalid.
     """
     if len(request.points) > 1:
         return _resolve_many(request, services, is_active)
@@ -118,20 +118,20 @@ def resolve_positions(request: PositionsRequest, services: Services, *, is_activ
 
 
 def resolve_areas(request: AreasRequest, services: Services, *, is_active: IsActive) -> FieldsTarget:
-    """Return what gives the means of the native cells in the areas; reads no pixels.
+    """Return a target that reads the means of native cells in areas; reads no pixels itself.
 
-    They are those of `extract_area_series`. A variable without the requested single time is left out, where
-    another has it.
+    The means are those of `extract_area_series`. A variable without the requested single time is skipped if another
+    variable has the time.
 
     Raises:
-        InvalidParameter: A layer is a composite; as they are read, all areas lie outside.
-        LimitExceeded: There are more than `max_series_values`; as they are read, that is too much.
+        InvalidParameter: A layer is a composite; raised by `read`: all areas are outside.
+        LimitExceeded: There are more than `max_series_values` values; raised by `read`: the data to read are too large.
         TimeNotAvailable: No variable has the time.
-        ChronotileError: A name or time is not accepted.
+        ChronotileError: A name or time is invalid.
     """
     layers, etag, time = _resolve_times(request.layers, request.time, len(request.areas), services)
     identity = [
-        (area.id, area.properties, area.crs.name, [ring.tobytes() for each in area.polygons for ring in each])
+        (area.id, area.properties, area.crs.name, [ring.tobytes() for polygon in area.polygons for ring in polygon])
         for area in request.areas
     ]
     return FieldsTarget(
@@ -166,7 +166,7 @@ def _read_many(
     _check_inside(read)
     return table_of_layers(
         request.points,
-        [(layer, each.times, each.values) for layer, each in zip(layers, read, strict=True)],
+        [(layer, series.times, series.values) for layer, series in zip(layers, read, strict=True)],
         missing=join_missing(series.missing for series in read),
     )
 
@@ -177,8 +177,8 @@ def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Servic
     return table_of_layers(
         request.areas,
         [
-            (layer, each.times, np.array([area.reduced[MEAN.name] for area in each.areas]))
-            for layer, each in zip(layers, read, strict=True)
+            (layer, series.times, np.array([area.reduced[MEAN.name] for area in series.areas]))
+            for layer, series in zip(layers, read, strict=True)
         ],
         missing=join_missing(series.missing for series in read),
         method=MEAN.name,
@@ -191,10 +191,10 @@ def _in_degrees(point: Point) -> Point:
 
 
 def _check_inside(read: Sequence[PointsSeries]) -> None:
-    """Refuse points that all lie outside, as one point is.
+    """Check that a point is inside a layer; a single point outside is an error too.
 
     Raises:
-        InvalidParameter: They do.
+        InvalidParameter: All points are outside.
     """
     first = read[0]
     if all(series.is_outside.all() for series in read):
@@ -207,9 +207,9 @@ def _check_inside(read: Sequence[PointsSeries]) -> None:
 def _resolve_times(
     names: Sequence[str], time: TimeSelection, places: int, services: Services, *, points: tuple[Point, ...] = ()
 ) -> tuple[list[Layer], str, TimeUsed]:
-    """The layers that have requested times, a name for the state of what they are at those, and which those are.
+    """Return the layers that have requested times, a fingerprint of their pixels, and these times.
 
-    Of points the state is that of the cells round them.
+    For points, only the cells around them are fingerprinted.
     """
 
     def resolve(name: str) -> tuple[Layer, tuple[int, ...]]:
@@ -229,7 +229,7 @@ def _state(layer: Layer, times: InstantArray, services: Services, points: tuple[
 
 
 def _window_round(points: tuple[Point, ...], layer: Layer) -> Window | None:
-    """The smallest window of native cells that has all points but those outside; `None` where there are none."""
+    """Return the smallest window of native cells that contains all points inside; `None` if all are outside."""
     cells = cells_of(points, layer.main_variable.grid)
     inside = cells[cells[:, 0] >= 0]
     if not len(inside):
@@ -239,24 +239,24 @@ def _window_round(points: tuple[Point, ...], layer: Layer) -> Window | None:
 
 
 def _join_times(times: Sequence[InstantArray], *, is_open: bool) -> TimeUsed:
-    # All instants that any variable has, without what is not a time.
-    known = [each for each in times if not np.isnat(each).any()]
-    return TimeUsed(instants=tuple(reduce(np.union1d, known)[::-1]), is_open=is_open) if known else TimeUsed()
+    # All instants of any variable, without NaT.
+    dated = [instants for instants in times if not np.isnat(instants).any()]
+    return TimeUsed(instants=tuple(reduce(np.union1d, dated)[::-1]), is_open=is_open) if dated else TimeUsed()
 
 
 def _resolve_layers_with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> list[Resolved]:
-    """What is resolved of each name but of those that have no such time.
+    """Resolve each name, and skip layers that do not have the requested time.
 
     Raises:
-        TimeNotAvailable: None has.
+        TimeNotAvailable: No layer has the time.
     """
-    found: list[Resolved] = []
+    resolved: list[Resolved] = []
     missing: list[TimeNotAvailable] = []
     for name in names:
         try:
-            found.append(resolve(name))
+            resolved.append(resolve(name))
         except TimeNotAvailable as error:
             missing.append(error)
-    if not found:
+    if not resolved:
         raise missing[0]
-    return found
+    return resolved

@@ -1,4 +1,4 @@
-"""What happened in all places of a set: one number a place and instant."""
+"""Series of all places of a set: one number per place and instant."""
 
 from dataclasses import dataclass
 
@@ -24,26 +24,26 @@ from chronotile.pipeline.services import Services
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlaceValuesTarget:
-    """A request resolved to what exists."""
+    """A request resolved to places, a layer and times."""
 
     places: PlaceSet
     layer: Layer
     indexes: tuple[int, ...]
-    """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    """Ascending indexes into the times of the layer; `(0,)` for a layer without time."""
     numbers: Int64Array
-    """Of the places, in their set."""
+    """Positions of the places in their set."""
     etag: str
     is_open: bool
-    """Whether the times may be others soon (`TimeSelection.is_open`)."""
+    """Whether the times may change soon (`TimeSelection.is_open`)."""
 
 
 def resolve_place_values(request: PlaceValuesRequest, services: Services) -> PlaceValuesTarget:
-    """Return the places, layer and times that a request means; reads no pixels.
+    """Return the places, layer and times of a request; reads no pixels.
 
     Raises:
-        LimitExceeded: The answer would have more than `max_series_values`.
-        InvalidParameter: The reducer gives more than one number, or the layer is a composite.
-        ChronotileError: A name or time is not accepted.
+        LimitExceeded: The answer has more than `max_series_values` values.
+        InvalidParameter: The reducer has more than one result, or the layer is a composite.
+        ChronotileError: A name or time is invalid.
     """
     places = services.catalogue.place_set(request.places)
     layer = layer_with_values(request.layer, services)
@@ -78,17 +78,17 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
 def extract_place_values(
     target: PlaceValuesTarget, request: PlaceValuesRequest, services: Services, *, is_active: IsActive = always_active
 ) -> PlaceValues:
-    """Return what the reducer makes of the values in the native cells of each place.
+    """Return the values in the native cells of each place, reduced.
 
     Raises:
         LimitExceeded: The places have too many cells.
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client disconnected.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
     layer, numbers = target.layer, target.numbers
     values = np.full((len(numbers), len(target.indexes)), np.nan)
     missing, without_cells = NOTHING_MISSING, 0
-    near = near_layer(target.places, layer)[numbers]
+    near = find_places_near(target.places, layer)[numbers]
     if near.any():
         series_request = AreaSeriesRequest(
             layer=layer.id,
@@ -119,13 +119,13 @@ def extract_place_values(
     )
 
 
-def near_layer(places: PlaceSet, layer: Layer) -> BoolArray:
-    """Return (place,): whether the box of a place meets that of a layer, in whichever turn of the globe."""
+def find_places_near(places: PlaceSet, layer: Layer) -> BoolArray:
+    """Return a (place,) mask of places whose bounding box meets that of a layer, modulo 360 degrees."""
     return meets_grid(shapes_in(places, CRS84).bounds, layer.main_variable.grid)
 
 
 def meets_grid(boxes: ArrayLike, grid: NativeGrid) -> BoolArray:
-    """Return (box,): whether (box, 4) boxes in CRS84 meet that of a grid, in whichever turn of the globe."""
+    """Return a (box,) mask of (box, 4) boxes in CRS84 that meet a grid, modulo 360 degrees."""
     west, south, east, north = np.asarray(boxes, dtype=np.float64).T
     box = grid.bbox_in(CRS84)
     meets = [(west + turn < box.xmax) & (east + turn > box.xmin) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)]

@@ -32,8 +32,8 @@ from chronotile.pipeline.series.area_cells import (
     AreaCells,
     AreaReading,
     cheapest_reading,
-    places_of_all,
     takes_several_reads,
+    windows_of_all,
 )
 from chronotile.pipeline.series.areas import bounded_cost
 from chronotile.pipeline.services import Services
@@ -41,7 +41,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.spans import Spans
 
 _InsideValues = tuple[Float64Array, UInt8Array, tuple[str, ...]]
-"""(time, point) values and codes, and what codes stand for."""
+"""(time, point) values and codes, and the names of the codes."""
 
 OUTSIDE = "outside_extent"
 """Reason for a point outside the layer; cells inside have other reasons."""
@@ -81,22 +81,22 @@ def extract_points_series(
         ChronotileError: A name or time is not accepted.
     """
     layers = [layer_with_values(request.layer, services) for request in requests]
-    indexes = [series_indexes(layer, each.time, services) for layer, each in zip(layers, requests, strict=True)]
+    indexes = [series_indexes(layer, request.time, services) for layer, request in zip(layers, requests, strict=True)]
     requested = sum(
-        len(each.points) * len(request_indexes) for each, request_indexes in zip(requests, indexes, strict=True)
+        len(request.points) * len(request_indexes) for request, request_indexes in zip(requests, indexes, strict=True)
     )
     allowed = services.catalogue.limits.max_series_values
     alternative = "request a shorter interval, or use fewer points or layers at once"
     require_at_most("max_series_values", requested, allowed, alternative=alternative, locator="points")
     targets = []
-    for layer, each, request_indexes in zip(layers, requests, indexes, strict=True):
+    for layer, request, request_indexes in zip(layers, requests, indexes, strict=True):
         require_active(is_active)
-        targets.append(_target(layer, each.points, request_indexes, services))
+        targets.append(_target(layer, request.points, request_indexes, services))
     readings = [target.how for target in targets]
     further_s = 0.0
-    for each, target in zip(requests, targets, strict=True):
+    for request, target in zip(requests, targets, strict=True):
         times = instants_of(target.how.layer, target.how.indexes)
-        further_s += analysis_seconds(analysis, times, times, series=len(each.points))
+        further_s += analysis_seconds(analysis, times, times, series=len(request.points))
     bounded_cost(readings, 1, services, alternative=alternative, further_s=further_s)
     return [_read_unchanged(target, services, is_active) for target in targets]
 
@@ -116,7 +116,7 @@ def _read_unchanged(target: PointsTarget, services: Services, is_active: IsActiv
     read = partial(_series, target, services, is_active)
     if not takes_several_reads(target.how):
         return read()
-    places = places_of_all([target.how])
+    places = windows_of_all([target.how])
     return read_unchanged_files(read, target.how.layer, target.how.indexes, services, places=places)
 
 
