@@ -163,15 +163,14 @@ def extract_area_series(
     cells wait for memory.
 
     Raises:
-        InvalidParameter: All areas are outside the layer although one must not be, an area has no coordinates in its CRS,
-            or the layer is a composite.
+        InvalidParameter: All areas are outside the layer, an area has no coordinates in the CRS of the layer, or the
+            layer is a composite.
         LimitExceeded: The answer, or the data to read for it, is too large.
         ServerBusy: Other answers use the memory that it needs.
         SourceUnavailable: The source is unreachable.
         ClientGone: The client closed the connection.
         ChronotileError: A name or time is invalid.
     """
-    return join_series([(group, _extract_group(group, is_active)) for group in _group_areas(request, services)])
     return join_series([(group, _extract_group(group, is_active)) for group in _group_areas(request, services)])
 
 
