@@ -23,7 +23,7 @@ from chronotile.pipeline.maps.style_range import map_units
 from chronotile.pipeline.maps.void_area import void_area
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.styling.overlay import on_backdrop, overlay
+from chronotile.pipeline.styling.overlay import lay_on_backdrop, overlay
 
 
 def overlay_maps(
@@ -146,7 +146,7 @@ def _encode(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> byt
             with target.watch.step("encode"):
                 if isinstance(background, Backdrop):
                     is_void = void_area(grid) if background.void != background.colour else None
-                    picture, background = on_backdrop(picture, background, is_void), None
+                    picture, background = lay_on_backdrop(picture, background, is_void), None
                 if picture_format == MapFormat.GEOTIFF:
                     return encode_picture_geotiff(picture, grid, background)
                 return encode_picture(picture, picture_format, background=background)

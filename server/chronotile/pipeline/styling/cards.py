@@ -101,7 +101,7 @@ def _fits(pixels: ColourArray, width: int, height: int) -> bool:
 def _dates(lettering: Lettering, size: int) -> tuple[FrameCard, ...]:
     """All as wide as the widest, so that they stand still."""
     widest = max((text_width(date, size) for date in lettering.dates), default=0)
-    cards = [_written([date], size, width=widest) for date in lettering.dates]
+    cards = [_draw_lines([date], size, width=widest) for date in lettering.dates]
     if not cards or not _fits(cards[0], lettering.width, lettering.height):
         return ()
     return tuple(FrameCard(MARGIN_PX, MARGIN_PX, card) for card in cards)
@@ -111,10 +111,10 @@ def _credit(lettering: Lettering, size: int) -> ColourArray | None:
     if not lettering.attribution:
         return None
     room = lettering.width - 2 * (MARGIN_PX + PADDING_PX)
-    return _written(wrap_text(lettering.attribution, size, room), size)
+    return _draw_lines(wrap_text(lettering.attribution, size, room), size)
 
 
-def _written(lines: Sequence[str], size: int, *, width: int = 0) -> ColourArray:
+def _draw_lines(lines: Sequence[str], size: int, *, width: int = 0) -> ColourArray:
     """Lines of text on white, in a few shades, with a frame round them."""
     line_px = size + size // 4
     inner = max(width, *(text_width(line, size) for line in lines))
@@ -123,10 +123,10 @@ def _written(lines: Sequence[str], size: int, *, width: int = 0) -> ColourArray:
     for number, line in enumerate(lines):
         middle = PADDING_PX + size // 2 + number * line_px
         draw.text((PADDING_PX, middle), drawable(line), font=font_of(size), fill=INK, anchor="lm")
-    return _framed(np.asarray(_shaded(np.asarray(page)))[..., np.newaxis].repeat(3, axis=2))
+    return _draw_frame(np.asarray(_reduce_shades(np.asarray(page)))[..., np.newaxis].repeat(3, axis=2))
 
 
-def _shaded(grey: ColourArray) -> ColourArray:
+def _reduce_shades(grey: ColourArray) -> ColourArray:
     step = 256 // SHADES
     return np.minimum(np.round(grey.astype(np.float64) / step) * step, WHITE).astype(np.uint8)
 
@@ -140,10 +140,10 @@ def _legends(lettering: Lettering) -> Iterator[ColourArray]:
     named = f"{lettering.title} ({lettering.units})" if lettering.units not in NO_UNITS else lettering.title
     shape = LegendShape(is_horizontal=True, width=None if style.is_categorical else width)
     for shown in (style, replace(style, flags=(), nodata=TRANSPARENT)):
-        yield _framed(legend_picture(shown, title=named, units="", shape=shape).pixels[..., :3].copy())
+        yield _draw_frame(legend_picture(shown, title=named, units="", shape=shape).pixels[..., :3].copy())
 
 
-def _framed(pixels: ColourArray) -> ColourArray:
+def _draw_frame(pixels: ColourArray) -> ColourArray:
     for edge in (pixels[:1], pixels[-1:], pixels[:, :1], pixels[:, -1:]):
         edge[...] = FRAME
     return pixels

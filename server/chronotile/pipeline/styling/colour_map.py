@@ -73,7 +73,7 @@ def style_of(colour_map: ColourMap, *, id: str, title: str) -> Style:
     if not colour_map.entries:
         raise InvalidParameter("the colour map has no entries", locator="sld")
     if colour_map.type == "values":
-        return _of_classes(colour_map, id=id, title=title)
+        return _style_of_classes(colour_map, id=id, title=title)
     entries = colour_map.entries
     if any(one.quantity > other.quantity for one, other in pairwise(entries)):
         raise InvalidParameter("the quantities of a colour map must ascend", locator="sld")
@@ -150,7 +150,7 @@ def _steps_of_classes(colour_map: ColourMap) -> Steps:
     return tuple(thresholds), (*colours, colour_map.nodata)
 
 
-def _of_classes(colour_map: ColourMap, *, id: str, title: str) -> Style:
+def _style_of_classes(colour_map: ColourMap, *, id: str, title: str) -> Style:
     quantities = [entry.quantity for entry in colour_map.entries]
     if len(set(quantities)) < len(quantities):
         raise InvalidParameter("a colour map has two colours for one value", locator="sld")

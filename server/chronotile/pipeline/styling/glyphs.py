@@ -25,7 +25,7 @@ UNKNOWN = "?"
 def drawable(text: str) -> str:
     """Return the text as the font can draw it: `m² m⁻²` as `m2 m-2`, `Végétation` as `Vegetation`."""
     signs = (text[at] if text[at] in OWN_SIGNS else unicodedata.normalize("NFKD", text[at]) for at in range(len(text)))
-    return "".join(_spelled(letter) for sign in signs for letter in sign if not unicodedata.combining(letter))
+    return "".join(_spell(letter) for sign in signs for letter in sign if not unicodedata.combining(letter))
 
 
 def printable(text: str) -> str:
@@ -60,7 +60,7 @@ def font_of(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-def _spelled(letter: str) -> str:
+def _spell(letter: str) -> str:
     if letter.isspace() or not letter.isprintable():
         return " "
     return letter if letter.isascii() or letter in OWN_SIGNS else SPELLED.get(letter, UNKNOWN)

@@ -32,7 +32,7 @@ ACROSS_PX = 480
 SHORTEST_BAR_PX = 40
 TITLE_LETTERS = 32
 """Longer titles are broken into lines."""
-MOST_PIXELS = 4_194_304
+MAX_PIXELS = 4_194_304
 """Of a legend with larger letters, swatches or scale than its own."""
 NO_UNITS = ("", "1")
 WHITE = Colour(255, 255, 255)
@@ -77,18 +77,18 @@ def check_pixels(width: int, height: int) -> None:
     """Refuse a picture of legends that takes too much memory.
 
     Raises:
-        LimitExceeded: It has more than `MOST_PIXELS`.
+        LimitExceeded: It has more than `MAX_PIXELS`.
     """
     alternative = "use smaller letters or swatches, fewer dots per inch, or image/svg+xml"
     limit, locator = "pixels of a legend", "legend_options"
-    require_at_most(limit, width * height, MOST_PIXELS, alternative=alternative, locator=locator)
+    require_at_most(limit, width * height, MAX_PIXELS, alternative=alternative, locator=locator)
 
 
 def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> RgbaPicture:
     """Return the legend on white; what is too large for the shape's size is made smaller.
 
     Raises:
-        LimitExceeded: Its classes, letters or swatches make it larger than `MOST_PIXELS`.
+        LimitExceeded: Its classes, letters or swatches make it larger than `MAX_PIXELS`.
     """
     layout = _lay_out(style, title, units, shape)
     check_pixels(layout.width, layout.height)
@@ -98,10 +98,10 @@ def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape =
         _draw_box(draw, box)
     for text in layout.texts:
         draw.text((text.x, text.y), drawable(text.text), font=font_of(text.size), fill=INK[:3], anchor="lm")
-    return _fitted(image, shape)
+    return _fit(image, shape)
 
 
-def _fitted(image: Image.Image, shape: LegendShape) -> RgbaPicture:
+def _fit(image: Image.Image, shape: LegendShape) -> RgbaPicture:
     """The picture in the requested size, in the north-west of white, smaller where it does not fit."""
     width, height = shape.width or image.width, shape.height or image.height
     if (width, height) != image.size:
@@ -162,7 +162,7 @@ class _Box:
     is_across: bool = False
     """Whether the ramp goes from left to right."""
 
-    def scaled(self, scale: float) -> "_Box":
+    def scale_by(self, scale: float) -> "_Box":
         """The box between the edges times `scale`, at least a pixel."""
         left, top = round(self.x * scale), round(self.y * scale)
         right, foot = round((self.x + self.width) * scale), round((self.y + self.height) * scale)
@@ -193,7 +193,7 @@ class _Layout:
         """From one swatch to the next below it."""
         return max(self.shape.line_px, self.shape.swatch[1] + BETWEEN_LINES_PX)
 
-    def scaled(self, scale: float) -> "_Layout":
+    def scale_by(self, scale: float) -> "_Layout":
         """The same, each place and size times `scale`; letters have whole sizes."""
         return _Layout(
             shape=self.shape,
@@ -201,7 +201,7 @@ class _Layout:
                 replace(text, x=round(text.x * scale), y=round(text.y * scale), size=max(1, round(text.size * scale)))
                 for text in self.texts
             ],
-            boxes=[box.scaled(scale) for box in self.boxes],
+            boxes=[box.scale_by(scale) for box in self.boxes],
             y=round(self.y * scale),
             margin=round(self.margin * scale),
         )
@@ -259,14 +259,14 @@ def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layou
     length = BAR_HEIGHT_PX
     requested = shape.width if shape.is_horizontal else shape.height
     if requested is not None and not style.is_categorical:
-        natural = _laid_out(style, title, units, shape)
+        natural = _lay_out_lines(style, title, units, shape)
         taken = 2 * MARGIN_PX if shape.is_horizontal else natural.height - length
         length = max(SHORTEST_BAR_PX, round(requested / shape.scale) - taken)
-    layout = _laid_out(style, title, units, shape, length=length)
-    return layout if shape.scale == 1 else layout.scaled(shape.scale)
+    layout = _lay_out_lines(style, title, units, shape, length=length)
+    return layout if shape.scale == 1 else layout.scale_by(shape.scale)
 
 
-def _laid_out(style: Style, title: str, units: str, shape: LegendShape, *, length: int = BAR_HEIGHT_PX) -> _Layout:
+def _lay_out_lines(style: Style, title: str, units: str, shape: LegendShape, *, length: int = BAR_HEIGHT_PX) -> _Layout:
     layout = _Layout(shape)
     across = min(ACROSS_PX, ACROSS_PX if shape.width is None else round(shape.width / shape.scale)) - MARGIN_PX
     title_px = shape.text_px + 1
@@ -322,21 +322,21 @@ def _ticks(style: Style, distances: Sequence[float]) -> Iterator[tuple[float, fl
 def _draw_box(draw: ImageDraw.ImageDraw, box: _Box) -> None:
     right, foot = box.x + box.width - 1, box.y + box.height - 1
     if box.ramp is None:
-        draw.rectangle((box.x, box.y, right, foot), fill=_on_white(box.colour), outline=INK[:3])
+        draw.rectangle((box.x, box.y, right, foot), fill=_blend_with_white(box.colour), outline=INK[:3])
         return
     low, high = box.ramp.range
     if box.is_across:
         colours = colours_of_values(box.ramp, np.linspace(low, high, box.width)).tolist()
         for x, colour in enumerate(colours, start=box.x):
-            draw.line((x, box.y, x, foot), fill=_on_white(Colour(*colour)))
+            draw.line((x, box.y, x, foot), fill=_blend_with_white(Colour(*colour)))
     else:
         colours = colours_of_values(box.ramp, np.linspace(high, low, box.height)).tolist()
         for y, colour in enumerate(colours, start=box.y):
-            draw.line((box.x, y, right, y), fill=_on_white(Colour(*colour)))
+            draw.line((box.x, y, right, y), fill=_blend_with_white(Colour(*colour)))
     draw.rectangle((box.x, box.y, right, foot), outline=INK[:3])
 
 
-def _on_white(colour: Colour) -> tuple[int, int, int]:
+def _blend_with_white(colour: Colour) -> tuple[int, int, int]:
     red, green, blue = (round(255 + (each - 255) * colour.alpha / 255) for each in colour[:3])
     return red, green, blue
 
@@ -382,7 +382,7 @@ def join_pictures(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
         canvas.paste(image.convert("RGB"), (0, top))
         top += image.height
         image.close()
-    return _fitted(canvas, shape)
+    return _fit(canvas, shape)
 
 
 def join_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:

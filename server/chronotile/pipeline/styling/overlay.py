@@ -38,7 +38,7 @@ def _lay_over(result: UInt8Array, top: UInt8Array) -> None:
     result[opaque] = top[opaque]
     partial = (alpha > 0) & ~opaque
     if partial.any():
-        result[partial] = _over(top[partial], result[partial])
+        result[partial] = _blend(top[partial], result[partial])
 
 
 def on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None) -> RgbaPicture:
@@ -63,11 +63,11 @@ def _lay_under(pixels: UInt8Array, backdrop: Backdrop, is_void: BoolArray | None
         under[is_void[translucent]] = backdrop.void
     mixed = np.where(top[:, 3:] == 0, under, top)
     both = (top[:, 3] > 0) & (under[:, 3] > 0)
-    mixed[both] = _over(top[both], under[both])
+    mixed[both] = _blend(top[both], under[both])
     pixels[translucent] = mixed
 
 
-def _over(top: UInt8Array, under: UInt8Array) -> UInt8Array:
+def _blend(top: UInt8Array, under: UInt8Array) -> UInt8Array:
     """Return (n, 4) colours over others, rounded to the nearest number; those on top are not transparent."""
     share = top[:, 3:].astype(np.float64)
     rest = under[:, 3:] * (255 - share) / 255

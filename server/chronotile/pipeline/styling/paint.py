@@ -33,7 +33,7 @@ from chronotile.pipeline.styling.colours import (
 NODATA = 0
 BELOW = 1
 FIRST_STEP = 2
-FEWEST_STEPS = 16
+MIN_STEPS = 16
 """A style with so many flags that fewer are left is not quantised."""
 
 
@@ -71,7 +71,7 @@ def quantiser_of(style: Style, encoding: Encoding) -> Quantiser | None:
     flags = tuple((number, colour) for number, colour in flag_colours(style, encoding) if colour != style.nodata)
     extra = tuple(dict.fromkeys(colour for _number, colour in flags))
     colours = _class_table(style) if style.is_categorical else _ramp_table(style, count=253 - len(extra))
-    if len(colours) + len(extra) > 256 or len(extra) > 253 - FEWEST_STEPS:
+    if len(colours) + len(extra) > 256 or len(extra) > 253 - MIN_STEPS:
         return None
     entries = {colour: len(colours) + position for position, colour in enumerate(extra)}
     indexer: Indexer = _Classes(style, encoding) if style.is_categorical else _steps(style, encoding, len(colours) - 3)

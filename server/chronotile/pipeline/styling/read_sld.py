@@ -83,24 +83,24 @@ def _user_style(element: etree._Element, *, id: str, title: str) -> Style:
         found = _child(symbolizer, "ColorMap") if local_name(symbolizer) == "RasterSymbolizer" else None
         if found is not None:
             opacity = _number(_text(symbolizer, "Opacity") or "1", "Opacity")
-            return style_of(_faded(_colour_map(found), opacity), id=id, title=title)
+            return style_of(_apply_opacity(_colour_map(found), opacity), id=id, title=title)
     raise _mistake("its style has no RasterSymbolizer with a ColorMap")
 
 
-def _faded(colour_map: ColourMap, opacity: float) -> ColourMap:
+def _apply_opacity(colour_map: ColourMap, opacity: float) -> ColourMap:
     """Under the opacity of the whole symbolizer."""
     if not 0 <= opacity <= 1:
         raise _mistake("an opacity is not from 0 to 1")
-    entries = tuple(replace(entry, colour=_with_opacity(entry.colour, opacity)) for entry in colour_map.entries)
-    return replace(colour_map, entries=entries, nodata=_with_opacity(colour_map.nodata, opacity))
+    entries = tuple(replace(entry, colour=_fade(entry.colour, opacity)) for entry in colour_map.entries)
+    return replace(colour_map, entries=entries, nodata=_fade(colour_map.nodata, opacity))
 
 
 def _colour_map(element: etree._Element) -> ColourMap:
     for child in element:
         if local_name(child) == "Interpolate":
-            return _interpolated(child)
+            return _read_interpolate(child)
         if local_name(child) == "Categorize":
-            return _categorised(child)
+            return _read_categorize(child)
     entries = tuple(_entry(each) for each in _children(element, "ColorMapEntry"))
     match element.get("type", "ramp").lower():
         case "ramp" | "linear":
@@ -121,7 +121,7 @@ def _entry(element: etree._Element) -> Entry:
     if not 0 <= opacity <= 1:
         raise _mistake("an opacity is not from 0 to 1")
     quantity = _number(element.get("quantity", ""), "quantity", may_be_infinite=True)
-    return Entry(quantity=quantity, colour=_with_opacity(colour, opacity), label=element.get("label") or None)
+    return Entry(quantity=quantity, colour=_fade(colour, opacity), label=element.get("label") or None)
 
 
 def _intervals(entries: tuple[Entry, ...]) -> ColourMap:
@@ -132,10 +132,10 @@ def _intervals(entries: tuple[Entry, ...]) -> ColourMap:
         thresholds = thresholds[:-1]
     else:
         colours.append(TRANSPARENT)
-    return _of_steps(thresholds, colours, TRANSPARENT)
+    return _map_of_steps(thresholds, colours, TRANSPARENT)
 
 
-def _interpolated(element: etree._Element) -> ColourMap:
+def _read_interpolate(element: etree._Element) -> ColourMap:
     """SE 1.1.0 §11.6.2."""
     if element.get("mode", "linear") != "linear":
         raise _mistake("an Interpolate of colours must be linear")
@@ -146,17 +146,17 @@ def _interpolated(element: etree._Element) -> ColourMap:
     return ColourMap(type="ramp", entries=entries, nodata=_fallback(element))
 
 
-def _categorised(element: etree._Element) -> ColourMap:
+def _read_categorize(element: etree._Element) -> ColourMap:
     """SE 1.1.0 §11.6.3; a value at a threshold belongs to what follows, which is the default."""
     belongs = element.get("thresholdsBelongTo") or element.get("threshholdsBelongTo") or "succeeding"
     if belongs != "succeeding":
         raise _mistake("thresholds must belong to the succeeding interval")
     colours = [_colour((each.text or "").strip()) for each in _children(element, "Value")]
     thresholds = [_number((each.text or "").strip(), "Threshold") for each in _children(element, "Threshold")]
-    return _of_steps(thresholds, colours, _fallback(element))
+    return _map_of_steps(thresholds, colours, _fallback(element))
 
 
-def _of_steps(thresholds: list[float], colours: list[Colour], nodata: Colour) -> ColourMap:
+def _map_of_steps(thresholds: list[float], colours: list[Colour], nodata: Colour) -> ColourMap:
     if not thresholds or len(colours) != len(thresholds) + 1:
         raise _mistake("its intervals need at least one threshold, and a colour on either side of each")
     _require_finite(thresholds)
@@ -178,7 +178,7 @@ def _colour(text: str) -> Colour:
         raise _mistake(str(error)) from error
 
 
-def _with_opacity(colour: Colour, opacity: float) -> Colour:
+def _fade(colour: Colour, opacity: float) -> Colour:
     return colour._replace(alpha=round(colour.alpha * opacity))
 
 

@@ -80,11 +80,11 @@ def with_colouring(style: Style, colouring: Colouring) -> Style:
     if bands is not None and not 1 <= bands <= MAX_BANDS:
         raise InvalidParameter(f"there may be 1 to {MAX_BANDS} bands of colour, not {bands}", locator="bands")
     if colouring.is_reversed:
-        style = _reversed(style)
+        style = _reverse(style)
     below, above = (Colour(*end) for end in colours_of_values(style, np.array([low, high])).tolist())
     ramp = style.ramp
     if colouring.is_logarithmic or bands is not None:
-        ramp = _stepped(style, bands or SMOOTH_STEPS, is_logarithmic=colouring.is_logarithmic)
+        ramp = _split_into_steps(style, bands or SMOOTH_STEPS, is_logarithmic=colouring.is_logarithmic)
     return replace(
         style,
         ramp=ramp,
@@ -94,7 +94,7 @@ def with_colouring(style: Style, colouring: Colouring) -> Style:
     )
 
 
-def _reversed(style: Style) -> Style:
+def _reverse(style: Style) -> Style:
     """The style with its colours the other way round.
 
     What lies beyond the range keeps its colour, unless that is the one of the end it lies beside.
@@ -111,7 +111,7 @@ def _reversed(style: Style) -> Style:
     )
 
 
-def _stepped(style: Style, count: int, *, is_logarithmic: bool) -> tuple[Stop, ...]:
+def _split_into_steps(style: Style, count: int, *, is_logarithmic: bool) -> tuple[Stop, ...]:
     """Equal steps of the scale, each of one colour, the first and the last with those of the ramp's ends."""
     low, high = style.range
     edges = np.geomspace(low, high, count + 1) if is_logarithmic else np.linspace(low, high, count + 1)

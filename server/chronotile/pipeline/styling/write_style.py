@@ -36,15 +36,15 @@ def style_yaml(style: Style) -> str:
     lines = []
     for key, value in style_members(style).items():
         if isinstance(value, dict):
-            lines += [f"{key}:", *(f"  {_written(name)}: {_written(each)}" for name, each in value.items())]
+            lines += [f"{key}:", *(f"  {_to_json(name)}: {_to_json(each)}" for name, each in value.items())]
         elif key == "classes":
-            lines += [f"{key}:", *(f"  - {_written(each)}" for each in value)]
+            lines += [f"{key}:", *(f"  - {_to_json(each)}" for each in value)]
         else:
-            lines.append(f"{key}: {_written(value)}")
+            lines.append(f"{key}: {_to_json(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _written(value: object) -> str:
+def _to_json(value: object) -> str:
     # JSON, in which YAML wants what is not to be seen escaped in its own way, and nothing else.
     text = json.dumps(value, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
@@ -75,7 +75,7 @@ def _text(colour: Colour) -> str:
 EXTENSION = "https://stac-extensions.github.io/render/v2.0.0/schema.json"
 TABLE = 256
 """Colours of a ramp: a shorter table gives TiTiler colours for the numbers that it names alone."""
-MOST_CLASSES = 256
+MAX_CLASSES = 256
 
 
 def render_of_style(style: Style, encoding: Encoding) -> Json:
@@ -88,7 +88,7 @@ def render_of_style(style: Style, encoding: Encoding) -> Json:
     if style.is_categorical:
         numbers = {_numbers((each.value, each.value), encoding)[0]: each.colour for each in style.classes}
         table = {str(int(number)): colour.hex for number, colour in numbers.items() if number == int(number)}
-        return {"colormap": dict(list(table.items())[:MOST_CLASSES])} if table else {}
+        return {"colormap": dict(list(table.items())[:MAX_CLASSES])} if table else {}
     low, high = style.range
     colours = colours_of_values(style, np.linspace(low, high, TABLE)).tolist()
     if encoding.scale < 0:
