@@ -17,7 +17,7 @@ from chronotile.core.model.style import Colour, Stop, Style
 from chronotile.pipeline.styling.legend import legend_document
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.pipeline.styling.paint import paint
-from chronotile.pipeline.styling.restyle import with_colouring, with_range
+from chronotile.pipeline.styling.restyle import apply_colouring, stretch_ramp
 from tests.pipeline.styling.truth import RAMP, classes_of
 
 pytestmark = pytest.mark.client("node")
@@ -73,7 +73,7 @@ class Case:
         """The style as the server changes it."""
         span, colouring = COLOURINGS[self.colouring]
         style = STYLES[self.style]
-        return with_colouring(style if span is None else with_range(style, span), colouring)
+        return apply_colouring(style if span is None else stretch_ramp(style, span), colouring)
 
 
 def _is_possible(case: Case) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chronotile.core.model.style import TRANSPARENT
 from chronotile.pipeline.styling.legend import legend_document, number_text, tick_values
-from chronotile.pipeline.styling.restyle import with_range
+from chronotile.pipeline.styling.restyle import stretch_ramp
 from tests.pipeline.styling.truth import RAMP, classes_of
 
 
@@ -37,7 +37,7 @@ def test_a_ramp_is_the_document_of_the_contract():
 
 
 def test_values_equal_those_of_painting_exactly():
-    style = with_range(RAMP, (0.1 + 0.2, 0.9))
+    style = stretch_ramp(RAMP, (0.1 + 0.2, 0.9))
 
     document = json.loads(orjson.dumps(legend_document(style, layer="NDVI", title="Greenness", units="1")))
 
@@ -80,14 +80,14 @@ def test_classes_are_the_document_of_the_contract():
     ],
 )
 def test_a_ramp_without_labels_has_round_ticks(span, ticks):
-    assert tick_values(with_range(RAMP, span)) == ticks
+    assert tick_values(stretch_ramp(RAMP, span)) == ticks
 
 
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))
 def test_ticks_lie_in_the_range_in_order_and_are_few(low, high):
     assume(high - low > 1e-6 * max(abs(low), abs(high)) + 1e-9)
 
-    ticks = tick_values(with_range(RAMP, (low, high)))
+    ticks = tick_values(stretch_ramp(RAMP, (low, high)))
 
     slack = 1e-6 * (high - low)
     assert list(ticks) == sorted(set(ticks))
@@ -98,7 +98,7 @@ def test_ticks_lie_in_the_range_in_order_and_are_few(low, high):
 
 @pytest.mark.parametrize("span", [(0.0, 5e-324), (-5e-324, 5e-324), (0.0, 1e-310)])
 def test_a_range_shorter_than_numbers_can_divide_has_its_ends_as_ticks(span):
-    assert tick_values(with_range(RAMP, span)) == span
+    assert tick_values(stretch_ramp(RAMP, span)) == span
 
 
 def test_a_range_without_length_has_one_tick():

@@ -5,7 +5,7 @@ import numpy as np
 from chronotile.core.model.picture import IndexPicture, RgbaPicture
 from chronotile.core.model.request import Backdrop
 from chronotile.core.model.style import TRANSPARENT, Colour
-from chronotile.pipeline.styling.overlay import on_backdrop, overlay
+from chronotile.pipeline.styling.overlay import lay_on_backdrop, overlay
 
 
 def picture(*pixels):
@@ -55,7 +55,7 @@ def test_an_index_picture_is_laid_over_by_its_palette():
 
 
 def on(backdrop, *pixels, void=None):
-    return on_backdrop(picture(*pixels), backdrop, void).pixels[0].tolist()
+    return lay_on_backdrop(picture(*pixels), backdrop, void).pixels[0].tolist()
 
 
 def test_empty_pixels_have_the_colour_of_the_backdrop():

@@ -10,7 +10,7 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.request import Colouring
 from chronotile.core.model.style import Colour, Stop
 from chronotile.pipeline.styling.colours import colours_of_values
-from chronotile.pipeline.styling.restyle import with_colouring, with_difference, with_ramp, with_range
+from chronotile.pipeline.styling.restyle import apply_colouring, difference_style, replace_ramp, stretch_ramp
 from tests.pipeline.styling.truth import BROWN, GREEN, NODATA, RAMP, SAND, classes_of
 
 FIRE = replace(
@@ -26,7 +26,7 @@ FIRE = replace(
 
 
 def test_a_range_stretches_stops_in_proportion():
-    style = with_range(RAMP, (0.0, 2.0))
+    style = stretch_ramp(RAMP, (0.0, 2.0))
 
     assert style.range == (0.0, 2.0)
     assert [stop.colour for stop in style.ramp] == [BROWN, SAND, GREEN]
@@ -34,7 +34,7 @@ def test_a_range_stretches_stops_in_proportion():
 
 
 def test_a_range_drops_labels_that_would_no_longer_be_round():
-    assert with_range(replace(RAMP, labels=(0.0, 0.5)), (3.0, 4.0)).labels == ()
+    assert stretch_ramp(replace(RAMP, labels=(0.0, 0.5)), (3.0, 4.0)).labels == ()
 
 
 finite = st.floats(-1e6, 1e6)
@@ -43,7 +43,7 @@ finite = st.floats(-1e6, 1e6)
 @given(finite, finite, st.floats(0, 1))
 def test_a_share_of_the_range_keeps_its_colour(low, high, share):
     assume(high - low > 1e-3)
-    style = with_range(RAMP, (low, high))
+    style = stretch_ramp(RAMP, (low, high))
 
     colours = [colours_of_values(each, np.array([np.interp(share, [0, 1], each.range)])) for each in (RAMP, style)]
 
@@ -54,7 +54,7 @@ def test_a_share_of_the_range_keeps_its_colour(low, high, share):
 def test_the_ends_of_a_stretched_ramp_are_the_ends_of_the_range(low, high):
     assume(low < high)
 
-    ramp = with_range(RAMP, (low, high)).ramp
+    ramp = stretch_ramp(RAMP, (low, high)).ramp
 
     assert (ramp[0].value, ramp[-1].value) == (low, high)
 
@@ -62,18 +62,18 @@ def test_the_ends_of_a_stretched_ramp_are_the_ends_of_the_range(low, high):
 @pytest.mark.parametrize("span", [(1.0, 1.0), (2.0, 1.0), (math.nan, 1.0), (0.0, math.inf), (-math.inf, 0.0)])
 def test_invalid_range_is_refused(span):
     with pytest.raises(InvalidParameter, match="a range is two numbers") as caught:
-        with_range(RAMP, span)
+        stretch_ramp(RAMP, span)
 
     assert caught.value.locator == "range"
 
 
 def test_classes_take_no_range():
     with pytest.raises(InvalidParameter, match="has classes"):
-        with_range(classes_of(3), (0.0, 1.0))
+        stretch_ramp(classes_of(3), (0.0, 1.0))
 
 
 def test_another_ramp_brings_its_colours_and_the_style_keeps_the_rest():
-    style = with_ramp(RAMP, FIRE)
+    style = replace_ramp(RAMP, FIRE)
 
     assert [stop.value for stop in style.ramp] == pytest.approx([-0.08, 0.17, 0.92])
     assert [stop.colour for stop in style.ramp] == [stop.colour for stop in FIRE.ramp]
@@ -82,7 +82,7 @@ def test_another_ramp_brings_its_colours_and_the_style_keeps_the_rest():
 
 
 def test_a_ramp_may_take_the_place_of_classes():
-    style = with_ramp(classes_of(11), FIRE)
+    style = replace_ramp(classes_of(11), FIRE)
 
     assert not style.is_categorical
     assert [stop.value for stop in style.ramp] == pytest.approx([0.0, 2.5, 10.0])
@@ -93,7 +93,7 @@ def test_a_ramp_may_take_the_place_of_classes():
 )
 def test_a_ramp_that_cannot_be_used_is_refused(style, other):
     with pytest.raises(InvalidParameter) as caught:
-        with_ramp(style, other)
+        replace_ramp(style, other)
 
     assert caught.value.locator == "ramp"
 
@@ -112,42 +112,42 @@ def greys(style, *values):
 
 
 def test_a_logarithmic_scale_gives_each_power_of_ten_an_equal_share():
-    style = with_colouring(GREYS, Colouring(is_logarithmic=True))
+    style = apply_colouring(GREYS, Colouring(is_logarithmic=True))
 
     assert greys(style, 1, 10, 100, 1000) == pytest.approx([0, 80, 160, 240], abs=1)
 
 
 def test_bands_are_steps_that_begin_and_end_with_the_colours_of_the_ramp():
-    style = with_colouring(GREYS, Colouring(bands=4))
+    style = apply_colouring(GREYS, Colouring(bands=4))
 
     assert greys(style, 1, 200, 300, 450, 550, 700, 800, 1000) == [0, 0, 80, 80, 160, 160, 240, 240]
 
 
 def test_one_band_is_one_colour():
-    assert len(set(greys(with_colouring(GREYS, Colouring(bands=1)), 1, 500, 1000))) == 1
+    assert len(set(greys(apply_colouring(GREYS, Colouring(bands=1)), 1, 500, 1000))) == 1
 
 
 def test_bands_of_a_logarithmic_scale_are_powers():
-    style = with_colouring(GREYS, Colouring(bands=3, is_logarithmic=True))
+    style = apply_colouring(GREYS, Colouring(bands=3, is_logarithmic=True))
 
     assert greys(style, 2, 9, 11, 99, 101, 999) == [0, 0, 120, 120, 240, 240]
 
 
 @pytest.mark.parametrize("end", [1.0, 1000.0])
 def test_the_ends_of_a_stepped_range_are_inside_it(end):
-    style = with_colouring(GREYS, Colouring(bands=7, is_logarithmic=True))
+    style = apply_colouring(GREYS, Colouring(bands=7, is_logarithmic=True))
 
     assert greys(style, end)[0] in {0, 240}
 
 
 def test_colours_beyond_the_range_are_the_requested_ones():
-    style = with_colouring(GREYS, Colouring(below=Colour(7, 7, 7), above="extend"))
+    style = apply_colouring(GREYS, Colouring(below=Colour(7, 7, 7), above="extend"))
 
     assert greys(style, 0.5, 2000) == [7, 240]
 
 
 def test_colours_beyond_the_range_are_unchanged_by_default():
-    assert greys(with_colouring(GREYS, Colouring(bands=2)), 0.5, 2000) == [1, 2]
+    assert greys(apply_colouring(GREYS, Colouring(bands=2)), 0.5, 2000) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -156,18 +156,18 @@ def test_colours_beyond_the_range_are_unchanged_by_default():
 )
 def test_a_scale_that_cannot_be_is_refused(colouring, locator):
     with pytest.raises(InvalidParameter) as caught:
-        with_colouring(replace(GREYS, range=(0.0, 1.0)), colouring)
+        apply_colouring(replace(GREYS, range=(0.0, 1.0)), colouring)
 
     assert caught.value.locator == locator
 
 
 def test_classes_have_no_scale():
     with pytest.raises(InvalidParameter):
-        with_colouring(classes_of(3), Colouring(bands=2))
+        apply_colouring(classes_of(3), Colouring(bands=2))
 
 
 def test_a_difference_reaches_half_the_range_to_either_side():
-    style = with_difference(RAMP, FIRE)
+    style = difference_style(RAMP, FIRE)
 
     half = (RAMP.range[1] - RAMP.range[0]) / 2
     assert style.range == (-half, half)
@@ -176,13 +176,13 @@ def test_a_difference_reaches_half_the_range_to_either_side():
 
 def test_classes_have_no_difference():
     with pytest.raises(InvalidParameter) as caught:
-        with_difference(classes_of(3), FIRE)
+        difference_style(classes_of(3), FIRE)
 
     assert caught.value.locator == "difference"
 
 
 def test_a_reversed_ramp_has_its_colours_at_the_mirrored_places():
-    style = with_colouring(FIRE, Colouring(is_reversed=True))
+    style = apply_colouring(FIRE, Colouring(is_reversed=True))
 
     assert [stop.value for stop in style.ramp] == pytest.approx([10.0, 17.5, 20.0])
     assert [stop.colour for stop in style.ramp] == [stop.colour for stop in reversed(FIRE.ramp)]
@@ -192,18 +192,18 @@ def test_a_reversed_ramp_has_its_colours_at_the_mirrored_places():
 def test_colours_beyond_a_reversed_range_follow_their_ends():
     style = replace(FIRE, below=Colour(0, 0, 0), above=Colour(8, 8, 8))
 
-    reversed_ = with_colouring(style, Colouring(is_reversed=True))
+    reversed_ = apply_colouring(style, Colouring(is_reversed=True))
 
     assert (reversed_.below, reversed_.above) == (Colour(255, 255, 255), Colour(8, 8, 8))
 
 
 def test_a_reversed_logarithmic_scale_has_the_powers_of_a_plain_one():
-    style = with_colouring(GREYS, Colouring(is_reversed=True, is_logarithmic=True))
+    style = apply_colouring(GREYS, Colouring(is_reversed=True, is_logarithmic=True))
 
     assert greys(style, 1, 10, 100, 1000) == pytest.approx([240, 160, 80, 0], abs=1)
 
 
 def test_bands_of_a_reversed_ramp_mirror_those_of_the_plain_one():
-    style = with_colouring(GREYS, Colouring(is_reversed=True, bands=4, below="extend", above="extend"))
+    style = apply_colouring(GREYS, Colouring(is_reversed=True, bands=4, below="extend", above="extend"))
 
     assert greys(style, 0, 1, 200, 300, 450, 550, 700, 800, 1001) == [240, 240, 240, 160, 160, 80, 80, 0, 0]

@@ -7,7 +7,7 @@ from chronotile.core.model.request import MapRequest
 from chronotile.core.model.style import Style
 from chronotile.pipeline.maps.rasters import MapValues, read_layer_values
 from chronotile.pipeline.maps.resolve import MapTarget
-from chronotile.pipeline.styling.restyle import with_colouring, with_range
+from chronotile.pipeline.styling.restyle import apply_colouring, stretch_ramp
 
 
 def resolve_picture_style(request: MapRequest, target: MapTarget) -> Style:
@@ -25,7 +25,7 @@ def stretch_style(request: MapRequest, target: MapTarget, values: MapValues) -> 
     """Return the style, with the range of `values` if the request is for a stretched picture."""
     if not request.colouring.is_stretched:
         return target.style
-    return with_colouring(_stretch_range(target.style, values, is_symmetric=_is_symmetric(request)), request.colouring)
+    return apply_colouring(_stretch_range(target.style, values, is_symmetric=_is_symmetric(request)), request.colouring)
 
 
 def _stretch_range(style: Style, values: MapValues, *, is_symmetric: bool) -> Style:
@@ -37,7 +37,7 @@ def _stretch_range(style: Style, values: MapValues, *, is_symmetric: bool) -> St
     if is_symmetric:
         high = max(-low, high)
         low = -high
-    return with_range(style, (low, high)) if low < high else style
+    return stretch_ramp(style, (low, high)) if low < high else style
 
 
 def _is_symmetric(request: MapRequest) -> bool:

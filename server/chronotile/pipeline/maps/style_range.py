@@ -20,7 +20,7 @@ from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
 from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.style import Style
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.styling.restyle import with_colouring, with_difference, with_ramp, with_range
+from chronotile.pipeline.styling.restyle import apply_colouring, difference_style, replace_ramp, stretch_ramp
 
 DIFFERENCE_STYLE = "difference"
 """Id of the style with the colours of differences; a configuration may replace it."""
@@ -51,14 +51,14 @@ def resolve_map_style(request: MapRequest | IdentifyRequest | LegendRequest, lay
         )
     if request.anomaly is not None:
         _check_anomaly(request, style, layer)
-        style = with_difference(
+        style = difference_style(
             style, services.catalogue.ramp(DIFFERENCE_STYLE), ends=ANOMALY_RANGES.get(request.anomaly.kind)
         )
     elif request.is_difference:
-        style = with_difference(style, services.catalogue.ramp(DIFFERENCE_STYLE))
+        style = difference_style(style, services.catalogue.ramp(DIFFERENCE_STYLE))
     style = _apply_ramp_and_range(style, request, layer, services)
     is_final = request.colouring == AS_STYLED or request.colouring.is_stretched
-    return style if is_final else with_colouring(style, request.colouring)
+    return style if is_final else apply_colouring(style, request.colouring)
 
 
 def map_units(layer: Layer, request: StyledLayer) -> str:
@@ -90,8 +90,8 @@ def _apply_ramp_and_range(
     if request.ramp is not None:
         if layer.is_composite:
             raise InvalidParameter(f"layer {layer.id} is a composite, which takes a range but no ramp", locator="ramp")
-        style = with_ramp(style, _ramp(request.ramp, services))
-    return style if request.range is None else with_range(style, request.range)
+        style = replace_ramp(style, _ramp(request.ramp, services))
+    return style if request.range is None else stretch_ramp(style, request.range)
 
 
 def _ramp(name: str, services: Services) -> Style:
@@ -100,4 +100,4 @@ def _ramp(name: str, services: Services) -> Style:
     plain = name.removesuffix(REVERSED)
     if name == plain or name in catalogue.styles:
         return catalogue.ramp(name)
-    return with_colouring(catalogue.ramp(plain), Colouring(is_reversed=True))
+    return apply_colouring(catalogue.ramp(plain), Colouring(is_reversed=True))

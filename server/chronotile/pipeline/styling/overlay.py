@@ -41,7 +41,7 @@ def _lay_over(result: UInt8Array, top: UInt8Array) -> None:
         result[partial] = _blend(top[partial], result[partial])
 
 
-def on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None) -> RgbaPicture:
+def lay_on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None) -> RgbaPicture:
     """Return a picture laid over a backdrop; where both are transparent it has the backdrop's colour, unseen.
 
     Args:

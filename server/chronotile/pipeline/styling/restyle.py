@@ -15,7 +15,7 @@ SMOOTH_STEPS = 253
 MAX_BANDS = 253
 
 
-def with_range(style: Style, span: tuple[float, float]) -> Style:
+def stretch_ramp(style: Style, span: tuple[float, float]) -> Style:
     """Return the style with its stops stretched over other physical values; its labels are chosen again.
 
     Raises:
@@ -29,7 +29,7 @@ def with_range(style: Style, span: tuple[float, float]) -> Style:
     return replace(style, range=(low, high), ramp=style.stops_over(low, high), labels=())
 
 
-def with_ramp(style: Style, other: Style) -> Style:
+def replace_ramp(style: Style, other: Style) -> Style:
     """Return the style with the colours of another, stretched over its own range.
 
     Raises:
@@ -44,7 +44,7 @@ def with_ramp(style: Style, other: Style) -> Style:
     )
 
 
-def with_difference(style: Style, diverging: Style, *, ends: tuple[float, float] | None = None) -> Style:
+def difference_style(style: Style, diverging: Style, *, ends: tuple[float, float] | None = None) -> Style:
     """Return the style for differences of values: diverging colours, over half the range to either side of none.
 
     Args:
@@ -58,11 +58,11 @@ def with_difference(style: Style, diverging: Style, *, ends: tuple[float, float]
     if style.is_categorical:
         raise InvalidParameter(f"style {style.id} has classes, which have no difference", locator="difference")
     half = (style.range[1] - style.range[0]) / 2
-    coloured = with_range(diverging, ends or (-half, half))
+    coloured = stretch_ramp(diverging, ends or (-half, half))
     return replace(coloured, id=style.id, nodata=style.nodata, below=diverging.below, above=diverging.above)
 
 
-def with_colouring(style: Style, colouring: Colouring) -> Style:
+def apply_colouring(style: Style, colouring: Colouring) -> Style:
     """Return the style with its colours laid over its range in another way.
 
     Raises:
