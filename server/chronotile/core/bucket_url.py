@@ -1,4 +1,4 @@
-"""Where a bucket of S3 is, or of a store that speaks as S3 does."""
+"""Buckets on S3, or on a store with the same protocol."""
 
 import re
 
@@ -9,18 +9,18 @@ _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>
 
 
 def bucket_and_prefix(url: str, setting: str, *, otherwise: str = "") -> tuple[str, str | None]:
-    """Return the bucket of `s3://bucket/prefix`, and the prefix if there is one.
+    """Return bucket and prefix of `s3://bucket/prefix`; the prefix may be `None`.
 
     Args:
-        url: As it is configured.
-        setting: The option or the variable that has the URL.
-        otherwise: What else it may have, with "or".
+        url: The configured URL.
+        setting: Option or variable of the URL, for messages.
+        otherwise: Other accepted values, followed by "or".
 
     Raises:
-        ConfigurationError: The URL is not one of that form, or obstore is not installed.
+        ConfigurationError: The URL has another form, or obstore is not installed.
     """
-    found = _URL.fullmatch(url)
-    if found is None:
+    match = _URL.fullmatch(url)
+    if match is None:
         raise ConfigurationError(
             [
                 f"{setting} must be {otherwise}like s3://bucket/prefix, got {url[:100]!r}: a bucket has 3 to 63 "
@@ -28,4 +28,4 @@ def bucket_and_prefix(url: str, setting: str, *, otherwise: str = "") -> tuple[s
             ]
         )
     require_configured("s3", f"an s3:// URL in {setting}")
-    return found["bucket"], found["prefix"].lstrip("/") or None
+    return match["bucket"], match["prefix"].lstrip("/") or None

@@ -1,4 +1,4 @@
-"""A database of this server: SQLite in a folder of this machine, or PostgreSQL, which several hosts may share."""
+"""Databases of this server: SQLite in a local folder, or PostgreSQL, which several hosts may share."""
 
 import logging
 import os
@@ -25,85 +25,85 @@ from chronotile.core.machine import MOUNTS, network_file_system
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 SQLITE_FILES = ("", "-wal", "-shm")
-"""Ends of the names of the files that a database of SQLite consists of."""
+"""Suffixes of the files of a SQLite database."""
 LOCKED, UNDEFINED = "55P03", "42P01"
-"""What PostgreSQL calls a lock that was not to be had in time, and a table that is not there."""
+"""SQLSTATE of PostgreSQL: a lock was not available in time; a table does not exist."""
 OPENED = "opened"
-"""The status of the file that a connection was opened to, as the system gives it."""
+"""Key of the status of the file that a connection opened."""
 APPLICATION = "chronotile"
-"""Name of our sessions in PostgreSQL, unless the URL sets another."""
+"""Default name of this server's sessions in PostgreSQL."""
 USED = "used"
-"""When a connection was last in use."""
+"""Key of the time when a connection was last used."""
 LIVES_S = 1.0
-"""How long after that it counts as being there without a check."""
+"""A connection counts as alive without a check for this time after its last use."""
 LOG_AGAIN_S = 0.01
-"""After how long a connection to SQLite that was refused a log asks again."""
+"""Interval of attempts to enable the write-ahead log while another connection prevents it."""
 FAULT_INTERVAL_S = 60.0
-"""How often at most a fault of one kind is logged, however many requests meet it."""
+"""Minimum interval between log lines about the same fault."""
 READING = "chronotile_reading"
 """Execution option of connections that only read."""
 RESTORING = "restoring"
-"""Name of the file in a folder of databases that is there while some of them are restored and others are not yet."""
+"""Name of the file that marks a folder while some of its databases are restored and others not yet."""
 VERSIONS = sa.Table(
     "chronotile_versions",
     MetaData(),
     sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
 )
-"""Of the tables in a database that have none of their own for their version."""
+"""Versions of the groups of tables in a database, except groups that store their version in a separate table."""
 _MAKING = 7_105_204
-"""Advisory lock that is held while that table is made."""
+"""Advisory lock that is held while this table is created."""
 
 log = logging.getLogger(__name__)
 _logged_s: dict[str, float] = {}
-"""When a fault of each kind was last logged."""
+"""Time of the last log line per fault."""
 _closed = WeakSet[Engine]()
-"""Those that `close_engine` got."""
+"""Engines that were passed to `close_engine`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """How long to wait for others who use a database, in seconds."""
+    """Maximum waiting times for other users of a database, in seconds."""
 
     busy_s: float = 10
-    """For a lock, for a connection to PostgreSQL, and for a sign of life of a host."""
+    """For a lock, for a connection to PostgreSQL, and for an answer of a host."""
     statement_s: float = 60
-    """How long a statement may take in PostgreSQL, with its waiting for locks."""
+    """For a statement in PostgreSQL, including its waits for locks."""
     silent_s: float = 5
-    """How long a session of PostgreSQL may be idle in a transaction, which others wait for: its host may be frozen."""
+    """For a session of PostgreSQL that is idle in a transaction: its host may be frozen, and others wait for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a database is for, in the words of messages, and how its users wait for one another."""
+    """Use of a database, in words for messages, and waiting times of its users."""
 
     name: str
     """Such as `the job table`."""
     folder: str
     """Such as `the jobs folder`."""
     variable: str
-    """Environment variable by which the folder is chosen."""
+    """Environment variable that sets the folder."""
     missing: str
-    """The message if the tables are missing."""
+    """Message if the tables are missing."""
     file: str
-    """Name of the file of SQLite."""
+    """Name of the SQLite file."""
     synchronous: str = "FULL"
-    """Of SQLite: `FULL` where a commit has to outlast a loss of power, `NORMAL` where it can be repeated."""
+    """For SQLite: `FULL` if commits must survive a loss of power, `NORMAL` if they can be repeated."""
     waits: Callable[[], Waits] = Waits
 
 
 def open_engine(url: str | None, folder: Path, usage: Usage, *, mounts: Path = MOUNTS) -> Engine:
-    """Return the engine of the database that `url` names, or of a file in `folder`, which is made.
+    """Return the engine of the database at `url`, or of a file in `folder`, which is created.
 
     Args:
-        url: Of PostgreSQL; `None` for SQLite.
-        folder: Of the file.
-        usage: What it is for.
-        mounts: What is mounted where, as `network_file_system` reads it.
+        url: URL of PostgreSQL; `None` for SQLite.
+        folder: Folder of the SQLite file.
+        usage: Use of the database.
+        mounts: Mounted file systems, for `network_file_system`.
 
     Raises:
-        ConfigurationError: The URL is none that is known, its driver is not installed, or the folder cannot be made, is
-            half restored, or is on a disk of another machine, where SQLite's locks do not hold.
+        ConfigurationError: The URL is not supported, its driver is not installed, or the folder cannot be made, is half
+            restored, or is on a network disk, because SQLite's locks do not work there.
     """
     require_restored(folder)
     return _sqlite(folder, usage, mounts) if url is None else _postgresql(url, usage)
@@ -113,7 +113,7 @@ def require_restored(folder: Path) -> None:
     """Refuse a folder in which a restore was interrupted.
 
     Raises:
-        ConfigurationError: It is such a folder, or this user may not enter it.
+        ConfigurationError: A restore was interrupted, or this user may not enter the folder.
     """
     try:
         is_half_restored = (folder / RESTORING).exists()
@@ -146,9 +146,9 @@ def _sqlite(folder: Path, usage: Usage, mounts: Path) -> Engine:
     file = folder / usage.file
     with suppress(OSError):  # connecting reports it
         make_private_file(file)
-    for each in (folder, *(folder / f"{usage.file}{end}" for end in SQLITE_FILES)):
-        make_private(each)
-    # As many connections as threads ask at once, here and below: who waits for one would wait for nothing else.
+    for path in (folder, *(folder / f"{usage.file}{end}" for end in SQLITE_FILES)):
+        make_private(path)
+    # The number of connections is not limited, here and below: a thread that waits for one would only wait longer.
     engine = create_engine(
         URL.create(SQLITE, database=str(file)), connect_args={"timeout": usage.waits().busy_s}, max_overflow=-1
     )
@@ -171,7 +171,7 @@ def _postgresql(url: str, usage: Usage) -> Engine:
             [f"CHRONOTILE_DATABASE_URL begins with {parsed.drivername}://, only postgresql:// is supported"]
         )
     busy_s = int(usage.waits().busy_s)
-    # A host that is gone says nothing: without these the system asks it again for a quarter of an hour, or for ever.
+    # A vanished host does not answer: without these settings the system retries for a quarter of an hour, or forever.
     waits = {
         "connect_timeout": busy_s,
         "tcp_user_timeout": 1000 * busy_s,
@@ -180,13 +180,13 @@ def _postgresql(url: str, usage: Usage) -> Engine:
         "keepalives_count": 3,
     }
     defaults = {**waits, "application_name": APPLICATION}
-    unsaid = {name: value for name, value in defaults.items() if name not in parsed.query}
+    missing = {name: value for name, value in defaults.items() if name not in parsed.query}
     try:
-        engine = create_engine(parsed.set(drivername=f"{POSTGRESQL}+psycopg"), connect_args=unsaid, max_overflow=-1)
+        engine = create_engine(parsed.set(drivername=f"{POSTGRESQL}+psycopg"), connect_args=missing, max_overflow=-1)
     except (NoSuchModuleError, ImportError) as error:
         absent = missing_extra("postgresql", "CHRONOTILE_DATABASE_URL")
         raise ConfigurationError([absent or f"CHRONOTILE_DATABASE_URL: psycopg cannot be loaded: {error}"]) from error
-    event.listen(engine, "connect", _note_use)  # or else one that is new is checked, and given up where that fails
+    event.listen(engine, "connect", _note_use)  # otherwise new connections are checked, and discarded if that fails
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkin", partial(_close_returned, engine))
     event.listen(engine, "checkout", partial(_check_life, engine))
@@ -196,8 +196,8 @@ def _postgresql(url: str, usage: Usage) -> Engine:
 
 
 def close_engine(engine: Engine) -> None:
-    """Close the connections; those that threads still use or open are closed as soon as these are done with them."""
-    _closed.add(engine)  # before, or else one comes back between the two and stays
+    """Close the connections; connections that threads still use or open are closed when these are finished."""
+    _closed.add(engine)  # before `dispose`, as a connection that is returned between both would stay open
     engine.dispose()
 
 
@@ -208,11 +208,11 @@ def _close_returned(engine: Engine, connection: object, record: ConnectionPoolEn
 
 @contextmanager
 def write_transaction(engine: Engine, usage: Usage) -> Iterator[Connection]:
-    """Give a transaction that is on the disk once it has ended, or is as if it had not been.
+    """Yield a transaction that is on disk when it has ended, or has no effect.
 
     Raises:
-        SourceUnavailable: The database is away, damaged, or locked by others for too long.
-        StorageFull: There is no room for what is written.
+        SourceUnavailable: The database is unreachable, damaged, or locked by others for too long.
+        StorageFull: No disk space is left.
     """
     with words_for_faults(engine, usage), engine.begin() as connection:
         yield connection
@@ -231,11 +231,11 @@ def read_transaction(engine: Engine, usage: Usage) -> Iterator[Connection]:
 
 @contextmanager
 def words_for_faults(engine: Engine, usage: Usage) -> Iterator[None]:
-    """Let what a database reports be an error of ours, whether SQLAlchemy has wrapped it or not.
+    """Convert errors of the database, wrapped by SQLAlchemy or not, into errors of this package.
 
     Raises:
-        SourceUnavailable: It is away, damaged, or locked by others for too long.
-        StorageFull: There is no room for what is written.
+        SourceUnavailable: It is unreachable, damaged, or locked by others for too long.
+        StorageFull: No disk space is left.
     """
     try:
         yield
@@ -244,9 +244,9 @@ def words_for_faults(engine: Engine, usage: Usage) -> Iterator[None]:
 
 
 def hold(connection: Connection, number: int) -> None:
-    """Let all others who hold the same number wait until this transaction ends.
+    """Wait for the advisory lock with this number, and hold it until the transaction ends.
 
-    In SQLite they do so anyway: only one writes at a time.
+    SQLite needs no lock: only one transaction writes at a time.
     """
     if connection.dialect.name == POSTGRESQL:
         connection.execute(select(func.pg_advisory_xact_lock(number)))
@@ -254,54 +254,54 @@ def hold(connection: Connection, number: int) -> None:
 
 @contextmanager
 def making_tables(engine: Engine, usage: Usage, tables: MetaData, lock: int) -> Iterator[Connection]:
-    """Give a transaction of one process at a time, in which the tables are there; errors are those of writing ones.
+    """Yield a write transaction with current tables, to one process at a time; raises errors like `write_transaction`.
 
     Args:
-        engine: Of the database.
-        usage: What it is for.
-        tables: What is made if it is not there. Their `info` may have a `name` and a `version`, which is 1 at first. A
-            change counts the version on, and has among `steps`, by the version before, a function of the connection
-            that makes it; where old processes would misread the tables, it renames them.
-        lock: The number that others hold who make them.
+        engine: Engine of the database.
+        usage: Use of the database.
+        tables: Created if missing. Their `info` may have a `name` and a `version`, first 1. A change of the tables
+            increases the version, and adds a function of the connection to `steps`, with the version before as key.
+            If old processes would misread the tables, the function renames them.
+        lock: Number of the advisory lock for creating the tables.
 
     Raises:
-        ConfigurationError: The tables are those of a newer chronotile.
+        ConfigurationError: A newer chronotile made the tables.
     """
     with write_transaction(engine, usage) as connection:
         hold(connection, lock)
         if "version" in tables.info:
-            _bring_up(connection, tables, usage)
+            _migrate_tables(connection, tables, usage)
         tables.create_all(connection)
         yield connection
 
 
 def stored_version(connection: Connection, tables: MetaData) -> int | None:
-    """Return the version of tables whose `info` has one; 1 if older than versions are; `None`: there are none."""
+    """Return the version of tables whose `info` has one; 1 if they are older than versions; `None` without tables."""
     has_table = sa.inspect(connection).has_table
     if has_table(VERSIONS.name):
-        found = connection.scalar(select(VERSIONS.c.version).where(VERSIONS.c.name == tables.info["name"]))
-        if found is not None:
-            return int(found)
+        version = connection.scalar(select(VERSIONS.c.version).where(VERSIONS.c.name == tables.info["name"]))
+        if version is not None:
+            return int(version)
     return 1 if any(map(has_table, tables.tables)) else None
 
 
-def newer_version(what: str, found: int, known: int) -> ConfigurationError:
-    """Return the refusal of what a newer release has written."""
+def newer_version(what: str, version: int, supported: int) -> ConfigurationError:
+    """Return the error for data that a newer release has written."""
     return ConfigurationError(
         [
-            f"{what} has version {found}, of a newer chronotile, and this one knows version {known}: update it, or "
-            "give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
+            f"{what} has version {version}, of a newer chronotile, and this one knows version {supported}: update it, "
+            "or give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
         ]
     )
 
 
-def _bring_up(connection: Connection, tables: MetaData, usage: Usage) -> None:
-    """Make the changes from the version that tables have to that which this release knows, and note it."""
+def _migrate_tables(connection: Connection, tables: MetaData, usage: Usage) -> None:
+    """Change tables from their version to the version of this release, and store it."""
     name, version = tables.info["name"], tables.info["version"]
-    found = stored_version(connection, tables)
-    if found is not None and found > version:
-        raise newer_version(usage.name, found, version)
-    for before in range(found or version, version):
+    stored = stored_version(connection, tables)
+    if stored is not None and stored > version:
+        raise newer_version(usage.name, stored, version)
+    for before in range(stored or version, version):
         tables.info["steps"][before](connection)
     if not sa.inspect(connection).has_table(VERSIONS.name):
         hold(connection, _MAKING)
@@ -313,9 +313,9 @@ def _bring_up(connection: Connection, tables: MetaData, usage: Usage) -> None:
 
 
 def database_time(connection: Connection) -> float:
-    """Return seconds since 1970 by the clock that all who use a database have in common.
+    """Return seconds since 1970 by the clock that all users of a database share.
 
-    It is that of PostgreSQL, whatever those of the hosts say; SQLite serves one host, containers too, by its clock.
+    PostgreSQL has one clock, even if the clocks of hosts differ. SQLite serves one host and its containers.
     """
     if connection.dialect.name == POSTGRESQL:
         return float(connection.scalars(text("SELECT extract(epoch FROM clock_timestamp())")).one())
@@ -323,23 +323,23 @@ def database_time(connection: Connection) -> float:
 
 
 class ArchiveTables:
-    """Tables of an archive; any number of processes may use them at once.
+    """Tables of an archive; any number of processes may use them concurrently.
 
     Args:
-        engine: Of the database.
-        archive: Its id.
-        clock: Seconds since 1970, which all processes have in common.
+        engine: Engine of the database.
+        archive: Id of the archive.
+        clock: Seconds since 1970, the same for all processes.
 
     Raises:
-        SourceUnavailable: The database is away, or locked by others for too long; so may each method.
-        StorageFull: There is no room left; so may each method that writes.
+        SourceUnavailable: The database is unreachable, or locked by others for too long; all methods may raise it.
+        StorageFull: No disk space is left; all methods that write may raise it.
     """
 
     usage: ClassVar[Usage]
-    """The database that they are in."""
+    """Database of the tables."""
     metadata: ClassVar[MetaData]
     making: ClassVar[int]
-    """Advisory lock that is held while they are made."""
+    """Advisory lock that is held while the tables are created."""
 
     def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
         self._engine, self._archive, self._clock = engine, archive, clock
@@ -351,14 +351,14 @@ class ArchiveTables:
         """Return the tables of an archive.
 
         Args:
-            url: Of PostgreSQL; `None` for SQLite.
-            folder: Of the file.
-            archive: Its id: archives that share a database do not see each other's rows.
+            url: URL of PostgreSQL; `None` for SQLite.
+            folder: Folder of the SQLite file.
+            archive: Id of the archive; archives that share a database do not see each other's rows.
 
         Raises:
             ConfigurationError: The database cannot be used.
-            SourceUnavailable: The database is out of reach.
-            StorageFull: There is no room.
+            SourceUnavailable: The database is unreachable.
+            StorageFull: No disk space is left.
         """
         return cls(open_engine(url, folder, cls.usage), archive=archive)
 
@@ -374,7 +374,7 @@ class ArchiveTables:
 
 
 def fault_of(error: BaseException | None, usage: Usage) -> ChronotileError:
-    """Return what an error of a driver means, and log the error itself; others like it follow a minute later."""
+    """Return the error for an error of a driver, and log the latter at most once per interval."""
     fault, now_s = _meaning_of(error, usage), time.monotonic()
     fault.is_logged = True
     if now_s - _logged_s.get(fault.message, -FAULT_INTERVAL_S) >= FAULT_INTERVAL_S:
@@ -387,7 +387,11 @@ def _meaning_of(error: BaseException | None, usage: Usage) -> ChronotileError:
     reason = str(getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None))
     if reason.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or reason == LOCKED:
         return SourceUnavailable(f"{usage.name} has been locked by others for {usage.waits().busy_s} s; try later")
-    if reason in {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "53100"}:  # the second: of the index of the log
+    if reason in {
+        "SQLITE_FULL",
+        "SQLITE_IOERR_SHMSIZE",
+        "53100",
+    }:  # the second is about the index of the write-ahead log
         return StorageFull(f"no disk space left for {usage.name}")
     if reason == UNDEFINED or str(error).startswith("no such table"):
         return SourceUnavailable(usage.missing)
@@ -395,8 +399,8 @@ def _meaning_of(error: BaseException | None, usage: Usage) -> ChronotileError:
 
 
 def _prepare(file: Path, usage: Usage, connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's own
-    """Commits are on the disk when they return; readers do not wait for writers."""
-    connection.isolation_level = None  # or else the driver begins transactions when it likes
+    """Make commits durable, and let readers work without waiting for writers."""
+    connection.isolation_level = None  # otherwise the driver starts transactions itself
     keep_log(connection, within_s=usage.waits().busy_s)
     for pragma in (f"synchronous={usage.synchronous}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -404,7 +408,7 @@ def _prepare(file: Path, usage: Usage, connection: Any, record: ConnectionPoolEn
 
 
 def keep_log(connection: Any, *, within_s: float) -> None:  # noqa: ANN401 -- the driver's own
-    """Have SQLite write ahead to a log; it does not wait by itself for others that begin or end that at this moment."""
+    """Enable SQLite's write-ahead log, waiting for connections that enable or end it at the same moment."""
     end_s = time.monotonic() + within_s
     while True:
         try:
@@ -418,7 +422,7 @@ def keep_log(connection: Any, *, within_s: float) -> None:  # noqa: ANN401 -- th
 
 
 def _limit_waits(usage: Usage, connection: Any, _record: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's own
-    """Not among the options of the connection: a pooler between us and the database refuses those."""
+    """Limit waits with statements, because a pooler before the database refuses them as options of the connection."""
     waits = usage.waits()
     connection.execute(f"SET lock_timeout = '{waits.busy_s}s'")
     connection.execute(f"SET statement_timeout = '{waits.statement_s}s'")
@@ -427,7 +431,7 @@ def _limit_waits(usage: Usage, connection: Any, _record: ConnectionPoolEntry) ->
 
 
 def _check_place(file: Path, usage: Usage, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-    """SQLite goes on with a file that was removed or replaced, and what is written there would be seen by nobody.
+    """Refuse a connection whose file was removed or replaced, because SQLite would continue to write to that file.
 
     Raises:
         SourceUnavailable: The folder is half restored.
@@ -449,17 +453,17 @@ def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
 
 
 def _check_life(engine: Engine, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401 -- the driver's own
-    """A connection that was idle may have ended; to check one just used would double what a small query takes."""
+    """Check a connection that was idle, as it may have ended. After recent use, a check would double small queries."""
     used_s = record.info.get(USED)
     if used_s is not None and time.monotonic() - used_s < LIVES_S:
         return
     try:
         engine.dialect.do_ping(connection)
     except engine.dialect.loaded_dbapi.Error as error:
-        raise InvalidatePoolError from error  # the pool then connects anew
+        raise InvalidatePoolError from error  # the pool then connects again
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that reads first, and then writes, may not find that another has written in between.
+    # Locks at the start, so that no other transaction writes between the first read and the first write.
     is_reading = connection.get_execution_options().get(READING, False)
     connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")

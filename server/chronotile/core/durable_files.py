@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and files that only the user who runs the server may read."""
+"""Files that are never visible half written, and private files of the user who runs the server."""
 
 import fcntl
 import logging
@@ -10,7 +10,7 @@ from pathlib import Path
 from chronotile.core.errors import UnsupportedSource
 
 PARTIAL = ".part"
-"""End of the name of a file that is being written."""
+"""End of the name of an unfinished file."""
 
 
 @contextmanager
@@ -23,32 +23,32 @@ def _open_descriptor(path: Path, flags: int) -> Iterator[int]:
 
 
 class Disk:
-    """The file operations of a run; tests let each of them fail once."""
+    """File operations of a run; tests let each operation fail once."""
 
     def write(self, descriptor: int, data: bytes) -> None:
-        """Write all of `data`."""
+        """Write `data` completely."""
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
 
     def fsync(self, descriptor: int) -> None:
-        """Return when what was written to a file or folder will outlast a loss of power."""
+        """Return when the contents of a file or folder survive a loss of power."""
         os.fsync(descriptor)
 
     def rename(self, source: Path, target: Path) -> None:
-        """Put a file in another's place."""
+        """Rename a file, which may replace another file."""
         source.replace(target)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         path.unlink(missing_ok=True)
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and those above it."""
+        """Make a folder and its missing parents."""
         path.mkdir(parents=True, exist_ok=True)
 
     def put(self, path: Path, data: bytes) -> None:
-        """Write a file under its name once it is whole; `settle` makes the name itself last."""
+        """Write a file and rename it when it is complete; `settle` makes the new name survive a loss of power."""
         partial = path.with_name(path.name + PARTIAL)
         with _open_descriptor(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
             self.write(descriptor, data)
@@ -56,25 +56,25 @@ class Disk:
         self.rename(partial, path)
 
     def finish(self, partial: Path, path: Path) -> None:
-        """Put a file that a library has written under its name, and return when both will outlast a loss of power."""
+        """Rename a file that a library has written; return when file and name survive a loss of power."""
         self.settle([partial])
         self.rename(partial, path)
         self.settle([path.parent])
 
     def settle(self, paths: Iterable[Path]) -> None:
-        """Return when the names in these folders, or the bytes of these files, will outlast a loss of power."""
+        """Return when the names in these folders, or the bytes of these files, survive a loss of power."""
         for path in paths:
             with _open_descriptor(path, os.O_RDONLY) as descriptor:
                 self.fsync(descriptor)
 
     def append(self, path: Path, line: str) -> None:
-        """Write a line at the end of a file."""
+        """Append a line to a file."""
         with _open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
             self.write(descriptor, line.encode())
 
 
 def forget(paths: Iterable[Path]) -> None:
-    """Let the system drop files from its page cache, so that pages which are being served may stay there."""
+    """Remove files from the page cache of the system, to leave space for pages of served files."""
     for path in paths:
         try:
             descriptor = os.open(path, os.O_RDONLY)
@@ -88,10 +88,10 @@ def forget(paths: Iterable[Path]) -> None:
 
 @contextmanager
 def sole_writer(folder: Path, *, by: str = "optimise", name: str | None = None) -> Iterator[None]:
-    """Hold a folder, which errors call by its name or by another, against other runs of a command.
+    """Lock a folder against other runs of a command; messages call the folder `name`, if given.
 
     Raises:
-        UnsupportedSource: Another run is writing there.
+        UnsupportedSource: Another run writes there.
     """
     with _open_descriptor(folder, os.O_RDONLY) as descriptor:
         try:
@@ -101,33 +101,34 @@ def sole_writer(folder: Path, *, by: str = "optimise", name: str | None = None) 
         yield
 
 
-# Files and folders of jobs and of the item index, which only the user who runs the server and workers may read.
+# Private files and folders of jobs and of the item index, for the user who runs the server and workers.
 
 log = logging.getLogger(__name__)
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 OTHERS = 0o077
-"""What the group and other users may not do; also the umask of worker processes."""
+"""Permissions of the group and other users, which are removed; also the umask of worker processes."""
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder if it is missing, and those above it that are missing.
+    """Make a private folder and its missing parents, unless they exist.
 
     Raises:
         OSError: It cannot be made.
     """
-    for each in reversed([each for each in (folder, *folder.parents) if not each.exists()] or [folder]):
-        each.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()] or [folder]
+    for path in reversed(missing):
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def open_private(path: str, flags: int) -> int:
-    """Open a file; if this makes it, it is private. For the `opener` of `open`."""
+    """Open a file; a new file is private. For the `opener` of `open`."""
     return os.open(path, flags, FILE_MODE)
 
 
 def make_private_file(path: Path) -> None:
-    """Make an empty file if it is missing; one that exists is not opened.
+    """Make an empty private file unless it exists; an existing file is not opened.
 
     Raises:
         OSError: It cannot be made.
@@ -137,7 +138,7 @@ def make_private_file(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Remove permissions of other users, as a folder of the operator may have, or a restored backup."""
+    """Remove permissions of other users, for example from a folder of the operator or a restored backup."""
     try:
         mode = path.stat().st_mode
         if mode & OTHERS:

@@ -1,21 +1,21 @@
-"""Every error the server words to a client; each protocol's `faults.py` turns them into its own document."""
+"""Errors that are reported to clients; the `faults.py` of each protocol writes them as its documents."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
 MAX_SHOWN = 60
-"""Characters of a client's text that a message repeats."""
+"""Maximum length of a client's text in messages."""
 
 
 class ChronotileError(Exception):
     """Base class; `status` is the default HTTP status, which a protocol's `faults.py` may replace.
 
-    `problem_type` and `problem_title` are those of its problem document (RFC 9457); without a title it is the status's.
+    `problem_type` and `problem_title` are for its problem document (RFC 9457); the default title belongs to the status.
 
     Args:
         message: One line: what was wrong, the given value, and what is accepted.
-        locator: The parameter at fault, in the core's words (`layer`, `time`, `bbox`) or as the protocol spells it.
+        locator: The parameter at fault, in the words of core (`layer`, `time`, `bbox`) or in the protocol's spelling.
     """
 
     status = 500
@@ -23,7 +23,7 @@ class ChronotileError(Exception):
     problem_type = "about:blank"
     problem_title: str | None = None
     is_logged = False
-    """Whether the log has it already, and needs no line for each request that meets it."""
+    """Whether it is logged already, so that requests do not log it again."""
 
     def __init_subclass__(cls, *, status: int | None = None, code: str | None = None) -> None:
         super().__init_subclass__()
@@ -47,32 +47,32 @@ class InvalidParameter(ChronotileError, status=400, code="InvalidParameterValue"
 
 
 class SearchNotSupported(InvalidParameter):
-    """The catalogue of others in which a collection lies cannot do what a search needs."""
+    """The remote catalogue of a collection does not support a part of a search."""
 
 
 class OutsideData(InvalidParameter):
-    """The requested area or time holds none of the data."""
+    """The requested area or time has no data."""
 
 
 class UnknownParameter(InvalidParameter):
-    """There is no such parameter here, but another of nearly that name or meaning; `locator` is as it was written."""
+    """The parameter does not exist, but a similar one does; `locator` is the name in the request."""
 
 
 class MissingParameter(ChronotileError, status=400, code="MissingParameterValue"):
-    """A parameter that must be there is absent or empty."""
+    """A required parameter is missing or empty."""
 
 
 class UnknownPath(ChronotileError, status=404, code="NotFound"):
-    """A segment of the path names nothing."""
+    """A segment of the path does not exist."""
 
 
 class NoFiles(UnknownPath):
-    """An item has no files that could be delivered; its numbers are to be had in other ways.
+    """An item has no files to deliver; its values are available in other ways.
 
     Args:
-        collection: Its collection.
-        item: Its id.
-        when: Its time, as RFC 3339 has it; empty if it is not known.
+        collection: Id of the collection.
+        item: Id of the item.
+        when: Time of the item in RFC 3339; empty if unknown.
     """
 
     def __init__(self, message: str, *, collection: str, item: str, when: str) -> None:
@@ -83,7 +83,7 @@ class NoFiles(UnknownPath):
 
 
 class StateGone(ChronotileError, status=410, code="NotFound"):
-    """What is named belongs to a state that is no longer served; clients of Zarr stores take 404 for missing values."""
+    """The path belongs to data that are no longer served; clients of Zarr stores would take 404 for missing values."""
 
 
 class UnknownLayer(ChronotileError, status=404, code="LayerNotDefined"):
@@ -99,15 +99,15 @@ class UnknownItem(ChronotileError, status=404, code="NotFound"):
 
 
 class ItemExists(ChronotileError, status=409, code="Conflict"):
-    """A collection has an item of this id already, which is not to be replaced."""
+    """The collection has an item with this id, which must not be replaced."""
 
 
 class ItemChanged(ChronotileError, status=409, code="Conflict"):
-    """An item was changed by others while a change of it was made."""
+    """Others changed an item while a change was made."""
 
 
 class CursorExpired(ChronotileError, status=410, code="CursorExpired"):
-    """What was removed since this state is not known any more."""
+    """The removals since this cursor are no longer stored."""
 
 
 class UnknownPlace(ChronotileError, status=404, code="NotFound"):
@@ -119,31 +119,31 @@ class UnknownStyle(ChronotileError, status=400, code="StyleNotDefined"):
 
 
 class UnsupportedCrs(ChronotileError, status=400, code="InvalidCRS"):
-    """The coordinate reference system is not one of those offered."""
+    """The coordinate reference system is not offered."""
 
 
 class AccessRefused(ChronotileError, status=403, code="AccessRefused"):
-    """Pages of that origin, or under that name of the host, may not do this."""
+    """Pages of this origin, or with this host name, may not do this."""
 
 
 class Unauthenticated(ChronotileError, status=401, code="Unauthenticated"):
-    """The request does not show who may make it (RFC 9110 §15.5.2)."""
+    """The request has no valid credential (RFC 9110 §15.5.2)."""
 
 
 class UnsupportedFormat(ChronotileError, status=400, code="InvalidFormat"):
-    """The format is not one of those offered."""
+    """The format is not offered."""
 
 
 class NotAcceptable(ChronotileError, status=406, code="NotAcceptable"):
-    """The client takes none of the media types offered (RFC 9110 §15.5.7)."""
+    """The client accepts no media type that is offered (RFC 9110 §15.5.7)."""
 
 
 class LayerNotQueryable(ChronotileError, status=400, code="LayerNotQueryable"):
-    """The layer shows pictures, but has no values at places."""
+    """The layer has pictures, but no values at points."""
 
 
 class InvalidPoint(ChronotileError, status=400, code="InvalidPoint"):
-    """The queried point of a picture lies outside it, or is none."""
+    """The queried point is outside the picture, or not valid."""
 
 
 class UnknownTileMatrixSet(ChronotileError, status=404, code="InvalidParameterValue"):
@@ -151,11 +151,11 @@ class UnknownTileMatrixSet(ChronotileError, status=404, code="InvalidParameterVa
 
 
 class PixelOutOfRange(ChronotileError, status=400, code="PointIJOutOfRange"):
-    """The queried pixel of a tile lies outside it."""
+    """The queried pixel is outside the tile."""
 
 
 class TileOutOfRange(ChronotileError, status=404, code="TileOutOfRange"):
-    """The tile row or column lies outside its tile matrix."""
+    """The row or column is outside the tile matrix."""
 
 
 class MissingTime(ChronotileError, status=400, code="MissingDimensionValue"):
@@ -175,15 +175,15 @@ class TimeNotAvailable(ChronotileError, status=404, code="InvalidDimensionValue"
 
 
 class VersionNegotiationFailed(ChronotileError, status=400, code="VersionNegotiationFailed"):
-    """None of the versions that a client accepts is spoken here (OWS Common 1.1 §7.3.2)."""
+    """The server supports no version that the client accepts (OWS Common 1.1 §7.3.2)."""
 
 
 class CurrentUpdateSequence(ChronotileError, status=400, code="CurrentUpdateSequence"):
-    """The client holds the document that is current (WMS 1.3.0 §7.2.3.5)."""
+    """The client has the current document (WMS 1.3.0 §7.2.3.5)."""
 
 
 class InvalidUpdateSequence(ChronotileError, status=400, code="InvalidUpdateSequence"):
-    """The client holds a document that is newer than the current one."""
+    """The client has a newer document than the current one."""
 
 
 class OperationNotSupported(ChronotileError, status=501, code="OperationNotSupported"):
@@ -191,7 +191,7 @@ class OperationNotSupported(ChronotileError, status=501, code="OperationNotSuppo
 
 
 class MissingExtra(OperationNotSupported):
-    """The server lacks an optional library that the request needs; the message names the extra that brings it."""
+    """The server lacks an optional library for the request; the message names its extra."""
 
 
 class LimitExceeded(ChronotileError, status=400, code="limit-exceeded"):
@@ -200,9 +200,9 @@ class LimitExceeded(ChronotileError, status=400, code="limit-exceeded"):
     Args:
         limit: Name of the limit as in the configuration, e.g. `max_pixels`.
         allowed: Its value.
-        needed: What the request would take.
-        alternative: The cheaper way to ask.
-        what: What `needed` is.
+        needed: Value for the request.
+        alternative: A cheaper request.
+        what: Word after `needed`.
     """
 
     problem_type = "limit-exceeded"
@@ -226,28 +226,28 @@ class LimitExceeded(ChronotileError, status=400, code="limit-exceeded"):
 
 
 def require_at_most(limit: str, needed: int, allowed: int, *, alternative: str, locator: str | None = None) -> None:
-    """Raise `LimitExceeded`, with all that is given here, if more is needed than is allowed."""
+    """Raise `LimitExceeded` if more is needed than allowed."""
     if needed > allowed:
         raise LimitExceeded(limit, allowed=allowed, needed=needed, alternative=alternative, locator=locator)
 
 
 @contextmanager
 def translate_error(
-    found: type[ChronotileError], error: type[ChronotileError], *, locator: str | None
+    caught: type[ChronotileError], error: type[ChronotileError], *, locator: str | None
 ) -> Generator[None]:
-    """Raise an error with the message of another one that comes up."""
+    """Raise an error with the message of a caught error."""
     try:
         yield
-    except found as cause:
+    except caught as cause:
         raise error(cause.message, locator=locator) from cause
 
 
 @contextmanager
-def raised_instead(found: type[Exception] | tuple[type[Exception], ...], error: Exception) -> Generator[None]:
-    """Raise an error in place of others that come up."""
+def raised_instead(caught: type[Exception] | tuple[type[Exception], ...], error: Exception) -> Generator[None]:
+    """Raise an error instead of caught errors."""
     try:
         yield
-    except found as cause:
+    except caught as cause:
         raise error from cause
 
 
@@ -255,7 +255,7 @@ class RangeNotSatisfiable(ChronotileError, status=416, code="RangeNotSatisfiable
     """The answer does not have the requested bytes (RFC 9110 §15.5.17).
 
     Args:
-        size: Of the whole answer, in bytes.
+        size: Bytes of the whole answer.
     """
 
     def __init__(self, message: str, *, size: int) -> None:
@@ -264,19 +264,19 @@ class RangeNotSatisfiable(ChronotileError, status=416, code="RangeNotSatisfiable
 
 
 LOG_SAYS_WHY = "see the server's log"
-"""Where errors say no more, as what they would say is of this machine."""
+"""End of messages without details, because the details are about this machine."""
 
 
 REPLACE_FILES = "the operator of this server has to replace the files that its log names"
-"""In errors about damaged or missing files, which do not heal."""
+"""End of messages about damaged or missing files, which do not become available again."""
 
 
 class SourceUnavailable(ChronotileError, status=503):
-    """A source that should be readable is not: gone, damaged, or out of reach."""
+    """A source cannot be read: it is missing, damaged or unreachable."""
 
 
 class DateUnreadable(SourceUnavailable):
-    """At least one date of those requested is damaged or gone, while its source is there; others may be read."""
+    """At least one requested date is damaged or missing; its source exists, and other dates may be readable."""
 
 
 class SourceAway(SourceUnavailable):
@@ -291,7 +291,7 @@ class Overtaken(Exception):
     """The inputs of some work were replaced while it ran; the work starts again (`pipeline.retries`)."""
 
     max_retries: ClassVar[int] = 100
-    """Maximum number of further attempts."""
+    """Maximum number of retries."""
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -326,11 +326,11 @@ class PlanOutdated(SourceUnavailable, Overtaken):
 
 
 class ServerBusy(ChronotileError, status=503):
-    """More requests wait than the server will answer in good time."""
+    """Too many requests wait to be answered in time."""
 
 
 class TooManyDownloads(ChronotileError, status=429):
-    """A client downloads as much at once as it may, or all clients together do (RFC 6585 §4)."""
+    """Too many concurrent downloads of a client, or of all clients (RFC 6585 §4)."""
 
 
 class TooManyTries(ChronotileError, status=429):
@@ -338,10 +338,10 @@ class TooManyTries(ChronotileError, status=429):
 
 
 class QuotaExceeded(ChronotileError, status=429):
-    """A user has taken what there is for a day (the problem type is that of draft-ietf-httpapi-ratelimit-headers).
+    """A user has exhausted the quota of a day (problem type of draft-ietf-httpapi-ratelimit-headers).
 
     Args:
-        retry_s: Until the next day.
+        retry_s: Seconds until the next day.
     """
 
     problem_type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -353,13 +353,13 @@ class QuotaExceeded(ChronotileError, status=429):
 
 
 class StorageFull(ChronotileError, status=503):
-    """There is no room for an answer that is written before it is sent."""
+    """No disk space is left for an answer that is written before it is sent."""
 
 
 class ClientGone(ChronotileError, status=499):
-    """The client has left; the status is only ever logged."""
+    """The client disconnected; the status is only logged."""
 
-    problem_title = "Nobody waits"  # a status that HTTP has no words for
+    problem_title = "Nobody waits"  # a status that HTTP does not define
 
 
 class UnsupportedSource(ChronotileError):
@@ -367,16 +367,16 @@ class UnsupportedSource(ChronotileError):
 
 
 class VariableLacking(UnsupportedSource):
-    """An item of a mosaic does not have a variable: it has no value there, and trying again gives no other answer."""
+    """An item of a mosaic does not have a variable. It has no value there, and a retry gives the same answer."""
 
 
 class TooManyPieces(LimitExceeded):
     """A picture would open more items than its collection allows.
 
     Args:
-        boxes: Of the items, in longitude and latitude: west, south, east, north; west > east across the antimeridian.
+        boxes: Boxes of the items in degrees: west, south, east, north; west > east across the antimeridian.
         allowed: The limit.
-        may_be_outlined: Whether a picture of their outlines may be given in place of the error.
+        may_be_outlined: Whether a picture of the outlines may replace the error.
     """
 
     def __init__(
@@ -398,10 +398,10 @@ class InvalidItem(ChronotileError, status=400, code="InvalidParameterValue"):
 
 
 class AddressRefused(UnsupportedSource):
-    """An address inside an item or document is not opened; the message gives the reason.
+    """An address in an item or document is not allowed; the message gives the reason.
 
     Args:
-        prefix: What the operator would have to allow; empty: nothing allows it.
+        prefix: Prefix that the operator would have to allow; empty: it cannot be allowed.
     """
 
     def __init__(self, message: str, *, prefix: str = "") -> None:
@@ -413,7 +413,7 @@ class ConfigurationError(ChronotileError):
     """The configuration has mistakes.
 
     Args:
-        mistakes: All of them, each one line with file, line, key and remedy.
+        mistakes: One line per mistake, with file, line, key and remedy.
     """
 
     def __init__(self, mistakes: Sequence[str]) -> None:
@@ -422,4 +422,4 @@ class ConfigurationError(ChronotileError):
 
 
 class WriteFailed(ChronotileError):
-    """A file could not be written; what was there before is still whole."""
+    """A file could not be written; the previous file is still complete."""

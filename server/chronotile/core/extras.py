@@ -1,4 +1,4 @@
-"""Which extra of the package brings which libraries, and the message where one of them is not installed."""
+"""Libraries of the extras of this package, and messages about missing libraries."""
 
 import sys
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "video": ("av",),
     "zarr": ("zarr", "xarray"),
 }
-"""The modules that are imported where an extra is needed; `pyproject.toml` names their distributions."""
+"""Modules that an extra provides; `pyproject.toml` names their distributions."""
 
 
 def missing_extra(extra: str, what: str) -> str | None:
-    """Return the message that `what` needs an extra; `None` where all its libraries are installed.
+    """Return the message that `what` needs an extra; `None` if its libraries are installed.
 
-    Nothing is imported: `what` is refused before any work is done for it.
+    Imports nothing, so that `what` can be refused before any work.
 
     Args:
         extra: A name of `LIBRARIES`.
@@ -47,16 +47,16 @@ def has_extra(extra: str) -> bool:
 def require_extra(
     extra: str, what: str, *, locator: str | None = None, error: type[ChronotileError] = MissingExtra
 ) -> None:
-    """Check that all libraries of an extra are installed; the message to a client names the server's environment.
+    """Check that the libraries of an extra are installed; a message for clients refers to the server's environment.
 
     Args:
         extra: A name of `LIBRARIES`.
         what: The subject of the message.
         locator: The parameter at fault.
-        error: What is raised: `UnsupportedSource` where a source needs the extra.
+        error: Class of the error: `UnsupportedSource` if a source needs the extra.
 
     Raises:
-        MissingExtra: A library is absent.
+        MissingExtra: A library is missing.
     """
     message = missing_extra(extra, what)
     if message is None:
@@ -67,10 +67,10 @@ def require_extra(
 
 
 def require_configured(extra: str, setting: str) -> None:
-    """Check that all libraries are installed of an extra that a setting needs.
+    """Check that the libraries of the extra for a setting are installed.
 
     Raises:
-        ConfigurationError: A library is absent.
+        ConfigurationError: A library is missing.
     """
     absent = missing_extra(extra, setting)
     if absent is not None:
@@ -93,5 +93,5 @@ def _is_installed(name: str) -> bool:
 
 @cache
 def _is_found(name: str) -> bool:
-    # Whether the path has a module; each request to a server elsewhere needs to know it.
+    # Cached, because each request to a remote server needs it.
     return find_spec(name) is not None

@@ -15,27 +15,27 @@ TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 TIME = "%Y-%m-%dT%H:%M:%S"
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the request that is being answered, in the event loop and in the threads that work for it."""
+"""Id of the current request, in the event loop and in the threads that work for it."""
 
 
 class TextFormatter(logging.Formatter):
-    """Writes a message as one line, with its time in UTC; a traceback follows in lines of its own."""
+    """Writes a message as one line with its time in UTC, followed by separate lines of a traceback."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 -- logging's name
-        """Return the time as ISO 8601 has it."""
+        """Return the time in ISO 8601."""
         moment = datetime.fromtimestamp(record.created, UTC)
         return f"{moment.strftime(datefmt or TIME)}.{moment.microsecond // 1000:03d}Z"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
-        """Return the line; a line break in a name begins no other line."""
+        """Return the line; line breaks in names are escaped."""
         return printable(super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a message as one JSON object: a message with named arguments has these as members, too."""
+    """Writes a message as one JSON object; named arguments become additional members."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a message; a value that JSON does not have is written as text."""
+        """Return the line of a message; values that JSON does not have are written as text."""
         members: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC)
             .isoformat(timespec="milliseconds")
@@ -54,12 +54,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, log_format: LogFormat = "text") -> None:
-    """Log to standard error, one line a message."""
+    """Log to standard error, one line per message."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(TEXT))
-    # No line has these, and each would be looked up for each line.
+    # No line contains these, and each would be determined for each line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("pygeoapi").setLevel(logging.WARNING)
-    logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL signals is in a line of our own
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # this server logs the errors of GDAL

@@ -1,4 +1,4 @@
-"""What this process may use: cores and memory of the machine, within the containers around it, and its own disks."""
+"""Resources of this process: cores and memory of the machine, within its containers, and local disks."""
 
 import os
 import re
@@ -8,31 +8,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MEMBERSHIP = Path("/proc/self/cgroup")
-"""The groups of this process (cgroups(7)): a line `id:controllers:path` each, of cgroup v2 without controllers."""
+"""Control groups of this process (cgroups(7)): lines `id:controllers:path`, in cgroup v2 without controllers."""
 GROUPS = Path("/sys/fs/cgroup")
-"""Where the groups are mounted; of cgroup v1 a folder for each controller, or for those that share one."""
+"""Folder of the groups; in cgroup v1 it has one folder per controller or set of controllers."""
 MOUNTS = Path("/proc/self/mountinfo")
-"""What is mounted where (proc_pid_mountinfo(5)): `36 35 98:0 /root /mount/point options - type source options`."""
+"""Mounted file systems (proc_pid_mountinfo(5)): `36 35 98:0 /root /mount/point options - type source options`."""
 FILE_SYSTEMS_HERE = {"btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "squashfs", "tmpfs", "vfat", "xfs", "zfs"}
-"""Those that wait for no other machine and for no program."""
+"""File systems that do not wait for other machines or programs."""
 NETWORK_FILE_SYSTEMS = {
     *("acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs"),
     *("nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb3", "smbfs", "wekafs"),
     # disks of a host in its virtual machines
     *("9p", "drvfs", "fakeowner", "prl_fs", "vboxsf", "virtiofs", "vmhgfs"),
-    # programs: those that do not say which they are serve stores of objects
+    # programs; without a name they serve object stores
     "fuse",
     *(f"fuse.{program}" for program in ("blobfuse", "blobfuse2", "ceph", "ceph-fuse", "curlftpfs", "davfs2", "daos")),
     *(f"fuse.{program}" for program in ("eosxd", "gcsfuse", "glusterfs", "goofys", "grpcfuse", "juicefs", "lizardfs")),
     *(f"fuse.{program}" for program in ("mfs", "mount-s3", "osxfs", "ossfs", "quobyte", "rclone", "s3fs", "seaweedfs")),
     *(f"fuse.{program}" for program in ("sshfs", "vmhgfs-fuse")),
 }
-"""Those that several machines may write to at once, or that do not lock and share memory as a disk does."""
+"""File systems that several machines may write to, or that lack the locks and shared memory of a disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What a process may use."""
+    """Resources that a process may use."""
 
     cores: int
     memory_bytes: int
@@ -43,12 +43,12 @@ class GroupLimits:
     """The limits that control groups set for a process; `None`: no limit."""
 
     cores: int | None
-    """A part of one counts as one."""
+    """Rounded up."""
     memory_bytes: int | None
 
 
 def this_machine() -> Machine:
-    """Return what this process may use of the machine it runs on."""
+    """Return the resources of this machine that this process may use."""
     limits = group_limits(MEMBERSHIP, GROUPS)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -59,11 +59,11 @@ def this_machine() -> Machine:
 
 
 def group_limits(membership: Path, groups: Path) -> GroupLimits:
-    """Return the least of what each group of a process and the groups around it allow.
+    """Return the smallest limits of the groups of a process and their parents.
 
     Args:
-        membership: Such as `MEMBERSHIP`; where there is none there are no limits.
-        groups: Such as `GROUPS`.
+        membership: File such as `MEMBERSHIP`; without it there are no limits.
+        groups: Folder such as `GROUPS`.
     """
     folders = list(_folders(membership, groups))
     return GroupLimits(
@@ -73,10 +73,10 @@ def group_limits(membership: Path, groups: Path) -> GroupLimits:
 
 
 def are_on_disks_here(paths: Iterable[Path], mounts: Path = MOUNTS) -> bool:
-    """Return whether all paths, as written and as links lead on, lie on disks of this machine.
+    """Return whether all paths, before and after following links, are on local disks.
 
-    A look at such a file is over at once, where one on a mount of another machine may hang. Where that is unknown,
-    as on systems without `MOUNTS`, the answer is no.
+    Checks of local files return immediately, but may hang on a mount of another machine. Returns false if the file
+    system is unknown, as on systems without `MOUNTS`.
     """
     try:
         kinds = _file_systems(mounts)
@@ -87,9 +87,9 @@ def are_on_disks_here(paths: Iterable[Path], mounts: Path = MOUNTS) -> bool:
 
 
 def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """Return the kind of file system of `path`, such as `nfs4`, if it is one of `NETWORK_FILE_SYSTEMS`.
+    """Return the file system of `path`, such as `nfs4`, if it is in `NETWORK_FILE_SYSTEMS`.
 
-    What is unknown, as on systems without `MOUNTS`, is taken for a disk of this machine.
+    Unknown file systems, as on systems without `MOUNTS`, count as local disks.
     """
     try:
         kind = _file_system_of(path.resolve(), _file_systems(mounts))
@@ -99,7 +99,7 @@ def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
 
 
 def _file_systems(mounts: Path) -> dict[str, str]:
-    """Kinds of file systems by where they are mounted; of several at one place, the last, which hides the others."""
+    """Return file systems by mount point; of several at one point the last, which hides the others."""
     kinds = {}
     for line in mounts.read_text("utf-8", "surrogateescape").splitlines():
         place, _, source = line.partition(" - ")
@@ -109,13 +109,13 @@ def _file_systems(mounts: Path) -> dict[str, str]:
 
 
 def _file_system_of(path: Path, kinds: dict[str, str]) -> str | None:
-    return next((kinds[str(each)] for each in (path, *path.parents) if str(each) in kinds), None)
+    return next((kinds[str(folder)] for folder in (path, *path.parents) if str(folder) in kinds), None)
 
 
 def _folders(membership: Path, groups: Path) -> Iterator[Path]:
-    """Yield the folder of each group and those around it, whether they are there or not.
+    """Yield the folders of each group and its parents, existing or not.
 
-    In a container the path may be that of the host, of which only the end is mounted, at the root.
+    In a container the path may be a path of the host; then only its end is mounted, at the root.
     """
     try:
         lines = membership.read_text("utf-8").splitlines()
@@ -124,7 +124,7 @@ def _folders(membership: Path, groups: Path) -> Iterator[Path]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         inside = os.path.normpath(f"/{path}").lstrip("/")
-        for root in {groups / controllers, *(groups / each for each in controllers.split(","))}:
+        for root in {groups / controllers, *(groups / controller for controller in controllers.split(","))}:
             folder = root / inside
             yield folder
             while folder != root:
@@ -133,19 +133,19 @@ def _folders(membership: Path, groups: Path) -> Iterator[Path]:
 
 
 def _cores(folder: Path) -> Iterator[int]:
-    """Yield how many cores a group may use, of either version of cgroups: microseconds in each period."""
+    """Yield the number of cores of a group, from either version of cgroups: microseconds per period."""
     with suppress(OSError, ValueError):  # absent, or `max`
         quota, period = (folder / "cpu.max").read_text("ascii").split()
         yield max(1, -(-int(quota) // int(period)))
     with suppress(OSError, ValueError):
         quota_us = int((folder / "cpu.cfs_quota_us").read_text("ascii"))
         period_us = int((folder / "cpu.cfs_period_us").read_text("ascii"))
-        if quota_us > 0:  # -1: as much as it likes
+        if quota_us > 0:  # -1: no limit
             yield -(-quota_us // period_us)
 
 
 def _memory(folder: Path) -> Iterator[int]:
-    """Yield how many bytes a group may use; where cgroup v1 sets no limit it names one beyond any machine."""
+    """Yield the memory limit of a group; without a limit, cgroup v1 has a number beyond any machine."""
     for name in ("memory.max", "memory.limit_in_bytes"):
         with suppress(OSError, ValueError):  # absent, or `max`
             yield int((folder / name).read_text("ascii"))

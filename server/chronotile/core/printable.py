@@ -1,13 +1,13 @@
-"""Names and foreign texts as one line holds them."""
+"""Names and foreign texts on one line."""
 
 
 def printable(text: str) -> str:
-    r"""Return a text with escapes for what no line can hold: `\n`, and `\xf6` for a byte that is not UTF-8."""
+    r"""Return a text with escapes for characters no line can have: `\n`, and `\xf6` for a byte that is not UTF-8."""
     return text if text.isprintable() else "".join(map(_escape, text))
 
 
 def is_unicode(name: str) -> bool:
-    """Return whether the name of a file is text: the system gives other bytes as lone surrogates (PEP 383)."""
+    """Return whether a file name is text; the system returns other bytes as lone surrogates (PEP 383)."""
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 

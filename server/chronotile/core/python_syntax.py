@@ -4,7 +4,7 @@ import ast
 import threading
 
 _LOCK = threading.Lock()
-"""CPython counts the depth of a tree for all threads together: two parsers at once may raise SystemError."""
+"""CPython counts the depth of a tree for all threads together, so two concurrent parsers may raise SystemError."""
 
 
 def parse_python(text: str) -> ast.expr:

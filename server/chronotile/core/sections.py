@@ -1,4 +1,4 @@
-"""What the sections of configuration and style files have in common: strictness, kinds of values, worded mistakes."""
+"""Base of the sections of configuration and style files: strict models, types of values, messages about mistakes."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
 
 class Section(BaseModel):
-    """A mapping whose keys are all known and whose values are of the kind said, not converted to it."""
+    """A mapping that refuses unknown keys, and does not convert values to other types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -37,7 +37,7 @@ def _range(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 def unique(members: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a list in which nothing stands twice."""
+    """Return a list without duplicates; refuse other lists."""
     twice = sorted({member for member in members if members.count(member) > 1})
     if twice:
         raise ValueError(f"{twice[0]} is listed twice")
@@ -46,7 +46,7 @@ def unique(members: tuple[str, ...]) -> tuple[str, ...]:
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Id = Annotated[str, AfterValidator(_id)]
-"""What may be used in URLs and documents."""
+"""Text that may be used in URLs and documents."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Range = Annotated[tuple[Number, Number], AfterValidator(_range)]
 """Two numbers, the smaller first."""
@@ -54,7 +54,7 @@ Positive = Annotated[int, Field(gt=0, le=2**62)]
 
 
 def validate(model: type[AnySection], node: YamlNode) -> tuple[AnySection | None, list[Mistake]]:
-    """Return the values of `node` as the model has them, or `None` and all that is wrong with them."""
+    """Return the values of `node` as a model; `None` and all mistakes if they are not valid."""
     try:
         return model.model_validate(node.plain()), []
     except ValidationError as error:
@@ -63,23 +63,23 @@ def validate(model: type[AnySection], node: YamlNode) -> tuple[AnySection | None
 
 
 def _follows(detail: dict[str, Any]) -> bool:
-    # Whether a list is short only because its members are wrong, which each reports.
+    # Whether a list is short only because its members are wrong, which is reported per member.
     return bool(detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"])
 
 
 def _mistake_of(model: type[BaseModel], root: YamlNode, detail: dict[str, Any]) -> Mistake:
-    """Tags of unions stand in `<>` and are no keys; nor is what follows the last key that is written."""
+    """Return the mistake for an error of Pydantic. Its path may have tags of unions in `<>`, which are not keys."""
     path = tuple(step for step in detail["loc"] if not str(step).startswith("<") and step != "[key]")
-    found = root.follow(path)
-    written = path[: len(found) - 1]
+    nodes = root.follow(path)
+    written = path[: len(nodes) - 1]
     if detail["type"] == "missing" and isinstance(path[-1], str):
-        return Mistake(found[-1].place, path, "the key is missing")
+        return Mistake(nodes[-1].place, path, "the key is missing")
     if detail["type"] == "extra_forbidden":
-        known = accepted_keys(model, path[:-1])
+        accepted = accepted_keys(model, path[:-1])
         return Mistake(
-            found[-1].place, path, f"unknown key{nearest(str(path[-1]), known)}; accepted are {list_names(known)}"
+            nodes[-1].place, path, f"unknown key{nearest(str(path[-1]), accepted)}; accepted are {list_names(accepted)}"
         )
-    return Mistake(found[-1].place, written, _describe_error(detail))
+    return Mistake(nodes[-1].place, written, _describe_error(detail))
 
 
 _WORDS = {
@@ -107,12 +107,12 @@ _WORDS = {
 def _describe_error(detail: dict[str, Any]) -> str:
     template = _WORDS.get(detail["type"])
     text = template.format(**detail.get("ctx", {})) if template else str(detail["msg"])
-    given = detail["input"]
-    if detail["type"] == "string_type" and isinstance(given, int | float):
-        return f"{text}, got {given!r}; put it in quotes"
-    if detail["type"] in {"value_error", "missing"} or isinstance(given, tuple | dict):
+    value = detail["input"]
+    if detail["type"] == "string_type" and isinstance(value, int | float):
+        return f"{text}, got {value!r}; put it in quotes"
+    if detail["type"] in {"value_error", "missing"} or isinstance(value, tuple | dict):
         return text
-    return f"{text}, got {'nothing' if given is None else repr(given)[:60]}"
+    return f"{text}, got {'nothing' if value is None else repr(value)[:60]}"
 
 
 def accepted_keys(annotation: object, path: KeyPath) -> list[str]:

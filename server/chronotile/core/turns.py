@@ -32,19 +32,20 @@ class Turns(Generic[Entry]):
         return sum(map(len, self._queues.values()))
 
     def __iter__(self) -> Iterator[Entry]:
-        """Yield all entries in the order in which they would be served."""
+        """Yield all entries in the order of their turns."""
         for entries in zip_longest(*self._queues.values()):
             yield from (entry for entry in entries if entry is not None)
 
     @property
     def first(self) -> Entry | None:
-        """The entry that is served next; `None` if there is none."""
+        """The entry with the next turn; `None` if the queue is empty."""
         return next(iter(self), None)
 
     def crowd(self, client: str) -> tuple[str, tuple[Entry, ...]]:
-        """Return the client with the most entries, of several the last, and these; none if `client` has nearly as many.
+        """Return the client with the most entries, the last of several, and its entries.
 
-        One of them makes room for a newcomer of `client`.
+        No entries are returned if `client` has nearly as many. An entry of the crowd may be refused for a new one of
+        `client`.
         """
         longest = max(reversed(self._queues), key=self.count_of, default="")
         return longest, self.entries_of(longest) if self.count_of(longest) > self.count_of(client) + 1 else ()
@@ -58,7 +59,7 @@ class Turns(Generic[Entry]):
         return tuple(self._queues.get(client, ()))
 
     def add(self, client: str, entry: Entry) -> None:
-        """Add an entry at the end of those of its client."""
+        """Add an entry after the other entries of its client."""
         self._queues.setdefault(client, {})[entry] = None
 
     def remove(self, client: str, entry: Entry, *, is_served: bool = False) -> bool:
@@ -74,7 +75,7 @@ class Turns(Generic[Entry]):
         return True
 
     def pop(self) -> Entry | None:
-        """Remove and return the entry that is served next; `None` if there is none."""
+        """Remove and return the entry with the next turn; `None` if the queue is empty."""
         for client, queue in self._queues.items():
             entry = next(iter(queue))
             self.remove(client, entry, is_served=True)
@@ -103,7 +104,7 @@ class FairSemaphore:
         return len(self._waiting) >= most or self._waiting.count_of(CLIENT.get()) >= max(1, most // 2)
 
     async def acquire(self) -> None:
-        """Wait until one is free, and take it."""
+        """Wait for a turn, and acquire it."""
         if self._value:
             self._value -= 1
             return
@@ -117,7 +118,7 @@ class FairSemaphore:
             raise
 
     def release(self) -> None:
-        """Pass it to the next task, or make it free."""
+        """Pass it to the next task, or free it."""
         while (turn := self._waiting.pop()) is not None:
             if not turn.done():
                 turn.set_result(None)

@@ -1,4 +1,4 @@
-"""XML: that of strangers, of which what is too large or deep is refused before it becomes a tree, and text for ours."""
+"""XML from clients, limited in size and depth before it becomes a tree, and text for written XML."""
 
 import re
 from xml.parsers import expat
@@ -9,24 +9,24 @@ from chronotile.core.errors import InvalidParameter
 
 MAX_BYTES = 262_144
 MAX_ELEMENTS = 16_384
-"""Of a document, which without a bound may have 60,000 and take half a second."""
+"""Maximum per document; without a limit, 60,000 elements would be possible and take half a second."""
 MAX_DEPTH = 64
-"""Of elements in one another."""
+"""Maximum nesting of elements."""
 
 
 def parse_xml(document: bytes, *, what: str, locator: str | None = None, max_bytes: int = MAX_BYTES) -> etree._Element:
-    """Return the root of a document, without its comments and processing instructions.
+    """Parse a document, and return its root without comments and processing instructions.
 
-    Expat reads it first, and stops at the first thing that is refused: no entity is declared by then.
+    Expat reads it first and stops at the first refused content, before any entity is declared.
 
     Args:
-        document: Its bytes.
-        what: Of which a message says that it cannot be used, such as "the SLD".
-        locator: The parameter that gave it.
-        max_bytes: The most that it may have; fewer than the ten millions of one text that lxml takes.
+        document: Bytes of the document.
+        what: Name of the document in messages, such as "the SLD".
+        locator: Name of the parameter.
+        max_bytes: Maximum size, less than lxml's limit of ten million per text.
 
     Raises:
-        InvalidParameter: It has more than `max_bytes`, `MAX_ELEMENTS` or `MAX_DEPTH`, a document type, or is not XML.
+        InvalidParameter: It exceeds `max_bytes`, `MAX_ELEMENTS` or `MAX_DEPTH`, has a document type, or is not XML.
     """
     try:
         return _parse(document, max_bytes)
@@ -48,7 +48,7 @@ def _parse(document: bytes, max_bytes: int) -> etree._Element:
 
 
 def _check(document: bytes) -> None:
-    """Raise ValueError where a document has more than it may have."""
+    """Raise ValueError if a document exceeds a limit."""
     checker = expat.ParserCreate()
     count = depth = 0
 
@@ -81,22 +81,22 @@ def local_name(element: etree._Element) -> str:
 # Text that XML can hold.
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Whatever XML 1.0 §2.2 does not count as a character."""
+"""Characters that XML 1.0 §2.2 does not allow."""
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]|^[0-9.-]|_(?=x[0-9A-F]{4,6}_)")
 _ESCAPED = re.compile(r"_x([0-9A-F]{4,6})_")
 _LAST_CHARACTER = 0x10FFFF
 
 
 def xml_characters(text: str) -> str:
-    """Return a text without what XML cannot hold."""
+    """Return a text without characters that XML does not allow."""
     return _NOT_XML.sub("", text)
 
 
 def xml_name(name: str) -> str:
-    """Return a name as an NCName: `_xHHHH_` stands for each character that one cannot have there, by its code."""
-    return _NOT_NAME.sub(lambda found: f"_x{ord(found[0]):04X}_", name)
+    """Return a name as an NCName: `_xHHHH_`, with its code, replaces each character that is not allowed there."""
+    return _NOT_NAME.sub(lambda match: f"_x{ord(match[0]):04X}_", name)
 
 
 def plain_name(name: str) -> str:
-    """Return what `xml_name` makes into this."""
-    return _ESCAPED.sub(lambda found: chr(min(int(found[1], 16), _LAST_CHARACTER)), name)
+    """Return the name that `xml_name` has converted."""
+    return _ESCAPED.sub(lambda match: chr(min(int(match[1], 16), _LAST_CHARACTER)), name)

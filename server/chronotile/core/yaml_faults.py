@@ -1,4 +1,4 @@
-"""What to do about text that is not valid YAML: the parser says only what it expected."""
+"""Remedies for text that is not valid YAML; the parser itself reports only its expectation."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -6,23 +6,23 @@ from typing import NamedTuple
 
 
 class YamlFault(NamedTuple):
-    """What a parser says of a text. Lines count from 0."""
+    """Fault that a parser reports in a text. Lines count from 0."""
 
     lines: Sequence[str]
     problem: str
     line: int
     column: int
-    begun: int | None = None
-    """The line in which begins what the parser was reading, such as a quote or a bracket."""
+    start_line: int | None = None
+    """First line of the part that the parser was reading, such as a quoted text or a bracket."""
 
     @property
     def text(self) -> str:
-        """The line at which the parser gave up; nothing at the end of the file."""
+        """Line at the parser's last position; empty at the end of the file."""
         return self.lines[self.line] if self.line < len(self.lines) else ""
 
 
 class Remedy(NamedTuple):
-    """What is wrong and what to do, and the line that it is about."""
+    """Line of a mistake, and words for the mistake and its remedy."""
 
     line: int
     words: str
@@ -39,7 +39,7 @@ _TAB = "the line is indented with a tab; indent with spaces"
 
 
 def remedy(fault: YamlFault) -> Remedy | None:
-    """Return what is wrong in words of the writer, and what to do; `None` where only the parser's words are known."""
+    """Return mistake and remedy in words of the author; `None` if only the parser's words are available."""
     for words, find in _BY_PROBLEM:
         if words in fault.problem:
             return Remedy(fault.line, find) if isinstance(find, str) else find(fault)
@@ -133,15 +133,15 @@ _BY_PROBLEM: tuple[tuple[str, str | Callable[[YamlFault], Remedy]], ...] = (
     ),
     ("control characters", "the file has a control character; remove it"),
 )
-"""By words of libyaml; the first that fit count."""
+"""Words of libyaml, with their remedy; the first match counts."""
 
 
 def _start_mark(fault: YamlFault) -> int:
-    return min(fault.line if fault.begun is None else fault.begun, len(fault.lines) - 1)
+    return min(fault.line if fault.start_line is None else fault.start_line, len(fault.lines) - 1)
 
 
 def _line_above(fault: YamlFault) -> int | None:
-    """The nearest line above that holds something."""
+    """Return the nearest line above that is not empty and not a comment."""
     above = (line for line in range(min(fault.line, len(fault.lines)) - 1, -1, -1))
     return next(
         (line for line in above if fault.lines[line].strip() and not fault.lines[line].lstrip().startswith("#")), None

@@ -1,4 +1,4 @@
-"""YAML whose every value knows its file and line, and mistakes worded for the person who wrote it.
+"""YAML values with their file and line, and messages about mistakes for the author of the file.
 
 Scalars follow the core schema of YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number. Keys are always
 text, as written.
@@ -23,10 +23,10 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 MAX_DEPTH = 50
 MAX_NODES = 200_000
-"""Values in one file, those behind an alias counted each time the alias is used."""
+"""Maximum number of values in a file; values behind an alias count at each use."""
 
 NO_BREAK_SPACE = "\u00a0"
-"""Comes with text that is copied from web pages, looks like a space and is none to YAML."""
+"""Part of text that is copied from web pages; looks like a space, but is not a space in YAML."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
@@ -44,10 +44,10 @@ _CONSTANTS: dict[str, Scalar] = (
 
 
 class YamlLocation(NamedTuple):
-    """Where something is written."""
+    """Position of a value or mistake."""
 
     file: str
-    """As it was given; nothing where the values were not read from a file."""
+    """Name from the caller; empty if the values were not read from a file."""
     line: int
 
     def __str__(self) -> str:
@@ -70,17 +70,17 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class YamlNode:
-    """A value and where it is written; a value under a key is where its key is."""
+    """A value and its position; a value under a key has the position of the key."""
 
     place: YamlLocation
     content: "Scalar | tuple[YamlNode, ...] | dict[str, YamlNode]" = None
     size: int = 1
-    """Values in it, itself included."""
+    """Number of values in it, including itself."""
     depth: int = 0
     """Levels of values below it."""
 
     def plain(self) -> PlainValue:
-        """Return the value without places; lists become tuples."""
+        """Return the value without positions; lists become tuples."""
         if isinstance(self.content, dict):
             return {key: child.plain() for key, child in self.content.items()}
         if isinstance(self.content, tuple):
@@ -88,33 +88,33 @@ class YamlNode:
         return self.content
 
     def child(self, *path: str | int) -> "YamlNode":
-        """Return what stands at `path` below, or an empty node in the place of its nearest ancestor."""
-        found = self.follow(path)
-        return found[-1] if len(found) == len(path) + 1 else YamlNode(found[-1].place)
+        """Return the node at `path` below; if it does not exist, an empty node at its nearest ancestor's position."""
+        nodes = self.follow(path)
+        return nodes[-1] if len(nodes) == len(path) + 1 else YamlNode(nodes[-1].place)
 
     def follow(self, path: KeyPath) -> "list[YamlNode]":
-        """Return this node and those below it along `path`, as far as they exist."""
-        found = [self]
+        """Return this node and the existing nodes along `path`."""
+        nodes = [self]
         for step in path:
-            below = found[-1].entries.get(step) if isinstance(step, str) else _member(found[-1].items, step)
+            below = nodes[-1].entries.get(step) if isinstance(step, str) else _member(nodes[-1].items, step)
             if below is None:
                 break
-            found.append(below)
-        return found
+            nodes.append(below)
+        return nodes
 
     @property
     def entries(self) -> "Mapping[str, YamlNode]":
-        """The values by key; none where this is not a mapping."""
+        """Values by key; empty if this is not a mapping."""
         return self.content if isinstance(self.content, dict) else {}
 
     @property
     def items(self) -> "tuple[YamlNode, ...]":
-        """The members of a list; none where this is not a list."""
+        """Members of a list; empty if this is not a list."""
         return self.content if isinstance(self.content, tuple) else ()
 
     @property
     def text(self) -> str | None:
-        """The value where it is text."""
+        """The value if it is text."""
         return self.content if isinstance(self.content, str) else None
 
 
@@ -123,26 +123,26 @@ def _member(members: tuple[YamlNode, ...], index: int) -> YamlNode | None:
 
 
 def key_text(path: KeyPath) -> str:
-    """Return a path as messages have it: `collections.s2.variables.NDVI.styles[0]`."""
+    """Return a path for messages: `collections.s2.variables.NDVI.styles[0]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")[:200]
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; the nearest is …`, or nothing where no known word is near."""
-    choices = {each.lower(): each for each in known}
+def nearest(word: str, accepted: Iterable[str]) -> str:
+    """Return `; the nearest is …`, or empty text if no accepted word is similar."""
+    choices = {name.lower(): name for name in accepted}
     close = difflib.get_close_matches(word[:80].lower(), choices, n=1, cutoff=0.5)
     return f"; the nearest is {choices[close[0]]}" if close else ""
 
 
-def list_names(known: Iterable[str], *, most: int = 40, separator: str = ", ") -> str:
-    """Return names as one text: the first `most` of them, and how many more there are."""
-    names = list(known)
+def list_names(texts: Iterable[str], *, most: int = 40, separator: str = ", ") -> str:
+    """Return names as one text: the first `most`, and the number of the others."""
+    names = list(texts)
     return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def raise_mistakes(mistakes: Sequence[Mistake]) -> None:
-    """Do nothing, or raise all mistakes file by file and line by line; of several at one key the first counts.
+    """Raise all mistakes, ordered by file and line; the first counts if a key has several. Do nothing without any.
 
     Raises:
         ConfigurationError: There are mistakes.
@@ -161,12 +161,12 @@ def raise_mistakes(mistakes: Sequence[Mistake]) -> None:
 def read_yaml(
     text: str, file: str, *, environment: Mapping[str, str] | None = None
 ) -> tuple[YamlNode | None, list[Mistake]]:
-    """Return the mapping that a YAML text holds, and what is wrong with the text; without a mapping `None`.
+    """Return the mapping in a YAML text, and the mistakes of the text; `None` without a mapping.
 
     Args:
         text: The text of the file.
-        file: Its name as it was given, for messages.
-        environment: Where `${NAME}` takes its value from; `None` leaves such text as it is.
+        file: Its name in messages.
+        environment: Values of `${NAME}`; `None` leaves this text unchanged.
     """
     composer = _Composer(file, environment)
     start = YamlLocation(file, 1)
@@ -185,7 +185,7 @@ def read_yaml(
 
 
 def node_of(values: object, file: str) -> YamlNode:
-    """Return plain values, not read from a text, as a node; relative paths in them count from the folder of `file`."""
+    """Return a node for plain values that were not read from a text; relative paths start at the folder of `file`."""
     place = YamlLocation(file, 0)
     if isinstance(values, Mapping):
         return YamlNode(place, {str(key): node_of(value, file) for key, value in values.items()})
@@ -197,12 +197,12 @@ def node_of(values: object, file: str) -> YamlNode:
 
 
 def write_yaml(values: object) -> str:
-    """Return YAML text of mappings, lists and scalars, which `read_yaml` and YAML 1.1 readers read as the same."""
+    """Return YAML text of mappings, lists and scalars; `read_yaml` and YAML 1.1 readers read the same values."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts quotes round text that either version of YAML would take for something else."""
+    """Quotes text that either version of YAML would read as another type."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 -- the signature is the library's
         return True
@@ -322,17 +322,17 @@ class _Composer:
         return _resolve(text) if is_plain else text
 
     def _substitute(self, place: YamlLocation, path: KeyPath) -> Callable[[re.Match[str]], str]:
-        def value_of(found: re.Match[str]) -> str:
-            name, known = found[1], self._environment or {}
-            if name in known:
-                return known[name]
+        def value_of(match: re.Match[str]) -> str:
+            name, environment = match[1], self._environment or {}
+            if name in environment:
+                return environment[name]
             problem = (
                 f"the environment has no variable {name}"
                 if _NAME.fullmatch(name)
-                else f"{found[0][:60]} is not valid; accepted is ${{NAME}}, a variable of the environment"
+                else f"{match[0][:60]} is not valid; accepted is ${{NAME}}, a variable of the environment"
             )
             self.mistakes.append(Mistake(place, path, problem))
-            return found[0]
+            return match[0]
 
         return value_of
 
@@ -352,10 +352,10 @@ def _refuse(problem: str, event: yaml.Event) -> NoReturn:
 
 
 def _syntax_mistake(error: Exception, text: str, start: YamlLocation) -> Mistake:
-    mark, begun = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    mark, start_mark = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     lines = text.splitlines() or [""]
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    place = mark or begun
+    place = mark or start_mark
     if isinstance(error, ComposerError) or (place is None and not isinstance(error, yaml.YAMLError)):
         return Mistake(start if place is None else YamlLocation(start.file, place.line + 1), (), problem)
     fault = YamlFault(
@@ -363,10 +363,10 @@ def _syntax_mistake(error: Exception, text: str, start: YamlLocation) -> Mistake
         problem,
         line=0 if place is None else place.line,
         column=0 if place is None else place.column,
-        begun=None if begun is None else begun.line,
+        start_line=None if start_mark is None else start_mark.line,
     )
-    found = remedy(fault)
+    suggestion = remedy(fault)
     context = getattr(error, "context", None)
-    words = f"{f'{context}, ' if context else ''}{problem}" if found is None else found.words
-    line = fault.line if found is None else found.line
+    words = f"{f'{context}, ' if context else ''}{problem}" if suggestion is None else suggestion.words
+    line = fault.line if suggestion is None else suggestion.line
     return Mistake(YamlLocation(start.file, min(line + 1, len(lines))), (), f"not valid YAML: {words}")
