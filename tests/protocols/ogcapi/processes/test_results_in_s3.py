@@ -193,7 +193,7 @@ def test_nothing_is_stored_if_the_store_is_unavailable(client, unavailable, desk
 
 def test_a_job_whose_results_cannot_be_removed_is_still_there(client, stored, request):
     url = stored({})
-    request.getfixturevalue("away")
+    request.getfixturevalue("unavailable")
 
     assert client.delete(url).status_code == 503
     assert client.get(url).json()["status"] == "successful"
