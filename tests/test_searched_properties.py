@@ -75,7 +75,7 @@ def indexed(place, properties):
 
 def test_every_service_finds_them_and_refuses_properties_without_an_index(place, monkeypatch):
     client, _said = indexed(place, '["grid:code", "s2:mgrs_tile"]')
-    monkeypatch.setattr(candidates, "MOST_COMPARED", len(OF_CODE))
+    monkeypatch.setattr(candidates, "MAX_COMPARED", len(OF_CODE))
 
     with client:
         found = [
@@ -109,7 +109,7 @@ def test_every_service_finds_them_and_refuses_properties_without_an_index(place,
 
 def test_a_change_of_the_configuration_reaches_an_index_that_is_full(place, monkeypatch):
     before, _said = indexed(place, "[]")
-    monkeypatch.setattr(candidates, "MOST_COMPARED", len(OF_CODE))
+    monkeypatch.setattr(candidates, "MAX_COMPARED", len(OF_CODE))
     with before as client:
         refused = stac_of(client, filter=TEXT)
 

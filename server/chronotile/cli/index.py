@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chronotile.catalog.items.passes import SourcePasses
     from chronotile.core.model.source import SourceSpec
 
-MOST_PROCESSES = 4
+MAX_PROCESSES = 4
 """Processes that read items; more would wait for the process that stores the items."""
 LINE_EVERY = 10_000
 """Number of entries per printed line if the output is not a terminal."""
@@ -115,7 +115,7 @@ def _fill_all(
                     source,
                     store,
                     is_whole=is_full,
-                    processes=min(this_machine().cores, MOST_PROCESSES),
+                    processes=min(this_machine().cores, MAX_PROCESSES),
                     progress=progress,
                 )
         except (ConfigurationError, SourceUnavailable, UnsupportedSource) as error:

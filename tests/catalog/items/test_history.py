@@ -93,7 +93,7 @@ def test_changes_of_the_first_fill_of_a_collection_can_be_excluded(index, whole_
 
 
 def test_removals_that_were_forgotten_in_the_first_fill_expire_no_cursor(index, whole_pass, monkeypatch):
-    monkeypatch.setattr(altering, "MOST_REMOVED", 1)
+    monkeypatch.setattr(altering, "MAX_REMOVED", 1)
     cursor = now(index)
     with whole_pass("s2") as finish:
         index.put("s2", [make_item(name) for name in "abcdef"])
@@ -216,7 +216,7 @@ def test_a_copy_that_follows_the_changes_has_the_items(tmp_path_factory, steps, 
 
 
 def test_a_cursor_from_before_forgotten_removals_has_expired(index, monkeypatch):
-    monkeypatch.setattr(altering, "MOST_REMOVED", 2)
+    monkeypatch.setattr(altering, "MAX_REMOVED", 2)
     index.put("s2", [make_item(name) for name in "abcdef"])
     before = now(index)
     for name in "abcde":
@@ -398,7 +398,7 @@ def test_pages_of_changes_end_early_if_documents_are_large(index, monkeypatch, s
     index.put("s2", [make_item(id_, properties={"text": id_ * size}) for id_, size in sizes.items()])
     index.remove("s2", ["lost"])
     every = told(index.changes_after(cursor))
-    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "MAX_BYTES", 20_000)
     monkeypatch.setattr(lookups, "SMALL_BYTES", small)  # with 1 each is read by itself
 
     pages = [index.changes_after(cursor)]
@@ -412,7 +412,7 @@ def test_pages_of_changes_end_early_if_documents_are_large(index, monkeypatch, s
 def test_newest_items_are_fewer_if_documents_are_large(index, monkeypatch):
     index.put("s2", [make_item("large", at="2024-05-01", properties={"text": "x" * 99_999})])
     index.put("s2", [make_item("small", at="2024-05-02"), make_item("other", at="2024-05-03")])
-    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "MAX_BYTES", 20_000)
 
     assert [each.ref.id for each in index.newest("s2", 10)] == ["other", "small"]
     index.remove("s2", ["other", "small"])

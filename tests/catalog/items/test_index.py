@@ -370,7 +370,7 @@ def test_changes_of_other_processes_are_seen_within_a_second(open_index, url):
 
 
 def test_a_box_with_too_many_items_is_refused(index, monkeypatch):
-    monkeypatch.setattr("chronotile.catalog.items.index.MOST_ITEMS", 3)
+    monkeypatch.setattr("chronotile.catalog.items.index.MAX_ITEMS", 3)
     index.put("s2", [make_item(f"{number}") for number in range(4)])
 
     with pytest.raises(LimitExceeded, match="items: at most 3"):
@@ -409,7 +409,7 @@ def test_concurrent_first_writes_of_collections_keep_all_items(index):
 
 
 def test_items_that_were_put_first_are_trimmed_some_at_a_time(index, monkeypatch):
-    monkeypatch.setattr("chronotile.catalog.items.index.MOST_TRIMMED", 2)
+    monkeypatch.setattr("chronotile.catalog.items.index.MAX_TRIMMED", 2)
     for id_ in "abcdef":
         index.put("s2", [make_item(id_)])
     index.put("s2", [make_item("a", at="2024-06-01")])  # replaced: it is the last one now

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from shapely import Polygon, box
 
-from chronotile.catalog.items.lookups import MOST_NEAR
+from chronotile.catalog.items.lookups import MAX_NEAR
 from chronotile.core.model.space.boxes import BBox
 from chronotile.readers.mosaic.info import place_around
 from tests.catalog.items.conftest import instant, make_item
@@ -48,7 +48,7 @@ def test_boxes_within_one_have_the_items_of_a_search_for_each(index):
 
 
 def test_nearby_items_above_the_limit_are_not_returned(index):
-    index.put("s2", [make_item(f"item{number}", (4, 50, 4.1, 50.1)) for number in range(MOST_NEAR + 1)])
+    index.put("s2", [make_item(f"item{number}", (4, 50, 4.1, 50.1)) for number in range(MAX_NEAR + 1)])
     found = index.near("s2", BBox(4, 50, 4.25, 50.25), np.array([AT]))
     assert (found.are_all, found.found) == (False, ())
 

@@ -411,7 +411,7 @@ def test_an_item_comes_with_its_document(index):
 
 
 def test_of_very_many_items_it_is_not_counted_how_many_match(index, monkeypatch):
-    monkeypatch.setattr(searches, "MOST_MATCHED", 4)
+    monkeypatch.setattr(searches, "MAX_MATCHED", 4)
     index.put("s2", scenes())
 
     assert index.search(ItemSearch(limit=1)).matched is None
@@ -497,7 +497,7 @@ def test_a_search_beyond_bounds_is_refused(found, values, locator):
 
 
 def test_a_search_that_compares_too_many_footprints_is_ended(found, monkeypatch):
-    monkeypatch.setattr(searches, "MOST_TESTED", 3)
+    monkeypatch.setattr(searches, "MAX_TESTED", 3)
 
     with pytest.raises(InvalidParameter, match="more than 3 footprints"):
         found(filter=filter_from_text("NOT S_INTERSECTS(geometry, POINT(50 50))"))

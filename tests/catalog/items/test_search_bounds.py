@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from chronotile.catalog.items import candidates, lookups, search, search_query
 from chronotile.catalog.items.cql2.tree import filter_from_text
-from chronotile.catalog.items.lookups import MOST_BYTES
+from chronotile.catalog.items.lookups import MAX_BYTES
 from chronotile.catalog.items.schema import BODIES, INDEX
 from chronotile.catalog.items.statements import TimeLimit, reading
 from chronotile.core.errors import InvalidParameter, ServerBusy
@@ -45,11 +45,11 @@ def test_pages_of_large_documents_have_fewer_items_and_leave_none_out(index):
     assert (len(ids), len(set(ids)), len(pages)) == (50, 25, 4)
     assert {page.matched for page in pages} == {50}
     for page in pages:
-        assert sum(len(item.document) for item in page.items) <= MOST_BYTES
+        assert sum(len(item.document) for item in page.items) <= MAX_BYTES
 
 
 def test_a_document_that_is_larger_than_a_page_may_be_is_a_page(index, monkeypatch):
-    monkeypatch.setattr(lookups, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(lookups, "MAX_BYTES", 10_000)
     sizes = {"a": 9, "b": 99_999, "c": 9, "d": 9}
     index.put("s2", [make_item(id_, properties={"text": id_ * size}) for id_, size in sizes.items()])
 
@@ -235,7 +235,7 @@ NEAR, DAY = BBox(3, 49, 6, 52), TimeSpan(np.datetime64("2024-05-01", "ns"), np.d
 def test_a_sort_without_an_index_is_refused_before_it_compares_many_items(index, monkeypatch, sort, restricted):
     fill_with_clouds(index, clouded())
     index.put("s2", [make_item(f"later{n}", at=f"2024-06-0{n}", box=(40, 50, 41, 51)) for n in range(1, 9)])
-    monkeypatch.setattr(candidates, "MOST_COMPARED", len(CLOUDS))
+    monkeypatch.setattr(candidates, "MAX_COMPARED", len(CLOUDS))
 
     with pytest.raises(
         InvalidParameter, match=r"give a bbox, a shorter datetime or ids, or sort .* datetime or cloud"
@@ -251,7 +251,7 @@ def test_a_sort_without_an_index_is_refused_before_it_compares_many_items(index,
 @pytest.mark.parametrize("sort", [(), (("cloud", False),)])
 def test_count_of_matches_is_exact_or_missing_if_a_sample_shows_too_many(index, monkeypatch, sort):
     for module in (candidates, search):
-        monkeypatch.setattr(module, "MOST_MATCHED", 20)
+        monkeypatch.setattr(module, "MAX_MATCHED", 20)
     days = list(np.datetime64("2024-01-01") + np.arange(100))
     index.configure("s2", IndexSettings(order_by="cloud"))
     index.put("s2", [make_item(f"{n:03}", at=str(day), properties={"cloud": float(n)}) for n, day in enumerate(days)])
@@ -270,7 +270,7 @@ def test_count_of_matches_is_exact_or_missing_if_a_sample_shows_too_many(index, 
 @pytest.mark.parametrize(("surely", "matched"), [(1.5, 16), (0.5, None)])
 def test_matches_are_not_counted_if_a_sample_shows_too_many(index, monkeypatch, surely, matched):
     for module in (candidates, search):
-        monkeypatch.setattr(module, "MOST_MATCHED", 20)
+        monkeypatch.setattr(module, "MAX_MATCHED", 20)
     monkeypatch.setattr(candidates, "SPREAD", 1)
     monkeypatch.setattr(candidates, "SURELY", surely)
     days = list(np.datetime64("2024-01-01") + np.arange(100))
@@ -286,8 +286,8 @@ def test_matches_are_not_counted_if_a_sample_shows_too_many(index, monkeypatch, 
 @pytest.mark.parametrize("sort", [(), (("cloud", False),)])
 def test_matches_of_rare_times_are_counted_though_most_times_have_them(index, monkeypatch, names, sort):
     for module in (candidates, search):
-        monkeypatch.setattr(module, "MOST_MATCHED", 20)
-    monkeypatch.setattr(candidates, "MOST_COMPARED", 200)
+        monkeypatch.setattr(module, "MAX_MATCHED", 20)
+    monkeypatch.setattr(candidates, "MAX_COMPARED", 200)
     monkeypatch.setattr(candidates, "SAMPLED", 2)
     rare = [(np.datetime64("2010-01-01") + np.timedelta64(30 * n, "D"), float(n)) for n in range(15)]
     frequent = [(np.datetime64("2011-04-01") + np.timedelta64(n, "m"), 15 + n / 1000) for n in range(200)]

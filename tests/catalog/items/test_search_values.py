@@ -197,7 +197,7 @@ def test_an_index_that_is_full_follows_the_configuration_without_its_source(inde
 
     index.configure("s2", SEARCHED)
 
-    monkeypatch.setattr(candidates, "MOST_COMPARED", 17)  # what has no index is refused
+    monkeypatch.setattr(candidates, "MAX_COMPARED", 17)  # what has no index is refused
     for text, holds in EQUALITIES:
         assert sorted(found_by(open_index(), text, collections=("s2",))) == sorted(matching(holds))
 
@@ -243,8 +243,8 @@ MANY = 200
 @pytest.fixture
 def many(index, monkeypatch):
     """Of 200 items, of which one has the platform `rare` and each second is cloudless; ten may be compared."""
-    monkeypatch.setattr(candidates, "MOST_COMPARED", 10)
-    monkeypatch.setattr(candidates, "MOST_MATCHED", 2)
+    monkeypatch.setattr(candidates, "MAX_COMPARED", 10)
+    monkeypatch.setattr(candidates, "MAX_MATCHED", 2)
     monkeypatch.setattr(search, "FEW", 5)
     index.configure("s2", SEARCHED)
     index.put(

@@ -15,7 +15,7 @@ from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.catalog.items.value_rows import remove_some, write_values
 from chronotile.core.model.items import BandLayout, IndexSettings, ItemRef
 
-MOST_REMOVED = 100_000
+MAX_REMOVED = 100_000
 """Removed items per collection that stay listed, the newest first; twice as many are stored before a clean-up."""
 REORDERED = 2_000
 """Items that one transaction groups and orders again."""
@@ -61,9 +61,9 @@ def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any
     insert_rows(connection, REMOVED, records)
     of_collection = REMOVED.c.collection == row.number
     values = {"removed": row.removed + len(items)}
-    if values["removed"] > 2 * MOST_REMOVED:
+    if values["removed"] > 2 * MAX_REMOVED:
         newest = select(REMOVED.c.change).where(of_collection).order_by(REMOVED.c.change.desc())
-        last = connection.scalars(newest.offset(MOST_REMOVED).limit(1)).one()
+        last = connection.scalars(newest.offset(MAX_REMOVED).limit(1)).one()
         deleted = connection.execute(delete(REMOVED).where(of_collection, REMOVED.c.change <= last)).rowcount
         values = {"removed": values["removed"] - deleted, "forgotten": last}
     writing.set_columns(connection, row.number, **values)

@@ -1,8 +1,8 @@
 """Number of items that a search would compare without an index, counted and sampled before it runs.
 
 A search whose filter no index can answer compares all items of its times and places. If these are more than
-`MOST_COMPARED`, a sample of them is compared first. The search runs only if a tenth of the sample matches: then
-`MOST_COMPARED` items contain `MOST_MATCHED` matches, more than a page needs.
+`MAX_COMPARED`, a sample of them is compared first. The search runs only if a tenth of the sample matches: then
+`MAX_COMPARED` items contain `MAX_MATCHED` matches, more than a page needs.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, liter
 from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import statements
-from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting
+from chronotile.catalog.items.cells import MAX_CELLS, cells_meeting
 from chronotile.catalog.items.cql2.narrowing import Pair
 from chronotile.catalog.items.schema import INSTANTS, ITEMS, VALUES
 from chronotile.catalog.items.search_query import FEW, SearchedCollection, Shape, numbers_of, query_of, rank_bounds
@@ -25,12 +25,12 @@ from chronotile.core.database import POSTGRESQL
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.space.boxes import BBox
 
-MOST_COMPARED = 100_000
+MAX_COMPARED = 100_000
 """Items that a search may compare without an index."""
-MOST_MATCHED = 10_000
+MAX_MATCHED = 10_000
 """Matching items that are counted."""
 SURELY = 1.5
-"""Factor of certainty: an estimate from one in `SPREAD` items that exceeds `MOST_MATCHED` by 50 % is right by
+"""Factor of certainty: an estimate from one in `SPREAD` items that exceeds `MAX_MATCHED` by 50 % is right by
 five standard deviations."""
 SPREAD = 97
 """One in this many items is in the uniform sample of `_spread`; a prime, because item numbers may be periodic."""
@@ -64,19 +64,19 @@ class Candidates:
 
     @cached_property
     def number(self) -> tuple[int, tuple[int, int]]:
-        """The number of items, at least `MOST_COMPARED` + 1 if more exist, and their first and last instant."""
+        """The number of items, at least `MAX_COMPARED` + 1 if more exist, and their first and last instant."""
         first, last = self.instants
         ((items, earliest, latest),) = self._run(_instants_query(self.dialect), first=first, last=last)
         return int(items or 0), (earliest or 0, latest or 0)
 
     def count_pairs(self, pairs: Collection[Pair]) -> int:
-        """Return the number of items with any of some values, at least `MOST_COMPARED` + 1 if it is larger."""
+        """Return the number of items with any of some values, at least `MAX_COMPARED` + 1 if it is larger."""
         count = sum(pair.name == "id" for pair in pairs)
         keys = [key_of(pair.name, pair.value) for pair in pairs if pair.name != "id"]
         if None in keys:
-            return MOST_COMPARED + 1
+            return MAX_COMPARED + 1
         for key in keys:
-            if count > MOST_COMPARED:
+            if count > MAX_COMPARED:
                 break
             count += self._count_of(key)
         return count
@@ -104,15 +104,15 @@ class Candidates:
         """
         items, ends = self.number
         compared = min(items, self._count_by_index(shape, values, near))
-        if compared <= min(MOST_COMPARED, 2 * MOST_MATCHED):
+        if compared <= min(MAX_COMPARED, 2 * MAX_MATCHED):
             return False
         sample = self._sample(shape, values, ends)
         matching = self._count_matching(sample, shape, values)
-        if compared <= MOST_COMPARED or matching * MOST_COMPARED >= len(sample) * MOST_MATCHED:
-            return matching * compared > SURELY * len(sample) * MOST_MATCHED and self._are_many(shape, values)
+        if compared <= MAX_COMPARED or matching * MAX_COMPARED >= len(sample) * MAX_MATCHED:
+            return matching * compared > SURELY * len(sample) * MAX_MATCHED and self._are_many(shape, values)
         names = " or ".join(sorted(self.collection.names)) or "a property that the configuration names in search"
         raise InvalidParameter(
-            f"filter would compare more than {MOST_COMPARED} items of {self.collection.id}, and few of them match; "
+            f"filter would compare more than {MAX_COMPARED} items of {self.collection.id}, and few of them match; "
             f"give a bbox, a shorter datetime or ids, or compare {names} by =, which has an index",
             locator="filter",
         )
@@ -120,7 +120,7 @@ class Candidates:
     def _are_many(self, shape: Shape, values: dict[str, Value]) -> bool:
         # Whether more items match than are counted. The other sample has too many items of times with few items.
         spread = [number for (number,) in self._run(_spread(shape), **values, spread=SPREAD)]
-        return self._count_matching(spread, shape, values) * SPREAD > SURELY * MOST_MATCHED
+        return self._count_matching(spread, shape, values) * SPREAD > SURELY * MAX_MATCHED
 
     def _count_matching(self, numbers: Sequence[int], shape: Shape, values: dict[str, Value]) -> int:
         """Return how many of the items with some numbers match."""
@@ -130,7 +130,7 @@ class Candidates:
 
     def are_few(self, items: int) -> bool:
         """Return whether a number of items may be compared one by one."""
-        return items <= MOST_COMPARED
+        return items <= MAX_COMPARED
 
     def have_ranks(self) -> bool:
         """Return whether any item of the collection has a rank: a number in the property that orders the collection."""
@@ -140,15 +140,15 @@ class Candidates:
         """Check that a sort without an index does not compare too many items.
 
         Raises:
-            InvalidParameter: It compares more than `MOST_COMPARED`.
+            InvalidParameter: It compares more than `MAX_COMPARED`.
         """
         items, _ends = self.number
-        if items <= MOST_COMPARED:
+        if items <= MAX_COMPARED:
             return
         order_by = self.collection.order_by
         indexed = "datetime" if order_by in {None, "id", "datetime"} else f"datetime or {order_by}"
         raise InvalidParameter(
-            f"sortby would compare more than {MOST_COMPARED} items of {self.collection.id}: give a bbox, a shorter "
+            f"sortby would compare more than {MAX_COMPARED} items of {self.collection.id}: give a bbox, a shorter "
             f"datetime or ids, or sort this collection alone by {indexed}, which has an index",
             locator="sortby",
         )
@@ -158,19 +158,19 @@ class Candidates:
             return self._count_of(values["value"])
         if _is_by_ranks(shape):
             return int(self._run(_ranks_query(shape))[0][0])
-        cells = [cells_meeting(box, self.collection.levels, most=MOST_CELLS) for box in near]
+        cells = [cells_meeting(box, self.collection.levels, most=MAX_CELLS) for box in near]
         if not cells or None in cells:
-            return MOST_COMPARED + 1
+            return MAX_COMPARED + 1
         rows_in_cells = 0
         for box, some in zip(near, cells, strict=True):
             count, near_box = statements.box_parameters(box, some or [-1])
             span = {**near_box, "first": self.instants[0], "last": self.instants[1]}
-            rows = self._run(_cells_query(count, self.dialect), **span, most=ROWS_OF_ITEM * MOST_COMPARED + 1)
+            rows = self._run(_cells_query(count, self.dialect), **span, most=ROWS_OF_ITEM * MAX_COMPARED + 1)
             rows_in_cells += rows[0][0]
         return rows_in_cells // ROWS_OF_ITEM
 
     def _count_of(self, key: Value) -> int:
-        """Return the number of items with a value, at most `MOST_COMPARED` + 1; each value is counted once."""
+        """Return the number of items with a value, at most `MAX_COMPARED` + 1; each value is counted once."""
         if key not in self.counts:
             self.counts[key] = int(self._run(_value_query(self.dialect, is_count=True), value=key)[0][0])
         return self.counts[key]
@@ -203,7 +203,7 @@ class Candidates:
         self.time_limit.renew()
         first, last = self.starts
         common: dict[str, Value] = {"collection": self.collection.number, "first_start": first, "last_start": last}
-        return statement.run(self.cursor, {**common, "most": MOST_COMPARED + 1, **values})
+        return statement.run(self.cursor, {**common, "most": MAX_COMPARED + 1, **values})
 
 
 def numbers_text(numbers: Sequence[int], dialect: Dialect) -> str:

@@ -11,7 +11,7 @@ from chronotile.core.model.space.boxes import BBox, boxes_of
 
 FINEST = 20
 """Finest level: its cells have 38 m at the equator; smaller items use it too."""
-MOST_CELLS = 256
+MAX_CELLS = 256
 """Cells that a search visits one by one; for a larger box, items are found by time."""
 MILLIONTHS = 1_000_000
 WORLD = BBox(-180.0, -90.0, 180.0, 90.0)

@@ -14,7 +14,7 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.items import ItemSearch
 
 CHECK_BYTES = 9
-MOST_TEXT = 16_000
+MAX_TEXT = 16_000
 """Maximum characters of a cursor: four ids whose characters are all escaped in JSON."""
 PARTS = 3
 
@@ -45,7 +45,7 @@ def unseal(text: str, subject: bytes, refused: InvalidParameter) -> Any:  # noqa
     Raises:
         InvalidParameter: This is `refused`; the text was changed or belongs to another subject.
     """
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_TEXT:
         raise refused
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)

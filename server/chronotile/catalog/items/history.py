@@ -20,7 +20,7 @@ from chronotile.catalog.items.statements import DriverCursor, Statement, Value
 from chronotile.core.errors import CursorExpired, InvalidParameter
 from chronotile.core.model.items import ChangeKind, ChangePage, ItemChange
 
-MOST_CHANGES = 1_000
+MAX_CHANGES = 1_000
 """Maximum number of changes of a page."""
 LAST = (1 << 63) - 1
 REMOVAL, ITEM = 0, 1
@@ -109,8 +109,8 @@ class HistoryReader:
             InvalidParameter: The cursor or the limit is not accepted.
             CursorExpired: Some items removed since then are no longer listed, or the index was made again.
         """
-        if not 1 <= limit <= MOST_CHANGES:
-            raise InvalidParameter(f"limit is {limit}; accepted: 1 to {MOST_CHANGES}", locator="limit")
+        if not 1 <= limit <= MAX_CHANGES:
+            raise InvalidParameter(f"limit is {limit}; accepted: 1 to {MAX_CHANGES}", locator="limit")
         ((next_change, first_change),) = self._rows(select(SCHEMA.c.next_change, SCHEMA.c.first_change))
         end = _ChangePosition(next_change - 1, next_change - 1, ITEM, LAST)
         if since is None:

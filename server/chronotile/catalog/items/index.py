@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
 from chronotile.catalog.items import altering, damage, lookups, preparing, statements, writing
 from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, packed_digest, packed_hrefs, unpack_assets
-from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, search_boxes
+from chronotile.catalog.items.cells import MAX_CELLS, cells_meeting, search_boxes
 from chronotile.catalog.items.collection_states import CollectionStates
 from chronotile.catalog.items.footprints import unpack
 from chronotile.catalog.items.history import HistoryReader
@@ -28,7 +28,7 @@ from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import (
-    MOST_LISTED,
+    MAX_LISTED,
     DriverCursor,
     Statement,
     Value,
@@ -58,11 +58,11 @@ from chronotile.core.model.time.domain import NO_TIME, TimeDomain, domain_of_bou
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import Instant, InstantArray
 
-MOST_ITEMS = 100_000
+MAX_ITEMS = 100_000
 """Items that one call of `covering` returns."""
-MOST_TRIMMED = 1_000
+MAX_TRIMMED = 1_000
 """Items that one call of `trim` removes."""
-MOST_FORMS = 20_000
+MAX_FORMS = 20_000
 """Forms of assets that one call of `layouts` reads."""
 
 _WriteBatch = Callable[[Connection, str, str], PutSummary | None]
@@ -116,15 +116,15 @@ class ItemIndex:
             instants: (time,), ascending: only items of these.
 
         Raises:
-            LimitExceeded: There are more than `MOST_ITEMS`.
+            LimitExceeded: There are more than `MAX_ITEMS`.
         """
-        rows = self._covering(collection, box, lookups.When.from_selection(span, instants), most=MOST_ITEMS)
+        rows = self._covering(collection, box, lookups.When.from_selection(span, instants), most=MAX_ITEMS)
         return tuple(map(lookups.ref_of, rows))
 
     def near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.ItemsNearBox:
         """Return the items of some instants that meet a box, prepared for lookups of boxes within it."""
         try:
-            rows = self._covering(collection, box, lookups.When.from_selection(None, instants), most=lookups.MOST_NEAR)
+            rows = self._covering(collection, box, lookups.When.from_selection(None, instants), most=lookups.MAX_NEAR)
         except LimitExceeded:
             return lookups.ItemsNearBox((), are_all=False)
         items = ((lookups.ref_of(row), unpack(bytes(row[8]), BBox(*row[4:8]))) for row in rows)
@@ -236,15 +236,15 @@ class ItemIndex:
         """Return the distinct layouts of assets by asset name, the most frequent first.
 
         Raises:
-            LimitExceeded: The assets of the items have more than `MOST_FORMS` different forms.
+            LimitExceeded: The assets of the items have more than `MAX_FORMS` different forms.
         """
         with self._reading() as cursor:
             levels = self._collection(cursor, collection)
             if levels is None:
                 return {}
-            values = {"collection": levels.number, "most": MOST_FORMS + 1}
+            values = {"collection": levels.number, "most": MAX_FORMS + 1}
             rows = self._run(cursor, statements.FORMS_OF_COLLECTION, values)
-        lookups.require_few(len(rows), MOST_FORMS, "layouts")
+        lookups.require_few(len(rows), MAX_FORMS, "layouts")
         counts = dict[str, dict[BandLayout, int]]()
         for body, items in rows:
             for asset in assets_of_form(bytes(body)):
@@ -323,9 +323,9 @@ class ItemIndex:
     def trim(self, collection: str, most: int) -> int:
         """Remove the oldest items beyond a number, and return how many were removed.
 
-        At most `MOST_TRIMMED` are removed per call, because a request waits for it.
+        At most `MAX_TRIMMED` are removed per call, because a request waits for it.
         """
-        count = min(self.faults(collection).items - most, MOST_TRIMMED)
+        count = min(self.faults(collection).items - most, MAX_TRIMMED)
         if count <= 0:
             return 0
         with self._reading() as cursor:
@@ -411,7 +411,7 @@ class ItemIndex:
         The database skips other collections, so that the response time does not reveal their items.
         """
         values: dict[str, Value] = {"archive": self._archive, "product": lookups.product_key(product)}
-        with self._reading(is_single=len(among) <= MOST_LISTED) as cursor:
+        with self._reading(is_single=len(among) <= MAX_LISTED) as cursor:
             items = _found_items(self._run_list(cursor, _product_query, "collection", sorted(among), **values))
             return next((item for item in items if item.product == product), None)
 
@@ -552,7 +552,7 @@ class ItemIndex:
     def _rows_of_known_levels(self, collection: str, box: BBox, when: lookups.When, most: int) -> list[Any] | None:
         """Return the rows of `_rows_meeting` with a single statement; `None` if the levels changed or are unknown."""
         levels = self._levels.get(collection, 0)
-        cells = cells_meeting(box, levels, most=MOST_CELLS)
+        cells = cells_meeting(box, levels, most=MAX_CELLS)
         if not cells:
             return None
         count, near = statements.box_parameters(box, cells)
@@ -577,7 +577,7 @@ class ItemIndex:
         if query_values is None:
             return []
         query, values = query_values
-        return self._run(cursor, query, {**values, **when.values, "most": MOST_ITEMS + 1})
+        return self._run(cursor, query, {**values, **when.values, "most": MAX_ITEMS + 1})
 
     def _instants_near(self, cursor: DriverCursor, collection: _CollectionLevels, box: BBox) -> list[Any]:
         """Return the instants with an item near a box, ascending, with their ends."""
@@ -619,7 +619,7 @@ def _choose_near_query(
 
     `None` if the box meets no cell.
     """
-    cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
+    cells = cells_meeting(box, collection.levels, most=MAX_CELLS)
     values: dict[str, Value] = {"collection": collection.number}
     if cells is None:
         return by_box(), values | dict(zip(statements.EDGES, map(float, box), strict=True))

@@ -21,7 +21,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import InstantArray
 
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 """Bytes of the documents of a page, including `ADDED_BYTES` per document; a larger document is a page alone."""
 ADDED_BYTES = 4 << 10
 """Bytes that answers add to a document, such as links (up to 5 kB for an item with eight layers)."""
@@ -29,13 +29,13 @@ READ_DOCUMENTS = 128
 """Documents read at a time."""
 SMALL_BYTES = 64 << 10
 """Stored bytes of a document; larger documents are read one by one, because few fit in a page."""
-MOST_INSTANTS = 64
+MAX_INSTANTS = 64
 """Instants that a statement lists; for more, it reads all from the first to the last."""
-MOST_NEAR = 256
+MAX_NEAR = 256
 """Rows near a box that are cached for lookups of boxes within it; an item has up to four rows."""
 ITEM_BYTES, VERTEX_BYTES = 800, 120
 """Memory of an item with the boxes that it meets, and of a vertex of its footprint."""
-MOST_MET = 16
+MAX_MET = 16
 """Boxes whose items are cached."""
 
 
@@ -65,7 +65,7 @@ class When:
         ]
         if not matches:
             return None
-        if len(matches) <= MOST_INSTANTS:
+        if len(matches) <= MAX_INSTANTS:
             return cls(matches[0], matches[-1], tuple(pad(matches)))
         return cls(matches[0], matches[-1], (), frozenset(matches))
 
@@ -99,7 +99,7 @@ class ItemsNearBox:
     found: tuple[tuple[ItemRef, tuple[Ring, ...]], ...]
     """Items with their rings, in order."""
     are_all: bool
-    """False if there were more than `MOST_NEAR` rows; `found` is then empty."""
+    """False if there were more than `MAX_NEAR` rows; `found` is then empty."""
     _met: dict[BBox, tuple[ItemRef, ...]] = field(default_factory=dict, compare=False)
 
     @property
@@ -114,7 +114,7 @@ class ItemsNearBox:
         if met is None:
             boxes = search_boxes(box)
             met = tuple(ref for ref, rings in self.found if meets(rings, boxes))
-            if len(self._met) >= MOST_MET:
+            if len(self._met) >= MAX_MET:
                 self._met.clear()
             self._met[box] = met
         return met
@@ -174,7 +174,7 @@ def found_items(
                 document = _documents([row[0]], cursor, dialect, most=sys.maxsize)[row[0]]
             item = FoundItem(ref=ref_of(row), collection=collection, document=isal_zlib.decompress(document))
             is_first, size = size == 0, size + len(item.document) + ADDED_BYTES
-            if size > MOST_BYTES and not is_first:
+            if size > MAX_BYTES and not is_first:
                 return
             yield item
 

@@ -13,7 +13,7 @@ from chronotile.core.model.types import Instant
 
 INSTANT_MARK = "@"
 """Prefix of the name of a second copy of a property that is a time: nanoseconds since 1970."""
-MOST_TEXT = 1000
+MAX_TEXT = 1000
 """Maximum characters of a stored property; longer ones are only in the document."""
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 LARGEST = 1e300
@@ -71,7 +71,7 @@ def stored_properties(properties: Mapping[str, Any]) -> dict[str, Scalar]:
             continue
         if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < LARGEST):
             stored[name] = value
-        elif isinstance(value, str) and len(value) <= MOST_TEXT and is_text(value):
+        elif isinstance(value, str) and len(value) <= MAX_TEXT and is_text(value):
             stored[name] = value
             instant = instant_in(value)
             if instant is not None:

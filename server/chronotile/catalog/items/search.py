@@ -18,7 +18,7 @@ import numpy as np
 from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import search_query
-from chronotile.catalog.items.candidates import MOST_MATCHED, Candidates, numbers_text
+from chronotile.catalog.items.candidates import MAX_MATCHED, Candidates, numbers_text
 from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.items.cql2.columns import COLLECTION, PropertyColumns
 from chronotile.catalog.items.cql2.conditions import holds
@@ -46,16 +46,16 @@ from chronotile.core.model.items import ItemPage, ItemSearch
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant
 
-MOST_ITEMS = 10_000
+MAX_ITEMS = 10_000
 """Maximum number of items of a page."""
-MOST_TESTED = 50_000
+MAX_TESTED = 50_000
 """Maximum number of items whose footprints a page tests."""
-MOST_SORTED = 4
+MAX_SORTED = 4
 """Maximum number of properties to sort by."""
-MOST_IDS = 1_000
-MOST_COLLECTIONS = 1_000
+MAX_IDS = 1_000
+MAX_COLLECTIONS = 1_000
 """Maximum number of collections that a search lists."""
-MOST_SKIPPED = 10_000
+MAX_SKIPPED = 10_000
 SEARCH_S = 10.0
 """Time limit of a search."""
 READ = 500
@@ -142,7 +142,7 @@ class ItemSearcher:
             planned = self._searches(time_limit)
             # Without collections no cursor can be checked, and no page follows.
             are_texts = [key.is_text for key in planned[0].keys] if planned else None
-            after = cursor_of(search, are_texts=are_texts, most_matched=MOST_MATCHED)
+            after = cursor_of(search, are_texts=are_texts, most_matched=MAX_MATCHED)
             needed = search.skip + search.limit
             streams = [self._find_rows(query, after, needed + 1, time_limit, among=len(planned)) for query in planned]
             merged = heapq.merge(*streams, key=lambda pair: pair[0])
@@ -189,7 +189,7 @@ class ItemSearcher:
     def _count_matches(
         self, planned: Sequence[_Search], count: int, following: Iterator[object], time_limit: TimeLimit
     ) -> int | None:
-        """Return the number of all matching items, or `None` if it is more than `MOST_MATCHED`.
+        """Return the number of all matching items, or `None` if it is more than `MAX_MATCHED`.
 
         Args:
             planned: The searches.
@@ -198,18 +198,18 @@ class ItemSearcher:
             time_limit: Time limit of the search.
         """
         if count <= self._search.skip + self._search.limit:
-            return count if count <= MOST_MATCHED else None
+            return count if count <= MAX_MATCHED else None
         if any(query.is_tested for query in planned):  # counting goes through the rows anyway
-            total = count + sum(1 for _ in islice(following, max(0, MOST_MATCHED + 1 - count)))
-            return total if total <= MOST_MATCHED else None
+            total = count + sum(1 for _ in islice(following, max(0, MAX_MATCHED + 1 - count)))
+            return total if total <= MAX_MATCHED else None
         if any(query.are_many for query in planned):
             return None
         total = 0
         for query in planned:
             time_limit.renew()
-            values = {**query.values, "most": MOST_MATCHED + 1 - total}
+            values = {**query.values, "most": MAX_MATCHED + 1 - total}
             total += query.query.count.run(self._cursor, values)[0][0]
-            if total > MOST_MATCHED:
+            if total > MAX_MATCHED:
                 return None
         return total
 
@@ -237,9 +237,9 @@ class ItemSearcher:
     def _holds(self, query: _Search, row: DriverRow, time_limit: TimeLimit) -> bool:
         time_limit.check()
         self._tested += 1
-        if self._tested > MOST_TESTED:
+        if self._tested > MAX_TESTED:
             raise InvalidParameter(
-                f"the search compares more than {MOST_TESTED} footprints; restrict it by collections, bbox or datetime",
+                f"the search compares more than {MAX_TESTED} footprints; restrict it by collections, bbox or datetime",
                 locator="filter",
             )
         footprint, box = bytes(row[8]), BBox(*row[4:8])
@@ -350,18 +350,18 @@ def check_numbers(search: ItemSearch) -> None:
     Raises:
         InvalidParameter: A number or list is too large.
     """
-    for name, value, least, most in (("limit", search.limit, 1, MOST_ITEMS), ("skip", search.skip, 0, MOST_SKIPPED)):
+    for name, value, least, most in (("limit", search.limit, 1, MAX_ITEMS), ("skip", search.skip, 0, MAX_SKIPPED)):
         if not least <= value <= most:
             raise InvalidParameter(f"{name} is {value}; accepted: {least} to {most}", locator=name)
     ids, collections = (
-        ("ids", "ids", search.ids, MOST_IDS),
-        ("collections", "names", search.collections, MOST_COLLECTIONS),
+        ("ids", "ids", search.ids, MAX_IDS),
+        ("collections", "names", search.collections, MAX_COLLECTIONS),
     )
     for name, what, values, most in (ids, collections):
         if len(values) > most:
             raise InvalidParameter(f"{name} has {len(values)} {what}; at most {most} are accepted", locator=name)
-    if len(search.sort) > MOST_SORTED:
-        raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
+    if len(search.sort) > MAX_SORTED:
+        raise InvalidParameter(f"sortby has more than {MAX_SORTED} properties", locator="sortby")
 
 
 def _sort_key(keys: Sequence[SortKey], row: DriverRow) -> tuple[Any, ...]:

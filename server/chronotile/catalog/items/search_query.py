@@ -17,7 +17,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.visitors import iterate
 
 from chronotile.catalog.items import statements as queries
-from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward
+from chronotile.catalog.items.cells import MAX_CELLS, cells_meeting, outward
 from chronotile.catalog.items.cql2.columns import EXACT, PropertyColumns
 from chronotile.catalog.items.cql2.conditions import (
     FilterCondition,
@@ -41,13 +41,13 @@ REF_COUNT = 9
 """Number of columns of a row before its sort values."""
 FEW = 10_000
 """Maximum number of items near a box that are looked up by number; else all items of the times are read."""
-MOST_COVERS = 2 * FEW
+MAX_COVERS = 2 * FEW
 """Maximum number of rows of `COVERS` that are read for it."""
 DAY_NS = int(DAY.astype(int))
-MOST_TEXT = 2_000
+MAX_TEXT = 2_000
 """Maximum characters of a filter whose statements are cached."""
 BOUNDS = {"=", *TURNED}
-MOST_EXACT = 1 << 53
+MAX_EXACT = 1 << 53
 """Integers up to here are exact as floating-point numbers."""
 SORTED_TEXT = 200
 """Characters of a text that are compared by a sort: cursors contain them, and are parts of URLs."""
@@ -101,7 +101,7 @@ class Filter:
     @property
     def is_short(self) -> bool:
         """Whether its statements are cached for other searches."""
-        return len(self.text) <= MOST_TEXT
+        return len(self.text) <= MAX_TEXT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +297,7 @@ def rank_bounds(shape: Shape) -> Iterator[ColumnElement[bool]]:
         if operator not in BOUNDS or part["args"][0] != {"property": name}:
             continue
         value = part["args"][1]
-        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= MOST_EXACT:
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= MAX_EXACT:
             continue
         compare = COMPARISONS[TURNED.get(operator, operator) if is_turned else operator]
         yield compare(rank, float(-value if is_turned else value))
@@ -386,16 +386,16 @@ def numbers_near(
     """Return the numbers of the items in the cells of some boxes, ascending; `None` if there are too many."""
     numbers = set[int]()
     for box in boxes:
-        cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
+        cells = cells_meeting(box, collection.levels, most=MAX_CELLS)
         if cells is None:
             return None
         if not cells:  # the collection has no items
             continue
         count, values = queries.box_parameters(box, cells)
-        values |= {"collection": collection.number, "first": instants[0], "last": instants[1], "most": MOST_COVERS + 1}
+        values |= {"collection": collection.number, "first": instants[0], "last": instants[1], "most": MAX_COVERS + 1}
         rows = queries.list_statement(queries.numbers_in_cells, count, dialect).run(cursor, values)
         numbers.update(number for (number,) in rows)
-        if len(rows) > MOST_COVERS or len(numbers) > FEW:
+        if len(rows) > MAX_COVERS or len(numbers) > FEW:
             return None
     return sorted(numbers)
 
@@ -404,7 +404,7 @@ def in_cells(boxes: Sequence[BBox], collection: SearchedCollection, instants: tu
     """Return the condition that an item lies in the cells of some boxes; true if a box has too many cells."""
     conditions = list[ColumnElement[bool]]()
     for box in boxes:
-        cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
+        cells = cells_meeting(box, collection.levels, most=MAX_CELLS)
         if cells is None:
             return sa.and_(True)
         if not cells:  # the collection has no items

@@ -23,11 +23,11 @@ from chronotile.core.model.space.boxes import BBox
 
 REPEATABLE_READ = 3
 """Number in psycopg of the isolation level that shows all statements of a transaction the same version."""
-MOST_LISTED = 1024
+MAX_LISTED = 1024
 """Values per list of a statement."""
 STEPS = 20_000
 """Steps of SQLite between two checks of the time limit."""
-MOST_INSERTED = 32
+MAX_INSERTED = 32
 """Rows that PostgreSQL receives one by one; more are sent as a stream, which needs another round trip."""
 SLACK_S = 0.5
 """Tolerance of PostgreSQL's timeout: setting it takes the time of a statement, so small changes are skipped."""
@@ -142,7 +142,7 @@ class TimeLimit:
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:
     """Insert rows with all columns; values have the types of the driver."""
-    if len(rows) > MOST_INSERTED and connection.dialect.name == POSTGRESQL:
+    if len(rows) > MAX_INSERTED and connection.dialect.name == POSTGRESQL:
         _copy_rows(connection, table, rows)
     elif rows:
         _insertion(table, connection.dialect).change_each(connection, rows)
@@ -216,7 +216,7 @@ def pad(values: Sequence[_Any]) -> list[_Any]:
     return [*values, *[values[-1]] * (size - len(values))]
 
 
-def chunks(values: Sequence[_Any], size: int = MOST_LISTED) -> Iterator[Sequence[_Any]]:
+def chunks(values: Sequence[_Any], size: int = MAX_LISTED) -> Iterator[Sequence[_Any]]:
     """Yield parts of a sequence."""
     return (values[start : start + size] for start in range(0, len(values), size))
 

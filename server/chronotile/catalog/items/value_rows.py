@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select, tuple_
 from chronotile.catalog.items.schema import VALUES
 from chronotile.catalog.items.statements import insert_rows
 
-MOST_EXACT = 1 << 53
+MAX_EXACT = 1 << 53
 """Smaller integers are exact as floating-point numbers."""
 KEY_BYTES = 16
 REMOVED = 20_000
@@ -25,7 +25,7 @@ def key_of(name: str, value: object) -> bytes | None:
     if isinstance(value, bool):
         text = f"b{value}"
     elif isinstance(value, int | float):
-        if abs(value) >= MOST_EXACT:
+        if abs(value) >= MAX_EXACT:
             return None
         text = f"n{float(value) + 0.0!r}"  # -0 equals 0
     elif isinstance(value, str):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chronotile.catalog.items.cql2.columns import glob_of
 from chronotile.catalog.items.cql2.spatial import TESTS, spatial_test
-from chronotile.catalog.items.cql2.translate import COMPARISONS, MOST_PATTERN, MOST_WILDCARDS, operands_of_between
+from chronotile.catalog.items.cql2.translate import COMPARISONS, MAX_PATTERN, MAX_WILDCARDS, operands_of_between
 from chronotile.catalog.items.cql2.tree import Node, filter_error, operands, quote_node
 from chronotile.core.model.places import PlaceSet, PropertyColumn, PropertyType, property_column
 from chronotile.core.model.space.crs import Crs
@@ -108,10 +108,8 @@ class PlaceFilter:
 
     def _like(self, value: Node, pattern: Node) -> Truths:
         one, other = self._operand(value), _values(self._operand(pattern), "string").tolist()
-        if len(other) != 1 or len(other[0]) > MOST_PATTERN or other[0].count("%") > MOST_WILDCARDS:
-            raise filter_error(
-                f"has like without a text of at most {MOST_PATTERN} characters and {MOST_WILDCARDS} of %"
-            )
+        if len(other) != 1 or len(other[0]) > MAX_PATTERN or other[0].count("%") > MAX_WILDCARDS:
+            raise filter_error(f"has like without a text of at most {MAX_PATTERN} characters and {MAX_WILDCARDS} of %")
         # The expression does not go back behind what it has found: its time is that of the text times the pattern.
         matches = re.compile(fnmatch.translate(glob_of(other[0]))).match
         return self._known([matches(each) is not None for each in _values(one, "string")], one.is_known)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from chronotile.catalog.items.candidates import MOST_MATCHED
+from chronotile.catalog.items.candidates import MAX_MATCHED
 from chronotile.catalog.items.cursors import is_number, seal, unseal, what_is_searched
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import (
@@ -452,11 +452,11 @@ def _place(search: ItemSearch, sources: Sequence[str]) -> _Place:
     source, at, matched = found
     if source not in sources or not isinstance(at, str | None) or not (matched is None or is_number(matched)):
         raise refused
-    if not 0 <= (matched or 0) <= MOST_MATCHED:
+    if not 0 <= (matched or 0) <= MAX_MATCHED:
         raise refused
     return _Place(source=source, at=at, matched=matched)
 
 
 def _sum(before: int | None, more: int | None) -> int | None:
     total = None if before is None or more is None else before + more
-    return None if total is None or total > MOST_MATCHED else total
+    return None if total is None or total > MAX_MATCHED else total

@@ -246,7 +246,7 @@ def test_a_subscriber_that_hangs_does_not_delay_others(make_notifier, tell, inde
 
 
 def test_webhook_with_expired_changes_continues_from_now(make_notifier, tell, index, web, monkeypatch, counts, caplog):
-    monkeypatch.setattr(altering, "MOST_REMOVED", 2)
+    monkeypatch.setattr(altering, "MAX_REMOVED", 2)
     tell(make_notifier(web.hook()))
     index.put("s2", [scene(name) for name in "abcdef"])
     for name in "abcdef":

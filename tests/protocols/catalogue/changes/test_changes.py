@@ -128,7 +128,7 @@ def test_a_cursor_that_was_changed_is_refused(client, place, byte):
 
 
 def test_expired_cursor_is_a_problem_with_the_remedy(client, index, monkeypatch):
-    monkeypatch.setattr(altering, "MOST_REMOVED", 1)
+    monkeypatch.setattr(altering, "MAX_REMOVED", 1)
     index.put("s2", [scene(name) for name in "abcd"])
     since = now(client)
     for name in "abcd":

@@ -19,7 +19,7 @@ from chronotile.core.model.items import product_id
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.http.modified import ModifiedTimes, is_modified_since
-from chronotile.protocols.catalogue.changes.feed import MOST_ENTRIES
+from chronotile.protocols.catalogue.changes.feed import MAX_ENTRIES
 from tests.changing import scene, services_over
 from tests.clock import Clock
 
@@ -157,9 +157,9 @@ def test_any_text_of_an_item_is_text_in_the_feed(client, index, text):
 
 
 def test_only_the_newest_are_listed(client, index):
-    index.put("s2", [scene(f"{number:03}") for number in range(MOST_ENTRIES + 20)])
+    index.put("s2", [scene(f"{number:03}") for number in range(MAX_ENTRIES + 20)])
 
-    assert len(found(feed_of(client.get(URL)), "atom:entry")) == MOST_ENTRIES
+    assert len(found(feed_of(client.get(URL)), "atom:entry")) == MAX_ENTRIES
 
 
 def test_an_empty_collection_has_a_feed(client):

@@ -18,7 +18,7 @@ from chronotile.protocols.catalogue.odata.conditions import (
     Negated,
     TextMatch,
 )
-from chronotile.protocols.catalogue.odata.parser import DEEPEST, MOST_COMPARISONS, parse_filter
+from chronotile.protocols.catalogue.odata.parser import DEEPEST, MAX_COMPARISONS, parse_filter
 
 CLOUDS = AttributeTest("cloudCover", "Double", Comparison(VALUE, "le", 40.0))
 NAMED = Comparison("Name", "eq", "a")
@@ -172,7 +172,7 @@ def test_vertices_of_several_geometries_are_counted_together():
 
 
 def test_comparisons_are_counted_with_the_values_of_lists():
-    names = ",".join("'a'" for _ in range(MOST_COMPARISONS))
+    names = ",".join("'a'" for _ in range(MAX_COMPARISONS))
 
     with pytest.raises(LimitExceeded) as refusal:
         parse_filter(f"Name in ({names}) and Name eq 'b'")

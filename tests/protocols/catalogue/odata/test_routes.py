@@ -227,7 +227,7 @@ def test_skipping_is_walking(client, scenes):
 
 def test_pages_of_large_products_are_a_walk_that_leaves_none_out(client, scenes, monkeypatch):
     names = [name for page in walk(client) for name in page]
-    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "MAX_BYTES", 20_000)
 
     for skip in (0, 4):
         pages = walk(client, skip=skip)
@@ -238,8 +238,8 @@ def test_pages_of_large_products_are_a_walk_that_leaves_none_out(client, scenes,
 @pytest.mark.parametrize("kind", ["Name", "Id"])
 def test_a_list_of_products_that_are_too_large_for_an_answer_is_refused(client, scenes, monkeypatch, kind):
     listed = ask(client).json()["value"]
-    monkeypatch.setattr(lookups, "MOST_BYTES", 2_000)
-    monkeypatch.setattr(odata_search, "MOST_BYTES", 2_000)
+    monkeypatch.setattr(lookups, "MAX_BYTES", 2_000)
+    monkeypatch.setattr(odata_search, "MAX_BYTES", 2_000)
     body = {"FilterProducts": [{kind: each[kind]} for each in listed]}
 
     error = error_of(client.post(f"{PRODUCTS}/OData.CSC.FilterList", json=body))
@@ -251,7 +251,7 @@ def test_a_list_of_products_that_are_too_large_for_an_answer_is_refused(client, 
 
 def test_list_of_names_is_found_on_all_pages_of_its_search(client, scenes, monkeypatch):
     listed = [each["Name"] for each in ask(client).json()["value"]]
-    monkeypatch.setattr(odata_search, "MOST_COUNTED", 2)
+    monkeypatch.setattr(odata_search, "MAX_COUNTED", 2)
 
     answer = client.post(
         f"{PRODUCTS}/OData.CSC.FilterList", json={"FilterProducts": [{"Name": each} for each in listed]}

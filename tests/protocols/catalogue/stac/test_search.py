@@ -117,7 +117,7 @@ def test_pages_by_post_have_each_item_once(api):
 
 
 def test_page_of_large_items_has_its_count_and_a_link_to_the_next(api, monkeypatch):
-    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "MAX_BYTES", 20_000)
     found, href, pages = [], "/stac/search?limit=9&collections=scenes", 0
     while href:
         page = api.get(href.removeprefix(BASE)).json()

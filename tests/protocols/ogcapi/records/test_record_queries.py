@@ -79,7 +79,7 @@ def test_pages_are_linked_and_have_each_record_once(records, collection, limit):
 
 
 def test_pages_of_large_items_have_each_record_once(records, monkeypatch):
-    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "MAX_BYTES", 20_000)
     following, found = f"{ITEMS}/items?limit=100", []
     while following:
         document = records.get(following).json()

@@ -16,7 +16,7 @@ from chronotile.catalog.items.cql2.columns import PropertyColumns
 from chronotile.catalog.items.cql2.document_filter import DocumentFilter, cut_boxes
 from chronotile.catalog.items.cql2.translate import meeting, translate
 from chronotile.catalog.items.cql2.tree import all_of, check_filter, join_filters, negate_filter
-from chronotile.catalog.items.search import MOST_IDS
+from chronotile.catalog.items.search import MAX_IDS
 from chronotile.core.errors import InvalidParameter, SearchNotSupported
 from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.space.boxes import BBox
@@ -178,8 +178,8 @@ def item_request(api: ApiSearch, id_: str) -> Request:
 
 
 def _check(api: ApiSearch, search: ItemSearch) -> None:
-    if len(search.ids) > MOST_IDS:
-        raise InvalidParameter(f"ids has {len(search.ids)} ids; at most {MOST_IDS} are accepted", locator="ids")
+    if len(search.ids) > MAX_IDS:
+        raise InvalidParameter(f"ids has {len(search.ids)} ids; at most {MAX_IDS} are accepted", locator="ids")
     if search.sort and not api.has_sort:
         raise SearchNotSupported("sortby is not accepted: the API of the collection does not sort", locator="sortby")
     if search.ids and api.is_of_items:

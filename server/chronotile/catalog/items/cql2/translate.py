@@ -33,7 +33,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _MOST_EXACT = 1 << 63
 """Integers from here on are floating-point numbers in databases."""
-MOST_PATTERN, MOST_WILDCARDS = 200, 10
+MAX_PATTERN, MAX_WILDCARDS = 200, 10
 ACCEPTED = "and, or, not, = <> < <= > >=, between, in, like, isNull, casei, s_... and t_... of CQL2"
 
 Sql = ColumnElement[bool]
@@ -179,8 +179,8 @@ def _compile_like(arguments: Sequence[Node], columns: PropertyColumns) -> Sql:
     value, pattern = arguments
     is_without_case = _is_casei(value) or _is_casei(pattern)
     text = _text(_inner(pattern), "like")
-    if len(text) > MOST_PATTERN or text.count("%") > MOST_WILDCARDS:
-        raise filter_error(f"has like with more than {MOST_PATTERN} characters or {MOST_WILDCARDS} of %")
+    if len(text) > MAX_PATTERN or text.count("%") > MAX_WILDCARDS:
+        raise filter_error(f"has like with more than {MAX_PATTERN} characters or {MAX_WILDCARDS} of %")
     value_text = _property(_inner(value), columns, "like").text
     if is_without_case:
         value_text, text = func.lower(value_text), lower(text)

@@ -9,19 +9,19 @@ import orjson
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 
-MOST_TEXT = 10_000
+MAX_TEXT = 10_000
 """Maximum characters of a filter as text."""
-MOST_NODES = 400
+MAX_NODES = 400
 """Maximum number of operators, properties and values of a filter; coordinates of geometries are counted separately."""
 DEEPEST = 32
-MOST_VERTICES = 2_000
+MAX_VERTICES = 2_000
 """Maximum number of vertices in all geometries of a filter."""
 QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
 INTEGER_MARK = "integer \x01"
 LONG_INTEGER = re.compile(rf"{QUOTED.pattern}|(?<![\w.])(-?[0-9]{{16,19}})(?![\w.])")
 MARKED_INTEGER = re.compile(rb'"integer \\u0001(-?[0-9]+)"')
 CHAINED = re.compile(r"[-+*/^%]|\bNOT\b|\bDIV\b", re.IGNORECASE)
-MOST_CHAINED = 100
+MAX_CHAINED = 100
 """Operators that the parser handles recursively without brackets: thousands of signs would crash the process."""
 _PLAIN_TYPES = ("Point", "LineString", "Polygon")
 GEOMETRY_TYPES = {*_PLAIN_TYPES, *(f"Multi{name}" for name in _PLAIN_TYPES), "GeometryCollection"}
@@ -38,13 +38,13 @@ def filter_from_text(text: str) -> Mapping[str, Any]:
     Raises:
         InvalidParameter: The text is not a filter, or is too long or too deep.
     """
-    if len(text) > MOST_TEXT:
-        raise filter_error(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
+    if len(text) > MAX_TEXT:
+        raise filter_error(f"has {len(text)} characters; at most {MAX_TEXT} are accepted")
     from cql2 import parse_text  # noqa: PLC0415 -- loaded with the first filter as text
 
     plain = QUOTED.sub("''", text)
-    if _depth(plain) > DEEPEST or len(CHAINED.findall(plain)) > MOST_CHAINED:
-        raise filter_error(f"has more than {DEEPEST} nested brackets, or more than {MOST_CHAINED} signs and NOT")
+    if _depth(plain) > DEEPEST or len(CHAINED.findall(plain)) > MAX_CHAINED:
+        raise filter_error(f"has more than {DEEPEST} nested brackets, or more than {MAX_CHAINED} signs and NOT")
     # The parser reads all numbers as floats. Integers that are not exact as floats are marked and passed as texts.
     marked = LONG_INTEGER.sub(lambda match: f"'{INTEGER_MARK}{match[1]}'" if match[1] else match[0], text)
     try:
@@ -79,10 +79,10 @@ def check_filter(tree: Node) -> Mapping[str, Any]:
         nodes, vertices = nodes + (not is_geometry), vertices + is_geometry
         if isinstance(node, float) and not math.isfinite(node):
             raise filter_error("has a number that is not finite")
-        if depth > DEEPEST or nodes > 4 * MOST_NODES or vertices > 4 * MOST_VERTICES:
+        if depth > DEEPEST or nodes > 4 * MAX_NODES or vertices > 4 * MAX_VERTICES:
             raise filter_error(
-                f"is too large: at most {MOST_NODES} operators and values, {DEEPEST} levels, and "
-                f"{MOST_VERTICES} vertices are accepted"
+                f"is too large: at most {MAX_NODES} operators and values, {DEEPEST} levels, and "
+                f"{MAX_VERTICES} vertices are accepted"
             )
         waiting += [(child, depth + 1, is_geometry) for child in children]
     return tree

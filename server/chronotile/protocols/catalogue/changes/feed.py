@@ -19,7 +19,7 @@ from chronotile.protocols.common.links import ATOM, asset_path, collection_path,
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.xml import render_xml
 
-MOST_ENTRIES = 100
+MAX_ENTRIES = 100
 BEGINNING = "1970-01-01T00:00:00Z"
 """Time of the last update of a feed without entries if it is unknown."""
 

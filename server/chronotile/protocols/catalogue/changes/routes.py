@@ -20,7 +20,7 @@ from chronotile.http.work_kinds import DOCUMENTS
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.search_items import changes_since, newest_items, not_whole
 from chronotile.protocols.catalogue.changes.documents import OF_CHANGES, PATH, changes_document, changes_query
-from chronotile.protocols.catalogue.changes.feed import MOST_ENTRIES, feed_of
+from chronotile.protocols.catalogue.changes.feed import MAX_ENTRIES, feed_of
 from chronotile.protocols.common.links import ATOM
 from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.openapi import (
@@ -67,7 +67,7 @@ async def get_feed(request: Request) -> Response:
     services, has_viewer = services_of(request), state_of(request).viewer.is_complete
 
     def make() -> bytes:
-        items = newest_items(name, services, limit=MOST_ENTRIES)
+        items = newest_items(name, services, limit=MAX_ENTRIES)
         collection = services.catalogue.collection(name)
         return feed_of(collection, items, services, base=base, language=language, has_viewer=has_viewer)
 

@@ -6,8 +6,8 @@ import orjson
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, require_at_most
 
-MOST_BYTES = 1_048_576
-MOST_LISTED = 1_000
+MAX_BYTES = 1_048_576
+MAX_LISTED = 1_000
 LOCATOR = "FilterProducts"
 EXAMPLE = {"FilterProducts": [{"Name": "S2A_31UFS_20200601"}]}
 
@@ -17,7 +17,7 @@ def listed_products(body: bytes) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
 
     Raises:
         InvalidParameter: The body does not have the form of `EXAMPLE`.
-        LimitExceeded: It lists more than `MOST_LISTED` products.
+        LimitExceeded: It lists more than `MAX_LISTED` products.
     """
     try:
         document = orjson.loads(body)
@@ -26,7 +26,7 @@ def listed_products(body: bytes) -> tuple[tuple[str, ...], tuple[UUID, ...]]:
     listed = document.get(LOCATOR) if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise _unreadable(f"has no list {LOCATOR}")
-    require_at_most(LOCATOR, len(listed), MOST_LISTED, alternative="send several lists", locator=LOCATOR)
+    require_at_most(LOCATOR, len(listed), MAX_LISTED, alternative="send several lists", locator=LOCATOR)
     pairs = [pair for entry in listed for pair in _parse_entry(entry)]
     names = dict.fromkeys(value for key, value in pairs if key == "Name")
     products = dict.fromkeys(_uuid(value) for key, value in pairs if key == "Id")

@@ -19,7 +19,7 @@ from chronotile.protocols.catalogue.odata.documents import ROOT
 from chronotile.protocols.common.links import product_path
 from chronotile.readers.products.folders import ProductFolder
 
-MOST_PATH = 4_000
+MAX_PATH = 4_000
 """Characters of the path of a node."""
 VALUE = "$value"
 BEGIN, BETWEEN = "Nodes(", ")/Nodes("
@@ -45,7 +45,7 @@ def node_query(path: str) -> NodeQuery:
     """
     end = next((suffix for suffix in ENDS if path.endswith(suffix)), "")
     names = path.removeprefix(BEGIN).removesuffix(end).split(BETWEEN)
-    if len(path) > MOST_PATH or not path.startswith(BEGIN) or not end or not all(names):
+    if len(path) > MAX_PATH or not path.startswith(BEGIN) or not end or not all(names):
         message = f"{path[:MAX_SHOWN]!r} is not a path of nodes, such as Nodes(name)/Nodes or Nodes(name)/$value"
         raise UnknownPath(message)
     return NodeQuery(tuple(name.removeprefix("'").removesuffix("'") for name in names), is_value=ENDS[end])

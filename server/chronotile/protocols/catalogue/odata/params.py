@@ -23,9 +23,9 @@ from chronotile.protocols.common.query import values
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, code, custom
 
-USUAL_TOP, MOST_TOP = 20, 1_000
-MOST_SKIPPED = 10_000
-MOST_ORDERED = 4
+USUAL_TOP, MAX_TOP = 20, 1_000
+MAX_SKIPPED = 10_000
+MAX_ORDERED = 4
 ORDERBY, SKIPTOKEN, NEXT_LINK = "$orderby", "$skiptoken", "@odata.nextLink"
 ORDERED = tuple(name for name, property_ in PROPERTIES.items() if property_.is_sorted)
 TRUTHS: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False}
@@ -44,14 +44,14 @@ def _number_up_to(name: str, description: str, allowed: int, *, default: int, al
 
 
 def _sort(text: str) -> tuple[tuple[str, bool], ...]:
-    return tuple(pair for part in text.split(",", MOST_ORDERED) for pair in _sort_keys(part))
+    return tuple(pair for part in text.split(",", MAX_ORDERED) for pair in _sort_keys(part))
 
 
 def _sort_keys(part: str) -> Iterable[tuple[str, bool]]:
     name, *direction = part.split()[:3] or [""]
     direction = [word.lower() for word in direction]
     if name not in ORDERED or direction not in ([], ["asc"], ["desc"]):
-        accepted = f"{', '.join(ORDERED)}, each with asc or desc; at most {MOST_ORDERED}"
+        accepted = f"{', '.join(ORDERED)}, each with asc or desc; at most {MAX_ORDERED}"
         raise InvalidParameter(f"{ORDERBY} has {part.strip()[:MAX_SHOWN]!r}; accepted: {accepted}", locator=ORDERBY)
     names = PROPERTIES[name].order or PROPERTIES[name].properties
     return ((property_, direction == ["desc"]) for property_ in names)
@@ -68,12 +68,12 @@ FILTERED: Parameter[ODataCondition] = custom(
 )
 ORDER = custom(ORDERBY, f"`{'`, `'.join(ORDERED)}`, with `asc` or `desc`; default: the newest first", _sort)
 TOP = _number_up_to(
-    "$top", "Products of a page", MOST_TOP, default=USUAL_TOP, alternative=f"follow {NEXT_LINK} for more"
+    "$top", "Products of a page", MAX_TOP, default=USUAL_TOP, alternative=f"follow {NEXT_LINK} for more"
 )
 SKIP = _number_up_to(
     "$skip",
     "Number of products to skip",
-    MOST_SKIPPED,
+    MAX_SKIPPED,
     default=0,
     alternative=f"follow {NEXT_LINK}, which has no such limit",
 )
@@ -120,7 +120,7 @@ class ODataQuery:
         eodag requires `$skip` and percent-encoding, as CDSE writes them; `$skip` is omitted beyond its limit.
         """
         skipped = self.skip + count
-        skip = [(SKIP.name, str(skipped))] if skipped <= MOST_SKIPPED else []
+        skip = [(SKIP.name, str(skipped))] if skipped <= MAX_SKIPPED else []
         return urlencode([*self.written, *skip, (SKIPTOKEN, token)])
 
 

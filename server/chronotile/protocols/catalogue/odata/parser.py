@@ -30,7 +30,7 @@ from chronotile.protocols.catalogue.odata.conditions import (
     join,
 )
 
-MOST_TEXT = 100_000
+MAX_TEXT = 100_000
 """Maximum number of characters of a filter."""
 FILTER = "$filter"
 _TOKEN = re.compile(
@@ -69,8 +69,8 @@ def tokens_of(text: str) -> list[Token]:
     Raises:
         InvalidParameter: The filter is too long, or has characters that start no token.
     """
-    if len(text) > MOST_TEXT:
-        raise filter_error(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
+    if len(text) > MAX_TEXT:
+        raise filter_error(f"has {len(text)} characters; at most {MAX_TEXT} are accepted")
     tokens, at = list[Token](), 0
     while not tokens or tokens[-1].kind != "end":
         match = _TOKEN.match(text, at)
@@ -129,7 +129,7 @@ def filter_error(why: str) -> InvalidParameter:
 
 DEEPEST = 32
 """Maximum depth of nested brackets and `not`."""
-MOST_COMPARISONS = 100
+MAX_COMPARISONS = 100
 """Maximum number of comparisons and of values in lists."""
 TURNED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 """Operators with their sides swapped."""
@@ -237,8 +237,8 @@ class _Parser:
             self.expect("=")
             geometry, vertices = geometry_of(self.expect("geography").text)
             self.vertices += vertices
-            if self.vertices > MOST_VERTICES:
-                raise _too_many("vertices", MOST_VERTICES, self.vertices, "use fewer or simpler geometries")
+            if self.vertices > MAX_VERTICES:
+                raise _too_many("vertices", MAX_VERTICES, self.vertices, "use fewer or simpler geometries")
             condition = Intersects(geometry)
         elif token.word.endswith("/any") and self.within is None:
             condition = self._any(token)
@@ -328,9 +328,9 @@ class _Parser:
 
     def _count(self, number: int) -> None:
         self.comparisons += number
-        if self.comparisons > MOST_COMPARISONS:
+        if self.comparisons > MAX_COMPARISONS:
             raise _too_many(
-                "comparisons", MOST_COMPARISONS, self.comparisons, "send several requests, or POST names to FilterList"
+                "comparisons", MAX_COMPARISONS, self.comparisons, "send several requests, or POST names to FilterList"
             )
 
 
@@ -378,7 +378,7 @@ def _describe_token(token: Token) -> str:
     return f"{token.text[:MAX_SHOWN]!r} (character {token.position})"
 
 
-MOST_VERTICES = 2_000
+MAX_VERTICES = 2_000
 """Maximum number of vertices in all geometries of a filter."""
 ACCEPTED = "geography'SRID=4326;POLYGON((4 50,5 50,5 51,4 50))', or POINT, LINESTRING, MULTIPOLYGON; longitude first"
 _SRID = re.compile(r"\s*+SRID\s*+=\s*+4326\s*+;", re.ASCII | re.IGNORECASE)
@@ -393,4 +393,4 @@ def geometry_of(written: str) -> tuple[Mapping[str, Any], int]:
     """
     text = written.partition("'")[2].removesuffix("'")
     plain = text[tagged.end() :] if (tagged := _SRID.match(text)) else ""
-    return geometry_of_wkt(plain, most=MOST_VERTICES, locator=FILTER, accepted=ACCEPTED)
+    return geometry_of_wkt(plain, most=MAX_VERTICES, locator=FILTER, accepted=ACCEPTED)

@@ -140,7 +140,7 @@ async def post_list(request: Request) -> Response:
     query = params.ODataQuery(
         expand=params.EXPAND.optional(options) or (), select=params.SELECT.optional(options) or ()
     )
-    body = await read_body(request, at_most=filter_list.MOST_BYTES)
+    body = await read_body(request, at_most=filter_list.MAX_BYTES)
 
     def find() -> Response:
         names, products = filter_list.listed_products(body)

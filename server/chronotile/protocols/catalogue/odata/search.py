@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from chronotile.catalog.items.cql2.tree import join_filters, negate_filter
-from chronotile.catalog.items.lookups import ADDED_BYTES, MOST_BYTES
+from chronotile.catalog.items.lookups import ADDED_BYTES, MAX_BYTES
 from chronotile.core.errors import MAX_SHOWN, LimitExceeded, UnknownItem
 from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
 from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST, TimeSpan
@@ -319,7 +319,7 @@ def _casei(node: Node) -> Node:
     return _op("casei", node)
 
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 """Maximum number of counted products."""
 SAMPLED = 20
 """Number of newest items that define the attributes of a collection."""
@@ -332,7 +332,7 @@ def find_products(query: ODataQuery, services: Services) -> ItemPage:
     Raises:
         InvalidParameter: The filter, order or token is not accepted, or the search takes too long.
         IndexIncomplete: The first pass over the source of a collection has not ended.
-        LimitExceeded: More than `MOST_COUNTED` products are to be counted.
+        LimitExceeded: More than `MAX_COUNTED` products are to be counted.
         SourceUnavailable: The index does not answer.
     """
 
@@ -357,8 +357,8 @@ def find_products(query: ODataQuery, services: Services) -> ItemPage:
     if query.is_counted and page.matched is None:
         raise LimitExceeded(
             "$count",
-            allowed=MOST_COUNTED,
-            needed=MOST_COUNTED + 1,
+            allowed=MAX_COUNTED,
+            needed=MAX_COUNTED + 1,
             alternative="narrow $filter, such as by ContentDate/Start, or omit $count and follow @odata.nextLink",
             locator="$count",
         )
@@ -370,7 +370,7 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
 
     Raises:
         IndexIncomplete: The first pass over the source of a collection has not ended.
-        LimitExceeded: The documents of the products have more than `MOST_BYTES` bytes.
+        LimitExceeded: The documents of the products have more than `MAX_BYTES` bytes.
         SourceUnavailable: The index does not answer.
     """
     require_filled((), services)
@@ -378,7 +378,7 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
     unanswered = list(unanswered_by(ItemSearch(), services))
     for item in chain(_find_named(names, services, unanswered), _known_products(products, services)):
         size += len(item.document) + ADDED_BYTES
-        if items and size > MOST_BYTES:
+        if items and size > MAX_BYTES:
             raise LimitExceeded(
                 LOCATOR,
                 allowed=len(items),
@@ -393,7 +393,7 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
 
 def _find_named(names: tuple[str, ...], services: Services, unanswered: list[Unanswered]) -> Iterator[FoundItem]:
     """Yield the products with some names; add collections that were not searched to `unanswered`."""
-    search = ItemSearch(ids=names, limit=MOST_COUNTED) if names else None
+    search = ItemSearch(ids=names, limit=MAX_COUNTED) if names else None
     while search is not None:
         page = search_items(search, services)
         unanswered += page.unanswered

@@ -173,12 +173,12 @@ def _pages(page: ItemPage, query: params.SearchQuery, count: int) -> Iterator[tu
     if query.count == 0:
         return
     yield "first", at(1)
-    if 1 < query.start <= params.MOST_START:
+    if 1 < query.start <= params.MAX_START:
         yield "prev", at(max(query.start - query.count, 1))
     if page.next or query.start + count <= (page.matched or 0):
         yield "next", at(query.start + count, page.next)
     if page.matched is not None:
-        last = min(max(page.matched, 1), params.MOST_START) - 1  # the last page that `startIndex` can request
+        last = min(max(page.matched, 1), params.MAX_START) - 1  # the last page that `startIndex` can request
         yield "last", at(last - last % query.count + 1)
 
 

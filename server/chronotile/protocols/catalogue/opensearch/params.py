@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from chronotile.catalog.items.search import MOST_IDS, MOST_SKIPPED
+from chronotile.catalog.items.search import MAX_IDS, MAX_SKIPPED
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, translate_error
 from chronotile.core.model.geometry.wkt import geometry_of_wkt
 from chronotile.core.model.items import ItemSearch
@@ -25,10 +25,10 @@ from chronotile.protocols.common.query.values import choice as one_of
 from chronotile.protocols.common.query.values import number
 
 GEOJSON = "application/geo+json"
-DEFAULT_COUNT, MOST_COUNT = 100, 1_000
-MOST_START = MOST_SKIPPED + 1
-MOST_VERTICES = 2_000
-MOST_WORDS, MOST_PERCENTS = 180, 8
+DEFAULT_COUNT, MAX_COUNT = 100, 1_000
+MAX_START = MAX_SKIPPED + 1
+MAX_VERTICES = 2_000
+MAX_WORDS, MAX_PERCENTS = 180, 8
 URN = "urn:eop:"
 """Prefix of the id of a product, before the ids of collection and item."""
 BELOW, ABOVE = {"]": "<=", "[": "<"}, {"[": ">=", "]": ">"}
@@ -59,8 +59,8 @@ def _moment(name: str, text: str) -> TimeSpan:
 
 
 def _words(name: str, words: str) -> str:
-    if "\0" in words or len(words) > MOST_WORDS or words.count("%") > MOST_PERCENTS:
-        message = f"{name} takes up to {MOST_WORDS} characters, at most {MOST_PERCENTS} of them %"
+    if "\0" in words or len(words) > MAX_WORDS or words.count("%") > MAX_PERCENTS:
+        message = f"{name} takes up to {MAX_WORDS} characters, at most {MAX_PERCENTS} of them %"
         raise InvalidParameter(message, locator=name)
     return words
 
@@ -76,7 +76,7 @@ def _condition(attribute: Attribute, text: str) -> Json:
     if match is None:
         raise InvalidParameter(f"{attribute.name} {text[:MAX_SHOWN]!r} is no {FORMS}", locator=attribute.name)
     if match["set"]:
-        bounds = [("in", [_value(attribute, value) for value in match["set"].split(",", MOST_IDS)])]
+        bounds = [("in", [_value(attribute, value) for value in match["set"].split(",", MAX_IDS)])]
     elif match["equal"]:
         bounds = [("=", _value(attribute, match["equal"]))]
     else:
@@ -129,13 +129,13 @@ UID = text("uid", "Id of a product from an answer, or id of an item")
 GEOMETRY = custom(
     "geometry",
     "Well-known text in degrees, longitude first; footprints that meet it match",
-    lambda wkt: geometry_of_wkt(wkt, most=MOST_VERTICES, locator="geometry")[0],
+    lambda wkt: geometry_of_wkt(wkt, most=MAX_VERTICES, locator="geometry")[0],
 )
 START = custom("start", "Date or time; products that end before it do not match", partial(_moment, "start"))
 END = custom("end", "Date or time; products that start after it do not match", partial(_moment, "end"))
-COUNT = whole_up_to("count", "Products of a page", most=MOST_COUNT, default=DEFAULT_COUNT, least=0)
+COUNT = whole_up_to("count", "Products of a page", most=MAX_COUNT, default=DEFAULT_COUNT, least=0)
 START_INDEX = whole(
-    "startIndex", f"Number of the first product, to {MOST_START}; then follow `next`", least=1, default=1
+    "startIndex", f"Number of the first product, to {MAX_START}; then follow `next`", least=1, default=1
 )
 CURSOR = text("cursor", "Start of the page, from the link `next`")
 FORMAT = custom(
@@ -174,9 +174,9 @@ def search_query(query: Kvp, parameters: Sequence[Parameter[Any]]) -> SearchQuer
     """
     query.check_names(names_of(parameters))
     count, start, cursor = COUNT.value(query), START_INDEX.value(query), CURSOR.optional(query)
-    if cursor is None and start > MOST_START:
+    if cursor is None and start > MAX_START:
         next_ = "follow the link next, which has no such limit"
-        raise LimitExceeded("startIndex", allowed=MOST_START, needed=start, alternative=next_, locator="startIndex")
+        raise LimitExceeded("startIndex", allowed=MAX_START, needed=start, alternative=next_, locator="startIndex")
     first, last = START.optional(query), END.optional(query)
     span = (first.start if first else DISTANT_PAST, last.end if last else DISTANT_FUTURE)
     if span[1] <= span[0]:

@@ -22,12 +22,12 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of, text, whole_up_to
 
 DEFAULT_COLLECTIONS = 100
-MOST_COLLECTIONS = 1000
-MOST_TERMS = 20
+MAX_COLLECTIONS = 1000
+MAX_TERMS = 20
 
 
 Q = text("q", "Words separated by commas; a collection matches if title, description, keywords or id has any of them")
-LIMIT = whole_up_to("limit", "Collections of a page", most=MOST_COLLECTIONS, default=DEFAULT_COLLECTIONS)
+LIMIT = whole_up_to("limit", "Collections of a page", most=MAX_COLLECTIONS, default=DEFAULT_COLLECTIONS)
 OF_COLLECTIONS: tuple[Parameter[object], ...] = (BBOX, DATETIME, Q, LIMIT, CURSOR)
 
 
@@ -67,8 +67,8 @@ def collection_search_of(query: Kvp) -> CollectionSearch:
     """
     query.check_spelling((*names_of(OF_COLLECTIONS), "lang"))
     terms = tuple(term.strip().lower() for term in (Q.optional(query) or "").split(",") if term.strip())
-    if len(terms) > MOST_TERMS:
-        raise InvalidParameter(f"q has {len(terms)} words; at most {MOST_TERMS} are accepted", locator="q")
+    if len(terms) > MAX_TERMS:
+        raise InvalidParameter(f"q has {len(terms)} words; at most {MAX_TERMS} are accepted", locator="q")
     return CollectionSearch(
         box=BBOX.optional(query),
         span=DATETIME.optional(query),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.types import Json
 
-MOST_FIELDS = 200
+MAX_FIELDS = 200
 ALWAYS = ("type", "stac_version", "id", "collection")
 DEFAULT = (*ALWAYS, "geometry", "bbox", "links", "assets", "properties.datetime")
 """Members of a valid item, returned if a request names no field."""
@@ -36,7 +36,7 @@ def fields_of_text(text: str) -> FieldSelection:
     """Return the selection of a text such as `+a,b,-c`; an empty text selects `DEFAULT`.
 
     Raises:
-        InvalidParameter: The text has more than `MOST_FIELDS` names.
+        InvalidParameter: The text has more than `MAX_FIELDS` names.
     """
     names = [name.strip() for name in text.split(",")]
     included = [name.removeprefix("+").strip() for name in names if name and not name.startswith("-")]
@@ -50,7 +50,7 @@ def fields_of_json(value: object) -> FieldSelection:
     All members are included without `include`; an empty list or null selects `DEFAULT`, as clients send these for none.
 
     Raises:
-        InvalidParameter: The value is not such an object, or has more than `MOST_FIELDS` names.
+        InvalidParameter: The value is not such an object, or has more than `MAX_FIELDS` names.
     """
     if not isinstance(value, dict):
         raise InvalidParameter("fields must be an object with the lists include and exclude", locator="fields")
@@ -69,8 +69,8 @@ def _fields(included: Sequence[str] | None, excluded: Sequence[str]) -> FieldSel
     """Return a selection; `included` is `None` for all members, and empty for `DEFAULT`."""
     chosen = None if included is None else included or [path for path in DEFAULT if path not in excluded]
     selection = FieldSelection(None if chosen is None else tuple(chosen), tuple(excluded))
-    if len(selection.included or ()) + len(selection.excluded) > MOST_FIELDS:
-        raise InvalidParameter(f"fields has more than {MOST_FIELDS} names", locator="fields")
+    if len(selection.included or ()) + len(selection.excluded) > MAX_FIELDS:
+        raise InvalidParameter(f"fields has more than {MAX_FIELDS} names", locator="fields")
     return selection
 
 

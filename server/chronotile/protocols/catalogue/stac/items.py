@@ -23,7 +23,7 @@ from chronotile.protocols.catalogue.stac.extensions import RASTER, band_of, own_
 from chronotile.protocols.catalogue.stac.layer_links import MAP_LINKS_EXTENSION, LayerLinks, layer_links
 from chronotile.protocols.common.links import asset_path, link, quote_segment
 
-MOST_LAYERS = 8
+MAX_LAYERS = 8
 """Layers of a collection in the links of each item; the collection links to all of them."""
 
 
@@ -53,7 +53,7 @@ class _OfCollection:
         self._items = f"{url}/items/"
         self._links = [context.root_link, link("parent", url, JSON_TYPE), link("collection", url, JSON_TYPE)]
         offered = stac_collection(collection, context) if has_layers(collection, context) else None
-        layers = () if offered is None else offered.layers[:MOST_LAYERS]
+        layers = () if offered is None else offered.layers[:MAX_LAYERS]
         fields = {} if offered is None else own_fields(offered)
         self._layers = [layer_links(layer, context) for layer in layers]
         self._computed = [_Computed(layer, context) for layer in fields.values()]

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from chronotile.catalog.items.cql2.tree import filter_from_text, is_geometry_type
-from chronotile.catalog.items.search import MOST_IDS, MOST_ITEMS, MOST_SORTED
+from chronotile.catalog.items.search import MAX_IDS, MAX_ITEMS, MAX_SORTED
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, translate_error
 from chronotile.core.model.geometry.json_text import load_json
 from chronotile.core.model.items import ItemSearch
@@ -35,14 +35,14 @@ Sorting = tuple[tuple[str, bool], ...]
 
 
 def limit_of(value: int) -> int:
-    """Return the number of items of a page: at most `MOST_ITEMS` if more are requested (OGC 17-069r4 §7.15.2).
+    """Return the number of items of a page: at most `MAX_ITEMS` if more are requested (OGC 17-069r4 §7.15.2).
 
     Raises:
         InvalidParameter: The value is less than 1.
     """
     if value < 1:
-        raise InvalidParameter(f"limit must be from 1 to {MOST_ITEMS}, got {value}", locator="limit")
-    return min(value, MOST_ITEMS)
+        raise InvalidParameter(f"limit must be from 1 to {MAX_ITEMS}, got {value}", locator="limit")
+    return min(value, MAX_ITEMS)
 
 
 def span_of(text: str) -> TimeSpan:
@@ -116,9 +116,9 @@ def _no_time(text: str) -> InvalidParameter:
 
 
 ORDERS = {"asc": False, "desc": True}
-MOST_NAMES = MOST_IDS
+MAX_NAMES = MAX_IDS
 """Names of collections or items that a request lists."""
-NAMES: Json = {"type": "array", "items": {"type": "string"}, "maxItems": MOST_NAMES}
+NAMES: Json = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_NAMES}
 
 
 def _names(names: str) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ INTERSECTS = custom("intersects", "A GeoJSON geometry, instead of `bbox`", _geom
 DATETIME = custom("datetime", "An instant with time and zone, or an interval of two; an open end is `..`", span_of)
 LIMIT: Parameter[int] = custom(
     "limit",
-    f"Items of a page; more than {MOST_ITEMS} are {MOST_ITEMS}",
+    f"Items of a page; more than {MAX_ITEMS} are {MAX_ITEMS}",
     lambda limit: limit_of(integer(limit, locator="limit")),
     schema={**WHOLE, "minimum": 1, "default": DEFAULT_ITEMS},
     default=DEFAULT_ITEMS,
@@ -173,7 +173,7 @@ OF_BODY: Json = {
     "filter": OBJECT,
     "filter-lang": enum_of(LANGUAGES),
     "filter-crs": {"type": "string"},
-    "sortby": {"type": "array", "items": OBJECT, "maxItems": MOST_SORTED},
+    "sortby": {"type": "array", "items": OBJECT, "maxItems": MAX_SORTED},
     "fields": OBJECT,
     "limit": WHOLE,
     "cursor": {"type": "string"},
@@ -312,8 +312,8 @@ def _filter_object(value: object) -> Mapping[str, Any]:
 
 
 def _sorting_of(value: object) -> Sorting:
-    if isinstance(value, list) and len(value) > MOST_SORTED:
-        raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
+    if isinstance(value, list) and len(value) > MAX_SORTED:
+        raise InvalidParameter(f"sortby has more than {MAX_SORTED} properties", locator="sortby")
     if not isinstance(value, list) or not all(isinstance(key, dict) for key in value):
         raise InvalidParameter("sortby must be a list of objects with field and direction", locator="sortby")
     return tuple(_sort_key_of(key.get("field"), key.get("direction", "asc")) for key in value)
@@ -329,8 +329,8 @@ def _list(members: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = members.get(name, [])
     if isinstance(value, str):  # some clients send one name without a list
         return (value,)
-    if isinstance(value, list) and len(value) > MOST_NAMES:
-        raise InvalidParameter(f"{name} has {len(value)} names; at most {MOST_NAMES} are accepted", locator=name)
+    if isinstance(value, list) and len(value) > MAX_NAMES:
+        raise InvalidParameter(f"{name} has {len(value)} names; at most {MAX_NAMES} are accepted", locator=name)
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise InvalidParameter(f"{name} must be a list of texts", locator=name)
     return tuple(value)
