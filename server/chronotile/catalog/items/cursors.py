@@ -15,7 +15,7 @@ from chronotile.core.model.items import ItemSearch
 
 CHECK_BYTES = 9
 MAX_TEXT = 16_000
-"""Maximum characters of a cursor: four ids whose characters are all escaped in JSON."""
+"""Characters of a cursor: four ids whose characters are all escaped in JSON."""
 PARTS = 3
 
 

@@ -21,7 +21,7 @@ from chronotile.core.errors import CursorExpired, InvalidParameter
 from chronotile.core.model.items import ChangeKind, ChangePage, ItemChange
 
 MAX_CHANGES = 1_000
-"""Maximum number of changes of a page."""
+"""Changes of a page."""
 LAST = (1 << 63) - 1
 REMOVAL, ITEM = 0, 1
 """Kinds of changes in the order of a page: removals of a transaction come before its other changes."""

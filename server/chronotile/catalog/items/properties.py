@@ -14,7 +14,7 @@ from chronotile.core.model.types import Instant
 INSTANT_MARK = "@"
 """Prefix of the name of a second copy of a property that is a time: nanoseconds since 1970."""
 MAX_TEXT = 1000
-"""Maximum characters of a stored property; longer ones are only in the document."""
+"""Characters of a stored property; longer ones are only in the document."""
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 LARGEST = 1e300
 """Limit of stored numbers."""

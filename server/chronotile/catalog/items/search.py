@@ -28,9 +28,8 @@ from chronotile.catalog.items.cql2.tree import all_of, check_filter
 from chronotile.catalog.items.cursors import ItemCursor, cursor_of
 from chronotile.catalog.items.footprints import meets, unpack
 from chronotile.catalog.items.lookups import found_items
-from chronotile.catalog.items.properties import nanoseconds
+from chronotile.catalog.items.properties import DAY_NS, nanoseconds
 from chronotile.catalog.items.search_query import (
-    DAY_NS,
     FEW,
     REF_COUNT,
     Filter,
@@ -47,14 +46,14 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant
 
 MAX_ITEMS = 10_000
-"""Maximum number of items of a page."""
+"""Items of a page."""
 MAX_TESTED = 50_000
-"""Maximum number of items whose footprints a page tests."""
+"""Items whose footprints a page tests."""
 MAX_SORTED = 4
-"""Maximum number of properties to sort by."""
+"""Properties to sort by."""
 MAX_IDS = 1_000
 MAX_COLLECTIONS = 1_000
-"""Maximum number of collections that a search lists."""
+"""Collections that a search lists."""
 MAX_SKIPPED = 10_000
 SEARCH_S = 10.0
 """Time limit of a search."""

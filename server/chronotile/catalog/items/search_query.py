@@ -29,26 +29,23 @@ from chronotile.catalog.items.cql2.conditions import (
 from chronotile.catalog.items.cql2.narrowing import parts_of
 from chronotile.catalog.items.cql2.translate import COMPARISONS, TURNED, translate
 from chronotile.catalog.items.cursors import ItemCursor
-from chronotile.catalog.items.properties import is_text
+from chronotile.catalog.items.properties import DAY_NS, is_text
 from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS, VALUES
 from chronotile.catalog.items.statements import DriverCursor, Statement, Value, list_parameters, pad
+from chronotile.catalog.items.value_rows import MAX_EXACT
 from chronotile.core.database import POSTGRESQL
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.space.boxes import BBox
-from chronotile.core.model.time.instants import DAY
 
 REF_COUNT = 9
 """Number of columns of a row before its sort values."""
 FEW = 10_000
 """Maximum number of items near a box that are looked up by number; else all items of the times are read."""
 MAX_COVERS = 2 * FEW
-"""Maximum number of rows of `COVERS` that are read for it."""
-DAY_NS = int(DAY.astype(int))
+"""Rows of `COVERS` that are read for it."""
 MAX_TEXT = 2_000
-"""Maximum characters of a filter whose statements are cached."""
+"""Characters of a filter whose statements are cached."""
 BOUNDS = {"=", *TURNED}
-MAX_EXACT = 1 << 53
-"""Integers up to here are exact as floating-point numbers."""
 SORTED_TEXT = 200
 """Characters of a text that are compared by a sort: cursors contain them, and are parts of URLs."""
 

@@ -13,7 +13,7 @@ from chronotile.catalog.items.asset_forms import AssetForm, packed_digest
 from chronotile.catalog.items.cells import cell_boxes, level_of, outward
 from chronotile.catalog.items.lookups import product_key
 from chronotile.catalog.items.preparing import Prepared
-from chronotile.catalog.items.properties import group_start, rank_of
+from chronotile.catalog.items.properties import DAY_NS, group_start, rank_of
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, SCHEMA, VALUES
 from chronotile.catalog.items.statements import EDGES, chunks, insert_rows
 from chronotile.catalog.items.value_rows import remove_values, value_records
@@ -21,9 +21,7 @@ from chronotile.core.database import database_time
 from chronotile.core.errors import MAX_SHOWN, ItemExists
 from chronotile.core.model.items import IndexSettings, PutSummary, product_id
 from chronotile.core.model.space.boxes import BBox
-from chronotile.core.model.time.instants import DAY
 
-DAY_NS = int(DAY.astype(int))
 RowValues = dict[str, Any]
 
 

@@ -10,13 +10,12 @@ from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.cql2.columns import Property, PropertyColumns
 from chronotile.catalog.items.cql2.tree import Node, filter_error, quote_node
-from chronotile.catalog.items.properties import instant_in, nanoseconds
+from chronotile.catalog.items.properties import DAY_NS, instant_in, nanoseconds
 from chronotile.catalog.items.schema import ITEMS
-from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST
+from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 FIRST, LAST = nanoseconds(DISTANT_PAST), nanoseconds(DISTANT_FUTURE)
-DAY_NS = int(DAY.astype(int))
 
 
 @dataclass(frozen=True, slots=True)

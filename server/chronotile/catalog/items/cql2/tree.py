@@ -10,12 +10,12 @@ import orjson
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 
 MAX_TEXT = 10_000
-"""Maximum characters of a filter as text."""
+"""Characters of a filter as text."""
 MAX_NODES = 400
-"""Maximum number of operators, properties and values of a filter; coordinates of geometries are counted separately."""
+"""Operators, properties and values of a filter; coordinates of geometries are counted separately."""
 DEEPEST = 32
 MAX_VERTICES = 2_000
-"""Maximum number of vertices in all geometries of a filter."""
+"""Vertices in all geometries of a filter."""
 QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
 INTEGER_MARK = "integer \x01"
 LONG_INTEGER = re.compile(rf"{QUOTED.pattern}|(?<![\w.])(-?[0-9]{{16,19}})(?![\w.])")

@@ -31,7 +31,7 @@ from chronotile.protocols.catalogue.odata.conditions import (
 )
 
 MAX_TEXT = 100_000
-"""Maximum number of characters of a filter."""
+"""Characters of a filter."""
 FILTER = "$filter"
 _TOKEN = re.compile(
     r"""\s*+(?:
@@ -130,7 +130,7 @@ def filter_error(why: str) -> InvalidParameter:
 DEEPEST = 32
 """Maximum depth of nested brackets and `not`."""
 MAX_COMPARISONS = 100
-"""Maximum number of comparisons and of values in lists."""
+"""Comparisons and of values in lists."""
 TURNED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 """Operators with their sides swapped."""
 TEXT_FUNCTIONS = ("contains", "startswith", "endswith")
@@ -379,7 +379,7 @@ def _describe_token(token: Token) -> str:
 
 
 MAX_VERTICES = 2_000
-"""Maximum number of vertices in all geometries of a filter."""
+"""Vertices in all geometries of a filter."""
 ACCEPTED = "geography'SRID=4326;POLYGON((4 50,5 50,5 51,4 50))', or POINT, LINESTRING, MULTIPOLYGON; longitude first"
 _SRID = re.compile(r"\s*+SRID\s*+=\s*+4326\s*+;", re.ASCII | re.IGNORECASE)
 

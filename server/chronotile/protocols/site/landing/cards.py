@@ -21,7 +21,7 @@ from chronotile.protocols.site.landing.documents import attribution_of, series_h
 CARDS = 48
 """Layers on one page."""
 MAX_WORDS = 100
-"""Maximum number of characters of `q`."""
+"""Characters of `q`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ SRSID = 3857
 NO_DPI = 0
 """Pictures have the requested size in pixels; no parameters for the resolution of the screen are sent."""
 MAX_LISTED = 10_000
-"""Maximum number of times that are listed singly, 21 bytes per time. QGIS counts a month as 30 days, and of interleaved
+"""Times that are listed singly, 21 bytes per time. QGIS counts a month as 30 days, and of interleaved
 intervals it uses only the last, but it reads listed times correctly."""
 
 

@@ -226,7 +226,7 @@ DIGEST = "digest.json"
 """File with a digest of its folder and subfolders, which have thousands of files; few of them are requested."""
 MAX_DEPTH = 4
 MAX_FILES = 1024
-"""Maximum number of files in memory; the viewer has fewer."""
+"""Files in memory; the viewer has fewer."""
 GZIP_LEVEL = 9
 """Each file is compressed once; level 9 saves 6 % more than level 6."""
 ShippedState = tuple[str, FileState]
