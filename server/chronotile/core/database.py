@@ -148,7 +148,7 @@ def _sqlite(folder: Path, usage: Usage, mounts: Path) -> Engine:
         make_private_file(file)
     for path in (folder, *(folder / f"{usage.file}{end}" for end in SQLITE_FILES)):
         make_private(path)
-    # The number of connections is not limited, here and below: a thread that waits for one would only wait longer.
+    # As many connections as threads need, here and below: a limit would only add another wait.
     engine = create_engine(
         URL.create(SQLITE, database=str(file)), connect_args={"timeout": usage.waits().busy_s}, max_overflow=-1
     )

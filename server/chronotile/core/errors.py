@@ -55,7 +55,7 @@ class OutsideData(InvalidParameter):
 
 
 class UnknownParameter(InvalidParameter):
-    """The parameter does not exist, but a similar one does; `locator` is the name in the request."""
+    """The parameter does not exist, although a similar one does; `locator` is the name in the request."""
 
 
 class MissingParameter(ChronotileError, status=400, code="MissingParameterValue"):

@@ -51,7 +51,7 @@ class VariableInfo:
 
     @property
     def has_means(self) -> bool:
-        """Whether its numbers may be averaged, because they are no classes and no directions."""
+        """Whether its numbers may be averaged, unlike numbers of classes and directions."""
         return not self.is_categorical and self.encoding.circle is None
 
     @property
@@ -150,7 +150,7 @@ class KindOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetGrid:
-    """Lattice of the coverages and cubes of a mosaic; it contains the origin of the CRS."""
+    """Lattice of the coverages and cubes of a mosaic, aligned with the origin of the CRS."""
 
     crs: str
     resolution: float

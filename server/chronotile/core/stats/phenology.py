@@ -73,7 +73,7 @@ def daily_curves(days: Float64Array, values: Float64Array, daily: Float64Array) 
     """Return curves (series, day) through values (series, time) that rise and fall like the values.
 
     Cubic, with the slopes of the cubic spline, limited to three times the gentler line to a neighbour (Hyman 1983;
-    Dougherty, Edelman and Hyman 1989). So curves do not oscillate between close times or near gaps, but a peak may be
+    Dougherty, Edelman and Hyman 1989). So curves do not oscillate between close times or near gaps. A peak may still be
     between two times, slightly above both.
     """
     from scipy.interpolate import CubicHermiteSpline, CubicSpline
