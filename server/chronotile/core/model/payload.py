@@ -33,7 +33,7 @@ class PixelStates:
     looks: int = field(default=0, compare=False)
     """Number of files and folders that were checked for the fingerprints."""
     windows: tuple[Window | None, ...] = ()
-    """By variable: the relevant cells of a mosaic; empty: all cells."""
+    """By variable: the relevant cells of a mosaic, `None` for all; empty: all cells of all variables."""
     is_provisional: bool = field(default=False, compare=False)
     """Whether equal fingerprints may stand for different pixels later or on another host."""
 
