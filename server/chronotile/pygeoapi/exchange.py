@@ -27,8 +27,9 @@ from chronotile.core.errors import (
     translate_error,
 )
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
+from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.json_text import is_number
+from chronotile.core.model.geometry.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.core.model.request import Point
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import CRS84, Crs, is_north_first

@@ -16,7 +16,7 @@ from chronotile.core.model.time.period_parser import parse_period
 from chronotile.core.stats.analyse import analyse
 from chronotile.core.stats.climatology import find_normals
 from chronotile.core.stats.phenology import find_seasons
-from chronotile.core.stats.smoothing import smooth_whittaker
+from chronotile.core.stats.whittaker import smooth_whittaker
 from tests.core.stats.curves import curves, dekads, of_days
 
 MONTHLY = PeriodStep(parse_period("P1M"), "P1M")

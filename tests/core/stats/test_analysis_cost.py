@@ -15,12 +15,8 @@ from chronotile.core.model.series.analysis import (
     Whittaker,
 )
 from chronotile.core.model.time.period_parser import parse_period
-from chronotile.core.stats.analyse import (
-    analyse,
-    analyse_in_parts,
-    analysis_seconds,
-    check_values,
-)
+from chronotile.core.stats.analyse import analyse, analyse_in_parts
+from chronotile.core.stats.analysis_costs import analysis_seconds, check_values
 from chronotile.core.stats.climatology import rank_count
 from tests.core.stats.curves import dekads
 

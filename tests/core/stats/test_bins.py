@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chronotile.core.stats.percentiles import bins_of, even_edges
+from chronotile.core.stats.histogram_bins import bins_of, even_edges
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(0.001, 0.0), (0.001, -0.1), (0.004, -0.08), (-0.001, 0.0), (1e-9, 0.0)])

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given
 
-from chronotile.core.stats.smoothing import fill_linear, reaches
+from chronotile.core.stats.gaps import fill_linear, reaches
 from tests.core.stats.curves import curves, of_days, uneven
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chronotile.core.model.series.analysis import Curves, Phenology, Whittaker
 from chronotile.core.stats.phenology import LEAST_LENGTH_DAYS, find_seasons
-from chronotile.core.stats.smoothing import smooth_whittaker
+from chronotile.core.stats.whittaker import smooth_whittaker
 from tests.core.stats.curves import curves, dekads, of_days, uneven
 
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.series.analysis import parse_reducers
-from chronotile.core.stats import percentiles
+from chronotile.core.stats import number_counts
 from chronotile.core.stats import samples as samples_module
 from chronotile.core.stats.samples import CellWeights, Samples, reduce_samples
 
@@ -101,7 +101,7 @@ def test_large_areas_are_reduced_as_small_ones(given_samples):
 def test_numbers_that_are_counted_are_reduced_as_others(given_samples):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples_module, "table_size", lambda dtype: 5 if dtype.kind in "iu" else None)
-        patch.setattr(percentiles, "COUNTED_AT_ONCE", 11)
+        patch.setattr(number_counts, "COUNTED_AT_ONCE", 11)
         assert_as_numpy(*given_samples)
 
 

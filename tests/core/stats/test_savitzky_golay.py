@@ -6,7 +6,7 @@ from hypothesis import given
 from scipy.signal import savgol_filter
 
 from chronotile.core.model.series.analysis import SavitzkyGolay
-from chronotile.core.stats.smoothing import smooth_savitzky_golay, window_points
+from chronotile.core.stats.savitzky_golay import smooth_savitzky_golay, window_points
 from tests.core.stats.curves import curves, of_days, uneven
 
 

@@ -8,7 +8,7 @@ import pytest
 from chronotile.core.model.series.analysis import Analysis, Climatology, Curves, Phenology, SavitzkyGolay, Whittaker
 from chronotile.core.stats.analyse import analyse
 from chronotile.core.stats.climatology import slot_kind
-from chronotile.core.stats.period_means import merge_twins, observations_of
+from chronotile.core.stats.observations import merge_twins, observations_of
 from chronotile.core.stats.phenology import LEAST_LENGTH_DAYS
 from tests.core.stats.curves import curves, dekads, of_days
 from tests.sampling import IS_FULL

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.model.series.analysis import Curves, Whittaker
-from chronotile.core.stats.smoothing import smooth_whittaker
+from chronotile.core.stats.whittaker import smooth_whittaker
 from tests.core.stats.curves import curves, dekads, of_days, uneven
 
 PLAIN = Whittaker(stiffness=500.0, outliers="keep")

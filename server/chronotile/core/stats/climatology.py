@@ -14,8 +14,8 @@ from chronotile.core.model.series.analysis import AnomalyKind, Climatology, Curv
 from chronotile.core.model.series.directions import mean_of_sums, shortest, summands
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, InstantArray, Int64Array
+from chronotile.core.stats.observations import observations_of
 from chronotile.core.stats.percentiles import percentile_of_ordered
-from chronotile.core.stats.period_means import observations_of
 
 SLOT_COUNTS: dict[SlotKind, int] = {"day": 365, "dekad": 36, "month": 12}
 HALF_WINDOW_DAYS = 5

@@ -1,7 +1,7 @@
 """Means of the values of many dates per period."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from chronotile.core.model.series.analysis import Curves
 from chronotile.core.model.series.directions import mean_of_sums, summands
 from chronotile.core.model.time.periods import Period
-from chronotile.core.model.types import Float64Array, IndexArray, InstantArray, Int64Array
+from chronotile.core.model.types import IndexArray, InstantArray, Int64Array
 
 Number = TypeVar("Number", np.float64, np.int64, np.complex128)
 
@@ -73,86 +73,3 @@ def period_starts(times: InstantArray, period: Period) -> InstantArray:
         return firsts.astype("datetime64[M]").astype("datetime64[ns]")
     years = times.astype("datetime64[Y]").astype("datetime64[ns]")
     return np.asarray(times - (times - years) % period.fixed)
-
-
-# Acquisitions that are so close in time that they are one observation.
-
-HOUR = 3_600_000_000_000
-"""Nanoseconds, like all spans of this module."""
-DAY = 24 * HOUR
-SPANS = (*(hours * HOUR for hours in (24, 12, 8, 6, 4, 3, 2, 1)), *(minutes * HOUR // 60 for minutes in (30, 15, 5, 1)))
-"""Possible durations of an observation: a day and its whole parts, longest first."""
-LEAST_AGREEMENT = 0.5
-"""Minimum agreement of times within a span: the length of their mean direction on a circle."""
-MOST_ACQUISITIONS = 2.5
-"""Maximum average number of acquisitions per observation; more are values of a finer series."""
-MIDNIGHT_SHARE = 48
-"""The last 1/48 of a span counts as midnight, because dates without a time of day have twins just before it."""
-
-
-class Observations(NamedTuple):
-    """The times of a series, grouped into observations."""
-
-    times: InstantArray
-    """(observation,): its day or part of a day, which does not depend on minutes between acquisitions."""
-    firsts: IndexArray
-    """(observation,): index of its first acquisition."""
-    of_time: IndexArray
-    """(time,): observation of each acquisition."""
-
-
-def observations_of(times: InstantArray) -> Observations:
-    """Return the observations of ascending times (time,).
-
-    All acquisitions of a day are one observation. A day is the 24 hours around the usual time of day of the series, so
-    a second acquisition some hours earlier or later does not change observations or their times. If the times have no
-    common time of day, as in six-hourly series, the longest of the `SPANS` with a common time replaces the day.
-    """
-    even = _even(times.astype("datetime64[ns]").astype(np.int64))
-    is_first = np.ones(times.size, dtype=bool)
-    is_first[1:] = np.diff(even) > 0
-    firsts = np.flatnonzero(is_first)
-    return Observations(times=even[firsts].astype("datetime64[ns]"), firsts=firsts, of_time=np.cumsum(is_first) - 1)
-
-
-def _even(nanoseconds: Int64Array) -> Int64Array:
-    """Return the start of the span of each time; spans are the days since 1970, or parts of days."""
-    if not nanoseconds.size:
-        return nanoseconds
-    for span in SPANS:
-        middle, agreement = _middle(nanoseconds, span)
-        even = (nanoseconds - middle + span // 2) // span * span
-        if agreement >= LEAST_AGREEMENT and _are_observations(even):
-            return even
-    even = nanoseconds // DAY * DAY  # no common time of day: days of the calendar
-    return even if _are_observations(even) else nanoseconds
-
-
-def _are_observations(even: Int64Array) -> bool:
-    return bool(even.size <= MOST_ACQUISITIONS * (1 + np.count_nonzero(np.diff(even))))
-
-
-def _middle(nanoseconds: Int64Array, span: int) -> tuple[int, float]:
-    """Return the median time within the span, and the agreement of all times with it, from 0 to 1.
-
-    The median around the mean direction does not move if some times have twins. It is negative just before a span.
-    """
-    mean = complex(np.exp(2j * np.pi * (nanoseconds % span) / span).mean())
-    centre = round(float(np.angle(mean)) / (2 * np.pi) * span)
-    apart = np.sort((nanoseconds - centre + span // 2) % span - span // 2)
-    middle = centre + int(apart[apart.size // 2])
-    margin = span // MIDNIGHT_SHARE
-    return (middle + margin) % span - margin, abs(mean)
-
-
-def merge_twins(curves: Curves, observations: Observations) -> Curves:
-    """Return one value per observation: the mean of the values of its acquisitions, NaN without any."""
-    if observations.times.size == curves.times.size:
-        return Curves(times=observations.times, values=curves.values)
-    valid = np.isfinite(curves.values)
-    sums, counts = (
-        np.add.reduceat(summed, observations.firsts, axis=1)
-        for summed in (np.where(valid, curves.values, 0.0), valid.astype(np.int64))
-    )
-    means: Float64Array = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return Curves(times=observations.times, values=means)

@@ -17,7 +17,7 @@ import numpy as np
 
 from chronotile.core.model.series.analysis import Curves, Phenology, Seasons
 from chronotile.core.model.types import Float64Array
-from chronotile.core.stats.smoothing import days_of, reaches
+from chronotile.core.stats.gaps import days_of, reaches
 
 LEAST_PROMINENCE = 0.25
 """Minimum prominence of a peak, as a fraction of the curve's range; smaller peaks belong to another season."""

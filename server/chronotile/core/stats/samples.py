@@ -11,14 +11,9 @@ from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.model.series.directions import circular_deviations, mean_directions, vectors_of
 from chronotile.core.model.types import ComplexArray, Float64Array, Int64Array, NumberArray, UInt8Array
-from chronotile.core.stats.percentiles import (
-    NumberCounts,
-    Sortable,
-    bins_of,
-    percentiles,
-    percentiles_of_many,
-    table_size,
-)
+from chronotile.core.stats.histogram_bins import bins_of
+from chronotile.core.stats.number_counts import NumberCounts, table_size
+from chronotile.core.stats.percentiles import Sortable, percentiles, percentiles_of_many
 
 PART_VALUES = 1 << 19
 """Number of values that are processed together."""

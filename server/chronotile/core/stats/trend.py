@@ -16,8 +16,8 @@ import numpy as np
 from chronotile.core.model.series.analysis import CONFIDENCE, Curves, SlotKind, TrendMethod, Trends
 from chronotile.core.model.types import Float64Array, IndexArray, InstantArray, Int64Array
 from chronotile.core.stats.climatology import slot_kind, slot_numbers
+from chronotile.core.stats.gaps import days_of
 from chronotile.core.stats.percentiles import percentile_of_ordered, value_at
-from chronotile.core.stats.smoothing import days_of
 
 DAYS_A_YEAR = 365.25
 LEAST_PAIRS = 6

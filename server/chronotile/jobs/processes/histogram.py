@@ -15,7 +15,7 @@ from chronotile.core.model.job import Result
 from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import Float64Array, Int64Array, Json
-from chronotile.core.stats.percentiles import even_edges
+from chronotile.core.stats.histogram_bins import even_edges
 from chronotile.core.stats.samples import reduce_samples
 from chronotile.jobs.processes.inputs import (
     BBOX,

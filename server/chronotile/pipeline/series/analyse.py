@@ -19,14 +19,8 @@ from chronotile.core.model.series.series import AreaSeries, AreasSeries, PointsS
 from chronotile.core.model.time.periods import Period
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Float64Array, IndexArray, Instant, InstantArray, Int64Array, UInt8Array
-from chronotile.core.stats.analyse import (
-    FEWER_PAIRS,
-    analyse,
-    analyse_in_parts,
-    check_directions,
-    check_values,
-    held_bytes,
-)
+from chronotile.core.stats.analyse import analyse, analyse_in_parts
+from chronotile.core.stats.analysis_costs import FEWER_PAIRS, check_directions, check_values, held_bytes
 from chronotile.core.stats.period_means import Periods, period_counts, period_means, period_sums, periods_of
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.series.areas import extract_area_series

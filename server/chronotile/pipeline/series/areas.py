@@ -21,8 +21,8 @@ from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, SeriesCost
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, Int64Array
-from chronotile.core.stats.analyse import analysis_seconds
-from chronotile.core.stats.percentiles import even_edges
+from chronotile.core.stats.analysis_costs import analysis_seconds
+from chronotile.core.stats.histogram_bins import even_edges
 from chronotile.core.stats.samples import AreaBlock, Reduced, reduce_samples
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds

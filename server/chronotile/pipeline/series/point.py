@@ -15,7 +15,7 @@ from chronotile.core.model.request import Point, SeriesRequest
 from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import Series
 from chronotile.core.model.space.grid import Window
-from chronotile.core.stats.analyse import analysis_seconds
+from chronotile.core.stats.analysis_costs import analysis_seconds
 from chronotile.pipeline.answer import read_answer
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds

@@ -16,7 +16,7 @@ from chronotile.core.model.series.series import PointsSeries
 from chronotile.core.model.space.crs import CRS84, transformer
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import Float64Array, IndexArray, Int64Array, UInt8Array
-from chronotile.core.stats.analyse import analysis_seconds
+from chronotile.core.stats.analysis_costs import analysis_seconds
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.resolve_series import (
     cell_of,

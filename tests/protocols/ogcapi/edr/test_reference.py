@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.core.model.geometry.area import LENGTHS_M
+from chronotile.core.model.geometry.lengths import LENGTHS_M
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.edr.formats import MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, POSITION, RADIUS

@@ -49,18 +49,3 @@ def area_of_box(box: BBox, crs: Crs) -> Area:
     require_place(BBox(west, south, east, north), crs)
     corners = np.array([(west, south), (east, south), (east, north), (west, north), (west, south)])
     return Area(polygons=((corners,),), crs=crs)
-
-
-# Units of length by their names in requests.
-
-LENGTHS_M: Mapping[str, float] = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "nmi": 1852.0, "ft": 0.3048}
-"""Metres in each unit."""
-
-OTHER_LENGTHS: Mapping[str, str] = {
-    **dict.fromkeys(("metre", "metres", "meter", "meters"), "m"),
-    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers"), "km"),
-    **dict.fromkeys(("mile", "miles"), "mi"),
-    **dict.fromkeys(("nm", "nautical mile", "nautical miles"), "nmi"),
-    **dict.fromkeys(("foot", "feet"), "ft"),
-}
-"""Other names of the units, in lower case."""

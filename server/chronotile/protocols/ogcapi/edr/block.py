@@ -6,7 +6,7 @@ import numpy as np
 
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.geometry.area import LENGTHS_M
+from chronotile.core.model.geometry.lengths import LENGTHS_M
 from chronotile.core.model.number_text import json_number
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import ONE_NS

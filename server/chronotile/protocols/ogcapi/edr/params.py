@@ -9,8 +9,9 @@ from chronotile.catalog.offered import OfferedCollection, offered_collection
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownCollection
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import CoverageRequest, ScaleSize, Trim
-from chronotile.core.model.geometry.area import LENGTHS_M, OTHER_LENGTHS, Area
+from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.circle import circle_of
+from chronotile.core.model.geometry.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.core.model.request import AreasRequest, Point, PositionsRequest, place_in_degrees
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.pipeline.coverage.grid import resolve_grid

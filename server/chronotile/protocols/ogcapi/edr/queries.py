@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection
-from chronotile.core.model.geometry.area import LENGTHS_M
+from chronotile.core.model.geometry.lengths import LENGTHS_M
 from chronotile.core.model.places import PlaceSet
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.grid import NativeGrid
