@@ -92,7 +92,7 @@ def test_it_is_refused_before_it_is_checked(nothing_is_checked, polygon, reason)
 
 
 def test_many_polygons_together_are_refused_that_would_pass_alone(nothing_is_checked, monkeypatch):
-    monkeypatch.setattr(repair, "MOST_STEPS", 100 * 100 * (repair.STEPS_PER_PAIR + 5) * 3)
+    monkeypatch.setattr(repair, "MAX_STEPS", 100 * 100 * (repair.STEPS_PER_PAIR + 5) * 3)
     polygons = [(OUTER, *nested(100))] * 4
 
     with pytest.raises(InvalidParameter, match="polygon 3 is too complex"):
@@ -114,7 +114,7 @@ def test_polygons_of_one_area_are_refused_before_they_are_united(nothing_is_chec
 
 
 def test_invalid_polygon_with_many_rings_is_not_repaired(monkeypatch):
-    monkeypatch.setattr(repair, "MOST_REPAIRED", 100**2)
+    monkeypatch.setattr(repair, "MAX_REPAIRED", 100**2)
     outside = [square(10 + 2 * i, 0, 1) for i in range(100)]
 
     assert len(checked([OUTER, *outside[:99]])[0].polygons) == 100
@@ -136,10 +136,10 @@ def test_a_hundred_thousand_holes_apart_are_accepted():
 def test_holes_are_counted_before_they_are_read(monkeypatch, space):
     monkeypatch.setattr(geojson, "_geojson_of", None)
     ring = b"[[0,0],[1,0],[1,1],[0,0]]".replace(b"]", space + b"]" + space)
-    holes = b",".join([ring] * (geojson.MOST_HOLES + 2))
+    holes = b",".join([ring] * (geojson.MAX_HOLES + 2))
     rules = geojson.GeometryRules(max_vertices=1_000_000, max_features=1, crs_named=crs_of)
 
-    with pytest.raises(InvalidParameter, match=f"too complex: they have {geojson.MOST_HOLES + 1} holes"):
+    with pytest.raises(InvalidParameter, match=f"too complex: they have {geojson.MAX_HOLES + 1} holes"):
         geojson.area_of(b'{"type":"Polygon","coordinates":[' + holes + b"]}", rules)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.model.series.analysis import Curves, Phenology, Whittaker
-from chronotile.core.stats.phenology import LEAST_LENGTH_DAYS, find_seasons
+from chronotile.core.stats.phenology import MIN_LENGTH_DAYS, find_seasons
 from chronotile.core.stats.whittaker import smooth_whittaker
 from tests.core.stats.curves import curves, dekads, of_days, uneven
 
@@ -120,7 +120,7 @@ def test_rise_shorter_than_the_minimum_is_no_season():
     (found,) = find_seasons(curves(of_days(days), 0.9 * broad + narrow), Phenology())
 
     assert days_of(found.peak) == [str(np.datetime64("2020-01-01") + np.timedelta64(150, "D"))]
-    assert found.length_days.min() >= LEAST_LENGTH_DAYS
+    assert found.length_days.min() >= MIN_LENGTH_DAYS
 
 
 def logistic(days, rise, fall, steep):

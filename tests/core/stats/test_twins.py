@@ -9,7 +9,7 @@ from chronotile.core.model.series.analysis import Analysis, Climatology, Curves,
 from chronotile.core.stats.analyse import analyse
 from chronotile.core.stats.climatology import slot_kind
 from chronotile.core.stats.observations import merge_twins, observations_of
-from chronotile.core.stats.phenology import LEAST_LENGTH_DAYS
+from chronotile.core.stats.phenology import MIN_LENGTH_DAYS
 from tests.core.stats.curves import curves, dekads, of_days
 from tests.sampling import IS_FULL
 
@@ -68,7 +68,7 @@ def broken(found):
         for row, seasons in enumerate(found.seasons)
         if (seasons.amplitude > np.ptp(found.smoothed[row][np.isfinite(found.smoothed[row])], axis=0)).any()
         or (seasons.peak_value > np.nanmax(found.smoothed[row])).any()
-        or (seasons.length_days < LEAST_LENGTH_DAYS).any()
+        or (seasons.length_days < MIN_LENGTH_DAYS).any()
     ]
 
 

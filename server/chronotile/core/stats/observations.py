@@ -15,10 +15,10 @@ DAY = 24 * HOUR
 SPANS = (*(hours * HOUR for hours in (24, 12, 8, 6, 4, 3, 2, 1)), *(minutes * HOUR // 60 for minutes in (30, 15, 5, 1)))
 """Possible durations of an observation: a day and its whole parts, longest first."""
 
-LEAST_AGREEMENT = 0.5
+MIN_AGREEMENT = 0.5
 """Minimum agreement of times within a span: the length of their mean direction on a circle."""
 
-MOST_ACQUISITIONS = 2.5
+MAX_ACQUISITIONS = 2.5
 """Maximum average number of acquisitions per observation; more are values of a finer series."""
 
 MIDNIGHT_SHARE = 48
@@ -57,14 +57,14 @@ def _even(nanoseconds: Int64Array) -> Int64Array:
     for span in SPANS:
         middle, agreement = _middle(nanoseconds, span)
         even = (nanoseconds - middle + span // 2) // span * span
-        if agreement >= LEAST_AGREEMENT and _are_observations(even):
+        if agreement >= MIN_AGREEMENT and _are_observations(even):
             return even
     even = nanoseconds // DAY * DAY  # no common time of day: days of the calendar
     return even if _are_observations(even) else nanoseconds
 
 
 def _are_observations(even: Int64Array) -> bool:
-    return bool(even.size <= MOST_ACQUISITIONS * (1 + np.count_nonzero(np.diff(even))))
+    return bool(even.size <= MAX_ACQUISITIONS * (1 + np.count_nonzero(np.diff(even))))
 
 
 def _middle(nanoseconds: Int64Array, span: int) -> tuple[int, float]:

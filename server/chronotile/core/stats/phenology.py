@@ -19,9 +19,9 @@ from chronotile.core.model.series.analysis import Curves, Phenology, Seasons
 from chronotile.core.model.types import Float64Array
 from chronotile.core.stats.gaps import days_of, reaches
 
-LEAST_PROMINENCE = 0.25
+MIN_PROMINENCE = 0.25
 """Minimum prominence of a peak, as a fraction of the curve's range; smaller peaks belong to another season."""
-LEAST_LENGTH_DAYS = 20
+MIN_LENGTH_DAYS = 20
 """Minimum length of a season from start to end."""
 BASE_SHARE = 0.05
 """A curve is at its base up to this fraction of a rise or fall above its lowest value."""
@@ -48,7 +48,7 @@ def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
     A season rises from a trough to a peak and falls to the next trough; its peak is above both by a quarter of the
     curve's range (5th to 95th percentile). With `threshold`, it starts on the first day from which the curve stays at
     or above the first trough plus this fraction of the rise, and ends on the last such day of the fall. With
-    `derivative`, it starts and ends on the days of the steepest rise and fall. It lasts at least `LEAST_LENGTH_DAYS`.
+    `derivative`, it starts and ends on the days of the steepest rise and fall. It lasts at least `MIN_LENGTH_DAYS`.
     Days are days of `daily_curves`; amplitudes and peaks do not exceed the values of the smoothed curve. A season is
     skipped if an end of the series cuts it off without a trough or a flat base of `BASE_DAYS`.
     """
@@ -97,11 +97,11 @@ def _seasons_of(curve: Float64Array, how: Phenology) -> list[_Season]:
     low, high = np.percentile(curve, (5, 95))
     if high - low <= 1e-9 * max(abs(low), abs(high), np.finfo(np.float64).tiny / 1e-12):
         return []
-    peaks = find_peaks(curve, prominence=LEAST_PROMINENCE * (high - low))[0].tolist()
+    peaks = find_peaks(curve, prominence=MIN_PROMINENCE * (high - low))[0].tolist()
     while True:
         seasons = _find_seasons(curve, peaks, how)
         shortest = min(seasons, key=lambda season: season.end - season.start, default=None)
-        if shortest is None or shortest.end - shortest.start >= LEAST_LENGTH_DAYS:
+        if shortest is None or shortest.end - shortest.start >= MIN_LENGTH_DAYS:
             return seasons
         peaks.remove(shortest.peak)
 

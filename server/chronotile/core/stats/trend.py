@@ -20,7 +20,7 @@ from chronotile.core.stats.gaps import days_of
 from chronotile.core.stats.percentiles import percentile_of_ordered, value_at
 
 DAYS_A_YEAR = 365.25
-LEAST_PAIRS = 6
+MIN_PAIRS = 6
 """Pairs of four values; fewer cannot distinguish a trend from chance."""
 BLOCK_VALUES = 1 << 19
 """Number of slopes of pairs in memory, unless one series has more."""
@@ -85,7 +85,7 @@ def _trends_of_block(curves: Curves, groups: Sequence[IndexArray]) -> tuple[Floa
 def _interval(ordered: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Return median and interval of ordered slopes (series, pair), NaN last; ranks as in Sen (1968, equation 2.6)."""
     counts = np.isfinite(ordered).sum(axis=1)
-    slope = np.where(counts >= LEAST_PAIRS, percentile_of_ordered(ordered, 50), np.nan)
+    slope = np.where(counts >= MIN_PAIRS, percentile_of_ordered(ordered, 50), np.nan)
     reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * np.sqrt(variance)
     lower = np.maximum(np.round((counts - reach) / 2) - 1, 0)
     upper = np.minimum(np.round((counts + reach) / 2), np.maximum(counts - 1, 0))

@@ -13,7 +13,7 @@ from chronotile.core.model.series.analysis import Curves, Whittaker
 from chronotile.core.model.types import Float64Array
 from chronotile.core.stats.gaps import days_of, reaches
 
-LEAST_VALUES = 3
+MIN_VALUES = 3
 """Fewer values are on a line with any stiffness."""
 
 BELOW_WEIGHT = 0.1
@@ -22,7 +22,7 @@ BELOW_WEIGHT = 0.1
 MAX_ROUNDS = 5
 """Maximum number of updates of the weights, which hardly change later."""
 
-LEAST_SPACING = 0.01
+MIN_SPACING = 0.01
 """Minimum spacing as a fraction of the mean spacing; closer times are moved apart to avoid rounding errors."""
 
 MAX_CONDITION = 1e14
@@ -42,12 +42,12 @@ def smooth_whittaker(curves: Curves, how: Whittaker) -> Float64Array:
     for rows, span in reaches(curves.values):
         count = span.stop - span.start
         spacing = (days[span.stop - 1] - days[span.start]) / max(count - 1, 1)
-        if count < LEAST_VALUES or how.stiffness > MAX_CONDITION * spacing**3:
+        if count < MIN_VALUES or how.stiffness > MAX_CONDITION * spacing**3:
             continue
         penalty = how.stiffness * _penalty(days[span])
         for row in rows:
             values = curves.values[row, span]
-            if np.count_nonzero(np.isfinite(values)) >= LEAST_VALUES:
+            if np.count_nonzero(np.isfinite(values)) >= MIN_VALUES:
                 smoothed[row, span] = _smooth(values, penalty, how)
     return smoothed
 
@@ -84,7 +84,7 @@ def _solve(targets: Float64Array, weights: Float64Array, penalty: Float64Array) 
 def _penalty(days: Float64Array) -> Float64Array:
     """Return upper bands (3, time) of D'HD: D are second divided differences times two, H their durations."""
     spacing = np.diff(days)
-    spacing = np.maximum(spacing, LEAST_SPACING * np.mean(spacing))
+    spacing = np.maximum(spacing, MIN_SPACING * np.mean(spacing))
     before, after = spacing[:-1], spacing[1:]
     width = (before + after) / 2
     rows = np.stack([1 / (before * width), -(1 / before + 1 / after) / width, 1 / (after * width)])

@@ -32,7 +32,7 @@ EDGE_POINTS = np.linspace(-1, 1, 65)
 MARGIN_CELLS = 1
 """Margin around this extent, for positions between these points."""
 
-MOST_PER_PIXEL = 4
+MAX_PER_PIXEL = 4
 """Maximum number of cells per pixel of the tile; pixels are sent instead of more cells."""
 
 
@@ -106,7 +106,7 @@ def _plan(native: NativeGrid, grid: Grid, located: _CellPolynomials) -> CellPlan
         edges @ located.columns @ edges.T, None if native.is_circular else native.width
     )
     height, width = row_stop - row_start, column_stop - column_start
-    if min(height, width) < 1 or height * width > MOST_PER_PIXEL * grid.width * grid.height:
+    if min(height, width) < 1 or height * width > MAX_PER_PIXEL * grid.width * grid.height:
         return None
     columns, rows = located.columns.copy(), located.rows.copy()
     columns[0, 0] -= column_start

@@ -37,7 +37,7 @@ from chronotile.core.warp.level_windows import (
 OVERHEAD_BYTES = 1024
 """Size of a plan without its arrays, and of the result that there is no plan."""
 
-LEAST_CELLS = sys.float_info.min
+MIN_CELLS = sys.float_info.min
 """Minimum number of cells per pixel side; with cells of 1e200 m the quotient would be 0."""
 
 BOX_MARGIN = 0.1
@@ -411,7 +411,7 @@ def _box_of(native: NativeGrid, crs: Crs, margin: float = BOX_MARGIN) -> BBox | 
 def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
     """Return the native cells per side of a requested pixel, in the middle of the grid or near it."""
     side = _side_of_pixel(grid, native.crs)
-    return 1.0 if side is None else max(side / native.resolution, LEAST_CELLS)
+    return 1.0 if side is None else max(side / native.resolution, MIN_CELLS)
 
 
 @lru_cache(maxsize=4096)

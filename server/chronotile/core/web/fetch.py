@@ -20,7 +20,7 @@ from chronotile.core.web.inner_hosts import InnerAddress, InnerHosts, inner_host
 
 TIMEOUT_S = 5.0
 """Maximum silence."""
-MOST_S = 15.0
+MAX_S = 15.0
 """Maximum duration of a request, even if bytes continue to arrive."""
 PART_BYTES = 1 << 16
 LOOK_UPS = 64
@@ -64,7 +64,7 @@ def fetch(
     locator: str,
     body: bytes | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
-    most_s: float = MOST_S,
+    most_s: float = MAX_S,
 ) -> Fetched:
     """Return the document at an http or https URL, cut after `max_bytes + 1` bytes; with `body`, use POST.
 
@@ -89,7 +89,7 @@ def fetch_if_changed(
     locator: str,
     body: bytes | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
-    most_s: float = MOST_S,
+    most_s: float = MAX_S,
 ) -> Fetched | None:
     """Return the document at an http or https URL; `None` if it is unchanged (`If-None-Match`, `If-Modified-Since`).
 
@@ -132,7 +132,7 @@ def _seconds(headers: Message) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most_s: float = MOST_S) -> None:
+def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most_s: float = MAX_S) -> None:
     """Send a document to an http or https URL, and wait until it is accepted.
 
     Raises:

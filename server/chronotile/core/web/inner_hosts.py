@@ -21,7 +21,7 @@ METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"))
 )
 """Addresses from which machines in clouds get credentials."""
-MOST_LOGGED = 1000
+MAX_LOGGED = 1000
 """Maximum number of hosts with a warning in the log, each once."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 _BROADCAST = ip_address("255.255.255.255")
@@ -78,7 +78,7 @@ class InnerHosts:
     def _log(self, host: str, addresses: Sequence[str]) -> None:
         """Log a warning, once per host."""
         with self._lock:
-            if host in self._logged or len(self._logged) >= MOST_LOGGED:
+            if host in self._logged or len(self._logged) >= MAX_LOGGED:
                 return
             self._logged.add(host)
         log.warning("%s leads to %s, where nothing is allowed to be read", host, ", ".join(addresses)[:200])

@@ -22,14 +22,14 @@ from chronotile.core.web.places import AllowedPlaces, Outside, is_local, path_of
 SETTING = "CHRONOTILE_SOURCE_PREFIXES"
 _WEB = ("http://", "https://")
 _PLAIN = (*_WEB, "s3://")
-MOST_FOLDERS, FOLDERS_S = 4096, 5.0
+MAX_FOLDERS, FOLDERS_S = 4096, 5.0
 """Maximum number of cached folders, and their lifetime; a link may have another target afterwards."""
-MOST_ADDRESS = 1000
+MAX_ADDRESS = 1000
 """Maximum length of an address whose folder is cached."""
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _BELOW = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./-]*")
 """Relative addresses without a scheme and without special characters."""
-_LEAST_PARTS = 3
+_MIN_PARTS = 3
 """Minimum number of parts, with the root, of a folder proposed to the operator: `/data` or `/home` is too much."""
 
 
@@ -91,7 +91,7 @@ class ItemPlaces:
             return prefix
         parts = Path(prefix).parts
         shared = len(Path(os.path.commonpath([prefix, *self._own.folders])).parts)
-        return str(Path(*parts[: max(shared + 1, _LEAST_PARTS)]))
+        return str(Path(*parts[: max(shared + 1, _MIN_PARTS)]))
 
 
 class FoldersOnce:
@@ -118,9 +118,9 @@ class FoldersOnce:
             AddressRefused: It is not allowed.
         """
         folder, name = _split_address(address)
-        if not folder or len(address) > MOST_ADDRESS:
+        if not folder or len(address) > MAX_ADDRESS:
             return self._allowed(address)
-        if self._clock() > self._until_s or len(self._known) >= MOST_FOLDERS:
+        if self._clock() > self._until_s or len(self._known) >= MAX_FOLDERS:
             self._known, self._until_s = {}, self._clock() + FOLDERS_S
         return self._in_folder(folder, name) or self._allowed(address)
 

@@ -14,7 +14,7 @@ from chronotile.core.model.job import Result
 from chronotile.core.model.picture import IndexPicture, Picture, RgbaPicture
 from chronotile.core.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.core.model.space.crs import CRS84
-from chronotile.core.model.space.picture_grid import LEAST_SIDE_PX, grid_of_picture
+from chronotile.core.model.space.picture_grid import MIN_SIDE_PX, grid_of_picture
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.period_parser import requested_period
 from chronotile.core.model.time.selection import TimeSelection
@@ -180,7 +180,7 @@ def _side(title: str) -> Input:
     return optional(
         title,
         "In pixels; default: 640 wide, with square pixels on the ground.",
-        {"type": "integer", "minimum": LEAST_SIDE_PX, "maximum": MAX_SIDE_PX},
+        {"type": "integer", "minimum": MIN_SIDE_PX, "maximum": MAX_SIDE_PX},
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.geometry.circle import MOST_M, circle_of
+from chronotile.core.model.geometry.circle import MAX_RADIUS_M, circle_of
 from chronotile.core.model.request import Point
 
 GEOD = Geod(ellps="WGS84")
@@ -51,7 +51,7 @@ def test_a_circle_round_a_pole_holds_it_and_all_longitudes(pole):
     assert polygon.is_valid
 
 
-@pytest.mark.parametrize("radius_m", [0.0, -1.0, MOST_M + 1, float("inf"), float("nan")])
+@pytest.mark.parametrize("radius_m", [0.0, -1.0, MAX_RADIUS_M + 1, float("inf"), float("nan")])
 def test_other_radii_are_refused(radius_m):
     with pytest.raises(InvalidParameter) as refused:
         ring_of(4.5, 50.8, radius_m)

@@ -230,15 +230,15 @@ def test_positions_are_not_counted_as_lists(monkeypatch, part_by_part):
 @pytest.mark.parametrize(
     ("limits", "document", "error"),
     [
-        pytest.param({"MOST_CHECKED_VERTICES": 99}, polygon(circle(100).tolist()), "max_checked_vertices", id="valid"),
+        pytest.param({"MAX_CHECKED_VERTICES": 99}, polygon(circle(100).tolist()), "max_checked_vertices", id="valid"),
         pytest.param(
-            {"MOST_REPAIRED_VERTICES": 4},
+            {"MAX_REPAIRED_VERTICES": 4},
             DOCUMENTS["bowtie"],
             "polygon 1 has 5 vertices, of which at most 4 can be repaired: self-intersection",
             id="invalid",
         ),
         pytest.param(
-            {"MOST_REPAIRED_VERTICES": 9},
+            {"MAX_REPAIRED_VERTICES": 9},
             {"type": "MultiPolygon", "coordinates": [[SQUARE], [[[x + 0.05, y] for x, y in SQUARE]]]},
             "max_united_vertices: at most 9, 10 requested",
             id="overlapping",

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chronotile.catalog.limits import Limits
-from chronotile.core.web.fetch import MOST_S as MOST_POST_S
+from chronotile.core.web.fetch import MAX_S as MOST_POST_S
 from chronotile.jobs.queue.notifier import WAITS_S
 from chronotile.jobs.queue.outbox import EVERY_S
 from chronotile.protocols.common.processes.references import MOST, MOST_S

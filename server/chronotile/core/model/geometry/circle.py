@@ -11,7 +11,7 @@ from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 VERTICES = 720
 """Vertices of the polygon, whose distance from the circle is at most a hundred thousandth of the radius."""
 
-MOST_M = 10_000_000.0
+MAX_RADIUS_M = 10_000_000.0
 """A quarter of the earth's circumference; larger circles could contain both poles."""
 
 _GEOD = Geod(ellps="WGS84")
@@ -24,11 +24,11 @@ def circle_of(point: Point, radius_m: float) -> Area:
     whole latitude of the pole.
 
     Raises:
-        InvalidParameter: The radius is not positive, or larger than `MOST_M`.
+        InvalidParameter: The radius is not positive, or larger than `MAX_RADIUS_M`.
     """
-    if not 0 < radius_m <= MOST_M:
+    if not 0 < radius_m <= MAX_RADIUS_M:
         raise InvalidParameter(
-            f"within must be more than 0 and at most {MOST_M / 1000:.0f} km, got {radius_m / 1000:g} km",
+            f"within must be more than 0 and at most {MAX_RADIUS_M / 1000:.0f} km, got {radius_m / 1000:g} km",
             locator="within",
         )
     longitude, latitude = point.degrees

@@ -28,7 +28,7 @@ from chronotile.core.model.types import FloatArray, JsonValue
 MAX_SHOWN = 60
 """Maximum length of a client's text in messages."""
 
-LEAST_POSITIONS = 3
+MIN_POSITIONS = 3
 """Minimum number of positions in a ring, without the last, which repeats the first."""
 
 GROWTH = 2
@@ -39,7 +39,7 @@ ONE_AREA = frozenset({"Feature", "Polygon", "MultiPolygon"})
 CONTAINERS_PER_FEATURE = 64
 """Lists and objects that are not positions or rings, such as nested properties."""
 
-MOST_HOLES = 30_000
+MAX_HOLES = 30_000
 """Maximum number of holes in all polygons of a body; each becomes an array and is compared with the others."""
 
 MAX_DEPTH = 8
@@ -157,9 +157,9 @@ def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
     ):
         require_at_most(name, requested, allowed, alternative="send fewer at once", locator=LOCATOR)
     holes = holes_in(body)
-    if holes > MOST_HOLES:
+    if holes > MAX_HOLES:
         raise refusal(
-            f"the polygons are too complex: they have {holes} holes, at most {MOST_HOLES}; simplify them, or send "
+            f"the polygons are too complex: they have {holes} holes, at most {MAX_HOLES}; simplify them, or send "
             "fewer at once"
         )
 
@@ -289,8 +289,8 @@ def _ring(listed: JsonValue, name: str, closed: list[str]) -> FloatArray:
     if not np.isfinite(positions).all():
         raise refusal(f"{name} has a coordinate that is not a finite number")
     is_closed = len(positions) > 1 and bool((positions[0] == positions[-1]).all())
-    if len(positions) - is_closed < LEAST_POSITIONS:
-        raise refusal(f"{name} must have at least {LEAST_POSITIONS} positions and end where it begins")
+    if len(positions) - is_closed < MIN_POSITIONS:
+        raise refusal(f"{name} must have at least {MIN_POSITIONS} positions and end where it begins")
     if is_closed:
         return positions
     closed.append(name)

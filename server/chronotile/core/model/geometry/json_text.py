@@ -75,7 +75,7 @@ MAX_PARSED_BYTES = 192 << 20
 """Maximum memory of a body and its parsed content: the memory of large answers, and the reserve for bodies."""
 VALUE_BYTES, QUOTE_BYTES, MEMBER_BYTES, LIST_BYTES, OBJECT_BYTES = 52, 20, 80, 90, 90
 """Bytes of the objects that are created per comma, quote, colon, list and object."""
-LEAST_BYTES = 6
+MIN_POSITION_BYTES = 6
 """Minimum length of a position with its comma."""
 FIRST_OF_FOUR = 0xF0
 """Smallest first byte of a UTF-8 character with four bytes."""
@@ -124,7 +124,7 @@ def positions_in(body: bytes, *, more_than: int) -> int:
 
     Lists of numbers in properties count too.
     """
-    if len(body) < LEAST_BYTES * more_than:
+    if len(body) < MIN_POSITION_BYTES * more_than:
         return 0
     count, last = 0, np.zeros(1, dtype=np.uint8)
     for start in range(0, len(body), BYTES_AT_ONCE):

@@ -25,19 +25,19 @@ CHECKED_PAIRS_PER_EDGE = 20
 CHECKED_PAIRS = 5_000_000
 """Pairs of edges with overlapping boxes in all polygons that are checked; a check takes about 50 ns per pair."""
 
-MOST_STEPS = 1_000_000_000
+MAX_STEPS = 1_000_000_000
 """Maximum number of steps to find nested rings, in all polygons that are checked."""
 
 STEPS_PER_PAIR = 500
 """Steps per pair of rings with overlapping boxes, in addition to one step per vertex of the outer ring."""
 
-MOST_REPAIRED = 20_000_000
+MAX_REPAIRED = 20_000_000
 """Maximum number of pairs of rings in polygons that are repaired, whether their boxes overlap or not."""
 
-MOST_CHECKED_VERTICES = 600_000
+MAX_CHECKED_VERTICES = 600_000
 """Maximum for polygons checked together: one, or all of a feature. A check takes up to 215 bytes per vertex."""
 
-MOST_REPAIRED_VERTICES = 250_000
+MAX_REPAIRED_VERTICES = 250_000
 """Maximum for polygons that are repaired or united, which takes up to 475 bytes per vertex."""
 
 EDGES_AT_ONCE = 1 << 16
@@ -75,9 +75,9 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[R
         InvalidParameter: A polygon covers no area, or is too complex or too large to be repaired; the message names it.
         LimitExceeded: A polygon has too many vertices.
     """
-    checks = Checks(MOST_STEPS)
+    checks = Checks(MAX_STEPS)
     for polygon, name in zip(polygons, names, strict=True):
-        _require_few_vertices(polygon, "max_checked_vertices", MOST_CHECKED_VERTICES)
+        _require_few_vertices(polygon, "max_checked_vertices", MAX_CHECKED_VERTICES)
         checks.require_few(polygon, polygon, f"{name} is")
     shapes = _shapes(polygons)
     is_valid = shapely.is_valid(shapes)
@@ -87,12 +87,12 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[R
         reason = f"{_where(polygons[index])}{_describe(shapely.is_valid_reason(shapes[index]))}"
         checks.require_repairable(polygons[index], f"{names[index]} is too complex to be repaired: {reason}")
         vertices = sum(map(len, polygons[index]))
-        if vertices > MOST_REPAIRED_VERTICES:
-            limit = f"of which at most {MOST_REPAIRED_VERTICES} can be repaired"
+        if vertices > MAX_REPAIRED_VERTICES:
+            limit = f"of which at most {MAX_REPAIRED_VERTICES} can be repaired"
             raise refusal(f"{names[index]} has {vertices} vertices, {limit}: {reason}")
         ring_pairs += len(polygons[index]) ** 2
-        if ring_pairs > MOST_REPAIRED:
-            raise refusal(f"{names[index]} has too many rings to be repaired, at most {isqrt(MOST_REPAIRED)}: {reason}")
+        if ring_pairs > MAX_REPAIRED:
+            raise refusal(f"{names[index]} has too many rings to be repaired, at most {isqrt(MAX_REPAIRED)}: {reason}")
         try:
             parts = _polygons(shapely.make_valid(shapes[index], method="structure", keep_collapsed=False))
         except shapely.GEOSException as error:  # coordinates with very different magnitudes
@@ -115,17 +115,17 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
         LimitExceeded: The polygons of an area have too many vertices to be checked or united.
     """
     done = [tuple(polygons) for polygons in areas]
-    checks = Checks(MOST_STEPS)
+    checks = Checks(MAX_STEPS)
     for index, polygons in enumerate(done):
         if len(polygons) < 2 or not _boxes_overlap(shapes := _shapes(polygons)):
             continue
         rings = tuple(ring for polygon in polygons for ring in polygon)
         outer = tuple(polygon[0] for polygon in polygons)
-        _require_few_vertices(rings, "max_checked_vertices", MOST_CHECKED_VERTICES)
+        _require_few_vertices(rings, "max_checked_vertices", MAX_CHECKED_VERTICES)
         checks.require_few(rings, outer, f"the polygons{names[index]} are")
         if shapely.is_valid(shapely.multipolygons(shapes)):
             continue  # they only touch: a union of thousands would take minutes
-        _require_few_vertices(rings, "max_united_vertices", MOST_REPAIRED_VERTICES)
+        _require_few_vertices(rings, "max_united_vertices", MAX_REPAIRED_VERTICES)
         message = f"the polygons{names[index]} overlap in too complex a way; send their union"
         checks.require_repairable(rings, message)
         try:

@@ -8,13 +8,13 @@ from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.space.grid import Grid
 
 DEFAULT_WIDTH_PX = 640
-LEAST_SIDE_PX = 16
+MIN_SIDE_PX = 16
 """Block size of H.264."""
-MOST_DEFAULT_PX = 2560
+MAX_DEFAULT_PX = 2560
 """Maximum height if no side is requested; the pixels of narrower boxes are not square."""
-MOST_SIDE_PX = 65_535
+MAX_SIDE_PX = 65_535
 """Larger sides are not computed; all limits are smaller."""
-LEAST_COSINE = 0.1
+MIN_COSINE = 0.1
 """Minimum cosine of a latitude: near a pole, pixels are at most ten times as long as wide."""
 
 
@@ -30,7 +30,7 @@ def grid_of_picture(crs: Crs, box: BBox, *, width: int | None, height: int | Non
         if width is not None:
             return Grid(crs=crs, bbox=box, width=width, height=_other_side(width / ratio, "width"))
         width = DEFAULT_WIDTH_PX
-        height = round(min(max(DEFAULT_WIDTH_PX / ratio, LEAST_SIDE_PX), MOST_DEFAULT_PX))
+        height = round(min(max(DEFAULT_WIDTH_PX / ratio, MIN_SIDE_PX), MAX_DEFAULT_PX))
     return Grid(crs=crs, bbox=box, width=width or _other_side(height * ratio, "height"), height=height)
 
 
@@ -39,12 +39,12 @@ def _ratio(box: BBox, crs: Crs) -> float:
     ratio = (box.xmax - box.xmin) / (box.ymax - box.ymin)
     if not crs.is_geographic:
         return ratio
-    return ratio * max(LEAST_COSINE, math.cos(math.radians((box.ymin + box.ymax) / 2)))
+    return ratio * max(MIN_COSINE, math.cos(math.radians((box.ymin + box.ymax) / 2)))
 
 
 def _other_side(pixels: float, locator: str) -> int:
     """Return the side that is not requested."""
-    if not LEAST_SIDE_PX - 0.5 <= pixels <= MOST_SIDE_PX:
+    if not MIN_SIDE_PX - 0.5 <= pixels <= MAX_SIDE_PX:
         raise InvalidParameter(
             f"the shape of bbox would make the other side {pixels:.5g} pixels; give both width and height",
             locator=locator,

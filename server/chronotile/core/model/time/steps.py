@@ -11,7 +11,7 @@ from chronotile.core.model.types import Duration, InstantArray, Int64Array
 DEKAD_STEP = "dekad"
 DEKAD_DAYS = (1, 11, 21)
 """Days of the month on which dekads start."""
-LEAST_STEPPED = 3
+MIN_STEPPED = 3
 """Minimum number of times to compare steps."""
 GAPS_BRIDGED = 1.5
 LONGEST_NS = 2**63 - 1
@@ -58,7 +58,7 @@ def find_steps(instants: InstantArray) -> SteppedInstants:
 
 def step_of(domain: TimeDomain) -> str | None:
     """Return the ISO 8601 period between times, or `dekad`; `None` if steps differ or for fewer than 3 times."""
-    if len(domain) < LEAST_STEPPED:
+    if len(domain) < MIN_STEPPED:
         return None
     stepped = find_steps(domain.instants)
     if stepped.is_regular:
@@ -73,7 +73,7 @@ def gap_tolerance(domain: TimeDomain) -> Duration | None:
     steps are equal, and for fewer than 3 times.
     """
     instants = domain.instants
-    if len(domain) < LEAST_STEPPED or find_steps(instants).is_regular or _are_dekads(instants):
+    if len(domain) < MIN_STEPPED or find_steps(instants).is_regular or _are_dekads(instants):
         return None
     tolerance = GAPS_BRIDGED * np.percentile(differences(instants), 95)
     return np.timedelta64(int(min(tolerance, LONGEST_NS)), "ns")

@@ -23,7 +23,7 @@ from chronotile.core.model.request import MapRequest
 from chronotile.core.model.space.boxes import require_place
 from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.space.grid import Grid
-from chronotile.core.model.space.picture_grid import LEAST_SIDE_PX, grid_of_picture
+from chronotile.core.model.space.picture_grid import MIN_SIDE_PX, grid_of_picture
 from chronotile.core.model.time.period_parser import requested_period
 from chronotile.core.model.time.periods import Period
 from chronotile.http.bodies import BodyResponse
@@ -72,8 +72,8 @@ def _labels(given: str) -> frozenset[AnimationLabel]:
 
 BBOX = box("bbox", "West, south, east, north; default: the layer's extent", may_cross=True)
 CRS = text("crs", "CRS of `bbox` and the pictures; default: CRS84")
-WIDTH = whole("width", "In pixels; default: 640", least=LEAST_SIDE_PX)
-HEIGHT = whole("height", "In pixels; default: square pixels on the ground", least=LEAST_SIDE_PX)
+WIDTH = whole("width", "In pixels; default: 640", least=MIN_SIDE_PX)
+HEIGHT = whole("height", "In pixels; default: square pixels on the ground", least=MIN_SIDE_PX)
 DATETIME = datetime("An instant, interval or list; default: all, of which the newest 36 frames")
 STEP: Parameter[int | Period] = custom(
     "step", "Frames: one every N times, or one per period: `P1M`, `dekad`", _step, default=1

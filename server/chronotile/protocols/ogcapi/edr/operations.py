@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chronotile.catalog.offered import OfferedCollection
-from chronotile.core.model.geometry.circle import MOST_M
+from chronotile.core.model.geometry.circle import MAX_RADIUS_M
 from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
@@ -59,7 +59,7 @@ def _example_area(offered: OfferedCollection) -> _ExampleArea:
     x, y = (west + east) / 2, (south + north) / 2
     part = min(1.0, max(0.01, 3 / min(grid.width, grid.height))) / 2
     width, height = part * (east - west), part * (north - south)
-    within = min(max(1.0, 111 * max(width, height)), MOST_M / 1000)
+    within = min(max(1.0, 111 * max(width, height)), MAX_RADIUS_M / 1000)
     x, y, west, south, east, north = (
         float(f"{edge:.6f}") for edge in (x, y, x - width, y - height, x + width, y + height)
     )
