@@ -1,5 +1,6 @@
 /**
- * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each. Its towns and its ground are made by
+ * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each. Its towns and its ground are
+ * made by
  * tools/viewer_data, in Python.
  *
  * Our own modules are never bundled: what runs is what is written. The libraries are, because the browser should not
@@ -14,7 +15,9 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = join(HERE, "..", "node_modules");
 const VENDOR = join(HERE, "vendor");
 
-/** @typedef {{ name: string, package?: string, module?: string, exports: string[], css?: string, licence?: string, within?: string[] }} Library
+/** @typedef {{
+ *   name: string, package?: string, module?: string, exports: string[], css?: string, licence?: string,
+ *   within?: string[] }} Library
  * `package` is its name where there is no other, `module` the package; `within` are licences of what it brings along */
 
 /** @type {Library[]} */

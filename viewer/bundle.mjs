@@ -1,6 +1,7 @@
 /**
  * Makes viewer/dist/, which the server gives to browsers, from the modules and style sheets of viewer/ and from what
- * build.mjs made: `node viewer/bundle.mjs [FOLDER]`; FOLDER in place of viewer/dist/. With `--debug`, scripts stay readable
+ * build.mjs made: `node viewer/bundle.mjs [FOLDER]`; FOLDER in place of viewer/dist/. With `--debug`, scripts stay
+ * readable
  * and lead browsers to the modules.
  *
  * Parts that are loaded later are few scripts and not one a part, as each shared module would else be a file too: what
@@ -85,7 +86,10 @@ async function findGroups() {
 	return { next: NEXT, video: VIDEO, vectors: VECTORS, wanted: [...others, ...INSPECTED] };
 }
 
-/** Fails where two modules of a group export the same name, which the group's script would not have. @param {string[]} group */
+/**
+ * Fails where two modules of a group export the same name, which the group's script would not have.
+ * @param {string[]} group
+ */
 async function requireOwnNames(group) {
 	const { meta } = await make(group, { bundle: false, external: undefined });
 	const names = Object.values(meta.outputs).flatMap((output) => output.exports);

@@ -1,4 +1,7 @@
-/** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
+/**
+ * Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the
+ * link.
+ */
 
 import { fetchConfig, fetchLayers, fetchOwn, renewSession } from "./base/api.js";
 import { until } from "./base/delays.js";
@@ -53,13 +56,17 @@ const RENEWAL_WAIT_MS = 5000;
 const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 
 /** @typedef {import("./base/permalink.js").Link} Link */
-/** @typedef {{ isWanted?: (link: Link) => boolean, start: (isOpened: boolean) => Promise<unknown>, control?: string }} Feature `isWanted` reads signals */
+/**
+ * @typedef {{ isWanted?: (link: Link) => boolean, start: (isOpened: boolean) => Promise<unknown>, control?: string }}
+ *   Feature `isWanted` reads signals
+ */
 
 /** Whether the panel has layers and legend: what is looked for next may come. */
 const isPanelThere = signal(false);
 
 /**
- * The parts that are loaded when something of theirs is wanted: by the link that was followed, by the state, or by their
+ * The parts that are loaded when something of theirs is wanted: by the link that was followed, by the state, or by
+ * their
  * control in the page, which then opens them. Those that come by themselves leave the line to the first picture.
  * @type {Record<string, Feature>}
  */

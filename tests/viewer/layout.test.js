@@ -96,3 +96,12 @@ test("no file name is used twice, and no folder has more than twenty modules", (
 		assert.ok(modules.length <= 20, `${folder} has ${modules.length} modules`);
 	}
 });
+
+test("lines of comments have at most 120 characters", () => {
+	const long = [...sources].flatMap(([name, source]) =>
+		source
+			.split("\n")
+			.flatMap((line, index) => (line.length > 120 && /^\s*(\/[*/]|\*)/.test(line) ? [`${name}:${index + 1}`] : [])),
+	);
+	assert.deepEqual(long, []);
+});

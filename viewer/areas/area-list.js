@@ -29,7 +29,11 @@ import {
 } from "./store.js";
 import { draw, startTools } from "./tools.js";
 
-/** Starts what the page has for areas and marks: the list, the tools, files that are dropped. @param {{ panel: HTMLElement, tools: HTMLElement, frame: HTMLElement }} page @param {boolean} embedded */
+/**
+ * Starts what the page has for areas and marks: the list, the tools, files that are dropped.
+ * @param {{ panel: HTMLElement, tools: HTMLElement, frame: HTMLElement }} page
+ * @param {boolean} embedded
+ */
 export function startAreas({ panel, tools, frame }, embedded) {
 	startStore(embedded);
 	startTools(tools);

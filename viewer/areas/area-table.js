@@ -1,5 +1,6 @@
 /**
- * The areas of a set side by side in a table over the map: what the server says of each at a date or in a period, in any
+ * The areas of a set side by side in a table over the map: what the server says of each at a date or in a period, in
+ * any
  * order, and as a file.
  *
  * @typedef {import("./place-sets.js").PlaceSet} PlaceSet
@@ -137,7 +138,13 @@ function titleOf(of) {
 		.join(", ");
 }
 
-/** First what is quick, then how unusual it is, which takes all years. @param {Wanted} of @param {{ value: Row[] }} rows @param {HTMLElement} state @param {AbortSignal} stopped */
+/**
+ * First what is quick, then how unusual it is, which takes all years.
+ * @param {Wanted} of
+ * @param {{ value: Row[] }} rows
+ * @param {HTMLElement} state
+ * @param {AbortSignal} stopped
+ */
 async function fill({ set, of, time, over }, rows, state, stopped) {
 	const say = (/** @type {number} */ done) => {
 		state.textContent = done < set.count ? text("places.loadingSome", { done, count: set.count }) : "";

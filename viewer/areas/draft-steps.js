@@ -1,10 +1,12 @@
 /**
- * What is being drawn on the map, or changed there: the steps of it, from the tool that is taken to the area that is kept.
+ * What is being drawn on the map, or changed there: the steps of it, from the tool that is taken to the area that is
+ * kept.
  *
  * @typedef {import("./shapes/drafts.js").Tool} Tool
  * @typedef {import("./shapes/earth.js").Position} Position
  * @typedef {import("../base/state.js").Geometry} Geometry
- * @typedef {{ tool: Tool, corners: import("./shapes/drafts.js").History<Position[]>, isDone: boolean }} Draft a measured line that is done stays until the next
+ * @typedef {{ tool: Tool, corners: import("./shapes/drafts.js").History<Position[]>, isDone: boolean }} Draft a
+ *   measured line that is done stays until the next
  * @typedef {{ id: string, geometry: import("./shapes/drafts.js").History<Geometry> }} Change
  */
 import { toPlace } from "../base/permalink.js";
@@ -63,7 +65,10 @@ export function stepChange(geometry) {
 	if (now && geometry) change.value = { ...now, geometry: doStep(now.geometry, geometry) };
 }
 
-/** @template T @param {(history: import("./shapes/drafts.js").History<T>) => import("./shapes/drafts.js").History<T>} step */
+/**
+ * @template T
+ * @param {(history: import("./shapes/drafts.js").History<T>) => import("./shapes/drafts.js").History<T>} step
+ */
 function walk(step) {
 	const [now, changing] = [draft.peek(), change.peek()];
 	if (now) draft.value = { ...now, corners: /** @type {any} */ (step)(now.corners), isDone: false };

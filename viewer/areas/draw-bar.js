@@ -119,7 +119,10 @@ function measuresText({ length, area, radius }, isLine) {
 	return parts.filter((part) => part !== "").join(" · ");
 }
 
-/** @typedef {{ hint: TextKey, size: string, crosses: boolean, endsAlone: boolean, hasEnough: boolean }} Words `endsAlone` without being finished */
+/**
+ * @typedef {{ hint: TextKey, size: string, crosses: boolean, endsAlone: boolean, hasEnough: boolean }} Words
+ *   `endsAlone` without being finished
+ */
 
 /** @param {Draft} now @returns {Words} */
 function wordsOfDraft(now) {

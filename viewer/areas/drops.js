@@ -4,7 +4,10 @@ import { startPart } from "../base/parts.js";
 /** @param {(transfer: typeof import("./transfer.js")) => unknown} use */
 export const useTransfer = (use) => startPart("files of areas", async () => use(await import("./transfer.js")));
 
-/** Takes files that are dropped anywhere on the page, and says where while they are held over it. @param {HTMLElement} frame that shows so */
+/**
+ * Takes files that are dropped anywhere on the page, and says where while they are held over it.
+ * @param {HTMLElement} frame that shows so
+ */
 export function startDrops(frame) {
 	let depth = 0;
 	const show = (/** @type {number} */ next) => {

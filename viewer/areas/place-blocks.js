@@ -17,7 +17,8 @@ export function blockAround(index, count, size) {
 }
 
 /**
- * What the server does to the dates of a step, of a season, which is none of its steps: means of values, sums of counts.
+ * What the server does to the dates of a step, of a season, which is none of its steps: means of values, sums of
+ * counts.
  * @param {import("../base/api.js").FeatureSeries} feature @returns {import("../base/api.js").FeatureSeries}
  */
 export function asOneDate({ series, analysis, valid, total, ...more }) {

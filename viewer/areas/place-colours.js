@@ -1,4 +1,7 @@
-/** The colours of places: those of the layer, over a range that suits what is shown of them; diverging ones of anomalies. */
+/**
+ * The colours of places: those of the layer, over a range that suits what is shown of them; diverging ones of
+ * anomalies.
+ */
 import { fetchLegend } from "../base/api.js";
 import { differenceStyle, paintedStyle } from "../base/colours.js";
 import { AS_STYLED, colouring, compareMode, layer, legend, style } from "../base/state.js";

@@ -4,7 +4,8 @@
  *
  * @typedef {import("../base/state.js").Geometry} Geometry
  * @typedef {{ id: string, name: string, geometry: Geometry }} Shape
- * @typedef {import("../base/api.js").PlaceSet & { shapes?: Shape[] }} PlaceSet with its shapes where the server knows nothing of it
+ * @typedef {import("../base/api.js").PlaceSet & { shapes?: Shape[] }} PlaceSet with its shapes where the server
+ *   knows nothing of it
  */
 import { fetchPlace, fetchPlaceSets, fetchPlaces } from "../base/api.js";
 import { choosePlace, joinLink, layer, legend, notify, timeDomain } from "../base/state.js";
@@ -52,7 +53,10 @@ const shownId = signal(/** @type {string | undefined} */ (undefined));
 export const shownSet = computed(() => placeSets.value.find(({ id }) => id === shownId.value) ?? null);
 export const statistic = signal(/** @type {Statistic} */ ("mean"));
 export const span = signal(/** @type {Span} */ ("date"));
-/** The periods that the map shows are those of places, too. @type {import("@preact/signals-core").ReadonlySignal<Span>} */
+/**
+ * The periods that the map shows are those of places, too.
+ * @type {import("@preact/signals-core").ReadonlySignal<Span>}
+ */
 export const shownSpan = computed(() => timeDomain.value.periods?.slot ?? span.value);
 /** What the server is asked for at a date. @param {import("../base/dates.js").Instant} at @returns {string} */
 export const datetimeAt = ({ ms, text: date }) => {
@@ -133,7 +137,8 @@ export function shapesOf(set) {
 
 /**
  * Looks at a place of the set that is shown.
- * @param {import("./formats/mvt.js").TileFeature} feature @param {boolean} isKept whether the places that are there stay
+ * @param {import("./formats/mvt.js").TileFeature} feature
+ * @param {boolean} isKept whether the places that are there stay
  */
 export async function choosePlaceOfSet({ id, properties }, isKept) {
 	const set = shownSet.peek();

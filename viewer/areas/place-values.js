@@ -1,5 +1,6 @@
 /**
- * The values of the places of the set that is shown, at the date of the map or in its period. They come for many dates at
+ * The values of the places of the set that is shown, at the date of the map or in its period. They come for many
+ * dates at
  * once, so that moving through time asks for nothing.
  *
  * @typedef {import("../base/api.js").Layer} Layer
@@ -7,10 +8,12 @@
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {import("./place-sets.js").PlaceSet} PlaceSet
  * @typedef {(number | null)[]} Column
- * @typedef {{ phase: "none" | "loading" | "ready" | "failed", why: string, values: Column, done: number }} ValuesNow by number of
+ * @typedef {{ phase: "none" | "loading" | "ready" | "failed", why: string, values: Column, done: number }} ValuesNow
+ *   by number of
  *   the place; `done` places are known while others load
  * @typedef {{ columns: Map<string | null, number>, values: Column[] }} Block of dates
- * @typedef {{ key: string, datetime: string | null, end: number, isSingle: boolean, what: Statistic, over: Span }} Question
+ * @typedef {{ key: string, datetime: string | null, end: number, isSingle: boolean, what: Statistic, over: Span }}
+ *   Question
  * @typedef {import("./place-sets.js").Statistic} Statistic
  * @typedef {import("./place-sets.js").Span} Span
  */
@@ -42,7 +45,13 @@ const large = new Set();
 /** @param {PlaceSet} set @param {Layer} of */
 const keyOf = (set, of) => JSON.stringify([set.id, set.revision, nameOf(of), of.revision]);
 
-/** @param {PlaceSet} set @param {Layer} of @param {Instant[]} instants of the block; none of a layer without time @param {number} index @returns {Question} */
+/**
+ * @param {PlaceSet} set
+ * @param {Layer} of
+ * @param {Instant[]} instants of the block; none of a layer without time
+ * @param {number} index
+ * @returns {Question}
+ */
 function questionAt(set, of, instants, index) {
 	const [what, over] = [statistic.value, instants.length === 0 ? "date" : shownSpan.value];
 	// A file has all dates.
@@ -54,7 +63,13 @@ function questionAt(set, of, instants, index) {
 	return { key: `${keyOf(set, of)} ${what} ${over} ${datetime}`, datetime, end, isSingle: end - first < 2, what, over };
 }
 
-/** @param {PlaceSet} set @param {Layer} of @param {Question} question @param {AbortSignal} stopped @returns {Promise<Block>} */
+/**
+ * @param {PlaceSet} set
+ * @param {Layer} of
+ * @param {Question} question
+ * @param {AbortSignal} stopped
+ * @returns {Promise<Block>}
+ */
 function loadBlock(set, of, question, stopped) {
 	const { key } = question;
 	const asked = coming.get(key);
@@ -75,7 +90,14 @@ function loadBlock(set, of, question, stopped) {
 	return block;
 }
 
-/** From the server's own matrix where it has one, else of each shape. @param {PlaceSet} set @param {Layer} of @param {Question} question @param {AbortSignal} stopped @returns {Promise<PlaceValues>} */
+/**
+ * From the server's own matrix where it has one, else of each shape.
+ * @param {PlaceSet} set
+ * @param {Layer} of
+ * @param {Question} question
+ * @param {AbortSignal} stopped
+ * @returns {Promise<PlaceValues>}
+ */
 async function askValues(set, of, { datetime, what, over }, stopped) {
 	if (!set.shapes && over === "date" && what !== "anomaly") return fetchPlaceValues(set, of, datetime, what, stopped);
 	const shapes = await shapesOf(set);
@@ -126,7 +148,11 @@ function followValues() {
 	};
 }
 
-/** @param {{ set: PlaceSet, of: Layer, now: string | null }} shown @param {Question} question @param {AbortSignal} stopped */
+/**
+ * @param {{ set: PlaceSet, of: Layer, now: string | null }} shown
+ * @param {Question} question
+ * @param {AbortSignal} stopped
+ */
 async function loadShown({ set, of, now }, question, stopped) {
 	try {
 		// What is asked of each shape is many questions, which end when they are not wanted any more.

@@ -1,4 +1,6 @@
-/** The part of the panel that chooses a set of places and what of it is shown, and describes the one under the pointer. */
+/**
+ * The part of the panel that chooses a set of places and what of it is shown, and describes the one under the pointer.
+ */
 
 import { make } from "../base/elements.js";
 import { layer, timeDomain } from "../base/state.js";

@@ -3,7 +3,10 @@
  *
  * @typedef {import("./formats/mvt.js").TileLayer} TileLayer
  * @typedef {import("./place-sets.js").Shape} Shape
- * @typedef {{ number: number, shape: Shape, rings: [x: number, y: number][][], box: import("../base/permalink.js").BBox, isPoint: boolean }} Outline
+ * @typedef
+ *   {{ number: number, shape: Shape, rings: [x: number, y: number][][], box: import("../base/permalink.js").BBox,
+ *   isPoint: boolean }}
+ *   Outline
  *   in widths of the world from 180 degrees west and 85 north
  */
 import { downAt } from "../map/extent.js";

@@ -28,7 +28,10 @@ export function areaText(squareMetres) {
 /** @param {number} metres */
 export const lengthText = (metres) => (metres < 1000 ? `${write(metres)} m` : `${write(metres / 1000)} km`);
 
-/** How large it is, of a point where; nothing where an outline crosses itself, of which the server says what counts. @param {Geometry} geometry */
+/**
+ * How large it is, of a point where; nothing where an outline crosses itself, of which the server says what counts.
+ * @param {Geometry} geometry
+ */
 export function sizeText(geometry) {
 	if (geometry.type !== "Point") return selfCrossing(geometry) ? "" : areaText(areaOf(geometry));
 	const [lon, lat] = geometry.coordinates;

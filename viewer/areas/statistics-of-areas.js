@@ -16,9 +16,14 @@ const STEPS = { date: null, dekad: "dekad", month: "P1M", season: null, year: "P
 const [MOST_SHAPES, MOST_CORNERS] = [250, 50_000];
 
 /**
- * The series of all shapes, in their order; null of one that is too large alone, where others are not. Points have a mean, and no other statistic.
- * @param {Layer} layer @param {Shape[]} shapes @param {import("../base/api.js").Parameters} parameters `reducers`, `datetime`, an analysis
- * @param {Course} course @param {import("./place-sets.js").Span} [over] whose dates are one value @returns {Promise<{ times: (string | null)[], features: (FeatureSeries | null)[] }>}
+ * The series of all shapes, in their order; null of one that is too large alone, where others are not. Points have a
+ * mean, and no other statistic.
+ * @param {Layer} layer
+ * @param {Shape[]} shapes
+ * @param {import("../base/api.js").Parameters} parameters `reducers`, `datetime`, an analysis
+ * @param {Course} course
+ * @param {import("./place-sets.js").Span} [over] whose dates are one value
+ * @returns {Promise<{ times: (string | null)[], features: (FeatureSeries | null)[] }>}
  */
 export async function loadStatistics(layer, shapes, parameters, { stopped, onPart = () => {} }, over = "date") {
 	/** @type {(FeatureSeries | null)[]} */
@@ -71,7 +76,12 @@ function partsOf(shapes) {
 	return parts;
 }
 
-/** @param {Layer} layer @param {Shape[]} shapes @param {import("../base/api.js").Parameters} parameters @param {AbortSignal} stopped */
+/**
+ * @param {Layer} layer
+ * @param {Shape[]} shapes
+ * @param {import("../base/api.js").Parameters} parameters
+ * @param {AbortSignal} stopped
+ */
 function askPart(layer, shapes, { reducers, ...parameters }, stopped) {
 	if (shapes[0].geometry.type !== "Point") {
 		return fetchSeriesOfAreas(layer, shapes, { reducers, ...parameters }, stopped);

@@ -40,7 +40,11 @@ function readGeometry(feature) {
 /** What is stored; nothing where the browser stores nothing. */
 export const loadAreas = () => parseStored(readStored(STORAGE_KEY));
 
-/** Stores areas in place of those before; with none, nothing stays. @param {Stored[]} areas @returns {boolean} false where there is no room */
+/**
+ * Stores areas in place of those before; with none, nothing stays.
+ * @param {Stored[]} areas
+ * @returns {boolean} false where there is no room
+ */
 export function storeAreas(areas) {
 	const written = areas.length === 0 ? null : formatGeoJson(areas);
 	return (written?.length ?? 0) <= MAX_LENGTH && store(STORAGE_KEY, written);

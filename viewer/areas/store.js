@@ -5,7 +5,8 @@
  * @typedef {import("../base/state.js").Geometry} Geometry
  * @typedef {import("../base/permalink.js").Link} Link
  * @typedef {import("../base/permalink.js").NamedLine} NamedLine
- * @typedef {{ id: string, name: string, geometry: Geometry, isSaved: boolean }} Area one that is not saved came with a link
+ * @typedef {{ id: string, name: string, geometry: Geometry, isSaved: boolean }} Area one that is not saved came with
+ *   a link
  */
 import { MAX_AREA_TEXT, wrapLon } from "../base/permalink.js";
 import {
@@ -176,7 +177,10 @@ export function zoomToAreas(shown) {
 	else destination.value = { bbox: [wrapLon(west), south, wrapLon(east), north], isHeld: true };
 }
 
-/** The areas that a link names, and those for which it has no room. @param {{ name: string, geometry: Geometry }[]} shown */
+/**
+ * The areas that a link names, and those for which it has no room.
+ * @param {{ name: string, geometry: Geometry }[]} shown
+ */
 function linesOf(shown) {
 	/** @type {NamedLine[]} */
 	const lines = [];

@@ -13,7 +13,9 @@ import { hectaresOf } from "./shapes/geometry.js";
 export const COLUMNS = ["name", "mean", "anomaly", "p10", "p90", "valid_share", "hectares"];
 
 /**
- * @param {Shape[]} shapes @param {(FeatureSeries | null)[]} now at one time @param {(FeatureSeries | null)[] | null} usual with the
+ * @param {Shape[]} shapes
+ * @param {(FeatureSeries | null)[]} now at one time
+ * @param {(FeatureSeries | null)[] | null} usual with the
  *   anomaly of the mean @param {number} [at] which of the times @returns {Row[]}
  */
 export const rowsOf = (shapes, now, usual, at = 0) =>
@@ -39,7 +41,11 @@ function shareOf(feature, at) {
 	return total ? (feature.valid[at] ?? 0) / total : null;
 }
 
-/** Rows in an order, those without a value last. @param {Row[]} rows @param {{ column: ColumnId, isDown: boolean }} order */
+/**
+ * Rows in an order, those without a value last.
+ * @param {Row[]} rows
+ * @param {{ column: ColumnId, isDown: boolean }} order
+ */
 export function sortRows(rows, { column, isDown }) {
 	const sign = isDown ? -1 : 1;
 	return rows.toSorted((one, other) => {
@@ -50,7 +56,12 @@ export function sortRows(rows, { column, isDown }) {
 	});
 }
 
-/** @param {Row[]} rows @param {import("../base/api.js").Layer} layer @param {string | null} time @returns {import("./formats/csv.js").Cell[][]} */
+/**
+ * @param {Row[]} rows
+ * @param {import("../base/api.js").Layer} layer
+ * @param {string | null} time
+ * @returns {import("./formats/csv.js").Cell[][]}
+ */
 export const csvRows = (rows, layer, time) => [
 	["id", ...COLUMNS, "unit", "layer", "time"],
 	...rows.map((row) => [row.shape.id, ...COLUMNS.map((id) => row[id]), layer.units, layer.id, time]),

@@ -1,5 +1,6 @@
 /**
- * The buttons on the map that take a tool: one that opens the shapes to draw and what looks into them, and one to measure.
+ * The buttons on the map that take a tool: one that opens the shapes to draw and what looks into them, and one to
+ * measure.
  *
  * @typedef {import("./shapes/drafts.js").Tool} Tool
  */
@@ -21,7 +22,10 @@ const ICONS = {
 	profile: "profile",
 };
 
-/** Does a step of drawing, whose modules come when it is wanted. @param {(steps: typeof import("./draft-steps.js")) => void} act */
+/**
+ * Does a step of drawing, whose modules come when it is wanted.
+ * @param {(steps: typeof import("./draft-steps.js")) => void} act
+ */
 export const draw = (act) => startPart("steps of drawing", async () => act(await import("./draft-steps.js")));
 
 /** A button that takes a tool, or lays it down. @param {Tool} tool @param {() => void} [done] */

@@ -1,5 +1,6 @@
 /**
- * Areas into the browser and out of it: files that are chosen, dropped on the page or pasted as text, and files to keep.
+ * Areas into the browser and out of it: files that are chosen, dropped on the page or pasted as text, and files to
+ * keep.
  *
  * @typedef {import("./formats/read-geojson.js").Findings} Findings
  * @typedef {import("./store.js").Area} Area

@@ -7,7 +7,8 @@
  * @typedef {import("./state.js").Colouring} Colouring
  * @typedef {{ id: string, title: string }} Style
  * @typedef {{
- *   id: string, title: string, kind: "tiles" | "wms" | "pmtiles", href: string, layers: string | null, attribution: string,
+ *   id: string, title: string, kind: "tiles" | "wms" | "pmtiles", href: string, layers: string | null, attribution:
+ *     string,
  *   max_zoom: number, opacity: number,
  * }} BaseMap
  * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], overlays?: BaseMap[],
@@ -15,12 +16,16 @@
  * @typedef {{ href: string, attribution: string }} Geocoder `{query}` in its address stands for what is looked for
  * @typedef {{ signed_in: boolean, name: string | null, expires_in: number, renewable: boolean }} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
- * @typedef {{ first: string | null, last: string | null, count: number, default: string | null, clear?: string | null }} Times `clear`, the
+ * @typedef
+ *   {{ first: string | null, last: string | null, count: number, default: string | null, clear?: string | null }}
+ *   Times `clear`, the
  *   newest date that is clear, is of a whole layer alone
  * @typedef {{
  *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
- *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[], collection_title?: string,
- *   access?: "private", full_turn?: number, clear?: { layer: string, masked: string, revision: string }, masked?: string,
+ *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[],
+ *     collection_title?: string,
+ *   access?: "private", full_turn?: number, clear?: { layer: string, masked: string, revision: string }, masked?:
+ *     string,
  * }} Layer `clear` is of one that a class layer may mask: that layer, and under which name the server has it masked;
  *   `masked` is that name where it is to be asked for so; `full_turn` is of directions, in their units
  * @typedef {Layer & {
@@ -28,14 +33,17 @@
  *   resolution: [number, number], size: [number, number],
  * }} WholeLayer
  * @typedef {{
- *   id: string, title: string, range: [number, number], stops: { value: number, color: string }[], below: string, above: string,
+ *   id: string, title: string, range: [number, number], stops: { value: number, color: string }[], below: string,
+ *     above: string,
  * }} Ramp
  * @typedef {{
- *   times: string[], ends: (string | null)[], valid_shares: (number | null)[], valid_shares_pending: number, total: number, next: string | null,
+ *   times: string[], ends: (string | null)[], valid_shares: (number | null)[], valid_shares_pending: number, total:
+ *     number, next: string | null,
  * }} TimesPage
  * @typedef {{ minzoom: number, maxzoom: number }} TileJson
  * @typedef {{
- *   title: string, units: string | null, type: string, range?: [number, number], below?: string, above?: string, nodata?: string,
+ *   title: string, units: string | null, type: string, range?: [number, number], below?: string, above?: string,
+ *     nodata?: string,
  *   stops?: { value: number, color: string }[], labels?: { value: number, text: string }[],
  *   classes?: { value: number, color: string, label: string }[], flags?: { name: string, color: string }[],
  * }} Legend
@@ -57,12 +65,19 @@
  *   edges?: Record<string, number[]>,
  * }} FeaturesSeries
  * @typedef {import("./state.js").Geometry} Geometry
- * @typedef {{ id: string, title: string, count: number, bbox: BBox, attribution: string | null, fields: string[], revision: string, maxzoom?: number }} PlaceSet
+ * @typedef
+ *   {{ id: string, title: string, count: number, bbox: BBox, attribution: string | null, fields: string[],
+ *   revision: string, maxzoom?: number }}
+ *   PlaceSet
  *   `maxzoom` is the finest of its tiles, where they are files
- * @typedef {{ times: (string | null)[], offset: number, total: number, ids: string[], values: (number | null)[][] }} PlaceValues
+ * @typedef {{ times: (string | null)[], offset: number, total: number, ids: string[], values: (number | null)[][] }}
+ *   PlaceValues
  *   a row a place, a number an instant
  * @typedef {Record<string, string | number | null>} Parameters
- * @typedef {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string, reason: string, partial?: boolean }[] }} ItemPage
+ * @typedef
+ *   {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string,
+ *   reason: string, partial?: boolean }[] }}
+ *   ItemPage
  */
 import { knownWord, language, text } from "./text.js";
 
@@ -81,7 +96,11 @@ const MAX_PLACE_NAMES = 10_000;
 
 /** A question that the server did not answer, and why, in words for people. */
 export class Problem extends Error {
-	/** @param {string} message @param {number} [status] 0 when nothing came back @param {{ name: string, allowed: number }} [limit] of the server, where one was exceeded */
+	/**
+	 * @param {string} message
+	 * @param {number} [status] 0 when nothing came back
+	 * @param {{ name: string, allowed: number }} [limit] of the server, where one was exceeded
+	 */
 	constructor(message, status = 0, limit) {
 		super(message);
 		this.status = status;
@@ -102,7 +121,12 @@ async function readProblem(response) {
 	);
 }
 
-/** @param {URL | string} url @param {AbortSignal} signal @param {unknown} [body] posted as it is if it is a Blob, else as JSON @returns {Promise<Response>} */
+/**
+ * @param {URL | string} url
+ * @param {AbortSignal} signal
+ * @param {unknown} [body] posted as it is if it is a Blob, else as JSON
+ * @returns {Promise<Response>}
+ */
 async function ask(url, signal, body) {
 	if (needsServer(String(url), body)) throw new Problem(text("error.needsServer"));
 	const isFile = body instanceof Blob;
@@ -118,7 +142,12 @@ async function ask(url, signal, body) {
 	return answer;
 }
 
-/** @param {URL | string} url @param {AbortSignal} signal @param {unknown} [body] posted as JSON @returns {Promise<any>} */
+/**
+ * @param {URL | string} url
+ * @param {AbortSignal} signal
+ * @param {unknown} [body] posted as JSON
+ * @returns {Promise<any>}
+ */
 async function askJson(url, signal, body) {
 	const answer = await ask(url, signal, body);
 	return answer.json().catch((error) => {
@@ -130,7 +159,11 @@ async function askJson(url, signal, body) {
 const needsServer = (url, body) =>
 	isStatic && url.startsWith(ROOT.href) && (body !== undefined || !PUBLISHED.test(url.slice(ROOT.href.length)));
 
-/** The file that has the answer to a question, as the server's `publish` names it. @param {string} path @param {Parameters} parameters */
+/**
+ * The file that has the answer to a question, as the server's `publish` names it.
+ * @param {string} path
+ * @param {Parameters} parameters
+ */
 export function fileOf(path, parameters) {
 	if (path.endsWith(".mvt")) return path;
 	const told = TOLD.flatMap((name) => parameters[name] || []).map((value) => encodeURIComponent(value));
@@ -165,10 +198,18 @@ export const fetchConfig = (signal) => askJson(urlOf("viewer/config.json"), sign
 /** Who is signed in. @param {AbortSignal} signal @returns {Promise<Session>} */
 export const fetchSession = (signal) => askJson(urlOf("signin/session"), signal);
 
-/** The same session for longer, if the user may still have it. @param {AbortSignal} signal @returns {Promise<Session>} */
+/**
+ * The same session for longer, if the user may still have it.
+ * @param {AbortSignal} signal
+ * @returns {Promise<Session>}
+ */
 export const renewSession = (signal) => askJson(urlOf("signin/renew"), signal, {});
 
-/** Signs out here; gives the address at which the provider does, too. @param {AbortSignal} signal @returns {Promise<string | null>} */
+/**
+ * Signs out here; gives the address at which the provider does, too.
+ * @param {AbortSignal} signal
+ * @returns {Promise<string | null>}
+ */
 export const endSession = async (signal) => (await askJson(urlOf("signout"), signal, {})).end_session;
 
 /** Where a user signs in, to come back to an address of the viewer. @param {string} address */
@@ -181,7 +222,8 @@ export function signInAddress(address) {
 export const fetchLayer = (id, signal) => askJson(urlOf(`layers/${encodeURIComponent(id)}`), signal);
 
 /**
- * All dates of a layer, the ends of their days and periods, and the share of each that has data, in all of it or in a box, page by page. The server counts
+ * All dates of a layer, the ends of their days and periods, and the share of each that has data, in all of it or in
+ * a box, page by page. The server counts
  * shares after they are first asked for: `pending` says how many are still to come.
  * @param {Layer} layer @param {AbortSignal} signal @param {BBox} [bbox]
  * @returns {Promise<{ times: string[], ends: (string | null)[], validShares: (number | null)[], pending: number }>}
@@ -205,7 +247,13 @@ export async function fetchTimes(layer, signal, bbox) {
 	}
 }
 
-/** @param {Layer} layer @param {string} style @param {string | null} datetime @param {AbortSignal} signal @returns {Promise<TileJson>} */
+/**
+ * @param {Layer} layer
+ * @param {string} style
+ * @param {string | null} datetime
+ * @param {AbortSignal} signal
+ * @returns {Promise<TileJson>}
+ */
 export const fetchTileJson = (layer, style, datetime, signal) =>
 	askJson(urlOf(`tiles/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/tilejson.json`, { style, datetime }), signal);
 
@@ -250,13 +298,25 @@ export const fetchProblem = (url, signal) =>
 		(error) => (error instanceof Problem ? error : null),
 	);
 
-/** With a title in the language of the page, once its texts are there. @template {{ title: string }} T @param {T} named @returns {T} */
+/**
+ * With a title in the language of the page, once its texts are there.
+ * @template {{ title: string }} T
+ * @param {T} named
+ * @returns {T}
+ */
 export const inPageLanguage = (named) => ({ ...named, title: knownWord(named.title) });
 
 /** All colours that a ramp may have. @param {AbortSignal} signal @returns {Promise<Ramp[]>} */
 export const fetchRamps = async (signal) => (await askJson(urlOf("ramps"), signal)).ramps.map(inPageLanguage);
 
-/** @param {Layer} layer @param {string} style @param {AbortSignal} signal @param {string | null} [ramp] @param {string | null} [anomaly] @returns {Promise<Legend>} */
+/**
+ * @param {Layer} layer
+ * @param {string} style
+ * @param {AbortSignal} signal
+ * @param {string | null} [ramp]
+ * @param {string | null} [anomaly]
+ * @returns {Promise<Legend>}
+ */
 export async function fetchLegend(layer, style, signal, ramp = null, anomaly = null) {
 	const url = urlOf(`tiles/${encodeURIComponent(layer.id)}/legend.json`, { style, ramp, anomaly });
 	/** @type {Legend} */
@@ -267,24 +327,48 @@ export async function fetchLegend(layer, style, signal, ramp = null, anomaly = n
 /** @param {Layer} layer @param {string} kind */
 const seriesPath = (layer, kind) => `timeseries/${encodeURIComponent(nameOf(layer))}/${kind}`;
 
-/** @param {Layer} layer @param {Point} point @param {Parameters} analysis @param {AbortSignal} signal @returns {Promise<Series>} */
+/**
+ * @param {Layer} layer
+ * @param {Point} point
+ * @param {Parameters} analysis
+ * @param {AbortSignal} signal
+ * @returns {Promise<Series>}
+ */
 export const fetchSeries = (layer, { lon, lat }, analysis, signal) =>
 	askJson(urlOf(seriesPath(layer, "point"), { lon, lat, ...analysis }), signal);
 
-/** The series of several points, as `mean` of features in their order. @param {Layer} layer @param {Point[]} points @param {AbortSignal} signal @param {Parameters} [parameters] `datetime`, an analysis @returns {Promise<FeaturesSeries>} */
+/**
+ * The series of several points, as `mean` of features in their order.
+ * @param {Layer} layer
+ * @param {Point[]} points
+ * @param {AbortSignal} signal
+ * @param {Parameters} [parameters] `datetime`, an analysis
+ * @returns {Promise<FeaturesSeries>}
+ */
 export async function fetchSeriesOfPoints(layer, points, signal, parameters = {}) {
 	const asked = { layers: [nameOf(layer)], points: points.map(({ lon, lat }) => [lon, lat]) };
 	return (await askJson(urlOf("timeseries/points", parameters), signal, asked)).results[0];
 }
 
-/** Parameters without the reducers that need an order, which directions do not have. @param {Layer} layer @param {Parameters} parameters @returns {Parameters} */
+/**
+ * Parameters without the reducers that need an order, which directions do not have.
+ * @param {Layer} layer
+ * @param {Parameters} parameters
+ * @returns {Parameters}
+ */
 function withoutOrder({ full_turn }, parameters) {
 	if (full_turn === undefined || typeof parameters.reducers !== "string") return parameters;
 	const reducers = parameters.reducers.split(",").filter((each) => !/^(median|min|max|p\d+)$/.test(each));
 	return { ...parameters, reducers: reducers.join() || parameters.reducers };
 }
 
-/** @param {Layer} layer @param {Geometry} area @param {Parameters} parameters `reducers`, `datetime`, an analysis @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
+/**
+ * @param {Layer} layer
+ * @param {Geometry} area
+ * @param {Parameters} parameters `reducers`, `datetime`, an analysis
+ * @param {AbortSignal} signal
+ * @returns {Promise<FeaturesSeries>}
+ */
 export const fetchSeriesOfArea = (layer, area, parameters, signal) =>
 	askJson(urlOf(seriesPath(layer, "area"), withoutOrder(layer, parameters)), signal, area);
 
@@ -292,44 +376,83 @@ export const fetchSeriesOfArea = (layer, area, parameters, signal) =>
 const outlinesOf = ({ id }, offset = 0) =>
 	urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: 1, offset });
 
-/** The places of a set that was published, all of them. @param {PlaceSet} set @param {AbortSignal} signal @returns {Promise<{ geometry: Geometry }[]>} */
+/**
+ * The places of a set that was published, all of them.
+ * @param {PlaceSet} set
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ geometry: Geometry }[]>}
+ */
 export const fetchPublishedPlaces = async (set, signal) => (await askJson(outlinesOf(set), signal)).features;
 
-/** The series of several areas, in their order. @param {Layer} layer @param {{ geometry: Geometry }[]} areas @param {Parameters} parameters as of one @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
+/**
+ * The series of several areas, in their order.
+ * @param {Layer} layer
+ * @param {{ geometry: Geometry }[]} areas
+ * @param {Parameters} parameters as of one
+ * @param {AbortSignal} signal
+ * @returns {Promise<FeaturesSeries>}
+ */
 export function fetchSeriesOfAreas(layer, areas, parameters, signal) {
 	const features = areas.map(({ geometry }) => ({ type: "Feature", properties: {}, geometry }));
 	const url = urlOf(seriesPath(layer, "areas"), withoutOrder(layer, parameters));
 	return askJson(url, signal, { type: "FeatureCollection", features });
 }
 
-/** The shapes of a file of geodata, in longitude and latitude. @param {Blob} file @returns {Promise<unknown>} GeoJSON */
+/**
+ * The shapes of a file of geodata, in longitude and latitude.
+ * @param {Blob} file
+ * @returns {Promise<unknown>} GeoJSON
+ */
 export const fetchShapes = (file) => askJson(urlOf("places/shapes"), new AbortController().signal, file);
 
 /** @param {AbortSignal} signal @returns {Promise<PlaceSet[]>} */
 export const fetchPlaceSets = async (signal) => (await askJson(urlOf("places"), signal)).places;
 
-/** @param {PlaceSet} set @param {{ x: number, y: number, z: number }} tile @param {AbortSignal} signal a Mapbox vector tile; no bytes where there are no places */
+/**
+ * @param {PlaceSet} set
+ * @param {{ x: number, y: number, z: number }} tile
+ * @param {AbortSignal} signal a Mapbox vector tile; no bytes where there are no places
+ */
 export async function fetchPlaceTile({ id, revision }, { x, y, z }, signal) {
 	const url = urlOf(`places/${encodeURIComponent(id)}/tiles/${MATRIX_SET}/${z}/${x}/${y}.mvt`, { rev: revision });
 	return new Uint8Array(await (await ask(url, signal)).arrayBuffer());
 }
 
-/** @param {PlaceSet} set @param {Layer} layer @param {string | null} datetime @param {string} reducer @param {AbortSignal} signal @returns {Promise<PlaceValues>} */
+/**
+ * @param {PlaceSet} set
+ * @param {Layer} layer
+ * @param {string | null} datetime
+ * @param {string} reducer
+ * @param {AbortSignal} signal
+ * @returns {Promise<PlaceValues>}
+ */
 export const fetchPlaceValues = ({ id }, layer, datetime, reducer, signal) =>
 	askJson(urlOf(`places/${encodeURIComponent(id)}/values`, { layer: nameOf(layer), datetime, reducer }), signal);
 
-/** All places of a set, in the order of their numbers. @param {PlaceSet} set @param {AbortSignal} signal @returns {Promise<{ id: string | number, geometry: Geometry, properties?: { label?: string } }[]>} */
+/**
+ * All places of a set, in the order of their numbers.
+ * @param {PlaceSet} set
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ id: string | number, geometry: Geometry, properties?: { label?: string } }[]>}
+ */
 export const fetchPlaces = async ({ id, count }, signal) =>
 	(await askJson(urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: count }), signal)).features;
 
-/** Outline of the place of that number in the tiles of a set. @param {PlaceSet} set @param {number} number @param {AbortSignal} signal @returns {Promise<Geometry>} */
+/**
+ * Outline of the place of that number in the tiles of a set.
+ * @param {PlaceSet} set
+ * @param {number} number
+ * @param {AbortSignal} signal
+ * @returns {Promise<Geometry>}
+ */
 export async function fetchPlace(set, number, signal) {
 	const { features } = await askJson(outlinesOf(set, number), signal);
 	return features[isStatic ? number : 0].geometry;
 }
 
 /**
- * A page of items of the catalogue. `cursor` leads to the next one, and is null on the last; `ownAddress` makes an address
+ * A page of items of the catalogue. `cursor` leads to the next one, and is null on the last; `ownAddress` makes an
+ * address
  * in an item one that the viewer reaches, and null of what is not this server's.
  * @param {Parameters} asked as the STAC API names them @param {AbortSignal} signal
  */
@@ -361,7 +484,12 @@ export const feedAddress = (collection) => urlOf(`stac/collections/${encodeURICo
 /** A file of the viewer itself. @param {string} path @returns {Promise<any>} */
 export const fetchOwn = (path) => askJson(new URL(`../${path}`, import.meta.url), new AbortController().signal);
 
-/** What asks once and keeps the answer; asking again after a failure tries again. @template T @param {() => Promise<T>} ask @returns {() => Promise<T>} */
+/**
+ * What asks once and keeps the answer; asking again after a failure tries again.
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @returns {() => Promise<T>}
+ */
 export function once(ask) {
 	/** @type {Promise<T> | null} */
 	let answer = null;
@@ -385,21 +513,36 @@ export function fetchData(path) {
 	return ask();
 }
 
-/** The finest zoom of a `.pmtiles` file, which a byte of its header says. @param {string} address @param {AbortSignal} signal */
+/**
+ * The finest zoom of a `.pmtiles` file, which a byte of its header says.
+ * @param {string} address
+ * @param {AbortSignal} signal
+ */
 export async function fetchFinestZoom(address, signal) {
 	const answer = await fetch(address, { headers: { Range: "bytes=0-126" }, signal });
 	if (!answer.ok) throw await readProblem(answer);
 	return new Uint8Array(await answer.arrayBuffer())[101];
 }
 
-/** What a geocoder of the configuration finds: an array of Nominatim, or GeoJSON of Photon and Pelias. @param {string} href @param {string} query @param {AbortSignal} signal @returns {Promise<any>} */
+/**
+ * What a geocoder of the configuration finds: an array of Nominatim, or GeoJSON of Photon and Pelias.
+ * @param {string} href
+ * @param {string} query
+ * @param {AbortSignal} signal
+ * @returns {Promise<any>}
+ */
 export const askGeocoder = (href, query, signal) =>
 	askJson(new URL(href.replace("{query}", encodeURIComponent(query)), ROOT), signal);
 
 /** A story, as a file of this server has it. @param {string} path @returns {Promise<string>} */
 export const fetchStory = async (path) => (await ask(new URL(path, ROOT), new AbortController().signal)).text();
 
-/** Names of the places of a set, as many as a page has. @param {PlaceSet} set @param {AbortSignal} signal @returns {Promise<{ number: number, id: string, label?: string }[]>} */
+/**
+ * Names of the places of a set, as many as a page has.
+ * @param {PlaceSet} set
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ number: number, id: string, label?: string }[]>}
+ */
 export const fetchPlaceNames = async ({ id }, signal) =>
 	(await askJson(urlOf(`places/${encodeURIComponent(id)}`, { limit: MAX_PLACE_NAMES }), signal)).places;
 

@@ -1,7 +1,8 @@
 /**
  * Which colour a number or a value has: that of the server's pictures, to the last bit. Pure.
  *
- * A style comes as the server's legend tells it (`legend.json`); what is changed of it is a colouring. Both together are
+ * A style comes as the server's legend tells it (`legend.json`); what is changed of it is a colouring. Both together
+ * are
  * a painted style, and that with what the digital numbers mean is a table: the colour of every number there can be.
  *
  * @typedef {import("./api.js").Legend} Legend
@@ -45,7 +46,12 @@ export const cssColour = ([red, green, blue, alpha]) => `rgb(${red} ${green} ${b
 /** As pixels of a picture have it, read as numbers of 32 bits. @param {Rgba} rgba */
 export const pack = ([red, green, blue, alpha]) => (red | (green << 8) | (blue << 16) | (alpha << 24)) >>> 0;
 
-/** The style that a legend tells, with what is changed of it; its ramp is the legend's. @param {Legend} legend @param {Colouring} colouring @returns {PaintedStyle} */
+/**
+ * The style that a legend tells, with what is changed of it; its ramp is the legend's.
+ * @param {Legend} legend
+ * @param {Colouring} colouring
+ * @returns {PaintedStyle}
+ */
 export function paintedStyle(legend, { range, isReversed, isLog, hidden = [] }) {
 	const told = toldStyle(legend);
 	if (told.stops.length === 0) return { ...told, classes: told.classes.filter(({ value }) => !hidden.includes(value)) };
@@ -72,7 +78,12 @@ function toldStyle({ type, range, stops = [], classes = [], below, above, nodata
 	};
 }
 
-/** The style with its stops stretched over another range. @param {PaintedStyle} style @param {[number, number]} range @returns {PaintedStyle} */
+/**
+ * The style with its stops stretched over another range.
+ * @param {PaintedStyle} style
+ * @param {[number, number]} range
+ * @returns {PaintedStyle}
+ */
 function withRange(style, [low, high]) {
 	const [first, last] = style.range;
 	const stops = style.stops.map(({ value, rgba }) => {
@@ -82,7 +93,11 @@ function withRange(style, [low, high]) {
 	return { ...style, range: [low, high], stops, labels: [] };
 }
 
-/** The style with its colours the other way round; what is beyond the range follows the end that it is like. @param {PaintedStyle} style @returns {PaintedStyle} */
+/**
+ * The style with its colours the other way round; what is beyond the range follows the end that it is like.
+ * @param {PaintedStyle} style
+ * @returns {PaintedStyle}
+ */
 function reversed(style) {
 	const [low, high] = style.range;
 	const [first, last] = [low, high].map(rampColours(style));
@@ -138,7 +153,11 @@ function round(number) {
 	return part > 0.5 || (part === 0.5 && down % 2 === 1) ? down + 1 : down;
 }
 
-/** Index of the last of ascending numbers that is not above a value; -1 where all are. @param {ArrayLike<number>} ascending @param {number} value */
+/**
+ * Index of the last of ascending numbers that is not above a value; -1 where all are.
+ * @param {ArrayLike<number>} ascending
+ * @param {number} value
+ */
 function lastAtMost(ascending, value) {
 	let [low, high] = [0, ascending.length];
 	while (low < high) {
@@ -174,7 +193,11 @@ function rampColours(style) {
 	};
 }
 
-/** The class that each value is of, null where none is. @param {PaintedStyle} style @returns {(value: number) => StyleClass | null} */
+/**
+ * The class that each value is of, null where none is.
+ * @param {PaintedStyle} style
+ * @returns {(value: number) => StyleClass | null}
+ */
 export function classOf(style) {
 	const known = style.classes.toSorted((one, other) => one.value - other.value);
 	const values = Float64Array.from(known, ({ value }) => value);
@@ -194,7 +217,10 @@ function classColours(style) {
 	return (value) => find(value)?.rgba ?? style.nodata;
 }
 
-/** Tables of each legend in its last colouring, by what the numbers mean. @type {WeakMap<Legend, { colouring: Colouring, tables: Map<string, Uint32Array> }>} */
+/**
+ * Tables of each legend in its last colouring, by what the numbers mean.
+ * @type {WeakMap<Legend, { colouring: Colouring, tables: Map<string, Uint32Array> }>}
+ */
 const kept = new WeakMap();
 
 /**
@@ -230,7 +256,11 @@ export function tableOf(style, numbers) {
 	return table;
 }
 
-/** Colours of the numbers that are no values; a flag that the style does not name has that of no value. @param {PaintedStyle} style @param {Numbers} numbers */
+/**
+ * Colours of the numbers that are no values; a flag that the style does not name has that of no value.
+ * @param {PaintedStyle} style
+ * @param {Numbers} numbers
+ */
 function fixedColours(style, { nodata, flags = {} }) {
 	const fixed = new Map(nodata === null ? [] : [[nodata, pack(style.nodata)]]);
 	for (const [number, name] of Object.entries(flags))
@@ -260,7 +290,10 @@ function fillExactly(table, style, { toValue, fixed, isBounded }) {
 /**
  * A ramp in equal steps, each in the colour of its middle, as pictures of at most 256 colours have it; null where flags
  * leave it too few. Gives the colour of a number of the source.
- * @param {PaintedStyle} style @param {number[]} fixed colours of numbers that are no values @param {number} scale @param {number} offset
+ * @param {PaintedStyle} style
+ * @param {number[]} fixed colours of numbers that are no values
+ * @param {number} scale
+ * @param {number} offset
  */
 function stepsOf(style, fixed, scale, offset) {
 	const own = new Set(fixed.filter((colour) => colour !== pack(style.nodata)));

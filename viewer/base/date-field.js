@@ -1,4 +1,6 @@
-/** A field for a date, written as the language of the page does: the browser's own are written as its own language does. */
+/**
+ * A field for a date, written as the language of the page does: the browser's own are written as its own language does.
+ */
 import { formatNamed, formatShortDate, parseTyped } from "./dates.js";
 import { make } from "./elements.js";
 import { locale, text } from "./text.js";
@@ -11,7 +13,8 @@ const write = (date) =>
 	date.length > 7 ? formatShortDate(Date.parse(date), locale()) : (formatNamed(date, locale()) ?? "");
 
 /**
- * @param {import("./elements.js").Attributes} attributes @param {(date: string) => void} changed called with a day, a month
+ * @param {import("./elements.js").Attributes} attributes
+ * @param {(date: string) => void} changed called with a day, a month
  *   or a year as links have them, or with nothing; not with what is no date, which the field says
  */
 export function makeDateField(attributes, changed) {

@@ -1,10 +1,12 @@
 /**
  * Dates of a layer: parsing, the one that a text stands for, stepping, and how they are written for people.
  *
- * An instant is the server's RFC 3339 text (sent back as it came) with its milliseconds since 1970, UTC, and those of the
+ * An instant is the server's RFC 3339 text (sent back as it came) with its milliseconds since 1970, UTC, and those
+ * of the
  * first instant after it: the end of its day or period, which is excluded.
  *
- * In maps of periods an instant is one of the calendar's periods, and its text is what the server takes for it: that of its
+ * In maps of periods an instant is one of the calendar's periods, and its text is what the server takes for it: that
+ * of its
  * first and last day, or of the one date that stands for it.
  *
  * @typedef {"dekad" | "month" | "season" | "year"} Slot
@@ -16,7 +18,8 @@ const DATE = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z
 export const DAY_MS = 86_400_000;
 
 /**
- * What a year, a month, a day or an instant (in UTC, unless it has an offset) spans, as the server reads them; null for any
+ * What a year, a month, a day or an instant (in UTC, unless it has an offset) spans, as the server reads them; null
+ * for any
  * other text.
  * @param {string} text @returns {TimeSpan | null}
  */
@@ -34,7 +37,11 @@ export function parseSpan(text) {
 	return { start, end: month === undefined ? Date.UTC(Number(year) + 1, 0) : Date.UTC(Number(year), Number(month)) };
 }
 
-/** The months of a language as they are written, without dots. @param {string} locale @param {"long" | "short"} month */
+/**
+ * The months of a language as they are written, without dots.
+ * @param {string} locale
+ * @param {"long" | "short"} month
+ */
 const monthNames = (locale, month) =>
 	Array.from({ length: 12 }, (_, at) =>
 		new Intl.DateTimeFormat(locale, { day: "numeric", month, year: "numeric", timeZone: "UTC" })
@@ -45,7 +52,8 @@ const monthNames = (locale, month) =>
 	);
 
 /**
- * What a person typed as a date: `2019-06-04`, `4/6/2019`, `4.6.2019`, `4 June 2019`, `2019-06`, `June 2019` or `2019`, as
+ * What a person typed as a date: `2019-06-04`, `4/6/2019`, `4.6.2019`, `4 June 2019`, `2019-06`, `June 2019` or
+ * `2019`, as
  * links have it; null for all else.
  * @param {string} typed @param {string} [locale] whose months may be named
  */
@@ -66,13 +74,21 @@ export function parseTyped(typed, locale = "en") {
 	return parseSpan(date) ? date : null;
 }
 
-/** @param {string} text RFC 3339 @param {string | null} [end] of its day or period; none of an exact instant @returns {Instant} */
+/**
+ * @param {string} text RFC 3339
+ * @param {string | null} [end] of its day or period; none of an exact instant
+ * @returns {Instant}
+ */
 export function toInstant(text, end = null) {
 	const ms = Date.parse(text);
 	return { text, ms, end: end === null ? ms + 1 : Date.parse(end) };
 }
 
-/** Index of the instant nearest to `ms`, the earlier of two as near; -1 of none. @param {{ ms: number }[]} instants @param {number} ms */
+/**
+ * Index of the instant nearest to `ms`, the earlier of two as near; -1 of none.
+ * @param {{ ms: number }[]} instants
+ * @param {number} ms
+ */
 export function nearestIndex(instants, ms) {
 	let best = -1;
 	for (const [index, instant] of instants.entries()) {
@@ -81,7 +97,11 @@ export function nearestIndex(instants, ms) {
 	return best;
 }
 
-/** Index of the last instant that is not after `ms`; the first where all are. @param {Instant[]} instants ascending @param {number} ms */
+/**
+ * Index of the last instant that is not after `ms`; the first where all are.
+ * @param {Instant[]} instants ascending
+ * @param {number} ms
+ */
 export const indexAtOrBefore = (instants, ms) =>
 	Math.max(
 		0,
@@ -91,14 +111,19 @@ export const indexAtOrBefore = (instants, ms) =>
 /** Whether a day or period contains a moment. @param {Instant} instant @param {number} ms */
 export const isWithin = (instant, ms) => instant.ms <= ms && ms < instant.end;
 
-/** Index of the instant whose day or period contains `ms`, else of the nearest one; -1 of none. @param {Instant[]} instants @param {number} ms */
+/**
+ * Index of the instant whose day or period contains `ms`, else of the nearest one; -1 of none.
+ * @param {Instant[]} instants
+ * @param {number} ms
+ */
 export function indexOfMoment(instants, ms) {
 	const found = instants.findIndex((each) => isWithin(each, ms));
 	return found >= 0 ? found : nearestIndex(instants, ms);
 }
 
 /**
- * Index that a date in a link stands for, and whether the layer has data then: the first instant in the year, month or day,
+ * Index that a date in a link stands for, and whether the layer has data then: the first instant in the year, month
+ * or day,
  * else the one whose period contains it, else the nearest one. -1 of a text that is no date.
  * @param {Instant[]} instants @param {string} date
  */
@@ -125,7 +150,11 @@ export function indexesBetween(instants, from, to) {
 	return first < 0 || last < first ? null : { first, last };
 }
 
-/** Shortest text that names the instant among the others: its day, or all of it. @param {Instant[]} instants @param {number} index */
+/**
+ * Shortest text that names the instant among the others: its day, or all of it.
+ * @param {Instant[]} instants
+ * @param {number} index
+ */
 export function dateOf(instants, index) {
 	const { text } = instants[index];
 	const day = text.slice(0, 10);
@@ -136,7 +165,11 @@ export function dateOf(instants, index) {
 /** @param {number} ms */
 export const yearOf = (ms) => new Date(ms).getUTCFullYear();
 
-/** The same day and time some months on, or the last day of a shorter month. @param {number} ms @param {number} months */
+/**
+ * The same day and time some months on, or the last day of a shorter month.
+ * @param {number} ms
+ * @param {number} months
+ */
 export function addMonths(ms, months) {
 	const date = new Date(ms);
 	const day = date.getUTCDate();
@@ -182,7 +215,10 @@ const CLEAR_SHARE = 0.8;
 /** So many dates are looked at for a clear one, the newest first. */
 const MAX_LOOKED_AT = 12;
 
-/** Index of the newest date that is clear, or nearest to it; the last one where its share is not known. @param {readonly (number | null)[]} shares */
+/**
+ * Index of the newest date that is clear, or nearest to it; the last one where its share is not known.
+ * @param {readonly (number | null)[]} shares
+ */
 export function newestClear(shares) {
 	const last = shares.length - 1;
 	const known = ofFullest(shares).map((share) => Math.min(share ?? -1, CLEAR_SHARE));
@@ -198,17 +234,31 @@ export const formatDate = (ms, locale) => format(ms, locale, { day: "numeric", m
 /** "11 Jun 2020": as `formatDate`, shorter. @param {number} ms @param {string} locale */
 export const formatShortDate = (ms, locale) => format(ms, locale, { day: "numeric", month: "short", year: "numeric" });
 
-/** A date as `formatDate` writes it, or "June 2024" or "1–10 June 2024" of a period. @param {Instant} instant @param {string} locale @param {"long" | "short"} [month] */
+/**
+ * A date as `formatDate` writes it, or "June 2024" or "1–10 June 2024" of a period.
+ * @param {Instant} instant
+ * @param {string} locale
+ * @param {"long" | "short"} [month]
+ */
 export const formatInstant = (instant, locale, month = "long") =>
 	instant.slot
 		? formatPeriod(instant, locale, { month, year: "numeric" })
 		: format(instant.ms, locale, { day: "numeric", month, year: "numeric" });
 
-/** "June", "1–10 June", "Dec – Feb": a period without its year. @param {Instant} instant @param {string} locale @param {"long" | "short"} [month] */
+/**
+ * "June", "1–10 June", "Dec – Feb": a period without its year.
+ * @param {Instant} instant
+ * @param {string} locale
+ * @param {"long" | "short"} [month]
+ */
 export const formatPartOfYear = (instant, locale, month = "long") =>
 	instant.slot === "year" ? "" : formatPeriod(instant, locale, { month });
 
-/** @param {Instant} instant @param {string} locale @param {Intl.DateTimeFormatOptions} parts of those that are not shorter than it */
+/**
+ * @param {Instant} instant
+ * @param {string} locale
+ * @param {Intl.DateTimeFormatOptions} parts of those that are not shorter than it
+ */
 function formatPeriod({ ms, end, slot }, locale, { month, year }) {
 	const longer = { year, month: slot === "year" ? undefined : month };
 	const parts = slot === "dekad" ? { ...longer, day: /** @type {const} */ ("numeric") } : longer;
@@ -218,7 +268,11 @@ function formatPeriod({ ms, end, slot }, locale, { month, year }) {
 /** "11 June": as `formatDate` without the year. @param {number} ms @param {string} locale */
 export const formatDayOfYear = (ms, locale) => format(ms, locale, { day: "numeric", month: "long" });
 
-/** A date as it was named, "11 June 2020", "June 2020" or "2020"; null of a text that is no date. @param {string} date @param {string} locale */
+/**
+ * A date as it was named, "11 June 2020", "June 2020" or "2020"; null of a text that is no date.
+ * @param {string} date
+ * @param {string} locale
+ */
 export function formatNamed(date, locale) {
 	const span = parseSpan(date);
 	if (!span) return null;

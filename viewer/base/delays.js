@@ -4,7 +4,9 @@ import { effect } from "../vendor/signals-core.js";
 const { signal: never } = new AbortController();
 
 /**
- * Waits until something holds, at most `limitMs`. @param {() => boolean} holds reads signals @param {AbortSignal} [stopped]
+ * Waits until something holds, at most `limitMs`.
+ * @param {() => boolean} holds reads signals
+ * @param {AbortSignal} [stopped]
  * @param {number} [limitMs] @returns {Promise<boolean>} whether it came to hold
  */
 export function until(holds, stopped = never, limitMs = Number.POSITIVE_INFINITY) {

@@ -31,7 +31,10 @@ export function openDialog(title, ...content) {
 	return { element, close: () => element.close(), whenClosed };
 }
 
-/** A press that begins and ends beside the dialog closes it; one that slips out of a field does not. @param {HTMLDialogElement} element */
+/**
+ * A press that begins and ends beside the dialog closes it; one that slips out of a field does not.
+ * @param {HTMLDialogElement} element
+ */
 function closeOnBackdrop(element) {
 	let isBeside = false;
 	element.addEventListener("pointerdown", (event) => {

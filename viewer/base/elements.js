@@ -1,11 +1,17 @@
 /** Elements made with their attributes and what is in them; texts are set as text. */
 import { makeIcon } from "./icons.js";
 
-/** @typedef {Record<string, string | number | boolean | ((event: any) => void)>} Attributes `on…` is a listener; false leaves out, true is empty; buttons submit nothing unless their `type` says so */
+/**
+ * @typedef {Record<string, string | number | boolean | ((event: any) => void)>} Attributes `on…` is a listener; false
+ *   leaves out, true is empty; buttons submit nothing unless their `type` says so
+ */
 
 /**
  * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Attributes} [attributes] @param {...(Node | string)} children @returns {HTMLElementTagNameMap[K]}
+ * @param {K} tag
+ * @param {Attributes} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
  */
 export function make(tag, attributes = {}, ...children) {
 	const element = document.createElement(tag);
@@ -18,7 +24,11 @@ export function make(tag, attributes = {}, ...children) {
 	return element;
 }
 
-/** What gives the colours of a style sheet where an element is, as canvases take them. @param {Element} element @returns {(name: string) => string} */
+/**
+ * What gives the colours of a style sheet where an element is, as canvases take them.
+ * @param {Element} element
+ * @returns {(name: string) => string}
+ */
 export function colourReader(element) {
 	const looks = getComputedStyle(element);
 	const worn = looks.colorScheme === "dark" ? "$2" : "$1";
@@ -32,14 +42,22 @@ export function colourReader(element) {
 /** Attributes of an element that is a slider by hand, from 0 on. */
 export const SLIDER = { role: "slider", tabindex: 0, "aria-valuemin": 0 };
 
-/** Does what a key stands for, in place of what the browser would do; nothing of other keys. @param {KeyboardEvent} event @param {Record<string, () => void>} acts by key */
+/**
+ * Does what a key stands for, in place of what the browser would do; nothing of other keys.
+ * @param {KeyboardEvent} event
+ * @param {Record<string, () => void>} acts by key
+ */
 export function runKey(event, acts) {
 	if (!Object.hasOwn(acts, event.key)) return;
 	event.preventDefault();
 	acts[event.key]();
 }
 
-/** Follows a pointer from where it is pressed to where it is let go. @param {HTMLElement} element @param {(event: PointerEvent) => void} take */
+/**
+ * Follows a pointer from where it is pressed to where it is let go.
+ * @param {HTMLElement} element
+ * @param {(event: PointerEvent) => void} take
+ */
 export function followDrag(element, take) {
 	element.addEventListener("pointerdown", (event) => {
 		element.setPointerCapture(event.pointerId);
@@ -50,11 +68,23 @@ export function followDrag(element, take) {
 	});
 }
 
-/** A button that is an icon. @param {string} icon as in icons.svg @param {string} label @param {(event: any) => void} onclick @param {Attributes} [more] */
+/**
+ * A button that is an icon.
+ * @param {string} icon as in icons.svg
+ * @param {string} label
+ * @param {(event: any) => void} onclick
+ * @param {Attributes} [more]
+ */
 export const makeIconButton = (icon, label, onclick, more = {}) =>
 	make("button", { class: "quiet icon", "aria-label": label, title: label, onclick, ...more }, makeIcon(icon));
 
-/** A button with an icon before its words. @param {string} icon as in icons.svg @param {string} words @param {(event: any) => void} onclick @param {Attributes} [more] */
+/**
+ * A button with an icon before its words.
+ * @param {string} icon as in icons.svg
+ * @param {string} words
+ * @param {(event: any) => void} onclick
+ * @param {Attributes} [more]
+ */
 export const makeWordButton = (icon, words, onclick, more = {}) =>
 	make("button", { onclick, ...more }, makeIcon(icon), make("span", {}, words));
 
@@ -63,7 +93,12 @@ export const makeButton = (words, onclick, more = {}) => make("button", { onclic
 
 let fieldsMade = 0;
 
-/** A control under its words. @param {string} words @param {HTMLElement} control @param {HTMLElement} [content] the control with what stands beside it */
+/**
+ * A control under its words.
+ * @param {string} words
+ * @param {HTMLElement} control
+ * @param {HTMLElement} [content] the control with what stands beside it
+ */
 export function makeField(words, control, content = control) {
 	control.id ||= `field-${++fieldsMade}`;
 	return make("div", { class: "field" }, make("label", { for: control.id }, words), content);
@@ -71,14 +106,23 @@ export function makeField(words, control, content = control) {
 
 /** @typedef {readonly [value: string, words: string, isDisabled?: boolean]} Choice */
 
-/** A list of which one is chosen. @param {readonly Choice[]} choices @param {(value: string) => void} choose @param {Attributes} [more] */
+/**
+ * A list of which one is chosen.
+ * @param {readonly Choice[]} choices
+ * @param {(value: string) => void} choose
+ * @param {Attributes} [more]
+ */
 export function makeSelect(choices, choose, more = {}) {
 	const select = make("select", { onchange: () => choose(select.value), ...more });
 	fillSelect(select, choices);
 	return select;
 }
 
-/** Gives a list other choices; what was chosen stays so where it is still there. @param {HTMLSelectElement} select @param {readonly Choice[]} choices */
+/**
+ * Gives a list other choices; what was chosen stays so where it is still there.
+ * @param {HTMLSelectElement} select
+ * @param {readonly Choice[]} choices
+ */
 export function fillSelect(select, choices) {
 	const before = select.value;
 	select.replaceChildren(
@@ -87,7 +131,13 @@ export function fillSelect(select, choices) {
 	if (choices.some(([value]) => value === before)) select.value = before;
 }
 
-/** The element of the page that has an id. @template {HTMLElement} [T=HTMLElement] @param {string} id @param {new () => T} [type] @returns {T} */
+/**
+ * The element of the page that has an id.
+ * @template {HTMLElement} [T=HTMLElement]
+ * @param {string} id
+ * @param {new () => T} [type]
+ * @returns {T}
+ */
 export function byId(id, type) {
 	const element = document.getElementById(id);
 	if (!(element instanceof (type ?? HTMLElement)))
@@ -95,7 +145,13 @@ export function byId(id, type) {
 	return /** @type {T} */ (element);
 }
 
-/** A button that shows an element, and hides it again. @param {string} icon as in icons.svg @param {string} label @param {HTMLElement} element hidden at first @param {() => void} [opened] */
+/**
+ * A button that shows an element, and hides it again.
+ * @param {string} icon as in icons.svg
+ * @param {string} label
+ * @param {HTMLElement} element hidden at first
+ * @param {() => void} [opened]
+ */
 export function makeOpener(icon, label, element, opened = () => {}) {
 	const open = (/** @type {boolean} */ isOpen) => {
 		element.hidden = !isOpen;
@@ -110,7 +166,10 @@ export function makeOpener(icon, label, element, opened = () => {}) {
 /**
  * Keeps a row for each key, in their order: what has the focus keeps it while others come and go.
  * @template {{ element: HTMLElement, remove: () => void }} Row
- * @param {HTMLElement} list @param {Map<string, Row>} rows that are there @param {string[]} keys @param {(key: string) => Row} makeRow
+ * @param {HTMLElement} list
+ * @param {Map<string, Row>} rows that are there
+ * @param {string[]} keys
+ * @param {(key: string) => Row} makeRow
  */
 export function keepRows(list, rows, keys, makeRow) {
 	const coming = new Set(keys);

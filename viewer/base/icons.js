@@ -3,7 +3,10 @@
 const SVG = "http://www.w3.org/2000/svg";
 const spriteUrl = () => new URL("../icons.svg", import.meta.url).href;
 
-/** An icon that says nothing to those who do not see it: the control beside it has its label. @param {string} name as in icons.svg */
+/**
+ * An icon that says nothing to those who do not see it: the control beside it has its label.
+ * @param {string} name as in icons.svg
+ */
 export function makeIcon(name) {
 	const picture = document.createElementNS(SVG, "svg");
 	picture.classList.add("picture");

@@ -1,4 +1,7 @@
-/** What lasts as long as something else, or follows it: whatever is begun in a scope, or in an effect of `live`, ends with it. */
+/**
+ * What lasts as long as something else, or follows it: whatever is begun in a scope, or in an effect of `live`, ends
+ * with it.
+ */
 import { effect, signal, untracked } from "../vendor/signals-core.js";
 
 /** What ends all that the innermost scope has begun; null outside of all scopes. @type {(() => void)[] | null} */
@@ -9,7 +12,11 @@ export function atEnd(end) {
 	ends?.push(end);
 }
 
-/** @template T @param {() => T} run @returns {{ made: T, end: () => void }} what it gives, and what ends all that it has begun */
+/**
+ * @template T
+ * @param {() => T} run
+ * @returns {{ made: T, end: () => void }} what it gives, and what ends all that it has begun
+ */
 function scope(run) {
 	const outer = ends;
 	/** @type {(() => void)[]} */
@@ -26,7 +33,11 @@ function scope(run) {
 	}
 }
 
-/** An effect. What it has begun ends before it runs again, and it ends with the scope around it. @param {() => void | (() => void)} run @returns {() => void} stops it */
+/**
+ * An effect. What it has begun ends before it runs again, and it ends with the scope around it.
+ * @param {() => void | (() => void)} run
+ * @returns {() => void} stops it
+ */
 export function live(run) {
 	const stop = effect(() => {
 		const { made, end } = scope(run);
@@ -39,7 +50,12 @@ export function live(run) {
 	return stop;
 }
 
-/** Makes something once of each thing in a changing list, and ends what was made of one that is there no more. @template T, R @param {(each: T) => R} make @returns {(all: T[]) => R[]} */
+/**
+ * Makes something once of each thing in a changing list, and ends what was made of one that is there no more.
+ * @template T, R
+ * @param {(each: T) => R} make
+ * @returns {(all: T[]) => R[]}
+ */
 export function eachOnce(make) {
 	/** @type {Map<T, { made: R, end: () => void }>} */
 	const kept = new Map();
@@ -71,7 +87,8 @@ export function widthOf(element) {
 }
 
 /**
- * Keeps properties of an element as `read` gives them from signals, until the scope ends; `data` and `aria` attributes by their properties, too.
+ * Keeps properties of an element as `read` gives them from signals, until the scope ends; `data` and `aria`
+ * attributes by their properties, too.
  * @template {Element} E @param {E} element @param {() => Partial<E>} read
  */
 export const bind = (element, read) => live(() => void Object.assign(element, read()));

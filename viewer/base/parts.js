@@ -5,7 +5,10 @@ import { until } from "./delays.js";
 import { catalogue, dismiss, layers, notify, tileProgress, timeDomain } from "./state.js";
 import { text } from "./text.js";
 
-/** The first picture is waited for no longer; over a slow line three times as long as page, script and first answers took. */
+/**
+ * The first picture is waited for no longer; over a slow line three times as long as page, script and first answers
+ * took.
+ */
 const FIRST_VIEW_MS = 4000;
 const SLOWEST_VIEW_MS = 60_000;
 const NOTICE = "parts";
@@ -55,7 +58,11 @@ export function startFirstView() {
 /** What starts those that could not be loaded, by name. @type {Map<string, () => unknown>} */
 const missing = new Map();
 
-/** Does what brings something of the page, unless that is on its way. @param {string} name @param {() => Promise<void>} bring */
+/**
+ * Does what brings something of the page, unless that is on its way.
+ * @param {string} name
+ * @param {() => Promise<void>} bring
+ */
 export async function bringPart(name, bring) {
 	if (coming.peek().has(name)) return;
 	coming.value = new Set([...coming.peek(), name]);

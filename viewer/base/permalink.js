@@ -1,18 +1,23 @@
 /**
  * The state of the viewer as a query string, both ways, and the only module that touches the address bar.
  *
- * Keys are those of Terrascope's viewer (language, layer, date, bbox, overlay, bgLayer) and our own, which all are optional. Every value is checked here; parameters we do not know are kept as they came.
+ * Keys are those of Terrascope's viewer (language, layer, date, bbox, overlay, bgLayer) and our own, which all are
+ * optional. Every value is checked here; parameters we do not know are kept as they came.
  *
  * @typedef {[west: number, south: number, east: number, north: number]} BBox degrees; west > east crosses 180
  * @typedef {{ lon: number, lat: number }} Point
  * @typedef {Point & { zoom: number }} View
  * @typedef {{
- *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, overlays?: string[], bgLayer?: string,
+ *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, overlays?: string[], bgLayer?:
+ *     string,
  *   view?: View, layers?: LayerEntry[], opacity?: number, style?: string, ramp?: string, min?: number, max?: number,
- *   reversed?: boolean, log?: boolean, gaps?: Gaps, clear?: boolean, compare?: CompareMode, layer2?: string, slot?: import("./dates.js").Slot, reducer?: Method, date2?: string, style2?: string,
- *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
+ *   reversed?: boolean, log?: boolean, gaps?: Gaps, clear?: boolean, compare?: CompareMode, layer2?: string, slot?:
+ *     import("./dates.js").Slot, reducer?: Method, date2?: string, style2?: string,
+ *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v"
+ *     | "h",
  *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
- *   pt?: Point[], aoi?: NamedLine[], places?: string, statistic?: PlaceStatistic, span?: "date" | "dekad" | "month" | "season" | "year",
+ *   pt?: Point[], aoi?: NamedLine[], places?: string, statistic?: PlaceStatistic, span?: "date" | "dekad" | "month"
+ *     | "season" | "year",
  *   chart?: ChartView, curve?: "whittaker" | "savgol", normal?: boolean, period?: [from: string, to: string],
  *   line?: Point[], cube?: "1" | "3d", scatter?: boolean, report?: boolean,
  *   agg?: string, years?: "value" | "anomaly" | "cumulative" | "dekads", from_month?: number, fit?: boolean,
@@ -27,7 +32,8 @@
  * @typedef {"show" | "last" | "skip"} Gaps
  * @typedef {{ name: string, line: string }} NamedLine the outline as an encoded polyline of 5 decimals
  * @typedef {import("./text.js").TextKey} TextKey
- * @typedef {{ key: TextKey, values?: Record<string, string | number> }} Expected what would have been right, as a text of i18n/
+ * @typedef {{ key: TextKey, values?: Record<string, string | number> }} Expected what would have been right, as a
+ *   text of i18n/
  * @typedef {{ key: string, value: string, expected: Expected }} Fault
  */
 import { parseSpan } from "./dates.js";
@@ -40,13 +46,19 @@ const MAX_AREAS = 3;
 export const PLACE_DIGITS = 7;
 /** Of all areas together; larger ones do not fit into a link. */
 export const MAX_AREA_TEXT = 1500;
-/** What encoded polylines are written with, but for `;`, which stands between areas: those of 5 decimals need `?` to `~`. */
+/**
+ * What encoded polylines are written with, but for `;`, which stands between areas: those of 5 decimals need `?` to
+ * `~`.
+ */
 const POLYLINE = /^[?-~]+$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/;
 const LANGUAGE = /^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)$/;
 
-/** @template T @typedef {{ parse: (text: string) => T | null, format: (value: T) => string, expected: Expected }} Key */
+/**
+ * @template T
+ * @typedef {{ parse: (text: string) => T | null, format: (value: T) => string, expected: Expected }} Key
+ */
 
 /** @param {string} text @returns {number | null} */
 const parseNumber = (text) => (NUMBER.test(text) ? Number(text) : null);
@@ -277,7 +289,10 @@ function decode(text) {
 	}
 }
 
-/** A name as it stands before the `~` of its outline; halves of surrogate pairs, which no URL can hold, are replaced. @param {string} label */
+/**
+ * A name as it stands before the `~` of its outline; halves of surrogate pairs, which no URL can hold, are replaced.
+ * @param {string} label
+ */
 const encodeLabel = (label) => encodeURIComponent(label.replace(/\p{Surrogate}/gu, "\ufffd")).replaceAll("~", "%7E");
 
 /** Percent-encodes what a query must not hold, and leaves what people read. @param {string} text */
@@ -316,7 +331,11 @@ export function parseLink(search) {
 	return { link, rest, faults };
 }
 
-/** The query string, with its question mark, that `parseLink` reads back. @param {Link} link @param {string[]} [rest] */
+/**
+ * The query string, with its question mark, that `parseLink` reads back.
+ * @param {Link} link
+ * @param {string[]} [rest]
+ */
 export function formatLink(link, rest = []) {
 	const ours = Object.entries(KEYS).flatMap(([key, { format }]) => {
 		const value = link[/** @type {keyof Link} */ (key)];
@@ -329,7 +348,11 @@ export function formatLink(link, rest = []) {
 /** @param {number} lon */
 export const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
-/** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng @param {number} [digits] */
+/**
+ * A place as a link names it, so that the link leads to the same cell.
+ * @param {{ lat: number, lng: number }} latlng
+ * @param {number} [digits]
+ */
 export const toPlace = ({ lat, lng }, digits = PLACE_DIGITS) => ({
 	lon: Number(wrapLon(lng).toFixed(digits)),
 	lat: Number(lat.toFixed(digits)),
@@ -356,7 +379,11 @@ export const addressOf = (link) =>
 /** What a key adds to the path of the page: `/k/KEY`. */
 const KEY_IN_PATH = /(?:\/k\/[\w-]+)+(?=\/viewer(?:\/|$))/;
 
-/** Text to be given to others, its addresses without the key of this page. @param {string} words @param {string} [path] of the page */
+/**
+ * Text to be given to others, its addresses without the key of this page.
+ * @param {string} words
+ * @param {string} [path] of the page
+ */
 export function withoutKey(words, path = window.location.pathname) {
 	const added = KEY_IN_PATH.exec(path)?.[0];
 	return added ? words.replaceAll(`${added}/`, "/") : words;

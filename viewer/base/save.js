@@ -11,7 +11,11 @@ export function saveFile(file, name) {
 	window.setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-/** Lets the browser fetch a file of the server. @param {string} address @param {string} [name] where the server gives none */
+/**
+ * Lets the browser fetch a file of the server.
+ * @param {string} address
+ * @param {string} [name] where the server gives none
+ */
 function saveFrom(address, name = "") {
 	const link = make("a", { href: address, download: name });
 	document.body.append(link);
@@ -19,7 +23,12 @@ function saveFrom(address, name = "") {
 	link.remove();
 }
 
-/** Lets the browser fetch a file of the server, or says why the server gives none. @param {string} address @param {HTMLElement} fault where it is said @param {AbortSignal} signal */
+/**
+ * Lets the browser fetch a file of the server, or says why the server gives none.
+ * @param {string} address
+ * @param {HTMLElement} fault where it is said
+ * @param {AbortSignal} signal
+ */
 export async function saveUnlessRefused(address, fault, signal) {
 	const why = await fetchRefusal(address, signal);
 	if (signal.aborted) return;
@@ -28,7 +37,11 @@ export async function saveUnlessRefused(address, fault, signal) {
 	if (why === null) saveFrom(address);
 }
 
-/** Lets the user choose files. @param {import("./elements.js").Attributes} attributes of the field @param {(files: File[]) => unknown} take */
+/**
+ * Lets the user choose files.
+ * @param {import("./elements.js").Attributes} attributes of the field
+ * @param {(files: File[]) => unknown} take
+ */
 export function chooseFiles(attributes, take) {
 	const field = make("input", { type: "file", ...attributes, onchange: () => take([...(field.files ?? [])]) });
 	field.click();
@@ -43,7 +56,12 @@ export function saveTable(table, name) {
 /** @param {SVGElement} svg */
 export const fileOfDrawing = (svg) => new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
 
-/** Saves a drawing as PNG. @param {SVGElement} svg @param {string} name @param {number} scale pixels of the file in one of the drawing */
+/**
+ * Saves a drawing as PNG.
+ * @param {SVGElement} svg
+ * @param {string} name
+ * @param {number} scale pixels of the file in one of the drawing
+ */
 export async function saveDrawing(svg, name, scale) {
 	const image = new Image();
 	image.src = URL.createObjectURL(fileOfDrawing(svg));

@@ -15,21 +15,28 @@
  * @typedef {{ phase: "loading" | "ready" | "failed", why: string }} Progress
  * @typedef {Progress & { instants: Instant[], validShares: (number | null)[], periods?: Periods }} TimeDomain
  * @typedef {{
- *   slot: import("./dates.js").Slot, method: Method, by: string, dates: Instant[], members: number[][], partOfYear: string[], years: string,
+ *   slot: import("./dates.js").Slot, method: Method, by: string, dates: Instant[], members: number[][], partOfYear:
+ *     string[], years: string,
  *   cubes: CubesOfTimes | null,
  * }} Periods
- *   how periods are made of `dates`, by their indexes; normals are made of values reduced `by` this, and are of the `years`;
+ *   how periods are made of `dates`, by their indexes; normals are made of values reduced `by` this, and are of the
+ *     `years`;
  *   `cubes` is null where only the server can make them
- * @typedef {{ times: (string | null)[], windows?: import("../ctc1/source.js").Window[], order?: string, areApart?: boolean }} CubesOfTimes
+ * @typedef
+ *   {{ times: (string | null)[], windows?: import("../ctc1/source.js").Window[], order?: string, areApart?: boolean }}
+ *   CubesOfTimes
  *   the options of a `CubeSource` that concern time
- * @typedef {import("./permalink.js").Method | "usual" | "usual_dates"} Method how the values of a period become one; `usual` is what
+ * @typedef {import("./permalink.js").Method | "usual" | "usual_dates"} Method how the values of a period become one;
+ *   `usual` is what
  *   they are in the mean of all years, and `usual_dates` the same of single dates
  * @typedef {{ label: string, run: () => void }} Action
  * @typedef {{ id: string, message: string, action?: Action }} Notice
  * @typedef {{ phase: "loading" | "shown" | "filling", failed: number, total: number }} TileProgress
  * @typedef {{
- *   range: [low: number, high: number] | null, ramp: string | null, isReversed: boolean, isLog: boolean, hidden?: number[],
- * }} Colouring what is changed of the style: nothing where null or false; `hidden` are values of classes that are not shown
+ *   range: [low: number, high: number] | null, ramp: string | null, isReversed: boolean, isLog: boolean, hidden?:
+ *     number[],
+ * }} Colouring what is changed of the style: nothing where null or false;
+ *   `hidden` are values of classes that are not shown
  * @typedef {"preview" | "full"} Loaded
  * @typedef {{ layer?: string, date?: string, style?: string }} Wish
  * @typedef {{ write: () => Partial<Link>, read: (link: Link) => void }} LinkPart
@@ -40,7 +47,8 @@
  * }} Place a point or an area whose values are looked at; a point that is not kept gives way to the next one chosen
  * @typedef {ReturnType<typeof makeSide>} Side
  * @typedef {(side: Side) => TimeDomain | null} Grouping what makes periods of a side's dates; null where it shows those
- * @typedef {{ side: Side, isBelow: boolean, isShown: boolean }} Extra a layer shown beside the main one, below or above it
+ * @typedef {{ side: Side, isBelow: boolean, isShown: boolean }} Extra a layer shown beside the main one, below or
+ *   above it
  */
 
 import { batch, computed, signal } from "../vendor/signals-core.js";
@@ -75,7 +83,10 @@ export const missed = signal(/** @type {{ link: Link, message: string, instead: 
 /** Layer that is shown where the link names none; null: the first. */
 const defaultLayer = signal(/** @type {string | null} */ (null));
 
-/** Takes over what the configuration says; the texts must be there. @param {import("./api.js").ViewerConfig | null} config */
+/**
+ * Takes over what the configuration says; the texts must be there.
+ * @param {import("./api.js").ViewerConfig | null} config
+ */
 export function configure(config) {
 	batch(() => {
 		serviceTitle.value = config?.title ?? "";
@@ -194,7 +205,9 @@ export const mapTool = signal(/** @type {string | null} */ (null));
 export const unlinkable = signal(/** @type {string[]} */ ([]));
 /** Whether the report of a place that is looked at is shown. */
 export const isReportOpen = signal(false);
-/** Whether time is moving, by hand or by itself: then coarse numbers may be shown where the fine ones are not there yet. */
+/**
+ * Whether time is moving, by hand or by itself: then coarse numbers may be shown where the fine ones are not there yet.
+ */
 export const isMoving = signal(false);
 /** Whether a pointer is down that may drag time: nothing is loaded ahead then. */
 export const isPressed = signal(false);
@@ -202,7 +215,10 @@ export const isPressed = signal(false);
 export const isDragged = signal(false);
 /** Index of a date to which time may go next, so that a preview of what lies around it is loaded; -1 of none. */
 export const ahead = signal(-1);
-/** Counts up when the user is about to move through time (focus, hover, drag, play): numbers of other dates are loaded then. */
+/**
+ * Counts up when the user is about to move through time (focus, hover, drag, play): numbers of other dates are loaded
+ * then.
+ */
 export const intent = signal(0);
 /** Whether layers that a class layer can mask are shown so. */
 export const isClearOnly = signal(true);
@@ -251,7 +267,10 @@ export const link = computed(() => {
 /** The link that was followed last, for the parts that come later; only what follows one sets it. */
 export const followedLink = signal(/** @type {Link} */ ({}));
 
-/** Lets a part of the viewer say what links tell of it, and hear what a link that is followed says. @param {LinkPart} part */
+/**
+ * Lets a part of the viewer say what links tell of it, and hear what a link that is followed says.
+ * @param {LinkPart} part
+ */
 export function joinLink(part) {
 	linkParts.value = [...linkParts.peek(), part];
 	part.read(followedLink.peek());
@@ -259,7 +278,10 @@ export function joinLink(part) {
 
 /**
  * Keeps a signal in links under a name, while it has not its usual value.
- * @template {keyof Link} K @param {K} key @param {{ value: NonNullable<Link[K]> }} of @param {NonNullable<Link[K]>} usual
+ * @template {keyof Link} K
+ * @param {K} key
+ * @param {{ value: NonNullable<Link[K]> }} of
+ * @param {NonNullable<Link[K]>} usual
  */
 export function joinLinkAs(key, of, usual) {
 	joinLink({
@@ -274,7 +296,12 @@ joinLinkAs("opacity", opacity, 1);
 joinLinkAs("clear", isClearOnly, true);
 joinLinkAs("report", isReportOpen, false);
 
-/** Tells the user something, in place of what was told under the same id. @param {string} id @param {string} message @param {Action} [action] */
+/**
+ * Tells the user something, in place of what was told under the same id.
+ * @param {string} id
+ * @param {string} message
+ * @param {Action} [action]
+ */
 export function notify(id, message, action) {
 	notices.value = [...notices.peek().filter((notice) => notice.id !== id), { id, message, action }];
 }
@@ -286,7 +313,11 @@ export function dismiss(id) {
 	}
 }
 
-/** Whether a side shows amounts, with which one can reckon, and not pictures, classes or directions; null while that is not known. @param {Side} side */
+/**
+ * Whether a side shows amounts, with which one can reckon, and not pictures, classes or directions; null while that is
+ * not known.
+ * @param {Side} side
+ */
 export function hasAmounts({ layer, legend }) {
 	if (!layer.value) return null;
 	if (layer.value.variable === null || layer.value.full_turn !== undefined) return false;
@@ -302,7 +333,11 @@ export const tryAgain = (run) => ({ label: text("action.tryAgain"), run });
 /** @param {unknown} error */
 const reason = (error) => (error instanceof Problem ? error.message : String(error));
 
-/** Asks the server what it has, unless that was asked already, and shows what the link names of it. @param {Link} asked @param {Promise<Layer[] | null>} [listed] */
+/**
+ * Asks the server what it has, unless that was asked already, and shows what the link names of it.
+ * @param {Link} asked
+ * @param {Promise<Layer[] | null>} [listed]
+ */
 export async function openCatalogue(asked, listed = Promise.resolve(null)) {
 	catalogue.value = LOADING;
 	try {
@@ -346,13 +381,19 @@ export async function findLayer(id) {
 }
 
 /**
- * @typedef {{ wish: Wish, loading?: AbortController, clear?: string }} Asked `clear` is the newest date that is clear, where
+ * @typedef {{ wish: Wish, loading?: AbortController, clear?: string }} Asked `clear` is the newest date that is
+ *   clear, where
  *   the server had to be asked: it may know dates that came since
  */
 /** What was asked of the layer that is loading, and what stops that, by side. @type {WeakMap<Side, Asked>} */
 const opening = new WeakMap();
 
-/** Shows a layer on a side, at the date and in the style wished for or those nearest to them. @param {Layer} next @param {Wish} wish @param {Side} [side] */
+/**
+ * Shows a layer on a side, at the date and in the style wished for or those nearest to them.
+ * @param {Layer} next
+ * @param {Wish} wish
+ * @param {Side} [side]
+ */
 export async function openLayer(next, wish, side = sideA) {
 	opening.get(side)?.loading?.abort();
 	const loading = new AbortController();
@@ -387,7 +428,11 @@ export async function openLayer(next, wish, side = sideA) {
 	}
 }
 
-/** The newest clear date, of a layer whose dates the server has not looked through yet. @param {Layer} of @param {AbortSignal} stopped */
+/**
+ * The newest clear date, of a layer whose dates the server has not looked through yet.
+ * @param {Layer} of
+ * @param {AbortSignal} stopped
+ */
 const clearDate = ({ id }, stopped) =>
 	fetchLayer(id, AbortSignal.any([stopped, AbortSignal.timeout(CLEAR_WAIT_MS)])).then(
 		({ times }) => times.clear ?? undefined,
@@ -409,7 +454,13 @@ export function chooseClear(isOn) {
 	}
 }
 
-/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where that is its last date, the newest that is clear. @param {Layer} of @param {Pick<TimeDomain, "instants" | "validShares">} domain @param {Asked} [asked] */
+/**
+ * Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where
+ * that is its last date, the newest that is clear.
+ * @param {Layer} of
+ * @param {Pick<TimeDomain, "instants" | "validShares">} domain
+ * @param {Asked} [asked]
+ */
 function indexFor(of, { instants, validShares }, { wish: { date }, clear } = { wish: {} }) {
 	if (instants.length === 0) return -1;
 	if (date === undefined) {
@@ -429,7 +480,8 @@ function indexFor(of, { instants, validShares }, { wish: { date }, clear } = { w
 const sidesNow = () => [...comparedSides.peek(), ...extras.peek().map(({ side }) => side)];
 
 /**
- * Changes what makes dates of sides to periods; each side then shows the period that its date is in, or the other way round.
+ * Changes what makes dates of sides to periods; each side then shows the period that its date is in, or the other
+ * way round.
  * @param {() => void} change @param {Side[]} [sides]
  */
 export function regroup(change, sides = sidesNow()) {
@@ -495,7 +547,13 @@ export const placeNumber = ({ colour }) => PLACE_COLOURS.indexOf(colour) + 1;
 
 let placesMade = 0;
 
-/** A place with the first colour that is free. @param {Geometry} geometry @param {string} name @param {Partial<Place>} [more] @returns {Place} */
+/**
+ * A place with the first colour that is free.
+ * @param {Geometry} geometry
+ * @param {string} name
+ * @param {Partial<Place>} [more]
+ * @returns {Place}
+ */
 export function makePlace(geometry, name, more = {}) {
 	const taken = new Set(places.peek().map(({ colour }) => colour));
 	const colour = PLACE_COLOURS.find((each) => !taken.has(each)) ?? PLACE_COLOURS[0];

@@ -9,7 +9,12 @@ export function readStored(key) {
 	}
 }
 
-/** Keeps a text in place of the one before, or none. @param {string} key @param {string | null} words @returns {boolean} false where there is no room */
+/**
+ * Keeps a text in place of the one before, or none.
+ * @param {string} key
+ * @param {string | null} words
+ * @returns {boolean} false where there is no room
+ */
 export function store(key, words) {
 	try {
 		if (words === null) window.localStorage.removeItem(key);

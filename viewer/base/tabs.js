@@ -5,7 +5,10 @@ import { make, runKey } from "./elements.js";
 
 /**
  * @template {string} T
- * @param {string} label of all @param {View<T>[]} views @param {(id: T) => void} show @param {T} [first] that is shown at first
+ * @param {string} label of all
+ * @param {View<T>[]} views
+ * @param {(id: T) => void} show
+ * @param {T} [first] that is shown at first
  * @returns {{ list: HTMLElement, choose: (id: T) => void }}
  */
 export function makeTabs(label, views, show, first = views[0].id) {

@@ -8,7 +8,10 @@
  * @typedef {Record<string, string | number>} Values
  */
 
-/** Codes of the languages that i18n/ has, and the locale in which each writes numbers and dates. The first is the default. */
+/**
+ * Codes of the languages that i18n/ has, and the locale in which each writes numbers and dates. The first is the
+ * default.
+ */
 export const LOCALES = { en: "en-GB", nl: "nl-BE", fr: "fr-BE", de: "de-DE", es: "es-ES", pt: "pt-BR" };
 
 /** @typedef {keyof typeof LOCALES} Language */
@@ -16,7 +19,11 @@ export const LOCALES = { en: "en-GB", nl: "nl-BE", fr: "fr-BE", de: "de-DE", es:
 /** @type {{ language: Language, entries: Record<string, Entry> }} */
 let now = { language: "en", entries: {} };
 
-/** The language that a link or the browser asks for, as near as we have it. @param {(string | undefined)[]} wishes in their order @returns {Language} */
+/**
+ * The language that a link or the browser asks for, as near as we have it.
+ * @param {(string | undefined)[]} wishes in their order
+ * @returns {Language}
+ */
 export function pickLanguage(wishes) {
 	for (const wish of wishes) {
 		const code = wish?.toLowerCase().split("-")[0] ?? "";
@@ -64,7 +71,10 @@ export function knownWord(word) {
 	return typeof entry === "string" ? entry : word;
 }
 
-/** The name of a flag, or the reason for a missing value, as people write it. @param {string} name as the server writes it */
+/**
+ * The name of a flag, or the reason for a missing value, as people write it.
+ * @param {string} name as the server writes it
+ */
 export const flagText = (name) => (name === "nodata" ? text("value.noData") : knownWord(name).replaceAll("_", " "));
 
 /** A share as people write it: "43 %". @param {number} share from 0 to 1 */
@@ -74,7 +84,10 @@ export const percent = (share) =>
 /** What an attribute names: the text of the element itself, or of one of its attributes. */
 const TARGETS = { text: null, label: "aria-label", title: "title", placeholder: "placeholder" };
 
-/** Fills in the texts that the page's own elements name: `data-text`, `data-text-label`, -title and -placeholder. @param {ParentNode} root */
+/**
+ * Fills in the texts that the page's own elements name: `data-text`, `data-text-label`, -title and -placeholder.
+ * @param {ParentNode} root
+ */
 export function fillTexts(root) {
 	for (const [kind, attribute] of Object.entries(TARGETS)) {
 		const name = kind === "text" ? "data-text" : `data-text-${kind}`;

@@ -3,7 +3,8 @@
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
 /**
- * A symbol and its power: `m^-3`, `m**2`; without a sign for it only `m-3` of up to three letters, for Sentinel-2 is none;
+ * A symbol and its power: `m^-3`, `m**2`; without a sign for it only `m-3` of up to three letters, for Sentinel-2 is
+ * none;
  * and of metres and seconds alone `m2`, for CO2 is none either.
  */
 const POWER =

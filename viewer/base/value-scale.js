@@ -11,7 +11,11 @@ const ROUND_STEPS = [1, 2, 2.5, 5, 10];
 /** Steps of a scale that a hand can tell apart. */
 const FINEST = 400;
 
-/** Where a value lies: 0 at the lower end, 1 at the upper one; less or more beyond them. @param {Scale} scale @param {number} value */
+/**
+ * Where a value lies: 0 at the lower end, 1 at the upper one; less or more beyond them.
+ * @param {Scale} scale
+ * @param {number} value
+ */
 export function shareOf({ low, high, isLog }, value) {
 	if (!(high > low)) return value < low ? -1 : value > high ? 2 : 0;
 	if (!isLog) return (value - low) / (high - low);
@@ -31,7 +35,12 @@ export function roundOn({ low, high, isLog }, value) {
 	return withoutNoise(decimals >= 0 ? Math.round(value * factor) / factor : Math.round(value / factor) * factor);
 }
 
-/** Values worth a tick, in order: round ones inside the scale. @param {Scale} scale @param {number} [count] about so many @returns {number[]} */
+/**
+ * Values worth a tick, in order: round ones inside the scale.
+ * @param {Scale} scale
+ * @param {number} [count] about so many
+ * @returns {number[]}
+ */
 export function roundValues(scale, count = TICKS) {
 	if (scale.isLog) {
 		const found = logValues(scale, count);
@@ -60,8 +69,11 @@ function logValues({ low, high }, count) {
 }
 
 /**
- * Without values that would lie closer than `least` to one kept before them: those of a logarithmic style crowd on a plain scale.
- * @param {number[]} values in order @param {(value: number) => number} placeOf @param {number} least as `placeOf` counts
+ * Without values that would lie closer than `least` to one kept before them: those of a logarithmic style crowd on a
+ * plain scale.
+ * @param {number[]} values in order
+ * @param {(value: number) => number} placeOf
+ * @param {number} least as `placeOf` counts
  */
 export function withRoom(values, placeOf, least) {
 	/** @type {number[]} */

@@ -8,7 +8,11 @@ import { locale, text } from "./text.js";
 /** What is usual, of a part of the year or of all of it. @param {string} part @param {string} years */
 const usualText = (part, years) => text("when.usual", { part, years }).replace(/\s+/g, " ");
 
-/** What an anomaly is: values of a layer less what is usual. @param {string} title of the layer @param {Periods} periods */
+/**
+ * What an anomaly is: values of a layer less what is usual.
+ * @param {string} title of the layer
+ * @param {Periods} periods
+ */
 export const anomalyTitle = (title, { years }) => text("when.anomaly", { period: title, usual: usualText("", years) });
 
 /** @param {Instant} instant @param {Periods} [periods] that it is one of @param {"long" | "short"} [month] */

@@ -51,7 +51,10 @@ const hovered = signal(/** @type {number | null} */ (null));
 const isFolded = signal(false);
 const view = signal(/** @type {ViewName} */ ("time"));
 
-/** What is shown of the time, a date at its end left out; null for all. @type {import("@preact/signals-core").ReadonlySignal<Range | null>} */
+/**
+ * What is shown of the time, a date at its end left out; null for all.
+ * @type {import("@preact/signals-core").ReadonlySignal<Range | null>}
+ */
 const period = computed(() => {
 	const span = shownSpan.value;
 	return span && [span[0] / 1000, (span[1] - 1) / 1000];
@@ -178,7 +181,12 @@ function buildDrawer(root) {
 const titleText = () =>
 	sides.value.flatMap(({ layer: of }) => (of.value ? [titled(of.value.title, of.value.units)] : [])).join(", ");
 
-/** The places, and what is chosen of the chart. @param {HTMLElement} root @param {HTMLElement} tabs @param {() => Sheet} sheetOf */
+/**
+ * The places, and what is chosen of the chart.
+ * @param {HTMLElement} root
+ * @param {HTMLElement} tabs
+ * @param {() => Sheet} sheetOf
+ */
 function makeHead(root, tabs, sheetOf) {
 	const title = make("h2", { id: "chart-title", class: "unseen" });
 	const chips = make("ul", { class: "place-list", "aria-label": text("chart.places") });

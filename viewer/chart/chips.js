@@ -1,5 +1,6 @@
 /**
- * The places of the chart, a chip each: number, colour and name, its value at a date, how far its series is, and a menu to
+ * The places of the chart, a chip each: number, colour and name, its value at a date, how far its series is, and a
+ * menu to
  * hide, keep, rename and remove it.
  *
  * @typedef {import("../base/state.js").Place} Place
@@ -19,10 +20,14 @@ import { measuredLabel, placeName, valueText } from "./series/line-labels.js";
 import { askForLess, lines, pointOf, reducer, retryFailed } from "./series/lines.js";
 import { formatExact } from "./series/series.js";
 
-/** @typedef {{ name: string, index: number }} Moment a date of a line, and the side whose date it is where there are two */
+/**
+ * @typedef {{ name: string, index: number }} Moment a date of a line, and the side whose date it is where there are two
+ */
 
 /**
- * @param {HTMLElement} list @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => Moment[]>} momentsOf the dates of a line whose values are shown
+ * @param {HTMLElement} list
+ * @param {import("@preact/signals-core").ReadonlySignal<(line: Line) => Moment[]>} momentsOf the dates of a line
+ *   whose values are shown
  * @param {import("@preact/signals-core").ReadonlySignal<number | null>} hovered seconds since 1970
  */
 export function startChips(list, momentsOf, hovered) {
@@ -80,7 +85,12 @@ function measuredChip(of, at, ms) {
 	);
 }
 
-/** A place was removed: what had the focus is gone. @param {HTMLElement} list @param {Map<string, Row>} rows @param {string} id */
+/**
+ * A place was removed: what had the focus is gone.
+ * @param {HTMLElement} list
+ * @param {Map<string, Row>} rows
+ * @param {string} id
+ */
 function focusAfter(list, rows, id) {
 	const ids = [...rows.keys()];
 	const at = ids.indexOf(id);
@@ -90,7 +100,12 @@ function focusAfter(list, rows, id) {
 	else if (!list.firstElementChild) document.getElementById("map")?.focus();
 }
 
-/** @typedef {{ kind: "failed" | "loading" | "note" | "exact" | "none", words: string, button?: { label: string, run: () => void } }} State */
+/**
+ * @typedef
+ *   {{ kind: "failed" | "loading" | "note" | "exact" | "none", words: string, button?: { label: string, run: () =>
+ *   void } }}
+ *   State
+ */
 
 /** @param {Line[]} own the lines of one place @returns {State} */
 function stateOf(own) {
@@ -112,7 +127,11 @@ function stateOf(own) {
 	return own.length > 0 ? { kind: "exact", words: text("chart.exact") } : { kind: "none", words: "" };
 }
 
-/** What may help: less where it was too much, another try unless the question itself was refused. @param {Line} failed @returns {State["button"]} */
+/**
+ * What may help: less where it was too much, another try unless the question itself was refused.
+ * @param {Line} failed
+ * @returns {State["button"]}
+ */
 function remedyOf(failed) {
 	const { error, place, side, asked } = failed;
 	const limit = error instanceof Problem ? error.limit : undefined;

@@ -58,7 +58,14 @@ export function describePicture(of, measured, kind) {
 /** @param {Drawn} line */
 const layerColour = ({ side }) => (side.id === "a" ? "--layer-a" : "--layer-b");
 
-/** @param {Drawn} line @param {string} kind @param {boolean} isOne of two layers @param {boolean} isRight @param {(column: Column) => (number | null | undefined)[]} onAxis @returns {PlotLine} */
+/**
+ * @param {Drawn} line
+ * @param {string} kind
+ * @param {boolean} isOne of two layers
+ * @param {boolean} isRight
+ * @param {(column: Column) => (number | null | undefined)[]} onAxis
+ * @returns {PlotLine}
+ */
 function describeLine(line, kind, isOne, isRight, onAxis) {
 	const { place, side, table } = line;
 	const { p10, p90 } = table.columns;
@@ -77,7 +84,13 @@ function describeLine(line, kind, isOne, isRight, onAxis) {
 	};
 }
 
-/** @param {Measured} measured @param {number} at @param {string | null} units of the axis on the left @param {(column: Column) => (number | null | undefined)[]} onAxis @returns {PlotLine} */
+/**
+ * @param {Measured} measured
+ * @param {number} at
+ * @param {string | null} units of the axis on the left
+ * @param {(column: Column) => (number | null | undefined)[]} onAxis
+ * @returns {PlotLine}
+ */
 const describeMeasured = ({ name, unit, values }, at, units, onAxis) => ({
 	label: measuredLabel(at),
 	name: titled(name, unit),

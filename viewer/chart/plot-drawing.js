@@ -1,17 +1,22 @@
 /**
- * The drawing of the chart over time: lines, bands and dots, numbers of the places at the ends of the lines, axes, and the
+ * The drawing of the chart over time: lines, bands and dots, numbers of the places at the ends of the lines, axes,
+ * and the
  * dates of the maps. The same on the page and in a file.
  *
  * @typedef {import("./series/scales.js").Range} Range
  * @typedef {(number | null | undefined)[]} Column
  * @typedef {{
- *   colour: string, values: Column, label?: string, name?: string, isDashed?: boolean, isStepped?: boolean, isRight?: boolean, isMeasured?: boolean,
+ *   colour: string, values: Column, label?: string, name?: string, isDashed?: boolean, isStepped?: boolean,
+ *     isRight?: boolean, isMeasured?: boolean,
  *   smooth?: Column | null, band?: [low: Column, high: Column] | null, normal?: [low: Column, high: Column] | null,
- * }} PlotLine `colour` names a variable of the style sheet; columns are (moment,), undefined where the line has no such moment; `isRight` of the axis on the right; `label` at its end, `name` in full
+ * }} PlotLine `colour` names a variable of the style sheet; columns are (moment,),
+ *   undefined where the line has no such moment; `isRight` of the axis on the right; `label` at its end, `name` in full
  * @typedef {{ words: string, colour: string, isRight: boolean }} AxisTitle
  * @typedef {{ seconds: number[], lines: PlotLine[], titles: AxisTitle[], classes: { value: number, label: string }[],
  *   writeValue: (value: number) => string }} Picture `classes` are named on the axis in place of values
- * @typedef {{ width: number, height: number, period: Range, isOnStrip: boolean, colourOf: (name: string) => string }} Paper of CSS pixels; `isOnStrip` has no dates, as they stand below it
+ * @typedef
+ *   {{ width: number, height: number, period: Range, isOnStrip: boolean, colourOf: (name: string) => string }} Paper
+ *   of CSS pixels; `isOnStrip` has no dates, as they stand below it
  * @typedef {ReturnType<typeof layOut>} Board
  */
 import { DAY_MS } from "../base/dates.js";
@@ -55,7 +60,14 @@ export function layOut(picture, paper) {
 	};
 }
 
-/** Ends of one of the axes. Of two, one has room below and one above: or else lines of the same shape would lie on one another. @param {Picture} picture @param {boolean} isRight @param {Range} period @returns {Range} */
+/**
+ * Ends of one of the axes. Of two, one has room below and one above: or else lines of the same shape would lie on one
+ * another.
+ * @param {Picture} picture
+ * @param {boolean} isRight
+ * @param {Range} period
+ * @returns {Range}
+ */
 function rangeOfAxis({ lines, seconds }, isRight, period) {
 	const columns = lines
 		.filter((line) => Boolean(line.isRight) === isRight)
@@ -97,7 +109,12 @@ function drawBands({ xs, ys, colourOf }, { normal, band, colour, isRight }) {
 /** @param {PlotLine} line */
 export const dashOf = ({ isDashed, isMeasured }) => (isMeasured ? "1 3" : isDashed ? "6 4" : undefined);
 
-/** All values have dots where there is room and beside a curve, or only those that no line would show; those of the second layer are hollow. @param {Board} board @param {PlotLine} line */
+/**
+ * All values have dots where there is room and beside a curve, or only those that no line would show; those of the
+ * second layer are hollow.
+ * @param {Board} board
+ * @param {PlotLine} line
+ */
 function drawLine({ xs, ys, colourOf, hasRoom }, line) {
 	const { isRight, isStepped, isMeasured = false, isDashed } = line;
 	const colour = colourOf(line.colour);
@@ -182,7 +199,11 @@ function drawLabels({ lines, seconds, period, hasRight, right, top, bottom, ys, 
 	);
 }
 
-/** The date of side A as a line, that of B as a broken one, with the values of each side's lines. @param {Board} board @param {number[]} seconds */
+/**
+ * The date of side A as a line, that of B as a broken one, with the values of each side's lines.
+ * @param {Board} board
+ * @param {number[]} seconds
+ */
 export const drawMarks = (board, seconds) =>
 	seconds.flatMap((second, at) => {
 		const look = { class: "plot-mark", "stroke-width": 1.5, "stroke-dasharray": at > 0 ? "5 4" : undefined };
@@ -190,7 +211,14 @@ export const drawMarks = (board, seconds) =>
 		return drawMoment(board, second, lines, at > 0 ? "--text-soft" : "--text", look);
 	});
 
-/** A moment with the values of lines. @param {Board} board @param {number} second @param {PlotLine[]} lines @param {string} colour @param {Record<string, string | number | undefined>} [look] */
+/**
+ * A moment with the values of lines.
+ * @param {Board} board
+ * @param {number} second
+ * @param {PlotLine[]} lines
+ * @param {string} colour
+ * @param {Record<string, string | number | undefined>} [look]
+ */
 export function drawMoment({ seconds, left, right, top, bottom, xOf, yOf, colourOf }, second, lines, colour, look) {
 	const [x, at] = [xOf(second), seconds.indexOf(second)];
 	if (!(x >= left && x <= right)) return [];

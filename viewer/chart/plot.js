@@ -1,12 +1,16 @@
 /**
- * The chart over time as it is seen and moved: its drawing in an element, marks at the dates that the maps show, which move
+ * The chart over time as it is seen and moved: its drawing in an element, marks at the dates that the maps show,
+ * which move
  * without drawing anew, and what the pointer does. Its axis of time is that of the strip below it.
  *
  * @typedef {import("./series/scales.js").Range} Range
  * @typedef {import("./plot-drawing.js").Picture} Picture
- * @typedef {{ onHover: (second: number | null) => void, onPick: (second: number) => void, onDrag?: (second: number | null) => void,
+ * @typedef
+ *   {{ onHover: (second: number | null) => void, onPick: (second: number) => void, onDrag?: (second: number | null) =>
+ *   void,
  *   onSelect: (period: Range | null) => void, onWheel?: (event: WheelEvent, share: number, widthPx: number) => void,
- *   onLayout?: (left: number, right: number) => void, isOnStrip?: () => boolean }} Listeners `onDrag` of the date's line, null at its end;
+ *   onLayout?: (left: number, right: number) => void, isOnStrip?: () => boolean
+ *     }} Listeners `onDrag` of the date's line, null at its end;
  *   `onLayout` how far the axis of time is from the edges; `isOnStrip` whether the strip below has its dates
  */
 import { colourReader } from "../base/elements.js";
@@ -97,7 +101,11 @@ export class Plot {
 		if (this.board) this.marks.replaceChildren(...drawMarks(this.board, seconds));
 	}
 
-	/** What is seen as a drawing that stands alone, with its dates; null where nothing is. @param {string} title @param {Element} root that has the colour behind it */
+	/**
+	 * What is seen as a drawing that stands alone, with its dates; null where nothing is.
+	 * @param {string} title
+	 * @param {Element} root that has the colour behind it
+	 */
 	figure(title, root) {
 		if (!this.board) return null;
 		const board = this.layOut(this.root.clientHeight + DATES_PX, false);

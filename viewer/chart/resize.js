@@ -6,7 +6,11 @@ import { effect } from "../vendor/signals-core.js";
 const STEP_PX = 24;
 const LOWEST_PX = 110;
 
-/** The handle of what is on the page already. @param {HTMLElement} body whose height it sets @param {() => number} usual in pixels; reads the signals that it depends on */
+/**
+ * The handle of what is on the page already.
+ * @param {HTMLElement} body whose height it sets
+ * @param {() => number} usual in pixels; reads the signals that it depends on
+ */
 export function makeHandle(body, usual) {
 	const label = text("chart.height");
 	const role = { role: "separator", tabindex: 0, "aria-label": label, "aria-orientation": "horizontal" };

@@ -1,4 +1,7 @@
-/** The series of the chart as a table that stands alone: what is shown of each place at each date, with the place's geometry. */
+/**
+ * The series of the chart as a table that stands alone: what is shown of each place at each date, with the place's
+ * geometry.
+ */
 import { formatWkt } from "../areas/formats/wkt.js";
 import { nameOf } from "../base/api.js";
 import { foundOf } from "./series/analysis.js";
@@ -24,9 +27,12 @@ function moreOf(line) {
 }
 
 /**
- * Numbers are in full, without a value there is none; `count` are the cells with a value. What areas/ reads back are id,
+ * Numbers are in full, without a value there is none; `count` are the cells with a value. What areas/ reads back are
+ * id,
  * name and geometry. What was measured follows.
- * @param {Line[]} lines with their tables @param {Measured[]} measured @param {string} reducer what the values of areas are
+ * @param {Line[]} lines with their tables
+ * @param {Measured[]} measured
+ * @param {string} reducer what the values of areas are
  * @param {IsShown} isShown
  * @returns {Cell[][]} the first with the names of the columns
  */

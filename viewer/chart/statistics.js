@@ -38,7 +38,8 @@ const write = (/** @type {number | null | undefined} */ value) =>
 
 /**
  * @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<Line[]>} drawn
- * @param {import("@preact/signals-core").ReadonlySignal<Range | null>} period @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen
+ * @param {import("@preact/signals-core").ReadonlySignal<Range | null>} period
+ * @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen
  */
 export function startStatistics(root, drawn, period, isOpen) {
 	const now = make("section", { class: "statistics-part" });
@@ -74,7 +75,10 @@ export function startStatistics(root, drawn, period, isOpen) {
 /** Where the date of its map is in a line. @param {Line} line */
 const indexOf = ({ table, side }) => table.times.indexOf(side.instant.value?.text ?? null);
 
-/** What lies between two values of a layer, as its cubes have it; null where it is not known, or any value may be. @param {Side} side */
+/**
+ * What lies between two values of a layer, as its cubes have it; null where it is not known, or any value may be.
+ * @param {Side} side
+ */
 function stepOf(side) {
 	const { size } = side.loadedTimes.value;
 	const header = size > 0 ? cubesOf(side)?.headerAt(side.timeIndex.value) : undefined;
@@ -101,7 +105,11 @@ function histogramOf(line) {
 	return question && (answers.get(question.key)?.value ?? null);
 }
 
-/** Asks for the histograms of the areas at the dates at which the maps rest. @param {import("@preact/signals-core").ReadonlySignal<Line[]>} areas @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
+/**
+ * Asks for the histograms of the areas at the dates at which the maps rest.
+ * @param {import("@preact/signals-core").ReadonlySignal<Line[]>} areas
+ * @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen
+ */
 function followHistograms(areas, isOpen) {
 	const resting = signal(/** @type {NonNullable<ReturnType<typeof questionOf>>[]} */ ([]));
 	effect(() => {

@@ -13,7 +13,12 @@ import { valuesOf } from "./series/tables.js";
 
 const write = (/** @type {number} */ value) => formatNumber(value, locale());
 
-/** What is to be known, and whether that is more than the values come to. @param {Drawn[]} drawn @param {boolean} isOverTime whether values stand over the layer's dates @returns {{ words: string, kind: "summary" | "note" }} */
+/**
+ * What is to be known, and whether that is more than the values come to.
+ * @param {Drawn[]} drawn
+ * @param {boolean} isOverTime whether values stand over the layer's dates
+ * @returns {{ words: string, kind: "summary" | "note" }}
+ */
 export function describeDrawn(drawn, isOverTime) {
 	const of = layer.value;
 	if (of && of.variable === null) return { words: text("chart.coloursOnly", { layer: of.title }), kind: "note" };
@@ -25,7 +30,10 @@ export function describeDrawn(drawn, isOverTime) {
 	return { words, kind: found !== "" && more.length === 0 ? "summary" : "note" };
 }
 
-/** How many values of B and of what was measured are beside the dates of the layer, which the axis has. @param {Drawn[]} drawn */
+/**
+ * How many values of B and of what was measured are beside the dates of the layer, which the axis has.
+ * @param {Drawn[]} drawn
+ */
 function outsideOf(drawn) {
 	const { instants } = timeDomain.value;
 	if (drawn.length === 0 || instants.length < 2) return "";

@@ -1,4 +1,7 @@
-/** The same numbers as the chart's, as a table: a row a date, a column a place, of areas with the cells that have a value. */
+/**
+ * The same numbers as the chart's, as a table: a row a date, a column a place, of areas with the cells that have a
+ * value.
+ */
 
 import { formatDate, indexOfMoment } from "../base/dates.js";
 import { make } from "../base/elements.js";
@@ -16,7 +19,11 @@ import { joinTimes } from "./series/tables.js";
 /** Rows that are shown at once, but for those up to the date of the map; more of them when they are asked for. */
 const PAGE_ROWS = 250;
 
-/** @param {HTMLElement} root @param {import("@preact/signals-core").ReadonlySignal<Line[]>} lines that are shown @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
+/**
+ * @param {HTMLElement} root
+ * @param {import("@preact/signals-core").ReadonlySignal<Line[]>} lines that are shown
+ * @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen
+ */
 export function startTable(root, lines, isOpen) {
 	const shownRows = signal(PAGE_ROWS);
 	const head = make("thead");

@@ -10,7 +10,12 @@ import { indexYearsAfter } from "./offset.js";
 import { isHorizontal, showUsual, swapSides } from "./second-side.js";
 
 /** @typedef {import("../base/state.js").Side} Side */
-/** @typedef {{ name: import("../base/text.js").TextKey, canBe: (side: Side) => boolean, isSo: (side: Side) => boolean, choose: (side: Side) => void }} Choice */
+/**
+ * @typedef
+ *   {{ name: import("../base/text.js").TextKey, canBe: (side: Side) => boolean, isSo: (side: Side) => boolean,
+ *   choose: (side: Side) => void }}
+ *   Choice
+ */
 
 /** B so many years after A. @param {import("../base/text.js").TextKey} name @param {number} years @returns {Choice} */
 function yearsAfter(name, years) {

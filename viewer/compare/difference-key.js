@@ -10,7 +10,9 @@ import { differenceRange, inOrder, shownDifference } from "./second-side.js";
 
 /** @typedef {import("../base/state.js").Side} Side */
 
-/** What is less what: `2024 − 2023`; dates where they are not the same time of two years, and layers where these differ. */
+/**
+ * What is less what: `2024 − 2023`; dates where they are not the same time of two years, and layers where these differ.
+ */
 export const differenceWords = computed(() => {
 	if (!inOrder.value) return "";
 	const { later, earlier } = inOrder.value;

@@ -16,7 +16,10 @@ const HATCH_PX = 8;
 /** Colours between the ends of a difference's range. */
 const STEPS = 512;
 
-/** Values of all digital numbers of a cube, infinite of those that stand for all beyond; NaN of those that are none. @type {WeakMap<Cube, Float64Array>} */
+/**
+ * Values of all digital numbers of a cube, infinite of those that stand for all beyond; NaN of those that are none.
+ * @type {WeakMap<Cube, Float64Array>}
+ */
 const known = new WeakMap();
 
 /** @param {Cube} cube */
@@ -34,7 +37,8 @@ function valuesOf(cube) {
 }
 
 /**
- * What a later value is less an earlier one, each of which may stand for all above (1) or below it (-1), as the difference then does too; null
+ * What a later value is less an earlier one, each of which may stand for all above (1) or below it (-1), as the
+ * difference then does too; null
  * where nothing is known of it.
  * @param {{ value: number, beyond: number }} later @param {{ value: number, beyond: number }} earlier
  */
@@ -59,7 +63,8 @@ export function differenceTable(style) {
 /**
  * Paints later less earlier; where one of them has no value it is hatched, and beside the layers there is nothing.
  * @param {Uint32Array} words by pixel of a tile that is as wide as high
- * @param {{ later: Shown, earlier: Shown, isFilled: boolean, reach: Box }} frames `reach` is where the layers are on the tile, in pixels; `isFilled` is whether gaps show the last value
+ * @param {{ later: Shown, earlier: Shown, isFilled: boolean, reach: Box }} frames `reach` is where the layers are on
+ *   the tile, in pixels; `isFilled` is whether gaps show the last value
  * @param {ReturnType<typeof differenceTable>} colouring
  */
 export function paintDifference(words, { later, earlier, isFilled, reach }, { table, low, high }) {

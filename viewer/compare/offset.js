@@ -22,7 +22,12 @@ export const after = (from, { years, ms }) => addYears(from, years) + ms;
 /** Within so many milliseconds a date is the same time of another year. */
 const NEAR_MS = 16 * 86_400_000;
 
-/** Index of the date that is so many years after another one; -1 where there is none near to it. @param {Instant[]} instants @param {number} ms @param {number} years */
+/**
+ * Index of the date that is so many years after another one; -1 where there is none near to it.
+ * @param {Instant[]} instants
+ * @param {number} ms
+ * @param {number} years
+ */
 export function indexYearsAfter(instants, ms, years) {
 	if (instants.length === 0) return -1;
 	const wanted = addYears(ms, years);
@@ -36,7 +41,12 @@ export function areYearsApart(one, other) {
 	return years !== 0 && Math.abs(ms) < NEAR_MS;
 }
 
-/** Index of the date that is compared with another at first: that of a year earlier, else of a year later, else the furthest. @param {Instant[]} instants @param {number} ms */
+/**
+ * Index of the date that is compared with another at first: that of a year earlier, else of a year later, else the
+ * furthest.
+ * @param {Instant[]} instants
+ * @param {number} ms
+ */
 export function otherIndex(instants, ms) {
 	if (instants.length < 2) return instants.length - 1;
 	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];

@@ -39,14 +39,20 @@ export const split = signal(0.5);
 export const isHorizontal = signal(false);
 /** Ends of the colours of a difference; null for those of the style. */
 export const differenceRange = signal(/** @type {[number, number] | null} */ (null));
-/** The sides of a difference, the later first: what is shown is its values less those of the other. Of one date it is B less A; what is usual is always taken away. */
+/**
+ * The sides of a difference, the later first: what is shown is its values less those of the other. Of one date it is B
+ * less A; what is usual is always taken away.
+ */
 export const inOrder = computed(() => {
 	const other = sideB.value;
 	if (!other) return null;
 	const isEarlier = other.isUsual.value || (other.instant.value?.ms ?? 0) < (sideA.instant.value?.ms ?? 0);
 	return isEarlier ? { later: sideA, earlier: other } : { later: other, earlier: sideA };
 });
-/** Whether values of one side can be taken from those of the other: numbers of one unit, not classes or pictures; null while that is not known. */
+/**
+ * Whether values of one side can be taken from those of the other: numbers of one unit, not classes or pictures; null
+ * while that is not known.
+ */
 export const canSubtract = computed(() => {
 	const other = sideB.value ?? sideA;
 	const [one, two] = [sideA, other].map(hasAmounts);
@@ -56,12 +62,16 @@ export const canSubtract = computed(() => {
 /** The colours of differences as they are shown, for the key; null while there are none. Only the map sets it. */
 export const shownDifference = signal(/** @type {import("../base/colours.js").PaintedStyle | null} */ (null));
 
-/** Counts up with each comparison that is wanted or ended: an older one that still waits for its layer is none any more. */
+/**
+ * Counts up with each comparison that is wanted or ended: an older one that still waits for its layer is none any more.
+ */
 let wanted = 0;
 
 /**
  * Shows a second side. Gives null where another comparison or none was wanted before it could.
- * @param {CompareMode} how @param {Wish} [wish] what of; by default the layer of A, a year apart, or another one at its date @returns {Promise<Side | null>}
+ * @param {CompareMode} how
+ * @param {Wish} [wish] what of; by default the layer of A, a year apart, or another one at its date
+ * @returns {Promise<Side | null>}
  */
 export async function compare(how, wish = {}) {
 	if (sideB.peek()) {
@@ -85,7 +95,10 @@ export async function compare(how, wish = {}) {
 	return own === wanted ? side : null;
 }
 
-/** The date that B has at first: that of A, and of the same layer a year apart. @param {import("../base/api.js").Layer} of */
+/**
+ * The date that B has at first: that of A, and of the same layer a year apart.
+ * @param {import("../base/api.js").Layer} of
+ */
 function dateFor(of) {
 	const instant = sideA.instant.peek();
 	const { instants } = sideA.timeDomain.peek();

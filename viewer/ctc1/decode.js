@@ -13,8 +13,10 @@
  *   flags?: Record<string, string>, categorical?: boolean, mean?: boolean, warped?: boolean, quantised?: boolean,
  *   source?: { shift: number, offset: number }, reach?: [number | null, number | null],
  *   cells?: Cells, unreadable?: string[], left_out?: Record<string, string[]>, isExact?: boolean,
- * }} Header `isExact` is of cubes of periods, whose values may be as exact as their dates' although they are `quantised`
- * @typedef {{ columns: number[][], rows: number[][] }} Cells of a cube of native cells: polynomials that lead from a place
+ * }} Header `isExact` is of cubes of periods,
+ *   whose values may be as exact as their dates' although they are `quantised`
+ * @typedef {{ columns: number[][], rows: number[][] }} Cells of a cube of native cells: polynomials that lead from a
+ *   place
  *   of the tile to the column and row of its cell
  * @typedef {{ left: number, top: number, width: number }} Part of a tile, a square; all from 0 to 1 of the tile
  */
@@ -38,7 +40,10 @@ function check(isGood, what) {
 /** @param {unknown} value @param {number} low @param {number} high */
 const isWhole = (value, low, high) => Number.isInteger(value) && Number(value) >= low && Number(value) <= high;
 
-/** The numbers of one tile at all its dates: frame after frame, row after row, nodata where there is neither a value nor a flag. */
+/**
+ * The numbers of one tile at all its dates: frame after frame, row after row, nodata where there is neither a value nor
+ * a flag.
+ */
 export class Cube {
 	/** @type {Numbers | null} */
 	#filled = null;
@@ -47,7 +52,11 @@ export class Cube {
 	/** @type {string | null} */
 	#layout = null;
 
-	/** @param {Header} header @param {Numbers} numbers @param {Uint8Array | null} [counts] of how many values each number is, of cubes of periods */
+	/**
+	 * @param {Header} header
+	 * @param {Numbers} numbers
+	 * @param {Uint8Array | null} [counts] of how many values each number is, of cubes of periods
+	 */
 	constructor(header, numbers, counts = null) {
 		this.header = header;
 		this.numbers = numbers;
@@ -85,18 +94,30 @@ export class Cube {
 		return this.#filled !== null;
 	}
 
-	/** As `numbersAt`, where there is no value with the last one of the cube before it, if any. @param {number} index @returns {Numbers} */
+	/**
+	 * As `numbersAt`, where there is no value with the last one of the cube before it, if any.
+	 * @param {number} index
+	 * @returns {Numbers}
+	 */
 	filledAt(index) {
 		this.#filled ??= fill(this);
 		return this.#filled.subarray(index * this.size, (index + 1) * this.size);
 	}
 
-	/** Index of the number of a place of the tile; -1 where the source has no cell. @param {number} across from 0 to 1 @param {number} down from 0 to 1 */
+	/**
+	 * Index of the number of a place of the tile; -1 where the source has no cell.
+	 * @param {number} across from 0 to 1
+	 * @param {number} down from 0 to 1
+	 */
 	cellAt(across, down) {
 		return this.cellsIn({ left: across, top: down, width: 0 }, 1)[0];
 	}
 
-	/** What `cellAt` is for the middles of `size` by `size` pixels of a part of the tile. @param {Part} part @param {number} size */
+	/**
+	 * What `cellAt` is for the middles of `size` by `size` pixels of a part of the tile.
+	 * @param {Part} part
+	 * @param {number} size
+	 */
 	cellsIn({ left, top, width }, size) {
 		const { w, h, cells } = this.header;
 		const indexes = new Int32Array(size * size);
@@ -148,7 +169,11 @@ export class Cube {
 		this.#filled = null;
 	}
 
-	/** Index of the last date up to this one at which a cell has a value; -1 without. @param {number} index @param {number} cell */
+	/**
+	 * Index of the last date up to this one at which a cell has a value; -1 without.
+	 * @param {number} index
+	 * @param {number} cell
+	 */
 	lastValid(index, cell) {
 		for (let at = index; at >= 0; at--) {
 			if (this.valueOf(this.numbers[at * this.size + cell]) !== null) return at;
@@ -156,20 +181,31 @@ export class Cube {
 		return -1;
 	}
 
-	/** What a number stands for, in the layer's units; null where it is no value. @param {number} number @returns {number | null} */
+	/**
+	 * What a number stands for, in the layer's units; null where it is no value.
+	 * @param {number} number
+	 * @returns {number | null}
+	 */
 	valueOf(number) {
 		const { nodata, scale, offset, source } = this.header;
 		if (number === nodata || this.flags.has(number)) return null;
 		return source ? (number + source.shift) * scale + source.offset : number * scale + offset;
 	}
 
-	/** The same without the noise of floating point, as the server writes it: 0.58, not 0.5800000000000001. @param {number} number @returns {number | null} */
+	/**
+	 * The same without the noise of floating point, as the server writes it: 0.58, not 0.5800000000000001.
+	 * @param {number} number
+	 * @returns {number | null}
+	 */
 	exactValueOf(number) {
 		const value = this.valueOf(number);
 		return value === null ? null : withoutNoise(value);
 	}
 
-	/** 1 where a number stands for its value and all above it, -1 for it and all below it, else 0. @param {number} number */
+	/**
+	 * 1 where a number stands for its value and all above it, -1 for it and all below it, else 0.
+	 * @param {number} number
+	 */
 	beyond(number) {
 		const { reach, scale } = this.header;
 		if (!reach?.includes(number) || this.valueOf(number) === null) return 0;
@@ -180,7 +216,11 @@ export class Cube {
 /** 0.3 for 0.1 + 0.2. @param {number} value */
 export const withoutNoise = (value) => Number(value.toPrecision(DIGITS));
 
-/** The coefficients in `across` that polynomials in `across` and `down` have at one `down`. @param {number[][]} terms by degree down, then by degree across @param {number} v -1 to 1 */
+/**
+ * The coefficients in `across` that polynomials in `across` and `down` have at one `down`.
+ * @param {number[][]} terms by degree down, then by degree across
+ * @param {number} v -1 to 1
+ */
 function lineOf(terms, v) {
 	const line = new Float64Array(Math.max(...terms.map(({ length }) => length)));
 	let [now, next] = [1, v];
@@ -191,7 +231,11 @@ function lineOf(terms, v) {
 	return line;
 }
 
-/** Chebyshev polynomials of the first kind up to a count at places, all places of one after those of the other. @param {Float64Array} places 0 to 1 @param {number} count */
+/**
+ * Chebyshev polynomials of the first kind up to a count at places, all places of one after those of the other.
+ * @param {Float64Array} places 0 to 1
+ * @param {number} count
+ */
 function termsAt(places, count) {
 	const terms = new Float64Array(count * places.length);
 	for (const [at, place] of places.entries()) {
@@ -301,7 +345,12 @@ function checkHeader(header) {
 const isPolynomial = (terms) =>
 	Array.isArray(terms) && terms.length > 0 && terms.every((row) => Array.isArray(row) && row.every(Number.isFinite));
 
-/** Numbers of 16 bits from the low bytes of each frame and, behind them, the high ones. @param {Uint8Array} bytes @param {Numbers} out @param {number} size */
+/**
+ * Numbers of 16 bits from the low bytes of each frame and, behind them, the high ones.
+ * @param {Uint8Array} bytes
+ * @param {Numbers} out
+ * @param {number} size
+ */
 function joinPlanes(bytes, out, size) {
 	for (let frame = 0; frame < out.length; frame += size) {
 		const low = bytes.subarray(2 * frame, 2 * frame + size);
@@ -310,7 +359,11 @@ function joinPlanes(bytes, out, size) {
 	}
 }
 
-/** P = F(t-1); sums wrap round as the array's numbers do. @param {Numbers} out residuals, which become numbers @param {number} size */
+/**
+ * P = F(t-1); sums wrap round as the array's numbers do.
+ * @param {Numbers} out residuals, which become numbers
+ * @param {number} size
+ */
 function undoTime(out, size) {
 	for (let at = size; at < out.length; at++) out[at] += out[at - size];
 }

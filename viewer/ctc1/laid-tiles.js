@@ -19,7 +19,10 @@ export class LaidTiles {
 		this.onRemove = onRemove;
 	}
 
-	/** Adds canvases of new tiles, removes those of tiles that are not among these, and requests the cubes. @param {Seat[]} seats */
+	/**
+	 * Adds canvases of new tiles, removes those of tiles that are not among these, and requests the cubes.
+	 * @param {Seat[]} seats
+	 */
 	lay(seats) {
 		const left = new Map(this.#cells);
 		for (const { tile, order } of seats) {

@@ -10,17 +10,20 @@
  *   sample: (place: Place, index: number) => Sample | null,
  * }} CubeLayer
  * @typedef {{
- *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf, covers?: (tile: Tile) => boolean,
+ *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf, covers?: (tile: Tile) =>
+ *     boolean,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onPaint?: () => void, onLoad?: () => void,
  *   zoomOffset?: number,
- * }} CubeOptions `covers` tells whether the layer reaches into a tile; with a `tileSize` of 128 and a `zoomOffset` of 1 tiles are
+ * }} CubeOptions `covers` tells whether the layer reaches into a tile;
+ *   with a `tileSize` of 128 and a `zoomOffset` of 1 tiles are
  *   those of the next zoom, half as large
  */
 import { CubePainter } from "./painter.js";
 import { distanceOf } from "./source.js";
 
 /**
- * Lets a tile reach under its neighbours by a pixel of the screen where those are no whole pixels of the page: otherwise
+ * Lets a tile reach under its neighbours by a pixel of the screen where those are no whole pixels of the page:
+ * otherwise
  * the ground shines through the seams.
  * @param {HTMLElement} tile @param {number} size in pixels of the page
  */
@@ -83,7 +86,12 @@ export function makeCubeLayer(
 			return Math.max(minNativeZoom, Math.round(this._map.getZoom())) + zoomOffset;
 		}
 
-		/** What is here of a place at a date; null when it is not loaded, or the layer on no map. @param {Place} place @param {number} index @returns {Sample | null} */
+		/**
+		 * What is here of a place at a date; null when it is not loaded, or the layer on no map.
+		 * @param {Place} place
+		 * @param {number} index
+		 * @returns {Sample | null}
+		 */
 		sample(place, index) {
 			return this._map ? source.sample(place, this.tileZoom(), index) : null;
 		}

@@ -21,7 +21,9 @@ const MAX_REQUESTS = 6;
 const MAX_SHARED = 12;
 /** Of them only so many for what is not urgent, so that what is need not wait. */
 const MAX_PATIENT = 4;
-/** The first of those is asked for when no more than so many urgent ones are on their way, which shall have the line. */
+/**
+ * The first of those is asked for when no more than so many urgent ones are on their way, which shall have the line.
+ */
 const LAST_URGENT = 2;
 /** Urgencies below this one are of what shall be seen at once. */
 export const PATIENT = 2;
@@ -43,7 +45,9 @@ const mayPass = ({ status, isCube }) => isCube || status === 0 || status === 429
 const isOf = ({ z, x, y, res }, { tile, res: asked }) =>
 	String(z) === String(tile.z) && x === tile.x && y === tile.y && res === asked;
 
-/** A worker from this folder; where the page is of another origin, through a module of the page's own that imports it. */
+/**
+ * A worker from this folder; where the page is of another origin, through a module of the page's own that imports it.
+ */
 function makeOwnWorker() {
 	const url = new URL("./worker.js", import.meta.url);
 	if (url.origin === globalThis.location?.origin) return new Worker(url, { type: "module" });
@@ -51,7 +55,10 @@ function makeOwnWorker() {
 	return new Worker(URL.createObjectURL(source), { type: "module" });
 }
 
-/** Says of a cube how many may be on their way to its server: how another than the page's speaks is not known. @returns {(url: string) => number} */
+/**
+ * Says of a cube how many may be on their way to its server: how another than the page's speaks is not known.
+ * @returns {(url: string) => number}
+ */
 function mostAtOnce() {
 	const [page] = /** @type {any[]} */ (globalThis.performance?.getEntriesByType?.("navigation") ?? []);
 	if (!/^h[23]/.test(page?.nextHopProtocol ?? "")) return () => MAX_REQUESTS;
@@ -211,7 +218,12 @@ export class CubeLoader {
 		}
 	}
 
-	/** Whether one more of its urgency may be on its way. @param {Wanted} wanted @param {number} most at once @param {boolean} hasSecond whether something waits that is urgent and not shown now */
+	/**
+	 * Whether one more of its urgency may be on its way.
+	 * @param {Wanted} wanted
+	 * @param {number} most at once
+	 * @param {boolean} hasSecond whether something waits that is urgent and not shown now
+	 */
 	#mayStart({ urgency }, most, hasSecond) {
 		const on = [...this.#jobs.values()].map(({ wanted }) => wanted.urgency);
 		// The server makes one of the others meanwhile, which takes longer.

@@ -68,7 +68,11 @@ function compile(gl, type, source) {
 	return shader;
 }
 
-/** @param {WebGL2RenderingContext} gl @param {RenderInput["shaderData"]} shaderData @throws {Error} the graphics driver refuses the shaders */
+/**
+ * @param {WebGL2RenderingContext} gl
+ * @param {RenderInput["shaderData"]} shaderData
+ * @throws {Error} the graphics driver refuses the shaders
+ */
 function makeProgram(gl, shaderData) {
 	const program = /** @type {WebGLProgram} */ (gl.createProgram());
 	const shaders = [
@@ -214,7 +218,12 @@ export function makeCubeLayer(options) {
 			map?.triggerRepaint();
 		},
 
-		/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} index @returns {Sample | null} */
+		/**
+		 * What is here of a place at a date; null when it is not loaded.
+		 * @param {Place} place
+		 * @param {number} index
+		 * @returns {Sample | null}
+		 */
 		sample(place, index) {
 			for (const zoom of tiles.zooms) {
 				const sample = source.sample(place, zoom, index);

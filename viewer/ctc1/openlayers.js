@@ -4,7 +4,8 @@
  *
  * @typedef {import("./loader.js").Tile} Tile
  * @typedef {import("./source.js").Place} Place
- * @typedef {{ column: number, row: number, tile: Tile }} Seat where a tile is drawn; columns go on beyond the ends of the world
+ * @typedef {{ column: number, row: number, tile: Tile }} Seat where a tile is drawn; columns go on beyond the ends
+ *   of the world
  * @typedef {{
  *   size: number[], pixelRatio: number, extent: number[], layerStatesArray: { opacity: number }[], layerIndex: number,
  *   viewState: { center: number[], resolution: number, rotation: number },
@@ -13,7 +14,8 @@
  *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf,
  *   minZoom?: number, maxNativeZoom?: number, covers?: (tile: Tile) => boolean, attribution?: string | null,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onLoad?: () => void,
- * }} CubeOptions `maxNativeZoom` is the last at which there are tiles, beyond which their cells are drawn larger; `covers`
+ * }} CubeOptions `maxNativeZoom` is the last at which there are tiles, beyond which their cells are drawn larger;
+ *   `covers`
  *   tells whether the layer reaches into a tile; `attribution` is shown by the map's attribution control
  */
 import { LaidTiles } from "./laid-tiles.js";
@@ -24,7 +26,12 @@ const HALF_WORLD_M = 20_037_508.342789244;
 /** Metres across a tile. @param {number} zoom */
 const widthOf = (zoom) => (2 * HALF_WORLD_M) / 2 ** zoom;
 
-/** Tiles of a zoom that an extent touches. @param {number[]} extent west, south, east, north in metres @param {number} zoom @returns {Seat[]} */
+/**
+ * Tiles of a zoom that an extent touches.
+ * @param {number[]} extent west, south, east, north in metres
+ * @param {number} zoom
+ * @returns {Seat[]}
+ */
 function seatsIn([west, south, east, north], zoom) {
 	const count = 2 ** zoom;
 	const inWorld = (/** @type {number} */ row) => Math.min(count - 1, Math.max(0, row));
@@ -40,7 +47,14 @@ function seatsIn([west, south, east, north], zoom) {
 	return seats;
 }
 
-/** Puts the tiles of a frame together on a canvas. @param {HTMLCanvasElement} canvas @param {LaidTiles} tiles @param {Seat[]} seats @param {number} zoom @param {FrameState} frame */
+/**
+ * Puts the tiles of a frame together on a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {LaidTiles} tiles
+ * @param {Seat[]} seats
+ * @param {number} zoom
+ * @param {FrameState} frame
+ */
 function draw(canvas, tiles, seats, zoom, frame) {
 	const { size, pixelRatio, viewState, layerStatesArray, layerIndex } = frame;
 	const { center, resolution, rotation } = viewState;

@@ -10,13 +10,18 @@
  * @typedef {import("./source.js").CubeSource} CubeSource
  * @typedef {import("./source.js").Found} Found
  * @typedef {import("./worker.js").Failure} Failure
- * @typedef {(header: import("./decode.js").Header) => Uint32Array} TableOf colours as RGBA in little-endian words, by number
+ * @typedef {(header: import("./decode.js").Header) => Uint32Array} TableOf colours as RGBA in little-endian words,
+ *   by number
  * @typedef {{
- *   tile: Tile, data: Tile, canvas: HTMLCanvasElement, isShown: boolean, isStruck: boolean, painted: Found | null, isCurrent: boolean,
+ *   tile: Tile, data: Tile, canvas: HTMLCanvasElement, isShown: boolean, isStruck: boolean, painted: Found | null,
+ *     isCurrent: boolean,
  *   order: number, layout: import("./source.js").Layout | null, ready: () => void,
- * }} Cell `data` is the tile whose cubes it shows, of which it is a part; `isCurrent` is false of those that only stand in
+ * }} Cell `data` is the tile whose cubes it shows, of which it is a part;
+ *   `isCurrent` is false of those that only stand in
  *   until others are there; `order` is 0 for the one in the middle
- * @typedef {{ total: number, loaded: number, failed: number, failure: Failure | null, isPreview: boolean, shown: number }} Progress
+ * @typedef
+ *   {{ total: number, loaded: number, failed: number, failure: Failure | null, isPreview: boolean, shown: number }}
+ *   Progress
  *   of the date that is wanted; `shown` is the index of the one that is seen
  */
 
@@ -40,7 +45,14 @@ function sheetOf(width, height) {
 	return sheet;
 }
 
-/** Colours of numbers, each for a square of `zoom` by `zoom` pixels. @param {Uint32Array} words @param {import("./decode.js").Numbers} numbers @param {Uint32Array} table @param {number} width of the numbers @param {number} zoom */
+/**
+ * Colours of numbers, each for a square of `zoom` by `zoom` pixels.
+ * @param {Uint32Array} words
+ * @param {import("./decode.js").Numbers} numbers
+ * @param {Uint32Array} table
+ * @param {number} width of the numbers
+ * @param {number} zoom
+ */
 export function colour(words, numbers, table, width, zoom) {
 	if (zoom === 1) {
 		for (let at = 0; at < numbers.length; at++) words[at] = table[numbers[at]];
@@ -56,12 +68,21 @@ export function colour(words, numbers, table, width, zoom) {
 	}
 }
 
-/** Colours of the numbers that lie under pixels; none where there is none. @param {Uint32Array} words @param {import("./decode.js").Numbers} numbers @param {Uint32Array} table @param {Int32Array} cells indexes of the numbers, by pixel */
+/**
+ * Colours of the numbers that lie under pixels; none where there is none.
+ * @param {Uint32Array} words
+ * @param {import("./decode.js").Numbers} numbers
+ * @param {Uint32Array} table
+ * @param {Int32Array} cells indexes of the numbers, by pixel
+ */
 function colourCells(words, numbers, table, cells) {
 	for (let at = 0; at < cells.length; at++) words[at] = cells[at] < 0 ? 0 : table[numbers[cells[at]]];
 }
 
-/** Pixels of the screen to a pixel of the page, along an edge: cells that lie on a tile in another way keep straight edges. */
+/**
+ * Pixels of the screen to a pixel of the page, along an edge: cells that lie on a tile in another way keep straight
+ * edges.
+ */
 const screenRatio = () => Math.min(MAX_RATIO, Math.max(1, Math.ceil(globalThis.devicePixelRatio || 1)));
 
 /** Strikes out a picture that is of another date than the one wanted. @param {HTMLCanvasElement} canvas */
@@ -309,7 +330,12 @@ export class CubePainter {
 		context.putImageData(image, 0, 0);
 	}
 
-	/** Colours the cells that have had no value since the window began as they were before it. @param {Uint32Array} words @param {Cell} cell @param {Found} found */
+	/**
+	 * Colours the cells that have had no value since the window began as they were before it.
+	 * @param {Uint32Array} words
+	 * @param {Cell} cell
+	 * @param {Found} found
+	 */
 	#fillFromBefore(words, { data, layout }, { cube, frame }) {
 		if (cube !== this.source.findWindow(data, this.shown)) return;
 		const before = this.source.findBefore(data, this.shown);

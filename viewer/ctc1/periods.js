@@ -33,10 +33,18 @@ export const endOf = (slot, ms) => startOf(slot, startOf(slot, ms) + MOST_DAYS[s
 /** @param {number} ms */
 export const dayText = (ms) => new Date(ms).toISOString().slice(0, 10);
 
-/** First and last day of the period of a moment, as the server takes them: `2024-06-01/2024-06-30`. @param {Slot} slot @param {number} ms since 1970 */
+/**
+ * First and last day of the period of a moment, as the server takes them: `2024-06-01/2024-06-30`.
+ * @param {Slot} slot
+ * @param {number} ms since 1970
+ */
 export const periodText = (slot, ms) => `${dayText(startOf(slot, ms))}/${dayText(endOf(slot, ms) - DAY_MS)}`;
 
-/** First and last day of the so many months, from January on, that a moment is in; of 0 months its day. @param {number} ms since 1970 @param {number} months */
+/**
+ * First and last day of the so many months, from January on, that a moment is in; of 0 months its day.
+ * @param {number} ms since 1970
+ * @param {number} months
+ */
 export function spanText(ms, months) {
 	if (months === 0) return `${dayText(ms)}/${dayText(ms)}`;
 	const date = new Date(ms);
@@ -44,5 +52,9 @@ export function spanText(ms, months) {
 	return `${dayText(utc(year, first))}/${dayText(utc(year, first + months, 0))}`;
 }
 
-/** Which part of the year the period of a moment is, by its first day: `06-01`. @param {Slot} slot @param {number} ms since 1970 */
+/**
+ * Which part of the year the period of a moment is, by its first day: `06-01`.
+ * @param {Slot} slot
+ * @param {number} ms since 1970
+ */
 export const partOfYear = (slot, ms) => dayText(startOf(slot, ms)).slice(-5);

@@ -5,8 +5,10 @@
  * `…/5.ctc?datetime=2024-01-01/2024-12-31#slot=month&reducer=median`. A cube of it has a frame a period; `counts` tells
  * from how many values each number was made.
  *
- * The normal of a period is the mean, over the years, of what the reducer makes of that period in each year (`usual`), or
- * of all single values in that part of the year (`usual_dates`). `anomaly` is the mean over the dates of a period of the
+ * The normal of a period is the mean, over the years, of what the reducer makes of that period in each year
+ * (`usual`), or
+ * of all single values in that part of the year (`usual_dates`). `anomaly` is the mean over the dates of a period of
+ * the
  * value less the normal of the date's own dekad, or month, as of the server: missing dates do not move it.
  *
  * @typedef {import("./decode.js").Header} Header
@@ -14,12 +16,15 @@
  * @typedef {import("./periods.js").Slot} Slot
  * @typedef {"latest" | "max" | "median" | "mean"} Reducer
  * @typedef {Reducer | "anomaly" | "usual" | "usual_dates"} Made
- * @typedef {{ slot: Slot, made: Made, by: Reducer, of: string[], also: Map<string, number[]> }} Order `by` reduces the periods of a
- *   normal; `of` are the spans of the cubes from which it is made; `also` are dates that reach into further periods, with
+ * @typedef {{ slot: Slot, made: Made, by: Reducer, of: string[], also: Map<string, number[]> }} Order `by` reduces
+ *   the periods of a
+ *   normal; `of` are the spans of the cubes from which it is made; `also` are dates that reach into further periods,
+ *     with
  *   the beginnings of those
  * @typedef {{ url: string, header: Header, numbers: Numbers }} Part
  * @typedef {{ header: Header, numbers: Numbers, counts: Uint8Array<ArrayBuffer> }} Reduced
- * @typedef {{ values: Float64Array, counts: Uint8Array, chosen?: Numbers }} Layer by cell: NaN without a value, and of how many it is; the
+ * @typedef {{ values: Float64Array, counts: Uint8Array, chosen?: Numbers }} Layer by cell: NaN without a value, and
+ *   of how many it is; the
  *   number that was `chosen` where one was
  */
 import { Cube } from "./decode.js";
@@ -32,7 +37,11 @@ const MOST_COUNTED = 0xff;
 /** First and last day in the address of a cube; of files they are the name. */
 const SPAN = /(datetime=|\/)(\d{4}-\d\d-\d\d)([/_])(\d{4}-\d\d-\d\d)(?=[&.]|$)/;
 
-/** The order in an address; null of that of a cube as the server gives it. @param {string} url @returns {Order | null} */
+/**
+ * The order in an address; null of that of a cube as the server gives it.
+ * @param {string} url
+ * @returns {Order | null}
+ */
 export function orderOf(url) {
 	const at = url.indexOf("#");
 	if (at < 0) return null;
@@ -58,7 +67,11 @@ export function sourcesOf(url) {
 	return [...new Set([own, ...others.map((span) => own.replace(SPAN, `$1${span.replace("/", mark)}`))])];
 }
 
-/** @param {string} url as `orderOf` reads it @param {Part[]} all those of `sourcesOf` @returns {Reduced | null} null where there is nothing */
+/**
+ * @param {string} url as `orderOf` reads it
+ * @param {Part[]} all those of `sourcesOf`
+ * @returns {Reduced | null} null where there is nothing
+ */
 export function reduceCubes(url, all) {
 	const parts = all.filter(({ header }) => header.times.length > 0);
 	const order = /** @type {Order} */ (orderOf(url));
@@ -79,7 +92,11 @@ export function reduceCubes(url, all) {
 	return isStored ? stored(own, layers) : computed(own, layers, order.made);
 }
 
-/** Frames of each period that begins within the span of a cube, by its beginning. @param {Part} part @param {Order} order */
+/**
+ * Frames of each period that begins within the span of a cube, by its beginning.
+ * @param {Part} part
+ * @param {Order} order
+ */
 function framesOf({ url, header }, { slot, also }) {
 	const [, , from = "", , to = ""] = SPAN.exec(url) ?? [];
 	const [first, last] = [Date.parse(from), Date.parse(to)];
@@ -104,7 +121,13 @@ function valuesOf(part) {
 	return table;
 }
 
-/** Values of some dates of a cube, reduced. @param {Part} part @param {number[]} frames ascending @param {Reducer} by @returns {Layer} */
+/**
+ * Values of some dates of a cube, reduced.
+ * @param {Part} part
+ * @param {number[]} frames ascending
+ * @param {Reducer} by
+ * @returns {Layer}
+ */
 function reduced(part, frames, by) {
 	const { header, numbers } = part;
 	const size = header.w * header.h;
@@ -145,7 +168,12 @@ function median(some) {
 	return (some[(some.length - 1) >> 1] + some[some.length >> 1]) / 2;
 }
 
-/** What is usual in each part of the year, and of how many years or dates that is the mean. @param {Order} order @param {Part[]} parts @returns {Map<string, Layer>} */
+/**
+ * What is usual in each part of the year, and of how many years or dates that is the mean.
+ * @param {Order} order
+ * @param {Part[]} parts
+ * @returns {Map<string, Layer>}
+ */
 function normalsOf(order, parts) {
 	/** @type {Map<string, Layer>} */
 	const normals = new Map();
@@ -176,7 +204,10 @@ function add(sums, key, layer) {
 
 const [MONTHLY_MS, MIN_MS] = [28 * 86_400_000, 3_600_000];
 
-/** The normals of dates by their dekad, of layers of four weeks and more between dates by their month. @param {Part[]} parts */
+/**
+ * The normals of dates by their dekad, of layers of four weeks and more between dates by their month.
+ * @param {Part[]} parts
+ */
 function usualOfDates(parts) {
 	const times = parts
 		.flatMap(({ header }) => header.times.map((time) => Date.parse(String(time))))
@@ -194,7 +225,13 @@ function usualOfDates(parts) {
 	return { slotOf, sums };
 }
 
-/** The mean over dates of the value less the normal. @param {Part} part @param {number[]} frames @param {ReturnType<typeof usualOfDates>} usual @returns {Layer} */
+/**
+ * The mean over dates of the value less the normal.
+ * @param {Part} part
+ * @param {number[]} frames
+ * @param {ReturnType<typeof usualOfDates>} usual
+ * @returns {Layer}
+ */
 function differences(part, frames, { slotOf, sums }) {
 	const size = part.header.w * part.header.h;
 	const table = valuesOf(part);
@@ -242,7 +279,13 @@ function stored(part, layers) {
 	return { ...described(part, layers), numbers };
 }
 
-/** Values in as many bits as numbers have: fractions of the source's own steps. @param {Part} part @param {Map<string, Layer>} layers @param {Made} made @returns {Reduced} */
+/**
+ * Values in as many bits as numbers have: fractions of the source's own steps.
+ * @param {Part} part
+ * @param {Map<string, Layer>} layers
+ * @param {Made} made
+ * @returns {Reduced}
+ */
 function computed(part, layers, made) {
 	const isSigned = made === "anomaly";
 	const { dtype, scale, offset, source, reach, quantised } = part.header;

@@ -12,13 +12,16 @@
  * @typedef {{ first: number, count: number, datetime: string | null }} Window dates that come together
  * @typedef {{ cube: Cube, frame: number, isPreview: boolean }} Found `frame` is -1 where the tile has nothing then
  * @typedef {{ lon: number, lat: number }} Place in degrees
- * @typedef {Found & { cell: number }} Sample `cell` is the index of the number in the frame; -1 where the layer has none
+ * @typedef {Found & { cell: number }} Sample `cell` is the index of the number in the frame; -1 where the layer has
+ *   none
  * @typedef {{ of: string, cells: Int32Array }} Layout which number of cubes of that layout each pixel of a tile shows
  * @typedef {{
  *   index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled?: boolean, isDragged?: boolean,
  *   ahead?: number, also?: number[],
- * }} Need which date, whether time is moving now, whether it soon may, whether bytes shall be saved, whether gaps show what
- *   was there before, whether a pointer drags time now, so that nothing is loaded ahead, a date to which time may go next
+ * }} Need which date, whether time is moving now, whether it soon may, whether bytes shall be saved,
+ *   whether gaps show what
+ *   was there before, whether a pointer drags time now, so that nothing is loaded ahead, a date to which time may go
+ *     next
  *   (-1 of none), and dates that are needed besides
  */
 import { FIRST, PATIENT } from "./loader.js";
@@ -27,7 +30,11 @@ import { ownOf } from "./reduce.js";
 
 const TILE_PX = 256;
 
-/** The tile of spherical Mercator in which a place lies, and where in it, both from 0 to 1. @param {Place} place @param {number} zoom */
+/**
+ * The tile of spherical Mercator in which a place lies, and where in it, both from 0 to 1.
+ * @param {Place} place
+ * @param {number} zoom
+ */
 export function locate({ lon, lat }, zoom) {
 	const tiles = 2 ** zoom;
 	const sine = Math.sin((lat * Math.PI) / 180);
@@ -45,7 +52,12 @@ export function distanceOf({ z, x, y }, place) {
 	return Math.hypot(Math.min(right, 2 ** z - right), y + 0.5 - tile.y - down);
 }
 
-/** @param {Cube | undefined} cube @param {string | null} time @param {boolean} [isPreview] @returns {Found | null} null without a cube */
+/**
+ * @param {Cube | undefined} cube
+ * @param {string | null} time
+ * @param {boolean} [isPreview]
+ * @returns {Found | null} null without a cube
+ */
 const foundIn = (cube, time, isPreview = false) => (cube ? { cube, frame: cube.frameOf(time), isPreview } : null);
 
 /** Dates of a cube, at most: 6 MiB of numbers of 8 bits. */
@@ -68,7 +80,13 @@ export function windowsOf(times) {
 	return split(instants, 0, instants.length, 0);
 }
 
-/** @param {number[]} instants @param {number} first @param {number} end @param {number} level which of SPANS @returns {Window[]} */
+/**
+ * @param {number[]} instants
+ * @param {number} first
+ * @param {number} end
+ * @param {number} level which of SPANS
+ * @returns {Window[]}
+ */
 function split(instants, first, end, level) {
 	/** @type {Window[]} */
 	const windows = [];
@@ -123,7 +141,14 @@ export class CubeSource {
 		return { z: this.maxZoom, x: Math.floor(tile.x / 2 ** finer), y: Math.floor(tile.y / 2 ** finer) };
 	}
 
-	/** Which number of a cube each of the `size` by `size` pixels of a tile shows. @param {Tile} tile @param {Cube} cube of its `dataTile` @param {number} size @param {Layout | null} [known] as it was before @returns {Layout} */
+	/**
+	 * Which number of a cube each of the `size` by `size` pixels of a tile shows.
+	 * @param {Tile} tile
+	 * @param {Cube} cube of its `dataTile`
+	 * @param {number} size
+	 * @param {Layout | null} [known] as it was before
+	 * @returns {Layout}
+	 */
 	layout(tile, cube, size, known = null) {
 		if (known?.of === cube.layout) return known;
 		const data = this.dataTile(tile);
@@ -141,7 +166,11 @@ export class CubeSource {
 		return asked + this.order;
 	}
 
-	/** @param {string | null} datetime @param {1 | 2} res @param {boolean} isOfCells whether the layer's own cells are wanted */
+	/**
+	 * @param {string | null} datetime
+	 * @param {1 | 2} res
+	 * @param {boolean} isOfCells whether the layer's own cells are wanted
+	 */
 	#query(datetime, res, isOfCells) {
 		const key = `${datetime} ${res} ${isOfCells}`;
 		const known = this.#queries.get(key);
@@ -157,7 +186,12 @@ export class CubeSource {
 		return made;
 	}
 
-	/** Of a date: its window with all its cells, itself alone, its window halved. @param {Tile} tile @param {number} index @returns {[full: string, single: string, preview: string]} */
+	/**
+	 * Of a date: its window with all its cells, itself alone, its window halved.
+	 * @param {Tile} tile
+	 * @param {number} index
+	 * @returns {[full: string, single: string, preview: string]}
+	 */
 	#urls(tile, index) {
 		const window = this.windows[this.windowAt[index]];
 		return [
@@ -197,7 +231,13 @@ export class CubeSource {
 		return this.#urls(tile, index).filter((url) => url !== "");
 	}
 
-	/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} zoom of the tiles @param {number} index @returns {Sample | null} */
+	/**
+	 * What is here of a place at a date; null when it is not loaded.
+	 * @param {Place} place
+	 * @param {number} zoom of the tiles
+	 * @param {number} index
+	 * @returns {Sample | null}
+	 */
 	sample(place, zoom, index) {
 		return this.#sampled(place, zoom, (tile) => this.find(tile, index));
 	}
@@ -207,7 +247,12 @@ export class CubeSource {
 		return this.#sampled(place, zoom, (tile) => foundIn(this.findWindow(tile, index), this.times[index]));
 	}
 
-	/** The last date of the window before that of a date, at a place. @param {Place} place @param {number} zoom @param {number} index */
+	/**
+	 * The last date of the window before that of a date, at a place.
+	 * @param {Place} place
+	 * @param {number} zoom
+	 * @param {number} index
+	 */
 	sampleBefore(place, zoom, index) {
 		return this.#sampled(place, zoom, (tile) => this.findBefore(tile, index));
 	}
@@ -226,20 +271,35 @@ export class CubeSource {
 		return this.loader.get(this.url(tile, this.windows[this.windowAt[index]].datetime, 1));
 	}
 
-	/** The window of a date, with all its cells or halved. @param {Tile} tile @param {number} index @returns {Cube | undefined} */
+	/**
+	 * The window of a date, with all its cells or halved.
+	 * @param {Tile} tile
+	 * @param {number} index
+	 * @returns {Cube | undefined}
+	 */
 	findAnyWindow(tile, index) {
 		const { datetime } = this.windows[this.windowAt[index]];
 		return this.loader.get(this.url(tile, datetime, 1)) ?? this.loader.get(this.url(tile, datetime, 2));
 	}
 
-	/** The last date of the window before that of a date; null when it is not here. @param {Tile} tile @param {number} index @returns {Found | null} */
+	/**
+	 * The last date of the window before that of a date; null when it is not here.
+	 * @param {Tile} tile
+	 * @param {number} index
+	 * @returns {Found | null}
+	 */
 	findBefore(tile, index) {
 		const before = this.windows[this.windowAt[index] - 1];
 		if (!before) return null;
 		return foundIn(this.loader.get(this.url(tile, before.datetime, 1)), this.times[before.first + before.count - 1]);
 	}
 
-	/** Why a date did not come; undefined while it still may. @param {Tile} tile @param {number} index @returns {Failure | undefined} */
+	/**
+	 * Why a date did not come; undefined while it still may.
+	 * @param {Tile} tile
+	 * @param {number} index
+	 * @returns {Failure | undefined}
+	 */
 	failure(tile, index) {
 		return this.loader.failure(this.#single(tile, index));
 	}
@@ -253,7 +313,9 @@ export class CubeSource {
 	/**
 	 * How much of each window, and of the date that is looked at, is here of all these tiles; what cannot be had is not
 	 * waited for.
-	 * @param {Tile[]} tiles @param {number} now index of that date @returns {Map<number, "preview" | "full">} by index of the date
+	 * @param {Tile[]} tiles
+	 * @param {number} now index of that date
+	 * @returns {Map<number, "preview" | "full">} by index of the date
 	 */
 	loaded(tiles, now) {
 		/** @type {Map<number, "preview" | "full">} */
@@ -333,7 +395,11 @@ export class CubeSource {
 		return near;
 	}
 
-	/** What is here of these tiles, which shall stay as long as there is room. @param {Tile[]} tiles @param {number} at index of the window that is looked at */
+	/**
+	 * What is here of these tiles, which shall stay as long as there is room.
+	 * @param {Tile[]} tiles
+	 * @param {number} at index of the window that is looked at
+	 */
 	#kept(tiles, at) {
 		return this.windows.flatMap(({ datetime, count }, index) =>
 			/** @type {const} */ ([1, 2]).flatMap((res) =>
@@ -344,7 +410,14 @@ export class CubeSource {
 		);
 	}
 
-	/** @param {Tile} tile @param {string | null} datetime @param {number} count @param {1 | 2} res @param {number} urgency @returns {Wanted} */
+	/**
+	 * @param {Tile} tile
+	 * @param {string | null} datetime
+	 * @param {number} count
+	 * @param {1 | 2} res
+	 * @param {number} urgency
+	 * @returns {Wanted}
+	 */
 	#wanted(tile, datetime, count, res, urgency) {
 		const bytes = (TILE_CELLS * count * this.#width) / (res * res);
 		return { url: this.url(tile, datetime, res), tile, res, urgency, bytes };

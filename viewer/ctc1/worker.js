@@ -1,12 +1,17 @@
 /**
  * Fetches and decodes cubes beside the page, so that it never waits for them. The browser undoes gzip.
  *
- * @typedef {{ id: number, url: string, cache: RequestCache, headers?: Record<string, string>, held?: Held[] } | { id: number, stop: true }} Order
+ * @typedef
+ *   {{ id: number, url: string, cache: RequestCache, headers?: Record<string, string>, held?: Held[] } | { id: number,
+ *   stop: true }}
+ *   Order
  *   `held` are cubes that the page has, of those that are reduced to the one of `url`
  * @typedef {{ url: string, header: import("./decode.js").Header, numbers: import("./decode.js").Numbers }} Held
- * @typedef {{ message: string, status: number, isCube: boolean }} Failure status 0 when nothing came back; `isCube` when what came is no cube
+ * @typedef {{ message: string, status: number, isCube: boolean }} Failure status 0 when nothing came back; `isCube`
+ *   when what came is no cube
  * @typedef {{
- *   header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null, counts?: Uint8Array<ArrayBuffer>,
+ *   header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null, counts?:
+ *     Uint8Array<ArrayBuffer>,
  * }} Delivery
  *   null where the tile has nothing at any of its dates
  * @typedef {Delivery | { failure: Failure }} Found
@@ -27,7 +32,13 @@ async function readDetail(response) {
 
 const NOTHING = { header: null, numbers: null };
 
-/** A cube of periods from those of dates; those that are not held are fetched. @param {string} url @param {RequestInit} options @param {Held[]} held @returns {Promise<Found>} */
+/**
+ * A cube of periods from those of dates; those that are not held are fetched.
+ * @param {string} url
+ * @param {RequestInit} options
+ * @param {Held[]} held
+ * @returns {Promise<Found>}
+ */
 async function reduce(url, options, held) {
 	/** @type {Held[]} */
 	const parts = [...held];

@@ -5,14 +5,18 @@
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {import("../base/state.js").Colouring} Colouring
  * @typedef {{
- *   root: string, layer: Layer, name: string, style: string, colouring: Colouring, instant: string | null, period: { reducer: string | null, anomaly: string | null }, bbox: BBox,
+ *   root: string, layer: Layer, name: string, style: string, colouring: Colouring, instant: string | null, period:
+ *     { reducer: string | null, anomaly: string | null }, bbox: BBox,
  *   metres: [west: number, south: number, east: number, north: number], width: number, height: number,
  *   centre: { z: number, x: number, y: number }, wms: string | null, wmts: string | null,
  *   difference: { later: string, earlier: string | null, colouring: Colouring } | null,
- * }} Shown `root` is the server's address with a slash at the end; `name` that of the layer there, with clear pixels alone or with all; `bbox` in degrees, `metres` of Web Mercator; `centre` is
- *   the tile in the middle; `difference` is of two dates of the layer, or of one and what is usual, where that is shown; `wms` and `wmts` are their addresses without a query, null where they are not served
+ * }} Shown `root` is the server's address with a slash at the end; `name` that of the layer there,
+ *   with clear pixels alone or with all; `bbox` in degrees, `metres` of Web Mercator; `centre` is
+ *   the tile in the middle; `difference` is of two dates of the layer, or of one and what is usual, where that is
+ *     shown; `wms` and `wmts` are their addresses without a query, null where they are not served
  * @typedef {"wms" | "wmts" | "xyz" | "tilejson" | "coverage" | "curl" | "python"} CopyKind
- * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is where the service has no
+ * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is where the
+ *   service has no
  *   word for what was changed of the colours
  */
 
@@ -22,7 +26,10 @@ const MATRIX_SET = "WebMercatorQuad";
 /** Parts of a degree that are written: a tenth of a metre. */
 const DECIMALS = 6;
 
-/** A query whose commas, colons and slashes can be read. @param {Record<string, string | number | null>} parameters those that are null or empty are left out */
+/**
+ * A query whose commas, colons and slashes can be read.
+ * @param {Record<string, string | number | null>} parameters those that are null or empty are left out
+ */
 export function queryOf(parameters) {
 	const query = new URLSearchParams();
 	for (const [name, value] of Object.entries(parameters)) {
@@ -42,13 +49,20 @@ const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 	logarithmic: isLog ? "true" : null,
 });
 
-/** What pictures show: a date, or what a later one is less an earlier one, whose colours are those of differences. @param {Shown} shown */
+/**
+ * What pictures show: a date, or what a later one is less an earlier one, whose colours are those of differences.
+ * @param {Shown} shown
+ */
 const pictured = ({ instant, colouring, difference }) =>
 	difference
 		? { time: difference.later, earlier: difference.earlier, colouring: difference.colouring }
 		: { time: instant, earlier: null, colouring };
 
-/** A style as WMS names it with what is changed of its ramp: `ndvi/viridis`, the other way round `ndvi/viridis-inv`. @param {string} style @param {Colouring} colouring */
+/**
+ * A style as WMS names it with what is changed of its ramp: `ndvi/viridis`, the other way round `ndvi/viridis-inv`.
+ * @param {string} style
+ * @param {Colouring} colouring
+ */
 const wmsStyle = (style, { ramp, isReversed }) =>
 	ramp || isReversed ? `${style}/${ramp ?? style}${isReversed ? "-inv" : ""}` : style;
 
@@ -113,7 +127,9 @@ export const xyzTemplate = (shown) => tilesAddress(shown, "{z}/{x}/{y}.png");
 
 /**
  * Numbers of a layer as a file, on their own cells.
- * @param {string} root @param {Layer} layer @param {{ bbox: BBox, datetime: string | null, format: "GTiff" | "NetCDF" }} what
+ * @param {string} root
+ * @param {Layer} layer
+ * @param {{ bbox: BBox, datetime: string | null, format: "GTiff" | "NetCDF" }} what
  */
 export const coverageAddress = (root, { id }, { bbox, datetime, format }) =>
 	`${root}ogcapi/collections/${encodeURIComponent(id)}/coverage?${queryOf({ bbox: bboxText(bbox), datetime, f: format })}`;

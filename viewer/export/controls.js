@@ -1,4 +1,7 @@
-/** Fields of the export dialog, and what several of its tabs ask: of what part of the map, at which size, with which labels. */
+/**
+ * Fields of the export dialog, and what several of its tabs ask: of what part of the map, at which size, with which
+ * labels.
+ */
 
 import { boxOf, positionsOf } from "../areas/shapes/geometry.js";
 import { areas } from "../areas/store.js";
@@ -40,7 +43,10 @@ export function chosenRect() {
 	return cropAround({ left: one.x, top: one.y, width: other.x - one.x, height: other.y - one.y }, whole);
 }
 
-/** The chosen area's box in degrees; null for what the map shows. @returns {import("../base/permalink.js").BBox | null} */
+/**
+ * The chosen area's box in degrees; null for what the map shows.
+ * @returns {import("../base/permalink.js").BBox | null}
+ */
 export function chosenBox() {
 	const geometry = chosenGeometry();
 	return geometry && boxOf(positionsOf(geometry));
@@ -76,7 +82,11 @@ export function makePartField(changed) {
 /** @type {Record<number, import("../base/text.js").TextKey>} */
 const SIZE_TEXTS = { 0.5: "export.size.half", 1: "export.size.screen", 2: "export.size.double" };
 
-/** How many pixels of a file are one of the screen; one at first. @param {number[]} scales @param {(scale: number) => void} choose */
+/**
+ * How many pixels of a file are one of the screen; one at first.
+ * @param {number[]} scales
+ * @param {(scale: number) => void} choose
+ */
 export function makeSizeField(scales, choose) {
 	/** @type {import("../base/elements.js").Choice[]} */
 	const sizes = scales.map((scale) => [String(scale), text(SIZE_TEXTS[scale])]);
@@ -104,9 +114,11 @@ export function makeOutsideNote() {
 
 /**
  * Two fields of days, from and to.
- * @param {import("../base/dates.js").Instant[]} instants @param {import("../time/frames.js").Range} range chosen at first
+ * @param {import("../base/dates.js").Instant[]} instants
+ * @param {import("../time/frames.js").Range} range chosen at first
  * @param {() => void} changed
- * @returns {{ element: HTMLElement, from: () => string | undefined, to: () => string | undefined }} days, undefined where none is given
+ * @returns {{ element: HTMLElement, from: () => string | undefined, to: () => string | undefined }} days, undefined
+ *   where none is given
  */
 export function makeDates(instants, range, changed) {
 	const days = instants.map((each) => each.text.slice(0, 10));

@@ -60,13 +60,20 @@ function differenceShown() {
 	return isOne && later && earlier ? { later, earlier: isUsual ? null : earlier, colouring: own } : null;
 }
 
-/** Where a service that tells of a layer answers, without a query; null where it is not served. @param {import("../base/api.js").Layer} layer @param {"wms" | "wmts"} rel */
+/**
+ * Where a service that tells of a layer answers, without a query; null where it is not served.
+ * @param {import("../base/api.js").Layer} layer
+ * @param {"wms" | "wmts"} rel
+ */
 function servicePath({ links = [] }, rel) {
 	const link = links.find((each) => each.rel === rel);
 	// Behind a proxy the server may know itself by another name than we do.
 	return link ? new URL(`.${new URL(link.href).pathname.slice(pathOfServer(links).length)}`, rootUrl()).href : null;
 }
 
-/** The path below which the server lies, as it knows itself: what stands before its lists of layers. @param {import("../base/api.js").LayerLink[]} links */
+/**
+ * The path below which the server lies, as it knows itself: what stands before its lists of layers.
+ * @param {import("../base/api.js").LayerLink[]} links
+ */
 const pathOfServer = (links) =>
 	new URL(links.find(({ rel }) => rel === "self")?.href ?? rootUrl()).pathname.replace(/\/layers\/.*$/, "");

@@ -1,12 +1,15 @@
 /**
- * Films of the map: it goes from date to date as when it is played, waits until each is wholly there, and is copied frame
+ * Films of the map: it goes from date to date as when it is played, waits until each is wholly there, and is copied
+ * frame
  * by frame, so that a film shows what the map shows, in comparisons and with filled gaps too.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("./page/snapshot.js").PictureForm} PictureForm
- * @typedef {{ add: (frame: number) => Promise<void>, end: () => Promise<Blob>, cancel: () => void }} Writer takes the frames
+ * @typedef {{ add: (frame: number) => Promise<void>, end: () => Promise<Blob>, cancel: () => void }} Writer takes
+ *   the frames
  *   that are drawn on its canvas, by number
- * @typedef {{ frames: readonly number[], canvas: HTMLCanvasElement, form: PictureForm, writer: Writer }} Film `frames` are
+ * @typedef {{ frames: readonly number[], canvas: HTMLCanvasElement, form: PictureForm, writer: Writer }} Film
+ *   `frames` are
  *   indexes of dates
  * @typedef {{ done: number, count: number }} FilmProgress
  */

@@ -124,7 +124,11 @@ class FilmTab {
 		);
 	}
 
-	/** @param {"export.step" | "export.fps"} key @param {{ min: number, max: number, value: number }} range @param {(value: number) => void} take */
+	/**
+	 * @param {"export.step" | "export.fps"} key
+	 * @param {{ min: number, max: number, value: number }} range
+	 * @param {(value: number) => void} take
+	 */
 	#numberField(key, range, take) {
 		const field = make("input", { type: "number", step: 1, ...range });
 		field.addEventListener("input", () => {

@@ -26,7 +26,12 @@ function slotOf(slots, colour) {
 export const indexed = (words) =>
 	indexedBy(words, ALL_BITS, MAX_COUNTED) ?? /** @type {Indexed} */ (indexedBy(words, FIVE_BITS, SLOTS));
 
-/** @param {Uint32Array} words @param {number} bits that tell colours apart @param {number} most @returns {Indexed | null} null of more colours than that */
+/**
+ * @param {Uint32Array} words
+ * @param {number} bits that tell colours apart
+ * @param {number} most
+ * @returns {Indexed | null} null of more colours than that
+ */
 function indexedBy(words, bits, most) {
 	const slots = new Int32Array(SLOTS).fill(-1);
 	const counts = new Uint32Array(SLOTS);
@@ -48,7 +53,12 @@ function indexedBy(words, bits, most) {
 	return withTable(slotsAt, slots, counts);
 }
 
-/** @param {Uint16Array} slotsAt of each pixel @param {Int32Array} slots @param {Uint32Array} counts @returns {Indexed} */
+/**
+ * @param {Uint16Array} slotsAt of each pixel
+ * @param {Int32Array} slots
+ * @param {Uint32Array} counts
+ * @returns {Indexed}
+ */
 function withTable(slotsAt, slots, counts) {
 	const used = [...slots.keys()].filter((slot) => slots[slot] !== -1).sort((one, other) => counts[other] - counts[one]);
 	const kept = used.slice(0, MAX_COLOURS).map((slot) => slots[slot]);
@@ -74,6 +84,10 @@ function nearest(colours, wanted) {
 	return best;
 }
 
-/** How long each frame lasts, in hundredths of a second: whole ones, in all as long as they should. @param {number} count @param {number} fps */
+/**
+ * How long each frame lasts, in hundredths of a second: whole ones, in all as long as they should.
+ * @param {number} count
+ * @param {number} fps
+ */
 export const delaysOf = (count, fps) =>
 	Array.from({ length: count }, (_, frame) => Math.round(((frame + 1) * 100) / fps) - Math.round((frame * 100) / fps));

@@ -7,7 +7,11 @@ import { delaysOf } from "./gif-colours.js";
  * @typedef {import("./film-maker.js").Writer} Writer
  */
 
-/** @param {HTMLCanvasElement} canvas on which each frame is drawn @param {{ count: number, fps: number }} film @returns {Promise<Writer>} */
+/**
+ * @param {HTMLCanvasElement} canvas on which each frame is drawn
+ * @param {{ count: number, fps: number }} film
+ * @returns {Promise<Writer>}
+ */
 export async function startGif(canvas, { count, fps }) {
 	const worker = new Worker(new URL("./gif-worker.js", import.meta.url), { type: "module" });
 	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));

@@ -13,7 +13,8 @@ const SIDE_PX = 400;
 const WAIT_MS = 120;
 
 /**
- * @param {(rect: import("./page/page-layout.js").Rect | null, isPartial: boolean) => void} changed is told what part of the map is drawn
+ * @param {(rect: import("./page/page-layout.js").Rect | null, isPartial: boolean) => void} changed is told what part
+ *   of the map is drawn
  * @returns {Promise<{ element: HTMLElement, stop: () => void }>}
  */
 export async function makePreview(changed) {

@@ -21,7 +21,12 @@ const CODECS = { mp4: ["avc"], webm: ["vp9", "vp8"] };
 /** Seconds between frames that stand alone, so that players can go to any date at once. */
 const KEY_FRAMES_S = 2;
 
-/** The codec by which this browser makes such a film; null where it cannot. @param {VideoKind} kind @param {Size} size @returns {Promise<Codec | null>} */
+/**
+ * The codec by which this browser makes such a film; null where it cannot.
+ * @param {VideoKind} kind
+ * @param {Size} size
+ * @returns {Promise<Codec | null>}
+ */
 export async function codecFor(kind, size) {
 	if (!("VideoEncoder" in window)) return null;
 	for (const codec of CODECS[kind]) {

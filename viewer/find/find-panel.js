@@ -1,4 +1,6 @@
-/** The panel that finds dates and scenes where the map is: what to look for, what there is, and the feed of new ones. */
+/**
+ * The panel that finds dates and scenes where the map is: what to look for, what there is, and the feed of new ones.
+ */
 
 import { feedAddress } from "../base/api.js";
 import { makeDateField } from "../base/date-field.js";
@@ -16,7 +18,10 @@ import { ANY_CLOUD } from "./scenes.js";
 /** The server counts so far. */
 const COUNTED = 10_000;
 
-/** @param {{ panel: HTMLElement, button: HTMLElement }} page @param {boolean} isOpened whether the button was pressed already */
+/**
+ * @param {{ panel: HTMLElement, button: HTMLElement }} page
+ * @param {boolean} isOpened whether the button was pressed already
+ */
 export function startFind({ panel, button }, isOpened) {
 	const close = () => {
 		isOpen.value = false;

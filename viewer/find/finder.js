@@ -6,7 +6,8 @@
  * @typedef {import("./scenes.js").Scene} Scene
  * @typedef {{ collection: string, reason: string, partial?: boolean }} Unanswered
  * @typedef {{
- *   phase: "loading" | "ready" | "failed", why: string, scenes: Scene[], matched: number | null, unanswered: Unanswered[],
+ *   phase: "loading" | "ready" | "failed", why: string, scenes: Scene[], matched: number | null, unanswered:
+ *     Unanswered[],
  *   cursor: string | null,
  * }} Found `matched` is null where there are too many to be counted
  */

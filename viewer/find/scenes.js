@@ -6,12 +6,15 @@
  * @typedef {import("../base/api.js").Parameters} Parameters
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {import("../base/permalink.js").BBox} BBox
- * @typedef {{ collection: string, bbox: BBox, from: string, to: string, maxCloud: number }} Question `from` and `to` are
+ * @typedef {{ collection: string, bbox: BBox, from: string, to: string, maxCloud: number }} Question `from` and `to`
+ *   are
  *   days, or empty
  * @typedef {{
- *   id: string, ms: number, date: string, solarDay: number, name: string | null, cloud: number | null, thumbnail: string | null,
+ *   id: string, ms: number, date: string, solarDay: number, name: string | null, cloud: number | null, thumbnail:
+ *     string | null,
  *   hasFiles: boolean, polygons: Position[][][],
- * }} Scene `date` is RFC 3339; `solarDay` is midnight, UTC, of the day by the sun in the middle of its box; `name` is null where the id says no more than the date; `cloud` is a share from 0 to 1
+ * }} Scene `date` is RFC 3339; `solarDay` is midnight, UTC, of the day by the sun in the middle of its box;
+ *   `name` is null where the id says no more than the date; `cloud` is a share from 0 to 1
  * @typedef {(href: string) => string | null} OwnAddress
  */
 import { DAY_MS, isWithin } from "../base/dates.js";
@@ -27,7 +30,12 @@ const MAX_CORNERS = 2000;
 /** Ids of the dates of folders and cubes. */
 const DATE_ID = /^\d{4}-?\d\d-?\d\d(T[\d:.]+Z?)?$/;
 
-/** What is asked of the STAC API. @param {Question} question @param {string | null} cursor of the page before @returns {Parameters} */
+/**
+ * What is asked of the STAC API.
+ * @param {Question} question
+ * @param {string | null} cursor of the page before
+ * @returns {Parameters}
+ */
 export const searchOf = ({ collection, bbox, from, to, maxCloud }, cursor) => ({
 	collections: collection,
 	bbox: bboxText(bbox),
@@ -38,7 +46,12 @@ export const searchOf = ({ collection, bbox, from, to, maxCloud }, cursor) => ({
 	cursor,
 });
 
-/** Those of a page that have an id and a time. @param {unknown[]} features @param {OwnAddress} ownAddress @returns {Scene[]} */
+/**
+ * Those of a page that have an id and a time.
+ * @param {unknown[]} features
+ * @param {OwnAddress} ownAddress
+ * @returns {Scene[]}
+ */
 export const scenesOf = (features, ownAddress) =>
 	features.map((feature) => sceneOf(feature, ownAddress)).filter((scene) => scene !== null);
 
@@ -71,7 +84,11 @@ function solarDayOf(ms, box) {
 	return Math.floor((ms + Math.round(((west + east) / 2 / 15) * 3600) * 1000) / DAY_MS) * DAY_MS;
 }
 
-/** Index of the date that has a scene: its instant, its day by the sun, or a period; -1 of none. @param {Instant[]} instants @param {Scene} scene */
+/**
+ * Index of the date that has a scene: its instant, its day by the sun, or a period; -1 of none.
+ * @param {Instant[]} instants
+ * @param {Scene} scene
+ */
 export function indexOfScene(instants, { ms, solarDay }) {
 	const same = instants.findIndex((each) => each.ms === ms);
 	if (same >= 0) return same;
@@ -80,7 +97,8 @@ export function indexOfScene(instants, { ms, solarDay }) {
 }
 
 /**
- * The polygons of an item, each a list of rings; those across 180 degrees go on beyond. What is no polygon, and what has
+ * The polygons of an item, each a list of rings; those across 180 degrees go on beyond. What is no polygon, and what
+ * has
  * very many corners, is a box.
  * @param {any} geometry @param {unknown} bbox @returns {Position[][][]}
  */

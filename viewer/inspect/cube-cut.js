@@ -1,5 +1,6 @@
 /**
- * The cube of longitude, latitude and time that a rectangle or the map holds: where it is cut, and the colours on its cuts,
+ * The cube of longitude, latitude and time that a rectangle or the map holds: where it is cut, and the colours on
+ * its cuts,
  * from what is loaded.
  *
  * @typedef {{ indexes: number[], columns: number, rows: number }} Grid dates, and cells across and down
@@ -18,7 +19,10 @@ const [MOST_CELLS, MOST_DATES] = [256, 180];
 /** Of cells that are not loaded: half a grey, little-endian. */
 const UNKNOWN = 0x66808080;
 
-/** The rectangle: the area that was drawn last, as far as the map shows it, else the map; null where the layer is not there. */
+/**
+ * The rectangle: the area that was drawn last, as far as the map shows it, else the map; null where the layer is not
+ * there.
+ */
 export const box = computed(() => {
 	const [now, of] = [view.value, sideA.layer.value];
 	if (!now || !of) return null;
@@ -36,7 +40,10 @@ export const box = computed(() => {
 	return inside.west < inside.east && inside.south < inside.north ? inside : null;
 });
 
-/** The dates that are loaded around that of the map, and those of its window; cells are pixels of the map. @type {import("@preact/signals-core").ReadonlySignal<Grid | null>} */
+/**
+ * The dates that are loaded around that of the map, and those of its window; cells are pixels of the map.
+ * @type {import("@preact/signals-core").ReadonlySignal<Grid | null>}
+ */
 export const grid = computed(() => {
 	const [now, edges, index, loaded] = [view.value, box.value, timeIndex.value, sideA.loadedTimes.value];
 	const { instants } = timeDomain.value;
@@ -53,7 +60,12 @@ export const grid = computed(() => {
 	return { indexes, columns: cells((east - west) / 360), rows: cells(downAt(south) - downAt(north)) };
 });
 
-/** Writes the colours of a place at dates into every so manyeth word. @param {{ lng: number, lat: number }} at @param {number[]} indexes @param {(step: number, colour: number) => void} write */
+/**
+ * Writes the colours of a place at dates into every so manyeth word.
+ * @param {{ lng: number, lat: number }} at
+ * @param {number[]} indexes
+ * @param {(step: number, colour: number) => void} write
+ */
 function paintPlace(at, indexes, write) {
 	const cubes = cubesOf(sideA);
 	const legend = sideA.legend.peek();

@@ -7,14 +7,21 @@ import { cutAt, cutShares, grid, paintTop } from "./cube-cut.js";
 
 const [WIDTH, HEIGHT, TURN, STEP] = [170, 130, 5, 0.02];
 
-/** Axis that a face moves along, and which way on it its share grows. @type {Record<"lon" | "lat" | "time", [x: number, y: number, z: number]>} */
+/**
+ * Axis that a face moves along, and which way on it its share grows.
+ * @type {Record<"lon" | "lat" | "time", [x: number, y: number, z: number]>}
+ */
 const AXES = { lon: [1, 0, 0], lat: [0, 0, -1], time: [0, -1, 0] };
 /** @typedef {keyof typeof AXES} Axis */
 
 /** Degrees about both axes, and how far time is stretched. */
 const turned = signal({ x: -28, y: -32, stretch: 1 });
 
-/** @param {HTMLElement} scene @param {{ faces: HTMLCanvasElement[], painted: import("@preact/signals-core").ReadonlySignal<number> }} of as they are beside the map */
+/**
+ * @param {HTMLElement} scene
+ * @param {{ faces: HTMLCanvasElement[], painted: import("@preact/signals-core").ReadonlySignal<number> }} of as they
+ *   are beside the map
+ */
 export function startCube(scene, { faces, painted }) {
 	const [front, side, top] = /** @type {Axis[]} */ (["lat", "lon", "time"]).map((axis) =>
 		make("canvas", { class: "cube-face", "data-axis": axis }),
@@ -85,14 +92,23 @@ export function startCube(scene, { faces, painted }) {
 	});
 }
 
-/** @param {HTMLElement} face @param {number} width @param {number} height @param {string} move from the middle of the cube */
+/**
+ * @param {HTMLElement} face
+ * @param {number} width
+ * @param {number} height
+ * @param {string} move from the middle of the cube
+ */
 function place(face, width, height, move) {
 	face.style.width = `${width}px`;
 	face.style.height = `${height}px`;
 	face.style.transform = `translate(-50%, -50%) ${move}`;
 }
 
-/** How far a movement of the pointer goes along an axis as it is seen, in pixels. @param {Axis} axis @param {PointerEvent} event */
+/**
+ * How far a movement of the pointer goes along an axis as it is seen, in pixels.
+ * @param {Axis} axis
+ * @param {PointerEvent} event
+ */
 function alongAxis(axis, { movementX, movementY }) {
 	const { x, y } = turned.peek();
 	const seen = new DOMMatrix(`rotateX(${x}deg) rotateY(${y}deg)`).transformPoint(new DOMPoint(...AXES[axis]));

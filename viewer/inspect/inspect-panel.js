@@ -1,4 +1,6 @@
-/** What stands beside the map to look into its values: along a line, of two layers, through time. Loaded when wanted. */
+/**
+ * What stands beside the map to look into its values: along a line, of two layers, through time. Loaded when wanted.
+ */
 import { make, makeIconButton } from "../base/elements.js";
 import { inspected, joinLink, profileLine } from "../base/state.js";
 import { makeTabs } from "../base/tabs.js";

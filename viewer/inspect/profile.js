@@ -3,7 +3,11 @@
  *
  * @typedef {import("./samples.js").Stop} Stop
  * @typedef {import("../chart/series/figure.js").Sheet} Sheet
- * @typedef {{ name: string, units: string, group: string, values: (number | null)[], colour: string, isDashed: boolean, isNear: boolean, classes: { style: import("../base/colours.js").PaintedStyle, labels: Map<number, string> } | null }} Row
+ * @typedef
+ *   {{ name: string, units: string, group: string, values: (number | null)[], colour: string, isDashed: boolean,
+ *   isNear: boolean, classes: { style: import("../base/colours.js").PaintedStyle, labels: Map<number, string> } |
+ *   null }}
+ *   Row
  * @typedef {{ stops: Stop[], rows: Row[], isPartial: boolean, mean: string }} Profile
  */
 
@@ -131,7 +135,14 @@ function draw(of, colourOf) {
 	return [...distances, ...plots];
 }
 
-/** A band in the colours of the classes: between them there is nothing. @param {Row} row @param {import("../base/colours.js").PaintedStyle} style @param {number[]} xs of the stops @param {[top: number, height: number]} band @returns {SVGElement[]} */
+/**
+ * A band in the colours of the classes: between them there is nothing.
+ * @param {Row} row
+ * @param {import("../base/colours.js").PaintedStyle} style
+ * @param {number[]} xs of the stops
+ * @param {[top: number, height: number]} band
+ * @returns {SVGElement[]}
+ */
 function drawClasses({ values }, style, xs, [top, height]) {
 	const colourOf = colours(style);
 	const box = { y: top, height: height - 2 };
@@ -243,7 +254,10 @@ function followPlot(plot) {
 	});
 }
 
-/** Points at the nearest place of the line while the pointer is near it on the map. @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen */
+/**
+ * Points at the nearest place of the line while the pointer is near it on the map.
+ * @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen
+ */
 function followMap(isOpen) {
 	let wasNear = false;
 	effect(() => {

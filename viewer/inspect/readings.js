@@ -26,14 +26,18 @@ const TILE_PX = 256;
 const PARTS_OF_CELL = 100;
 const LEAST_DIGITS = 4;
 
-/** What is written before a value that is not exact. @param {number} beyond 1 where it is this or above, -1 this or below */
+/**
+ * What is written before a value that is not exact.
+ * @param {number} beyond 1 where it is this or above, -1 this or below
+ */
 const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
 
 /** The series of the places that were chosen; null until one is. */
 export const series = signal(/** @type {typeof import("../chart/series/lines.js") | null} */ (null));
 
 /**
- * What is at a place, and where that is a mean of cells and the place was chosen, the value of its cell once the chart has it.
+ * What is at a place, and where that is a mean of cells and the place was chosen, the value of its cell once the
+ * chart has it.
  * @param {Side} side @param {Point} at @returns {Reading | null}
  */
 function readingAt(side, at) {
@@ -49,7 +53,12 @@ function readingAt(side, at) {
 	return { ...reading, value, flag: null, beyond: 0, isApproximate: false, isMean: false };
 }
 
-/** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading @param {Point} at */
+/**
+ * What is at a place, in words; null while it is not loaded.
+ * @param {Side} side
+ * @param {Reading | null} reading
+ * @param {Point} at
+ */
 function readingText(side, reading, at) {
 	if (!reading) return text("value.loading");
 	const { value, beyond, flag, isApproximate, isMean, zoom, isFilled, from, isUnreadable, count } = reading;
@@ -89,11 +98,19 @@ function rowOf(side, at, name) {
 	return makeRow(side.id, reading?.value, swatch, ...(name ? [name, " "] : []), words);
 }
 
-/** @param {string} side @param {number | null | undefined} value as the server has it, for those who copy it and for tests @param {...(Node | string)} children */
+/**
+ * @param {string} side
+ * @param {number | null | undefined} value as the server has it, for those who copy it and for tests
+ * @param {...(Node | string)} children
+ */
 const makeRow = (side, value, ...children) =>
 	make("span", { class: "reading", "data-side": side, "data-value": value ?? "" }, ...children);
 
-/** What the later side is less the earlier one at a place, where both have a value. @param {{ later: Side, earlier: Side }} sides @param {Point} at */
+/**
+ * What the later side is less the earlier one at a place, where both have a value.
+ * @param {{ later: Side, earlier: Side }} sides
+ * @param {Point} at
+ */
 function differenceRow({ later, earlier }, at) {
 	const [a, b] = [later, earlier].map((side) => cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null);
 	const hasBoth = a !== null && b !== null && a.value !== null && b.value !== null;
@@ -119,7 +136,10 @@ export function digitsOf(side) {
 	return Math.min(PLACE_DIGITS, Math.max(LEAST_DIGITS, digits));
 }
 
-/** Everything that is shown: the main layer, what it is compared with, and the layers beside it. @returns {{ side: Side, mark: string, name: string }[]} */
+/**
+ * Everything that is shown: the main layer, what it is compared with, and the layers beside it.
+ * @returns {{ side: Side, mark: string, name: string }[]}
+ */
 export function shownSides() {
 	return sidesInSight.value.map((side) => {
 		const mark = sideB.value && side === sideA ? "A" : side === sideB.value ? "B" : "";

@@ -50,7 +50,12 @@ function show(element) {
 	moveTo(element, x, y);
 }
 
-/** Puts it beside a place of the page, within the map. @param {HTMLElement} element @param {number} x @param {number} y */
+/**
+ * Puts it beside a place of the page, within the map.
+ * @param {HTMLElement} element
+ * @param {number} x
+ * @param {number} y
+ */
 function moveTo(element, x, y) {
 	const frame = /** @type {HTMLElement} */ (element.parentElement).getBoundingClientRect();
 	const { width, height } = element.getBoundingClientRect();
@@ -61,7 +66,11 @@ function moveTo(element, x, y) {
 	element.style.setProperty("--top", `${Math.max(0, isBelow ? top + GAP_PX : top - GAP_PX - height)}px`);
 }
 
-/** Keeps the state's pointer where the pointer is, or where Enter takes the values. @param {LeafletMap} map @param {HTMLElement} element of the bubble */
+/**
+ * Keeps the state's pointer where the pointer is, or where Enter takes the values.
+ * @param {LeafletMap} map
+ * @param {HTMLElement} element of the bubble
+ */
 function followPointer(map, element) {
 	const container = map.getContainer();
 	const isKeyboard = () => container.dataset.keyboard !== undefined && document.activeElement === container;
@@ -70,7 +79,10 @@ function followPointer(map, element) {
 		const { left, top, width, height } = container.getBoundingClientRect();
 		tell(centreOf(map), { x: left + width / 2, y: top + height / 2, isByKeys: true });
 	};
-	/** Where the pointer is on this map, while it is there, and whether it is a mouse: what touched the map rests nowhere. @type {any} */
+	/**
+	 * Where the pointer is on this map, while it is there, and whether it is a mouse: what touched the map rests nowhere.
+	 * @type {any}
+	 */
 	let hovering = null;
 	let isMouse = false;
 	const takeHovered = () => {
@@ -123,7 +135,12 @@ function followPointer(map, element) {
 	};
 }
 
-/** Takes what is loaded, if it comes. @template T @param {import("@preact/signals-core").Signal<T | null>} into @param {Promise<T>} coming */
+/**
+ * Takes what is loaded, if it comes.
+ * @template T
+ * @param {import("@preact/signals-core").Signal<T | null>} into
+ * @param {Promise<T>} coming
+ */
 async function take(into, coming) {
 	into.value = await coming.catch(() => null);
 }

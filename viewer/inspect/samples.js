@@ -7,7 +7,12 @@
 import { distance, partsOfWay } from "../areas/shapes/earth.js";
 import { toPlace } from "../base/permalink.js";
 
-/** Places along a line, with its corners, as far apart as a step or less. @param {Point[]} line @param {number} step metres @returns {Stop[]} */
+/**
+ * Places along a line, with its corners, as far apart as a step or less.
+ * @param {Point[]} line
+ * @param {number} step metres
+ * @returns {Stop[]}
+ */
 export function stopsAlong(line, step) {
 	/** @type {Stop[]} */
 	const stops = [{ at: line[0], metres: 0 }];
@@ -24,8 +29,11 @@ export function stopsAlong(line, step) {
 }
 
 /**
- * How two columns of values go together: correlation after Pearson, and the line of least squares of the second over the first.
- * @param {number[]} xs @param {number[]} ys @returns {{ count: number, r: number, slope: number, start: number }} NaN where there is none
+ * How two columns of values go together: correlation after Pearson, and the line of least squares of the second over
+ * the first.
+ * @param {number[]} xs
+ * @param {number[]} ys
+ * @returns {{ count: number, r: number, slope: number, start: number }} NaN where there is none
  */
 export function fitOf(xs, ys) {
 	const count = xs.length;

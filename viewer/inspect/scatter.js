@@ -1,9 +1,13 @@
 /**
- * Values of two layers, or of two dates, one against the other, and how each is spread; of the area that was drawn last or the map.
+ * Values of two layers, or of two dates, one against the other, and how each is spread; of the area that was drawn
+ * last or the map.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../chart/series/figure.js").Sheet} Sheet
- * @typedef {{ names: string[], columns: number[][], isSameGrid: boolean, isPartial: boolean, isMean: boolean, step: number, place: string }} Pairs
+ * @typedef
+ *   {{ names: string[], columns: number[][], isSameGrid: boolean, isPartial: boolean, isMean: boolean, step: number,
+ *   place: string }}
+ *   Pairs
  *   values of the first layer and, where there is one, of the second
  */
 import { polygonsOf } from "../areas/shapes/geometry.js";
@@ -32,7 +36,11 @@ const MOST_PIXELS = 120_000;
 const WAIT_MS = 150;
 const [SIZE, LEFT, BELOW, MARGIN, BINS] = [290, 46, 36, 40, 48];
 
-/** What is loaded of a side at a place: "partial" where that is not here, null where there is no value. @param {Side} side @param {import("../base/permalink.js").Point} at */
+/**
+ * What is loaded of a side at a place: "partial" where that is not here, null where there is no value.
+ * @param {Side} side
+ * @param {import("../base/permalink.js").Point} at
+ */
 function cellAt(side, at) {
 	const cubes = cubesOf(side);
 	if (!cubes || !isWithin(cubes.bbox, at)) return null;
@@ -47,7 +55,9 @@ function cellAt(side, at) {
 
 /**
  * Values that all sides have at once: each cell once where they share their cells, else pixel by pixel of the map.
- * @param {{ side: Side, name: string }[]} of one or two @param {number[][][] | null} rings of an area that alone is looked at @returns {Omit<Pairs, "place">}
+ * @param {{ side: Side, name: string }[]} of one or two
+ * @param {number[][][] | null} rings of an area that alone is looked at
+ * @returns {Omit<Pairs, "place">}
  */
 function pairsOf(of, rings) {
 	const [map] = maps.peek();
@@ -58,7 +68,10 @@ function pairsOf(of, rings) {
 	const size = across * step;
 	const tile = { z: Math.log2((256 * 2 ** map.getZoom()) / size), x: corner.x / size, y: corner.y / size };
 	const isInside = rings && insideRings(rings, tile, across, across);
-	/** Cells of the first side, by cube; where grids are the same, they are those of the other one too. @type {Map<object, Set<number>>} */
+	/**
+	 * Cells of the first side, by cube; where grids are the same, they are those of the other one too.
+	 * @type {Map<object, Set<number>>}
+	 */
 	const seen = new Map();
 	const columns = of.map(() => /** @type {number[]} */ ([]));
 	let [isPartial, isMean, isSameGrid] = [false, false, true];

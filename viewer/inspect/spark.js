@@ -7,7 +7,11 @@ import { cubesOf } from "../map/cubes.js";
 
 const SPARK = { width: 150, height: 30 };
 
-/** How the main layer's values go at a place over the loaded year, with a dot at its date; null where that is not loaded. @param {Point} at */
+/**
+ * How the main layer's values go at a place over the loaded year, with a dot at its date; null where that is not
+ * loaded.
+ * @param {Point} at
+ */
 export function sparkAt(at) {
 	const cubes = cubesOf(sideA);
 	const index = sideA.timeIndex.value;

@@ -28,7 +28,11 @@ export function resetColouring(side) {
 	side.colouring.value = AS_STYLED;
 }
 
-/** Why two numbers are no range, in words; null if they are one. @param {[low: number, high: number]} range @param {boolean} isLog */
+/**
+ * Why two numbers are no range, in words; null if they are one.
+ * @param {[low: number, high: number]} range
+ * @param {boolean} isLog
+ */
 export function rangeFault([low, high], isLog) {
 	if (Number.isNaN(low) || Number.isNaN(high)) return text("legend.noNumber");
 	if (!(low < high) || !Number.isFinite(high - low)) return text("legend.badOrder");
@@ -47,7 +51,11 @@ export function setRange(side, range) {
 	changeColouring(side, { range: own && own[0] === range[0] && own[1] === range[1] ? null : range });
 }
 
-/** Spreads colours over logarithms; a range that begins at 0 or less begins above it from then on. @param {Side} side @param {boolean} isLog */
+/**
+ * Spreads colours over logarithms; a range that begins at 0 or less begins above it from then on.
+ * @param {Side} side
+ * @param {boolean} isLog
+ */
 export function setLog(side, isLog) {
 	const range = rangeOf(side);
 	if (!isLog || !range || range[0] > 0) return changeColouring(side, { isLog });

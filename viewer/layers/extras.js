@@ -1,5 +1,6 @@
 /**
- * Layers beside the main one: each is a side of its own that keeps to the date of the main one, drawn below or above it.
+ * Layers beside the main one: each is a side of its own that keeps to the date of the main one, drawn below or above
+ * it.
  *
  * @typedef {import("../base/api.js").Layer} Layer
  * @typedef {import("../base/permalink.js").LayerEntry} LayerEntry
@@ -30,7 +31,10 @@ import { maps } from "../map/map.js";
 import { batch, computed, effect, untracked } from "../vendor/signals-core.js";
 import { followLegend } from "./legend-source.js";
 
-/** Heights of panes: between the ground, at 150, and the main layer's tiles, at 200; and between those and the outlines, at 350. */
+/**
+ * Heights of panes: between the ground, at 150, and the main layer's tiles, at 200; and between those and the outlines,
+ * at 350.
+ */
 const [BELOW, ABOVE] = [160, 260];
 
 let extrasMade = 0;
@@ -44,7 +48,11 @@ export function startExtras() {
 	joinLink({ write: writeExtras, read: ({ layers: asked }) => void readExtras(asked ?? []) });
 }
 
-/** Shows a layer on top of all others, or below them. @param {Layer} of @param {{ isBelow?: boolean, opacity?: number }} [how] */
+/**
+ * Shows a layer on top of all others, or below them.
+ * @param {Layer} of
+ * @param {{ isBelow?: boolean, opacity?: number }} [how]
+ */
 export function addExtra(of, { isBelow = false, opacity: density = 1 } = {}) {
 	const isThere = extras.peek().some(({ side }) => side.layer.peek()?.id === of.id);
 	if (isThere || of.id === layer.peek()?.id || extras.peek().length >= MAX_EXTRAS) return;

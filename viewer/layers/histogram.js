@@ -9,7 +9,11 @@ import { shareOf } from "../base/value-scale.js";
 /** Of the outline's width: over so much to either side a count is spread, as bins and steps of numbers do not meet. */
 const SPREAD = 0.012;
 
-/** The value below which a share of all lies, 0 to 1; null where there is none. @param {Counts} counts @param {number} share */
+/**
+ * The value below which a share of all lies, 0 to 1; null where there is none.
+ * @param {Counts} counts
+ * @param {number} share
+ */
 export function quantile({ counts, low, high }, share) {
 	const total = Array.from(counts).reduce((sum, count) => sum + count, 0);
 	if (total === 0) return null;

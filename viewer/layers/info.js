@@ -96,7 +96,11 @@ function makeAddress(kind, href) {
 	return make("li", {}, make("span", { class: "layer-address-kind" }, kind), shown, copy, status);
 }
 
-/** Where other programs get a layer: names of the services, and addresses or templates of addresses. @param {import("../base/api.js").Layer} layer @returns {[kind: string, address: string][]} */
+/**
+ * Where other programs get a layer: names of the services, and addresses or templates of addresses.
+ * @param {import("../base/api.js").Layer} layer
+ * @returns {[kind: string, address: string][]}
+ */
 function layerAddresses({ id, links = [] }) {
 	if (isStatic) return [];
 	const hrefOf = (/** @type {string} */ rel) => links.find((link) => link.rel === rel)?.href;

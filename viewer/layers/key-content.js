@@ -7,7 +7,8 @@
  * @typedef {{
  *   title: string, style: PaintedStyle, swatches: Swatch[], ends: [low: string, high: string] | null,
  * }} KeyContent `ends` are names of the ends of the bar, where they have any
- * @typedef {{ share: number, words: string, left: number }} Tick where it is on the bar, and where its number begins, in pixels
+ * @typedef {{ share: number, words: string, left: number }} Tick where it is on the bar, and where its number
+ *   begins, in pixels
  */
 import { paintedStyle } from "../base/colours.js";
 import { flagText, locale, text } from "../base/text.js";
@@ -41,7 +42,13 @@ export function keyOf(side) {
 	};
 }
 
-/** The numbers of a bar: those of its ends, and round ones between them that have room. @param {PaintedStyle} style @param {number} width of the bar in pixels @param {(words: string) => number} widthOf @returns {Tick[]} */
+/**
+ * The numbers of a bar: those of its ends, and round ones between them that have room.
+ * @param {PaintedStyle} style
+ * @param {number} width of the bar in pixels
+ * @param {(words: string) => number} widthOf
+ * @returns {Tick[]}
+ */
 export function ticksOf({ range: [low, high], labels, isLog }, width, widthOf) {
 	const scale = { low, high, isLog };
 	const place = (/** @type {number} */ value) => {

@@ -3,7 +3,8 @@
  * what changes the colours.
  *
  * @typedef {import("./key-content.js").KeyContent} KeyContent
- * @typedef {(element: HTMLElement) => () => void} Render shows in an element what changes the colours, until it is stopped
+ * @typedef {(element: HTMLElement) => () => void} Render shows in an element what changes the colours, until it is
+ *   stopped
  */
 import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";

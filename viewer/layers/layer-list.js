@@ -13,7 +13,8 @@ import { makeOpacity } from "./opacity.js";
 /** @typedef {import("../base/api.js").Layer} Layer */
 /** @typedef {import("../base/state.js").Side} Side */
 /**
- * @typedef {{ id: string, sideOf: () => Side, choose: (of: Layer) => void, add?: (of: Layer) => void }} Choice of whose layer,
+ * @typedef {{ id: string, sideOf: () => Side, choose: (of: Layer) => void, add?: (of: Layer) => void }} Choice of
+ *   whose layer,
  *   and what shows another one beside it
  */
 
@@ -25,7 +26,11 @@ const MOST_IN_SIGHT = 24;
 /** Shows what is known of a layer. @param {Layer} of */
 const showInfo = async (of) => (await import("./info.js")).openInfo(of);
 
-/** A button with the name of a side's layer, and the list of all layers that it opens. @param {Choice} how @returns {HTMLElement[]} */
+/**
+ * A button with the name of a side's layer, and the list of all layers that it opens.
+ * @param {Choice} how
+ * @returns {HTMLElement[]}
+ */
 export function makeLayerChoice(how) {
 	const { id, sideOf } = how;
 	const isOpen = signal(false);
@@ -125,7 +130,12 @@ function makeList({ id, sideOf, choose, add, close, isOpen }) {
 	return root;
 }
 
-/** @typedef {{ now: Layer | null, shownBeside: (string | undefined)[], close: () => void, isFiltered: boolean } & Pick<Choice, "choose" | "add">} Rows */
+/**
+ * @typedef
+ *   {{ now: Layer | null, shownBeside: (string | undefined)[], close: () => void, isFiltered: boolean } & Pick<Choice,
+ *   "choose" | "add">}
+ *   Rows
+ */
 
 /** @param {string} title @param {Layer[]} members @param {Rows} rows */
 function makeGroup(title, members, rows) {
@@ -163,7 +173,12 @@ function makeRow(of, { now, shownBeside, close, choose, add }) {
 	return make("li", {}, button, addButton);
 }
 
-/** Arrow keys walk through the layers, Escape closes the list. @param {KeyboardEvent} event @param {HTMLElement} root @param {() => void} close */
+/**
+ * Arrow keys walk through the layers, Escape closes the list.
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement} root
+ * @param {() => void} close
+ */
 function moveByKey(event, root, close) {
 	if (event.key === "Escape") {
 		event.preventDefault();

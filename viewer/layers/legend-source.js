@@ -1,4 +1,6 @@
-/** Keeps the legend of a side at that of its layer, style and ramp, as the server tells it, and its colours in the link. */
+/**
+ * Keeps the legend of a side at that of its layer, style and ramp, as the server tells it, and its colours in the link.
+ */
 import { fetchLegend, Problem, periodParameters } from "../base/api.js";
 import { live } from "../base/live.js";
 import { AS_STYLED, dismiss, joinLink, notify, sideA, tryAgain } from "../base/state.js";
@@ -9,7 +11,10 @@ import { keepPossible, rangeFault, setRange } from "./colouring.js";
 /** @typedef {import("../base/state.js").Side} Side */
 /** @typedef {import("../base/permalink.js").Link} Link */
 
-/** What links say of the colours of side A; those that name one end of a range wait here for the other, by side. @type {WeakMap<Side, { min?: number, max?: number }>} */
+/**
+ * What links say of the colours of side A; those that name one end of a range wait here for the other, by side.
+ * @type {WeakMap<Side, { min?: number, max?: number }>}
+ */
 const wishes = new WeakMap();
 
 /** Counts up when legends that could not be loaded shall be asked for once more. */
@@ -35,7 +40,11 @@ export function writeColouring(side) {
 	};
 }
 
-/** Gives a side the colours that a link names. @param {Side} side @param {Pick<Link, "ramp" | "min" | "max" | "reversed" | "log">} asked */
+/**
+ * Gives a side the colours that a link names.
+ * @param {Side} side
+ * @param {Pick<Link, "ramp" | "min" | "max" | "reversed" | "log">} asked
+ */
 export function readColouring(side, { ramp, min, max, reversed = false, log = false }) {
 	wishes.set(side, { min, max });
 	const isChanged = ramp !== undefined || reversed || log;
@@ -53,7 +62,8 @@ function grant(side, range) {
 }
 
 /**
- * Fills `side.legend`. That of another style or ramp takes the place of the one before when it is there; that of another
+ * Fills `side.legend`. That of another style or ramp takes the place of the one before when it is there; that of
+ * another
  * layer leaves none until then.
  * @param {Side} side @returns {() => void} stops it
  */
@@ -95,7 +105,12 @@ function take(side, legend) {
 	keepPossible(side, legend);
 }
 
-/** Whether the server knows no such ramp. @param {string | null} ramp @param {unknown} error @returns {ramp is string} */
+/**
+ * Whether the server knows no such ramp.
+ * @param {string | null} ramp
+ * @param {unknown} error
+ * @returns {ramp is string}
+ */
 const isUnknown = (ramp, error) => ramp !== null && error instanceof Problem && [400, 404].includes(error.status);
 
 /** Shows the style's own colours in place of a ramp that there is not. @param {Side} side @param {string} ramp */

@@ -56,7 +56,10 @@ const words = (said) => make("p", { class: "hint" }, said);
 const makeStyles = (side) =>
 	(side.layer.peek()?.styles.length ?? 0) > 1 ? makePalettes(side) : make("div", { hidden: true });
 
-/** How often which values are on the map, kept up with it; null where they are not in the browser, or there is none. @param {Side} side */
+/**
+ * How often which values are on the map, kept up with it; null where they are not in the browser, or there is none.
+ * @param {Side} side
+ */
 function watchValues(side) {
 	const counts = signal(/** @type {Histogram | null} */ (null));
 	let waiting = 0;
@@ -120,7 +123,9 @@ function makeClasses(side) {
 
 /**
  * Colours with their names.
- * @param {Side} side @param {(legend: import("../base/api.js").Legend | null) => { color: string, label: string }[] | undefined} entriesOf
+ * @param {Side} side
+ * @param {(legend: import("../base/api.js").Legend | null) => { color: string, label: string }[] | undefined}
+ *   entriesOf
  * @param {import("../base/elements.js").Attributes} [more]
  */
 function makeChips(side, entriesOf, more = {}) {

@@ -31,7 +31,11 @@ async function loadRamps() {
 	}
 }
 
-/** Colours side by side over a scale, as a background. @param {import("../base/value-scale.js").Scale} scale @param {{ value: number, rgba: import("../base/colours.js").Rgba }[]} stops */
+/**
+ * Colours side by side over a scale, as a background.
+ * @param {import("../base/value-scale.js").Scale} scale
+ * @param {{ value: number, rgba: import("../base/colours.js").Rgba }[]} stops
+ */
 function gradient(scale, stops) {
 	const parts = stops.map(({ value, rgba }) => `${cssColour(rgba)} ${(100 * shareOf(scale, value)).toFixed(2)}%`);
 	return `linear-gradient(to right, ${parts.join(", ")})`;
@@ -203,7 +207,12 @@ function runList({ list, choices, chosen, choose }) {
 	});
 }
 
-/** The options under two headings, when there are both kinds. @param {Choice[]} choices @param {number} chosen @param {string} id */
+/**
+ * The options under two headings, when there are both kinds.
+ * @param {Choice[]} choices
+ * @param {number} chosen
+ * @param {string} id
+ */
 function optionsOf(choices, chosen, id) {
 	const isMixed = choices.some(({ kind }) => kind === "ramp");
 	return choices.flatMap(({ kind, title, ramp }, index) => {
@@ -220,7 +229,11 @@ function optionsOf(choices, chosen, id) {
 	});
 }
 
-/** Lays a list below its button, or above it where there is more room; as wide as it. @param {HTMLElement} popover @param {HTMLElement} button */
+/**
+ * Lays a list below its button, or above it where there is more room; as wide as it.
+ * @param {HTMLElement} popover
+ * @param {HTMLElement} button
+ */
 function placeBelow(popover, button) {
 	const { left, top, bottom, width } = button.getBoundingClientRect();
 	const [below, above] = [window.innerHeight - bottom, top].map((room) => room - 2 * EDGE_PX);

@@ -13,7 +13,13 @@ import { numberText, roundValues, shareOf, valueAt, withRoom } from "../base/val
 const LABEL_PX = 44;
 const MOST_TICKS = 6;
 
-/** The colour of each value of the scale, a pixel high; the style sheet stretches it. @param {HTMLCanvasElement} canvas @param {PaintedStyle} style @param {Scale} scale @param {number} width */
+/**
+ * The colour of each value of the scale, a pixel high; the style sheet stretches it.
+ * @param {HTMLCanvasElement} canvas
+ * @param {PaintedStyle} style
+ * @param {Scale} scale
+ * @param {number} width
+ */
 export function drawRamp(canvas, style, scale, width) {
 	canvas.width = Math.round(width * window.devicePixelRatio);
 	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

@@ -7,7 +7,9 @@
  * @typedef {import("./histogram.js").Counts} Counts
  * @typedef {import("@preact/signals-core").ReadonlySignal<Counts | null>} ScreenValues
  * @typedef {import("../base/value-scale.js").Scale} Scale
- * @typedef {{ painted: ReadonlySignal<PaintedStyle | null>, scale: ReadonlySignal<Scale | null>, isHeld: Signal<boolean> }} Shown
+ * @typedef
+ *   {{ painted: ReadonlySignal<PaintedStyle | null>, scale: ReadonlySignal<Scale | null>, isHeld: Signal<boolean> }}
+ *   Shown
  */
 
 import { paintedStyle } from "../base/colours.js";
@@ -72,7 +74,12 @@ export function makeRangeEditor(side, values) {
 	return make("div", { class: "legend-range" }, frame, ticks, makeRangeRow(side, painted, values));
 }
 
-/** What is shown beside a range: as far as values on the map reach, and a margin. @param {PaintedStyle} style @param {Counts | null} counts @returns {Scale} */
+/**
+ * What is shown beside a range: as far as values on the map reach, and a margin.
+ * @param {PaintedStyle} style
+ * @param {Counts | null} counts
+ * @returns {Scale}
+ */
 function wideScale(style, counts) {
 	const [low, high] = style.range;
 	if (style.isLog) {
@@ -231,7 +238,12 @@ function makeRangeRow(side, painted, values) {
 const plainNumber = (value) =>
 	Number(value.toPrecision(7)).toLocaleString(locale(), { maximumSignificantDigits: 7, useGrouping: false });
 
-/** Lets the colours fill the values on the map, but for the few at both ends. @param {Side} side @param {Counts} counts @returns {string | null} why it cannot be done */
+/**
+ * Lets the colours fill the values on the map, but for the few at both ends.
+ * @param {Side} side
+ * @param {Counts} counts
+ * @returns {string | null} why it cannot be done
+ */
 function fitRange(side, counts) {
 	const [low, high] = FIT.map((share) => quantile(counts, share));
 	if (low === null || high === null) return text("legend.noValues");

@@ -1,5 +1,6 @@
 /**
- * Maps of the configuration as Leaflet's layers: tiles, WMS, and files of vector tiles (`.pmtiles`), which are drawn here.
+ * Maps of the configuration as Leaflet's layers: tiles, WMS, and files of vector tiles (`.pmtiles`), which are drawn
+ * here.
  *
  * @typedef {import("../base/api.js").BaseMap} BaseMap
  */
@@ -12,7 +13,12 @@ const MAX_ZOOM = 24;
 /** Above the data. */
 const NAMES = "overlays";
 
-/** @param {BaseMap} of @param {string} pane @param {boolean} isDark @returns {Promise<import("leaflet").GridLayer[]>} the lowest first */
+/**
+ * @param {BaseMap} of
+ * @param {string} pane
+ * @param {boolean} isDark
+ * @returns {Promise<import("leaflet").GridLayer[]>} the lowest first
+ */
 export async function makeMapLayers({ kind, href, layers, max_zoom, opacity }, pane, isDark) {
 	const common = { maxNativeZoom: max_zoom, maxZoom: MAX_ZOOM, opacity, pane };
 	if (kind === "pmtiles") return drawFile(new URL(href, rootUrl()).href, common, isDark);
@@ -27,7 +33,12 @@ export async function makeMapLayers({ kind, href, layers, max_zoom, opacity }, p
 	return [new TileLayer.WMS(href, { ...common, maxNativeZoom: MAX_ZOOM, ...asked })];
 }
 
-/** The map of a file, and its names above the data. @param {string} url @param {{ pane: string, maxZoom: number, opacity: number }} options @param {boolean} isDark */
+/**
+ * The map of a file, and its names above the data.
+ * @param {string} url
+ * @param {{ pane: string, maxZoom: number, opacity: number }} options
+ * @param {boolean} isDark
+ */
 async function drawFile(url, { pane, maxZoom, opacity }, isDark) {
 	// What the library takes Leaflet from.
 	Object.assign(globalThis, { L: { DomUtil, GridLayer } });

@@ -4,7 +4,8 @@
  * The files hold lines in whole units of Web Mercator, `size` of them across the world, row 0 in the north; each point
  * as its distance from the one before.
  *
- * @typedef {{ size: number, lines: number[][], cut?: number }} LinesFile where `cut` is, the lines end at each of so many units
+ * @typedef {{ size: number, lines: number[][], cut?: number }} LinesFile where `cut` is, the lines end at each of so
+ *   many units
  * @typedef {{ xmin: number, ymin: number, xmax: number, ymax: number }} Box
  * @typedef {Box & { xs: Float32Array, ys: Float32Array }} Line
  * @typedef {{ size: number, lines: Line[], cut: number }} Lines
@@ -17,7 +18,10 @@ const MARGIN_PX = 4;
 /** Points nearer than this to the one before are not drawn, in pixels. */
 const STEP_PX = 0.75;
 
-/** Colours of land for the backgrounds that have it; that of the sea is the style sheet's. @type {Record<string, string>} */
+/**
+ * Colours of land for the backgrounds that have it; that of the sea is the style sheet's.
+ * @type {Record<string, string>}
+ */
 export const LAND_COLOURS = { NaturalEarth: "#f3f1ea", NaturalEarth_Dark: "#2b343b" };
 
 /** @param {LinesFile} file @returns {Lines} */
@@ -41,7 +45,12 @@ function decodeLine(deltas) {
 	return { xs, ys, xmin, ymin, xmax, ymax };
 }
 
-/** Which sides of the box the point lies beyond, one bit a side. @param {Box} box @param {number} x @param {number} y */
+/**
+ * Which sides of the box the point lies beyond, one bit a side.
+ * @param {Box} box
+ * @param {number} x
+ * @param {number} y
+ */
 const sidesBeyond = (box, x, y) =>
 	(x < box.xmin ? 1 : 0) | (x > box.xmax ? 2 : 0) | (y < box.ymin ? 4 : 0) | (y > box.ymax ? 8 : 0);
 
@@ -74,7 +83,8 @@ export function thin({ xs, ys }, box, step) {
 }
 
 /**
- * Adds the lines to the canvas's path, as closed rings or as strokes. A line that goes on beyond 180 degrees is drawn on
+ * Adds the lines to the canvas's path, as closed rings or as strokes. A line that goes on beyond 180 degrees is
+ * drawn on
  * both edges of the world. A stroke leaves out what runs along an edge: there the land was cut, it does not end.
  * @param {CanvasRenderingContext2D} canvas @param {Lines} lines @param {TileCoords} coords
  * @param {number} tileSize @param {"ring" | "stroke"} kind
@@ -102,7 +112,13 @@ function trace(canvas, { size, lines, cut }, { x, y, z }, tileSize, kind) {
 	}
 }
 
-/** @param {CanvasRenderingContext2D} canvas @param {Lines} land @param {TileCoords} coords @param {number} tileSize @param {string} colour */
+/**
+ * @param {CanvasRenderingContext2D} canvas
+ * @param {Lines} land
+ * @param {TileCoords} coords
+ * @param {number} tileSize
+ * @param {string} colour
+ */
 export function paintLand(canvas, land, coords, tileSize, colour) {
 	trace(canvas, land, coords, tileSize, "ring");
 	canvas.fillStyle = colour;

@@ -12,12 +12,14 @@
  * @typedef {{
  *   value: number | null, beyond: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
  *   isMean: boolean, zoom: number, from: string | null, isUnreadable: boolean, count: number,
- * }} Reading `count` is of how many values it is made, 0 where that is not known;  `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
+ * }} Reading `count` is of how many values it is made, 0 where that is not known;
+ *    `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
  *   of; `zoom` that of the tile
  * @typedef {{
  *   counts: Float64Array, low: number, high: number, valid: number, beyond: number, total: number, mean: number,
  * }} Histogram
- *   counts in equal bins from `low` to `high`; values outside are in the first and the last, but those of which the cube
+ *   counts in equal bins from `low` to `high`; values outside are in the first and the last, but those of which the
+ *     cube
  *   only says that they lie `beyond` its reach count nowhere else
  */
 import { isGapFilled } from "../base/state.js";
@@ -36,7 +38,12 @@ export class CubeReader {
 	/** Which cells of the tiles lie in the part of the world that the map shows, by tile. */
 	#seen = { ring: "", cells: /** @type {Map<string, Uint8Array>} */ (new Map()) };
 
-	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../base/permalink.js").BBox} bbox of the layer */
+	/**
+	 * @param {LeafletMap} map
+	 * @param {CubeLayer} layer
+	 * @param {CubeSource} source
+	 * @param {import("../base/permalink.js").BBox} bbox of the layer
+	 */
 	constructor(map, layer, source, bbox) {
 		this.bbox = bbox;
 		this.map = map;
@@ -59,7 +66,12 @@ export class CubeReader {
 		return this.layer.painter.isAllFilled;
 	}
 
-	/** The value of a place at a date; null when it is not loaded. @param {Point} point @param {number} timeIndex @returns {Reading | null} */
+	/**
+	 * The value of a place at a date; null when it is not loaded.
+	 * @param {Point} point
+	 * @param {number} timeIndex
+	 * @returns {Reading | null}
+	 */
 	numbersAt(point, timeIndex) {
 		const index = Math.max(0, timeIndex);
 		const from = this.source.times[index];
@@ -92,7 +104,12 @@ export class CubeReader {
 		return last ? { ...nothing, ...how, ...last, isFilled: true } : { ...nothing, ...how };
 	}
 
-	/** The last value up to a date, of its window or the one before. @param {Point} point @param {number} index @returns {{ value: number | null, beyond: number, from: string | null } | null} */
+	/**
+	 * The last value up to a date, of its window or the one before.
+	 * @param {Point} point
+	 * @param {number} index
+	 * @returns {{ value: number | null, beyond: number, from: string | null } | null}
+	 */
 	#lastValue(point, index) {
 		const zoom = this.zoom();
 		const now = this.source.sampleWindow(point, zoom, index);
@@ -110,7 +127,9 @@ export class CubeReader {
 
 	/**
 	 * The values of a place at the dates that are loaded; null where there are none, or some of which cubes do not tell.
-	 * @param {Point} point @param {import("../ctc1/source.js").Window[]} [windows] that alone are looked at @returns {{ times: string[], values: (number | null)[], isApproximate: boolean } | null}
+	 * @param {Point} point
+	 * @param {import("../ctc1/source.js").Window[]} [windows] that alone are looked at
+	 * @returns {{ times: string[], values: (number | null)[], isApproximate: boolean } | null}
 	 */
 	seriesAt(point, windows = this.source.windows) {
 		if (this.areOfPeriods) return null;
@@ -193,13 +212,20 @@ export class CubeReader {
 		];
 	}
 
-	/** What the numbers mean that the map shows at a date; undefined while none are loaded. @param {number} timeIndex @returns {Header | undefined} */
+	/**
+	 * What the numbers mean that the map shows at a date; undefined while none are loaded.
+	 * @param {number} timeIndex
+	 * @returns {Header | undefined}
+	 */
 	headerAt(timeIndex) {
 		const found = this.tiles().map((tile) => this.source.find(tile, Math.max(0, timeIndex)));
 		return found.find((each) => each && !each.isPreview && each.frame >= 0)?.cube.header;
 	}
 
-	/** Indexes of the dates that cubes of the map leave out, since the server could not read them. @returns {Set<number>} */
+	/**
+	 * Indexes of the dates that cubes of the map leave out, since the server could not read them.
+	 * @returns {Set<number>}
+	 */
 	unreadableDates() {
 		const cubes = this.source.windows.flatMap(({ first }) =>
 			this.tiles().map((tile) => this.source.findWindow(tile, first)),
@@ -216,7 +242,11 @@ export class CubeReader {
 		return [...new Set(urls)].filter((url) => source.loader.has(url) && source.loader.get(url)?.header.left_out);
 	}
 
-	/** Ids of items that a date lacks on the map, since the server could not read them. @param {number} timeIndex @returns {string[]} */
+	/**
+	 * Ids of items that a date lacks on the map, since the server could not read them.
+	 * @param {number} timeIndex
+	 * @returns {string[]}
+	 */
 	leftOut(timeIndex) {
 		const index = Math.max(0, timeIndex);
 		const cubes = this.tiles().map((tile) => this.source.find(tile, index)?.cube);
@@ -224,7 +254,11 @@ export class CubeReader {
 		return [...new Set(items)].sort();
 	}
 
-	/** Share of the layer's part of the tiles on the map that has values, by date; null where it is not known. @param {number} now index of the date that is looked at @returns {(number | null)[]} */
+	/**
+	 * Share of the layer's part of the tiles on the map that has values, by date; null where it is not known.
+	 * @param {number} now index of the date that is looked at
+	 * @returns {(number | null)[]}
+	 */
 	shares(now) {
 		/** @type {(number | null)[]} */
 		const shares = this.source.times.map(() => null);
@@ -251,7 +285,12 @@ export class CubeReader {
 /** Which number each pixel of a tile shows, of cubes that do not hold pixels. @type {WeakMap<Cube, Int32Array>} */
 const pixels = new WeakMap();
 
-/** How often each number is in a frame, of the pixels that count. @param {Cube} cube @param {number} frame @param {Uint8Array} isCounted */
+/**
+ * How often each number is in a frame, of the pixels that count.
+ * @param {Cube} cube
+ * @param {number} frame
+ * @param {Uint8Array} isCounted
+ */
 function countNumbers(cube, frame, isCounted) {
 	const counts = new Uint32Array(cube.header.dtype === "uint8" ? 0x100 : 0x10000);
 	const numbers = cube.numbersAt(frame);

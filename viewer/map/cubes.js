@@ -52,7 +52,11 @@ export const cubesOf = (side) => drawings.get(side) ?? null;
 /** Whether the browser was told to save data. */
 const isFrugal = () => /** @type {any} */ (window.navigator).connection?.saveData === true;
 
-/** @param {import("../ctc1/worker.js").Failure | null} failure the first @param {number} failed @param {number} total */
+/**
+ * @param {import("../ctc1/worker.js").Failure | null} failure the first
+ * @param {number} failed
+ * @param {number} total
+ */
 function failureText(failure, failed, total) {
 	if (failure?.status === 0) return text("map.offline");
 	const said = failure?.message
@@ -188,7 +192,10 @@ export class CubeDrawing extends CubeReader {
 		else this.layer.painter.recolour();
 	}
 
-	/** Shows finer tiles of the date on screens that have room for them, while nothing moves. @param {import("../ctc1/leaflet.js").CubeOptions & import("leaflet").GridLayerOptions} options */
+	/**
+	 * Shows finer tiles of the date on screens that have room for them, while nothing moves.
+	 * @param {import("../ctc1/leaflet.js").CubeOptions & import("leaflet").GridLayerOptions} options
+	 */
 	#followDetail(options) {
 		const { side, map } = this;
 		const isWanted = computed(

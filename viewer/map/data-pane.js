@@ -4,7 +4,8 @@
  * @typedef {import("../base/api.js").Layer} Layer
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
- * @typedef {{ minzoom: number, maxzoom: number }} Zooms levels at which the layer has tiles; beyond the last it is enlarged
+ * @typedef {{ minzoom: number, maxzoom: number }} Zooms levels at which the layer has tiles; beyond the last it is
+ *   enlarged
  * @typedef {{ map: LeafletMap, side: Side, pane: string, of: Layer, zooms: Zooms }} Task
  */
 import { fetchTileJson, isStatic } from "../base/api.js";
@@ -34,7 +35,12 @@ function zoomsOf(of, style) {
 /** Whether the layer tells its numbers and not only its colours. @param {Layer} of */
 export const hasCubes = (of) => of.links?.some(({ rel }) => rel === "cubes") ?? false;
 
-/** Draws what a side shows, until the scope ends in which this is begun. @param {LeafletMap} map @param {Side} side @param {string} [pane] of the map, in which it is drawn */
+/**
+ * Draws what a side shows, until the scope ends in which this is begun.
+ * @param {LeafletMap} map
+ * @param {Side} side
+ * @param {string} [pane] of the map, in which it is drawn
+ */
 export function drawSide(map, side, pane = "tilePane") {
 	const { layer, style, timeDomain, tileProgress } = side;
 	const notice = noticeOf(side, "tiles");

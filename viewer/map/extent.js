@@ -11,7 +11,11 @@ export const toBox = ([west, south, east, north]) => ({ west, south, east: east 
 /** Latitude of a row of the world of Web Mercator, from 0 in the north to 1 in the south. @param {number} down */
 const latitudeAt = (down) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * down))) * 180) / Math.PI;
 
-/** How far down the world of Web Mercator a latitude is: 0 at its northern end, 1 at its southern one, and beyond towards the poles. @param {number} lat */
+/**
+ * How far down the world of Web Mercator a latitude is: 0 at its northern end, 1 at its southern one, and beyond
+ * towards the poles.
+ * @param {number} lat
+ */
 export const downAt = (lat) => (1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) / 2;
 
 /** What a tile of Web Mercator shows. @param {{ z: number, x: number, y: number }} tile @returns {Box} */
@@ -25,7 +29,13 @@ export function boxOfTile({ z, x, y }) {
 	};
 }
 
-/** How far two stretches lie over one another; less than 0 where they are apart. @param {number} from @param {number} to @param {number} otherFrom @param {number} otherTo */
+/**
+ * How far two stretches lie over one another; less than 0 where they are apart.
+ * @param {number} from
+ * @param {number} to
+ * @param {number} otherFrom
+ * @param {number} otherTo
+ */
 const overlap = (from, to, otherFrom, otherTo) => Math.min(to, otherTo) - Math.max(from, otherFrom);
 
 /** @param {number} share */
@@ -34,7 +44,11 @@ const within = (share) => Math.max(0, Math.min(1, share));
 /** A layer that is smaller on the map in both directions is not found by looking. */
 const LEAST_SEEN_PX = 6;
 
-/** Whether a layer is there and too small to be seen. @param {BBox} bbox of the layer @param {number} zoom of the map */
+/**
+ * Whether a layer is there and too small to be seen.
+ * @param {BBox} bbox of the layer
+ * @param {number} zoom of the map
+ */
 export function isTooSmall(bbox, zoom) {
 	const { west, south, east, north } = toBox(bbox);
 	const world = 256 * 2 ** zoom;

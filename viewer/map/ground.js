@@ -38,7 +38,10 @@ const CELL_ZOOM = 4;
 const LINES_ZOOM = 12;
 /** Tiles that the browser paints. */
 export class PaintedLayer extends GridLayer {
-	/** @param {import("leaflet").GridLayerOptions} options @param {(canvas: HTMLCanvasElement, coords: TileCoords) => void} paintTile */
+	/**
+	 * @param {import("leaflet").GridLayerOptions} options
+	 * @param {(canvas: HTMLCanvasElement, coords: TileCoords) => void} paintTile
+	 */
 	constructor(options, paintTile) {
 		super({ updateWhenZooming: false, ...options });
 		this.paintTile = paintTile;
@@ -71,7 +74,10 @@ const land = signal(/** @type {Lines | null} */ (null));
 /** Coasts and borders, drawn when they are fine. */
 const outlines = signal(/** @type {Lines[]} */ ([]));
 
-/** The finer land and borders of each tile of the cells' zoom; null while they are loading. @type {Map<string, [land: Lines, borders: Lines] | null>} */
+/**
+ * The finer land and borders of each tile of the cells' zoom; null while they are loading.
+ * @type {Map<string, [land: Lines, borders: Lines] | null>}
+ */
 const cells = new Map();
 /** Counts the cells that have come. */
 const cellsSeen = signal(0);
@@ -88,7 +94,13 @@ async function loadCell(cell) {
 	}
 }
 
-/** Land and lines as finely as a tile needs them: no lines while those are on their way. @param {TileCoords} tile @param {Lines | null} world @param {Lines[]} lines of the world @returns {{ land: Lines | null, lines: Lines[] }} */
+/**
+ * Land and lines as finely as a tile needs them: no lines while those are on their way.
+ * @param {TileCoords} tile
+ * @param {Lines | null} world
+ * @param {Lines[]} lines of the world
+ * @returns {{ land: Lines | null, lines: Lines[] }}
+ */
 export function linesAt({ x, y, z }, world, lines) {
 	if (z <= WORLD_ZOOM) return { land: world, lines };
 	const [column, row] = [x, y].map((each) => Math.floor(each / 2 ** (z - CELL_ZOOM)));
@@ -102,7 +114,10 @@ export function linesAt({ x, y, z }, world, lines) {
 	return { land: world, lines: [] };
 }
 
-/** Loads what is drawn, for all maps: what is coarse after the first questions, and all of it when it is in nobody's way any more. */
+/**
+ * Loads what is drawn, for all maps: what is coarse after the first questions, and all of it when it is in nobody's way
+ * any more.
+ */
 async function loadLines() {
 	// Not before what the picture needs: browsers have few connections to a server.
 	const isNone = () => catalogue.value.phase !== "loading" && layers.value.length === 0;
@@ -134,7 +149,11 @@ async function loadFineLines() {
 
 const startLines = once(() => bringPart("ground", loadLines));
 
-/** Lays the chosen background under a map, and borders and coasts over its data, until the scope ends in which this is begun. @param {LeafletMap} map */
+/**
+ * Lays the chosen background under a map, and borders and coasts over its data, until the scope ends in which this is
+ * begun.
+ * @param {LeafletMap} map
+ */
 export function showGround(map) {
 	const container = map.getContainer();
 	live(() => {
@@ -180,7 +199,13 @@ function showBaseMap(map) {
 	atEnd(() => dismiss("base map"));
 }
 
-/** Lays a map of the configuration on a pane. @param {LeafletMap} map @param {import("../base/api.js").BaseMap} of @param {string} pane @param {(isFault: boolean) => void} tell of the first tile, and the first that could not be had */
+/**
+ * Lays a map of the configuration on a pane.
+ * @param {LeafletMap} map
+ * @param {import("../base/api.js").BaseMap} of
+ * @param {string} pane
+ * @param {(isFault: boolean) => void} tell of the first tile, and the first that could not be had
+ */
 function addMap(map, of, pane, tell) {
 	const dark = isDark.value;
 	const group = new LayerGroup().addTo(map);
@@ -231,7 +256,13 @@ function paintLines(canvas, coords, tileSize) {
 	for (const each of linesAt(coords, null, outlines.peek()).lines) paintOutlines(canvas, each, coords, tileSize);
 }
 
-/** Paints a layer, anew whenever that may look different, or takes it away. @param {LeafletMap} map @param {string} pane @param {PaintTile} paint @param {() => boolean} isShown */
+/**
+ * Paints a layer, anew whenever that may look different, or takes it away.
+ * @param {LeafletMap} map
+ * @param {string} pane
+ * @param {PaintTile} paint
+ * @param {() => boolean} isShown
+ */
 function paintOn(map, pane, paint, isShown) {
 	const painted = new PaintedLayer({ pane }, (canvas, coords) => {
 		const { x: tileSize } = painted.getTileSize();

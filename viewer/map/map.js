@@ -145,7 +145,13 @@ function followDestination(map) {
 	}).observe(map.getContainer());
 }
 
-/** A place in the middle, as near as the box around it fits into a usual window, whatever this one has room for; a box without the place. @param {LeafletMap} map @param {Point} near @param {BBox} bbox */
+/**
+ * A place in the middle, as near as the box around it fits into a usual window, whatever this one has room for; a box
+ * without the place.
+ * @param {LeafletMap} map
+ * @param {Point} near
+ * @param {BBox} bbox
+ */
 function aroundPlace(map, { lon, lat }, bbox) {
 	const bounds = toBounds(bbox);
 	if (!bounds.contains([lat, lon])) return { bbox };
@@ -154,7 +160,11 @@ function aroundPlace(map, { lon, lat }, bbox) {
 	return { view: { lon, lat, zoom: Math.max(1, Math.min(MAX_ZOOM, zoom)) } };
 }
 
-/** Changes the map's size; a chosen place that was in sight stays so. @param {LeafletMap} map @param {() => void} resize */
+/**
+ * Changes the map's size; a chosen place that was in sight stays so.
+ * @param {LeafletMap} map
+ * @param {() => void} resize
+ */
 function keepInSight(map, resize) {
 	const place = places.peek().at(-1);
 	const wasSeen = place && map.getBounds().contains(boundsOf(place, map.getCenter().lng));
@@ -166,7 +176,11 @@ function keepInSight(map, resize) {
 	}
 }
 
-/** The box around a place, on the copy of the world that a meridian is nearest to. @param {import("../base/state.js").Place} place @param {number} near degrees; of the map, where they go on beyond 180 */
+/**
+ * The box around a place, on the copy of the world that a meridian is nearest to.
+ * @param {import("../base/state.js").Place} place
+ * @param {number} near degrees; of the map, where they go on beyond 180
+ */
 function boundsOf({ geometry }, near) {
 	const numbers = /** @type {number[]} */ (geometry.coordinates.flat(3));
 	const turn = 360 * Math.round((near - numbers[0]) / 360);
@@ -215,7 +229,8 @@ export function followClicks(map) {
 }
 
 /**
- * Where the middle of the pixel is at which a pointer points: of the tiles' own pixels, whose edges need not be the page's.
+ * Where the middle of the pixel is at which a pointer points: of the tiles' own pixels, whose edges need not be the
+ * page's.
  * @param {LeafletMap} map @param {import("../vendor/leaflet.js").Point} containerPoint
  */
 export function placeUnder(map, containerPoint) {
@@ -223,7 +238,10 @@ export function placeUnder(map, containerPoint) {
 	return toPlace(map.unproject(inWorld.add([0.5, 0.5]).floor().add([0.5, 0.5])));
 }
 
-/** Keeps on every map there is what is made for each, as `live` does. @param {(map: LeafletMap) => import("../vendor/leaflet.js").Layer[]} make */
+/**
+ * Keeps on every map there is what is made for each, as `live` does.
+ * @param {(map: LeafletMap) => import("../vendor/leaflet.js").Layer[]} make
+ */
 export const putOnMaps = (make) =>
 	live(() => {
 		for (const map of maps.value) {
@@ -232,10 +250,18 @@ export const putOnMaps = (make) =>
 		}
 	});
 
-/** Degrees to add to longitudes so that a position is on the turn of the globe that the map shows. @param {LeafletMap} map @param {number[]} [position] */
+/**
+ * Degrees to add to longitudes so that a position is on the turn of the globe that the map shows.
+ * @param {LeafletMap} map
+ * @param {number[]} [position]
+ */
 export const turnTo = (map, [lon] = [0]) => 360 * Math.round((map.getCenter().lng - lon) / 360);
 
-/** Positions as Leaflet takes them. @param {number[][]} line longitude first @param {number} [turn] to add to longitudes */
+/**
+ * Positions as Leaflet takes them.
+ * @param {number[][]} line longitude first
+ * @param {number} [turn] to add to longitudes
+ */
 export const toLatLngs = (line, turn = 0) =>
 	line.map(([lon, lat]) => /** @type {[number, number]} */ ([lat, lon + turn]));
 

@@ -1,9 +1,11 @@
 /**
  * Which names of towns a map has room for; pure. Larger towns come first, and a name never lies on another one.
  *
- * @typedef {{ names: string[], lons: number[], lats: number[], ranks?: number[] }} TownsFile thousandths of a degree, and
+ * @typedef {{ names: string[], lons: number[], lats: number[], ranks?: number[] }} TownsFile thousandths of a
+ *   degree, and
  *   how many towns of the world are larger: without, all larger ones are in the file
- * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[], ranks: number[] }} Towns in shares of the world of Web
+ * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[], ranks: number[] }} Towns in shares of the world
+ *   of Web
  *   Mercator, row 0 in the north; the largest town first
  * @typedef {{ left: number, top: number, width: number, height: number }} Window in pixels of the world at a zoom
  * @typedef {{ index: number, x: number, y: number }} Named a town by its index, and where it is in pixels of the world
@@ -33,7 +35,10 @@ export function readTowns(...files) {
 
 /**
  * The towns that are named in a part of the world.
- * @param {Towns} towns @param {number} worldSize in pixels @param {Window} window @param {(name: string) => number} widthOf in pixels
+ * @param {Towns} towns
+ * @param {number} worldSize in pixels
+ * @param {Window} window
+ * @param {(name: string) => number} widthOf in pixels
  * @returns {Named[]}
  */
 export function chooseNames({ xs, ys, names, ranks }, worldSize, { left, top, width, height }, widthOf) {

@@ -113,7 +113,11 @@ export class PictureDrawing {
 		signal.addEventListener("abort", () => window.clearTimeout(waiting));
 	}
 
-	/** Lets the browser fetch the pictures of the next dates, and of the one before. @param {LayerTiles} tiles @param {number} index */
+	/**
+	 * Lets the browser fetch the pictures of the next dates, and of the one before.
+	 * @param {LayerTiles} tiles
+	 * @param {number} index
+	 */
 	#lookAhead(tiles, index) {
 		if (/** @type {any} */ (window.navigator).connection?.saveData) return;
 		const last = this.task.side.timeDomain.peek().instants.length - 1;
@@ -132,7 +136,11 @@ export class PictureDrawing {
 		for (const image of before) image.src = NO_PICTURE;
 	}
 
-	/** Tells the state how far the pictures have come, and the user why some did not. @param {LayerTiles} tiles @param {AbortSignal} signal */
+	/**
+	 * Tells the state how far the pictures have come, and the user why some did not.
+	 * @param {LayerTiles} tiles
+	 * @param {AbortSignal} signal
+	 */
 	#watch(tiles, signal) {
 		const { side } = this.task;
 		const notice = noticeOf(side, "tiles");

@@ -5,7 +5,10 @@
  */
 import { downAt } from "./extent.js";
 
-/** Cells round the world and from pole to pole, both from 0 to 1, of longitude and latitude. @param {number[]} position */
+/**
+ * Cells round the world and from pole to pole, both from 0 to 1, of longitude and latitude.
+ * @param {number[]} position
+ */
 const project = ([lon, lat]) => [lon / 360 + 0.5, downAt(lat)];
 
 /**
@@ -28,7 +31,11 @@ export function insideRings(rings, { z, x, y }, w, h) {
 	return isInside;
 }
 
-/** @param {Uint8Array} cells of a row @param {number[][][]} lines in cells of the tile @param {number} centre of the row */
+/**
+ * @param {Uint8Array} cells of a row
+ * @param {number[][][]} lines in cells of the tile
+ * @param {number} centre of the row
+ */
 function fillRow(cells, lines, centre) {
 	/** @type {number[]} */
 	const crossings = [];

@@ -3,7 +3,10 @@
 /** How long a button says that it copied, in milliseconds. */
 const SAID_MS = 2000;
 
-/** Copies the text of an element also where the page has no secure address; what cannot be copied stays selected. @param {HTMLElement} source */
+/**
+ * Copies the text of an element also where the page has no secure address; what cannot be copied stays selected.
+ * @param {HTMLElement} source
+ */
 async function copyText(source) {
 	getSelection()?.selectAllChildren(source);
 	try {

@@ -7,7 +7,10 @@ import SwaggerUI from "../vendor/swagger-ui.js";
 /** Nothing in the place of a part that the page shows itself. */
 const nothing = () => () => null;
 
-/** Requests go to the server that the page is from, also where the document names its public address. @param {string} server */
+/**
+ * Requests go to the server that the page is from, also where the document names its public address.
+ * @param {string} server
+ */
 const onThisServer = (server) => () => ({
 	statePlugins: {
 		spec: {

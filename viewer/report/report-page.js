@@ -1,8 +1,11 @@
 /**
- * The report of a place as one drawing of a page of A4, which is printed and saved as it is seen: the map with its key, how
+ * The report of a place as one drawing of a page of A4, which is printed and saved as it is seen: the map with its
+ * key, how
  * the place went through time, a table of its years, and where all this comes from.
  *
- * @typedef {{ title: string, about: string, map: string, chart: SVGElement[], rows: string[][], notes: string[], source: string,
+ * @typedef
+ *   {{ title: string, about: string, map: string, chart: SVGElement[], rows: string[][], notes: string[],
+ *   source: string,
  *   link: string }} Report `map` is a picture's address, the first of `rows` names the columns
  */
 import { makeSvg } from "../chart/series/figure.js";
@@ -19,7 +22,12 @@ const ROW_PX = 18;
 /** Letters of an address in a line. */
 const ADDRESS = /.{1,105}/g;
 
-/** @param {string} words @param {number} x @param {number} y of the base line @param {{ px?: number, weight?: number, fill?: string, anchor?: "start" | "end" }} [form] */
+/**
+ * @param {string} words
+ * @param {number} x
+ * @param {number} y of the base line
+ * @param {{ px?: number, weight?: number, fill?: string, anchor?: "start" | "end" }} [form]
+ */
 const line = (words, x, y, { px = 11.5, weight = 400, fill = INK, anchor = "start" } = {}) =>
 	makeSvg("text", { x, y, "font-size": px, "font-weight": weight, fill, "text-anchor": anchor }, words);
 

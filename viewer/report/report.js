@@ -117,7 +117,13 @@ function drawMap(maker) {
 	return canvas.toDataURL("image/png");
 }
 
-/** The years of a place above one another, and their numbers, as the server has them. @param {Layer} of @param {Place} place @param {HTMLElement} paper @param {AbortSignal} stopped */
+/**
+ * The years of a place above one another, and their numbers, as the server has them.
+ * @param {Layer} of
+ * @param {Place} place
+ * @param {HTMLElement} paper
+ * @param {AbortSignal} stopped
+ */
 async function load(of, place, paper, stopped) {
 	try {
 		const ask = (/** @type {import("../base/api.js").Parameters} */ parameters) =>
@@ -138,7 +144,12 @@ async function load(of, place, paper, stopped) {
 	}
 }
 
-/** @param {Layer} of @param {Place} place @param {Awaited<ReturnType<typeof loadStatistics>>} found @param {HTMLElement} paper */
+/**
+ * @param {Layer} of
+ * @param {Place} place
+ * @param {Awaited<ReturnType<typeof loadStatistics>>} found
+ * @param {HTMLElement} paper
+ */
 function drawSeasons(of, place, { times, features: [feature] }, paper) {
 	const month = link.peek()?.from_month ?? firstMonthOf(place);
 	const answer = { times, values: feature?.series.mean ?? [], analysis: feature?.analysis?.mean };

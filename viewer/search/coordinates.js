@@ -1,12 +1,16 @@
 /**
- * Places as people write them in numbers: `51.2, 4.4`, `4.4E 51.2N`, `51°12'36"N 4°24'E`, `N 51 12.6 E 4 24`, `51,2 4,4`.
+ * Places as people write them in numbers: `51.2, 4.4`, `4.4E 51.2N`, `51°12'36"N 4°24'E`, `N 51 12.6 E 4 24`, `51,2
+ * 4,4`.
  * Without letters the latitude comes first, unless only the other way round gives a place.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {"lat" | "lon"} Axis
  */
 
-/** Axis and sign of each letter. O is east in Dutch and German, and west in Romance languages. @type {Record<string, Record<string, [Axis, 1 | -1]>>} */
+/**
+ * Axis and sign of each letter. O is east in Dutch and German, and west in Romance languages.
+ * @type {Record<string, Record<string, [Axis, 1 | -1]>>}
+ */
 const LETTERS = {
 	"": { N: ["lat", 1], S: ["lat", -1], Z: ["lat", -1], E: ["lon", 1], W: ["lon", -1] },
 	nl: { O: ["lon", 1] },
@@ -24,7 +28,12 @@ const SIGNED = /[+-]?\d+(?:[.,]\d+)?°(?:\s*\d+(?:[.,]\d+)?')?(?:\s*\d+(?:[.,]\d
 const WITH_POINTS = /^([+-]?\d+(?:\.\d+)?)°?(?:\s*[,;]\s*|\s+)([+-]?\d+(?:\.\d+)?)°?$/;
 const WITH_COMMAS = /^([+-]?\d+(?:,\d+)?)°?(?:\s*;\s*|,?\s+)([+-]?\d+(?:,\d+)?)°?$/;
 
-/** The place that a text says in numbers, else null. @param {string} text @param {string} [language] in which O is east or west @returns {Point | null} */
+/**
+ * The place that a text says in numbers, else null.
+ * @param {string} text
+ * @param {string} [language] in which O is east or west
+ * @returns {Point | null}
+ */
 export function parsePlace(text, language = "") {
 	const plain = text
 		.trim()

@@ -1,5 +1,6 @@
 /**
- * Looks up towns, regions and countries by name; pure. Its files are made by tools/viewer_data: of the large towns of the
+ * Looks up towns, regions and countries by name; pure. Its files are made by tools/viewer_data: of the large towns
+ * of the
  * world, whose other names are in files by their first letters, and of all towns by region.
  *
  * @typedef {import("../base/permalink.js").BBox} BBox
@@ -9,7 +10,10 @@
  * @typedef {[code: string, name: string, west: number, south: number, east: number, north: number]} Region
  * @typedef {{ regions: Region[], countries: Record<string, [names: string, ...bbox: number[]]> }} AreasFile
  * @typedef {{ towns: TownsFile & { ranks: number[] }, others: { regions: number[], others: string[] } }} Cell
- * @typedef {{ name: string, alias: string, likeness: number, rank: number, country: string, region: string, lon: number, lat: number }} Town
+ * @typedef
+ *   {{ name: string, alias: string, likeness: number, rank: number, country: string, region: string, lon: number,
+ *   lat: number }}
+ *   Town
  * @typedef {{ name: string, alias: string, likeness: number, country: string, isCountry: boolean, bbox: BBox }} Area
  */
 
@@ -49,7 +53,11 @@ export function splitWords(words) {
 	return { whole: first, what: named || first, where: where.filter((each) => each !== "") };
 }
 
-/** 3 called just so, 2 begins so, 1 has a word that begins so, 0 otherwise. @param {string} simple @param {string} wanted */
+/**
+ * 3 called just so, 2 begins so, 1 has a word that begins so, 0 otherwise.
+ * @param {string} simple
+ * @param {string} wanted
+ */
 export function likenessOf(simple, wanted) {
 	if (wanted === "" || !simple.includes(wanted)) return 0;
 	if (simple === wanted) return 3;
@@ -96,7 +104,11 @@ export function openAreas({ regions, countries }) {
 /** @param {LargeFile} file @param {Region[]} regions */
 export function openLarge({ names, lons, lats, regions: regionOf }, regions) {
 	const simple = names.map(simplify);
-	/** The large towns that are called so. @param {string} wanted simplified @param {Record<string, number[]>} others of the file of its first letters */
+	/**
+	 * The large towns that are called so.
+	 * @param {string} wanted simplified
+	 * @param {Record<string, number[]>} others of the file of its first letters
+	 */
 	return (wanted, others) => {
 		/** @type {Map<number, { alias: string, likeness: number }>} */
 		const found = new Map();
@@ -127,7 +139,14 @@ export function openCell({ towns, others }, regions) {
 		});
 }
 
-/** @param {{ alias: string, likeness: number }} match @param {number} rank @param {TownsFile} file @param {number} at @param {Region} region @returns {Town} */
+/**
+ * @param {{ alias: string, likeness: number }} match
+ * @param {number} rank
+ * @param {TownsFile} file
+ * @param {number} at
+ * @param {Region} region
+ * @returns {Town}
+ */
 const townOf = (match, rank, { names, lons, lats }, at, [code, region]) => ({
 	...match,
 	rank,
@@ -138,7 +157,11 @@ const townOf = (match, rank, { names, lons, lats }, at, [code, region]) => ({
 	lat: lats[at] / 1000,
 });
 
-/** Each town once: the most alike first, of those alike the near ones, of those the largest. @param {Town[]} towns @param {Point} from */
+/**
+ * Each town once: the most alike first, of those alike the near ones, of those the largest.
+ * @param {Town[]} towns
+ * @param {Point} from
+ */
 export function rankTowns(towns, from) {
 	/** @type {Map<number, Town>} */
 	const best = new Map();

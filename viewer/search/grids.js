@@ -22,7 +22,13 @@ const SCALE = 0.9996;
 const BETA = [n / 2 - (2 / 3) * n ** 2 + (37 / 96) * n ** 3, n ** 2 / 48 + n ** 3 / 15, (17 / 480) * n ** 3];
 const DELTA = [2 * n - (2 / 3) * n ** 2 - 2 * n ** 3, (7 / 3) * n ** 2 - (8 / 5) * n ** 3, (56 / 15) * n ** 3];
 
-/** @param {number} zone @param {boolean} isSouth @param {number} easting @param {number} northing @returns {Point | null} */
+/**
+ * @param {number} zone
+ * @param {boolean} isSouth
+ * @param {number} easting
+ * @param {number} northing
+ * @returns {Point | null}
+ */
 function fromUtm(zone, isSouth, easting, northing) {
 	if (zone < 1 || zone > 60 || easting < 100_000 || easting > 900_000 || northing > 10_000_000) return null;
 	const xi = (northing - (isSouth ? 10_000_000 : 0)) / (SCALE * RADIUS_M);

@@ -1,5 +1,6 @@
 /**
- * The search: places by name or by coordinates, layers and areas, in a list that the arrows go through (ARIA: combobox with
+ * The search: places by name or by coordinates, layers and areas, in a list that the arrows go through (ARIA:
+ * combobox with
  * a listbox). Enter shows what is marked, Shift and Enter charts it there too.
  *
  * @typedef {import("./sources.js").Result} Result
@@ -51,7 +52,10 @@ export async function startSearch(input) {
 	if (input.value !== "") await look();
 }
 
-/** What has the name; nothing, and why, when the names cannot be loaded. Asking again tries again. @param {string} words */
+/**
+ * What has the name; nothing, and why, when the names cannot be loaded. Asking again tries again.
+ * @param {string} words
+ */
 async function findByName(words) {
 	try {
 		const found = await findKnown(splitWords(words), MAX_RESULTS);

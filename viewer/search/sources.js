@@ -1,11 +1,14 @@
 /**
- * Where the search looks, in the order in which it lists what it finds: layers, places of the server, own areas, countries
+ * Where the search looks, in the order in which it lists what it finds: layers, places of the server, own areas,
+ * countries
  * and regions, towns, and the geocoder of the configuration.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {"coordinates" | "layer" | "place" | "area" | "country" | "region" | "town" | "address"} Kind
- * @typedef {{ name: string, where: string, kind: Kind, likeness: number, show: () => unknown, chart: () => unknown }} Result
+ * @typedef
+ *   {{ name: string, where: string, kind: Kind, likeness: number, show: () => unknown, chart: () => unknown }}
+ *   Result
  * @typedef {ReturnType<typeof import("./gazetteer.js").splitWords>} Asked
  */
 
@@ -45,7 +48,13 @@ const middleOf = ([west, south, east, north]) => ({
 	lat: (south + north) / 2,
 });
 
-/** A result that is a point. @param {Point} point @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told @param {number} [zoom] @returns {Result} */
+/**
+ * A result that is a point.
+ * @param {Point} point
+ * @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told
+ * @param {number} [zoom]
+ * @returns {Result}
+ */
 export const pointResult = ({ lon, lat }, told, zoom = Math.max(LEAST_ZOOM, view.peek()?.zoom ?? 0)) => ({
 	...told,
 	show: () => {
@@ -56,7 +65,13 @@ export const pointResult = ({ lon, lat }, told, zoom = Math.max(LEAST_ZOOM, view
 		choosePlace({ type: "Point", coordinates: [lon, lat] }, told.kind === "coordinates" ? "" : told.name, false),
 });
 
-/** A result that is a box, whose middle is charted. @param {BBox} bbox @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told @param {() => void} [open] @returns {Result} */
+/**
+ * A result that is a box, whose middle is charted.
+ * @param {BBox} bbox
+ * @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told
+ * @param {() => void} [open]
+ * @returns {Result}
+ */
 const boxResult = (bbox, told, open = () => {}) => ({
 	...told,
 	show: () => {
@@ -96,7 +111,10 @@ const findOwn = ({ whole }) =>
 		chart: () => chartArea(one.id),
 	}));
 
-/** Names of the places of a set, asked for once. @type {Map<string, ReturnType<typeof once<{ number: number, id: string, label?: string }[]>>>} */
+/**
+ * Names of the places of a set, asked for once.
+ * @type {Map<string, ReturnType<typeof once<{ number: number, id: string, label?: string }[]>>>}
+ */
 const namesOfSets = new Map();
 
 /** @param {Asked} asked @returns {Promise<Result[]>} */
@@ -199,7 +217,12 @@ export async function findKnown(asked, most) {
 	return found.sort((one, other) => Number(other.likeness === 3) - Number(one.likeness === 3)).slice(0, most);
 }
 
-/** What the geocoder of the configuration finds. @param {string} words @param {AbortSignal} signal @returns {Promise<Result[]>} */
+/**
+ * What the geocoder of the configuration finds.
+ * @param {string} words
+ * @param {AbortSignal} signal
+ * @returns {Promise<Result[]>}
+ */
 export async function findAddresses(words, signal) {
 	const href = geocoder.peek()?.href;
 	if (!href) return [];

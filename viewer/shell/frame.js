@@ -113,7 +113,12 @@ function startLanguage() {
 	select.addEventListener("change", () => visit({ ...(link.peek() ?? readAddress().link), language: select.value }));
 }
 
-/** Fits the map and the chart to the page before it is printed, and writes the link to it. @param {HTMLElement} frame of the map @param {HTMLElement} chart @param {HTMLElement} place where the link is written */
+/**
+ * Fits the map and the chart to the page before it is printed, and writes the link to it.
+ * @param {HTMLElement} frame of the map
+ * @param {HTMLElement} chart
+ * @param {HTMLElement} place where the link is written
+ */
 function startPrint(frame, chart, place) {
 	window.addEventListener("beforeprint", () => {
 		const { width, height } = frame.getBoundingClientRect();

@@ -34,7 +34,11 @@ export function openHelp() {
 
 /** @typedef {import("../base/text.js").TextKey} TextKey */
 
-/** @param {TextKey} title @param {readonly (readonly [string, TextKey, ...unknown[]])[]} rows the key, or the text that names it, and what it does */
+/**
+ * @param {TextKey} title
+ * @param {readonly (readonly [string, TextKey, ...unknown[]])[]} rows the key, or the text that names it, and what it
+ *   does
+ */
 function makeList(title, rows) {
 	const list = rows.flatMap(([key, action]) => {
 		const keys = key.startsWith("help.") ? text(/** @type {TextKey} */ (key)) : key;

@@ -69,7 +69,11 @@ function makeKeyChoice(choose) {
 	return make("label", { class: "check" }, box, make("span", {}, text("share.withKey")));
 }
 
-/** The button and what tells that it has copied. @param {HTMLInputElement | HTMLTextAreaElement} field @param {string} label id of the words that say what is copied */
+/**
+ * The button and what tells that it has copied.
+ * @param {HTMLInputElement | HTMLTextAreaElement} field
+ * @param {string} label id of the words that say what is copied
+ */
 function makeCopyButton(field, label) {
 	const words = make("span", {}, text("share.copy"));
 	const button = make("button", { "aria-describedby": label }, makeIcon("copy"), words);

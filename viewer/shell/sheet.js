@@ -67,7 +67,11 @@ export function startSheet(sheet, handle) {
 	});
 }
 
-/** A press goes to the next stop and after the last to the first; a drag to the nearest; the arrows up and down. @param {HTMLElement} sheet @param {HTMLButtonElement} handle */
+/**
+ * A press goes to the next stop and after the last to the first; a drag to the nearest; the arrows up and down.
+ * @param {HTMLElement} sheet
+ * @param {HTMLButtonElement} handle
+ */
 function startHandle(sheet, handle) {
 	/** @type {{ y: number, height: number, isDragged: boolean } | null} */
 	let held = null;

@@ -7,7 +7,10 @@ import { signal } from "../vendor/signals-core.js";
 
 const STORED_AS = "chronotile.shortcuts";
 
-/** Key, text of i18n/ that says what it does, and the control that does it, if there is one: one to write into gets the focus. */
+/**
+ * Key, text of i18n/ that says what it does, and the control that does it, if there is one: one to write into gets the
+ * focus.
+ */
 export const SHORTCUTS = /** @type {const} */ ([
 	["/", "help.search", "#search-text"],
 	["?", "help.help", "#help-button"],

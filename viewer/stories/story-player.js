@@ -79,7 +79,12 @@ async function openFrom(path) {
 	}
 }
 
-/** Plays a story. @param {Story | null} story null of what is none @param {number} [index] of its first view @param {string} [from] */
+/**
+ * Plays a story.
+ * @param {Story | null} story null of what is none
+ * @param {number} [index] of its first view
+ * @param {string} [from]
+ */
 export function openStory(story, index = 0, from = undefined) {
 	if (!story || story.views.length === 0) {
 		notify("story", text("stories.notRead", { why: text("stories.notOne") }));

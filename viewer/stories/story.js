@@ -1,5 +1,6 @@
 /**
- * Stories: views of the map with notes, as a document, a file and the end of an address. They may come from strangers, so
+ * Stories: views of the map with notes, as a document, a file and the end of an address. They may come from
+ * strangers, so
  * everything in them is bounded, and links keep what links of the viewer may say; pure.
  *
  * @typedef {{ title: string, text: string, link: string }} View `link` is a query string of the viewer
@@ -45,7 +46,12 @@ export function parseStory(source) {
 /** @param {Story} story */
 export const formatStory = (story) => JSON.stringify({ type: TYPE, version: 1, ...story }, null, "\t");
 
-/** @param {Uint8Array<ArrayBuffer>} bytes @param {GenericTransformStream} through @param {number} most @returns {Promise<Uint8Array<ArrayBuffer> | null>} null where more comes out */
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {GenericTransformStream} through
+ * @param {number} most
+ * @returns {Promise<Uint8Array<ArrayBuffer> | null>} null where more comes out
+ */
 async function passed(bytes, through, most) {
 	const parts = [];
 	let size = 0;

@@ -27,7 +27,8 @@ const writer = (parts) => {
 
 /**
  * Makes the calendar of a button that shows a date.
- * @param {HTMLButtonElement} button @param {{ sideOf?: () => Side, host?: HTMLElement, before?: Node[] }} [how] whose dates they
+ * @param {HTMLButtonElement} button
+ * @param {{ sideOf?: () => Side, host?: HTMLElement, before?: Node[] }} [how] whose dates they
  *   are, and what stands above them @returns {() => void} what opens it
  */
 export function startCalendar(button, { sideOf = () => sideA, host, before = [] } = {}) {
@@ -92,7 +93,10 @@ class Calendar {
 		return { form: make("form", { class: "typed", onsubmit }, label, go, fault), field, fault };
 	}
 
-	/** Goes to the date that was typed or the period that contains it, else to the nearest, and says so. @param {string} typed */
+	/**
+	 * Goes to the date that was typed or the period that contains it, else to the nearest, and says so.
+	 * @param {string} typed
+	 */
 	goToTyped(typed) {
 		const { field, fault } = this.typed;
 		const asked = parseTyped(typed, locale());
@@ -243,7 +247,10 @@ class Calendar {
 		if (cell instanceof HTMLElement) cell.focus();
 	}
 
-	/** Takes a day that has data: the map shows it; with several times, the calendar stays for one to be chosen. @param {number} ms */
+	/**
+	 * Takes a day that has data: the map shows it; with several times, the calendar stays for one to be chosen.
+	 * @param {number} ms
+	 */
 	choose(ms) {
 		const data = this.days.get(ms);
 		if (!data) return;

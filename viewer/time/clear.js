@@ -1,4 +1,6 @@
-/** Where a date has no data in what the map shows: that, and the nearest date that has, for which the server is asked. */
+/**
+ * Where a date has no data in what the map shows: that, and the nearest date that has, for which the server is asked.
+ */
 
 import { DAY_MS, formatInstant } from "../base/dates.js";
 import { dismiss, isMoving, layer, notify, shownDate, timeDomain, timeIndex, view } from "../base/state.js";
@@ -13,7 +15,9 @@ import { followShares, shownShares } from "./shares.js";
 const CLEAR = 0.3;
 const NOTICE = "clear";
 
-/** Whether the date has nothing where the map is; of a layer too small to be seen, which the map tells, nobody knows. */
+/**
+ * Whether the date has nothing where the map is; of a layer too small to be seen, which the map tells, nobody knows.
+ */
 const isEmpty = computed(() => {
 	if (isMoving.value || shownShares.value[timeIndex.value] !== 0) return false;
 	return !layer.value || !view.value || !isTooSmall(layer.value.bbox, view.value.zoom);

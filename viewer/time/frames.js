@@ -12,7 +12,8 @@ import { indexesBetween, nearestIndex, yearsOf } from "../base/dates.js";
 const LEAST_DATES = 6;
 
 /**
- * The dates between two that a link or a person names, both included with all of their day, month or year; all of them where there are none between.
+ * The dates between two that a link or a person names, both included with all of their day, month or year; all of
+ * them where there are none between.
  * @param {Instant[]} instants @param {string | undefined} from @param {string | undefined} to
  * @returns {Range}
  */
@@ -30,7 +31,10 @@ export function yearRange(instants, year) {
 	return { first: found.first, last: found.first + found.count - 1 };
 }
 
-/** Indexes of the dates that are played, in their order. Dates of which the share is not known are played. @param {Choice} choice */
+/**
+ * Indexes of the dates that are played, in their order. Dates of which the share is not known are played.
+ * @param {Choice} choice
+ */
 export function framesOf({ range, step, least, shares }) {
 	const clear = [];
 	for (let index = range.first; index <= range.last; index += 1) {
@@ -42,7 +46,9 @@ export function framesOf({ range, step, least, shares }) {
 
 /**
  * The frame after a date, which need not be a frame itself; null after the last one when there is no loop.
- * @param {readonly number[]} frames in their order @param {number} index @param {{ isReversed: boolean, isLooping: boolean }} how
+ * @param {readonly number[]} frames in their order
+ * @param {number} index
+ * @param {{ isReversed: boolean, isLooping: boolean }} how
  */
 export function nextFrame(frames, index, { isReversed, isLooping }) {
 	const after = isReversed ? frames.findLast((frame) => frame < index) : frames.find((frame) => frame > index);
@@ -53,7 +59,10 @@ export function nextFrame(frames, index, { isReversed, isLooping }) {
 
 /**
  * The nearest date with at least a share of data, the earlier of two as near; -1 of none.
- * @param {Instant[]} instants @param {number} index the date that is left @param {readonly (number | null)[]} shares @param {number} least
+ * @param {Instant[]} instants
+ * @param {number} index the date that is left
+ * @param {readonly (number | null)[]} shares
+ * @param {number} least
  */
 export function nearestClear(instants, index, shares, least) {
 	const clear = instants.filter((_, other) => other !== index && (shares[other] ?? -1) >= least);

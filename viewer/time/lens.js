@@ -1,4 +1,6 @@
-/** The year lens: the time of year of one date in all years, as small pictures of what the map shows, to choose from. */
+/**
+ * The year lens: the time of year of one date in all years, as small pictures of what the map shows, to choose from.
+ */
 import { fetchTileJson, isStatic, tileTemplate } from "../base/api.js";
 import { formatDayOfYear } from "../base/dates.js";
 import { make } from "../base/elements.js";

@@ -2,14 +2,20 @@
  * The days of a month as a calendar has them, and which of them have data.
  *
  * @typedef {import("../base/dates.js").Instant} Instant
- * @typedef {{ index: number, count: number, share: number | null }} DayData index of the day's first instant, how many it has, and the largest share of data among them
+ * @typedef {{ index: number, count: number, share: number | null }} DayData index of the day's first instant, how
+ *   many it has, and the largest share of data among them
  */
 import { DAY_MS } from "../base/dates.js";
 
 /** Midnight of a day. @param {number} ms */
 export const dayOf = (ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS);
 
-/** What each day that has data has, by its midnight. @param {Instant[]} instants @param {readonly (number | null)[]} shares @returns {Map<number, DayData>} */
+/**
+ * What each day that has data has, by its midnight.
+ * @param {Instant[]} instants
+ * @param {readonly (number | null)[]} shares
+ * @returns {Map<number, DayData>}
+ */
 export function daysOf(instants, shares) {
 	/** @type {Map<number, DayData>} */
 	const days = new Map();

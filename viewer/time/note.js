@@ -1,4 +1,7 @@
-/** How fine the cells are, at the map's scale; and a note beside the controls, of what playing waits for or is a preview. */
+/**
+ * How fine the cells are, at the map's scale; and a note beside the controls, of what playing waits for or is a
+ * preview.
+ */
 import { fetchLayer } from "../base/api.js";
 import { formatInstant } from "../base/dates.js";
 import { isGapFilled, isMoving, layer, loadedTimes, timeDomain, timeIndex, view } from "../base/state.js";
@@ -40,7 +43,10 @@ function waitText() {
 	return instant ? text("play.waiting", { date: formatInstant(instant, locale(), "short") }) : null;
 }
 
-/** Metres of ground: of a cell of the layer, and of what the map shows of it. @param {import("./resolution.js").Whole | null} whole */
+/**
+ * Metres of ground: of a cell of the layer, and of what the map shows of it.
+ * @param {import("./resolution.js").Whole | null} whole
+ */
 function lengthsOf(whole) {
 	if (!whole?.resolution || !view.value) return null;
 	const { lat, zoom } = view.value;

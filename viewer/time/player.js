@@ -62,7 +62,12 @@ function followPlay(play) {
 	});
 }
 
-/** A check box that shows a signal. @param {string} words @param {{ value: boolean }} of @param {(isOn: boolean) => void} [choose] */
+/**
+ * A check box that shows a signal.
+ * @param {string} words
+ * @param {{ value: boolean }} of
+ * @param {(isOn: boolean) => void} [choose]
+ */
 function makeCheck(words, of, choose) {
 	const set = (/** @type {boolean} */ isOn) => {
 		of.value = isOn;
@@ -86,7 +91,13 @@ function makeClear() {
 	return row;
 }
 
-/** A list that shows a signal. @template {string | number} T @param {string} words @param {{ value: T }} of @param {() => [value: T, words: string][]} choices reads signals */
+/**
+ * A list that shows a signal.
+ * @template {string | number} T
+ * @param {string} words
+ * @param {{ value: T }} of
+ * @param {() => [value: T, words: string][]} choices reads signals
+ */
 function makeList(words, of, choices) {
 	let values = /** @type {T[]} */ ([]);
 	const choose = () => {
@@ -101,7 +112,11 @@ function makeList(words, of, choices) {
 	return make("label", { class: "choice" }, words, field);
 }
 
-/** Numbers in order; one that is not among them, as of a link, is added. @param {readonly number[]} values @param {number} now */
+/**
+ * Numbers in order; one that is not among them, as of a link, is added.
+ * @param {readonly number[]} values
+ * @param {number} now
+ */
 const withNow = (values, now) => [...new Set([...values, now])].sort((one, other) => one - other);
 
 const makeSpeed = () =>

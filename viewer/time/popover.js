@@ -1,9 +1,13 @@
 /**
- * A panel over the page that belongs to a button or to a place on the strip: it opens above or below it, on phones at the bottom,
- * closes by Escape or a click elsewhere, and gives the focus back to where it was. It stays where its anchor is when the
+ * A panel over the page that belongs to a button or to a place on the strip: it opens above or below it, on phones
+ * at the bottom,
+ * closes by Escape or a click elsewhere, and gives the focus back to where it was. It stays where its anchor is when
+ * the
  * window changes its size, as it does when a keyboard comes up on a phone.
  *
- * @typedef {{ element: HTMLElement, open: (anchor: () => DOMRect) => void, close: () => void, isOpen: () => boolean }} Popover
+ * @typedef
+ *   {{ element: HTMLElement, open: (anchor: () => DOMRect) => void, close: () => void, isOpen: () => boolean }}
+ *   Popover
  */
 
 import { make } from "../base/elements.js";
@@ -61,7 +65,12 @@ export function makePopover(name, { label, host }) {
 	};
 }
 
-/** Opens and closes a popover by its button. @param {HTMLButtonElement} button @param {Popover} popover @param {() => void} [onOpen] */
+/**
+ * Opens and closes a popover by its button.
+ * @param {HTMLButtonElement} button
+ * @param {Popover} popover
+ * @param {() => void} [onOpen]
+ */
 export function toggleBy(button, popover, onOpen) {
 	const show = () => {
 		popover.open(() => button.getBoundingClientRect());

@@ -1,7 +1,8 @@
 /**
  * How much ground a cell on the map covers; pure.
  *
- * @typedef {{ bbox: readonly number[], resolution: readonly number[], crs: string, size: readonly number[] }} Whole what the server tells of a layer
+ * @typedef {{ bbox: readonly number[], resolution: readonly number[], crs: string, size: readonly number[] }} Whole
+ *   what the server tells of a layer
  */
 
 const EQUATOR_M = 40_075_016.686;
@@ -13,7 +14,11 @@ const DEGREES_RATIO = 1000;
 /** Metres of ground that a pixel of the map covers. @param {number} zoom @param {number} lat degrees */
 export const pixelLength = (zoom, lat) => (EQUATOR_M * Math.cos((lat * Math.PI) / 180)) / (256 * 2 ** zoom);
 
-/** Metres of ground that a cell of a layer covers from south to north. @param {Whole} layer @param {number} lat where, in degrees */
+/**
+ * Metres of ground that a cell of a layer covers from south to north.
+ * @param {Whole} layer
+ * @param {number} lat where, in degrees
+ */
 export function cellLength({ bbox, resolution, crs, size }, lat) {
 	const length = resolution[1];
 	if (WEB_MERCATOR.test(crs)) return length * Math.cos((lat * Math.PI) / 180);

@@ -1,5 +1,6 @@
 /**
- * Which share of each date has data, of what its fullest date has: in what the map shows where that is known, else in the
+ * Which share of each date has data, of what its fullest date has: in what the map shows where that is known, else
+ * in the
  * whole layer.
  */
 import { fetchTimes } from "../base/api.js";
@@ -49,7 +50,10 @@ export const shares = computed(() => {
 /** What is known of the whole layer of each of its dates. @returns {Shares} */
 export const wholeShares = () => sideA.dates.peek().validShares.map((share, index) => counted.peek()[index] ?? share);
 
-/** Indexes of the dates that the server could not read where the map looks, as far as that is known. @type {{ readonly value: ReadonlySet<number>, peek: () => ReadonlySet<number> }} */
+/**
+ * Indexes of the dates that the server could not read where the map looks, as far as that is known.
+ * @type {{ readonly value: ReadonlySet<number>, peek: () => ReadonlySet<number> }}
+ */
 export const unreadable = computed(() => drawn()?.unreadable.value ?? new Set());
 
 export function startShares() {
@@ -70,7 +74,10 @@ export function startShares() {
 
 /**
  * Asks for the shares of a layer's dates until the server has counted all, never while time moves.
- * @param {Layer} of @param {BBox | undefined} bbox where; of none, in all of the layer @param {AbortSignal} stopped @param {(shares: Shares) => void} take
+ * @param {Layer} of
+ * @param {BBox | undefined} bbox where; of none, in all of the layer
+ * @param {AbortSignal} stopped
+ * @param {(shares: Shares) => void} take
  */
 export async function followShares(of, bbox, stopped, take) {
 	const count = sideA.dates.peek().instants.length;

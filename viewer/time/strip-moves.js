@@ -2,8 +2,11 @@
  * How the strip is moved: drag, double click, wheel, pinch, keys.
  *
  * @typedef {import("./strip.js").Strip} Strip
- * @typedef {{ id: number, x: number, startX: number, left: number, hasMoved: boolean, isRange: boolean, from: number }} Drag
- *   `x` is where the pointer is, from the window's left edge; `left` the strip's; `from` the date that the drag began at
+ * @typedef
+ *   {{ id: number, x: number, startX: number, left: number, hasMoved: boolean, isRange: boolean, from: number }}
+ *   Drag
+ *   `x` is where the pointer is, from the window's left edge; `left` the strip's; `from` the date that the drag
+ *     began at
  */
 
 import { dateOf, stepMonths } from "../base/dates.js";

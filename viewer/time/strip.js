@@ -1,5 +1,6 @@
 /**
- * The strip: the slider of dates and what it shows. It draws at most once a frame, and asks for no layout while it does.
+ * The strip: the slider of dates and what it shows. It draws at most once a frame, and asks for no layout while it
+ * does.
  *
  * @typedef {import("./strip/window.js").Window} Window
  * @typedef {import("./strip/strip-painter.js").Colours} Colours

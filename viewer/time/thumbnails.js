@@ -1,7 +1,8 @@
 /**
  * Small pictures of the map: which tiles they are made of, and where each one lies; pure.
  *
- * @typedef {{ z: number, x: number, y: number, left: number, top: number }} PlacedTile tile matrix, column, row; pixels from the picture's upper left corner
+ * @typedef {{ z: number, x: number, y: number, left: number, top: number }} PlacedTile tile matrix, column, row;
+ *   pixels from the picture's upper left corner
  */
 import { downAt } from "../map/extent.js";
 

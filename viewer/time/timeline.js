@@ -1,5 +1,6 @@
 /**
- * The time axis: the date and the buttons beside it, there from the start; the strip, playing, the calendar and the year
+ * The time axis: the date and the buttons beside it, there from the start; the strip, playing, the calendar and the
+ * year
  * lens come as soon as there are dates, or when they are first wanted.
  */
 
@@ -12,7 +13,8 @@ import { effect } from "../vendor/signals-core.js";
 
 /**
  * @typedef {Record<"root" | "message" | "controls" | "date-text" | "note" | "zoom" | "strip", HTMLElement> &
- *   Record<"retry" | "previous" | "next" | "date" | "period" | "play" | "options", HTMLButtonElement>} Parts of the date selector, as the page names them
+ *   Record<"retry" | "previous" | "next" | "date" | "period" | "play" | "options",
+ *     HTMLButtonElement>} Parts of the date selector, as the page names them
  */
 
 /** @param {HTMLElement} root */
@@ -55,7 +57,11 @@ function showDomain(parts, { phase, why, instants }, hasLayer) {
 	parts.strip.hidden = phase === "failed" || (phase === "ready" && instants.length < 2);
 }
 
-/** Brings the calendar, open, when its button is first pressed. @param {HTMLButtonElement} button @param {HTMLButtonElement} period opens what periods are chosen in */
+/**
+ * Brings the calendar, open, when its button is first pressed.
+ * @param {HTMLButtonElement} button
+ * @param {HTMLButtonElement} period opens what periods are chosen in
+ */
 function startCalendar(button, period) {
 	button.addEventListener("click", (event) => {
 		if (!timeDomain.peek().periods) return;

@@ -1,6 +1,8 @@
 /**
- * `<chronotile-chart server layer lon lat [datetime] [date]>`: the values of a place over time. `date` marks a date, found
- * as `Layer.indexOf` finds it; a click on the chart fires `chronotile-date` with `detail.date` (RFC 3339) and `detail.value`, and a drag zooms in time
+ * `<chronotile-chart server layer lon lat [datetime] [date]>`: the values of a place over time. `date` marks a date,
+ * found
+ * as `Layer.indexOf` finds it; a click on the chart fires `chronotile-date` with `detail.date` (RFC 3339) and
+ * `detail.value`, and a drag zooms in time
  * (a double click shows all again). `series` is what the server answered.
  *
  * Colours: `--chronotile-line`, `--chronotile-text`, `--chronotile-text-soft`, `--chronotile-grid` and
@@ -152,7 +154,11 @@ export class ChronotileChart extends LiveElement {
 		this.#name(null);
 	}
 
-	/** Ends of the days and periods of dates; null where they are not known. @param {string[]} times @returns {Promise<(string | null)[]>} */
+	/**
+	 * Ends of the days and periods of dates; null where they are not known.
+	 * @param {string[]} times
+	 * @returns {Promise<(string | null)[]>}
+	 */
 	async #endsOf(times) {
 		const [server, layer] = [this.attribute("server"), this.attribute("layer")];
 		const url = legendUrl(server, layer).href;
@@ -164,7 +170,10 @@ export class ChronotileChart extends LiveElement {
 		return times.map((time) => ends.get(time) ?? null);
 	}
 
-	/** Writes a date and its value above the chart; those of the marked date while the pointer is elsewhere. @param {number | null} second */
+	/**
+	 * Writes a date and its value above the chart; those of the marked date while the pointer is elsewhere.
+	 * @param {number | null} second
+	 */
 	#name(second) {
 		const at = second === null ? this.#marked : this.#indexOf(second);
 		const { series } = this;

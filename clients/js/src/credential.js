@@ -1,8 +1,10 @@
 /**
  * Tokens and API keys, sent to one server alone.
  *
- * @typedef {string | ((refused?: string) => string | Promise<string>)} Token a token or an API key, or a function that gives
- *   one: called at first, once the token has expired (the claim `exp` of a JSON Web Token), and once after the server has
+ * @typedef {string | ((refused?: string) => string | Promise<string>)} Token a token or an API key, or a function
+ *   that gives
+ *   one: called at first, once the token has expired (the claim `exp` of a JSON Web Token), and once after the
+ *     server has
  *   refused it (401), with the refused one
  */
 
@@ -35,7 +37,11 @@ export class Credential {
 		if (typeof source === "string") [this.#token, this.#until] = [source.trim(), Infinity];
 	}
 
-	/** The token; another one if it has expired, or the server refused it. @param {string} [refused] @returns {Promise<string>} */
+	/**
+	 * The token; another one if it has expired, or the server refused it.
+	 * @param {string} [refused]
+	 * @returns {Promise<string>}
+	 */
 	async token(refused) {
 		const isOver = this.#token === refused || Date.now() > this.#until - LEEWAY_MS;
 		if (typeof this.#source === "function" && isOver) {
@@ -56,7 +62,9 @@ export class Credential {
 	/**
 	 * What `send` gives with the headers for an address, and again with a new token where the first one is refused.
 	 * @template Answer
-	 * @param {string} url @param {(headers: Record<string, string>) => Promise<Answer>} send @param {(answer: Answer) => boolean} isRefused
+	 * @param {string} url
+	 * @param {(headers: Record<string, string>) => Promise<Answer>} send
+	 * @param {(answer: Answer) => boolean} isRefused
 	 */
 	async sign(url, send, isRefused) {
 		if (new URL(url).origin !== this.#origin) return send({});

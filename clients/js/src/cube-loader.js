@@ -17,7 +17,11 @@ function makeInlineWorker() {
 	return worker;
 }
 
-/** Adds the headers of credentials to what a worker requests. @param {Worker} worker @param {(url: string) => Credential | null} credentialOf */
+/**
+ * Adds the headers of credentials to what a worker requests.
+ * @param {Worker} worker
+ * @param {(url: string) => Credential | null} credentialOf
+ */
 function signed(worker, credentialOf) {
 	const post = worker.postMessage.bind(worker);
 	/** Who takes the answers of signed requests, by id. @type {Map<number, (answer: Answer) => void>} */

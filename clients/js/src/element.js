@@ -1,4 +1,7 @@
-/** What the two elements have in common: a shadow root with styles, and one update for all attributes that change together. */
+/**
+ * What the two elements have in common: a shadow root with styles, and one update for all attributes that change
+ * together.
+ */
 
 /** @type {typeof HTMLElement} so that modules with elements can be imported where there is no page, as on a server */
 const Base = globalThis.HTMLElement ?? class {};

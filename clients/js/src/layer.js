@@ -14,10 +14,12 @@
  *   nodata?: string, stops?: { value: number, color: string }[], labels?: { value: number, text: string }[],
  *   classes?: { value: number, color: string, label: string }[], flags?: { name: string, color: string }[],
  * }} Legend as `legend.json` has it
- * @typedef {{ value: number | null, isApproximate: boolean }} Reading `value` is null where there is none; `isApproximate` is
+ * @typedef {{ value: number | null, isApproximate: boolean }} Reading `value` is null where there is none;
+ *   `isApproximate` is
  *   whether it is not exactly the cell's, such as a mean of several cells below native zoom
  * @typedef {import("./credential.js").Token} Token
- * @typedef {{ style?: string, loader?: CubeLoader, signal?: AbortSignal, token?: Token }} OpenOptions `style` is one of the layer's styles
+ * @typedef {{ style?: string, loader?: CubeLoader, signal?: AbortSignal, token?: Token }} OpenOptions `style` is one
+ *   of the layer's styles
  * @typedef {{
  *   id: string, title: string, units: string | null, bbox: [number, number, number, number],
  *   attribution: string | null, revision: string, times: { default: string | null }, links: { rel: string }[],
@@ -56,7 +58,10 @@ export class Layer {
 
 	/**
 	 * @param {string} server @param {Metadata} metadata
-	 * @param {{ dates: import("./times.js").Times, legend: Legend, zooms: { minzoom: number, maxzoom: number }, loader: CubeLoader, credential: Credential | null }} found
+	 * @param
+	 *   {{ dates: import("./times.js").Times, legend: Legend, zooms: { minzoom: number, maxzoom: number },
+	 *   loader: CubeLoader, credential: Credential | null }}
+	 *   found
 	 */
 	constructor(server, metadata, { dates, legend, zooms, loader, credential }) {
 		const { times, ends } = dates;
@@ -111,7 +116,8 @@ export class Layer {
 	}
 
 	/**
-	 * Index of the date that a year, month, day or instant (`2024`, `2024-06`, `2024-06-01`, `2024-06-01T10:00:00Z`) stands
+	 * Index of the date that a year, month, day or instant (`2024`, `2024-06`, `2024-06-01`, `2024-06-01T10:00:00Z`)
+	 * stands
 	 * for: the first that begins in it, else the one whose day or period contains it, else the nearest, which is the first
 	 * or the last date for what is before or after all. -1 of a text that is no date, and of a layer without time.
 	 * @param {string} date
@@ -120,7 +126,12 @@ export class Layer {
 		return resolveDate(instantsOf(this), date).index;
 	}
 
-	/** The values of a place over time. @param {Place} place @param {{ datetime?: string, signal?: AbortSignal }} [options] @returns {Promise<Series>} */
+	/**
+	 * The values of a place over time.
+	 * @param {Place} place
+	 * @param {{ datetime?: string, signal?: AbortSignal }} [options]
+	 * @returns {Promise<Series>}
+	 */
 	series({ lon, lat }, { datetime = "", signal } = {}) {
 		return fetchJson(
 			urlOf(this.server, `timeseries/${encodeURIComponent(this.id)}/point`, { lon, lat, datetime }),
@@ -131,7 +142,8 @@ export class Layer {
 }
 
 /**
- * What the map shows at a place: the value of what `sample` of a cube layer found, as the server writes it; null while it is
+ * What the map shows at a place: the value of what `sample` of a cube layer found, as the server writes it; null
+ * while it is
  * not loaded. The cell's own value is in `series`.
  * @param {Sample | null} sample @returns {Reading | null}
  */
@@ -145,7 +157,9 @@ export function sampleValue(sample) {
 
 /**
  * Opens a layer of a server.
- * @param {string} server its address, such as `https://maps.example` @param {string} id of the layer, or an alias @param {OpenOptions} [options]
+ * @param {string} server its address, such as `https://maps.example`
+ * @param {string} id of the layer, or an alias
+ * @param {OpenOptions} [options]
  * @returns {Promise<Layer>}
  * @throws {import("./request.js").RequestError} the server does not answer, or has no such layer or style
  */

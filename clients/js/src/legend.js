@@ -2,7 +2,8 @@
  * `<chronotile-legend server layer [layer-style]>`: the colours of a layer with their values, classes and flags. Or set
  * its property `source` to the layer that `openLayer` gave, and it requests nothing.
  *
- * Colours of its text follow the page; `::part(title)`, `::part(bar)`, `::part(ticks)` and `::part(classes)` can be styled.
+ * Colours of its text follow the page; `::part(title)`, `::part(bar)`, `::part(ticks)` and `::part(classes)` can be
+ * styled.
  *
  * @typedef {import("./layer.js").Legend} Legend
  */

@@ -10,14 +10,24 @@ export class RequestError extends Error {
 	}
 }
 
-/** @param {string} server its address, with or without a path @param {string} path @param {Record<string, string | number>} [parameters] empty ones are left out */
+/**
+ * @param {string} server its address, with or without a path
+ * @param {string} path
+ * @param {Record<string, string | number>} [parameters] empty ones are left out
+ */
 export function urlOf(server, path, parameters = {}) {
 	const url = new URL(path, new URL(server.endsWith("/") ? server : `${server}/`, globalThis.document?.baseURI));
 	for (const [key, value] of Object.entries(parameters)) if (value !== "") url.searchParams.set(key, String(value));
 	return url;
 }
 
-/** @param {URL} url @param {AbortSignal} [signal] @param {Credential | null} [credential] @returns {Promise<any>} @throws {RequestError} */
+/**
+ * @param {URL} url
+ * @param {AbortSignal} [signal]
+ * @param {Credential | null} [credential]
+ * @returns {Promise<any>}
+ * @throws {RequestError}
+ */
 export async function fetchJson(url, signal, credential = null) {
 	const send = (/** @type {Record<string, string>} */ headers) =>
 		fetch(url, { headers, signal }).catch((error) => {

@@ -1,7 +1,8 @@
 /**
  * The dates of a layer.
  *
- * @typedef {{ times: string[], ends: (string | null)[] }} Times RFC 3339; `ends` has the first instant after each day or
+ * @typedef {{ times: string[], ends: (string | null)[] }} Times RFC 3339; `ends` has the first instant after each
+ *   day or
  *   period, null of an exact instant
  */
 import { toInstant } from "../../../viewer/base/dates.js";
@@ -9,7 +10,14 @@ import { fetchJson, urlOf } from "./request.js";
 
 const MOST_TIMES = 1000;
 
-/** All dates of a layer, page by page. @param {string} server @param {string} id @param {AbortSignal} [signal] @param {import("./credential.js").Credential | null} [credential] @returns {Promise<Times>} */
+/**
+ * All dates of a layer, page by page.
+ * @param {string} server
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ * @param {import("./credential.js").Credential | null} [credential]
+ * @returns {Promise<Times>}
+ */
 export async function fetchTimes(server, id, signal, credential) {
 	const url = urlOf(server, `layers/${encodeURIComponent(id)}/times`, { limit: MOST_TIMES });
 	/** @type {Times} */

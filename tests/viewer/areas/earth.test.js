@@ -6,7 +6,10 @@ import { makeRandom } from "../random.js";
 
 /** @typedef {import("../../../viewer/areas/shapes/earth.js").Position} Position */
 
-/** Square metres that pyproj's Geod(ellps="WGS84") gives for the ring with 4,000 positions on each edge. @type {[Position[], number][]} */
+/**
+ * Square metres that pyproj's Geod(ellps="WGS84") gives for the ring with 4,000 positions on each edge.
+ * @type {[Position[], number][]}
+ */
 const AREAS = [
 	[
 		[

@@ -9,7 +9,11 @@ import { makeRandom } from "../random.js";
 
 const EXTENT = 1024;
 
-/** Where a position is in a tile, by the formula of Web Mercator. @param {number[]} position @param {{ x: number, y: number, z: number }} tile */
+/**
+ * Where a position is in a tile, by the formula of Web Mercator.
+ * @param {number[]} position
+ * @param {{ x: number, y: number, z: number }} tile
+ */
 function unitsOf([lon, lat], { x, y, z }) {
 	const phi = (lat * Math.PI) / 180;
 	const down = (1 - Math.log(Math.tan(phi) + 1 / Math.cos(phi)) / Math.PI) / 2;

@@ -11,7 +11,10 @@ const TERRASCOPE =
 const KEYS =
 	"language layer date bbox overlay overlays bgLayer view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places statistic span chart curve normal period line cube scatter report agg years from_month fit theme embed ui story";
 
-/** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../../viewer/base/permalink.js").Link>} */
+/**
+ * @param {ReturnType<typeof makeRandom>} random
+ * @returns {Required<import("../../../viewer/base/permalink.js").Link>}
+ */
 function makeWhole(random) {
 	const { pick } = random;
 	const degrees = (limit = 0, offset = 0) => Number((offset + (random.number() * 2 - 1) * limit).toFixed(5)) + 0;

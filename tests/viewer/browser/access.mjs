@@ -18,7 +18,12 @@ const PHONE = { width: 360, height: 640 };
 /** Pixels by which the page is wider than the window. @param {Page} page */
 const excessWidth = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
-/** What can be pressed and is smaller than `least` in one direction, links within a line of text left out. @param {Page} page @param {number} least CSS pixels @param {string} [root] */
+/**
+ * What can be pressed and is smaller than `least` in one direction, links within a line of text left out.
+ * @param {Page} page
+ * @param {number} least CSS pixels
+ * @param {string} [root]
+ */
 const smallTargets = (page, least, root = "body") =>
 	page.locator(root).evaluate((within, size) => {
 		const controls = [...within.querySelectorAll("button, select, input, summary, [role=slider], [tabindex='0']")];
@@ -65,7 +70,10 @@ const spaceText = (page) =>
 		document.adoptedStyleSheets.push(sheet);
 	});
 
-/** Whether what has the focus looks otherwise without it: the handles of sliders have rings that no property tells of. @param {Page} page */
+/**
+ * Whether what has the focus looks otherwise without it: the handles of sliders have rings that no property tells of.
+ * @param {Page} page
+ */
 async function looksOtherInFocus(page) {
 	const focused = await page.evaluateHandle(() => /** @type {HTMLElement} */ (document.activeElement));
 	const clip = await focused.boundingBox();
@@ -134,7 +142,11 @@ async function whenCompared(page) {
 	await page.locator("#map-frame[data-shown-b=shown]").waitFor();
 }
 
-/** Opens a dialog of the header, which on phones is in the menu. @param {string} id of its button @param {boolean} [isInMenu] */
+/**
+ * Opens a dialog of the header, which on phones is in the menu.
+ * @param {string} id of its button
+ * @param {boolean} [isInMenu]
+ */
 const openDialog = (id, isInMenu) => async (/** @type {Page} */ page) => {
 	if (isInMenu) await page.locator("#menu-button").click();
 	await page.locator(`#${id}`).click();
@@ -147,7 +159,11 @@ async function openCalendar(page) {
 	await page.getByRole("grid").waitFor();
 }
 
-/** What the states of scenario 33 are, and what leads to them. @type {Record<string, { search: string, width?: number, height?: number, allowed?: RegExp, routes?: any, go?: (page: Page) => Promise<unknown> }>} */
+/**
+ * What the states of scenario 33 are, and what leads to them.
+ * @type
+ *   {Record<string, { search: string, width?: number, height?: number, allowed?: RegExp, routes?: any, go?: (page: Page) => Promise<unknown> }>}
+ */
 const STATES = {
 	start: { search: "?layer=ndvi&date=2019-03-02" },
 	chart: { search: WITH_CHART, go: (page) => page.locator("#chart .plot-drawing").first().waitFor() },

@@ -1,4 +1,6 @@
-/** Files of many areas, their table, and the report of a place. `node area-sets.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * Files of many areas, their table, and the report of a place. `node area-sets.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -102,7 +104,11 @@ async function upload(page, name, content) {
 	await (await choosing).setFiles({ name, mimeType: "application/octet-stream", buffer: Buffer.from(content) });
 }
 
-/** Grey of the map's places under the middle of a square; -1 where nothing is drawn. @param {Page} page @param {number} number */
+/**
+ * Grey of the map's places under the middle of a square; -1 where nothing is drawn.
+ * @param {Page} page
+ * @param {number} number
+ */
 async function greyOf(page, number) {
 	const { row, column } = cornerOf(number);
 	const { lon, lat } = centreOf({ row: row + SIZE / 2 - 0.5, column: column + SIZE / 2 - 0.5 });

@@ -1,4 +1,6 @@
-/** Scenarios 20 and 21 of the viewer, and places: areas of interest. `node areas.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * Scenarios 20 and 21 of the viewer, and places: areas of interest. `node areas.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -108,7 +110,11 @@ async function mapTool(page, name) {
 	return page.locator(".area-shapes").getByRole("button", { name });
 }
 
-/** Clicks at pixels from where the middle of the map was when the tool was taken. @param {Page} page @param {Pixel[]} pixels */
+/**
+ * Clicks at pixels from where the middle of the map was when the tool was taken.
+ * @param {Page} page
+ * @param {Pixel[]} pixels
+ */
 async function clickAt(page, pixels) {
 	const { middle } = await mapBox(page);
 	for (const [right, down] of pixels) await page.mouse.click(middle[0] + right, middle[1] + down);

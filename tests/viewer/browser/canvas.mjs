@@ -1,4 +1,7 @@
-/** Scenarios 1, 9, 35 to 38 and 42 of the viewer: what the map shows and tells. `node canvas.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * Scenarios 1, 9, 35 to 38 and 42 of the viewer: what the map shows and tells. `node canvas.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { cellAt, centreOf, exact, FIXTURES, flagOf, lastNumberAt, numberAt, POLAR_CELLS, valueAt } from "./formula.mjs";
 import { answerStatus, FAILED_REQUEST, runAsCalled } from "./harness.mjs";
@@ -21,7 +24,10 @@ function placeOf(cell) {
 	return { lon: round(lon), lat: round(lat) };
 }
 
-/** Waits until the map shows its date, and hands the viewer's modules to what is evaluated in the page. @param {Page} page */
+/**
+ * Waits until the map shows its date, and hands the viewer's modules to what is evaluated in the page.
+ * @param {Page} page
+ */
 async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await inspect(page);
@@ -33,7 +39,12 @@ function linkTo(layer, cell, zoom, more = "") {
 	return `?layer=${layer}&view=${lon},${lat},${zoom}&overlay=false&bgLayer=None${more}`;
 }
 
-/** The pixel of the page in which a place is, and where the map begins. @param {Page} page @param {Point} point @returns {Promise<{ x: number, y: number, mapTop: number }>} */
+/**
+ * The pixel of the page in which a place is, and where the map begins.
+ * @param {Page} page
+ * @param {Point} point
+ * @returns {Promise<{ x: number, y: number, mapTop: number }>}
+ */
 const onPage = (page, { lon, lat }) =>
 	page.evaluate(
 		([east, north]) => {
@@ -49,7 +60,12 @@ const onPage = (page, { lon, lat }) =>
 		[lon, lat],
 	);
 
-/** What the readout says with the pointer at a place: the value as the server has it, "" of none. @param {Page} page @param {Point} point @returns {Promise<{ value: string, words: string }>} */
+/**
+ * What the readout says with the pointer at a place: the value as the server has it, "" of none.
+ * @param {Page} page
+ * @param {Point} point
+ * @returns {Promise<{ value: string, words: string }>}
+ */
 async function hover(page, point) {
 	const { x, y, mapTop } = await onPage(page, point);
 	await page.mouse.move(x - 3, y - 3);
@@ -78,7 +94,11 @@ async function hover(page, point) {
 	return said === "moved" ? hover(page, point) : said;
 }
 
-/** The pixel of the data at a place: red, green, blue, alpha; null where no tile is. @param {Page} page @param {Point} point */
+/**
+ * The pixel of the data at a place: red, green, blue, alpha; null where no tile is.
+ * @param {Page} page
+ * @param {Point} point
+ */
 async function pixelAt(page, point) {
 	const { x, y } = await onPage(page, point);
 	return page.evaluate(
@@ -125,7 +145,12 @@ const goTo = (page, index, isMoving = false) =>
 		/** @type {const} */ ([index, isMoving]),
 	);
 
-/** Says that the user is about to move through time, and waits until all dates around are there. @param {Page} page @param {"preview" | "full"} how @param {number} count */
+/**
+ * Says that the user is about to move through time, and waits until all dates around are there.
+ * @param {Page} page
+ * @param {"preview" | "full"} how
+ * @param {number} count
+ */
 async function whenLoaded(page, how, count) {
 	await page.evaluate(() => {
 		const state = /** @type {any} */ (window).parts;

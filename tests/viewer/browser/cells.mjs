@@ -1,5 +1,6 @@
 /**
- * What the map shows and tells beyond the native zoom: `node cells.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive
+ * What the map shows and tells beyond the native zoom: `node cells.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the
+ * archive
  * of `test_cells.py`. What is right is what the server's series say, which come from PROJ and the cells of the source.
  */
 import assert from "node:assert/strict";
@@ -9,7 +10,11 @@ import { inspect, nextFrame, ofData, until, whenAtRest, whenCounted } from "./to
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
-/** @typedef {{ lon: number, lat: number, colour: number[] | null, hovered: string, clicked: number | null, point: number[] }} Found */
+/**
+ * @typedef
+ *   {{ lon: number, lat: number, colour: number[] | null, hovered: string, clicked: number | null, point: number[] }}
+ *   Found
+ */
 
 const NATIVE_ZOOM = 12;
 const ZOOMS = [0, 1, 2, 3, 4, 5];
@@ -27,7 +32,11 @@ async function whenShown(page) {
 	await inspect(page);
 }
 
-/** Says that the user is about to move through time, and waits until the dates around are there. @param {Page} page @param {number} least */
+/**
+ * Says that the user is about to move through time, and waits until the dates around are there.
+ * @param {Page} page
+ * @param {number} least
+ */
 async function whenLoaded(page, least) {
 	await page.evaluate(() => {
 		/** @type {any} */ (window).parts.intent.value += 1;
@@ -38,14 +47,25 @@ async function whenLoaded(page, least) {
 	}, least);
 }
 
-/** Whether a pixel of the page is the map's, and not that of the readout or a mark that lies over it. @param {Page} page @param {number} x @param {number} y */
+/**
+ * Whether a pixel of the page is the map's, and not that of the readout or a mark that lies over it.
+ * @param {Page} page
+ * @param {number} x
+ * @param {number} y
+ */
 const isOnMap = (page, x, y) =>
 	page.evaluate(
 		([left, top]) => document.elementFromPoint(left, top)?.matches("#map, .leaflet-pane, .data-tiles canvas") ?? false,
 		/** @type {const} */ ([x, y]),
 	);
 
-/** What the map shows and tells at one pixel of the page, all at one moment, and what a click there then takes. @param {Page} page @param {number} x @param {number} y @returns {Promise<Found>} */
+/**
+ * What the map shows and tells at one pixel of the page, all at one moment, and what a click there then takes.
+ * @param {Page} page
+ * @param {number} x
+ * @param {number} y
+ * @returns {Promise<Found>}
+ */
 async function look(page, x, y) {
 	await page.mouse.move(x, y);
 	// The browser tells the page of it with its next frame.
@@ -93,7 +113,8 @@ async function look(page, x, y) {
 }
 
 /**
- * Until the chart has the server's answer, and the map its place: without lines to draw the chart gives the map some room.
+ * Until the chart has the server's answer, and the map its place: without lines to draw the chart gives the map some
+ * room.
  * @param {Page} page
  */
 async function whenAnswered(page) {
@@ -104,7 +125,13 @@ async function whenAnswered(page) {
 	await nextFrame(page);
 }
 
-/** The value of each place at a date, by the server's series. @param {string} base @param {string} layer @param {string} datetime @param {Found[]} found */
+/**
+ * The value of each place at a date, by the server's series.
+ * @param {string} base
+ * @param {string} layer
+ * @param {string} datetime
+ * @param {Found[]} found
+ */
 async function seriesOf(base, layer, datetime, found) {
 	/** @type {(number | null)[]} */
 	const values = [];
@@ -173,7 +200,8 @@ const yearsOf = (requests) => new Set(requests.flatMap((url) => url.match(/datet
 const [STEPS, STEP_MS] = [60, 16];
 
 /**
- * From now on the time of the page goes on only as it is told to: a pointer that is dragged rests when its moves say so,
+ * From now on the time of the page goes on only as it is told to: a pointer that is dragged rests when its moves say
+ * so,
  * however late they come from here.
  * @param {Page} page
  */
@@ -183,7 +211,11 @@ async function stopClock(page) {
 	await page.clock.pauseAt((await page.evaluate(() => Date.now())) + AHEAD_MS);
 }
 
-/** Where a day is on the strip, which is linear in time: half a date's room is beside the first and the last one. @param {Page} page @param {string} day */
+/**
+ * Where a day is on the strip, which is linear in time: half a date's room is beside the first and the last one.
+ * @param {Page} page
+ * @param {string} day
+ */
 async function placeOf(page, day) {
 	const [SIDE_PX, BARS_PX, DATES] = [8, 30, 219];
 	const box = await slider(page).boundingBox();

@@ -1,4 +1,7 @@
-/** One axis of time for chart and strip, what links and files hold of the chart. `node chart-axis.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * One axis of time for chart and strip, what links and files hold of the chart. `node chart-axis.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { parseCsv } from "../../../viewer/areas/formats/csv.js";

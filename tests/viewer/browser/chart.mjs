@@ -46,7 +46,14 @@ function areaOf(row, column, size) {
 	};
 }
 
-/** The formula's values in that box at a date. @param {string} layer @param {number} t @param {number} row @param {number} column @param {number} size */
+/**
+ * The formula's values in that box at a date.
+ * @param {string} layer
+ * @param {number} t
+ * @param {number} row
+ * @param {number} column
+ * @param {number} size
+ */
 function valuesIn(layer, t, row, column, size) {
 	const cells = Array.from({ length: size * size }, (_, at) => ({
 		row: row + Math.floor(at / size),
@@ -62,7 +69,10 @@ async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 }
 
-/** The first point in the middle of the map, and where that is on the page. @param {import("./harness.mjs").Bench["open"]} open */
+/**
+ * The first point in the middle of the map, and where that is on the page.
+ * @param {import("./harness.mjs").Bench["open"]} open
+ */
 async function openAtPoint(open) {
 	const [{ lon, lat }] = POINTS;
 	const { page } = await open({ search: `?layer=ndvi&view=${lon},${lat},14` });
@@ -119,7 +129,12 @@ const datesOf = (layer) =>
 		new Date(date).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" }),
 	);
 
-/** Answers as a server with a small limit does while a question is too much. @param {string} limit @param {number} allowed @param {(url: URL, body: string) => boolean} isTooMuch */
+/**
+ * Answers as a server with a small limit does while a question is too much.
+ * @param {string} limit
+ * @param {number} allowed
+ * @param {(url: URL, body: string) => boolean} isTooMuch
+ */
 const limitedTo = (limit, allowed, isTooMuch) => (/** @type {import("./harness.mjs").Route} */ route) => {
 	const request = route.request();
 	if (!isTooMuch(new URL(request.url()), request.postData() ?? "")) return route.fallback();

@@ -53,7 +53,12 @@ const cornerOf = (page) =>
 		return { left: Math.min(...boxes.map(({ left }) => left)), top: Math.min(...boxes.map(({ top }) => top)) };
 	}, DATA);
 
-/** What is seen on the page: red, green and blue of points, from a picture of it. @param {Page} page @param {{ x: number, y: number }[]} points @returns {Promise<number[][]>} */
+/**
+ * What is seen on the page: red, green and blue of points, from a picture of it.
+ * @param {Page} page
+ * @param {{ x: number, y: number }[]} points
+ * @returns {Promise<number[][]>}
+ */
 async function seenAt(page, points) {
 	const picture = (await page.screenshot()).toString("base64");
 	return page.evaluate(
@@ -94,12 +99,18 @@ const greyOf = (t, cell) => {
 	return [number, number, number];
 };
 
-/** As `greyOf`, with the greys the other way round: the least number, 0, is as light as 250. @param {number} t @param {Cell} cell */
+/**
+ * As `greyOf`, with the greys the other way round: the least number, 0, is as light as 250.
+ * @param {number} t
+ * @param {Cell} cell
+ */
 const reversedGreyOf = (t, cell) => greyOf(t, cell).map((grey) => 250 - Number(grey));
 
 /**
  * Until cells are seen as the rule says; the map may still take its place under a bar of another height.
- * @param {Page} page @param {Cell[]} cells @param {(cell: Cell, place: { x: number, y: number }) => (number | null)[]} colourAt
+ * @param {Page} page
+ * @param {Cell[]} cells
+ * @param {(cell: Cell, place: { x: number, y: number }) => (number | null)[]} colourAt
  */
 async function whenSeen(page, cells, colourAt) {
 	let told = "";
@@ -113,7 +124,11 @@ async function whenSeen(page, cells, colourAt) {
 	await until(page, isSo, () => told);
 }
 
-/** Until all cells are seen as those of the date that the rule gives. @param {Page} page @param {(place: { x: number, y: number }) => number} dateAt */
+/**
+ * Until all cells are seen as those of the date that the rule gives.
+ * @param {Page} page
+ * @param {(place: { x: number, y: number }) => number} dateAt
+ */
 const whenDatesAre = (page, dateAt) => whenSeen(page, CELLS, (cell, place) => greyOf(dateAt(place), cell));
 
 /** @param {Page} page */
@@ -155,16 +170,30 @@ async function pointAt(page, cell) {
 	await page.mouse.move(x + 0.5, y + 0.5);
 }
 
-/** Asserts that two places are the same but for the half pixel by which maps of other widths differ. @param {number[]} one @param {number[]} other */
+/**
+ * Asserts that two places are the same but for the half pixel by which maps of other widths differ.
+ * @param {number[]} one
+ * @param {number[]} other
+ */
 function assertNear(one, other) {
 	for (const [index, value] of one.entries()) assert.ok(Math.abs(value - other[index]) <= 1, `${one} and ${other}`);
 }
 
-/** Whether a place of the page is beside a box and its shadow. @param {{ x: number, y: number }} place @param {{ x: number, y: number, width: number, height: number }} box @param {number} [away] */
+/**
+ * Whether a place of the page is beside a box and its shadow.
+ * @param {{ x: number, y: number }} place
+ * @param {{ x: number, y: number, width: number, height: number }} box
+ * @param {number} [away]
+ */
 const isFree = ({ x, y }, box, away = 24) =>
 	x < box.x - away || x > box.x + box.width + away || y < box.y - away || y > box.y + box.height + away;
 
-/** Until a line of the readout says a value, as the server has it. @param {Page} page @param {string} side @param {number | null} value */
+/**
+ * Until a line of the readout says a value, as the server has it.
+ * @param {Page} page
+ * @param {string} side
+ * @param {number | null} value
+ */
 const whenRead = (page, side, value) =>
 	page.waitForFunction(
 		([wantedSide, wanted]) => {

@@ -1,4 +1,7 @@
-/** That examples/page does what its README says, opened from disk: `node example-page.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * That examples/page does what its README says, opened from disk: `node example-page.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -28,7 +31,12 @@ async function copyFor(base) {
 	return folder;
 }
 
-/** Opens the page from disk, with Leaflet of the CDN from node_modules. @param {Bench} bench @param {string} layer @param {(page: Page, faults: string[]) => Promise<void>} look */
+/**
+ * Opens the page from disk, with Leaflet of the CDN from node_modules.
+ * @param {Bench} bench
+ * @param {string} layer
+ * @param {(page: Page, faults: string[]) => Promise<void>} look
+ */
 async function withPage({ base, open }, layer, look) {
 	const { page: viewer, faults } = await open();
 	const page = await viewer.context().newPage();

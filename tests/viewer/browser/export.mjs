@@ -1,7 +1,9 @@
 /**
- * Scenarios 23 to 26 and 28 of the viewer: what it gives to other programs. `node export.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`.
+ * Scenarios 23 to 26 and 28 of the viewer: what it gives to other programs. `node export.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`.
  *
- * The files that were downloaded are in OUT_DIR afterwards, with `about.json`, which says where on them the data lie and
+ * The files that were downloaded are in OUT_DIR afterwards, with `about.json`, which says where on them the data lie
+ * and
  * what was copied: `test_export.py` opens them with other programs.
  */
 import assert from "node:assert/strict";
@@ -51,7 +53,13 @@ async function openExport(page, tab) {
 /** The open dialog. @param {Page} page */
 const dialogOf = (page) => page.getByRole("dialog");
 
-/** What a press downloads, kept under a name. @param {Page} page @param {string} button @param {string} outDir @param {string} name */
+/**
+ * What a press downloads, kept under a name.
+ * @param {Page} page
+ * @param {string} button
+ * @param {string} outDir
+ * @param {string} name
+ */
 async function download(page, button, outDir, name) {
 	const [file] = await Promise.all([
 		page.waitForEvent("download", { timeout: 120_000 }),
@@ -61,7 +69,13 @@ async function download(page, button, outDir, name) {
 	return file.suggestedFilename();
 }
 
-/** Pixels of a PNG at some places. @param {Page} page @param {Buffer} png @param {[x: number, y: number][]} places @returns {Promise<number[][]>} */
+/**
+ * Pixels of a PNG at some places.
+ * @param {Page} page
+ * @param {Buffer} png
+ * @param {[x: number, y: number][]} places
+ * @returns {Promise<number[][]>}
+ */
 const pixelsOf = (page, png, places) =>
 	page.evaluate(
 		async ({ base64, at }) => {

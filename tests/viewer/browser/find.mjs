@@ -38,7 +38,12 @@ const whenFound = (page, count) =>
 		count,
 	);
 
-/** @param {import("./harness.mjs").Bench["open"]} open @param {string} layer @param {number} count of rows @param {OpenOptions} [options] */
+/**
+ * @param {import("./harness.mjs").Bench["open"]} open
+ * @param {string} layer
+ * @param {number} count of rows
+ * @param {OpenOptions} [options]
+ */
 async function openFind(open, layer, count, options = {}) {
 	const opened = await open({ search: `?language=en&layer=${layer}`, ...options });
 	await whenShown(opened.page);
@@ -50,7 +55,11 @@ async function openFind(open, layer, count, options = {}) {
 /** What was searched for. @param {string[]} requests */
 const searches = (requests) => requests.map((url) => new URL(url)).filter(({ pathname }) => pathname === SEARCH);
 
-/** Box on the page of all outlines that stand out, or of all that do not. @param {Page} page @param {boolean} isStrong */
+/**
+ * Box on the page of all outlines that stand out, or of all that do not.
+ * @param {Page} page
+ * @param {boolean} isStrong
+ */
 const outlineBox = (page, isStrong) =>
 	page.evaluate((strong) => {
 		const paths = [...document.querySelectorAll(".leaflet-footprints-pane path")].filter(

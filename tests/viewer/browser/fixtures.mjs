@@ -1,4 +1,7 @@
-/** That the layers of `served.py` have the values of `formula.mjs`: `node fixtures.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * That the layers of `served.py` have the values of `formula.mjs`: `node fixtures.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { cellAt, centreOf, datelineCellAt, FIXTURES, POLAR_CELLS, validShare, valueAt } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";

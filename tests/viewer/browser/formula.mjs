@@ -4,7 +4,9 @@
  * @typedef {{ row: number, column: number }} Cell
  * @typedef {{ lon: number, lat: number }} Point
  * @typedef {(t: number, row: number, column: number) => number | null} Formula the number; null for nodata
- * @typedef {{ size: number, dates: string[], scale: number, offset: number, formula: Formula, crs: "ghent" | "dateline" | "polar" }} Fixture
+ * @typedef
+ *   {{ size: number, dates: string[], scale: number, offset: number, formula: Formula, crs: "ghent" | "dateline" | "polar" }}
+ *   Fixture
  */
 
 export const ZOOM = 12;
@@ -42,7 +44,12 @@ const fractions = (t, row, column) =>
 /** @type {Formula} */
 const classes = (t, row, column) => ((Math.floor(row / 8) + 2 * Math.floor(column / 8) + t) % 11) + 1;
 
-/** Name of the flag that a cell of `flagged` has in place of a value. @param {number} t @param {number} row @param {number} column */
+/**
+ * Name of the flag that a cell of `flagged` has in place of a value.
+ * @param {number} t
+ * @param {number} row
+ * @param {number} column
+ */
 export function flagOf(t, row, column) {
 	if (column >= 240) return null;
 	if (row < 16) return "snow";
@@ -85,7 +92,11 @@ export const POLAR_CELLS = [
 	{ lon: 24.62139, lat: 69.46721, row: 380, column: 390 },
 ];
 
-/** The cell of a layer of Ghent at a place; outside the layer its row or column is not within its size. @param {Point} point @returns {Cell} */
+/**
+ * The cell of a layer of Ghent at a place; outside the layer its row or column is not within its size.
+ * @param {Point} point
+ * @returns {Cell}
+ */
 export function cellAt({ lon, lat }) {
 	const y = Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
 	const column = Math.floor((lon / 360 + 0.5) * WORLD_CELLS) - 256 * TILE_COLUMN;
@@ -114,21 +125,33 @@ export function datelineCellAt({ lon, lat }) {
 	};
 }
 
-/** The number in a cell; null where there is none. @param {string} layer @param {number} t index of the date @param {Cell} cell */
+/**
+ * The number in a cell; null where there is none.
+ * @param {string} layer
+ * @param {number} t index of the date
+ * @param {Cell} cell
+ */
 export function numberAt(layer, t, { row, column }) {
 	const { size, formula } = FIXTURES[layer];
 	const isInside = row >= 0 && row < size && column >= 0 && column < size;
 	return isInside ? formula(t, row, column) : null;
 }
 
-/** Significant digits of values as the server writes them: those of a float32 are shortest decimals, others exact ones. */
+/**
+ * Significant digits of values as the server writes them: those of a float32 are shortest decimals, others exact ones.
+ */
 const FLOAT32_DIGITS = 7;
 const DIGITS = 12;
 
 /** A value without the noise of floating point. @param {number} value @param {number} [digits] */
 export const exact = (value, digits = DIGITS) => Number(value.toPrecision(digits));
 
-/** The value in a cell, as the server writes it; null where there is none. @param {string} layer @param {number} t @param {Cell} cell */
+/**
+ * The value in a cell, as the server writes it; null where there is none.
+ * @param {string} layer
+ * @param {number} t
+ * @param {Cell} cell
+ */
 export function valueAt(layer, t, cell) {
 	const { scale, offset, formula } = FIXTURES[layer];
 	const number = numberAt(layer, t, cell);
@@ -146,7 +169,12 @@ export function validShare(layer, t) {
 	return valid / size ** 2;
 }
 
-/** The number that a cell shows at a date when gaps are filled: the last one that is there; null of none. @param {string} layer @param {number} t @param {Cell} cell */
+/**
+ * The number that a cell shows at a date when gaps are filled: the last one that is there; null of none.
+ * @param {string} layer
+ * @param {number} t
+ * @param {Cell} cell
+ */
 export function lastNumberAt(layer, t, cell) {
 	for (let before = t; before >= 0; before -= 1) {
 		const number = numberAt(layer, before, cell);

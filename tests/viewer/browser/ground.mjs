@@ -7,7 +7,10 @@ import { brokenRules, linkValue, until, whenFocused, whenLinkSays, whenShown } f
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
-/** The tile of zoom 1 that Ghent is in: water, land as a square around the middle of Ghent, and a road through it. @returns {Uint8Array} */
+/**
+ * The tile of zoom 1 that Ghent is in: water, land as a square around the middle of Ghent, and a road through it.
+ * @returns {Uint8Array}
+ */
 function makeTile() {
 	const MAX = 4096;
 	const at = (/** @type {number} */ lon, /** @type {number} */ lat) => [
@@ -96,7 +99,11 @@ const OF_WMS = {
 	opacity: 0.5,
 };
 
-/** @param {import("./harness.mjs").Bench} bench @param {Record<string, unknown>} more of the configuration @param {import("./harness.mjs").OpenOptions} [options] */
+/**
+ * @param {import("./harness.mjs").Bench} bench
+ * @param {Record<string, unknown>} more of the configuration
+ * @param {import("./harness.mjs").OpenOptions} [options]
+ */
 async function openWith({ base, open }, more, options = {}) {
 	const config = await (await fetch(new URL("viewer/config.json", base))).json();
 	/** @type {string[]} */

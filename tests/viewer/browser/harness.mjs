@@ -1,6 +1,8 @@
 /**
- * Runs checks in Debian's Chromium, or its Firefox where CHRONOTILE_BROWSER is `firefox`, against a server that is up, and reports what failed and why. Each page of a check is in
- * a browser context that no other page uses, without storage or cookies. Playwright drives Firefox by WebDriver BiDi, which
+ * Runs checks in Debian's Chromium, or its Firefox where CHRONOTILE_BROWSER is `firefox`, against a server that is
+ * up, and reports what failed and why. Each page of a check is in
+ * a browser context that no other page uses, without storage or cookies. Playwright drives Firefox by WebDriver
+ * BiDi, which
  * has no colour schemes, no reduced motion and no sessions of the Chrome DevTools Protocol.
  *
  * @typedef {import("playwright-core").Browser} Browser
@@ -12,10 +14,12 @@
  *   path?: string, search?: string, width?: number, height?: number, scheme?: "light" | "dark", allowed?: RegExp,
  *   routes?: Record<string, (route: Route) => unknown>, reducedMotion?: "reduce", at?: string,
  * }} OpenOptions `path` is that of another page than the viewer; `at` is another address of the server; `routes` answers in its place; `allowed` are console errors that the check provokes
- * @typedef {{ page: Page, faults: string[], requests: string[], violations: string[], end: () => Promise<void> }} Opened
+ * @typedef {{ page: Page, faults: string[], requests: string[], violations: string[], end: () => Promise<void> }}
+ *   Opened
  *   `violations` of the content security policy are faults as well; `end` closes the page
  * @typedef {(bench: Bench) => Promise<void>} Check
- * @typedef {[name: string, check: Check, beyondFirefox?: string]} NamedCheck the last is what the check needs that Firefox's driver
+ * @typedef {[name: string, check: Check, beyondFirefox?: string]} NamedCheck the last is what the check needs that
+ *   Firefox's driver
  *   cannot do, such as downloads: it is left out there
  */
 import { createHash } from "node:crypto";
@@ -23,7 +27,10 @@ import { access, mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { chromium, firefox } from "playwright-core";
 
-/** Chromium reads the last list alone, so Playwright's comes first; the others load three pages of Chromium's own for each of ours. */
+/**
+ * Chromium reads the last list alone, so Playwright's comes first; the others load three pages of Chromium's own for
+ * each of ours.
+ */
 const DISABLED_FEATURES = [
 	"AimEnabled",
 	"AvoidCorsURLLoaderRestartOnRedirect",
@@ -59,10 +66,17 @@ const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const IS_FIREFOX = process.env.CHRONOTILE_BROWSER === "firefox";
 /** A mouse that hovers and is precise, which Firefox does not find on a machine without one. */
 const HAS_MOUSE = { "ui.primaryPointerCapabilities": 6, "ui.allPointerCapabilities": 6 };
-/** A wait ends as soon as what it waits for is so; this long it takes only where that never comes, or on a machine that stalls. */
+/**
+ * A wait ends as soon as what it waits for is so; this long it takes only where that never comes, or on a machine that
+ * stalls.
+ */
 const TIMEOUT_MS = 60_000;
 
-/** The first of these programs on the path. @param {string[]} names @param {(string | undefined)} [preferred] a place that is looked at before */
+/**
+ * The first of these programs on the path.
+ * @param {string[]} names
+ * @param {(string | undefined)} [preferred] a place that is looked at before
+ */
 async function findProgram(names, preferred) {
 	const folders = (process.env.PATH ?? "").split(delimiter);
 	const places = folders.flatMap((folder) => names.map((name) => join(folder, name)));
@@ -220,7 +234,12 @@ export const FAILED_REQUEST = /Failed to load resource/;
 export const answerJson = (body) => (route) =>
 	route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
 
-/** An error in place of the server's answer. @param {number} status @param {string} [detail] @returns {(route: Route) => unknown} */
+/**
+ * An error in place of the server's answer.
+ * @param {number} status
+ * @param {string} [detail]
+ * @returns {(route: Route) => unknown}
+ */
 export const answerStatus =
 	(status, detail = "Failed") =>
 	(route) =>

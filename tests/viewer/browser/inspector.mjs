@@ -1,4 +1,7 @@
-/** Looking into values: at the pointer, along a line, of two layers, and the cube. `node inspector.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`. */
+/**
+ * Looking into values: at the pointer, along a line, of two layers, and the cube. `node inspector.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`, over the archive of `served.py`.
+ */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Keys on the map, in each state and form of the page: `node keys.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`. */
+/**
+ * Keys on the map, in each state and form of the page: `node keys.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the
+ * archive of `served.py`.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FIXTURES } from "./formula.mjs";
@@ -31,7 +34,12 @@ async function whenKeys(page, count, words = /-0\.08.*0\.92/) {
 	await until(page, async () => (await keyTexts(page)).filter((told) => words.test(told)).length === count);
 }
 
-/** Whether an element lies wholly within another, as both are seen. @param {Page} page @param {string} inner @param {string} outer */
+/**
+ * Whether an element lies wholly within another, as both are seen.
+ * @param {Page} page
+ * @param {string} inner
+ * @param {string} outer
+ */
 const isWithin = (page, inner, outer) =>
 	page.evaluate(
 		([one, other]) => {

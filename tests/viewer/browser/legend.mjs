@@ -33,7 +33,12 @@ const VIEW = viewOf(CELL);
 /** Some that the map shows. */
 const NEARBY = [0, 31, -47, 60].map((step) => ({ row: CELL.row + step, column: CELL.column - step }));
 
-/** What the map shows of a cell, as red, green, blue, alpha; the map is centred on CELL. @param {Page} page @param {Cell} cell @returns {Promise<number[]>} */
+/**
+ * What the map shows of a cell, as red, green, blue, alpha; the map is centred on CELL.
+ * @param {Page} page
+ * @param {Cell} cell
+ * @returns {Promise<number[]>}
+ */
 const drawnAt = (page, { row, column }) =>
 	page.evaluate(
 		([down, right]) => {
@@ -51,7 +56,13 @@ const drawnAt = (page, { row, column }) =>
 		[CELL_PX * (row - CELL.row), CELL_PX * (column - CELL.column)],
 	);
 
-/** What the server's picture of `ndvi` has there at its first date. @param {Page} page @param {Cell} cell @param {string} query @returns {Promise<number[]>} */
+/**
+ * What the server's picture of `ndvi` has there at its first date.
+ * @param {Page} page
+ * @param {Cell} cell
+ * @param {string} query
+ * @returns {Promise<number[]>}
+ */
 const paintedAt = (page, { row, column }, query) =>
 	page.evaluate(
 		async ([path, x, y]) => {
@@ -76,7 +87,13 @@ async function assertPainted(page, query) {
 	}
 }
 
-/** Until the map shows a cell in a colour. @param {Page} page @param {Cell} cell @param {number[]} expected @param {string} what is looked at */
+/**
+ * Until the map shows a cell in a colour.
+ * @param {Page} page
+ * @param {Cell} cell
+ * @param {number[]} expected
+ * @param {string} what is looked at
+ */
 async function whenDrawn(page, cell, expected, what) {
 	/** @type {number[]} */
 	let drawn = [];
@@ -99,7 +116,10 @@ const numberInput = (page, end) => page.locator(`#legend-body .legend-number[dat
 /** Where the middles of the handles are. @param {Page} page @returns {Promise<number[]>} */
 const handlePlaces = async (page) => (await readScale(page)).handles;
 
-/** Labels of the scale, their middles and edges, and the middles of the handles, all at one moment. @param {Page} page */
+/**
+ * Labels of the scale, their middles and edges, and the middles of the handles, all at one moment.
+ * @param {Page} page
+ */
 const readScale = (page) =>
 	page.locator("#legend-body").evaluate((body) => {
 		const handles = [.../** @type {NodeListOf<HTMLInputElement>} */ (body.querySelectorAll(".legend-handle"))];
@@ -121,7 +141,13 @@ async function openPalettes(page) {
 	await page.locator("#palette-a-list [role=option]").nth(5).waitFor();
 }
 
-/** Colours of an element as it is drawn, a margin left out. @param {Page} page @param {string} selector @param {number} margin @returns {Promise<string[]>} */
+/**
+ * Colours of an element as it is drawn, a margin left out.
+ * @param {Page} page
+ * @param {string} selector
+ * @param {number} margin
+ * @returns {Promise<string[]>}
+ */
 async function drawnColours(page, selector, margin) {
 	const picture = (await page.locator(selector).first().screenshot()).toString("base64");
 	return page.evaluate(

@@ -3,7 +3,8 @@
  *
  * @typedef {import("./harness.mjs").Bench} Bench
  * @typedef {import("./harness.mjs").Page} Page
- * @typedef {{ own: Record<string, string>, beside: (path: string) => string, allowed?: RegExp }} Site texts of its own files,
+ * @typedef {{ own: Record<string, string>, beside: (path: string) => string, allowed?: RegExp }} Site texts of its
+ *   own files,
  *   where each other file is, and console errors that the check provokes
  */
 import { readFile } from "node:fs/promises";
@@ -27,7 +28,8 @@ async function serve({ own, beside }) {
 }
 
 /**
- * Opens such a page, and looks at it, with the addresses that it has fetched so far: also those of the time before `look`,
+ * Opens such a page, and looks at it, with the addresses that it has fetched so far: also those of the time before
+ * `look`,
  * which can be all.
  * @param {Bench} bench @param {Site} site @param {(page: Page, fetched: string[]) => Promise<void>} look
  */
@@ -51,7 +53,11 @@ export async function withOwnPage({ open }, { own, beside, allowed }, look) {
 	}
 }
 
-/** What the page draws at some places, as red, green and blue. @param {Page} page @param {{ x: number, y: number }[]} places */
+/**
+ * What the page draws at some places, as red, green and blue.
+ * @param {Page} page
+ * @param {{ x: number, y: number }[]} places
+ */
 export async function drawnAt(page, places) {
 	const picture = (await page.screenshot()).toString("base64");
 	return page.evaluate(

@@ -1,4 +1,7 @@
-/** That the pages of docs/reference/cube-tiles-in-your-page.md do what they say: `node own-page.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * That the pages of docs/reference/cube-tiles-in-your-page.md do what they say: `node own-page.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -61,7 +64,11 @@ function colourOf(value) {
 	return from.map((band, index) => Math.round(band + ((value - low) / (high - low)) * (to[index] - band)));
 }
 
-/** Goes through the dates as a user does, and looks at each. @param {Page} page @param {{ x: number, y: number }[]} places */
+/**
+ * Goes through the dates as a user does, and looks at each.
+ * @param {Page} page
+ * @param {{ x: number, y: number }[]} places
+ */
 async function checkDates(page, places) {
 	const isRight = async (/** @type {number} */ date) => {
 		const drawn = await drawnAt(page, places);

@@ -1,4 +1,6 @@
-/** Maps of periods in a browser: `node periods.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`. */
+/**
+ * Maps of periods in a browser: `node periods.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { centreOf, FIXTURES, valueAt } from "./formula.mjs";
@@ -33,7 +35,12 @@ const REDUCERS = {
 	},
 };
 
-/** What the readout tells of a cell: the value of a side, and all words. @param {Page} page @param {Cell} cell @param {string} [side] */
+/**
+ * What the readout tells of a cell: the value of a side, and all words.
+ * @param {Page} page
+ * @param {Cell} cell
+ * @param {string} [side]
+ */
 async function readAt(page, cell, side = "a") {
 	const answer = await page.waitForFunction(
 		([lon, lat, of]) => {
@@ -70,7 +77,12 @@ async function choose(page, slot, method) {
 	await page.keyboard.press("Escape");
 }
 
-/** The anomalies of the months of a year, as the server's series have them. @param {string} base @param {Cell} cell @param {string} year */
+/**
+ * The anomalies of the months of a year, as the server's series have them.
+ * @param {string} base
+ * @param {Cell} cell
+ * @param {string} year
+ */
 async function anomaliesOf(base, cell, year) {
 	const { lon, lat } = centreOf(cell);
 	const query = `lon=${lon}&lat=${lat}&datetime=${year}&step=P1M&anomaly=abs`;

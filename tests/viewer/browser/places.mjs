@@ -33,7 +33,12 @@ const middleOf = (field) => {
 	return centreOf({ row: row + SIZE / 2, column: column + SIZE / 2 });
 };
 
-/** Where a place is in the window. @param {Page} page @param {{ lon: number, lat: number }} place @returns {Promise<[number, number]>} */
+/**
+ * Where a place is in the window.
+ * @param {Page} page
+ * @param {{ lon: number, lat: number }} place
+ * @returns {Promise<[number, number]>}
+ */
 async function pixelOf(page, { lon, lat }) {
 	const box = await page.locator("#map").boundingBox();
 	const [viewLon, viewLat, zoom] = (linkValue(page, "view") ?? "").split(",").map(Number);
@@ -78,7 +83,12 @@ async function whenColoured(page, field, value) {
 	await until(page, isSo, () => `field ${field} is ${found}, not ${wanted}`);
 }
 
-/** @param {import("./harness.mjs").Bench["open"]} open @param {string} layer @param {string} [more] @param {import("./harness.mjs").OpenOptions} [options] */
+/**
+ * @param {import("./harness.mjs").Bench["open"]} open
+ * @param {string} layer
+ * @param {string} [more]
+ * @param {import("./harness.mjs").OpenOptions} [options]
+ */
 async function openPlaces(open, layer, more = "", options = {}) {
 	const opened = await open({ ...options, search: `${SEARCH}&layer=${layer}${more}` });
 	await whenShown(opened.page);

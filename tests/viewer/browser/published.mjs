@@ -1,4 +1,7 @@
-/** A viewer that `chronotile publish --viewer` wrote, from a server of files. `node published.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * A viewer that `chronotile publish --viewer` wrote, from a server of files. `node published.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { centreOf, FIXTURES, valueAt } from "./formula.mjs";
@@ -45,7 +48,11 @@ async function linesOf(page, count) {
 	);
 }
 
-/** Until the readout has the value of the cell in the middle of the map. @param {Page} page @param {number | null} value */
+/**
+ * Until the readout has the value of the cell in the middle of the map.
+ * @param {Page} page
+ * @param {number | null} value
+ */
 async function whenRead(page, value) {
 	let found = /** @type {string | undefined} */ ("");
 	const isSo = async () => {

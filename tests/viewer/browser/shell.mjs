@@ -67,7 +67,11 @@ async function mapPicture(page, path) {
 	});
 }
 
-/** By how much two pictures differ at most in red, green or blue, of 255; infinitely if their sizes do. @param {Page} page @param {...Buffer} pictures */
+/**
+ * By how much two pictures differ at most in red, green or blue, of 255; infinitely if their sizes do.
+ * @param {Page} page
+ * @param {...Buffer} pictures
+ */
 const differenceOf = (page, ...pictures) =>
 	page.evaluate(
 		async (sources) => {
@@ -86,7 +90,12 @@ const differenceOf = (page, ...pictures) =>
 		pictures.map((picture) => picture.toString("base64")),
 	);
 
-/** Shows a page of another make in place of the viewer. @param {Page} page @param {string} base @param {string} lines of HTML */
+/**
+ * Shows a page of another make in place of the viewer.
+ * @param {Page} page
+ * @param {string} base
+ * @param {string} lines of HTML
+ */
 async function showOtherPage(page, base, lines) {
 	const url = new URL("other.html", base).href;
 	await page.route(url, (route) => route.fulfill({ contentType: "text/html", body: `<!doctype html>${lines}` }));
@@ -94,7 +103,11 @@ async function showOtherPage(page, base, lines) {
 	return page.frameLocator("iframe");
 }
 
-/** Until the page behind its text is white, or is not: the dark colours are a file of their own. @param {Page} page @param {boolean} isWhite */
+/**
+ * Until the page behind its text is white, or is not: the dark colours are a file of their own.
+ * @param {Page} page
+ * @param {boolean} isWhite
+ */
 const whenPageIsWhite = (page, isWhite) =>
 	page.waitForFunction(
 		(wanted) => (getComputedStyle(document.body).backgroundColor === "rgb(255, 255, 255)") === wanted,

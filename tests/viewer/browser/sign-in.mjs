@@ -1,4 +1,7 @@
-/** Signing in and out, over a server with a private layer and a provider whose users sign in at once: `node sign-in.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/**
+ * Signing in and out, over a server with a private layer and a provider whose users sign in at once: `node sign-in.mjs
+ * BASE_URL OUT_DIR [PART_OF_A_NAME]`.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";

@@ -1,4 +1,6 @@
-/** The time axis in a browser: `node timeline.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`. */
+/**
+ * The time axis in a browser: `node timeline.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the archive of `served.py`.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -36,7 +38,11 @@ async function whenShown(page) {
 	await page.locator(".strip-slider[aria-valuetext][aria-valuemax]").waitFor();
 }
 
-/** Asks for all dates by pointing at the strip, and waits until all their cells are there. @param {Page} page @param {number} count */
+/**
+ * Asks for all dates by pointing at the strip, and waits until all their cells are there.
+ * @param {Page} page
+ * @param {number} count
+ */
 async function loadAll(page, count) {
 	await slider(page).hover({ position: { x: 20, y: BARS_PX } });
 	await page.locator(`.strip[data-full="${count}"]`).waitFor();
@@ -65,7 +71,12 @@ async function barPlaces(page, count) {
 	}));
 }
 
-/** Presses at one place of the strip and moves on to another: it is a drag then, and no press that is held. @param {Page} page @param {{ x: number, y: number }} from @param {{ x: number, y: number }} to */
+/**
+ * Presses at one place of the strip and moves on to another: it is a drag then, and no press that is held.
+ * @param {Page} page
+ * @param {{ x: number, y: number }} from
+ * @param {{ x: number, y: number }} to
+ */
 async function beginDrag(page, from, to) {
 	await page.mouse.move(from.x, from.y);
 	await inNoTime(page, async () => {
@@ -74,7 +85,12 @@ async function beginDrag(page, from, to) {
 	});
 }
 
-/** The greys of cells of `ndvi` on the map of WHOLE; null where it is transparent. @param {Page} page @param {Cell[]} cells @returns {Promise<(number | null)[]>} */
+/**
+ * The greys of cells of `ndvi` on the map of WHOLE; null where it is transparent.
+ * @param {Page} page
+ * @param {Cell[]} cells
+ * @returns {Promise<(number | null)[]>}
+ */
 const greysAt = (page, cells) =>
 	page.evaluate((wanted) => {
 		const canvases = [
@@ -93,7 +109,12 @@ const greysAt = (page, cells) =>
 		});
 	}, cells);
 
-/** Until cells of `ndvi` have these greys on the map of WHOLE. @param {Page} page @param {Cell[]} cells @param {(number | null)[]} expected */
+/**
+ * Until cells of `ndvi` have these greys on the map of WHOLE.
+ * @param {Page} page
+ * @param {Cell[]} cells
+ * @param {(number | null)[]} expected
+ */
 async function whenGreysAre(page, cells, expected) {
 	/** @type {(number | null)[]} */
 	let found = [];

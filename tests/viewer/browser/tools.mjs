@@ -50,7 +50,11 @@ export async function stoppable(base) {
 	};
 }
 
-/** Types text in place of what a field has: in Firefox, one that is filled in one step does not tell of a change. @param {import("playwright-core").Locator} field @param {string} text */
+/**
+ * Types text in place of what a field has: in Firefox, one that is filled in one step does not tell of a change.
+ * @param {import("playwright-core").Locator} field
+ * @param {string} text
+ */
 export async function typeInto(field, text) {
 	await field.selectText();
 	await field.pressSequentially(text);
@@ -75,13 +79,17 @@ export async function whenLinkSays(page, key, value) {
 	await whenAddressKnown(page);
 }
 
-/** Until this process knows the address that the page has: it is told on another way than what the page answers. @param {Page} page */
+/**
+ * Until this process knows the address that the page has: it is told on another way than what the page answers.
+ * @param {Page} page
+ */
 const whenAddressKnown = (page) =>
 	until(page, async () => page.url() === (await page.evaluate(() => window.location.href)));
 
 /**
  * Until what is read in the page has stayed the same for longer than the viewer waits before it writes its address. The
- * page counts that in its own frames and timers: a movement of the map goes on with them, and they stop when it is stalled.
+ * page counts that in its own frames and timers: a movement of the map goes on with them, and they stop when it is
+ * stalled.
  * @param {Page} page @param {...string} selectors whose places are looked at too, beside the address
  */
 export async function whenAtRest(page, ...selectors) {
@@ -102,7 +110,11 @@ export async function whenAtRest(page, ...selectors) {
 	await whenAddressKnown(page);
 }
 
-/** A picture of the page when it is the same as the one before it. @param {Page} page @param {import("playwright-core").PageScreenshotOptions} [options] */
+/**
+ * A picture of the page when it is the same as the one before it.
+ * @param {Page} page
+ * @param {import("playwright-core").PageScreenshotOptions} [options]
+ */
 export async function stillPicture(page, options) {
 	for (let before = /** @type {Buffer} */ (Buffer.alloc(0)); ; ) {
 		await whenAtRest(page, "#map");
@@ -139,7 +151,9 @@ export const nextFrame = (page) =>
 
 /**
  * Until something holds of what this process knows, such as the requests that were made.
- * @param {Page} page whose frames are waited for in between @param {() => boolean | Promise<boolean>} holds @param {() => string} [toldAs]
+ * @param {Page} page whose frames are waited for in between
+ * @param {() => boolean | Promise<boolean>} holds
+ * @param {() => string} [toldAs]
  */
 export async function until(page, holds, toldAs = () => String(holds)) {
 	const LIMIT_MS = 60_000;
@@ -150,7 +164,8 @@ export async function until(page, holds, toldAs = () => String(holds)) {
 }
 
 /**
- * Until the server has counted the valid cells of all dates of a layer. A page that is opened before asks for them again
+ * Until the server has counted the valid cells of all dates of a layer. A page that is opened before asks for them
+ * again
  * after a while, also when its clock is set forward.
  * @param {string} base @param {string} layer
  */
@@ -164,7 +179,8 @@ export async function whenCounted(base, layer) {
 }
 
 /**
- * Does something while the clock of the page stands still: a pointer that is down is not held then, however late the next
+ * Does something while the clock of the page stands still: a pointer that is down is not held then, however late the
+ * next
  * word of this process comes.
  * @param {Page} page @param {() => Promise<unknown>} act
  */
@@ -213,7 +229,8 @@ export async function brokenRules(page) {
 }
 
 /**
- * Requests but those of the viewer's own files, which the browser fetches when it likes: its icon late, on a busy machine.
+ * Requests but those of the viewer's own files, which the browser fetches when it likes: its icon late, on a busy
+ * machine.
  * @param {string[]} requests
  */
 export const ofData = (requests) => requests.filter((url) => !url.includes("/viewer/"));

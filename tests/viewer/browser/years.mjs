@@ -17,7 +17,11 @@ const { dates } = FIXTURES.ndvi_years;
 const AT = dates.findIndex((date, t) => date > "2019-06-01" && valueAt("ndvi_years", t, CELL) !== null);
 const SEARCH = `?layer=ndvi_years&pt=${POINT}&chart=years`;
 
-/** Values of the cell in the years that have one within so many days of a date's day, the highest first. @param {string} date @param {number} within */
+/**
+ * Values of the cell in the years that have one within so many days of a date's day, the highest first.
+ * @param {string} date
+ * @param {number} within
+ */
 function valuesNear(date, within) {
 	const days = (/** @type {string} */ one, /** @type {string} */ other) =>
 		Math.round((Date.parse(`2000-${one.slice(5)}`) - Date.parse(`2000-${other.slice(5)}`)) / 86_400_000);
@@ -42,7 +46,11 @@ const tableRows = (page) =>
 		.locator(".years-table tbody tr")
 		.evaluateAll((rows) => rows.map((row) => [row.children[0].textContent, row.children[1].firstChild?.textContent]));
 
-/** @param {(options: import("./harness.mjs").OpenOptions) => Promise<Opened>} open @param {string} more @param {import("./harness.mjs").OpenOptions} [options] */
+/**
+ * @param {(options: import("./harness.mjs").OpenOptions) => Promise<Opened>} open
+ * @param {string} more
+ * @param {import("./harness.mjs").OpenOptions} [options]
+ */
 async function openYears(open, more, options = {}) {
 	const opened = await open({ search: `${SEARCH}&date=${dates[AT]}${more}`, ...options });
 	await whenShown(opened.page);

@@ -4,7 +4,10 @@ import { Answers } from "../../../viewer/chart/series/answers.js";
 
 /** Answers whose questions are answered by hand. */
 function makeBench() {
-	/** @type {{ keys: string[], signal: AbortSignal, resolve: (values: string[]) => void, reject: (error: Error) => void }[]} */
+	/**
+	 * @type
+	 *   {{ keys: string[], signal: AbortSignal, resolve: (values: string[]) => void, reject: (error: Error) => void }[]}
+	 */
 	const asked = [];
 	/** @type {Answers<string>} */
 	const answers = new Answers();

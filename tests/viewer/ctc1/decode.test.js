@@ -16,9 +16,21 @@ function readGolden(name) {
 	return { bytes: new Uint8Array(name.endsWith(".gz") ? gunzipSync(bytes) : bytes), told };
 }
 
-/** @typedef {{ w: number, h: number, bytes: 1 | 2, blocks: import("../../../viewer/ctc1/decode.js").Block[], numbers: number[][], isGap: boolean[][] }} Made */
+/**
+ * @typedef
+ *   {{ w: number, h: number, bytes: 1 | 2, blocks: import("../../../viewer/ctc1/decode.js").Block[], numbers: number[][], isGap: boolean[][] }}
+ *   Made
+ */
 
-/** P of docs/design/ctc1.md, word for word. @param {number[][]} frames of a block, filled @param {number} t @param {number} y @param {number} x @param {Made} made @param {number} pred */
+/**
+ * P of docs/design/ctc1.md, word for word.
+ * @param {number[][]} frames of a block, filled
+ * @param {number} t
+ * @param {number} y
+ * @param {number} x
+ * @param {Made} made
+ * @param {number} pred
+ */
 function predicted(frames, t, y, x, { w, bytes }, pred) {
 	const at = (/** @type {number} */ time, /** @type {number} */ row, /** @type {number} */ column) =>
 		time < 0 ? 0 : frames[time][row * w + column];

@@ -11,7 +11,12 @@ const OWN = "https://example.org/1/0/0.ctc?datetime=2023-01-01/2023-12-31&rev=a"
 const YEARS = ["2022", "2023", "2024"].map((year) => `${year}-01-01/${year}-12-31`);
 const at = (/** @type {string} */ day) => Date.parse(day);
 
-/** A cube of a year of dates five days apart, a third of them without a value. @param {string} span @param {number} seed @param {object} [more] */
+/**
+ * A cube of a year of dates five days apart, a third of them without a value.
+ * @param {string} span
+ * @param {number} seed
+ * @param {object} [more]
+ */
 function makePart(span, seed, more = {}) {
 	const random = makeRandom(seed);
 	const first = at(span.slice(0, 10));
@@ -27,7 +32,13 @@ function makePart(span, seed, more = {}) {
 	return { url: OWN.replace(YEARS[1], span), header, numbers };
 }
 
-/** Values of a cell at the dates of a period, in order. @param {ReturnType<typeof makePart>} part @param {string} slot @param {number} start @param {number} cell */
+/**
+ * Values of a cell at the dates of a period, in order.
+ * @param {ReturnType<typeof makePart>} part
+ * @param {string} slot
+ * @param {number} start
+ * @param {number} cell
+ */
 const valuesIn = ({ header, numbers }, slot, start, cell) =>
 	header.times.flatMap((/** @type {string} */ time, /** @type {number} */ frame) => {
 		const number = numbers[frame * SIZE + cell];

@@ -6,7 +6,12 @@ import { cubesOfPeriods } from "../../../viewer/time/periods/period-cubes.js";
 
 const DAY_MS = 86_400_000;
 
-/** @param {string} first @param {number} count @param {number} step days @param {boolean} [areLong] whether each lasts until the next */
+/**
+ * @param {string} first
+ * @param {number} count
+ * @param {number} step days
+ * @param {boolean} [areLong] whether each lasts until the next
+ */
 const every = (first, count, step, areLong = false) =>
 	Array.from({ length: count }, (_, index) => {
 		const ms = Date.parse(first) + index * step * DAY_MS;
@@ -14,7 +19,12 @@ const every = (first, count, step, areLong = false) =>
 		return toInstant(text, end);
 	});
 
-/** @param {import("../../../viewer/base/dates.js").Instant[]} dates @param {import("../../../viewer/base/dates.js").Slot} slot @param {import("../../../viewer/base/state.js").Method} method @param {boolean} [areFiles] */
+/**
+ * @param {import("../../../viewer/base/dates.js").Instant[]} dates
+ * @param {import("../../../viewer/base/dates.js").Slot} slot
+ * @param {import("../../../viewer/base/state.js").Method} method
+ * @param {boolean} [areFiles]
+ */
 function cubesOf(dates, slot, method, areFiles) {
 	const { instants, members } = periodsOf(dates, slot);
 	const partOfYear = instants.map(({ text }) => text.slice(5, 10));

@@ -14,7 +14,13 @@ const every = (first, step, count) =>
 /** @param {import("../../../viewer/time/strip/ticks.js").Tick[]} ticks */
 const texts = (ticks) => ticks.map(({ text }) => text);
 
-/** The labels of some dates that are shown, each `slotPx` wide. @param {import("../../../viewer/base/dates.js").Instant[]} instants @param {[number, number]} shown @param {number} slotPx @param {string} locale */
+/**
+ * The labels of some dates that are shown, each `slotPx` wide.
+ * @param {import("../../../viewer/base/dates.js").Instant[]} instants
+ * @param {[number, number]} shown
+ * @param {number} slotPx
+ * @param {string} locale
+ */
 function ticksAt(instants, [first, last], slotPx, locale) {
 	const step = instants[1].ms - instants[0].ms;
 	const span = { from: instants[first].ms - step / 2, to: instants[last].ms + step / 2 };

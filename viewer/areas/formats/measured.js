@@ -2,7 +2,8 @@
  * Series that were measured at places, as tables have them: a column of dates, one or more of numbers, and perhaps one
  * that names the place; pure.
  *
- * @typedef {{ name: string, unit: string, times: number[], values: number[] }} Measured `times` in milliseconds since 1970, ascending
+ * @typedef {{ name: string, unit: string, times: number[], values: number[] }} Measured `times` in milliseconds
+ *   since 1970, ascending
  * @typedef {{ line: number, cells: string[] }} Row
  */
 import { text } from "../../base/text.js";
@@ -15,7 +16,9 @@ const ISO = /^(\d{4})(?:-?(\d\d)(?:-?(\d\d)(?:[T ](\d\d):?(\d\d)(?::?(\d\d)(?:\.
 const LOCAL = /^(\d\d?)([./-])(\d\d?)\2(\d{4})(?: (\d\d):(\d\d))?$/;
 
 /**
- * @param {string[]} head names of the columns @param {Row[]} rows @returns {Measured[]} one for each place and column of numbers
+ * @param {string[]} head names of the columns
+ * @param {Row[]} rows
+ * @returns {Measured[]} one for each place and column of numbers
  * @throws {AreaFault} where there is no column of dates or none of numbers, or a date is ambiguous
  */
 export function readMeasured(head, rows) {
@@ -53,7 +56,11 @@ function isNumeric(rows, at) {
 	return words.length > 0 && words.every((each) => Number.isFinite(readNumber(each)));
 }
 
-/** Whether dates with slashes name the month first; null where they can be read both ways. @param {Row[]} rows @param {number} at */
+/**
+ * Whether dates with slashes name the month first; null where they can be read both ways.
+ * @param {Row[]} rows
+ * @param {number} at
+ */
 function monthIsFirst(rows, at) {
 	const parts = rows.flatMap(({ cells }) => {
 		const [, one, sign, other] = LOCAL.exec((cells[at] ?? "").trim()) ?? [];

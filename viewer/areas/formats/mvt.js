@@ -3,7 +3,8 @@
  *
  * @typedef {{ id: number, properties: Record<string, string | number | boolean>, rings: Int32Array[] }} TileFeature
  *   rings as x, y, x, y …; none repeats its first position
- * @typedef {{ name: string, extent: number, features: TileFeature[] }} TileLayer `extent` units along each side of the tile
+ * @typedef {{ name: string, extent: number, features: TileFeature[] }} TileLayer `extent` units along each side of
+ *   the tile
  */
 import { PbfReader } from "../../vendor/pbf.js";
 import { VectorTile } from "../../vendor/vector-tile.js";

@@ -1,5 +1,6 @@
 /**
- * Areas as tables, and what tables say: areas in a column of well-known text, positions in columns of latitude and longitude, and series that
+ * Areas as tables, and what tables say: areas in a column of well-known text, positions in columns of latitude and
+ * longitude, and series that
  * were measured at places; pure.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
@@ -20,7 +21,8 @@ const LATITUDE = /^(lat|latitude?|breitengrad|geogr?breite|breedtegraad)(deg|dd|
 const LONGITUDE = /^(lon|lng|long|longitude?|langengrad|geogr?lange|lengtegraad)(deg|dd|wgs84?|4326)?$/;
 
 /**
- * Areas of a table, such as the one the chart gives, or series of one that has none: what has several rows, one a date, is one area.
+ * Areas of a table, such as the one the chart gives, or series of one that has none: what has several rows, one a
+ * date, is one area.
  * @param {string} source @returns {Findings}
  */
 export function readTable(source) {
@@ -63,7 +65,11 @@ function readShape(written, where) {
 	}
 }
 
-/** A table with the columns id, name, geometry (as well-known text) and hectares, which points and outlines that cross themselves have none of. @param {Named[]} areas */
+/**
+ * A table with the columns id, name, geometry (as well-known text) and hectares, which points and outlines that cross
+ * themselves have none of.
+ * @param {Named[]} areas
+ */
 export const formatTable = (areas) =>
 	formatCsv([
 		["id", "name", "geometry", "hectares"],

@@ -20,14 +20,21 @@ function decodeLine(written) {
 	return line.every(([lon, lat]) => Math.abs(lon) <= 540 && Math.abs(lat) <= 90) ? line : null;
 }
 
-/** A geometry as a link holds it; null of one with holes or of several parts, for which a line has no room. @param {Geometry} geometry */
+/**
+ * A geometry as a link holds it; null of one with holes or of several parts, for which a line has no room.
+ * @param {Geometry} geometry
+ */
 export function encodeGeometry({ type, coordinates }) {
 	if (type === "Point") return encode([flip(coordinates)]);
 	if (type !== "Polygon" || coordinates.length > 1) return null;
 	return encode(coordinates[0].slice(0, -1).map(flip));
 }
 
-/** The point or the polygon that a link holds; null where it holds neither. @param {string} written @returns {Geometry | null} */
+/**
+ * The point or the polygon that a link holds; null where it holds neither.
+ * @param {string} written
+ * @returns {Geometry | null}
+ */
 export function decodeGeometry(written) {
 	const line = decodeLine(written);
 	if (line?.length === 1) return { type: "Point", coordinates: line[0] };

@@ -1,6 +1,8 @@
 /**
- * Areas out of files that people have: GeoJSON, KML and KMZ, GPX, well-known text, and tables with a column of it or with
- * positions; the server reads shapefiles and GeoPackage. What a file is, its content tells; names of files often do not.
+ * Areas out of files that people have: GeoJSON, KML and KMZ, GPX, well-known text, and tables with a column of it or
+ * with
+ * positions; the server reads shapefiles and GeoPackage. What a file is, its content tells; names of files often do
+ * not.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
  * @typedef {import("./read-geojson.js").Source} Source
@@ -64,7 +66,11 @@ function readWkt(source) {
 	return collect(parseWkt(source).map((geometry, index) => ({ geometry, name: "", where: whereAt(index) })));
 }
 
-/** The shapefiles of a ZIP file, or the first KML file of a KMZ (OGC 12-007r2 §7.3). @param {Uint8Array<ArrayBuffer>} bytes @param {AskServer} askServer */
+/**
+ * The shapefiles of a ZIP file, or the first KML file of a KMZ (OGC 12-007r2 §7.3).
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {AskServer} askServer
+ */
 async function readZip(bytes, askServer) {
 	const files = await unpack(bytes);
 	const find = (/** @type {string} */ ending) => Object.keys(files).find((name) => name.toLowerCase().endsWith(ending));

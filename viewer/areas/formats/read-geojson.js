@@ -4,9 +4,11 @@
  * @typedef {import("../shapes/earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {{ name: string, geometry: Geometry }} Found
- * @typedef {{ areas: Found[], leftOut: string[], measured?: import("./measured.js").Measured[] }} Findings what there is, why some
+ * @typedef {{ areas: Found[], leftOut: string[], measured?: import("./measured.js").Measured[] }} Findings what
+ *   there is, why some
  *   of it is left out, and series of a table
- * @typedef {{ geometry: unknown, name: string, where: string }} Source a geometry as it came, and where it stood, in words
+ * @typedef {{ geometry: unknown, name: string, where: string }} Source a geometry as it came, and where it stood, in
+ *   words
  */
 import { text } from "../../base/text.js";
 import { countCorners, geometryOf, tidyPolygon, toFirstTurn } from "../shapes/geometry.js";
@@ -100,7 +102,13 @@ function checkLimits(areas) {
 	if (total > limit) throw new AreaFault("areas.fault.tooFine", { count: total, limit });
 }
 
-/** The geometries of a collection, one by one. @param {unknown} geometry @param {string} where @param {number} depth @returns {Record<string, unknown>[]} */
+/**
+ * The geometries of a collection, one by one.
+ * @param {unknown} geometry
+ * @param {string} where
+ * @param {number} depth
+ * @returns {Record<string, unknown>[]}
+ */
 function flatten(geometry, where, depth) {
 	const { type, geometries } = members(geometry);
 	if (geometry === null || geometry === undefined) return [];
@@ -130,7 +138,13 @@ function toPolygon(polygons) {
 	return tidy.length === 0 ? [] : [geometryOf(tidy)];
 }
 
-/** Positions in lists of lists, checked. @param {unknown} list @param {number} depth of the lists @param {string} where @returns {unknown[]} */
+/**
+ * Positions in lists of lists, checked.
+ * @param {unknown} list
+ * @param {number} depth of the lists
+ * @param {string} where
+ * @returns {unknown[]}
+ */
 function readNested(list, depth, where) {
 	if (!Array.isArray(list)) throw new AreaFault("areas.fault.geometry", { where });
 	return list.map((each) => (depth === 1 ? readPosition(each, where) : readNested(each, depth - 1, where)));

@@ -1,6 +1,7 @@
 /**
  * Geometries as well-known text (OGC 06-103r4 §7), both ways; pure. Our own, because libraries read one geometry alone:
- * betterknown takes words for numbers and ignores what follows, and deep brackets fill its stack; @terraformer/wkt (41 kB)
+ * betterknown takes words for numbers and ignores what follows, and deep brackets fill its stack; @terraformer/wkt
+ * (41 kB)
  * knows no SRID. Neither says where a fault is.
  *
  * @typedef {import("../shapes/earth.js").Position} Position
@@ -9,7 +10,10 @@
  */
 import { AreaFault } from "./faults.js";
 
-/** How deep the brackets of each type go, with the name that GeoJSON gives it. @type {Record<string, [name: string, depth: number]>} */
+/**
+ * How deep the brackets of each type go, with the name that GeoJSON gives it.
+ * @type {Record<string, [name: string, depth: number]>}
+ */
 const TYPES = {
 	POINT: ["Point", 0],
 	LINESTRING: ["LineString", 1],
@@ -66,7 +70,11 @@ class Tokens {
 	}
 }
 
-/** The geometries that a text holds, one after the other; those of a collection one by one. @param {string} source @returns {AnyGeometry[]} */
+/**
+ * The geometries that a text holds, one after the other; those of a collection one by one.
+ * @param {string} source
+ * @returns {AnyGeometry[]}
+ */
 export function parseWkt(source) {
 	const tokens = new Tokens(source);
 	/** @type {AnyGeometry[]} */
@@ -120,7 +128,11 @@ function readNested(tokens, depth) {
 	return readList(tokens, () => (depth === 1 ? readMember(tokens) : readNested(tokens, depth - 1)));
 }
 
-/** A position of a line, or of a MULTIPOINT, which may stand in brackets of its own. @param {Tokens} tokens @returns {Position} */
+/**
+ * A position of a line, or of a MULTIPOINT, which may stand in brackets of its own.
+ * @param {Tokens} tokens
+ * @returns {Position}
+ */
 function readMember(tokens) {
 	if (!tokens.accept("(")) return readPosition(tokens);
 	const position = readPosition(tokens);

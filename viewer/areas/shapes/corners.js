@@ -3,7 +3,8 @@
  *
  * @typedef {import("./earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
- * @typedef {{ polygon: number, ring: number, index: number }} At which corner it is; the last position of a ring is none
+ * @typedef {{ polygon: number, ring: number, index: number }} At which corner it is; the last position of a ring is
+ *   none
  * @typedef {At & { position: Position, next: Position }} Corner with the one that comes after it; of a point itself
  */
 import { roundPosition } from "./drafts.js";
@@ -45,11 +46,22 @@ export function moveCorner(geometry, at, to) {
 	return changeRing(geometry, at, (corners) => corners.with(at.index, position));
 }
 
-/** Adds a corner after another one. @param {Geometry} geometry @param {At} at @param {Position} position @returns {Geometry} */
+/**
+ * Adds a corner after another one.
+ * @param {Geometry} geometry
+ * @param {At} at
+ * @param {Position} position
+ * @returns {Geometry}
+ */
 export const addCorner = (geometry, at, position) =>
 	changeRing(geometry, at, (corners) => corners.toSpliced(at.index + 1, 0, roundPosition(position)));
 
-/** Takes a corner away, and with it a hole that has no more than three; null where that is the outer ring. @param {Geometry} geometry @param {At} at @returns {Geometry | null} */
+/**
+ * Takes a corner away, and with it a hole that has no more than three; null where that is the outer ring.
+ * @param {Geometry} geometry
+ * @param {At} at
+ * @returns {Geometry | null}
+ */
 export function removeCorner(geometry, at) {
 	const polygons = polygonsOf(geometry);
 	const rings = polygons[at.polygon] ?? [[]];
@@ -65,7 +77,11 @@ export function moveAll(geometry, [east, north]) {
 	return geometryOf(polygonsOf(geometry).map((rings) => rings.map((ring) => ring.map(move))));
 }
 
-/** As it is kept after it was changed: rings turned the right way; null where one holds nothing. @param {Geometry} geometry @returns {Geometry | null} */
+/**
+ * As it is kept after it was changed: rings turned the right way; null where one holds nothing.
+ * @param {Geometry} geometry
+ * @returns {Geometry | null}
+ */
 export function tidyGeometry(geometry) {
 	if (geometry.type === "Point") return geometry;
 	const polygons = polygonsOf(geometry).map(tidyPolygon);

@@ -4,7 +4,8 @@
  * @typedef {import("./earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {"point" | "rectangle" | "polygon" | "circle" | "measure" | "profile"} Tool
- * @typedef {{ length: number, area: number, radius: number }} Measures metres and square metres on the ellipsoid; 0 where there is none yet
+ * @typedef {{ length: number, area: number, radius: number }} Measures metres and square metres on the ellipsoid; 0
+ *   where there is none yet
  */
 import { PLACE_DIGITS } from "../../base/permalink.js";
 import { destinationOf, distance, lineLength } from "./earth.js";
@@ -50,7 +51,11 @@ export const isEnough = (tool, corners) => corners.length >= (ENOUGH[tool] ?? Nu
 /** Whether there is something to finish. @param {Tool} tool @param {Position[]} corners */
 export const canFinish = (tool, corners) => corners.length >= LEAST[tool];
 
-/** A position as it is kept: what a link says of it leads to the same cells. @param {Position} position @returns {Position} */
+/**
+ * A position as it is kept: what a link says of it leads to the same cells.
+ * @param {Position} position
+ * @returns {Position}
+ */
 export const roundPosition = ([lon, lat]) => [Number(lon.toFixed(DECIMALS)), Number(lat.toFixed(DECIMALS))];
 
 /**
@@ -98,7 +103,12 @@ export function shapeOf(tool, corners) {
 	return rings && { type: "Polygon", coordinates: toFirstTurn(rings) };
 }
 
-/** How long and how large it is with these corners. @param {Tool} tool @param {Position[]} corners @returns {Measures} */
+/**
+ * How long and how large it is with these corners.
+ * @param {Tool} tool
+ * @param {Position[]} corners
+ * @returns {Measures}
+ */
 export function measuresOf(tool, corners) {
 	if (corners.length < 2) return { length: 0, area: 0, radius: 0 };
 	const radius = tool === "circle" ? distance(corners[0], corners[1]) : 0;

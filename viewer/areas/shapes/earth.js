@@ -1,5 +1,6 @@
 /**
- * Ways on the ellipsoid WGS 84, the shortest; pure. Positions are longitude and latitude in degrees, longitudes may go on
+ * Ways on the ellipsoid WGS 84, the shortest; pure. Positions are longitude and latitude in degrees, longitudes may
+ * go on
  * beyond 180.
  *
  * @typedef {number[]} Position longitude, latitude
@@ -11,7 +12,13 @@ const { WGS84, LONG_UNROLL, STANDARD } = Geodesic;
 /** In metres. @param {Position} from @param {Position} to @returns {number} */
 export const distance = ([lon, lat], [toLon, toLat]) => WGS84.Inverse(lat, lon, toLat, toLon).s12 ?? 0;
 
-/** Where one comes to from a position; the longitude goes on from that of the start. @param {Position} from @param {number} bearing degrees, from north to the east @param {number} metres @returns {Position} */
+/**
+ * Where one comes to from a position; the longitude goes on from that of the start.
+ * @param {Position} from
+ * @param {number} bearing degrees, from north to the east
+ * @param {number} metres
+ * @returns {Position}
+ */
 export function destinationOf([lon, lat], bearing, metres) {
 	const { lon2 = lon, lat2 = lat } = WGS84.Direct(lat, lon, bearing, metres, STANDARD | LONG_UNROLL);
 	return [lon2, lat2];
@@ -24,7 +31,13 @@ export function lineLength(line) {
 	return sum;
 }
 
-/** The ends of equal parts of the shortest way, without its start; longitudes go on from it. @param {Position} from @param {Position} to @param {number} count of parts @returns {Position[]} */
+/**
+ * The ends of equal parts of the shortest way, without its start; longitudes go on from it.
+ * @param {Position} from
+ * @param {Position} to
+ * @param {number} count of parts
+ * @returns {Position[]}
+ */
 export function partsOfWay([lon, lat], to, count) {
 	const way = WGS84.InverseLine(lat, lon, to[1], to[0]);
 	const length = distance([lon, lat], to);
@@ -35,7 +48,11 @@ export function partsOfWay([lon, lat], to, count) {
 	return [...inside, to];
 }
 
-/** The same line with positions between, so that it lies where the shortest way is when it is drawn. @param {Position[]} line @param {number} stepM */
+/**
+ * The same line with positions between, so that it lies where the shortest way is when it is drawn.
+ * @param {Position[]} line
+ * @param {number} stepM
+ */
 export const alongTheEarth = (line, stepM = 100_000) =>
 	line.flatMap((to, index) => {
 		if (index === 0) return [to];

@@ -8,7 +8,11 @@
  */
 import { ringArea } from "./ring-area.js";
 
-/** The polygons of a geometry, each a list of rings, the outer one first; a point has none. @param {Geometry} geometry @returns {Position[][][]} */
+/**
+ * The polygons of a geometry, each a list of rings, the outer one first; a point has none.
+ * @param {Geometry} geometry
+ * @returns {Position[][][]}
+ */
 export function polygonsOf({ type, coordinates }) {
 	if (type === "Polygon") return [coordinates];
 	return type === "MultiPolygon" ? coordinates : [];
@@ -31,7 +35,12 @@ export const countCorners = (geometry) =>
 /** @param {Position[][]} rings */
 const corners = (rings) => rings.reduce((sum, ring) => sum + ring.length - 1, 0);
 
-/** What finds something out once about each object, which never changes. @template {object} K, V @param {(of: K) => V} find @returns {(of: K) => V} */
+/**
+ * What finds something out once about each object, which never changes.
+ * @template {object} K, V
+ * @param {(of: K) => V} find
+ * @returns {(of: K) => V}
+ */
 export function oncePer(find) {
 	const known = new WeakMap();
 	return (of) => {
@@ -96,13 +105,21 @@ export function tidyPolygon(rings) {
 	return closed.map((ring, index) => (turns[index] < 0 === index > 0 ? ring : ring.toReversed()));
 }
 
-/** Brings a polygon to the turn of the globe where its first corner lies between -180 and 180. @param {Position[][]} rings */
+/**
+ * Brings a polygon to the turn of the globe where its first corner lies between -180 and 180.
+ * @param {Position[][]} rings
+ */
 export function toFirstTurn(rings) {
 	const turn = 360 * Math.floor((rings[0][0][0] + 180) / 360);
 	return turn === 0 ? rings : rings.map((ring) => ring.map(([lon, lat]) => [lon - turn, lat]));
 }
 
-/** The same place on the turn of the globe that is nearest to another position. @param {Position} position @param {Position | undefined} other @returns {Position} */
+/**
+ * The same place on the turn of the globe that is nearest to another position.
+ * @param {Position} position
+ * @param {Position | undefined} other
+ * @returns {Position}
+ */
 export const nearestTurn = ([lon, lat], other) =>
 	other ? [lon + 360 * Math.round((other[0] - lon) / 360), lat] : [lon, lat];
 
@@ -153,7 +170,12 @@ function isNextTo(a, b) {
 /** Which side of a line a position is on: its sign. @param {Edge} line @param {Position} at */
 const side = ({ from, to }, at) => (to[0] - from[0]) * (at[1] - from[1]) - (to[1] - from[1]) * (at[0] - from[0]);
 
-/** Where two edges cross one another; edges that only touch do not. @param {Edge} a @param {Edge} b @returns {Position | null} */
+/**
+ * Where two edges cross one another; edges that only touch do not.
+ * @param {Edge} a
+ * @param {Edge} b
+ * @returns {Position | null}
+ */
 function meeting(a, b) {
 	const [start, end] = [side(b, a.from), side(b, a.to)];
 	if (start * end >= 0 || side(a, b.from) * side(a, b.to) >= 0) return null;
@@ -161,7 +183,11 @@ function meeting(a, b) {
 	return [a.from[0] + share * (a.to[0] - a.from[0]), a.from[1] + share * (a.to[1] - a.from[1])];
 }
 
-/** A ring as it lies on a Mercator map: long edges in pieces of a degree, since they are straight in longitude and latitude. @param {Position[]} ring closed */
+/**
+ * A ring as it lies on a Mercator map: long edges in pieces of a degree, since they are straight in longitude and
+ * latitude.
+ * @param {Position[]} ring closed
+ */
 export function drawnRing(ring) {
 	const drawn = ring.slice(0, 1);
 	for (let index = 1; index < ring.length; index++) {

@@ -6,7 +6,8 @@
  * @typedef {import("./tables.js").Column} Column
  * @typedef {{ times: (string | null)[], values: Column, analysis?: import("../../base/api.js").Analysis }} Analysed
  * @typedef {{ column: Column | null, why: string }} Found as long as the series; null and why where nothing was found
- * @typedef {{ kind: "smooth" | "climatology", way: string, key: string }} Wish `kind` and `way` as the server's parameter and its value
+ * @typedef {{ kind: "smooth" | "climatology", way: string, key: string }} Wish `kind` and `way` as the server's
+ *   parameter and its value
  */
 import { fetchSeries, fetchSeriesOfArea } from "../../base/api.js";
 import { effect, signal } from "../../vendor/signals-core.js";
@@ -53,7 +54,11 @@ export const followAnalyses = (lines) =>
 
 /**
  * A line's series with an analysis of the server.
- * @param {Line} line @param {Parameters} parameters @param {string} of what is analysed of an area @param {AbortSignal} stopped @returns {Promise<Analysed>}
+ * @param {Line} line
+ * @param {Parameters} parameters
+ * @param {string} of what is analysed of an area
+ * @param {AbortSignal} stopped
+ * @returns {Promise<Analysed>}
  */
 export async function fetchAnalysed({ place, layer, asked }, parameters, of, stopped) {
 	const point = pointOf(place);

@@ -26,7 +26,9 @@ export class Answers {
 	/**
 	 * Asks for what is not known yet, and stops what is asked for and no longer wanted.
 	 * @template {{ key: string }} Q
-	 * @param {Q[]} wanted @param {(questions: Q[], signal: AbortSignal) => Promise<T[]>} load gives the answers in the order of the questions
+	 * @param {Q[]} wanted
+	 * @param {(questions: Q[], signal: AbortSignal) => Promise<T[]>} load gives the answers in the order of the
+	 *   questions
 	 * @param {(question: Q) => string} [groupOf] those of one group are asked at once
 	 */
 	follow(wanted, load, groupOf = ({ key }) => key) {

@@ -3,7 +3,8 @@
  *
  * @typedef {import("../../base/api.js").FeatureSeries} FeatureSeries
  * @typedef {import("../../base/api.js").FeaturesSeries} FeaturesSeries
- * @typedef {{ counts: number[], edges: number[] }} Histogram cells in each bin; one more edge than bins, from low to high, the last bin with both of its
+ * @typedef {{ counts: number[], edges: number[] }} Histogram cells in each bin; one more edge than bins, from low to
+ *   high, the last bin with both of its
  */
 
 const BINS = 30;
@@ -30,7 +31,10 @@ export function histogramBetween(low, high, step = null) {
 	return `histogram:1:${low - room}:${low + room}`;
 }
 
-/** The reducer that counts each class; null where there are none, or none that bins can count. @param {{ value: number }[]} classes */
+/**
+ * The reducer that counts each class; null where there are none, or none that bins can count.
+ * @param {{ value: number }[]} classes
+ */
 export function histogramOfClasses(classes) {
 	const codes = classes.map(({ value }) => value);
 	const [low, high] = [Math.min(...codes), Math.max(...codes)];
@@ -39,7 +43,12 @@ export function histogramOfClasses(classes) {
 	return `histogram:${bins}:${low - 0.5}:${high + 0.5}`;
 }
 
-/** (time,) null where no cell has a value; nothing if no histogram was asked for. @param {FeaturesSeries} answer @param {FeatureSeries} feature @returns {(Histogram | null)[]} */
+/**
+ * (time,) null where no cell has a value; nothing if no histogram was asked for.
+ * @param {FeaturesSeries} answer
+ * @param {FeatureSeries} feature
+ * @returns {(Histogram | null)[]}
+ */
 export function histogramsOf({ edges = {} }, { series }) {
 	const [name] = Object.keys(edges);
 	if (name === undefined) return [];

@@ -2,8 +2,10 @@
  * What a tab of the chart shows, as a drawing that stands alone: SVG written by hand. PNG is made of it.
  *
  * @typedef {import("../../areas/formats/csv.js").Cell} Cell
- * @typedef {{ rows: () => Cell[][], svg: () => SVGSVGElement | null, span: () => [from: number, to: number] | null }} Sheet
- *   what is seen: as a table, the first row with the names of its columns; as a picture; and from when to when, in milliseconds since 1970
+ * @typedef
+ *   {{ rows: () => Cell[][], svg: () => SVGSVGElement | null, span: () => [from: number, to: number] | null }} Sheet
+ *   what is seen: as a table, the first row with the names of its columns; as a picture; and from when to when, in
+ *     milliseconds since 1970
  * @typedef {{ words: string, colour: string, dash?: string }} Entry of the key
  */
 import { colourReader } from "../../base/elements.js";
@@ -13,13 +15,20 @@ const [MARGIN_PX, TITLE_PX, ENTRY_PX, SWATCH_PX] = [12, 24, 18, 24];
 /** Width of a letter, about: a key has no layout of its own. */
 const LETTER_PX = 6.6;
 
-/** @param {Element} element @param {Record<string, string | number | undefined>} attributes those that are undefined stay as they are */
+/**
+ * @param {Element} element
+ * @param {Record<string, string | number | undefined>} attributes those that are undefined stay as they are
+ */
 export function setAttributes(element, attributes) {
 	for (const [name, value] of Object.entries(attributes))
 		if (value !== undefined) element.setAttribute(name, String(value));
 }
 
-/** @param {string} tag @param {Record<string, string | number | undefined>} [attributes] @param {...(Node | string)} children */
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number | undefined>} [attributes]
+ * @param {...(Node | string)} children
+ */
 export function makeSvg(tag, attributes = {}, ...children) {
 	const element = document.createElementNS(SVG, tag);
 	setAttributes(element, attributes);
@@ -27,15 +36,28 @@ export function makeSvg(tag, attributes = {}, ...children) {
 	return element;
 }
 
-/** @param {number} x @param {number} y @param {string} fill @param {string} words @param {Record<string, string | number>} [more] */
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {string} fill
+ * @param {string} words
+ * @param {Record<string, string | number>} [more]
+ */
 export const label = (x, y, fill, words, more) => makeSvg("text", { x, y, fill, ...more }, words);
 
-/** @param {[x1: number, y1: number, x2: number, y2: number]} ends @param {string} stroke @param {Record<string, string | number | undefined>} [more] */
+/**
+ * @param {[x1: number, y1: number, x2: number, y2: number]} ends
+ * @param {string} stroke
+ * @param {Record<string, string | number | undefined>} [more]
+ */
 export const rule = ([x1, y1, x2, y2], stroke, more) => makeSvg("line", { x1, y1, x2, y2, stroke, ...more });
 
 /**
- * The line through places of a drawing, which breaks where there is no value, and goes on over moments that it does not have.
- * @param {number[]} xs @param {(number | null | undefined)[]} ys @param {boolean} [isStepped] whether each value holds until the next
+ * The line through places of a drawing, which breaks where there is no value, and goes on over moments that it does
+ * not have.
+ * @param {number[]} xs
+ * @param {(number | null | undefined)[]} ys
+ * @param {boolean} [isStepped] whether each value holds until the next
  */
 export function pathOf(xs, ys, isStepped = false) {
 	let [path, isOn] = ["", false];
@@ -48,7 +70,13 @@ export function pathOf(xs, ys, isStepped = false) {
 	return path;
 }
 
-/** Dots at some places of a line. @param {number[]} xs @param {(number | null | undefined)[]} ys @param {number[]} which indexes of those with a value @param {number} radius */
+/**
+ * Dots at some places of a line.
+ * @param {number[]} xs
+ * @param {(number | null | undefined)[]} ys
+ * @param {number[]} which indexes of those with a value
+ * @param {number} radius
+ */
 export const dotsPath = (xs, ys, which, radius) =>
 	which
 		.map((at) => {
@@ -57,7 +85,12 @@ export const dotsPath = (xs, ys, which, radius) =>
 		})
 		.join("");
 
-/** What lies between two lines, as far as both are there. @param {number[]} xs @param {(number | null | undefined)[]} lows @param {(number | null | undefined)[]} highs */
+/**
+ * What lies between two lines, as far as both are there.
+ * @param {number[]} xs
+ * @param {(number | null | undefined)[]} lows
+ * @param {(number | null | undefined)[]} highs
+ */
 export function bandOf(xs, lows, highs) {
 	const write = (/** @type {number} */ index, /** @type {number} */ y) => `${xs[index].toFixed(1)} ${y.toFixed(1)}`;
 	/** @type {number[][]} */
@@ -79,7 +112,8 @@ export function bandOf(xs, lows, highs) {
 
 /**
  * A picture with its title and key above what is drawn.
- * @param {{ root: Element, width: number, height: number, title: string, key: Entry[], content: SVGElement[] }} of CSS pixels; `root` has the letters and colours; `content` begins at 0, 0
+ * @param {{ root: Element, width: number, height: number, title: string, key: Entry[], content: SVGElement[] }} of
+ *   CSS pixels; `root` has the letters and colours; `content` begins at 0, 0
  * @returns {SVGSVGElement}
  */
 export function makeFigure({ root, width, height, title, key, content }) {

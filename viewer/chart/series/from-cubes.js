@@ -18,7 +18,9 @@ const TILE_CELLS = 256 * 256;
 
 /**
  * The values at all dates, of the layer's own cells; null where a cube does not tell them.
- * @param {import("../../base/api.js").Layer} layer @param {import("../../base/permalink.js").Point} point @param {AbortSignal} stopped
+ * @param {import("../../base/api.js").Layer} layer
+ * @param {import("../../base/permalink.js").Point} point
+ * @param {AbortSignal} stopped
  */
 export async function seriesOfCubes(layer, point, stopped) {
 	const { times } = layer.times.count > 0 ? await fetchTimes(layer, stopped) : { times: [] };
@@ -30,7 +32,13 @@ export async function seriesOfCubes(layer, point, stopped) {
 	return series;
 }
 
-/** @param {CubeSource} source @param {import("../../base/permalink.js").Point} point @param {{ values: (number | null)[], isApproximate: boolean }} series @param {AbortSignal} stopped @returns {Promise<void>} */
+/**
+ * @param {CubeSource} source
+ * @param {import("../../base/permalink.js").Point} point
+ * @param {{ values: (number | null)[], isApproximate: boolean }} series
+ * @param {AbortSignal} stopped
+ * @returns {Promise<void>}
+ */
 function readAll(source, point, series, stopped) {
 	const { tile } = locate(point, source.maxZoom);
 	const left = new Map(source.windows.map((window) => [source.url(tile, window.datetime, 1), window]));
@@ -71,7 +79,14 @@ function readAll(source, point, series, stopped) {
 	}).finally(() => loader.leave(owner));
 }
 
-/** The means of an area that is a published place. @param {import("../../base/api.js").Layer} layer @param {import("../../base/api.js").Geometry} area @param {import("../../base/api.js").Parameters} parameters @param {AbortSignal} signal @returns {Promise<import("../../base/api.js").FeaturesSeries>} */
+/**
+ * The means of an area that is a published place.
+ * @param {import("../../base/api.js").Layer} layer
+ * @param {import("../../base/api.js").Geometry} area
+ * @param {import("../../base/api.js").Parameters} parameters
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("../../base/api.js").FeaturesSeries>}
+ */
 export async function seriesOfPlace(layer, area, { reducers, datetime, ...analysis }, signal) {
 	const isOfMeans = Object.keys(analysis).length === 0 && String(reducers).split(",").includes("mean");
 	for (const set of isOfMeans ? await fetchPlaceSets(signal) : []) {

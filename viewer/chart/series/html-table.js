@@ -6,7 +6,10 @@ import { make } from "../../base/elements.js";
 /** @param {string[]} words what each column is of */
 export const makeHead = (words) => make("tr", {}, ...words.map((each) => make("th", { scope: "col" }, each)));
 
-/** @param {Content[]} cells the first is the name of the row @param {import("../../base/elements.js").Attributes} [attributes] */
+/**
+ * @param {Content[]} cells the first is the name of the row
+ * @param {import("../../base/elements.js").Attributes} [attributes]
+ */
 export const makeRow = ([name, ...cells], attributes = {}) =>
 	make(
 		"tr",

@@ -6,7 +6,11 @@ import { pointOf, sides } from "./lines.js";
 import { formatExact, formatNumber } from "./series.js";
 import { valuesOf } from "./tables.js";
 
-/** @typedef {import("../../base/state.js").Place} Place @typedef {import("./tables.js").Table} Table @typedef {import("./lines.js").Line} Line */
+/**
+ * @typedef {import("../../base/state.js").Place} Place
+ * @typedef {import("./tables.js").Table} Table
+ * @typedef {import("./lines.js").Line} Line
+ */
 
 /** Its name, or where it is. @param {Place} place */
 export function placeName(place) {
@@ -17,7 +21,10 @@ export function placeName(place) {
 	);
 }
 
-/** What stands at the end of the line of a measured series, as numbers do of places. @param {number} index among those that are drawn */
+/**
+ * What stands at the end of the line of a measured series, as numbers do of places.
+ * @param {number} index among those that are drawn
+ */
 export const measuredLabel = (index) => String.fromCharCode("a".charCodeAt(0) + (index % 26));
 
 /** Number and name of a line's place, and its layer where there are several. @param {Line} line */
@@ -26,7 +33,12 @@ export function lineName({ place, layer }) {
 	return sides.value.length > 1 ? `${name}, ${layer.title}` : name;
 }
 
-/** A value without its unit, or why there is none: of a point as exact as the server's. @param {Line} line @param {number} index of the date @param {string} reducer */
+/**
+ * A value without its unit, or why there is none: of a point as exact as the server's.
+ * @param {Line} line
+ * @param {number} index of the date
+ * @param {string} reducer
+ */
 export function valueText({ table, side }, index, reducer) {
 	if (!table || index < 0) return "";
 	const value = valuesOf(table, reducer)[index] ?? null;

@@ -8,9 +8,13 @@
  * @typedef {import("./tables.js").Table} Table
  * @typedef {import("./tables.js").Column} Column
  * @typedef {{ place: Place, side: Side, layer: Layer, asked: Asked, key: string }} Subject what a line is of
- * @typedef {{ geometry: Geometry, parameters: { reducers: string, datetime: string | null }, isSimplified: boolean }} Asked of areas
+ * @typedef
+ *   {{ geometry: Geometry, parameters: { reducers: string, datetime: string | null }, isSimplified: boolean }} Asked
+ *   of areas
  * @typedef {import("../../base/state.js").Geometry} Geometry
- * @typedef {Subject & { phase: "loading" | "ready" | "failed", table: Table | null, isFromMap: boolean, error: Error | null }} Line
+ * @typedef
+ *   {Subject & { phase: "loading" | "ready" | "failed", table: Table | null, isFromMap: boolean, error: Error | null }}
+ *   Line
  *   `table` is there while it loads too, if the map had numbers
  */
 import { fetchSeries, fetchSeriesOfArea, fetchSeriesOfPoints, isStatic } from "../../base/api.js";
@@ -26,7 +30,11 @@ import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfPoint } from "./ta
 /** What is drawn of areas. */
 export const reducer = signal(LINE_REDUCERS[0]);
 
-/** What is asked of areas: of a layer of classes how often each occurs. A link may name a percentile that is not among those always asked for. @param {Side} side */
+/**
+ * What is asked of areas: of a layer of classes how often each occurs. A link may name a percentile that is not among
+ * those always asked for.
+ * @param {Side} side
+ */
 function reducersOf(side) {
 	const classes = histogramOfClasses(classesOf(side));
 	return classes ?? [...new Set([...AREA_REDUCERS, reducer.value])].join();
@@ -35,7 +43,10 @@ function reducersOf(side) {
 /** The classes of a side whose style has classes. @param {Side} side */
 export const classesOf = (side) => (side.legend.value?.type === "classes" ? (side.legend.value.classes ?? []) : []);
 
-/** Of areas that were too much for the server, by layer and place: the year that alone is asked for, or the corners that their outlines may have. */
+/**
+ * Of areas that were too much for the server, by layer and place: the year that alone is asked for, or the corners that
+ * their outlines may have.
+ */
 const eased = signal(/** @type {ReadonlyMap<string, { year?: string, corners?: number }>} */ (new Map()));
 
 /** Asks for less of an area of a layer. @param {Subject} of @param {{ year?: string, corners?: number }} how */
@@ -50,7 +61,10 @@ const easedName = (layer, { id }) => `${layer.id} ${id}`;
 /** @type {Answers<Table>} */
 const answers = new Answers();
 
-/** Whose numbers are to be seen: side A, and B where it has another layer. @type {import("@preact/signals-core").ReadonlySignal<Side[]>} */
+/**
+ * Whose numbers are to be seen: side A, and B where it has another layer.
+ * @type {import("@preact/signals-core").ReadonlySignal<Side[]>}
+ */
 export const sides = computed(() => {
 	const other = sideB.value;
 	const isOther = other?.layer.value && other.layer.value.id !== sideA.layer.value?.id;
@@ -114,7 +128,11 @@ export const followPlaces = () => effect(follow);
 const follow = () =>
 	answers.follow(subjects.value, load, ({ place, layer, key }) => (pointOf(place) ? layer.id : `area ${key}`));
 
-/** @param {Subject[]} group points of one layer, or one area @param {AbortSignal} stopped @returns {Promise<Table[]>} */
+/**
+ * @param {Subject[]} group points of one layer, or one area
+ * @param {AbortSignal} stopped
+ * @returns {Promise<Table[]>}
+ */
 async function load(group, stopped) {
 	const [{ layer, asked }] = group;
 	const { geometry, parameters, isSimplified } = asked;

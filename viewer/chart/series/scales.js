@@ -18,7 +18,10 @@ export function valueRange(low, high) {
 
 /**
  * Ends of the value axis for what is drawn of a period; of columns without a value there, 0 to 1.
- * @param {(number | null | undefined)[][]} columns each (moment,) @param {number[]} seconds of the moments @param {Range} period @returns {Range}
+ * @param {(number | null | undefined)[][]} columns each (moment,)
+ * @param {number[]} seconds of the moments
+ * @param {Range} period
+ * @returns {Range}
  */
 export function rangeOf(columns, seconds, [from, to]) {
 	let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -32,7 +35,11 @@ export function rangeOf(columns, seconds, [from, to]) {
 	return low <= high ? valueRange(low, high) : [0, 1];
 }
 
-/** Whether a moment is shown, which all are where there is no period. @param {Range | null} period @param {number} second */
+/**
+ * Whether a moment is shown, which all are where there is no period.
+ * @param {Range | null} period
+ * @param {number} second
+ */
 export const isIn = (period, second) => period === null || (second >= period[0] && second <= period[1]);
 
 /** All of the time, with a little room at the ends. @param {number[]} seconds in their order @returns {Range} */
@@ -51,7 +58,10 @@ export function nearestSecond(seconds, second) {
 
 /**
  * Heights at which labels stand, as near to those wished for as they can without touching.
- * @param {number[]} wished centres, in pixels @param {number} size of a label @param {number} top @param {number} bottom of the room for them
+ * @param {number[]} wished centres, in pixels
+ * @param {number} size of a label
+ * @param {number} top
+ * @param {number} bottom of the room for them
  * @returns {number[] | null} null when there is no room for all
  */
 export function stackLabels(wished, size, top, bottom) {
@@ -71,7 +81,11 @@ export function stackLabels(wished, size, top, bottom) {
 	return placed;
 }
 
-/** Values that stand alone between gaps, which no line would show. @param {(number | null | undefined)[]} column @returns {number[]} their indexes */
+/**
+ * Values that stand alone between gaps, which no line would show.
+ * @param {(number | null | undefined)[]} column
+ * @returns {number[]} their indexes
+ */
 export function aloneIn(column) {
 	const known = column.flatMap((value, index) => (value === undefined ? [] : [{ value, index }]));
 	const isNone = (/** @type {number} */ at) => (known[at]?.value ?? null) === null;

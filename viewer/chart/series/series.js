@@ -1,10 +1,14 @@
 /**
  * Values in numbers for people; pure.
  *
- * @typedef {{ valid: number, total: number, mean: number, std: number, median: number, min: number, max: number }} Summary
+ * @typedef {{ valid: number, total: number, mean: number, std: number, median: number, min: number, max: number }}
+ *   Summary
  */
 
-/** @param {(number | null)[]} values @returns {Summary | null} null when there is no value at all; `std` divided by the count, as the server has it */
+/**
+ * @param {(number | null)[]} values
+ * @returns {Summary | null} null when there is no value at all; `std` divided by the count, as the server has it
+ */
 export function summarise(values) {
 	const valid = values.filter((value) => value !== null).sort((one, other) => one - other);
 	if (valid.length === 0) return null;
@@ -22,12 +26,17 @@ export function summarise(values) {
 	};
 }
 
-/** A derived number for people: four significant digits, no exponent within reason. @param {number} value @param {string} locale */
+/**
+ * A derived number for people: four significant digits, no exponent within reason.
+ * @param {number} value
+ * @param {string} locale
+ */
 export const formatNumber = (value, locale) =>
 	new Intl.NumberFormat(locale, { maximumSignificantDigits: 4, useGrouping: false }).format(value);
 
 /**
- * A value as the server has it, without the noise of binary fractions: 0.20800000000000002 is 0.208. Nine digits tell any
+ * A value as the server has it, without the noise of binary fractions: 0.20800000000000002 is 0.208. Nine digits
+ * tell any
  * two numbers of 32 bits apart.
  * @param {number} value @param {string} locale
  */

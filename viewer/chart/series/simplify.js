@@ -1,5 +1,6 @@
 /**
- * Outlines with fewer corners, for servers that take no more (Visvalingam and Whyatt 1993: the corner that spans the least
+ * Outlines with fewer corners, for servers that take no more (Visvalingam and Whyatt 1993: the corner that spans the
+ * least
  * area with its neighbours goes first); pure.
  *
  * @typedef {import("../../base/state.js").Geometry} Geometry
@@ -12,7 +13,11 @@ const LEAST_CORNERS = 4;
 /** Twice the area of a triangle. @param {Position} one @param {Position} two @param {Position} three */
 const spanOf = ([x, y], [x2, y2], [x3, y3]) => Math.abs((x2 - x) * (y3 - y) - (x3 - x) * (y2 - y));
 
-/** Below what span corners go, so that about `count` of all are left. @param {Position[][]} rings @param {number} count */
+/**
+ * Below what span corners go, so that about `count` of all are left.
+ * @param {Position[][]} rings
+ * @param {number} count
+ */
 function thresholdOf(rings, count) {
 	const large = rings.filter(({ length }) => length > LEAST_CORNERS);
 	const spans = large.flatMap((ring) =>
@@ -22,7 +27,11 @@ function thresholdOf(rings, count) {
 	return spans.sort((one, other) => other - one)[Math.max(0, count - fixed)] ?? -1;
 }
 
-/** One pass: of neighbours only one goes, so that slow curves stay. @param {Position[]} ring @param {number} threshold */
+/**
+ * One pass: of neighbours only one goes, so that slow curves stay.
+ * @param {Position[]} ring
+ * @param {number} threshold
+ */
 function thin(ring, threshold) {
 	if (ring.length <= LEAST_CORNERS) return ring;
 	/** @type {Position[]} */

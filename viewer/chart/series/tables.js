@@ -24,7 +24,11 @@ export const AREA_REDUCERS = [...LINE_REDUCERS, "std"];
 export const lineReducer = (name = "") =>
 	LINE_REDUCERS.includes(name) || /^p(\d{1,2}|100)$/.test(name) ? name : LINE_REDUCERS[0];
 
-/** Of a point: the server's series of it, or what cubes tell. @param {Partial<Series> & Pick<Series, "times" | "values" | "units"> & { isApproximate?: boolean }} series @returns {Table} */
+/**
+ * Of a point: the server's series of it, or what cubes tell.
+ * @param {Partial<Series> & Pick<Series, "times" | "values" | "units"> & { isApproximate?: boolean }} series
+ * @returns {Table}
+ */
 export const tableOfPoint = ({ times, values, reasons = [], units, isApproximate = false }) => ({
 	times,
 	columns: { value: values },
@@ -37,13 +41,24 @@ export const tableOfPoint = ({ times, values, reasons = [], units, isApproximate
 	histograms: [],
 });
 
-/** The reason that most cells of an area without a value have at a time. @param {Record<string, number[]>} reasons @param {number} index */
+/**
+ * The reason that most cells of an area without a value have at a time.
+ * @param {Record<string, number[]>} reasons
+ * @param {number} index
+ */
 function commonestReason(reasons, index) {
 	const [first] = Object.entries(reasons).sort(([, one], [, other]) => other[index] - one[index]);
 	return first && first[1][index] > 0 ? first[0] : null;
 }
 
-/** A feature of an answer; of a point among several its mean is its value. @param {FeaturesSeries} answer @param {FeatureSeries} feature @param {boolean} isPoint @param {boolean} [isApproximate] @returns {Table} */
+/**
+ * A feature of an answer; of a point among several its mean is its value.
+ * @param {FeaturesSeries} answer
+ * @param {FeatureSeries} feature
+ * @param {boolean} isPoint
+ * @param {boolean} [isApproximate]
+ * @returns {Table}
+ */
 export function tableOfFeature(answer, feature, isPoint, isApproximate = false) {
 	const { times, units, edges } = answer;
 	const histograms = histogramsOf(answer, feature);
@@ -62,12 +77,18 @@ export function tableOfFeature(answer, feature, isPoint, isApproximate = false) 
 	};
 }
 
-/** The values of one kind: of a point, and of an area of classes, there is only one. @param {Table} table @param {string} reducer @returns {Column} */
+/**
+ * The values of one kind: of a point, and of an area of classes, there is only one.
+ * @param {Table} table
+ * @param {string} reducer
+ * @returns {Column}
+ */
 export const valuesOf = ({ columns }, reducer) => columns.value ?? columns.commonest ?? columns[reducer] ?? [];
 
 /**
  * One list of moments for series that have different ones, and where each of theirs is in it.
- * @param {(string | null)[][]} lists RFC 3339, each in its order @returns {{ seconds: number[], places: number[][] }} since 1970
+ * @param {(string | null)[][]} lists RFC 3339, each in its order
+ * @returns {{ seconds: number[], places: number[][] }} since 1970
  */
 export function joinTimes(lists) {
 	const own = lists.map((times) => times.map((time) => Date.parse(time ?? "") / 1000));
@@ -76,7 +97,13 @@ export function joinTimes(lists) {
 	return { seconds, places: own.map((list) => list.map((second) => index.get(second) ?? -1)) };
 }
 
-/** A column on the list of moments of all: undefined where the series has no such moment, which is no gap in it. @param {Column} column @param {number[]} places @param {number} count @returns {(number | null | undefined)[]} */
+/**
+ * A column on the list of moments of all: undefined where the series has no such moment, which is no gap in it.
+ * @param {Column} column
+ * @param {number[]} places
+ * @param {number} count
+ * @returns {(number | null | undefined)[]}
+ */
 export function spread(column, places, count) {
 	/** @type {(number | null | undefined)[]} */
 	const spread = new Array(count).fill(undefined);

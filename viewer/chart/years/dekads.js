@@ -1,7 +1,8 @@
 /**
  * The server's means of dekads as a table of years and 36 dekads; pure.
  *
- * @typedef {{ time: string, value: number | null, count: number }} Dekad `time` is its first day; `count` the dates with a value
+ * @typedef {{ time: string, value: number | null, count: number }} Dekad `time` is its first day; `count` the dates
+ *   with a value
  * @typedef {{ year: number, cells: (Dekad | null)[] }} DekadRow of a year; null where the layer has no date
  */
 import { yearDayOf } from "./year-lines.js";
@@ -20,7 +21,13 @@ export function dekadEnd(time) {
 	return day > 20 ? Date.UTC(year, month) : Date.UTC(year, month - 1, day + 10);
 }
 
-/** @param {(string | null)[]} times @param {(number | null)[]} values @param {number[]} counts @param {number} month @returns {DekadRow[]} in the order of years */
+/**
+ * @param {(string | null)[]} times
+ * @param {(number | null)[]} values
+ * @param {number[]} counts
+ * @param {number} month
+ * @returns {DekadRow[]} in the order of years
+ */
 export function dekadRows(times, values, counts, month) {
 	/** @type {Map<number, (Dekad | null)[]>} */
 	const rows = new Map();
@@ -34,7 +41,12 @@ export function dekadRows(times, values, counts, month) {
 	return [...rows].map(([year, cells]) => ({ year, cells }));
 }
 
-/** Where the dekad of a moment is; row -1 of a year that there is not. @param {DekadRow[]} rows @param {number} ms @param {number} month */
+/**
+ * Where the dekad of a moment is; row -1 of a year that there is not.
+ * @param {DekadRow[]} rows
+ * @param {number} ms
+ * @param {number} month
+ */
 export function dekadAt(rows, ms, month) {
 	const { year } = yearDayOf(ms, month);
 	return { row: rows.findIndex((each) => each.year === year), column: columnOf(new Date(ms).toISOString(), month) };

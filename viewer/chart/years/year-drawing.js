@@ -1,12 +1,15 @@
 /**
- * The drawings of years by hand as SVG: above one another over the days of a year, and as rows of a heat map; the same on the page, in a file and in a report.
+ * The drawings of years by hand as SVG: above one another over the days of a year, and as rows of a heat map; the
+ * same on the page, in a file and in a report.
  *
  * @typedef {import("./year-lines.js").Column} Column
  * @typedef {{
- *   month: number, lines: import("./year-lines.js").YearLines, now: number | null, usual: import("./year-lines.js").Usual | null,
+ *   month: number, lines: import("./year-lines.js").YearLines, now: number | null, usual:
+ *     import("./year-lines.js").Usual | null,
  *   seasons: import("./year-lines.js").Season[], range: [low: number, high: number], title: string, isBars: boolean,
  * }} YearPicture `now` is the year of the map; `isBars` draws it as bars from zero
- * @typedef {{ width: number, height: number, strong: string, colourOf: (name: string) => string }} Paper of CSS pixels; `strong` is the colour of the year of the map
+ * @typedef {{ width: number, height: number, strong: string, colourOf: (name: string) => string }} Paper of CSS
+ *   pixels; `strong` is the colour of the year of the map
  * @typedef {{
  *   ink: string, left: number, right: number, top: number, bottom: number, row: number, xs: number[],
  *   dayAt: (x: number) => number, yOf: (value: number) => number, ys: (column: Column) => Column,
@@ -41,7 +44,11 @@ const format = (ms, parts) => new Intl.DateTimeFormat(locale(), { ...parts, time
 /** "11 Jun". @param {number} ms */
 export const dayText = (ms) => format(ms, { day: "numeric", month: "short" });
 
-/** The months as they follow one another, and the days they begin with. @param {number} month the first @param {number} width of one */
+/**
+ * The months as they follow one another, and the days they begin with.
+ * @param {number} month the first
+ * @param {number} width of one
+ */
 function monthsFrom(month, width) {
 	const first = new Date(modelStart(month));
 	return Array.from({ length: 12 }, (_, index) => {
@@ -112,7 +119,11 @@ function drawUsual({ usual, ink, xs, ys }) {
 	];
 }
 
-/** A line; that of the map's year is thick, of the others old ones are light and new ones dark. @param {Board} board @param {number} year */
+/**
+ * A line; that of the map's year is thick, of the others old ones are light and new ones dark.
+ * @param {Board} board
+ * @param {number} year
+ */
 function drawYear({ lines, now, strong, ink, xs, ys }, year) {
 	const heights = ys(lines.get(year) ?? []);
 	const all = [...lines.keys()];
@@ -203,7 +214,11 @@ function drawStrip({ lines, seasons, now, colourOf, strong, bottom, row, xs }) {
 	});
 }
 
-/** The day of the map, that of B in the same days, and that under the pointer. @param {Board} board @param {(number | null | undefined)[]} days */
+/**
+ * The day of the map, that of B in the same days, and that under the pointer.
+ * @param {Board} board
+ * @param {(number | null | undefined)[]} days
+ */
 export function drawMarks({ xs, top, bottom, colourOf }, days) {
 	const inks = ["--text", "--text-soft", "--control-line"];
 	return days.flatMap((day, index) => {
@@ -212,7 +227,12 @@ export function drawMarks({ xs, top, bottom, colourOf }, days) {
 	});
 }
 
-/** The heat map of a series: one row per year and one column per dekad, in the colours of the layer; hatched where a dekad has no value. @param {HeatPicture} picture @param {Paper} paper */
+/**
+ * The heat map of a series: one row per year and one column per dekad, in the colours of the layer; hatched where a
+ * dekad has no value.
+ * @param {HeatPicture} picture
+ * @param {Paper} paper
+ */
 export function drawHeatMap({ rows, month, fill }, { width, height, colourOf }) {
 	const own = Math.floor((height - HEAT_ROOM.top - HEAT_ROOM.bottom) / Math.max(1, rows.length));
 	const tall = Math.max(ROW_PX.least, Math.min(ROW_PX.most, own));

@@ -1,5 +1,6 @@
 /**
- * A series cut into years that begin with a chosen month, each on the same 366 days, so that they lie above one another;
+ * A series cut into years that begin with a chosen month, each on the same 366 days, so that they lie above one
+ * another;
  * what is usual on each of these days, seasons, running sums, and ranks; pure.
  *
  * Days of a year are counted from its first one, in a year that has a 29 February: the same day and month has the same
@@ -7,13 +8,15 @@
  *
  * @typedef {(number | null | undefined)[]} Column of 366 days
  * @typedef {(number | null)[]} Values as long as the times
- * @typedef {{ day: number, value: number | null }[]} Daily one mean a day that has acquisitions; days since 1970 in their order
+ * @typedef {{ day: number, value: number | null }[]} Daily one mean a day that has acquisitions; days since 1970 in
+ *   their order
  * @typedef {{ year: number, day: number }} YearDay `year` is that in which the year begins
  * @typedef {ReadonlyMap<number, Column>} YearLines by year, in their order
  * @typedef {{ slots: string[], values: Values, counts: number[] }} Normals slots as `MM-DD`, their first days
  * @typedef {{ low: Column, middle: Column, high: Column }} Usual
  * @typedef {{ start: string[], peak: string[], end: string[], length: number[] }} Phenology
- * @typedef {{ year: number, days: YearDay[], dates: string[], length: number }} Season of the year of its peak; start, peak and end
+ * @typedef {{ year: number, days: YearDay[], dates: string[], length: number }} Season of the year of its peak;
+ *   start, peak and end
  */
 import { DAY_MS } from "../../base/dates.js";
 
@@ -26,7 +29,10 @@ const LEAST_YEARS = 3;
 /** @param {number} month 1 to 12 */
 const modelYear = (month) => (month <= 2 ? 2000 : 1999);
 
-/** The first day of the model of all years, which has a 29 February. @param {number} month 1 to 12, with which it begins */
+/**
+ * The first day of the model of all years, which has a 29 February.
+ * @param {number} month 1 to 12, with which it begins
+ */
 export const modelStart = (month) => Date.UTC(modelYear(month), month - 1);
 
 /** @param {number} ms @param {number} month @returns {YearDay} */
@@ -37,7 +43,11 @@ export function yearDayOf(ms, month) {
 	return { year: date.getUTCFullYear() - back, day: Math.round((model - modelStart(month)) / DAY_MS) };
 }
 
-/** Midnight of a day of a year; of a 29 February that it has not, the 28th. @param {YearDay} at @param {number} month */
+/**
+ * Midnight of a day of a year; of a 29 February that it has not, the 28th.
+ * @param {YearDay} at
+ * @param {number} month
+ */
 export function msOf({ year, day }, month) {
 	const model = new Date(modelStart(month) + day * DAY_MS);
 	const years = model.getUTCFullYear() - modelYear(month);
@@ -51,7 +61,12 @@ export const monthDay = (day, month) => new Date(modelStart(month) + day * DAY_M
 /** "2022", or "2022/23" of a year that ends in the next. @param {number} year @param {number} month */
 export const yearName = (year, month) => (month === 1 ? String(year) : `${year}/${String(year + 1).slice(-2)}`);
 
-/** Acquisitions of one day are one: the mean of those with a value. @param {(string | null)[]} times @param {Values} values @returns {Daily} */
+/**
+ * Acquisitions of one day are one: the mean of those with a value.
+ * @param {(string | null)[]} times
+ * @param {Values} values
+ * @returns {Daily}
+ */
 export function daily(times, values) {
 	/** @type {Map<number, { sum: number, count: number }>} */
 	const found = new Map();
@@ -78,7 +93,11 @@ export function cutYears(series, month) {
 	return lines;
 }
 
-/** @param {Daily} known without gaps @param {number} day since 1970 @returns {number | null} on the line between values that are near enough */
+/**
+ * @param {Daily} known without gaps
+ * @param {number} day since 1970
+ * @returns {number | null} on the line between values that are near enough
+ */
 function valueOn(known, day) {
 	const index = known.findIndex((each) => each.day >= day);
 	const [before, after] = [known[index - 1], known[index]];
@@ -109,7 +128,11 @@ export function cumulate(series, month) {
 	return lines;
 }
 
-/** Linear between the order statistics (Hyndman and Fan's seventh), as the server has it. @param {number[]} sorted @param {number} share */
+/**
+ * Linear between the order statistics (Hyndman and Fan's seventh), as the server has it.
+ * @param {number[]} sorted
+ * @param {number} share
+ */
 function quantile(sorted, share) {
 	if (sorted.length === 0) return null;
 	const place = (sorted.length - 1) * share;
@@ -120,7 +143,11 @@ function quantile(sorted, share) {
 /**
  * What is usual on each day: the 10th percentile, the server's median and the 90th percentile of its slot of the year;
  * null of less than three years.
- * @param {(string | null)[]} times @param {Values} values @param {Normals} normals @param {number} month @returns {Usual | null}
+ * @param {(string | null)[]} times
+ * @param {Values} values
+ * @param {Normals} normals
+ * @param {number} month
+ * @returns {Usual | null}
  */
 export function usualOf(times, values, normals, month) {
 	const { slots } = normals;
@@ -149,7 +176,11 @@ export const seasonsOf = (columns, month) =>
 		return { year: days[1].year, days, dates, length: columns.length[index] };
 	});
 
-/** Days from one day of the year to another, the shorter way: those around its turn are near to one another. @param {number} from @param {number} to */
+/**
+ * Days from one day of the year to another, the shorter way: those around its turn are near to one another.
+ * @param {number} from
+ * @param {number} to
+ */
 const daysBetween = (from, to) => ((to - from + 1.5 * DAYS) % DAYS) - DAYS / 2;
 
 /** The season with the peak nearest to a day. @param {Season[]} seasons @param {number} day */
@@ -162,7 +193,10 @@ function nearestTo(seasons, day) {
  * How start, peak and end of a year's season lie among those of the years: days after their median, and how many are
  * earlier and later. Of several seasons of the year that with the peak nearest to a day counts, of the others' that
  * nearest to its peak, within a quarter of a year. Nothing of less than three years.
- * @param {Season[]} seasons @param {number | null} year @param {number} day @returns {{ days: number, earlier: number, later: number, count: number }[]}
+ * @param {Season[]} seasons
+ * @param {number | null} year
+ * @param {number} day
+ * @returns {{ days: number, earlier: number, later: number, count: number }[]}
  */
 export function placesOf(seasons, year, day) {
 	const ofYear = (/** @type {number | null} */ wanted) => seasons.filter((season) => season.year === wanted);
@@ -188,14 +222,23 @@ export function placesOf(seasons, year, day) {
 	});
 }
 
-/** Half of the usual time between two acquisitions, in days: values of years are compared over no more, and over five at least. @param {Daily} series */
+/**
+ * Half of the usual time between two acquisitions, in days: values of years are compared over no more, and over five at
+ * least.
+ * @param {Daily} series
+ */
 export function nearnessOf(series) {
 	const steps = series.slice(1).map(({ day }, index) => day - series[index].day);
 	steps.sort((one, other) => one - other);
 	return Math.max(5, Math.ceil((steps[Math.floor(steps.length / 2)] ?? 0) / 2));
 }
 
-/** The value of each year that is nearest to a day, the highest first. @param {YearLines} lines @param {number} day @param {number} nearness days that it may be away */
+/**
+ * The value of each year that is nearest to a day, the highest first.
+ * @param {YearLines} lines
+ * @param {number} day
+ * @param {number} nearness days that it may be away
+ */
 export function valuesAt(lines, day, nearness) {
 	const away = Array.from({ length: nearness + 1 }, (_, days) => [day - days, day + days]).flat();
 	const found = [...lines].flatMap(([year, column]) => {
@@ -205,5 +248,9 @@ export function valuesAt(lines, day, nearness) {
 	return found.sort((one, other) => other.value - one.value);
 }
 
-/** Place among values, 1 is the highest; equal ones share the better place. @param {{ value: number }[]} found @param {number} value */
+/**
+ * Place among values, 1 is the highest; equal ones share the better place.
+ * @param {{ value: number }[]} found
+ * @param {number} value
+ */
 export const rankOf = (found, value) => 1 + found.filter((each) => each.value > value).length;

@@ -33,7 +33,13 @@ export function modelOf({ times, values, analysis = {} }, { kind, month, hasCurv
 	};
 }
 
-/** Ends of the axis: those of the palette, further where values are; or those of what is drawn. @param {Model} model @param {Kind} kind @param {[low: number, high: number] | null} palette null to fit what is drawn @returns {[low: number, high: number]} */
+/**
+ * Ends of the axis: those of the palette, further where values are; or those of what is drawn.
+ * @param {Model} model
+ * @param {Kind} kind
+ * @param {[low: number, high: number] | null} palette null to fit what is drawn
+ * @returns {[low: number, high: number]}
+ */
 export function rangeFor({ lines, usual }, kind, palette) {
 	const columns = [...lines.values(), ...(usual ? [usual.low, usual.high] : [])];
 	const values = columns.flat().filter((value) => typeof value === "number");
@@ -44,7 +50,12 @@ export function rangeFor({ lines, usual }, kind, palette) {
 	return low < high && (palette || kind === "cumulative") ? [low, high] : valueRange(low, high);
 }
 
-/** A row a value, with what is usual on its day and the seasons of its year. @param {Model} model @param {number} month @returns {Cell[][]} */
+/**
+ * A row a value, with what is usual on its day and the seasons of its year.
+ * @param {Model} model
+ * @param {number} month
+ * @returns {Cell[][]}
+ */
 export function rowsOfYears({ lines, usual, seasons }, month) {
 	const head = ["year", "day", "value", ...(usual ? ["p10", "median", "p90"] : []), ...SEASON];
 	const rows = [...lines].flatMap(([year, column]) => {

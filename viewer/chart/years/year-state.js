@@ -1,5 +1,6 @@
 /**
- * What the tab of years knows: which line of the chart it shows, what of it, from which month on, and what links say of that.
+ * What the tab of years knows: which line of the chart it shows, what of it, from which month on, and what links say
+ * of that.
  *
  * @typedef {import("../series/lines.js").Line & { table: import("../series/tables.js").Table }} DrawnLine
  * @typedef {import("./year-model.js").Kind | "dekads"} Show
@@ -109,7 +110,12 @@ export function makeYears({ lines, reducer, isOpen }) {
 	return { ...choices, all, line, usualMonth, month, answer, model, rows, moment, now, dekad, year, style };
 }
 
-/** Moves the map to the first date from one moment to before another, else to the one nearest to the first. @param {Years} years @param {number} from @param {number} [to] */
+/**
+ * Moves the map to the first date from one moment to before another, else to the one nearest to the first.
+ * @param {Years} years
+ * @param {number} from
+ * @param {number} [to]
+ */
 export function goTo({ line }, from, to = from) {
 	const side = line.peek()?.side;
 	const instants = side?.timeDomain.peek().instants ?? [];
@@ -137,7 +143,11 @@ export function goToDay(years, { day, by = 0 }) {
 	if (now) goTo(years, msOf({ year: now.year + by, day: day ?? now.day }, years.month.peek()));
 }
 
-/** Compares the map with the same day of another year, by the button that opens comparisons. @param {Years} years @param {number} year */
+/**
+ * Compares the map with the same day of another year, by the button that opens comparisons.
+ * @param {Years} years
+ * @param {number} year
+ */
 export function compareWith({ now, month }, year) {
 	const ms = msOf({ year, day: now.peek()?.day ?? 0 }, month.peek());
 	if (!sideB.peek()) document.getElementById("compare-button")?.click();

@@ -1,4 +1,7 @@
-/** The years at one day, the highest first, each with its seasons: what the pointer is over, and a table for those who do not see the drawing. */
+/**
+ * The years at one day, the highest first, each with its seasons: what the pointer is over, and a table for those who
+ * do not see the drawing.
+ */
 import { make } from "../../base/elements.js";
 import { locale, text } from "../../base/text.js";
 import { makeRow, makeTable } from "../series/html-table.js";
@@ -7,7 +10,11 @@ import { dekadEnd } from "./dekads.js";
 import { dayText, SEASON_TEXTS } from "./year-drawing.js";
 import { msOf, placesOf, rankOf, valuesAt, yearName } from "./year-lines.js";
 
-/** @typedef {import("./dekads.js").Dekad} Dekad @typedef {import("./year-model.js").Model} Model @typedef {{ day: number, now: number | null, month: number }} At */
+/**
+ * @typedef {import("./dekads.js").Dekad} Dekad
+ * @typedef {import("./year-model.js").Model} Model
+ * @typedef {{ day: number, now: number | null, month: number }} At
+ */
 
 /** "lowest of 5"; nothing of one year alone. @param {{ value: number }[]} found @param {number} value */
 function rankText(found, value) {
@@ -29,7 +36,11 @@ export function rankedText({ lines, nearness }, { day, now, month }) {
 	return [told, rankText(found, own.value)].filter((words) => words !== "").join(", ");
 }
 
-/** When the season of the map's year began, peaked and ended, against all years; a line each. @param {Model} model @param {At} at */
+/**
+ * When the season of the map's year began, peaked and ended, against all years; a line each.
+ * @param {Model} model
+ * @param {At} at
+ */
 const seasonTexts = ({ seasons }, { day, now }) =>
 	placesOf(seasons, now, day).map(({ days, earlier, later, count }, index) => {
 		const part = text(SEASON_TEXTS[index]);

@@ -29,7 +29,11 @@ const DRAG_PX = 5;
 /** A press so near a line is on it, and its value so many days away. */
 const [NEAR_PX, NEAR_DAYS] = [7, 6];
 
-/** @param {HTMLElement} element the tab's panel @param {import("./year-state.js").Chart} chart @returns {Sheet} what is saved of it */
+/**
+ * @param {HTMLElement} element the tab's panel
+ * @param {import("./year-state.js").Chart} chart
+ * @returns {Sheet} what is saved of it
+ */
 export function startYears(element, chart) {
 	const years = makeYears(chart);
 	const view = makeView(element, years);
@@ -126,7 +130,12 @@ function makeView(root, years) {
 	return { size, spot, paper, board, heat, draw, mark, hovered, near, dekad };
 }
 
-/** Dragged, the drawing moves the map; a press chooses what is there; keys go through dates and years. @param {HTMLElement} holder @param {Years} years @param {View} view */
+/**
+ * Dragged, the drawing moves the map; a press chooses what is there; keys go through dates and years.
+ * @param {HTMLElement} holder
+ * @param {Years} years
+ * @param {View} view
+ */
 function followPointer(holder, years, { spot, board, dekad, near }) {
 	/** Where it was pressed. @type {number | null} */
 	let start = null;
@@ -199,7 +208,13 @@ function showDrawing(holder, svg, { size, heat, draw, mark, near }) {
 	});
 }
 
-/** The table, and what the drawing says of the map's date. @param {HTMLElement} holder @param {HTMLElement} table @param {Years} years @param {View} view */
+/**
+ * The table, and what the drawing says of the map's date.
+ * @param {HTMLElement} holder
+ * @param {HTMLElement} table
+ * @param {Years} years
+ * @param {View} view
+ */
 function showTable(holder, table, years, { hovered }) {
 	const { model, rows, show, now, year, month } = years;
 	effect(() => {

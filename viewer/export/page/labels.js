@@ -12,7 +12,8 @@ import { metresPerPixel, scaleBar, wrapLines } from "./page-layout.js";
  * @typedef {import("./legend-block.js").Block} Block
  * @typedef {import("../../base/state.js").Side} Side
  * @typedef {CanvasRenderingContext2D} Context
- * @typedef {{ title: boolean, date: boolean, legend: boolean, scale: boolean, north: boolean }} LabelChoice the attribution is
+ * @typedef {{ title: boolean, date: boolean, legend: boolean, scale: boolean, north: boolean }} LabelChoice the
+ *   attribution is
  *   written in any case
  * @typedef {{ tag: string, title: string, date: string }} Heading
  * @typedef {{ width: number, height: number, px: number }} Page in pixels of the screen; `px` is the size of letters
@@ -34,7 +35,10 @@ const LEAST_LINE_PX = 170;
 const font = (/** @type {number} */ weight, /** @type {number} */ px) =>
 	`${weight} ${px}px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif`;
 
-/** The sides that are compared, with their letters, or the one that is shown. @returns {{ side: Side, tag: string }[]} */
+/**
+ * The sides that are compared, with their letters, or the one that is shown.
+ * @returns {{ side: Side, tag: string }[]}
+ */
 function sidesShown() {
 	const all = [sideA, sideB.peek()].filter((side) => side !== null);
 	return all.map((side, index) => ({ side, tag: all.length > 1 ? "AB"[index] : "" }));
@@ -68,7 +72,9 @@ function credits() {
 
 /**
  * Writes what is chosen on a picture of the map, as far as it has room.
- * @param {Context} context scaled to pixels of the screen @param {{ width: number, height: number }} size @param {LabelChoice} choice
+ * @param {Context} context scaled to pixels of the screen
+ * @param {{ width: number, height: number }} size
+ * @param {LabelChoice} choice
  */
 export function drawLabels(context, size, choice) {
 	const page = { ...size, px: size.width < 480 ? 11 : 12.5 };
@@ -91,13 +97,26 @@ function drawCard(context, x, y, width, height) {
 	context.stroke();
 }
 
-/** Writes words that stand around a height. @param {Context} context @param {string} words @param {number} x @param {number} y @param {{ font: string, colour?: string, align?: CanvasTextAlign }} look */
+/**
+ * Writes words that stand around a height.
+ * @param {Context} context
+ * @param {string} words
+ * @param {number} x
+ * @param {number} y
+ * @param {{ font: string, colour?: string, align?: CanvasTextAlign }} look
+ */
 export function write(context, words, x, y, { font, colour = INK, align = "left" }) {
 	Object.assign(context, { font, fillStyle: colour, textAlign: align, textBaseline: "middle" });
 	context.fillText(words, x, y);
 }
 
-/** In the corners at the top. @param {Context} context @param {Page} page @param {LabelChoice} choice @returns {number} how far down what stands on the right reaches */
+/**
+ * In the corners at the top.
+ * @param {Context} context
+ * @param {Page} page
+ * @param {LabelChoice} choice
+ * @returns {number} how far down what stands on the right reaches
+ */
 function drawHeadings(context, { width, px }, { title, date }) {
 	const all = headings();
 	const most = (width - (all.length + 1) * MARGIN) / all.length - 2 * PAD;
@@ -118,7 +137,11 @@ function drawHeadings(context, { width, px }, { title, date }) {
 	return below;
 }
 
-/** @param {Context} context @param {Heading} heading @param {{ title: boolean, date: boolean, most: number, px: number }} form */
+/**
+ * @param {Context} context
+ * @param {Heading} heading
+ * @param {{ title: boolean, date: boolean, most: number, px: number }} form
+ */
 function headingLines(context, heading, { title, date, most, px }) {
 	const named = titleWith(heading.tag, heading.title);
 	const parts = [
@@ -136,7 +159,12 @@ function headingLines(context, heading, { title, date, most, px }) {
 	});
 }
 
-/** An arrow: in Web Mercator north is up everywhere. @param {Context} context @param {number} right @param {number} top */
+/**
+ * An arrow: in Web Mercator north is up everywhere.
+ * @param {Context} context
+ * @param {number} right
+ * @param {number} top
+ */
 function drawNorth(context, right, top) {
 	const x = right - NORTH_PX / 2;
 	drawCard(context, right - NORTH_PX, top, NORTH_PX, NORTH_PX + 8);
@@ -163,7 +191,13 @@ function legendCard(context, { width, height, px }) {
 	return { width: inner + 2 * PAD, height: whole, draw };
 }
 
-/** Legend, scale and attribution, beside or above one another. @param {Context} context @param {Page} page @param {Block | null} legend @param {LabelChoice} choice */
+/**
+ * Legend, scale and attribution, beside or above one another.
+ * @param {Context} context
+ * @param {Page} page
+ * @param {Block | null} legend
+ * @param {LabelChoice} choice
+ */
 function drawFoot(context, { width, height, px }, legend, choice) {
 	const beside = width - 2 * MARGIN - (legend ? legend.width + MARGIN : 0) - 2 * PAD;
 	const isBeside = beside >= LEAST_LINE_PX;

@@ -17,7 +17,12 @@ const GAP_PX = 6;
 const MOST_SWATCHES = 24;
 const HATCH_GREY = "#dcdcdc";
 
-/** @param {CanvasRenderingContext2D} context whose font's size is `px` @param {KeyContent} key @param {{ width: number, px: number, font: (weight: number) => string }} form @returns {Block} */
+/**
+ * @param {CanvasRenderingContext2D} context whose font's size is `px`
+ * @param {KeyContent} key
+ * @param {{ width: number, px: number, font: (weight: number) => string }} form
+ * @returns {Block}
+ */
 export function legendBlock(context, key, { width, px, font }) {
 	const linePx = Math.round(px * 1.4);
 	context.font = font(600);
@@ -44,7 +49,11 @@ export function legendBlock(context, key, { width, px, font }) {
 	return { width, height, draw };
 }
 
-/** @param {CanvasRenderingContext2D} context @param {KeyContent} key @param {{ x: number, y: number, width: number, linePx: number }} place */
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {KeyContent} key
+ * @param {{ x: number, y: number, width: number, linePx: number }} place
+ */
 function drawBar(context, { style, ends }, { x, y, width, linePx }) {
 	const ramp = make("canvas", { height: 1 });
 	const [low, high] = style.range;
@@ -66,7 +75,13 @@ function drawBar(context, { style, ends }, { x, y, width, linePx }) {
 
 /** @typedef {import("../../layers/key-content.js").Swatch & { left: number }} Swatch */
 
-/** Side by side, in as many rows as they take. @param {CanvasRenderingContext2D} context @param {import("../../layers/key-content.js").Swatch[]} swatches @param {number} width @returns {Swatch[][]} */
+/**
+ * Side by side, in as many rows as they take.
+ * @param {CanvasRenderingContext2D} context
+ * @param {import("../../layers/key-content.js").Swatch[]} swatches
+ * @param {number} width
+ * @returns {Swatch[][]}
+ */
 function swatchRows(context, swatches, width) {
 	/** @type {Swatch[][]} */
 	const rows = [];

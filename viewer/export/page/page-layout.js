@@ -16,7 +16,12 @@ const LEAST_PX = 48;
 export const metresPerPixel = (zoom, latitude) =>
 	(EQUATOR_M * Math.cos((latitude * Math.PI) / 180)) / (TILE_PX * 2 ** zoom);
 
-/** The longest round length that has room: 1, 2 or 5 of a power of ten. @param {number} pixelM @param {number} mostPx @returns {{ metres: number, px: number }} */
+/**
+ * The longest round length that has room: 1, 2 or 5 of a power of ten.
+ * @param {number} pixelM
+ * @param {number} mostPx
+ * @returns {{ metres: number, px: number }}
+ */
 export function scaleBar(pixelM, mostPx) {
 	const most = pixelM * mostPx;
 	const power = 10 ** Math.floor(Math.log10(most));
@@ -47,13 +52,22 @@ export function cropAround(box, frame) {
 	};
 }
 
-/** A size of whole pixels, of which H.264 wants even ones. @param {Rect} rect @param {number} scale @param {boolean} isEven */
+/**
+ * A size of whole pixels, of which H.264 wants even ones.
+ * @param {Rect} rect
+ * @param {number} scale
+ * @param {boolean} isEven
+ */
 export function sizeOf({ width, height }, scale, isEven) {
 	const [across, down] = [width, height].map((side) => Math.max(2, Math.round(side * scale)));
 	return isEven ? { width: downTo(across, 2), height: downTo(down, 2) } : { width: across, height: down };
 }
 
-/** The shape that a pane of the map is cut to, in its own coordinates; null where it is whole. @param {string} clipPath as the style sheet has it @returns {Clip | null} */
+/**
+ * The shape that a pane of the map is cut to, in its own coordinates; null where it is whole.
+ * @param {string} clipPath as the style sheet has it
+ * @returns {Clip | null}
+ */
 export function clipOf(clipPath) {
 	const polygon = /^polygon\((.*)\)$/.exec(clipPath);
 	if (polygon) {
@@ -67,10 +81,20 @@ export function clipOf(clipPath) {
 /** Bytes of a pixel of a frame, of data without and with noise: measured on 73 dates. */
 const BYTES_PER_PIXEL = { gif: 0.43, mp4: 0.17, webm: 0.13 };
 
-/** About how many bytes a film has. @param {"gif" | "mp4" | "webm"} kind @param {{ width: number, height: number }} size @param {number} frames */
+/**
+ * About how many bytes a film has.
+ * @param {"gif" | "mp4" | "webm"} kind
+ * @param {{ width: number, height: number }} size
+ * @param {number} frames
+ */
 export const filmBytes = (kind, { width, height }, frames) => BYTES_PER_PIXEL[kind] * width * height * frames;
 
-/** The words in lines that are at most so wide; a word that is wider has its own. @param {string} words @param {number} most @param {(words: string) => number} widthOf */
+/**
+ * The words in lines that are at most so wide; a word that is wider has its own.
+ * @param {string} words
+ * @param {number} most
+ * @param {(words: string) => number} widthOf
+ */
 export function wrapLines(words, most, widthOf) {
 	/** @type {string[]} */
 	const lines = [];

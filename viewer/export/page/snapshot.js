@@ -1,12 +1,15 @@
 /**
- * Pictures of the maps with their labels: what they show, drawn once more on a canvas of any scale, pictures and numbers cell
- * by cell as they are seen, lines anew. It goes by what stands in the page, so that comparisons, layers beside the main one
+ * Pictures of the maps with their labels: what they show, drawn once more on a canvas of any scale, pictures and
+ * numbers cell
+ * by cell as they are seen, lines anew. It goes by what stands in the page, so that comparisons, layers beside the
+ * main one
  * and areas are all there.
  *
  * @typedef {import("../../map/basemap.js").Lines} Lines
  * @typedef {import("./page-layout.js").Rect} Rect
  * @typedef {import("./labels.js").LabelChoice} LabelChoice
- * @typedef {{ crop: Rect, scale: number, labels: LabelChoice }} PictureForm `scale` is pixels of the picture in one of the screen
+ * @typedef {{ crop: Rect, scale: number, labels: LabelChoice }} PictureForm `scale` is pixels of the picture in one
+ *   of the screen
  * @typedef {(typeof maps.value)[number]} LeafletMap
  * @typedef {CanvasRenderingContext2D} Context
  */
@@ -37,7 +40,9 @@ function placeOf(element) {
 }
 
 export class PictureMaker {
-	/** Whether something of the background is missing on the picture that was drawn last, which its owner lets nobody copy. */
+	/**
+	 * Whether something of the background is missing on the picture that was drawn last, which its owner lets nobody copy.
+	 */
 	isPartial = false;
 	/** Land and outlines of each map, which stay while it does not move. @type {Map<string, OffscreenCanvas>} */
 	#kept = new Map();
@@ -52,7 +57,11 @@ export class PictureMaker {
 		return new PictureMaker(await fetchLines());
 	}
 
-	/** Draws what is seen now on a canvas that has its size. @param {HTMLCanvasElement} canvas @param {PictureForm} form */
+	/**
+	 * Draws what is seen now on a canvas that has its size.
+	 * @param {HTMLCanvasElement} canvas
+	 * @param {PictureForm} form
+	 */
 	draw(canvas, { crop, scale, labels }) {
 		const context = /** @type {Context} */ (canvas.getContext("2d"));
 		this.isPartial = false;
@@ -106,7 +115,12 @@ export class PictureMaker {
 		context.restore();
 	}
 
-	/** Its cells stay as sharp as they are on the screen. @param {Context} context @param {HTMLCanvasElement | HTMLImageElement} tile @param {HTMLElement} pane */
+	/**
+	 * Its cells stay as sharp as they are on the screen.
+	 * @param {Context} context
+	 * @param {HTMLCanvasElement | HTMLImageElement} tile
+	 * @param {HTMLElement} pane
+	 */
 	#drawTile(context, tile, pane) {
 		if (tile instanceof HTMLImageElement) {
 			if (!tile.complete || tile.naturalWidth === 0) return;
@@ -136,7 +150,11 @@ export class PictureMaker {
 		context.drawImage(drawn, x, y, width, height);
 	}
 
-	/** @param {"land" | "outlines"} kind @param {{ x: number, y: number, z: number, width: number, height: number, scale: number }} view in pixels of the world */
+	/**
+	 * @param {"land" | "outlines"} kind
+	 * @param {{ x: number, y: number, z: number, width: number, height: number, scale: number }} view in pixels of the
+	 *   world
+	 */
 	#paintLines(kind, { x, y, z, width, height, scale }) {
 		const canvas = new OffscreenCanvas(Math.ceil(width * scale), Math.ceil(height * scale));
 		const context = /** @type {any} */ (canvas.getContext("2d"));
@@ -160,7 +178,11 @@ export class PictureMaker {
 	}
 }
 
-/** The panes of a map that are seen, the lowest first. @param {LeafletMap} map @returns {[name: string, pane: HTMLElement][]} */
+/**
+ * The panes of a map that are seen, the lowest first.
+ * @param {LeafletMap} map
+ * @returns {[name: string, pane: HTMLElement][]}
+ */
 function panesOf(map) {
 	return Object.entries(map.getPanes())
 		.filter(([name, pane]) => name !== "mapPane" && getComputedStyle(pane).visibility !== "hidden")

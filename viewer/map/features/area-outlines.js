@@ -110,7 +110,13 @@ export function turnsOf(rings) {
 /** @param {[number, number][]} latLngs */
 const topOf = (latLngs) => latLngs.reduce((top, each) => (each[0] > top[0] ? each : top));
 
-/** The number of a place in its colour. @param {[number, number]} at @param {number} number @param {string} colour @param {"point" | "outline"} beside */
+/**
+ * The number of a place in its colour.
+ * @param {[number, number]} at
+ * @param {number} number
+ * @param {string} colour
+ * @param {"point" | "outline"} beside
+ */
 function makeBadge(at, number, colour, beside) {
 	const words = make("span", { class: "area-badge", "data-beside": beside }, String(number));
 	words.style.setProperty("--place", colour);

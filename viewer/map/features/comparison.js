@@ -68,7 +68,11 @@ function clip(map, how) {
 	});
 }
 
-/** What is seen of A and of B, in the coordinates of the map's panes. @param {LeafletMap} map @param {CompareMode} how */
+/**
+ * What is seen of A and of B, in the coordinates of the map's panes.
+ * @param {LeafletMap} map
+ * @param {CompareMode} how
+ */
 function shapesOf(map, how) {
 	const { x: width, y: height } = map.getSize();
 	const at = (/** @type {number} */ x, /** @type {number} */ y) => {
@@ -90,7 +94,12 @@ function shapesOf(map, how) {
 	return { a: `path(evenodd, "${whole}${round}")`, b: `path("${round}")` };
 }
 
-/** A second map beside the first, which moves with it. @param {HTMLElement} frame @param {LeafletMap} map @param {Side} side */
+/**
+ * A second map beside the first, which moves with it.
+ * @param {HTMLElement} frame
+ * @param {LeafletMap} map
+ * @param {Side} side
+ */
 function showBeside(frame, map, side) {
 	const element = make("div", { class: "map beside" });
 	frame.append(element);

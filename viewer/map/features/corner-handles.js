@@ -36,7 +36,10 @@ const PRESSES = ["mousedown", "touchstart", "click", "dblclick", "contextmenu"];
 /** The form that is being dragged to, before it is let go. */
 const dragged = signal(/** @type {Geometry | null} */ (null));
 
-/** Starts what draws on the map: the bar that says how, what is being drawn, handles at corners. @param {HTMLElement} frame of the map */
+/**
+ * Starts what draws on the map: the bar that says how, what is being drawn, handles at corners.
+ * @param {HTMLElement} frame of the map
+ */
 export function startDrawing(frame) {
 	const [map] = maps.peek();
 	startDrawBar(frame);
@@ -212,7 +215,12 @@ class Handles {
 		button.dataset.corner = "whole";
 	}
 
-	/** @param {"corner" | "middle" | "whole"} kind @param {string} label @param {Position} position @param {(to: Position) => Geometry} move */
+	/**
+	 * @param {"corner" | "middle" | "whole"} kind
+	 * @param {string} label
+	 * @param {Position} position
+	 * @param {(to: Position) => Geometry} move
+	 */
 	addHandle(kind, label, position, move) {
 		const button = make("button", { class: "area-handle", "data-kind": kind, "aria-label": label });
 		for (const press of PRESSES) button.addEventListener(press, (event) => event.stopPropagation());

@@ -25,7 +25,10 @@ const RAMP = "difference";
 const image = new ImageData(TILE_PX, TILE_PX);
 const words = new Uint32Array(image.data.buffer);
 
-/** Which number each pixel of a tile shows, as it was before, by side. @type {WeakMap<HTMLCanvasElement, Map<Side, Layout>>} */
+/**
+ * Which number each pixel of a tile shows, as it was before, by side.
+ * @type {WeakMap<HTMLCanvasElement, Map<Side, Layout>>}
+ */
 const layouts = new WeakMap();
 
 /** Paints a tile as both sides stand now. @param {HTMLCanvasElement} canvas @param {Tile} tile */
@@ -45,7 +48,12 @@ function paintTile(canvas, tile) {
 	canvas.getContext("2d")?.putImageData(image, 0, 0);
 }
 
-/** What a side shows of a tile, and which number each pixel. @param {HTMLCanvasElement} canvas @param {Tile} tile @param {Side} side */
+/**
+ * What a side shows of a tile, and which number each pixel.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Tile} tile
+ * @param {Side} side
+ */
 function findTile(canvas, tile, side) {
 	const { source, layer } = cubesOf(side) ?? {};
 	const shown = layer?.painter.shown ?? -1;
@@ -57,7 +65,10 @@ function findTile(canvas, tile, side) {
 	return { ...found, cells: layout.cells };
 }
 
-/** Where the layers of both sides are on a tile; all of it where one of them crosses the meridian of 180 degrees. @param {Tile} tile */
+/**
+ * Where the layers of both sides are on a tile; all of it where one of them crosses the meridian of 180 degrees.
+ * @param {Tile} tile
+ */
 function reachOn({ x, y, z }) {
 	const { later, earlier } = inOrder.peek() ?? {};
 	const boxes = [later, earlier].map((side) => side?.layer.peek()?.bbox ?? [-180, -90, 180, 90]);
@@ -75,7 +86,13 @@ function reachOn({ x, y, z }) {
 	};
 }
 
-/** Shows the difference while both have numbers. @param {LeafletMap} map @param {Side} a @param {Side} b @param {string} pane */
+/**
+ * Shows the difference while both have numbers.
+ * @param {LeafletMap} map
+ * @param {Side} a
+ * @param {Side} b
+ * @param {string} pane
+ */
 export function showDifference(map, a, b, pane) {
 	const tiles = new PaintedLayer({ pane, className: "data-tiles", keepBuffer: 0 }, paintTile);
 	followColours(a);

@@ -22,7 +22,10 @@ const CLOSING = { ...STROKE, weight: 1.5, dashArray: "4 5" };
 const KNOT = { ...STROKE, weight: 2, fill: true, fillColor: "#fff", fillOpacity: 1 };
 /** A click so near to the last corner is the second of two. */
 const SAME_PX = 4;
-/** Two clicks that are farther apart are no double click: maps take two quick taps of a finger for one, wherever they are. */
+/**
+ * Two clicks that are farther apart are no double click: maps take two quick taps of a finger for one, wherever they
+ * are.
+ */
 const DOUBLE_PX = 40;
 /** A click so near to the first corner closes the polygon. */
 const CLOSING_PX = 12;
@@ -50,7 +53,12 @@ export function startDraftLayer(map) {
 	});
 }
 
-/** Lets pointer and keyboard draw until the tool is laid down. @param {LeafletMap} map @param {boolean} isDragged whether the shape can be drawn by dragging @returns {() => void} */
+/**
+ * Lets pointer and keyboard draw until the tool is laid down.
+ * @param {LeafletMap} map
+ * @param {boolean} isDragged whether the shape can be drawn by dragging
+ * @returns {() => void}
+ */
 function listen(map, isDragged) {
 	const container = map.getContainer();
 	const stopping = new AbortController();
@@ -151,10 +159,18 @@ function onKey(map, event) {
 	event.stopPropagation();
 }
 
-/** Lets a rectangle or a circle be drawn from where the pointer is pressed to where it is let go. @param {LeafletMap} map @param {AbortSignal} signal */
+/**
+ * Lets a rectangle or a circle be drawn from where the pointer is pressed to where it is let go.
+ * @param {LeafletMap} map
+ * @param {AbortSignal} signal
+ */
 function drawByDrag(map, signal) {
 	const container = map.getContainer();
-	/** @type {(kind: "pointerdown" | "pointermove" | "pointerup" | "pointercancel", listener: (event: PointerEvent) => void) => void} */
+	/**
+	 * @type
+	 *   {(kind: "pointerdown" | "pointermove" | "pointerup" | "pointercancel", listener: (event: PointerEvent) =>
+	 *   void) => void}
+	 */
 	const on = (kind, listener) => container.addEventListener(kind, listener, { signal });
 	/** @type {{ id: number, x: number, y: number, isMoved: boolean } | null} */
 	let press = null;
@@ -186,7 +202,12 @@ function drawByDrag(map, signal) {
 	});
 }
 
-/** What is drawn so far, where the map is turned to. @param {LeafletMap} map @param {Draft} now @param {Position | null} at */
+/**
+ * What is drawn so far, where the map is turned to.
+ * @param {LeafletMap} map
+ * @param {Draft} now
+ * @param {Position | null} at
+ */
 function layersOf(map, { tool, corners: { now: corners }, isDone }, at) {
 	const turn = turnTo(map, corners[0]);
 	const all = at && corners.length > 0 && !isDone ? [...corners, nearestTurn(at, corners.at(-1))] : corners;

@@ -1,4 +1,6 @@
-/** What the maps show of what is looked into: the line of the profile, the place pointed at, and where the cube is cut. */
+/**
+ * What the maps show of what is looked into: the line of the profile, the place pointed at, and where the cube is cut.
+ */
 import { alongTheEarth } from "../../areas/shapes/earth.js";
 import { live } from "../../base/live.js";
 import { inspected, profileLine } from "../../base/state.js";

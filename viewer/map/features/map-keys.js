@@ -14,12 +14,11 @@ import { computed, effect, signal, untracked } from "../../vendor/signals-core.j
 /** @typedef {import("../../layers/key.js").Render} Render */
 /** @typedef {import("../../layers/key-content.js").KeyContent} KeyContent */
 
+/**
+ * @typedef {{ content: import("@preact/signals-core").ReadonlySignal<KeyContent | null>, body: HTMLElement }} KeyAbove
+ */
 /** The key of what lies over all layers, and what of the panel changes it. */
-export const keyAbove = signal(
-	/** @type {{ content: import("@preact/signals-core").ReadonlySignal<KeyContent | null>, body: HTMLElement } | null} */ (
-		null
-	),
-);
+export const keyAbove = signal(/** @type {KeyAbove | null} */ (null));
 
 /** @param {HTMLElement} element where they stand @param {HTMLElement} frame of the map */
 export function startMapKeys(element, frame) {
@@ -48,7 +47,11 @@ export function startMapKeys(element, frame) {
 	startEditor(frame);
 }
 
-/** Takes what changes the colours of the main layer out of the panel, and gives it back. @param {HTMLElement} body @returns {Render} */
+/**
+ * Takes what changes the colours of the main layer out of the panel, and gives it back.
+ * @param {HTMLElement} body
+ * @returns {Render}
+ */
 const borrow = (body) => (host) => {
 	const place = document.createComment("");
 	body.replaceWith(place);

@@ -35,7 +35,11 @@ const SMALL_PX = 10;
 /** Colour of a value; null while nothing has a colour. */
 const colourOf = computed(() => placeStyle.value && colours(placeStyle.value));
 
-/** Starts what is shown of sets of places: the choice of one, its places on the map, their values and colours. @param {HTMLElement} panel @param {HTMLElement} frame of the map */
+/**
+ * Starts what is shown of sets of places: the choice of one, its places on the map, their values and colours.
+ * @param {HTMLElement} panel
+ * @param {HTMLElement} frame of the map
+ */
 export function startSets(panel, frame) {
 	startPlaceColours();
 	startPlaceValues();
@@ -80,7 +84,10 @@ function startPlaceTiles(map) {
 	});
 }
 
-/** @typedef {{ values: (number | null)[], colour: ColourOf | null, strong: number }} Look `strong` is the number of the place that stands out */
+/**
+ * @typedef {{ values: (number | null)[], colour: ColourOf | null, strong: number }} Look `strong` is the number of the
+ *   place that stands out
+ */
 
 class PlaceTiles extends GridLayer {
 	/** @param {PlaceSet} set */
@@ -186,7 +193,12 @@ async function fetchLayersOfTile(set, coords, stopped) {
 /** @param {{ x: number, y: number, z: number }} coords */
 const keyOf = ({ x, y, z }) => `${z}/${x}/${y}`;
 
-/** @param {Int32Array[]} rings @param {number} scale @param {{ left: number, top: number }} corner of the tile, in tiles @param {number} size */
+/**
+ * @param {Int32Array[]} rings
+ * @param {number} scale
+ * @param {{ left: number, top: number }} corner of the tile, in tiles
+ * @param {number} size
+ */
 function pathOf(rings, scale, { left, top }, size) {
 	const path = new Path2D();
 	for (const ring of rings) {

@@ -1,7 +1,8 @@
 /**
  * Which dates of a layer a period of the calendar is made of. Pure.
  *
- * A date that is a period itself belongs to each period of the calendar with which it shares a moment, as in the server's
+ * A date that is a period itself belongs to each period of the calendar with which it shares a moment, as in the
+ * server's
  * maps.
  *
  * @typedef {import("../../base/dates.js").Instant} Instant
@@ -12,7 +13,12 @@ import { DAY_MS, endOf, periodText, startOf } from "../../ctc1/periods.js";
 /** Of dates that are further apart, what is usual is that of a month, as the server's normals are. */
 const MONTHLY_MS = 28 * DAY_MS;
 
-/** The periods that share a moment with dates, and the indexes of those. @param {Instant[]} dates @param {Slot} slot @returns {{ instants: Instant[], members: number[][] }} */
+/**
+ * The periods that share a moment with dates, and the indexes of those.
+ * @param {Instant[]} dates
+ * @param {Slot} slot
+ * @returns {{ instants: Instant[], members: number[][] }}
+ */
 export function periodsOf(dates, slot) {
 	/** @type {Map<number, number[]>} */
 	const found = new Map();
@@ -27,7 +33,11 @@ export function periodsOf(dates, slot) {
 	};
 }
 
-/** The index of the date of which most is known to have a value; of equal ones the newest. @param {number[]} members @param {(number | null)[]} shares */
+/**
+ * The index of the date of which most is known to have a value; of equal ones the newest.
+ * @param {number[]} members
+ * @param {(number | null)[]} shares
+ */
 export const clearestOf = (members, shares) =>
 	members.reduce((best, index) => ((shares[index] ?? -1) >= (shares[best] ?? -1) ? index : best));
 

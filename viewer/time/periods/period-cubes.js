@@ -1,5 +1,6 @@
 /**
- * How maps of periods are made of the cubes of their dates: which cubes, and what becomes of them (ctc1/reduce.js). Pure.
+ * How maps of periods are made of the cubes of their dates: which cubes, and what becomes of them (ctc1/reduce.js).
+ * Pure.
  *
  * @typedef {import("../../base/dates.js").Instant} Instant
  * @typedef {import("../../base/state.js").Periods} Periods
@@ -30,7 +31,12 @@ function seasonsOf(ms) {
 	return `${dayText(Date.UTC(year - 1, 11, 1))}/${dayText(Date.UTC(year, 11, 0))}`;
 }
 
-/** Periods by the files whose span they are in; null where some period is in none. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants @returns {Window[] | null} */
+/**
+ * Periods by the files whose span they are in; null where some period is in none.
+ * @param {Omit<Periods, "cubes">} periods
+ * @param {Instant[]} instants
+ * @returns {Window[] | null}
+ */
 function windowsOfFiles({ dates }, instants) {
 	const files = windowsOfDates(dates.map(({ text }) => text)).map(({ datetime }) => datetime ?? "");
 	/** @type {Window[]} */
@@ -48,7 +54,12 @@ function windowsOfFiles({ dates }, instants) {
 	return windows;
 }
 
-/** Periods that come together; null where all dates of some period are too many for a cube. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants @returns {Window[] | null} */
+/**
+ * Periods that come together; null where all dates of some period are too many for a cube.
+ * @param {Omit<Periods, "cubes">} periods
+ * @param {Instant[]} instants
+ * @returns {Window[] | null}
+ */
 function windowsOf({ members }, instants) {
 	for (const span of SPANS) {
 		/** @type {(Window & { dates: Set<number> })[]} */
@@ -65,7 +76,11 @@ function windowsOf({ members }, instants) {
 	return null;
 }
 
-/** Dates that reach into periods in which they do not begin. @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants */
+/**
+ * Dates that reach into periods in which they do not begin.
+ * @param {Omit<Periods, "cubes">} periods
+ * @param {Instant[]} instants
+ */
 function reaching({ slot, dates, members }, instants) {
 	return members.flatMap((indexes, at) =>
 		indexes
@@ -74,7 +89,12 @@ function reaching({ slot, dates, members }, instants) {
 	);
 }
 
-/** @param {Omit<Periods, "cubes">} periods @param {Instant[]} instants of the periods @param {boolean} [areFiles] whether there are no cubes but those that single dates are in @returns {CubesOfTimes | null} null where only the server can make them */
+/**
+ * @param {Omit<Periods, "cubes">} periods
+ * @param {Instant[]} instants of the periods
+ * @param {boolean} [areFiles] whether there are no cubes but those that single dates are in
+ * @returns {CubesOfTimes | null} null where only the server can make them
+ */
 export function cubesOfPeriods(periods, instants, areFiles = false) {
 	const texts = instants.map(({ text }) => text);
 	// One date stands for each.

@@ -35,7 +35,11 @@ function choose(next) {
 	chosen.value = isWhole(next) && isRoomy ? null : spanOf(next, timeDomain.peek().instants);
 }
 
-/** Shows of other dates the part that was chosen, else those around one of them. @param {number} widthPx @param {number} slot of that date */
+/**
+ * Shows of other dates the part that was chosen, else those around one of them.
+ * @param {number} widthPx
+ * @param {number} slot of that date
+ */
 export function showDates(widthPx, slot) {
 	const { instants } = timeDomain.peek();
 	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];
@@ -63,7 +67,11 @@ export function showSpan(span) {
 	choose(windowBetween(instants, span ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]));
 }
 
-/** Shows fewer dates, or more. @param {number} factor above 1 for fewer @param {number} share of the width that stays in place */
+/**
+ * Shows fewer dates, or more.
+ * @param {number} factor above 1 for fewer
+ * @param {number} share of the width that stays in place
+ */
 export function zoomAxis(factor, share) {
 	const now = shown.peek();
 	if (now) choose(zoomWindow(now, factor, Math.max(0, Math.min(1, share))));
@@ -75,7 +83,12 @@ export function panAxis(share) {
 	if (now) choose(panWindow(now, share * now.length));
 }
 
-/** Zooms about the pointer, or pans when the wheel turns sideways. @param {WheelEvent} event @param {number} share of the width where the pointer is @param {number} widthPx */
+/**
+ * Zooms about the pointer, or pans when the wheel turns sideways.
+ * @param {WheelEvent} event
+ * @param {number} share of the width where the pointer is
+ * @param {number} widthPx
+ */
 export function turnWheel(event, share, widthPx) {
 	event.preventDefault();
 	const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
@@ -84,7 +97,11 @@ export function turnWheel(event, share, widthPx) {
 	else zoomAxis(Math.exp(-dy * WHEEL_ZOOM), share);
 }
 
-/** First and last day of what is shown, as links name them; of few days with their time. @param {Span} span @returns {[from: string, to: string]} */
+/**
+ * First and last day of what is shown, as links name them; of few days with their time.
+ * @param {Span} span
+ * @returns {[from: string, to: string]}
+ */
 export function daysOf([from, to]) {
 	const length = to - from > FEW_DAYS * DAY_MS ? 10 : 16;
 	const write = (/** @type {number} */ ms) => new Date(ms).toISOString().slice(0, length) + (length > 10 ? "Z" : "");

@@ -1,5 +1,6 @@
 /**
- * Paints the strip, which is linear in time: a bar and a mark a date, as high as the share of data, hollow where that is
+ * Paints the strip, which is linear in time: a bar and a mark a date, as high as the share of data, hollow where
+ * that is
  * not known; loaded dates are outlined; years and months below.
  *
  * All lengths of the drawing are in device pixels, so that edges are crisp; those that are named `Px` are CSS pixels.
@@ -8,12 +9,15 @@
  * @typedef {import("./window.js").Track} Track
  * @typedef {{ slot: number, text: string, isMajor: boolean }} Tick
  * @typedef {import("../../base/state.js").Loaded} Loaded
- * @typedef {{ bar: string, accent: string, text: string, soft: string, line: string, page: string, family: string }} Colours
+ * @typedef {{ bar: string, accent: string, text: string, soft: string, line: string, page: string, family: string }}
+ *   Colours
  * @typedef {{
- *   slots: Float64Array, gap: number, unreadable: ReadonlySet<number>, shares: readonly (number | null)[], loaded: ReadonlyMap<number, Loaded>, areLoadsKnown: boolean,
+ *   slots: Float64Array, gap: number, unreadable: ReadonlySet<number>, shares: readonly (number | null)[], loaded:
+ *     ReadonlyMap<number, Loaded>, areLoadsKnown: boolean,
  *   played: ReadonlySet<number> | null, range: { first: number, last: number } | null,
  *   index: number, other: number, hovered: number, awaited: number | null,
- * }} Scene `played` is null when all dates are; `range` when it is all there is; indexes are -1 of none, `other` is of side B;
+ * }} Scene `played` is null when all dates are; `range` when it is all there is; indexes are -1 of none,
+ *   `other` is of side B;
  *   `slots` are where dates are, `gap` is what usually lies between two of them
  */
 import { shownIndexes, xOf } from "./window.js";
@@ -30,7 +34,8 @@ const MARK_PX = 3;
 const MIN_OUTLINED_PX = 5;
 
 /**
- * @param {CanvasRenderingContext2D} context @param {{ width: number, height: number, ratio: number }} size device pixels
+ * @param {CanvasRenderingContext2D} context
+ * @param {{ width: number, height: number, ratio: number }} size device pixels
  * @param {Window} window @param {Tick[]} ticks @param {Scene} scene @param {Colours} colours
  */
 export function drawStrip(context, size, window, ticks, scene, colours) {
@@ -49,7 +54,11 @@ export function drawStrip(context, size, window, ticks, scene, colours) {
 }
 
 /** @typedef {{ left: number, top: number, width: number, height: number }} Box */
-/** @typedef {{ top: number, base: number, track: Track, window: Window, ratio: number, slots: Float64Array, gap: number }} Place */
+/**
+ * @typedef
+ *   {{ top: number, base: number, track: Track, window: Window, ratio: number, slots: Float64Array, gap: number }}
+ *   Place
+ */
 
 /** The middle of a date's bar. @param {Place} place @param {number} index */
 const middleOf = ({ window, track, slots }, index) => xOf(window, track, slots[index] + 0.5);
@@ -93,7 +102,13 @@ function drawBars(context, place, scene, colours) {
 	fill(context, { ...place.track, top: base, height: line }, colours.line);
 }
 
-/** Where a date is. @param {CanvasRenderingContext2D} context @param {Place} place @param {number} index @param {Colours} colours */
+/**
+ * Where a date is.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Place} place
+ * @param {number} index
+ * @param {Colours} colours
+ */
 function drawMark(context, place, index, colours) {
 	const line = Math.max(1, Math.round(place.ratio));
 	const left = Math.round(middleOf(place, index) - line / 2);
@@ -107,7 +122,13 @@ function fill(context, { left, top, width, height }, colour, alpha = 1) {
 	context.fillRect(left, top, width, height);
 }
 
-/** The edge of a box, inside of it. @param {CanvasRenderingContext2D} context @param {Box} box @param {number} line how wide it is @param {{ colour: string, alpha?: number, dash?: number[] }} look */
+/**
+ * The edge of a box, inside of it.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Box} box
+ * @param {number} line how wide it is
+ * @param {{ colour: string, alpha?: number, dash?: number[] }} look
+ */
 function stroke(context, { left, top, width, height }, line, { colour, alpha = 1, dash = [] }) {
 	context.strokeStyle = colour;
 	context.globalAlpha = alpha;
@@ -117,7 +138,14 @@ function stroke(context, { left, top, width, height }, line, { colour, alpha = 1
 	context.setLineDash([]);
 }
 
-/** Thin for a preview, thick for all numbers. @param {CanvasRenderingContext2D} context @param {Box} bar @param {Loaded} load @param {Place} place @param {Colours} colours */
+/**
+ * Thin for a preview, thick for all numbers.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Box} bar
+ * @param {Loaded} load
+ * @param {Place} place
+ * @param {Colours} colours
+ */
 function outline(context, bar, load, { ratio }, { accent }) {
 	const line = Math.max(1, Math.round(load === "full" ? 1.5 * ratio : ratio * 0.75));
 	const alpha = load === "full" ? 1 : 0.5;
@@ -128,7 +156,13 @@ function outline(context, bar, load, { ratio }, { accent }) {
 	stroke(context, bar, line, { colour: accent, alpha });
 }
 
-/** The date that playing waits for. @param {CanvasRenderingContext2D} context @param {Place} place @param {number} index @param {Colours} colours */
+/**
+ * The date that playing waits for.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Place} place
+ * @param {number} index
+ * @param {Colours} colours
+ */
 function drawAwaited(context, place, index, colours) {
 	const { top, base } = place;
 	const { left, width } = barOf(place, index);
@@ -137,7 +171,13 @@ function drawAwaited(context, place, index, colours) {
 	stroke(context, box, line, { colour: colours.text, dash: [3 * place.ratio, 2 * place.ratio] });
 }
 
-/** What is played, when that is not all. @param {CanvasRenderingContext2D} context @param {Place} place @param {{ first: number, last: number }} range @param {Colours} colours */
+/**
+ * What is played, when that is not all.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Place} place
+ * @param {{ first: number, last: number }} range
+ * @param {Colours} colours
+ */
 function drawRange(context, { top, base, track, window, ratio, slots, gap }, { first, last }, colours) {
 	const half = gap / 2;
 	const left = Math.round(Math.max(track.left, xOf(window, track, slots[first] + 0.5 - half)));
@@ -164,7 +204,15 @@ function drawTicks(context, { base, track, window, ratio }, ticks, colours) {
 	}
 }
 
-/** A line through the bar and a knob above it, with the letter of its side when two are compared. @param {CanvasRenderingContext2D} context @param {Place} place @param {number} index @param {string} colour @param {string} letter @param {Colours} colours */
+/**
+ * A line through the bar and a knob above it, with the letter of its side when two are compared.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Place} place
+ * @param {number} index
+ * @param {string} colour
+ * @param {string} letter
+ * @param {Colours} colours
+ */
 function drawHandle(context, place, index, colour, letter, colours) {
 	const { base, track, ratio } = place;
 	const x = middleOf(place, index);

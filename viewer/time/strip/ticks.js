@@ -47,7 +47,12 @@ function startsOf(instants, { from, to }, step) {
 	return starts;
 }
 
-/** Leaves out what would run into what stands before it, and what stands before a major one. @param {Tick[]} ticks @param {number} dayPx @param {number} needPx */
+/**
+ * Leaves out what would run into what stands before it, and what stands before a major one.
+ * @param {Tick[]} ticks
+ * @param {number} dayPx
+ * @param {number} needPx
+ */
 function thinOut(ticks, dayPx, needPx) {
 	/** @type {Tick[]} */
 	const kept = [];
@@ -82,7 +87,13 @@ export function ticksOf(instants, span, dayPx, locale) {
 	return thinOut(ticks, dayPx, YEAR_PX);
 }
 
-/** Where no year begins, the first month tells its own. @param {Instant[]} instants @param {Span} span @param {number} dayPx @param {{ locale: string, step: number }} how */
+/**
+ * Where no year begins, the first month tells its own.
+ * @param {Instant[]} instants
+ * @param {Span} span
+ * @param {number} dayPx
+ * @param {{ locale: string, step: number }} how
+ */
 function monthTicks(instants, span, dayPx, { locale, step }) {
 	const nameOf = writer(locale, { month: "short" });
 	const nameAndYearOf = writer(locale, { month: "short", year: "numeric" });
@@ -96,7 +107,13 @@ function monthTicks(instants, span, dayPx, { locale, step }) {
 	return [{ ms, text: nameAndYearOf(ms), isMajor: true }, ...thinOut(free, dayPx, MONTH_PX)];
 }
 
-/** Of a few weeks the dates themselves, the first one of a month with its year. @param {Instant[]} instants @param {Span} span @param {number} dayPx @param {string} locale */
+/**
+ * Of a few weeks the dates themselves, the first one of a month with its year.
+ * @param {Instant[]} instants
+ * @param {Span} span
+ * @param {number} dayPx
+ * @param {string} locale
+ */
 function dayTicks(instants, { from, to }, dayPx, locale) {
 	const dayOf = writer(locale, { day: "numeric", month: "short" });
 	const monthAndYearOf = writer(locale, { month: "short", year: "numeric" });

@@ -1,9 +1,12 @@
 /**
  * Which part of time the strip shows, and where: a window that can be zoomed and panned.
  *
- * The strip is linear in time. Its unit is a slot: as many as there are dates, all of the same length, so that the first
- * date is in the middle of the first slot and the last one in that of the last. Dates at equal intervals have a slot each;
- * where there are gaps, slots are empty. A window may begin and end within a slot. All functions give back a new one that
+ * The strip is linear in time. Its unit is a slot: as many as there are dates, all of the same length, so that the
+ * first
+ * date is in the middle of the first slot and the last one in that of the last. Dates at equal intervals have a slot
+ * each;
+ * where there are gaps, slots are empty. A window may begin and end within a slot. All functions give back a new one
+ * that
  * lies within the slots there are.
  *
  * @typedef {{ start: number, length: number, count: number }} Window in slots: its left edge, how many, of how many
@@ -35,13 +38,21 @@ export function slotsOf(instants) {
 	return Float64Array.from(instants, ({ ms }) => (last > first ? ((ms - first) / (last - first)) * (count - 1) : 0));
 }
 
-/** The instant at a place of the strip. @param {readonly { ms: number }[]} instants two at least @param {number} slot */
+/**
+ * The instant at a place of the strip.
+ * @param {readonly { ms: number }[]} instants two at least
+ * @param {number} slot
+ */
 export function msAt(instants, slot) {
 	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];
 	return first + ((slot - 0.5) / (instants.length - 1)) * (last - first);
 }
 
-/** The window from one moment to another. @param {readonly { ms: number }[]} instants two at least @param {[from: number, to: number]} span */
+/**
+ * The window from one moment to another.
+ * @param {readonly { ms: number }[]} instants two at least
+ * @param {[from: number, to: number]} span
+ */
 export function windowBetween(instants, span) {
 	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];
 	const count = instants.length;
@@ -49,7 +60,10 @@ export function windowBetween(instants, span) {
 	return makeWindow(start, end - start, count);
 }
 
-/** What lies between two dates that follow one another, in the middle of all; 1 at equal intervals. @param {Float64Array} slots */
+/**
+ * What lies between two dates that follow one another, in the middle of all; 1 at equal intervals.
+ * @param {Float64Array} slots
+ */
 export function usualGap(slots) {
 	const gaps = Float64Array.from(
 		{ length: Math.max(0, slots.length - 1) },
@@ -58,7 +72,12 @@ export function usualGap(slots) {
 	return gaps[gaps.length >> 1] || 1;
 }
 
-/** As many slots as there may be dates that can be told apart, with a date among them. @param {number} count @param {number} widthPx @param {number} slot of the date */
+/**
+ * As many slots as there may be dates that can be told apart, with a date among them.
+ * @param {number} count
+ * @param {number} widthPx
+ * @param {number} slot of the date
+ */
 export function fitWindow(count, widthPx, slot) {
 	const length = Math.min(count, MAX_SHOWN, Math.max(MIN_SHOWN, Math.floor(widthPx / MIN_SLOT_PX)));
 	return makeWindow(slot + 0.5 - length / 2, length, count);
@@ -67,7 +86,12 @@ export function fitWindow(count, widthPx, slot) {
 /** Whether all dates are shown. @param {Window} window */
 export const isWhole = ({ length, count }) => length >= count;
 
-/** Shows `1 / factor` as many dates; the slot at `share` of the window stays where it is. @param {Window} window @param {number} factor @param {number} share */
+/**
+ * Shows `1 / factor` as many dates; the slot at `share` of the window stays where it is.
+ * @param {Window} window
+ * @param {number} factor
+ * @param {number} share
+ */
 export function zoomWindow({ start, length, count }, factor, share) {
 	const longer = clamp(length / factor, Math.min(MIN_SHOWN, count), count);
 	return makeWindow(start + share * (length - longer), longer, count);
@@ -76,7 +100,11 @@ export function zoomWindow({ start, length, count }, factor, share) {
 /** @param {Window} window @param {number} slots to the right */
 export const panWindow = ({ start, length, count }, slots) => makeWindow(start + slots, length, count);
 
-/** The window moved as little as it takes to have a date well inside. @param {Window} window @param {number} slot of the date */
+/**
+ * The window moved as little as it takes to have a date well inside.
+ * @param {Window} window
+ * @param {number} slot of the date
+ */
 export function followWindow(window, slot) {
 	const { start, length, count } = window;
 	const margin = Math.min(length * MARGIN, 8);
@@ -87,7 +115,13 @@ export function followWindow(window, slot) {
 /** Where a place of the strip is. @param {Window} window @param {Track} track @param {number} slot */
 export const xOf = ({ start, length }, { left, width }, slot) => left + ((slot - start) / length) * width;
 
-/** The date nearest to a position, of those that are shown, if any are. @param {Window} window @param {Track} track @param {number} x @param {Float64Array} slots of the dates */
+/**
+ * The date nearest to a position, of those that are shown, if any are.
+ * @param {Window} window
+ * @param {Track} track
+ * @param {number} x
+ * @param {Float64Array} slots of the dates
+ */
 export function indexAt(window, { left, width }, x, slots) {
 	const slot = window.start + ((x - left) / width) * window.length - 0.5;
 	const after = firstFrom(slots, slot);
@@ -97,13 +131,22 @@ export function indexAt(window, { left, width }, x, slots) {
 	return first <= last ? clamp(nearest, first, last) : nearest;
 }
 
-/** The dates of whose slots something is to be seen; the first is after the last where there are none. @param {Window} window @param {Float64Array} slots of the dates @returns {[first: number, last: number]} */
+/**
+ * The dates of whose slots something is to be seen; the first is after the last where there are none.
+ * @param {Window} window
+ * @param {Float64Array} slots of the dates
+ * @returns {[first: number, last: number]}
+ */
 export const shownIndexes = ({ start, length }, slots) => [
 	firstFrom(slots, start - 1 + Number.EPSILON * (start + 1)),
 	firstFrom(slots, start + length) - 1,
 ];
 
-/** Index of the first number that is not less than another; how many there are where all are less. @param {ArrayLike<number>} ascending @param {number} least */
+/**
+ * Index of the first number that is not less than another; how many there are where all are less.
+ * @param {ArrayLike<number>} ascending
+ * @param {number} least
+ */
 export function firstFrom(ascending, least) {
 	let [low, high] = [0, ascending.length];
 	while (low < high) {
