@@ -1,1 +1,1 @@
-"""Values become colours: styles, painting, legends."""
+"""Styles, painting and legends."""

@@ -1,6 +1,6 @@
-"""What is written on the frames of a time-lapse: date, legend and attribution, each on white and framed.
+"""Cards on the frames of a time-lapse: date, legend and attribution, each on white with a border.
 
-They lie as far apart as they fit; what has no room is left out, since half a word is useless.
+They are laid out as far apart as possible. A card without enough space is omitted, as half a word is useless.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,22 +19,22 @@ MARGIN_PX = 8
 PADDING_PX = 6
 WHITE, INK, FRAME = 255, 32, 176
 SHADES = 8
-"""Greys that letters are drawn with: each takes a colour of a GIF."""
+"""Number of greys of letters; each needs a colour of a GIF."""
 LEGEND_PART = 2 / 5
-"""Of the picture's width that a legend takes, and of its height that it may take at most."""
+"""Width of a legend as a fraction of the frame, and its maximum height as a fraction of the frame."""
 NARROWEST_LEGEND_PX, WIDEST_LEGEND_PX = 150, 320
 
 
 @dataclass(frozen=True, slots=True)
 class TextSizes:
-    """How large letters are, in pixels."""
+    """Sizes of letters in pixels."""
 
     date: int
     attribution: int
 
 
 def text_sizes(width: int) -> TextSizes:
-    """Return the sizes of letters that can be read, and leave something of the picture, at its width in pixels."""
+    """Return sizes of letters that are legible and do not cover much of a frame of this width in pixels."""
     if width < 480:
         return TextSizes(date=14, attribution=10)
     return TextSizes(date=18, attribution=11) if width < 800 else TextSizes(date=24, attribution=13)
@@ -42,25 +42,25 @@ def text_sizes(width: int) -> TextSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lettering:
-    """What is to be written on frames of one size; `None` or nothing leaves it out."""
+    """Texts on frames of one size; `None` and empty texts are omitted."""
 
     width: int
-    """Of frames, in pixels."""
+    """Width of frames in pixels."""
     height: int
     dates: tuple[str, ...] = ()
-    """Of each frame."""
+    """Date of each frame."""
     attribution: str | None = None
     legend: Style | None = None
     title: str = ""
-    """Of the legend."""
+    """Title of the legend."""
     units: str = ""
 
 
 def lay_cards(lettering: Lettering) -> tuple[tuple[FrameCard, ...], tuple[FrameCard, ...]]:
-    """Return the cards that lie on all frames, and the one more of each frame, or none of these.
+    """Return the cards of all frames, and one more card per frame with its date, if there is space.
 
-    The date is in the north-west, the attribution in the south-east, the legend in the south-west, or above the
-    attribution where there is no room beside it.
+    The date is in the north-west, the attribution in the south-east, the legend in the south-west. If it does not fit
+    next to the attribution, the legend is above it.
     """
     width, height = lettering.width, lettering.height
     sizes = text_sizes(width)
@@ -76,17 +76,17 @@ def lay_cards(lettering: Lettering) -> tuple[tuple[FrameCard, ...], tuple[FrameC
 
 
 def _legend_card(
-    legend: ColourArray, lettering: Lettering, lowest: int, beside: Sequence[FrameCard]
+    legend: ColourArray, lettering: Lettering, lowest: int, cards: Sequence[FrameCard]
 ) -> FrameCard | None:
-    """The legend in the south-west, if it has room between what lies there already."""
+    """Return the legend in the south-west, if there is space between existing cards."""
     space, foot = lettering.width, 0
-    for card in beside:
+    for card in cards:
         if legend.shape[1] + card.pixels.shape[1] + 3 * MARGIN_PX <= space:
             space -= card.pixels.shape[1] + MARGIN_PX
         else:
             foot = card.pixels.shape[0] + MARGIN_PX
-    most = min(lettering.height - lowest - foot, int(lettering.height * LEGEND_PART) + 2 * MARGIN_PX)
-    return _at_foot(legend, lettering, x=MARGIN_PX, above=foot) if _fits(legend, space, most) else None
+    height = min(lettering.height - lowest - foot, int(lettering.height * LEGEND_PART) + 2 * MARGIN_PX)
+    return _at_foot(legend, lettering, x=MARGIN_PX, above=foot) if _fits(legend, space, height) else None
 
 
 def _at_foot(pixels: ColourArray, lettering: Lettering, *, x: int, above: int = 0) -> FrameCard:
@@ -99,7 +99,7 @@ def _fits(pixels: ColourArray, width: int, height: int) -> bool:
 
 
 def _dates(lettering: Lettering, size: int) -> tuple[FrameCard, ...]:
-    """All as wide as the widest, so that they stand still."""
+    """Return cards that are all as wide as the widest date, so that they do not move."""
     widest = max((text_width(date, size) for date in lettering.dates), default=0)
     cards = [_draw_lines([date], size, width=widest) for date in lettering.dates]
     if not cards or not _fits(cards[0], lettering.width, lettering.height):
@@ -110,12 +110,12 @@ def _dates(lettering: Lettering, size: int) -> tuple[FrameCard, ...]:
 def _credit(lettering: Lettering, size: int) -> ColourArray | None:
     if not lettering.attribution:
         return None
-    room = lettering.width - 2 * (MARGIN_PX + PADDING_PX)
-    return _draw_lines(wrap_text(lettering.attribution, size, room), size)
+    available = lettering.width - 2 * (MARGIN_PX + PADDING_PX)
+    return _draw_lines(wrap_text(lettering.attribution, size, available), size)
 
 
 def _draw_lines(lines: Sequence[str], size: int, *, width: int = 0) -> ColourArray:
-    """Lines of text on white, in a few shades, with a frame round them."""
+    """Draw lines of text on white, in a few shades, with a border."""
     line_px = size + size // 4
     inner = max(width, *(text_width(line, size) for line in lines))
     page = Image.new("L", (inner + 2 * PADDING_PX, line_px * len(lines) + 2 * PADDING_PX - size // 4), WHITE)
@@ -132,15 +132,15 @@ def _reduce_shades(grey: ColourArray) -> ColourArray:
 
 
 def _legends(lettering: Lettering) -> Iterator[ColourArray]:
-    """The whole legend, and a smaller one for where that has no room: of a ramp, without what is no value."""
+    """Yield the whole legend, then a smaller one without flags and nodata."""
     style = lettering.legend
     if style is None:
         return
     width = int(np.clip(lettering.width * LEGEND_PART, NARROWEST_LEGEND_PX, WIDEST_LEGEND_PX))
-    named = f"{lettering.title} ({lettering.units})" if lettering.units not in NO_UNITS else lettering.title
+    title = f"{lettering.title} ({lettering.units})" if lettering.units not in NO_UNITS else lettering.title
     shape = LegendShape(is_horizontal=True, width=None if style.is_categorical else width)
-    for shown in (style, replace(style, flags=(), nodata=TRANSPARENT)):
-        yield _draw_frame(legend_picture(shown, title=named, units="", shape=shape).pixels[..., :3].copy())
+    for variant in (style, replace(style, flags=(), nodata=TRANSPARENT)):
+        yield _draw_frame(legend_picture(variant, title=title, units="", shape=shape).pixels[..., :3].copy())
 
 
 def _draw_frame(pixels: ColourArray) -> ColourArray:

@@ -1,6 +1,6 @@
-"""Styles as the colour maps of SLD and SE say them, and back.
+"""Styles as colour maps of SLD and SE, and colour maps as styles.
 
-What a colour map cannot say is lost: colours of flags, and in SLD 1.0.0 that of no value.
+Colour maps cannot express the colours of flags, and in SLD 1.0.0 the colour of missing values.
 """
 
 import math
@@ -17,10 +17,10 @@ ColourMapType = Literal["ramp", "values"]
 
 
 Steps = tuple[tuple[float, ...], tuple[Colour, ...]]
-"""n thresholds, ascending, and n + 1 colours: below the first, from each to the next, above the last."""
+"""n ascending thresholds and n + 1 colours: below the first, between two, above the last."""
 
 CLASS_SHARE = 0.5
-"""How far the interval of a class reaches to either side, as part of the way to the nearest other one, or of 1."""
+"""Half the width of the interval of a class, as a fraction of the distance to the nearest class, at most of 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColourMap:
-    """The entries of a colour map, in ascending order of a ramp.
+    """The entries of a colour map; those of a ramp are in ascending order.
 
-    A ramp's first of two entries at one quantity is what lies below it, and the last of two what lies above.
+    If the first two entries of a ramp have one quantity, the first is the colour below the ramp. If the last two have
+    one quantity, the last is the colour above it.
     """
 
     type: ColourMapType
@@ -45,9 +46,9 @@ class ColourMap:
 
 
 def colour_map_of(style: Style) -> ColourMap:
-    """Return a style as a colour map; painted with it, values have the same colours."""
+    """Return a style as a colour map that gives values the same colours."""
     if style.is_categorical:
-        classes = tuple(Entry(quantity=each.value, colour=each.colour, label=each.label) for each in style.classes)
+        classes = tuple(Entry(quantity=entry.value, colour=entry.colour, label=entry.label) for entry in style.classes)
         return ColourMap(type="values", entries=classes, nodata=style.nodata)
     entries = [
         Entry(
@@ -65,17 +66,17 @@ def colour_map_of(style: Style) -> ColourMap:
 
 
 def style_of(colour_map: ColourMap, *, id: str, title: str) -> Style:
-    """Return the style that a colour map means.
+    """Return a colour map as a style.
 
     Raises:
-        InvalidParameter: It has no entries, or two for one class, or its ramp does not ascend.
+        InvalidParameter: It has no entries, two entries for one class, or a ramp that does not ascend.
     """
     if not colour_map.entries:
         raise InvalidParameter("the colour map has no entries", locator="sld")
     if colour_map.type == "values":
         return _style_of_classes(colour_map, id=id, title=title)
     entries = colour_map.entries
-    if any(one.quantity > other.quantity for one, other in pairwise(entries)):
+    if any(entry.quantity > following.quantity for entry, following in pairwise(entries)):
         raise InvalidParameter("the quantities of a colour map must ascend", locator="sld")
     if not math.isfinite(entries[-1].quantity - entries[0].quantity):
         raise InvalidParameter("the quantities of a colour map are too far apart", locator="sld")
@@ -97,11 +98,11 @@ def style_of(colour_map: ColourMap, *, id: str, title: str) -> Style:
 
 
 def step_entries(thresholds: Sequence[float], colours: Sequence[Colour]) -> tuple[Entry, ...]:
-    """Return the entries of a ramp that has one colour from each threshold to the next.
+    """Return the entries of a ramp with a constant colour between two thresholds.
 
     Args:
-        thresholds: n quantities, ascending; a value that equals one belongs to what follows.
-        colours: n + 1; the first lies below all thresholds, the last above.
+        thresholds: n ascending quantities; a value equal to a threshold has the colour above it.
+        colours: n + 1 colours, from below the first threshold to above the last.
     """
     inner = [
         Entry(quantity=quantity, colour=colour)
@@ -113,17 +114,17 @@ def step_entries(thresholds: Sequence[float], colours: Sequence[Colour]) -> tupl
 
 
 def as_steps(colour_map: ColourMap) -> Steps | None:
-    """Return the thresholds and colours by which `step_entries` says the same, or `None` where colours change between.
+    """Return a colour map as the arguments of `step_entries`, or `None` if colours are interpolated.
 
-    Of classes each is the narrow interval round its value, in which painting would find it.
+    A class becomes the narrow interval around its value in which painting selects it.
     """
     if colour_map.type == "values":
         return _steps_of_classes(colour_map)
     thresholds, colours = list[float](), [colour_map.entries[0].colour]
-    for one, other in pairwise(colour_map.entries[:-1]):
-        if one.quantity == other.quantity:
-            thresholds.append(one.quantity)
-            colours.append(other.colour)
+    for entry, following in pairwise(colour_map.entries[:-1]):
+        if entry.quantity == following.quantity:
+            thresholds.append(entry.quantity)
+            colours.append(following.colour)
     entries = tuple(replace(entry, label=None) for entry in colour_map.entries)
     if not thresholds or entries != step_entries(thresholds, colours):
         return None
@@ -131,14 +132,14 @@ def as_steps(colour_map: ColourMap) -> Steps | None:
 
 
 def _meet(stops: Sequence[Stop]) -> bool:
-    # Whether two stops have one value, the first of which would be taken for what lies beyond the ramp.
+    # Two stops with one value; as entries, the first would become the colour beyond the ramp.
     return len(stops) == 2 and stops[0].value == stops[1].value
 
 
 def _steps_of_classes(colour_map: ColourMap) -> Steps:
-    """Intervals that touch have one threshold between them, and nothing lies between those that do not."""
+    """Return one threshold between intervals that touch; between others, missing values are shown."""
     entries = sorted(colour_map.entries, key=lambda entry: entry.quantity)
-    gaps = [other.quantity - one.quantity for one, other in pairwise(entries)]
+    gaps = [following.quantity - entry.quantity for entry, following in pairwise(entries)]
     reach = CLASS_SHARE * min([1.0, *gaps])
     thresholds, colours = [entries[0].quantity - reach], [colour_map.nodata]
     for entry, gap in zip(entries, [*gaps, math.inf], strict=True):

@@ -1,4 +1,4 @@
-"""Text in the letters that Pillow's own font has (ASCII and a few signs, no accents), and messages in pictures."""
+"""Text in the letters of Pillow's built-in font (ASCII and a few signs, no accents), and messages as pictures."""
 
 import textwrap
 import unicodedata
@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from chronotile.core.model.picture import IndexPicture
 
-# ruff: noqa: RUF001 -- telling apart what looks alike is what this table is for
+# ruff: noqa: RUF001 -- the table contains look-alikes on purpose
 
 
 OWN_SIGNS = frozenset("°±…“”")
-"""Beyond ASCII, what the font draws."""
+"""Signs of the font beyond ASCII."""
 SPELLINGS = """\
 æ ae  œ oe  ø o  ł l  đ d  ß ss  Æ AE  Œ OE  Ø O  Ł L  Đ D  × x  ÷ /  · .  ⋅ .  ≤ <=  ≥ >=  ≈ ~  → ->
 € EUR  ‘ '  ’ '  – -  — -  ‐ -  − -  μ u  Δ delta  α alpha  β beta  λ lambda  σ sigma
@@ -23,13 +23,13 @@ UNKNOWN = "?"
 
 
 def drawable(text: str) -> str:
-    """Return the text as the font can draw it: `m² m⁻²` as `m2 m-2`, `Végétation` as `Vegetation`."""
+    """Return a text that the font can draw: `m² m⁻²` becomes `m2 m-2`, `Végétation` becomes `Vegetation`."""
     signs = (text[at] if text[at] in OWN_SIGNS else unicodedata.normalize("NFKD", text[at]) for at in range(len(text)))
     return "".join(_spell(letter) for sign in signs for letter in sign if not unicodedata.combining(letter))
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters, which XML may not hold."""
+    """Return a text without control characters, which are not allowed in XML."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -39,12 +39,12 @@ def text_width(text: str, size: int) -> int:
     return int(-(-font_of(size).getlength(drawable(text)) // 1))
 
 
-def wrap_text(text: str, size: int, most: int) -> list[str]:
-    """Return the words of a text in lines of `most` pixels at that size; a word that is longer has its own."""
+def wrap_text(text: str, size: int, max_px: int) -> list[str]:
+    """Return a text in lines of at most `max_px` pixels at a size; a longer word has a separate line."""
     lines = list[str]()
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= most:
+        if lines and text_width(longer, size) <= max_px:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -53,7 +53,7 @@ def wrap_text(text: str, size: int, most: int) -> list[str]:
 
 @lru_cache(maxsize=32)
 def font_of(size: int) -> ImageFont.FreeTypeFont:
-    """Return Pillow's own font at a size in pixels; it needs no file."""
+    """Return Pillow's built-in font at a size in pixels; it needs no file."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise TypeError("Pillow was built without FreeType, which draws the text of legends")
@@ -66,7 +66,7 @@ def _spell(letter: str) -> str:
     return letter if letter.isascii() or letter in OWN_SIGNS else SPELLED.get(letter, UNKNOWN)
 
 
-# A sentence as a picture, for clients that show nothing else.
+# Messages as pictures, for clients that can only show pictures.
 
 TEXT_PX = 12
 LINE_PX = 16
@@ -75,7 +75,7 @@ INK = (160, 0, 0, 255)
 
 
 def message_picture(text: str, *, width: int, height: int) -> IndexPicture:
-    """Return a text broken into lines, red on nothing, in a picture of that size; what has no room is left out."""
+    """Return a text in lines, red on transparent, in a picture of this size; text without space is cut off."""
     letters = max(1, (width - 2 * MARGIN_PX) // max(1, text_width("n", TEXT_PX)))
     page = Image.new("1", (width, height))
     draw = ImageDraw.Draw(page)

@@ -1,4 +1,4 @@
-"""What the colours of a style mean, as a document for programs."""
+"""Legends of styles as documents for programs."""
 
 import math
 import sys
@@ -9,7 +9,7 @@ from chronotile.core.model.number_text import strip_noise
 from chronotile.core.model.style import Colour, Style
 
 TICKS = 6
-"""About so many labels a ramp has whose style names none."""
+"""Approximate number of labels of a ramp if its style has no labels."""
 ROUND_STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -23,7 +23,7 @@ class LegendStop:
 
 @dataclass(frozen=True, slots=True)
 class LegendLabel:
-    """A value worth a tick, and how it reads."""
+    """A value with a tick, and its text."""
 
     value: float
     text: str
@@ -48,7 +48,7 @@ class LegendFlag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegendDocument:
-    """The legend as it is written in JSON, field by field."""
+    """The legend as JSON, field by field."""
 
     layer: str
     style: str
@@ -56,15 +56,15 @@ class LegendDocument:
     units: str
     type: Literal["ramp", "classes"]
     range: tuple[float, float]
-    """As painting has it, as the values of stops and classes: not rounded, so that programs can paint the same."""
+    """Exact, like the values of stops and classes, so that programs can paint the same colours."""
     stops: tuple[LegendStop, ...]
     below: str
-    """`#rrggbbaa`, always with alpha, of values below the range."""
+    """Colour of values below the range, as `#rrggbbaa`."""
     above: str
     labels: tuple[LegendLabel, ...]
     classes: tuple[LegendClass, ...]
     nodata: str
-    """`#rrggbbaa`, always with alpha."""
+    """`#rrggbbaa`."""
     flags: tuple[LegendFlag, ...]
 
 
@@ -81,7 +81,7 @@ def legend_document(style: Style, *, layer: str, title: str, units: str) -> Lege
         below=_hex_with_alpha(style.below),
         above=_hex_with_alpha(style.above),
         labels=tuple(LegendLabel(value, number_text(value)) for value in tick_values(style)),
-        classes=tuple(LegendClass(each.value, each.colour.hex, each.label) for each in style.classes),
+        classes=tuple(LegendClass(entry.value, entry.colour.hex, entry.label) for entry in style.classes),
         nodata=_hex_with_alpha(style.nodata),
         flags=tuple(LegendFlag(name, colour.hex) for name, colour in style.flags),
     )
@@ -89,7 +89,7 @@ def legend_document(style: Style, *, layer: str, title: str, units: str) -> Lege
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RampDocument:
-    """The colours of a ramp as they are written in JSON, field by field."""
+    """The colours of a ramp as JSON, field by field."""
 
     id: str
     title: str
@@ -101,7 +101,7 @@ class RampDocument:
 
 
 def ramp_document(style: Style) -> RampDocument:
-    """Return the colours of a style that has a ramp."""
+    """Return the colours of a style with a ramp."""
     return RampDocument(
         id=style.id,
         title=style.title,
@@ -113,14 +113,14 @@ def ramp_document(style: Style) -> RampDocument:
 
 
 def tick_values(style: Style) -> tuple[float, ...]:
-    """Return the values worth a tick: the style's own labels, else round ones inside its range; none for classes."""
+    """Return the values with a tick: the labels of the style, else round values inside its range; empty for classes."""
     if style.is_categorical:
         return ()
     return tuple(strip_noise(value) for value in style.labels) or _round_values(*style.range)
 
 
 def number_text(value: float) -> str:
-    """Return a number as people write it: `0.3`, `1000`, `-2.5`, `1e-07`."""
+    """Return a number in its usual form: `0.3`, `1000`, `-2.5`, `1e-07`."""
     text = repr(strip_noise(value)).removesuffix(".0")
     return "0" if text == "-0" else text
 
@@ -130,15 +130,15 @@ def _stops(style: Style) -> tuple[LegendStop, ...]:
 
 
 def _round_values(low: float, high: float) -> tuple[float, ...]:
-    """Return about `TICKS` round values from `low` to `high`, both included; these themselves if none lies between."""
+    """Return about `TICKS` round values from `low` to `high` inclusive; `low` and `high` if there is none."""
     length = high - low
     if not length / TICKS > sys.float_info.min:
         return tuple(dict.fromkeys((strip_noise(low), strip_noise(high))))
     magnitude = 10.0 ** math.floor(math.log10(length / TICKS))
-    step = next(each for each in ROUND_STEPS if each * magnitude * TICKS >= length * (1 - 1e-9)) * magnitude
+    step = next(step for step in ROUND_STEPS if step * magnitude * TICKS >= length * (1 - 1e-9)) * magnitude
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    found = dict.fromkeys(strip_noise(count * step) for count in range(first, last + 1))
-    return tuple(found) or (strip_noise(low), strip_noise(high))
+    values = dict.fromkeys(strip_noise(count * step) for count in range(first, last + 1))
+    return tuple(values) or (strip_noise(low), strip_noise(high))
 
 
 def _hex_with_alpha(colour: Colour) -> str:

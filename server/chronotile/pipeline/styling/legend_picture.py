@@ -1,6 +1,6 @@
-"""The legend as a picture: title, units, then a bar with ticks or a swatch a class, then what is no value.
+"""Legends as pictures: title, units, a bar with ticks or one swatch per class, then flags and nodata.
 
-One layout gives the size, the pixels and the SVG, so that a size advertised beforehand is the size drawn.
+One layout gives the size, the pixels and the SVG, so that an advertised size is the real one.
 """
 
 import io
@@ -28,12 +28,12 @@ BAR_HEIGHT_PX = 160
 TICK_PX = 4
 SWATCH_PX = 12
 ACROSS_PX = 480
-"""Swatches side by side are broken into lines of this width."""
+"""Width of lines of swatches in a horizontal legend."""
 SHORTEST_BAR_PX = 40
 TITLE_LETTERS = 32
-"""Longer titles are broken into lines."""
+"""Maximum number of letters per line of the title."""
 MAX_PIXELS = 4_194_304
-"""Of a legend with larger letters, swatches or scale than its own."""
+"""Maximum size of a legend; requested sizes of letters and swatches, and the scale, may exceed it."""
 NO_UNITS = ("", "1")
 WHITE = Colour(255, 255, 255)
 INK = Colour(32, 32, 32)
@@ -43,24 +43,24 @@ SVG = "http://www.w3.org/2000/svg"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegendShape:
-    """How a legend lies, and how large it is."""
+    """Direction and sizes of a legend."""
 
     is_horizontal: bool = False
     width: int | None = None
-    """Pixels; `None` for what the legend takes."""
+    """Pixels; `None` for the natural width."""
     height: int | None = None
     swatch: tuple[int, int] = (SWATCH_PX, SWATCH_PX)
     """Width and height of the colour of a class, in pixels."""
     bar_px: int = BAR_WIDTH_PX
-    """How thick the bar of a ramp is."""
+    """Thickness of the bar of a ramp."""
     text_px: int = TEXT_PX
-    """Size of the letters; those of the title are a pixel larger."""
+    """Size of the letters; those of the title are one pixel larger."""
     scale: float = 1.0
-    """By which everything is drawn larger, for screens and printers with more pixels to the inch."""
+    """Magnification, for screens and printers with more pixels per inch."""
 
     @property
     def line_px(self) -> int:
-        """From one line of text to the next."""
+        """Distance of lines of text."""
         return self.text_px + BETWEEN_LINES_PX
 
 
@@ -68,13 +68,13 @@ UPRIGHT = LegendShape()
 
 
 def legend_size(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> tuple[int, int]:
-    """Return width and height, in pixels, that a legend has before it is fitted into those of its shape."""
+    """Return width and height of a legend in pixels, before it is fitted into the size of its shape."""
     layout = _lay_out(style, title, units, shape)
     return layout.width, layout.height
 
 
 def check_pixels(width: int, height: int) -> None:
-    """Refuse a picture of legends that takes too much memory.
+    """Check the size of a picture of legends.
 
     Raises:
         LimitExceeded: It has more than `MAX_PIXELS`.
@@ -85,10 +85,10 @@ def check_pixels(width: int, height: int) -> None:
 
 
 def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> RgbaPicture:
-    """Return the legend on white; what is too large for the shape's size is made smaller.
+    """Return the legend on white; if it is too large for the size of its shape, it is reduced.
 
     Raises:
-        LimitExceeded: Its classes, letters or swatches make it larger than `MAX_PIXELS`.
+        LimitExceeded: It has more than `MAX_PIXELS` because of its classes, letters or swatches.
     """
     layout = _lay_out(style, title, units, shape)
     check_pixels(layout.width, layout.height)
@@ -102,12 +102,12 @@ def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape =
 
 
 def _fit(image: Image.Image, shape: LegendShape) -> RgbaPicture:
-    """The picture in the requested size, in the north-west of white, smaller where it does not fit."""
+    """Return the picture in the size of a shape, in the north-west of white, reduced if it does not fit."""
     width, height = shape.width or image.width, shape.height or image.height
     if (width, height) != image.size:
-        share = min(1.0, width / image.width, height / image.height)
-        if share < 1:
-            image = image.resize((max(1, int(image.width * share)), max(1, int(image.height * share))))
+        fraction = min(1.0, width / image.width, height / image.height)
+        if fraction < 1:
+            image = image.resize((max(1, int(image.width * fraction)), max(1, int(image.height * fraction))))
         canvas = Image.new("RGB", (width, height), WHITE[:3])
         canvas.paste(image, (0, 0))
         image = canvas
@@ -120,8 +120,8 @@ def legend_svg(style: Style, *, title: str, units: str, shape: LegendShape = UPR
     """Return the legend on white as an SVG document of the same size."""
     layout = _lay_out(style, title, units, shape)
     width, height = shape.width or layout.width, shape.height or layout.height
-    seen = (max(width, layout.width), max(height, layout.height))
-    size = {"width": str(width), "height": str(height), "viewBox": f"0 0 {seen[0]} {seen[1]}"}
+    view = (max(width, layout.width), max(height, layout.height))
+    size = {"width": str(width), "height": str(height), "viewBox": f"0 0 {view[0]} {view[1]}"}
     size["preserveAspectRatio"] = "xMinYMin"
     root = ET.Element("svg", {"xmlns": SVG, **size, "font-family": FONT_FAMILY})
     ET.SubElement(root, "title").text = printable(title)
@@ -137,7 +137,7 @@ def legend_svg(style: Style, *, title: str, units: str, shape: LegendShape = UPR
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A line of text; `y` is its middle."""
+    """A line of text; `y` is its vertical middle."""
 
     x: int
     y: int
@@ -151,7 +151,7 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """A framed rectangle with a colour, or with a ramp from its foot to its top."""
+    """A rectangle with a border and a colour, or with a ramp from bottom to top."""
 
     x: int
     y: int
@@ -160,18 +160,18 @@ class _Box:
     colour: Colour = INK
     ramp: Style | None = None
     is_across: bool = False
-    """Whether the ramp goes from left to right."""
+    """Whether the ramp is drawn from left to right."""
 
     def scale_by(self, scale: float) -> "_Box":
-        """The box between the edges times `scale`, at least a pixel."""
-        left, top = round(self.x * scale), round(self.y * scale)
+        """Return the box scaled, with at least one pixel."""
+        x, y = round(self.x * scale), round(self.y * scale)
         right, foot = round((self.x + self.width) * scale), round((self.y + self.height) * scale)
-        return replace(self, x=left, y=top, width=max(1, right - left), height=max(1, foot - top))
+        return replace(self, x=x, y=y, width=max(1, right - x), height=max(1, foot - y))
 
 
 @dataclass(slots=True)
 class _Layout:
-    """What is drawn where, built from top to bottom; `y` is where the next line begins."""
+    """Texts and boxes, added from top to bottom; `y` is the top of the next line."""
 
     shape: LegendShape
     texts: list[_Text] = field(default_factory=list)
@@ -190,11 +190,11 @@ class _Layout:
 
     @property
     def swatch_line(self) -> int:
-        """From one swatch to the next below it."""
+        """Distance of swatches below each other."""
         return max(self.shape.line_px, self.shape.swatch[1] + BETWEEN_LINES_PX)
 
     def scale_by(self, scale: float) -> "_Layout":
-        """The same, each place and size times `scale`; letters have whole sizes."""
+        """Return the layout scaled; sizes of letters are rounded to pixels."""
         return _Layout(
             shape=self.shape,
             texts=[
@@ -220,34 +220,34 @@ class _Layout:
         self.texts.append(_Text(x + width + 6, middle, label, self.shape.text_px))
 
     def add_bar(self, style: Style, length: int) -> None:
-        """Add a bar with the labels beside it; of those that would touch the later ones are left out."""
+        """Add a vertical bar with labels; a label that would touch the previous one is omitted."""
         top, right = self.y + self.shape.line_px // 2, MARGIN_PX + self.shape.bar_px
         self.boxes.append(_Box(MARGIN_PX, top, self.shape.bar_px, length, ramp=style))
-        for share, value in _ticks(style, [self.shape.text_px / length] * len(tick_values(style))):
-            offset = round((1 - share) * (length - 1))
+        for position, value in _ticks(style, [self.shape.text_px / length] * len(tick_values(style))):
+            offset = round((1 - position) * (length - 1))
             self.boxes.append(_Box(right, top + offset, TICK_PX, 1))
             self.texts.append(_Text(right + TICK_PX + 4, top + offset, number_text(value), self.shape.text_px))
         self.y = top + length + self.shape.line_px // 2
 
     def add_bar_across(self, style: Style, length: int) -> None:
-        """Add a bar from left to right with the labels under it."""
+        """Add a horizontal bar with labels below it."""
         foot, size, line = self.y + self.shape.bar_px, self.shape.text_px, self.shape.line_px
         self.boxes.append(_Box(MARGIN_PX, self.y, length, self.shape.bar_px, ramp=style, is_across=True))
         widths = [text_width(number_text(value), size) for value in sorted(tick_values(style))]
-        for share, value in _ticks(style, [(width + TICK_PX) / length for width in widths]):
-            x, label = MARGIN_PX + round(share * (length - 1)), number_text(value)
+        for position, value in _ticks(style, [(width + TICK_PX) / length for width in widths]):
+            x, label = MARGIN_PX + round(position * (length - 1)), number_text(value)
             self.boxes.append(_Box(x, foot, 1, TICK_PX))
             width = text_width(label, size)
-            left = min(max(MARGIN_PX, x - width // 2), max(MARGIN_PX, MARGIN_PX + length - width))
-            self.texts.append(_Text(left, foot + TICK_PX + line // 2, label, size))
+            label_x = min(max(MARGIN_PX, x - width // 2), max(MARGIN_PX, MARGIN_PX + length - width))
+            self.texts.append(_Text(label_x, foot + TICK_PX + line // 2, label, size))
         self.y = foot + TICK_PX + line
 
-    def add_swatches_across(self, swatches: Iterable[tuple[Colour, str]], most: int) -> None:
-        """Add swatches side by side, in as many lines of `most` pixels as they take."""
+    def add_swatches_across(self, swatches: Iterable[tuple[Colour, str]], max_px: int) -> None:
+        """Add swatches next to each other, in lines of at most `max_px` pixels."""
         x = MARGIN_PX
         for colour, label in swatches:
             width = self.shape.swatch[0] + 6 + text_width(drawable(label), self.shape.text_px)
-            if x > MARGIN_PX and x + width > most:
+            if x > MARGIN_PX and x + width > max_px:
                 x, self.y = MARGIN_PX, self.y + self.swatch_line
             self._add_swatch_at(x, colour, label)
             x += width + MARGIN_PX
@@ -255,13 +255,13 @@ class _Layout:
 
 
 def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layout:
-    """Of a requested size, the bar takes what the rest leaves."""
+    """Lay out a legend; if a size is requested, the bar is as long as the rest allows."""
     length = BAR_HEIGHT_PX
     requested = shape.width if shape.is_horizontal else shape.height
     if requested is not None and not style.is_categorical:
         natural = _lay_out_lines(style, title, units, shape)
-        taken = 2 * MARGIN_PX if shape.is_horizontal else natural.height - length
-        length = max(SHORTEST_BAR_PX, round(requested / shape.scale) - taken)
+        other_px = 2 * MARGIN_PX if shape.is_horizontal else natural.height - length
+        length = max(SHORTEST_BAR_PX, round(requested / shape.scale) - other_px)
     layout = _lay_out_lines(style, title, units, shape, length=length)
     return layout if shape.scale == 1 else layout.scale_by(shape.scale)
 
@@ -284,14 +284,14 @@ def _lay_out_lines(style: Style, title: str, units: str, shape: LegendShape, *, 
     return layout
 
 
-def _title_lines(title: str, most: int, size: int) -> list[str]:
-    # Of a legend that is given its width no wider than that, unless a word is.
-    return [line for each in textwrap.wrap(title, TITLE_LETTERS) for line in wrap_text(each, size, most - MARGIN_PX)]
+def _title_lines(title: str, max_px: int, size: int) -> list[str]:
+    lines = textwrap.wrap(title, TITLE_LETTERS)
+    return [line for long_line in lines for line in wrap_text(long_line, size, max_px - MARGIN_PX)]
 
 
 def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:
-    """The classes, those of one colour and label once, then what is outside the range or no value and can be seen."""
-    yield from dict.fromkeys((each.colour, each.label or number_text(each.value)) for each in style.classes)
+    """Yield the distinct classes, then the visible colours of values outside the range, of flags and of nodata."""
+    yield from dict.fromkeys((entry.colour, entry.label or number_text(entry.value)) for entry in style.classes)
     if style.ramp:
         low, high = style.range
         if style.above.alpha and style.above != style.ramp[-1].colour:
@@ -304,19 +304,19 @@ def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:
 
 
 def _ticks(style: Style, distances: Sequence[float]) -> Iterator[tuple[float, float]]:
-    """The ticks inside the range that do not touch, as shares of the bar from its lower end, with their values.
+    """Yield position and value of the ticks inside the range that do not touch; positions are fractions of the bar.
 
     Args:
-        style: Whose ticks.
-        distances: How far each must be from the one before, as shares of the bar, in the order of their values.
+        style: The style.
+        distances: Minimum distance of each tick from the previous one, as a fraction of the bar, by ascending value.
     """
     low, high = style.range
     previous = -math.inf
     for value, distance in zip(sorted(tick_values(style)), distances, strict=True):
-        share = (value - low) / ((high - low) or 1.0)
-        if low <= value <= high and share - previous >= distance:
-            previous = share
-            yield share, value
+        position = (value - low) / ((high - low) or 1.0)
+        if low <= value <= high and position - previous >= distance:
+            previous = position
+            yield position, value
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, box: _Box) -> None:
@@ -337,7 +337,7 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: _Box) -> None:
 
 
 def _blend_with_white(colour: Colour) -> tuple[int, int, int]:
-    red, green, blue = (round(255 + (each - 255) * colour.alpha / 255) for each in colour[:3])
+    red, green, blue = (round(255 + (band - 255) * colour.alpha / 255) for band in colour[:3])
     return red, green, blue
 
 
@@ -358,22 +358,22 @@ def _write_ramp(root: ET.Element, box: _Box, style: Style, ramp_id: str) -> None
     )
     gradient = ET.SubElement(root, "linearGradient", {"id": ramp_id} | end)
     for stop in style.ramp:
-        share = (stop.value - low) / ((high - low) or 1.0)
-        ET.SubElement(gradient, "stop", {"offset": number_text(share)} | _paint("stop", stop.colour))
+        offset = (stop.value - low) / ((high - low) or 1.0)
+        ET.SubElement(gradient, "stop", {"offset": number_text(offset)} | _paint("stop", stop.colour))
 
 
-def _paint(what: str, colour: Colour) -> dict[str, str]:
-    name = "stop-color" if what == "stop" else what
-    return {name: Colour(*colour[:3]).hex, f"{what}-opacity": number_text(round(colour.alpha / 255, 4))}
+def _paint(kind: str, colour: Colour) -> dict[str, str]:
+    name = "stop-color" if kind == "stop" else kind
+    return {name: Colour(*colour[:3]).hex, f"{kind}-opacity": number_text(round(colour.alpha / 255, 4))}
 
 
-# Legends of several layers as one, below one another.
+# Legends of several layers below each other.
 
 _ID, _FILL = "id", "fill"
 
 
 def join_pictures(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
-    """Return PNG pictures on white, the first above; what is too large for the shape's size is made smaller."""
+    """Join PNG pictures on white, the first at the top; reduced if they are too large for the size of the shape."""
     images = [Image.open(io.BytesIO(legend)) for legend in legends]  # decoded one by one below
     size = (max(image.width for image in images), sum(image.height for image in images))
     canvas = Image.new("RGB", size, WHITE[:3])
@@ -386,13 +386,13 @@ def join_pictures(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
 
 
 def join_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:
-    """Return SVG documents as one of the same size as the picture, the first above."""
+    """Join SVG documents like `join_pictures`, in the same size."""
     roots = [ET.fromstring(legend) for legend in legends]  # noqa: S314 -- `legend_svg` wrote them
     heights = [int(root.attrib["height"]) for root in roots]
     width, height = max(int(root.attrib["width"]) for root in roots), sum(heights)
     size = {"width": str(shape.width or width), "height": str(shape.height or height)}
-    seen = (max(shape.width or 0, width), max(shape.height or 0, height))
-    view = {"viewBox": f"0 0 {seen[0]} {seen[1]}", "preserveAspectRatio": "xMinYMin"}
+    view_size = (max(shape.width or 0, width), max(shape.height or 0, height))
+    view = {"viewBox": f"0 0 {view_size[0]} {view_size[1]}", "preserveAspectRatio": "xMinYMin"}
     joined = ET.Element("svg", {"xmlns": SVG, **size, **view})
     ET.SubElement(joined, "rect", {"width": "100%", "height": "100%", _FILL: WHITE.hex})
     for number, root in enumerate(roots):
@@ -403,7 +403,7 @@ def join_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:
 
 
 def _make_part(root: ET.Element, prefix: str) -> None:
-    """Ids and the namespace are those of the whole document."""
+    """Make a document a part of another: without a namespace, and with distinct ids."""
     for element in root.iter():
         element.tag = element.tag.removeprefix(f"{{{SVG}}}")
         if _ID in element.attrib:

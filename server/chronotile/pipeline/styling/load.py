@@ -1,4 +1,4 @@
-"""Style files, read and checked; all mistakes of all files are reported at once (docs/reference/configuration.md)."""
+"""Style files, read and checked; mistakes of all files are reported together (docs/reference/configuration.md)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,23 +18,23 @@ from chronotile.pipeline.styling.colours import parse_colour
 from chronotile.pipeline.styling.read_sld import read_sld
 
 
-def _colour(given: object) -> Colour:
-    """An unquoted # begins a comment, which leaves nothing as the value."""
-    if given is None:
+def _colour(value: object) -> Colour:
+    """Parse a colour; an unquoted `#` starts a comment in YAML, so that the value is missing."""
+    if value is None:
         raise ValueError('the colour is missing; one that begins with # needs quotes: "#8c5a2b"')
-    if not isinstance(given, str):
+    if not isinstance(value, str):
         raise ValueError(  # noqa: TRY004 -- pydantic collects these
-            f"{str(given)[:40]} is not a colour; accepted are #rgb, #rrggbb, #rrggbbaa, transparent, red …"
+            f"{str(value)[:40]} is not a colour; accepted are #rgb, #rrggbb, #rrggbbaa, transparent, red …"
         )
-    return parse_colour(given)
+    return parse_colour(value)
 
 
-def _physical(given: object) -> object:
-    """Keys are text, also where they are numbers."""
+def _physical(key: object) -> object:
+    """Parse a key as a number; keys of a mapping are text."""
     try:
-        return float(given) if isinstance(given, str) else given
+        return float(key) if isinstance(key, str) else key
     except ValueError:
-        raise ValueError(f"{given!r} is not a number; a stop is written as value: colour") from None
+        raise ValueError(f"{key!r} is not a number; a stop is written as value: colour") from None
 
 
 def _stops(stops: dict[float, Colour]) -> dict[float, Colour]:
@@ -47,13 +47,13 @@ ColourText = Annotated[Colour, BeforeValidator(_colour, json_schema_input_type=s
 Stops = Annotated[dict[Annotated[Number, BeforeValidator(_physical)], ColourText], AfterValidator(_stops)]
 Ramp = Annotated[
     Annotated[Text, Tag("<name>")] | Annotated[Stops, Tag("<stops>")],
-    Discriminator(lambda given: "<name>" if isinstance(given, str) else "<stops>"),
+    Discriminator(lambda value: "<name>" if isinstance(value, str) else "<stops>"),
 ]
 
 
 SLD = ".sld"
 KINDS = (".yaml", SLD)
-"""Of two files of one name the kind that is read."""
+"""Suffixes of style files; of two files with one name, the first kind is read."""
 
 
 class ClassSection(Section):
@@ -100,9 +100,9 @@ class _Sheet:
 
 
 def find_styles(folders: Sequence[Path]) -> dict[str, Path]:
-    """Return the style files by id; of two alike the one in the earlier folder."""
-    found = [path for folder in folders for kind in KINDS for path in sorted(folder.glob(f"*{kind}"))]
-    return {path.stem: path for path in reversed(found)}
+    """Return the style files by id; of equal ids, the file in the earlier folder."""
+    paths = [path for folder in folders for kind in KINDS for path in sorted(folder.glob(f"*{kind}"))]
+    return {path.stem: path for path in reversed(paths)}
 
 
 @cache
@@ -112,10 +112,10 @@ def shipped_styles() -> Mapping[str, Style]:
 
 
 def load_styles(folders: Sequence[Path]) -> dict[str, Style]:
-    """Return the styles of folders by id; of two alike the one in the earlier folder.
+    """Return the styles of folders by id; of equal ids, the style in the earlier folder.
 
     Raises:
-        ConfigurationError: With all mistakes of all files.
+        ConfigurationError: Lists all mistakes of all files.
     """
     sheets, styles, mistakes = dict[str, _Sheet](), dict[str, Style](), list[Mistake]()
     for style_id, path in sorted(find_styles(folders).items()):
@@ -140,7 +140,7 @@ def load_styles(folders: Sequence[Path]) -> dict[str, Style]:
 
 
 def style_folders(configuration: Path | None) -> tuple[Path, ...]:
-    """Return where styles are looked for: `styles/` beside the configuration, then those that come with chronotile."""
+    """Return the folders of styles: `styles/` next to the configuration, then those that come with chronotile."""
     package = Path(__file__).parents[2]
     installed, source = package / "_files" / "styles", package.parents[1] / "styles"
     shipped = installed if installed.is_dir() else source
@@ -148,7 +148,7 @@ def style_folders(configuration: Path | None) -> tuple[Path, ...]:
 
 
 def _read_sld(style_id: str, path: Path) -> tuple[Style | None, Sequence[Mistake]]:
-    """The default style of a document's first layer, else that layer's first."""
+    """Read the first layer of a document: its default style, else its first style."""
     start = YamlLocation(str(path), 1)
     try:
         with path.open("rb") as file:
@@ -157,7 +157,9 @@ def _read_sld(style_id: str, path: Path) -> tuple[Style | None, Sequence[Mistake
         return None, [Mistake(start, (), f"the file cannot be read: {error.strerror}")]
     except InvalidParameter as error:
         return None, [Mistake(start, (), error.message)]
-    defined = sorted((each for each in layer.styles if each.style is not None), key=lambda each: not each.is_default)
+    defined = sorted(
+        (style for style in layer.styles if style.style is not None), key=lambda style: not style.is_default
+    )
     if not defined:
         return None, [Mistake(start, (), "the SLD has no UserStyle in its first layer")]
     return defined[0].style, []
@@ -178,7 +180,7 @@ def _read(style_id: str, path: Path) -> tuple[_Sheet | None, Sequence[Mistake]]:
 
 @lru_cache(maxsize=256)
 def _parse(style_id: str, text: str, file: str) -> tuple[_Sheet | None, Sequence[Mistake]]:
-    """Cached, since a reload reads all styles again though hardly any has changed."""
+    """Parse a style file; cached, as a reload reads all styles again although few have changed."""
     node, mistakes = read_yaml(text, file)
     if node is None:
         return None, tuple(mistakes)
@@ -187,7 +189,7 @@ def _parse(style_id: str, text: str, file: str) -> tuple[_Sheet | None, Sequence
 
 
 def _mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[Mistake]:
-    """What is wrong between the keys of a style, and between styles."""
+    """Return mistakes that concern several keys of a style, or several styles."""
     section = sheet.section
     if (section.ramp is None) == (section.classes is None):
         return [Mistake(sheet.node.place, (), "a style has either a ramp or classes")]
@@ -196,7 +198,7 @@ def _mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[Mistake]:
 
 
 def _class_mistakes(section: StyleSection) -> list[tuple[str, str]]:
-    values = [each.value for each in section.classes or ()]
+    values = [entry.value for entry in section.classes or ()]
     twice = sorted({value for value in values if values.count(value) > 1})
     wrong = [("classes", f"value {twice[0]:g} has two classes")] if twice else []
     present = section.model_fields_set & {"range", "below", "above", "labels"}
@@ -217,7 +219,7 @@ def _ramp_mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[tuple[st
 
 
 def _chain_problem(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> str | None:
-    """Names may lead to names, but in the end to stops."""
+    """Return the mistake if a chain of named ramps does not lead to stops."""
     passed = [sheet.id]
     ramp: Any = sheet.section.ramp
     while isinstance(ramp, str):
@@ -225,7 +227,7 @@ def _chain_problem(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> str | None:
         if ramp in passed:
             return f"the ramp refers back to {ramp}"
         if following is None or following.section.ramp is None:
-            ramps = [each.id for each in sheets.values() if each.section.ramp is not None]
+            ramps = [other.id for other in sheets.values() if other.section.ramp is not None]
             return f"there is no style {ramp[:40]!r} with a ramp{nearest(ramp, ramps)}"
         passed.append(ramp)
         ramp = following.section.ramp
@@ -236,9 +238,9 @@ def _style(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> Style:
     section = sheet.section
     ramp = _ramp(sheet, sheets)
     classes = tuple(
-        StyleClass(each.value, each.colour, each.label or f"{each.value:.12g}") for each in section.classes or ()
+        StyleClass(entry.value, entry.colour, entry.label or f"{entry.value:.12g}") for entry in section.classes or ()
     )
-    values = [stop.value for stop in ramp] or [each.value for each in classes]
+    values = [stop.value for stop in ramp] or [entry.value for entry in classes]
     return Style(
         id=sheet.id,
         title=section.title or sheet.id,
@@ -253,14 +255,14 @@ def _style(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> Style:
     )
 
 
-def _end_colour(given: Colour | None, ramp: tuple[Stop, ...], end: int) -> Colour:
-    if given is not None:
-        return given
+def _end_colour(colour: Colour | None, ramp: tuple[Stop, ...], end: int) -> Colour:
+    if colour is not None:
+        return colour
     return ramp[end].colour if ramp else TRANSPARENT
 
 
 def _ramp(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> tuple[Stop, ...]:
-    """The stops from one end of the range to the other; beyond the outermost stop their colour goes on."""
+    """Return the stops from one end of the range to the other; the outermost colours are extended to its ends."""
     section = sheet.section
     if section.ramp is None:
         return ()

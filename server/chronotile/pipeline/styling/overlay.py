@@ -1,4 +1,4 @@
-"""Pictures laid over one another."""
+"""Pictures combined with alpha, and outlines as pictures."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,10 +11,10 @@ from chronotile.core.model.types import BoolArray, Float64Array, UInt8Array
 
 
 def overlay(pictures: Iterable[Picture]) -> RgbaPicture:
-    """Return pictures of one size over one another, the first at the bottom (Porter and Duff, source over).
+    """Return pictures of one size over each other, the first at the bottom (Porter and Duff, source over).
 
     Args:
-        pictures: At least one; no more than two are held at a time.
+        pictures: At least one; at most two are in memory together.
     """
     remaining = iter(pictures)
     result = _pixels_of(next(remaining))
@@ -25,7 +25,7 @@ def overlay(pictures: Iterable[Picture]) -> RgbaPicture:
 
 
 def _pixels_of(picture: Picture) -> UInt8Array:
-    """(y, x, 4) of its own."""
+    """Return a (y, x, 4) copy of a picture's pixels."""
     pixels = np.empty((*picture.shape, 4), dtype=np.uint8)
     for rows in picture_strips(picture.shape):
         pixels[rows] = picture.part(rows).rgba()
@@ -42,12 +42,12 @@ def _lay_over(result: UInt8Array, top: UInt8Array) -> None:
 
 
 def lay_on_backdrop(picture: Picture, backdrop: Backdrop, is_void: BoolArray | None) -> RgbaPicture:
-    """Return a picture laid over a backdrop; where both are transparent it has the backdrop's colour, unseen.
+    """Return a picture over a backdrop; if both are transparent, a pixel has the backdrop's colour, invisibly.
 
     Args:
-        picture: What is shown.
-        backdrop: What lies under it.
-        is_void: (y, x): where the void's colour lies; `None` where the other does everywhere.
+        picture: The picture.
+        backdrop: Its background colours.
+        is_void: (y, x) mask of pixels with the colour `backdrop.void`; `None` for none.
     """
     pixels = _pixels_of(picture)
     for rows in picture_strips(picture.shape):
@@ -68,17 +68,17 @@ def _lay_under(pixels: UInt8Array, backdrop: Backdrop, is_void: BoolArray | None
 
 
 def _blend(top: UInt8Array, under: UInt8Array) -> UInt8Array:
-    """Return (n, 4) colours over others, rounded to the nearest number; those on top are not transparent."""
-    share = top[:, 3:].astype(np.float64)
-    rest = under[:, 3:] * (255 - share) / 255
-    alpha = share + rest
+    """Blend (n, 4) colours, rounded to the nearest number; the colours on top are not fully transparent."""
+    top_alpha = top[:, 3:].astype(np.float64)
+    rest = under[:, 3:] * (255 - top_alpha) / 255
+    alpha = top_alpha + rest
     mixed = np.empty_like(top)
-    mixed[:, :3] = np.rint((top[:, :3] * share + under[:, :3] * rest) / alpha)
+    mixed[:, :3] = np.rint((top[:, :3] * top_alpha + under[:, :3] * rest) / alpha)
     mixed[:, 3:] = np.rint(alpha)
     return mixed
 
 
-# Outlines as a picture, in place of pixels that would take too many files.
+# Outlines as a picture, instead of pixels that would need too many files.
 
 INK = (90, 90, 90, 255)
 FILL = (90, 90, 90, 40)
@@ -86,12 +86,12 @@ LINE, AREA = 1, 2
 
 
 def outline_picture(rings: Sequence[Float64Array], *, width: int, height: int) -> IndexPicture:
-    """Return rings drawn as grey lines about a pale area, on nothing.
+    """Return rings as grey lines around a pale area, on transparent.
 
     Args:
-        rings: (vertex, 2) columns and rows of the picture, all finite.
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        rings: (vertex, 2) finite columns and rows of the picture.
+        width: Width of the picture in pixels.
+        height: Height of the picture in pixels.
     """
     page = Image.new("L", (width, height))
     draw = ImageDraw.Draw(page)

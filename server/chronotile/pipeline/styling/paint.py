@@ -1,4 +1,4 @@
-"""Numbers become pictures, by one table look-up a pixel wherever a table of all numbers fits."""
+"""Painting of numbers as pictures, by one table look-up per pixel if a table of all numbers is small enough."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,22 +23,22 @@ from chronotile.pipeline.styling.colours import (
     slack,
 )
 
-# Numbers of more than 16 bits in at most 256 colours.
+# Quantisation: numbers of more than 16 bits in at most 256 colours.
 #
-# A ramp: 0 nodata, 1 below the range, 2 … n + 1 equal steps of the range, n + 2 above it, then one index for each
-# colour of a flag that differs from nodata's. Without flags n is 253; each flag colour takes one step. A step has the
-# colour of its middle, so no pixel is more than half a step from the colour its value has, and the ends of the range
-# are exact. Classes: 0 nodata, then one index a colour, so all are exact.
+# Indexes of a ramp: 0 nodata, 1 below the range, 2 … n + 1 equal steps of the range, n + 2 above it, then one index
+# per colour of a flag that differs from nodata. Without flags n is 253; each colour of a flag takes one step. A step
+# has the colour of its middle, so a colour is off by at most half a step, and exact at the ends of the range. Indexes
+# of classes: 0 nodata, then one index per colour, so all colours are exact.
 
 NODATA = 0
 BELOW = 1
 FIRST_STEP = 2
 MIN_STEPS = 16
-"""A style with so many flags that fewer are left is not quantised."""
+"""If flags leave fewer steps, a style is not quantised."""
 
 
 class Indexer(Protocol):
-    """Finds the index of valid numbers; for others it may give any."""
+    """Maps valid numbers to indexes; the index of other numbers is arbitrary."""
 
     def __call__(self, numbers: NumberArray) -> UInt8Array:
         """Return indexes of the same shape."""
@@ -46,7 +46,7 @@ class Indexer(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantiser:
-    """Gives each number an index and each index a colour."""
+    """Maps numbers to indexes, and indexes to colours."""
 
     encoding: Encoding
     palette: UInt8Array
@@ -56,7 +56,7 @@ class Quantiser:
     """Flag numbers with their indexes."""
 
     def index(self, numbers: NumberArray, present: BoolArray | None = None) -> UInt8Array:
-        """Return the indexes of numbers of any shape; those not `present` have nodata's."""
+        """Return the indexes of numbers of any shape; numbers that are not `present` have that of nodata."""
         index = self.indexer(numbers)
         index *= self.encoding.valid(numbers)  # NODATA is 0
         for number, entry in self.flags:
@@ -75,19 +75,19 @@ def quantiser_of(style: Style, encoding: Encoding) -> Quantiser | None:
         return None
     entries = {colour: len(colours) + position for position, colour in enumerate(extra)}
     indexer: Indexer = _Classes(style, encoding) if style.is_categorical else _steps(style, encoding, len(colours) - 3)
-    own = dict.fromkeys((number for number, _name in encoding.flags), NODATA) | {n: entries[c] for n, c in flags}
-    return Quantiser(encoding, palette_of([*colours, *extra]), indexer, tuple(own.items()))
+    indexes = dict.fromkeys((number for number, _name in encoding.flags), NODATA) | {n: entries[c] for n, c in flags}
+    return Quantiser(encoding, palette_of([*colours, *extra]), indexer, tuple(indexes.items()))
 
 
 def palette_of(colours: Sequence[Colour] | UInt8Array) -> UInt8Array:
-    """Return (256, 4) that begins with at most 256 colours."""
+    """Return a (256, 4) palette that starts with at most 256 colours."""
     palette = np.zeros((256, 4), dtype=np.uint8)
     palette[: len(colours)] = colours
     return palette
 
 
 def _class_table(style: Style) -> list[Colour]:
-    return list(dict.fromkeys((style.nodata, *(each.colour for each in style.classes))))
+    return list(dict.fromkeys((style.nodata, *(entry.colour for entry in style.classes))))
 
 
 def _ramp_table(style: Style, *, count: int) -> list[Colour]:
@@ -98,13 +98,13 @@ def _ramp_table(style: Style, *, count: int) -> list[Colour]:
 
 
 class _Classes:
-    """Finds the index of the class that a number's value is."""
+    """Maps numbers to the index of the class of their value."""
 
     def __init__(self, style: Style, encoding: Encoding) -> None:
         entries = {colour: index for index, colour in enumerate(_class_table(style))}
         self._style = style
         self._encoding = encoding
-        self._entries = np.array([*(entries[each.colour] for each in style.classes), NODATA]).astype(np.uint8)
+        self._entries = np.array([*(entries[entry.colour] for entry in style.classes), NODATA]).astype(np.uint8)
 
     def __call__(self, numbers: NumberArray) -> UInt8Array:
         values = np.nan_to_num(self._encoding.values(numbers))
@@ -113,7 +113,7 @@ class _Classes:
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Finds the step of a number as `(number - pivot) * factor + base`, cut off to below and above."""
+    """Maps numbers to steps as `(number - pivot) * factor + base`, clipped to below and above."""
 
     pivot: float
     factor: float
@@ -143,17 +143,17 @@ def _steps(style: Style, encoding: Encoding, count: int) -> _Steps:
 
 
 KEY_BYTES = 4000
-"""About what a style or an encoding takes."""
+"""Approximate size of a style or an encoding as a key of a cache."""
 QUANTISERS = 256
 BLOCK_PIXELS = 262_144
 
 
 def paint(raster: Raster, style: Style) -> Picture:
-    """Return the picture of a raster: index and palette, or RGBA where the style takes more than 256 colours.
+    """Return the picture of a raster: index and palette, or RGBA if the style needs more than 256 colours.
 
-    Numbers of up to 16 bits have exactly the colours of `colours_of_numbers`, unless a ramp gives them more than 256;
-    then, and for wider numbers, colours are at most half a step off (see `quantise`). The index of an 8-bit raster is
-    the number itself, and shares its memory where all pixels are present.
+    Numbers of up to 16 bits have exactly the colours of `colours_of_numbers`, unless a ramp gives them more than 256.
+    Then, and for wider numbers, colours are off by at most half a step (see "Quantisation"). The index of an 8-bit
+    raster is the number itself, and shares its memory if all pixels are present.
     """
     numbers = _native(raster.numbers)
     if numbers.dtype.itemsize > 2:
@@ -167,7 +167,7 @@ def paint(raster: Raster, style: Style) -> Picture:
 
 
 def paint_composite(rasters: tuple[Raster, Raster, Raster], composite: Composite) -> RgbaPicture:
-    """Return three rasters of one grid as red, green and blue; transparent where any of them has no value."""
+    """Return three rasters of one grid as red, green and blue; transparent if one of them has no value."""
     pixels = blank_pixels(*rasters[0].numbers.shape)
     for band, raster in enumerate(rasters):
         paint_band(pixels, band, raster, composite)
@@ -175,14 +175,14 @@ def paint_composite(rasters: tuple[Raster, Raster, Raster], composite: Composite
 
 
 def blank_pixels(height: int, width: int) -> UInt8Array:
-    """Return (y, x, 4) to paint the bands of a composite into; alpha is 255 where all bands so far have a value."""
+    """Return (y, x, 4) pixels for the bands of a composite; alpha is 255 while all painted bands have a value."""
     pixels = np.empty((height, width, 4), dtype=np.uint8)
     pixels[..., 3] = 255
     return pixels
 
 
 def paint_band(pixels: UInt8Array, band: int, raster: Raster, composite: Composite) -> None:
-    """Paint one of a composite's three rasters into `blank_pixels` of its size."""
+    """Paint one of the three rasters of a composite into `blank_pixels` of its size."""
     numbers = _native(raster.numbers)
     if numbers.dtype.itemsize > 2:
         for rows in _blocks(numbers.shape):
@@ -199,7 +199,7 @@ def paint_band(pixels: UInt8Array, band: int, raster: Raster, composite: Composi
 
 
 def composite_picture(pixels: UInt8Array) -> RgbaPicture:
-    """Return the picture of all three bands, transparent black where any of them has no value."""
+    """Return the picture of three painted bands; transparent black if one of them has no value."""
     for rows in _blocks(pixels.shape):
         part = pixels[rows]
         part.view(np.uint32)[part[..., 3] == 0] = 0
@@ -207,7 +207,7 @@ def composite_picture(pixels: UInt8Array) -> RgbaPicture:
 
 
 def stack_strips(pictures: Iterable[tuple[slice, Picture]], height: int) -> Picture:
-    """Return the picture of `height` rows from its strips, which have one style and encoding, so one palette."""
+    """Join strips into a picture of `height` rows; they have one style and encoding, and so one palette."""
     whole: Picture | None = None
     for rows, strip in pictures:
         if rows == slice(0, height):
@@ -227,27 +227,27 @@ def stack_strips(pictures: Iterable[tuple[slice, Picture]], height: int) -> Pict
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """The look-up from the bit pattern of a number to its colour."""
+    """Table from the bit pattern of a number to its colour."""
 
     entries: AnyArray | None
-    """The index of each bit pattern; `None` where it is the pattern itself."""
+    """Index of each bit pattern; `None` if it is the pattern itself."""
     colours: UInt8Array
-    """(256, 4), or more where the style takes more."""
+    """(256, 4), or more if the style needs more."""
     nodata: int
-    """The index that has nodata's colour."""
+    """Index of the colour of nodata."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Intensities:
-    """The look-up from the bit pattern of a number to the intensity of its band."""
+    """Table from the bit pattern of a number to the intensity of its band."""
 
     intensity: UInt8Array
     valid: BoolArray | None
-    """`None` where all are."""
+    """`None` if all patterns are valid."""
 
 
 def _native(numbers: NumberArray) -> NumberArray:
-    """Return numbers in the machine's byte order, and truth values as 0 and 1."""
+    """Return numbers in the byte order of the machine, and truth values as 0 and 1."""
     if numbers.dtype == np.bool_:
         return numbers.view(np.uint8)
     return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
@@ -258,7 +258,7 @@ def _bits(numbers: NumberArray) -> AnyArray:
 
 
 def _all_numbers(dtype: np.dtype[Any]) -> NumberArray:
-    # Return every number of a type of 8 or 16 bits, in the order of their bit patterns.
+    # All numbers of a type of 8 or 16 bits, in the order of their bit patterns.
     return np.arange(256**dtype.itemsize).astype(f"u{dtype.itemsize}").view(dtype)
 
 
@@ -266,13 +266,13 @@ def _all_numbers(dtype: np.dtype[Any]) -> NumberArray:
     lambda table, *_key: KEY_BYTES + table.colours.nbytes + (0 if table.entries is None else table.entries.nbytes)
 )
 def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: bool) -> _Table:
-    """Return the style composed with the encoding, over all numbers of a type of 8 or 16 bits.
+    """Return the colours of all numbers of a type of 8 or 16 bits.
 
     Args:
-        style: What colours values have.
-        encoding: What values numbers have.
+        style: The style.
+        encoding: The encoding.
         dtype: Type of the numbers.
-        has_absent: Whether an 8-bit table needs an index with nodata's colour even if no number has it.
+        has_absent: Whether pixels may be absent, so that an 8-bit table needs an index with the colour of nodata.
     """
     numbers = _all_numbers(dtype)
     colours = colours_of_numbers(style, encoding, numbers)
@@ -292,7 +292,7 @@ def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: b
 
 
 def _index_of_absent(as_nodata: IndexArray, numbers: NumberArray, encoding: Encoding) -> int:
-    # Return the number that is nodata, so that a tile without data is of one index, else one that looks like it.
+    # Prefer the number that is nodata, so that a tile without data has one index, to one of the same colour.
     is_nodata = numbers[as_nodata] == (np.nan if encoding.nodata is None else encoding.nodata)
     return int(next(iter(as_nodata[is_nodata].tolist() or as_nodata.tolist()), 0))
 
@@ -322,7 +322,7 @@ def _exact_colours(raster: Raster, style: Style) -> UInt8Array:
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    # The rows of a picture in parts whose float64 copies stay small, and in the processor's cache.
+    # Parts of the rows of a picture whose float64 copies fit into the cache of the processor.
     height = max(1, BLOCK_PIXELS // shape[1])
     return (slice(top, top + height) for top in range(0, shape[0], height))
 
@@ -337,5 +337,5 @@ def _intensity_table(encoding: Encoding, span: tuple[float, float], gamma: float
 def _intensities(encoding: Encoding, span: tuple[float, float], gamma: float, numbers: NumberArray) -> UInt8Array:
     low, high = span
     inside = np.nan_to_num(np.clip(encoding.values(numbers), low, high), nan=low)
-    share = (inside - low) / ((high - low) or 1.0)
-    return np.rint(share ** (1 / gamma) * 255).astype(np.uint8)
+    fraction = (inside - low) / ((high - low) or 1.0)
+    return np.rint(fraction ** (1 / gamma) * 255).astype(np.uint8)

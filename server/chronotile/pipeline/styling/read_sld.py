@@ -1,6 +1,6 @@
 """Colour maps read from SLD 1.0.0 (OGC 02-070) and SLD 1.1.0 with SE 1.1.0 (OGC 05-078r4, 05-077r4).
 
-Elements are known by their local names, since clients write them in either namespace, and with any prefix.
+Elements are identified by their local names, as clients use either namespace with any prefix.
 """
 
 import math
@@ -17,19 +17,19 @@ from chronotile.pipeline.styling.colours import parse_colour
 
 STYLES = {"NamedStyle", "UserStyle"}
 MAX_ENTRIES = 1024
-"""Of a colour map."""
+"""Maximum number of entries of a colour map."""
 MAX_STYLES = 256
-"""Of all layers."""
+"""Maximum number of layers, and of styles of all layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetStyle:
-    """A style that a document defines, or that it names."""
+    """A style that a document defines or refers to."""
 
     name: str
     is_default: bool
     style: Style | None
-    """`None` where it is only named (NamedStyle)."""
+    """`None` for a reference (NamedStyle)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,23 +41,24 @@ class SheetLayer:
 
 
 def read_sld(document: bytes, *, id: str = "sld") -> tuple[SheetLayer, ...]:
-    """Return the layers of a document with their styles, in its order.
+    """Return the layers of a document with their styles, in order.
 
     Args:
-        document: XML; entities, document types and references to elsewhere are not followed.
-        id: Of the styles.
+        document: XML; entities, document types and external references are not followed.
+        id: Id of the styles.
 
     Raises:
-        InvalidParameter: It is too large, has too many parts, is not XML or SLD, or its colour map is not supported.
+        InvalidParameter: The document is too large, has too many parts, is not XML or SLD, or has an unsupported colour
+            map.
     """
     root = parse_xml(document, what="the SLD", locator="sld")
     if local_name(root) != "StyledLayerDescriptor":
         raise _mistake(f"its root is {local_name(root)[:40]}, which must be StyledLayerDescriptor")
-    found = [each for each in root if local_name(each) in {"NamedLayer", "UserLayer"}]
-    styles = sum(local_name(child) in STYLES for each in found for child in each)
-    if max(styles, len(found)) > MAX_STYLES:
-        raise _mistake(f"it has {len(found)} layers with {styles} styles; at most {MAX_STYLES} of each are read")
-    layers = [_layer(each, id) for each in found]
+    elements = [child for child in root if local_name(child) in {"NamedLayer", "UserLayer"}]
+    styles = sum(local_name(child) in STYLES for element in elements for child in element)
+    if max(styles, len(elements)) > MAX_STYLES:
+        raise _mistake(f"it has {len(elements)} layers with {styles} styles; at most {MAX_STYLES} of each are read")
+    layers = [_layer(element, id) for element in elements]
     if not layers:
         raise _mistake("it has no NamedLayer")
     return tuple(layers)
@@ -77,18 +78,18 @@ def _layer(element: etree._Element, id: str) -> SheetLayer:
 
 
 def _user_style(element: etree._Element, *, id: str, title: str) -> Style:
-    """The first colour map of the style; a scene of several has no single one."""
+    """Return the first colour map of a style; other symbolizers are ignored."""
     for symbolizer in element.iter():
-        # Only its children: symbolizers in one another would each be searched for what is in all others.
-        found = _child(symbolizer, "ColorMap") if local_name(symbolizer) == "RasterSymbolizer" else None
-        if found is not None:
+        # Only direct children, so that nested symbolizers are not searched several times.
+        colour_map = _child(symbolizer, "ColorMap") if local_name(symbolizer) == "RasterSymbolizer" else None
+        if colour_map is not None:
             opacity = _number(_text(symbolizer, "Opacity") or "1", "Opacity")
-            return style_of(_apply_opacity(_colour_map(found), opacity), id=id, title=title)
+            return style_of(_apply_opacity(_colour_map(colour_map), opacity), id=id, title=title)
     raise _mistake("its style has no RasterSymbolizer with a ColorMap")
 
 
 def _apply_opacity(colour_map: ColourMap, opacity: float) -> ColourMap:
-    """Under the opacity of the whole symbolizer."""
+    """Apply the opacity of a symbolizer to all its colours."""
     if not 0 <= opacity <= 1:
         raise _mistake("an opacity is not from 0 to 1")
     entries = tuple(replace(entry, colour=_fade(entry.colour, opacity)) for entry in colour_map.entries)
@@ -101,7 +102,7 @@ def _colour_map(element: etree._Element) -> ColourMap:
             return _read_interpolate(child)
         if local_name(child) == "Categorize":
             return _read_categorize(child)
-    entries = tuple(_entry(each) for each in _children(element, "ColorMapEntry"))
+    entries = tuple(_entry(entry) for entry in _children(element, "ColorMapEntry"))
     match element.get("type", "ramp").lower():
         case "ramp" | "linear":
             _require_finite(entry.quantity for entry in entries)
@@ -125,10 +126,10 @@ def _entry(element: etree._Element) -> Entry:
 
 
 def _intervals(entries: tuple[Entry, ...]) -> ColourMap:
-    """Each entry's colour lies below its quantity, down to the one before; nothing lies above the last."""
+    """Return the map of intervals: each colour is below its quantity, and above the last quantity is nothing."""
     thresholds = [entry.quantity for entry in entries]
     colours = [entry.colour for entry in entries]
-    if thresholds and thresholds[-1] == math.inf:  # QGIS writes the end of the last interval so
+    if thresholds and thresholds[-1] == math.inf:  # end of the last interval, as QGIS writes it
         thresholds = thresholds[:-1]
     else:
         colours.append(TRANSPARENT)
@@ -136,7 +137,7 @@ def _intervals(entries: tuple[Entry, ...]) -> ColourMap:
 
 
 def _read_interpolate(element: etree._Element) -> ColourMap:
-    """SE 1.1.0 §11.6.2."""
+    """Read `Interpolate` (SE 1.1.0 §11.6.2)."""
     if element.get("mode", "linear") != "linear":
         raise _mistake("an Interpolate of colours must be linear")
     entries = tuple(
@@ -147,12 +148,12 @@ def _read_interpolate(element: etree._Element) -> ColourMap:
 
 
 def _read_categorize(element: etree._Element) -> ColourMap:
-    """SE 1.1.0 §11.6.3; a value at a threshold belongs to what follows, which is the default."""
+    """Read `Categorize` (SE 1.1.0 §11.6.3); a value at a threshold belongs to the following interval by default."""
     belongs = element.get("thresholdsBelongTo") or element.get("threshholdsBelongTo") or "succeeding"
     if belongs != "succeeding":
         raise _mistake("thresholds must belong to the succeeding interval")
-    colours = [_colour((each.text or "").strip()) for each in _children(element, "Value")]
-    thresholds = [_number((each.text or "").strip(), "Threshold") for each in _children(element, "Threshold")]
+    colours = [_colour((value.text or "").strip()) for value in _children(element, "Value")]
+    thresholds = [_number((threshold.text or "").strip(), "Threshold") for threshold in _children(element, "Threshold")]
     return _map_of_steps(thresholds, colours, _fallback(element))
 
 
@@ -168,7 +169,7 @@ def _fallback(element: etree._Element) -> Colour:
     try:
         return parse_colour(text)
     except ValueError:
-        return TRANSPARENT  # the attribute must be there and may hold anything
+        return TRANSPARENT  # the attribute is required, and may contain anything
 
 
 def _colour(text: str) -> Colour:
@@ -196,10 +197,10 @@ def _require_finite(quantities: Iterator[float] | list[float]) -> None:
 
 
 def _children(element: etree._Element, name: str) -> list[etree._Element]:
-    found = [child for child in element if local_name(child) == name]
-    if len(found) > MAX_ENTRIES:
-        raise _mistake(f"it has {len(found)} entries; at most {MAX_ENTRIES} are read")
-    return found
+    children = [child for child in element if local_name(child) == name]
+    if len(children) > MAX_ENTRIES:
+        raise _mistake(f"it has {len(children)} entries; at most {MAX_ENTRIES} are read")
+    return children
 
 
 def _child(element: etree._Element, name: str) -> etree._Element | None:
@@ -207,14 +208,14 @@ def _child(element: etree._Element, name: str) -> etree._Element | None:
 
 
 def _text(element: etree._Element, *path: str) -> str:
-    """The text of the first child at a path, or nothing."""
+    """Return the text of the first element at a path, or an empty text."""
     for name in path:
-        found = _child(element, name)
-        if found is None:
+        child = _child(element, name)
+        if child is None:
             return ""
-        element = found
+        element = child
     return (element.text or "").strip()
 
 
-def _mistake(what: str) -> InvalidParameter:
-    return InvalidParameter(f"the SLD cannot be used: {what}", locator="sld")
+def _mistake(problem: str) -> InvalidParameter:
+    return InvalidParameter(f"the SLD cannot be used: {problem}", locator="sld")

@@ -1,4 +1,4 @@
-"""Styles made from styles: other colours, or the same ones over another range."""
+"""Styles derived from others: with other colours, or over another range."""
 
 import math
 from dataclasses import replace
@@ -11,15 +11,15 @@ from chronotile.core.model.style import Colour, Stop, Style
 from chronotile.pipeline.styling.colours import colours_of_values
 
 SMOOTH_STEPS = 253
-"""Steps of a logarithmic ramp without bands: as many as pictures of one band have colours."""
+"""Number of steps of a logarithmic ramp without bands: the maximum number of colours of an indexed picture."""
 MAX_BANDS = 253
 
 
 def stretch_ramp(style: Style, span: tuple[float, float]) -> Style:
-    """Return the style with its stops stretched over other physical values; its labels are chosen again.
+    """Return the style stretched over other physical values, with new labels.
 
     Raises:
-        InvalidParameter: The style has classes, or `span` is not two finite numbers in ascending order.
+        InvalidParameter: The style has classes, or `span` is not two finite ascending numbers.
     """
     if style.is_categorical:
         raise InvalidParameter(f"style {style.id} has classes, which no range can stretch", locator="range")
@@ -30,10 +30,10 @@ def stretch_ramp(style: Style, span: tuple[float, float]) -> Style:
 
 
 def replace_ramp(style: Style, other: Style) -> Style:
-    """Return the style with the colours of another, stretched over its own range.
+    """Return the style with the colours of another style, stretched over its range.
 
     Raises:
-        InvalidParameter: The other has classes, or the style's range has no length.
+        InvalidParameter: The other style has classes, or the range is empty.
     """
     if other.is_categorical:
         raise InvalidParameter(f"style {other.id} has classes and cannot be used as a ramp", locator="ramp")
@@ -45,12 +45,12 @@ def replace_ramp(style: Style, other: Style) -> Style:
 
 
 def difference_style(style: Style, diverging: Style, *, ends: tuple[float, float] | None = None) -> Style:
-    """Return the style for differences of values: diverging colours, over half the range to either side of none.
+    """Return the style for differences of values: diverging colours over a symmetric range of the same length.
 
     Args:
-        style: Of the values.
-        diverging: Whose colours it gets.
-        ends: Of its range, where that is another.
+        style: The style of the values.
+        diverging: The style with the colours.
+        ends: The range; `None` for half the length of the range to either side of 0.
 
     Raises:
         InvalidParameter: The style has classes, which have no differences.
@@ -63,11 +63,11 @@ def difference_style(style: Style, diverging: Style, *, ends: tuple[float, float
 
 
 def apply_colouring(style: Style, colouring: Colouring) -> Style:
-    """Return the style with its colours laid over its range in another way.
+    """Return the style with its colours distributed over its range in another way.
 
     Raises:
-        InvalidParameter: The style has classes; the scale is logarithmic and the range begins at 0 or less; or there
-            are too many bands, or none.
+        InvalidParameter: The style has classes; the scale is logarithmic and the range starts at 0 or less; or the
+            number of bands is not allowed.
     """
     if colouring == Colouring():
         return style
@@ -95,33 +95,33 @@ def apply_colouring(style: Style, colouring: Colouring) -> Style:
 
 
 def _reverse(style: Style) -> Style:
-    """The style with its colours the other way round.
+    """Return the style with its colours in opposite order.
 
-    What lies beyond the range keeps its colour, unless that is the one of the end it lies beside.
+    Colours beyond the range stay, unless they are equal to the colour of their end.
     """
     low, high = style.range
     first, last = (Colour(*end) for end in colours_of_values(style, np.array([low, high])).tolist())
-    shares = [(stop.value - low) / ((high - low) or 1.0) for stop in style.ramp]
-    stops = zip(reversed(shares), reversed(style.ramp), strict=True)
+    fractions = [(stop.value - low) / ((high - low) or 1.0) for stop in style.ramp]
+    stops = zip(reversed(fractions), reversed(style.ramp), strict=True)
     return replace(
         style,
-        ramp=tuple(Stop(low * share + high * (1 - share), stop.colour) for share, stop in stops),
+        ramp=tuple(Stop(low * fraction + high * (1 - fraction), stop.colour) for fraction, stop in stops),
         below=last if style.below == first else style.below,
         above=first if style.above == last else style.above,
     )
 
 
 def _split_into_steps(style: Style, count: int, *, is_logarithmic: bool) -> tuple[Stop, ...]:
-    """Equal steps of the scale, each of one colour, the first and the last with those of the ramp's ends."""
+    """Return equal steps of the scale with one colour each; the first and last have the colours of the ramp's ends."""
     low, high = style.range
     edges = np.geomspace(low, high, count + 1) if is_logarithmic else np.linspace(low, high, count + 1)
-    edges[0], edges[-1] = low, high  # which geomspace misses by a rounding
+    edges[0], edges[-1] = low, high  # `geomspace` has rounding errors at the ends
     colours = colours_of_values(style, np.linspace(low, high, count)).tolist()
     steps = zip(edges[:-1].tolist(), edges[1:].tolist(), colours, strict=True)
     return tuple(Stop(edge, Colour(*colour)) for start, end, colour in steps for edge in (start, end))
 
 
-def _outside(requested: Colour | Extend | None, own: Colour, end: Colour) -> Colour:
+def _outside(requested: Colour | Extend | None, style_colour: Colour, end: Colour) -> Colour:
     if requested is None:
-        return own
+        return style_colour
     return end if requested == "extend" else requested

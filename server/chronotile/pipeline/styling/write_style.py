@@ -1,4 +1,4 @@
-"""Styles as `styling.load` reads them (docs/reference/configuration.md): as members of JSON, and as YAML."""
+"""Styles in the form that `styling.load` reads (docs/reference/configuration.md): as members of JSON, and as YAML."""
 
 import json
 import math
@@ -14,11 +14,13 @@ from chronotile.pipeline.styling.colours import colours_of_values
 
 
 def style_members(style: Style) -> dict[str, Any]:
-    """Return the keys and values of a style's file; colours are text, and so are the values of a ramp's stops."""
+    """Return the keys and values of a style file; colours and the values of stops are text."""
     flags = {"flags": {name: _text(colour) for name, colour in style.flags}} if style.flags else {}
     common = {"nodata": _text(style.nodata), **flags}
     if style.is_categorical:
-        classes = [{"value": each.value, "colour": _text(each.colour), "label": each.label} for each in style.classes]
+        classes = [
+            {"value": entry.value, "colour": _text(entry.colour), "label": entry.label} for entry in style.classes
+        ]
         return {"title": style.title, "classes": classes, **common}
     return {
         "title": style.title,
@@ -32,28 +34,28 @@ def style_members(style: Style) -> dict[str, Any]:
 
 
 def style_yaml(style: Style) -> str:
-    """Return a style's file: a key a line, each value as JSON writes it, which YAML takes as it is."""
+    """Return a style file with one key per line; values are JSON, which is valid YAML."""
     lines = []
     for key, value in style_members(style).items():
         if isinstance(value, dict):
-            lines += [f"{key}:", *(f"  {_to_json(name)}: {_to_json(each)}" for name, each in value.items())]
+            lines += [f"{key}:", *(f"  {_to_json(name)}: {_to_json(member)}" for name, member in value.items())]
         elif key == "classes":
-            lines += [f"{key}:", *(f"  - {_to_json(each)}" for each in value)]
+            lines += [f"{key}:", *(f"  - {_to_json(entry)}" for entry in value)]
         else:
             lines.append(f"{key}: {_to_json(value)}")
     return "\n".join(lines) + "\n"
 
 
 def _to_json(value: object) -> str:
-    # JSON, in which YAML wants what is not to be seen escaped in its own way, and nothing else.
+    # JSON whose unprintable characters are escaped as YAML requires.
     text = json.dumps(value, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
 
 
 def _apart(ramp: tuple[Stop, ...]) -> list[Stop]:
-    """The stops, none at the value of another: of two, the first is moved down by the least there is.
+    """Return stops with distinct values: of two equal values, the first becomes the next smaller float.
 
-    A value that equals both has the colour of the second in either case.
+    The colour of the value itself is that of the second stop in both cases.
     """
     following = [stop.value for stop in ramp[1:]] + [math.inf]
     return [
@@ -66,27 +68,26 @@ def _text(colour: Colour) -> str:
     return "transparent" if colour == TRANSPARENT else colour.hex
 
 
-# How layers are drawn, as `renders` of STAC's render extension 2.0 states it for other programs.
+# Styles as `renders` of STAC's render extension 2.0, for other programs.
 #
-# They colour the numbers of files: `rescale` has digital numbers, as in the examples of the extension, since TiTiler
-# and STAC Browser apply scale and offset only if a request has `unscale`, which the extension does not have as a
-# field.
+# `rescale` contains digital numbers, as in the examples of the extension: TiTiler and STAC Browser apply scale and
+# offset only if a request has `unscale`, which the extension does not have as a field.
 
 EXTENSION = "https://stac-extensions.github.io/render/v2.0.0/schema.json"
 TABLE = 256
-"""Colours of a ramp: a shorter table gives TiTiler colours for the numbers that it names alone."""
+"""Number of colours of a ramp; TiTiler would not interpolate between the entries of a shorter table."""
 MAX_CLASSES = 256
 
 
 def render_of_style(style: Style, encoding: Encoding) -> Json:
-    """Return `rescale` and `colormap` of a ramp, or `colormap` of classes by their digital numbers.
+    """Return `rescale` and `colormap` of a ramp, or `colormap` of classes by digital number.
 
     Args:
-        style: Of a variable.
-        encoding: By which its values become digital numbers.
+        style: A style of a variable.
+        encoding: The encoding of the variable.
     """
     if style.is_categorical:
-        numbers = {_numbers((each.value, each.value), encoding)[0]: each.colour for each in style.classes}
+        numbers = {_numbers((entry.value, entry.value), encoding)[0]: entry.colour for entry in style.classes}
         table = {str(int(number)): colour.hex for number, colour in numbers.items() if number == int(number)}
         return {"colormap": dict(list(table.items())[:MAX_CLASSES])} if table else {}
     low, high = style.range
@@ -100,9 +101,9 @@ def render_of_style(style: Style, encoding: Encoding) -> Json:
 
 
 def render_of_composite(composite: Composite) -> Json:
-    """Return `rescale` of three variables, and their gamma as `color_formula`."""
+    """Return `rescale` for each of three variables, and their gamma as `color_formula`."""
     gamma: Json = {} if composite.gamma == 1.0 else {"color_formula": f"gamma RGB {composite.gamma:g}"}
-    return {"rescale": [_numbers(composite.range, each.encoding) for each in composite.variables], **gamma}
+    return {"rescale": [_numbers(composite.range, variable.encoding) for variable in composite.variables], **gamma}
 
 
 def _numbers(span: tuple[float, float], encoding: Encoding) -> list[float]:
