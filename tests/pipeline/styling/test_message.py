@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chronotile.pipeline.styling.glyphs import message_picture
+from chronotile.pipeline.styling.message_picture import message_picture
 
 
 def test_message_is_written_in_the_requested_size():

@@ -6,7 +6,7 @@ from chronotile.core.errors import require_at_most
 from chronotile.core.model.formats import PictureFormat
 from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.styling.glyphs import message_picture
+from chronotile.pipeline.styling.message_picture import message_picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from chronotile.core.model.space.boxes import BBox, boxes_of
 from chronotile.core.model.space.crs import CRS84, transformer
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import Float64Array
-from chronotile.pipeline.styling.overlay import outline_picture
+from chronotile.pipeline.styling.outline_picture import outline_picture
 
 POINTS_A_SIDE = 5
 """Points per side of a box, whose straight sides are curves in other CRSs."""
