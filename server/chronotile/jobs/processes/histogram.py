@@ -88,7 +88,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         spans = _spans(inputs, times.layer, work.services)
         first, last = task["rows"]
-        own = spans.chosen((spans.rows >= first) & (spans.rows < last))
+        own = spans.select((spans.rows >= first) & (spans.rows < last))
         indexes = times.indexes[slice(*task["dates"])]
         found = _counted(own, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
     return {"counts": found.counts.tolist(), "outside": found.outside, "no_data": found.no_data}

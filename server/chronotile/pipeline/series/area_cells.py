@@ -164,7 +164,7 @@ def cheapest_readings(
     while first < areas or not readings:
         reached = float(ends[first - 1]) if first else 0.0
         last = max(int(np.searchsorted(ends, reached + RUN_CELLS, side="right")), min(first + 1, areas))
-        run_spans = spans.from_to(first, last)
+        run_spans = spans.select_areas(first, last)
         readings.append(cheapest_reading(run_spans, last - first, layer=layer, indexes=indexes, services=services))
         first = last
     return tuple(readings)
@@ -335,13 +335,15 @@ class AreaCells:
         return _take_cells(pixels, window.cells), window.takes
 
     def _read_scattered(self, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
-        scattered = self._how.plan.scattered(first, last)
+        scattered_cells = self._how.plan.scattered_cells(first, last)
         name = self._how.layer.main_variable.name
 
         def read(indexes: Sequence[int]) -> Pixels:
-            return self._reader.read_cells(name, indexes=indexes, rows=scattered.rows, columns=scattered.columns)
+            return self._reader.read_cells(
+                name, indexes=indexes, rows=scattered_cells.rows, columns=scattered_cells.columns
+            )
 
-        return self._around_damage(read, part, scattered.rows.shape), scattered.takes
+        return self._around_damage(read, part, scattered_cells.rows.shape), scattered_cells.takes
 
     def _around_damage(self, read: Read, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
         variable = self._how.layer.main_variable

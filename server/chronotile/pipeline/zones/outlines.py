@@ -59,7 +59,7 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
     Raises:
         InvalidParameter: An area cannot be expressed in the CRS of the grid.
     """
-    areas = near_parts(areas, grid)
+    areas = clip_to_grid(areas, grid)
     listed = [
         (ring, number, polygon, place > 0)
         for polygon, (rings, number) in enumerate(
@@ -88,8 +88,8 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
         polygons=polygons,
         is_hole=np.array([hole for *_rest, hole in listed], dtype=bool),
         areas=area_of_ring[np.unique(polygons, return_index=True)[1]],
-        is_outside=_outside(extent, grid),
-        is_beyond=_beyond(extent, grid),
+        is_outside=_is_outside(extent, grid),
+        is_beyond=_reaches_beyond(extent, grid),
     )
 
 
@@ -123,12 +123,13 @@ def _in_cells(
     if not usable.all():
         area = areas[int(area_of_point[np.argmin(usable)])]
         raise InvalidParameter(
-            f"the geometry{_called(area)} extends to where the data's projection has no coordinates", locator="geometry"
+            f"the geometry{_describe_area(area)} extends to where the data's projection has no coordinates",
+            locator="geometry",
         )
     return columns, rows
 
 
-def _called(area: Area) -> str:
+def _describe_area(area: Area) -> str:
     return "" if area.id is None else f" of feature {str(area.id)[:40]!r}"
 
 
@@ -142,13 +143,13 @@ def _turns(least: Float64Array, greatest: Float64Array, grid: NativeGrid) -> Flo
     return turns
 
 
-def _outside(extent: Extent, grid: NativeGrid) -> BoolArray:
+def _is_outside(extent: Extent, grid: NativeGrid) -> BoolArray:
     left, right, top, bottom = extent
     is_outside: BoolArray = (bottom <= 0) | (top >= grid.height)
     return is_outside if grid.is_circular else is_outside | (right <= 0) | (left >= grid.width)
 
 
-def _beyond(extent: Extent, grid: NativeGrid) -> BoolArray:
+def _reaches_beyond(extent: Extent, grid: NativeGrid) -> BoolArray:
     left, right, top, bottom = extent
     is_beyond: BoolArray = (top < -HALF_CELL) | (bottom > grid.height + HALF_CELL)
     return is_beyond if grid.is_circular else is_beyond | (left < -HALF_CELL) | (right > grid.width + HALF_CELL)
@@ -163,7 +164,7 @@ TORN_M = 1000.0
 """Between places a millionth of a degree from a meridian, on either side of it, along which a projection is cut."""
 
 
-def near_parts(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
+def clip_to_grid(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
     """Return the parts of areas near a grid, at any multiple of 360°; an area that lies far off has no polygon.
 
     Farther off a projection may have no coordinates, or those of other places: an edge past the antipode of the
@@ -249,7 +250,7 @@ def _parts(areas: Sequence[Area], boxes: Sequence[BBox]) -> list[tuple[Polygon, 
         circle = WHOLE_CIRCLE if areas[0].crs.is_geographic else math.inf
         for box in boxes:
             for shifts in _shifts(rings, box, circle):
-                for polygon, part in _clipped(rings, shifts, box):
+                for polygon, part in _clip(rings, shifts, box):
                     parts[polygon].append(part)
     ends = np.cumsum([0, *(len(area.polygons) for area in areas)]).tolist()
     return [tuple(chain.from_iterable(parts[first:last])) for first, last in pairwise(ends)]
@@ -273,7 +274,7 @@ def _are_in_one_turn(west: FloatArray, east: FloatArray, box: BBox) -> BoolArray
     return are_few
 
 
-def _clipped(rings: _Rings, shifts: FloatArray, box: BBox) -> Iterator[tuple[int, Polygon]]:
+def _clip(rings: _Rings, shifts: FloatArray, box: BBox) -> Iterator[tuple[int, Polygon]]:
     """The part of each polygon in a box, by Sutherland and Hodgman (1974, Reentrant Polygon Clipping), if there is any.
 
     Parts of one ring stay one ring, with edges between them along the box, which bound nothing. Polygons are moved by
@@ -330,13 +331,13 @@ def _sound_boxes(grid: NativeGrid, crs: Crs) -> tuple[BBox, ...]:
     is_known = bool(np.isfinite(x).all() and np.isfinite(y).all())
     if crs.is_geographic:
         return _geographic_boxes(grid, crs, is_known=is_known)
-    return (_with_margin(BBox(x.min(), y.min(), x.max(), y.max())),) if is_known else ()
+    return (_add_margin(BBox(x.min(), y.min(), x.max(), y.max())),) if is_known else ()
 
 
 def _geographic_boxes(grid: NativeGrid, crs: Crs, *, is_known: bool) -> tuple[BBox, ...]:
     """One, or two where the data lie on both sides of the meridian along which their projection is cut."""
     known = grid.unwound_box_in(crs) if is_known else BBox(-180.0, -90.0, 180.0, 90.0)
-    west, south, east, north = _with_margin(known)
+    west, south, east, north = _add_margin(known)
     south, north = max(-90.0, south), min(90.0, north)
     seam = _seam(grid.crs, crs, (south + north) / 2)
     if east - west >= WHOLE_CIRCLE:
@@ -354,7 +355,7 @@ def _columns_box(grid: NativeGrid, crs: Crs) -> BBox:
     return BBox(box.xmin - margin, -math.inf, box.xmax + margin, math.inf)
 
 
-def _with_margin(box: BBox) -> BBox:
+def _add_margin(box: BBox) -> BBox:
     x, y = MARGIN * (box.xmax - box.xmin), MARGIN * (box.ymax - box.ymin)
     return BBox(box.xmin - x, box.ymin - y, box.xmax + x, box.ymax + y)
 

@@ -64,8 +64,8 @@ class AreaPlan:
 
     def window(self, number: int) -> AreaWindow:
         """Return one of the windows with its cells."""
-        chosen = self.order[self.ends[number] : self.ends[number + 1]]
-        spans = self.spans.chosen(chosen)
+        span_numbers = self.order[self.ends[number] : self.ends[number + 1]]
+        spans = self.spans.select(span_numbers)
         top, bottom, left, right = self.windows[number].tolist()
         lengths = spans.lengths
         offsets = np.cumsum(lengths) - lengths
@@ -80,17 +80,17 @@ class AreaPlan:
             blocks=int(self.blocks[number]),
             cells=cells,
             takes=tuple(
-                zip(offsets[firsts].tolist(), ends.tolist(), self.firsts[chosen[firsts]].tolist(), strict=True)
+                zip(offsets[firsts].tolist(), ends.tolist(), self.firsts[span_numbers[firsts]].tolist(), strict=True)
             ),
         )
 
-    def scattered(self, first: int, last: int) -> AreaPlaces:
+    def scattered_cells(self, first: int, last: int) -> AreaPlaces:
         """Return where the cells of the windows from one to before another lie."""
-        spans = self.spans.chosen(chosen := self.order[self.ends[first] : self.ends[last]])
+        spans = self.spans.select(span_numbers := self.order[self.ends[first] : self.ends[last]])
         lengths = spans.lengths
         offsets = np.cumsum(lengths) - lengths
         total = int(lengths.sum())
-        targets = self.firsts[chosen]
+        targets = self.firsts[span_numbers]
         starts = np.flatnonzero(np.append(True, targets[1:] != (targets + lengths)[:-1]))
         ends = np.append(offsets[starts[1:]], total)
         return AreaPlaces(
@@ -120,7 +120,7 @@ def plan_of(spans: Spans, areas: int, shape: BlockShape) -> AreaPlan:
     group, is_sparse = _groups(blocks, shape)
     window_of_span = group[block_of_span]
     cut_order = np.lexsort((cut.starts, cut.rows, window_of_span, cut.areas))
-    cut, window_of_span = cut.chosen(cut_order), window_of_span[cut_order]
+    cut, window_of_span = cut.select(cut_order), window_of_span[cut_order]
     lengths = cut.lengths
     bounds = np.concatenate([[0], np.cumsum(np.bincount(cut.areas, weights=lengths, minlength=areas))])
     order = np.argsort(window_of_span, kind="stable")
@@ -143,7 +143,7 @@ def _cut(spans: Spans, width: int) -> Spans:
     counts = last - first + 1
     span = np.repeat(np.arange(counts.size), counts)
     block = first[span] + np.arange(span.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    parts = spans.chosen(span)
+    parts = spans.select(span)
     starts, stops = np.maximum(parts.starts, block * width), np.minimum(parts.stops, (block + 1) * width)
     return replace(parts, starts=starts, stops=stops)
 

@@ -42,13 +42,13 @@ class Spans:
         """The number of cells."""
         return int(self.lengths.sum())
 
-    def from_to(self, first: int, last: int) -> "Spans":
+    def select_areas(self, first: int, last: int) -> "Spans":
         """Return those of the areas from one to before another, which are counted from 0 again."""
         start, stop = np.searchsorted(self.areas, (first, last)).tolist()
-        own = self.chosen(np.arange(start, stop))
+        own = self.select(np.arange(start, stop))
         return replace(own, areas=own.areas - first)
 
-    def chosen(self, places: IndexArray | BoolArray) -> "Spans":
+    def select(self, places: IndexArray | BoolArray) -> "Spans":
         """Return some of the spans."""
         return Spans(
             areas=self.areas[places],
@@ -111,7 +111,7 @@ def require_few(crossings: int, most: int) -> None:
 
 def unite_spans(spans: Spans, grid: NativeGrid) -> Spans:
     """Return spans of which no two of an area share a cell, within the grid's columns."""
-    spans = _join(spans.chosen(spans.starts < spans.stops))
+    spans = _join(spans.select(spans.starts < spans.stops))
     if not grid.is_circular or not spans.areas.size:
         return spans
     return _join(wrap_spans(spans, grid.width))
@@ -122,11 +122,11 @@ def wrap_spans(spans: Spans, width: int) -> Spans:
     parts = []
     for turn in (-1, 0, 1):
         starts, stops = (np.clip(each - turn * width, 0, width) for each in (spans.starts, spans.stops))
-        parts.append(replace(spans, starts=starts, stops=stops).chosen(starts < stops))
-    return in_order(parts)
+        parts.append(replace(spans, starts=starts, stops=stops).select(starts < stops))
+    return sort_spans(parts)
 
 
-def in_order(parts: Sequence[Spans]) -> Spans:
+def sort_spans(parts: Sequence[Spans]) -> Spans:
     """Return the spans of several, in order of area, row and column; all of them or none have weights."""
     weights = [part.weights for part in parts if part.weights is not None]
     both = Spans(
@@ -136,14 +136,14 @@ def in_order(parts: Sequence[Spans]) -> Spans:
         stops=np.concatenate([part.stops for part in parts]),
         weights=np.concatenate(weights) if weights else None,
     )
-    return both.chosen(np.lexsort((both.starts, both.rows, both.areas)))
+    return both.select(np.lexsort((both.starts, both.rows, both.areas)))
 
 
 def _join(spans: Spans) -> Spans:
     """Spans in order, those that overlap or touch as one."""
     if not spans.areas.size:
         return spans
-    spans = spans.chosen(np.lexsort((spans.starts, spans.rows, spans.areas)))
+    spans = spans.select(np.lexsort((spans.starts, spans.rows, spans.areas)))
     line = np.cumsum((np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0))
     apart = int(spans.stops.max() - spans.starts.min()) + 1  # lines one behind the other, so that none reaches the next
     reached = np.maximum.accumulate(spans.stops + line * apart)
@@ -176,9 +176,9 @@ def covered_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     Raises:
         InvalidParameter: The outlines are too long in cells, or the grid is geographic and turned.
     """
-    spans = _covered(outlines, grid, reach_in(grid))
+    spans = _weigh_cells(outlines, grid, reach_in(grid))
     if grid.is_circular:
-        spans = _added(wrap_spans(spans, grid.width), grid.width)
+        spans = _merge_shared(wrap_spans(spans, grid.width), grid.width)
     assert spans.weights is not None  # noqa: S101 -- for the type checker
     return replace(spans, weights=spans.weights * row_areas(grid)[spans.rows])
 
@@ -199,8 +199,8 @@ def auto_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     few = replace(
         outlines, columns=outlines.columns[of_edges], rows=outlines.rows[of_edges], rings=outlines.rings[of_edges]
     )
-    many = spans.chosen(counts[spans.areas] >= MIN_CENTRES)
-    return in_order([replace(many, weights=np.ones(many.rows.size)), covered_spans(few, grid)])
+    many = spans.select(counts[spans.areas] >= MIN_CENTRES)
+    return sort_spans([replace(many, weights=np.ones(many.rows.size)), covered_spans(few, grid)])
 
 
 def row_areas(grid: NativeGrid) -> Float64Array:
@@ -225,7 +225,7 @@ def row_areas(grid: NativeGrid) -> Float64Array:
     return np.abs(np.diff(zone)) * SEMI_MAJOR_M**2 / 2 * math.radians(abs(grid.transform.a))
 
 
-def _covered(outlines: Outlines, grid: NativeGrid, reach: Reach) -> Spans:
+def _weigh_cells(outlines: Outlines, grid: NativeGrid, reach: Reach) -> Spans:
     """Spans with the parts of their cells inside: what each bit of an edge leaves to its right, summed row by row."""
     falls = np.flatnonzero(outlines.rows[:, 0] != outlines.rows[:, 1])
     edges, rows, columns, row = _cut(outlines.rows[falls], outlines.columns[falls], 0, grid.height)
@@ -237,7 +237,7 @@ def _covered(outlines: Outlines, grid: NativeGrid, reach: Reach) -> Spans:
     right = np.where(column < reach.first, 1.0, 1 - (columns.mean(axis=1) - column))
     area = outlines.areas[outlines.polygons[outlines.rings[edges]]]
     seen = np.flatnonzero(column < reach.last)
-    return _summed(
+    return _sum_bits(
         Spans(areas=area[seen], rows=row[seen], starts=np.maximum(column, reach.first)[seen], stops=column[seen]),
         (right * heights)[seen],
         heights[seen],
@@ -280,7 +280,7 @@ def _signs(outlines: Outlines) -> Float64Array:
     return np.where(outlines.is_hole, 1.0, -1.0) * np.sign(twice)
 
 
-def _summed(bits: Spans, own: Float64Array, heights: Float64Array, reach: Reach) -> Spans:
+def _sum_bits(bits: Spans, own: Float64Array, heights: Float64Array, reach: Reach) -> Spans:
     """Spans of bits in cells: each cell with edges by itself, and the run of whole cells up to the next such."""
     if not own.size:
         return replace(bits, weights=own)
@@ -290,7 +290,7 @@ def _summed(bits: Spans, own: Float64Array, heights: Float64Array, reach: Reach)
     firsts = np.flatnonzero(is_line | (np.diff(columns, prepend=reach.first - 1) != 0))
     areas, rows, columns, is_line = areas[firsts], rows[firsts], columns[firsts], is_line[firsts]
     own, heights = (np.add.reduceat(each[order], firsts) for each in (own, heights))
-    until = _cumulated(heights, areas)
+    until = _cumulate_by_area(heights, areas)
     lines = np.flatnonzero(is_line)
     until -= np.repeat(until[lines] - heights[lines], np.diff(np.append(lines, columns.size)))
     following = np.append(columns[1:], reach.last)
@@ -305,16 +305,16 @@ def _summed(bits: Spans, own: Float64Array, heights: Float64Array, reach: Reach)
         stops=np.column_stack([columns + 1, following]).ravel(),
         weights=parts,
     )
-    return spans.chosen((parts > NOTHING) & (spans.starts < spans.stops))
+    return spans.select((parts > NOTHING) & (spans.starts < spans.stops))
 
 
-def _added(spans: Spans, width: int) -> Spans:
+def _merge_shared(spans: Spans, width: int) -> Spans:
     """Spans in order of which no two of an area share a cell: where some do, with the sum of their parts."""
     is_shared = ~_line_starts(spans)[1:] & (spans.starts[1:] < spans.stops[:-1])
     if not is_shared.any():
         return spans
     is_own = np.isin(spans.areas, spans.areas[1:][is_shared])  # the other areas are as they are without these
-    return in_order([spans.chosen(~is_own), _summed_where_shared(spans.chosen(is_own), width)])
+    return sort_spans([spans.select(~is_own), _sum_shared(spans.select(is_own), width)])
 
 
 def _line_starts(spans: Spans) -> BoolArray:
@@ -323,7 +323,7 @@ def _line_starts(spans: Spans) -> BoolArray:
     return found
 
 
-def _summed_where_shared(spans: Spans, width: int) -> Spans:
+def _sum_shared(spans: Spans, width: int) -> Spans:
     assert spans.weights is not None  # noqa: S101 -- for the type checker
     is_line = _line_starts(spans)
     line_of_span = np.cumsum(is_line) - 1
@@ -335,15 +335,15 @@ def _summed_where_shared(spans: Spans, width: int) -> Spans:
     np.add.at(steps, places, np.append(spans.weights, -spans.weights))
     line, starts = np.divmod(borders[:-1], apart)
     lines = np.flatnonzero(is_line)[line]
-    parts = _cumulated(steps[:-1], spans.areas[lines])
+    parts = _cumulate_by_area(steps[:-1], spans.areas[lines])
     parts[parts > 1 - NOTHING] = 1.0
     found = Spans(
         areas=spans.areas[lines], rows=spans.rows[lines], starts=starts, stops=starts + np.diff(borders), weights=parts
     )
-    return found.chosen(parts > NOTHING)
+    return found.select(parts > NOTHING)
 
 
-def _cumulated(each: Float64Array, areas: Int64Array) -> Float64Array:
+def _cumulate_by_area(each: Float64Array, areas: Int64Array) -> Float64Array:
     """Cumulative sums that begin again at each area, in order: another area's rounding must not change a weight."""
     sums = np.empty_like(each)
     ends = [*np.flatnonzero(np.diff(areas, prepend=-1)).tolist(), each.size]
